@@ -1,0 +1,15 @@
+/** How a resource (or a step of a command) ended. */
+export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done";
+
+/** Something that happens while a command works. A closed union: a new kind of event is a compile error where it is not shown. */
+export type Progress =
+  | { kind: "started"; id: string; title: string }
+  | { kind: "waiting"; id: string; reason: string; elapsedMs: number; budgetMs: number }
+  | { kind: "finished"; id: string; title: string; outcome: Outcome; detail?: string; ms: number }
+  | { kind: "failed"; id: string; title: string; message: string }
+  | { kind: "note"; message: string }
+  | { kind: "warning"; message: string; hint?: string }
+  | { kind: "debug"; message: string };
+
+/** Where work says what it does; it never prints. */
+export type Report = (event: Progress) => void;
