@@ -1,0 +1,34 @@
+import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import { CliError, exitCodes } from "../errors.ts";
+import type { Resource } from "../stack/resource.ts";
+
+type AccountAttributes = {
+  Account: string;
+  /** `aws`, `aws-cn` or `aws-us-gov`: the second part of every ARN. */
+  Partition: string;
+};
+
+/**
+ * The account that the credentials belong to: looked up, never made; its number is in every ARN that we compute (aws-behaviour 6.8).
+ * Reading throws a CliError (exit 4) when it is not the expected one.
+ */
+export function account(expected: string | undefined): Resource<object, AccountAttributes> {
+  return {
+    id: "Account",
+    type: "AWS::STS::CallerIdentity",
+    name: "of the credentials",
+    needs: {},
+    async read(aws) {
+      const { Account = "", Arn = "" } = await aws.sts.send(new GetCallerIdentityCommand());
+      if (expected && expected !== Account) {
+        throw new CliError(`the credentials belong to account ${Account}, the configuration says ${expected}`, {
+          hint: "use the profile of that account (--profile), or correct the account in the configuration",
+          exitCode: exitCodes.refused,
+        });
+      }
+      return { attributes: { Account, Partition: Arn.split(":")[1] ?? "aws" }, properties: {} };
+    },
+  };
+}
+
+export type AccountResource = ReturnType<typeof account>;

@@ -1,0 +1,67 @@
+import { CreateIntegrationCommand, GetIntegrationsCommand, UpdateIntegrationCommand, type Integration } from "@aws-sdk/client-apigatewayv2";
+import { everyPage, type Found, type Resource } from "../stack/resource.ts";
+import type { AccountResource } from "./account.ts";
+import type { ApiResource } from "./api.ts";
+
+interface IntegrationProperties {
+  ApiId: string;
+  Description: string;
+  IntegrationType: "AWS_PROXY";
+  IntegrationMethod: string;
+  IntegrationUri: string;
+  TimeoutInMillis: number;
+}
+type IntegrationAttributes = { IntegrationId: string };
+
+/** Integrations have neither name nor tags: the description says which one of our API is ours. */
+const DESCRIPTION = "shelfshack-ws";
+
+/** The one integration that all routes point to: API Gateway invokes the function with the event as it is (aws-behaviour 3.2). */
+export function integration(
+  { functionName, region }: { functionName: string; region: string },
+  needs: { account: AccountResource; api: ApiResource },
+): Resource<IntegrationProperties, IntegrationAttributes, typeof needs> {
+  return {
+    id: "Integration",
+    type: "AWS::ApiGatewayV2::Integration",
+    name: "AWS_PROXY",
+    needs,
+    within: needs.api,
+    exclusive: "api",
+
+    desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
+      ApiId,
+      Description: DESCRIPTION,
+      IntegrationType: "AWS_PROXY",
+      IntegrationMethod: "POST",
+      // A WebSocket API takes the function's ARN only in this form; the plain one fails at run time.
+      IntegrationUri: `arn:${Partition}:apigateway:${region}:lambda:path/2015-03-31/functions/arn:${Partition}:lambda:${region}:${Account}:function:${functionName}/invocations`,
+      TimeoutInMillis: 29_000,
+    }),
+
+    async read(aws, { ApiId }) {
+      const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })));
+      const found = items.find(({ Description }) => Description === DESCRIPTION);
+      return found && foundIntegration(ApiId ?? "", found);
+    },
+
+    async create(aws, desired) {
+      const { IntegrationId = "" } = await aws.apigatewayv2.send(new CreateIntegrationCommand(desired));
+      return { IntegrationId };
+    },
+
+    async update(aws, { attributes }, desired) {
+      await aws.apigatewayv2.send(new UpdateIntegrationCommand({ ...desired, ...attributes }));
+    },
+  };
+}
+
+export type IntegrationResource = ReturnType<typeof integration>;
+
+function foundIntegration(ApiId: string, found: Integration): Found<IntegrationProperties, IntegrationAttributes> {
+  const { IntegrationId = "", Description = "", IntegrationType, IntegrationMethod = "", IntegrationUri = "", TimeoutInMillis = 29_000 } = found;
+  return {
+    attributes: { IntegrationId },
+    properties: { ApiId, Description, ...(IntegrationType === "AWS_PROXY" ? { IntegrationType } : {}), IntegrationMethod, IntegrationUri, TimeoutInMillis },
+  };
+}

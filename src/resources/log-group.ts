@@ -1,0 +1,64 @@
+import {
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  DescribeLogGroupsCommand,
+  ListTagsForResourceCommand,
+  PutRetentionPolicyCommand,
+  type LogGroup,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
+import type { RoleResource } from "./role.ts";
+
+interface LogGroupProperties {
+  LogGroupName: string;
+  RetentionInDays: number;
+}
+type LogGroupAttributes = { Arn: string };
+
+/** The function's log group. Made before the function, which otherwise makes one that keeps its lines for ever (aws-behaviour 6.2). */
+export function logGroup(
+  { name, retentionInDays, tags }: { name: string; retentionInDays: number; tags: Tags },
+  needs: { role: RoleResource },
+): Resource<LogGroupProperties, LogGroupAttributes, typeof needs> {
+  const keepFor = (aws: Aws, days: number) => aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }));
+  return {
+    id: "LogGroup",
+    type: "AWS::Logs::LogGroup",
+    name,
+    needs,
+    desired: () => ({ LogGroupName: name, RetentionInDays: retentionInDays }),
+
+    async read(aws) {
+      const group = await findLogGroup(aws, name);
+      if (!group) return undefined;
+      const { tags: found } = (await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })))) ?? {};
+      return {
+        attributes: { Arn: group.logGroupArn ?? "" },
+        properties: { LogGroupName: name, ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}) },
+        tags: found ?? {},
+        ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
+      };
+    },
+
+    async create(aws, { RetentionInDays }) {
+      await aws.logs.send(new CreateLogGroupCommand({ logGroupName: name, tags: { ...tags } }));
+      await keepFor(aws, RetentionInDays);
+      return { Arn: name };
+    },
+
+    async update(aws, _found, { RetentionInDays }) {
+      await keepFor(aws, RetentionInDays);
+    },
+
+    async delete(aws) {
+      await orMissing(aws.logs.send(new DeleteLogGroupCommand({ logGroupName: name })));
+    },
+  };
+}
+
+/** The log group of exactly this name: AWS only looks names up by prefix (aws-behaviour 7.2), and the exact one sorts first. */
+async function findLogGroup(aws: Aws, name: string): Promise<LogGroup | undefined> {
+  const { logGroups = [] } = await aws.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }));
+  return logGroups.find(({ logGroupName }) => logGroupName === name);
+}

@@ -1,0 +1,70 @@
+import { AddPermissionCommand, GetPolicyCommand, RemovePermissionCommand } from "@aws-sdk/client-lambda";
+import { orMissing, type Resource } from "../stack/resource.ts";
+import type { AccountResource } from "./account.ts";
+import type { ApiResource } from "./api.ts";
+import type { FunctionResource } from "./function.ts";
+
+interface PermissionProperties {
+  FunctionName: string;
+  Action: string;
+  Principal: string;
+  SourceArn: string;
+  SourceAccount: string;
+}
+
+/** The part of a resource policy's statement that we set (aws-behaviour 4.7). */
+interface Statement {
+  Sid?: string;
+  Action?: string;
+  Principal?: { Service?: string };
+  Condition?: { ArnLike?: Record<string, string>; StringEquals?: Record<string, string> };
+}
+
+const STATEMENT_ID = "shelfshack-ws";
+
+/** Lets this API's stage, of this account, invoke the function; without it every handshake ends with 500 (aws-behaviour 1.5, 4.7). */
+export function permission(
+  { functionName: FunctionName, stage, region }: { functionName: string; stage: string; region: string },
+  needs: { account: AccountResource; api: ApiResource; lambdaFunction: FunctionResource },
+): Resource<PermissionProperties, Record<never, string>, typeof needs> {
+  return {
+    id: "Permission",
+    type: "AWS::Lambda::Permission",
+    name: `${STATEMENT_ID} on ${FunctionName}`,
+    needs,
+
+    desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
+      FunctionName,
+      Action: "lambda:InvokeFunction",
+      Principal: "apigateway.amazonaws.com",
+      SourceArn: `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/*`,
+      SourceAccount: Account,
+    }),
+
+    async read(aws) {
+      const answer = await orMissing(aws.lambda.send(new GetPolicyCommand({ FunctionName })));
+      const { Statement = [] } = JSON.parse(answer?.Policy ?? "{}") as { Statement?: Statement[] };
+      const found = Statement.find(({ Sid }) => Sid === STATEMENT_ID);
+      return found && { attributes: {}, properties: { FunctionName, ...propertiesOf(found) } };
+    },
+
+    async create(aws, desired, found) {
+      // A statement cannot be changed, only removed and added again under the same id.
+      if (found) await orMissing(aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: STATEMENT_ID })));
+      await aws.lambda.send(new AddPermissionCommand({ StatementId: STATEMENT_ID, ...desired }));
+      return {};
+    },
+  };
+}
+
+const valueOf = (conditions: Record<string, string> | undefined, name: string): string =>
+  Object.entries(conditions ?? {}).find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
+
+function propertiesOf({ Action = "", Principal, Condition }: Statement): Omit<PermissionProperties, "FunctionName"> {
+  return {
+    Action,
+    Principal: Principal?.Service ?? "",
+    SourceArn: valueOf(Condition?.ArnLike, "aws:sourcearn"),
+    SourceAccount: valueOf(Condition?.StringEquals, "aws:sourceaccount"),
+  };
+}

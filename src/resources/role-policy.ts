@@ -1,0 +1,78 @@
+import { GetRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { orMissing, type Resource } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
+import type { AccountResource } from "./account.ts";
+import type { ApiResource } from "./api.ts";
+import type { RoleResource } from "./role.ts";
+
+interface RolePolicyProperties {
+  RoleName: string;
+  PolicyName: string;
+  PolicyDocument: object;
+}
+
+/** The seed's name for it. */
+const POLICY_NAME = "WebSocketAPIPermissions";
+
+/**
+ * What the function may do, and nothing else: push to and close connections of this API's stage, write to its own log group,
+ * and invoke itself (a second run delivers the frames that nobody may send during `$connect`). aws-behaviour 6.6.
+ */
+export function rolePolicy(
+  { roleName, functionName, stage, region }: { roleName: string; functionName: string; stage: string; region: string },
+  needs: { role: RoleResource; account: AccountResource; api: ApiResource },
+): Resource<RolePolicyProperties, Record<never, string>, typeof needs> {
+  const put = async (aws: Aws, { PolicyDocument }: RolePolicyProperties) => {
+    await aws.iam.send(new PutRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument: JSON.stringify(PolicyDocument) }));
+  };
+  return {
+    id: "RolePolicy",
+    type: "AWS::IAM::RolePolicy",
+    name: POLICY_NAME,
+    needs,
+    within: needs.role,
+
+    desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
+      RoleName: roleName,
+      PolicyName: POLICY_NAME,
+      PolicyDocument: {
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Sid: "Push",
+            Effect: "Allow",
+            Action: "execute-api:ManageConnections",
+            Resource: ["POST", "DELETE"].map((method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`),
+          },
+          {
+            Sid: "Logs",
+            Effect: "Allow",
+            Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+            Resource: `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}:*`,
+          },
+          {
+            Sid: "DeliverLater",
+            Effect: "Allow",
+            Action: "lambda:InvokeFunction",
+            Resource: `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
+          },
+        ],
+      },
+    }),
+
+    async read(aws) {
+      const found = await orMissing(aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })));
+      if (!found?.PolicyDocument) return undefined;
+      // Percent-encoded once, as every policy document that IAM answers (aws-behaviour 6.3).
+      const PolicyDocument = JSON.parse(decodeURIComponent(found.PolicyDocument));
+      return { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } };
+    },
+
+    async create(aws, desired) {
+      await put(aws, desired);
+      return {};
+    },
+
+    update: (aws, _found, desired) => put(aws, desired),
+  };
+}

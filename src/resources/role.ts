@@ -1,0 +1,88 @@
+import {
+  CreateRoleCommand,
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  DetachRolePolicyCommand,
+  GetRoleCommand,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+  UpdateAssumeRolePolicyCommand,
+  type Role,
+} from "@aws-sdk/client-iam";
+import { orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
+
+interface RoleProperties {
+  RoleName: string;
+  AssumeRolePolicyDocument: object;
+}
+type RoleAttributes = { Arn: string };
+
+const trustsLambda = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+};
+
+/**
+ * The execution role, which only Lambda may assume. Its name is unique in the account, and every other resource needs it:
+ * so creating it decides which of two first deploys goes first (faults.md R4).
+ */
+export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAttributes> {
+  return {
+    id: "Role",
+    type: "AWS::IAM::Role",
+    name,
+    needs: {},
+    desired: () => ({ RoleName: name, AssumeRolePolicyDocument: trustsLambda }),
+
+    async read(aws) {
+      const answer = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName: name })));
+      return answer?.Role && foundRole(answer.Role);
+    },
+
+    async create(aws, { AssumeRolePolicyDocument }) {
+      const { Role } = await aws.iam.send(
+        new CreateRoleCommand({
+          RoleName: name,
+          AssumeRolePolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+          Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+        }),
+      );
+      return { Arn: Role?.Arn ?? "" };
+    },
+
+    async update(aws, _found, { AssumeRolePolicyDocument }) {
+      await aws.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument: JSON.stringify(AssumeRolePolicyDocument) }));
+    },
+
+    async delete(aws) {
+      await Promise.all([deleteInlinePolicies(aws, name), detachPolicies(aws, name)]);
+      await orMissing(aws.iam.send(new DeleteRoleCommand({ RoleName: name })));
+    },
+  };
+}
+
+export type RoleResource = ReturnType<typeof role>;
+
+function foundRole({ RoleName = "", Arn = "", AssumeRolePolicyDocument = "%7B%7D", Tags = [], CreateDate }: Role): Found<RoleProperties, RoleAttributes> {
+  return {
+    attributes: { Arn },
+    // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (aws-behaviour 6.3).
+    properties: { RoleName, AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)) },
+    tags: Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])),
+    ...(CreateDate ? { createdAt: CreateDate } : {}),
+  };
+}
+
+/** A role with policies cannot be deleted (aws-behaviour 6.3, DeleteConflict). */
+async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
+  const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
+  await Promise.all((listed?.PolicyNames ?? []).map((PolicyName) => orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })))));
+}
+
+async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
+  const listed = await orMissing(aws.iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
+  await Promise.all(
+    (listed?.AttachedPolicies ?? []).map(({ PolicyArn }) => orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })))),
+  );
+}

@@ -1,0 +1,63 @@
+import { CreateRouteCommand, GetRoutesCommand, UpdateRouteCommand, type Route } from "@aws-sdk/client-apigatewayv2";
+import { everyPage, type Found, type Resource } from "../stack/resource.ts";
+import type { ApiResource } from "./api.ts";
+import type { IntegrationResource } from "./integration.ts";
+
+/** The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (aws-behaviour 1.7). */
+export type RouteKey = "$connect" | "$disconnect" | "$default";
+
+interface RouteProperties {
+  ApiId: string;
+  RouteKey: RouteKey;
+  AuthorizationType: string;
+  ApiKeyRequired: boolean;
+  Target: string;
+}
+type RouteAttributes = { RouteId: string; Target: string };
+
+const ids: Readonly<Record<RouteKey, string>> = { $connect: "RouteConnect", $disconnect: "RouteDisconnect", $default: "RouteDefault" };
+
+/** One route to the function. Updated in place, never deleted and made again, so that no message falls into a gap. */
+export function route(
+  key: RouteKey,
+  needs: { api: ApiResource; integration: IntegrationResource },
+): Resource<RouteProperties, RouteAttributes, typeof needs> {
+  return {
+    id: ids[key],
+    type: "AWS::ApiGatewayV2::Route",
+    name: key,
+    needs,
+    within: needs.api,
+    exclusive: "api",
+
+    desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
+      ApiId,
+      RouteKey: key,
+      AuthorizationType: "NONE",
+      ApiKeyRequired: false,
+      Target: `integrations/${IntegrationId}`,
+    }),
+
+    async read(aws, { ApiId }) {
+      const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })));
+      const found = items.find(({ RouteKey }) => RouteKey === key);
+      return found && foundRoute(ApiId ?? "", key, found);
+    },
+
+    async create(aws, { AuthorizationType: _none, ...desired }) {
+      const { RouteId = "" } = await aws.apigatewayv2.send(new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }));
+      return { RouteId, Target: desired.Target };
+    },
+
+    async update(aws, { attributes: { RouteId } }, { ApiId, Target, ApiKeyRequired }) {
+      await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId, Target, ApiKeyRequired, AuthorizationType: "NONE" }));
+    },
+  };
+}
+
+export type RouteResource = ReturnType<typeof route>;
+
+function foundRoute(ApiId: string, RouteKey: RouteKey, found: Route): Found<RouteProperties, RouteAttributes> {
+  const { RouteId = "", AuthorizationType = "NONE", ApiKeyRequired = false, Target = "" } = found;
+  return { attributes: { RouteId, Target }, properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target } };
+}

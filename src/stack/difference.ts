@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from "node:util";
+import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type AnyFound, type AnyResource } from "./resource.ts";
+
+/** One value that is not as it should be. `from` and `to` are for people: secrets are already masked. */
+export interface Difference {
+  /** For example `Environment.BACKEND_URL`. */
+  path: string;
+  from: unknown;
+  to: unknown;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const secretName = /(KEY|KEYS|SECRET|TOKEN|PASSWORD|CREDENTIALS?)$/i;
+
+/** What may be shown of a value: nothing of one whose name sounds like a secret's, unless it is one of our own placeholders. */
+function shown(path: string, value: unknown): unknown {
+  const placeholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
+  return !placeholder && secretName.test(path.split(".").at(-1) ?? "") && path.includes(".") ? "***" : value;
+}
+
+function compared(path: string, found: unknown, desired: unknown): Difference[] {
+  if (desired === MADE_ON_FIRST_DEPLOY && found !== undefined) return [];
+  if (isMembers(desired) && isMembers(found)) {
+    return Object.entries(desired).flatMap(([key, value]) => compared(`${path}.${key}`, found[key], value));
+  }
+  return isDeepStrictEqual(found, desired) ? [] : [{ path, from: shown(path, found), to: shown(path, desired) }];
+}
+
+/**
+ * What differs between a thing as it is and as it should be. Only members that we set are compared: AWS's defaults and
+ * other people's additions are not drift. Lists are compared whole.
+ */
+export function differences(resource: AnyResource, found: AnyFound, desired: object): Difference[] {
+  const same = new Map<string, (found: unknown, desired: unknown) => boolean>(Object.entries(resource.same ?? {}));
+  const current: Members = { ...found.properties };
+  return Object.entries(desired)
+    .filter(([key, value]) => !(key in current && same.get(key)?.(current[key], value)))
+    .flatMap(([key, value]) => compared(key, current[key], value));
+}
+
+/** The found properties with only the wanted paths replaced by what is desired: how one step changes its part and nothing else. */
+export function withOnly(found: object, desired: object, wanted: (path: string) => boolean, prefix = ""): object {
+  const merged: Record<string, unknown> = { ...found };
+  for (const [key, value] of Object.entries(desired)) {
+    const path = prefix + key;
+    if (isMembers(value) && isMembers(merged[key])) merged[key] = withOnly(merged[key], value, wanted, `${path}.`);
+    else if (wanted(path)) merged[key] = value;
+  }
+  return merged;
+}

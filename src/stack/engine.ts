@@ -1,0 +1,236 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CliError } from "../errors.ts";
+import { explain } from "../explain.ts";
+import type { Outcome } from "../report.ts";
+import type { Aws } from "../target.ts";
+import { differences, withOnly, type Difference } from "./difference.ts";
+import { ensure, Overtaken, type Walk } from "./ensure.ts";
+import { isOfThisRun, isOurs, refuseForeign, type Identity } from "./ownership.ts";
+import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
+
+/** The resources of one stack, needs before those that need them, and who the stack is. */
+export interface Stack {
+  identity: Identity;
+  resources: readonly AnyResource[];
+}
+
+/** What a deploy does, or would do, to one resource. */
+export type Action = "create" | "update" | "replace" | "none";
+export interface Change {
+  resource: AnyResource;
+  action: Action;
+  differences: readonly Difference[];
+  /** Placeholders for what is known only afterwards. */
+  attributes: Attributes;
+}
+
+/** Everything of the stack that is in AWS now. */
+export type Observed = ReadonlyMap<AnyResource, AnyFound | undefined>;
+
+/** Limits a deploy to some resources and, of those, to some property paths (the whole resource when no path is given). */
+export type Scope = (resource: AnyResource, path?: string) => boolean;
+const everything: Scope = () => true;
+
+type AttributesOfNeed = (need: AnyResource) => Attributes;
+
+/** Reads the whole stack: what stands alone at once, what is within something as soon as that is known (two waves). */
+export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
+  const reads = new Map<AnyResource, Promise<AnyFound | undefined>>();
+  const read = async (resource: AnyResource) => {
+    if (!resource.within) return await resource.read(aws, {});
+    const parent = await reads.get(resource.within);
+    return parent && (await resource.read(aws, parent.attributes));
+  };
+  for (const resource of stack.resources) reads.set(resource, read(resource));
+  const found = await Promise.all(reads.values());
+  return new Map(stack.resources.map((resource, index) => [resource, found[index]]));
+}
+
+function desiredOf(resource: AnyResource, attributesOf: AttributesOfNeed): object | undefined {
+  const needs = Object.fromEntries(Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]));
+  return resource.desired?.(needs);
+}
+
+/** Compares one resource with what was found of it. */
+function changeOf(resource: AnyResource, found: AnyFound | undefined, desired: object | undefined, scope: Scope): Change {
+  const attributes = found?.attributes ?? unknownAttributes;
+  if (!desired || !scope(resource)) return { resource, action: "none", differences: [], attributes };
+  if (!found) return { resource, action: "create", differences: [], attributes };
+  const differing = differences(resource, found, desired).filter(({ path }) => scope(resource, path));
+  if (differing.length === 0) return { resource, action: "none", differences: [], attributes };
+  return resource.update
+    ? { resource, action: "update", differences: differing, attributes }
+    : { resource, action: "replace", differences: differing, attributes: unknownAttributes };
+}
+
+/** What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. */
+export function plan(stack: Stack, observed: Observed, scope: Scope = everything): Change[] {
+  refuseForeign(observed, stack.identity);
+  const changes = new Map<AnyResource, Change>();
+  for (const resource of stack.resources) {
+    const desired = desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
+    changes.set(resource, changeOf(resource, observed.get(resource), desired, scope));
+  }
+  return [...changes.values()];
+}
+
+/**
+ * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as its needs are there.
+ * Whatever interrupted an earlier run, this one reads and goes on; when two runs start together, one goes first and the other waits for it.
+ */
+export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything): Promise<Change[]> {
+  for (let round = 1; ; round++) {
+    const observed = await whenOthersAreDone(stack, walk);
+    plan(stack, observed, scope);
+    try {
+      return await act(stack, observed, walk, scope);
+    } catch (error) {
+      if (!(error instanceof Overtaken) || round >= 5) throw error;
+      walk.report({ kind: "note", message: `another deploy of this stack made ${error.message} at the same moment; it goes first` });
+    }
+  }
+}
+
+const YOUNG_MS = 60_000;
+const PATIENCE_MS = 5_000;
+
+/** Observes; while another run of this stack seems to be in the middle of its work, watches it until it is done or makes no progress. */
+async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
+  let observed = await observe(stack, walk.aws);
+  let progressAt = performance.now();
+  while (isBeingMadeByOthers(stack, observed) && performance.now() - progressAt < PATIENCE_MS * walk.pace) {
+    const elapsedMs = performance.now() - progressAt;
+    walk.report({ kind: "waiting", id: "other-run", reason: "another deploy of this stack, which began less than a minute ago", elapsedMs, budgetMs: PATIENCE_MS });
+    await delay(500 * walk.pace, undefined, { signal: walk.signal });
+    const next = await observe(stack, walk.aws);
+    if (countOf(next) > countOf(observed)) progressAt = performance.now();
+    observed = next;
+  }
+  return observed;
+}
+
+const countOf = (observed: Observed): number => [...observed.values()].filter(Boolean).length;
+
+function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
+  const found = [...observed.values()];
+  const isYoung = (thing: AnyFound) => thing.createdAt !== undefined && Date.now() - thing.createdAt.getTime() < YOUNG_MS;
+  return (
+    found.some((thing) => !thing) &&
+    found.some((thing) => thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && isYoung(thing))
+  );
+}
+
+/** Walks the stack once along the needs. When something fails, what runs already is finished, and the first failure is thrown. */
+async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): Promise<Change[]> {
+  const acts = new Map<AnyResource, Promise<Change>>();
+  const failures: unknown[] = [];
+  const inTurn = turns();
+
+  const actOn = async (resource: AnyResource): Promise<Change> => {
+    const known = new Map<AnyResource, Attributes>();
+    for (const need of needsOf(resource)) known.set(need, (await acts.get(need))?.attributes ?? unknownAttributes);
+    const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
+    const desired = desiredOf(resource, attributesOf);
+    const change = changeOf(resource, observed.get(resource), desired, scope);
+    if (change.action === "none" || !desired) return change;
+    try {
+      const within = resource.within ? attributesOf(resource.within) : {};
+      return await inTurn(resource.exclusive, () => reported(change, walk, () => carryOut(change, desired, within, observed.get(resource), { stack, walk, scope })));
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  };
+
+  for (const resource of stack.resources) acts.set(resource, actOn(resource));
+  const ended = await Promise.allSettled(acts.values());
+  if (failures.length > 0) throw failureOf(failures, ended);
+  return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+}
+
+const needsOf = (resource: AnyResource): readonly AnyResource[] => [...Object.values<AnyResource>(resource.needs), ...(resource.within ? [resource.within] : [])];
+
+/** Work with the same word goes one after another; work without one at once. */
+function turns(): <T>(word: string | undefined, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+  return (word, work) => {
+    if (!word) return work();
+    const turn = Promise.allSettled([last.get(word)]).then(work);
+    last.set(word, turn);
+    return turn;
+  };
+}
+
+const outcomes: Readonly<Record<Action, Outcome>> = { create: "created", update: "updated", replace: "replaced", none: "unchanged" };
+
+async function reported(change: Change, walk: Walk, work: () => Promise<Attributes>): Promise<Change> {
+  const { resource, action } = change;
+  const title = `${resource.id} ${resource.name}`;
+  const startedAt = performance.now();
+  walk.signal.throwIfAborted();
+  walk.report({ kind: "started", id: resource.id, title });
+  try {
+    const attributes = await work();
+    walk.report({ kind: "finished", id: resource.id, title, outcome: outcomes[action], ms: performance.now() - startedAt });
+    return { ...change, attributes };
+  } catch (error) {
+    if (error instanceof Overtaken || walk.signal.aborted) throw error;
+    const { message, hint, exitCode } = explain(error);
+    walk.report({ kind: "failed", id: resource.id, title, message });
+    throw new CliError(`could not ${action} ${title}: ${message}`, { ...(hint ? { hint } : {}), exitCode, cause: error });
+  }
+}
+
+async function carryOut(
+  { resource, action, differences: differing }: Change,
+  desired: object,
+  within: Attributes,
+  found: AnyFound | undefined,
+  { stack, walk, scope }: { stack: Stack; walk: Walk; scope: Scope },
+): Promise<Attributes> {
+  if (action !== "update" || !found || !resource.update) {
+    return await ensure({ resource, desired, before: found, within, identity: stack.identity }, walk);
+  }
+  const target = withOnly(found.properties, desired, (path) => scope(resource, path));
+  await resource.update(walk.aws, found, target, new Set(differing.map(({ path }) => path.replace(/\..*/, ""))));
+  return found.attributes;
+}
+
+/** The failure to throw: being overtaken first, else the first one, with what exists now and how to go on. */
+function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[]): unknown {
+  const failure = failures.find((one) => one instanceof Overtaken) ?? failures[0];
+  if (!(failure instanceof CliError)) return failure;
+  const done = ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource.id] : []));
+  const soFar = done.length > 0 ? `done in this run: ${done.join(", ")}` : "nothing was changed in this run";
+  const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
+  return new CliError(failure.message, { hint, exitCode: failure.exitCode, cause: failure.cause });
+}
+
+/** Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns what was removed. */
+export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> {
+  const observed = await observe(stack, walk.aws);
+  const ours = (resource: AnyResource) => {
+    const found = observed.get(resource);
+    return found?.tags && isOurs(found.tags, stack.identity) ? found : undefined;
+  };
+  const removals = new Map<AnyResource, Promise<AnyResource[]>>();
+  for (const resource of stack.resources.toReversed()) {
+    const dependents = [...removals].filter(([other]) => needsOf(other).includes(resource)).map(([, removal]) => removal);
+    removals.set(resource, Promise.all(dependents).then(() => remove(resource, ours(resource), walk)));
+  }
+  const ended = await Promise.allSettled(removals.values());
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+  return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+}
+
+async function remove(resource: AnyResource, found: AnyFound | undefined, walk: Walk): Promise<AnyResource[]> {
+  if (!found || !resource.delete) return [];
+  walk.signal.throwIfAborted();
+  const startedAt = performance.now();
+  const title = `${resource.id} ${resource.name}`;
+  walk.report({ kind: "started", id: resource.id, title });
+  await resource.delete(walk.aws, found);
+  walk.report({ kind: "finished", id: resource.id, title, outcome: "deleted", ms: performance.now() - startedAt });
+  return [resource];
+}

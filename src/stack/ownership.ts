@@ -1,0 +1,49 @@
+import { CliError, exitCodes } from "../errors.ts";
+import type { AnyFound, AnyResource, Tags } from "./resource.ts";
+
+/** Who a stack is: its tags answer "ours?" for everything found in AWS (faults.md R1). */
+export interface Identity {
+  stack: string;
+  region: string;
+  /** 128 random bits of this run: tells two runs of the same stack apart. */
+  run: string;
+}
+
+const tagNames = { managedBy: "ManagedBy", stack: "shelfshack-ws:stack", component: "shelfshack-ws:component", region: "shelfshack-ws:region", run: "shelfshack-ws:run" };
+const MANAGED_BY = "shelfshack-ws";
+
+/** The tags that go into the create call of a resource. */
+export const tagsFor = (identity: Identity, component: string): Record<string, string> => ({
+  [tagNames.managedBy]: MANAGED_BY,
+  [tagNames.stack]: identity.stack,
+  [tagNames.component]: component,
+  [tagNames.region]: identity.region,
+  [tagNames.run]: identity.run,
+});
+
+/** Whether the tags say that this thing is of the stack, whatever run made it. */
+export const isOurs = (tags: Tags, identity: Identity): boolean =>
+  tags[tagNames.managedBy] === MANAGED_BY && tags[tagNames.stack] === identity.stack && tags[tagNames.region] === identity.region;
+
+/** Whether this very run made it. */
+export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
+
+/** Why something found may not be touched, in words; undefined when it is ours. */
+function objection(resource: AnyResource, tags: Tags, identity: Identity): string | undefined {
+  if (isOurs(tags, identity)) return undefined;
+  const what = `${resource.id} ${resource.name}`;
+  const { [tagNames.managedBy]: managedBy, [tagNames.stack]: stack, [tagNames.region]: region } = tags;
+  if (managedBy && managedBy !== MANAGED_BY) return `${what} is managed by ${managedBy}`;
+  if (!managedBy) return `${what} exists and was not made by shelfshack-ws`;
+  if (stack !== identity.stack) return `${what} belongs to the stack ${stack}`;
+  return `${what} belongs to the same stack in ${region}, this is ${identity.region}`;
+}
+
+const advice = `nothing was changed; choose other names (--env NAME, or functionName, apiName and roleName in the config), or remove what is listed.
+To deploy with another tool take the zip from: shelfshack-ws package --out websocket_proxy.zip`;
+
+/** Refuses (exit 4) when anything found is not ours; lists all of it. */
+export function refuseForeign(found: Iterable<readonly [AnyResource, AnyFound | undefined]>, identity: Identity): void {
+  const objections = [...found].flatMap(([resource, thing]) => (thing?.tags ? (objection(resource, thing.tags, identity) ?? []) : []));
+  if (objections.length > 0) throw new CliError(objections.join("\n"), { hint: advice, exitCode: exitCodes.refused });
+}

@@ -1,0 +1,91 @@
+import type { Aws } from "../target.ts";
+
+/** What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand for it before it exists. */
+export type Attributes = Readonly<Record<string, string>>;
+export type Tags = Readonly<Record<string, string>>;
+
+/** The resources whose attributes another one uses, by the name it uses for them. */
+export interface Needs {
+  readonly [name: string]: AnyResource;
+}
+type AttributesOfOne<R> = R extends Resource<infer _Properties, infer A, infer _Needs> ? A : never;
+export type AttributesOf<N extends Needs> = { readonly [K in keyof N]: AttributesOfOne<N[K]> };
+
+/** A thing as it is in AWS now. */
+export interface Found<Properties, A extends Attributes> {
+  attributes: A;
+  /** Only what can be compared: the properties that the stack sets. */
+  properties: Partial<Properties>;
+  /** Absent for things that AWS cannot tag: those are ours because what they are within is. */
+  tags?: Tags;
+  createdAt?: Date;
+}
+
+/**
+ * One AWS object: an object literal in one file of `src/resources`. The engine knows only this shape.
+ * Type and property names are CloudFormation's. Models to follow: `integration.ts` for something inside the API,
+ * `role.ts` for something with tags, `permission.ts` for something that only exists.
+ */
+export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs> {
+  /** Its name in plan, status and export. */
+  readonly id: string;
+  readonly type: `AWS::${string}`;
+  /** Its name in AWS, or what people call it. */
+  readonly name: string;
+  /** The resources whose attributes `desired` uses: order and typed values in one declaration. */
+  readonly needs: N;
+  /** What it lives inside: read only when that exists, deleted with it. */
+  readonly within?: AnyResource;
+  /** Changes of resources with the same word go one after another (aws-behaviour 8.5: concurrent ones conflict). */
+  readonly exclusive?: string;
+  /** What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made. */
+  desired?(needs: AttributesOf<N>): Properties;
+  read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
+  create?(aws: Aws, desired: Properties, found: Found<Properties, A> | undefined): Promise<A>;
+  /** `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has no call to change it. */
+  update?(aws: Aws, found: Found<Properties, A>, desired: Properties, changed: ReadonlySet<string>): Promise<void>;
+  /** Absent: it goes with what it is within. */
+  delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
+  /** Where equality is not the question, for example a minimum. */
+  readonly same?: { readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean };
+}
+
+/** Any resource, for code that treats them all alike (the methods are bivariant on purpose). */
+export interface AnyResource extends Resource<object, Attributes, Needs> {}
+export type AnyFound = Found<object, Attributes>;
+
+/** Stands for an attribute of something that does not exist yet. */
+export const KNOWN_AFTER_DEPLOY = "(known after deploy)";
+
+/** Stands for a secret that the resource makes itself on creation and that no later deploy changes. */
+export const MADE_ON_FIRST_DEPLOY = "(made on first deploy)";
+
+/** The attributes of something that does not exist yet: every one reads as `KNOWN_AFTER_DEPLOY`. */
+export const unknownAttributes: Attributes = new Proxy({}, { get: () => KNOWN_AFTER_DEPLOY });
+
+/** Computes a value from attributes; unknown as long as one of them is. */
+export const derived = (values: readonly string[], compute: (values: readonly string[]) => string): string =>
+  values.some((value) => value.includes(KNOWN_AFTER_DEPLOY)) ? KNOWN_AFTER_DEPLOY : compute(values);
+
+/** The answer, or undefined where AWS says that there is no such thing (the names of Lambda and Logs, IAM, API Gateway). */
+export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    const missing = ["ResourceNotFoundException", "NoSuchEntityException", "NotFoundException"];
+    if (error instanceof Error && missing.includes(error.name)) return undefined;
+    throw error;
+  }
+}
+
+/** Every item of a paged list (API Gateway's SDK client has no paginators, aws-behaviour 3.5). */
+export async function everyPage<T>(page: (nextToken: string | undefined) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>): Promise<T[]> {
+  const items: T[] = [];
+  let token: string | undefined;
+  do {
+    const { Items = [], NextToken } = await page(token);
+    items.push(...Items);
+    token = NextToken;
+  } while (token);
+  return items;
+}
