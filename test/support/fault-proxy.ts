@@ -1,0 +1,83 @@
+import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+
+/** One call on its way to AWS. `index` counts the calls that change something, from 0; reads have none. */
+export interface Call {
+  operation: string;
+  mutating: boolean;
+  index: number | undefined;
+}
+
+/**
+ * What happens to a call: `lost` (done, then the connection is reset), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
+ * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or a function that is called after the work.
+ */
+export type Fault = "lost" | "cut-before" | "500-after" | "503" | "429" | "html" | "truncated" | { before?: () => void; after?: () => void };
+
+const isRead = /^(Get|List|Describe|Filter)/;
+
+/** The operation's name, from whichever of the wire formats carries it; the verb and path where it is REST. */
+function operationOf({ method = "", url = "", headers }: IncomingMessage, body: Buffer): string {
+  const target = String(headers["x-amz-target"] ?? "").split(".")[1];
+  const action = /(?:^|&)Action=(\w+)/.exec(body.toString("latin1"))?.[1];
+  if (target || (action && url === "/")) return String(target ?? action);
+  return method === "GET" ? `Get ${url}` : `${method} ${url.split("?")[0]}`;
+}
+
+/** A proxy in front of the local AWS that breaks calls as `faultFor` says. */
+export async function startFaultProxy(target: string, faultFor: (call: Call) => Fault | undefined) {
+  const calls: Call[] = [];
+  let mutations = 0;
+  const server = createServer((request, response) => {
+    void answer(request, response).catch(() => response.destroy());
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const operation = operationOf(request, body);
+    const mutating = !isRead.test(operation);
+    const call: Call = { operation, mutating, index: mutating ? mutations++ : undefined };
+    calls.push(call);
+    const fault = faultFor(call);
+    if (fault === "cut-before") return void request.socket.destroy();
+    if (fault === "503" || fault === "429") return refuse(response, Number(fault));
+    if (typeof fault === "object") fault.before?.();
+    const { status, headers, payload } = await passOn(target, request, body);
+    if (typeof fault === "object") fault.after?.();
+    if (fault === "lost") return void request.socket.destroy();
+    if (fault === "500-after") return refuse(response, 500);
+    if (fault === "html") return void response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");
+    response.writeHead(status, headers);
+    if (fault !== "truncated") return void response.end(payload);
+    response.write(payload.subarray(0, payload.length / 2), () => request.socket.destroy());
+  }
+
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls: calls as readonly Call[],
+    close: () =>
+      new Promise<void>((closed) => {
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  const name = status === 429 ? "TooManyRequestsException" : status === 503 ? "ServiceUnavailableException" : "ServiceException";
+  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name }).end(JSON.stringify({ message: name }));
+}
+
+function passOn(target: string, { method, url, headers }: IncomingMessage, body: Buffer) {
+  return new Promise<{ status: number; headers: Record<string, string | string[] | undefined>; payload: Buffer }>((resolve, reject) => {
+    const onward = forward(target + url, { method, headers }, (answer) => {
+      const { "transfer-encoding": _chunked, ...rest } = answer.headers;
+      buffer(answer).then((payload) => resolve({ status: answer.statusCode ?? 502, headers: { ...rest, "content-length": String(payload.length) }, payload }), reject);
+    });
+    onward.on("error", reject);
+    onward.end(body);
+  });
+}

@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Progress } from "../../src/report.ts";
+import { deploy, destroy, observe, plan, type Change } from "../../src/stack/engine.ts";
+import type { Walk } from "../../src/stack/ensure.ts";
+import { stackOf, type StackConfig } from "../../src/stack/stack.ts";
+import { scopeOf, partsOf, type Step } from "../../src/stack/steps.ts";
+import { connectAws } from "../../src/target.ts";
+import { zipOf } from "./zip.ts";
+
+/** Every pause of the engine and of the retry table, scaled: a test waits milliseconds where a deploy waits seconds. */
+const PACE = 0.01;
+
+/** A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and progress. */
+export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}) {
+  const signal = new AbortController().signal;
+  const progress: Progress[] = [];
+  const report = (event: Progress) => void progress.push(event);
+  const aws = await connectAws(
+    { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: overrides.region, profile: undefined },
+    { report, signal, pace: PACE },
+  );
+  const walk: Walk = { aws, report, signal, pace: PACE };
+  const zip = overrides.zip ?? (await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 200 });" }));
+  const stack = stackOf({
+    region: aws.region,
+    functionName: "shelfshack-websocket-proxy",
+    apiName: "shelfshack-websocket-api",
+    roleName: "shelfshack-websocket-proxy-role",
+    stage: "dev",
+    runtime: "nodejs24.x",
+    handler: "index.handler",
+    timeout: 30,
+    memory: 256,
+    logRetention: 30,
+    backendUrl: "https://api.example.com",
+    variables: {},
+    account: undefined,
+    zip,
+    zipSha256: createHash("sha256").update(zip).digest("base64"),
+    run: randomBytes(16).toString("hex"),
+    ...overrides,
+  });
+  return {
+    aws,
+    stack,
+    progress,
+    deploy: (only?: Step[]) => deploy(stack, walk, scopeOf(partsOf({ only }))),
+    plan: async () => plan(stack, await observe(stack, aws)),
+    destroy: () => destroy(stack, walk),
+  };
+}
+
+/** The ids of what is not as it should be. */
+export const acting = (changes: readonly Change[]): string[] => changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
