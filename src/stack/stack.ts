@@ -11,6 +11,7 @@ import { route } from "../resources/route.ts";
 import { stage } from "../resources/stage.ts";
 import type { Stack } from "./engine.ts";
 import { tagsFor, type Identity } from "./ownership.ts";
+import type { AnyResource } from "./resource.ts";
 
 /** Everything that decides what a stack is. */
 export interface StackConfig {
@@ -39,6 +40,14 @@ export interface StackConfig {
   run: string;
 }
 
+/** The stack, and those of its resources that other commands ask about. */
+export interface WebSocketStack extends Stack {
+  account: AnyResource;
+  api: AnyResource;
+  stage: AnyResource;
+  lambdaFunction: AnyResource;
+}
+
 /**
  * The stack: THE description of what exists in AWS after a deploy, in an order in which needs come first.
  *
@@ -51,7 +60,7 @@ export interface StackConfig {
  * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs the endpoint) opens when the
  * API is made first: its endpoint is known before the function exists, and the function's ARN is its name.
  */
-export function stackOf(config: StackConfig): Stack {
+export function stackOf(config: StackConfig): WebSocketStack {
   const identity: Identity = { stack: config.functionName, region: config.region, run: config.run };
   const tags = (component: string) => tagsFor(identity, component);
 
@@ -74,6 +83,10 @@ export function stackOf(config: StackConfig): Stack {
 
   return {
     identity,
+    account: caller,
+    api: webSocketApi,
+    stage: servedStage,
+    lambdaFunction: lambda,
     resources: [caller, executionRole, logs, webSocketApi, policy, proxy, connect, disconnect, standard, snapshot, servedStage, lambda, invokePermission],
   };
 }

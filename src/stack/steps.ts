@@ -1,4 +1,5 @@
 import { CliError } from "../errors.ts";
+import { steps as stepNames, type Step } from "../settings.ts";
 import type { Observed, Scope, Stack } from "./engine.ts";
 import type { AnyResource } from "./resource.ts";
 
@@ -7,8 +8,8 @@ type Part = { id: string; paths?: RegExp; madeBy?: Step };
 
 const endpointPath = /^Environment\.API_GATEWAY_ENDPOINT$/;
 
-/** The steps of setting the stack up by hand, each of which can be run on its own. */
-const steps = {
+/** What each step makes or sets. */
+const partsOfStep: Readonly<Record<Step, readonly Part[]>> = {
   role: [{ id: "Role" }],
   policy: [{ id: "RolePolicy" }],
   logs: [{ id: "LogGroup" }],
@@ -20,17 +21,14 @@ const steps = {
   permission: [{ id: "Permission" }],
   stage: [{ id: "Deployment" }, { id: "Stage" }],
   endpoint: [{ id: "Function", paths: endpointPath, madeBy: "function" }],
-} as const satisfies Record<string, readonly { id: string; paths?: RegExp; madeBy?: string }[]>;
-
-export type Step = keyof typeof steps;
-export const stepNames = Object.keys(steps) as Step[];
+};
 
 const codeOnly: Part = { id: "Function", paths: /^CodeSha256$/, madeBy: "function" };
 
 /** The parts of the stack that a deploy is limited to; undefined for all of it. */
 export function partsOf({ only, codeOnly: isCodeOnly }: { only?: readonly Step[] | undefined; codeOnly?: boolean | undefined }): Part[] | undefined {
   if (isCodeOnly) return [codeOnly];
-  return only?.flatMap((step): readonly Part[] => steps[step]);
+  return only?.flatMap((step) => partsOfStep[step]);
 }
 
 /** The engine's scope for some parts. */
@@ -41,7 +39,7 @@ export const scopeOf =
 
 /** The step that makes a resource. */
 const stepThatMakes = (id: string): Step | undefined =>
-  stepNames.find((step) => steps[step].some((part: Part) => part.id === id && !part.madeBy));
+  stepNames.find((step) => partsOfStep[step].some((part) => part.id === id && !part.madeBy));
 
 /** Throws a CliError that names the steps to run first when the parts need something that is not there. */
 export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: readonly Part[] | undefined): void {

@@ -3,7 +3,8 @@ import type { Progress } from "../../src/report.ts";
 import { deploy, destroy, observe, plan, type Change } from "../../src/stack/engine.ts";
 import type { Walk } from "../../src/stack/ensure.ts";
 import { stackOf, type StackConfig } from "../../src/stack/stack.ts";
-import { scopeOf, partsOf, type Step } from "../../src/stack/steps.ts";
+import type { Step } from "../../src/settings.ts";
+import { partsOf, scopeOf } from "../../src/stack/steps.ts";
 import { connectAws } from "../../src/target.ts";
 import { zipOf } from "./zip.ts";
 

@@ -1,0 +1,67 @@
+import { deploy, observe, plan, type Change } from "../stack/engine.ts";
+import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
+import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
+import type { Settings } from "../settings.ts";
+import { describeChanges, renderChanges, webSocketUrl, type ChangeLine } from "./changes.ts";
+import type { Command } from "./command.ts";
+
+interface DeployResult {
+  /** Whether anything in AWS was changed (with `--dry-run`: would be). */
+  changed: boolean;
+  dryRun: boolean;
+  code: { bytes: number; sha256: string };
+  resources: ChangeLine[];
+  url: string | null;
+  /** The front end's variable. */
+  frontend: { VITE_WS_API_ENDPOINT: string } | null;
+}
+
+export const command: Command<DeployResult> = {
+  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "booking", "type", "allowHttp"],
+  examples: [
+    { line: "deploy --backend-url https://api.example.com", does: "makes AWS match: everything that is missing or differs, in parallel" },
+    { line: "deploy --code-only", does: "uploads the handler and changes nothing else" },
+    { line: "deploy --only api,integration,routes,stage", does: "runs these steps alone" },
+    { line: "deploy --dry-run", does: "says what it would do" },
+  ],
+
+  async run(settings, context) {
+    const parts = partsOf(settings);
+    if (!parts) checkBackendUrl(settings, context);
+    const opened = await openStack(settings, context);
+    try {
+      const changes = await changesOf(opened, settings, parts);
+      return resultOf(opened, settings, changes);
+    } finally {
+      opened.walk.aws.close();
+    }
+  },
+
+  render({ changed, dryRun, resources, code, url, frontend }) {
+    const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : `no changes; code up to date (sha256 ${code.sha256})`;
+    const where = url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
+    const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
+    return [what, ...where, ...next].join("\n");
+  },
+};
+
+async function changesOf({ stack, walk }: OpenStack, settings: Settings, parts: ReturnType<typeof partsOf>): Promise<Change[]> {
+  const scope = scopeOf(parts);
+  if (!parts && !settings.dryRun) return await deploy(stack, walk, scope);
+  const observed = await observe(stack, walk.aws);
+  refuseMissingNeeds(stack, observed, parts);
+  return settings.dryRun ? plan(stack, observed, scope) : await deploy(stack, walk, scope);
+}
+
+function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: readonly Change[]): DeployResult {
+  const resources = describeChanges(changes);
+  const url = webSocketUrl(stack, changes);
+  return {
+    changed: resources.some(({ action }) => action !== "none"),
+    dryRun,
+    code: zip,
+    resources,
+    url,
+    frontend: url ? { VITE_WS_API_ENDPOINT: url } : null,
+  };
+}

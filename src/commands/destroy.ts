@@ -1,0 +1,36 @@
+import { CliError, exitCodes } from "../errors.ts";
+import { destroy } from "../stack/engine.ts";
+import { openStack } from "../stack/open.ts";
+import type { Command } from "./command.ts";
+
+interface DestroyResult {
+  changed: boolean;
+  removed: { id: string; type: string; name: string }[];
+}
+
+export const command: Command<DestroyResult> = {
+  options: [],
+  examples: [
+    { line: "destroy", does: "removes what carries this stack's tags, after asking for its name" },
+    { line: "destroy --env dev --yes", does: "the same for the environment dev, without asking" },
+  ],
+
+  async run(settings, context) {
+    const { stack, walk } = await openStack(settings, context);
+    if (!settings.yes) await confirm(stack.identity.stack, context.ask);
+    const removed = await destroy(stack, walk);
+    walk.aws.close();
+    return { changed: removed.length > 0, removed: removed.map(({ id, type, name }) => ({ id, type, name })) };
+  },
+
+  render({ removed }) {
+    if (removed.length === 0) return "nothing to remove";
+    return [...removed.map(({ id, name }) => `- ${id}  ${name}`), "", `${removed.length} removed, with everything inside them`].join("\n");
+  },
+};
+
+async function confirm(name: string, ask: (question: { text: string; option: string }) => Promise<string>): Promise<void> {
+  const answer = await ask({ text: `This removes the stack ${name}. Type its name to go on:`, option: "--yes" });
+  if (answer.trim() === name) return;
+  throw new CliError(`the name typed is not ${name}: nothing was removed`, { exitCode: exitCodes.refused });
+}

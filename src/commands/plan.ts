@@ -1,0 +1,33 @@
+import { exitCodes } from "../errors.ts";
+import { observe, plan } from "../stack/engine.ts";
+import { checkBackendUrl, openStack } from "../stack/open.ts";
+import { partsOf, scopeOf } from "../stack/steps.ts";
+import { describeChanges, renderChanges, type ChangeLine } from "./changes.ts";
+import type { Command } from "./command.ts";
+
+interface PlanResult {
+  changed: boolean;
+  resources: ChangeLine[];
+  /** Whether differences were asked to be an exit code. */
+  asExitCode: boolean;
+}
+
+export const command: Command<PlanResult> = {
+  options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp"],
+  examples: [
+    { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
+    { line: "plan --exit-code", does: "exit code 3 when it would change something, for CI" },
+  ],
+
+  async run(settings, context) {
+    checkBackendUrl(settings, context);
+    const { stack, walk } = await openStack(settings, context);
+    const changes = plan(stack, await observe(stack, walk.aws), scopeOf(partsOf(settings)));
+    walk.aws.close();
+    const resources = describeChanges(changes);
+    return { changed: resources.some(({ action }) => action !== "none"), resources, asExitCode: settings.exitCode };
+  },
+
+  render: ({ changed, resources }) => (changed ? renderChanges(resources, "would") : "no changes"),
+  exitCode: ({ changed, asExitCode }) => (changed && asExitCode ? exitCodes.different : exitCodes.done),
+};

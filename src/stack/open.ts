@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { artifact, refuseMissingHandler } from "../artifact.ts";
+import type { Context } from "../commands/command.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { connectAws } from "../target.ts";
+import type { Walk } from "./ensure.ts";
+import { stackOf, type WebSocketStack } from "./stack.ts";
+
+/** A stack as the settings describe it, with the clients to reach it. */
+export interface OpenStack {
+  stack: WebSocketStack;
+  walk: Walk;
+  zip: { bytes: number; sha256: string };
+}
+
+/** Describes the stack that the settings mean and connects to AWS; calls nothing yet. */
+export async function openStack(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<OpenStack> {
+  const { zip, sha256, entries } = await artifact();
+  refuseMissingHandler(settings.handler, entries);
+  const aws = await connectAws(settings, { report, signal });
+  const stack = stackOf({
+    ...settings,
+    region: aws.region,
+    timeout: settings.functionTimeout,
+    zip,
+    zipSha256: sha256,
+    run: randomBytes(16).toString("hex"),
+  });
+  return { stack, walk: { aws, report, signal, pace: 1 }, zip: { bytes: zip.length, sha256 } };
+}
+
+/** The environments in which a backend without TLS is refused rather than warned of. */
+const isProduction = (env: string | undefined): boolean => env !== undefined && /^prod/.test(env);
+const privateHost = /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])|\.(internal|local|localhost)$/;
+
+/** Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in production; elsewhere that is a warning. */
+export function checkBackendUrl({ backendUrl, env, allowHttp }: Settings, { report }: Pick<Context, "report">): void {
+  if (!backendUrl) {
+    throw new CliError("no backend URL is set", {
+      hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const { protocol, hostname } = new URL(backendUrl);
+  if (protocol === "https:" || privateHost.test(hostname) || allowHttp) return;
+  const message = `${backendUrl} is plain http to a public address: tokens and messages can be read on the way`;
+  if (isProduction(env)) throw new CliError(message, { hint: "use https, or pass --allow-http", exitCode: exitCodes.refused });
+  report({ kind: "warning", message, hint: "use https before this goes to production" });
+}
