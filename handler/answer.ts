@@ -1,0 +1,69 @@
+import type { Accepted, Failed, Reply } from "./backend.ts";
+import { close, type Plan, type Steps } from "./fan-out.ts";
+import { isObject, member, pieces } from "./json.ts";
+
+/** What follows from the backend's answer to a message: who gets what, and what the log says of a failure (contract.md, section 3). */
+export interface Consequence {
+  plan: Plan;
+  code?: string;
+  reason?: string | undefined;
+}
+
+/** The part of an error frame beside `type` and `request_id`: fixed words, a status, and what the backend itself chose to say. */
+interface ErrorWords {
+  code: string;
+  status?: number | undefined;
+  detail?: string | undefined;
+}
+
+const rejected: ReadonlySet<number | undefined> = new Set([400, 403, 404, 409, 413, 422, 429]);
+
+/** The consequence of an answer to a message of `sender`. Frames are pieces of the answer's own text, so big numbers survive. */
+export function consequenceOf(reply: Reply, sender: string, requestId: string): Consequence {
+  if (!reply.ok) return failed(reply, sender, requestId);
+  const isDirective = Object.keys(reply.value).every((key) => key === "deliver" || key === "close");
+  const plan = isDirective ? directive(reply, sender) : new Map([[sender, [reply.text]]]);
+  return plan ? { plan } : failed({ ...reply, ok: false, code: "backend_unavailable", reason: "not a directive" }, sender, requestId);
+}
+
+/** The error frame of contract.md, section 3. */
+export function errorFrame({ code, status, detail }: ErrorWords, requestId: string): string {
+  return JSON.stringify({ type: "error", code, request_id: requestId, status, detail });
+}
+
+function failed(reply: Failed, sender: string, requestId: string): Consequence {
+  const words = wordsOf(reply);
+  const steps: Steps = [errorFrame(words, requestId)];
+  if (words.code === "unauthorized") steps.push(close);
+  return { plan: new Map([[sender, steps]]), code: words.code, reason: reply.reason };
+}
+
+function wordsOf({ status, code, detail }: Failed): ErrorWords {
+  if (status === 401) return { code: "unauthorized" };
+  return rejected.has(status) ? { code: "rejected", status, detail } : { code };
+}
+
+/** Undefined where the object is not what a directive has to be; then nobody gets anything. `null` counts as left out. */
+function directive({ text, value }: Accepted, sender: string): Plan | undefined {
+  const plan: Plan = new Map();
+  const deliver = value["deliver"] ?? [];
+  const closing = value["close"] ?? [];
+  if (!Array.isArray(deliver) || !Array.isArray(closing)) return undefined;
+  const texts = pieces(member(text, "deliver") ?? "");
+  for (const [index, entry] of deliver.entries()) {
+    const frame = member(texts[index] ?? "", "data");
+    if (!isObject(entry) || frame === undefined || !add(plan, entry["to"], frame, sender)) return undefined;
+  }
+  return add(plan, closing, close, sender) ? plan : undefined;
+}
+
+/** Adds a step for each of the targets once; false where they are neither one text nor a list of texts. */
+function add(plan: Plan, to: unknown, step: Steps[number], sender: string): boolean {
+  const targets: unknown[] = Array.isArray(to) ? to : [to];
+  const ids = new Set(targets.map((target) => (target === "self" ? sender : target)));
+  for (const id of ids) {
+    if (typeof id !== "string") return false;
+    plan.set(id, [...(plan.get(id) ?? []), step]);
+  }
+  return true;
+}

@@ -1,0 +1,169 @@
+import { wait } from "./clock.ts";
+import type { Configuration, Kind } from "./config.ts";
+import { isObject, parsed } from "./json.ts";
+import { createBucket, passing, retryDelay } from "./retry.ts";
+import { exchange, type Answer, type Outcome } from "./transport.ts";
+import { webhookSignature } from "./webhook.ts";
+
+declare const SHELFSHACK_VERSION: string | undefined;
+/** Set by the build; whoever runs the source gets 0.0.0. */
+const version = typeof SHELFSHACK_VERSION === "string" ? SHELFSHACK_VERSION : "0.0.0";
+
+/** One thing that the backend is told (contract.md, section 1). */
+export interface Question {
+  kind: Kind;
+  /** The key against duplicates: the same on every repeat. */
+  webhookId: string;
+  connectionId: string;
+  requestId: string;
+  /** The members of the envelope after the common ones. */
+  members: Record<string, unknown>;
+  /** The client's message as JSON text: goes into the envelope as it is, as its last member. */
+  message?: string;
+}
+
+/** The backend's answer, by its meaning. `attempts` is how often it was asked. */
+export type Reply = Accepted | Failed;
+
+/** A 2xx with a JSON object or nothing. `text` is the object exactly as it came, or empty. */
+export interface Accepted {
+  ok: true;
+  status: number;
+  attempts: number;
+  text: string;
+  value: Record<string, unknown>;
+}
+
+/** Anything else. `status` is missing where no answer came. */
+export interface Failed {
+  ok: false;
+  status?: number | undefined;
+  attempts: number;
+  code: "backend_unavailable" | "backend_timeout" | "payload_too_large";
+  /** For the log: a Node error code or a fixed phrase. */
+  reason?: string | undefined;
+  /** What a refusal's `detail` says, where it is a short string. */
+  detail?: string | undefined;
+}
+
+/** Asks the backend one thing until `deadline` (epoch milliseconds) at the latest; never throws. */
+export type Backend = (question: Question, deadline: number) => Promise<Reply>;
+
+/** How long one attempt may take; contract.md, section 5, has the budgets of the whole. */
+const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
+/** With less than this left the backend is not asked. */
+const leastMs = 500;
+const maxAttempts = 3;
+const maxAnswerBytes = 1_048_576;
+
+type Post = (question: Question, timeMs: number) => Promise<Outcome>;
+
+/** The signed HTTP call to the backend, with its repeats. Makes nothing per event but the request itself. */
+export function createBackend(configuration: Configuration): Backend {
+  const bucket = createBucket();
+  const post = createPost(configuration);
+  return async (question, deadline) => {
+    if (post === undefined) return { ok: false, attempts: 0, code: "backend_unavailable", reason: "configuration" };
+    if (deadline - Date.now() < leastMs) return { ok: false, attempts: 0, code: "backend_timeout", reason: "no time left" };
+    const limitMs = configuration.backendTimeoutMs ?? attemptMs[question.kind];
+    for (let attempts = 1; ; attempts += 1) {
+      const outcome = await post(question, Math.min(limitMs, deadline - Date.now()));
+      const delay = attempts < maxAttempts && delayBefore(outcome, attempts);
+      const again = delay !== false && Date.now() + delay + leastMs <= deadline && bucket.take();
+      if (!again) {
+        const reply = meaning(outcome, attempts);
+        if (reply.ok) bucket.give();
+        return reply;
+      }
+      await wait(delay);
+    }
+  };
+}
+
+function delayBefore(outcome: Outcome, attempts: number): number | false {
+  if (outcome.status === undefined) return outcome.repeatable && retryDelay(attempts, {}, Date.now());
+  return passing.has(outcome.status) && retryDelay(attempts, outcome.headers, Date.now());
+}
+
+function createPost({ backend, keys, paths, problems }: Configuration): Post | undefined {
+  if (backend === undefined || problems.length > 0) return undefined;
+  return (question, timeMs) => {
+    const path = `${backend.prefix}${paths[question.kind]}`;
+    const body = envelope(question, path);
+    const timestamp = Math.floor(Date.now() / 1_000);
+    const headers = {
+      "content-type": "application/json",
+      "accept-encoding": "identity",
+      "user-agent": `shelfshack-ws/${version}`,
+      "x-connection-id": question.connectionId,
+      "x-request-id": question.requestId,
+      "webhook-id": question.webhookId,
+      "webhook-timestamp": String(timestamp),
+      ...(keys.length > 0 && {
+        "webhook-signature": webhookSignature(keys, question.webhookId, timestamp, body),
+      }),
+    };
+    return exchange({
+      address: backend,
+      method: "POST",
+      path,
+      headers,
+      body,
+      timeMs,
+      maxBytes: maxAnswerBytes,
+    });
+  };
+}
+
+/** The signature covers neither path nor headers, so the body repeats both. */
+function envelope({ kind, connectionId, requestId, members, message }: Question, path: string): string {
+  const head = JSON.stringify({
+    v: 1,
+    path,
+    event: kind,
+    connection_id: connectionId,
+    request_id: requestId,
+    ...members,
+  });
+  return message === undefined ? head : `${head.slice(0, -1)},"message":${message}}`;
+}
+
+function meaning(outcome: Outcome, attempts: number): Reply {
+  const failed = { ok: false, attempts, status: outcome.status, code: "backend_unavailable" } as const;
+  if (outcome.status === undefined) {
+    const { reason } = outcome;
+    return { ...failed, reason, ...(reason === "timeout" && { code: "backend_timeout" }) };
+  }
+  const { status, body } = outcome;
+  const object = objectOf(outcome);
+  if (status < 200 || status > 299) return { ...failed, detail: detailOf(object?.value["detail"]) };
+  if (object) return { ok: true, status, attempts, ...object };
+  return body ? { ...failed, reason: "not a JSON object" } : { ...failed, code: "payload_too_large", reason: "answer over 1 MiB" };
+}
+
+function detailOf(detail: unknown): string | undefined {
+  return typeof detail === "string" && detail.length <= 200 ? detail : undefined;
+}
+
+/** Nothing counts as an empty object, and so does `null`, which is what FastAPI sends for an endpoint that returns nothing. */
+function objectOf({ headers, body }: Answer): Pick<Accepted, "text" | "value"> | undefined {
+  if (body === undefined) return undefined;
+  if (body.length === 0) return { text: "", value: {} };
+  const encoded = (headers["content-encoding"] ?? "identity") !== "identity";
+  if (encoded || !jsonTypes.test(headers["content-type"] ?? "")) return undefined;
+  const text = decoded(body);
+  const value = text === undefined ? undefined : parsed(text)?.value;
+  if (value === null) return { text: "", value: {} };
+  return text !== undefined && isObject(value) ? { text: text.trim(), value } : undefined;
+}
+
+const jsonTypes = /^application\/([\w.+-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decoded(body: Buffer): string | undefined {
+  try {
+    return utf8.decode(body);
+  } catch {
+    return undefined;
+  }
+}

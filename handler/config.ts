@@ -1,0 +1,85 @@
+import { levels, type Level } from "./log.ts";
+import type { Credentials } from "./sigv4.ts";
+import { addressOf, type Address } from "./transport.ts";
+import { signingKeys } from "./webhook.ts";
+
+/** The events that the backend hears of. */
+export type Kind = "connect" | "message" | "disconnect";
+
+/** The function's environment (contract.md, section 7), read once when the module loads. */
+export interface Configuration {
+  /** What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in. */
+  problems: string[];
+  backend: Address | undefined;
+  /** The three paths below the backend's address. */
+  paths: Record<Kind, string>;
+  keys: Buffer[];
+  /** The time for one attempt, milliseconds; undefined for the handler's own limits. */
+  backendTimeoutMs: number | undefined;
+  /** Where @connections is; undefined to take it from the event. */
+  endpoint: URL | undefined;
+  lambda: Address;
+  functionName: string | undefined;
+  region: string;
+  credentials: Credentials | undefined;
+  logLevel: Level;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** Reads the environment; never throws: what is wrong is listed in `problems`. */
+export function readConfiguration(environment: Environment): Configuration {
+  const problems: string[] = [];
+  const read = <Value>(name: string, parse: (text: string) => Value | undefined, expected: string): Value | undefined => {
+    const text = environment[name]?.trim() ?? "";
+    const value = text === "" ? undefined : parse(text);
+    if (text !== "" && value === undefined) problems.push(`${name} has to be ${expected}`);
+    return value;
+  };
+  const url = "an http or https URL without user, query or fragment, and not a link-local address";
+  const path = (name: string, usual: string) => read(name, plainPath, "a path such as /api/ws/message") ?? usual;
+  if (!environment["BACKEND_URL"]?.trim()) problems.push("BACKEND_URL is not set");
+  const backend = read("BACKEND_URL", plainUrl, url);
+  const region = environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? "us-east-1";
+  const lambda = read("AWS_ENDPOINT_URL_LAMBDA", plainUrl, url) ?? read("AWS_ENDPOINT_URL", plainUrl, url);
+  return {
+    problems,
+    backend: backend && addressOf(backend),
+    paths: {
+      connect: path("REGISTER_PATH", "/api/ws/register"),
+      message: path("MESSAGE_PATH", "/api/ws/message"),
+      disconnect: path("DISCONNECT_PATH", "/api/ws/disconnect"),
+    },
+    keys: read("SIGNING_KEYS", signingKeys, "one or two keys, each whsec_ and the base64 of 24 to 64 bytes") ?? [],
+    backendTimeoutMs: read("BACKEND_TIMEOUT_MS", milliseconds, "a number of milliseconds from 1 to 29000"),
+    endpoint: read("API_GATEWAY_ENDPOINT", plainUrl, url),
+    lambda: addressOf(lambda ?? new URL(`https://lambda.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`)),
+    functionName: environment["AWS_LAMBDA_FUNCTION_NAME"],
+    region,
+    credentials: credentialsOf(environment),
+    logLevel: levels.find((level) => level === environment["LOG_LEVEL"]?.toUpperCase()) ?? "INFO",
+  };
+}
+
+/** The metadata services of AWS live at link-local addresses, which no backend has. */
+const linkLocal = /^(169\.254\.|\[fe[89ab]|\[fd00:ec2:|\[::ffff:a9fe:)/;
+
+function plainUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = url && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === "" && url.password === "";
+  return plain && !linkLocal.test(url.hostname) ? url : undefined;
+}
+
+function plainPath(text: string): string | undefined {
+  const plain = /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(text) && !text.startsWith("//");
+  return plain && !text.split("/").includes("..") ? text : undefined;
+}
+
+function milliseconds(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 29_000 ? Number(text) : undefined;
+}
+
+function credentialsOf(environment: Environment): Credentials | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = environment;
+  return accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined;
+}

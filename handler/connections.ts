@@ -1,0 +1,79 @@
+import { wait } from "./clock.ts";
+import type { Configuration } from "./config.ts";
+import { isConnectionId, maxFrameBytes } from "./event.ts";
+import { passing, retryDelay } from "./retry.ts";
+import { createSigner, encodeSegment } from "./sigv4.ts";
+import { addressOf, exchange, type Outcome } from "./transport.ts";
+
+/**
+ * What became of one call to @connections (`aws-behaviour.md` 2.3): `gone` is 410, the connection is closed or not open yet; `forbidden` is 403,
+ * the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not sent; `failed` is everything else.
+ */
+export type Sent = "sent" | "gone" | "forbidden" | "too large" | "failed";
+
+/**
+ * The @connections API of one stage. Every call ends by `until` (epoch milliseconds) and none throws; what cannot be a
+ * connection id has `failed`.
+ */
+export interface Connections {
+  /** Sends one frame, JSON text, to one client. */
+  send(connectionId: string, frame: string, until: number): Promise<Sent>;
+  close(connectionId: string, until: number): Promise<Sent>;
+}
+
+const maxAttempts = 3;
+const attemptMs = 3_000;
+const maxAnswerBytes = 65_536;
+
+/** The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined where nothing can be reached. */
+export function connectionsAt({ credentials, region }: Configuration): (endpoint: URL | undefined) => Connections {
+  const sign = credentials && createSigner("execute-api", region, credentials);
+  return (endpoint) => {
+    const address = endpoint && addressOf(endpoint);
+    const call = async (method: "POST" | "DELETE", connectionId: string, body: string, until: number): Promise<Sent> => {
+      if (sign === undefined || address === undefined || !isConnectionId(connectionId)) return "failed";
+      const path = `${address.prefix}/@connections/${encodeSegment(connectionId)}`;
+      const once = (timeMs: number) => {
+        const headers = sign({ method, host: address.authority, path, body }, new Date());
+        return exchange({ address, method, path, headers, body, timeMs, maxBytes: maxAnswerBytes });
+      };
+      return meaning(await repeated(once, until));
+    };
+    return {
+      send: async (connectionId, frame, until) =>
+        Buffer.byteLength(frame) > maxFrameBytes ? "too large" : call("POST", connectionId, frame, until),
+      close: (connectionId, until) => call("DELETE", connectionId, "", until),
+    };
+  };
+}
+
+async function repeated(once: (timeMs: number) => Promise<Outcome>, until: number): Promise<Outcome> {
+  for (let attempt = 1; ; attempt += 1) {
+    const left = until - Date.now();
+    if (left <= 0) return { reason: "timeout", repeatable: false };
+    const outcome = await once(Math.min(left, attemptMs));
+    const delay = retryDelay(attempt, outcome.status === undefined ? {} : outcome.headers, Date.now());
+    if (attempt === maxAttempts || !canPass(outcome) || Date.now() + delay >= until) return outcome;
+    await wait(delay);
+  }
+}
+
+/** A frame may arrive twice, so a call that timed out is made again too: the next one may meet a healthy host. */
+function canPass(outcome: Outcome): boolean {
+  return outcome.status === undefined || outcome.status === 500 || passing.has(outcome.status);
+}
+
+function meaning({ status }: Outcome): Sent {
+  if (status === undefined) return "failed";
+  if (status >= 200 && status <= 299) return "sent";
+  return ({ 403: "forbidden", 410: "gone", 413: "too large" } as const)[status as 403 | 410 | 413] ?? "failed";
+}
+
+/** What the role has to be allowed to manage: the ARN of an endpoint's @connections, region and account taken from the function's own ARN. */
+export function connectionsArn(endpoint: URL, functionArn = "arn:aws:lambda:*:*"): string {
+  const [, partition, , region, account] = functionArn.split(":");
+  const [api, service] = endpoint.hostname.split(".");
+  const path = endpoint.pathname.split("/").filter(Boolean);
+  const stage = (service === "execute-api" ? [api, ...path] : path).join("/");
+  return `arn:${partition}:execute-api:${region}:${account}:${stage}/*/@connections/*`;
+}

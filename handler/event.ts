@@ -1,0 +1,160 @@
+import { isObject } from "./json.ts";
+
+/** What Lambda hands over beside the event, as far as it is used. Whoever invokes by hand may leave all of it out. */
+export interface Context {
+  awsRequestId?: string;
+  invokedFunctionArn?: string;
+  getRemainingTimeInMillis?(): number;
+}
+
+/** What every event of API Gateway says about its connection. */
+export interface Source {
+  connectionId: string;
+  requestId: string;
+  route: string;
+  /** Of the event's domain; undefined where it is none that a connection can be reached at. */
+  endpoint: URL | undefined;
+}
+
+/** A handshake, before anything that the client wrote has been judged. */
+export interface Connect extends Source {
+  kind: "connect";
+  query: Record<string, string>;
+  client: { ip: string | null; user_agent: string | null; origin: string | null };
+  /** Epoch milliseconds. */
+  connectedAt: number;
+  /** The first subprotocol that the client offered. */
+  subprotocol: string | undefined;
+}
+
+export interface Message extends Source {
+  kind: "message";
+  messageId: string;
+  /** The client's text, exactly. */
+  text: string;
+  /** The event carried it as base64. */
+  wasBase64: boolean;
+}
+
+export interface Disconnect extends Source {
+  kind: "disconnect";
+  closeCode: number | null;
+  closeReason: string | null;
+}
+
+/** What the handler sends to itself: frames (JSON texts) for a connection whose handshake was still going on. */
+export interface Initial {
+  kind: "initial";
+  connectionId: string;
+  requestId: string;
+  endpoint: URL;
+  frames: string[];
+}
+
+export type Event = Connect | Message | Disconnect | Initial;
+
+/** 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (`aws-behaviour.md` 1.12). */
+export const maxFrameBytes = 131_072;
+
+const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
+const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
+const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
+const stages = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Whether a text has the form of a connection id; what has not never enters a path, a header or a log. */
+export function isConnectionId(value: unknown): value is string {
+  return typeof value === "string" && connectionIds.test(value);
+}
+
+/**
+ * Reads an event (`aws-behaviour.md` 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides what it is, because a client
+ * may send `{"action":"$connect"}`. The Lambda console's test event has neither `eventType` nor `requestId`: the route key and the invocation's
+ * id stand in.
+ */
+export function readEvent(event: unknown, context: Context): Event | undefined {
+  if (!isObject(event)) return undefined;
+  if ("shelfshackInitial" in event) return readInitial(event["shelfshackInitial"]);
+  const request = event["requestContext"];
+  if (!isObject(request)) return undefined;
+  const { connectionId, eventType, routeKey } = request;
+  const read = readers.get(eventType ?? routeKey) ?? (eventType === undefined && typeof routeKey === "string" ? readMessage : undefined);
+  if (read === undefined || !isConnectionId(connectionId)) return undefined;
+  const requestId = [request["requestId"], context.awsRequestId].find(isId) ?? crypto.randomUUID();
+  return read(event, request, { connectionId, requestId, route: String(routeKey).slice(0, 128), endpoint: endpointOf(request) });
+}
+
+type Reader = (event: Record<string, unknown>, request: Record<string, unknown>, source: Source) => Event | undefined;
+
+const readers = new Map<unknown, Reader>([
+  ["CONNECT", readConnect],
+  ["$connect", readConnect],
+  ["MESSAGE", readMessage],
+  ["DISCONNECT", readDisconnect],
+  ["$disconnect", readDisconnect],
+]);
+
+function readConnect(event: Record<string, unknown>, request: Record<string, unknown>, source: Source): Connect | undefined {
+  const query = event["queryStringParameters"] ?? {};
+  const headers = event["headers"] ?? {};
+  const identity = request["identity"] ?? {};
+  if (!isObject(query) || !isObject(headers) || !isObject(identity)) return undefined;
+  if (!Object.values(query).every((value) => typeof value === "string")) return undefined;
+  const offered = header(headers, "sec-websocket-protocol")?.split(",")[0]?.trim() ?? "";
+  return {
+    ...source,
+    kind: "connect",
+    query: query as Record<string, string>,
+    client: {
+      ip: orNull(identity["sourceIp"]),
+      user_agent: orNull(identity["userAgent"]),
+      origin: header(headers, "origin") ?? null,
+    },
+    connectedAt: typeof request["connectedAt"] === "number" ? request["connectedAt"] : Date.now(),
+    subprotocol: /^[!#$%&'*+.^_`|~\w-]{1,256}$/.test(offered) ? offered : undefined,
+  };
+}
+
+function readMessage(event: Record<string, unknown>, request: Record<string, unknown>, source: Source): Message | undefined {
+  const body = event["body"] ?? "";
+  if (typeof body !== "string") return undefined;
+  const wasBase64 = event["isBase64Encoded"] === true;
+  const text = wasBase64 ? Buffer.from(body, "base64").toString("utf8") : body;
+  if (Buffer.byteLength(text) > maxFrameBytes) return undefined;
+  const messageId = isId(request["messageId"]) ? request["messageId"] : source.requestId;
+  return { ...source, kind: "message", messageId, text, wasBase64 };
+}
+
+function readDisconnect(_event: unknown, request: Record<string, unknown>, source: Source): Disconnect {
+  const code = request["disconnectStatusCode"];
+  return {
+    ...source,
+    kind: "disconnect",
+    closeCode: typeof code === "number" ? code : null,
+    closeReason: orNull(request["disconnectReason"]),
+  };
+}
+
+function readInitial(value: unknown): Initial | undefined {
+  const { connectionId, requestId, endpoint, frames } = isObject(value) ? value : {};
+  if (!isConnectionId(connectionId) || !isId(requestId) || !URL.canParse(String(endpoint)) || !Array.isArray(frames)) return undefined;
+  return { kind: "initial", connectionId, requestId, endpoint: new URL(String(endpoint)), frames: frames.map(String) };
+}
+
+/** Right for API Gateway's own domains; with a custom domain API_GATEWAY_ENDPOINT has to say where @connections is (`aws-behaviour.md` 2.6). */
+function endpointOf({ domainName, stage }: Record<string, unknown>): URL | undefined {
+  const usable = typeof domainName === "string" && domains.test(domainName) && typeof stage === "string" && stages.test(stage);
+  return usable ? new URL(`https://${domainName}/${stage}`) : undefined;
+}
+
+function header(headers: Record<string, unknown>, name: string): string | undefined {
+  const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+  return typeof found === "string" ? found : undefined;
+}
+
+function orNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && ids.test(value);
+}

@@ -1,0 +1,99 @@
+import { createBackend, type Backend } from "./backend.ts";
+import { deadlineOf, type Deadline } from "./clock.ts";
+import type { Configuration } from "./config.ts";
+import { connect } from "./connect.ts";
+import { connectionsAt, type Connections } from "./connections.ts";
+import { disconnect } from "./disconnect.ts";
+import { readEvent, type Context, type Event } from "./event.ts";
+import { createInvokeSelf, initial, type InvokeSelf } from "./initial.ts";
+import { createLog, type Line } from "./log.ts";
+import { message } from "./message.ts";
+
+/** What the Lambda returns. API Gateway refuses any other key (`aws-behaviour.md` 1.6); `headers` is there for a chosen subprotocol only. */
+export interface Result {
+  statusCode: number;
+  headers?: { "Sec-WebSocket-Protocol": string };
+}
+
+/** What one event is carried out with. Everything but the last three is made once, when the module loads. */
+export interface Work {
+  backend: Backend;
+  connections: Connections;
+  invokeSelf: InvokeSelf;
+  /** Where @connections is; undefined where nothing says so. */
+  endpoint: URL | undefined;
+  context: Context;
+  deadline: Deadline;
+}
+
+/** How an event ended: the status that is returned, and what the log says about it. */
+export type Ending = Partial<Line> & { status: number };
+
+export type Handler = (event: unknown, context?: Context | null) => Promise<Result>;
+
+/** The whole time of one event, milliseconds (contract.md, section 5). */
+const budgetMs: Record<Event["kind"], number> = { connect: 8_000, message: 25_000, disconnect: 5_000, initial: 25_000 };
+
+/** The handler for one environment. It never throws: an event that is none of ours is 400, an error of our own 500, each with a log line. */
+export function createHandler(configuration: Configuration, write: (line: string) => void): Handler {
+  const log = createLog(configuration.logLevel, write);
+  const backend = createBackend(configuration);
+  const connectionsOf = connectionsAt(configuration);
+  const invokeSelf = createInvokeSelf(configuration);
+  for (const reason of configuration.problems) log("ERROR", { event: "load", code: "configuration", reason });
+  const carryOut = async (value: unknown, context: Context): Promise<Result> => {
+    const started = Date.now();
+    const event = readEvent(value, context);
+    if (event === undefined) {
+      log("WARN", { event: "malformed", status: 400, code: "malformed_event" });
+      return { statusCode: 400 };
+    }
+    const endpoint = configuration.endpoint ?? event.endpoint;
+    const deadline = deadlineOf(budgetMs[event.kind], context, started);
+    const ending = await end(event, { backend, connections: connectionsOf(endpoint), invokeSelf, endpoint, context, deadline });
+    log(levelOf(ending), { ...event, event: event.kind, ms: Date.now() - started, ...ending });
+    return resultOf(event, ending.status);
+  };
+  return async (event, context) => {
+    try {
+      return await carryOut(event, context ?? {});
+    } catch (error) {
+      log("ERROR", { event: "crash", status: 500, code: "internal", reason: whereabouts(error) });
+      return { statusCode: 500 };
+    }
+  };
+}
+
+function end(event: Event, work: Work): Promise<Ending> {
+  switch (event.kind) {
+    case "connect":
+      return connect(event, work);
+    case "message":
+      return message(event, work);
+    case "disconnect":
+      return disconnect(event, work);
+    case "initial":
+      return initial(event, work);
+  }
+}
+
+/** A permission that the role lacks is for a person to mend; a refusal or a failed frame is worth a look. */
+function levelOf({ code, failed, resource }: Ending): "ERROR" | "WARN" | "INFO" {
+  if (resource !== undefined) return "ERROR";
+  return code !== undefined || failed ? "WARN" : "INFO";
+}
+
+/**
+ * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the connection off. One that offers
+ * none must not get the header (`aws-behaviour.md` 1.10).
+ */
+function resultOf(event: Event, statusCode: number): Result {
+  const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;
+  return { statusCode, ...(subprotocol !== undefined && { headers: { "Sec-WebSocket-Protocol": subprotocol } }) };
+}
+
+/** An error's name and where it was thrown. Its message stays out: it can hold what a client sent. */
+function whereabouts(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return [error.name, ...(error.stack ?? "").split("\n    at ").slice(1, 3)].join(" at ");
+}

@@ -1,0 +1,65 @@
+import { wait } from "./clock.ts";
+import type { Configuration } from "./config.ts";
+import type { Connections } from "./connections.ts";
+import type { Connect, Initial } from "./event.ts";
+import { fanOut } from "./fan-out.ts";
+import type { Ending, Work } from "./handler.ts";
+import type { Line } from "./log.ts";
+import { counted, reportGone } from "./report.ts";
+import { createSigner, encodeSegment } from "./sigv4.ts";
+import { exchange } from "./transport.ts";
+
+/** Invokes this function asynchronously with frames for a connection that is not open yet; answers what the log has to say about it. */
+export type InvokeSelf = (
+  event: Connect,
+  frames: string[],
+  work: Pick<Work, "context" | "deadline" | "endpoint">,
+) => Promise<Partial<Line>>;
+
+const invokeMs = 3_000;
+/** For how long 410 means "not open yet": the handshake ends when the first run has returned and API Gateway has written its 101. */
+const openingMs = 3_000;
+const code = "initial_failed";
+
+/**
+ * Lambda's Invoke with `InvocationType: Event` (`aws-behaviour.md` 4.8). The function is named by the ARN that it was itself invoked with, so
+ * that an alias or a version sends its frames by its own code.
+ */
+export function createInvokeSelf({ credentials, functionName, lambda, region }: Configuration): InvokeSelf {
+  const sign = credentials && createSigner("lambda", region, credentials);
+  return async ({ connectionId, requestId }, frames, { context, deadline, endpoint }) => {
+    const name = context.invokedFunctionArn ?? functionName;
+    if (!sign || !name || !endpoint) return { code, reason: "no credentials, function name or API_GATEWAY_ENDPOINT" };
+    const path = `${lambda.prefix}/2015-03-31/functions/${encodeSegment(name)}/invocations`;
+    const body = JSON.stringify({ shelfshackInitial: { connectionId, requestId, endpoint, frames } });
+    const unsigned = { method: "POST", path, body, headers: { "x-amz-invocation-type": "Event" } } as const;
+    const headers = sign({ ...unsigned, host: lambda.authority }, new Date());
+    const timeMs = Math.max(1, Math.min(invokeMs, deadline.frames - Date.now()));
+    const outcome = await exchange({ ...unsigned, address: lambda, headers, timeMs, maxBytes: 65_536 });
+    if (outcome.status === 202) return {};
+    if (outcome.status === 403) return { code, reason: "the function's role lacks lambda:InvokeFunction", resource: name };
+    return { code, reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}` };
+  };
+}
+
+/** The second run: the frames in order, the first one again and again while the connection is not open yet. */
+export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Ending> {
+  const { backend, connections, deadline } = work;
+  const tally = await fanOut(new Map([[connectionId, frames]]), onceOpen(connections), deadline.frames);
+  await reportGone(tally.goneIds, requestId, backend, deadline.backend);
+  return { status: 200, ...counted(tally, work) };
+}
+
+function onceOpen(connections: Connections): Connections {
+  const openBy = Date.now() + openingMs;
+  let open = false;
+  const send: Connections["send"] = async (connectionId, frame, until) => {
+    for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 250)) {
+      const sent = await connections.send(connectionId, frame, until);
+      open ||= sent === "sent";
+      if (sent !== "gone" || open || Date.now() + pauseMs >= Math.min(openBy, until)) return sent;
+      await wait(pauseMs);
+    }
+  };
+  return { ...connections, send };
+}

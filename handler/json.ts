@@ -1,0 +1,50 @@
+/**
+ * Whether a text is JSON. It is only looked at: what is sent on is always the text itself, because rebuilding it would change numbers
+ * and duplicate keys and overflows the stack on deep nesting.
+ */
+export function parsed(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A JSON object that is not an array; its members are strangers'. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The elements of an array, or the members of an object, each as its own piece of the text. The text has to be valid JSON. */
+export function pieces(text: string): string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') at = stringEnd(text, at);
+    else if (character === "{" || character === "[") {
+      depth += 1;
+      if (depth === 1) start = at + 1;
+    } else if (character === "," && depth === 1) {
+      found.push(text.slice(start, at).trim());
+      start = at + 1;
+    } else if (character === "}" || character === "]") {
+      depth -= 1;
+      if (depth === 0) found.push(text.slice(start, at).trim());
+    }
+  }
+  return found.filter((piece) => piece !== "");
+}
+
+/** The text of one member of a JSON object; of the last one where a key is repeated, as in JSON.parse. */
+export function member(text: string, key: string): string | undefined {
+  const found = pieces(text).findLast((piece) => JSON.parse(piece.slice(0, stringEnd(piece, 0) + 1)) === key);
+  return found?.slice(found.indexOf(":", stringEnd(found, 0)) + 1).trim();
+}
+
+function stringEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  return at;
+}

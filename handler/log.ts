@@ -1,0 +1,51 @@
+/** How much is logged: everything from this level on. */
+export const levels = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
+export type Level = (typeof levels)[number];
+
+/** What a log line may hold: never a body, a header, a token, a query string or a URL. */
+export interface Line {
+  /** What happened: connect, message, disconnect, initial, malformed, load or crash. */
+  event: string;
+  requestId?: string;
+  connectionId?: string;
+  messageId?: string;
+  route?: string;
+  /** What the Lambda returns. */
+  status?: number;
+  /** What the backend answered. */
+  backendStatus?: number | undefined;
+  attempts?: number;
+  ms?: number;
+  /** Length of the client's message. */
+  bytes?: number;
+  /** Frames to connections, counted by how they ended. */
+  sent?: number;
+  gone?: number;
+  failed?: number;
+  /** The fixed word of contract.md, section 3, or of the check that refused the event. */
+  code?: string | undefined;
+  /** A Node error code, or a fixed sentence for whoever runs the stack. */
+  reason?: string | undefined;
+  /** An ARN that the function's role may not use. */
+  resource?: string | undefined;
+}
+
+export type Log = (level: Level, line: Line) => void;
+
+/** Nothing else is written, whatever else an object holds. */
+const written =
+  "level event requestId connectionId messageId route status backendStatus attempts ms bytes sent gone failed code reason resource".split(
+    " ",
+  );
+
+/** What a terminal obeys or hides beyond JSON's own escapes: DEL, C1 controls, line separators, bidirectional and zero-width marks. */
+const unsafe = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** A log of one JSON object per line, `level` first. */
+export function createLog(minimum: Level, write: (line: string) => void): Log {
+  return (level, line) => {
+    if (levels.indexOf(level) < levels.indexOf(minimum)) return;
+    const text = JSON.stringify({ level, ...line }, written);
+    write(`${text.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`);
+  };
+}

@@ -1,0 +1,25 @@
+import type { Backend, Reply } from "./backend.ts";
+import { connectionsArn } from "./connections.ts";
+import { inTurns, type Tally } from "./fan-out.ts";
+import type { Work } from "./handler.ts";
+import type { Line } from "./log.ts";
+
+/** Tells the backend, once for each, which connections met 410 (contract.md, section 4), until `deadline` (epoch milliseconds). */
+export function reportGone(connectionIds: readonly string[], requestId: string, backend: Backend, deadline: number): Promise<void> {
+  return inTurns(connectionIds, async (connectionId) => {
+    const members = { reason: "gone", code: null, detail: null };
+    await backend({ kind: "disconnect", webhookId: `msg_d_${connectionId}`, connectionId, requestId, members }, deadline);
+  });
+}
+
+/** How asking the backend ended, for the log. */
+export function asked(reply: Reply): Partial<Line> {
+  const failure = reply.ok ? {} : { code: reply.code, reason: reply.reason };
+  return { backendStatus: reply.status, attempts: reply.attempts, ...failure };
+}
+
+/** How frames ended, for the log. What a person has to mend is named: the permission and the resource that the role lacks. */
+export function counted({ sent, gone, failed, forbidden }: Tally, { context, endpoint }: Work): Partial<Line> {
+  const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
+  return { sent, gone, failed, ...(forbidden && { reason: "the function's role lacks execute-api:ManageConnections", resource }) };
+}

@@ -1,0 +1,44 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** Statuses that say "again, a little later". */
+export const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+const firstMs = 100;
+const longestMs = 1_000;
+const longestWishMs = 2_000;
+
+/** How long to wait before asking again for the `attempt`-th time (from 1): full jitter, or what `Retry-After` wishes, of that two seconds at most. */
+export function retryDelay(attempt: number, headers: IncomingHttpHeaders, now: number, random = Math.random()): number {
+  const jitter = random * Math.min(longestMs, firstMs * 2 ** (attempt - 1));
+  return Math.max(jitter, Math.min(longestWishMs, wished(headers["retry-after"], now)));
+}
+
+function wished(header: string | undefined, now: number): number {
+  if (header === undefined) return 0;
+  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return ms > 0 ? ms : 0;
+}
+
+/** What keeps a dead server from being asked three times as often: a repeat costs five tokens, a good answer brings one back. */
+export interface Bucket {
+  /** Takes the price of one repeat; false where there is too little. */
+  take(): boolean;
+  give(): void;
+}
+
+const full = 20;
+const price = 5;
+
+export function createBucket(): Bucket {
+  let tokens = full;
+  return {
+    take() {
+      if (tokens < price) return false;
+      tokens -= price;
+      return true;
+    },
+    give() {
+      tokens = Math.min(full, tokens + 1);
+    },
+  };
+}
