@@ -1,0 +1,199 @@
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import type { Socket } from "node:net";
+import { Readable } from "node:stream";
+import WebSocket from "ws";
+import type { RawData } from "ws";
+import { HandshakeError } from "./handshake.ts";
+import type { HandshakeFailure, Phase } from "./handshake.ts";
+
+/** One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its bytes as base64 instead of `text`. */
+export interface Frame {
+  direction: "sent" | "received";
+  at: string;
+  bytes: number;
+  text?: string;
+  base64?: string;
+}
+
+/** How a WebSocket ended; `error` is what broke it, when it did not end by a close frame. */
+export interface Closed {
+  code: number;
+  reason: string;
+  error?: string;
+}
+
+/** An open WebSocket. `frames` gives what is received, once, until it is closed; reading slowly slows the peer down. */
+export interface Session {
+  openMs: number;
+  frames: AsyncIterable<Frame>;
+  closed: Promise<Closed>;
+  /** Sends a text message; resolves when it has left, with undefined when the connection was closed before (`closed` tells why). */
+  send(text: string): Promise<Frame | undefined>;
+  /** Says goodbye with 1000; a peer that does not answer within two seconds is cut off. */
+  close(): Promise<Closed>;
+}
+
+export interface SessionOptions {
+  /** For DNS, TCP, TLS and the answer to the upgrade together. */
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+  /** Sends `KEEPALIVE_MESSAGE` after so long without a message in either direction; API Gateway cuts idle connections after ten minutes. */
+  keepaliveMs?: number | undefined;
+  onKeepalive?: ((frame: Frame) => void) | undefined;
+}
+
+/** API Gateway's limit for one WebSocket frame is 32 KB (aws-behaviour 1.12); a longer message goes out in fragments of this many bytes. */
+export const LONGEST_FRAGMENT = 32_000;
+/** API Gateway's limit for one message, in bytes (aws-behaviour 1.12). */
+export const LONGEST_MESSAGE = 131_072;
+/** A message, because the idle timer of API Gateway counts messages and is not known to count pings (aws-behaviour 1.13). */
+export const KEEPALIVE_MESSAGE = '{"type":"ping"}';
+
+const LONGEST_RECEIVED = 16 * 1024 * 1024;
+const LONGEST_BODY = 4096;
+const GOODBYE_MS = 2_000;
+
+/** Opens a WebSocket. Throws a HandshakeError when there is none in time, and the signal's reason when it is aborted before. */
+export async function openSession(address: URL, options: SessionOptions): Promise<Session> {
+  options.signal?.throwIfAborted();
+  const startedAt = performance.now();
+  let phase = (): Phase => "lookup";
+  const socket = new WebSocket(address, {
+    perMessageDeflate: false,
+    maxPayload: LONGEST_RECEIVED,
+    headers: { "User-Agent": "shelfshack-ws" },
+    finishRequest: (request) => {
+      phase = followPhases(request, address);
+      request.end();
+    },
+  });
+  const frames = inbox(socket);
+  const closed = ending(socket);
+  await opened(socket, address, options, () => phase());
+  const sent = keptAlive(socket, (text) => send(socket, text), options);
+  return { openMs: performance.now() - startedAt, frames, closed, send: sent, close: () => close(socket, closed) };
+}
+
+/** Knows how far the handshake has got, from what its TCP socket has told. */
+function followPhases(request: ClientRequest, address: URL): () => Phase {
+  let phase: Phase = isIP(address.hostname.replace(/^\[|\]$/g, "")) ? "connect" : "lookup";
+  request.on("socket", (socket: Socket) => {
+    socket.once("lookup", () => (phase = "connect"));
+    socket.once("connect", () => (phase = address.protocol === "wss:" ? "tls" : "upgrade"));
+    socket.once("secureConnect", () => (phase = "upgrade"));
+  });
+  return () => phase;
+}
+
+/** Resolves when the WebSocket is open; otherwise rejects once, with the first reason that there was. */
+function opened(socket: WebSocket, address: URL, { timeoutMs, signal }: SessionOptions, phase: () => Phase): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let refusal: (() => HandshakeFailure) | undefined;
+    const settle = (finish: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      finish();
+    };
+    const fail = (error: unknown) => settle(() => (reject(error), socket.terminate()));
+    const refuse = (failure: HandshakeFailure, cause?: unknown) => fail(new HandshakeError(address, failure, cause));
+    const onAbort = () => fail(signal?.reason);
+    const timer = setTimeout(() => refuse(refusal?.() ?? { kind: "timeout", phase: phase(), afterMs: timeoutMs }), timeoutMs);
+    signal?.addEventListener("abort", onAbort);
+    socket.once("open", () => settle(resolve));
+    socket.once("error", (error: NodeJS.ErrnoException) => refuse(refusal?.() ?? failureOf(error, phase()), error));
+    socket.once("unexpected-response", (_request, response) => {
+      refusal = readRefusal(response, (failure) => refuse(failure));
+    });
+  });
+}
+
+/** Collects the body of a refused upgrade, up to a limit; the returned function tells what is known so far, for a body that never ends. */
+function readRefusal(response: IncomingMessage, done: (failure: HandshakeFailure) => void): () => HandshakeFailure {
+  let body = Buffer.alloc(0);
+  const failure = (): HandshakeFailure => ({ kind: "status", status: response.statusCode ?? 0, body: body.toString(), ...refusalHeaders(response) });
+  response.on("data", (chunk: Buffer) => {
+    body = Buffer.concat([body, chunk]).subarray(0, LONGEST_BODY);
+    if (body.length === LONGEST_BODY) done(failure());
+  });
+  response.once("close", () => done(failure()));
+  return failure;
+}
+
+function refusalHeaders({ headers }: IncomingMessage): { requestId?: string; location?: string } {
+  const requestId = headers["x-amzn-requestid"] ?? headers["apigw-requestid"] ?? headers["x-amz-apigw-id"] ?? headers["x-request-id"];
+  return { ...(requestId ? { requestId: String(requestId) } : {}), ...(headers.location ? { location: headers.location } : {}) };
+}
+
+/** Errors of the HTTP parser and of `ws` itself mean that something else than a WebSocket server answered; the others are the network's. */
+function failureOf(error: NodeJS.ErrnoException, phase: Phase): HandshakeFailure {
+  const { code = "", message } = error;
+  return code === "" || code.startsWith("HPE_") || code.startsWith("WS_ERR_")
+    ? { kind: "protocol", detail: message }
+    : { kind: "network", phase, code, detail: message };
+}
+
+/** What is received, as a stream that stops the peer while nobody reads. */
+function inbox(socket: WebSocket): Readable {
+  const frames = new Readable({ objectMode: true, highWaterMark: 256, read: () => socket.resume() });
+  socket.on("message", (payload, isBinary) => {
+    if (!frames.destroyed && !frames.push(received(payload, isBinary))) socket.pause();
+  });
+  socket.once("close", () => frames.push(null));
+  return frames;
+}
+
+function received(payload: RawData, isBinary: boolean): Frame {
+  const bytes = Buffer.isBuffer(payload) ? payload : Array.isArray(payload) ? Buffer.concat(payload) : Buffer.from(payload);
+  const content = isBinary ? { base64: bytes.toString("base64") } : { text: bytes.toString() };
+  return { direction: "received", at: new Date().toISOString(), bytes: bytes.length, ...content };
+}
+
+function ending(socket: WebSocket): Promise<Closed> {
+  let error: string | undefined;
+  socket.on("error", ({ message }) => (error = message));
+  return new Promise((resolve) => {
+    socket.once("close", (code, reason) => resolve({ code, reason: reason.toString(), ...(error ? { error } : {}) }));
+  });
+}
+
+/** One text message, in as many fragments as API Gateway's frame limit asks for. */
+async function send(socket: WebSocket, text: string): Promise<Frame | undefined> {
+  const payload = Buffer.from(text);
+  const pieces = Math.max(1, Math.ceil(payload.length / LONGEST_FRAGMENT));
+  const left = await Promise.all(
+    Array.from({ length: pieces }, (_, piece) =>
+      sendFragment(socket, payload.subarray(piece * LONGEST_FRAGMENT, (piece + 1) * LONGEST_FRAGMENT), piece === pieces - 1),
+    ),
+  );
+  return left.every(Boolean) ? { direction: "sent", at: new Date().toISOString(), bytes: payload.length, text } : undefined;
+}
+
+/** Whether the fragment has left: `ws` has an error for it only when the connection is closed. */
+function sendFragment(socket: WebSocket, fragment: Buffer, isLast: boolean): Promise<boolean> {
+  return new Promise((resolve) => socket.send(fragment, { binary: false, fin: isLast }, (error) => resolve(!error)));
+}
+
+async function close(socket: WebSocket, closed: Promise<Closed>): Promise<Closed> {
+  socket.resume();
+  socket.close(1000);
+  const cutOff = setTimeout(() => socket.terminate(), GOODBYE_MS);
+  try {
+    return await closed;
+  } finally {
+    clearTimeout(cutOff);
+  }
+}
+
+/** `sending` that also puts off the next keep-alive message, as every message in either direction does. */
+function keptAlive(socket: WebSocket, sending: Session["send"], { keepaliveMs, onKeepalive = () => {} }: SessionOptions): Session["send"] {
+  if (!keepaliveMs) return sending;
+  const timer = setTimeout(() => void send().then((frame) => frame && onKeepalive(frame)), keepaliveMs);
+  const send = (text = KEEPALIVE_MESSAGE) => {
+    timer.refresh();
+    return sending(text);
+  };
+  socket.on("message", () => timer.refresh());
+  socket.once("close", () => clearTimeout(timer));
+  return send;
+}

@@ -1,0 +1,189 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { paginateDescribeLogGroups, paginateFilterLogEvents, DescribeLogStreamsCommand, StartLiveTailCommand } from "@aws-sdk/client-cloudwatch-logs";
+import type { CloudWatchLogsClient, FilteredLogEvent, LiveTailSessionLogEvent, StartLiveTailResponseStream } from "@aws-sdk/client-cloudwatch-logs";
+import type { Report } from "../report.ts";
+import type { LogEvent } from "./record.ts";
+
+/** A log group that exists. */
+export interface LogGroup {
+  name: string;
+  arn: string;
+}
+
+export interface FollowOptions {
+  /** Epoch milliseconds of the oldest event to show; absent: only what comes from now on. */
+  since?: number | undefined;
+  /** CloudWatch Logs' filter pattern. */
+  filter?: string | undefined;
+  /** Ends with the history when false. */
+  follow: boolean;
+  report: Report;
+  signal: AbortSignal;
+  /** Between two polls, where live tail is not available; CloudWatch Logs allows five calls a second (aws-behaviour 7.1). */
+  pollMs?: number;
+  /** A live tail says something every second; after so much silence it is taken for broken. */
+  silenceMs?: number;
+}
+
+/** Events may arrive this much later than their timestamp says, so every poll looks back as far (aws-behaviour 7.1). */
+const LATENESS_MS = 30_000;
+
+/** The log group of that exact name, or undefined while the function has never run and nobody has made it. */
+export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: name })) {
+    const group = logGroups.find(({ logGroupName }) => logGroupName === name);
+    // There are two ARNs; live tail takes the one without ":*" (aws-behaviour 7.2).
+    if (group) return { name, arn: group.logGroupArn ?? String(group.arn).replace(/:\*$/, "") };
+  }
+  return undefined;
+}
+
+/** Whether anything was ever written to the group. */
+export async function hasStreams(logs: CloudWatchLogsClient, { name }: LogGroup): Promise<boolean> {
+  const { logStreams = [] } = await logs.send(new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }));
+  return logStreams.length > 0;
+}
+
+/** The events of a group, each once: first the history since a time, then what comes, live or (where that is refused or breaks) by polling. */
+export async function* followLog(logs: CloudWatchLogsClient, group: LogGroup, options: FollowOptions): AsyncGenerator<LogEvent> {
+  const startedAt = Date.now();
+  const once = deduplicator();
+  const since = options.since ?? startedAt;
+  const tail = new AbortController();
+  try {
+    // The live tail starts before the history is read, so nothing falls in between.
+    const live = options.follow ? await startLiveTail(logs, group, { ...options, signal: AbortSignal.any([options.signal, tail.signal]) }) : undefined;
+    if (options.since !== undefined) yield* history(logs, group, since, options, once);
+    if (live) yield* liveEvents(live, options, once);
+    tail.abort();
+    if (options.follow) yield* polledEvents(logs, group, live ? Math.max(since, Date.now() - LATENESS_MS) : since, options, once);
+  } finally {
+    tail.abort();
+  }
+}
+
+async function* history(
+  logs: CloudWatchLogsClient,
+  { name }: LogGroup,
+  since: number,
+  { filter }: FollowOptions,
+  once: Deduplicator,
+): AsyncGenerator<LogEvent> {
+  const query = { logGroupName: name, startTime: since, ...(filter ? { filterPattern: filter } : {}) };
+  // A page may be empty and not be the last one; the paginator goes on until there is no token (aws-behaviour 7.1).
+  for await (const { events = [] } of paginateFilterLogEvents({ client: logs }, query)) {
+    for (const event of events) if (once.stored(event)) yield eventOf(event);
+  }
+}
+
+async function* polledEvents(
+  logs: CloudWatchLogsClient,
+  group: LogGroup,
+  since: number,
+  options: FollowOptions,
+  once: Deduplicator,
+): AsyncGenerator<LogEvent> {
+  let from = since;
+  for (;;) {
+    for await (const event of history(logs, group, from, options, once)) {
+      from = Math.max(from, event.timestamp - LATENESS_MS);
+      yield event;
+    }
+    once.forget();
+    await delay(options.pollMs ?? 2_000, undefined, { signal: options.signal });
+  }
+}
+
+/** The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, an address that does not speak it. */
+async function startLiveTail(logs: CloudWatchLogsClient, { arn }: LogGroup, { filter, signal, report }: FollowOptions) {
+  try {
+    const command = new StartLiveTailCommand({ logGroupIdentifiers: [arn], ...(filter ? { logEventFilterPattern: filter } : {}) });
+    return (await logs.send(command, { abortSignal: signal })).responseStream;
+  } catch (error) {
+    signal.throwIfAborted();
+    report({ kind: "note", message: `no live tail (${(error as Error).name}), asking every two seconds instead` });
+    return undefined;
+  }
+}
+
+/** Events of a live tail until it ends, breaks or falls silent; returns then, as polling takes over. */
+async function* liveEvents(stream: AsyncIterable<StartLiveTailResponseStream>, options: FollowOptions, once: Deduplicator): AsyncGenerator<LogEvent> {
+  const { signal, report, silenceMs = 15_000 } = options;
+  const updates = stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const { done, value } = await withinSilence(updates.next(), silenceMs, signal);
+      if (done) break;
+      if (value.sessionUpdate?.sessionMetadata?.sampled) report({ kind: "warning", message: "more than 500 lines a second: some are left out" });
+      for (const event of value.sessionUpdate?.sessionResults ?? []) if (once.live(event)) yield eventOf(event);
+      once.forget();
+    }
+    report({ kind: "note", message: "the live tail ended, asking every two seconds instead" });
+  } catch (error) {
+    signal.throwIfAborted();
+    report({ kind: "note", message: `the live tail broke (${(error as Error).name}), asking every two seconds instead` });
+  }
+}
+
+/** The next update, unless it is late or the signal is aborted. */
+async function withinSilence<T>(next: Promise<T>, silenceMs: number, signal: AbortSignal): Promise<T> {
+  const over = new AbortController();
+  const tooLate = delay(silenceMs, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(() => {
+    throw new DOMException(`nothing for ${silenceMs / 1000} s`, "TimeoutError");
+  });
+  try {
+    return await Promise.race([next, tooLate]);
+  } finally {
+    over.abort();
+  }
+}
+
+const eventOf = ({ timestamp = 0, logStreamName = "", message = "" }: FilteredLogEvent | LiveTailSessionLogEvent): LogEvent => ({
+  timestamp,
+  stream: logStreamName,
+  message,
+});
+
+/** Recognises what was already given, from either source: a question is asked once per delivery and is true for a new event. */
+interface Deduplicator {
+  stored(event: FilteredLogEvent): boolean;
+  live(event: LiveTailSessionLogEvent): boolean;
+  /** Lets go of what is too old to come again. */
+  forget(): void;
+}
+
+/**
+ * Stored events have an id, those of a live tail have none; so between the two sources one delivery is set off against one delivery of the same text,
+ * time and stream, which also keeps lines that really were written twice.
+ */
+function deduplicator(): Deduplicator {
+  const ids = new Map<string, { timestamp: number }>();
+  const unmatched = { stored: new Map<string, { timestamp: number; count: number }>(), live: new Map<string, { timestamp: number; count: number }>() };
+  let newest = 0;
+  const isNew = (event: LiveTailSessionLogEvent, own: "stored" | "live", other: "stored" | "live") => {
+    const key = JSON.stringify([event.logStreamName, event.timestamp, event.message]);
+    const { timestamp = 0 } = event;
+    newest = Math.max(newest, timestamp);
+    const counterpart = unmatched[other].get(key);
+    if (counterpart?.count) {
+      counterpart.count -= 1;
+      return false;
+    }
+    unmatched[own].set(key, { timestamp, count: (unmatched[own].get(key)?.count ?? 0) + 1 });
+    return true;
+  };
+  return {
+    stored(event) {
+      const { eventId, timestamp = 0 } = event;
+      if (eventId !== undefined && ids.has(eventId)) return false;
+      if (eventId !== undefined) ids.set(eventId, { timestamp });
+      return isNew(event, "stored", "live");
+    },
+    live: (event) => isNew(event, "live", "stored"),
+    forget() {
+      for (const seen of [ids, unmatched.stored, unmatched.live]) {
+        for (const [key, { timestamp }] of seen) if (timestamp < newest - 2 * LATENESS_MS) seen.delete(key);
+      }
+    },
+  };
+}

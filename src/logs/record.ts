@@ -1,0 +1,143 @@
+export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
+
+/** One event of a log group, as CloudWatch Logs gives it; `timestamp` in epoch milliseconds. */
+export interface LogEvent {
+  timestamp: number;
+  stream: string;
+  message: string;
+}
+
+/** One event of a Lambda function's log, understood. `text` may have several lines; everything in it was written by a stranger. */
+export interface LogRecord {
+  at: string;
+  level: LogLevel;
+  /** Who wrote it: Lambda itself about the invocation (`start`, `end` and `init` say nothing new to people), or the function. */
+  origin: "init" | "start" | "end" | "report" | "function";
+  text: string;
+  stream: string;
+  /** The members of a line that is a JSON object. */
+  fields?: Readonly<Record<string, unknown>>;
+  connectionId?: string;
+}
+
+type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
+
+/** The forms that a line of a Lambda log has (aws-behaviour 5.3), tried in this order; whatever fits none is the function's plain text. */
+const forms: readonly { pattern: RegExp; read(match: RegExpExecArray): Reading | undefined }[] = [
+  { pattern: /^START RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "start", text: line }) },
+  { pattern: /^END RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "end", text: line }) },
+  { pattern: /^INIT_START Runtime Version: (\S+)/, read: ([, runtime]) => ({ level: "INFO", origin: "init", text: `cold start, ${runtime}` }) },
+  { pattern: /^(?:INIT_)?REPORT (.*)/s, read: ([, facts = ""]) => readReport(facts) },
+  { pattern: /^\S+ \S+ (Task timed out after .*)/s, read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }) },
+  { pattern: /^[\d-]+T[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)/s, read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }) },
+  { pattern: /^\[([A-Z]+)\]\s+(?:[\d-]+T[\d:.]+Z\t\S+\t)?(.*)/s, read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }) },
+  { pattern: /^\{.*\}$/s, read: ([text]) => readJson(text) },
+];
+
+/** Understands one event of a Lambda function's log. */
+export function recordOf({ timestamp, stream, message }: LogEvent): LogRecord {
+  const reading = read(message.trimEnd());
+  const connectionId = reading.fields?.["connectionId"];
+  return { at: new Date(timestamp).toISOString(), ...reading, stream, ...(typeof connectionId === "string" ? { connectionId } : {}) };
+}
+
+function read(line: string): Reading {
+  for (const { pattern, read: reading } of forms) {
+    const match = pattern.exec(line);
+    const found = match && reading(match);
+    if (found) return found;
+  }
+  return readText(line);
+}
+
+function readText(text: string): Reading {
+  return (text.startsWith("{") && readJson(text)) || { level: "INFO", origin: "function", text: text.replaceAll("\u00a0", " ") };
+}
+
+const levels: Readonly<Record<string, LogLevel>> = {
+  TRACE: "DEBUG",
+  DEBUG: "DEBUG",
+  INFO: "INFO",
+  WARN: "WARN",
+  WARNING: "WARN",
+  ERROR: "ERROR",
+  FATAL: "ERROR",
+  CRITICAL: "ERROR",
+};
+const levelOf = (word: unknown): LogLevel => levels[String(word).toUpperCase()] ?? "INFO";
+
+/** Members of a JSON line that are shown elsewhere: the level in its column, the time before it. */
+const shownElsewhere = new Set(["level", "time", "timestamp"]);
+
+function readJson(text: string): Reading | undefined {
+  const fields = objectOf(text);
+  if (!fields) return undefined;
+  if (String(fields["type"]).startsWith("platform.")) return readPlatform(fields);
+  const headline = ["event", "message", "msg", "errorMessage"].find((name) => typeof fields[name] === "string");
+  const rest = Object.entries(fields).filter(([name]) => name !== headline && !shownElsewhere.has(name));
+  const words = [...(headline ? [String(fields[headline])] : []), ...rest.map(([name, value]) => `${name}=${shownValue(value)}`)];
+  return { level: levelOf(fields["level"] ?? (fields["errorType"] ? "ERROR" : "INFO")), origin: "function", text: words.join(" "), fields };
+}
+
+/** Lambda's own lines when the function logs in JSON. */
+function readPlatform(fields: Record<string, unknown>): Reading {
+  const type = String(fields["type"]).slice("platform.".length);
+  const origin = type === "start" || type === "report" ? type : type === "initStart" ? "init" : "end";
+  const record = (fields["record"] ?? {}) as { status?: string; metrics?: Record<string, unknown> };
+  const metrics = Object.entries(record.metrics ?? {}).map(([name, value]) => `${name}=${shownValue(value)}`);
+  const failed = record.status !== undefined && record.status !== "success";
+  return { level: failed ? "ERROR" : "INFO", origin, text: [type, record.status, ...metrics].filter(Boolean).join(" "), fields };
+}
+
+function objectOf(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const shownValue = (value: unknown) => (typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value));
+
+/** `RequestId: … \tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\tStatus: timeout`, said shorter. */
+function readReport(facts: string): Reading {
+  const values = Object.fromEntries(
+    facts
+      .split("\t")
+      .map((fact) => fact.trim().split(": "))
+      .filter(([name]) => name),
+  ) as Record<string, string>;
+  const status = values["Status"];
+  const words = [
+    values["Duration"],
+    values["Billed Duration"] && `billed ${values["Billed Duration"]}`,
+    values["Max Memory Used"] && `${values["Max Memory Used"]} of ${values["Memory Size"]}`,
+    values["Init Duration"] && `cold start ${values["Init Duration"]}`,
+    status && `${status}${values["Error Type"] ? ` ${values["Error Type"]}` : ""}`,
+  ];
+  return { level: status && status !== "success" ? "ERROR" : "INFO", origin: "report", text: words.filter(Boolean).join(", "), fields: values };
+}
+
+/** Which records are wanted; everything without a choice. */
+export interface Selection {
+  /** Warnings and errors only. */
+  errors?: boolean | undefined;
+  /** Only what concerns one connection. */
+  connection?: string | undefined;
+}
+
+/**
+ * Decides record by record. An environment of Lambda serves one event at a time, so what follows a connection's line in the same stream, up to the
+ * next START, is about that connection as well: stack traces, time-outs and the REPORT carry no connection id of their own.
+ */
+export function selected({ errors, connection }: Selection): (record: LogRecord) => boolean {
+  const concerned = new Set<string>();
+  return (record) => {
+    if (record.origin === "start") concerned.delete(record.stream);
+    if (record.connectionId !== undefined) concerned[record.connectionId === connection ? "add" : "delete"](record.stream);
+    const ofConnection = connection === undefined || concerned.has(record.stream);
+    return ofConnection && (!errors || record.level === "WARN" || record.level === "ERROR");
+  };
+}
