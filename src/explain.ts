@@ -1,0 +1,197 @@
+import { CliError, exitCodes, type ExitCode } from "./errors.ts";
+
+/** What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to go. */
+interface Thrown {
+  name: string;
+  message: string;
+  code: string;
+  address: string;
+  hostname: string;
+  port: number | undefined;
+  path: string;
+}
+
+/** One well-known failure in words. */
+interface Explanation {
+  when(thrown: Thrown): boolean;
+  message(thrown: Thrown): string;
+  hint(thrown: Thrown): string;
+  exitCode?: ExitCode;
+}
+
+const credentialsHint =
+  "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
+const isLoopback = ({ address, hostname }: Thrown) => /^(127\.|::1$|localhost$)/.test(address || hostname);
+const place = ({ address, hostname, port }: Thrown) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
+const profileOf = ({ message }: Thrown) => /profile[: ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
+
+/** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
+function statementFor({ message }: Thrown): string | undefined {
+  const [, action, resource = "*"] = denial.exec(message) ?? [];
+  return action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") });
+}
+
+/** AWS's and Node's well-known errors; the first row that fits speaks. To explain one more, add its row. */
+const explanations: readonly Explanation[] = [
+  {
+    when: ({ name, message }) =>
+      /^(ExpiredToken|RequestExpired)/.test(name) || /(token|session).*(has )?expired|expired.*(token|session)/i.test(message),
+    message: () => "the AWS credentials have expired",
+    hint: (thrown) => `sign in again, for example: aws sso login --profile ${profileOf(thrown)}`,
+  },
+  {
+    when: ({ name, message }) => name === "CredentialsProviderError" && /sso/i.test(message) && !/could not (be found|load)/i.test(message),
+    message: ({ message }) => `the SSO sign-in does not work: ${message}`,
+    hint: (thrown) => `sign in again: aws sso login --profile ${profileOf(thrown)}`,
+  },
+  {
+    when: ({ name, message }) =>
+      name === "CredentialsProviderError" && /profile/i.test(message) && /not (be )?f(ou|i)nd|could not resolve/i.test(message),
+    message: (thrown) => `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
+    hint: () => "aws configure list-profiles shows the profiles; choose one with --profile or AWS_PROFILE",
+    exitCode: exitCodes.usage,
+  },
+  {
+    when: ({ name, message }) => name === "CredentialsProviderError" || /could not load credentials|credential is missing/i.test(message),
+    message: () => "no AWS credentials were found",
+    hint: () => credentialsHint,
+  },
+  {
+    when: ({ message }) => /^region is missing/i.test(message),
+    message: () => "no AWS region is set",
+    hint: () => 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
+    exitCode: exitCodes.usage,
+  },
+  {
+    when: ({ name, message }) =>
+      /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) || /signature (not yet current|expired)/i.test(message),
+    message: () => "AWS refuses the request's time: this machine's clock is wrong",
+    hint: () => `the clock says ${new Date().toISOString()}; set it (timedatectl set-ntp true), then try again`,
+  },
+  {
+    when: ({ name }) => /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
+    message: () => "AWS does not know the access key",
+    hint: () => "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE wins over keys in variables",
+  },
+  {
+    when: ({ name }) => /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
+    message: () =>
+      "AWS refuses the request's signature: the secret access key does not belong to the access key, or this machine's clock is wrong",
+    hint: () => `look at AWS_SECRET_ACCESS_KEY; the clock says ${new Date().toISOString()}`,
+  },
+  {
+    when: ({ name, message }) => /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
+    message: ({ message }) => `AWS denied the call: ${message}`,
+    hint: (thrown) => {
+      const statement = statementFor(thrown);
+      return statement
+        ? `add this statement to the policy of whoever runs this: ${statement}`
+        : "ask whoever manages the account for this permission";
+    },
+  },
+  {
+    when: ({ name }) => /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
+    message: () => "AWS is limiting the rate of requests and did not let up",
+    hint: () => "wait a minute, then run the same command again: it goes on where it stopped",
+  },
+  {
+    when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
+    message: (thrown) => `the local AWS does not run at ${place(thrown)}`,
+    hint: () => "start it in another terminal with: shelfshack-ws local",
+  },
+  {
+    when: ({ code }) => code === "ECONNREFUSED",
+    message: (thrown) => `${place(thrown)} refused the connection (ECONNREFUSED)`,
+    hint: () => "look at --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy is in the way",
+  },
+  {
+    when: ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN",
+    message: (thrown) => `${place(thrown)} could not be looked up (${thrown.code})`,
+    hint: () => "look at the network connection, the region's spelling and --endpoint-url",
+  },
+  {
+    when: ({ code, name }) =>
+      /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) || name === "TimeoutError",
+    message: (thrown) => `${place(thrown)} did not answer (${thrown.code || thrown.message})`,
+    hint: () => "look at the network connection, VPN and proxy, then run the same command again",
+  },
+  {
+    when: ({ code, message }) =>
+      /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code) || /certificate/i.test(message),
+    message: (thrown) => `the TLS connection to ${place(thrown)} failed: ${thrown.message} (${thrown.code})`,
+    hint: () => "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
+  },
+  {
+    when: ({ code }) => code === "EADDRINUSE",
+    message: ({ port }) => `port ${port} is in use`,
+    hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
+  },
+  {
+    when: ({ code, path }) => /^(ENOENT|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
+    message: ({ code, path }) => `${JSON.stringify(path)} cannot be used: ${fileFaults[code]} (${code})`,
+    hint: () => "look at the path and its permissions, or name another file",
+  },
+];
+
+const fileFaults: Record<string, string> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EROFS: "the file system is read-only",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  ENOSPC: "the disk is full",
+  EMFILE: "too many files are open",
+};
+
+/**
+ * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a cause, or among several attempts) by the table,
+ * everything else as a bug of this program (exit 1). The thrown value is kept as `cause`.
+ */
+export function explain(error: unknown): CliError {
+  for (const candidate of withCauses(error)) {
+    if (candidate instanceof CliError) return candidate;
+    const thrown = thrownOf(candidate);
+    const row = explanations.find(({ when }) => when(thrown));
+    if (row) return new CliError(row.message(thrown), { hint: row.hint(thrown), exitCode: row.exitCode ?? exitCodes.failed, cause: error });
+  }
+  const { name, message } = thrownOf(error);
+  return new CliError(`unexpected failure: ${name}: ${message.split("\n")[0]}`, {
+    hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
+    cause: error,
+  });
+}
+
+/** The error, then what caused it; of several attempts to connect the first speaks for all. */
+function withCauses(error: unknown, depth = 0): unknown[] {
+  if (!(error instanceof Error) || depth > 5) return [error];
+  const causes = [
+    ...(error instanceof AggregateError ? error.errors.slice(0, 1) : []),
+    ...(error.cause === undefined ? [] : [error.cause]),
+  ];
+  return [...causesFirst(error, causes, depth)];
+}
+
+/** An AggregateError says less than the attempt in it; any other error says more than its cause. */
+function causesFirst(error: Error, causes: readonly unknown[], depth: number): unknown[] {
+  const below = causes.flatMap((cause) => withCauses(cause, depth + 1));
+  return error instanceof AggregateError ? [...below, error] : [error, ...below];
+}
+
+function thrownOf(error: unknown): Thrown {
+  const { name, message, code, address, hostname, host, port, path } = (
+    error instanceof Error ? error : { message: String(error) }
+  ) as Error & Record<string, unknown>;
+  return {
+    name: textOr(name, "Error"),
+    message: textOr(message, ""),
+    code: textOr(code, ""),
+    address: textOr(address, ""),
+    hostname: textOr(hostname, textOr(host, "")),
+    port: typeof port === "number" ? port : undefined,
+    path: textOr(path, ""),
+  };
+}
+
+const textOr = (value: unknown, otherwise: string): string => (typeof value === "string" && value !== "" ? value : otherwise);
