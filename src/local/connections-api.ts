@@ -1,0 +1,92 @@
+import { isUtf8 } from "node:buffer";
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { closings, end, isOpen, send, type Connection, type StageAddress, type Traffic } from "./connections.ts";
+import { isConnectionId } from "./events.ts";
+import { maxMessageBytes } from "./frame-limits.ts";
+
+/** An answer of the management API; an error has a type, which AWS puts into a header (aws-behaviour 2.3). */
+interface Answer {
+  status: number;
+  type?: string;
+  body?: object;
+}
+
+/** A closed connection and one that never was look the same, and neither has a body. */
+const gone: Answer = { status: 410, type: "GoneException" };
+const unsigned: Answer = { status: 403, type: "MissingAuthenticationTokenException", body: { message: "Missing Authentication Token" } };
+const tooLarge: Answer = { status: 413, type: "PayloadTooLargeException", body: { message: "Message too long" } };
+
+const methods: Record<string, (connection: Connection, request: IncomingMessage) => Answer | Promise<Answer | undefined>> = {
+  POST: post,
+  GET: get,
+  DELETE: remove,
+};
+
+/**
+ * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (aws-behaviour 2). A Signature Version 4 header must be there, which also keeps
+ * web pages out; the signature itself is not checked. Ids are valid within their API and stage only, and not before `$connect` has accepted them.
+ */
+export async function answerConnectionCall(
+  { live }: Traffic,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { apiId, stage, connectionId }: StageAddress & { connectionId: string },
+): Promise<void> {
+  const method = methods[request.method ?? ""];
+  if (!method || !request.headers.authorization?.startsWith("AWS4-HMAC-SHA256")) return write(response, unsigned);
+  if (!isConnectionId(connectionId)) return write(response, malformedId(connectionId));
+  const connection = live.get(connectionId);
+  const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
+  const answer = known ? await method(connection, request) : gone;
+  if (answer) write(response, answer);
+}
+
+/** The client gets a text frame (aws-behaviour 1.11); bytes that are not UTF-8 are replaced, for they would end the connection. */
+async function post(connection: Connection, request: IncomingMessage): Promise<Answer | undefined> {
+  const body = await bodyOf(request);
+  if (body === "aborted") return undefined;
+  if (body === "too large") return tooLarge;
+  return send(connection, isUtf8(body) ? body : body.toString()) ? { status: 200 } : gone;
+}
+
+function get({ connectedAt, lastActiveAt, sourceIp, userAgent }: Connection): Answer {
+  const identity = { sourceIp, userAgent: userAgent ?? null };
+  const body = { connectedAt: new Date(connectedAt).toISOString(), identity, lastActiveAt: new Date(lastActiveAt).toISOString() };
+  return { status: 200, body };
+}
+
+function remove(connection: Connection): Answer {
+  end(connection, closings.deleted);
+  return { status: 204 };
+}
+
+function malformedId(connectionId: string): Answer {
+  return { status: 400, type: "BadRequestException", body: { message: `Invalid connectionId: ${connectionId}` } };
+}
+
+/** Reads a body of at most 128 KB; of a larger one the rest is thrown away as it comes. */
+function bodyOf(request: IncomingMessage): Promise<Buffer | "too large" | "aborted"> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxMessageBytes) chunks.push(chunk);
+      else resolve("too large");
+    });
+    request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on("error", () => resolve("aborted"));
+  });
+}
+
+function write(response: ServerResponse, { status, type, body }: Answer): void {
+  const text = body ? JSON.stringify(body) : "";
+  response.writeHead(status, {
+    "x-amzn-RequestId": randomUUID(),
+    ...(body && { "content-type": "application/json" }),
+    ...(status !== 204 && { "content-length": Buffer.byteLength(text) }),
+    ...(type !== undefined && { "x-amzn-ErrorType": type }),
+  });
+  response.end(text);
+}

@@ -1,0 +1,183 @@
+import type { Duplex } from "node:stream";
+import { WebSocket } from "ws";
+import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
+import type { GatewayOptions, ServedRoute, ServedStage } from "./gateway.ts";
+import { callIntegration, type Outcome } from "./integration.ts";
+import type { Throttle } from "./throttle.ts";
+
+/** Which stage of which API something belongs to. */
+export interface StageAddress {
+  readonly apiId: string;
+  readonly stage: string;
+}
+
+/** An open connection. Times are epoch milliseconds. */
+export interface Connection extends Peer {
+  readonly socket: WebSocket;
+  /** The last message in either direction; pings do not count (aws-behaviour 1.13, unverified). */
+  lastActiveAt: number;
+  pingedAt: number;
+  unansweredPings: number;
+  /** Why this side ended the connection; without it the client did. */
+  ending?: Closing;
+}
+
+/** What all connections of one gateway share. */
+export interface Traffic {
+  readonly options: GatewayOptions;
+  readonly times: { idleMs: number; lifeMs: number; pingMs: number };
+  /** By connection id, from the upgrade until the socket is closed. */
+  readonly live: Map<string, Connection>;
+  /** The sockets whose `$connect` is not answered yet. */
+  readonly pending: Map<Duplex, StageAddress>;
+  /** What has to be finished before the gateway is closed: handshakes and `$disconnect` deliveries. */
+  readonly work: Set<Promise<void>>;
+  readonly throttle: Throttle;
+  closed: boolean;
+}
+
+/** A close code and its reason, as the other end and the `$disconnect` event see them. */
+export interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/**
+ * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Unverified, and chosen here: 1001 "Going away" for idle,
+ * age, a deleted stage and a stop; 1000 for `DELETE`; every text (aws-behaviour 1.4, 1.12).
+ */
+export const closings = {
+  goingAway: { code: 1001, reason: "Going away" },
+  deleted: { code: 1000, reason: "" },
+  binary: { code: 1003, reason: "Binary frames are not supported" },
+  lost: { code: 1006, reason: "Connection lost" },
+  slow: { code: 1006, reason: "Client reads too slowly" },
+} as const satisfies Record<string, Closing>;
+
+/** How ws's errors about frames end a connection; what is not listed breaks the protocol, 1002. */
+const frameErrors: Record<string, Closing> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { code: 1009, reason: "Frame or message too large" },
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: { code: 1009, reason: "Frame or message too large" },
+  WS_ERR_INVALID_UTF8: { code: 1007, reason: "Text is not UTF-8" },
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: { code: 1008, reason: "Too many fragments" },
+};
+
+/** What may wait for one slow reader before it is cut. */
+const maxWaitingBytes = 4 * 1024 * 1024;
+const maxUnansweredPings = 2;
+const asText = { binary: false };
+
+/** Enters a fresh socket among the live ones; `receive` gets its messages. Everything else about its life is looked after here. */
+export function open(
+  traffic: Traffic,
+  peer: Peer,
+  socket: WebSocket,
+  receive: (connection: Connection, data: Buffer, isBinary: boolean) => void,
+): Connection {
+  const connection: Connection = {
+    ...peer,
+    socket,
+    lastActiveAt: peer.connectedAt,
+    pingedAt: peer.connectedAt,
+    unansweredPings: 0,
+  };
+  traffic.live.set(peer.connectionId, connection);
+  const heard = () => void (connection.unansweredPings = 0);
+  socket.on("ping", heard).on("pong", heard);
+  socket.on("message", (data: Buffer, isBinary) => {
+    heard();
+    receive(connection, data, isBinary);
+  });
+  socket.on("error", (error: Error & { code?: string }) => {
+    connection.ending ??= frameErrors[error.code ?? ""] ?? { code: 1002, reason: "Protocol error" };
+  });
+  socket.on("close", (code, reason) => {
+    traffic.live.delete(connection.connectionId);
+    track(traffic, deliverDisconnect(traffic, connection, connection.ending ?? clientClosing(code, reason)));
+  });
+  return connection;
+}
+
+/** Sends a text frame; false when the connection is no longer open, or was cut now because its client does not read. */
+export function send(connection: Connection, text: string | Buffer): boolean {
+  const { socket } = connection;
+  if (!isOpen(connection)) return false;
+  if (socket.bufferedAmount > maxWaitingBytes) {
+    drop(connection, closings.slow);
+    return false;
+  }
+  connection.lastActiveAt = Date.now();
+  socket.send(text, asText);
+  return true;
+}
+
+/** Whether messages can still pass; a connection stays among the live ones until its socket is closed. */
+export function isOpen({ socket }: Connection): boolean {
+  return socket.readyState === WebSocket.OPEN;
+}
+
+/** Closes with a close frame, unless it is closing already; nothing reaches or leaves the connection from now on. */
+export function end(connection: Connection, closing: Closing): void {
+  if (!isOpen(connection)) return;
+  connection.ending = closing;
+  connection.socket.close(closing.code, closing.reason);
+}
+
+function drop(connection: Connection, closing: Closing): void {
+  connection.ending = closing;
+  connection.socket.terminate();
+}
+
+/** Ends what is too old or was idle for too long, and pings the others to find those that are no longer there. */
+export function sweep({ live, times }: Traffic, now: number): void {
+  for (const connection of live.values()) {
+    if (!isOpen(connection)) continue;
+    if (now - connection.connectedAt >= times.lifeMs || now - connection.lastActiveAt >= times.idleMs) end(connection, closings.goingAway);
+    else if (now - connection.pingedAt >= times.pingMs) ping(connection, now);
+  }
+}
+
+function ping(connection: Connection, now: number): void {
+  if (connection.unansweredPings >= maxUnansweredPings) {
+    drop(connection, closings.lost);
+    return;
+  }
+  connection.unansweredPings += 1;
+  connection.pingedAt = now;
+  connection.socket.ping();
+}
+
+/** The two pairs with an empty reason and with the text for 1005 are AWS's own (aws-behaviour 1.4). */
+function clientClosing(code: number, reason: Buffer): Closing {
+  if (code === 1005) return { code, reason: "Client-side close frame status not set" };
+  return code === 1006 ? closings.lost : { code, reason: reason.toString() };
+}
+
+/** Tells the function that a connection is gone. Its answer means nothing; a stage that is gone as well is told nothing. */
+export async function deliverDisconnect(traffic: Traffic, peer: Peer, { code, reason }: Closing): Promise<void> {
+  const stage = traffic.options.find(peer.apiId, peer.stage);
+  const route = stage?.routes.get("$disconnect");
+  if (!stage || !route) return;
+  const requestId = newRequestId();
+  const event = disconnectEvent(peer, { requestId, code, reason, now: Date.now() });
+  await callRoute(traffic, { stage, route, peer, requestId, event });
+}
+
+/** Calls a route's integration with an event, and passes on why it failed if it did. */
+export async function callRoute(
+  { options }: Traffic,
+  { stage, route, peer, requestId, event }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: unknown },
+): Promise<Outcome> {
+  const outcome = await callIntegration(options, stage, route, event);
+  if (outcome.kind === "failed") {
+    const { apiId, connectionId } = peer;
+    options.failed?.({ apiId, stage: peer.stage, routeKey: route.routeKey, connectionId, requestId, message: outcome.message });
+  }
+  return outcome;
+}
+
+/** Remembers work until it is finished. */
+export function track({ work }: Traffic, promise: Promise<void>): void {
+  work.add(promise);
+  void promise.finally(() => work.delete(promise));
+}

@@ -1,0 +1,142 @@
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type WebSocket } from "ws";
+import { callRoute, closings, deliverDisconnect, open, type StageAddress, type Traffic } from "./connections.ts";
+import { connectEvent, domainNameOf, newConnectionId, newRequestId, type Peer } from "./events.ts";
+import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
+import type { ServedStage } from "./gateway.ts";
+import { receive, sendBody } from "./messages.ts";
+import type { ProxyAnswer } from "./proxy-answer.ts";
+
+interface Refusal {
+  status: number;
+  /** Where it differs from the status's own text. */
+  message?: string;
+  headers?: Record<string, string>;
+}
+type Verdict = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean };
+
+const maxUrlLength = 4096;
+const maxHeaderBytes = 8 * 1024;
+const maxPendingHandshakes = 1_000;
+
+/** No extension is ever negotiated (aws-behaviour 1.11); a client that does not answer a close frame is cut after a second. */
+const socketOptions = { noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: maxMessageBytes, closeTimeout: 1_000 };
+/** Turns accepted requests into WebSockets; it keeps nothing about them. */
+const sockets = new WebSocketServer(socketOptions);
+
+/** What an upgrade request must not be, before anybody is asked about it. */
+const faults: [refused: (request: IncomingMessage) => boolean, refusal: Refusal][] = [
+  [({ url = "", headers }) => `ws://${headers.host}${url}`.length > maxUrlLength, { status: 414 }],
+  [({ rawHeaders }) => headerBytes(rawHeaders) > maxHeaderBytes, { status: 431 }],
+  [({ httpVersion }) => httpVersion !== "1.1", { status: 426, headers: { Upgrade: "websocket" } }],
+  [({ method }) => method !== "GET", { status: 405 }],
+  [({ headers }) => headers.upgrade?.toLowerCase() !== "websocket", { status: 400 }],
+  [({ headers }) => headers["sec-websocket-version"] !== "13", { status: 426, headers: { "Sec-WebSocket-Version": "13" } }],
+  [({ headers }) => !/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? ""), { status: 400 }],
+];
+
+/** Why an integration that failed refuses the handshake, and with what (aws-behaviour 1.5; 504 is unverified). */
+const failures = {
+  configuration: { status: 500, message: "Internal server error" },
+  function: { status: 502, message: "Internal server error" },
+  timeout: { status: 504, message: "Endpoint request timed out" },
+} as const satisfies Record<string, Refusal>;
+
+/**
+ * Answers an upgrade request: 101 when `$connect` has accepted it, else its status with AWS's small JSON body (aws-behaviour 1.5).
+ * Settles when the connection is open or refused; a client that left meanwhile gets its `$disconnect`.
+ */
+export async function connect(traffic: Traffic, request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): Promise<void> {
+  socket.on("error", destroy);
+  const requestId = newRequestId();
+  const peer = peerOf(request, at, traffic.options.host());
+  const refusal = refusalAtOnce(traffic, request);
+  if (refusal) return refuse(socket, requestId, refusal);
+  traffic.pending.set(socket, at);
+  const verdict = await judge(traffic, request, peer, requestId).finally(() => traffic.pending.delete(socket));
+  if ("refusal" in verdict) return refuse(socket, requestId, verdict.refusal);
+  const accepted = accept(request, socket, head, verdict.answer.subprotocol);
+  if (!accepted) return deliverDisconnect(traffic, peer, closings.lost);
+  const connection = open(traffic, peer, accepted, (from, data, isBinary) => void receive(traffic, from, data, isBinary));
+  if (verdict.twoWay) sendBody(connection, verdict.answer.body, requestId);
+}
+
+function refusalAtOnce(traffic: Traffic, request: IncomingMessage): Refusal | undefined {
+  if (traffic.closed) return { status: 503 };
+  if (traffic.pending.size >= maxPendingHandshakes) return { status: 429 };
+  return faults.find(([refused]) => refused(request))?.[1];
+}
+
+/** Asks the stage and its `$connect` route. Without such a route everybody is accepted (aws-behaviour 1.1); authorizers are not emulated. */
+async function judge(traffic: Traffic, request: IncomingMessage, peer: Peer, requestId: string): Promise<Verdict> {
+  const stage = traffic.options.find(peer.apiId, peer.stage);
+  if (!stage) return { refusal: { status: 403 } };
+  const bucket = `${stage.apiId}/${stage.stage}/$connect`;
+  if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt)) return { refusal: { status: 429 } };
+  const route = stage.routes.get("$connect");
+  if (!route) return { answer: { statusCode: 200 }, twoWay: false };
+  if (route.authorizationType !== "NONE") return { refusal: { status: 403 } };
+  const event = eventOf(request, peer, requestId, stage);
+  const outcome = await callRoute(traffic, { stage, route, peer, requestId, event });
+  if (outcome.kind === "failed") return { refusal: failures[outcome.failure] };
+  const { answer } = outcome;
+  return answer.statusCode < 300 ? { answer, twoWay: route.twoWay } : { refusal: { status: answer.statusCode } };
+}
+
+function eventOf({ url = "", rawHeaders, socket }: IncomingMessage, peer: Peer, requestId: string, { stageVariables }: ServedStage) {
+  const upgrade = { url, rawHeaders, port: socket.localPort ?? 0 };
+  return connectEvent(peer, { upgrade, requestId, stageVariables, now: Date.now() });
+}
+
+function peerOf({ headers, socket }: IncomingMessage, { apiId, stage }: StageAddress, listening: string): Peer {
+  const userAgent = headers["user-agent"];
+  return {
+    connectionId: newConnectionId(),
+    apiId,
+    stage,
+    connectedAt: Date.now(),
+    domainName: domainNameOf(apiId, headers.host, listening),
+    sourceIp: socket.remoteAddress?.replace(/^::ffff:/, "") ?? "",
+    ...(userAgent !== undefined && { userAgent }),
+  };
+}
+
+/** Writes the 101; `undefined` when the client is gone. The subprotocol is the function's alone to choose (aws-behaviour 1.10). */
+function accept(request: IncomingMessage, socket: Duplex, head: Buffer, subprotocol: string | undefined): WebSocket | undefined {
+  if (!socket.readable || !socket.writable) return undefined;
+  // ws would choose among what the client offers.
+  delete request.headers["sec-websocket-protocol"];
+  const choose = (lines: string[]) => void (subprotocol !== undefined && lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`));
+  let accepted: WebSocket | undefined;
+  sockets.on("headers", choose);
+  sockets.handleUpgrade(request, socket, head, (webSocket) => {
+    limitFrames(webSocket);
+    accepted = webSocket;
+  });
+  sockets.off("headers", choose);
+  return accepted;
+}
+
+function refuse(socket: Duplex, requestId: string, { status, message = STATUS_CODES[status] ?? "", headers = {} }: Refusal): void {
+  const body = JSON.stringify({ message });
+  const lines = Object.entries({
+    Date: new Date().toUTCString(),
+    "Content-Type": "application/json",
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+    "x-amzn-RequestId": requestId,
+    "apigw-requestid": requestId,
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`, () => socket.destroy());
+}
+
+function headerBytes(rawHeaders: readonly string[]): number {
+  const separators = 2;
+  return rawHeaders.reduce((bytes, text) => bytes + text.length + separators, 0);
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}

@@ -1,0 +1,65 @@
+import { callRoute, closings, end, isOpen, send, type Connection, type Traffic } from "./connections.ts";
+import { messageEvent, newRequestId } from "./events.ts";
+import { maxMessageBytes } from "./frame-limits.ts";
+import type { ServedRoute, ServedStage } from "./gateway.ts";
+import { selectRoute } from "./route-selection.ts";
+
+/**
+ * What a client is told in a frame; the connection stays open (aws-behaviour 1.6). The texts for a timeout and for throttling are those of
+ * REST APIs, unverified for WebSocket APIs.
+ */
+const errors = {
+  failed: "Internal server error",
+  timeout: "Endpoint request timed out",
+  noRoute: "Forbidden",
+  throttled: "Too Many Requests",
+} as const;
+
+/**
+ * Takes one message from a client: route, function, and what goes back. Messages of one connection run beside each other (aws-behaviour 1.14).
+ * A binary message closes the connection with 1003 (1.11).
+ */
+export async function receive(traffic: Traffic, connection: Connection, data: Buffer, isBinary: boolean): Promise<void> {
+  if (!isOpen(connection)) return;
+  if (isBinary) return end(connection, closings.binary);
+  connection.lastActiveAt = Date.now();
+  const stage = traffic.options.find(connection.apiId, connection.stage);
+  if (!stage) return;
+  const requestId = newRequestId();
+  const body = data.toString();
+  const routeKey = selectRoute(stage.routeSelectionExpression, body, stage.routes);
+  const route = routeKey === undefined ? undefined : stage.routes.get(routeKey);
+  if (!route) return sendError(connection, errors.noRoute, requestId);
+  const bucket = `${stage.apiId}/${stage.stage}/${route.routeKey}`;
+  if (!traffic.throttle.take(bucket, stage.throttle(route.routeKey), connection.lastActiveAt)) {
+    return sendError(connection, errors.throttled, requestId);
+  }
+  await answer(traffic, connection, { stage, route, requestId, body });
+}
+
+async function answer(
+  traffic: Traffic,
+  connection: Connection,
+  { stage, route, requestId, body }: { stage: ServedStage; route: ServedRoute; requestId: string; body: string },
+): Promise<void> {
+  const { routeKey } = route;
+  const event = messageEvent(connection, { routeKey, requestId, body, stageVariables: stage.stageVariables, now: connection.lastActiveAt });
+  const outcome = await callRoute(traffic, { stage, route, peer: connection, requestId, event });
+  if (outcome.kind === "failed") sendError(connection, outcome.failure === "timeout" ? errors.timeout : errors.failed, requestId);
+  else if (route.twoWay) sendBody(connection, outcome.answer.body, requestId);
+}
+
+/**
+ * Sends the `body` of a two-way route as a frame, whatever its status (aws-behaviour 1.8); no `body`, no frame.
+ * Unverified, and chosen here: `isBase64Encoded` changes nothing, and a body over 128 KB is a failed integration.
+ */
+export function sendBody(connection: Connection, body: string | undefined, requestId: string): void {
+  if (body === undefined) return;
+  if (Buffer.byteLength(body) > maxMessageBytes) sendError(connection, errors.failed, requestId);
+  else send(connection, body);
+}
+
+/** AWS's own spacing (aws-behaviour 1.6). */
+function sendError(connection: Connection, message: string, requestId: string): void {
+  send(connection, `{"message": "${message}", "connectionId":"${connection.connectionId}", "requestId":"${requestId}"}`);
+}

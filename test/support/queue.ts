@@ -1,0 +1,30 @@
+/** Things that arrive in their own time, taken one by one in the order of arrival. */
+export interface Queue<T> {
+  /** Everything that has arrived, taken or not. */
+  readonly all: readonly T[];
+  put(item: T): void;
+  /** The first item not taken yet that `wanted` accepts; waits for one if need be. */
+  next(wanted?: (item: T) => boolean): Promise<T>;
+}
+
+export function createQueue<T>(): Queue<T> {
+  const all: T[] = [];
+  let untaken: T[] = [];
+  let waiting: { wanted: (item: T) => boolean; take: (item: T) => void }[] = [];
+  return {
+    all,
+    put(item) {
+      all.push(item);
+      const first = waiting.find(({ wanted }) => wanted(item));
+      waiting = waiting.filter((one) => one !== first);
+      if (first) first.take(item);
+      else untaken.push(item);
+    },
+    next(wanted = () => true) {
+      const item = untaken.find(wanted);
+      if (item === undefined) return new Promise((take) => waiting.push({ wanted, take }));
+      untaken = untaken.filter((one) => one !== item);
+      return Promise.resolve(item);
+    },
+  };
+}
