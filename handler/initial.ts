@@ -19,6 +19,8 @@ export type InvokeSelf = (
 const invokeMs = 3_000;
 /** For how long 410 means "not open yet": the handshake ends when the first run has returned and API Gateway has written its 101. */
 const openingMs = 3_000;
+/** Kept for telling the backend that nobody came. */
+const reportMs = 600;
 const code = "initial_failed";
 
 /**
@@ -45,19 +47,19 @@ export function createInvokeSelf({ credentials, functionName, lambda, region }: 
 /** The second run: the frames in order, the first one again and again while the connection is not open yet. */
 export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Ending> {
   const { backend, connections, deadline } = work;
-  const tally = await fanOut(new Map([[connectionId, frames]]), onceOpen(connections), deadline.frames);
+  const tally = await fanOut(new Map([[connectionId, frames]]), onceOpen(connections, deadline.backend - reportMs), deadline.frames);
   await reportGone(tally.goneIds, requestId, backend, deadline.backend);
   return { status: 200, ...counted(tally, work) };
 }
 
-function onceOpen(connections: Connections): Connections {
-  const openBy = Date.now() + openingMs;
+function onceOpen(connections: Connections, latest: number): Connections {
+  const openBy = Math.min(latest, Date.now() + openingMs);
   let open = false;
   const send: Connections["send"] = async (connectionId, frame, until) => {
     for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 250)) {
       const sent = await connections.send(connectionId, frame, until);
       open ||= sent === "sent";
-      if (sent !== "gone" || open || Date.now() + pauseMs >= Math.min(openBy, until)) return sent;
+      if (sent !== "gone" || open || Date.now() + pauseMs >= openBy) return sent;
       await wait(pauseMs);
     }
   };

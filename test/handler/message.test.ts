@@ -1,0 +1,297 @@
+import { expect, test } from "vitest";
+import { Webhook } from "standardwebhooks";
+import { connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
+import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
+
+const requestId = "UbT2nH5bIAMFSnA=";
+const error = (code: string, more = {}) => ({ type: "error", code, request_id: requestId, ...more });
+const frame = (bytes: number) => ({ big: "x".repeat(bytes - '{"big":""}'.length) });
+
+test("a message becomes one signed request that holds the client's JSON byte for byte", async () => {
+  const { handler, backend, lines } = await startScene();
+  const body = ' { "b": 1e999,\n"a":12345678901234567890, "a":2, "__proto__": {"polluted": true} } ';
+  expect(await handler(messageEvent(body, { routeKey: "chat" }), contextWith())).toEqual({ statusCode: 200 });
+  const { path, headers, text } = backend.asked[0]!;
+  expect(path).toBe("/api/ws/message");
+  expect(text).toBe(
+    `{"v":1,"path":"/api/ws/message","event":"message","connection_id":"${connectionId}","request_id":"${requestId}",` +
+      `"message_id":"UbT2ncYVoAMCJpw=","route_key":"chat","message":${body}}`,
+  );
+  expect(headers).toMatchObject({ "webhook-id": "msg_m_UbT2ncYVoAMCJpw=", "x-connection-id": connectionId });
+  expect(() => new Webhook(signingKey).verify(text, headers as Record<string, string>)).not.toThrow();
+  expect(lines).toMatchObject([{ level: "INFO", event: "message", messageId: "UbT2ncYVoAMCJpw=", bytes: body.length, sent: 0 }]);
+});
+
+test("H-32 with two keys both sign", async () => {
+  const older = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+  const { handler, backend } = await startScene({ SIGNING_KEYS: `${signingKey},${older}` });
+  await handler(messageEvent("1"), contextWith());
+  const { text, headers } = backend.asked[0]!;
+  for (const key of [signingKey, older]) expect(() => new Webhook(key).verify(text, headers as Record<string, string>)).not.toThrow();
+});
+
+test.each([[undefined], [{}]])("a backend that answers %j sends nobody anything", async (answer) => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => answer;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent).toEqual([]);
+});
+
+test("any other object goes to the sender as it is, big numbers included", async () => {
+  const { handler, backend, connections } = await startScene();
+  const answer = '{"response": "processed", "id": 12345678901234567890, "deliver": []}';
+  backend.answer = () => (response) => response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(answer);
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent).toMatchObject([
+    { method: "POST", connectionId, frame: answer, path: "/abc123/dev/@connections/UbT2acX1IAMCJpw%3D" },
+  ]);
+  expect(connections.sent[0]!.headers.authorization).toContain("/us-east-1/execute-api/aws4_request");
+});
+
+test("29 a directive delivers, in order and without duplicates, and closes", async () => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => ({
+    deliver: [
+      { to: "self", data: { type: "ack" } },
+      { to: ["A1=", "B2=", "A1="], data: { n: 1 } },
+      { to: "A1=", data: { n: 2 } },
+      { to: ["self", connectionId], data: "plain" },
+    ],
+    close: ["C3=", "A1="],
+  });
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([{ type: "ack" }, "plain"]);
+  expect(connections.frames("A1=")).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(connections.frames("B2=")).toEqual([{ n: 1 }]);
+  expect(connections.closed.toSorted()).toEqual(["A1=", "C3="]);
+  const toA1 = connections.sent.filter((sent) => sent.connectionId === "A1=").map((sent) => sent.method);
+  expect(toA1).toEqual(["POST", "POST", "DELETE"]);
+});
+
+test.each([
+  { deliver: "yes" },
+  { deliver: [{ to: 5, data: {} }] },
+  { deliver: [{ to: "self" }] },
+  { deliver: [null] },
+  { close: "self" },
+  { close: [{}] },
+])("%j is no directive: the sender is told, nobody else gets anything", async (answer) => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => answer;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent.map((sent) => JSON.parse(sent.frame) as unknown)).toEqual([error("backend_unavailable")]);
+});
+
+test("a target that is no connection id fails alone", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ deliver: [{ to: ["../x", "A1=", "b\r\nc"], data: { n: 1 } }], close: null });
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent.map((sent) => sent.connectionId)).toEqual(["A1="]);
+  expect(lines).toMatchObject([{ level: "WARN", sent: 1, failed: 2 }]);
+});
+
+test("unauthorized: the sender is told, then closed", async () => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => 401;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([error("unauthorized")]);
+  expect(connections.sent.map((sent) => sent.method)).toEqual(["POST", "DELETE"]);
+});
+
+test.each([400, 403, 404, 409, 413, 422, 429])("H-05 rejected with %i: the sender is told why and stays", async (status) => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => status;
+  expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
+  expect(connections.frames(connectionId)).toEqual([error("rejected", { status, detail: "as the test wishes" })]);
+  expect(connections.closed).toEqual([]);
+});
+
+test.each(["d".repeat(201), { field: "x" }, 5])("a detail that is not a short text stays out: %j", async (detail) => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => (response) => response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([error("rejected", { status: 422 })]);
+});
+
+test.each([500, 501, 502, 503, 504, 418])("H-06 a backend that answers %i is unavailable", async (status) => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => status;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([error("backend_unavailable")]);
+  expect(backend.asked).toHaveLength(status > 501 ? 3 : 1);
+  expect(lines).toMatchObject([{ level: "WARN", code: "backend_unavailable", backendStatus: status }]);
+});
+
+test("H-01 26 a backend that is down: two repeats, an error frame, and the next message works", async () => {
+  const url = await closedPort();
+  const { connections } = await startScene();
+  const { handler, lines } = loadHandler({
+    BACKEND_URL: url,
+    API_GATEWAY_ENDPOINT: connections.endpoint,
+    AWS_ACCESS_KEY_ID: "A",
+    AWS_SECRET_ACCESS_KEY: "B",
+  });
+  const started = Date.now();
+  expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
+  expect(Date.now() - started).toBeLessThan(1_500);
+  expect(connections.frames(connectionId)).toEqual([error("backend_unavailable")]);
+  expect(lines).toMatchObject([{ attempts: 3, reason: "ECONNREFUSED" }]);
+});
+
+test("H-18 repeats keep the id and sign anew", async () => {
+  const { handler, backend } = await startScene();
+  backend.answer = () => (backend.asked.length < 3 ? 503 : {});
+  await handler(messageEvent("{}"), contextWith());
+  expect(new Set(backend.asked.map(({ headers }) => headers["webhook-id"]))).toEqual(new Set(["msg_m_UbT2ncYVoAMCJpw="]));
+  expect(new Set(backend.asked.map(({ text }) => text)).size).toBe(1);
+  expect(backend.asked).toHaveLength(3);
+});
+
+test("27 a backend that is too slow is asked once and the sender is told", async () => {
+  const { handler, backend, connections } = await startScene({ BACKEND_TIMEOUT_MS: "150" });
+  backend.answer = () => () => undefined;
+  await handler(messageEvent("{}"), contextWith());
+  expect(backend.asked).toHaveLength(1);
+  expect(connections.frames(connectionId)).toEqual([error("backend_timeout")]);
+});
+
+test("31 H-10 a reply of 128 KB passes, one byte more does not", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => frame(131_072);
+  await handler(messageEvent("{}"), contextWith());
+  backend.answer = () => frame(131_073);
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([frame(131_072), error("payload_too_large")]);
+  expect(lines[1]).toMatchObject({ level: "WARN", code: "payload_too_large" });
+});
+
+test("31 one frame of a directive that is too large touches no other", async () => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => ({
+    deliver: [
+      { to: ["A1=", "B2="], data: frame(131_073) },
+      { to: "A1=", data: { n: 1 } },
+    ],
+  });
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames("A1=")).toEqual([{ n: 1 }]);
+  expect(connections.frames("B2=")).toEqual([]);
+  expect(connections.frames(connectionId)).toEqual([error("payload_too_large")]);
+});
+
+test("H-13 29 a 410 is not repeated and is reported as gone once; the other target still gets its frame", async () => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = ({ path }) =>
+    path.endsWith("/message")
+      ? {
+          deliver: [
+            { to: ["A1=", "B2="], data: 1 },
+            { to: "A1=", data: 2 },
+          ],
+        }
+      : {};
+  connections.status = (sent) => (sent.connectionId === "A1=" ? 410 : 200);
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames("B2=")).toEqual([1]);
+  expect(connections.sent.filter((sent) => sent.connectionId === "A1=")).toHaveLength(1);
+  const reports = backend.asked.filter(({ path }) => path === "/api/ws/disconnect");
+  expect(reports).toHaveLength(1);
+  expect(reports[0]).toMatchObject({
+    headers: { "webhook-id": "msg_d_A1=", "x-connection-id": "A1=" },
+    envelope: { event: "disconnect", connection_id: "A1=", reason: "gone", code: null, detail: null },
+  });
+});
+
+test.each([429, 500, 503, "reset"] as const)("H-14 @connections answering %s is tried three times", async (status) => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ response: "x" });
+  connections.status = () => status;
+  expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
+  // A reset on a kept-alive socket is met once more: nobody can tell it from one that was closed before.
+  expect(connections.sent.length).toBeGreaterThanOrEqual(3);
+  expect(lines).toMatchObject([{ level: "WARN", failed: 1, sent: 0 }]);
+});
+
+test("H-14 @connections that never answers ends with the deadline", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ response: "x" });
+  connections.status = () => "hang";
+  const started = Date.now();
+  await handler(messageEvent("{}"), contextWith(2_200));
+  expect(Date.now() - started).toBeLessThan(2_000);
+  expect(lines).toMatchObject([{ failed: 1 }]);
+});
+
+test("H-15 a role without the right is named with its permission and resource", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ response: "x" });
+  connections.status = () => 403;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent).toHaveLength(1);
+  expect(lines).toMatchObject([
+    {
+      level: "ERROR",
+      reason: "the function's role lacks execute-api:ManageConnections",
+      resource: "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/*/@connections/*",
+    },
+  ]);
+});
+
+test("H-17 of a thousand targets with a tenth each gone, refused and failing, all others get the frame", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  const ids = Array.from({ length: 1_000 }, (_, index) => `id${index}=`);
+  backend.answer = ({ path }) => (path.endsWith("/message") ? { deliver: [{ to: ids, data: { n: 1 } }] } : {});
+  connections.status = ({ connectionId: id }) => ({ 1: 410, 2: 400, 3: 403 })[id.at(-2)!] ?? 200;
+  await handler(messageEvent("{}"), contextWith());
+  expect(ids.filter((id) => connections.frames(id).length === 1)).toHaveLength(700);
+  expect(lines).toMatchObject([{ sent: 700, gone: 100, failed: 200 }]);
+  expect(backend.asked.filter(({ path }) => path === "/api/ws/disconnect")).toHaveLength(100);
+});
+
+test("a disconnect is told once and its answer is ignored", async () => {
+  const { handler, backend, lines } = await startScene();
+  backend.answer = () => 400;
+  expect(await handler(disconnectEvent(), contextWith())).toEqual({ statusCode: 200 });
+  expect(backend.asked).toMatchObject([
+    {
+      path: "/api/ws/disconnect",
+      headers: { "webhook-id": `msg_d_${connectionId}` },
+      envelope: { event: "disconnect", reason: "client", code: 1005, detail: "Client-side close frame status not set" },
+    },
+  ]);
+  expect(lines).toMatchObject([{ level: "WARN", event: "disconnect", backendStatus: 400 }]);
+});
+
+test("H-21 a disconnect without its two fields is fine, and so is a message after it", async () => {
+  const { handler, backend } = await startScene();
+  await handler(disconnectEvent({ disconnectStatusCode: undefined, disconnectReason: undefined }), contextWith());
+  await handler(disconnectEvent(), contextWith());
+  await handler(messageEvent("{}"), contextWith());
+  expect(backend.asked.map(({ envelope }) => [envelope["event"], envelope["code"]])).toEqual([
+    ["disconnect", null],
+    ["disconnect", 1005],
+    ["message", undefined],
+  ]);
+});
+
+test("H-24 base64 is decoded once and flagged", async () => {
+  const { handler, backend } = await startScene();
+  await handler({ ...messageEvent(Buffer.from('{"a":1}').toString("base64")), isBase64Encoded: true }, contextWith());
+  expect(backend.asked[0]!.envelope).toMatchObject({ is_base64_encoded: true, message: { a: 1 } });
+});
+
+test("H-28 the event's domain is used only where no endpoint is set, and only if it is one", async () => {
+  const { handler, backend, connections } = await startScene();
+  backend.answer = () => ({ response: "x" });
+  await handler(messageEvent("{}", { domainName: "evil.example", stage: "x" }), contextWith());
+  expect(connections.frames(connectionId)).toEqual([{ response: "x" }]);
+  const alone = loadHandler({ BACKEND_URL: backend.url, AWS_ACCESS_KEY_ID: "A", AWS_SECRET_ACCESS_KEY: "B" });
+  for (const domainName of ["127.0.0.1:9", "169.254.169.254", "u@evil.example", "evil.example/x", "localhost", "a b.example", 5, ""]) {
+    await alone.handler(messageEvent("{}", { domainName }), contextWith());
+    expect(alone.lines.at(-1), String(domainName)).toMatchObject({ failed: 1 });
+  }
+  for (const stage of ["../x", "a/b", "a?b", "", null]) {
+    await alone.handler(messageEvent("{}", { stage }), contextWith());
+    expect(alone.lines.at(-1), String(stage)).toMatchObject({ failed: 1 });
+  }
+});

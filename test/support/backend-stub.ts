@@ -1,0 +1,73 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+/** One request as the backend got it. */
+export interface Asked {
+  path: string;
+  headers: IncomingHttpHeaders;
+  /** The body, exactly. */
+  text: string;
+  /** The body, parsed. */
+  envelope: Record<string, unknown>;
+}
+
+/** An answer in short: a status, an object for JSON, `undefined` for 204; or a function that writes it byte by byte. */
+export type StubAnswer = number | object | undefined | ((response: ServerResponse, request: IncomingMessage) => void);
+
+/** A backend whose answers the test chooses. It remembers everything that it is asked. */
+export interface BackendStub {
+  url: string;
+  asked: Asked[];
+  /** Decides every answer; set it at any time. Answers `{}` until then. */
+  answer: (asked: Asked) => StubAnswer;
+  /** Open sockets now, and the most there ever were. */
+  sockets: { now: number; most: number };
+  /** Cuts every idle and busy connection. */
+  hangUp(): void;
+  close(): Promise<void>;
+}
+
+/** Starts a backend on 127.0.0.1; `port` 0 is any. */
+export async function startBackendStub(answer: BackendStub["answer"] = () => ({}), port = 0): Promise<BackendStub> {
+  const server = createServer((request, response) => {
+    void read(request).then((asked) => {
+      stub.asked.push(asked);
+      write(response, request, stub.answer(asked));
+    });
+  });
+  const stub: BackendStub = {
+    url: "",
+    asked: [],
+    answer,
+    sockets: { now: 0, most: 0 },
+    hangUp: () => server.closeAllConnections(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  server.on("connection", (socket: Socket) => {
+    stub.sockets.now += 1;
+    stub.sockets.most = Math.max(stub.sockets.most, stub.sockets.now);
+    socket.on("close", () => (stub.sockets.now -= 1));
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return stub;
+}
+
+async function read(request: IncomingMessage): Promise<Asked> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString("utf8");
+  return { path: request.url ?? "", headers: request.headers, text, envelope: text === "" ? {} : JSON.parse(text) };
+}
+
+function write(response: ServerResponse, request: IncomingMessage, answer: StubAnswer): void {
+  if (typeof answer === "function") answer(response, request);
+  else if (answer === undefined) response.writeHead(204).end();
+  else if (typeof answer === "number")
+    response.writeHead(answer, { "content-type": "application/json" }).end('{"detail":"as the test wishes"}');
+  else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+}
