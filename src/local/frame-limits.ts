@@ -22,7 +22,9 @@ const firstControlOpcode = 8;
  */
 export function limitFrames(socket: WebSocket): void {
   const reader: Partial<FrameReader> | undefined = "_receiver" in socket ? (socket._receiver ?? undefined) : undefined;
-  if (typeof reader?.haveLength !== "function" || typeof reader.createError !== "function") {
+  const known =
+    typeof reader?._opcode === "number" && typeof reader._payloadLength === "number" && typeof reader.createError === "function";
+  if (!known || typeof reader.haveLength !== "function") {
     throw new Error("the installed version of ws has no receiver whose frames can be limited to 32 KB");
   }
   const unlimited = reader.haveLength;

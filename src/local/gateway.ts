@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { answerConnectionCall } from "./connections-api.ts";
 import { closings, end, sweep, track, type StageAddress, type Traffic } from "./connections.ts";
 import { connect } from "./handshake.ts";
-import { createThrottle } from "./throttle.ts";
+import { createThrottle, type Allowance } from "./throttle.ts";
 
 /** A route as the stage's deployment has it. */
 export interface ServedRoute {
@@ -24,7 +24,7 @@ export interface ServedStage {
   routes: ReadonlyMap<string, ServedRoute>;
   stageVariables: Record<string, string>;
   /** Requests per second, and at once, that the stage allows on one route. */
-  throttle(routeKey: string): { rate: number; burst: number };
+  throttle(routeKey: string): Allowance;
 }
 
 /** What became of a call of a function: its answer as JSON text, or why it was not called. */

@@ -48,7 +48,7 @@ export async function callIntegration(
  * The function that an integration's uri names (aws-behaviour 3.2), with its stage variables filled in (1.15);
  * `undefined` for any other form, which AWS accepts when it is written down and fails when it is used.
  */
-export function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
+function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
   const filled = uri.replaceAll(/\$\{stageVariables\.(\w+)\}/g, (_, name: string) =>
     Object.hasOwn(stageVariables, name) ? (stageVariables[name] ?? "") : "",
   );

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { limitFrames } from "../../src/local/frame-limits.ts";
 import { startGateway, type Stand } from "../support/gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
@@ -27,6 +29,13 @@ test.each([
   } else {
     expect((await stand.event("MESSAGE")).body).toHaveLength(sizes.reduce((sum, size) => sum + size));
   }
+});
+
+test("G-02 a version of ws whose frames cannot be limited is refused, not trusted", async () => {
+  const { port } = await startGateway();
+  const withoutReceiver = new WebSocket(`ws://127.0.0.1:${port}/nowhere/dev`);
+  expect(() => limitFrames(withoutReceiver)).toThrow("the installed version of ws has no receiver");
+  await expect(new Promise((_, reject) => withoutReceiver.on("error", reject))).rejects.toThrow("403");
 });
 
 test("G-03 a binary message closes the connection with 1003, and what follows it is not served", async () => {
