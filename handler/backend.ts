@@ -1,7 +1,6 @@
-import { wait } from "./clock.ts";
 import type { Configuration, Kind } from "./config.ts";
 import { isObject, parsed } from "./json.ts";
-import { createBucket, passing, retryDelay } from "./retry.ts";
+import { createBucket, leastMs, passing, repeated } from "./retry.ts";
 import { exchange, type Answer, type Outcome } from "./transport.ts";
 import { webhookSignature } from "./webhook.ts";
 
@@ -51,68 +50,42 @@ export type Backend = (question: Question, deadline: number) => Promise<Reply>;
 
 /** How long one attempt may take; contract.md, section 5, has the budgets of the whole. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
-/** With less than this left the backend is not asked. */
-const leastMs = 500;
-const maxAttempts = 3;
 const maxAnswerBytes = 1_048_576;
 
-type Post = (question: Question, timeMs: number) => Promise<Outcome>;
-
 /** The signed HTTP call to the backend, with its repeats. Makes nothing per event but the request itself. */
-export function createBackend(configuration: Configuration): Backend {
+export function createBackend({ backend, backendTimeoutMs, keys, paths, problems }: Configuration): Backend {
   const bucket = createBucket();
-  const post = createPost(configuration);
+  const again = (outcome: Outcome) => (outcome.status === undefined ? outcome.repeatable : passing.has(outcome.status)) && bucket.take();
   return async (question, deadline) => {
-    if (post === undefined) return { ok: false, attempts: 0, code: "backend_unavailable", reason: "configuration" };
-    if (deadline - Date.now() < leastMs) return { ok: false, attempts: 0, code: "backend_timeout", reason: "no time left" };
-    const limitMs = configuration.backendTimeoutMs ?? attemptMs[question.kind];
-    for (let attempts = 1; ; attempts += 1) {
-      const outcome = await post(question, Math.min(limitMs, deadline - Date.now()));
-      const delay = attempts < maxAttempts && delayBefore(outcome, attempts);
-      const again = delay !== false && Date.now() + delay + leastMs <= deadline && bucket.take();
-      if (!again) {
-        const reply = meaning(outcome, attempts);
-        if (reply.ok) bucket.give();
-        return reply;
-      }
-      await wait(delay);
-    }
-  };
-}
-
-function delayBefore(outcome: Outcome, attempts: number): number | false {
-  if (outcome.status === undefined) return outcome.repeatable && retryDelay(attempts, {}, Date.now());
-  return passing.has(outcome.status) && retryDelay(attempts, outcome.headers, Date.now());
-}
-
-function createPost({ backend, keys, paths, problems }: Configuration): Post | undefined {
-  if (backend === undefined || problems.length > 0) return undefined;
-  return (question, timeMs) => {
-    const path = `${backend.prefix}${paths[question.kind]}`;
+    if (backend === undefined || problems.length > 0) return unasked("backend_unavailable", "configuration");
+    if (deadline - Date.now() < leastMs) return unasked("backend_timeout", "no time left");
+    const { kind, webhookId, connectionId, requestId } = question;
+    const path = `${backend.prefix}${paths[kind]}`;
     const body = envelope(question, path);
-    const timestamp = Math.floor(Date.now() / 1_000);
-    const headers = {
-      "content-type": "application/json",
-      "accept-encoding": "identity",
-      "user-agent": `shelfshack-ws/${version}`,
-      "x-connection-id": question.connectionId,
-      "x-request-id": question.requestId,
-      "webhook-id": question.webhookId,
-      "webhook-timestamp": String(timestamp),
-      ...(keys.length > 0 && {
-        "webhook-signature": webhookSignature(keys, question.webhookId, timestamp, body),
-      }),
+    const once = (leftMs: number) => {
+      const timestamp = Math.floor(Date.now() / 1_000);
+      const headers = {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": `shelfshack-ws/${version}`,
+        "x-connection-id": connectionId,
+        "x-request-id": requestId,
+        "webhook-id": webhookId,
+        "webhook-timestamp": String(timestamp),
+        ...(keys.length > 0 && { "webhook-signature": webhookSignature(keys, webhookId, timestamp, body) }),
+      };
+      const timeMs = Math.min(leftMs, backendTimeoutMs ?? attemptMs[kind]);
+      return exchange({ address: backend, method: "POST", path, headers, body, timeMs, maxBytes: maxAnswerBytes });
     };
-    return exchange({
-      address: backend,
-      method: "POST",
-      path,
-      headers,
-      body,
-      timeMs,
-      maxBytes: maxAnswerBytes,
-    });
+    const { outcome, attempts } = await repeated(once, deadline, again);
+    const reply = meaning(outcome, attempts);
+    if (reply.ok) bucket.give();
+    return reply;
   };
+}
+
+function unasked(code: Failed["code"], reason: string): Failed {
+  return { ok: false, attempts: 0, code, reason };
 }
 
 /** The signature covers neither path nor headers, so the body repeats both. */

@@ -1,7 +1,6 @@
-import { wait } from "./clock.ts";
 import type { Configuration } from "./config.ts";
 import { isConnectionId, maxFrameBytes } from "./event.ts";
-import { passing, retryDelay } from "./retry.ts";
+import { passing, repeated } from "./retry.ts";
 import { createSigner, encodeSegment } from "./sigv4.ts";
 import { addressOf, exchange, type Outcome } from "./transport.ts";
 
@@ -21,7 +20,6 @@ export interface Connections {
   close(connectionId: string, until: number): Promise<Sent>;
 }
 
-const maxAttempts = 3;
 const attemptMs = 3_000;
 const maxAnswerBytes = 65_536;
 
@@ -31,13 +29,13 @@ export function connectionsAt({ credentials, region }: Configuration): (endpoint
   return (endpoint) => {
     const address = endpoint && addressOf(endpoint);
     const call = async (method: "POST" | "DELETE", connectionId: string, body: string, until: number): Promise<Sent> => {
-      if (sign === undefined || address === undefined || !isConnectionId(connectionId)) return "failed";
+      if (sign === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now()) return "failed";
       const path = `${address.prefix}/@connections/${encodeSegment(connectionId)}`;
-      const once = (timeMs: number) => {
+      const once = (leftMs: number) => {
         const headers = sign({ method, host: address.authority, path, body }, new Date());
-        return exchange({ address, method, path, headers, body, timeMs, maxBytes: maxAnswerBytes });
+        return exchange({ address, method, path, headers, body, timeMs: Math.min(leftMs, attemptMs), maxBytes: maxAnswerBytes });
       };
-      return meaning(await repeated(once, until));
+      return meaning((await repeated(once, until, canPass)).outcome);
     };
     return {
       send: async (connectionId, frame, until) =>
@@ -47,20 +45,9 @@ export function connectionsAt({ credentials, region }: Configuration): (endpoint
   };
 }
 
-async function repeated(once: (timeMs: number) => Promise<Outcome>, until: number): Promise<Outcome> {
-  for (let attempt = 1; ; attempt += 1) {
-    const left = until - Date.now();
-    if (left <= 0) return { reason: "timeout", repeatable: false };
-    const outcome = await once(Math.min(left, attemptMs));
-    const delay = retryDelay(attempt, outcome.status === undefined ? {} : outcome.headers, Date.now());
-    if (attempt === maxAttempts || !canPass(outcome) || Date.now() + delay >= until) return outcome;
-    await wait(delay);
-  }
-}
-
 /** A frame may arrive twice, so a call that timed out is made again too: the next one may meet a healthy host. */
-function canPass(outcome: Outcome): boolean {
-  return outcome.status === undefined || outcome.status === 500 || passing.has(outcome.status);
+function canPass({ status }: Outcome): boolean {
+  return status === undefined || status === 500 || passing.has(status);
 }
 
 function meaning({ status }: Outcome): Sent {

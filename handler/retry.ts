@@ -1,21 +1,38 @@
-import type { IncomingHttpHeaders } from "node:http";
+import { wait } from "./clock.ts";
+import type { Outcome } from "./transport.ts";
 
 /** Statuses that say "again, a little later". */
-export const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+export const passing: ReadonlySet<number | undefined> = new Set([429, 502, 503, 504]);
 
+const maxAttempts = 3;
+/** With less than this left nothing is asked any more. */
+export const leastMs = 500;
 const firstMs = 100;
 const longestMs = 1_000;
 const longestWishMs = 2_000;
 
+/** Asks once, and twice more where `again` says so and `until` (epoch milliseconds) is far enough away. `once` gets the time that is left. */
+export async function repeated(
+  once: (leftMs: number) => Promise<Outcome>,
+  until: number,
+  again: (outcome: Outcome) => boolean,
+): Promise<{ outcome: Outcome; attempts: number }> {
+  for (let attempts = 1; ; attempts += 1) {
+    const outcome = await once(until - Date.now());
+    const delay = retryDelay(attempts, outcome.headers?.["retry-after"], Date.now());
+    if (attempts === maxAttempts || Date.now() + delay + leastMs > until || !again(outcome)) return { outcome, attempts };
+    await wait(delay);
+  }
+}
+
 /** How long to wait before asking again for the `attempt`-th time (from 1): full jitter, or what `Retry-After` wishes, of that two seconds at most. */
-export function retryDelay(attempt: number, headers: IncomingHttpHeaders, now: number, random = Math.random()): number {
+export function retryDelay(attempt: number, retryAfter: string | undefined, now: number, random = Math.random()): number {
   const jitter = random * Math.min(longestMs, firstMs * 2 ** (attempt - 1));
-  return Math.max(jitter, Math.min(longestWishMs, wished(headers["retry-after"], now)));
+  return Math.max(jitter, Math.min(longestWishMs, wished(retryAfter, now)));
 }
 
 function wished(header: string | undefined, now: number): number {
-  if (header === undefined) return 0;
-  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  const ms = /^\d{1,9}$/.test(header ?? "") ? Number(header) * 1_000 : Date.parse(header ?? "") - now;
   return ms > 0 ? ms : 0;
 }
 

@@ -9,7 +9,7 @@ export interface Credentials {
 export interface Unsigned {
   method: string;
   host: string;
-  /** The path as it goes over the wire, already percent-encoded, without a query. */
+  /** The path as it goes over the wire, already percent-encoded, without a query, without `.` and `..`. */
   path: string;
   /** Further headers to sign, lower case; `x-amz-*` headers have to be. */
   headers?: Record<string, string>;

@@ -40,6 +40,7 @@ export interface Answer {
 /** Why there is no answer: a Node error code such as ECONNREFUSED, or `timeout`, or `cut off` in the middle of the answer. */
 export interface Failure {
   status?: undefined;
+  headers?: undefined;
   reason: string;
   /** Nothing of an answer had come and the time was not up: asking again can help. */
   repeatable: boolean;
@@ -166,8 +167,12 @@ function attempt(exchange: Exchange): Promise<Outcome> {
     request.on("error", (error: NodeJS.ErrnoException) =>
       settle(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );
-    request.on("close", () => settle({ reason: "closed", repeatable: false }));
-    request.on("response", (response) => collect(response, exchange.maxBytes, settle));
+    const closed = () => settle({ reason: "closed", repeatable: false });
+    request.on("close", closed).on("response", (response) => {
+      // With "connection: close" the request closes before the last of its answer has been read.
+      request.off("close", closed);
+      collect(response, exchange.maxBytes, settle);
+    });
     request.end(body);
   });
 }

@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { expect, onTestFinished, test } from "vitest";
+import { startBackendStub } from "../support/backend-stub.ts";
+import { startConnectionsStub } from "../support/connections-stub.ts";
+import { consoleTestEvent } from "../support/golden-events.ts";
+
+const run = promisify(execFile);
+
+/** The handler as it is deployed: one file, minified. */
+async function bundle(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-handler-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const outfile = join(folder, "index.mjs");
+  const define = { SHELFSHACK_VERSION: '"9.8.7"' };
+  await build({
+    entryPoints: ["handler/index.ts"],
+    bundle: true,
+    minify: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    define,
+    outfile,
+    logLevel: "error",
+  });
+  return outfile;
+}
+
+/** Loads the bundle in plain Node and runs one event through it, as Lambda's runtime does; what it printed, line by line. */
+async function invoked(outfile: string, environment: Record<string, string>): Promise<string[]> {
+  const script = `
+    const { handler } = await import(${JSON.stringify(outfile)});
+    console.log("loaded");
+    console.log(JSON.stringify(await handler(${JSON.stringify(consoleTestEvent)}, {})));
+    console.log(JSON.stringify(await handler({ requestContext: { ...${JSON.stringify(consoleTestEvent.requestContext)}, routeKey: "$default" }, body: "{}" }, {})));`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { env: environment, timeout: 20_000 });
+  return stdout.trim().split("\n");
+}
+
+test("the bundle weighs at most 20 kB, runs in plain Node, ends by itself and says its version", async () => {
+  const outfile = await bundle();
+  expect((await stat(outfile)).size).toBeLessThanOrEqual(20_000);
+  const [backend, connections] = await Promise.all([startBackendStub(() => ({ response: "x" })), startConnectionsStub()]);
+  onTestFinished(() => Promise.all([backend.close(), connections.close()]).then(() => undefined));
+  const environment = {
+    BACKEND_URL: backend.url,
+    API_GATEWAY_ENDPOINT: connections.endpoint,
+    AWS_ACCESS_KEY_ID: "A",
+    AWS_SECRET_ACCESS_KEY: "B",
+  };
+  const [loaded, ...lines] = await invoked(outfile, environment);
+  expect(loaded).toBe("loaded");
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { event: "connect", status: 200 },
+    { statusCode: 200 },
+    { event: "message", sent: 1 },
+    { statusCode: 200 },
+  ]);
+  expect(backend.asked[0]!.headers["user-agent"]).toBe("shelfshack-ws/9.8.7");
+  expect(backend.sockets.most).toBe(1);
+});
+
+test("H-31 the bundle loads without a backend, with one that is down and with a malformed key", async () => {
+  const outfile = await bundle();
+  const down = { BACKEND_URL: "http://127.0.0.1:1" };
+  for (const environment of [{}, down, { ...down, SIGNING_KEYS: "x" }, { BACKEND_URL: "https://127.0.0.1:1" }]) {
+    expect(await invoked(outfile, environment as Record<string, string>)).toContain('{"statusCode":502}');
+  }
+});

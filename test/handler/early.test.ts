@@ -1,0 +1,37 @@
+import { createServer as createTcpServer, type AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { addressOf, exchange, openEarly } from "../../handler/transport.ts";
+import { startBackendStub } from "../support/backend-stub.ts";
+
+const request = { method: "POST", path: "/", headers: {}, body: "{}", timeMs: 5_000, maxBytes: 1_000 } as const;
+
+test("the first request takes the socket that was opened early", async () => {
+  const backend = await startBackendStub();
+  onTestFinished(() => backend.close());
+  const address = addressOf(new URL(backend.url));
+  await openEarly([address]);
+  await expect.poll(() => backend.sockets.now).toBe(1);
+  expect(await exchange({ ...request, address })).toMatchObject({ status: 200 });
+  expect(backend.sockets.most).toBe(1);
+});
+
+test("one that its peer has closed in the meantime is replaced, not repeated", async () => {
+  const backend = await startBackendStub();
+  onTestFinished(() => backend.close());
+  const address = addressOf(new URL(backend.url));
+  await openEarly([address]);
+  await expect.poll(() => backend.sockets.now).toBe(1);
+  backend.hangUp();
+  expect(await exchange({ ...request, address })).toMatchObject({ status: 200 });
+  expect(backend.asked).toHaveLength(1);
+});
+
+test("an address that nobody answers at holds nothing up", async () => {
+  const silent = createTcpServer((socket) => socket.on("error", () => undefined).resume());
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => new Promise<void>((resolve) => silent.close(() => resolve())));
+  const { port } = silent.address() as AddressInfo;
+  const started = Date.now();
+  await openEarly([addressOf(new URL(`https://127.0.0.1:${port}`)), addressOf(new URL("http://127.0.0.1:1"))]);
+  expect(Date.now() - started).toBeLessThan(2_500);
+});

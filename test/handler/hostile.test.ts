@@ -1,0 +1,187 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createLog } from "../../handler/log.ts";
+import { member, pieces } from "../../handler/json.ts";
+import { connectEvent, connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
+import { contextWith, loadHandler, startScene } from "../support/handler.ts";
+
+const lone = "\ud800";
+const deep = "[".repeat(65_000) + "]".repeat(65_000);
+
+/** Client texts that have broken handlers. */
+const corpus = [
+  '"hello"',
+  "[1]",
+  "5",
+  "null",
+  "true",
+  "-0",
+  "1e999",
+  "plain text",
+  "",
+  " ",
+  "\ufeff{}",
+  "NaN",
+  "{",
+  "{}",
+  '{"a":1,"a":2}',
+  '{"__proto__":{"polluted":true}}',
+  '{"constructor":{"prototype":{"polluted":true}}}',
+  '{"action":"$connect","requestContext":{"eventType":"CONNECT"}}',
+  '{"shelfshackInitial":{}}',
+  '{"a":"\u0000"}',
+  '{"a":"\\u0000"}',
+  "\u0000",
+  "\u001b]52;c;eA==\u0007",
+  lone,
+  `{"a":"${lone}"}`,
+  `{"a":"\\ud800${lone}x\udfff"}`,
+  `\udc00${lone}`,
+  "😀",
+  '"'.repeat(1_000),
+  "\\".repeat(1_001),
+  "\u0001".repeat(1_000),
+  "\u2028\u2029\u202e",
+  "x".repeat(131_072),
+  `"${"x".repeat(131_070)}"`,
+  '"'.repeat(131_072),
+  deep.slice(0, 65_000),
+  deep,
+  '{"a":'.repeat(20_000) + "1" + "}".repeat(20_000),
+];
+
+/** What the backend has to find: the client's value, or its text. A lone surrogate has no UTF-8 and arrives as its escape. */
+function expected(text: string): unknown {
+  return isJson(text) ? (JSON.parse(text) as unknown) : { text };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("30 H-23 every odd text reaches the backend as it is", async () => {
+  const { handler, backend } = await startScene();
+  for (const text of corpus) {
+    expect(await handler(messageEvent(text), contextWith())).toEqual({ statusCode: 200 });
+    const got = backend.asked.at(-1)!;
+    const sent = got.text.slice(got.text.indexOf('"message":') + '"message":'.length, -1);
+    if (!/\p{Surrogate}/u.test(text) && isJson(text)) expect(sent === text).toBe(true);
+    else expect(JSON.parse(sent)).toEqual(expected(text));
+    backend.asked.length = 0;
+  }
+  expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+});
+
+test("H-23 any text reaches the backend as the same value", async () => {
+  const { handler, backend } = await startScene();
+  const text = fc.oneof(fc.json(), fc.json({ stringUnit: "binary" }), fc.string({ unit: "binary" }), fc.string());
+  await fc.assert(
+    fc.asyncProperty(text, fc.boolean(), async (value, broken) => {
+      const body = broken ? value + lone : value;
+      backend.asked.length = 0;
+      expect(await handler(messageEvent(body), contextWith())).toEqual({ statusCode: 200 });
+      expect(backend.asked[0]!.envelope["message"]).toEqual(expected(body));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("the pieces of a JSON text are its elements and members", () => {
+  const blank = fc.constantFrom("", " ", "\n\t ");
+  const value = fc.json({ stringUnit: "binary" });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(blank, value)), (elements) => {
+      const text = `[${elements.map(([space, element]) => space + element + space).join(",")}]`;
+      expect(pieces(text)).toEqual(elements.map(([, element]) => element));
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.string({ unit: "binary" }), blank, value), { minLength: 1 }), (members) => {
+      const text = `{${members.map(([key, space, element]) => `${JSON.stringify(key)}${space}:${space}${element}`).join(",")}}`;
+      for (const [key] of members) expect(member(text, key)).toBe(members.findLast(([other]) => other === key)![2]);
+    }),
+  );
+});
+
+test.each([
+  ["nothing", undefined],
+  ["null", null],
+  ["an empty object", {}],
+  ["a text", "x"],
+  ["an SQS event", { Records: [{ messageId: "1", body: "{}" }] }],
+  ["a REST event", { resource: "/x", path: "/x", httpMethod: "GET", requestContext: { requestId: "1", stage: "dev" } }],
+  ["an HTTP API event", { version: "2.0", routeKey: "$default", requestContext: { routeKey: "$default", http: {} } }],
+  ["an unknown event type", messageEvent("{}", { eventType: "PING" })],
+  ["an event type of another type", messageEvent("{}", { eventType: ["MESSAGE"] })],
+  ["an event type of every object", messageEvent("{}", { eventType: "constructor" })],
+  ["a body of another type", { ...messageEvent("{}"), body: 5 }],
+  ["a body of 6 MB", messageEvent("x".repeat(6_000_000))],
+  ["a query of another type", { ...connectEvent(), queryStringParameters: { token: ["x"] } }],
+  ["an unnamed connection", messageEvent("{}", { connectionId: undefined })],
+  ["a connection with a line break", messageEvent("{}", { connectionId: "a\r\nx: y" })],
+  ["a connection with a path", messageEvent("{}", { connectionId: "../admin" })],
+  ["a connection of 129 characters", messageEvent("{}", { connectionId: "x".repeat(129) })],
+  ["a forged delivery", { shelfshackInitial: { connectionId: "../x", requestId: "r", endpoint: "https://evil.example", frames: [] } }],
+])("H-22 H-27 %s is 400 and the backend hears nothing", async (_title, event) => {
+  const { handler, backend, lines } = await startScene();
+  expect(await handler(event, contextWith())).toEqual({ statusCode: 400 });
+  expect(backend.asked).toEqual([]);
+  expect(lines).toEqual([{ level: "WARN", event: "malformed", status: 400, code: "malformed_event" }]);
+});
+
+test("H-22 whatever member of an event is mangled, the result is a status", async () => {
+  const { handler, backend, connections } = await startScene();
+  const golden = [connectEvent({ booking_id: "1", token: "t" }), messageEvent("{}"), disconnectEvent()] as object[];
+  const junk = fc.oneof(fc.anything({ maxDepth: 2 }), fc.string(), fc.constantFrom(null, undefined, "", 0, [], {}, "../x", "$connect"));
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...golden), fc.nat(), fc.boolean(), junk, async (event, index, inside, value) => {
+      const copy = structuredClone(event) as Record<string, unknown>;
+      const target = inside ? (copy["requestContext"] as Record<string, unknown>) : copy;
+      const names = Object.keys(target);
+      target[names[index % names.length]!] = value;
+      const { statusCode } = await handler(copy, contextWith());
+      expect([200, 400, 401]).toContain(statusCode);
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(backend.asked.every(({ headers }) => /^[A-Za-z0-9_=-]{1,128}$/.test(String(headers["x-connection-id"])))).toBe(true);
+  expect(connections.sent).toEqual([]);
+});
+
+test("trusts the request context only, never the body", async () => {
+  const { handler, backend } = await startScene();
+  await handler(messageEvent('{"action":"$connect"}', { routeKey: "$default" }), contextWith());
+  expect(backend.asked[0]!.path).toBe("/api/ws/message");
+});
+
+test("H-25 H-35 what strangers send is in no log line, and no line holds a control character", async () => {
+  const hostile = "canary\r\n\u001b[2J\u009b31m\u202e\u2028";
+  const { handler, backend, raw } = await startScene();
+  backend.answer = () => ({ detail: hostile, deliver: hostile });
+  await handler(connectEvent({ booking_id: hostile, token: `${hostile}%00`, x: hostile }, { "user-agent": hostile }), contextWith());
+  await handler(messageEvent(hostile, { messageId: hostile, requestId: hostile }), contextWith());
+  await handler(disconnectEvent({ disconnectReason: hostile }), contextWith());
+  await handler({ requestContext: hostile }, contextWith());
+  expect(raw).toHaveLength(4);
+  expect(raw.join("")).not.toContain("canary");
+  expect(backend.asked[0]!.path).toBe("/api/ws/register");
+  const written: string[] = [];
+  createLog("DEBUG", (line) => written.push(line))("INFO", { event: "message", route: `\u0000${hostile}\u007f${lone}` });
+  expect(written[0]).toMatch(/^[\u0020-\u007e]+\n$/);
+  expect(JSON.parse(written[0]!)).toMatchObject({ route: `\u0000${hostile}\u007f${lone}` });
+});
+
+test("a log writes its own level and above, and no member that is not allowed", () => {
+  expect(loadHandler({ LOG_LEVEL: "error" }).lines).toMatchObject([{ level: "ERROR", reason: "BACKEND_URL is not set" }]);
+  const written: string[] = [];
+  const log = createLog("WARN", (line) => written.push(line));
+  log("INFO", { event: "message" });
+  const stranger = { event: "message", token: "t", body: "b", connectionId };
+  log("WARN", stranger);
+  expect(written).toEqual([`{"level":"WARN","event":"message","connectionId":"${connectionId}"}\n`]);
+});
