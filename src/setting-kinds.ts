@@ -54,6 +54,11 @@ export function oneNumberOf(numbers: readonly number[], unit: string): Kind<numb
   return { fromText: numberFromText, schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`) };
 }
 
+/** One of a few words. */
+export function oneOf<const W extends string>(words: readonly W[]): Kind<W> {
+  return { fromText: asText, schema: v.picklist(words, `expected one of ${words.join(", ")}`) };
+}
+
 /** Some of a few words, separated by commas. */
 export function someOf<const W extends string>(words: readonly W[]): Kind<W[]> {
   const expected = `expected one or more of ${words.join(", ")}, separated by commas`;

@@ -4,6 +4,7 @@ import {
   functionVariables,
   httpUrl,
   oneNumberOf,
+  oneOf,
   seconds,
   several,
   since,
@@ -28,6 +29,10 @@ export const steps = [
   "endpoint",
 ] as const;
 export type Step = (typeof steps)[number];
+
+/** Whom `outputs --for` can be for. */
+export const audiences = ["frontend", "backend", "terraform", "github"] as const;
+export type Audience = (typeof audiences)[number];
 
 /** What a derived default may look at: values that are settled before it. */
 export interface Chosen {
@@ -389,6 +394,34 @@ const table = {
     meaning: "only lines about this connection",
   },
   follow: { flag: "--no-follow", variables: ["SHELFSHACK_FOLLOW"], kind: yesOrNo, default: true, meaning: "print what is there and stop" },
+
+  outputsFor: {
+    flag: "--for <whom>",
+    variables: ["SHELFSHACK_FOR"],
+    kind: oneOf(audiences),
+    meaning: `only what one of them needs, in its own form: ${audiences.join(", ")} (the backend needs the signing keys)`,
+  },
+  githubOutput: {
+    variables: ["GITHUB_OUTPUT"],
+    kind: text("a file"),
+    meaning: "the file that GitHub Actions reads a step's outputs from; GitHub sets it",
+  },
+  backendFile: {
+    flag: "--out <file>",
+    variables: ["SHELFSHACK_BACKEND_FILE"],
+    kind: text("a file"),
+    default: "shelfshack_ws.py",
+    meaning: "the Python file to write",
+  },
+  force: { flag: "--force", kind: yesOrNo, default: false, meaning: "overwrite the file, or finish a rotation without asking the backend" },
+  finish: { flag: "--finish", kind: yesOrNo, default: false, meaning: "end the rotation: drop the older key" },
+  showKeys: { flag: "--show-keys", kind: yesOrNo, default: false, meaning: "print the keys themselves" },
+  signingKeys: {
+    variables: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],
+    kind: text("signing keys"),
+    secret: true,
+    meaning: "the keys to sign with instead of those of the deployed function",
+  },
 } as const satisfies Record<string, Setting>;
 
 type Table = typeof table;
@@ -406,3 +439,6 @@ export const settingTable: Readonly<Record<SettingName, Setting>> = table;
 
 /** All names, in the table's order. */
 export const settingNames = Object.keys(table) as SettingName[];
+
+/** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
+export const environment: Readonly<Record<string, string | undefined>> = process.env;

@@ -1,22 +1,18 @@
-import { randomBytes } from "node:crypto";
 import {
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
-  GetFunctionConfigurationCommand,
   UpdateFunctionCodeCommand,
-  UpdateFunctionConfigurationCommand,
   type FunctionConfiguration,
   type Runtime,
 } from "@aws-sdk/client-lambda";
+import { newSigningKey } from "../signature.ts";
 import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
-import type { Aws } from "../target.ts";
 import type { ApiResource } from "./api.ts";
+import { changeEnvironment, type Variables } from "./function-environment.ts";
 import { settled } from "./function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
-
-type Variables = Readonly<Record<string, string>>;
 
 interface FunctionProperties {
   FunctionName: string;
@@ -40,6 +36,7 @@ export interface FunctionConfig {
   timeout: number;
   memory: number;
   backendUrl: string | undefined;
+  /** More variables. `SIGNING_KEYS` among them counts on the first deploy only. */
   variables: Variables;
   zip: Uint8Array;
   zipSha256: string;
@@ -89,7 +86,7 @@ export function lambdaFunction(
           Runtime: Runtime as Runtime,
           Architectures: ["x86_64"],
           Code: { ZipFile },
-          Environment: { Variables: withSigningKey(Environment) },
+          Environment: { Variables: withSigningKey(Environment, config.variables.SIGNING_KEYS) },
           Tags: { ...config.tags },
         }),
       );
@@ -97,13 +94,22 @@ export function lambdaFunction(
       return { FunctionArn };
     },
 
-    async update(aws, _found, desired, changed) {
-      await settled(aws, FunctionName);
+    async update(aws, found, desired, changed) {
       if (changed.has("CodeSha256")) {
+        await settled(aws, FunctionName);
         await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
         await settled(aws, FunctionName);
       }
-      if ([...changed].some((property) => property !== "CodeSha256")) await updateConfiguration(aws, desired);
+      if ([...changed].every((property) => property === "CodeSha256")) return;
+      const { Handler, Role, Timeout, MemorySize } = desired;
+      const ours = differing(found.properties.Environment, desired.Environment);
+      await changeEnvironment(aws, FunctionName, (present) => merged(present, ours, config.variables.SIGNING_KEYS), {
+        Runtime: desired.Runtime as Runtime,
+        Handler,
+        Role,
+        Timeout,
+        MemorySize,
+      });
     },
 
     async delete(aws) {
@@ -133,35 +139,17 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
   };
 }
 
-/** The variables with a signing key in place of its placeholder: `whsec_` and 32 random bytes (contract.md 1). */
-function withSigningKey(variables: Variables): Record<string, string> {
-  const key = variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: `whsec_${randomBytes(32).toString("base64")}` } : {};
-  return { ...variables, ...key };
+/** The variables with a signing key in place of its placeholder: the given one, or a new one. */
+function withSigningKey(variables: Variables, given: string = newSigningKey()): Record<string, string> {
+  return { ...variables, ...(variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: given } : {}) };
 }
 
-const MERGES_AT_MOST = 3;
+/** The variables that we want otherwise than they were found: the others are left to whoever sets them. */
+const differing = (found: Variables = {}, desired: Variables): Variables =>
+  Object.fromEntries(Object.entries(desired).filter(([name, value]) => found[name] !== value));
 
-/**
- * Writes the settings. The environment can only be replaced as a whole, so it is read again and merged, and Lambda is told which
- * revision the merge is of: when somebody else writes in between, it is merged once more and no variable is lost (aws-behaviour 4.4, 412).
- */
-async function updateConfiguration(aws: Aws, desired: FunctionProperties): Promise<void> {
-  const { FunctionName, Runtime, Handler, Role, Timeout, MemorySize } = desired;
-  for (let attempt = 1; ; attempt++) {
-    const { Environment, RevisionId } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-    const merged = withSigningKey({ ...desired.Environment, ...keptKey(Environment?.Variables) });
-    const Variables = { ...Environment?.Variables, ...merged };
-    try {
-      await aws.lambda.send(
-        new UpdateFunctionConfigurationCommand({ FunctionName, Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize, Environment: { Variables }, RevisionId }),
-      );
-      return await settled(aws, FunctionName);
-    } catch (error) {
-      const raced = error instanceof Error && error.name === "PreconditionFailedException";
-      if (!raced || attempt >= MERGES_AT_MOST) throw error;
-      await settled(aws, FunctionName);
-    }
-  }
+/** The present variables with ours; signing keys that are there already stay (two of them while keys rotate). */
+function merged(present: Variables, ours: Variables, givenKey: string | undefined): Variables {
+  const kept = present.SIGNING_KEYS ? { SIGNING_KEYS: present.SIGNING_KEYS } : {};
+  return withSigningKey({ ...present, ...ours, ...kept }, givenKey);
 }
-
-const keptKey = (variables: Variables = {}): Variables => (variables.SIGNING_KEYS ? { SIGNING_KEYS: variables.SIGNING_KEYS } : {});
