@@ -1,0 +1,260 @@
+// Runs a Node handler: a client of Lambda's Runtime API (aws-behaviour.md 5.1), as AWS's own one behaves.
+// A plain file without imports of ours: it is started as a process of its own and must be ready within milliseconds.
+// It speaks HTTP over a bare socket: four times the events per second of node:http, and node:http need not be loaded.
+const net = process.getBuiltinModule("node:net");
+const fs = process.getBuiltinModule("node:fs");
+const path = process.getBuiltinModule("node:path");
+const { format } = process.getBuiltinModule("node:util");
+const { createRequire } = process.getBuiltinModule("node:module");
+const { pathToFileURL } = process.getBuiltinModule("node:url");
+
+const environment = process.env;
+const address = environment.AWS_LAMBDA_RUNTIME_API;
+const taskRoot = environment.LAMBDA_TASK_ROOT;
+const nodeMajor = Number(/nodejs(\d+)/.exec(environment.AWS_EXECUTION_ENV)?.[1] ?? 24);
+const callbacksGone = nodeMajor >= 24;
+const fixedContext = {
+  functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
+  functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
+  memoryLimitInMB: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+  logGroupName: environment.AWS_LAMBDA_LOG_GROUP_NAME,
+  logStreamName: environment.AWS_LAMBDA_LOG_STREAM_NAME,
+};
+
+let currentRequestId;
+/** what happens when nothing is going on any more while a handler has not answered */
+let whenIdle;
+process.on("beforeExit", () => whenIdle?.());
+
+// Console ---------------------------------------------------------------------------------------------------------------------
+
+const levels = { trace: "TRACE", debug: "DEBUG", info: "INFO", log: "INFO", warn: "WARN", error: "ERROR", fatal: "FATAL" };
+
+for (const [method, level] of Object.entries(levels)) {
+  console[method] = (...texts) => print(`${new Date().toISOString()}\t${currentRequestId}\t${level}\t${format(...texts)}`);
+}
+
+// A carriage return keeps the lines of one text in one log event. Written at once: nothing is lost when the process is ended.
+function print(text) {
+  const bytes = Buffer.from(`${text.replaceAll("\n", "\r")}\n`);
+  for (let written = 0; written < bytes.length; ) written += writeSome(bytes, written);
+}
+
+function writeSome(bytes, from) {
+  try {
+    return fs.writeSync(1, bytes, from);
+  } catch (error) {
+    if (error.code !== "EAGAIN") process.exit(1); // nobody reads any more: our parent is gone
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    return 0;
+  }
+}
+
+function logError(text, error) {
+  console.error(text, `\t${JSON.stringify(error, (_key, value) => (value instanceof Error ? enumerable(value) : value))}`);
+}
+
+function enumerable(error) {
+  const { name, message, code, stack } = error;
+  return { errorType: name, errorMessage: message, code, ...error, ...(typeof stack === "string" && { stack: stack.split("\n") }) };
+}
+
+// Runtime API -----------------------------------------------------------------------------------------------------------------
+
+const calls = "/2018-06-01/runtime";
+const headOf = (method, call, length) => `${method} ${calls}/${call} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${length}\r\n\r\n`;
+const post = (call, body) => headOf("POST", call, Buffer.byteLength(body)) + body;
+const askForNext = headOf("GET", "invocation/next", 0);
+
+const socket = net.connect({ host: address.split(":")[0], port: Number(address.split(":")[1]), noDelay: true });
+socket.on("error", () => process.exit(1));
+socket.on("close", () => process.exit(1));
+
+/** Calls back with the head and the body of each answer. */
+function readAnswers(onAnswer) {
+  let head;
+  let length = 0;
+  let size = 0;
+  let chunks = [];
+  socket.on("data", (chunk) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    for (;;) {
+      if (head === undefined) {
+        const bytes = join();
+        const end = bytes.indexOf("\r\n\r\n");
+        if (end === -1) return;
+        head = bytes.latin1Slice(0, end);
+        length = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+        keep(bytes.subarray(end + 4));
+      }
+      if (size < length) return;
+      const bytes = join();
+      const answer = [head, bytes.utf8Slice(0, length)];
+      head = undefined;
+      keep(bytes.subarray(length));
+      onAnswer(...answer);
+    }
+  });
+  const join = () => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+  const keep = (rest) => {
+    chunks = [rest];
+    size = rest.length;
+  };
+}
+
+const header = (head, name) => new RegExp(`^${name}: *(.*)$`, "im").exec(head)?.[1];
+
+// Handler ---------------------------------------------------------------------------------------------------------------------
+
+function named(name, message, cause) {
+  const error = new Error(message);
+  error.name = name;
+  if (cause) error.stack = cause.stack;
+  return error;
+}
+
+async function loadHandler(handlerName) {
+  if (handlerName.includes("..")) {
+    throw named("Runtime.MalformedHandlerName", `'${handlerName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`);
+  }
+  const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(path.basename(handlerName)) ?? [];
+  if (moduleName === undefined) throw named("Runtime.MalformedHandlerName", "Bad handler");
+  const loaded = await loadModule(path.dirname(handlerName), moduleName);
+  const handler = find(loaded, exported) ?? find(loaded.default, exported);
+  if (!handler) throw named("Runtime.HandlerNotFound", `${handlerName} is undefined or not exported`);
+  if (typeof handler !== "function") throw named("Runtime.HandlerNotFound", `${handlerName} is not a function`);
+  if (callbacksGone && handler.length >= 3) {
+    throw named(
+      "Runtime.CallbackHandlerDeprecated",
+      "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to modify this function to use a supported handler signature to use Node.js 24 or later. For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.",
+    );
+  }
+  return handler;
+}
+
+async function loadModule(folder, moduleName) {
+  const file = path.resolve(taskRoot, folder, moduleName);
+  try {
+    for (const extension of ["", ".js", ".mjs", ".cjs"]) {
+      if (fs.statSync(file + extension, { throwIfNoEntry: false })?.isFile()) return await import(pathToFileURL(file + extension).href);
+    }
+    const require = createRequire(import.meta.url);
+    return require(require.resolve(moduleName, { paths: [taskRoot, path.join(taskRoot, folder)] }));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw named("Runtime.UserCodeSyntaxError", String(error), error);
+    if (error?.code === "MODULE_NOT_FOUND") throw named("Runtime.ImportModuleError", String(error), error);
+    throw error;
+  }
+}
+
+function find(loaded, names) {
+  return names.split(".").reduce((found, name) => (found && typeof found === "object" ? found[name] : undefined), loaded);
+}
+
+// Events ----------------------------------------------------------------------------------------------------------------------
+
+function told(error) {
+  if (!(error instanceof Error)) return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
+  return JSON.stringify({ errorType: error.name, errorMessage: error.message, trace: error.stack?.split("\n") ?? [] });
+}
+
+/** Sends what became of an event and asks for the next one in the same breath. */
+function answer(requestId, verb, body) {
+  whenIdle = undefined;
+  socket.ref();
+  socket.write(post(`invocation/${requestId}/${verb}`, body) + askForNext);
+}
+
+function succeed(requestId, result) {
+  let body;
+  try {
+    body = JSON.stringify(result === undefined ? null : result) ?? "null";
+  } catch (cause) {
+    fail(requestId, named("Runtime.JSONStringifyError", `Unable to stringify response body: ${cause.message}`, cause));
+    return;
+  }
+  answer(requestId, "response", body);
+}
+
+function fail(requestId, error) {
+  logError("Invoke Error", error instanceof Error ? error : new Error(String(error)));
+  answer(requestId, "error", told(error));
+}
+
+function contextOf(head, requestId) {
+  const deadline = Number(header(head, "lambda-runtime-deadline-ms"));
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    ...fixedContext,
+    invokedFunctionArn: header(head, "lambda-runtime-invoked-function-arn"),
+    awsRequestId: requestId,
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+}
+
+const neverSettled =
+  "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes";
+
+function run(handler, head, body) {
+  const requestId = header(head, "lambda-runtime-aws-request-id");
+  const context = contextOf(head, requestId);
+  currentRequestId = requestId;
+  environment._X_AMZN_TRACE_ID = header(head, "lambda-runtime-trace-id");
+  // While the handler works only its own timers and sockets keep the process: when they end, nothing can settle its promise.
+  socket.unref();
+  let ended = false;
+  const once = (act) => (value) => {
+    if (ended) return;
+    ended = true;
+    act(requestId, value);
+  };
+  const [success, failure] = [once(succeed), once(fail)];
+  try {
+    const event = JSON.parse(body);
+    whenIdle = callbacksGone ? () => failure(named("Runtime.NodeJsExit", neverSettled)) : undefined;
+    if (callbacksGone) Promise.resolve(handler(event, context)).then(success, failure);
+    else runWithCallback(handler, event, context, success, failure);
+  } catch (error) {
+    failure(error);
+  }
+}
+
+/** Node 22 and older: an answer by callback waits, unless told otherwise, until nothing else is going on. */
+function runWithCallback(handler, event, context, success, failure) {
+  const callback = (error, result) => {
+    const send = () => (error === undefined || error === null ? success(result) : failure(error));
+    if (!context.callbackWaitsForEmptyEventLoop) return send();
+    whenIdle = send;
+  };
+  Object.assign(context, { done: callback, succeed: (result) => callback(null, result), fail: (error) => callback(error ?? "handled") });
+  const returned = handler(event, context, callback);
+  if (typeof returned?.then === "function") {
+    whenIdle ??= () => failure(named("Runtime.NodeJsExit", neverSettled));
+    returned.then(success, failure);
+  } else whenIdle ??= () => success(null);
+}
+
+/** The handler broke outside of its promise: Lambda gives up the environment. */
+function giveUp(text, error, exitCode) {
+  logError(text, error);
+  socket.ref();
+  socket.write(post("init/error", told(error)), () => process.exit(exitCode));
+}
+
+process.on("uncaughtException", (error) => giveUp("Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 129));
+process.on("unhandledRejection", (reason) =>
+  giveUp("Unhandled Promise Rejection", named("Runtime.UnhandledPromiseRejection", String(reason), reason instanceof Error ? reason : undefined), 128),
+);
+
+try {
+  socket.unref();
+  const handler = await loadHandler(environment._HANDLER);
+  socket.ref();
+  readAnswers((head, body) => {
+    if (header(head, "lambda-runtime-aws-request-id")) run(handler, head, body);
+  });
+  socket.write(askForNext);
+} catch (error) {
+  giveUp(callbacksGone ? "Init Error" : "Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 1);
+}

@@ -1,0 +1,183 @@
+"""Runs a Python handler: a client of Lambda's Runtime API (aws-behaviour.md 5.1), as AWS's own one behaves."""
+
+import importlib
+import json
+import logging
+import os
+import socket
+import sys
+import time
+import traceback
+
+CALLS = "/2018-06-01/runtime/"
+ADDRESS = os.environ["AWS_LAMBDA_RUNTIME_API"]
+
+
+class RuntimeFault(Exception):
+    """Something of the handler that the runtime cannot use; the type is Lambda's name for it."""
+
+    def __init__(self, error_type, message, trace=()):
+        super().__init__(message)
+        self.error_type = error_type
+        self.trace = list(trace)
+
+
+class RuntimeApi:
+    """HTTP over a bare socket: an answer and the question for the next event go out together."""
+
+    def __init__(self):
+        host, port = ADDRESS.split(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.answers = self.socket.makefile("rb")
+
+    @staticmethod
+    def request(method, call, body=b""):
+        head = f"{method} {CALLS}{call} HTTP/1.1\r\nHost: {ADDRESS}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    def ask(self, first=b""):
+        self.socket.sendall(first + self.request("GET", "invocation/next"))
+
+    def post(self, call, body):
+        self.socket.sendall(self.request("POST", call, body))
+
+    def next_event(self):
+        headers, body = self.read()
+        while "lambda-runtime-aws-request-id" not in headers:
+            headers, body = self.read()
+        return headers, body
+
+    def read(self):
+        if not self.answers.readline():
+            os._exit(1)  # our parent is gone
+        headers = {}
+        for line in iter(self.answers.readline, b"\r\n"):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        return headers, self.answers.read(int(headers.get("content-length", 0)))
+
+
+class LambdaContext:
+    """What a handler gets as its second argument."""
+
+    def __init__(self, headers):
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = None
+        self.client_context = None
+        self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
+
+    def get_remaining_time_in_millis(self):
+        return max(0, self._deadline_ms - int(time.time() * 1000))
+
+
+def load_handler(name):
+    module_name, dot, function = name.rpartition(".")
+    if not dot:
+        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise RuntimeFault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {module_name} as a handler module")
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}")
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", trace)
+    if not hasattr(module, function):
+        raise RuntimeFault("Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{module_name}'")
+    return getattr(module, function)
+
+
+def told(error, request_id):
+    """Lambda's JSON for an error, without the frames of this file."""
+    if isinstance(error, RuntimeFault):
+        error_type, trace = error.error_type, error.trace
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [index for index, frame in enumerate(frames) if frame.filename != __file__ and "importlib" not in frame.filename]
+        error_type, trace = type(error).__name__, traceback.format_list(frames[own[0]:] if own else [])
+    return {"errorMessage": str(error), "errorType": error_type, "requestId": request_id, "stackTrace": trace}
+
+
+def log_error(told_error):
+    lines = [f"[ERROR] {told_error['errorType']}: {told_error['errorMessage']}", "Traceback (most recent call last):"]
+    lines += [line for frame in told_error["stackTrace"] for line in frame.splitlines()]
+    # As on AWS: carriage returns keep the lines in one log event, and spaces at their start do not break.
+    print("\r".join("\u00a0" * (len(line) - len(line.lstrip(" "))) + line.lstrip(" ") for line in "\n".join(lines).split("\n")))
+
+
+class RequestIdOfRecord(logging.Filter):
+    request_id = ""
+
+    def filter(self, record):
+        record.aws_request_id = RequestIdOfRecord.request_id
+        return True
+
+
+class OneEventPerRecord(logging.Formatter):
+    converter = time.gmtime
+
+    def format(self, record):
+        return super().format(record).replace("\n", "\r")
+
+
+def set_up_output():
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    output = logging.StreamHandler(sys.stdout)
+    output.setFormatter(OneEventPerRecord("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"))
+    output.addFilter(RequestIdOfRecord())
+    logging.getLogger().addHandler(output)
+
+
+def marshalled(result):
+    try:
+        return json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    except (TypeError, ValueError) as error:
+        raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}")
+
+
+def run(handler, headers, body):
+    """The request that tells what became of an event."""
+    context = LambdaContext(headers)
+    request_id = context.aws_request_id
+    RequestIdOfRecord.request_id = request_id
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
+    try:
+        result = handler(json.loads(body), context)
+        call, answer = "response", marshalled(result)
+    except Exception as error:
+        failure = told(error, request_id)
+        log_error(failure)
+        call, answer = "error", json.dumps(failure).encode()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return RuntimeApi.request("POST", f"invocation/{request_id}/{call}", answer)
+
+
+def main():
+    set_up_output()
+    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    api = RuntimeApi()
+    try:
+        handler = load_handler(os.environ["_HANDLER"])
+    except Exception as error:
+        failure = told(error, "")
+        log_error(failure)
+        sys.stdout.flush()
+        api.post("init/error", json.dumps(failure).encode())
+        sys.exit(1)
+    api.ask()
+    while True:
+        headers, body = api.next_event()
+        api.ask(run(handler, headers, body))
+
+
+main()

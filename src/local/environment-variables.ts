@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
+import type { Program } from "./programs.ts";
+import type { FunctionToRun } from "./runtime.ts";
+
+/**
+ * All variables of a handler's process: the function's own and Lambda's (`aws-behaviour.md` 5.2), with credentials that were made up for
+ * this environment. Nothing comes from our own process.
+ */
+export function environmentVariables(
+  target: FunctionToRun,
+  local: { program: Program; folder: string; endpointUrl: string; runtimeApi: string; stream: string },
+): Record<string, string> {
+  const changeable = {
+    PATH: local.program.path,
+    LANG: "en_US.UTF-8",
+    TZ: ":UTC",
+    AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
+    AWS_ENDPOINT_URL: local.endpointUrl,
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...local.program.variables,
+  };
+  const reserved = {
+    _HANDLER: target.handler,
+    AWS_REGION: target.region,
+    AWS_DEFAULT_REGION: target.region,
+    AWS_EXECUTION_ENV: `AWS_Lambda_${target.runtime}`,
+    AWS_LAMBDA_FUNCTION_NAME: target.name,
+    AWS_LAMBDA_FUNCTION_VERSION: target.version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(target.memoryMb),
+    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    AWS_LAMBDA_LOG_GROUP_NAME: target.logGroup,
+    AWS_LAMBDA_LOG_STREAM_NAME: local.stream,
+    AWS_LAMBDA_RUNTIME_API: local.runtimeApi,
+    LAMBDA_TASK_ROOT: local.folder,
+    LAMBDA_RUNTIME_DIR: dirname(local.program.arguments.at(-1) ?? ""),
+    PWD: local.folder,
+    SHLVL: "0",
+    ...inventedCredentials(),
+  };
+  return { ...changeable, ...target.environment, ...reserved };
+}
+
+function inventedCredentials(): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
+    AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64"),
+    AWS_SESSION_TOKEN: randomBytes(48).toString("base64"),
+  };
+}

@@ -1,0 +1,326 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import type { Readable } from "node:stream";
+import { environmentVariables } from "./environment-variables.ts";
+import { exited, type Failure, largestResponse, lost, notLoaded, outOfMemory, reported, responseTooLarge, timedOut } from "./failures.ts";
+import type { Guardian } from "./guardian.ts";
+import { droppedLine, lastFourKilobytes, logStreamName, platformLines, startLineReader, startOutputMeter, type Usage } from "./log-lines.ts";
+import { type Program, runtimeVersionArn } from "./programs.ts";
+import { residentMemory } from "./resident-memory.ts";
+import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
+import type { FunctionToRun, Invocation, LogEntry } from "./runtime.ts";
+
+/** An event on its way to a handler. */
+export interface WaitingEvent {
+  requestId: string;
+  /** JSON text */
+  payload: string;
+}
+
+/** Everything that one environment is made from, and where it tells what becomes of it. */
+export interface Launch {
+  target: FunctionToRun;
+  /** finds the program and unpacks the zip; what it throws is why the environment does not start */
+  prepare(): Promise<Prepared>;
+  endpointUrl: string;
+  initLimitMs: number;
+  guardian: Guardian;
+  log(entries: LogEntry[]): void;
+  /** it asks for an event: the first time when its init is done, then after each event */
+  idle(environment: Environment): void;
+  /** its process is gone */
+  ended(environment: Environment): void;
+}
+
+export interface Prepared {
+  program: Program;
+  /** the unpacked zip */
+  folder: string;
+}
+
+interface Running {
+  requestId: string;
+  startedAt: number;
+  /** text of START to REPORT, at least the last 4 KB of it */
+  tail: string;
+  limit: NodeJS.Timeout;
+  answered: boolean;
+  resolve(invocation: Invocation): void;
+}
+
+/** One Lambda environment: a child process that gets one event at a time. */
+export class Environment {
+  readonly stream: string;
+  /** `performance.now()` of the last event's end */
+  idleSince = performance.now();
+  /** why it never became ready */
+  startFailure: Failure | undefined;
+  pid: number | undefined;
+  readonly ended: Promise<void>;
+
+  readonly #launch: Launch;
+  #launchedAt = performance.now();
+  readonly #output = startOutputMeter();
+  #announceEnd: () => void = () => undefined;
+  #api: RuntimeApi | undefined;
+  #child: ChildProcessByStdio<null, Readable, Readable> | undefined;
+  #running: Running | undefined;
+  #state: "starting" | "idle" | "busy" | "ending" | "ended" = "starting";
+  #initLimit: NodeJS.Timeout | undefined;
+  #initMs: number | undefined;
+  #initReported = false;
+  #outputBytes = 0;
+  #peakBytes = 0;
+
+  constructor(launch: Launch) {
+    this.#launch = launch;
+    this.stream = logStreamName(launch.target.version);
+    this.ended = new Promise((resolve) => (this.#announceEnd = resolve));
+  }
+
+  /** Starts the process; what becomes of it is told to the launch's `idle` and `ended`. */
+  async start(): Promise<void> {
+    try {
+      const prepared = await this.#launch.prepare();
+      const api = await this.#startApi();
+      if (this.#state === "starting") this.#spawn(prepared, api.address);
+      else this.#processEnded(exited(null, "SIGKILL"));
+    } catch (error) {
+      this.#processEnded(lost("Runtime.InvalidEntrypoint", error instanceof Error ? error.message : String(error)));
+    }
+  }
+
+  /** Gives it an event; the promise never rejects. */
+  invoke({ requestId, payload }: WaitingEvent): Promise<Invocation> {
+    const { target } = this.#launch;
+    const limitMs = target.timeoutSeconds * 1000;
+    this.#state = "busy";
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => this.#stop(timedOut(target.timeoutSeconds)), limitMs);
+      this.#running = { requestId, startedAt: performance.now(), tail: "", limit, answered: false, resolve };
+      this.#log([platformLines.start(requestId, target.version)]);
+      this.#api?.deliver({ requestId, payload, deadlineMs: Date.now() + limitMs, functionArn: target.arn, traceId: newTraceId() });
+    });
+  }
+
+  /** Answers an event for which there is no environment, with the reason. */
+  fail({ requestId }: WaitingEvent, failure: Failure): Invocation {
+    const { target } = this.#launch;
+    const lines = [platformLines.start(requestId, target.version), ...failure.logLines(requestId), ...this.#lastLines(requestId, 0, failure)];
+    this.#log(lines);
+    return { requestId, payload: failure.payload(requestId), functionError: "Unhandled", logTail: lastFourKilobytes(lines.join("")) };
+  }
+
+  /** A line that the local AWS itself has to say in the function's log. */
+  remark(line: string): void {
+    this.#log([line]);
+  }
+
+  /** Ends the process; an event that it is working on gets `Runtime.ExitError`. */
+  async end(): Promise<void> {
+    this.#kill();
+    await this.ended;
+  }
+
+  /** Tells it the memory that its process uses; it ends when that is more than the function has. */
+  uses(bytes: number): void {
+    this.#peakBytes = Math.max(this.#peakBytes, bytes);
+    if (bytes > this.#launch.target.memoryMb * 1024 * 1024) this.#stop(outOfMemory);
+  }
+
+  /** It waits for an event. */
+  get ready(): boolean {
+    return this.#state === "idle" && this.#api?.asked() === true;
+  }
+
+  get #maxMemoryMb(): number {
+    return Math.min(this.#launch.target.memoryMb, Math.ceil(this.#peakBytes / 1024 / 1024));
+  }
+
+  /** Its process is there, and its memory can grow. */
+  get working(): boolean {
+    return this.pid !== undefined && (this.#state === "starting" || this.#state === "busy");
+  }
+
+  async #startApi(): Promise<RuntimeApi> {
+    this.#api = await startRuntimeApi({
+      asksForNext: () => this.#becomesIdle(),
+      responds: (requestId, body) => this.#answers(requestId, body ?? responseTooLarge),
+      fails: (requestId, body) => this.#answers(requestId, reported(body)),
+      failsToInit: (body) => this.#failsToInit(body),
+      hangsUp: () => this.#kill(),
+    });
+    return this.#api;
+  }
+
+  #spawn({ program, folder }: Prepared, runtimeApi: string): void {
+    const { target, endpointUrl, guardian, initLimitMs } = this.#launch;
+    this.#log([platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version))]);
+    this.#launchedAt = performance.now();
+    this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
+    // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal is ours to answer.
+    const child = spawn(program.command, program.arguments, {
+      cwd: folder,
+      env: environmentVariables(target, { program, folder, endpointUrl, runtimeApi, stream: this.stream }),
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    this.pid = child.pid;
+    if (child.pid !== undefined) guardian.watch(child.pid);
+    this.#listen(child.stdout);
+    this.#listen(child.stderr);
+    child.once("error", (error) => this.#processEnded(lost("Runtime.InvalidEntrypoint", `could not start ${program.command}: ${error.message}`)));
+    child.once("exit", (code, signal) => this.#processEnded(exited(code, signal)));
+  }
+
+  #listen(output: Readable): void {
+    const lines = startLineReader();
+    output.on("data", (chunk: Buffer) => {
+      this.#outputBytes += chunk.length;
+      if (!this.#output.admits(chunk.length, performance.now())) return;
+      this.#saysWhatIsMissing();
+      this.#log(lines.read(chunk));
+    });
+    output.once("end", () => this.#log(lines.rest()));
+  }
+
+  #saysWhatIsMissing(): void {
+    const bytes = this.#output.takeDropped();
+    if (bytes > 0) this.#log([droppedLine(bytes)]);
+  }
+
+  #becomesIdle(): void {
+    if (this.#state === "starting") this.#initDone();
+    if (this.#running || this.#state === "ending" || this.#state === "ended") return;
+    this.#state = "idle";
+    this.idleSince = performance.now();
+    this.#launch.idle(this);
+  }
+
+  #initDone(): void {
+    clearTimeout(this.#initLimit);
+    this.#initMs = performance.now() - this.#launchedAt;
+    const { pid } = this;
+    if (pid !== undefined) void residentMemory([pid]).then((memory) => this.uses(memory.get(pid) ?? 0));
+  }
+
+  #answers(requestId: string, answer: string | Failure): boolean {
+    if (this.#running?.requestId !== requestId || this.#running.answered) return false;
+    const tooLarge = typeof answer === "string" && Buffer.byteLength(answer) > largestResponse;
+    void this.#finish(tooLarge ? responseTooLarge : answer);
+    return true;
+  }
+
+  #failsToInit(body: string): void {
+    // A runtime client reports an error outside of the handler with the same call while an event is running.
+    if (this.#running) void this.#finish(reported(body));
+    else this.#stop(notLoaded(body));
+  }
+
+  /** Ends the process because of a failure, which is also the answer to the event that it has. */
+  #stop(failure: Failure): void {
+    if (this.#state === "starting") this.startFailure = failure;
+    this.#kill();
+    void this.#finish(failure);
+  }
+
+  #kill(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ending";
+    killGroup(this.pid);
+  }
+
+  async #finish(answer: string | Failure): Promise<void> {
+    const running = this.#running;
+    if (!running || running.answered) return;
+    running.answered = true;
+    clearTimeout(running.limit);
+    const durationMs = performance.now() - running.startedAt;
+    await this.#outputRead();
+    this.#saysWhatIsMissing();
+    const failure = typeof answer === "string" ? undefined : answer;
+    const { requestId } = running;
+    this.#log([...(failure?.logLines(requestId) ?? []), ...this.#lastLines(requestId, durationMs, failure)]);
+    this.#initReported = true;
+    this.#running = undefined;
+    running.resolve({
+      requestId,
+      payload: typeof answer === "string" ? answer || "null" : answer.payload(requestId),
+      ...(failure && { functionError: "Unhandled" }),
+      logTail: lastFourKilobytes(running.tail),
+    });
+    if (this.#api?.asked()) this.#becomesIdle();
+  }
+
+  #lastLines(requestId: string, durationMs: number, failure: Failure | undefined): string[] {
+    const { memoryMb, timeoutSeconds } = this.#launch.target;
+    const usage: Usage = {
+      durationMs: Math.min(durationMs, timeoutSeconds * 1000),
+      memoryMb,
+      maxMemoryMb: this.#maxMemoryMb,
+      initMs: this.#initReported ? undefined : this.#initMs,
+      status: failure?.status,
+    };
+    return [platformLines.end(requestId), platformLines.report(requestId, usage)];
+  }
+
+  /**
+   * What the handler printed before it answered is in the pipes by now: two quiet turns of the event loop, and it has been read. A
+   * pipe holds a fifth of a megabyte, so twenty turns are enough even when something goes on printing.
+   */
+  async #outputRead(): Promise<void> {
+    let seen = this.#outputBytes;
+    for (let turn = 0, quiet = 0; turn < 20 && quiet < 2; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = seen === this.#outputBytes ? quiet + 1 : 0;
+      seen = this.#outputBytes;
+    }
+  }
+
+  #processEnded(failure: Failure): void {
+    if (this.#state === "ended") return;
+    if (this.#initMs === undefined) this.startFailure ??= failure;
+    this.#state = "ended";
+    clearTimeout(this.#initLimit);
+    killGroup(this.pid);
+    if (this.pid !== undefined) this.#launch.guardian.release(this.pid);
+    void this.#leave(failure);
+  }
+
+  async #leave(failure: Failure): Promise<void> {
+    // Its last answer may have arrived together with its end.
+    await this.#outputRead();
+    await this.#finish(failure);
+    this.#api?.close();
+    this.#child?.stdout.destroy();
+    this.#child?.stderr.destroy();
+    if (this.startFailure) this.#log([platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error")]);
+    this.#announceEnd();
+    this.#launch.ended(this);
+  }
+
+  #log(messages: string[]): void {
+    if (messages.length === 0) return;
+    const timestamp = Date.now();
+    const { log, target } = this.#launch;
+    log(messages.map((message) => ({ group: target.logGroup, stream: this.stream, timestamp, message })));
+    if (this.#running) this.#running.tail = (this.#running.tail + messages.join("")).slice(-4096);
+  }
+}
+
+/** The child leads a group of its own; what it started itself ends with it. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // EPERM is what macOS says of a group that has only a process left which was not waited for.
+    if (!["ESRCH", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+function newTraceId(): string {
+  const hex = randomBytes(20).toString("hex");
+  return `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=0`;
+}

@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
+import { countFailedStarts, failedStartsToTell, longestPauseMs } from "./failed-starts.ts";
+import { type Failure, lost } from "./failures.ts";
+import { programFor } from "./programs.ts";
+import type { FunctionToRun, Invocation } from "./runtime.ts";
+import { unzip } from "./unzip.ts";
+
+/** What the environments of every function share. */
+export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs"> {
+  endpointUrl(): string;
+  /** the private folder that the functions are unpacked into */
+  folder: string;
+  maxEnvironments: number;
+}
+
+interface Queued extends WaitingEvent {
+  queuedAt: number;
+  resolve(invocation: Invocation): void;
+}
+
+/** An event waits this long for an environment at work before another one is started: a Node process costs 60 MB and 60 ms. */
+const patienceMs = 20;
+
+/** So many start at the same time; more would only delay each other. */
+const startingAtOnce = Math.max(2, availableParallelism());
+
+/** The environments of one revision of a function, and the events that wait for one. */
+export class Environments {
+  readonly target: FunctionToRun;
+  readonly #shared: Shared;
+  readonly #all = new Set<Environment>();
+  /** the one that worked last stands last */
+  readonly #idle: Environment[] = [];
+  readonly #starting = new Set<Environment>();
+  readonly #queue: Queued[] = [];
+  readonly #failedStarts = countFailedStarts();
+  #unpacked: Promise<string> | undefined;
+  #lastFailed: { environment: Environment; failure: Failure } | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #retired = false;
+  #closed = false;
+  #announceEnd: () => void = () => undefined;
+  readonly #ended = new Promise<void>((resolve) => (this.#announceEnd = resolve));
+
+  constructor(target: FunctionToRun, shared: Shared) {
+    this.target = target;
+    this.#shared = shared;
+  }
+
+  /** Runs an event in the environment that worked last, in a new one, or in order behind those that wait; never rejects. */
+  invoke(payload: string): Promise<Invocation> {
+    const requestId = randomUUID();
+    const idle = this.#takeIdle();
+    if (idle) return idle.invoke({ requestId, payload });
+    return new Promise((resolve) => {
+      this.#queue.push({ requestId, payload, queuedAt: performance.now(), resolve });
+      this.#grow();
+    });
+  }
+
+  /** Lets the events that are here finish, then ends every environment; resolves when all are gone. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    for (const environment of this.#idle.splice(0)) void environment.end();
+    this.#noticeEnd();
+    await this.#ended;
+  }
+
+  /** Ends every environment now; events that wait are answered with an error. */
+  async close(): Promise<void> {
+    this.#retired = true;
+    this.#closed = true;
+    clearTimeout(this.#patience);
+    const [any] = this.#all;
+    if (any) this.#answerQueue(any, lost("Runtime.ExitError", "the local AWS was stopped"));
+    await Promise.all([...this.#all].map((environment) => environment.end()));
+  }
+
+  /** Ends the environments that have had nothing to do for so long. */
+  endIdle(idleMs: number): void {
+    const since = performance.now() - idleMs;
+    while (this.#idle[0] && this.#idle[0].idleSince < since) void this.#idle.shift()?.end();
+  }
+
+  /** Those whose memory can grow now. */
+  working(): Environment[] {
+    return [...this.#all].filter((environment) => environment.working);
+  }
+
+  /** Removes the unpacked zip. */
+  async removeFiles(): Promise<void> {
+    const folder = await this.#unpacked?.catch(() => undefined); // a zip that was refused left its folder to the guardian
+    if (folder) await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Without those whose process is ending: their exit has not been heard of yet. */
+  #takeIdle(): Environment | undefined {
+    let idle = this.#idle.pop();
+    while (idle && !idle.ready) idle = this.#idle.pop();
+    return idle;
+  }
+
+  #grow(): void {
+    const [first] = this.#queue;
+    if (!first || this.#closed) return;
+    if (this.#all.size === 0 && this.#lastFailed && this.#failedStarts.pauseMs() > 0) {
+      this.#answerQueue(this.#lastFailed.environment, this.#lastFailed.failure);
+      return;
+    }
+    if (this.#all.size >= this.#shared.maxEnvironments || this.#failedStarts.pauseMs() > 0) return;
+    if (this.#starting.size >= Math.min(startingAtOnce, this.#queue.length)) return;
+    const waitMs = this.#all.size === 0 ? 0 : first.queuedAt + patienceMs - performance.now();
+    if (waitMs > 0) this.#growLater(waitMs);
+    else this.#startOne();
+  }
+
+  #growLater(waitMs: number): void {
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      this.#grow();
+    }, waitMs);
+  }
+
+  #startOne(): void {
+    const { guardian, initLimitMs, log, endpointUrl } = this.#shared;
+    const environment = new Environment({
+      target: this.target,
+      prepare: () => this.#prepare(),
+      endpointUrl: endpointUrl(),
+      initLimitMs,
+      guardian,
+      log,
+      idle: () => this.#takeNext(environment),
+      ended: () => this.#forget(environment),
+    });
+    this.#all.add(environment);
+    this.#starting.add(environment);
+    void environment.start();
+    this.#grow();
+  }
+
+  async #prepare(): Promise<Prepared> {
+    const { runtime, memoryMb } = this.target;
+    const [program, folder] = await Promise.all([programFor(runtime, memoryMb), (this.#unpacked ??= this.#unpack())]);
+    return { program, folder };
+  }
+
+  async #unpack(): Promise<string> {
+    const folder = await mkdtemp(join(this.#shared.folder, "task-"));
+    await unzip(this.target.zip, folder);
+    return folder;
+  }
+
+  #takeNext(environment: Environment): void {
+    if (this.#starting.delete(environment)) this.#failedStarts.reset();
+    const next = this.#queue.shift();
+    if (next) void environment.invoke(next).then(next.resolve);
+    else if (this.#retired) void environment.end();
+    else this.#idle.push(environment);
+    this.#grow();
+  }
+
+  #forget(environment: Environment): void {
+    this.#all.delete(environment);
+    if (this.#idle.includes(environment)) this.#idle.splice(this.#idle.indexOf(environment), 1);
+    if (this.#starting.delete(environment) && environment.startFailure) this.#noteFailedStart(environment, environment.startFailure);
+    this.#grow();
+    this.#noticeEnd();
+  }
+
+  #noteFailedStart(environment: Environment, failure: Failure): void {
+    this.#lastFailed = { environment, failure };
+    if (this.#failedStarts.add()) {
+      environment.remark(`[local] ${this.target.name} failed to start ${failedStartsToTell.count} times within ${failedStartsToTell.withinMs / 1000} s, the last time with ${failure.type}; until it starts it is tried every ${longestPauseMs / 1000} s at most\n`);
+    }
+    const [first] = this.#queue.splice(0, 1);
+    first?.resolve(environment.fail(first, failure));
+  }
+
+  #answerQueue(environment: Environment, failure: Failure): void {
+    for (const event of this.#queue.splice(0)) event.resolve(environment.fail(event, failure));
+  }
+
+  #noticeEnd(): void {
+    if (!this.#retired || this.#all.size > 0 || this.#queue.length > 0) return;
+    this.#announceEnd();
+  }
+}

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+
+/** A small process that outlives ours by a moment: no child and no folder is left when we are killed (fault G-22). */
+export interface Guardian {
+  watch(pid: number): void;
+  release(pid: number): void;
+  /** ends the guardian, which removes the folder; resolves when it is gone */
+  close(): Promise<void>;
+}
+
+/**
+ * Reads the process groups from a pipe that only we hold. At its end, whatever the cause, it kills those that are left and
+ * removes the folder. A process of its own and not a thread in each child: a thread costs 9 MB and 45 ms of CPU per Node child, in
+ * Python it waits for a lock that the handler may hold, and other runtime clients would have none.
+ */
+const script = `
+groups=" "
+while read -r verb pid; do
+  case $verb in
+    watch) groups="$groups$pid " ;;
+    release) groups="\${groups%% $pid *} \${groups#* $pid }" ;;
+  esac
+done
+for pid in $groups; do kill -9 -- "-$pid"; done 2>/dev/null
+rm -rf -- "$1"
+`;
+
+/** Starts the guardian of a folder. */
+export async function startGuardian(folder: string): Promise<Guardian> {
+  // Its own session: an interrupt of the terminal must not reach it before it is needed.
+  const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-guardian", folder], { cwd: "/", env: {}, detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  // Somebody may kill it; the children then still end when their connection to us does.
+  child.stdin.on("error", () => child.stdin.destroy());
+  return {
+    watch: (pid) => void child.stdin.write(`watch ${pid}\n`),
+    release: (pid) => void child.stdin.write(`release ${pid}\n`),
+    async close() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}

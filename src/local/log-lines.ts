@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { StringDecoder } from "node:string_decoder";
+
+/** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (`aws-behaviour.md` 5.3). */
+export function logStreamName(version: string, now = new Date()): string {
+  return `${now.toISOString().slice(0, 10).replaceAll("-", "/")}/[${version}]${randomBytes(16).toString("hex")}`;
+}
+
+/** What a REPORT line says; times in ms, memory in MB. */
+export interface Usage {
+  durationMs: number;
+  memoryMb: number;
+  maxMemoryMb: number;
+  /** only of the first event of an environment */
+  initMs?: number | undefined;
+  /** only when the environment was lost: `timeout`, or `error` with the error's type */
+  status?: string | undefined;
+}
+
+/** The lines that the platform writes, tabs and line ends included (`aws-behaviour.md` 5.3). */
+export const platformLines = {
+  initStart: (version: string, arn: string) => `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`,
+  initReport: (initMs: number, status: string) => `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: init\tStatus: ${status}\n`,
+  start: (requestId: string, version: string) => `START RequestId: ${requestId} Version: ${version}\n`,
+  end: (requestId: string) => `END RequestId: ${requestId}\n`,
+  report: (requestId: string, usage: Usage) =>
+    [
+      `REPORT RequestId: ${requestId}`,
+      `Duration: ${usage.durationMs.toFixed(2)} ms`,
+      `Billed Duration: ${Math.ceil(usage.durationMs)} ms`,
+      `Memory Size: ${usage.memoryMb} MB`,
+      `Max Memory Used: ${usage.maxMemoryMb} MB`,
+      ...(usage.initMs === undefined ? [] : [`Init Duration: ${usage.initMs.toFixed(2)} ms`]),
+      ...(usage.status === undefined ? [] : [`Status: ${usage.status}`]),
+      "\n",
+    ].join("\t"),
+};
+
+/** The longest message of a log event in CloudWatch Logs; longer lines become several events. */
+const longestMessage = 256 * 1024;
+
+/** Bytes of output that an environment may write at once, and again every second (fault G-14). */
+const outputAllowance = 1024 * 1024;
+
+/**
+ * Cuts what a process prints into log messages: one per line, each ending in a line feed. A carriage return inside a line
+ * becomes a line feed: that is how Lambda's runtimes keep a text of several lines in one event.
+ */
+export function startLineReader(): { read(chunk: Buffer): string[]; rest(): string[] } {
+  const decoder = new StringDecoder("utf8");
+  let partial = "";
+  const rest = () => {
+    const line = partial;
+    partial = "";
+    return line === "" ? [] : [asMessage(line)];
+  };
+  return {
+    rest,
+    read(chunk) {
+      const lines = (partial + decoder.write(chunk)).split("\n");
+      partial = lines.pop() ?? "";
+      const messages = lines.flatMap(pieces).map(asMessage);
+      return partial.length < longestMessage ? messages : [...messages, ...rest()];
+    },
+  };
+}
+
+function pieces(line: string): string[] {
+  if (line.length <= longestMessage) return [line];
+  return Array.from({ length: Math.ceil(line.length / longestMessage) }, (_, index) => line.slice(index * longestMessage, (index + 1) * longestMessage));
+}
+
+function asMessage(line: string): string {
+  return `${line.replace(/\r+$/, "").replaceAll("\r", "\n")}\n`;
+}
+
+/** Says which output is kept: 1 MB at once and 1 MB per second after that; what was dropped is said when output is kept again. */
+export function startOutputMeter(): { admits(bytes: number, nowMs: number): boolean; takeDropped(): number } {
+  let allowance = outputAllowance;
+  let filledAt = 0;
+  let dropped = 0;
+  return {
+    admits(bytes, nowMs) {
+      allowance = Math.min(outputAllowance, allowance + ((nowMs - filledAt) / 1000) * outputAllowance);
+      filledAt = nowMs;
+      if (bytes > allowance) {
+        dropped += bytes;
+        return false;
+      }
+      allowance -= bytes;
+      return true;
+    },
+    takeDropped() {
+      const bytes = dropped;
+      dropped = 0;
+      return bytes;
+    },
+  };
+}
+
+/** The line that stands in the log for output that was not kept. */
+export function droppedLine(bytes: number): string {
+  return `[local] ${bytes} bytes of output are missing here: an environment may print 1 MB per second\n`;
+}
+
+/** The last 4 KB of a log, whole characters only: what `LogType: Tail` answers (`aws-behaviour.md` 4.8). */
+export function lastFourKilobytes(text: string): string {
+  const bytes = Buffer.from(text.slice(-4096));
+  if (bytes.length <= 4096) return bytes.toString();
+  let start = bytes.length - 4096;
+  while (((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
+  return bytes.subarray(start).toString();
+}

@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** What runs a handler: a program of this machine and our runtime client for it. */
+export interface Program {
+  command: string;
+  arguments: string[];
+  /** as INIT_START shows it, for example `nodejs:24.v12` */
+  version: string;
+  /** `PATH` of the handler */
+  path: string;
+  /** Lambda's variables that only this language has */
+  variables: Record<string, string>;
+}
+
+/** A function that cannot be run here; the message says what is missing. */
+export class ProgramMissing extends Error {
+  override readonly name = "ProgramMissing";
+}
+
+/** Finds the program for a Lambda runtime, `nodejs…` or `python…`, with the memory of its function. Throws `ProgramMissing`. */
+export async function programFor(runtime: string, memoryMb: number): Promise<Program> {
+  const language = /^[a-z]+/.exec(runtime)?.[0] ?? "";
+  const program = await languages[language]?.(memoryMb);
+  if (!program) throw new ProgramMissing(`the local AWS runs functions in nodejs and python, not in ${runtime}`);
+  return program;
+}
+
+const languages: Record<string, ((memoryMb: number) => Program | Promise<Program>) | undefined> = { nodejs: nodeProgram, python: pythonProgram };
+
+function nodeProgram(memoryMb: number): Program {
+  const [major = "", minor = ""] = process.versions.node.split(".");
+  return {
+    command: process.execPath,
+    // Without it V8 sizes its heap by this machine, and a function that would fit into its memory seems not to.
+    arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, locate("bootstrap.mjs")],
+    version: `nodejs:${major}.v${minor}`,
+    path: pathWith(process.execPath),
+    variables: {},
+  };
+}
+
+let python: Promise<{ command: string; version: string }> | undefined;
+
+async function pythonProgram(): Promise<Program> {
+  const { command, version } = await (python ??= findPython());
+  return {
+    command,
+    arguments: [locate("bootstrap.py")],
+    version,
+    path: pathWith(command),
+    variables: { LC_CTYPE: "C.UTF-8" },
+  };
+}
+
+/** Asks the `python3` of the PATH where it really is: it may be a shim that needs an environment which the handler does not get. */
+async function findPython(): Promise<{ command: string; version: string }> {
+  const question = "import sys; print(sys.executable); print('python:%d.%d.v%d' % sys.version_info[:3])";
+  try {
+    const { stdout } = await promisify(execFile)("python3", ["-c", question]);
+    const [command = "", version = ""] = stdout.trim().split("\n");
+    return { command, version };
+  } catch (error) {
+    python = undefined; // it may have been installed by the next start
+    throw new ProgramMissing("python3 was not found on the PATH; a Python function needs Python 3 on this machine", { cause: error });
+  }
+}
+
+function pathWith(command: string): string {
+  return [...new Set([dirname(command), "/usr/local/bin", "/usr/bin", "/bin", "/opt/bin"])].join(":");
+}
+
+/** The runtime clients stand beside this file in the source, and in `local/` beside the chunks of the built package. */
+function locate(file: string): string {
+  const candidates = [`./${file}`, `./local/${file}`, `../local/${file}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const found = candidates.find((path) => existsSync(path));
+  if (!found) throw new ProgramMissing(`${file} is missing from this installation; looked at ${candidates.join(", ")}`);
+  return found;
+}
+
+/** A stable stand-in for the ARN of a runtime version, which AWS shows in INIT_START. */
+export function runtimeVersionArn(region: string, version: string): string {
+  return `arn:aws:lambda:${region}::runtime:${createHash("sha256").update(version).digest("hex")}`;
+}

@@ -1,0 +1,123 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { type RuntimeRequest, startRequestReader } from "./runtime-requests.ts";
+
+/** One event for a runtime client. */
+export interface RuntimeEvent {
+  requestId: string;
+  /** JSON text */
+  payload: string;
+  /** when the handler is cut off, ms since 1970 */
+  deadlineMs: number;
+  functionArn: string;
+  traceId: string;
+}
+
+/** What a runtime client says, as the environment hears it. `false`: that request is not in progress. */
+export interface RuntimeListener {
+  asksForNext(): void;
+  /** `undefined` instead of the body: it was larger than Lambda passes on */
+  responds(requestId: string, body: string | undefined): boolean;
+  fails(requestId: string, body: string): boolean;
+  failsToInit(body: string): void;
+  /** the client went away while it was asking for an event */
+  hangsUp(): void;
+}
+
+/** Lambda's Runtime API for one environment (`aws-behaviour.md` 5.1). */
+export interface RuntimeApi {
+  /** `AWS_LAMBDA_RUNTIME_API` */
+  address: string;
+  /** the client is waiting for an event */
+  asked(): boolean;
+  /** gives an event to the client; only when it `asked` */
+  deliver(event: RuntimeEvent): void;
+  close(): void;
+}
+
+const ok = '{"status":"OK"}';
+
+/** Listens on a loopback port of its own, so that no environment can answer for another one. */
+export async function startRuntimeApi(listener: RuntimeListener): Promise<RuntimeApi> {
+  let waiting: Socket | undefined;
+  const sockets = new Set<Socket>();
+  const take = (socket: Socket, request: RuntimeRequest) => {
+    // Answers keep the order of their requests, and the event is not there yet.
+    if (waiting === socket) return void socket.destroy();
+    const refusal = refusalOf(request, address, waiting !== undefined);
+    if (refusal || request.method === "POST") return void socket.write(response(...(refusal ?? tell(listener, request))));
+    waiting = socket;
+    listener.asksForNext();
+  };
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    const reader = startRequestReader({
+      request: (request) => take(socket, request),
+      expected: () => socket.write("HTTP/1.1 100 Continue\r\n\r\n"),
+      malformed: (message) => socket.end(response(400, "Bad Request", errorBody("InvalidRequest", message))),
+    });
+    socket.on("data", reader);
+    // A child that is killed resets its connection; its exit tells the story.
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      sockets.delete(socket);
+      if (waiting !== socket) return;
+      waiting = undefined;
+      listener.hangsUp();
+    });
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  return {
+    address,
+    asked: () => waiting !== undefined,
+    deliver(event) {
+      const socket = waiting;
+      waiting = undefined;
+      socket?.write(eventResponse(event));
+    },
+    close() {
+      waiting = undefined;
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+type Answer = [status: number, reason: string, body: string];
+
+/** A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event (fault G-19). */
+function refusalOf(request: RuntimeRequest, address: string, waiting: boolean): Answer | undefined {
+  if (request.host !== address || request.fromBrowser) return [403, "Forbidden", errorBody("Forbidden", "only the function's own process may ask")];
+  if (request.method === "POST") return undefined;
+  if (request.method !== "GET" || request.path !== "/2018-06-01/runtime/invocation/next") return notFound;
+  return waiting ? [403, "Forbidden", errorBody("InvalidStateTransition", "the next event was asked for already")] : undefined;
+}
+
+const notFound: Answer = [404, "Not Found", errorBody("NotFound", "there is no such call in the Runtime API")];
+
+function tell(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer {
+  const accepted: Answer = [202, "Accepted", ok];
+  if (path === "/2018-06-01/runtime/init/error") {
+    listener.failsToInit(body ?? "{}");
+    return accepted;
+  }
+  const [, version, runtime, invocation, requestId = "", verb] = path.split("/");
+  if (version !== "2018-06-01" || runtime !== "runtime" || invocation !== "invocation") return notFound;
+  if (verb !== "response" && verb !== "error") return notFound;
+  const known = verb === "response" ? listener.responds(requestId, body) : listener.fails(requestId, body ?? "{}");
+  if (!known) return [400, "Bad Request", errorBody("InvalidRequestID", `${requestId} is not in progress`)];
+  return body === undefined ? [413, "Payload Too Large", errorBody("RequestEntityTooLarge", "the answer is too large")] : accepted;
+}
+
+function response(status: number, reason: string, body: string): string {
+  return `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+function eventResponse({ requestId, payload, deadlineMs, functionArn, traceId }: RuntimeEvent): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: ${requestId}\r\nLambda-Runtime-Deadline-Ms: ${deadlineMs}\r\nLambda-Runtime-Invoked-Function-Arn: ${functionArn}\r\nLambda-Runtime-Trace-Id: ${traceId}\r\nContent-Length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`;
+}
+
+function errorBody(errorType: string, errorMessage: string): string {
+  return JSON.stringify({ errorType, errorMessage });
+}

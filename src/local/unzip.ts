@@ -1,0 +1,105 @@
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { type Entry, fromBufferPromise, type ZipFile } from "yauzl";
+
+/** What Lambda allows unpacked, and how many entries we are ready to make (`aws-behaviour.md` 4.9, fault G-21). */
+const limits = { entries: 10_000, bytes: 250 * 1024 * 1024 };
+
+const fileTypeBits = 0o170000;
+const fileTypes = { unset: 0, file: 0o100000, folder: 0o040000 };
+const encryptedFlag = 1;
+
+/** A deployment package that is not unpacked; the message names the entry and what is wrong with it. */
+export class ZipError extends Error {
+  override readonly name = "ZipError";
+}
+
+/**
+ * Reads the list of a zip without unpacking it.
+ * Throws `ZipError` for what is no zip, for a name that leads out of the folder, for a link, a device or an encrypted entry,
+ * for a name that is there twice and for more than 10,000 entries or 250 MB.
+ */
+export async function checkZip(zip: Uint8Array): Promise<void> {
+  const file = await open(zip);
+  try {
+    await readList(file);
+  } finally {
+    file.close();
+  }
+}
+
+/** Unpacks a zip into a folder that exists and is empty; nothing is written when the list of the zip is refused (`checkZip`). */
+export async function unzip(zip: Uint8Array, folder: string): Promise<void> {
+  const file = await open(zip);
+  try {
+    for (const entry of await readList(file)) await write(file, entry, join(folder, entry.fileName));
+  } catch (error) {
+    throw error instanceof ZipError ? error : new ZipError(`could not unpack the zip: ${messageOf(error)}`, { cause: error });
+  } finally {
+    file.close();
+  }
+}
+
+async function open(zip: Uint8Array): Promise<ZipFile> {
+  try {
+    const bytes = Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength);
+    return await fromBufferPromise(bytes, { lazyEntries: true, autoClose: false, strictFileNames: true });
+  } catch (error) {
+    throw new ZipError(`could not read the zip: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readList(file: ZipFile): Promise<Entry[]> {
+  if (file.entryCount > limits.entries) throw new ZipError(`the zip has ${file.entryCount} entries, more than ${limits.entries}`);
+  const entries: Entry[] = [];
+  const names = new Set<string>();
+  let bytes = 0;
+  for await (const entry of listed(file)) {
+    const problem = problemOf(entry) ?? (names.has(entry.fileName) ? "is there twice" : undefined);
+    if (problem) throw new ZipError(`zip entry ${JSON.stringify(entry.fileName)} ${problem}`);
+    bytes += entry.uncompressedSize;
+    if (bytes > limits.bytes) throw new ZipError(`the zip unpacks to more than ${limits.bytes} bytes`);
+    names.add(entry.fileName);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+async function* listed(file: ZipFile): AsyncGenerator<Entry> {
+  try {
+    yield* file.eachEntry();
+  } catch (error) {
+    throw new ZipError(`could not read the zip: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** What makes an entry unfit; `..`, absolute names, drive letters and backslashes have been refused by the reader already. */
+function problemOf(entry: Entry): string | undefined {
+  const type = (entry.externalFileAttributes >>> 16) & fileTypeBits;
+  if (!Object.values(fileTypes).includes(type)) return "is neither a file nor a folder";
+  if (entry.generalPurposeBitFlag & encryptedFlag) return "is encrypted";
+  if (hasControlCharacter(entry.fileName)) return "has a control character in its name";
+  const segments = entry.fileName.replace(/\/$/, "").split("/");
+  return segments.some((segment) => segment === "" || segment === "." || segment === "..") ? "has an empty or relative part in its name" : undefined;
+}
+
+function hasControlCharacter(name: string): boolean {
+  return [...name].some((character) => character < " " || character === "\u007F");
+}
+
+async function write(file: ZipFile, entry: Entry, path: string): Promise<void> {
+  if (entry.fileName.endsWith("/")) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return;
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const executable = (entry.externalFileAttributes >>> 16) & 0o100;
+  // "wx": two names that a file system takes for the same one must not overwrite each other.
+  await pipeline(await file.openReadStreamPromise(entry), createWriteStream(path, { flags: "wx", mode: 0o600 | executable }));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

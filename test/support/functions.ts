@@ -1,0 +1,49 @@
+import { onTestFinished } from "vitest";
+import { type FunctionToRun, type LogEntry, type Runtime, type RuntimeOptions, startRuntime } from "../../src/local/runtime.ts";
+import { zipOf } from "./zip.ts";
+
+let revisions = 0;
+
+/** A deployed function with this source; everything about it can be said otherwise. */
+export async function functionOf(source: string | Record<string, string>, overrides: Partial<FunctionToRun> = {}): Promise<FunctionToRun> {
+  const name = overrides.name ?? "proxy";
+  revisions += 1;
+  return {
+    arn: `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
+    name,
+    version: "$LATEST",
+    region: "us-east-1",
+    account: "000000000000",
+    runtime: "nodejs24.x",
+    handler: "index.handler",
+    timeoutSeconds: 5,
+    memoryMb: 256,
+    environment: {},
+    zip: await zipOf(typeof source === "string" ? { "index.mjs": source } : source),
+    logGroup: `/aws/lambda/${name}`,
+    revision: String(revisions),
+    ...overrides,
+  };
+}
+
+/** A Python function of one file. */
+export async function pythonOf(source: string, overrides: Partial<FunctionToRun> = {}): Promise<FunctionToRun> {
+  return await functionOf({ "app.py": source }, { runtime: "python3.12", handler: "app.handler", ...overrides });
+}
+
+/** A runtime that is closed with the test, and what it logs. */
+export async function runtimeOf(options: Partial<RuntimeOptions> = {}): Promise<{ runtime: Runtime; log: LogEntry[]; text(): string }> {
+  const log: LogEntry[] = [];
+  const runtime = await startRuntime({ endpointUrl: () => "http://127.0.0.1:4566", log: (entries) => void log.push(...entries), ...options });
+  onTestFinished(() => runtime.close());
+  return { runtime, log, text: () => log.map(({ message }) => message).join("") };
+}
+
+/** Tries until it is so; fails after five seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAt = performance.now() + 5000;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt) throw new Error(`not within 5 s: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
