@@ -65,7 +65,7 @@ async function replace(place, made) {
 
 const benches = await filesOf("test/bench", [".ts"]);
 const [program, handler] = await Promise.all([
-  build({ ...shared, banner, entryPoints: ["src/cli.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
+  build({ ...shared, banner, entryPoints: ["src/start.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
   build({ ...shared, entryPoints: ["handler/index.ts"], outfile: `${out}/handler/index.mjs`, minify: true }),
   benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
 ]);

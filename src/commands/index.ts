@@ -11,4 +11,11 @@ export interface CommandEntry {
 /** Every command, in the order of the help. A new one is its file and one line here. */
 export const commands: readonly CommandEntry[] = [
   { name: "package", summary: "make the zip of the handler", load: () => import("./package.ts") },
+  { name: "plan", summary: "show what deploy would change", load: () => import("./plan.ts") },
+  { name: "deploy", summary: "make AWS match the description", load: () => import("./deploy.ts") },
+  { name: "status", summary: "show what is there, what differs, and the URL", load: () => import("./status.ts") },
+  { name: "test", summary: "invoke the function with the README's event", load: () => import("./test.ts") },
+  { name: "connect", summary: "open a real WebSocket to the stage", load: () => import("./connect.ts") },
+  { name: "logs tail", summary: "print what the function logs, live", load: () => import("./logs-tail.ts") },
+  { name: "destroy", summary: "remove what deploy made", load: () => import("./destroy.ts") },
 ];

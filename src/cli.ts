@@ -1,0 +1,160 @@
+import { readArguments, type Asked } from "./arguments.ts";
+import type { Context } from "./commands/command.ts";
+import { commands } from "./commands/index.ts";
+import { exitCodes, type ExitCode } from "./errors.ts";
+import { explain } from "./explain.ts";
+import { environment, type Settings } from "./settings.ts";
+import { originLines, settle } from "./settle.ts";
+import { canSpin, coloursOn, isCi, writerFor, type Writer } from "./terminal/output.ts";
+import { showProgress, type ShownProgress } from "./terminal/progress.ts";
+import { askPerson, refuseToAsk } from "./terminal/prompt.ts";
+import { safeJson } from "./terminal/safe.ts";
+import { style } from "./terminal/style.ts";
+import { version } from "./version.ts";
+
+/** Both streams, how they are to be used, and what ends the command early: a signal's name, or "EPIPE" when nobody reads the output any more. */
+interface Shell {
+  out: Writer;
+  err: Writer;
+  json: boolean;
+  debug: boolean;
+  interruption: AbortController;
+}
+
+type AskedCommand = Asked & { kind: "command" };
+
+/** Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the exit code. */
+export async function main(argv: readonly string[]): Promise<never> {
+  const shell = shellFor(argv);
+  process.on("uncaughtException", (error) => void end(shell, showError(error, shell)));
+  return await end(shell, await answer(argv, shell).catch((error: unknown) => showError(error, shell)));
+}
+
+async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
+  await Promise.all([out.flushed(), err.flushed()]);
+  process.exit(code);
+}
+
+/** Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the right form too. */
+function shellFor(argv: readonly string[]): Shell {
+  const interruption = new AbortController();
+  const isOn = (option: string, variable: string) => argv.includes(option) || /^(1|true|yes)$/i.test(environment[variable] ?? "");
+  const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
+  const writer = (stream: Writer["stream"]) =>
+    writerFor(stream, coloursOn(stream, { color, environment }), () => interruption.abort("EPIPE"));
+  return {
+    out: writer(process.stdout),
+    err: writer(process.stderr),
+    json: isOn("--json", "SHELFSHACK_JSON"),
+    debug: isOn("--debug", "SHELFSHACK_DEBUG"),
+    interruption,
+  };
+}
+
+async function answer(argv: readonly string[], shell: Shell): Promise<ExitCode> {
+  const asked = await readArguments(argv, version, commands);
+  if (asked.kind === "command") return await runCommand(asked, shell);
+  shell.out.write(asked.text);
+  return exitCodes.done;
+}
+
+async function runCommand({ command, given, words }: AskedCommand, shell: Shell): Promise<ExitCode> {
+  const { signal } = shell.interruption;
+  const settled = settle(given, environment, process.cwd());
+  const { settings } = settled;
+  const progress = await showProgress(shell.err, progressMode(settings, shell.err), settings.debug);
+  for (const message of originLines(settled)) progress.report({ kind: "debug", message });
+  announceAddress(settings, progress);
+  stopOnSignals(shell.interruption, progress);
+  const context = contextFor({ command, words, settings, shell, progress });
+  try {
+    const result = await command.run(settings, context);
+    progress.pause();
+    printResult(command, result, settings, shell);
+    return isInterrupted(signal) ? exitCodes.interrupted : (command.exitCode?.(result) ?? exitCodes.done);
+  } catch (error) {
+    progress.pause();
+    if (!signal.aborted) return showError(error, shell);
+    return isInterrupted(signal) ? showInterruption(error, shell) : exitCodes.interrupted;
+  }
+}
+
+const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== "EPIPE";
+
+function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
+  if (quiet) return "quiet";
+  return canSpin(stream, environment) ? "spinner" : "plain";
+}
+
+/** C-08: another address than AWS's own is never used silently. */
+function announceAddress({ endpointUrl, local }: Settings, { report }: ShownProgress): void {
+  if (local || endpointUrl === undefined || /^\[?(127\.|::1|localhost$)/.test(new URL(endpointUrl).hostname)) return;
+  report({ kind: "warning", message: `AWS calls, signed with your credentials, go to ${endpointUrl}` });
+}
+
+/** The first signal lets the running call end (D-29), the second ends the process. */
+function stopOnSignals(interruption: AbortController, { report }: ShownProgress): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
+      interruption.abort(signal);
+      report({ kind: "note", message: "stopping; press Ctrl-C again to stop at once" });
+    });
+  }
+}
+
+interface Running {
+  command: AskedCommand["command"];
+  words: readonly string[];
+  settings: Settings;
+  shell: Shell;
+  progress: ShownProgress;
+}
+
+function contextFor({ command, words, settings, shell, progress }: Running): Context<unknown> {
+  const { out, err, interruption } = shell;
+  const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
+  return {
+    report: progress.report,
+    emit(item) {
+      const line = settings.json ? undefined : command.line?.(item);
+      if (settings.json) out.writeRaw(`${safeJson(item)}\n`);
+      else if (line !== undefined) out.write(`${line}\n`);
+    },
+    async ask(question) {
+      if (!canAsk) refuseToAsk(question);
+      progress.pause();
+      return await askPerson(question, err, process.stdin, interruption.signal);
+    },
+    signal: interruption.signal,
+    words,
+    stdin: process.stdin,
+    stdout: process.stdout,
+  };
+}
+
+/** The result on stdout; after streamed items its JSON is one more line. */
+function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out }: Shell): void {
+  if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2)}\n`);
+  const text = command.render(result, settings);
+  if (text !== "") out.write(`${text}\n`);
+}
+
+/** The error in words on stderr, and as a document on stdout where JSON was asked for. */
+function showError(error: unknown, { out, err, json, debug }: Shell): ExitCode {
+  const { message, hint, exitCode, cause, stack } = explain(error);
+  if (json) out.writeRaw(`${safeJson({ error: { message, hint, exitCode } })}\n`);
+  err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
+  return exitCode;
+}
+
+/** What the command says about where it stopped, or that it did. */
+function showInterruption(error: unknown, shell: Shell): ExitCode {
+  const told = explain(error);
+  const isTold = told.exitCode === exitCodes.interrupted;
+  if (isTold) return showError(error, shell);
+  if (shell.json) shell.out.writeRaw(`${safeJson({ error: { message: "interrupted", exitCode: exitCodes.interrupted } })}\n`);
+  shell.err.write(`${style.yellow("interrupted")}\n`);
+  return exitCodes.interrupted;
+}

@@ -1,0 +1,106 @@
+import { unstyled } from "./style.ts";
+
+/** Between two columns. */
+const GAP = 2;
+/** A column is not squeezed below this; below that the table gives up columns. */
+const NARROWEST = 8;
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
+/** How many columns a text takes on a terminal. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const character of unstyled(text)) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  return width;
+}
+
+/** Columns of the screen that stdout is; endless where it is none, so that nothing is broken in a file or a pipe. */
+export function screenWidth(): number {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? columns : Infinity;
+}
+
+/**
+ * Rows in columns, at most `width` columns wide: the widest column gives way first and its cells wrap. Where even that is too wide,
+ * every row becomes a block of lines. A cell that must wrap loses its style, no text is ever left out.
+ */
+export function table(rows: readonly (readonly string[])[], width = screenWidth()): string {
+  const widths = columnWidths(rows);
+  const room = width - GAP * (widths.length - 1);
+  while (sum(widths) > room) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if ((widths[widest] ?? 0) <= NARROWEST) return rows.map((row) => block(row, width)).join("\n");
+    widths[widest] = Math.max(NARROWEST, (widths[widest] ?? 0) - (sum(widths) - room));
+    if (sum(widths) > room) continue;
+  }
+  return rows.map((row) => rowLines(row, widths)).join("\n");
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  return [...Array(columns).keys()].map((column) => Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ""))));
+}
+
+function rowLines(row: readonly string[], widths: readonly number[]): string {
+  const cells = widths.map((width, column) => wrap(row[column] ?? "", width));
+  const height = Math.max(1, ...cells.map((lines) => lines.length));
+  return [...Array(height).keys()]
+    .map((line) =>
+      cells
+        .map((lines, column) => padded(lines[line] ?? "", widths[column] ?? 0))
+        .join(" ".repeat(GAP))
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** The row's cells below each other, all but the first indented. */
+function block(row: readonly string[], width: number): string {
+  const [first = "", ...others] = row;
+  const indented = others
+    .filter((cell) => cell !== "")
+    .flatMap((cell) => wrap(cell, Math.max(1, width - GAP)).map((line) => " ".repeat(GAP) + line));
+  return [...wrap(first, width), ...indented].join("\n");
+}
+
+/** The text, filled up with spaces to `width` columns. */
+export const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)));
+
+/** The text in lines of at most `width` columns, broken between words where there are any. */
+export function wrap(text: string, width: number): string[] {
+  if (widthOf(text) <= width && !text.includes("\n")) return [text];
+  return unstyled(text)
+    .split("\n")
+    .flatMap((line) => wrapLine(line, width));
+}
+
+function wrapLine(line: string, width: number): string[] {
+  const lines = [""];
+  for (const piece of line.split(/(?<= )/).flatMap((word) => brokenWord(word, width))) {
+    const last = lines.at(-1) ?? "";
+    if (widthOf(last + piece.trimEnd()) <= width) lines[lines.length - 1] = last + piece;
+    else lines.push(piece);
+  }
+  return lines.map((wrapped) => wrapped.trimEnd());
+}
+
+/** A word that is longer than a line, in pieces that are not. */
+function brokenWord(word: string, width: number): string[] {
+  const pieces = [""];
+  for (const character of word) {
+    const last = pieces.at(-1) ?? "";
+    if (last !== "" && widthOf(last + character) > width && character !== " ") pieces.push(character);
+    else pieces[pieces.length - 1] = last + character;
+  }
+  return pieces;
+}
+
+/** A duration for people: "8 ms", "1.2 s", "3 min 5 s". */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}

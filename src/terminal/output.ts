@@ -1,0 +1,59 @@
+import type { WriteStream } from "node:tty";
+import { paint } from "./style.ts";
+
+/** The only way to stdout or stderr. */
+export interface Writer {
+  stream: WriteStream;
+  colours: boolean;
+  /** Writes a text: its styles as this stream shows them, everything else made safe. */
+  write(text: string): void;
+  /** Writes a text that is safe already, byte for byte. */
+  writeRaw(text: string): void;
+  /** The text as `write` would write it. */
+  shown(text: string): string;
+  /** Settles when everything has left the process. */
+  flushed(): Promise<void>;
+}
+
+/** What decides how things are shown. */
+export interface Wishes {
+  color: boolean;
+  environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Whether a CI system runs this: then nobody watches, and nobody can answer. */
+export const isCi = ({ CI }: Wishes["environment"]): boolean => Boolean(CI) && CI !== "false" && CI !== "0";
+
+/** Decides once whether a stream gets colours: --no-color, FORCE_COLOR, NO_COLOR, and then only a terminal that is not CI's. */
+export function coloursOn(stream: WriteStream, { color, environment }: Wishes): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR, TERM } = environment;
+  if (!color) return false;
+  if (forced !== undefined) return forced !== "0" && forced !== "false";
+  return !NO_COLOR && stream.isTTY && TERM !== "dumb" && !isCi(environment);
+}
+
+/** Whether a spinner can live on this stream. ora never ends on a terminal that reports no columns. */
+export function canSpin(stream: WriteStream, environment: Wishes["environment"]): boolean {
+  return stream.isTTY && stream.columns > 0 && environment.TERM !== "dumb" && !isCi(environment);
+}
+
+/** A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on nothing is written. */
+export function writerFor(stream: WriteStream, colours: boolean, gone: () => void): Writer {
+  let isGone = false;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    if (!isGone) gone();
+    isGone = true;
+  });
+  const writeRaw = (text: string) => {
+    if (!isGone) stream.write(text);
+  };
+  return {
+    stream,
+    colours,
+    write: (text) => writeRaw(paint(text, colours)),
+    writeRaw,
+    shown: (text) => paint(text, colours),
+    flushed: () => new Promise((settle) => (isGone ? settle() : stream.write("", () => settle()))),
+  };
+}

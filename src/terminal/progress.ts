@@ -1,0 +1,108 @@
+import type { Ora } from "ora";
+import type { Outcome, Progress, Report } from "../report.ts";
+import { duration, widthOf } from "./format.ts";
+import type { Writer } from "./output.ts";
+import { style } from "./style.ts";
+
+/** How progress is shown: a spinner on a terminal, plain lines elsewhere, and with `--quiet` only warnings and failures. */
+export type ProgressMode = "spinner" | "plain" | "quiet";
+
+/** Progress that is being shown. */
+export interface ShownProgress {
+  report: Report;
+  /** Takes the spinner off the screen, for good or until the next event. */
+  pause(): void;
+}
+
+/** A wait is told again in plain lines only after so many milliseconds. */
+const WAIT_LINE_MS = 10_000;
+const mildOutcome = new Set<Outcome>(["unchanged"]);
+
+/** Shows progress on stderr, in the way that `mode` says; with `debug` also what is of interest only then. */
+export async function showProgress(writer: Writer, mode: ProgressMode, debug: boolean): Promise<ShownProgress> {
+  const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
+  const running = new Map<string, string>();
+  const told = new Map<string, number>();
+
+  const lineOf = (event: Progress): string | undefined => {
+    const line = eventLine(event);
+    if (event.kind === "debug") return debug ? line : undefined;
+    if (event.kind === "warning" || event.kind === "failed") return line;
+    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told)))) return undefined;
+    return line;
+  };
+
+  return {
+    report(event) {
+      const line = lineOf(event);
+      follow(event, running);
+      if (spinner?.isSpinning) spinner.clear();
+      if (line !== undefined) writer.write(`${line}\n`);
+      if (spinner) spin(spinner, writer, [...running.values()]);
+    },
+    pause: () => void spinner?.stop(),
+  };
+}
+
+/** Keeps what is running right now, with the words that the spinner shows for it. */
+function follow(event: Progress, running: Map<string, string>): void {
+  if (event.kind === "started") running.set(event.id, event.title);
+  if (event.kind === "waiting") running.set(event.id, waitingWords(event));
+  if (event.kind === "finished" || event.kind === "failed") running.delete(event.id);
+}
+
+function isNewWait({ id, reason, elapsedMs }: Progress & { kind: "waiting" }, told: Map<string, number>): boolean {
+  const wait = `${id} ${reason}`;
+  const last = told.get(wait);
+  if (last !== undefined && elapsedMs >= last && elapsedMs - last < WAIT_LINE_MS) return false;
+  told.set(wait, elapsedMs);
+  return true;
+}
+
+const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiting" }): string =>
+  `waiting for ${reason}, ${Math.round(elapsedMs / 1_000)} s of ${Math.round(budgetMs / 1_000)} s`;
+
+/** One event as a line; undefined for what only the spinner shows. */
+function eventLine(event: Progress): string | undefined {
+  switch (event.kind) {
+    case "started":
+      return undefined;
+    case "waiting":
+      return style.dim(`  ${waitingWords(event)}`);
+    case "finished":
+      return finishedLine(event);
+    case "failed":
+      return `${style.red("✗")} ${event.title}: ${event.message}`;
+    case "note":
+      return event.message;
+    case "warning":
+      return [`${style.yellow("warning:")} ${event.message}`, ...(event.hint ? [`  ${event.hint}`] : [])].join("\n");
+    case "debug":
+      return style.dim(event.message);
+  }
+}
+
+function finishedLine({ title, outcome, detail, ms }: Progress & { kind: "finished" }): string {
+  const words = [outcome === "done" ? "" : ` ${outcome}`, detail ? ` (${detail})` : "", ms >= 100 ? `, ${duration(ms)}` : ""].join("");
+  return mildOutcome.has(outcome) ? style.dim(`✓ ${title}${words}`) : `${style.green("✓")} ${title}${words}`;
+}
+
+/** A spinner that leaves stdin alone: it belongs to the command. */
+async function spinnerOn({ stream, colours }: Writer): Promise<Ora> {
+  const { default: ora } = await import("ora");
+  return ora({ stream, discardStdin: false, ...(colours ? {} : { color: false }) });
+}
+
+function spin(spinner: Ora, writer: Writer, running: readonly string[]): void {
+  const [first] = running;
+  if (first === undefined) return void spinner.stop();
+  spinner.text = writer.shown(fitted(first, running.length - 1, writer.stream.columns));
+  if (!spinner.isSpinning) spinner.start();
+}
+
+/** The spinner's words on one line: what runs first, and how many others. */
+function fitted(first: string, others: number, columns: number): string {
+  const rest = others > 0 ? ` (and ${others} more)` : "";
+  const room = columns - 4 - rest.length;
+  return (widthOf(first) <= room ? first : `${first.slice(0, Math.max(0, room - 1))}…`) + rest;
+}

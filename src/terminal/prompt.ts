@@ -1,0 +1,34 @@
+import { createInterface } from "node:readline/promises";
+import { CliError, exitCodes } from "../errors.ts";
+import type { Writer } from "./output.ts";
+
+/** A question and the option that answers it where nobody can be asked. */
+export interface Question {
+  text: string;
+  option: string;
+}
+
+/** Throws a CliError (exit 2) that names the option to use instead. */
+export function refuseToAsk({ text, option }: Question): never {
+  throw new CliError(`nobody can answer here: ${text}`, { hint: `pass ${option}`, exitCode: exitCodes.usage });
+}
+
+/** Asks on the terminal; the question goes to stderr. Throws a CliError (exit 130) when the answer is Ctrl-D or Ctrl-C. */
+export async function askPerson(
+  { text }: Question,
+  { stream, shown }: Writer,
+  stdin: NodeJS.ReadStream,
+  signal: AbortSignal,
+): Promise<string> {
+  const lines = createInterface({ input: stdin, output: stream });
+  const unanswered = new AbortController();
+  lines.on("SIGINT", () => process.emit("SIGINT"));
+  lines.on("close", () => unanswered.abort());
+  try {
+    return await lines.question(shown(`${text} `), { signal: AbortSignal.any([signal, unanswered.signal]) });
+  } catch (error) {
+    throw new CliError("no answer was given, nothing was done", { exitCode: exitCodes.interrupted, cause: error });
+  } finally {
+    lines.close();
+  }
+}

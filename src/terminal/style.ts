@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { Chalk, type ChalkInstance } from "chalk";
+import { safe } from "./safe.ts";
+
+const styles = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
+type Style = (typeof styles)[number];
+
+/**
+ * A styled text carries marks instead of escape sequences, so that it can be made without knowing where it will be shown, and so that everything
+ * else can be made safe when it is written. The key is new in each process: nobody's text can hold a mark.
+ */
+const key = randomBytes(6).toString("hex");
+const mark = (name: string): string => `\ufdd0${key}${name}\ufdd1`;
+const marks = new RegExp(`\ufdd0${key}(\\w*)\ufdd1`, "gu");
+
+/** Gives a text a style, for example `style.bold("deploy")`; it shows only where colours are on. */
+export const style = Object.fromEntries(styles.map((name) => [name, (text: string) => mark(name) + text + mark("")])) as Readonly<
+  Record<Style, (text: string) => string>
+>;
+
+/** The text without its styles. */
+export const unstyled = (text: string): string => text.replace(marks, "");
+
+/** What may be written: every style as escape sequences, or left out without colours; everything else made safe. */
+export function paint(text: string, colours: boolean): string {
+  const chalk = new Chalk({ level: colours ? 1 : 0 });
+  const open: { name: string; text: string }[] = [];
+  let painted = "";
+  const append = (part: string) => {
+    const inner = open.at(-1);
+    if (inner) inner.text += part;
+    else painted += part;
+  };
+  for (const [at, part] of text.split(marks).entries()) {
+    if (at % 2 === 0) append(safe(part));
+    else if (part) open.push({ name: part, text: "" });
+    else append(styled(chalk, open.pop()));
+  }
+  return painted + open.map((left) => left.text).join("");
+}
+
+function styled(chalk: ChalkInstance, { name, text } = { name: "", text: "" }): string {
+  return chalk[name as Style](text);
+}
