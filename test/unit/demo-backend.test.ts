@@ -1,0 +1,140 @@
+import { Webhook } from "standardwebhooks";
+import { expect, onTestFinished, test } from "vitest";
+import { startDemoBackend, type DemoOptions } from "../../src/backend/demo.ts";
+
+const key = `whsec_${Buffer.from("k".repeat(32)).toString("base64")}`;
+const older = `whsec_${Buffer.from("o".repeat(32)).toString("base64")}`;
+let serial = 0;
+
+interface Attempt {
+  id?: string;
+  key?: string;
+  at?: number;
+  headers?: Record<string, string>;
+  path?: string;
+}
+
+async function scene(options: DemoOptions = {}) {
+  const log: string[] = [];
+  const backend = await startDemoBackend({ signingKeys: [key], log: (line) => log.push(line), ...options });
+  onTestFinished(() => backend.close());
+  const post = async (event: string, connectionId: string, members: object = {}, attempt: Attempt = {}) => {
+    const path = `/api/ws/${event}`;
+    const body = JSON.stringify({ v: 1, path, event, connection_id: connectionId, ...members });
+    const id = attempt.id ?? `msg_m_${(serial += 1)}`;
+    const at = new Date(attempt.at ?? Date.now());
+    const headers = {
+      "x-connection-id": connectionId,
+      "webhook-id": id,
+      "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+      "webhook-signature": new Webhook(attempt.key ?? key).sign(id, at, body),
+      ...attempt.headers,
+    };
+    const response = await fetch(backend.url + (attempt.path ?? path), { method: "POST", headers, body });
+    return { status: response.status, answer: (await response.json()) as unknown };
+  };
+  return { backend, post, log };
+}
+
+const booking = (id: string, more = {}) => ({ type: "booking", booking_id: id, token: "t", query: {}, ...more });
+
+test("29 a message reaches the others of its booking and nobody else", async () => {
+  const { post, backend, log } = await scene();
+  expect(await post("register", "A=", booking("1", { query: { name: "ann" } }))).toEqual({
+    status: 200,
+    answer: { success: true, initial: [{ type: "welcome", booking: "1", you: "ann", others: 0 }] },
+  });
+  await post("register", "B=", booking("1"));
+  await post("register", "C=", booking("2"));
+  const told = await post("message", "A=", { message_id: "m1", message: { body: "hi" } });
+  expect(told.answer).toEqual({
+    deliver: [
+      { to: "self", data: { type: "ack", id: "m1" } },
+      { to: ["B="], data: { type: "message", booking: "1", from: "ann", body: "hi" } },
+    ],
+  });
+  await post("disconnect", "B=", { reason: "gone" });
+  await post("disconnect", "B=", { reason: "client" });
+  const alone = await post("message", "A=", { message_id: "m2", message: [1] });
+  expect(alone.answer).toEqual({ deliver: [{ to: "self", data: { type: "ack", id: "m2" } }] });
+  expect(backend.received.map(({ event, connectionId, status }) => `${event} ${connectionId} ${status}`)).toEqual([
+    "register A= 200",
+    "register B= 200",
+    "register C= 200",
+    "message A= 200",
+    "disconnect B= 200",
+    "disconnect B= 200",
+    "message A= 200",
+  ]);
+  expect(log).toContain("guest-2 left booking 1 without a word");
+});
+
+test.each(["bad-token", "invalid"])("25 the token %s is refused and its connection stays unknown", async (token) => {
+  const { post } = await scene();
+  expect(await post("register", "A=", booking("1", { token }))).toMatchObject({ status: 401 });
+  expect(await post("message", "A=", { message: {} })).toMatchObject({ status: 401 });
+});
+
+test("a repeated request gets the first answer for 600 s", async () => {
+  let now = Date.now();
+  const { post } = await scene({ now: () => now });
+  const register = (id: string) => post("register", "A=", booking("1"), { id, at: now });
+  const first = await register("msg_c_1");
+  expect(await register("msg_c_1")).toEqual(first);
+  now += 601_000;
+  expect(await register("msg_c_1")).not.toEqual(first);
+});
+
+test("a connection is forgotten after two hours and ten minutes", async () => {
+  let now = Date.now();
+  const { post } = await scene({ now: () => now });
+  await post("register", "A=", booking("1"), { at: now });
+  now += 129 * 60_000;
+  expect(await post("message", "A=", { message: {} }, { at: now })).toMatchObject({ status: 200 });
+  now += 2 * 60_000;
+  expect(await post("message", "A=", { message: {} }, { at: now })).toMatchObject({ status: 401 });
+});
+
+test("either of two keys lets a request in", async () => {
+  const { post } = await scene({ signingKeys: [key, older] });
+  expect(await post("register", "A=", booking("1"), { key: older })).toMatchObject({ status: 200 });
+});
+
+test.each<[string, Attempt]>([
+  ["no signature", { headers: { "webhook-signature": "" } }],
+  ["another key's signature", { key: older }],
+  ["a signature of another version", { headers: { "webhook-signature": `v1a,${"A".repeat(43)}=` } }],
+  ["a signature that is none", { headers: { "webhook-signature": "v1,%%%" } }],
+  ["a hundred signatures", { headers: { "webhook-signature": Array(100).fill("v1,x").join(" ") } }],
+  ["an old timestamp", { at: Date.now() - 302_000 }],
+  ["a timestamp ahead", { at: Date.now() + 303_000 }],
+  ["a timestamp that is none", { headers: { "webhook-timestamp": "nan" } }],
+  ["another timestamp than was signed", { headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 9) } }],
+  ["another id than was signed", { headers: { "webhook-id": "msg_m_other" } }],
+  ["another connection", { headers: { "x-connection-id": "B=" } }],
+  ["another path", { path: "/api/ws/message" }],
+])("a request with %s is refused", async (_title, attempt) => {
+  const { post, backend } = await scene();
+  expect(await post("register", "A=", booking("1"), attempt)).toEqual({ status: 401, answer: { detail: "unauthorized" } });
+  expect(backend.received).toMatchObject([{ event: "", status: 401 }]);
+});
+
+test("odd bodies, paths and methods are answered, never dropped", async () => {
+  const { backend } = await scene({ signingKeys: [] });
+  const deep = `${"[".repeat(60_000)}${"]".repeat(60_000)}`;
+  const envelope = (event: string, rest: string) => `{"path":"/api/ws/${event}","connection_id":"A=","event":"${event}"${rest}}`;
+  const post = async (path: string, body: string, method = "POST", id = "A=") => {
+    const response = await fetch(backend.url + path, { method, headers: { "x-connection-id": id }, ...(method === "POST" && { body }) });
+    await response.text();
+    return response.status;
+  };
+  expect(await post("/api/ws/register", envelope("register", ',"booking_id":"1"'))).toBe(200);
+  expect(await post("/api/ws/message", envelope("message", `,"message":${deep}`))).toBe(200);
+  const other = envelope("register", ',"booking_id":"1"').replace("A=", "B=");
+  expect(await post("/api/ws/register", other, "POST", "B=")).toBe(200);
+  expect(await post("/api/ws/message", envelope("message", `,"message":${deep}`))).toBe(422);
+  for (const body of ["", "5", "null", "[]", "{", "\u0000"]) expect(await post("/api/ws/message", body)).toBe(401);
+  expect(await post("/api/ws/message", "x".repeat(1_048_577))).toBe(413);
+  expect(await post("/api/ws/other", "{}")).toBe(404);
+  expect(await post("/api/ws/register", "", "GET")).toBe(405);
+});
