@@ -36,6 +36,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Literal, Protocol, TypeVar
 
@@ -219,10 +220,11 @@ async def _call(hook: Callable[..., Any], *arguments: object) -> Any:
 
 def _json(value: Any) -> bytes:
     """Clients may send `1e999` or half a surrogate pair; an echo of it must not fail here."""
+    write = partial(json.dumps, allow_nan=False, separators=(",", ":"), default=jsonable_encoder)
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=jsonable_encoder).encode()
+        return write(value, ensure_ascii=False).encode()
     except ValueError:
-        return json.dumps(_finite(value), allow_nan=False, default=jsonable_encoder).encode()
+        return write(_finite(value)).encode()
 
 
 def _finite(value: Any) -> Any:
@@ -311,8 +313,10 @@ def read_request(headers: Mapping[str, str], body: bytes, paths: Collection[str]
             message_text = text if key == "message" else message_text
     except (ValueError, RecursionError) as error:
         raise RefusedError("json") from error
-    connection_id = headers.get("x-connection-id")
-    if fields.get("path") not in paths or not connection_id or fields.get("connection_id") != connection_id:
+    path, connection_id = fields.get("path"), fields.get("connection_id")
+    if not isinstance(path, str) or path not in paths or not connection_id:
+        raise RefusedError("path or connection id")
+    if connection_id != headers.get("x-connection-id"):
         raise RefusedError("path or connection id")
     return SignedRequest(headers.get("webhook-id", ""), fields, message_text)
 

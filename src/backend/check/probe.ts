@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import { webhookSignature } from "../../signature.ts";
+import { isAnswered, isGood } from "./answer.ts";
+import { openPost, type Exchange } from "./exchange.ts";
+
+/** The backend's three endpoints, by what they are told of. */
+export type Endpoint = "register" | "message" | "disconnect";
+export const endpoints = ["register", "message", "disconnect"] as const satisfies readonly Endpoint[];
+
+/** How long each may take to answer, in milliseconds: the handler's budgets (contract.md 5). */
+export const BUDGETS_MS: Readonly<Record<Endpoint, number>> = { register: 8_000, message: 25_000, disconnect: 5_000 };
+
+/** What is asked, and as whom. */
+export interface Subject {
+  backendUrl: string;
+  /** Below the backend's address; the one of `register` may hold `{type}` and `{booking_id}`. */
+  paths: Readonly<Record<Endpoint, string>>;
+  /** `whsec_…`, newest first; none where they are not known. */
+  keys: readonly string[];
+  token: string | undefined;
+  type: string;
+  booking: string;
+}
+
+/** How a request differs from what the proxy would send. */
+export interface Forgery {
+  /** Before it is signed. */
+  keys?: readonly string[];
+  /** Seconds since 1970. */
+  timestamp?: number;
+  path?: string;
+  /** After it was signed; undefined leaves a header out. */
+  headers?: Readonly<Record<string, string | undefined>>;
+  body?(body: string): string;
+}
+
+/** One request in the proxy's form. */
+export interface Asked {
+  endpoint: Endpoint;
+  connectionId: string;
+  /** The members of the envelope after the common ones. */
+  members: Readonly<Record<string, unknown>>;
+  /** The client's message as JSON text. */
+  message?: string;
+  webhookId: string;
+  forgery?: Forgery;
+}
+
+/** What became known while checking. */
+export interface Findings {
+  missing: Set<Endpoint>;
+  isReachable: boolean;
+  isLetIn: boolean;
+  /** A registered connection that messages can come from. */
+  connection: string | undefined;
+  /** What the successful registration was asked with. */
+  registeredAs: { type: string; token: string | null } | undefined;
+  /** How many requests stayed without an answer although the backend was reached. */
+  silences: number;
+  /** The backend's clock minus ours, in milliseconds; 0 as far as can be told. */
+  clockOffMs: number;
+  times: { endpoint: Endpoint; ms: number }[];
+}
+
+/** Asks a backend what the proxy would ask it, and remembers what came of it. */
+export interface Probe {
+  subject: Subject;
+  findings: Findings;
+  budgetsMs: Readonly<Record<Endpoint, number>>;
+  url(endpoint: Endpoint, type?: string): URL;
+  /** Posts without an envelope or a signature: a stranger's request. */
+  stranger(endpoint: Endpoint, body: string): Promise<Exchange>;
+  ask(asked: Asked): Promise<Exchange>;
+  register(connectionId: string, who: { type: string; token: string | null }, more?: { webhookId?: string; forgery?: Forgery }): Promise<Exchange>;
+  message(connectionId: string, message: string, more?: { webhookId?: string; forgery?: Forgery }): Promise<Exchange>;
+  disconnect(connectionId: string, forgery?: Forgery): Promise<Exchange>;
+  /** Disconnects every connection id that was used; returns how many the backend did not take. */
+  cleanUp(): Promise<number>;
+  close(): void;
+}
+
+const unique = (): string => randomBytes(9).toString("base64url");
+
+/** A connection id that shows where it comes from; like API Gateway's it ends with `=`. */
+export const markedConnection = (): string => `shelfshackCheck${unique()}=`;
+export const messageWebhookId = (): string => `msg_m_${unique()}`;
+
+/** The path of `register` for one handshake: its templates filled in, percent-encoded. */
+const filled = (path: string, type: string, booking: string): string =>
+  path.replaceAll("{type}", encodeURIComponent(type)).replaceAll("{booking_id}", encodeURIComponent(booking));
+
+/** Opens a probe. `signal` ends every request but those of `cleanUp`, each of which ends by itself. */
+export function openProbe(subject: Subject, { signal, budgetsMs = BUDGETS_MS }: { signal: AbortSignal; budgetsMs?: Readonly<Record<Endpoint, number>> }): Probe {
+  const { post, close } = openPost();
+  const used = new Set<string>();
+  const findings: Findings = {
+    missing: new Set(),
+    isReachable: false,
+    isLetIn: false,
+    connection: undefined,
+    registeredAs: undefined,
+    silences: 0,
+    clockOffMs: 0,
+    times: [],
+  };
+  const url = (endpoint: Endpoint, type = subject.type) => new URL(`${subject.backendUrl}${filled(subject.paths[endpoint], type, subject.booking)}`);
+
+  const send = async (asked: Asked, until = signal): Promise<Exchange> => {
+    const address = url(asked.endpoint, asked.endpoint === "register" ? String(asked.members["type"]) : undefined);
+    const request = signedRequest(asked, address.pathname, subject.keys);
+    const exchange = await post({ url: address, ...request, timeMs: budgetsMs[asked.endpoint], signal: until });
+    note(findings, asked, exchange);
+    return exchange;
+  };
+  const disconnect = (connectionId: string, forgery: Forgery = {}, until = signal) =>
+    send({ endpoint: "disconnect", connectionId, members: { reason: "client", code: 1000, detail: null }, webhookId: `msg_d_${connectionId}`, forgery }, until);
+
+  return {
+    subject,
+    findings,
+    budgetsMs,
+    url,
+    ask: send,
+    stranger: (endpoint, body) => post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: budgetsMs[endpoint], signal }),
+    register(connectionId, { type, token }, { webhookId = `msg_c_${unique()}`, forgery = {} } = {}) {
+      used.add(connectionId);
+      const members = { type, booking_id: subject.booking, token, query: {}, client: CLIENT, connected_at: Date.now(), callback_url: CALLBACK_URL };
+      return send({ endpoint: "register", connectionId, members, webhookId, forgery });
+    },
+    message(connectionId, message, { webhookId = messageWebhookId(), forgery = {} } = {}) {
+      const members = { message_id: webhookId.replace(/^msg_m_/, ""), route_key: "$default" };
+      return send({ endpoint: "message", connectionId, members, message, webhookId, forgery });
+    },
+    disconnect,
+    async cleanUp() {
+      const ends = await Promise.all([...used].map((connectionId) => disconnect(connectionId, {}, AbortSignal.timeout(budgetsMs.disconnect))));
+      return ends.filter((end) => !isGood(end)).length;
+    },
+    close,
+  };
+}
+
+const CLIENT = { ip: "192.0.2.1", user_agent: "shelfshack-ws backend check", origin: null };
+/** `.invalid` is no domain (RFC 6761): a backend that pushes to a connection of ours reaches nobody. */
+const CALLBACK_URL = "https://backend-check.invalid/check";
+
+/** The request as the proxy sends it (contract.md 1), with what the forgery changes. */
+function signedRequest(asked: Asked, path: string, known: readonly string[]): { headers: Record<string, string>; body: string } {
+  const { keys = known, timestamp = Math.floor(Date.now() / 1_000), headers = {}, body: tampered = (text: string) => text, path: claimed = path } = asked.forgery ?? {};
+  const requestId = unique();
+  const body = envelope(asked, claimed, requestId);
+  const all: Record<string, string | undefined> = {
+    "content-type": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "shelfshack-ws",
+    "x-connection-id": asked.connectionId,
+    "x-request-id": requestId,
+    "webhook-id": asked.webhookId,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": keys.length > 0 ? webhookSignature(keys, asked.webhookId, timestamp, body) : undefined,
+    ...headers,
+  };
+  const present = Object.entries(all).filter((header): header is [string, string] => header[1] !== undefined);
+  return { headers: Object.fromEntries(present), body: tampered(body) };
+}
+
+const events: Readonly<Record<Endpoint, string>> = { register: "connect", message: "message", disconnect: "disconnect" };
+
+function envelope({ endpoint, connectionId, members, message }: Asked, path: string, requestId: string): string {
+  const head = JSON.stringify({ v: 1, path, event: events[endpoint], connection_id: connectionId, request_id: requestId, ...members });
+  return message === undefined ? head : `${head.slice(0, -1)},"message":${message}}`;
+}
+
+function note(findings: Findings, { endpoint }: Asked, exchange: Exchange): void {
+  if (isGood(exchange)) findings.times.push({ endpoint, ms: exchange.ms });
+  if (!isAnswered(exchange) && exchange.phase === "time") {
+    findings.silences += 1;
+    findings.times.push({ endpoint, ms: Infinity });
+  }
+}

@@ -1,0 +1,158 @@
+"""Pushing without a client's message: the real boto3 against an HTTP server that answers like API Gateway."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from shelfshack_ws import Connection, ShelfShack
+
+STATUS_OF = {
+    "gone": (410, "GoneException"),
+    "forbidden": (403, "ForbiddenException"),
+    "large": (413, "PayloadTooLargeException"),
+}
+
+
+@dataclass
+class Gateway:
+    """What was posted to `@connections`; ids that begin with a word of STATUS_OF get that answer."""
+
+    url: str
+    posts: list[tuple[str, bytes]] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
+    most_at_once: int = 0
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    state, lock, now = Gateway(""), threading.Lock(), [0]
+
+    class Connections(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with lock:
+                now[0] += 1
+                state.most_at_once = max(state.most_at_once, now[0])
+            content = self.rfile.read(int(self.headers["content-length"]))
+            path = self.path
+            with lock:
+                state.posts.append((path, content))
+                state.authorizations.append(self.headers["authorization"])
+                now[0] -= 1
+            word = path.rsplit("/", 1)[1].split("-")[0]
+            status, name = STATUS_OF.get(word, (200, ""))
+            self.send_response(status)
+            if name:
+                self.send_header("x-amzn-errortype", name)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Connections)
+    state.url = f"http://127.0.0.1:{server.server_port}/abc/dev"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def application(ended: list[str]) -> ShelfShack:
+    return ShelfShack(
+        authenticate=lambda *_: "user",
+        on_message=lambda *_: None,
+        on_disconnect=lambda connection: ended.append(connection.id),
+        signing_keys="whsec_" + "A" * 43 + "=",
+    )
+
+
+def connection(gateway: Gateway, connection_id: str) -> Connection:
+    return Connection(connection_id, "notification", None, "alice", gateway.url, time.time() - 60)
+
+
+def test_a_frame_is_posted_to_the_connections_of_a_user(gateway: Gateway) -> None:
+    async def story() -> None:
+        ws = application([])
+        await ws.registry.add(connection(gateway, "A1="))
+        await ws.registry.add(connection(gateway, "B2="))
+        pushed = await ws.push(
+            await ws.connections_of(user="alice", type="notification"), {"type": "notice", "text": "ä"}
+        )
+        assert (sorted(pushed.sent), pushed.gone, pushed.failed) == (["A1=", "B2="], [], [])
+
+    asyncio.run(story())
+    content = '{"type":"notice","text":"ä"}'.encode()
+    assert sorted(gateway.posts) == [(f"/abc/dev/@connections/{one}%3D", content) for one in ("A1", "B2")]
+    assert all("AKIDEXAMPLE/" in one and "/eu-central-1/execute-api/" in one for one in gateway.authorizations)
+
+
+def test_h_13_gone_connections_are_forgotten_once(gateway: Gateway) -> None:
+    ended: list[str] = []
+
+    async def story() -> None:
+        ws = application(ended)
+        for name in ("A=", "gone-1", "forbidden-1", "large-1"):
+            await ws.registry.add(connection(gateway, name))
+        await ws.registry.add(replace(connection(gateway, "gone-new"), registered_at=time.time()))
+        targets = ["A=", "gone-1", "gone-1", "gone-new", "forbidden-1", "large-1", "never"]
+        for turn in range(2):
+            pushed = await ws.push(targets, {"turn": turn})
+            assert pushed.sent == ["A="]
+            assert sorted(pushed.gone) == ["gone-1", "gone-new", "never"]
+            assert sorted(pushed.failed) == ["forbidden-1", "large-1"]
+        assert await ws.registry.get("gone-1") is None
+        assert await ws.registry.get("gone-new") is not None
+
+    asyncio.run(story())
+    assert ended == ["gone-1"]
+
+
+def test_many_are_sent_at_most_ten_at_once(gateway: Gateway) -> None:
+    async def story() -> None:
+        ws = application([])
+        names = [f"{number}=" for number in range(100)]
+        for name in names:
+            await ws.registry.add(connection(gateway, name))
+        pushed = await ws.push(names, {})
+        assert sorted(pushed.sent) == sorted(names)
+
+    asyncio.run(story())
+    assert len(gateway.posts) == 100
+    assert gateway.most_at_once <= 10
+
+
+def test_a_gateway_that_does_not_answer_is_a_failure_not_an_exception(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    async def story() -> Any:
+        ws = application([])
+        await ws.registry.add(replace(connection(gateway, "A="), callback_url="http://127.0.0.1:1/abc/dev"))
+        return await ws.push("A=", {})
+
+    assert asyncio.run(story()).failed == ["A="]
+
+
+def test_31_a_frame_over_128_kb_is_not_sent(gateway: Gateway) -> None:
+    with pytest.raises(ValueError, match="131074 bytes"):
+        asyncio.run(application([]).push("A=", "x" * 131_072))
+    assert gateway.posts == []
+
+
+def test_the_region_is_the_one_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    client = application([])._client("https://abc.execute-api.ap-south-1.amazonaws.com/dev")
+    assert client.meta.region_name == "ap-south-1"
