@@ -80,7 +80,7 @@ export function readEvent(event: unknown, context: Context): Event | undefined {
   const read = readers.get(eventType ?? routeKey) ?? (eventType === undefined && typeof routeKey === "string" ? readMessage : undefined);
   if (read === undefined || !isConnectionId(connectionId)) return undefined;
   const requestId = [request["requestId"], context.awsRequestId].find(isId) ?? crypto.randomUUID();
-  return read(event, request, { connectionId, requestId, route: String(routeKey).slice(0, 128), endpoint: endpointOf(request) });
+  return read(event, request, { connectionId, requestId, route: (orNull(routeKey) ?? "").slice(0, 128), endpoint: endpointOf(request) });
 }
 
 type Reader = (event: Record<string, unknown>, request: Record<string, unknown>, source: Source) => Event | undefined;

@@ -122,6 +122,7 @@ test.each([
   ["a body of another type", { ...messageEvent("{}"), body: 5 }],
   ["a body of 6 MB", messageEvent("x".repeat(6_000_000))],
   ["a query of another type", { ...connectEvent(), queryStringParameters: { token: ["x"] } }],
+  ["a route of another type", messageEvent("{}", { eventType: undefined, routeKey: { toString: 1 } })],
   ["an unnamed connection", messageEvent("{}", { connectionId: undefined })],
   ["a connection with a line break", messageEvent("{}", { connectionId: "a\r\nx: y" })],
   ["a connection with a path", messageEvent("{}", { connectionId: "../admin" })],
