@@ -33,6 +33,8 @@ export function addressOf(base: string, { booking, type, token }: Subscription):
 /** The address as it may be shown: user, password and every query value that could be a secret are `***`. */
 export function shownAddress(address: URL): string {
   const { protocol, host, pathname, username, password } = address;
-  const query = [...address.searchParams].map(([name, value]) => `${encodeURIComponent(name)}=${harmless.has(name) ? encodeURIComponent(value) : "***"}`);
+  const query = [...address.searchParams].map(
+    ([name, value]) => `${encodeURIComponent(name)}=${harmless.has(name) ? encodeURIComponent(value) : "***"}`,
+  );
   return `${protocol}//${username || password ? "***@" : ""}${host}${pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }

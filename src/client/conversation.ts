@@ -2,17 +2,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Expectations } from "./expectation.ts";
 import type { Closed, Frame, Session } from "./session.ts";
 
-/** Why a conversation was over: everything expected came, the time was up, the peer left, or we had nothing more to say. */
-export type Ended = "met" | "time is up" | "closed by the peer" | "left";
+/** Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer left, or we had nothing more to say. */
+export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left";
 
 /** What is said and what is waited for. */
 export interface Script {
   lines: AsyncIterable<string>;
   expected: Expectations;
-  /** From the moment of opening, in milliseconds; absent: as long as there are lines. */
-  limitMs?: number | undefined;
+  /** The longest it may take from the moment of opening, in milliseconds. */
+  limitMs?: number;
+  /** Ends it when all has been said and then nothing came for so many milliseconds. Without this and a limit it ends with the lines. */
+  quietMs?: number;
   /** Every frame in both directions, as it passes. */
-  onFrame(frame: Frame): void;
+  onFrame: (frame: Frame) => void;
   signal: AbortSignal;
 }
 
@@ -25,16 +27,21 @@ export interface Conversation {
   close: Closed;
 }
 
-/** Leads a conversation over an open WebSocket and closes it. Without a limit it is over when the lines are; throws the signal's reason when aborted. */
-export async function converse(session: Session, { lines, expected, limitMs, onFrame, signal }: Script): Promise<Conversation> {
+/** Leads a conversation over an open WebSocket and closes it. Throws the signal's reason when aborted. */
+export async function converse(session: Session, { lines, expected, limitMs, quietMs, onFrame, signal }: Script): Promise<Conversation> {
   const course = { sent: 0, received: 0, saidAll: false };
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
+  let lastFrameAt = performance.now();
+  const pass = (frame: Frame, count: "sent" | "received") => {
+    course[count] += 1;
+    lastFrameAt = performance.now();
+    onFrame(frame);
+  };
 
   const receive = async (): Promise<Ended> => {
     for await (const frame of session.frames) {
-      course.received += 1;
-      onFrame(frame);
+      pass(frame, "received");
       if (expected.see(frame)) return "met";
     }
     return "closed by the peer";
@@ -43,17 +50,16 @@ export async function converse(session: Session, { lines, expected, limitMs, onF
     for await (const line of lines) {
       const frame = await session.send(line);
       if (!frame) return receiving;
-      course.sent += 1;
-      onFrame(frame);
+      pass(frame, "sent");
     }
     course.saidAll = true;
-    return limitMs === undefined ? "left" : receiving;
+    if (limitMs !== undefined) return receiving;
+    return quietMs === undefined ? "left" : untilQuiet(quietMs, () => lastFrameAt, limit);
   };
-  const timeIsUp = (): Promise<Ended> => (limitMs === undefined ? untilAborted(limit) : delay(limitMs, "time is up" as const, { signal: limit }));
 
   const receiving = receive();
   try {
-    const ended = await Promise.race([receiving, say(), timeIsUp()]);
+    const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]);
     const close = await session.close();
     await receiving;
     return { ended, ...course, close };
@@ -63,6 +69,17 @@ export async function converse(session: Session, { lines, expected, limitMs, onF
   }
 }
 
-function untilAborted(signal: AbortSignal): Promise<never> {
+async function untilQuiet(quietMs: number, lastFrameAt: () => number, signal: AbortSignal): Promise<Ended> {
+  for (;;) {
+    const restMs = lastFrameAt() + quietMs - performance.now();
+    if (restMs <= 0) return "quiet";
+    await delay(restMs, undefined, { signal });
+  }
+}
+
+/** Resolves when the limit has passed and rejects when aborted; without a limit it only does the latter. */
+async function timeIsUp(limitMs: number | undefined, signal: AbortSignal): Promise<Ended> {
+  signal.throwIfAborted();
+  if (limitMs !== undefined) return delay(limitMs, "time is up", { signal });
   return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }

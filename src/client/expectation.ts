@@ -41,7 +41,10 @@ export function expectation(source: string): Expectation {
 function subsetExpectation(source: string): Expectation {
   const expected = parsed(source);
   if (expected === undefined) {
-    throw new CliError(`--expect ${source} is not JSON`, { hint: `for words in a frame use --expect '~${source}'`, exitCode: exitCodes.usage });
+    throw new CliError(`--expect ${source} is not JSON`, {
+      hint: `for words in a frame use --expect '~${source}'`,
+      exitCode: exitCodes.usage,
+    });
   }
   return {
     source,
@@ -114,7 +117,10 @@ const joined = (parts: Comparison[]): Comparison => ({
   differences: parts.flatMap(({ differences }) => differences),
 });
 
-const mismatch = (path: string, expected: unknown, actual: unknown): Comparison => ({ matched: 0, differences: [{ path, expected, actual }] });
+const mismatch = (path: string, expected: unknown, actual: unknown): Comparison => ({
+  matched: 0,
+  differences: [{ path, expected, actual }],
+});
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parsed(text: string): { value: unknown } | undefined {

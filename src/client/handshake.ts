@@ -27,48 +27,77 @@ interface Explanation {
   hint: string;
 }
 
-const anyStatus = { meaning: "an answer that API Gateway does not give by itself", hint: "compare the URL with the one that shelfshack-ws status shows" };
+const anyStatus = {
+  meaning: "an answer that API Gateway does not give by itself",
+  hint: "compare the URL with the one that shelfshack-ws status shows",
+};
 
 /** What each HTTP status of a refused handshake means here (aws-behaviour 1.5, contract.md 2). */
 const statuses: Readonly<Record<number, Explanation>> = {
-  400: { meaning: "the booking is missing or the backend refused the request", hint: "pass --booking ID (and --type for something other than a booking)" },
-  401: { meaning: "the backend rejected the token, or none was sent", hint: "pass a fresh token with SHELFSHACK_TOKEN, --token-stdin or --token" },
+  400: {
+    meaning: "the booking is missing or the backend refused the request",
+    hint: "pass --booking ID (and --type for something other than a booking)",
+  },
+  401: {
+    meaning: "the backend rejected the token, or none was sent",
+    hint: "pass a fresh token with SHELFSHACK_TOKEN, --token-stdin or --token",
+  },
   403: {
     meaning: "the stage does not exist or has no deployment, or the backend refused this client",
     hint: "shelfshack-ws status shows the stage; shelfshack-ws logs tail --since 5m shows whether the function was asked",
   },
-  404: { meaning: "the backend knows no such booking, or the URL is not that of a stage", hint: "check --booking, then compare the URL with shelfshack-ws status" },
+  404: {
+    meaning: "the backend knows no such booking, or the URL is not that of a stage",
+    hint: "check --booking, then compare the URL with shelfshack-ws status",
+  },
   409: { meaning: "the backend reports a conflict", hint: "shelfshack-ws logs tail --since 5m shows the backend's answer" },
   429: {
     meaning: "throttled by the stage's or the account's limit, or by the backend",
     hint: "wait a minute and try again; shelfshack-ws status shows a stage whose limit differs",
   },
   500: { meaning: "API Gateway may not invoke the function", hint: "shelfshack-ws deploy --only permission" },
-  502: { meaning: "the handler failed or could not reach the backend", hint: "shelfshack-ws test tells which of the two; shelfshack-ws logs tail --since 5m shows why" },
+  502: {
+    meaning: "the handler failed or could not reach the backend",
+    hint: "shelfshack-ws test tells which of the two; shelfshack-ws logs tail --since 5m shows why",
+  },
   503: { meaning: "API Gateway is not available at the moment", hint: "wait a minute and try again" },
-  504: { meaning: "the backend did not answer in time", hint: "shelfshack-ws test measures it; shelfshack-ws logs tail --since 5m shows which call" },
+  504: {
+    meaning: "the backend did not answer in time",
+    hint: "shelfshack-ws test measures it; shelfshack-ws logs tail --since 5m shows which call",
+  },
 };
 
 /** What a network error means, by Node's error code; a certificate has many codes, so they are one row. */
 const networkErrors: readonly { codes: RegExp; explain(address: URL): Explanation }[] = [
   {
     codes: /^ENOTFOUND$/,
-    explain: ({ hostname }) => ({ meaning: `unknown host ${hostname}`, hint: "the API may be gone or the region another one: shelfshack-ws status shows the URL" }),
+    explain: ({ hostname }) => ({
+      meaning: `unknown host ${hostname}`,
+      hint: "the API may be gone or the region another one: shelfshack-ws status shows the URL",
+    }),
   },
   {
     codes: /^EAI_/,
-    explain: ({ hostname }) => ({ meaning: `no name server could look up ${hostname}`, hint: "check the network connection, then try again" }),
+    explain: ({ hostname }) => ({
+      meaning: `no name server could look up ${hostname}`,
+      hint: "check the network connection, then try again",
+    }),
   },
   {
     codes: /^ECONNREFUSED$/,
     explain: ({ host, hostname }) => ({
       meaning: `connection refused, nothing listens on ${host}`,
-      hint: isLoopback(hostname) ? "start the local AWS: shelfshack-ws local" : "check host and port of the URL; shelfshack-ws status shows the deployed one",
+      hint: isLoopback(hostname)
+        ? "start the local AWS: shelfshack-ws local"
+        : "check host and port of the URL; shelfshack-ws status shows the deployed one",
     }),
   },
   {
     codes: /^(ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|EADDRNOTAVAIL)$/,
-    explain: ({ host }) => ({ meaning: `${host} cannot be reached`, hint: "check the network connection, VPN and firewall, then try again" }),
+    explain: ({ host }) => ({
+      meaning: `${host} cannot be reached`,
+      hint: "check the network connection, VPN and firewall, then try again",
+    }),
   },
   {
     codes: /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME|CRL/,
@@ -79,11 +108,17 @@ const networkErrors: readonly { codes: RegExp; explain(address: URL): Explanatio
   },
   {
     codes: /^(EPROTO|ERR_SSL_|ERR_TLS_)/,
-    explain: ({ host }) => ({ meaning: `${host} does not speak TLS as expected`, hint: "a server without TLS needs ws:// instead of wss://" }),
+    explain: ({ host }) => ({
+      meaning: `${host} does not speak TLS as expected`,
+      hint: "a server without TLS needs ws:// instead of wss://",
+    }),
   },
   {
     codes: /^(ECONNRESET|EPIPE)$/,
-    explain: ({ host }) => ({ meaning: `${host} closed the connection without an answer`, hint: "check port and scheme of the URL (a TLS server needs wss://)" }),
+    explain: ({ host }) => ({
+      meaning: `${host} closed the connection without an answer`,
+      hint: "check port and scheme of the URL (a TLS server needs wss://)",
+    }),
   },
 ];
 

@@ -111,7 +111,12 @@ function opened(socket: WebSocket, address: URL, { timeoutMs, signal }: SessionO
 /** Collects the body of a refused upgrade, up to a limit; the returned function tells what is known so far, for a body that never ends. */
 function readRefusal(response: IncomingMessage, done: (failure: HandshakeFailure) => void): () => HandshakeFailure {
   let body = Buffer.alloc(0);
-  const failure = (): HandshakeFailure => ({ kind: "status", status: response.statusCode ?? 0, body: body.toString(), ...refusalHeaders(response) });
+  const failure = (): HandshakeFailure => ({
+    kind: "status",
+    status: response.statusCode ?? 0,
+    body: body.toString(),
+    ...refusalHeaders(response),
+  });
   response.on("data", (chunk: Buffer) => {
     body = Buffer.concat([body, chunk]).subarray(0, LONGEST_BODY);
     if (body.length === LONGEST_BODY) done(failure());

@@ -1,6 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { paginateDescribeLogGroups, paginateFilterLogEvents, DescribeLogStreamsCommand, StartLiveTailCommand } from "@aws-sdk/client-cloudwatch-logs";
-import type { CloudWatchLogsClient, FilteredLogEvent, LiveTailSessionLogEvent, StartLiveTailResponseStream } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+  DescribeLogStreamsCommand,
+  StartLiveTailCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import type {
+  CloudWatchLogsClient,
+  FilteredLogEvent,
+  LiveTailSessionLogEvent,
+  StartLiveTailResponseStream,
+} from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../report.ts";
 import type { LogEvent } from "./record.ts";
 
@@ -52,7 +62,9 @@ export async function* followLog(logs: CloudWatchLogsClient, group: LogGroup, op
   const tail = new AbortController();
   try {
     // The live tail starts before the history is read, so nothing falls in between.
-    const live = options.follow ? await startLiveTail(logs, group, { ...options, signal: AbortSignal.any([options.signal, tail.signal]) }) : undefined;
+    const live = options.follow
+      ? await startLiveTail(logs, group, { ...options, signal: AbortSignal.any([options.signal, tail.signal]) })
+      : undefined;
     if (options.since !== undefined) yield* history(logs, group, since, options, once);
     if (live) yield* liveEvents(live, options, once);
     tail.abort();
@@ -107,14 +119,19 @@ async function startLiveTail(logs: CloudWatchLogsClient, { arn }: LogGroup, { fi
 }
 
 /** Events of a live tail until it ends, breaks or falls silent; returns then, as polling takes over. */
-async function* liveEvents(stream: AsyncIterable<StartLiveTailResponseStream>, options: FollowOptions, once: Deduplicator): AsyncGenerator<LogEvent> {
+async function* liveEvents(
+  stream: AsyncIterable<StartLiveTailResponseStream>,
+  options: FollowOptions,
+  once: Deduplicator,
+): AsyncGenerator<LogEvent> {
   const { signal, report, silenceMs = 15_000 } = options;
   const updates = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
       const { done, value } = await withinSilence(updates.next(), silenceMs, signal);
       if (done) break;
-      if (value.sessionUpdate?.sessionMetadata?.sampled) report({ kind: "warning", message: "more than 500 lines a second: some are left out" });
+      if (value.sessionUpdate?.sessionMetadata?.sampled)
+        report({ kind: "warning", message: "more than 500 lines a second: some are left out" });
       for (const event of value.sessionUpdate?.sessionResults ?? []) if (once.live(event)) yield eventOf(event);
       once.forget();
     }
@@ -158,7 +175,10 @@ interface Deduplicator {
  */
 function deduplicator(): Deduplicator {
   const ids = new Map<string, { timestamp: number }>();
-  const unmatched = { stored: new Map<string, { timestamp: number; count: number }>(), live: new Map<string, { timestamp: number; count: number }>() };
+  const unmatched = {
+    stored: new Map<string, { timestamp: number; count: number }>(),
+    live: new Map<string, { timestamp: number; count: number }>(),
+  };
   let newest = 0;
   const isNew = (event: LiveTailSessionLogEvent, own: "stored" | "live", other: "stored" | "live") => {
     const key = JSON.stringify([event.logStreamName, event.timestamp, event.message]);

@@ -20,28 +20,40 @@ export interface LogRecord {
   connectionId?: string;
 }
 
-type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
+/** What one line says by itself. */
+export type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
 
 /** The forms that a line of a Lambda log has (aws-behaviour 5.3), tried in this order; whatever fits none is the function's plain text. */
-const forms: readonly { pattern: RegExp; read(match: RegExpExecArray): Reading | undefined }[] = [
+const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Reading | undefined }[] = [
   { pattern: /^START RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "start", text: line }) },
   { pattern: /^END RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "end", text: line }) },
-  { pattern: /^INIT_START Runtime Version: (\S+)/, read: ([, runtime]) => ({ level: "INFO", origin: "init", text: `cold start, ${runtime}` }) },
+  {
+    pattern: /^INIT_START Runtime Version: (\S+)/,
+    read: ([, runtime]) => ({ level: "INFO", origin: "init", text: `cold start, ${runtime}` }),
+  },
   { pattern: /^(?:INIT_)?REPORT (.*)/s, read: ([, facts = ""]) => readReport(facts) },
   { pattern: /^\S+ \S+ (Task timed out after .*)/s, read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }) },
-  { pattern: /^[\d-]+T[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)/s, read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }) },
-  { pattern: /^\[([A-Z]+)\]\s+(?:[\d-]+T[\d:.]+Z\t\S+\t)?(.*)/s, read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }) },
+  {
+    pattern: /^[\d-]+T[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)/s,
+    read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
+  },
+  {
+    pattern: /^\[([A-Z]+)\]\s+(?:[\d-]+T[\d:.]+Z\t\S+\t)?(.*)/s,
+    read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
+  },
   { pattern: /^\{.*\}$/s, read: ([text]) => readJson(text) },
 ];
 
 /** Understands one event of a Lambda function's log. */
 export function recordOf({ timestamp, stream, message }: LogEvent): LogRecord {
-  const reading = read(message.trimEnd());
+  const reading = readLine(message);
   const connectionId = reading.fields?.["connectionId"];
   return { at: new Date(timestamp).toISOString(), ...reading, stream, ...(typeof connectionId === "string" ? { connectionId } : {}) };
 }
 
-function read(line: string): Reading {
+/** Understands the text of one event. */
+export function readLine(message: string): Reading {
+  const line = message.trimEnd();
   for (const { pattern, read: reading } of forms) {
     const match = pattern.exec(line);
     const found = match && reading(match);
@@ -117,7 +129,12 @@ function readReport(facts: string): Reading {
     values["Init Duration"] && `cold start ${values["Init Duration"]}`,
     status && `${status}${values["Error Type"] ? ` ${values["Error Type"]}` : ""}`,
   ];
-  return { level: status && status !== "success" ? "ERROR" : "INFO", origin: "report", text: words.filter(Boolean).join(", "), fields: values };
+  return {
+    level: status && status !== "success" ? "ERROR" : "INFO",
+    origin: "report",
+    text: words.filter(Boolean).join(", "),
+    fields: values,
+  };
 }
 
 /** Which records are wanted; everything without a choice. */

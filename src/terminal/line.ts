@@ -1,13 +1,14 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
+import { CliError, exitCodes } from "../errors.ts";
 
 /** The lines that a person types while other lines appear above them; arrow keys, history and editing are readline's. */
 export interface TypedLines {
   /** Ends with Ctrl-D. */
   lines: AsyncIterable<string>;
   /** Runs `print`, which writes whole lines to the terminal, with the half-typed line out of the way, and shows that again below. */
-  above(print: () => void): void;
-  close(): void;
+  above: (print: () => void) => void;
+  close: () => void;
 }
 
 /**
@@ -17,7 +18,10 @@ export interface TypedLines {
 export function typedLines(input: NodeJS.ReadStream, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream = process.stderr): TypedLines {
   const output = stderr.isTTY ? stderr : stdout;
   const editor = createInterface({ input, output, terminal: output.isTTY, prompt: "> " });
-  editor.on("SIGINT", () => process.emit("SIGINT"));
+  editor.on("SIGINT", () => {
+    editor.close();
+    process.emit("SIGINT");
+  });
   if (output.isTTY) replaceEcho(editor, input, output);
   const lines = editor[Symbol.asyncIterator]();
   let isShown = output.isTTY;
@@ -66,4 +70,25 @@ function replaceEcho(editor: Interface, input: NodeJS.ReadStream, output: NodeJS
     clearScreenDown(output);
     editor.prompt();
   });
+}
+
+/** The lines of a piped stdin, read as they are asked for. */
+export interface PipedLines extends AsyncIterableIterator<string> {
+  close: () => void;
+}
+
+/** Starts reading a stdin that is no terminal. */
+export function pipedLines(input: NodeJS.ReadStream): PipedLines {
+  const reader = createInterface({ input, crlfDelay: Infinity });
+  const lines = reader[Symbol.asyncIterator]();
+  return { next: () => lines.next(), [Symbol.asyncIterator]: () => lines, close: () => reader.close() };
+}
+
+/** The token that `--token-stdin` promises: the first line. Throws a CliError (exit 2) when there is none. */
+export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
+  const { value, done } = await lines.next();
+  const token = done ? "" : String(value).trim();
+  if (token === "")
+    throw new CliError("--token-stdin found no token on stdin", { hint: "pass it in the first line", exitCode: exitCodes.usage });
+  return token;
 }

@@ -1,0 +1,234 @@
+import { addressOf, shownAddress } from "../client/address.ts";
+import { converse } from "../client/conversation.ts";
+import type { Conversation } from "../client/conversation.ts";
+import { expectation, expectations } from "../client/expectation.ts";
+import type { Expectation, Mismatch, Verdict } from "../client/expectation.ts";
+import { explainClose, explainFrame } from "../client/handshake.ts";
+import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
+import type { Frame } from "../client/session.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { apisNamed } from "../resources/api.ts";
+import type { Settings } from "../settings.ts";
+import { isOurs } from "../stack/ownership.ts";
+import { connectAws } from "../target.ts";
+import type { Aws } from "../target.ts";
+import { pipedLines, tokenFrom, typedLines } from "../terminal/line.ts";
+import { duration } from "../terminal/format.ts";
+import { asRecord, clockTime } from "../terminal/record.ts";
+import { style } from "../terminal/style.ts";
+import type { Command, Context } from "./command.ts";
+
+/** A frame as it is shown; `meaning` explains one that API Gateway itself has sent. */
+export interface ShownFrame extends Frame {
+  meaning?: string;
+}
+
+export interface ConnectResult {
+  /** With secrets masked. */
+  url: string;
+  openMs: number;
+  interactive: boolean;
+  ended: Conversation["ended"];
+  sent: number;
+  received: number;
+  saidAll: boolean;
+  /** Whether anything was expected at all. */
+  checked: boolean;
+  expectations: Verdict[];
+  close: Conversation["close"] & { meaning?: string };
+}
+
+/** How long API Gateway may take for a handshake: its integrations end after 29 s (aws-behaviour 1.12). */
+const HANDSHAKE_MS = 30_000;
+/** How long a script waits for what it expects when no `--timeout` says so. */
+const EXPECTING_MS = 10_000;
+/** How long a script that expects nothing listens after its last frame when no `--timeout` says so. */
+const QUIET_MS = 2_000;
+
+export const command: Command<ConnectResult, ShownFrame> = {
+  options: ["booking", "token", "tokenStdin", "type", "url", "send", "expect", "timeoutSeconds", "keepalive"],
+  examples: [
+    { line: "connect --booking 1", does: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes" },
+    {
+      line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
+      does: "done as soon as a frame holds that JSON (arrays in full, objects in part); exit code 3 when none does",
+    },
+    { line: "connect --expect '~shipped' --expect '{\"id\":5}'", does: "each must be met by some frame, in any order" },
+    { line: "connect --booking 1 < frames.txt", does: "sends each line, then listens until it has been quiet for 2 s, or for --timeout" },
+    {
+      line: "connect --url wss://ws.example.com/v1 --keepalive 540",
+      does: "another address, kept open past API Gateway's ten idle minutes",
+    },
+  ],
+
+  async run(settings, context) {
+    // Before anything is opened: a mistake in them must not cost a connection.
+    const expected = (settings.expect ?? []).map(expectation);
+    const { isTTY } = context.stdin;
+    const piped = settings.tokenStdin || !(isTTY || settings.send) ? pipedLines(context.stdin) : undefined;
+    try {
+      const token = settings.tokenStdin && piped ? await tokenFrom(piped) : settings.token;
+      const address = addressOf(settings.url ?? (await deployedStageUrl(settings, context)), { ...settings, token });
+      const interactive = isTTY && !settings.send && expected.length === 0;
+      const lines = settings.send ?? (isTTY || !piped ? [] : withoutEmpty(piped));
+      return await connect({ ...settings, address, expected, interactive, lines }, context);
+    } finally {
+      piped?.close();
+    }
+  },
+
+  render: (result) => [ending(result), ...result.expectations.map(verdictLines), ...unchecked(result)].join("\n"),
+  line: frameLine,
+
+  exitCode({ expectations: verdicts, ended, saidAll, close, interactive }) {
+    if (verdicts.some(({ met }) => !met)) return exitCodes.different;
+    const brokeOff = ended === "closed by the peer" && (!isPeaceful(close.code) || (!saidAll && !interactive && verdicts.length === 0));
+    return brokeOff ? exitCodes.failed : exitCodes.done;
+  },
+};
+
+interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> {
+  address: URL;
+  expected: readonly Expectation[];
+  /** Whether a person types what is sent; otherwise `lines` are. */
+  interactive: boolean;
+  lines: Iterable<string> | AsyncIterable<string>;
+}
+
+async function connect(options: ConnectOptions, context: Context<ShownFrame>): Promise<ConnectResult> {
+  const { address, interactive, timeoutSeconds } = options;
+  let show = (frame: Frame) => context.emit(shown(frame));
+  const session = await openSession(address, {
+    timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
+    signal: context.signal,
+    keepaliveMs: options.keepalive && options.keepalive * 1000,
+    onKeepalive: (frame) => show(frame),
+  });
+  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${shownAddress(address)}` });
+  const speech = interactive ? typed(context) : scripted(options.lines);
+  show = (frame) => speech.above(() => context.emit(shown(frame)));
+  const following = expectations(options.expected);
+  try {
+    const conversation = await converse(session, {
+      lines: sayable(speech.lines, (message) => speech.above(() => context.report({ kind: "warning", message }))),
+      expected: following,
+      ...limits(options),
+      onFrame: (frame) => show(frame),
+      signal: context.signal,
+    });
+    return { url: shownAddress(address), openMs: session.openMs, interactive, ...resultOf(conversation, following.verdicts()) };
+  } finally {
+    speech.close();
+  }
+}
+
+/** Where the lines to send come from, and how something is printed meanwhile. */
+interface Speech {
+  lines: ConnectOptions["lines"];
+  above: (print: () => void) => void;
+  close: () => void;
+}
+
+function typed({ stdin, stdout, report }: Context<ShownFrame>): Speech {
+  report({ kind: "note", message: "type a message and press Enter; Ctrl-D closes" });
+  const speech = typedLines(stdin, stdout);
+  return { ...speech, lines: withoutEmpty(speech.lines) };
+}
+
+const scripted = (lines: ConnectOptions["lines"]): Speech => ({ lines, above: (print) => print(), close: () => {} });
+
+async function* withoutEmpty(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) if (line !== "") yield line;
+}
+
+/** Lines on their way out, with a warning before one that API Gateway will answer by closing. */
+async function* sayable(lines: ConnectOptions["lines"], warn: (message: string) => void): AsyncGenerator<string> {
+  for await (const line of lines) {
+    const bytes = Buffer.byteLength(line);
+    if (bytes > LONGEST_MESSAGE) warn(`this message has ${bytes} bytes; API Gateway closes the connection (1009) over ${LONGEST_MESSAGE}`);
+    yield line;
+  }
+}
+
+function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): { limitMs?: number; quietMs?: number } {
+  if (timeoutSeconds !== undefined) return { limitMs: timeoutSeconds * 1000 };
+  if (interactive) return {};
+  return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
+}
+
+function resultOf({ close, ...course }: Conversation, verdicts: Verdict[]) {
+  const meaning = explainClose(close.code);
+  return { ...course, checked: verdicts.length > 0, expectations: verdicts, close: { ...close, ...(meaning ? { meaning } : {}) } };
+}
+
+/** Closed in peace: normally, by going away (API Gateway's limits), or without a code. */
+const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
+
+/** The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a CliError when there is none, or (exit 4) when it is not clear which. */
+export async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<string> {
+  const aws = await connectAws(settings, { report, signal });
+  try {
+    const { ApiEndpoint } = await deployedApi(aws, settings);
+    return `${ApiEndpoint}/${settings.stage}`;
+  } finally {
+    aws.close();
+  }
+}
+
+async function deployedApi(aws: Aws, { apiName, functionName }: Settings) {
+  const named = await apisNamed(aws, apiName);
+  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
+  const candidates = ours.length > 0 ? ours : named;
+  const [found, ...others] = candidates;
+  if (!found) {
+    throw new CliError(`there is no API named ${apiName} in ${aws.region}`, {
+      hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
+    });
+  }
+  if (others.length > 0) {
+    throw new CliError(
+      `there are ${candidates.length} APIs named ${apiName}:\n${candidates.map(({ ApiEndpoint }) => `  ${ApiEndpoint}`).join("\n")}`,
+      {
+        hint: "choose one with --url wss://…",
+        exitCode: exitCodes.refused,
+      },
+    );
+  }
+  return found;
+}
+
+function shown(frame: Frame): ShownFrame {
+  const meaning = frame.direction === "received" && frame.text !== undefined ? explainFrame(frame.text) : undefined;
+  return meaning ? { ...frame, meaning } : frame;
+}
+
+const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
+
+function frameLine({ direction, at, bytes, text, base64, meaning }: ShownFrame): string {
+  const content = text ?? `(binary) ${base64}`;
+  return (
+    asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content) + (meaning ? `\n  ${style.yellow(meaning)}` : "")
+  );
+}
+
+const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`);
+
+function ending({ sent, received, ended, close }: ConnectResult): string {
+  const counts = `${sent} sent, ${received} received`;
+  if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; the time is up` : counts;
+  const words = [close.meaning, close.reason && `reason "${close.reason}"`, close.error].filter(Boolean);
+  return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
+}
+
+function verdictLines(verdict: Verdict): string {
+  if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
+  const { expected, nearest } = verdict;
+  if (!nearest) return `${style.red("✗")} ${expected}\n  no frame came near it`;
+  return [`${style.red("✗")} ${expected}`, `  nearest: ${frameLine(nearest.frame)}`, ...nearest.differences.map(mismatchLine)].join("\n");
+}
+
+const mismatchLine = (mismatch: Mismatch): string =>
+  `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ${"actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing"}`;
+
+const unchecked = ({ checked, interactive }: ConnectResult): string[] =>
+  checked || interactive ? [] : [`nothing was checked, as nothing was asked: add --expect '{"type":"ack"}' to check an answer`];

@@ -1,0 +1,71 @@
+import { findLogGroup, followLog, hasStreams } from "../logs/follow.ts";
+import { recordOf, selected } from "../logs/record.ts";
+import type { LogLevel, LogRecord } from "../logs/record.ts";
+import { connectAws } from "../target.ts";
+import { asRecord, clockTime } from "../terminal/record.ts";
+import { style } from "../terminal/style.ts";
+import type { Command } from "./command.ts";
+
+export interface LogsTailResult {
+  group: string;
+  /** Whether the function has ever written to its log. */
+  invoked: boolean;
+  /** How many records were given out. */
+  records: number;
+}
+
+/** How far back `--no-follow` looks when no `--since` says so. */
+const HOUR_MS = 3_600_000;
+
+export const command: Command<LogsTailResult, LogRecord> = {
+  options: ["since", "filter", "errors", "connection", "follow"],
+  examples: [
+    { line: "logs tail", does: "what the function logs from now on, until Ctrl-C" },
+    { line: "logs tail --since 10m --errors", does: "warnings and errors of the last ten minutes, then new ones" },
+    { line: "logs tail --connection L0SM9cOFvHcCIhw= --no-follow", does: "what happened to one connection in the last hour" },
+    { line: "logs tail --filter '{ $.event = \"connect\" }' --since 1d", does: "only what matches a filter pattern of CloudWatch Logs" },
+  ],
+
+  async run(settings, context) {
+    const group = `/aws/lambda/${settings.functionName}`;
+    const aws = await connectAws(settings, context);
+    try {
+      const found = await findLogGroup(aws.logs, group);
+      if (!found || !(await hasStreams(aws.logs, found))) return { group, invoked: false, records: 0 };
+      const isWanted = selected(settings);
+      let records = 0;
+      const since = settings.since ?? (settings.follow ? undefined : Date.now() - HOUR_MS);
+      for await (const event of followLog(aws.logs, found, { ...settings, ...context, since })) {
+        const record = recordOf(event);
+        if (!isWanted(record)) continue;
+        records += 1;
+        context.emit(record);
+      }
+      return { group, invoked: true, records };
+    } finally {
+      aws.close();
+    }
+  },
+
+  render({ group, invoked, records }) {
+    if (!invoked) return `not invoked yet: there is nothing in ${group}; shelfshack-ws test invokes the function once`;
+    return records === 0 ? `nothing in ${group} in that time` : "";
+  },
+  line: recordLine,
+};
+
+/** One record for people, with what it says about the invocation in short; undefined for records that say nothing new. */
+export function recordLine({ at, level, origin, text }: LogRecord): string | undefined {
+  if (origin === "start" || origin === "end") return undefined;
+  return asRecord(`${style.dim(clockTime(at))} ${levelWord(level)}`, origin === "report" ? `report ${text}` : text);
+}
+
+const levelStyles: Readonly<Record<LogLevel, (text: string) => string>> = {
+  DEBUG: style.dim,
+  INFO: (text) => text,
+  WARN: style.yellow,
+  ERROR: style.red,
+};
+
+/** A level in its colour, as wide as the longest. */
+export const levelWord = (level: LogLevel): string => levelStyles[level](level.padEnd(5));

@@ -1,0 +1,10 @@
+/** A time of day here, with milliseconds; the date before it when that is not today's. `at` is an ISO time. */
+export function clockTime(at: string, now = new Date()): string {
+  const time = new Date(at);
+  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString();
+  const isToday = time.toDateString() === now.toDateString();
+  return isToday ? local.slice(11, 23) : local.slice(0, 23).replace("T", " ");
+}
+
+/** One record as text: its head on the first line; further lines begin with `| `, so that no text can pass for a record of its own (C-03). */
+export const asRecord = (head: string, text: string): string => `${head}  ${text.replaceAll(/\r?\n/g, "\n| ")}`;
