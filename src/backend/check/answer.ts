@@ -8,15 +8,28 @@ const LONGEST_FRAME = 131_072;
 
 export const isAnswered = (exchange: Exchange): exchange is Answered => "status" in exchange;
 /** Whether the backend answered with a 2xx status. */
-export const isGood = (exchange: Exchange): exchange is Answered => isAnswered(exchange) && exchange.status >= 200 && exchange.status <= 299;
+export const isGood = (exchange: Exchange): exchange is Answered =>
+  isAnswered(exchange) && exchange.status >= 200 && exchange.status <= 299;
 /** Whether the backend answered with a 4xx status. */
-export const isRefusal = (exchange: Exchange): exchange is Answered => isAnswered(exchange) && exchange.status >= 400 && exchange.status <= 499;
+export const isRefusal = (exchange: Exchange): boolean => isAnswered(exchange) && exchange.status >= 400 && exchange.status <= 499;
+/** Whether the backend turned the asker away as a stranger: 401 or 403. */
+export const isTurnedAway = (exchange: Exchange): boolean => isAnswered(exchange) && [401, 403].includes(exchange.status);
+
+/** Whether the backend took the asker for the proxy, whatever came of it. */
+export const isLetIn = (exchange: Exchange): boolean => isAnswered(exchange) && !isTurnedAway(exchange);
 
 /** An exchange in a few words. */
-export const wordsOf = (exchange: Exchange): string => (isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${failureWords(exchange)}`);
+export const wordsOf = (exchange: Exchange): string =>
+  isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${failureWords(exchange)}`;
 
 function failureWords({ phase, code }: Exclude<Exchange, Answered>): string {
-  const words = { dns: "the name could not be looked up", tcp: "no connection", tls: "the TLS connection failed", http: "the connection was cut", time: "the time was up" };
+  const words = {
+    dns: "the name could not be looked up",
+    tcp: "no connection",
+    tls: "the TLS connection failed",
+    http: "the connection was cut",
+    time: "the time was up",
+  };
   return phase === "time" ? words.time : `${words[phase]} (${code})`;
 }
 
@@ -24,9 +37,11 @@ function failureWords({ phase, code }: Exclude<Exchange, Answered>): string {
 export function contentOf({ status, headers, body, isTooLong }: Answered): { value: Members } | { fault: string } {
   if (status === 204 || body.length === 0) return { value: {} };
   if (isTooLong) return { fault: "the answer is over 1 MiB" };
-  if ((headers["content-encoding"] ?? "identity") !== "identity") return { fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that` };
+  if ((headers["content-encoding"] ?? "identity") !== "identity")
+    return { fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that` };
   const type = headers["content-type"] ?? "none";
-  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) return { fault: `the answer's content type is ${type}, not application/json` };
+  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type))
+    return { fault: `the answer's content type is ${type}, not application/json` };
   const value = parsed(body);
   if (value === undefined) return { fault: "the answer is not JSON in UTF-8" };
   if (value !== null && !isMembers(value)) return { fault: "the answer is JSON but not an object" };
@@ -45,7 +60,8 @@ function parsed(body: Buffer): unknown {
 }
 
 /** A directive: an object whose only keys are `deliver` and `close`. */
-export const isDirective = (value: Members): boolean => Object.keys(value).length > 0 && Object.keys(value).every((key) => ["deliver", "close"].includes(key));
+export const isDirective = (value: Members): boolean =>
+  Object.keys(value).length > 0 && Object.keys(value).every((key) => ["deliver", "close"].includes(key));
 
 /** What is wrong with an answer to a message (contract.md 3); empty where nothing is. */
 export function replyFaults(value: Members): string[] {

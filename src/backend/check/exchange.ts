@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 
 /** How far a request came when it failed: looking up the name, connecting, TLS, HTTP, or waiting for the answer's end. */
 export type Phase = "dns" | "tcp" | "tls" | "http" | "time";
@@ -85,9 +85,8 @@ function phaseOf(request: ClientRequest, url: URL): () => Phase {
   let phase: Phase = "http";
   request.on("socket", (socket: Socket) => {
     if (!socket.connecting) return;
-    phase = "dns";
+    phase = isIP(url.hostname.replace(/^\[|\]$/g, "")) > 0 ? "tcp" : "dns";
     socket.once("lookup", (error: Error | null) => (phase = error ? "dns" : "tcp"));
-    socket.once("connectionAttempt", () => (phase = "tcp"));
     socket.once("connect", () => (phase = url.protocol === "https:" ? "tls" : "http"));
     socket.once("secureConnect", () => (phase = "http"));
   });

@@ -31,7 +31,7 @@ export interface Forgery {
   path?: string;
   /** After it was signed; undefined leaves a header out. */
   headers?: Readonly<Record<string, string | undefined>>;
-  body?(body: string): string;
+  body?: (body: string) => string;
 }
 
 /** One request in the proxy's form. */
@@ -62,6 +62,12 @@ export interface Findings {
   times: { endpoint: Endpoint; ms: number }[];
 }
 
+/** What may differ between two requests of the same sort. */
+interface More {
+  webhookId?: string;
+  forgery?: Forgery;
+}
+
 /** Asks a backend what the proxy would ask it, and remembers what came of it. */
 export interface Probe {
   subject: Subject;
@@ -71,11 +77,11 @@ export interface Probe {
   /** Posts without an envelope or a signature: a stranger's request. */
   stranger(endpoint: Endpoint, body: string): Promise<Exchange>;
   ask(asked: Asked): Promise<Exchange>;
-  register(connectionId: string, who: { type: string; token: string | null }, more?: { webhookId?: string; forgery?: Forgery }): Promise<Exchange>;
-  message(connectionId: string, message: string, more?: { webhookId?: string; forgery?: Forgery }): Promise<Exchange>;
+  register(connectionId: string, who: { type: string; token: string | null }, more?: More): Promise<Exchange>;
+  message: (connectionId: string, message: string, more?: More) => Promise<Exchange>;
   disconnect(connectionId: string, forgery?: Forgery): Promise<Exchange>;
-  /** Disconnects every connection id that was used; returns how many the backend did not take. */
-  cleanUp(): Promise<number>;
+  /** Disconnects every connection id that a handshake was tried with; not ended by the probe's signal. */
+  cleanUp(): Promise<void>;
   close(): void;
 }
 
@@ -85,60 +91,89 @@ const unique = (): string => randomBytes(9).toString("base64url");
 export const markedConnection = (): string => `shelfshackCheck${unique()}=`;
 export const messageWebhookId = (): string => `msg_m_${unique()}`;
 
-/** The path of `register` for one handshake: its templates filled in, percent-encoded. */
-const filled = (path: string, type: string, booking: string): string =>
-  path.replaceAll("{type}", encodeURIComponent(type)).replaceAll("{booking_id}", encodeURIComponent(booking));
+/** Opens a probe. `signal` ends its requests. */
+export function openProbe(
+  subject: Subject,
+  { signal, budgetsMs = BUDGETS_MS }: { signal: AbortSignal; budgetsMs?: Readonly<Record<Endpoint, number>> },
+): Probe {
+  const transport = openPost();
+  const tried = new Set<string>();
+  const findings = nothingFound();
+  const url = (endpoint: Endpoint, type = subject.type) =>
+    new URL(`${subject.backendUrl}${filled(subject.paths[endpoint], type, subject.booking)}`);
 
-/** Opens a probe. `signal` ends every request but those of `cleanUp`, each of which ends by itself. */
-export function openProbe(subject: Subject, { signal, budgetsMs = BUDGETS_MS }: { signal: AbortSignal; budgetsMs?: Readonly<Record<Endpoint, number>> }): Probe {
-  const { post, close } = openPost();
-  const used = new Set<string>();
-  const findings: Findings = {
-    missing: new Set(),
-    isReachable: false,
-    isLetIn: false,
-    connection: undefined,
-    registeredAs: undefined,
-    silences: 0,
-    clockOffMs: 0,
-    times: [],
-  };
-  const url = (endpoint: Endpoint, type = subject.type) => new URL(`${subject.backendUrl}${filled(subject.paths[endpoint], type, subject.booking)}`);
-
-  const send = async (asked: Asked, until = signal): Promise<Exchange> => {
-    const address = url(asked.endpoint, asked.endpoint === "register" ? String(asked.members["type"]) : undefined);
-    const request = signedRequest(asked, address.pathname, subject.keys);
-    const exchange = await post({ url: address, ...request, timeMs: budgetsMs[asked.endpoint], signal: until });
+  const ask = async (asked: Asked, until = signal): Promise<Exchange> => {
+    const { endpoint, connectionId, members } = asked;
+    if (endpoint === "register") tried.add(connectionId);
+    const address = url(endpoint, endpoint === "register" ? String(members["type"]) : undefined);
+    const exchange = await transport.post({
+      url: address,
+      ...signedRequest(asked, address.pathname, subject.keys),
+      timeMs: budgetsMs[endpoint],
+      signal: until,
+    });
     note(findings, asked, exchange);
     return exchange;
   };
-  const disconnect = (connectionId: string, forgery: Forgery = {}, until = signal) =>
-    send({ endpoint: "disconnect", connectionId, members: { reason: "client", code: 1000, detail: null }, webhookId: `msg_d_${connectionId}`, forgery }, until);
 
   return {
     subject,
     findings,
     budgetsMs,
     url,
-    ask: send,
-    stranger: (endpoint, body) => post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: budgetsMs[endpoint], signal }),
-    register(connectionId, { type, token }, { webhookId = `msg_c_${unique()}`, forgery = {} } = {}) {
-      used.add(connectionId);
-      const members = { type, booking_id: subject.booking, token, query: {}, client: CLIENT, connected_at: Date.now(), callback_url: CALLBACK_URL };
-      return send({ endpoint: "register", connectionId, members, webhookId, forgery });
-    },
-    message(connectionId, message, { webhookId = messageWebhookId(), forgery = {} } = {}) {
-      const members = { message_id: webhookId.replace(/^msg_m_/, ""), route_key: "$default" };
-      return send({ endpoint: "message", connectionId, members, message, webhookId, forgery });
-    },
-    disconnect,
+    ask,
+    stranger: (endpoint, body) =>
+      transport.post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: budgetsMs[endpoint], signal }),
+    register: (connectionId, who, more) => ask(handshake(connectionId, who, subject.booking, more)),
+    message: (connectionId, message, more) => ask(clientMessage(connectionId, message, more)),
+    disconnect: (connectionId, forgery) => ask(ending(connectionId, forgery)),
     async cleanUp() {
-      const ends = await Promise.all([...used].map((connectionId) => disconnect(connectionId, {}, AbortSignal.timeout(budgetsMs.disconnect))));
-      return ends.filter((end) => !isGood(end)).length;
+      await Promise.all([...tried].map((connectionId) => ask(ending(connectionId), AbortSignal.timeout(budgetsMs.disconnect))));
     },
-    close,
+    close: () => transport.close(),
   };
 }
+
+const nothingFound = (): Findings => ({
+  missing: new Set(),
+  isReachable: false,
+  isLetIn: false,
+  connection: undefined,
+  registeredAs: undefined,
+  silences: 0,
+  clockOffMs: 0,
+  times: [],
+});
+
+/** The path of `register` for one handshake: its templates filled in, percent-encoded. */
+const filled = (path: string, type: string, booking: string): string =>
+  path.replaceAll("{type}", encodeURIComponent(type)).replaceAll("{booking_id}", encodeURIComponent(booking));
+
+function handshake(connectionId: string, who: { type: string; token: string | null }, booking: string, more: More = {}): Asked {
+  const members = {
+    type: who.type,
+    booking_id: booking,
+    token: who.token,
+    query: {},
+    client: CLIENT,
+    connected_at: Date.now(),
+    callback_url: CALLBACK_URL,
+  };
+  return { endpoint: "register", connectionId, members, webhookId: `msg_c_${unique()}`, ...more };
+}
+
+function clientMessage(connectionId: string, message: string, { webhookId = messageWebhookId(), ...more }: More = {}): Asked {
+  const members = { message_id: webhookId.replace(/^msg_m_/, ""), route_key: "$default" };
+  return { endpoint: "message", connectionId, members, message, webhookId, ...more };
+}
+
+const ending = (connectionId: string, forgery: Forgery = {}): Asked => ({
+  endpoint: "disconnect",
+  connectionId,
+  members: { reason: "client", code: 1000, detail: null },
+  webhookId: `msg_d_${connectionId}`,
+  forgery,
+});
 
 const CLIENT = { ip: "192.0.2.1", user_agent: "shelfshack-ws backend check", origin: null };
 /** `.invalid` is no domain (RFC 6761): a backend that pushes to a connection of ours reaches nobody. */
@@ -146,7 +181,13 @@ const CALLBACK_URL = "https://backend-check.invalid/check";
 
 /** The request as the proxy sends it (contract.md 1), with what the forgery changes. */
 function signedRequest(asked: Asked, path: string, known: readonly string[]): { headers: Record<string, string>; body: string } {
-  const { keys = known, timestamp = Math.floor(Date.now() / 1_000), headers = {}, body: tampered = (text: string) => text, path: claimed = path } = asked.forgery ?? {};
+  const {
+    keys = known,
+    timestamp = Math.floor(Date.now() / 1_000),
+    headers = {},
+    body: tampered = (text: string) => text,
+    path: claimed = path,
+  } = asked.forgery ?? {};
   const requestId = unique();
   const body = envelope(asked, claimed, requestId);
   const all: Record<string, string | undefined> = {
