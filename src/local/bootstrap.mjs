@@ -37,7 +37,7 @@ for (const [method, level] of Object.entries(levels)) {
 // A carriage return keeps the lines of one text in one log event. Written at once: nothing is lost when the process is ended.
 function print(text) {
   const bytes = Buffer.from(`${text.replaceAll("\n", "\r")}\n`);
-  for (let written = 0; written < bytes.length; ) written += writeSome(bytes, written);
+  for (let written = 0; written < bytes.length;) written += writeSome(bytes, written);
 }
 
 function writeSome(bytes, from) {
@@ -116,7 +116,10 @@ function named(name, message, cause) {
 
 async function loadHandler(handlerName) {
   if (handlerName.includes("..")) {
-    throw named("Runtime.MalformedHandlerName", `'${handlerName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`);
+    throw named(
+      "Runtime.MalformedHandlerName",
+      `'${handlerName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    );
   }
   const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(path.basename(handlerName)) ?? [];
   if (moduleName === undefined) throw named("Runtime.MalformedHandlerName", "Bad handler");
@@ -143,7 +146,7 @@ async function loadModule(folder, moduleName) {
     return require(require.resolve(moduleName, { paths: [taskRoot, path.join(taskRoot, folder)] }));
   } catch (error) {
     if (error instanceof SyntaxError) throw named("Runtime.UserCodeSyntaxError", String(error), error);
-    if (error?.code === "MODULE_NOT_FOUND") throw named("Runtime.ImportModuleError", String(error), error);
+    if (error instanceof Error && error.code === "MODULE_NOT_FOUND") throw named("Runtime.ImportModuleError", String(error), error);
     throw error;
   }
 }
@@ -244,7 +247,11 @@ function giveUp(text, error, exitCode) {
 
 process.on("uncaughtException", (error) => giveUp("Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 129));
 process.on("unhandledRejection", (reason) =>
-  giveUp("Unhandled Promise Rejection", named("Runtime.UnhandledPromiseRejection", String(reason), reason instanceof Error ? reason : undefined), 128),
+  giveUp(
+    "Unhandled Promise Rejection",
+    named("Runtime.UnhandledPromiseRejection", String(reason), reason instanceof Error ? reason : undefined),
+    128,
+  ),
 );
 
 try {

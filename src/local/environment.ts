@@ -1,10 +1,11 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
+import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
 import { exited, type Failure, largestResponse, lost, notLoaded, outOfMemory, reported, responseTooLarge, timedOut } from "./failures.ts";
 import type { Guardian } from "./guardian.ts";
-import { droppedLine, lastFourKilobytes, logStreamName, platformLines, startLineReader, startOutputMeter, type Usage } from "./log-lines.ts";
+import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
@@ -41,8 +42,6 @@ export interface Prepared {
 interface Running {
   requestId: string;
   startedAt: number;
-  /** text of START to REPORT, at least the last 4 KB of it */
-  tail: string;
   limit: NodeJS.Timeout;
   answered: boolean;
   resolve(invocation: Invocation): void;
@@ -50,7 +49,6 @@ interface Running {
 
 /** One Lambda environment: a child process that gets one event at a time. */
 export class Environment {
-  readonly stream: string;
   /** `performance.now()` of the last event's end */
   idleSince = performance.now();
   /** why it never became ready */
@@ -59,8 +57,8 @@ export class Environment {
   readonly ended: Promise<void>;
 
   readonly #launch: Launch;
+  readonly #log: EnvironmentLog;
   #launchedAt = performance.now();
-  readonly #output = startOutputMeter();
   #announceEnd: () => void = () => undefined;
   #api: RuntimeApi | undefined;
   #child: ChildProcessByStdio<null, Readable, Readable> | undefined;
@@ -69,12 +67,11 @@ export class Environment {
   #initLimit: NodeJS.Timeout | undefined;
   #initMs: number | undefined;
   #initReported = false;
-  #outputBytes = 0;
   #peakBytes = 0;
 
   constructor(launch: Launch) {
     this.#launch = launch;
-    this.stream = logStreamName(launch.target.version);
+    this.#log = openEnvironmentLog(launch);
     this.ended = new Promise((resolve) => (this.#announceEnd = resolve));
   }
 
@@ -97,8 +94,9 @@ export class Environment {
     this.#state = "busy";
     return new Promise((resolve) => {
       const limit = setTimeout(() => this.#stop(timedOut(target.timeoutSeconds)), limitMs);
-      this.#running = { requestId, startedAt: performance.now(), tail: "", limit, answered: false, resolve };
-      this.#log([platformLines.start(requestId, target.version)]);
+      this.#running = { requestId, startedAt: performance.now(), limit, answered: false, resolve };
+      this.#log.begin();
+      this.#log.write([platformLines.start(requestId, target.version)]);
       this.#api?.deliver({ requestId, payload, deadlineMs: Date.now() + limitMs, functionArn: target.arn, traceId: newTraceId() });
     });
   }
@@ -106,14 +104,18 @@ export class Environment {
   /** Answers an event for which there is no environment, with the reason. */
   fail({ requestId }: WaitingEvent, failure: Failure): Invocation {
     const { target } = this.#launch;
-    const lines = [platformLines.start(requestId, target.version), ...failure.logLines(requestId), ...this.#lastLines(requestId, 0, failure)];
-    this.#log(lines);
-    return { requestId, payload: failure.payload(requestId), functionError: "Unhandled", logTail: lastFourKilobytes(lines.join("")) };
+    this.#log.begin();
+    this.#log.write([
+      platformLines.start(requestId, target.version),
+      ...failure.logLines(requestId),
+      ...this.#lastLines(requestId, 0, failure),
+    ]);
+    return { requestId, payload: failure.payload(requestId), functionError: "Unhandled", logTail: this.#log.tail() };
   }
 
-  /** A line that the local AWS itself has to say in the function's log. */
-  remark(line: string): void {
-    this.#log([line]);
+  /** What the local AWS itself has to say in the function's log. */
+  remark(text: string): void {
+    this.#log.write([`[local] ${text}\n`]);
   }
 
   /** Ends the process; an event that it is working on gets `Runtime.ExitError`. */
@@ -155,39 +157,25 @@ export class Environment {
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
     const { target, endpointUrl, guardian, initLimitMs } = this.#launch;
-    this.#log([platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version))]);
+    this.#log.write([platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version))]);
     this.#launchedAt = performance.now();
     this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
     // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal is ours to answer.
     const child = spawn(program.command, program.arguments, {
       cwd: folder,
-      env: environmentVariables(target, { program, folder, endpointUrl, runtimeApi, stream: this.stream }),
+      env: environmentVariables(target, { program, folder, endpointUrl, runtimeApi, stream: this.#log.stream }),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
     this.pid = child.pid;
     if (child.pid !== undefined) guardian.watch(child.pid);
-    this.#listen(child.stdout);
-    this.#listen(child.stderr);
-    child.once("error", (error) => this.#processEnded(lost("Runtime.InvalidEntrypoint", `could not start ${program.command}: ${error.message}`)));
+    this.#log.capture(child.stdout);
+    this.#log.capture(child.stderr);
+    child.once("error", (error) =>
+      this.#processEnded(lost("Runtime.InvalidEntrypoint", `could not start ${program.command}: ${error.message}`)),
+    );
     child.once("exit", (code, signal) => this.#processEnded(exited(code, signal)));
-  }
-
-  #listen(output: Readable): void {
-    const lines = startLineReader();
-    output.on("data", (chunk: Buffer) => {
-      this.#outputBytes += chunk.length;
-      if (!this.#output.admits(chunk.length, performance.now())) return;
-      this.#saysWhatIsMissing();
-      this.#log(lines.read(chunk));
-    });
-    output.once("end", () => this.#log(lines.rest()));
-  }
-
-  #saysWhatIsMissing(): void {
-    const bytes = this.#output.takeDropped();
-    if (bytes > 0) this.#log([droppedLine(bytes)]);
   }
 
   #becomesIdle(): void {
@@ -237,18 +225,17 @@ export class Environment {
     running.answered = true;
     clearTimeout(running.limit);
     const durationMs = performance.now() - running.startedAt;
-    await this.#outputRead();
-    this.#saysWhatIsMissing();
+    await this.#log.outputRead();
     const failure = typeof answer === "string" ? undefined : answer;
     const { requestId } = running;
-    this.#log([...(failure?.logLines(requestId) ?? []), ...this.#lastLines(requestId, durationMs, failure)]);
+    this.#log.write([...(failure?.logLines(requestId) ?? []), ...this.#lastLines(requestId, durationMs, failure)]);
     this.#initReported = true;
     this.#running = undefined;
     running.resolve({
       requestId,
       payload: typeof answer === "string" ? answer || "null" : answer.payload(requestId),
       ...(failure && { functionError: "Unhandled" }),
-      logTail: lastFourKilobytes(running.tail),
+      logTail: this.#log.tail(),
     });
     if (this.#api?.asked()) this.#becomesIdle();
   }
@@ -265,19 +252,6 @@ export class Environment {
     return [platformLines.end(requestId), platformLines.report(requestId, usage)];
   }
 
-  /**
-   * What the handler printed before it answered is in the pipes by now: two quiet turns of the event loop, and it has been read. A
-   * pipe holds a fifth of a megabyte, so twenty turns are enough even when something goes on printing.
-   */
-  async #outputRead(): Promise<void> {
-    let seen = this.#outputBytes;
-    for (let turn = 0, quiet = 0; turn < 20 && quiet < 2; turn += 1) {
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = seen === this.#outputBytes ? quiet + 1 : 0;
-      seen = this.#outputBytes;
-    }
-  }
-
   #processEnded(failure: Failure): void {
     if (this.#state === "ended") return;
     if (this.#initMs === undefined) this.startFailure ??= failure;
@@ -290,22 +264,15 @@ export class Environment {
 
   async #leave(failure: Failure): Promise<void> {
     // Its last answer may have arrived together with its end.
-    await this.#outputRead();
+    await this.#log.outputRead();
     await this.#finish(failure);
     this.#api?.close();
     this.#child?.stdout.destroy();
     this.#child?.stderr.destroy();
-    if (this.startFailure) this.#log([platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error")]);
+    if (this.startFailure)
+      this.#log.write([platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error")]);
     this.#announceEnd();
     this.#launch.ended(this);
-  }
-
-  #log(messages: string[]): void {
-    if (messages.length === 0) return;
-    const timestamp = Date.now();
-    const { log, target } = this.#launch;
-    log(messages.map((message) => ({ group: target.logGroup, stream: this.stream, timestamp, message })));
-    if (this.#running) this.#running.tail = (this.#running.tail + messages.join("")).slice(-4096);
   }
 }
 

@@ -126,14 +126,14 @@ export class Environments {
   }
 
   #startOne(): void {
-    const { guardian, initLimitMs, log, endpointUrl } = this.#shared;
+    const shared = this.#shared;
     const environment = new Environment({
       target: this.target,
       prepare: () => this.#prepare(),
-      endpointUrl: endpointUrl(),
-      initLimitMs,
-      guardian,
-      log,
+      endpointUrl: shared.endpointUrl(),
+      initLimitMs: shared.initLimitMs,
+      guardian: shared.guardian,
+      log: (entries) => shared.log(entries),
       idle: () => this.#takeNext(environment),
       ended: () => this.#forget(environment),
     });
@@ -175,7 +175,11 @@ export class Environments {
   #noteFailedStart(environment: Environment, failure: Failure): void {
     this.#lastFailed = { environment, failure };
     if (this.#failedStarts.add()) {
-      environment.remark(`[local] ${this.target.name} failed to start ${failedStartsToTell.count} times within ${failedStartsToTell.withinMs / 1000} s, the last time with ${failure.type}; until it starts it is tried every ${longestPauseMs / 1000} s at most\n`);
+      const { count, withinMs } = failedStartsToTell;
+      const pause = `until it starts it is tried every ${longestPauseMs / 1000} s at most`;
+      environment.remark(
+        `${this.target.name} failed to start ${count} times within ${withinMs / 1000} s, the last time with ${failure.type}; ${pause}`,
+      );
     }
     const [first] = this.#queue.splice(0, 1);
     first?.resolve(environment.fail(first, failure));

@@ -38,7 +38,10 @@ export function lost(type: string, reason: string): Failure {
 /** The process ended by itself, in AWS's words. */
 export function exited(code: number | null, signal: NodeJS.Signals | null): Failure {
   if (signal) return lost("Runtime.ExitError", `Runtime exited with error: signal: ${signalWords[signal] ?? signal}`);
-  return lost("Runtime.ExitError", code === 0 ? "Runtime exited without providing a reason" : `Runtime exited with error: exit status ${code}`);
+  return lost(
+    "Runtime.ExitError",
+    code === 0 ? "Runtime exited without providing a reason" : `Runtime exited with error: exit status ${code}`,
+  );
 }
 
 const signalWords: Partial<Record<NodeJS.Signals, string>> = {

@@ -21,14 +21,19 @@ while read -r verb pid; do
     release) groups="\${groups%% $pid *} \${groups#* $pid }" ;;
   esac
 done
-for pid in $groups; do kill -9 -- "-$pid"; done 2>/dev/null
+for pid in $groups; do kill -s KILL -- "-$pid"; done 2>/dev/null
 rm -rf -- "$1"
 `;
 
 /** Starts the guardian of a folder. */
 export async function startGuardian(folder: string): Promise<Guardian> {
   // Its own session: an interrupt of the terminal must not reach it before it is needed.
-  const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-guardian", folder], { cwd: "/", env: {}, detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-guardian", folder], {
+    cwd: "/",
+    env: {},
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   // Somebody may kill it; the children then still end when their connection to us does.

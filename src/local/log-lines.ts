@@ -67,7 +67,9 @@ export function startLineReader(): { read(chunk: Buffer): string[]; rest(): stri
 
 function pieces(line: string): string[] {
   if (line.length <= longestMessage) return [line];
-  return Array.from({ length: Math.ceil(line.length / longestMessage) }, (_, index) => line.slice(index * longestMessage, (index + 1) * longestMessage));
+  return Array.from({ length: Math.ceil(line.length / longestMessage) }, (_, index) =>
+    line.slice(index * longestMessage, (index + 1) * longestMessage),
+  );
 }
 
 function asMessage(line: string): string {

@@ -30,7 +30,10 @@ export async function programFor(runtime: string, memoryMb: number): Promise<Pro
   return program;
 }
 
-const languages: Record<string, ((memoryMb: number) => Program | Promise<Program>) | undefined> = { nodejs: nodeProgram, python: pythonProgram };
+const languages: Record<string, ((memoryMb: number) => Program | Promise<Program>) | undefined> = {
+  nodejs: nodeProgram,
+  python: pythonProgram,
+};
 
 function nodeProgram(memoryMb: number): Program {
   const [major = "", minor = ""] = process.versions.node.split(".");

@@ -88,7 +88,8 @@ type Answer = [status: number, reason: string, body: string];
 
 /** A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event (fault G-19). */
 function refusalOf(request: RuntimeRequest, address: string, waiting: boolean): Answer | undefined {
-  if (request.host !== address || request.fromBrowser) return [403, "Forbidden", errorBody("Forbidden", "only the function's own process may ask")];
+  if (request.host !== address || request.fromBrowser)
+    return [403, "Forbidden", errorBody("Forbidden", "only the function's own process may ask")];
   if (request.method === "POST") return undefined;
   if (request.method !== "GET" || request.path !== "/2018-06-01/runtime/invocation/next") return notFound;
   return waiting ? [403, "Forbidden", errorBody("InvalidStateTransition", "the next event was asked for already")] : undefined;

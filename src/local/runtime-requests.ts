@@ -68,7 +68,7 @@ export function startRequestReader(on: {
 
   return (chunk) => {
     try {
-      for (let rest = chunk; !broken && (rest.length > 0 || body?.missing === 0); ) rest = body ? readBody(rest, body) : readHead(rest);
+      for (let rest = chunk; !broken && (rest.length > 0 || body?.missing === 0);) rest = body ? readBody(rest, body) : readHead(rest);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       broken = true;
@@ -81,7 +81,8 @@ export function startRequestReader(on: {
 function parseHead(text: string): Head {
   const [requestLine = "", ...lines] = text.split("\r\n");
   const [method, path, version] = requestLine.split(" ");
-  if (!method || !path || !version?.startsWith("HTTP/1.")) throw new RangeError(`${JSON.stringify(requestLine.slice(0, 80))} is no HTTP/1.1 request`);
+  if (!method || !path || !version?.startsWith("HTTP/1."))
+    throw new RangeError(`${JSON.stringify(requestLine.slice(0, 80))} is no HTTP/1.1 request`);
   const headers = new Map(lines.map(parseHeader));
   if (headers.has("transfer-encoding")) throw new RangeError("a body needs a Content-Length here");
   const length = headers.get("content-length") ?? "0";

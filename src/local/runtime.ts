@@ -69,13 +69,23 @@ const lookEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, endpointUrl, log } = options;
+  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000 } = options;
   const folder = await makeWorkFolder();
   const guardian = await startGuardian(folder).catch(async (error: unknown) => {
     await rm(folder, { recursive: true });
-    throw new CliError(`could not start the local runtime: ${error instanceof Error ? error.message : String(error)}`, { hint: "it needs /bin/sh", cause: error });
+    throw new CliError(`could not start the local runtime: ${error instanceof Error ? error.message : String(error)}`, {
+      hint: "it needs /bin/sh",
+      cause: error,
+    });
   });
-  const shared: Shared = { guardian, folder, maxEnvironments, initLimitMs, endpointUrl, log };
+  const shared: Shared = {
+    guardian,
+    folder,
+    maxEnvironments,
+    initLimitMs,
+    endpointUrl: () => options.endpointUrl(),
+    log: (entries) => options.log(entries),
+  };
   const current = new Map<string, Environments>();
   const all = new Set<Environments>();
   let closing: Promise<void> | undefined;

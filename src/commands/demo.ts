@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { startDemoBackend } from "../backend/demo.ts";
+import { addressOf } from "../client/address.ts";
+import { openSession, type Frame, type Session } from "../client/session.ts";
+import { CliError } from "../errors.ts";
+import { startLocalAws } from "../local/server.ts";
+import type { Settings } from "../settings.ts";
+import type { Command, Context } from "./command.ts";
+import { command as deploy } from "./deploy.ts";
+import { command as destroy } from "./destroy.ts";
+import { command as logsTail } from "./logs-tail.ts";
+import { command as test } from "./test.ts";
+
+/** A piece of the transcript: the heading of a step, a command as a user would type it, or what came out of it. */
+type TranscriptItem = { kind: "step"; title: string } | { kind: "command"; line: string } | { kind: "output"; text: string };
+
+interface DemoResult {
+  /** Seconds for all of it. */
+  seconds: number;
+  /** What was sent by one client and arrived at the other. */
+  delivered: { text: string; ms: number };
+  secondDeployChanged: boolean;
+  removed: number;
+}
+
+/** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (aws-behaviour 6.4). */
+const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
+const ARRIVAL_MS = 10_000;
+
+export const command: Command<DemoResult, TranscriptItem> = {
+  options: [],
+  examples: [{ line: "demo", does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again" }],
+
+  async run(settings, context) {
+    const startedAt = performance.now();
+    const signingKey = `whsec_${randomBytes(32).toString("base64")}`;
+    await using local = disposable(await startLocalAws({ port: 0, ...delays }));
+    await using backend = disposable(await startDemoBackend({ signingKeys: [signingKey] }));
+    context.emit({ kind: "step", title: "A local AWS and a demo backend, both on this machine" });
+    context.emit({ kind: "output", text: `local AWS     ${local.url}\ndemo backend  ${backend.url}` });
+
+    const target: Settings = {
+      ...settings,
+      local: true,
+      port: local.port,
+      backendUrl: backend.url,
+      variables: { SIGNING_KEYS: signingKey },
+      booking: "1",
+      token: "demo-token",
+      yes: true,
+    };
+    const result = await walkThrough(target, context);
+    return { seconds: Math.round((performance.now() - startedAt) / 100) / 10, ...result };
+  },
+
+  line: transcript,
+  render: ({ seconds }) =>
+    `\nAll of that ran on this machine in ${seconds} s, and nothing of it is left.\nOn AWS: shelfshack-ws deploy --backend-url https://api.example.com`,
+};
+
+/** Every step of setting it up by hand, each as the command that does it. */
+async function walkThrough(settings: Settings, context: Context<TranscriptItem>): Promise<Omit<DemoResult, "seconds">> {
+  const { emit } = context;
+  const run = async <Result, Item>(line: string, what: Command<Result, Item>, overrides: Partial<Settings> = {}): Promise<Result> => {
+    context.signal.throwIfAborted();
+    const chosen = { ...settings, ...overrides };
+    emit({ kind: "command", line });
+    const result = await what.run(chosen, { ...context, emit: (item) => emit({ kind: "output", text: what.line?.(item) ?? "" }) });
+    emit({ kind: "output", text: what.render(result, chosen) });
+    return result;
+  };
+
+  emit({ kind: "step", title: "Deploy: zip, role, policy, log group, API, routes, stage, function, permission" });
+  const { url } = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
+  if (!url) throw new CliError("the deploy gave no address");
+
+  emit({ kind: "step", title: "Invoke the function with the test event" });
+  await run("test --local --booking 1", test);
+
+  emit({ kind: "step", title: "Two people in booking 1, each with a real WebSocket" });
+  const delivered = await talk(url, context);
+
+  emit({ kind: "step", title: "What the function says" });
+  await run("logs tail --local --no-follow", logsTail, { follow: false });
+
+  emit({ kind: "step", title: "Deploy again: nothing has changed" });
+  const second = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
+
+  emit({ kind: "step", title: "Remove everything" });
+  const { removed } = await run("destroy --local --yes", destroy);
+  return { delivered, secondDeployChanged: second.changed, removed: removed.length };
+}
+
+/** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */
+async function talk(url: string, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
+  const join = async (name: string): Promise<Session> => {
+    const session = await openSession(addressOf(url, { booking: "1", type: "booking", token: `demo-${name.toLowerCase()}` }), { timeoutMs: ARRIVAL_MS, signal });
+    emit({ kind: "output", text: `${name} is connected, after ${Math.round(session.openMs)} ms` });
+    return session;
+  };
+  const ann = await join("Ann");
+  const ben = await join("Ben");
+  try {
+    const text = JSON.stringify({ body: "Hello Ben, is the cabin still free?" });
+    emit({ kind: "output", text: `Ann → ${text}` });
+    const sentAt = performance.now();
+    await ann.send(text);
+    const frame = await arrival(ben, "is the cabin still free?");
+    const ms = Math.round(performance.now() - sentAt);
+    emit({ kind: "output", text: `Ben ← ${frame.text}   ${ms} ms later` });
+    return { text: frame.text ?? "", ms };
+  } finally {
+    await Promise.all([ann.close(), ben.close()]);
+  }
+}
+
+/** The first frame that holds the words. Throws a CliError when it does not come in time. */
+async function arrival(session: Session, words: string): Promise<Frame> {
+  const late = AbortSignal.timeout(ARRIVAL_MS);
+  const closing = () => void session.close();
+  late.addEventListener("abort", closing);
+  try {
+    for await (const frame of session.frames) if (frame.text?.includes(words)) return frame;
+  } finally {
+    late.removeEventListener("abort", closing);
+  }
+  throw new CliError(`the other client did not get the message within ${ARRIVAL_MS / 1000} s`);
+}
+
+/** Closed at the end of the block that holds it, however that ends. */
+const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDisposable => Object.assign(thing, { [Symbol.asyncDispose]: () => thing.close() });
+
+function transcript(item: TranscriptItem): string | undefined {
+  if (item.kind === "step") return `\n── ${item.title}`;
+  if (item.kind === "command") return `$ shelfshack-ws ${item.line}`;
+  return item.text === "" ? undefined : item.text.replaceAll(/^(?=.)/gm, "  ");
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from "node:crypto";
+import { startDemoBackend } from "../backend/demo.ts";
+import { explain } from "../explain.ts";
+import { handlerChanges } from "../handler-source.ts";
+import { realisticDelays, startLocalAws } from "../local/server.ts";
+import { recordOf, type LogRecord } from "../logs/record.ts";
+import type { Settings } from "../settings.ts";
+import type { Command, Context } from "./command.ts";
+import { command as deploy } from "./deploy.ts";
+import { command as logsTail } from "./logs-tail.ts";
+
+/** What the running local AWS says: that it is ready, a line of the function's log, or that the handler was deployed again. */
+type LocalItem =
+  | { kind: "ready"; endpointUrl: string; backendUrl: string; demoBackend: boolean; url: string | null }
+  | { kind: "log"; record: LogRecord }
+  | { kind: "redeployed"; changed: boolean; sha256: string };
+
+interface LocalResult {
+  redeploys: number;
+}
+
+export const command: Command<LocalResult, LocalItem> = {
+  options: ["port", "backendUrl", "stateFolder"],
+  examples: [
+    { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
+    { line: "local --backend-url http://127.0.0.1:8000", does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1" },
+    { line: "local --port 0 --state .shelfshack", does: "any free port; what it holds is kept in a folder" },
+  ],
+
+  async run(settings, context) {
+    const logged = (message: string, timestamp: number, stream: string) => context.emit({ kind: "log", record: recordOf({ message, timestamp, stream }) });
+    const local = await startLocalAws({
+      port: settings.port,
+      ...realisticDelays,
+      ...(settings.stateFolder ? { stateFolder: settings.stateFolder } : {}),
+      onLog: (entries) => entries.forEach(({ message, timestamp, stream }) => logged(message, timestamp, stream)),
+    });
+    try {
+      return await serve({ ...settings, local: true, port: local.port, test: false }, context, local.url);
+    } finally {
+      await local.close();
+    }
+  },
+
+  line: spoken,
+  render: () => "the local AWS has stopped",
+};
+
+function spoken(item: LocalItem): string | undefined {
+  if (item.kind === "redeployed") return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
+  if (item.kind === "log") return logsTail.line?.(item.record);
+  return [
+    `local AWS  ${item.endpointUrl}`,
+    `WebSocket  ${item.url}`,
+    `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
+    "",
+    "in another terminal: shelfshack-ws connect --local --booking 1 --token demo",
+    "the function's log follows; Ctrl-C stops everything",
+    "",
+  ].join("\n");
+}
+
+async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
+  const signingKey = `whsec_${randomBytes(32).toString("base64")}`;
+  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: [signingKey] });
+  const target: Settings = demo ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: signingKey } } : settings;
+  const deployed: Context = { ...context, emit: () => {} };
+  try {
+    const { url } = await deploy.run(target, deployed);
+    context.emit({ kind: "ready", endpointUrl, backendUrl: target.backendUrl ?? "", demoBackend: demo !== undefined, url });
+    return { redeploys: await redeployOnChange(target, context, deployed) };
+  } finally {
+    await demo?.close();
+  }
+}
+
+/** Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has ended it. */
+async function redeployOnChange(settings: Settings, { report, signal, emit }: Context<LocalItem>, deployed: Context): Promise<number> {
+  let redeploys = 0;
+  const broken = (output: string) => report({ kind: "warning", message: `the handler cannot be built, the last one goes on running:\n${output.trim()}` });
+  for await (const _change of handlerChanges(signal, broken)) {
+    try {
+      const { changed, code } = await deploy.run({ ...settings, codeOnly: true }, deployed);
+      if (changed) redeploys++;
+      emit({ kind: "redeployed", changed, sha256: code.sha256 });
+    } catch (error) {
+      if (signal.aborted) break;
+      report({ kind: "warning", message: `the handler was not deployed again: ${explain(error).message}` });
+    }
+  }
+  return redeploys;
+}

@@ -1,0 +1,115 @@
+import * as apigatewaySdk from "@aws-sdk/client-apigatewayv2";
+import * as logsSdk from "@aws-sdk/client-cloudwatch-logs";
+import * as iamSdk from "@aws-sdk/client-iam";
+import * as lambdaSdk from "@aws-sdk/client-lambda";
+import * as stsSdk from "@aws-sdk/client-sts";
+import { apigateway, apigatewayConstraints, apigatewayGuard, type Guard } from "./apigateway.ts";
+import { AwsError, notEmulated } from "./aws-error.ts";
+import { iam, iamConstraints } from "./iam.ts";
+import type { Invoking } from "./lambda-invoke.ts";
+import { lambda } from "./lambda.ts";
+import { lambdaConstraints } from "./lambda-settings.ts";
+import { logsConstraints, type Logs } from "./logs.ts";
+import { isMutating, type At, type Operation } from "./operations.ts";
+import { jsonRpc } from "./protocol-json-rpc.ts";
+import { query } from "./protocol-query.ts";
+import { restJson } from "./protocol-rest-json.ts";
+import type { Protocol, WireAnswer, WireRequest } from "./protocol.ts";
+import { shapesOf, type OperationShape } from "./schema.ts";
+import type { World } from "./state.ts";
+import { sts, stsConstraints } from "./sts.ts";
+import { validate, type Constraints } from "./validation.ts";
+
+/** One call of the control plane, as tests and `--debug` see it. */
+export interface Call {
+  service: string;
+  operation: string;
+  region: string;
+  input: Record<string, unknown>;
+  status: number;
+  error?: string;
+  /** Whether an operation of this kind changes something, whatever became of it. */
+  mutating: boolean;
+}
+
+/** One service as the server calls it. */
+interface Service {
+  protocol: Protocol;
+  operations: Readonly<Record<string, Operation | undefined>>;
+  constraints: Constraints;
+  /** The name of the error for an input that breaks the model (aws-behaviour 4.4, 6.3, 7.1). */
+  invalid: string;
+  guard?: Guard;
+}
+
+/** Every service, by the name that its requests are signed for (aws-behaviour 8.1). */
+export const servicesOf = (world: World, { invoking, logs }: { invoking: Invoking; logs: Logs }): Readonly<Record<string, Service | undefined>> => ({
+  lambda: { protocol: restJson(shapesOf(lambdaSdk)), operations: lambda(world, invoking), constraints: lambdaConstraints, invalid: "ValidationException" },
+  apigateway: {
+    protocol: restJson(shapesOf(apigatewaySdk)),
+    operations: apigateway(world),
+    constraints: apigatewayConstraints,
+    invalid: "BadRequestException",
+    guard: apigatewayGuard(world),
+  },
+  iam: {
+    protocol: query(shapesOf(iamSdk), "https://iam.amazonaws.com/doc/2010-05-08/"),
+    operations: iam(world),
+    constraints: iamConstraints,
+    invalid: "ValidationError",
+  },
+  sts: {
+    protocol: query(shapesOf(stsSdk), "https://sts.amazonaws.com/doc/2011-06-15/"),
+    operations: sts(world),
+    constraints: stsConstraints,
+    invalid: "ValidationError",
+  },
+  logs: { protocol: jsonRpc(shapesOf(logsSdk)), operations: logs.operations, constraints: logsConstraints, invalid: "InvalidParameterException" },
+});
+
+/** What a request was signed for. Form and presence of the signature are checked, the signature itself is not: there are no secrets to check it with. */
+export interface Scope {
+  region: string;
+  service: string;
+}
+
+const signature = /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/([\w-]+)\/aws4_request, *SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$/;
+
+/** The scope of a request's signature; undefined when it carries none. */
+export function scopeOf(authorization: string | undefined): Scope | undefined {
+  const [, region, service] = signature.exec(authorization ?? "") ?? [];
+  return region && service ? { region, service } : undefined;
+}
+
+/** Answers one signed request of the control plane and tells what it was. Refusals are answers too; only a bug of ours throws. */
+export async function answerCall(
+  services: Readonly<Record<string, Service | undefined>>,
+  { region, service: name }: Scope,
+  { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
+): Promise<WireAnswer> {
+  const service = services[name];
+  const protocol = service?.protocol ?? restJson({ operations: new Map(), errors: new Map() });
+  const operation = service?.protocol.find(request);
+  const call: Call = { service: name, operation: operation?.name ?? `${request.method} ${request.path}`, region, input: {}, status: 200, mutating: isMutating(operation?.name ?? "") };
+  try {
+    if (!service || !operation) throw notEmulated(`${name}: ${call.operation}`);
+    call.input = protocol.read(operation, request);
+    const output = await perform(service, operation, call.input, { region, now: Date.now(), requestId });
+    const answer = protocol.write(operation, (output ?? {}) as Record<string, unknown>, requestId);
+    record({ ...call, status: answer.status });
+    return answer;
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    const answer = protocol.refuse(error, requestId);
+    record({ ...call, status: answer.status, error: error.name });
+    return answer;
+  }
+}
+
+async function perform(service: Service, operation: OperationShape, input: Record<string, unknown>, at: At): Promise<object | void> {
+  const perform = service.operations[operation.name];
+  if (!perform) throw notEmulated(operation.name);
+  validate(operation.input, input, { constraints: service.constraints, errorName: service.invalid });
+  const run = async () => await perform(input as never, at);
+  return service.guard ? await service.guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
+}
