@@ -1,0 +1,33 @@
+import { CliError, exitCodes } from "../../errors.ts";
+import type { Settings } from "../../settings.ts";
+import type { Subject } from "./probe.ts";
+
+/** Marks what a check makes in a backend that keeps it. */
+const BOOKING = "shelfshack-check";
+
+/**
+ * Whom to ask, as whom: by the settings, then by the deployed function's environment, then as the contract has it.
+ * Throws a CliError (exit 2) when no backend is known.
+ */
+export function subjectOf(settings: Settings, deployed: Readonly<Record<string, string>>, keys: readonly string[]): Subject {
+  const backendUrl = settings.backendUrl ?? deployed["BACKEND_URL"]?.replace(/\/+$/, "");
+  if (!backendUrl || !URL.canParse(backendUrl)) {
+    throw new CliError("no backend URL is set, and no function is deployed that has one", {
+      hint: "pass --backend-url http://127.0.0.1:8000, or set SHELFSHACK_BACKEND_URL",
+      exitCode: exitCodes.usage,
+    });
+  }
+  const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH } = { ...deployed, ...settings.variables };
+  return {
+    backendUrl,
+    paths: {
+      register: REGISTER_PATH || "/api/ws/register",
+      message: MESSAGE_PATH || "/api/ws/message",
+      disconnect: DISCONNECT_PATH || "/api/ws/disconnect",
+    },
+    keys,
+    token: settings.token,
+    type: settings.type,
+    booking: settings.booking ?? BOOKING,
+  };
+}

@@ -1,0 +1,127 @@
+import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
+import { subjectOf } from "../backend/check/subject.ts";
+import type { Outcome } from "../backend/check/verdict.ts";
+import { exitCodes } from "../errors.ts";
+import { explain } from "../explain.ts";
+import { deployedFunction } from "../resources/function-environment.ts";
+import type { Settings } from "../settings.ts";
+import { signingKeysIn } from "../signature.ts";
+import { connectAws } from "../target.ts";
+import { table } from "../terminal/format.ts";
+import { pipedLines, tokenFrom } from "../terminal/line.ts";
+import { style } from "../terminal/style.ts";
+import type { Command, Context } from "./command.ts";
+
+interface CheckResult {
+  backendUrl: string;
+  /** Where the signing keys come from, and how many there are. */
+  keys: { from: "the environment" | "the deployed function" | null; count: number };
+  passed: number;
+  failed: number;
+  warnings: number;
+  notAsked: number;
+  checks: CheckRow[];
+}
+
+const LIMIT_SECONDS = 120;
+
+export const command: Command<CheckResult> = {
+  options: ["backendUrl", "token", "tokenStdin", "type", "booking", "timeoutSeconds"],
+  examples: [
+    {
+      line: "backend check",
+      does: "asks the deployed function's backend, signed with the function's keys; exit code 3 when a check fails",
+    },
+    {
+      line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
+      does: "asks this backend, with a token that it accepts; the keys come from SIGNING_KEYS when that is set",
+    },
+  ],
+
+  async run(settings, context) {
+    const token = settings.tokenStdin ? await tokenFrom(pipedLines(context.stdin)) : settings.token;
+    const { variables, ...keys } = await knownFrom(settings, context);
+    const subject = subjectOf({ ...settings, token }, variables, keys.keys);
+    context.report({ kind: "started", id: "check", title: `asking ${subject.backendUrl}` });
+    const startedAt = performance.now();
+    const checks = await checkBackend(subject, { signal: context.signal, limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000 });
+    context.report({
+      kind: "finished",
+      id: "check",
+      title: `asked ${subject.backendUrl}`,
+      outcome: "done",
+      ms: performance.now() - startedAt,
+    });
+    const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
+    return {
+      backendUrl: subject.backendUrl,
+      keys: { from: keys.from, count: keys.keys.length },
+      passed: count("passed"),
+      failed: count("failed"),
+      warnings: count("warning"),
+      notAsked: count("not asked"),
+      checks,
+    };
+  },
+
+  render({ backendUrl, keys, checks, passed, failed, warnings, notAsked }) {
+    const signed =
+      keys.from === null ? "not signed: no key is known" : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
+    const counts = [
+      `${passed} passed`,
+      `${failed} failed`,
+      `${warnings} ${warnings === 1 ? "warning" : "warnings"}`,
+      `${notAsked} not asked`,
+    ];
+    return [`${backendUrl}, ${signed}`, "", table(checks.flatMap(rowsOf)), "", counts.join(", ")].join("\n");
+  },
+
+  exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
+};
+
+const signs: Readonly<Record<Outcome, string>> = {
+  passed: style.green("✓"),
+  failed: style.red("✗"),
+  warning: style.yellow("!"),
+  "not asked": style.dim("-"),
+};
+
+const rowsOf = ({ outcome, title, happened, meaning, mend }: CheckRow): string[][] => [
+  [signs[outcome], title, outcome === "not asked" ? `not asked: ${happened}` : happened],
+  ...(meaning ? [["", "", `which means: ${meaning}`]] : []),
+  ...(mend ? [["", "", `mend it: ${mend}`]] : []),
+];
+
+interface Known {
+  keys: string[];
+  from: CheckResult["keys"]["from"];
+  /** The deployed function's environment; empty where it was not needed or not found. */
+  variables: Readonly<Record<string, string>>;
+}
+
+/** Keys and addresses: from the environment where both are there, so that a backend can be checked without AWS; the rest from the deployed function. */
+async function knownFrom(settings: Settings, context: Context): Promise<Known> {
+  const given = signingKeysIn(settings.signingKeys ?? "", "SIGNING_KEYS");
+  if (given.length > 0 && settings.backendUrl) return { keys: given, from: "the environment", variables: {} };
+  const variables = await deployedVariables(settings, context);
+  if (given.length > 0) return { keys: given, from: "the environment", variables };
+  const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
+  return { keys, from: keys.length > 0 ? "the deployed function" : null, variables };
+}
+
+/** Nothing, with a warning, where AWS cannot be asked but the backend is known all the same. */
+async function deployedVariables(settings: Settings, context: Context): Promise<Readonly<Record<string, string>>> {
+  try {
+    const aws = await connectAws(settings, context);
+    try {
+      return (await deployedFunction(aws, settings.functionName))?.variables ?? {};
+    } finally {
+      aws.close();
+    }
+  } catch (error) {
+    if (!settings.backendUrl || context.signal.aborted) throw error;
+    const message = `no signing key is known: SIGNING_KEYS is not set, and the deployed function could not be asked (${explain(error).message})`;
+    context.report({ kind: "warning", message, hint: "set SIGNING_KEYS to the backend's keys to have the signature checked" });
+    return {};
+  }
+}

@@ -1,0 +1,74 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { basename, isAbsolute, normalize } from "node:path";
+import { CliError, exitCodes } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { shipped } from "../shipped.ts";
+import type { Command, Context } from "./command.ts";
+
+interface InitResult {
+  file: string;
+  changed: boolean;
+  /** What to do with the file, one line of code or shell each. */
+  next: { what: string; lines: string[] }[];
+}
+
+export const command: Command<InitResult> = {
+  options: ["backendFile", "force"],
+  examples: [
+    {
+      line: "backend init",
+      does: "writes shelfshack_ws.py: the three endpoints of a FastAPI backend, the signature check and the connections",
+    },
+    { line: "backend init --out app/shelfshack_ws.py", does: "writes it somewhere else" },
+    { line: "backend init --force", does: "replaces the file by this version's" },
+  ],
+
+  async run(settings, context) {
+    const file = settings.backendFile;
+    const router = await readFile(shipped("backend/shelfshack_ws.py"), "utf8");
+    const present = await contentsOf(file);
+    const changed = present !== router;
+    if (changed && present !== undefined) await confirm(file, settings, (question) => context.ask(question));
+    if (changed) await writeFile(file, router);
+    return { file, changed, next: nextSteps(file) };
+  },
+
+  render: ({ file, changed, next }) =>
+    [
+      `${file} ${changed ? "written" : "is already up to date"}`,
+      ...next.flatMap(({ what, lines }) => ["", `${what}:`, ...lines.map((line) => `  ${line}`)]),
+    ].join("\n"),
+};
+
+async function contentsOf(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function confirm(file: string, { yes, force }: Settings, ask: Context["ask"]): Promise<void> {
+  if (yes || force) return;
+  const answer = await ask({ text: `${file} is there and differs from this version's. Overwrite it? (y/N)`, option: "--force" });
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(`${file} was left as it is`, { exitCode: exitCodes.refused });
+}
+
+/** The module's name as an application in this folder imports it. */
+function moduleOf(file: string): string {
+  const names = normalize(file).replace(/\.py$/, "").split(/[\\/]/);
+  return !isAbsolute(file) && names.every((name) => /^[A-Za-z_]\w*$/.test(name)) ? names.join(".") : basename(file, ".py");
+}
+
+const nextSteps = (file: string): InitResult["next"] => [
+  {
+    what: `in the FastAPI application, below \`from ${moduleOf(file)} import ShelfShack\` (the head of the file shows the two functions, which are yours)`,
+    lines: ["ws = ShelfShack(authenticate=authenticate, on_message=on_message)", "app.include_router(ws.router)"],
+  },
+  {
+    what: "run it with the signing keys of the deployed function",
+    lines: ["export $(shelfshack-ws outputs --for backend)", "uvicorn main:app --port 8000"],
+  },
+  { what: "prove it", lines: ["shelfshack-ws backend check --backend-url http://127.0.0.1:8000"] },
+];

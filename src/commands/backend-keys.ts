@@ -1,0 +1,178 @@
+import { markedConnection, openProbe } from "../backend/check/probe.ts";
+import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
+import { subjectOf } from "../backend/check/subject.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { changeEnvironment, deployedFunction, type DeployedFunction } from "../resources/function-environment.ts";
+import type { Settings } from "../settings.ts";
+import { fingerprint, newSigningKey, signingKeysIn } from "../signature.ts";
+import { openStack, type OpenStack } from "../stack/open.ts";
+import { refuseForeign } from "../stack/ownership.ts";
+import type { Aws } from "../target.ts";
+import type { Command, Context } from "./command.ts";
+
+interface KeysResult {
+  changed: boolean;
+  functionName: string;
+  /** Newest first; `key` only where it was asked for. */
+  keys: { fingerprint: string; key?: string }[];
+  /** When the function was last written: its keys are at least that old. ISO time. */
+  unchangedSince: string | undefined;
+  /** What to do now. */
+  next: string[];
+}
+
+const actions = ["show", "rotate"] as const;
+type Action = (typeof actions)[number];
+
+export const command: Command<KeysResult> = {
+  options: ["finish", "force", "showKeys"],
+  usage: "[show|rotate]",
+  examples: [
+    { line: "backend keys show", does: "how many keys the function signs with, and their fingerprints" },
+    { line: "backend keys show --show-keys", does: "the keys themselves" },
+    { line: "backend keys rotate", does: "puts a new key before the old one; both sign from then on" },
+    { line: "backend keys rotate --finish", does: "drops the old key, after the backend has shown that it knows the new one" },
+  ],
+
+  async run(settings, context) {
+    const action = actionIn(context.words, settings);
+    const opened = await openStack(settings, context);
+    const { aws } = opened.walk;
+    try {
+      const found = await deployed(aws, settings);
+      if (action === "show") return resultOf(settings, keysOf(found.variables), { changed: false, since: found.lastModified });
+      await refuseOthers(opened);
+      return settings.finish ? await finish(aws, settings, context, found) : await rotate(aws, settings);
+    } finally {
+      aws.close();
+    }
+  },
+
+  render({ functionName, changed, keys, unchangedSince, next }) {
+    const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
+    const since = unchangedSince && keys.length > 0 ? `, at least as old as the last change of the function, ${unchangedSince}` : "";
+    const rows = keys.map(
+      ({ fingerprint: print, key }, index) => `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
+    );
+    return [
+      `${changed ? "now " : ""}${functionName} signs with ${count}${since}`,
+      ...rows,
+      ...(next.length > 0 ? ["", "next:", ...next.map((line) => `  ${line}`)] : []),
+    ].join("\n");
+  },
+};
+
+function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Settings): Action {
+  const action = actions.find((candidate) => candidate === word);
+  const usage = { hint: "shelfshack-ws backend keys show | rotate | rotate --finish", exitCode: exitCodes.usage };
+  if (!action) throw new CliError(`there is no "backend keys ${word}"`, usage);
+  if (isFinish && action !== "rotate") throw new CliError("--finish belongs to rotate", usage);
+  return action;
+}
+
+async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedFunction> {
+  const found = await deployedFunction(aws, functionName);
+  if (found) return found;
+  throw new CliError(`there is no function ${functionName} in ${aws.region}`, {
+    hint: "run: shelfshack-ws deploy --backend-url https://api.example.com",
+  });
+}
+
+/** Nothing of another stack or tool is written to. */
+async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
+  refuseForeign([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
+}
+
+const keysOf = ({ SIGNING_KEYS = "" }: Readonly<Record<string, string>>): string[] =>
+  signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS");
+
+async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
+  const fresh = newSigningKey();
+  const written = await changeEnvironment(aws, settings.functionName, (present) => ({
+    ...present,
+    SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
+  }));
+  return resultOf(settings, keysOf(written), { changed: true });
+}
+
+/** The keys with a new one in front. Where that is already there, an earlier try was carried out and only its answer lost. */
+function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
+  if (keys[0] === fresh) return keys;
+  if (keys.length === 0)
+    throw new CliError("the function has no signing key to rotate", { hint: "a deploy makes one: shelfshack-ws deploy" });
+  if (keys.length === 1) return [fresh, ...keys];
+  throw new CliError("a rotation is going on: the function signs with two keys", {
+    hint: "give the backend both (shelfshack-ws outputs --for backend), then run: shelfshack-ws backend keys rotate --finish",
+    exitCode: exitCodes.refused,
+  });
+}
+
+async function finish(aws: Aws, settings: Settings, context: Context, { variables, lastModified }: DeployedFunction): Promise<KeysResult> {
+  const [newest, older] = keysOf(variables);
+  if (newest === undefined || older === undefined)
+    return resultOf(settings, newest === undefined ? [] : [newest], { changed: false, since: lastModified });
+  if (!settings.force) await refuseUnlessKnown(newest, variables, settings, context);
+  const written = await changeEnvironment(aws, settings.functionName, (present) => ({
+    ...present,
+    SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
+  }));
+  return resultOf(settings, keysOf(written), { changed: true });
+}
+
+function withoutOlder(newest: string, keys: readonly string[]): string {
+  if (keys[0] === newest) return newest;
+  throw new CliError("somebody else changed the keys at the same moment: nothing was changed by this run", {
+    hint: "look at them: shelfshack-ws backend keys show",
+  });
+}
+
+/** Several, because a backend may have several workers of which some still run with the old keys. */
+const PROOFS = 8;
+
+/** Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it accepts that every time. */
+async function refuseUnlessKnown(
+  newest: string,
+  variables: Readonly<Record<string, string>>,
+  settings: Settings,
+  { signal }: Context,
+): Promise<void> {
+  // The function's own address counts, not the one that a next deploy would give it.
+  const subject = subjectOf({ ...settings, backendUrl: undefined, variables: {} }, variables, [newest]);
+  const probe = openProbe(subject, { signal });
+  try {
+    for (let proof = 0; proof < PROOFS; proof++) {
+      const exchange = await probe.disconnect(markedConnection());
+      if (isGood(exchange)) continue;
+      const words = `${subject.backendUrl} ${wordsOf(exchange)} to a request signed with the new key alone`;
+      throw new CliError(`${words}: the old key was kept`, {
+        hint: isTurnedAway(exchange)
+          ? "give it both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
+          : "make it reachable from here and run this again, or, when you are sure that it knows the new key, add --force",
+        exitCode: exitCodes.refused,
+      });
+    }
+  } finally {
+    probe.close();
+  }
+}
+
+function resultOf(
+  { functionName, showKeys }: Settings,
+  keys: readonly string[],
+  { changed, since }: { changed: boolean; since?: string | undefined },
+): KeysResult {
+  return {
+    changed,
+    functionName,
+    keys: keys.map((key) => ({ fingerprint: fingerprint(key), ...(showKeys ? { key } : {}) })),
+    unchangedSince: since,
+    next: nextSteps(keys.length, changed),
+  };
+}
+
+function nextSteps(count: number, changed: boolean): string[] {
+  if (count === 0) return ["a deploy makes a key: shelfshack-ws deploy"];
+  if (count === 2)
+    return ["give the backend both keys: shelfshack-ws outputs --for backend", "then: shelfshack-ws backend keys rotate --finish"];
+  return changed ? ["the backend can forget the old key: shelfshack-ws outputs --for backend"] : [];
+}

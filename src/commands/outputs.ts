@@ -1,0 +1,143 @@
+import { appendFile } from "node:fs/promises";
+import { GetStageCommand, type Api } from "@aws-sdk/client-apigatewayv2";
+import { CliError, exitCodes } from "../errors.ts";
+import { apisNamed, attributesOf } from "../resources/api.ts";
+import { deployedFunction } from "../resources/function-environment.ts";
+import type { Audience, Settings } from "../settings.ts";
+import { isOurs } from "../stack/ownership.ts";
+import { orMissing } from "../stack/resource.ts";
+import { connectAws, type Aws } from "../target.ts";
+import { table } from "../terminal/format.ts";
+import type { Command } from "./command.ts";
+
+/** What others need to know of a deployed stack. */
+interface Deployed {
+  apiId: string;
+  /** Where clients connect: `wss://…/stage`. */
+  url: string;
+  /** The same for `@connections`: `https://…/stage`. */
+  endpoint: string;
+  functionArn: string;
+  functionName: string;
+  stage: string;
+  region: string;
+  signingKeys: string | undefined;
+}
+
+/** Names and values, as they are given on. */
+type Outputs = Readonly<Record<string, string>>;
+
+/** The values for one of those who need some, or for people: all but the keys. */
+const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => Outputs>> = {
+  frontend: ({ url }) => ({ VITE_WS_API_ENDPOINT: url }),
+  backend: ({ endpoint, signingKeys }) => ({ WEBSOCKET_API_ENDPOINT: endpoint, ...(signingKeys ? { SIGNING_KEYS: signingKeys } : {}) }),
+  terraform: ({ apiId, endpoint, functionArn }) => ({
+    websocket_api_id: apiId,
+    websocket_api_endpoint: endpoint,
+    websocket_lambda_function_arn: functionArn,
+  }),
+  github: (deployed) => ({ websocket_url: deployed.url, websocket_stage: deployed.stage, ...outputsFor.terraform(deployed) }),
+  people: ({ functionName, stage, region, ...deployed }) => ({
+    ...outputsFor.github({ functionName, stage, region, ...deployed }),
+    websocket_lambda_function_name: functionName,
+    region,
+  }),
+};
+
+const asVariables = (outputs: Outputs): string[] => Object.entries(outputs).map(([name, value]) => `${name}=${value}`);
+
+/** How the values are written for each of them. */
+const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>> = {
+  frontend: (outputs) => asVariables(outputs).join("\n"),
+  backend: (outputs) => asVariables(outputs).join("\n"),
+  terraform: (outputs) =>
+    Object.entries(outputs)
+      .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
+      .join("\n"),
+  github: (outputs) => asVariables(outputs).join("\n"),
+  people: (outputs) => table(Object.entries(outputs)),
+};
+
+export const command: Command<Outputs> = {
+  options: ["outputsFor"],
+  examples: [
+    { line: "outputs", does: "the addresses and names of what is deployed; never the signing keys" },
+    { line: "outputs --for frontend >> .env", does: "VITE_WS_API_ENDPOINT=wss://…" },
+    { line: "outputs --for backend", does: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret" },
+    {
+      line: "outputs --for terraform > shelfshack.auto.tfvars",
+      does: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
+    },
+    {
+      line: "outputs --for github",
+      does: "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, otherwise printed",
+    },
+  ],
+
+  async run(settings, context) {
+    const aws = await connectAws(settings, context);
+    try {
+      const deployed = await deployedStack(aws, settings);
+      if (settings.outputsFor === "backend" && !deployed.signingKeys) {
+        context.report({
+          kind: "warning",
+          message: "the function has no SIGNING_KEYS: its requests are not signed",
+          hint: "a deploy makes a key: shelfshack-ws deploy",
+        });
+      }
+      const outputs = outputsFor[settings.outputsFor ?? "people"](deployed);
+      if (settings.outputsFor === "github" && settings.githubOutput) await appendFile(settings.githubOutput, `${forms.github(outputs)}\n`);
+      return outputs;
+    } finally {
+      aws.close();
+    }
+  },
+
+  render(outputs, { outputsFor: audience, githubOutput }) {
+    if (audience === "github" && githubOutput) return `${Object.keys(outputs).join(", ")} → ${githubOutput}`;
+    return forms[audience ?? "people"](outputs);
+  },
+};
+
+/** Looks up what is deployed, whoever made it. Throws a CliError (exit 1) that names what is missing. */
+async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
+  const { apiName, functionName, stage } = settings;
+  const [api, lambda] = await Promise.all([deployedApi(aws, settings), deployedFunction(aws, functionName)]);
+  const served = api && (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
+  if (!api || !served || !lambda) {
+    const missing = [
+      ...(api ? [] : [`API ${apiName}`]),
+      ...(served ? [] : [`stage ${stage}`]),
+      ...(lambda ? [] : [`function ${functionName}`]),
+    ];
+    throw new CliError(`not deployed in ${aws.region}: there is no ${missing.join(", no ")}`, {
+      hint: "run: shelfshack-ws deploy --backend-url https://api.example.com",
+    });
+  }
+  const { ApiId, ApiEndpoint, ManagementEndpoint } = attributesOf(api);
+  return {
+    apiId: ApiId,
+    url: `${ApiEndpoint}/${stage}`,
+    endpoint: `${ManagementEndpoint}/${stage}`,
+    functionArn: lambda.arn,
+    functionName,
+    stage,
+    region: aws.region,
+    signingKeys: lambda.variables["SIGNING_KEYS"],
+  };
+}
+
+/** Our API of that name, or the only one of it, whoever made it. */
+async function deployedApi(aws: Aws, { apiName, functionName }: Settings): Promise<Api | undefined> {
+  const named = await apisNamed(aws, apiName);
+  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
+  const [found, ...others] = ours.length > 0 ? ours : named;
+  if (others.length === 0) return found;
+  throw new CliError(
+    `there are ${others.length + 1} APIs named ${apiName}: ${[found, ...others].map((one) => one?.ApiEndpoint).join(", ")}`,
+    {
+      hint: "remove the ones that nobody uses, or name another one: --api-name NAME",
+      exitCode: exitCodes.refused,
+    },
+  );
+}
