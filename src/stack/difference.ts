@@ -40,6 +40,9 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
     .flatMap(([key, value]) => compared(key, current[key], value));
 }
 
+/** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */
+export const propertiesIn = (differing: readonly Difference[]): ReadonlySet<string> => new Set(differing.map(({ path }) => path.replace(/\..*/, "")));
+
 /** The found properties with only the wanted paths replaced by what is desired: how one step changes its part and nothing else. */
 export function withOnly(found: object, desired: object, wanted: (path: string) => boolean, prefix = ""): object {
   const merged: Record<string, unknown> = { ...found };

@@ -3,7 +3,7 @@ import { CliError } from "../errors.ts";
 import { explain } from "../explain.ts";
 import type { Outcome } from "../report.ts";
 import type { Aws } from "../target.ts";
-import { differences, withOnly, type Difference } from "./difference.ts";
+import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
 import { ensure, Overtaken, type Walk } from "./ensure.ts";
 import { isOfThisRun, isOurs, refuseForeign, type Identity } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
@@ -192,7 +192,7 @@ async function carryOut(
     return await ensure({ resource, desired, before: found, within, identity: stack.identity }, walk);
   }
   const target = withOnly(found.properties, desired, (path) => scope(resource, path));
-  await resource.update(walk.aws, found, target, new Set(differing.map(({ path }) => path.replace(/\..*/, ""))));
+  await resource.update(walk.aws, found, target, propertiesIn(differing));
   return found.attributes;
 }
 

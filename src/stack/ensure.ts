@@ -3,7 +3,7 @@ import { CliError } from "../errors.ts";
 import type { Report } from "../report.ts";
 import { alreadyExists, mayHaveHappened } from "../retry.ts";
 import type { Aws } from "../target.ts";
-import { differences } from "./difference.ts";
+import { differences, propertiesIn } from "./difference.ts";
 import { isOfThisRun, refuseForeign, type Identity } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
 
@@ -50,7 +50,7 @@ export async function ensure(wanted: Wanted, walk: Walk): Promise<Attributes> {
       const exists = alreadyExists(error);
       if (!exists && !mayHaveHappened(error)) throw error;
       const made = await lookAgain(wanted, walk, exists ? 1 : LOOKS);
-      if (made) return made.attributes;
+      if (made) return await completed(wanted, made, walk);
       if (exists || attempt >= CREATES_AT_MOST) throw error;
       walk.report({ kind: "waiting", id: resource.id, reason: "AWS to take the call", elapsedMs: 0, budgetMs: pauseMs(attempt) });
       await delay(pauseMs(attempt) * walk.pace, undefined, { signal: walk.signal });
@@ -58,7 +58,14 @@ export async function ensure(wanted: Wanted, walk: Walk): Promise<Attributes> {
   }
 }
 
-/** Reads up to `looks` times, because lists may lag behind; finds the thing only when it is as it should be. */
+/** Finishes a creation that takes more than one call and was cut between them. */
+async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Walk): Promise<Attributes> {
+  const missing = differences(resource, made, desired);
+  if (missing.length > 0) await resource.update?.(walk.aws, made, desired, propertiesIn(missing));
+  return made.attributes;
+}
+
+/** Reads up to `looks` times, because lists may lag behind; finds what this run made, or what is just as it should be. */
 async function lookAgain({ resource, desired, within, identity }: Wanted, walk: Walk, looks: number): Promise<AnyFound | undefined> {
   for (let look = 0; look < looks; look++) {
     if (look > 0) await delay(LOOK_EVERY_MS * walk.pace, undefined, { signal: walk.signal });
@@ -66,7 +73,7 @@ async function lookAgain({ resource, desired, within, identity }: Wanted, walk: 
     if (!found) continue;
     refuseForeign([[resource, found]], identity);
     if (found.tags && !isOfThisRun(found.tags, identity)) throw new Overtaken(`${resource.id} ${resource.name}`);
-    if (differences(resource, found, desired).length === 0) return found;
+    if (found.tags || differences(resource, found, desired).length === 0) return found;
   }
   return undefined;
 }

@@ -73,7 +73,7 @@ function refuse(response: ServerResponse, status: number): void {
 
 function passOn(target: string, { method, url, headers }: IncomingMessage, body: Buffer) {
   return new Promise<{ status: number; headers: Record<string, string | string[] | undefined>; payload: Buffer }>((resolve, reject) => {
-    const onward = forward(target + url, { method, headers }, (answer) => {
+    const onward = forward(target + url, { method, headers: { ...headers, host: new URL(target).host } }, (answer) => {
       const { "transfer-encoding": _chunked, ...rest } = answer.headers;
       buffer(answer).then((payload) => resolve({ status: answer.statusCode ?? 502, headers: { ...rest, "content-length": String(payload.length) }, payload }), reject);
     });

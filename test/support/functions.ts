@@ -32,9 +32,13 @@ export async function pythonOf(source: string, overrides: Partial<FunctionToRun>
 }
 
 /** A runtime that is closed with the test, and what it logs. */
-export async function runtimeOf(options: Partial<RuntimeOptions> = {}): Promise<{ runtime: Runtime; log: LogEntry[]; text(): string }> {
+export async function runtimeOf(options: Partial<RuntimeOptions> = {}): Promise<{ runtime: Runtime; log: LogEntry[]; text: () => string }> {
   const log: LogEntry[] = [];
-  const runtime = await startRuntime({ endpointUrl: () => "http://127.0.0.1:4566", log: (entries) => void log.push(...entries), ...options });
+  const runtime = await startRuntime({
+    endpointUrl: () => "http://127.0.0.1:4566",
+    log: (entries) => void log.push(...entries),
+    ...options,
+  });
   onTestFinished(() => runtime.close());
   return { runtime, log, text: () => log.map(({ message }) => message).join("") };
 }

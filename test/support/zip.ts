@@ -3,10 +3,11 @@ import { crc32 } from "node:zlib";
 
 /** A zip with these files, as somebody would make it. */
 export async function zipOf(files: Record<string, string | Uint8Array>): Promise<Uint8Array> {
-  const archive = new ZipArchive({ zlib: { level: 9 } });
+  const archive = new ZipArchive({ store: false });
   const chunks: Buffer[] = [];
   archive.on("data", (chunk: Buffer) => chunks.push(chunk));
-  for (const [name, content] of Object.entries(files)) archive.append(Buffer.from(content), { name, mode: 0o644, date: new Date(Date.UTC(1980, 0, 1)) });
+  for (const [name, content] of Object.entries(files))
+    archive.append(Buffer.from(content), { name, mode: 0o644, date: new Date(Date.UTC(1980, 0, 1)) });
   await archive.finalize();
   return Buffer.concat(chunks);
 }
@@ -44,12 +45,32 @@ function localHeader(entry: RawEntry): Buffer {
 
 function centralHeader(entry: RawEntry, offset: number): Buffer {
   const attributes = ((entry.mode ?? 0o100644) << 16) >>> 0;
-  return fields([0x02014b50, 4], [0x0314, 2], [20, 2], ...shared(entry), [Buffer.byteLength(entry.name), 2], [0, 2], [0, 2], [0, 2], [0, 2], [attributes, 4], [offset, 4]);
+  return fields(
+    [0x02014b50, 4],
+    [0x0314, 2],
+    [20, 2],
+    ...shared(entry),
+    [Buffer.byteLength(entry.name), 2],
+    [0, 2],
+    [0, 2],
+    [0, 2],
+    [0, 2],
+    [attributes, 4],
+    [offset, 4],
+  );
 }
 
 function shared({ content = "", uncompressedSize, flags = 0 }: RawEntry): [value: number, bytes: number][] {
   const stored = Buffer.from(content);
-  return [[flags | 0x800, 2], [0, 2], [0, 2], [0x21, 2], [crc32(stored), 4], [stored.length, 4], [uncompressedSize ?? stored.length, 4]];
+  return [
+    [flags | 0x800, 2],
+    [0, 2],
+    [0, 2],
+    [0x21, 2],
+    [crc32(stored), 4],
+    [stored.length, 4],
+    [uncompressedSize ?? stored.length, 4],
+  ];
 }
 
 function fields(...values: [value: number, bytes: number][]): Buffer {
