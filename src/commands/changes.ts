@@ -1,6 +1,7 @@
 import type { Difference } from "../stack/difference.ts";
 import type { Action, Change } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY } from "../stack/resource.ts";
+import { style } from "../terminal/style.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
 
 /** One resource in the result of plan, deploy and status. */
@@ -25,6 +26,7 @@ export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]):
 }
 
 const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
+const paints: Readonly<Record<Action, (text: string) => string>> = { create: style.green, update: style.yellow, replace: style.yellow, none: style.dim };
 const words: Readonly<Record<"would" | "did", Readonly<Record<Action, string>>>> = {
   would: { create: "create", update: "update", replace: "replace", none: "" },
   did: { create: "created", update: "updated", replace: "replaced", none: "" },
@@ -41,12 +43,14 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
   const changing = lines.filter(({ action }) => action !== "none");
   const width = Math.max(0, ...changing.map(({ id }) => id.length));
   const rows = changing.flatMap(({ id, name, action, differences }) => [
-    `${signs[action]} ${words[tense][action].padEnd(8)} ${id.padEnd(width)}  ${name}`,
-    ...differences.map(({ path, from, to }) => `    ${path}: ${shownValue(from)} → ${shownValue(to)}`),
+    `${paints[action](`${signs[action]} ${words[tense][action]}`)}  ${id.padEnd(width)}  ${style.dim(name)}`,
+    ...(action === "update" ? differences.map(({ path, from, to }) => `    ${path}: ${shownValue(from)} → ${shownValue(to)}`) : []),
   ]);
-  const counts = (["create", "update", "replace", "none"] as const).map((action) => [action, lines.filter((line) => line.action === action).length] as const);
-  const summary = counts
-    .filter(([, count]) => count > 0)
-    .map(([action, count]) => `${count} ${action === "none" ? "unchanged" : tense === "would" ? `to ${action}` : words.did[action]}`);
-  return [...rows, "", summary.join(", ")].join("\n");
+  return [...rows, "", summary(lines, tense)].join("\n");
+}
+
+function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
+  const count = (action: Action) => lines.filter((line) => line.action === action).length;
+  const changed = (["create", "update", "replace"] as const).map((action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const);
+  return [...changed, [count("none"), "unchanged"] as const].filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`).join(", ");
 }

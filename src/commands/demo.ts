@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { startDemoBackend } from "../backend/demo.ts";
 import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
 import { CliError } from "../errors.ts";
 import { startLocalAws } from "../local/server.ts";
 import type { Settings } from "../settings.ts";
+import { newSigningKey } from "../signature.ts";
 import type { Command, Context } from "./command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as destroy } from "./destroy.ts";
@@ -33,7 +33,7 @@ export const command: Command<DemoResult, TranscriptItem> = {
 
   async run(settings, context) {
     const startedAt = performance.now();
-    const signingKey = `whsec_${randomBytes(32).toString("base64")}`;
+    const signingKey = newSigningKey();
     await using local = disposable(await startLocalAws({ port: 0, ...delays }));
     await using backend = disposable(await startDemoBackend({ signingKeys: [signingKey] }));
     context.emit({ kind: "step", title: "A local AWS and a demo backend, both on this machine" });

@@ -1,9 +1,11 @@
+import { exitCodes } from "../errors.ts";
 import { deploy, observe, plan, type Change } from "../stack/engine.ts";
 import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
 import type { Settings } from "../settings.ts";
 import { describeChanges, renderChanges, webSocketUrl, type ChangeLine } from "./changes.ts";
 import type { Command } from "./command.ts";
+import { prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
 
 interface DeployResult {
   /** Whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -14,6 +16,8 @@ interface DeployResult {
   url: string | null;
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
+  /** How the path was proven; null when it was not, because nothing changed or nobody wanted it. */
+  test: Proof | null;
 }
 
 export const command: Command<DeployResult> = {
@@ -30,18 +34,22 @@ export const command: Command<DeployResult> = {
     if (!parts) checkBackendUrl(settings, context);
     const opened = await openStack(settings, context);
     try {
-      const changes = await changesOf(opened, settings, parts);
-      return resultOf(opened, settings, changes);
+      const result = resultOf(opened, settings, await changesOf(opened, settings, parts));
+      const isToBeProven = settings.test && result.changed && !settings.dryRun && !settings.only && result.url;
+      return isToBeProven ? { ...result, test: await prove(isToBeProven, settings, opened.walk) } : result;
     } finally {
       opened.walk.aws.close();
     }
   },
 
-  render({ changed, dryRun, resources, code, url, frontend }) {
+  exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
+
+  render({ changed, dryRun, resources, code, url, frontend, test }) {
     const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : `no changes; code up to date (sha256 ${code.sha256})`;
+    const proof = test ? ["", ...renderProof(test)] : [];
     const where = url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
     const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
-    return [what, ...where, ...next].join("\n");
+    return [what, ...proof, ...where, ...next].join("\n");
   },
 };
 
@@ -63,5 +71,6 @@ function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: read
     resources,
     url,
     frontend: url ? { VITE_WS_API_ENDPOINT: url } : null,
+    test: null,
   };
 }

@@ -1,10 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { startDemoBackend } from "../backend/demo.ts";
 import { explain } from "../explain.ts";
 import { handlerChanges } from "../handler-source.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
+import { deployedFunction } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
+import { newSigningKey, signingKeysIn } from "../signature.ts";
+import { connectAws } from "../target.ts";
 import type { Command, Context } from "./command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
@@ -61,9 +63,9 @@ function spoken(item: LocalItem): string | undefined {
 }
 
 async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
-  const signingKey = `whsec_${randomBytes(32).toString("base64")}`;
-  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: [signingKey] });
-  const target: Settings = demo ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: signingKey } } : settings;
+  const keys = await signingKeys(settings, context);
+  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys });
+  const target: Settings = demo ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") } } : settings;
   const deployed: Context = { ...context, emit: () => {} };
   try {
     const { url } = await deploy.run(target, deployed);
@@ -72,6 +74,14 @@ async function serve(settings: Settings, context: Context<LocalItem>, endpointUr
   } finally {
     await demo?.close();
   }
+}
+
+/** The keys of the function that a state folder kept, or a new one. */
+async function signingKeys(settings: Settings, context: Context<LocalItem>): Promise<string[]> {
+  const aws = await connectAws(settings, context);
+  const kept = await deployedFunction(aws, settings.functionName);
+  aws.close();
+  return kept?.variables.SIGNING_KEYS ? signingKeysIn(kept.variables.SIGNING_KEYS, `the function ${settings.functionName}`) : [newSigningKey()];
 }
 
 /** Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has ended it. */

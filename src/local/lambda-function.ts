@@ -182,5 +182,7 @@ const beingMade = "The function is being created.";
 function stateShape(change: "creating" | "updating" | undefined) {
   if (change === "creating") return { State: "Pending", StateReason: beingMade, StateReasonCode: "Creating" } as const;
   if (change === undefined) return { State: "Active", LastUpdateStatus: "Successful" } as const;
-  return { State: "Active", LastUpdateStatus: "InProgress", LastUpdateStatusReason: beingMade, LastUpdateStatusReasonCode: "Creating" } as const;
+  // AWS answers a reason code that its own model does not list (aws-behaviour 4.5).
+  const code = "Creating" as sdk.LastUpdateStatusReasonCode;
+  return { State: "Active", LastUpdateStatus: "InProgress", LastUpdateStatusReason: beingMade, LastUpdateStatusReasonCode: code } as const;
 }

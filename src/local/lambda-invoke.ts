@@ -85,7 +85,8 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
       const asked = referenceOf(FunctionName, Qualifier);
       const found = findFunction(world, region, asked, now);
       const build = buildOf(world, found, asked.qualifier);
-      const payload = checkedPayload(Payload, InvocationType);
+      // The SDK's type is what a client may pass; over the wire it is bytes.
+      const payload = checkedPayload(Payload as Uint8Array | undefined, InvocationType);
       if (found.change?.kind === "creating") refuseWhileChanging(found);
       if (InvocationType === "DryRun") return { StatusCode: 204 };
       if (InvocationType === "Event") {

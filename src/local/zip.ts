@@ -17,7 +17,7 @@ export async function checkZip(zip: Uint8Array): Promise<void> {
 function contentsOf(zip: Uint8Array): Promise<{ entries: number; bytes: number }> {
   return new Promise((resolve, reject) => {
     const refuse = (): void => reject(invalidParameter("Could not unzip uploaded file. Please check your file, then try to upload again."));
-    fromBuffer(Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength), { lazyEntries: false }, (problem, file?: ZipFile) => {
+    fromBuffer(Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength), { lazyEntries: false }, (_problem, file?: ZipFile) => {
       if (!file) return void refuse();
       const found = { entries: 0, bytes: 0 };
       file.on("error", refuse);

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { addressOf } from "../client/address.ts";
+import { HandshakeError } from "../client/handshake.ts";
+import { openSession } from "../client/session.ts";
+import type { Settings } from "../settings.ts";
+import type { Walk } from "../stack/ensure.ts";
+import { duration } from "../terminal/format.ts";
+import { style } from "../terminal/style.ts";
+import { testFunction, type TestResult } from "./test.ts";
+
+/** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
+interface RoundTrip {
+  open: boolean;
+  ms: number;
+  status: number | null;
+  meaning: string;
+}
+
+/** How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend and back. */
+export interface Proof {
+  invocation: Pick<TestResult, "passed" | "handlerRan" | "backendReached" | "backendAccepted" | "meaning">;
+  roundTrip: RoundTrip;
+}
+
+const HANDSHAKE_MS = 30_000;
+/** A new permission takes API Gateway some seconds to see; until then the handshake ends with 500 or 403 (aws-behaviour 4.7). */
+const PROPAGATION_MS = 10_000;
+
+/** Proves the deployed path, as far as it can without a client's own token. */
+export async function prove(url: string, settings: Settings, { aws, report, signal }: Walk): Promise<Proof> {
+  const subscription = { ...settings, booking: settings.booking ?? "1", token: settings.token ?? "test-token" };
+  report({ kind: "started", id: "proof", title: "a real WebSocket to the stage" });
+  const { passed, handlerRan, backendReached, backendAccepted, meaning } = await testFunction(aws, { ...subscription, event: undefined }, signal);
+  const roundTrip = await handshake(addressOf(url, subscription), signal);
+  report({ kind: "finished", id: "proof", title: "a real WebSocket to the stage", outcome: "done", detail: roundTrip.meaning, ms: roundTrip.ms });
+  return { invocation: { passed, handlerRan, backendReached, backendAccepted, meaning }, roundTrip };
+}
+
+async function handshake(address: URL, signal: AbortSignal): Promise<RoundTrip> {
+  const startedAt = performance.now();
+  for (;;) {
+    const attempt = await tryOnce(address, signal);
+    const mayPass = attempt.status === 500 || attempt.status === 403;
+    if (!mayPass || performance.now() - startedAt > PROPAGATION_MS) return attempt;
+    await delay(1_000, undefined, { signal });
+  }
+}
+
+async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
+  const startedAt = performance.now();
+  try {
+    const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, signal });
+    await session.close();
+    return { open: true, ms: session.openMs, status: null, meaning: "open, and closed again" };
+  } catch (error) {
+    if (!(error instanceof HandshakeError)) throw error;
+    const status = error.failure.kind === "status" ? error.failure.status : null;
+    return { open: false, ms: performance.now() - startedAt, status, meaning: error.message };
+  }
+}
+
+/** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
+export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Proof): boolean =>
+  invocation.handlerRan && (open || (status !== null && status !== 500 && status !== 403) || invocation.backendAccepted === false);
+
+/** The proof in lines, with what to do where something is missing. */
+export function renderProof({ invocation, roundTrip }: Proof): string[] {
+  const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
+  const trip = roundTrip.open ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}` : roundTrip.meaning;
+  return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];
+}
