@@ -49,7 +49,7 @@ const endpoints: Record<string, (room: Bookings, envelope: Envelope) => Answer> 
 };
 
 /**
- * A backend to try things with: keeps the contract, lets everybody in whose token does not start with "bad" or "invalid", and passes each
+ * A backend to try things with: keeps the contract, lets everybody in whose token starts with "demo" or "test", and passes each
  * message on to the others of the same booking. Listens on 127.0.0.1; what it remembers is bounded and forgotten.
  */
 export async function startDemoBackend({

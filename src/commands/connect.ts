@@ -64,7 +64,7 @@ export const command: Command<ConnectResult, ShownFrame> = {
   async run(settings, context) {
     // Before anything is opened: a mistake in them must not cost a connection.
     const expected = (settings.expect ?? []).map(expectation);
-    const { isTTY } = context.stdin;
+    const isTTY = Boolean(context.stdin.isTTY);
     const piped = settings.tokenStdin || !(isTTY || settings.send) ? pipedLines(context.stdin) : undefined;
     try {
       const token = settings.tokenStdin && piped ? await tokenFrom(piped) : settings.token;
@@ -116,7 +116,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
       onFrame: (frame) => show(frame),
       signal: context.signal,
     });
-    return { url: shownAddress(address), openMs: session.openMs, interactive, ...resultOf(conversation, following.verdicts()) };
+    return { url: shownAddress(address), openMs: Math.round(session.openMs), interactive, ...resultOf(conversation, following.verdicts()) };
   } finally {
     speech.close();
   }

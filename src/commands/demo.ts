@@ -46,7 +46,7 @@ export const command: Command<DemoResult, TranscriptItem> = {
       backendUrl: backend.url,
       variables: { SIGNING_KEYS: signingKey },
       booking: "1",
-      token: "demo-token",
+      token: "demo",
       yes: true,
     };
     const result = await walkThrough(target, context);
@@ -94,7 +94,7 @@ async function walkThrough(settings: Settings, context: Context<TranscriptItem>)
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */
 async function talk(url: string, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
   const join = async (name: string): Promise<Session> => {
-    const session = await openSession(addressOf(url, { booking: "1", type: "booking", token: `demo-${name.toLowerCase()}` }), { timeoutMs: ARRIVAL_MS, signal });
+    const session = await openSession(addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: "demo" }), { timeoutMs: ARRIVAL_MS, signal });
     emit({ kind: "output", text: `${name} is connected, after ${Math.round(session.openMs)} ms` });
     return session;
   };

@@ -1,7 +1,7 @@
 import { startDemoBackend } from "../backend/demo.ts";
 import { explain } from "../explain.ts";
 import { handlerChanges } from "../handler-source.ts";
-import { realisticDelays, startLocalAws } from "../local/server.ts";
+import { DEFAULT_PORT, realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
@@ -13,7 +13,7 @@ import { command as logsTail } from "./logs-tail.ts";
 
 /** What the running local AWS says: that it is ready, a line of the function's log, or that the handler was deployed again. */
 type LocalItem =
-  | { kind: "ready"; endpointUrl: string; backendUrl: string; demoBackend: boolean; url: string | null }
+  | { kind: "ready"; port: number; endpointUrl: string; backendUrl: string; demoBackend: boolean; url: string | null }
   | { kind: "log"; record: LogRecord }
   | { kind: "redeployed"; changed: boolean; sha256: string };
 
@@ -56,7 +56,7 @@ function spoken(item: LocalItem): string | undefined {
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
     "",
-    "in another terminal: shelfshack-ws connect --local --booking 1 --token demo",
+    `in another terminal: ${item.port === DEFAULT_PORT ? "" : `SHELFSHACK_PORT=${item.port} `}shelfshack-ws connect --local --booking 1 --token demo`,
     "the function's log follows; Ctrl-C stops everything",
     "",
   ].join("\n");
@@ -69,7 +69,7 @@ async function serve(settings: Settings, context: Context<LocalItem>, endpointUr
   const deployed: Context = { ...context, emit: () => {} };
   try {
     const { url } = await deploy.run(target, deployed);
-    context.emit({ kind: "ready", endpointUrl, backendUrl: target.backendUrl ?? "", demoBackend: demo !== undefined, url });
+    context.emit({ kind: "ready", port: settings.port, endpointUrl, backendUrl: target.backendUrl ?? "", demoBackend: demo !== undefined, url });
     return { redeploys: await redeployOnChange(target, context, deployed) };
   } finally {
     await demo?.close();

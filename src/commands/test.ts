@@ -78,7 +78,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const event = options.event ?? testEvent(options, aws.region);
   const startedAt = performance.now();
   const outcome = await invoke(aws, functionName, event, signal);
-  const ms = performance.now() - startedAt;
+  const ms = Math.round(performance.now() - startedAt);
   const judgement = judge(outcome);
   const { statusCode, answer, log } = outcome;
   const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;

@@ -63,7 +63,7 @@ const noDelays: Delays = {
   liveTailMs: 1_000,
   asyncRetryMs: [60_000, 120_000],
 };
-const DEFAULT_PORT = 4566;
+export const DEFAULT_PORT = 4566;
 const CALLS_KEPT = 10_000;
 /** The most that a request may hold: what Lambda takes as a zip in base64 (aws-behaviour 4.4). */
 const LONGEST_BODY = 70_167_211;

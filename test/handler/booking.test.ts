@@ -16,7 +16,7 @@ test("28 29 two people of a booking meet through the handler; a third one's book
     AWS_SECRET_ACCESS_KEY: "B",
   });
   const join = async (connectionId: string, booking: string, name: string) => {
-    const event = connectEvent({ booking_id: booking, token: "t", name }, {}, { connectionId, requestId: `r${connectionId}` });
+    const event = connectEvent({ booking_id: booking, token: "demo", name }, {}, { connectionId, requestId: `r${connectionId}` });
     expect(await handler(event, contextWith())).toEqual({ statusCode: 200 });
     await handler(connections.invocations.at(-1)!.event, contextWith());
   };

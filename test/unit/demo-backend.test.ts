@@ -36,7 +36,7 @@ async function scene(options: DemoOptions = {}) {
   return { backend, post, log };
 }
 
-const booking = (id: string, more = {}) => ({ type: "booking", booking_id: id, token: "t", query: {}, ...more });
+const booking = (id: string, more = {}) => ({ type: "booking", booking_id: id, token: "demo", query: {}, ...more });
 
 test("29 a message reaches the others of its booking and nobody else", async () => {
   const { post, backend, log } = await scene();
