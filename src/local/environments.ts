@@ -19,10 +19,10 @@ export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs">
 
 interface Queued extends WaitingEvent {
   queuedAt: number;
-  resolve(invocation: Invocation): void;
+  resolve: (invocation: Invocation) => void;
 }
 
-/** An event waits this long for an environment at work before another one is started: a Node process costs 60 MB and 60 ms. */
+/** An event waits this long for an environment at work before another one is started: a Node process costs 45 MB and 60 ms. */
 const patienceMs = 20;
 
 /** So many start at the same time; more would only delay each other. */
@@ -93,8 +93,8 @@ export class Environments {
 
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
-    const folder = await this.#unpacked?.catch(() => undefined); // a zip that was refused left its folder to the guardian
-    if (folder) await rm(folder, { recursive: true, force: true });
+    // What cannot be removed now, or was left by a zip that was refused, goes with the folder of the runtime.
+    await this.#unpacked?.then((folder) => rm(folder, { recursive: true, force: true })).catch(() => undefined);
   }
 
   /** Without those whose process is ending: their exit has not been heard of yet. */

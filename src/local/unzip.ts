@@ -84,7 +84,7 @@ function problemOf(entry: Entry): string | undefined {
 }
 
 function hasControlCharacter(name: string): boolean {
-  return [...name].some((character) => character < " " || character === "\u007F");
+  return Array.from(name).some((character) => character < " " || character === "\u007F");
 }
 
 async function writeEach(file: ZipFile, entries: Iterable<Entry>, folder: string): Promise<void> {

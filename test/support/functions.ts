@@ -47,7 +47,7 @@ export async function runtimeOf(options: Partial<RuntimeOptions> = {}): Promise<
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + 5000;
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`not within 5 s: ${condition}`);
+    if (performance.now() > giveUpAt) throw new Error(`not within 5 s: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,0 +1,177 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import type { FunctionToRun } from "../../src/local/runtime.ts";
+import { functionOf, pythonOf, runtimeOf, until } from "../support/functions.ts";
+
+const run = promisify(execFile);
+const python = await run("python3", ["--version"]).then(
+  () => true,
+  () => false,
+);
+let built: string;
+
+/** As the package is built: one file, and the runtime clients in `local/` beside it. */
+beforeAll(async () => {
+  built = await mkdtemp(join(tmpdir(), "runtime-parent-"));
+  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  await build({
+    entryPoints: ["test/support/runtime-parent.ts"],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    banner: { js: banner },
+    outfile: join(built, "parent.mjs"),
+    logLevel: "error",
+  });
+  await mkdir(join(built, "local"));
+  for (const file of ["bootstrap.mjs", "bootstrap.py"]) await copyFile(`src/local/${file}`, join(built, "local", file));
+  return () => rm(built, { recursive: true });
+});
+
+interface Parent {
+  process: ChildProcess;
+  /** its temporary folder: nothing else is in there */
+  folder: string;
+  printed(pattern: RegExp): Promise<string>;
+}
+
+async function parentOf(
+  target: FunctionToRun,
+  { path = process.env["PATH"], close = false }: { path?: string | undefined; close?: boolean } = {},
+): Promise<Parent> {
+  const folder = await mkdtemp(join(tmpdir(), "runtime-orphans-"));
+  const input = JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close });
+  const parent = spawn(process.execPath, [join(built, "parent.mjs"), input], {
+    env: { PATH: path, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  parent.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  onTestFinished(async () => {
+    parent.kill("SIGKILL");
+    await until(async () => (await readdir(folder)).length === 0 || parent.exitCode !== null || parent.signalCode !== null);
+    await rm(folder, { recursive: true });
+  });
+  return {
+    process: parent,
+    folder,
+    async printed(pattern) {
+      await until(() => pattern.test(text));
+      return pattern.exec(text)?.[1] ?? "";
+    },
+  };
+}
+
+/** Processes whose command line has this text. */
+async function processesWith(text: string): Promise<number[]> {
+  const { stdout } = await run("ps", ["-A", "-o", "pid=,args="]);
+  const lines = stdout.split("\n").filter((line) => line.includes(text));
+  return lines.map((line) => Number(line.trim().split(" ")[0]));
+}
+
+async function isGone(pid: string): Promise<boolean> {
+  const { stdout } = await run("ps", ["-o", "stat=", "-p", pid]).catch(() => ({ stdout: "" }));
+  return stdout.trim() === "" || stdout.startsWith("Z");
+}
+
+const print = "process.stdout.write(`child ${process.pid}\\n`);";
+
+test.each<[what: string, target: () => Promise<FunctionToRun>, needsPython?: true]>([
+  ["loops", () => functionOf(`export const handler = async () => { ${print} for (;;); }`, { timeoutSeconds: 60 })],
+  ["loops at load", () => functionOf(`${print} for (;;);`, { timeoutSeconds: 60 })],
+  [
+    "sleeps",
+    () =>
+      functionOf(`export const handler = () => new Promise((resolve) => { ${print} setTimeout(resolve, 60000); })`, { timeoutSeconds: 60 }),
+  ],
+  ["waits for an event", () => functionOf(`${print} export const handler = async () => 1`)],
+  [
+    "loops in Python",
+    () =>
+      pythonOf(`import os\ndef handler(event, context):\n    print("child", os.getpid())\n    while True: pass`, { timeoutSeconds: 60 }),
+    true,
+  ],
+])("G-22 when we are killed, a child that %s is gone within 2 s, and its folder too", async (_, target, needsPython) => {
+  if (needsPython && !python) return;
+  const parent = await parentOf(await target());
+  const child = await parent.printed(/child (\d+)\n/);
+  expect(await readdir(parent.folder)).toHaveLength(1);
+  parent.process.kill("SIGKILL");
+  const startedAt = performance.now();
+  await until(() => isGone(child));
+  await until(async () => (await readdir(parent.folder)).length === 0);
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+  expect(await processesWith(parent.folder)).toEqual([]);
+});
+
+test("G-22 what a handler has started itself ends with it", async () => {
+  const parent = await parentOf(
+    await functionOf(`import { spawn } from "node:child_process";
+      export const handler = () => { const { pid } = spawn("/bin/sleep", ["60"]); process.stdout.write(\`child \${pid}\\n\`); process.exit(1); }`),
+  );
+  const grandchild = await parent.printed(/child (\d+)\n/);
+  await parent.printed(/answered (.*)/);
+  await until(() => isGone(grandchild));
+});
+
+test("G-22 a child whose guardian was killed too ends with its connection, and the next start removes the folder", async () => {
+  const target = await functionOf(`${print} export const handler = async () => 1`);
+  const parent = await parentOf(target);
+  const child = await parent.printed(/child (\d+)\n/);
+  await parent.printed(/answered 1/);
+  const guardians = (await processesWith(parent.folder)).filter((pid) => pid !== Number(child));
+  expect(guardians).toHaveLength(1);
+  process.kill(guardians[0] ?? 0, "SIGKILL");
+  parent.process.kill("SIGKILL");
+  await until(() => isGone(child));
+  expect(await readdir(parent.folder)).toHaveLength(1);
+
+  const [leftover = ""] = await readdir(parent.folder);
+  const next = spawn(
+    process.execPath,
+    [join(built, "parent.mjs"), JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close: true })],
+    {
+      env: { PATH: process.env["PATH"], TMPDIR: parent.folder },
+      stdio: "ignore",
+    },
+  );
+  await new Promise((resolve) => next.once("exit", resolve));
+  expect(await readdir(parent.folder)).not.toContain(leftover);
+  expect(await readdir(parent.folder)).toEqual([]);
+});
+
+test("G-22 after close the process ends by itself and nothing is left", async () => {
+  const parent = await parentOf(await functionOf(`export const handler = async () => "done"`), { close: true });
+  expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
+  await until(() => parent.process.exitCode === 0);
+  expect(await readdir(parent.folder)).toEqual([]);
+});
+
+test("only folders of ours whose process is gone are removed", async () => {
+  const dead = join(tmpdir(), "shelfshack-ws-runtime-999999999-abcdef");
+  const alive = join(tmpdir(), `shelfshack-ws-runtime-${process.pid}-abcdef`);
+  const other = join(tmpdir(), "shelfshack-ws-runtime-999999999-");
+  const link = join(tmpdir(), "shelfshack-ws-runtime-999999998-abcdef");
+  onTestFinished(async () => {
+    for (const path of [dead, alive, other, link]) await rm(path, { recursive: true, force: true });
+  });
+  for (const path of [dead, alive, other]) await mkdir(path);
+  await symlink(alive, link);
+  const { runtime } = await runtimeOf();
+  await runtime.close();
+  await expect(stat(dead)).rejects.toThrow("ENOENT");
+  for (const path of [alive, other, link]) await stat(path);
+});
+
+test("a Python function without python3 says what is missing", async () => {
+  const parent = await parentOf(await pythonOf("def handler(event, context): pass"), { path: "/nowhere", close: true });
+  expect(JSON.parse(await parent.printed(/answered (.*)\n/))).toMatchObject({
+    errorType: "Runtime.InvalidEntrypoint",
+    errorMessage: expect.stringContaining("python3 was not found on the PATH"),
+  });
+});
