@@ -111,7 +111,7 @@ function objectOf(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const shownValue = (value: unknown) => (typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value));
+const shownValue = (value: unknown) => (typeof value === "string" && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value));
 
 /** `RequestId: … \tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\tStatus: timeout`, said shorter. */
 function readReport(facts: string): Reading {

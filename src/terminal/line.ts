@@ -2,6 +2,12 @@ import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:rea
 import type { Interface } from "node:readline";
 import { CliError, exitCodes } from "../errors.ts";
 
+/**
+ * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else tells it that the line is gone, and it
+ * does not follow by itself when text is pasted.
+ */
+type Editor = Interface & { prevRows?: number };
+
 /** The lines that a person types while other lines appear above them; arrow keys, history and editing are readline's. */
 export interface TypedLines {
   /** Ends with Ctrl-D. */
@@ -17,7 +23,7 @@ export interface TypedLines {
  */
 export function typedLines(input: NodeJS.ReadStream, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream = process.stderr): TypedLines {
   const output = stderr.isTTY ? stderr : stdout;
-  const editor = createInterface({ input, output, terminal: output.isTTY, prompt: "> " });
+  const editor: Editor = createInterface({ input, output, terminal: output.isTTY, prompt: "> " });
   editor.on("SIGINT", () => {
     editor.close();
     process.emit("SIGINT");
@@ -28,7 +34,9 @@ export function typedLines(input: NodeJS.ReadStream, stdout: NodeJS.WriteStream,
   const show = () => {
     if (isShown) editor.prompt(true);
   };
-  const hide = () => (isShown ? eraseTyped(editor, output) : 0);
+  const hide = () => {
+    if (isShown) eraseTyped(editor, output);
+  };
   editor.once("close", () => {
     hide();
     isShown = false;
@@ -37,29 +45,27 @@ export function typedLines(input: NodeJS.ReadStream, stdout: NodeJS.WriteStream,
   return {
     lines: { [Symbol.asyncIterator]: () => lines },
     above(print) {
-      const rows = hide();
+      hide();
       print();
-      // Readline goes up by as many rows as it believes to be above its cursor.
-      output.write("\n".repeat(rows));
       show();
     },
     close: () => editor.close(),
   };
 }
 
-/** Takes the half-typed line off the screen, however many rows it fills; returns how many were above its cursor. */
-function eraseTyped(editor: Interface, output: NodeJS.WriteStream): number {
-  const { rows } = editor.getCursorPos();
-  moveCursor(output, 0, -rows);
+/** Takes the half-typed line off the screen, however many rows it fills. */
+function eraseTyped(editor: Editor, output: NodeJS.WriteStream): void {
+  moveCursor(output, 0, -editor.getCursorPos().rows);
   cursorTo(output, 0);
   clearScreenDown(output);
-  return rows;
+  editor.prevRows = 0;
 }
 
 /** A line that was entered disappears: the command shows it again in its own form, with time and size. */
-function replaceEcho(editor: Interface, input: NodeJS.ReadStream, output: NodeJS.WriteStream): void {
+function replaceEcho(editor: Editor, input: NodeJS.ReadStream, output: NodeJS.WriteStream): void {
   let rows = 0;
   input.prependListener("keypress", (_text: string | undefined, key: { name?: string } | undefined) => {
+    editor.prevRows = editor.getCursorPos().rows;
     if (key?.name !== "return" && key?.name !== "enter") return;
     editor.write(null, { ctrl: true, name: "e" });
     ({ rows } = editor.getCursorPos());
