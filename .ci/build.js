@@ -63,15 +63,28 @@ async function replace(place, made) {
   await rm(old, { recursive: true, force: true });
 }
 
-const benches = await filesOf("test/bench", [".ts"]);
-const [program, handler] = await Promise.all([
-  build({ ...shared, banner, entryPoints: ["src/start.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
-  build({ ...shared, entryPoints: ["handler/index.ts"], outfile: `${out}/handler/index.mjs`, minify: true }),
-  benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
-]);
-await copyInto(`${out}/local`, await filesOf("src/local", [".mjs", ".py"]));
-await copyInto(`${out}/backend`, await filesOf("src/backend", [".mjs", ".py"]));
-await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
-await writeFile(`${out}/.source-hash`, hash);
-if (benches.length > 0) await replace("dist-bench", `${out}.bench`);
-await replace("dist", out);
+const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
+
+async function buildAll() {
+  const benches = await filesOf("test/bench", [".ts"]);
+  const [program, handler] = await Promise.all([
+    build({ ...shared, banner, entryPoints: ["src/start.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
+    handlerOf(`${out}/handler/index.mjs`),
+    benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
+  ]);
+  await copyInto(`${out}/local`, await filesOf("src/local", [".mjs", ".py"]));
+  await copyInto(`${out}/backend`, await filesOf("src/backend", [".mjs", ".py"]));
+  await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
+  await writeFile(`${out}/.source-hash`, hash);
+  if (benches.length > 0) await replace("dist-bench", `${out}.bench`);
+  await replace("dist", out);
+}
+
+/** Only the handler, in place: a running `local` that watches its sources deploys it from there. */
+async function buildHandler() {
+  const outfile = `dist/handler/index.${process.pid}.mjs`;
+  await handlerOf(outfile);
+  await rename(outfile, "dist/handler/index.mjs");
+}
+
+await (process.argv.includes("--handler") ? buildHandler() : buildAll());

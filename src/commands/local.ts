@@ -1,10 +1,10 @@
 import { startDemoBackend } from "../backend/demo.ts";
 import { explain } from "../explain.ts";
 import { handlerChanges } from "../handler-source.ts";
-import { DEFAULT_PORT, realisticDelays, startLocalAws } from "../local/server.ts";
+import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
-import type { Settings } from "../settings.ts";
+import { settingTable, type Settings } from "../settings.ts";
 import { newSigningKey, signingKeysIn } from "../signature.ts";
 import { connectAws } from "../target.ts";
 import type { Command, Context } from "./command.ts";
@@ -56,7 +56,7 @@ function spoken(item: LocalItem): string | undefined {
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
     "",
-    `in another terminal: ${item.port === DEFAULT_PORT ? "" : `SHELFSHACK_PORT=${item.port} `}shelfshack-ws connect --local --booking 1 --token demo`,
+    `in another terminal: ${item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `}shelfshack-ws connect --local --booking 1 --token demo`,
     "the function's log follows; Ctrl-C stops everything",
     "",
   ].join("\n");

@@ -20,7 +20,7 @@ export type { Call } from "./services.ts";
 
 /** How a local AWS is to be. Delays are in milliseconds and zero when not given. */
 export interface LocalAwsOptions extends Partial<Delays> {
-  /** 0 takes a free one. */
+  /** A free one when not given. */
   port?: number;
   account?: string;
   /** The most that one page of a list holds. */
@@ -63,7 +63,6 @@ const noDelays: Delays = {
   liveTailMs: 1_000,
   asyncRetryMs: [60_000, 120_000],
 };
-export const DEFAULT_PORT = 4566;
 const CALLS_KEPT = 10_000;
 /** The most that a request may hold: what Lambda takes as a zip in base64 (aws-behaviour 4.4). */
 const LONGEST_BODY = 70_167_211;
@@ -73,7 +72,7 @@ const LONGEST_BODY = 70_167_211;
  * `@connections`, all on one port of 127.0.0.1. Throws a CliError (exit 2) when the port is in use.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
-  const { port: wanted = DEFAULT_PORT, allowHosts = [], onCall, onLog } = options;
+  const { port: wanted = 0, allowHosts = [], onCall, onLog } = options;
   const kept = options.stateFolder === undefined ? undefined : await keptState(options.stateFolder);
   const closing = new AbortController();
   const server = createServer({ headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384, requireHostHeader: false });
