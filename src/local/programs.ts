@@ -18,7 +18,7 @@ export interface Program {
 }
 
 /** A function that cannot be run here; the message says what is missing. */
-export class ProgramMissing extends Error {
+class ProgramMissing extends Error {
   override readonly name = "ProgramMissing";
 }
 

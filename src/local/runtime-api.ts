@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { type RuntimeRequest, startRequestReader } from "./runtime-requests.ts";
 
 /** One event for a runtime client. */
-export interface RuntimeEvent {
+interface RuntimeEvent {
   requestId: string;
   /** JSON text */
   payload: string;

@@ -14,7 +14,7 @@ const fileTypes = { unset: 0, file: 0o100000, folder: 0o040000 };
 const encryptedFlag = 1;
 
 /** A deployment package that is not unpacked; the message names the entry and what is wrong with it. */
-export class ZipError extends Error {
+class ZipError extends Error {
   override readonly name = "ZipError";
 }
 
