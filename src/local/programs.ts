@@ -77,9 +77,9 @@ function pathWith(command: string): string {
   return [...new Set([dirname(command), "/usr/local/bin", "/usr/bin", "/bin", "/opt/bin"])].join(":");
 }
 
-/** The runtime clients stand beside this file in the source, and in `local/` beside the chunks of the built package. */
+/** The runtime clients stand beside this file in the source, in `local/` beside the chunks of the built package, and the benches share the latter. */
 function locate(file: string): string {
-  const candidates = [`./${file}`, `./local/${file}`, `../local/${file}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const candidates = [`./${file}`, `./local/${file}`, `../dist/local/${file}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   const found = candidates.find((path) => existsSync(path));
   if (!found) throw new ProgramMissing(`${file} is missing from this installation; looked at ${candidates.join(", ")}`);
   return found;

@@ -58,14 +58,17 @@ const stageOf = (): ServedStage => {
 /** What the stage's function is: given its environment variables, how to invoke it and how to end it. */
 type Lambda = (environment: Record<string, string>) => Promise<{ invoke: GatewayOptions["invoke"]; close(): Promise<void> }>;
 
+/** What Lambda gives a function to sign with; an environment of its own gets them from the runtime. */
+const credentials = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
+
 const inThisProcess: Lambda = async (environment) => {
-  const handler = createHandler(readConfiguration(environment), (line) => process.stderr.write(line));
+  const handler = createHandler(readConfiguration({ ...environment, ...credentials }), () => {});
   return { invoke: async ({ event }) => ({ kind: "answered", payload: JSON.stringify(await handler(event)) }), close: async () => {} };
 };
 
 const inItsOwnProcess: Lambda = async (environment) => {
   const { zip } = await zipFiles(new Map([["index.mjs", await readFile(shipped("handler/index.mjs"))]]));
-  const runtime = await startRuntime({ endpointUrl: () => environment.API_GATEWAY_ENDPOINT ?? "", log: (entries) => entries.forEach(({ message }) => process.stderr.write(message)) });
+  const runtime = await startRuntime({ endpointUrl: () => environment.API_GATEWAY_ENDPOINT ?? "", log: () => {} });
   const target: FunctionToRun = {
     arn: functionArn,
     name: "proxy",
