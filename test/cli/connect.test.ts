@@ -1,0 +1,259 @@
+import { expect, test } from "vitest";
+import type { WebSocket } from "ws";
+import { deadAddress, refusingServer, silentServer, webSocketServer } from "../support/handshake-server.ts";
+import { hasTerminal, run, start } from "../support/program.ts";
+
+const ack = (socket: WebSocket) =>
+  socket.on("message", (payload: Buffer) => socket.send(`{"type":"ack","of":${JSON.stringify(payload.toString())}}`));
+const echoServer = () => webSocketServer(ack);
+const lines = (text: string) => text.trimEnd().split("\n");
+const documents = (text: string) => lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test("18 an answer that is expected ends the run at once with exit code 0, whatever stdin is", async () => {
+  const url = await echoServer();
+  const args = ["connect", "--url", url, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}', "--timeout", "20"];
+  const results = await Promise.all([run(args), run(args, { input: "" }), start(args).ended]);
+  for (const { code, stdout, stderr } of results) {
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/→ 13 B {2}\{"body":"hi"\}/);
+    expect(stdout).toMatch(/← \d+ B {2}\{"type":"ack"/);
+    expect(stdout).toContain('✓ {"type":"ack"}');
+    expect(stderr).toMatch(/open in \d+ ms: ws:/);
+  }
+});
+
+test("20 a refused handshake is exit code 1 with status, body, request id and meaning; a hostile body is harmless", async () => {
+  const forbidden = await run([
+    "connect",
+    "--url",
+    await refusingServer(403, '{"message":"\u001b]0;owned\u0007\u202e"}', { "x-amzn-requestid": "r-1" }),
+  ]);
+  expect(forbidden.code).toBe(1);
+  expect(forbidden.stderr).toContain(
+    'HTTP 403, the stage does not exist or has no deployment, or the backend refused this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
+  );
+  expect(forbidden.stdout).toBe("");
+  const failed = await run(["connect", "--json", "--url", await refusingServer(500, "")]);
+  expect(failed.code).toBe(1);
+  expect(JSON.parse(failed.stdout)).toMatchObject({
+    error: { message: expect.stringContaining("may not invoke"), hint: "shelfshack-ws deploy --only permission" },
+  });
+});
+
+test("20 refused, unknown host and a server that never answers the upgrade are exit code 1, each with its cause", async () => {
+  const [refused, unknown, silent] = await Promise.all([
+    run(["connect", "--url", await deadAddress()]),
+    run(["connect", "--url", "ws://no-such-host.invalid/dev"]),
+    run(["connect", "--url", await silentServer(), "--timeout", "0.3"]),
+  ]);
+  expect([refused.code, unknown.code, silent.code]).toEqual([1, 1, 1]);
+  expect(refused.stderr).toContain("connection refused");
+  expect(unknown.stderr).toMatch(/unknown host|name server/);
+  expect(silent.stderr).toContain("the upgrade was never answered within 0.3 s");
+});
+
+test("18 silence is exit code 3 with what was expected, the nearest frame and all frames", async () => {
+  const url = await webSocketServer((socket) => {
+    socket.send("noise");
+    socket.send('{"type":"nack","id":5}');
+  });
+  const { code, stdout } = await run([
+    "connect",
+    "--url",
+    url,
+    "--expect",
+    '{"type":"ack","id":5}',
+    "--expect",
+    "~^never$",
+    "--timeout",
+    "0.5",
+  ]);
+  expect(code).toBe(3);
+  expect(stdout).toContain("noise");
+  expect(stdout).toContain('✗ {"type":"ack","id":5}\n  nearest: ');
+  expect(stdout).toContain('$.type: expected "ack", got "nack"');
+  expect(stdout).toContain("✗ ~^never$\n  no frame came near it");
+});
+
+test("18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
+  const closing = (code: number, reason = "") => webSocketServer((socket) => socket.close(code, reason));
+  const expecting = await run(["connect", "--url", await closing(1000), "--expect", "~x", "--timeout", "20"]);
+  expect([expecting.code, expecting.stdout]).toEqual([3, expect.stringContaining("closed by the peer with 1000")]);
+  const broken = await run(["connect", "--url", await closing(1011, "\u001b[2Jno"), "--timeout", "20"]);
+  expect([broken.code, broken.stdout]).toEqual([
+    1,
+    expect.stringContaining('1011: the server met an error of its own; reason "\\x1b[2Jno"'),
+  ]);
+  const cut = await run(["connect", "--url", await webSocketServer((socket) => socket.terminate()), "--timeout", "20"]);
+  expect([cut.code, cut.stdout]).toEqual([1, expect.stringContaining("1006")]);
+  const left = await run(["connect", "--url", await closing(1001), "--timeout", "20"]);
+  expect([left.code, left.stdout]).toEqual([0, expect.stringContaining("10 minutes")]);
+});
+
+test("18 several expectations are met in any order", async () => {
+  const url = await webSocketServer((socket) => {
+    socket.send('{"n":2}');
+    socket.send('{"n":1}');
+  });
+  const { code, stdout } = await run(["connect", "--url", url, "--expect", '{"n":1}', "--expect", '{"n":2}', "--timeout", "20", "--json"]);
+  expect(code).toBe(0);
+  expect(documents(stdout).at(-1)).toMatchObject({ checked: true, ended: "met", expectations: [{ met: true }, { met: true }] });
+});
+
+test("18 each line of a piped stdin is sent; a run that checked nothing says so", async () => {
+  const { code, stdout } = await run(["connect", "--url", await echoServer()], { input: '{"a":1}\r\n\nlast' });
+  expect(code).toBe(0);
+  expect(
+    lines(stdout)
+      .filter((line) => line.includes("→"))
+      .map((line) => line.split("B  ")[1]),
+  ).toEqual(['{"a":1}', "last"]);
+  expect(stdout).toContain("2 sent, 2 received");
+  expect(stdout).toContain("nothing was checked");
+});
+
+test("18 with --json every frame is one line and the result the last one", async () => {
+  const { code, stdout, stderr } = await run([
+    "connect",
+    "--url",
+    await echoServer(),
+    "--send",
+    "hi",
+    "--expect",
+    "~hi",
+    "--json",
+    "--timeout",
+    "20",
+  ]);
+  expect(code).toBe(0);
+  expect(documents(stdout)).toMatchObject([
+    { direction: "sent", bytes: 2, text: "hi" },
+    { direction: "received", text: '{"type":"ack","of":"hi"}' },
+    { url: expect.stringContaining("ws://127.0.0.1"), interactive: false, ended: "met", sent: 1, received: 1, close: { code: 1000 } },
+  ]);
+  expect(stderr).not.toContain("\u001b");
+});
+
+test("C-01 C-03 hostile frames cannot steer the terminal nor pass for records", async () => {
+  const hostile = [
+    "\u001b[2J\u001b]52;c;x\u0007",
+    "\u009b31m\u0090q\u009c",
+    "\u202egnp.exe\u2066",
+    "a\r\nb\n12:00:00.000 ← 1 B  forged",
+    "\u200b\ufeff\u{e0041}",
+    "\u0000\u0008\u007f",
+  ];
+  const url = await webSocketServer((socket) => {
+    for (const text of hostile) socket.send(text);
+    socket.send(Buffer.from([0x1b, 0x5b]));
+    socket.send("end");
+  });
+  const plain = await run(["connect", "--url", url, "--expect", "~^end$", "--timeout", "20"]);
+  const json = await run(["connect", "--url", url, "--expect", "~^end$", "--timeout", "20", "--json"]);
+  for (const { code, stdout } of [plain, json]) {
+    expect(code).toBe(0);
+    // oxlint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\u{e0041}/u);
+  }
+  expect(plain.stdout).toContain("\n| b\n| 12:00:00.000 ← 1 B  forged\n");
+  expect(plain.stdout).toContain("(binary) G1s=");
+  expect(
+    documents(json.stdout)
+      .slice(0, hostile.length)
+      .map(({ text }) => text),
+  ).toEqual(hostile);
+});
+
+test("21 frames of API Gateway are explained below them", async () => {
+  const url = await webSocketServer((socket) =>
+    socket.send('{"message": "Internal server error", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}'),
+  );
+  const { stdout } = await run(["connect", "--url", url, "--expect", "~Internal", "--timeout", "20"]);
+  expect(stdout).toContain("\n  the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors\n");
+});
+
+test("C-04 the token comes from a variable or stdin, is sent percent-encoded and never shown", async () => {
+  const asked: string[] = [];
+  const url = await webSocketServer((socket, path) => {
+    asked.push(path);
+    ack(socket);
+  });
+  const args = ["connect", "--url", url, "--booking", "1", "--expect", "~ack", "--timeout", "20", "--debug"];
+  const byVariable = await run([...args, "--send", "x"], { env: { SHELFSHACK_TOKEN: "s3cr3t+/=" } });
+  const byStdin = await run([...args, "--token-stdin"], { input: "s3cr3t+/=\nframe after the token\n" });
+  expect(asked).toEqual(Array(2).fill("/?booking_id=1&type=booking&token=s3cr3t%2B%2F%3D"));
+  for (const { code, stdout, stderr } of [byVariable, byStdin]) {
+    expect(code).toBe(0);
+    expect(stdout + stderr).not.toContain("s3cr3t");
+    expect(stderr).toContain("token=***");
+  }
+  expect(byStdin.stdout).toContain("frame after the token");
+  const none = await run([...args, "--token-stdin"], { input: "" });
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("no token on stdin")]);
+});
+
+test("mistakes in the arguments are exit code 2 before anything is opened", async () => {
+  for (const args of [
+    ["--expect", "{nope"],
+    ["--expect", "~("],
+    ["--url", "https://example.com"],
+    ["--url", "nonsense"],
+  ]) {
+    const { code, stderr } = await run(["connect", "--url", "ws://127.0.0.1:1", ...args]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: /)]);
+  }
+});
+
+test("a message over 128 KB is warned of before it is sent", async () => {
+  const args = ["connect", "--url", await echoServer(), "--expect", "~ack", "--timeout", "20"];
+  const { code, stderr } = await run(args, { input: "x".repeat(131_073) });
+  expect(code).toBe(0);
+  expect(stderr).toContain("this message has 131073 bytes; API Gateway closes the connection (1009)");
+});
+
+test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => {
+  let closed = (_code: number) => {};
+  const closing = new Promise<number>((resolve) => (closed = resolve));
+  const url = await webSocketServer((socket) => socket.on("close", (code) => closed(code)));
+  const running = start(["connect", "--url", url, "--expect", "~x", "--timeout", "60"]);
+  await running.says("open in");
+  running.signal("SIGINT");
+  expect((await running.ended).code).toBe(130);
+  expect(await closing).toBe(1000);
+});
+
+test.runIf(hasTerminal)(
+  "17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0 (needs python3's pty)",
+  async () => {
+    let push = (_text: string) => {};
+    const url = await webSocketServer((socket) => {
+      push = (text) => socket.send(text);
+      ack(socket);
+    });
+    const running = start(["connect", "--url", url, "--no-color"], { columns: 40 });
+    await running.says("Ctrl-D closes");
+    await running.says("> ");
+    running.type("hello\r");
+    await running.says('{"type":"ack","of":"hello"}');
+    const halfTyped = "日本語 and so much more that it fills two rows";
+    running.type(halfTyped);
+    await running.says("two rows");
+    push("a frame in between");
+    // Up one row, column one, erased, the frame, then the prompt with the same words again.
+    await running.says(
+      /\u001b\[1A\u001b\[1G\u001b\[0J[\d:.]+ ← 18 B {2}a frame in between\r\n\u001b\[1G\u001b\[0J> 日本語 and so much more that it fills two rows/,
+    );
+    running.type("\u0015\u0004");
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain("1 sent, 2 received");
+    expect(stdout).not.toContain("nothing was checked");
+  },
+);
+
+test.runIf(hasTerminal)("17 Ctrl-C in the line editor is exit code 130 (needs python3's pty)", async () => {
+  const running = start(["connect", "--url", await echoServer()], { columns: 80 });
+  await running.says("> ");
+  running.type("half\u0003");
+  expect((await running.ended).code).toBe(130);
+});

@@ -1,0 +1,103 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const program = `${root}bin/shelfshack-ws.js`;
+
+/** The built program as a process that has ended. */
+export interface Ended {
+  /** The exit code, or null when a signal ended it. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The built program as a process that runs. */
+export interface Running {
+  /** Writes to its stdin, or ends that. */
+  type(text: string): void;
+  endInput(): void;
+  signal(name: NodeJS.Signals): void;
+  /** Resolves when stdout and stderr together hold the text or match the pattern. */
+  says(wanted: string | RegExp): Promise<string>;
+  ended: Promise<Ended>;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  /** Everything that stdin holds; null for a stdin that is closed from the start; absent for one that stays open and silent. */
+  input?: string | null;
+  /** Runs it in a pseudo terminal of so many columns. */
+  columns?: number;
+}
+
+/** Nothing of the developer's own environment but what a process needs. */
+const environment = {
+  PATH: process.env["PATH"] ?? "",
+  HOME: "/nonexistent",
+  TERM: "xterm",
+  TZ: "UTC",
+  AWS_EC2_METADATA_DISABLED: "true",
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+};
+
+/** Whether this machine can give a process a pseudo terminal; where not, say so in the test's title. */
+export const hasTerminal = existsSync("/dev/ptmx") && spawnSync("python3", ["-c", "import pty"]).status === 0;
+
+/** The command that gives the program a terminal: Python's pty, as Node has none. */
+const inTerminal = (args: readonly string[], columns: number): [string, string[]] => {
+  const shell = `stty cols ${columns} rows 24; exec "$@"`;
+  return [
+    "python3",
+    ["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)", "sh", "-c", shell, "sh", process.execPath, program, ...args],
+  ];
+};
+
+/** Starts the built program; it is ended with the test. */
+export function start(args: readonly string[], { env = {}, input, columns }: RunOptions = {}): Running {
+  const [command, words] = columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(args, columns);
+  const child = spawn(command, words, {
+    cwd: "/",
+    env: { ...environment, ...env },
+    stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  const heard = { stdout: "", stderr: "" };
+  const waiting = new Set<() => void>();
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name]?.setEncoding("utf8").on("data", (text: string) => {
+      heard[name] += text;
+      for (const check of waiting) check();
+    });
+  }
+  child.stdin?.on("error", () => child.stdin?.destroy());
+  if (typeof input === "string") child.stdin?.end(input);
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...heard })));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  const says = (wanted: string | RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const check = () => {
+        const text = heard.stdout + heard.stderr;
+        if (typeof wanted === "string" ? !text.includes(wanted) : !wanted.test(text)) return;
+        waiting.delete(check);
+        resolve(text);
+      };
+      waiting.add(check);
+      check();
+      void ended.then(() => reject(new Error(`ended without saying ${String(wanted)}:\n${heard.stdout}${heard.stderr}`)));
+    });
+  return {
+    type: (text) => void child.stdin?.write(text),
+    endInput: () => void child.stdin?.end(),
+    signal: (name) => void child.kill(name),
+    says,
+    ended,
+  };
+}
+
+/** Runs the built program to its end. */
+export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ended> => start(args, { input: null, ...options }).ended;
