@@ -155,22 +155,22 @@ function statusCodeOf(answer: unknown): number | null {
   return Number.isInteger(status) ? status : null;
 }
 
-/** Why a function did not end by itself, by Lambda's `errorType` (aws-behaviour 4.8); the first that fits. */
-const functionErrors: readonly { type: RegExp; ran: boolean; meaning: string }[] = [
+/** Why a function did not end by itself, by Lambda's `errorType` and `errorMessage` (aws-behaviour 4.8); the first that fits. */
+const functionErrors: readonly { error: RegExp; ran: boolean; meaning: string }[] = [
   {
-    type: /^Runtime\.(ImportModule|UserCodeSyntax)Error/,
+    error: /^Runtime\.(ImportModule|UserCodeSyntax)Error|^Error: Cannot find (package|module)/,
     ran: false,
     meaning: "the handler's code cannot be loaded: shelfshack-ws deploy --code-only",
   },
   {
-    type: /^Runtime\.(HandlerNotFound|MalformedHandlerName)/,
+    error: /^Runtime\.(HandlerNotFound|MalformedHandlerName)/,
     ran: false,
     meaning: "the code has no function of the handler's name: shelfshack-ws deploy",
   },
-  { type: /^Sandbox\.Timedout/, ran: true, meaning: "the handler did not end within the function's time limit" },
-  { type: /^Runtime\.ExitError/, ran: false, meaning: "the function's process ended before it answered" },
-  { type: /^Function\.ResponseSizeTooLarge/, ran: true, meaning: "the handler's answer is over 6 MB" },
-  { type: /.*/, ran: true, meaning: "the handler threw an error" },
+  { error: /^Sandbox\.Timedout/, ran: true, meaning: "the handler did not end within the function's time limit" },
+  { error: /^Runtime\.ExitError/, ran: false, meaning: "the function's process ended before it answered" },
+  { error: /^Function\.ResponseSizeTooLarge/, ran: true, meaning: "the handler's answer is over 6 MB" },
+  { error: /.*/, ran: true, meaning: "the handler threw an error" },
 ];
 
 /** What the handler's own log line about the event tells (handler/log.ts); absent for other handlers. */
@@ -218,12 +218,13 @@ const refusalOf = (statusCode: number): string =>
 
 function judgeFailure(answer: unknown): Judgement {
   const { errorType = "", errorMessage = "" } = (answer ?? {}) as { errorType?: string; errorMessage?: string };
-  const row = functionErrors.find(({ type }) => type.test(errorType));
+  const failure = [errorType, errorMessage].filter(Boolean).join(": ");
+  const row = functionErrors.find(({ error }) => error.test(failure));
   return {
     handlerRan: row?.ran ?? true,
     backendReached: null,
     backendAccepted: null,
-    meaning: `${row?.meaning} (${[errorType, errorMessage].filter(Boolean).join(": ")})`,
+    meaning: `${row?.meaning} (${failure})`,
   };
 }
 

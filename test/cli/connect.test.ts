@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { WebSocket } from "ws";
+import { safe } from "../../src/terminal/safe.ts";
 import { deadAddress, refusingServer, silentServer, webSocketServer } from "../support/handshake-server.ts";
 import { hasTerminal, run, start } from "../support/program.ts";
 
@@ -152,8 +153,7 @@ test("C-01 C-03 hostile frames cannot steer the terminal nor pass for records", 
   const json = await run(["connect", "--url", url, "--expect", "~^end$", "--timeout", "20", "--json"]);
   for (const { code, stdout } of [plain, json]) {
     expect(code).toBe(0);
-    // oxlint-disable-next-line no-control-regex
-    expect(stdout).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\u{e0041}/u);
+    expect(stdout).toBe(safe(stdout));
   }
   expect(plain.stdout).toContain("\n| b\n| 12:00:00.000 ← 1 B  forged\n");
   expect(plain.stdout).toContain("(binary) G1s=");
@@ -240,9 +240,8 @@ test.runIf(hasTerminal)(
     await running.says("two rows");
     push("a frame in between");
     // Up one row, column one, erased, the frame, then the prompt with the same words again.
-    await running.says(
-      /\u001b\[1A\u001b\[1G\u001b\[0J[\d:.]+ ← 18 B {2}a frame in between\r\n\u001b\[1G\u001b\[0J> 日本語 and so much more that it fills two rows/,
-    );
+    const [up, left, erase] = ["\u001b\[1A", "\u001b\[1G", "\u001b\[0J"];
+    await running.says(new RegExp(`${up}${left}${erase}[\d:.]+ ← 18 B {2}a frame in between\r\n${left}${erase}> ${halfTyped}`));
     running.type("\u0015\u0004");
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);

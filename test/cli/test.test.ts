@@ -1,0 +1,101 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { startLocalAws } from "../../src/local/server.ts";
+import { run } from "../support/program.ts";
+import { openTestStack } from "../support/stack.ts";
+import { zipOf } from "../support/zip.ts";
+
+/** A local AWS with a stack whose function has this source, and the variables that point the program at it. */
+async function deployed(source: string) {
+  const aws = await startLocalAws({ port: 0 });
+  onTestFinished(() => aws.close());
+  const stack = await openTestStack(aws.url, { zip: await zipOf({ "index.mjs": source }) });
+  onTestFinished(() => stack.aws.close());
+  await stack.deploy();
+  return { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) }, lambda: stack.aws.lambda };
+}
+
+/** A function that keeps the events that it got, and tells them when asked. */
+const recording = (answer: string) => `
+const events = [];
+export const handler = async (event) => {
+  if (event.tell) return events;
+  events.push(event);
+  if (event.requestContext.routeKey === "$disconnect") return { statusCode: 200 };
+  ${answer}
+};`;
+const line = (fields: object) => `console.log(JSON.stringify(${JSON.stringify({ level: "WARN", event: "connect", ...fields })}));`;
+
+test("22 the seed's event reaches the function, 200 passes, and the backend is told that the connection is gone", async () => {
+  const { env, lambda } = await deployed(recording(`${line({ level: "INFO", backendStatus: 200 })} return { statusCode: 200 };`));
+  const { code, stdout } = await run(["test"], { env });
+  expect(code).toBe(0);
+  expect(stdout).toContain("✓ the handler ran\n✓ the backend was reached\n✓ the backend accepted\n");
+  expect(stdout).toContain('answer {"statusCode":200}');
+  expect(stdout).toMatch(/\n {2}INFO {3}connect backendStatus=200\n {2}INFO {3}report [\d.]+ ms, billed/);
+  const { Payload = [] } = await lambda.send(
+    new InvokeCommand({ FunctionName: "shelfshack-websocket-proxy", Payload: Buffer.from('{"tell":true}') }),
+  );
+  const connection = { connectionId: "test-connection-123", domainName: "test.execute-api.us-east-1.amazonaws.com", stage: "dev" };
+  expect(JSON.parse(Buffer.from(Payload).toString())).toEqual([
+    {
+      requestContext: { routeKey: "$connect", ...connection },
+      queryStringParameters: { booking_id: "1", token: "test-token", type: "booking" },
+    },
+    { requestContext: { routeKey: "$disconnect", ...connection, disconnectStatusCode: 1000, disconnectReason: "end of the test" } },
+  ]);
+});
+
+test("22 booking, type and token are ours to choose, and --event replaces the event", async () => {
+  const { env } = await deployed("export const handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });");
+  const chosen = await run(["test", "--booking", "7", "--type", "chat", "--token-stdin", "--json"], { env, input: "from stdin\n" });
+  const echoed = JSON.parse(chosen.stdout) as { answer: { body: string } };
+  expect(JSON.parse(echoed.answer.body)).toMatchObject({ queryStringParameters: { booking_id: "7", token: "from stdin", type: "chat" } });
+
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "event.json"), '{"requestContext":{"eventType":"MESSAGE"},"body":"hello"}');
+  await writeFile(join(folder, "broken.json"), "{");
+  const own = await run(["test", "--event", join(folder, "event.json"), "--json"], { env });
+  expect(own.code).toBe(0);
+  expect(JSON.parse(own.stdout)).toMatchObject({ connectionId: null, forgotten: null, answer: { body: expect.stringContaining("hello") } });
+  expect((await run(["test", "--event", join(folder, "broken.json")], { env })).code).toBe(2);
+});
+
+test.each([
+  ["the backend rejected the token", "✓✓✗", `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`],
+  ["before it asked the backend: a token is missing", "✓??", `${line({ code: "no_token" })} return { statusCode: 401 };`],
+  ["refused the connection with 403", "✓✓✗", `${line({ code: "rejected", backendStatus: 403 })} return { statusCode: 403 };`],
+  ["could not be reached (ECONNREFUSED)", "✓✗?", `${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`],
+  ["the backend answered 500", "✓✓✗", `${line({ backendStatus: 500 })} return { statusCode: 502 };`],
+  ["did not answer in time", "✓??", `${line({ code: "backend_timeout" })} return { statusCode: 504 };`],
+  ["threw an error (RangeError: bo\\x1bom)", "✓??", `throw new RangeError("bo\\u001bom");`],
+  ["ended before it answered (Runtime.ExitError", "✗??", "process.exit(3);"],
+  ["API Gateway would not understand its answer", "✓??", "return { ok: true };"],
+])("22 told apart: %s", async (meaning, signs, answer) => {
+  const { env } = await deployed(recording(answer));
+  const { code, stdout } = await run(["test"], { env });
+  expect(code).toBe(3);
+  const hops = stdout.split("\n").slice(0, 3);
+  expect(hops.map((text) => text[0]).join("")).toBe(signs);
+  expect(stdout).toContain(meaning);
+});
+
+test("22 code that cannot be loaded is told apart from code that fails", async () => {
+  const { env } = await deployed('import "no-such-module"; export const handler = async () => ({});');
+  const { code, stdout } = await run(["test"], { env });
+  expect(code).toBe(3);
+  expect(stdout).toContain("✗ the handler ran");
+  expect(stdout).toContain("cannot be loaded");
+});
+
+test("without a function the error says how to make one", async () => {
+  const aws = await startLocalAws({ port: 0 });
+  onTestFinished(() => aws.close());
+  const { code, stderr } = await run(["test"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) } });
+  expect(code).toBe(1);
+  expect(stderr).toBe("error: there is no function shelfshack-websocket-proxy in us-east-1\n  make it with: shelfshack-ws deploy\n");
+});
