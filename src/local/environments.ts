@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
 import { countFailedStarts, failedStartsToTell, longestPauseMs } from "./failed-starts.ts";
 import { type Failure, lost } from "./failures.ts";
+import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
 import type { FunctionToRun, Invocation } from "./runtime.ts";
 import { unzip } from "./unzip.ts";
@@ -15,6 +16,7 @@ export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs">
   /** the private folder that the functions are unpacked into */
   folder: string;
   maxEnvironments: number;
+  processors: Processors;
 }
 
 interface Queued extends WaitingEvent {
@@ -24,6 +26,9 @@ interface Queued extends WaitingEvent {
 
 /** An event waits this long for an environment at work before another one is started: a Node process costs 45 MB and 60 ms. */
 const patienceMs = 20;
+
+/** And this long where the processors are busy: one process more would only take time from those at work. */
+const patienceWhenBusyMs = 500;
 
 /** So many start at the same time; more would only delay each other. */
 const startingAtOnce = Math.max(2, availableParallelism());
@@ -113,9 +118,13 @@ export class Environments {
     }
     if (this.#all.size >= this.#shared.maxEnvironments || this.#failedStarts.pauseMs() > 0) return;
     if (this.#starting.size >= Math.min(startingAtOnce, this.#queue.length)) return;
-    const waitMs = this.#all.size === 0 ? 0 : first.queuedAt + patienceMs - performance.now();
+    const waitMs = this.#all.size === 0 ? 0 : first.queuedAt + this.#patienceNow() - performance.now();
     if (waitMs > 0) this.#growLater(waitMs);
     else this.#startOne();
+  }
+
+  #patienceNow(): number {
+    return this.#all.size >= startingAtOnce && this.#shared.processors.busy() ? patienceWhenBusyMs : patienceMs;
   }
 
   #growLater(waitMs: number): void {

@@ -3,6 +3,7 @@ import { CliError } from "../errors.ts";
 import { Environments, type Shared } from "./environments.ts";
 import { startGuardian } from "./guardian.ts";
 import { residentMemory } from "./resident-memory.ts";
+import { watchProcessors } from "./processors.ts";
 import { makeWorkFolder } from "./work-folder.ts";
 
 /** A function as it is deployed now; Lambda's control plane knows it, the runtime only runs it. */
@@ -82,6 +83,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     guardian,
     folder,
     maxEnvironments,
+    processors: watchProcessors(),
     initLimitMs,
     endpointUrl: () => options.endpointUrl(),
     log: (entries) => options.log(entries),
