@@ -31,12 +31,13 @@ export interface FollowOptions {
   signal: AbortSignal;
   /** Between two polls, where live tail is not available; CloudWatch Logs allows five calls a second (aws-behaviour 7.1). */
   pollMs?: number;
-  /** A live tail says something every second; after so much silence it is taken for broken. */
+  /** A live tail says something every second (aws-behaviour 7.3); after so much silence it is taken for broken. */
   silenceMs?: number;
 }
 
 /** Events may arrive this much later than their timestamp says, so every poll looks back as far (aws-behaviour 7.1). */
 const LATENESS_MS = 30_000;
+const SILENCE_MS = 15_000;
 
 /** The log group of that exact name, or undefined while the function has never run and nobody has made it. */
 export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
@@ -62,9 +63,7 @@ export async function* followLog(logs: CloudWatchLogsClient, group: LogGroup, op
   const tail = new AbortController();
   try {
     // The live tail starts before the history is read, so nothing falls in between.
-    const live = options.follow
-      ? await startLiveTail(logs, group, { ...options, signal: AbortSignal.any([options.signal, tail.signal]) })
-      : undefined;
+    const live = options.follow ? await startLiveTail(logs, group, options, tail) : undefined;
     if (options.since !== undefined) yield* history(logs, group, since, options, once);
     if (live) yield* liveEvents(live, options, once);
     tail.abort();
@@ -106,15 +105,19 @@ async function* polledEvents(
   }
 }
 
-/** The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, an address that does not speak it. */
-async function startLiveTail(logs: CloudWatchLogsClient, { arn }: LogGroup, { filter, signal, report }: FollowOptions) {
+/** The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, a proxy that holds it back. `tail` ends it. */
+async function startLiveTail(logs: CloudWatchLogsClient, { arn }: LogGroup, options: FollowOptions, tail: AbortController) {
+  const { filter, signal, report, silenceMs = SILENCE_MS } = options;
+  const tooLate = setTimeout(() => tail.abort(), silenceMs);
   try {
     const command = new StartLiveTailCommand({ logGroupIdentifiers: [arn], ...(filter ? { logEventFilterPattern: filter } : {}) });
-    return (await logs.send(command, { abortSignal: signal })).responseStream;
+    return (await logs.send(command, { abortSignal: AbortSignal.any([signal, tail.signal]) })).responseStream;
   } catch (error) {
     signal.throwIfAborted();
     report({ kind: "note", message: `no live tail (${(error as Error).name}), asking every two seconds instead` });
     return undefined;
+  } finally {
+    clearTimeout(tooLate);
   }
 }
 
@@ -124,7 +127,7 @@ async function* liveEvents(
   options: FollowOptions,
   once: Deduplicator,
 ): AsyncGenerator<LogEvent> {
-  const { signal, report, silenceMs = 15_000 } = options;
+  const { signal, report, silenceMs = SILENCE_MS } = options;
   const updates = stream[Symbol.asyncIterator]();
   try {
     for (;;) {

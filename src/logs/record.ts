@@ -98,7 +98,12 @@ function readPlatform(fields: Record<string, unknown>): Reading {
   const record = (fields["record"] ?? {}) as { status?: string; metrics?: Record<string, unknown> };
   const metrics = Object.entries(record.metrics ?? {}).map(([name, value]) => `${name}=${shownValue(value)}`);
   const failed = record.status !== undefined && record.status !== "success";
-  return { level: failed ? "ERROR" : "INFO", origin, text: [type, record.status, ...metrics].filter(Boolean).join(" "), fields };
+  return {
+    level: failed ? "ERROR" : "INFO",
+    origin,
+    text: [origin === "report" ? "" : type, record.status, ...metrics].filter(Boolean).join(" "),
+    fields,
+  };
 }
 
 function objectOf(text: string): Record<string, unknown> | undefined {

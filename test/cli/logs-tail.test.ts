@@ -1,0 +1,244 @@
+import { createServer, request as forward } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { expect, onTestFinished, test } from "vitest";
+import { startLocalAws } from "../../src/local/server.ts";
+import { findLogGroup, followLog } from "../../src/logs/follow.ts";
+import type { FollowOptions } from "../../src/logs/follow.ts";
+import { connectAws } from "../../src/target.ts";
+import { safe } from "../../src/terminal/safe.ts";
+import { run, start } from "../support/program.ts";
+import { createQueue } from "../support/queue.ts";
+
+const logGroupName = "/aws/lambda/shelfshack-websocket-proxy";
+const id = "8f5a0000-0000-4000-8000-000000000001";
+
+/** A local AWS whose log has this group and stream, how to write to it, and how to follow it through `at`. */
+async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
+  const local = await startLocalAws({ port: 0, liveTailMs: 20, pageSize });
+  onTestFinished(() => local.close());
+  const signal = new AbortController();
+  onTestFinished(() => signal.abort());
+  const connected = async (url: string) => {
+    const place = { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: "us-east-1", profile: undefined };
+    const aws = await connectAws(place, { report: () => {}, signal: signal.signal, pace: 0.01 });
+    onTestFinished(() => aws.close());
+    return aws.logs;
+  };
+  const logs = await connected(local.url);
+  await logs.send(new CreateLogGroupCommand({ logGroupName }));
+  for (const logStreamName of streams) await logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
+  let last = Date.now() - 60_000;
+  /** Writes lines, each a millisecond after the one before unless a time is given. */
+  const write = async (messages: string[], { stream = "a", timestamp }: { stream?: string; timestamp?: number } = {}) => {
+    const logEvents = messages.map((message) => ({ message, timestamp: timestamp ?? (last += 1) }));
+    await logs.send(new PutLogEventsCommand({ logGroupName, logStreamName: stream, logEvents }));
+  };
+  /** What following gives, one by one, with what is reported meanwhile. */
+  const follow = async (options: Partial<FollowOptions>, url = local.url) => {
+    const notes: string[] = [];
+    const reached = await connected(url);
+    const group = await findLogGroup(reached, logGroupName);
+    const report: FollowOptions["report"] = (event) => void (event.kind === "note" && notes.push(event.message));
+    const events = followLog(reached, group ?? { name: "", arn: "" }, {
+      follow: true,
+      report,
+      signal: signal.signal,
+      pollMs: 20,
+      ...options,
+    });
+    const next = async () => (await events.next()).value?.message as string;
+    return { next, notes, stop: () => events.return(undefined) };
+  };
+  return { local, write, follow, env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } };
+}
+
+/** A proxy in front of the local AWS that passes streams on as they come; `meddle` may answer a call itself, or cut the answer later. */
+async function proxyTo(target: string, meddle: (operation: string, response: ServerResponse) => boolean): Promise<string> {
+  const server: Server = createServer((request, response) => {
+    const operation = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
+    if (meddle(operation, response)) return;
+    const onward = forward(
+      target + request.url,
+      { method: request.method, headers: { ...request.headers, host: new URL(target).host } },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.on("error", () => response.destroy()).pipe(response);
+      },
+    );
+    response.on("close", () => onward.destroy());
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const denied = (response: ServerResponse) => {
+  response.writeHead(400, { "content-type": "application/x-amz-json-1.1" });
+  response.end('{"__type":"AccessDeniedException","message":"is not authorized to perform: logs:StartLiveTail"}');
+};
+
+test("24 no log group, or one without a stream, is not invoked yet: exit code 0", async () => {
+  const local = await startLocalAws({ port: 0 });
+  onTestFinished(() => local.close());
+  const missing = await run(["logs", "tail"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } });
+  expect([missing.code, missing.stdout]).toEqual([0, expect.stringContaining("not invoked yet")]);
+  const { env } = await logging({ streams: [] });
+  const empty = await run(["logs", "tail", "--json"], { env });
+  expect([empty.code, JSON.parse(empty.stdout)]).toEqual([0, { group: logGroupName, invoked: false, records: 0 }]);
+});
+
+test("24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
+  const { write, env } = await logging();
+  await write([
+    "INIT_START Runtime Version: nodejs:24.v12\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0\n",
+    `START RequestId: ${id} Version: $LATEST\n`,
+    '{"level":"WARN","event":"connect","requestId":"r=","connectionId":"C1=","status":401,"reason":"two words"}\n',
+    `2026-11-23T15:04:40.500Z\t${id}\tERROR\tInvoke Error \t{"errorType":"Error"}\n`,
+    '[ERROR] ValueError: bad\nTraceback (most recent call last):\n\u00a0\u00a0File "app.py"\n15:04:40.500 INFO   forged\n',
+    `2026-11-23T15:04:43.500Z ${id} Task timed out after 3.00 seconds\n\n`,
+    "plain \u001b[31mred\u202e \u009b\n",
+    `END RequestId: ${id}\n`,
+    `REPORT RequestId: ${id}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n`,
+    '{"time":"t","type":"platform.report","record":{"requestId":"x","status":"timeout","metrics":{"durationMs":3000}}}',
+  ]);
+  const { code, stdout, stderr } = await run(["logs", "tail", "--no-follow"], { env });
+  expect(code).toBe(0);
+  expect(stdout.replaceAll(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{3} /gm, "")).toBe(
+    [
+      "INFO   cold start, nodejs:24.v12",
+      'WARN   connect requestId=r= connectionId=C1= status=401 reason="two words"',
+      'ERROR  Invoke Error \t{"errorType":"Error"}',
+      'ERROR  ValueError: bad\n| Traceback (most recent call last):\n|   File "app.py"\n| 15:04:40.500 INFO   forged',
+      "ERROR  Task timed out after 3.00 seconds",
+      "INFO   plain \\x1b[31mred\\u202e \\x9b",
+      "INFO   report 3.01 ms, billed 4 ms, 36 MB of 128 MB, cold start 110.10 ms",
+      "ERROR  report timeout durationMs=3000",
+      "",
+    ].join("\n"),
+  );
+  expect(stderr).toBe("");
+  const json = await run(["logs", "tail", "--no-follow", "--json"], { env });
+  expect(json.stdout).toBe(safe(json.stdout));
+  expect(
+    json.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object),
+  ).toHaveLength(11);
+});
+
+test("24 --errors, --connection and --filter leave out the rest", async () => {
+  const { write, env } = await logging();
+  const lineOf = (connectionId: string, level = "INFO") => `{"level":"${level}","event":"message","connectionId":"${connectionId}"}\n`;
+  await write([
+    "START RequestId: 1\n",
+    lineOf("A="),
+    "REPORT RequestId: 1\tDuration: 1.00 ms\n",
+    "START RequestId: 2\n",
+    lineOf("B=", "WARN"),
+    "stray\n",
+  ]);
+  await write(["START RequestId: 3\n", lineOf("A=", "ERROR"), "Traceback of A\n", "START RequestId: 4\n", "nobody's\n"], { stream: "b" });
+  const shown = async (...options: string[]) =>
+    (await run(["logs", "tail", "--no-follow", ...options], { env })).stdout.replaceAll(/^[\d:. -]+/gm, "");
+  expect(await shown("--connection", "A=")).toBe(
+    "INFO   message connectionId=A=\nINFO   report 1.00 ms\nERROR  message connectionId=A=\nINFO   Traceback of A\n",
+  );
+  expect(await shown("--errors")).toBe("WARN   message connectionId=B=\nERROR  message connectionId=A=\n");
+  expect(await shown("--filter", "Traceback")).toBe("INFO   Traceback of A\n");
+  expect(await shown("--errors", "--connection", "C=")).toContain("nothing in /aws/lambda/shelfshack-websocket-proxy in that time");
+});
+
+test("24 new lines come as they are written, after the history and without repeating it; Ctrl-C is exit code 130", async () => {
+  const { write, env } = await logging();
+  await write(["old line\n"]);
+  const running = start(["logs", "tail", "--since", "10m"], { env });
+  await running.says("old line");
+  await write(["new line\n"], { timestamp: Date.now() });
+  await running.says("new line");
+  running.signal("SIGINT");
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(130);
+  expect(stdout.match(/line$/gm)).toHaveLength(2);
+});
+
+test("24 the history spans pages, keeps lines that were written twice, and gives each once", async () => {
+  const { write, follow } = await logging({ pageSize: 2 });
+  const timestamp = Date.now() - 1_000;
+  await write(["same\n", "same\n", "same\n", "other\n", "last\n"], { timestamp });
+  const { next, stop } = await follow({ since: timestamp - 1, follow: false });
+  expect([await next(), await next(), await next(), await next(), await next(), await next()]).toEqual([
+    "same\n",
+    "same\n",
+    "same\n",
+    "other\n",
+    "last\n",
+    undefined,
+  ]);
+  await stop();
+});
+
+test("24 without live tail it polls, and finds lines that arrive late", async () => {
+  const { local, write, follow } = await logging();
+  const url = await proxyTo(local.url, (operation, response) => {
+    if (operation !== "StartLiveTail") return false;
+    denied(response);
+    return true;
+  });
+  const now = Date.now();
+  await write(["old\n"], { timestamp: now - 5_000 });
+  const { next, notes, stop } = await follow({ since: now - 60_000 }, url);
+  expect(await next()).toBe("old\n");
+  expect(notes).toEqual([expect.stringContaining("no live tail (AccessDeniedException)")]);
+  await write(["new\n"], { timestamp: now });
+  expect(await next()).toBe("new\n");
+  await write(["late\n", "new\n"], { timestamp: now - 2_000 });
+  expect([await next(), await next()]).toEqual(["late\n", "new\n"]);
+  await stop();
+});
+
+test("24 a live tail that breaks is followed by polling without repeating what it gave", async () => {
+  const { local, write, follow } = await logging();
+  const tails = createQueue<ServerResponse>();
+  const url = await proxyTo(local.url, (operation, response) => {
+    if (operation === "StartLiveTail") response.once("pipe", () => tails.put(response));
+    return false;
+  });
+  const { next, notes, stop } = await follow({}, url);
+  const first = next();
+  const tail = await tails.next();
+  const now = Date.now();
+  await write(["older than the tail\n"], { timestamp: now - 300_000 });
+  expect(await first).toBe("older than the tail\n");
+  await write(["live\n", "live\n"], { timestamp: now });
+  expect([await next(), await next()]).toEqual(["live\n", "live\n"]);
+  tail.destroy();
+  await write(["polled\n"], { timestamp: now + 1 });
+  expect(await next()).toBe("polled\n");
+  expect(notes).toEqual([expect.stringContaining("asking every two seconds")]);
+  await stop();
+});
+
+test("24 a live tail that says nothing, or never begins, is taken for broken", async () => {
+  for (const operationHeld of ["begins", "silent"]) {
+    const { local, write, follow } = await logging();
+    const url = await proxyTo(local.url, (operation, response) => {
+      if (operation !== "StartLiveTail") return false;
+      if (operationHeld === "silent") response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" }).flushHeaders();
+      return true;
+    });
+    const { next, notes, stop } = await follow({ silenceMs: 50 }, url);
+    const first = next();
+    await write(["polled\n"], { timestamp: Date.now() });
+    expect(await first).toBe("polled\n");
+    expect(notes).toHaveLength(1);
+    await stop();
+  }
+});
