@@ -1,6 +1,7 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { Command } from "./commands/command.ts";
 import type { CommandEntry } from "./commands/index.ts";
+import { closest } from "./closest.ts";
 import { CliError, exitCodes } from "./errors.ts";
 import { settingNames, settingTable, type SettingName } from "./settings.ts";
 import { defaultWords, type Given } from "./settle.ts";
@@ -22,35 +23,35 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or a
  * Throws a CliError (exit 2) for an unknown command or option, a missing value, or a word too many.
  */
 export async function readArguments(argv: readonly string[], version: string, commands: readonly CommandEntry[]): Promise<Asked> {
-  let asked: Asked | undefined;
   let text = "";
+  let asked: Asked = { kind: "text", text };
   const program = new Commander(PROGRAM)
     .description("Packages, deploys and tests a Lambda WebSocket proxy on AWS")
     .usage("<command> [options]")
     .version(version, "--version", "print the version")
-    .helpOption("--help", "print help")
+    .helpOption("-h, --help", "print help")
     .helpCommand(false)
     .exitOverride()
+    .showSuggestionAfterError(false)
     .configureOutput({ writeOut: (words) => void (text += words), writeErr: () => undefined })
     .configureHelp({
       showGlobalOptions: true,
       visibleOptions: (shown) => [...shown.options.filter(({ hidden }) => !hidden), ...helpOption],
     })
     .addHelpText("after", notes);
-  const helpOption = [new Option("--help", "print help")];
+  const helpOption = [new Option("-h, --help", "print help")];
   addOptions(program, globalSettings);
   for (const entry of commands) {
     declare(program, entry, (found) => void (asked = found));
   }
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw usageError(error, program, argv);
     return { kind: "text", text };
   }
-  if (asked) return asked;
-  throw new CliError("no command was given", { hint: `${PROGRAM} --help lists the commands`, exitCode: exitCodes.usage });
+  return asked;
 }
 
 const globalSettings = settingNames.filter((name) => settingTable[name].global);
@@ -76,7 +77,7 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
   const declared = parent
     .command(second ?? first)
     .description(summary)
-    .helpOption("--help", "print help")
+    .helpOption("-h, --help", "print help")
     .allowExcessArguments(false);
   parent.hook("preSubcommand", async (_parent, called) => {
     if (called !== declared) return;
@@ -97,7 +98,7 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
 /** The first word of commands of two words. */
 function groupOf(program: Commander, name: string): Commander {
   const existing = program.commands.find((command) => command.name() === name);
-  return existing ?? program.command(name).description(`${name} …`).helpOption("--help", "print help").helpCommand(false);
+  return existing ?? program.command(name).description(`${name} …`).helpOption("-h, --help", "print help").helpCommand(false);
 }
 
 /** What was given on the command line, by setting; commander's own defaults are not. */
@@ -112,11 +113,31 @@ function givenTo(commander: Commander, names: readonly SettingName[]): Given {
   );
 }
 
-/** Commander's complaint in our form: its suggestion is the hint, or else where to look. */
+/** Commander's complaint in our form, with what was probably meant as the hint. */
 function usageError({ message, code }: CommanderError, program: Commander, argv: readonly string[]): CliError {
-  const [complaint = "", suggestion] = message.replace(/^error: /, "").split("\n");
-  const command = program.commands.find((candidate) => argv.includes(candidate.name()));
-  const where = code === "commander.unknownCommand" || !command ? PROGRAM : `${PROGRAM} ${command.name()}`;
-  const hint = suggestion ? suggestion.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?") : `${where} --help shows what there is`;
-  return new CliError(complaint.replaceAll("'", '"'), { hint, exitCode: exitCodes.usage });
+  const called = calledBy(program, argv);
+  const complaint = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
+  const meant = closest(/"(-*[^"=]+)/.exec(complaint)?.[1] ?? "", code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
+  const path = ancestry(called).map((commander) => commander.name());
+  return new CliError(complaint, {
+    hint: meant ? `did you mean ${meant}?` : `${path.join(" ")} --help shows what there is`,
+    exitCode: exitCodes.usage,
+  });
 }
+
+const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
+const ancestry = (called: Commander): Commander[] => (called.parent ? [...ancestry(called.parent), called] : [called]);
+const optionsOf = (called: Commander): string[] => ancestry(called).flatMap(({ options }) => options.map(({ long }) => long ?? ""));
+
+/** The command that the words name, as far as they name one. */
+function calledBy(program: Commander, argv: readonly string[]): Commander {
+  const next = program.commands.find((command) => argv.includes(command.name()));
+  return next ? calledBy(next, argv.slice(argv.indexOf(next.name()) + 1)) : program;
+}
+
+/** Where commander has no words of its own. */
+const complaints: Readonly<Record<string, (called: Commander) => string>> = {
+  "commander.excessArguments": (called) => `"${called.name()}" takes no words: ${called.args.join(" ")}`,
+  "commander.help": (called) =>
+    called.parent ? `"${called.name()}" needs one more word: ${namesIn(called).join(", ")}` : "no command was given",
+};

@@ -3,9 +3,9 @@ import type { Context } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
 import { exitCodes, type ExitCode } from "./errors.ts";
 import { explain } from "./explain.ts";
-import { environment, type Settings } from "./settings.ts";
+import { environment, silenceSdkWarning, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
-import { canSpin, coloursOn, isCi, writerFor, type Writer } from "./terminal/output.ts";
+import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
 import { askPerson, refuseToAsk } from "./terminal/prompt.ts";
 import { safeJson } from "./terminal/safe.ts";
@@ -25,7 +25,7 @@ type AskedCommand = Asked & { kind: "command" };
 
 /** Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the exit code. */
 export async function main(argv: readonly string[]): Promise<never> {
-  const shell = shellFor(argv);
+  const shell = await shellFor(argv);
   process.on("uncaughtException", (error) => void end(shell, showError(error, shell)));
   return await end(shell, await answer(argv, shell).catch((error: unknown) => showError(error, shell)));
 }
@@ -36,15 +36,15 @@ async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
 }
 
 /** Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the right form too. */
-function shellFor(argv: readonly string[]): Shell {
+async function shellFor(argv: readonly string[]): Promise<Shell> {
   const interruption = new AbortController();
   const isOn = (option: string, variable: string) => argv.includes(option) || /^(1|true|yes)$/i.test(environment[variable] ?? "");
   const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
-  const writer = (stream: Writer["stream"]) =>
-    writerFor(stream, coloursOn(stream, { color, environment }), () => interruption.abort("EPIPE"));
+  const writer = async (stream: Writer["stream"]) =>
+    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort("EPIPE"));
   return {
-    out: writer(process.stdout),
-    err: writer(process.stderr),
+    out: await writer(process.stdout),
+    err: await writer(process.stderr),
     json: isOn("--json", "SHELFSHACK_JSON"),
     debug: isOn("--debug", "SHELFSHACK_DEBUG"),
     interruption,
@@ -65,6 +65,7 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
   const progress = await showProgress(shell.err, progressMode(settings, shell.err), settings.debug);
   for (const message of originLines(settled)) progress.report({ kind: "debug", message });
   announceAddress(settings, progress);
+  silenceSdkWarning();
   stopOnSignals(shell.interruption, progress);
   const context = contextFor({ command, words, settings, shell, progress });
   try {

@@ -23,7 +23,7 @@ const credentialsHint =
   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
 const isLoopback = ({ address, hostname }: Thrown) => /^(127\.|::1$|localhost$)/.test(address || hostname);
 const place = ({ address, hostname, port }: Thrown) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
-const profileOf = ({ message }: Thrown) => /profile[: ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const profileOf = ({ message }: Thrown) => /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */

@@ -442,3 +442,8 @@ export const settingNames = Object.keys(table) as SettingName[];
 
 /** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
+
+/** The SDK tells people with Node 20 to upgrade, on every run; the floor is this package's to raise, and it says so in its engines. */
+export function silenceSdkWarning(): void {
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+}

@@ -79,10 +79,10 @@ function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<
   });
 }
 
-/** One line per setting for `--debug`: value and origin. Secrets are `***`, and what was not set is left out. */
+/** One line per setting for `--debug`: value and origin. Secrets are `***`; what was not set, and options that are at rest, are left out. */
 export function originLines({ settings, origins }: Settled): string[] {
   return settingNames
-    .filter((name) => settings[name] !== undefined)
+    .filter((name) => settings[name] !== undefined && !(origins[name] === "default" && typeof settings[name] === "boolean"))
     .map((name) => `${name} = ${settingTable[name].secret ? "***" : JSON.stringify(settings[name])} (${origins[name]})`);
 }
 

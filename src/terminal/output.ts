@@ -1,4 +1,5 @@
 import type { WriteStream } from "node:tty";
+import type { ChalkInstance } from "chalk";
 import { paint } from "./style.ts";
 
 /** The only way to stdout or stderr. */
@@ -24,6 +25,11 @@ export interface Wishes {
 /** Whether a CI system runs this: then nobody watches, and nobody can answer. */
 export const isCi = ({ CI }: Wishes["environment"]): boolean => Boolean(CI) && CI !== "false" && CI !== "0";
 
+/** Chalk for a stream that gets colours, loaded for those only. */
+export async function colouring(stream: WriteStream, wishes: Wishes): Promise<ChalkInstance | undefined> {
+  return coloursOn(stream, wishes) ? new (await import("chalk")).Chalk({ level: 1 }) : undefined;
+}
+
 /** Decides once whether a stream gets colours: --no-color, FORCE_COLOR, NO_COLOR, and then only a terminal that is not CI's. */
 export function coloursOn(stream: WriteStream, { color, environment }: Wishes): boolean {
   const { FORCE_COLOR: forced, NO_COLOR, TERM } = environment;
@@ -38,7 +44,7 @@ export function canSpin(stream: WriteStream, environment: Wishes["environment"])
 }
 
 /** A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on nothing is written. */
-export function writerFor(stream: WriteStream, colours: boolean, gone: () => void): Writer {
+export function writerFor(stream: WriteStream, chalk: ChalkInstance | undefined, gone: () => void): Writer {
   let isGone = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
@@ -50,10 +56,10 @@ export function writerFor(stream: WriteStream, colours: boolean, gone: () => voi
   };
   return {
     stream,
-    colours,
-    write: (text) => writeRaw(paint(text, colours)),
+    colours: chalk !== undefined,
+    write: (text) => writeRaw(paint(text, chalk)),
     writeRaw,
-    shown: (text) => paint(text, colours),
+    shown: (text) => paint(text, chalk),
     flushed: () => new Promise((settle) => (isGone ? settle() : stream.write("", () => settle()))),
   };
 }

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { Chalk, type ChalkInstance } from "chalk";
+import type { ChalkInstance } from "chalk";
 import { safe } from "./safe.ts";
 
 const styles = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
@@ -9,7 +8,7 @@ type Style = (typeof styles)[number];
  * A styled text carries marks instead of escape sequences, so that it can be made without knowing where it will be shown, and so that everything
  * else can be made safe when it is written. The key is new in each process: nobody's text can hold a mark.
  */
-const key = randomBytes(6).toString("hex");
+const key = Math.random().toString(36).slice(2);
 const mark = (name: string): string => `\ufdd0${key}${name}\ufdd1`;
 const marks = new RegExp(`\ufdd0${key}(\\w*)\ufdd1`, "gu");
 
@@ -21,9 +20,8 @@ export const style = Object.fromEntries(styles.map((name) => [name, (text: strin
 /** The text without its styles. */
 export const unstyled = (text: string): string => text.replace(marks, "");
 
-/** What may be written: every style as escape sequences, or left out without colours; everything else made safe. */
-export function paint(text: string, colours: boolean): string {
-  const chalk = new Chalk({ level: colours ? 1 : 0 });
+/** What may be written: every style as escape sequences, or left out where there is no `chalk`; everything else made safe. */
+export function paint(text: string, chalk?: ChalkInstance): string {
   const open: { name: string; text: string }[] = [];
   let painted = "";
   const append = (part: string) => {
@@ -39,6 +37,6 @@ export function paint(text: string, colours: boolean): string {
   return painted + open.map((left) => left.text).join("");
 }
 
-function styled(chalk: ChalkInstance, { name, text } = { name: "", text: "" }): string {
-  return chalk[name as Style](text);
+function styled(chalk: ChalkInstance | undefined, { name, text } = { name: "", text: "" }): string {
+  return chalk ? chalk[name as Style](text) : text;
 }
