@@ -1,7 +1,7 @@
 import { readArguments, type Asked } from "./arguments.ts";
 import type { Context } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
-import { exitCodes, type ExitCode } from "./errors.ts";
+import { CliError, exitCodes, type ExitCode } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { environment, silenceSdkWarning, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
@@ -12,7 +12,7 @@ import { safeJson } from "./terminal/safe.ts";
 import { style } from "./terminal/style.ts";
 import { version } from "./version.ts";
 
-/** Both streams, how they are to be used, and what ends the command early: a signal's name, or "EPIPE" when nobody reads the output any more. */
+/** Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the output any more. */
 interface Shell {
   out: Writer;
   err: Writer;
@@ -20,6 +20,9 @@ interface Shell {
   debug: boolean;
   interruption: AbortController;
 }
+
+/** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
+const unread = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
 
 type AskedCommand = Asked & { kind: "command" };
 
@@ -41,7 +44,7 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
   const isOn = (option: string, variable: string) => argv.includes(option) || /^(1|true|yes)$/i.test(environment[variable] ?? "");
   const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
   const writer = async (stream: Writer["stream"]) =>
-    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort("EPIPE"));
+    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(unread));
   return {
     out: await writer(process.stdout),
     err: await writer(process.stderr),
@@ -75,12 +78,14 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
     return isInterrupted(signal) ? exitCodes.interrupted : (command.exitCode?.(result) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
-    if (!signal.aborted) return showError(error, shell);
-    return isInterrupted(signal) ? showInterruption(error, shell) : exitCodes.interrupted;
+    if (signal.reason === unread) return unread.exitCode;
+    const told = explain(error, settings);
+    return showError(isInterrupted(signal) && told.exitCode !== exitCodes.interrupted ? interruptedBy("a signal", error) : told, shell);
   }
 }
 
-const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== "EPIPE";
+const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== unread;
+const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
 
 function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
   if (quiet) return "quiet";
@@ -98,7 +103,7 @@ function stopOnSignals(interruption: AbortController, { report }: ShownProgress)
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
-      interruption.abort(signal);
+      interruption.abort(interruptedBy(signal));
       report({ kind: "note", message: "stopping; press Ctrl-C again to stop at once" });
     });
   }
@@ -148,14 +153,4 @@ function showError(error: unknown, { out, err, json, debug }: Shell): ExitCode {
   err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
   return exitCode;
-}
-
-/** What the command says about where it stopped, or that it did. */
-function showInterruption(error: unknown, shell: Shell): ExitCode {
-  const told = explain(error);
-  const isTold = told.exitCode === exitCodes.interrupted;
-  if (isTold) return showError(error, shell);
-  if (shell.json) shell.out.writeRaw(`${safeJson({ error: { message: "interrupted", exitCode: exitCodes.interrupted } })}\n`);
-  shell.err.write(`${style.yellow("interrupted")}\n`);
-  return exitCodes.interrupted;
 }

@@ -9,6 +9,10 @@ interface Thrown {
   hostname: string;
   port: number | undefined;
   path: string;
+  /** The `Date` of AWS's answer, where there was one. */
+  answeredAt: string;
+  /** The profile that was asked for. */
+  profile: string | undefined;
 }
 
 /** One well-known failure in words. */
@@ -23,7 +27,8 @@ const credentialsHint =
   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
 const isLoopback = ({ address, hostname }: Thrown) => /^(127\.|::1$|localhost$)/.test(address || hostname);
 const place = ({ address, hostname, port }: Thrown) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
-const profileOf = ({ message }: Thrown) => /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const profileOf = ({ message, profile }: Thrown) => profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const isWithoutCredentials = ({ name }: Thrown) => /^(Credentials|Token)ProviderError$/.test(name);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
@@ -32,28 +37,35 @@ function statementFor({ message }: Thrown): string | undefined {
   return action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") });
 }
 
+/** How far this machine's clock is from AWS's, as far as the answer tells. */
+function clockWords({ answeredAt }: Thrown): string {
+  const offMs = Date.now() - Date.parse(answeredAt);
+  if (Number.isNaN(offMs) || Math.abs(offMs) < 60_000) return `the clock says ${new Date().toISOString()}`;
+  return `the clock is ${Math.round(Math.abs(offMs) / 60_000)} minutes ${offMs > 0 ? "ahead" : "behind"}`;
+}
+
 /** AWS's and Node's well-known errors; the first row that fits speaks. To explain one more, add its row. */
 const explanations: readonly Explanation[] = [
   {
-    when: ({ name, message }) =>
-      /^(ExpiredToken|RequestExpired)/.test(name) || /(token|session).*(has )?expired|expired.*(token|session)/i.test(message),
+    when: (thrown) =>
+      /^(ExpiredToken|RequestExpired)/.test(thrown.name) || (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
     message: () => "the AWS credentials have expired",
     hint: (thrown) => `sign in again, for example: aws sso login --profile ${profileOf(thrown)}`,
   },
   {
-    when: ({ name, message }) => name === "CredentialsProviderError" && /sso/i.test(message) && !/could not (be found|load)/i.test(message),
+    when: (thrown) => isWithoutCredentials(thrown) && /sso/i.test(thrown.message),
     message: ({ message }) => `the SSO sign-in does not work: ${message}`,
     hint: (thrown) => `sign in again: aws sso login --profile ${profileOf(thrown)}`,
   },
   {
-    when: ({ name, message }) =>
-      name === "CredentialsProviderError" && /profile/i.test(message) && /not (be )?f(ou|i)nd|could not resolve/i.test(message),
+    when: (thrown) =>
+      isWithoutCredentials(thrown) && (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
     message: (thrown) => `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
     hint: () => "aws configure list-profiles shows the profiles; choose one with --profile or AWS_PROFILE",
     exitCode: exitCodes.usage,
   },
   {
-    when: ({ name, message }) => name === "CredentialsProviderError" || /could not load credentials|credential is missing/i.test(message),
+    when: isWithoutCredentials,
     message: () => "no AWS credentials were found",
     hint: () => credentialsHint,
   },
@@ -66,8 +78,8 @@ const explanations: readonly Explanation[] = [
   {
     when: ({ name, message }) =>
       /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) || /signature (not yet current|expired)/i.test(message),
-    message: () => "AWS refuses the request's time: this machine's clock is wrong",
-    hint: () => `the clock says ${new Date().toISOString()}; set it (timedatectl set-ntp true), then try again`,
+    message: (thrown) => `AWS refuses the request's time: this machine's clock is wrong, ${clockWords(thrown)}`,
+    hint: () => "set the clock (timedatectl set-ntp true), then run the same command again",
   },
   {
     when: ({ name }) => /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
@@ -78,7 +90,12 @@ const explanations: readonly Explanation[] = [
     when: ({ name }) => /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
     message: () =>
       "AWS refuses the request's signature: the secret access key does not belong to the access key, or this machine's clock is wrong",
-    hint: () => `look at AWS_SECRET_ACCESS_KEY; the clock says ${new Date().toISOString()}`,
+    hint: (thrown) => `look at AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
+  },
+  {
+    when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
+    message: ({ message }) => `AWS denied the call: ${message}`,
+    hint: () => "a policy forbids it explicitly, which no further permission outweighs; ask whoever manages the account",
   },
   {
     when: ({ name, message }) => /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
@@ -117,8 +134,7 @@ const explanations: readonly Explanation[] = [
     hint: () => "look at the network connection, VPN and proxy, then run the same command again",
   },
   {
-    when: ({ code, message }) =>
-      /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code) || /certificate/i.test(message),
+    when: ({ code }) => /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
     message: (thrown) => `the TLS connection to ${place(thrown)} failed: ${thrown.message} (${thrown.code})`,
     hint: () => "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
   },
@@ -147,40 +163,37 @@ const fileFaults: Record<string, string> = {
 
 /**
  * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a cause, or among several attempts) by the table,
- * everything else as a bug of this program (exit 1). The thrown value is kept as `cause`.
+ * everything else as a bug of this program (exit 1). The thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any:
+ * the SDK does not say that it misses it.
  */
-export function explain(error: unknown): CliError {
+export function explain(error: unknown, { profile }: { profile?: string | undefined } = {}): CliError {
   for (const candidate of withCauses(error)) {
     if (candidate instanceof CliError) return candidate;
-    const thrown = thrownOf(candidate);
+    const thrown = thrownOf(candidate, profile);
     const row = explanations.find(({ when }) => when(thrown));
     if (row) return new CliError(row.message(thrown), { hint: row.hint(thrown), exitCode: row.exitCode ?? exitCodes.failed, cause: error });
   }
-  const { name, message } = thrownOf(error);
+  const { name, message } = thrownOf(error, profile);
   return new CliError(`unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
   });
 }
 
-/** The error, then what caused it; of several attempts to connect the first speaks for all. */
+/** Everything that an error consists of, most telling first: the first of several attempts, itself, its cause. */
 function withCauses(error: unknown, depth = 0): unknown[] {
   if (!(error instanceof Error) || depth > 5) return [error];
-  const causes = [
-    ...(error instanceof AggregateError ? error.errors.slice(0, 1) : []),
-    ...(error.cause === undefined ? [] : [error.cause]),
+  const attempts = error instanceof AggregateError ? error.errors.slice(0, 1) : [];
+  const causes = error.cause === undefined ? [] : [error.cause];
+  return [
+    ...attempts.flatMap((attempt) => withCauses(attempt, depth + 1)),
+    error,
+    ...causes.flatMap((cause) => withCauses(cause, depth + 1)),
   ];
-  return [...causesFirst(error, causes, depth)];
 }
 
-/** An AggregateError says less than the attempt in it; any other error says more than its cause. */
-function causesFirst(error: Error, causes: readonly unknown[], depth: number): unknown[] {
-  const below = causes.flatMap((cause) => withCauses(cause, depth + 1));
-  return error instanceof AggregateError ? [...below, error] : [error, ...below];
-}
-
-function thrownOf(error: unknown): Thrown {
-  const { name, message, code, address, hostname, host, port, path } = (
+function thrownOf(error: unknown, profile: string | undefined): Thrown {
+  const { name, message, code, address, hostname, host, port, path, $response } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
   return {
@@ -191,6 +204,8 @@ function thrownOf(error: unknown): Thrown {
     hostname: textOr(hostname, textOr(host, "")),
     port: typeof port === "number" ? port : undefined,
     path: textOr(path, ""),
+    answeredAt: textOr(($response as { headers?: Record<string, unknown> } | undefined)?.headers?.["date"], ""),
+    profile,
   };
 }
 
