@@ -25,7 +25,16 @@ interface Rule {
   ambiguous?: boolean;
 }
 
-const networkCodes = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"]);
+const networkCodes = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EAI_AGAIN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "ECONNABORTED",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
 const throttleNames = /^(TooManyRequests|Throttl|RequestLimitExceeded|SlowDown|RequestThrottled)/;
 
 const isThrottle = (failure: Failure) => failure.status === 429 || throttleNames.test(failure.name);

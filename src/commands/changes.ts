@@ -26,7 +26,12 @@ export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]):
 }
 
 const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
-const paints: Readonly<Record<Action, (text: string) => string>> = { create: style.green, update: style.yellow, replace: style.yellow, none: style.dim };
+const paints: Readonly<Record<Action, (text: string) => string>> = {
+  create: style.green,
+  update: style.yellow,
+  replace: style.yellow,
+  none: style.dim,
+};
 const words: Readonly<Record<"would" | "did", Readonly<Record<Action, string>>>> = {
   would: { create: "create", update: "update", replace: "replace", none: "" },
   did: { create: "created", update: "updated", replace: "replaced", none: "" },
@@ -51,6 +56,11 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
 
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const count = (action: Action) => lines.filter((line) => line.action === action).length;
-  const changed = (["create", "update", "replace"] as const).map((action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const);
-  return [...changed, [count("none"), "unchanged"] as const].filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`).join(", ");
+  const changed = (["create", "update", "replace"] as const).map(
+    (action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const,
+  );
+  return [...changed, [count("none"), "unchanged"] as const]
+    .filter(([number]) => number > 0)
+    .map(([number, word]) => `${number} ${word}`)
+    .join(", ");
 }

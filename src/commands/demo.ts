@@ -29,7 +29,9 @@ const ARRIVAL_MS = 10_000;
 
 export const command: Command<DemoResult, TranscriptItem> = {
   options: [],
-  examples: [{ line: "demo", does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again" }],
+  examples: [
+    { line: "demo", does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again" },
+  ],
 
   async run(settings, context) {
     const startedAt = performance.now();
@@ -94,7 +96,10 @@ async function walkThrough(settings: Settings, context: Context<TranscriptItem>)
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */
 async function talk(url: string, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
   const join = async (name: string): Promise<Session> => {
-    const session = await openSession(addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: "demo" }), { timeoutMs: ARRIVAL_MS, signal });
+    const session = await openSession(addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: "demo" }), {
+      timeoutMs: ARRIVAL_MS,
+      signal,
+    });
     emit({ kind: "output", text: `${name} is connected, after ${Math.round(session.openMs)} ms` });
     return session;
   };
@@ -128,7 +133,8 @@ async function arrival(session: Session, words: string): Promise<Frame> {
 }
 
 /** Closed at the end of the block that holds it, however that ends. */
-const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDisposable => Object.assign(thing, { [Symbol.asyncDispose]: () => thing.close() });
+const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDisposable =>
+  Object.assign(thing, { [Symbol.asyncDispose]: () => thing.close() });
 
 function transcript(item: TranscriptItem): string | undefined {
   if (item.kind === "step") return `\n── ${item.title}`;

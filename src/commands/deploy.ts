@@ -47,7 +47,8 @@ export const command: Command<DeployResult> = {
   render({ changed, dryRun, resources, code, url, frontend, test }) {
     const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : `no changes; code up to date (sha256 ${code.sha256})`;
     const proof = test ? ["", ...renderProof(test)] : [];
-    const where = url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
+    const where =
+      url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
     const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
     return [what, ...proof, ...where, ...next].join("\n");
   },

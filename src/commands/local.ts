@@ -25,12 +25,16 @@ export const command: Command<LocalResult, LocalItem> = {
   options: ["port", "backendUrl", "stateFolder"],
   examples: [
     { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
-    { line: "local --backend-url http://127.0.0.1:8000", does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1" },
+    {
+      line: "local --backend-url http://127.0.0.1:8000",
+      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1",
+    },
     { line: "local --port 0 --state .shelfshack", does: "any free port; what it holds is kept in a folder" },
   ],
 
   async run(settings, context) {
-    const logged = (message: string, timestamp: number, stream: string) => context.emit({ kind: "log", record: recordOf({ message, timestamp, stream }) });
+    const logged = (message: string, timestamp: number, stream: string) =>
+      context.emit({ kind: "log", record: recordOf({ message, timestamp, stream }) });
     const local = await startLocalAws({
       port: settings.port,
       ...realisticDelays,
@@ -65,11 +69,20 @@ function spoken(item: LocalItem): string | undefined {
 async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
   const keys = await signingKeys(settings, context);
   const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys });
-  const target: Settings = demo ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") } } : settings;
+  const target: Settings = demo
+    ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") } }
+    : settings;
   const deployed: Context = { ...context, emit: () => {} };
   try {
     const { url } = await deploy.run(target, deployed);
-    context.emit({ kind: "ready", port: settings.port, endpointUrl, backendUrl: target.backendUrl ?? "", demoBackend: demo !== undefined, url });
+    context.emit({
+      kind: "ready",
+      port: settings.port,
+      endpointUrl,
+      backendUrl: target.backendUrl ?? "",
+      demoBackend: demo !== undefined,
+      url,
+    });
     return { redeploys: await redeployOnChange(target, context, deployed) };
   } finally {
     await demo?.close();
@@ -81,13 +94,16 @@ async function signingKeys(settings: Settings, context: Context<LocalItem>): Pro
   const aws = await connectAws(settings, context);
   const kept = await deployedFunction(aws, settings.functionName);
   aws.close();
-  return kept?.variables.SIGNING_KEYS ? signingKeysIn(kept.variables.SIGNING_KEYS, `the function ${settings.functionName}`) : [newSigningKey()];
+  return kept?.variables.SIGNING_KEYS
+    ? signingKeysIn(kept.variables.SIGNING_KEYS, `the function ${settings.functionName}`)
+    : [newSigningKey()];
 }
 
 /** Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has ended it. */
 async function redeployOnChange(settings: Settings, { report, signal, emit }: Context<LocalItem>, deployed: Context): Promise<number> {
   let redeploys = 0;
-  const broken = (output: string) => report({ kind: "warning", message: `the handler cannot be built, the last one goes on running:\n${output.trim()}` });
+  const broken = (output: string) =>
+    report({ kind: "warning", message: `the handler cannot be built, the last one goes on running:\n${output.trim()}` });
   for await (const _change of handlerChanges(signal, broken)) {
     try {
       const { changed, code } = await deploy.run({ ...settings, codeOnly: true }, deployed);

@@ -19,14 +19,19 @@ interface StatusResult {
 
 export const command: Command<StatusResult> = {
   options: ["backendUrl"],
-  examples: [{ line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" }],
+  examples: [
+    { line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" },
+  ],
 
   async run(settings, context) {
     const { stack, walk } = await openStack(settings, context);
     const observed = await observe(stack, walk.aws);
     walk.aws.close();
     const changes = plan(stack, observed);
-    const resources = describeChanges(changes).map(({ action, ...line }) => ({ ...line, standing: standingOf(line.id, action, stack, changes) }));
+    const resources = describeChanges(changes).map(({ action, ...line }) => ({
+      ...line,
+      standing: standingOf(line.id, action, stack, changes),
+    }));
     return {
       region: walk.aws.region,
       account: observed.get(stack.account)?.attributes.Account ?? "",
@@ -43,7 +48,11 @@ export const command: Command<StatusResult> = {
       `${signs[standing]} ${id.padEnd(width)}  ${name}${standing === "ok" ? "" : `  ${standing}`}`,
       ...differences.map(({ path, from, to }) => `    ${path}: ${shownValue(from)}, should be ${shownValue(to)}`),
     ]);
-    const verdict = upToDate ? "everything is as it should be" : deployed ? "something differs; mend it with: shelfshack-ws deploy" : "not (completely) deployed; run: shelfshack-ws deploy";
+    const verdict = upToDate
+      ? "everything is as it should be"
+      : deployed
+        ? "something differs; mend it with: shelfshack-ws deploy"
+        : "not (completely) deployed; run: shelfshack-ws deploy";
     return [`account ${account}, region ${region}`, ...rows, "", ...(url ? [url] : []), verdict].join("\n");
   },
 
@@ -59,4 +68,3 @@ function standingOf(id: string, action: Change["action"], stack: WebSocketStack,
   const isStage = id === stack.stage.id || changes.find(({ resource }) => resource.id === id)?.action === "replace";
   return isStage ? "stale" : "differs";
 }
-

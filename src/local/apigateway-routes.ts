@@ -1,5 +1,15 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import { assignGiven, badRequest, conflict, newId, notFound, pageOfItems, type ApiState, type FindApi, type RouteState } from "./apigateway.ts";
+import {
+  assignGiven,
+  badRequest,
+  conflict,
+  newId,
+  notFound,
+  pageOfItems,
+  type ApiState,
+  type FindApi,
+  type RouteState,
+} from "./apigateway.ts";
 import { redeploy } from "./apigateway-stages.ts";
 import { notEmulated } from "./aws-error.ts";
 import type { Operations } from "./operations.ts";
@@ -49,7 +59,13 @@ function integrationOperations(world: World, find: FindApi): Operations<typeof s
 
 const integrationDefaults = { ConnectionType: "INTERNET", PassthroughBehavior: "WHEN_NO_MATCH", TimeoutInMillis: 29_000 } as const;
 
-function checkIntegration({ IntegrationType, IntegrationUri }: { IntegrationType?: string | undefined; IntegrationUri?: string | undefined }): void {
+function checkIntegration({
+  IntegrationType,
+  IntegrationUri,
+}: {
+  IntegrationType?: string | undefined;
+  IntegrationUri?: string | undefined;
+}): void {
   if (IntegrationType !== "MOCK" && !IntegrationUri) throw badRequest("IntegrationUri is required for this integration type");
 }
 
@@ -64,7 +80,12 @@ function routesOperations(world: World, find: FindApi): Operations<typeof sdk> {
       return route;
     },
     GetRoute: ({ ApiId, RouteId }, { region }) => routeOf(find(region, ApiId), RouteId).route,
-    GetRoutes: ({ ApiId, ...paging }, { region }) => pageOfItems(world, [...find(region, ApiId).routes.values()].map(({ route }) => route), paging),
+    GetRoutes: ({ ApiId, ...paging }, { region }) =>
+      pageOfItems(
+        world,
+        [...find(region, ApiId).routes.values()].map(({ route }) => route),
+        paging,
+      ),
     UpdateRoute({ ApiId, RouteId, ...changes }, { region, now }) {
       const api = find(region, ApiId);
       const { route } = routeOf(api, RouteId);
@@ -97,14 +118,16 @@ interface GivenRoute {
 function checkRoute({ routes, integrations }: ApiState, { RouteKey, Target, AuthorizationType }: GivenRoute, own?: string): void {
   if (AuthorizationType === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
   if (AuthorizationType === "CUSTOM") throw notEmulated("a route with a Lambda authorizer (API Gateway v2)");
-  if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey)) throw conflict(`Route with key ${RouteKey} already exists for this API`);
+  if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
+    throw conflict(`Route with key ${RouteKey} already exists for this API`);
   const [, integrationId] = /^integrations\/(.+)$/.exec(Target ?? "") ?? [];
   if (Target && !integrationId) throw badRequest(`Invalid target: ${Target}`);
   if (integrationId && !integrations.has(integrationId)) throw notFound(`Invalid Integration identifier specified ${integrationId}`);
 }
 
 function routeResponseOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  const responsesOf = (region: string, { ApiId, RouteId }: { ApiId: string; RouteId: string }) => routeOf(find(region, ApiId), RouteId).responses;
+  const responsesOf = (region: string, { ApiId, RouteId }: { ApiId: string; RouteId: string }) =>
+    routeOf(find(region, ApiId), RouteId).responses;
   const responseOf = (responses: ReadonlyMap<string, sdk.RouteResponse>, id: string): sdk.RouteResponse => {
     const found = responses.get(id);
     if (!found) throw notFound(`Invalid RouteResponse identifier specified ${id}`);

@@ -1,5 +1,15 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import { assignGiven, badRequest, conflict, newId, notFound, pageOfItems, tooManyRequests, type ApiState, type FindApi } from "./apigateway.ts";
+import {
+  assignGiven,
+  badRequest,
+  conflict,
+  newId,
+  notFound,
+  pageOfItems,
+  tooManyRequests,
+  type ApiState,
+  type FindApi,
+} from "./apigateway.ts";
 import type { ServedRoute, ServedStage } from "./gateway.ts";
 import type { Operations } from "./operations.ts";
 import type { World } from "./state.ts";
@@ -31,7 +41,11 @@ function deploymentOperations(world: World, find: FindApi): Operations<typeof sd
     },
     GetDeployment: ({ ApiId, DeploymentId }, { region }) => deploymentOf(find(region, ApiId), DeploymentId).deployment,
     GetDeployments: ({ ApiId, ...paging }, { region }) =>
-      pageOfItems(world, [...find(region, ApiId).deployments.values()].map(({ deployment }) => deployment), paging),
+      pageOfItems(
+        world,
+        [...find(region, ApiId).deployments.values()].map(({ deployment }) => deployment),
+        paging,
+      ),
     UpdateDeployment({ ApiId, DeploymentId, Description }, { region }) {
       const { deployment } = deploymentOf(find(region, ApiId), DeploymentId);
       assignGiven(deployment, { Description });
@@ -77,7 +91,10 @@ function deploy(api: ApiState, { now, description, automatic = false }: Making):
   return deployment;
 }
 
-function servedRoute({ route, responses }: { route: sdk.Route; responses: ReadonlyMap<string, unknown> }, { integrations }: ApiState): ServedRoute {
+function servedRoute(
+  { route, responses }: { route: sdk.Route; responses: ReadonlyMap<string, unknown> },
+  { integrations }: ApiState,
+): ServedRoute {
   const integration = integrations.get(route.Target?.replace(/^integrations\//, "") ?? "");
   const { IntegrationType = "", IntegrationUri = "", TimeoutInMillis = 29_000 } = integration ?? {};
   return {
@@ -97,7 +114,12 @@ export function redeploy(api: ApiState, now: number): void {
 }
 
 function deployAutomatically(api: ApiState, stage: sdk.Stage, now: number): void {
-  if (api.routes.size > 0) point(stage, deploy(api, { now, automatic: true, description: "Automatic deployment triggered by changes to the Api configuration" }), now);
+  if (api.routes.size > 0)
+    point(
+      stage,
+      deploy(api, { now, automatic: true, description: "Automatic deployment triggered by changes to the Api configuration" }),
+      now,
+    );
   stage.LastDeploymentStatusMessage =
     api.routes.size > 0
       ? `Successfully deployed stage with deployment ID '${stage.DeploymentId}'`
@@ -171,7 +193,10 @@ function stageOf({ stages }: ApiState, name: string): sdk.Stage {
 
 type GivenStage = Pick<sdk.Stage, "DeploymentId" | "AccessLogSettings" | "DefaultRouteSettings" | "RouteSettings" | "StageVariables">;
 
-function checkStage(api: ApiState, { DeploymentId, AccessLogSettings, DefaultRouteSettings, RouteSettings = {}, StageVariables = {} }: GivenStage): void {
+function checkStage(
+  api: ApiState,
+  { DeploymentId, AccessLogSettings, DefaultRouteSettings, RouteSettings = {}, StageVariables = {} }: GivenStage,
+): void {
   if (DeploymentId !== undefined) deploymentOf(api, DeploymentId);
   const levels = [DefaultRouteSettings, ...Object.values(RouteSettings)].map((settings) => settings?.LoggingLevel ?? "OFF");
   // The account's role for API Gateway's logs belongs to API Gateway v1, which is not here, so it is never set (aws-behaviour 3.7).

@@ -127,7 +127,12 @@ export function pageOfItems<Item>(
 ): { Items: Item[]; NextToken?: string } {
   const limit = MaxResults === undefined ? undefined : Number(MaxResults);
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw badRequest("Invalid value for maxResults");
-  const { items, next } = pageOf(all, { token: NextToken, limit, pageSize: world.pageSize ?? 100, invalid: badRequest("Invalid nextToken") });
+  const { items, next } = pageOf(all, {
+    token: NextToken,
+    limit,
+    pageSize: world.pageSize ?? 100,
+    invalid: badRequest("Invalid nextToken"),
+  });
   return { Items: items, ...(next ? { NextToken: next } : {}) };
 }
 
@@ -156,7 +161,10 @@ function tagOperations(find: FindApi): Operations<typeof sdk> {
 }
 
 /** What stands between a request and its operation. */
-export type Guard = (call: { mutating: boolean; input: Record<string, unknown>; at: At }, run: () => Promise<object | void>) => Promise<object | void>;
+export type Guard = (
+  call: { mutating: boolean; input: Record<string, unknown>; at: At },
+  run: () => Promise<object | void>,
+) => Promise<object | void>;
 
 /**
  * API Gateway's own limits: calls per second (aws-behaviour 3.9), and one change of an API at a time: each change takes

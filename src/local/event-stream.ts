@@ -34,7 +34,12 @@ const stringHeader = 7;
 
 function header(name: string, value: string): Buffer {
   const text = Buffer.from(value);
-  return Buffer.concat([Buffer.of(Buffer.byteLength(name)), Buffer.from(name), Buffer.of(stringHeader, text.length >> 8, text.length & 255), text]);
+  return Buffer.concat([
+    Buffer.of(Buffer.byteLength(name)),
+    Buffer.from(name),
+    Buffer.of(stringHeader, text.length >> 8, text.length & 255),
+    text,
+  ]);
 }
 
 function uint32(value: number): Buffer {

@@ -9,7 +9,10 @@ const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$
  * That keeps pages away that have their own host name resolve to 127.0.0.1 (faults.md G-17, G-18). A front end on another
  * loopback port is welcome, and so is a client without an Origin, which no browser is.
  */
-export function isWelcome({ headers, rawHeaders }: Pick<IncomingMessage, "headers" | "rawHeaders">, { port, allowHosts }: { port: number; allowHosts: readonly string[] }): boolean {
+export function isWelcome(
+  { headers, rawHeaders }: Pick<IncomingMessage, "headers" | "rawHeaders">,
+  { port, allowHosts }: { port: number; allowHosts: readonly string[] },
+): boolean {
   const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
   return hosts === 1 && isOwnHost(headers.host ?? "", { port, allowHosts }) && isOwnOrigin(headers.origin, allowHosts);
 }

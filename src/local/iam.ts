@@ -57,7 +57,8 @@ export function iam(world: World): Operations<typeof sdk> {
 
   return {
     CreateRole(input, { now }) {
-      if (roles.has(input.RoleName.toLowerCase())) throw new AwsError("EntityAlreadyExistsException", `Role with name ${input.RoleName} already exists.`);
+      if (roles.has(input.RoleName.toLowerCase()))
+        throw new AwsError("EntityAlreadyExistsException", `Role with name ${input.RoleName} already exists.`);
       const made = newRole(world.account, input, now);
       roles.set(made.name.toLowerCase(), made);
       const { MaxSessionDuration: _shownByGetRole, ...shown } = roleShape(made);
@@ -65,7 +66,10 @@ export function iam(world: World): Operations<typeof sdk> {
     },
     GetRole: ({ RoleName }) => ({ Role: { ...roleShape(role(required(RoleName))), RoleLastUsed: {} } }),
     ListRoles({ PathPrefix = "/", ...paging }) {
-      const { listed, more } = page([...roles.values()].filter(({ path }) => path.startsWith(PathPrefix)), paging);
+      const { listed, more } = page(
+        [...roles.values()].filter(({ path }) => path.startsWith(PathPrefix)),
+        paging,
+      );
       return { Roles: listed.map(roleShape).map(({ Tags: _notListed, ...shown }) => shown), ...more };
     },
     UpdateRole({ RoleName, Description, MaxSessionDuration = 3600 }) {
@@ -153,9 +157,16 @@ function required(roleName: string | undefined): string {
   return roleName;
 }
 
-type NewRole = Pick<sdk.CreateRoleCommandInput, "Path" | "Description" | "MaxSessionDuration" | "Tags"> & { RoleName: string; AssumeRolePolicyDocument: string };
+type NewRole = Pick<sdk.CreateRoleCommandInput, "Path" | "Description" | "MaxSessionDuration" | "Tags"> & {
+  RoleName: string;
+  AssumeRolePolicyDocument: string;
+};
 
-function newRole(account: string, { RoleName, Path = "/", AssumeRolePolicyDocument, Description, MaxSessionDuration = 3600, Tags = [] }: NewRole, now: number): RoleState {
+function newRole(
+  account: string,
+  { RoleName, Path = "/", AssumeRolePolicyDocument, Description, MaxSessionDuration = 3600, Tags = [] }: NewRole,
+  now: number,
+): RoleState {
   return {
     name: RoleName,
     path: Path,
@@ -203,7 +214,8 @@ function checkedTrust(document: string): string {
   const statements = statementsIn(document);
   if (statements.some(({ principals }) => principals.length === 0)) throw malformed("Missing required field Principal");
   if (statements.some(({ resources }) => resources.length > 0)) throw malformed("Has prohibited field Resource");
-  if (document.replaceAll(/\s/g, "").length > 2048) throw new AwsError("LimitExceededException", "Cannot exceed quota for ACLSizePerRole: 2048");
+  if (document.replaceAll(/\s/g, "").length > 2048)
+    throw new AwsError("LimitExceededException", "Cannot exceed quota for ACLSizePerRole: 2048");
   return document;
 }
 
@@ -224,7 +236,13 @@ const managedPolicies: Readonly<Record<string, readonly string[]>> = {
 
 /** Everything that a role's own policies say. */
 export function statementsOf({ policies, attached }: RoleState): Statement[] {
-  const managed = [...attached].map((arn) => ({ effect: "Allow" as const, actions: managedPolicies[arn] ?? [], resources: ["*"], principals: [], conditions: new Map() }));
+  const managed = [...attached].map((arn) => ({
+    effect: "Allow" as const,
+    actions: managedPolicies[arn] ?? [],
+    resources: ["*"],
+    principals: [],
+    conditions: new Map(),
+  }));
   return [...[...policies.values()].flatMap(statementsIn), ...managed];
 }
 
@@ -234,5 +252,7 @@ export function statementsOf({ policies, attached }: RoleState): Statement[] {
  */
 export function lambdaCanAssume(role: RoleState | undefined, { now, delayMs }: { now: number; delayMs: number }): boolean {
   if (!role || now - role.createdAt < delayMs) return false;
-  return decide(statementsIn(role.trust), { action: "sts:AssumeRole", resource: role.arn, principal: "lambda.amazonaws.com" }) === "allowed";
+  return (
+    decide(statementsIn(role.trust), { action: "sts:AssumeRole", resource: role.arn, principal: "lambda.amazonaws.com" }) === "allowed"
+  );
 }

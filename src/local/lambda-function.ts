@@ -134,7 +134,10 @@ export function checkRevision(revisionId: string, expected: string | undefined):
 }
 
 /** The part of a function's configuration that every answer has (aws-behaviour 4.1). */
-export function configurationShape(build: Build, { name, arn, revisionId }: { name: string; arn: string; revisionId: string }): sdk.FunctionConfiguration {
+export function configurationShape(
+  build: Build,
+  { name, arn, revisionId }: { name: string; arn: string; revisionId: string },
+): sdk.FunctionConfiguration {
   return {
     FunctionName: name,
     FunctionArn: arn,

@@ -108,7 +108,10 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
 function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType): string {
   const bytes = given ?? new Uint8Array();
   if (bytes.length > maxPayload[type])
-    throw new AwsError("RequestTooLargeException", `${bytes.length} byte payload is too large for the ${type} invocation type (limit ${maxPayload[type]} bytes)`);
+    throw new AwsError(
+      "RequestTooLargeException",
+      `${bytes.length} byte payload is too large for the ${type} invocation type (limit ${maxPayload[type]} bytes)`,
+    );
   const text = Buffer.from(bytes).toString() || "{}";
   try {
     JSON.parse(text);

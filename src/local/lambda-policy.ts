@@ -1,7 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "./aws-error.ts";
-import { buildOf, checkRevision, findFunction, invalidParameter, noResource, referenceOf, resourceConflict, type FunctionState, type ResourcePolicy } from "./lambda-function.ts";
+import {
+  buildOf,
+  checkRevision,
+  findFunction,
+  invalidParameter,
+  noResource,
+  referenceOf,
+  resourceConflict,
+  type FunctionState,
+  type ResourcePolicy,
+} from "./lambda-function.ts";
 import type { Operations } from "./operations.ts";
 import { decide, statementsIn } from "./policy.ts";
 import type { World } from "./state.ts";
@@ -52,7 +62,11 @@ const resourceArn = ({ arn }: FunctionState, qualifier: string): string => (qual
 const documentOf = (statements: ResourcePolicy["statements"]): string =>
   `{"Version":"2012-10-17","Id":"default","Statement":[${[...statements.values()].join(",")}]}`;
 
-type Permission = Pick<sdk.AddPermissionCommandInput, "SourceArn" | "SourceAccount"> & { StatementId: string; Action: string; Principal: string };
+type Permission = Pick<sdk.AddPermissionCommandInput, "SourceArn" | "SourceAccount"> & {
+  StatementId: string;
+  Action: string;
+  Principal: string;
+};
 
 function statementText({ StatementId, Action, Principal, SourceArn, SourceAccount }: Permission, resource: string): string {
   const condition = {
@@ -76,10 +90,18 @@ function principalOf(principal: string): unknown {
 }
 
 /** Whether the policy of the function, or of the alias or version that is called, lets API Gateway invoke it for `sourceArn`. */
-export function gatewayMayInvoke(found: FunctionState, { qualifier = "", sourceArn, account }: { qualifier?: string | undefined; sourceArn: string; account: string }): boolean {
+export function gatewayMayInvoke(
+  found: FunctionState,
+  { qualifier = "", sourceArn, account }: { qualifier?: string | undefined; sourceArn: string; account: string },
+): boolean {
   const policy = found.policies.get(qualifier);
   if (!policy) return false;
   const context = { "aws:sourcearn": sourceArn, "aws:sourceaccount": account };
-  const access = { action: "lambda:InvokeFunction", resource: resourceArn(found, qualifier), principal: "apigateway.amazonaws.com", context };
+  const access = {
+    action: "lambda:InvokeFunction",
+    resource: resourceArn(found, qualifier),
+    principal: "apigateway.amazonaws.com",
+    context,
+  };
   return decide(statementsIn(documentOf(policy.statements)), access) === "allowed";
 }

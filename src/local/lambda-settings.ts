@@ -3,7 +3,8 @@ import { AwsError, notEmulated } from "./aws-error.ts";
 import { invalidParameter } from "./lambda-function.ts";
 import type { Constraints } from "./validation.ts";
 
-const functionName = /(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?/;
+const functionName =
+  /(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?/;
 
 /** Lengths, patterns, ranges and enums of Lambda's model. */
 export const lambdaConstraints: Constraints = {
@@ -34,7 +35,8 @@ export const lambdaConstraints: Constraints = {
 /** What the API accepts, in the order in which its error lists it (aws-behaviour 4.2), and what came since. */
 const runtimes =
   "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2, ruby4.0, nodejs26.x, python3.15";
-const retired = /^(nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)?|python(2\.7|3\.6|3\.7)|java8|dotnetcore[123]\.[01]|go1\.x|ruby2\.[57]|provided)$/;
+const retired =
+  /^(nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)?|python(2\.7|3\.6|3\.7)|java8|dotnetcore[123]\.[01]|go1\.x|ruby2\.[57]|provided)$/;
 
 /** The runtime of a function whose code is a zip. Refuses what Lambda refuses, in its words, and what this machine cannot run. */
 export function checkedRuntime(runtime: sdk.Runtime | undefined): sdk.Runtime {
@@ -44,7 +46,9 @@ export function checkedRuntime(runtime: sdk.Runtime | undefined): sdk.Runtime {
       `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.`,
     );
   if (!runtimes.split(", ").includes(runtime))
-    throw invalidParameter(`Value ${runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [${runtimes}] or be a valid ARN`);
+    throw invalidParameter(
+      `Value ${runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [${runtimes}] or be a valid ARN`,
+    );
   if (!/^(nodejs|python)/.test(runtime)) throw notEmulated(`the runtime ${runtime} (Lambda)`);
   return runtime;
 }
@@ -92,4 +96,6 @@ export function refuseNotEmulated(input: object): void {
 }
 
 const isEmpty = (value: unknown): boolean =>
-  value === undefined || value === "" || (typeof value === "object" && Object.values(value ?? {}).every((item) => item === undefined || isEmpty(item)));
+  value === undefined ||
+  value === "" ||
+  (typeof value === "object" && Object.values(value ?? {}).every((item) => item === undefined || isEmpty(item)));

@@ -51,7 +51,12 @@ function publishOperations(world: World): Operations<typeof sdk> {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       const latest = { ...latestShape(found), FunctionArn: `${found.arn}:$LATEST` };
       const listed = [latest, ...[...found.versions.values()].map((version) => versionShape(found, version))];
-      const { items, next } = pageOf(listed, { token: Marker, limit: MaxItems, pageSize: world.pageSize ?? 50, invalid: invalidParameter("Invalid Marker") });
+      const { items, next } = pageOf(listed, {
+        token: Marker,
+        limit: MaxItems,
+        pageSize: world.pageSize ?? 50,
+        invalid: invalidParameter("Invalid Marker"),
+      });
       return { Versions: items, ...(next ? { NextMarker: next } : {}) };
     },
   };
@@ -94,14 +99,20 @@ function aliasOperations(world: World): Operations<typeof sdk> {
     ListAliases({ FunctionName, FunctionVersion, Marker, MaxItems }, { region, now }) {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       const listed = [...found.aliases.values()].filter(({ version }) => FunctionVersion === undefined || version === FunctionVersion);
-      const { items, next } = pageOf(listed, { token: Marker, limit: MaxItems, pageSize: world.pageSize ?? 50, invalid: invalidParameter("Invalid Marker") });
+      const { items, next } = pageOf(listed, {
+        token: Marker,
+        limit: MaxItems,
+        pageSize: world.pageSize ?? 50,
+        invalid: invalidParameter("Invalid Marker"),
+      });
       return { Aliases: items.map((alias) => aliasShape(found, alias)), ...(next ? { NextMarker: next } : {}) };
     },
   };
 }
 
 function checkTarget({ versions, arn }: FunctionState, version: string, routing: sdk.AliasRoutingConfiguration | undefined): void {
-  if (Object.keys(routing?.AdditionalVersionWeights ?? {}).length > 0) throw notEmulated("an alias that divides its calls between versions (Lambda)");
+  if (Object.keys(routing?.AdditionalVersionWeights ?? {}).length > 0)
+    throw notEmulated("an alias that divides its calls between versions (Lambda)");
   if (version !== "$LATEST" && !versions.has(version)) throw noResource(`Function not found: ${arn}:${version}`);
 }
 

@@ -49,7 +49,13 @@ function functionOperations(world: World): Operations<typeof sdk> {
       const { functions } = regionIn(world.state, region);
       if (functions.has(name)) throw resourceConflict(`Function already exist: ${name}`);
       checkRole(world, build.role, now);
-      const made = newFunction({ name, region, arn: functionArn(world, region, { name, qualifier: undefined }), build, tags: input.Tags ?? {} });
+      const made = newFunction({
+        name,
+        region,
+        arn: functionArn(world, region, { name, qualifier: undefined }),
+        build,
+        tags: input.Tags ?? {},
+      });
       made.change = { kind: "creating", settlesAt: now + world.delays.createDelayMs };
       functions.set(name, made);
       return input.Publish ? { ...latestShape(made), Version: publish(made, {}, now).build.version } : latestShape(made);
@@ -97,7 +103,9 @@ function functionOperations(world: World): Operations<typeof sdk> {
       if (qualifier !== undefined) return deleteVersion(found, qualifier);
       regionIn(world.state, region).functions.delete(name);
       const runtime = await world.runtimeIn(region);
-      await Promise.all([found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)].map((arn) => runtime.retire(arn)));
+      await Promise.all(
+        [found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)].map((arn) => runtime.retire(arn)),
+      );
       return { StatusCode: 204 };
     },
   };
@@ -230,7 +238,12 @@ function listOperations(world: World): Operations<typeof sdk> {
         configurationShape(found.latest, { ...found, arn: FunctionVersion === "ALL" ? `${found.arn}:$LATEST` : found.arn }),
         ...(FunctionVersion === "ALL" ? [...found.versions.values()].map((version) => versionShape(found, version)) : []),
       ]);
-      const { items, next } = pageOf(listed, { token: Marker, limit: MaxItems, pageSize: world.pageSize ?? 50, invalid: invalidParameter("Invalid Marker") });
+      const { items, next } = pageOf(listed, {
+        token: Marker,
+        limit: MaxItems,
+        pageSize: world.pageSize ?? 50,
+        invalid: invalidParameter("Invalid Marker"),
+      });
       return { Functions: items, ...(next ? { NextMarker: next } : {}) };
     },
     GetAccountSettings(_input, { region }) {

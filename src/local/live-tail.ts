@@ -35,7 +35,8 @@ export function liveTail(world: World, group: FindGroup) {
   async function* updates(tail: Tail, sessionStart: sdk.LiveTailSessionStart): AsyncGenerator<sdk.StartLiveTailResponseStream> {
     try {
       yield { sessionStart };
-      for await (const _ of setInterval(world.delays.liveTailMs, undefined, { signal: world.closing })) yield { sessionUpdate: updateOf(tail) };
+      for await (const _ of setInterval(world.delays.liveTailMs, undefined, { signal: world.closing }))
+        yield { sessionUpdate: updateOf(tail) };
     } catch (cause) {
       // The local AWS is closing; the client sees its stream end.
       if (!world.closing.aborted) throw cause;
@@ -58,11 +59,18 @@ export function liveTail(world: World, group: FindGroup) {
 
 function checkIdentifier(identifier: string, region: string, group: FindGroup): void {
   if (!/^arn:[^:]+:logs:[^:]+:\d{12}:log-group:[^:*]+$/.test(identifier))
-    throw new AwsError("InvalidParameterException", `The specified log group identifier '${identifier}' is not the ARN of a log group without a trailing *.`);
+    throw new AwsError(
+      "InvalidParameterException",
+      `The specified log group identifier '${identifier}' is not the ARN of a log group without a trailing *.`,
+    );
   group(region, identifier);
 }
 
-function wantedBy({ logStreamNames, logStreamNamePrefixes, logEventFilterPattern }: sdk.StartLiveTailCommandInput): (event: LogEvent) => boolean {
+function wantedBy({
+  logStreamNames,
+  logStreamNamePrefixes,
+  logEventFilterPattern,
+}: sdk.StartLiveTailCommandInput): (event: LogEvent) => boolean {
   const matches = lineFilter(logEventFilterPattern);
   return ({ stream, message }) =>
     (!logStreamNames || logStreamNames.includes(stream)) &&

@@ -44,7 +44,10 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       if (!found.streams.delete(logStreamName)) throw noStream();
       found.events = found.events.filter(({ stream }) => stream !== logStreamName);
     },
-    DescribeLogStreams({ logGroupName, logGroupIdentifier, logStreamNamePrefix = "", orderBy, descending = false, nextToken, limit = 50 }, { region }) {
+    DescribeLogStreams(
+      { logGroupName, logGroupIdentifier, logStreamNamePrefix = "", orderBy, descending = false, nextToken, limit = 50 },
+      { region },
+    ) {
       checkLimit(limit, 50);
       const found = group(region, oneOf(logGroupName, logGroupIdentifier));
       const byTime = orderBy === "LastEventTime";
@@ -65,11 +68,25 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       write(region, target, lines, now);
       return { nextSequenceToken: String(target.received) };
     },
-    GetLogEvents({ logGroupName, logGroupIdentifier, logStreamName, startTime = 0, endTime = Infinity, nextToken, limit = maxEvents, startFromHead = false }, { region }) {
+    GetLogEvents(
+      {
+        logGroupName,
+        logGroupIdentifier,
+        logStreamName,
+        startTime = 0,
+        endTime = Infinity,
+        nextToken,
+        limit = maxEvents,
+        startFromHead = false,
+      },
+      { region },
+    ) {
       checkLimit(limit, maxEvents);
       const found = group(region, oneOf(logGroupName, logGroupIdentifier));
       if (!found.streams.has(logStreamName)) throw noStream();
-      const events = found.events.filter(({ stream, timestamp }) => stream === logStreamName && timestamp >= startTime && timestamp < endTime);
+      const events = found.events.filter(
+        ({ stream, timestamp }) => stream === logStreamName && timestamp >= startTime && timestamp < endTime,
+      );
       const [from, to] = windowOf(events.length, { nextToken, startFromHead, size: Math.min(limit, world.pageSize ?? maxEvents) });
       return {
         events: events.slice(from, to).map(({ timestamp, message, ingestedAt }) => ({ timestamp, message, ingestionTime: ingestedAt })),
@@ -83,7 +100,12 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       const found = group(region, oneOf(input.logGroupName, input.logGroupIdentifier));
       const wanted = selection(input);
       const matches = lineFilter(input.filterPattern);
-      const { events, next } = scan(found.events.filter(wanted), { matches: (event) => matches(event.message), nextToken, limit, window: world.pageSize ?? maxEvents });
+      const { events, next } = scan(found.events.filter(wanted), {
+        matches: (event) => matches(event.message),
+        nextToken,
+        limit,
+        window: world.pageSize ?? maxEvents,
+      });
       return { events: events.map(filteredShape), searchedLogStreams: [], ...(next ? { nextToken: next } : {}) };
     },
   };
@@ -121,7 +143,9 @@ function oneOf(name: string | undefined, identifier: string | undefined): string
 const streamShape = ({ name, createdAt, firstEventAt, lastEventAt, lastIngestedAt }: LogStreamState, groupArn: string): sdk.LogStream => ({
   logStreamName: name,
   creationTime: createdAt,
-  ...(firstEventAt === undefined ? {} : { firstEventTimestamp: firstEventAt, lastEventTimestamp: lastEventAt, lastIngestionTime: lastIngestedAt }),
+  ...(firstEventAt === undefined
+    ? {}
+    : { firstEventTimestamp: firstEventAt, lastEventTimestamp: lastEventAt, lastIngestionTime: lastIngestedAt }),
   arn: `${groupArn}:log-stream:${name}`,
   storedBytes: 0,
 });
@@ -135,7 +159,10 @@ const filteredShape = ({ id, stream, timestamp, message, ingestedAt }: LogEvent)
 });
 
 /** Which part of a stream is shown: after a forward token, before a backward one, else the end or the start. */
-function windowOf(length: number, { nextToken, startFromHead, size }: { nextToken: string | undefined; startFromHead: boolean; size: number }): [number, number] {
+function windowOf(
+  length: number,
+  { nextToken, startFromHead, size }: { nextToken: string | undefined; startFromHead: boolean; size: number },
+): [number, number] {
   if (nextToken === undefined) return startFromHead ? [0, Math.min(size, length)] : [Math.max(0, length - size), length];
   const [, direction, token = ""] = /^([fb])\/(.+)$/.exec(nextToken) ?? [];
   if (!direction) throw invalidToken();
@@ -144,7 +171,12 @@ function windowOf(length: number, { nextToken, startFromHead, size }: { nextToke
 }
 
 /** The streams and times that a filter asks for; its end is inclusive, unlike GetLogEvents' (aws-behaviour 7.1, 7.2). */
-function selection({ logStreamNames, logStreamNamePrefix, startTime = 0, endTime = Infinity }: sdk.FilterLogEventsCommandInput): (event: LogEvent) => boolean {
+function selection({
+  logStreamNames,
+  logStreamNamePrefix,
+  startTime = 0,
+  endTime = Infinity,
+}: sdk.FilterLogEventsCommandInput): (event: LogEvent) => boolean {
   if (logStreamNames && logStreamNamePrefix !== undefined)
     throw new AwsError("InvalidParameterException", "LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters.");
   return ({ stream, timestamp }) =>

@@ -112,4 +112,7 @@ function numeric(holds: (value: number, limit: number) => boolean): (operand: st
 }
 
 const valueAt = (document: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((at, name) => (typeof at === "object" && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined), document);
+  path.reduce<unknown>(
+    (at, name) => (typeof at === "object" && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined),
+    document,
+  );

@@ -16,7 +16,8 @@ export function lineFilter(pattern: string | undefined): LineFilter {
 }
 
 /** The error for a pattern that cannot be read. */
-export const invalidPattern = (pattern: string): AwsError => new AwsError("InvalidParameterException", `Invalid filter pattern: ${pattern}`);
+export const invalidPattern = (pattern: string): AwsError =>
+  new AwsError("InvalidParameterException", `Invalid filter pattern: ${pattern}`);
 
 interface Terms {
   every: string[];

@@ -73,12 +73,16 @@ export function logs(world: World): Logs {
     ...events.operations,
     ...tail.operations,
     CreateLogGroup({ logGroupName, tags = {} }, { region, now }) {
-      if (groupsIn(region).has(logGroupName)) throw new AwsError("ResourceAlreadyExistsException", "The specified log group already exists");
+      if (groupsIn(region).has(logGroupName))
+        throw new AwsError("ResourceAlreadyExistsException", "The specified log group already exists");
       groupsIn(region).set(logGroupName, newGroup(logGroupName, now, tags));
     },
     DescribeLogGroups({ logGroupNamePrefix, logGroupNamePattern, logGroupIdentifiers, nextToken, limit = 50 }, { region }) {
       if (logGroupNamePrefix !== undefined && logGroupNamePattern !== undefined)
-        throw new AwsError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
+        throw new AwsError(
+          "InvalidParameterException",
+          "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        );
       checkLimit(limit, 50);
       const wanted = [...groupsIn(region).values()]
         .filter(({ name }) => name.startsWith(logGroupNamePrefix ?? "") && name.includes(logGroupNamePattern ?? ""))
@@ -121,7 +125,12 @@ export function logs(world: World): Logs {
       for (const name of new Set(entries.map((entry) => entry.group))) {
         const found = groupsIn(region).get(name) ?? newGroup(name, now, {});
         groupsIn(region).set(name, found);
-        events.write(region, found, entries.filter((entry) => entry.group === name), now);
+        events.write(
+          region,
+          found,
+          entries.filter((entry) => entry.group === name),
+          now,
+        );
       }
     },
   };

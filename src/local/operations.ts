@@ -20,7 +20,9 @@ type Instance<Sdk, Name extends string> = `${Name}Command` extends keyof Sdk
 type Input<Sdk, Name extends string> = Instance<Sdk, Name> extends { input: infer Given } ? Given : never;
 
 type Output<Sdk, Name extends string> =
-  Instance<Sdk, Name> extends { resolveMiddleware(...given: never[]): (given: never) => Promise<{ output: infer Answered }> } ? Omit<Answered, "$metadata"> : never;
+  Instance<Sdk, Name> extends { resolveMiddleware(...given: never[]): (given: never) => Promise<{ output: infer Answered }> }
+    ? Omit<Answered, "$metadata">
+    : never;
 
 /** The SDK writes a required member as `T | undefined`; here it was checked before the operation runs. */
 export type Checked<Given> = {
@@ -32,7 +34,10 @@ export type Checked<Given> = {
  * An operation answers its output, or throws an AwsError; what is not in the table is not emulated.
  */
 export type Operations<Sdk> = {
-  [Name in Names<Sdk>]?: (input: Checked<Input<Sdk, Name>>, at: At) => Maybe<object extends Output<Sdk, Name> ? Output<Sdk, Name> | void : Output<Sdk, Name>>;
+  [Name in Names<Sdk>]?: (
+    input: Checked<Input<Sdk, Name>>,
+    at: At,
+  ) => Maybe<object extends Output<Sdk, Name> ? Output<Sdk, Name> | void : Output<Sdk, Name>>;
 };
 
 /** One operation of any service, as the server calls it. */

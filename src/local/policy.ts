@@ -44,7 +44,13 @@ export const malformed = (message: string): AwsError => new AwsError("MalformedP
 
 function statementOf({ Effect, Action, Resource, Principal, Condition }: Record<string, unknown>): Statement {
   if (Effect !== "Allow" && Effect !== "Deny") throw malformed("Syntax errors in policy.");
-  return { effect: Effect, actions: texts(Action), resources: texts(Resource), principals: principalsOf(Principal), conditions: conditionsOf(Condition) };
+  return {
+    effect: Effect,
+    actions: texts(Action),
+    resources: texts(Resource),
+    principals: principalsOf(Principal),
+    conditions: conditionsOf(Condition),
+  };
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
@@ -69,7 +75,10 @@ export function decide(statements: readonly Statement[], access: Access): Decisi
 }
 
 /** Whether a statement speaks of this access. A statement without resources (a trust policy) speaks of all, as does an access without principal. */
-export const applies = ({ actions, resources, principals, conditions }: Statement, { action, resource, principal, context = {} }: Access): boolean =>
+export const applies = (
+  { actions, resources, principals, conditions }: Statement,
+  { action, resource, principal, context = {} }: Access,
+): boolean =>
   actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
   (resources.length === 0 || resources.some((pattern) => like(pattern, resource))) &&
   (principal === undefined || principals.some((one) => one === "*" || one === principal)) &&

@@ -11,7 +11,8 @@ export function jsonRpc({ operations }: ServiceShapes): Protocol {
   return {
     find: ({ headers }) => operations.get(String(headers["x-amz-target"]).split(".").at(-1) ?? ""),
     read: ({ input }, { body }) => (fromJson(input, parsed(body)) ?? {}) as Record<string, unknown>,
-    write: ({ output }, value) => streamed(output, value) ?? { status: 200, headers: contentType, body: JSON.stringify(toJson(output, value) ?? {}) },
+    write: ({ output }, value) =>
+      streamed(output, value) ?? { status: 200, headers: contentType, body: JSON.stringify(toJson(output, value) ?? {}) },
     refuse: ({ name, message, status }) => ({
       status: status ?? 400,
       headers: contentType,

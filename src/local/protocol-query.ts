@@ -17,7 +17,12 @@ export function query({ operations, errors }: ServiceShapes, namespace: string):
   };
 }
 
-function refusal({ name, message, status: own }: AwsError, modelled: { code?: string; status?: number }, namespace: string, requestId: string): WireAnswer {
+function refusal(
+  { name, message, status: own }: AwsError,
+  modelled: { code?: string; status?: number },
+  namespace: string,
+  requestId: string,
+): WireAnswer {
   const { code = name, status = own ?? 400 } = modelled;
   const error = element("Error", element("Type", "Sender") + element("Code", code) + element("Message", escaped(message)));
   return xml(status, `<ErrorResponse xmlns="${namespace}">${error}${element("RequestId", requestId)}</ErrorResponse>`);
@@ -73,7 +78,9 @@ function items(node: Tree | string): (Tree | string)[] {
 function xmlOf(shape: Shape, value: unknown): string {
   if (shape.isStructSchema()) {
     const record = value as Record<string, unknown>;
-    return membersOf(shape).map(([name, member]) => (record[name] === undefined ? "" : element(name, xmlOf(member, record[name])))).join("");
+    return membersOf(shape)
+      .map(([name, member]) => (record[name] === undefined ? "" : element(name, xmlOf(member, record[name]))))
+      .join("");
   }
   if (shape.isListSchema()) return (value as unknown[]).map((item) => element("member", xmlOf(shape.getValueSchema(), item))).join("");
   if (shape.isTimestampSchema()) return isoSeconds(value as Date);

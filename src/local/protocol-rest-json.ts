@@ -106,7 +106,9 @@ const json = { "content-type": "application/json" };
 function writeStructure(shape: Shape, output: Record<string, unknown>, success: number): WireAnswer {
   const bound = membersOf(shape).map(([name, member]) => ({ traits: member.getMergedTraits(), member, value: output[name] }));
   const status = bound.find(({ traits }) => traits.httpResponseCode)?.value ?? success;
-  const headers = bound.flatMap(({ traits: { httpHeader }, value }) => (httpHeader && value !== undefined ? [[httpHeader, String(value)]] : []));
+  const headers = bound.flatMap(({ traits: { httpHeader }, value }) =>
+    httpHeader && value !== undefined ? [[httpHeader, String(value)]] : [],
+  );
   const payload = bound.find(({ traits }) => traits.httpPayload);
   const body = payload ? (payload.value as Uint8Array | undefined) : writeBody(shape, output);
   return { status: Number(status), headers: { ...json, ...Object.fromEntries(headers) }, body: body ?? "" };

@@ -31,7 +31,14 @@ const operationKind = 9;
 const errorKind = -3;
 
 type SchemaRef = Parameters<typeof NormalizedSchema.of>[0];
-type OperationSchema = readonly [9, string, name: string, traits: { http?: OperationShape["http"] } | number, input: SchemaRef, output: SchemaRef];
+type OperationSchema = readonly [
+  9,
+  string,
+  name: string,
+  traits: { http?: OperationShape["http"] } | number,
+  input: SchemaRef,
+  output: SchemaRef,
+];
 
 /** Reads the shapes out of an SDK client's module; the client itself is never used. */
 export function shapesOf(sdk: object): ServiceShapes {
@@ -52,7 +59,10 @@ function operationShape([, , name, traits, input, output]: OperationSchema): Ope
 }
 
 function errorShape(shape: Shape): ErrorShape {
-  const { awsQueryError, httpError } = shape.getMergedTraits() as { awsQueryError?: readonly [code: string, status: number]; httpError?: number };
+  const { awsQueryError, httpError } = shape.getMergedTraits() as {
+    awsQueryError?: readonly [code: string, status: number];
+    httpError?: number;
+  };
   return { shape, code: awsQueryError?.[0] ?? shape.getName() ?? "", status: httpError ?? 400 };
 }
 

@@ -52,7 +52,12 @@ export interface LocalAws {
 }
 
 /** How long things take on AWS, roughly (aws-behaviour 3.9, 4.5, 6.4). */
-export const realisticDelays = { roleDelayMs: 6_000, createDelayMs: 1_500, updateDelayMs: 1_000, deploymentIntervalMs: 5_000 } as const satisfies Partial<Delays>;
+export const realisticDelays = {
+  roleDelayMs: 6_000,
+  createDelayMs: 1_500,
+  updateDelayMs: 1_000,
+  deploymentIntervalMs: 5_000,
+} as const satisfies Partial<Delays>;
 
 const noDelays: Delays = {
   roleDelayMs: 0,
@@ -75,7 +80,12 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const { port: wanted = 0, allowHosts = [], onCall, onLog } = options;
   const kept = options.stateFolder === undefined ? undefined : await keptState(options.stateFolder);
   const closing = new AbortController();
-  const server = createServer({ headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384, requireHostHeader: false });
+  const server = createServer({
+    headersTimeout: 10_000,
+    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: 16_384,
+    requireHostHeader: false,
+  });
   const port = await listen(server, wanted);
   const url = `http://127.0.0.1:${port}`;
   const runtimes = new Map<string, Promise<Runtime>>();
@@ -109,14 +119,19 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       logs.append(region, entries);
       onLog?.(entries);
     };
-    const found = runtimes.get(region) ?? startRuntime({ endpointUrl: () => url, log, ...(options.maxEnvironments ? { maxEnvironments: options.maxEnvironments } : {}) });
+    const found =
+      runtimes.get(region) ??
+      startRuntime({ endpointUrl: () => url, log, ...(options.maxEnvironments ? { maxEnvironments: options.maxEnvironments } : {}) });
     runtimes.set(region, found);
     return found;
   }
 
   async function pause(milliseconds: number): Promise<void> {
     if (milliseconds <= 0 || closing.signal.aborted) return;
-    await Promise.race([delay(milliseconds, undefined, { ref: false }), new Promise((resolve) => closing.signal.addEventListener("abort", resolve, { once: true }))]);
+    await Promise.race([
+      delay(milliseconds, undefined, { ref: false }),
+      new Promise((resolve) => closing.signal.addEventListener("abort", resolve, { once: true })),
+    ]);
   }
 
   function record(call: Call): void {
@@ -129,7 +144,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
     const at = placeOf(request);
-    if (!isWelcome(request, { port, allowHosts })) return refuse(response, 403, "this request was not sent to the local AWS by name, or comes from a web page elsewhere");
+    if (!isWelcome(request, { port, allowHosts }))
+      return refuse(response, 403, "this request was not sent to the local AWS by name, or comes from a web page elsewhere");
     if (at.connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId: at.connectionId });
     const scope = scopeOf(request.headers.authorization);
     if (!scope) return refuseUnsigned(response, servedStage(world, at.apiId, at.stage) !== undefined);
@@ -146,7 +162,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   });
   server.on("upgrade", (request, socket, head) => {
     if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
-    else socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n{"message":"Forbidden"}');
+    else
+      socket.end(
+        'HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n{"message":"Forbidden"}',
+      );
   });
 
   return { url, port, calls, close: () => close({ closing, gateway, server, runtimes, kept }) };
@@ -162,7 +181,11 @@ async function listen(server: Server, port: number): Promise<number> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why = code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
-    throw new CliError(why, { hint: "another local AWS may be running; stop it, or pass --port 0 for a free one", exitCode: exitCodes.usage, cause });
+    throw new CliError(why, {
+      hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
+      exitCode: exitCodes.usage,
+      cause,
+    });
   }
   return (server.address() as AddressInfo).port;
 }
@@ -230,7 +253,9 @@ async function write(response: ServerResponse, { status, headers, body }: WireAn
 }
 
 function refuse(response: ServerResponse, status: number, message: string, type = "ForbiddenException"): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" }).end(JSON.stringify({ message }));
+  response
+    .writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" })
+    .end(JSON.stringify({ message }));
 }
 
 /** An unsigned request: a browser or curl at a stage, or a call of the control plane without a signature. */

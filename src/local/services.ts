@@ -43,8 +43,16 @@ interface Service {
 }
 
 /** Every service, by the name that its requests are signed for (aws-behaviour 8.1). */
-export const servicesOf = (world: World, { invoking, logs }: { invoking: Invoking; logs: Logs }): Readonly<Record<string, Service | undefined>> => ({
-  lambda: { protocol: restJson(shapesOf(lambdaSdk)), operations: lambda(world, invoking), constraints: lambdaConstraints, invalid: "ValidationException" },
+export const servicesOf = (
+  world: World,
+  { invoking, logs }: { invoking: Invoking; logs: Logs },
+): Readonly<Record<string, Service | undefined>> => ({
+  lambda: {
+    protocol: restJson(shapesOf(lambdaSdk)),
+    operations: lambda(world, invoking),
+    constraints: lambdaConstraints,
+    invalid: "ValidationException",
+  },
   apigateway: {
     protocol: restJson(shapesOf(apigatewaySdk)),
     operations: apigateway(world),
@@ -64,7 +72,12 @@ export const servicesOf = (world: World, { invoking, logs }: { invoking: Invokin
     constraints: stsConstraints,
     invalid: "ValidationError",
   },
-  logs: { protocol: jsonRpc(shapesOf(logsSdk)), operations: logs.operations, constraints: logsConstraints, invalid: "InvalidParameterException" },
+  logs: {
+    protocol: jsonRpc(shapesOf(logsSdk)),
+    operations: logs.operations,
+    constraints: logsConstraints,
+    invalid: "InvalidParameterException",
+  },
 });
 
 /** What a request was signed for. Form and presence of the signature are checked, the signature itself is not: there are no secrets to check it with. */
@@ -73,7 +86,8 @@ export interface Scope {
   service: string;
 }
 
-const signature = /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/([\w-]+)\/aws4_request, *SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$/;
+const signature =
+  /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/([\w-]+)\/aws4_request, *SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$/;
 
 /** The scope of a request's signature; undefined when it carries none. */
 export function scopeOf(authorization: string | undefined): Scope | undefined {
@@ -90,7 +104,14 @@ export async function answerCall(
   const service = services[name];
   const protocol = service?.protocol ?? restJson({ operations: new Map(), errors: new Map() });
   const operation = service?.protocol.find(request);
-  const call: Call = { service: name, operation: operation?.name ?? `${request.method} ${request.path}`, region, input: {}, status: 200, mutating: isMutating(operation?.name ?? "") };
+  const call: Call = {
+    service: name,
+    operation: operation?.name ?? `${request.method} ${request.path}`,
+    region,
+    input: {},
+    status: 200,
+    mutating: isMutating(operation?.name ?? ""),
+  };
   try {
     if (!service || !operation) throw notEmulated(`${name}: ${call.operation}`);
     call.input = protocol.read(operation, request);

@@ -39,6 +39,10 @@ async function readState(file: string): Promise<State> {
     return deserialize(await readFile(file)) as State;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return emptyState();
-    throw new CliError(`the state in ${file} cannot be read`, { hint: "remove the file to begin with an empty local AWS", exitCode: exitCodes.usage, cause });
+    throw new CliError(`the state in ${file} cannot be read`, {
+      hint: "remove the file to begin with an empty local AWS",
+      exitCode: exitCodes.usage,
+      cause,
+    });
   }
 }

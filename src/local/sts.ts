@@ -20,7 +20,9 @@ export function sts(world: World): Operations<typeof sdk> {
       const role = [...world.state.roles.values()].find(({ arn }) => arn === RoleArn);
       if (!role) {
         const caller = `arn:aws:iam::${world.account}:user/local`;
-        throw new AwsError("AccessDenied", `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`, { status: 403 });
+        throw new AwsError("AccessDenied", `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`, {
+          status: 403,
+        });
       }
       return {
         AssumedRoleUser: {

@@ -17,7 +17,11 @@ export type Constraints = Readonly<Record<string, Constraint>>;
  * Checks an input against its shape and the constraints. Throws an AwsError of the given name with the text that AWS's
  * services share: `1 validation error detected: Value 'x' at 'functionName' failed to satisfy constraint: …` (aws-behaviour 4.1, 4.4, 7.1).
  */
-export function validate(shape: Shape, input: Record<string, unknown>, { constraints, errorName }: { constraints: Constraints; errorName: string }): void {
+export function validate(
+  shape: Shape,
+  input: Record<string, unknown>,
+  { constraints, errorName }: { constraints: Constraints; errorName: string },
+): void {
   const problems = problemsOf(shape, input, "", constraints);
   if (problems.length === 0) return;
   throw new AwsError(errorName, `${problems.length} validation error${problems.length > 1 ? "s" : ""} detected: ${problems.join("; ")}`);
@@ -27,7 +31,9 @@ function problemsOf(shape: Shape, input: Record<string, unknown>, path: string, 
   const missing = requiredMembersOf(shape)
     .filter((name) => input[name] === undefined)
     .map((name) => problem(undefined, path + camel(name), "Member must not be null"));
-  const wrong = membersOf(shape).flatMap(([name, member]) => memberProblems(name, member, { value: input[name], path: path + camel(name), constraints }));
+  const wrong = membersOf(shape).flatMap(([name, member]) =>
+    memberProblems(name, member, { value: input[name], path: path + camel(name), constraints }),
+  );
   return [...missing, ...wrong];
 }
 
@@ -43,7 +49,10 @@ function memberProblems(name: string, member: Shape, { value, path, constraints 
   if (member.isStructSchema()) return [...own, ...problemsOf(member, value as Record<string, unknown>, `${path}.`, constraints)];
   if (!member.isListSchema() || !member.getValueSchema().isStructSchema()) return own;
   const items = value as Record<string, unknown>[];
-  return [...own, ...items.flatMap((item, index) => problemsOf(member.getValueSchema(), item, `${path}.${index + 1}.member.`, constraints))];
+  return [
+    ...own,
+    ...items.flatMap((item, index) => problemsOf(member.getValueSchema(), item, `${path}.${index + 1}.member.`, constraints)),
+  ];
 }
 
 /** The checks of one value, each with AWS's words for its failure. */
@@ -53,7 +62,10 @@ function failures(value: unknown, { min, max, pattern, values }: Constraint): st
   const checks: [failed: boolean, text: string][] = [
     [max !== undefined && size > max, `Member must have ${measure} less than or equal to ${max}`],
     [min !== undefined && size < min, `Member must have ${measure} greater than or equal to ${min}`],
-    [pattern !== undefined && typeof value === "string" && !matches(pattern, value), `Member must satisfy regular expression pattern: ${pattern?.source}`],
+    [
+      pattern !== undefined && typeof value === "string" && !matches(pattern, value),
+      `Member must satisfy regular expression pattern: ${pattern?.source}`,
+    ],
     [values !== undefined && !values.includes(String(value)), `Member must satisfy enum value set: [${values?.join(", ")}]`],
   ];
   return checks.filter(([failed]) => failed).map(([, text]) => text);

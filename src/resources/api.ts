@@ -1,4 +1,12 @@
-import { CreateApiCommand, DeleteApiCommand, GetApisCommand, GetStagesCommand, UpdateApiCommand, type Api, type CreateApiCommandOutput } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateApiCommand,
+  DeleteApiCommand,
+  GetApisCommand,
+  GetStagesCommand,
+  UpdateApiCommand,
+  type Api,
+  type CreateApiCommandOutput,
+} from "@aws-sdk/client-apigatewayv2";
 import { CliError, exitCodes } from "../errors.ts";
 import { isOfThisRun, isOurs, type Identity } from "../stack/ownership.ts";
 import { everyPage, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
@@ -38,7 +46,9 @@ export function api(
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
-      const created = await aws.apigatewayv2.send(new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }));
+      const created = await aws.apigatewayv2.send(
+        new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }),
+      );
       return attributesOf(await settle(aws, created, name, identity));
     },
 
@@ -103,7 +113,9 @@ async function hasStages(aws: Aws, { ApiId }: CreatedApi): Promise<boolean> {
 }
 
 function tooMany(name: string, apis: readonly CreatedApi[]): CliError {
-  const list = apis.map(({ ApiId, ApiEndpoint, CreatedDate }) => `  ${ApiId}  ${ApiEndpoint}  made ${CreatedDate?.toISOString()}`).join("\n");
+  const list = apis
+    .map(({ ApiId, ApiEndpoint, CreatedDate }) => `  ${ApiId}  ${ApiEndpoint}  made ${CreatedDate?.toISOString()}`)
+    .join("\n");
   return new CliError(`there are ${apis.length} APIs named ${name} with this stack's tags:\n${list}`, {
     hint: "remove the ones that nobody uses: aws apigatewayv2 delete-api --api-id ID",
     exitCode: exitCodes.refused,

@@ -15,13 +15,18 @@ const BUDGET_MS = 300_000;
 export async function settled(aws: Aws, FunctionName: string): Promise<void> {
   const startedAt = performance.now();
   for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_MS)) {
-    const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+    const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = await aws.lambda.send(
+      new GetFunctionConfigurationCommand({ FunctionName }),
+    );
     if (State === "Failed") throw new CliError(`Lambda could not create the function ${FunctionName}: ${StateReason}`);
-    if (LastUpdateStatus === "Failed") throw new CliError(`Lambda could not update the function ${FunctionName}: ${LastUpdateStatusReason}`);
+    if (LastUpdateStatus === "Failed")
+      throw new CliError(`Lambda could not update the function ${FunctionName}: ${LastUpdateStatusReason}`);
     const isReady = State !== "Pending" && LastUpdateStatus !== "InProgress";
     if (isReady) return;
     if (performance.now() - startedAt > BUDGET_MS) {
-      throw new CliError(`the function ${FunctionName} is still ${State}, its last update ${LastUpdateStatus}, after ${BUDGET_MS / 60_000} minutes`);
+      throw new CliError(
+        `the function ${FunctionName} is still ${State}, its last update ${LastUpdateStatus}, after ${BUDGET_MS / 60_000} minutes`,
+      );
     }
     await delay(pauseMs);
   }

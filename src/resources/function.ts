@@ -121,7 +121,16 @@ export function lambdaFunction(
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 function foundFunction(found: FunctionConfiguration, tags: Tags): Found<FunctionProperties, FunctionAttributes> {
-  const { FunctionArn = "", FunctionName = "", CodeSha256 = "", Runtime = "", Handler = "", Role = "", Timeout = 3, MemorySize = 128 } = found;
+  const {
+    FunctionArn = "",
+    FunctionName = "",
+    CodeSha256 = "",
+    Runtime = "",
+    Handler = "",
+    Role = "",
+    Timeout = 3,
+    MemorySize = 128,
+  } = found;
   return {
     attributes: { FunctionArn },
     properties: {

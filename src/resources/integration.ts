@@ -40,7 +40,9 @@ export function integration(
     }),
 
     async read(aws, { ApiId }) {
-      const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })));
+      const items = await everyPage((NextToken) =>
+        aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
+      );
       const found = items.find(({ Description }) => Description === DESCRIPTION);
       return found && foundIntegration(ApiId ?? "", found);
     },
@@ -59,9 +61,23 @@ export function integration(
 export type IntegrationResource = ReturnType<typeof integration>;
 
 function foundIntegration(ApiId: string, found: Integration): Found<IntegrationProperties, IntegrationAttributes> {
-  const { IntegrationId = "", Description = "", IntegrationType, IntegrationMethod = "", IntegrationUri = "", TimeoutInMillis = 29_000 } = found;
+  const {
+    IntegrationId = "",
+    Description = "",
+    IntegrationType,
+    IntegrationMethod = "",
+    IntegrationUri = "",
+    TimeoutInMillis = 29_000,
+  } = found;
   return {
     attributes: { IntegrationId },
-    properties: { ApiId, Description, ...(IntegrationType === "AWS_PROXY" ? { IntegrationType } : {}), IntegrationMethod, IntegrationUri, TimeoutInMillis },
+    properties: {
+      ApiId,
+      Description,
+      ...(IntegrationType === "AWS_PROXY" ? { IntegrationType } : {}),
+      IntegrationMethod,
+      IntegrationUri,
+      TimeoutInMillis,
+    },
   };
 }

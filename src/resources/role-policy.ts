@@ -23,7 +23,9 @@ export function rolePolicy(
   needs: { role: RoleResource; account: AccountResource; api: ApiResource },
 ): Resource<RolePolicyProperties, Record<never, string>, typeof needs> {
   const put = async (aws: Aws, { PolicyDocument }: RolePolicyProperties) => {
-    await aws.iam.send(new PutRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument: JSON.stringify(PolicyDocument) }));
+    await aws.iam.send(
+      new PutRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument: JSON.stringify(PolicyDocument) }),
+    );
   };
   return {
     id: "RolePolicy",
@@ -42,7 +44,9 @@ export function rolePolicy(
             Sid: "Push",
             Effect: "Allow",
             Action: "execute-api:ManageConnections",
-            Resource: ["POST", "DELETE"].map((method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`),
+            Resource: ["POST", "DELETE"].map(
+              (method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
+            ),
           },
           {
             Sid: "Logs",

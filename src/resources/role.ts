@@ -64,7 +64,13 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
 
 export type RoleResource = ReturnType<typeof role>;
 
-function foundRole({ RoleName = "", Arn = "", AssumeRolePolicyDocument = "%7B%7D", Tags = [], CreateDate }: Role): Found<RoleProperties, RoleAttributes> {
+function foundRole({
+  RoleName = "",
+  Arn = "",
+  AssumeRolePolicyDocument = "%7B%7D",
+  Tags = [],
+  CreateDate,
+}: Role): Found<RoleProperties, RoleAttributes> {
   return {
     attributes: { Arn },
     // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (aws-behaviour 6.3).
@@ -77,7 +83,9 @@ function foundRole({ RoleName = "", Arn = "", AssumeRolePolicyDocument = "%7B%7D
 /** A role with policies cannot be deleted (aws-behaviour 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
-  await Promise.all((listed?.PolicyNames ?? []).map((PolicyName) => orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })))));
+  await Promise.all(
+    (listed?.PolicyNames ?? []).map((PolicyName) => orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })))),
+  );
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {

@@ -13,7 +13,7 @@ interface RouteProperties {
   ApiKeyRequired: boolean;
   Target: string;
 }
-type RouteAttributes = { RouteId: string; Target: string };
+type RouteAttributes = { RouteId: string };
 
 const ids: Readonly<Record<RouteKey, string>> = { $connect: "RouteConnect", $disconnect: "RouteDisconnect", $default: "RouteDefault" };
 
@@ -46,7 +46,7 @@ export function route(
 
     async create(aws, { AuthorizationType: _none, ...desired }) {
       const { RouteId = "" } = await aws.apigatewayv2.send(new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }));
-      return { RouteId, Target: desired.Target };
+      return { RouteId };
     },
 
     async update(aws, { attributes: { RouteId } }, { ApiId, Target, ApiKeyRequired }) {
@@ -59,5 +59,5 @@ export type RouteResource = ReturnType<typeof route>;
 
 function foundRoute(ApiId: string, RouteKey: RouteKey, found: Route): Found<RouteProperties, RouteAttributes> {
   const { RouteId = "", AuthorizationType = "NONE", ApiKeyRequired = false, Target = "" } = found;
-  return { attributes: { RouteId, Target }, properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target } };
+  return { attributes: { RouteId }, properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target } };
 }

@@ -41,9 +41,10 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
 }
 
 /** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */
-export const propertiesIn = (differing: readonly Difference[]): ReadonlySet<string> => new Set(differing.map(({ path }) => path.replace(/\..*/, "")));
+export const propertiesIn = (differing: readonly Difference[]): ReadonlySet<string> =>
+  new Set(differing.map(({ path }) => path.replace(/\..*/, "")));
 
-/** The found properties with only the wanted paths replaced by what is desired: how one step changes its part and nothing else. */
+/** The found properties with only the wanted paths replaced by what is desired: an update changes what differs and nothing else. */
 export function withOnly(found: object, desired: object, wanted: (path: string) => boolean, prefix = ""): object {
   const merged: Record<string, unknown> = { ...found };
   for (const [key, value] of Object.entries(desired)) {

@@ -100,7 +100,13 @@ async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
   let progressAt = performance.now();
   while (isBeingMadeByOthers(stack, observed) && performance.now() - progressAt < PATIENCE_MS * walk.pace) {
     const elapsedMs = performance.now() - progressAt;
-    walk.report({ kind: "waiting", id: "other-run", reason: "another deploy of this stack, which began less than a minute ago", elapsedMs, budgetMs: PATIENCE_MS });
+    walk.report({
+      kind: "waiting",
+      id: "other-run",
+      reason: "another deploy of this stack, which began less than a minute ago",
+      elapsedMs,
+      budgetMs: PATIENCE_MS,
+    });
     await delay(500 * walk.pace, undefined, { signal: walk.signal });
     const next = await observe(stack, walk.aws);
     if (countOf(next) > countOf(observed)) progressAt = performance.now();
@@ -135,7 +141,9 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
-      return await inTurn(resource.exclusive, () => reported(change, walk, () => carryOut(change, desired, within, observed.get(resource), { stack, walk, scope })));
+      return await inTurn(resource.exclusive, () =>
+        reported(change, walk, () => carryOut(change, desired, within, observed.get(resource), { stack, walk })),
+      );
     } catch (error) {
       failures.push(error);
       throw error;
@@ -148,7 +156,10 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
-const needsOf = (resource: AnyResource): readonly AnyResource[] => [...Object.values<AnyResource>(resource.needs), ...(resource.within ? [resource.within] : [])];
+const needsOf = (resource: AnyResource): readonly AnyResource[] => [
+  ...Object.values<AnyResource>(resource.needs),
+  ...(resource.within ? [resource.within] : []),
+];
 
 /** Work with the same word goes one after another; work without one at once. */
 function turns(): <T>(word: string | undefined, work: () => Promise<T>) => Promise<T> {
@@ -186,12 +197,13 @@ async function carryOut(
   desired: object,
   within: Attributes,
   found: AnyFound | undefined,
-  { stack, walk, scope }: { stack: Stack; walk: Walk; scope: Scope },
+  { stack, walk }: { stack: Stack; walk: Walk },
 ): Promise<Attributes> {
   if (action !== "update" || !found || !resource.update) {
     return await ensure({ resource, desired, before: found, within, identity: stack.identity }, walk);
   }
-  const target = withOnly(found.properties, desired, (path) => scope(resource, path));
+  const paths = new Set(differing.map(({ path }) => path));
+  const target = withOnly(found.properties, desired, (path) => paths.has(path));
   await resource.update(walk.aws, found, target, propertiesIn(differing));
   return found.attributes;
 }
@@ -216,7 +228,10 @@ export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> 
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
   for (const resource of stack.resources.toReversed()) {
     const dependents = [...removals].filter(([other]) => needsOf(other).includes(resource)).map(([, removal]) => removal);
-    removals.set(resource, Promise.all(dependents).then(() => remove(resource, ours(resource), walk)));
+    removals.set(
+      resource,
+      Promise.all(dependents).then(() => remove(resource, ours(resource), walk)),
+    );
   }
   const ended = await Promise.allSettled(removals.values());
   const failed = ended.find((one) => one.status === "rejected");

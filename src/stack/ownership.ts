@@ -9,7 +9,13 @@ export interface Identity {
   run: string;
 }
 
-const tagNames = { managedBy: "ManagedBy", stack: "shelfshack-ws:stack", component: "shelfshack-ws:component", region: "shelfshack-ws:region", run: "shelfshack-ws:run" };
+const tagNames = {
+  managedBy: "ManagedBy",
+  stack: "shelfshack-ws:stack",
+  component: "shelfshack-ws:component",
+  region: "shelfshack-ws:region",
+  run: "shelfshack-ws:run",
+};
 const MANAGED_BY = "shelfshack-ws";
 
 /** The tags that go into the create call of a resource. */

@@ -79,7 +79,9 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /** Every item of a paged list (API Gateway's SDK client has no paginators, aws-behaviour 3.5). */
-export async function everyPage<T>(page: (nextToken: string | undefined) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>): Promise<T[]> {
+export async function everyPage<T>(
+  page: (nextToken: string | undefined) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>,
+): Promise<T[]> {
   const items: T[] = [];
   let token: string | undefined;
   do {

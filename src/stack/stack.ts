@@ -87,6 +87,20 @@ export function stackOf(config: StackConfig): WebSocketStack {
     api: webSocketApi,
     stage: servedStage,
     lambdaFunction: lambda,
-    resources: [caller, executionRole, logs, webSocketApi, policy, proxy, connect, disconnect, standard, snapshot, servedStage, lambda, invokePermission],
+    resources: [
+      caller,
+      executionRole,
+      logs,
+      webSocketApi,
+      policy,
+      proxy,
+      connect,
+      disconnect,
+      standard,
+      snapshot,
+      servedStage,
+      lambda,
+      invokePermission,
+    ],
   };
 }

@@ -26,7 +26,13 @@ const partsOfStep: Readonly<Record<Step, readonly Part[]>> = {
 const codeOnly: Part = { id: "Function", paths: /^CodeSha256$/, madeBy: "function" };
 
 /** The parts of the stack that a deploy is limited to; undefined for all of it. */
-export function partsOf({ only, codeOnly: isCodeOnly }: { only?: readonly Step[] | undefined; codeOnly?: boolean | undefined }): Part[] | undefined {
+export function partsOf({
+  only,
+  codeOnly: isCodeOnly,
+}: {
+  only?: readonly Step[] | undefined;
+  codeOnly?: boolean | undefined;
+}): Part[] | undefined {
   if (isCodeOnly) return [codeOnly];
   return only?.flatMap((step) => partsOfStep[step]);
 }
@@ -46,7 +52,9 @@ export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: read
   if (!parts) return;
   const isMade = (resource: AnyResource) => observed.get(resource) || parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
   const wanted = stack.resources.filter(({ id }) => parts.some((part) => part.id === id));
-  const missing = new Set([...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter((resource) => !isMade(resource)));
+  const missing = new Set(
+    [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter((resource) => !isMade(resource)),
+  );
   if (missing.size === 0) return;
   const first = [...new Set([...missing].map(({ id }) => stepThatMakes(id)))];
   throw new CliError(`this step needs ${[...missing].map(({ id, name }) => `${id} ${name}`).join(", ")}, which does not exist yet`, {

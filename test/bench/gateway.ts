@@ -36,13 +36,23 @@ const closed = (server: Server): Promise<unknown> => {
 function backend(): Server {
   const reply = JSON.stringify({ response: "processed" });
   return createServer((request, response) => {
-    request.resume().on("end", () => response.writeHead(200, { "content-type": "application/json" }).end(request.url?.endsWith("/message") ? reply : "{}"));
+    request
+      .resume()
+      .on("end", () =>
+        response.writeHead(200, { "content-type": "application/json" }).end(request.url?.endsWith("/message") ? reply : "{}"),
+      );
   });
 }
 
 const stageOf = (): ServedStage => {
-  const integration = { type: "AWS_PROXY", uri: `arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/${functionArn}/invocations`, timeoutMs: 29_000 };
-  const routes = ["$connect", "$disconnect", "$default"].map((routeKey) => [routeKey, { routeKey, authorizationType: "NONE", twoWay: false, integration }] as const);
+  const integration = {
+    type: "AWS_PROXY",
+    uri: `arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/${functionArn}/invocations`,
+    timeoutMs: 29_000,
+  };
+  const routes = ["$connect", "$disconnect", "$default"].map(
+    (routeKey) => [routeKey, { routeKey, authorizationType: "NONE", twoWay: false, integration }] as const,
+  );
   return {
     apiId,
     stage: "dev",
@@ -99,7 +109,11 @@ async function throughput(lambda: Lambda): Promise<number> {
   const front = createServer();
   const BACKEND_URL = `http://127.0.0.1:${await listening(behind)}`;
   const port = await listening(front);
-  const { invoke, close } = await lambda({ BACKEND_URL, API_GATEWAY_ENDPOINT: `http://127.0.0.1:${port}/${apiId}/dev`, LOG_LEVEL: "ERROR" });
+  const { invoke, close } = await lambda({
+    BACKEND_URL,
+    API_GATEWAY_ENDPOINT: `http://127.0.0.1:${port}/${apiId}/dev`,
+    LOG_LEVEL: "ERROR",
+  });
   const stage = stageOf();
   const gateway = createGateway({ find: () => stage, invoke, host: () => `127.0.0.1:${port}` });
   front.on("upgrade", (request, socket, head) => gateway.upgrade(request, socket, head, { apiId, stage: "dev" }));
@@ -108,7 +122,9 @@ async function throughput(lambda: Lambda): Promise<number> {
     void gateway.connections(request, response, { apiId, stage: "dev", connectionId });
   });
   const counter = { answers: 0 };
-  const sockets = await Promise.all(Array.from({ length: SOCKETS }, () => chatter(`ws://127.0.0.1:${port}/${apiId}/dev?type=feed`, counter)));
+  const sockets = await Promise.all(
+    Array.from({ length: SOCKETS }, () => chatter(`ws://127.0.0.1:${port}/${apiId}/dev?type=feed`, counter)),
+  );
   await delay(WARM_UP_MS);
   const [before, startedAt] = [counter.answers, performance.now()];
   await delay(MEASURED_MS);

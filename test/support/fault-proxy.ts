@@ -13,7 +13,15 @@ export interface Call {
  * What happens to a call: `lost` (done, then the connection is reset), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
  * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or a function that is called after the work.
  */
-export type Fault = "lost" | "cut-before" | "500-after" | "503" | "429" | "html" | "truncated" | { before?: () => void; after?: () => void };
+export type Fault =
+  | "lost"
+  | "cut-before"
+  | "500-after"
+  | "503"
+  | "429"
+  | "html"
+  | "truncated"
+  | { before?: () => void; after?: () => void };
 
 const isRead = /^(Get|List|Describe|Filter)/;
 
@@ -75,7 +83,10 @@ function passOn(target: string, { method, url, headers }: IncomingMessage, body:
   return new Promise<{ status: number; headers: Record<string, string | string[] | undefined>; payload: Buffer }>((resolve, reject) => {
     const onward = forward(target + url, { method, headers: { ...headers, host: new URL(target).host } }, (answer) => {
       const { "transfer-encoding": _chunked, ...rest } = answer.headers;
-      buffer(answer).then((payload) => resolve({ status: answer.statusCode ?? 502, headers: { ...rest, "content-length": String(payload.length) }, payload }), reject);
+      buffer(answer).then(
+        (payload) => resolve({ status: answer.statusCode ?? 502, headers: { ...rest, "content-length": String(payload.length) }, payload }),
+        reject,
+      );
     });
     onward.on("error", reject);
     onward.end(body);

@@ -52,4 +52,5 @@ export async function openTestStack(url: string, overrides: Partial<StackConfig>
 }
 
 /** The ids of what is not as it should be. */
-export const acting = (changes: readonly Change[]): string[] => changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
+export const acting = (changes: readonly Change[]): string[] =>
+  changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);

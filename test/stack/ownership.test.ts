@@ -1,0 +1,121 @@
+import { CreateApiCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
+import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
+import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
+import { CliError } from "../../src/errors.ts";
+import { acting } from "../support/stack.ts";
+import { inventory, localAws, mutating, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+
+const trust = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+});
+const RoleName = "shelfshack-websocket-proxy-role";
+const ProtocolType = "WEBSOCKET";
+const RouteSelectionExpression = "$request.body.action";
+
+async function refusal(run: Promise<unknown>): Promise<CliError> {
+  const error = await run.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(CliError);
+  return error as CliError;
+}
+
+test("D-22 a role and a log group of our names that are not ours: exit 4, both listed, nothing touched", async () => {
+  const local = await localAws();
+  const { aws, deploy } = await stackAt(local.url);
+  await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
+  await aws.logs.send(new CreateLogGroupCommand({ logGroupName: "/aws/lambda/shelfshack-websocket-proxy" }));
+  const before = mutating(local).length;
+  const { message, exitCode } = await refusal(deploy());
+  expect(exitCode).toBe(4);
+  expect(message).toContain("Role shelfshack-websocket-proxy-role exists and was not made by shelfshack-ws");
+  expect(message).toContain("LogGroup /aws/lambda/shelfshack-websocket-proxy");
+  expect(mutating(local)).toHaveLength(before);
+});
+
+test("S11 a function that Terraform manages: exit 4 with the alternatives", async () => {
+  const local = await localAws();
+  const first = await stackAt(local.url);
+  await first.deploy();
+  await first.aws.lambda.send(
+    new TagResourceCommand({
+      Resource: "arn:aws:lambda:us-east-1:000000000000:function:shelfshack-websocket-proxy",
+      Tags: { ManagedBy: "terraform" },
+    }),
+  );
+  const { message, hint, exitCode } = await refusal((await stackAt(local.url)).deploy());
+  expect(exitCode).toBe(4);
+  expect(message).toContain("is managed by terraform");
+  expect(hint).toContain("package --out");
+});
+
+test("D-23 other APIs of the same name are ignored: tags decide", async () => {
+  const local = await localAws();
+  const { aws, deploy } = await stackAt(local.url);
+  for (let n = 0; n < 3; n++)
+    await aws.apigatewayv2.send(new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression }));
+  await deploy();
+  expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items).toHaveLength(4);
+  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+});
+
+test("D-24 S12 two APIs with our tags: exit 4 with both ids", async () => {
+  const local = await localAws();
+  const first = await stackAt(local.url);
+  await first.deploy();
+  const [ours] = (await first.aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
+  const twin = await first.aws.apigatewayv2.send(
+    new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression, Tags: ours?.Tags }),
+  );
+  const { message, exitCode } = await refusal((await stackAt(local.url)).deploy());
+  expect(exitCode).toBe(4);
+  expect(message).toContain(ours?.ApiId);
+  expect(message).toContain(twin.ApiId);
+});
+
+test("D-21 the same stack in another region is refused, with the region where it lives", async () => {
+  const local = await localAws();
+  await (await stackAt(local.url, { region: "us-east-1" })).deploy();
+  const { message, exitCode } = await refusal((await stackAt(local.url, { region: "eu-west-1" })).deploy());
+  expect(exitCode).toBe(4);
+  expect(message).toContain("us-east-1");
+});
+
+test("D-20 S12 another account than the configuration says: exit 4 before any change", async () => {
+  const local = await localAws({ account: "111111111111" });
+  const { exitCode, message } = await refusal((await stackAt(local.url, { account: "222222222222" })).deploy());
+  expect(exitCode).toBe(4);
+  expect(message).toContain("111111111111");
+  expect(mutating(local)).toEqual([]);
+});
+
+test("D-11 our API is found on a later page", async () => {
+  const local = await localAws({ pageSize: 25 });
+  const first = await stackAt(local.url);
+  for (let n = 0; n < 60; n++)
+    await first.aws.apigatewayv2.send(new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }));
+  await first.deploy();
+  for (let n = 60; n < 120; n++)
+    await first.aws.apigatewayv2.send(new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }));
+  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+});
+
+test("a step whose needs are missing says which step to run first, and the steps one by one make the whole", async () => {
+  const local = await localAws();
+  const steps = ["role", "logs", "api", "policy", "integration", "routes", "function", "permission", "stage"] as const;
+  const one = await stackAt(local.url);
+  for (const step of steps) await one.deploy([step]);
+  expect(await inventory(one.aws)).toEqual(oneOfEverything);
+  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  await one.aws.lambda.send(new DeleteFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+});
+
+test("destroy leaves what is not ours", async () => {
+  const local = await localAws();
+  const { deploy, destroy, aws } = await stackAt(local.url);
+  await deploy();
+  await aws.iam.send(new TagRoleCommand({ RoleName, Tags: [{ Key: "ManagedBy", Value: "terraform" }] }));
+  expect((await destroy()).map(({ id }) => id).toSorted()).toEqual(["Api", "Function", "LogGroup"]);
+  expect((await inventory(aws)).roles).toBe(1);
+});
