@@ -60,7 +60,9 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
     if (backend === undefined || problems.length > 0) return unasked("backend_unavailable", "configuration");
     if (deadline - Date.now() < leastMs) return unasked("backend_timeout", "no time left");
     const { kind, webhookId, connectionId, requestId } = question;
-    const path = `${backend.prefix}${paths[kind]}`;
+    const filled = filledPath(paths[kind], question.members);
+    if (filled === undefined) return { ...unasked("backend_unavailable", "path"), status: 400 };
+    const path = `${backend.prefix}${filled}`;
     const body = envelope(question, path);
     const once = (leftMs: number) => {
       const timestamp = Math.floor(Date.now() / 1_000);
@@ -82,6 +84,20 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
     if (reply.ok) bucket.give();
     return reply;
   };
+}
+
+/** What has no place in a path, whatever encoding a server undoes: dots that climb, separators, control characters, half a character. */
+const unfit = /^\.|\.\.|[/\\\p{C}]/u;
+
+/** The path with `{type}` and `{booking_id}` filled in, percent-encoded; undefined when one is missing or unfit. */
+function filledPath(template: string, members: Record<string, unknown>): string | undefined {
+  let fits = true;
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = String(members[name] || "..");
+    fits &&= !unfit.test(value);
+    return fits ? encodeURIComponent(value) : "";
+  });
+  return fits ? path : undefined;
 }
 
 function unasked(code: Failed["code"], reason: string): Failed {

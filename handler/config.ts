@@ -11,7 +11,7 @@ export interface Configuration {
   /** What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in. */
   problems: string[];
   backend: Address | undefined;
-  /** The three paths below the backend's address. */
+  /** The three paths below the backend's address; the first may hold `{type}` and `{booking_id}`. */
   paths: Record<Kind, string>;
   keys: Buffer[];
   /** The time for one attempt, milliseconds; undefined for the handler's own limits. */
@@ -36,8 +36,8 @@ export function readConfiguration(environment: Environment): Configuration {
     if (text !== "" && value === undefined) problems.push(`${name} has to be ${expected}`);
     return value;
   };
-  const url = "an http or https URL without user, query or fragment, and not a link-local address";
-  const path = (name: string, usual: string) => read(name, plainPath, "a path such as /api/ws/message") ?? usual;
+  const url = "a plain http or https URL, not link-local";
+  const path = (name: string, usual: string, parse = plainPath) => read(name, parse, "a path such as /api/ws/message") ?? usual;
   if (!environment["BACKEND_URL"]?.trim()) problems.push("BACKEND_URL is not set");
   const backend = read("BACKEND_URL", plainUrl, url);
   const region = environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? "us-east-1";
@@ -46,7 +46,7 @@ export function readConfiguration(environment: Environment): Configuration {
     problems,
     backend: backend && addressOf(backend),
     paths: {
-      connect: path("REGISTER_PATH", "/api/ws/register"),
+      connect: path("REGISTER_PATH", "/api/ws/register", template),
       message: path("MESSAGE_PATH", "/api/ws/message"),
       disconnect: path("DISCONNECT_PATH", "/api/ws/disconnect"),
     },
@@ -73,6 +73,11 @@ function plainUrl(text: string): URL | undefined {
 function plainPath(text: string): string | undefined {
   const plain = /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(text) && !text.startsWith("//");
   return plain && !text.split("/").includes("..") ? text : undefined;
+}
+
+/** A path for `register`, where backends may have one for each type or booking. */
+function template(text: string): string | undefined {
+  return plainPath(text.replaceAll(/\{(type|booking_id)\}/g, "x")) && text;
 }
 
 function milliseconds(text: string): number | undefined {
