@@ -1,0 +1,159 @@
+import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { startDemoBackend } from "../../src/backend/demo.ts";
+import { run, start, type Running } from "../support/program.ts";
+import { faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+
+const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
+const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
+
+async function demoBackend() {
+  const backend = await startDemoBackend();
+  onTestFinished(() => backend.close());
+  return ["--backend-url", backend.url];
+}
+
+test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the second one changes nothing", async () => {
+  const local = await localAws();
+  const env = { ...pointedAt(local.url), CI: "1" };
+  const backend = await demoBackend();
+  const first = await run(["deploy", ...backend, "--json", "--yes"], { env });
+  expect(first.code).toBe(0);
+  const result = JSON.parse(first.stdout);
+  expect(result).toMatchObject({
+    changed: true,
+    url: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+\/\w+\/dev$/),
+    frontend: { VITE_WS_API_ENDPOINT: result.url },
+    test: { invocation: { passed: true }, roundTrip: { open: true } },
+  });
+  expect(first.stdout + first.stderr).not.toContain("\u001b[");
+  const before = mutating(local).length;
+  const second = await run(["deploy", ...backend, "--json", "--yes"], { env });
+  expect(JSON.parse(second.stdout)).toMatchObject({ changed: false, test: null });
+  expect(mutating(local)).toHaveLength(before);
+});
+
+test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  const { code, stdout } = await run(["plan", ...backendUrl], { env });
+  expect(code).toBe(0);
+  expect(stdout).toContain("12 to create");
+  expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
+  expect(mutating(local)).toEqual([]);
+});
+
+test("a backend that nobody reaches does not make the deploy a failure, and is said", async () => {
+  const local = await localAws();
+  const { code, stdout } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
+  expect(code).toBe(0);
+  expect(stdout).toContain("! test event: the backend could not be reached");
+});
+
+test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what differs", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  expect((await run(["status"], { env })).code).toBe(3);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  expect((await run(["status"], { env })).stdout).toContain("everything is as it should be");
+  expect((await run(["deploy", "--only", "env", "--backend-url", "http://127.0.0.1:8"], { env })).code).toBe(0);
+  const { code, stdout } = await run(["status", ...backendUrl], { env });
+  expect(code).toBe(3);
+  expect(stdout).toContain("Environment.BACKEND_URL: http://127.0.0.1:8, should be http://127.0.0.1:9");
+});
+
+test("S15 destroy asks for the name: not without a terminal, and not another one", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const unasked = await run(["destroy"], { env });
+  expect(unasked).toMatchObject({ code: 2, stdout: "" });
+  expect(unasked.stderr).toContain("--yes");
+  const { aws } = await stackAt(local.url);
+  expect(await inventory(aws)).toEqual(oneOfEverything);
+  expect((await run(["destroy", "--yes", "--json"], { env })).code).toBe(0);
+  expect(await inventory(aws)).toEqual(nothing);
+  expect(JSON.parse((await run(["destroy", "--yes", "--json"], { env })).stdout)).toMatchObject({ changed: false });
+});
+
+test.each([
+  [["deploy"], "no backend URL is set"],
+  [["deploy", "--backend-url", "api.example.com"], "api.example.com"],
+  [["deploy", "--only", "rolle", ...backendUrl], "rolle"],
+  [["deploy", "--env", "../x", ...backendUrl], "../x"],
+])("%j is refused with 2 before any call", async (args, words) => {
+  const local = await localAws();
+  const { code, stdout, stderr } = await run(args, { env: pointedAt(local.url) });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(words);
+  expect(local.calls).toEqual([]);
+});
+
+test("a step alone needs what it stands on, and says which step to run first", async () => {
+  const local = await localAws();
+  const { code, stderr } = await run(["deploy", "--only", "routes"], { env: pointedAt(local.url) });
+  expect(code).toBe(1);
+  expect(stderr).toContain("deploy --only api,integration");
+});
+
+test("plain http to a public address: a warning in dev, exit 4 in prod", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  const address = ["--backend-url", "http://203.0.113.9:8000"];
+  const dev = await run(["plan", ...address], { env });
+  expect(dev.code).toBe(0);
+  expect(dev.stderr).toContain("plain http to a public address");
+  expect((await run(["plan", "--env", "prod", ...address], { env })).code).toBe(4);
+  expect((await run(["plan", "--env", "prod", "--allow-http", ...address], { env })).code).toBe(0);
+});
+
+test("the signing key is never shown, and stays the same", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  const said: string[] = [];
+  for (const args of [["plan"], ["deploy", "--no-test"], ["deploy", "--debug"], ["status", "--json"], ["plan", "--json"]]) {
+    const { stdout, stderr } = await run([...args, ...backendUrl], { env });
+    said.push(stdout, stderr);
+  }
+  const { aws } = await stackAt(local.url);
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  expect(Environment?.Variables?.SIGNING_KEYS).toMatch(/^whsec_/);
+  expect(said.join("")).not.toContain("whsec_");
+});
+
+test.each(["D-01 before", "D-02 after"])(
+  "%s any one call the program is killed: the next run makes exactly one of everything",
+  { timeout: 120_000 },
+  async (when) => {
+    const calls = await callsOfOneDeploy();
+    for (let n = 0; n < calls; n++) {
+      const local = await localAws();
+      const program: { running?: Running } = {};
+      const kill = () => program.running?.signal("SIGKILL");
+      const proxy = await faulty(local, ({ index }) =>
+        index === n ? (when === "D-01 before" ? { before: kill } : { after: kill }) : undefined,
+      );
+      program.running = start(["deploy", ...backendUrl, "--no-test"], { env: pointedAt(proxy.url), input: null });
+      expect((await program.running.ended).code).toBe(null);
+      const next = await stackAt(local.url);
+      await next.deploy();
+      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(oneOfEverything);
+    }
+  },
+);
+
+test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 130, and the next run goes on", async () => {
+  const local = await localAws({ roleDelayMs: 60_000 });
+  const env = pointedAt(local.url);
+  const running = start(["deploy", ...backendUrl], { env, input: null });
+  await running.says("waiting for IAM");
+  running.signal("SIGINT");
+  expect((await running.ended).code).toBe(130);
+  expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
+});
+
+async function callsOfOneDeploy(): Promise<number> {
+  const local = await localAws();
+  await (await stackAt(local.url)).deploy();
+  return mutating(local).length;
+}
