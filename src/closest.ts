@@ -10,9 +10,9 @@ export function closest(word: string, candidates: readonly string[]): string | u
 /** How many letters must be added, removed or replaced to turn one word into the other (Levenshtein). */
 function distance(word: string, other: string): number {
   let row = [...Array(other.length + 1).keys()];
-  for (const [line, letter] of [...word].entries()) {
+  for (const [line, letter] of Array.from(word).entries()) {
     const next = [line + 1];
-    for (const [at, candidate] of [...other].entries()) {
+    for (const [at, candidate] of Array.from(other).entries()) {
       next.push(Math.min((row[at] ?? 0) + (letter === candidate ? 0 : 1), (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
     }
     row = next;

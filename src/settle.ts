@@ -38,7 +38,7 @@ export function settle(given: Given, variables: Readonly<Record<string, string |
 }
 
 /** The option's long form, for example "--backend-url". */
-export const optionOf = ({ flag = "" }: Setting): string => flag.split(" ")[0] ?? "";
+const optionOf = ({ flag = "" }: Setting): string => flag.split(" ")[0] ?? "";
 
 function fromOption(name: SettingName, given: string | string[] | boolean | undefined): Found | undefined {
   if (given === undefined) return undefined;
@@ -100,5 +100,5 @@ const code = (words: string | undefined): string => (words ? `\`${words}\`` : ""
 
 /** A default as the help and the README show it; an option that is off or on by default says nothing. */
 export function defaultWords(value: unknown): string {
-  return value === undefined || typeof value === "boolean" || typeof value === "object" ? "" : String(value);
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }

@@ -2,7 +2,7 @@ import { unstyled } from "./style.ts";
 
 /** Between two columns. */
 const GAP = 2;
-/** A column is not squeezed below this; below that the table gives up columns. */
+/** A column is not squeezed below this; where that is not enough, the table gives up columns. */
 const NARROWEST = 8;
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -15,7 +15,7 @@ export function widthOf(text: string): number {
 }
 
 /** Columns of the screen that stdout is; endless where it is none, so that nothing is broken in a file or a pipe. */
-export function screenWidth(): number {
+function screenWidth(): number {
   const { isTTY, columns } = process.stdout;
   return isTTY && columns > 0 ? columns : Infinity;
 }
@@ -28,10 +28,9 @@ export function table(rows: readonly (readonly string[])[], width = screenWidth(
   const widths = columnWidths(rows);
   const room = width - GAP * (widths.length - 1);
   while (sum(widths) > room) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] ?? 0) <= NARROWEST) return rows.map((row) => block(row, width)).join("\n");
-    widths[widest] = Math.max(NARROWEST, (widths[widest] ?? 0) - (sum(widths) - room));
-    if (sum(widths) > room) continue;
+    const widest = Math.max(...widths);
+    if (widest <= NARROWEST) return rows.map((row) => block(row, width)).join("\n");
+    widths[widths.indexOf(widest)] = widest - 1;
   }
   return rows.map((row) => rowLines(row, widths)).join("\n");
 }
@@ -66,7 +65,7 @@ function block(row: readonly string[], width: number): string {
 }
 
 /** The text, filled up with spaces to `width` columns. */
-export const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)));
+const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)));
 
 /** The text in lines of at most `width` columns, broken between words where there are any. */
 export function wrap(text: string, width: number): string[] {

@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Source {
+  /** From the root, for example "src/stack/engine.ts". */
+  path: string;
+  text: string;
+  /** The files of ours that it imports, from the root, and its packages by name. */
+  imports: string[];
+}
+
+function read(path: string): Source {
+  const text = readFileSync(join(root, path), "utf8");
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier = ""]) => specifier);
+  return {
+    path,
+    text,
+    imports: specifiers.map((specifier) => (specifier.startsWith(".") ? normalize(join(dirname(path), specifier)) : specifier)),
+  };
+}
+
+const sources = ["src", "handler"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(ts|mjs)$/.test(file))
+    .map((file) => read(join(folder, file))),
+);
+
+const within = (...folders: string[]) => sources.filter(({ path }) => folders.some((folder) => path.startsWith(folder)));
+const outside = (...folders: string[]) => sources.filter(({ path }) => !folders.some((folder) => path.startsWith(folder)));
+
+/** "file → import" for every import that matches. */
+const importing = (files: readonly Source[], forbidden: RegExp) =>
+  files.flatMap(({ path, imports }) => imports.filter((imported) => forbidden.test(imported)).map((imported) => `${path} → ${imported}`));
+
+/** "file: match" for every match in a file's code, comments left out. */
+const matching = (files: readonly Source[], forbidden: RegExp) =>
+  files.flatMap(({ path, text }) =>
+    [...text.replaceAll(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "").matchAll(forbidden)].map(([match]) => `${path}: ${match}`),
+  );
+
+test("the handler imports nothing of ours", () => {
+  expect(importing(within("handler/"), /^src\//)).toEqual([]);
+  expect(importing(within("handler/"), /^@aws-sdk/)).toEqual([]);
+});
+
+test("the local AWS and what deploys to it know nothing of each other", () => {
+  expect(importing(within("src/local/"), /^src\/(stack|resources|target)/)).toEqual([]);
+  expect(importing(within("src/stack/", "src/resources/", "src/target.ts", "src/retry.ts"), /^src\/local\//)).toEqual([]);
+});
+
+test("nothing below the commands imports a command or the command line", () => {
+  const below = outside("src/commands/", "src/cli.ts", "src/start.ts", "src/arguments.ts");
+  expect(importing(below, /^src\/(cli|start|arguments)\.ts$/)).toEqual([]);
+  expect(importing(below, /^src\/commands\/(?!command\.ts$)/)).toEqual([]);
+});
+
+test("a resource knows the shape of a resource, not the engine or the stack", () => {
+  expect(importing(within("src/resources/"), /^src\/(stack\/(engine|stack|open|steps)|commands|local|terminal)/)).toEqual([]);
+});
+
+test("the engine names no resource", () => {
+  expect(importing(within("src/stack/engine.ts"), /^src\/resources\//)).toEqual([]);
+});
+
+test("SDK clients are constructed in target.ts alone", () => {
+  expect(matching(outside("src/target.ts"), /new [A-Z]\w*Client\(/g)).toEqual([]);
+});
+
+test("only the command line and the terminal print, end the process, or know colours", () => {
+  const silent = outside("src/cli.ts", "src/start.ts", "src/terminal/", "src/local/bootstrap.mjs");
+  expect(
+    matching(silent, /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\.write/g).filter(
+      (found) => !found.startsWith("handler/index.ts"),
+    ),
+  ).toEqual([]);
+  expect(importing(silent, /^(chalk|ora)$/)).toEqual([]);
+});
+
+test("the environment is read in one place, and in the handler's", () => {
+  expect(matching(outside("src/settings.ts", "handler/index.ts", "src/local/bootstrap.mjs"), /process\.env/g)).toEqual([]);
+});
+
+test("only target.ts and the command local know that there is a local AWS", () => {
+  const knowing = outside("src/target.ts", "src/commands/local.ts", "src/cli.ts", "src/settle.ts", "src/settings.ts");
+  expect(matching(knowing, /\bif \((settings\.)?local\)|settings\.local \?/g)).toEqual([]);
+});
+
+test("what must not be there is not", () => {
+  expect(sources.map(({ path }) => path).filter((path) => /(^|\/)(utils?|helpers?|common|types|index)\.ts$/.test(path))).toEqual([
+    "src/commands/index.ts",
+    "handler/index.ts",
+  ]);
+  const excuses = /@ts-(ignore|expect-error|nocheck)|\bas any\b|(ox|es)lint-disable|\bTODO\b|\bFIXME\b/;
+  expect(sources.filter(({ text }) => excuses.test(text)).map(({ path }) => path)).toEqual([]);
+  expect(matching(sources, /shell: true|\bexecSync\(|\bexec\(`/g)).toEqual([]);
+  expect(matching(sources, /\bexport \* from|\babstract class/g)).toEqual([]);
+  expect(matching(sources, /catch (\([^)]*\) )?\{\s*\}/g)).toEqual([]);
+});

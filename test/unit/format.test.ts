@@ -1,0 +1,64 @@
+import { Chalk } from "chalk";
+import { expect, test } from "vitest";
+import { duration, table, widthOf, wrap } from "../../src/terminal/format.ts";
+import { paint, style } from "../../src/terminal/style.ts";
+
+const chalk = new Chalk({ level: 1 });
+const rows = [
+  ["Role", "shelfshack-websocket-proxy-role", "arn:aws:iam::123456789012:role/shelfshack-websocket-proxy-role"],
+  ["Api", "shelfshack-websocket-api", "the API that browsers connect to, with three routes and one stage"],
+  ["Permission", "", "你好 你好"],
+];
+const letters = (text: string) => text.replaceAll(/\s/g, "");
+
+test.each([20, 40, 80, 200])("a table fits %i columns and leaves nothing out", (width) => {
+  const lines = table(rows, width).split("\n");
+  for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width);
+  const shown = letters(lines.join(""));
+  const cells = rows.flat().map(letters);
+  expect([...shown].sort().join("")).toBe([...cells.join("")].sort().join(""));
+});
+
+test("a table that fits has its columns below each other and no spaces at the ends", () => {
+  expect(
+    table(
+      [
+        ["a", "bb", "c"],
+        ["aaa", "b", "cc"],
+      ],
+      80,
+    ),
+  ).toBe("a    bb  c\naaa  b   cc");
+  expect(table([], 80)).toBe("");
+});
+
+test("what is no screen breaks no line", () => {
+  expect(table(rows, Infinity).split("\n")).toHaveLength(3);
+});
+
+test("words wrap between words, and a word that is too long anywhere", () => {
+  expect(wrap("one two three", 8)).toEqual(["one two", "three"]);
+  expect(wrap("abcdefghij", 4)).toEqual(["abcd", "efgh", "ij"]);
+  expect(wrap("你好你好", 4)).toEqual(["你好", "你好"]);
+});
+
+test("durations are for people", () => {
+  expect([8.4, 999, 1_234, 59_949, 60_000, 185_000].map(duration)).toEqual(["8 ms", "999 ms", "1.2 s", "59.9 s", "1 min 0 s", "3 min 5 s"]);
+});
+
+test("a styled text has colours where they are on, and only its words elsewhere", () => {
+  const text = `${style.bold(`a${style.red("b")}`)}c`;
+  expect(paint(text)).toBe("abc");
+  expect(paint(text, chalk)).toBe(chalk.bold(`a${chalk.red("b")}`) + "c");
+  expect(widthOf(text)).toBe(3);
+});
+
+test("C-01 a stranger's text inside a style is as safe as outside, and cannot make a style of its own", () => {
+  expect(paint(style.red("x\x1b[2J"), chalk)).toBe(chalk.red("x\\x1b[2J"));
+  expect(paint("\ufdd0bold\ufdd1x\ufdd0\ufdd1", chalk)).toBe("\\ufdd0bold\\ufdd1x\\ufdd0\\ufdd1");
+});
+
+test("a style that a wrapped cell would tear apart is left out", () => {
+  const painted = paint(table([[style.green("one two three"), "x"]], 12), chalk);
+  expect(painted).toBe("one two    x\nthree");
+});

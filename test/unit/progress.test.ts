@@ -1,0 +1,95 @@
+import { PassThrough } from "node:stream";
+import type { WriteStream } from "node:tty";
+import { expect, test } from "vitest";
+import type { Progress } from "../../src/report.ts";
+import { canSpin, coloursOn, isCi, writerFor } from "../../src/terminal/output.ts";
+import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
+
+const wait = (elapsedMs: number): Progress => ({ kind: "waiting", id: "Role", reason: "IAM", elapsedMs, budgetMs: 180_000 });
+const events: Progress[] = [
+  { kind: "started", id: "Role", title: "Role r" },
+  wait(250),
+  wait(6_000),
+  wait(10_500),
+  { kind: "finished", id: "Role", title: "Role r", outcome: "created", detail: "after 11 s", ms: 11_000 },
+  { kind: "finished", id: "Api", title: "Api a", outcome: "unchanged", ms: 3 },
+  { kind: "failed", id: "Stage", title: "Stage dev", message: "denied\x1b[2J" },
+  { kind: "note", message: "a note" },
+  { kind: "warning", message: "plain http", hint: "use https" },
+  { kind: "debug", message: "region = x" },
+];
+
+/** A stream that is no terminal, or looks like one. */
+function streamWith(properties: { isTTY: boolean; columns?: number } = { isTTY: false }) {
+  const stream = Object.assign(new PassThrough({ encoding: "utf8" }), properties) as unknown as WriteStream;
+  return { stream, text: () => String(stream.read() ?? "") };
+}
+
+async function shown(mode: ProgressMode, debug = false): Promise<string> {
+  const { stream, text } = streamWith();
+  const progress = await showProgress(
+    writerFor(stream, undefined, () => undefined),
+    mode,
+    debug,
+  );
+  events.forEach(progress.report);
+  progress.pause();
+  return text();
+}
+
+test("plain progress is one line per event, and a wait is told again only after ten seconds", async () => {
+  expect(await shown("plain")).toBe(
+    [
+      "  waiting for IAM, 0 s of 180 s",
+      "  waiting for IAM, 11 s of 180 s",
+      "✓ Role r created (after 11 s), 11.0 s",
+      "✓ Api a unchanged",
+      "✗ Stage dev: denied\\x1b[2J",
+      "a note",
+      "warning: plain http",
+      "  use https",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("--quiet leaves warnings and failures, --debug adds details", async () => {
+  expect(await shown("quiet")).toBe("✗ Stage dev: denied\\x1b[2J\nwarning: plain http\n  use https\n");
+  expect(await shown("quiet", true)).toContain("region = x\n");
+});
+
+test("a spinner needs a terminal with columns that is not CI's", () => {
+  const { stream } = streamWith({ isTTY: true, columns: 80 });
+  expect(canSpin(stream, {})).toBe(true);
+  expect(canSpin(stream, { CI: "true" })).toBe(false);
+  expect(canSpin(stream, { TERM: "dumb" })).toBe(false);
+  expect(canSpin(streamWith({ isTTY: true, columns: 0 }).stream, {})).toBe(false);
+  expect(canSpin(streamWith().stream, {})).toBe(false);
+});
+
+test("--no-color wins over FORCE_COLOR, that over NO_COLOR and the kind of stream", () => {
+  const terminal = streamWith({ isTTY: true, columns: 80 }).stream;
+  const pipe = streamWith({ isTTY: false }).stream;
+  const decided = (stream: WriteStream, environment: Record<string, string>, color = true) => coloursOn(stream, { color, environment });
+  expect(decided(terminal, {})).toBe(true);
+  expect(decided(pipe, {})).toBe(false);
+  expect(decided(terminal, { NO_COLOR: "1" })).toBe(false);
+  expect(decided(terminal, { CI: "1" })).toBe(false);
+  expect(decided(pipe, { FORCE_COLOR: "1", NO_COLOR: "1", CI: "1" })).toBe(true);
+  expect(decided(terminal, { FORCE_COLOR: "0" })).toBe(false);
+  expect(decided(pipe, { FORCE_COLOR: "1" }, false)).toBe(false);
+  expect([isCi({}), isCi({ CI: "" }), isCi({ CI: "false" }), isCi({ CI: "true" })]).toEqual([false, false, false, true]);
+});
+
+test("EPIPE is told once, and then nothing is written any more", () => {
+  const { stream, text } = streamWith();
+  let times = 0;
+  const writer = writerFor(stream, undefined, () => times++);
+  writer.write("before\n");
+  const closed = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+  stream.emit("error", closed);
+  stream.emit("error", closed);
+  writer.write("after\n");
+  expect(text()).toBe("before\n");
+  expect(times).toBe(1);
+});

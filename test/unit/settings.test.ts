@@ -1,0 +1,191 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import { CliError } from "../../src/errors.ts";
+import { settingNames, settingTable } from "../../src/settings.ts";
+import { originLines, settle, type Given } from "../../src/settle.ts";
+
+/** A folder that holds a config file with this text. */
+function folderWith(config: unknown): string {
+  const folder = mkdtempSync(join(tmpdir(), "settings-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "shelfshack-ws.config.json"), typeof config === "string" ? config : JSON.stringify(config));
+  return folder;
+}
+
+const settled = (given: Given = {}, variables: Record<string, string> = {}, folder = "/") => settle(given, variables, folder).settings;
+
+/** What a person reads when the settings are refused. */
+function refusal(given: Given, variables: Record<string, string> = {}, folder = "/"): string {
+  try {
+    settle(given, variables, folder);
+  } catch (error) {
+    expect(error).toBeInstanceOf(CliError);
+    expect((error as CliError).exitCode).toBe(2);
+    return (error as CliError).message;
+  }
+  throw new Error("the settings were accepted");
+}
+
+test("an option wins over a variable, a variable over the config file, that over the default", () => {
+  const folder = folderWith({ memory: 512 });
+  expect(settled({}, {}).memory).toBe(256);
+  expect(settled({}, {}, folder).memory).toBe(512);
+  expect(settled({}, { SHELFSHACK_MEMORY: "1024" }, folder).memory).toBe(1024);
+  expect(settled({ memory: "2048" }, { SHELFSHACK_MEMORY: "1024" }, folder).memory).toBe(2048);
+});
+
+test("the variables of the AWS CLI count, ours first; an empty one is not set", () => {
+  expect(settled({}, { AWS_DEFAULT_REGION: "eu-west-1" }).region).toBe("eu-west-1");
+  expect(settled({}, { AWS_DEFAULT_REGION: "eu-west-1", AWS_REGION: "us-east-2" }).region).toBe("us-east-2");
+  expect(settled({}, { SHELFSHACK_REGION: "", AWS_REGION: "us-east-2" }).region).toBe("us-east-2");
+  expect(settled({}, { AWS_PROFILE: "dev", AWS_ENDPOINT_URL: "http://127.0.0.1:1" })).toMatchObject({
+    profile: "dev",
+    endpointUrl: "http://127.0.0.1:1",
+  });
+});
+
+test("names follow the environment, and each can be set", () => {
+  expect(settled()).toMatchObject({
+    functionName: "shelfshack-websocket-proxy",
+    apiName: "shelfshack-websocket-api",
+    stage: "dev",
+    roleName: "shelfshack-websocket-proxy-role",
+  });
+  expect(settled({ env: "prod" })).toMatchObject({
+    functionName: "shelfshack-prod-websocket-proxy",
+    apiName: "shelfshack-prod-websocket-api",
+    stage: "prod",
+    roleName: "shelfshack-prod-websocket-proxy-role",
+  });
+  expect(settled({ env: "prod", functionName: "mine" })).toMatchObject({ functionName: "mine", roleName: "mine-role", stage: "prod" });
+});
+
+test("D-35 a hostile environment name is refused", () => {
+  for (const env of ["../x", "a;rm -rf", "x".repeat(300), "ä", "__proto__", "Dev", "1a", "", "a\n"])
+    expect(refusal({ env })).toMatch(/^--env is /);
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (env) => /^[a-z][a-z0-9-]{0,30}$/.test(env) || refusal({ env }) !== ""),
+    { numRuns: 5_000 },
+  );
+});
+
+test("the longest environment name still makes names that AWS accepts", () => {
+  const { functionName, roleName } = settled({ env: "e".repeat(31) });
+  expect(functionName.length).toBeLessThanOrEqual(64);
+  expect(roleName.length).toBeLessThanOrEqual(64);
+});
+
+test.each([
+  ["https://api.example.com/", "https://api.example.com"],
+  ["http://44.206.238.155:8000", "http://44.206.238.155:8000"],
+  ["https://api.example.com/v1/ws/", "https://api.example.com/v1/ws"],
+  ["http://localhost:8000", "http://localhost:8000"],
+])("the backend URL %s is accepted", (backendUrl, kept) => {
+  expect(settled({ backendUrl }).backendUrl).toBe(kept);
+});
+
+test.each([
+  ["", "it is empty"],
+  ["api.example.com", "begins with http:// or https://"],
+  ["ftp://api.example.com", "begins with http:// or https://"],
+  ["http:/api.example.com", "begins with http:// or https://"],
+  ["https://user:pass@api.example.com", "without user and password"],
+  ["https://api.example.com?x=1", "without ? or #"],
+  ["https://api.example.com/#top", "without ? or #"],
+  ["https://api.example.com/my path", "a path without spaces"],
+  ["https://api.example.com/a\\b", "a path without spaces"],
+  ["https://api.example.com/a\u0007b", "a path without spaces"],
+  ["https://api.example.com/a/../b", "a path that is one"],
+  ["https://api.example.com/%2e%2e/b", "a path that is one"],
+  ["https://api.example.com/a//b", "a path that is one"],
+  ["https://api.example.com/50%", "% signs"],
+  ["http://169.254.169.254", "link-local"],
+  ["http://0xa9fea9fe", "link-local"],
+  ["http://[fd00:ec2::254]/", "link-local"],
+  ["http://[fe80::1]/", "link-local"],
+  ["http://[::ffff:169.254.169.254]/", "link-local"],
+  ["https://", "begins with http:// or https://"],
+])("the backend URL %s is refused: %s", (backendUrl, expected) => {
+  const message = refusal({ backendUrl });
+  expect(message).toContain(`--backend-url is ${JSON.stringify(backendUrl)}: `);
+  expect(message).toContain(expected);
+});
+
+test.each(["0x100", "1e3", " 256", "", "256MB", "-1", "127", "10241", "256.5", "Infinity"])("%j is no memory size", (memory) => {
+  expect(refusal({ memory })).toBe(`--memory is ${JSON.stringify(memory)}: expected a whole number from 128 to 10240 MB`);
+});
+
+test("a variable is named when its value is refused, a secret value is not shown", () => {
+  expect(refusal({}, { SHELFSHACK_PORT: "seven" })).toBe('SHELFSHACK_PORT is "seven": expected a whole number from 0 to 65535');
+  expect(refusal({ token: " " })).toBe("--token is ***: expected a token");
+});
+
+test("steps are a list, and an unknown one is refused with the list", () => {
+  expect(settled({ only: "role, policy" }).only).toEqual(["role", "policy"]);
+  expect(refusal({ only: "roles" })).toContain("expected one or more of role, policy, logs, function");
+});
+
+test("a time is an age or an ISO time", () => {
+  expect(settled({ since: "2026-11-23T10:00:00Z" }).since).toBe(Date.parse("2026-11-23T10:00:00Z"));
+  expect(Math.abs((settled({ since: "10m" }).since ?? 0) - (Date.now() - 600_000))).toBeLessThan(5_000);
+  for (const since of ["10", "yesterday", "-5m", ""]) expect(refusal({ since })).toContain("expected an age");
+});
+
+test.each([
+  ["{", "expected JSON"],
+  ["[]", "expected a JSON object"],
+  ['{"memroy":1}', 'unknown key "memroy", did you mean "memory"?'],
+  ['{"zzzzzzzz":1}', 'unknown key "zzzzzzzz"; known are env,'],
+  ['{"memory":"256"}', 'memory is "256": expected a whole number from 128 to 10240 MB'],
+  ['{"memory":1}', "memory is 1: expected a whole number"],
+  ['{"variables":{"A B":"x"}}', "variables.A B is ***: expected a variable's name"],
+  ['{"variables":{"AB":1}}', "variables.AB is ***: expected text"],
+  ['{"variables":{"AWS_REGION":"x"}}', "neither Lambda nor deploy sets itself"],
+  ['{"token":"x"}', '"token" cannot be set in a config file'],
+  ['{"profile":"x"}', '"profile" cannot be set in a config file'],
+  ['{"endpointUrl":"http://evil"}', '"endpointUrl" cannot be set in a config file'],
+  ['{"yes":true}', '"yes" cannot be set in a config file'],
+  ['{"__proto__":{"yes":true}}', 'unknown key "__proto__"'],
+])("C-07 the config file %s is refused in one line: %s", (config, expected) => {
+  const folder = folderWith(config);
+  const message = refusal({}, {}, folder);
+  expect(message).toContain(join(folder, "shelfshack-ws.config.json"));
+  expect(message).toContain(expected);
+  expect(message).not.toContain("\n");
+});
+
+test("the config file is found from a folder below, --config names another, a missing one is said", () => {
+  const folder = folderWith({ $schema: "x", region: "eu-central-1", timeout: 20, variables: { LOG_LEVEL: "debug" } });
+  const below = join(folder, "a", "b");
+  mkdirSync(below, { recursive: true });
+  expect(settled({}, {}, below)).toMatchObject({ region: "eu-central-1", functionTimeout: 20, variables: { LOG_LEVEL: "debug" } });
+  expect(settled({ config: join(folder, "shelfshack-ws.config.json") }).region).toBe("eu-central-1");
+  expect(refusal({ config: "/nowhere.json" })).toBe("the config file /nowhere.json cannot be read: ENOENT");
+});
+
+test("--debug shows where each value came from, and no secret", () => {
+  const file = join(folderWith({ region: "eu-central-1", variables: { KEY: "canary-1" } }), "shelfshack-ws.config.json");
+  const lines = originLines(settle({ config: file, token: "canary-2", url: "wss://x/?token=canary-3" }, { SHELFSHACK_STAGE: "s" }, "/"));
+  expect(lines).toContain(`region = "eu-central-1" (${file})`);
+  expect(lines).toContain('stage = "s" (SHELFSHACK_STAGE)');
+  expect(lines).toContain("token = *** (--token)");
+  expect(lines).toContain("memory = 256 (default)");
+  expect(lines.join("\n")).not.toContain("canary");
+});
+
+test("--local and --endpoint-url contradict each other; a variable gives way to --local", () => {
+  expect(refusal({ local: true, endpointUrl: "http://127.0.0.1:1" })).toContain("contradict each other");
+  expect(settled({ local: true }, { AWS_ENDPOINT_URL: "http://127.0.0.1:1" }).local).toBe(true);
+});
+
+test("every setting says what it means, in one form", () => {
+  for (const name of settingNames) {
+    const { meaning, flag, variables = [] } = settingTable[name];
+    expect(meaning).toMatch(/^[a-z].*[^.]$/i);
+    expect(flag ?? "--x").toMatch(/^--[a-z-]+( <[a-z. ]+>)?$/);
+    for (const variable of variables) expect(variable).toMatch(/^[A-Z_]+$/);
+  }
+});
