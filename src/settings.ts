@@ -309,6 +309,14 @@ const table = {
     meaning: "keep what the local AWS holds in this folder",
   },
 
+  realistic: {
+    flag: "--realistic",
+    variables: ["SHELFSHACK_REALISTIC"],
+    kind: yesOrNo,
+    default: false,
+    meaning: "let roles, functions and deployments take as long as on AWS",
+  },
+
   booking: {
     flag: "--booking <id>",
     variables: ["SHELFSHACK_BOOKING"],

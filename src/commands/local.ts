@@ -22,7 +22,7 @@ interface LocalResult {
 }
 
 export const command: Command<LocalResult, LocalItem> = {
-  options: ["port", "backendUrl", "stateFolder"],
+  options: ["port", "backendUrl", "stateFolder", "realistic"],
   examples: [
     { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
     {
@@ -37,7 +37,7 @@ export const command: Command<LocalResult, LocalItem> = {
       context.emit({ kind: "log", record: recordOf({ message, timestamp, stream }) });
     const local = await startLocalAws({
       port: settings.port,
-      ...realisticDelays,
+      ...(settings.realistic ? realisticDelays : {}),
       ...(settings.stateFolder ? { stateFolder: settings.stateFolder } : {}),
       onLog: (entries) => entries.forEach(({ message, timestamp, stream }) => logged(message, timestamp, stream)),
     });

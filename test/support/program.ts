@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const program = `${root}bin/shelfshack-ws.js`;
+const built = `${root}bin/shelfshack-ws.js`;
 
 /** The built program as a process that has ended. */
 export interface Ended {
@@ -31,6 +31,8 @@ export interface RunOptions {
   input?: string | null;
   /** Runs it in a pseudo terminal of so many columns. */
   columns?: number;
+  /** Another installation than the one in this clone. */
+  program?: string;
 }
 
 /** Nothing of the developer's own environment but what a process needs. */
@@ -47,7 +49,7 @@ const environment = {
 export const hasTerminal = existsSync("/dev/ptmx") && spawnSync("python3", ["-c", "import pty"]).status === 0;
 
 /** The command that gives the program a terminal: Python's pty, as Node has none. */
-const inTerminal = (args: readonly string[], columns: number): [string, string[]] => {
+const inTerminal = (program: string, args: readonly string[], columns: number): [string, string[]] => {
   const shell = `stty cols ${columns} rows 24; exec "$@"`;
   return [
     "python3",
@@ -56,8 +58,8 @@ const inTerminal = (args: readonly string[], columns: number): [string, string[]
 };
 
 /** Starts the built program; it is ended with the test. */
-export function start(args: readonly string[], { env = {}, input, columns }: RunOptions = {}): Running {
-  const [command, words] = columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(args, columns);
+export function start(args: readonly string[], { env = {}, input, columns, program = built }: RunOptions = {}): Running {
+  const [command, words] = columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
   const child = spawn(command, words, {
     cwd: "/",
     env: { ...environment, ...env },

@@ -1,0 +1,58 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { run, start } from "../support/program.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The program as an installed package, whose handler a test may edit. */
+async function installed() {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-installed-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await Promise.all(["bin", "dist", "package.json"].map((name) => cp(join(root, name), join(folder, name), { recursive: true })));
+  return { program: join(folder, "bin/shelfshack-ws.js"), handler: join(folder, "dist/handler/index.mjs"), folder };
+}
+
+test(
+  "S36 local: the stack is there for the other commands, and an edited handler runs with the next message",
+  { timeout: 60_000 },
+  async () => {
+    const { program, handler } = await installed();
+    const local = start(["local", "--port", "0"], { program, input: null });
+    const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: port };
+    const connect = ["connect", "--booking", "1", "--token", "demo"];
+    expect((await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code).toBe(0);
+    await local.says(/INFO +message /);
+
+    await writeFile(handler, (await readFile(handler, "utf8")) + "\nconsole.log('edited');\n");
+    await local.says("the handler was deployed again");
+    expect((await run(connect, { env, input: '{"body":"again"}\n' })).code).toBe(0);
+    await local.says("edited");
+
+    local.signal("SIGINT");
+    expect((await local.ended).code).toBe(130);
+    const refused = await run(["status"], { env });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("shelfshack-ws local");
+  },
+);
+
+test("local keeps what it holds in a folder, and a port in use is one line and exit 2", { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const first = start(["local", "--port", "0", "--state", folder], { input: null });
+  const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await first.says(/local AWS .*\n/)) ?? [];
+  const taken = await run(["local", "--port", port]);
+  expect(taken.code).toBe(2);
+  expect(taken.stderr).toContain(`port ${port} is in use`);
+  first.signal("SIGTERM");
+  await first.ended;
+
+  const second = start(["local", "--port", port, "--state", folder, "--backend-url", "http://127.0.0.1:9"], { input: null });
+  const said = await second.says(/WebSocket .*\n/);
+  expect(said).toContain("Function shelfshack-websocket-proxy updated");
+  expect(said).not.toContain("created");
+});
