@@ -9,7 +9,7 @@ import {
   type ApiState,
   type FindApi,
   type RouteState,
-} from "./apigateway.ts";
+} from "./websocket-api.ts";
 import { redeploy } from "./apigateway-stages.ts";
 import { notEmulated } from "./aws-error.ts";
 import type { Operations } from "./operations.ts";

@@ -8,18 +8,12 @@ import {
   pageOfItems,
   tooManyRequests,
   type ApiState,
+  type DeploymentState,
   type FindApi,
-} from "./apigateway.ts";
+} from "./websocket-api.ts";
 import type { ServedRoute, ServedStage } from "./gateway.ts";
 import type { Operations } from "./operations.ts";
 import type { World } from "./state.ts";
-
-/** A deployment with what was in the API when it was made: what its stages serve, whatever is changed afterwards. */
-export interface DeploymentState {
-  deployment: sdk.Deployment;
-  routeSelectionExpression: string;
-  routes: ReadonlyMap<string, ServedRoute>;
-}
 
 /** Deployments and stages (aws-behaviour 3.4, 3.6). */
 export const stageOperations = (world: World, find: FindApi): Operations<typeof sdk> => ({

@@ -102,10 +102,8 @@ function functionOperations(world: World): Operations<typeof sdk> {
       const found = findFunction(world, region, { name, qualifier: undefined }, now);
       if (qualifier !== undefined) return deleteVersion(found, qualifier);
       regionIn(world.state, region).functions.delete(name);
-      const runtime = await world.runtimeIn(region);
-      await Promise.all(
-        [found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)].map((arn) => runtime.retire(arn)),
-      );
+      const arns = [found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)];
+      await Promise.all(arns.map((arn) => world.retire(region, arn)));
       return { StatusCode: 204 };
     },
   };

@@ -3,7 +3,7 @@ import { setInterval } from "node:timers/promises";
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { AwsError } from "./aws-error.ts";
 import { lineFilter } from "./log-filter.ts";
-import { arnOf, type FindGroup, type LogEvent, type LogGroupState } from "./logs.ts";
+import { logGroupArn, type FindGroup, type LogEvent, type LogGroupState } from "./log-group.ts";
 import type { Operations } from "./operations.ts";
 import type { World } from "./state.ts";
 
@@ -49,7 +49,7 @@ export function liveTail(world: World, group: FindGroup) {
     operations,
     /** Hands new events to every tail that wants them. */
     written(region: string, { name }: LogGroupState, events: readonly LogEvent[]): void {
-      const arn = arnOf(world, region, name);
+      const arn = logGroupArn(world, region, name);
       for (const { arns, wants, pending } of tails) {
         if (arns.has(arn)) pending.push(...events.filter(wants).map((event) => resultOf(event, `${world.account}:${name}`)));
       }

@@ -1,7 +1,15 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { AwsError } from "./aws-error.ts";
 import { lineFilter } from "./log-filter.ts";
-import { arnOf, checkLimit, invalidToken, type FindGroup, type LogEvent, type LogGroupState, type LogStreamState } from "./logs.ts";
+import {
+  logGroupArn,
+  checkLimit,
+  invalidToken,
+  type FindGroup,
+  type LogEvent,
+  type LogGroupState,
+  type LogStreamState,
+} from "./log-group.ts";
 import type { Operations } from "./operations.ts";
 import { pageOf, positionIn, tokenFor } from "./paging.ts";
 import type { World } from "./state.ts";
@@ -56,7 +64,7 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
         .toSorted((one, other) => (byTime ? (one.lastEventAt ?? 0) - (other.lastEventAt ?? 0) : one.name < other.name ? -1 : 1));
       const ordered = descending ? listed.toReversed() : listed;
       const { items, next } = pageOf(ordered, { token: nextToken, limit, pageSize: world.pageSize ?? 50, invalid: invalidToken() });
-      const arn = arnOf(world, region, found.name);
+      const arn = logGroupArn(world, region, found.name);
       return { logStreams: items.map((stream) => streamShape(stream, arn)), ...(next ? { nextToken: next } : {}) };
     },
     PutLogEvents({ logGroupName, logStreamName, logEvents }, { region, now }) {

@@ -4,45 +4,14 @@ import { eventOperations } from "./log-events.ts";
 import { liveTail } from "./live-tail.ts";
 import type { LogEntry } from "./runtime.ts";
 import type { Operations } from "./operations.ts";
+import { checkLimit, invalidToken, logGroupArn, type FindGroup, type LogGroupState } from "./log-group.ts";
 import { pageOf } from "./paging.ts";
 import { regionIn, type World } from "./state.ts";
 import type { Constraints } from "./validation.ts";
 
-/** A log group with its streams and what was written into them. */
-export interface LogGroupState {
-  name: string;
-  /** Epoch milliseconds. */
-  createdAt: number;
-  retentionInDays: number | undefined;
-  tags: Map<string, string>;
-  streams: Map<string, LogStreamState>;
-  /** In the order of their timestamps; the oldest are dropped when there are too many. */
-  events: LogEvent[];
-  /** How many events ever came: numbers them. */
-  received: number;
-}
-
-/** A log stream; times in epoch milliseconds. */
-export interface LogStreamState {
-  name: string;
-  createdAt: number;
-  firstEventAt?: number;
-  lastEventAt?: number;
-  lastIngestedAt?: number;
-}
-
-/** One line, with the newline that it came with. */
-export interface LogEvent {
-  id: string;
-  stream: string;
-  timestamp: number;
-  ingestedAt: number;
-  message: string;
-}
-
 /** Lengths, patterns and ranges of CloudWatch Logs' model. */
 export const logsConstraints: Constraints = {
-  logGroupName: { min: 1, max: 512, pattern: /[\.\-_/#A-Za-z0-9]+/ },
+  logGroupName: { min: 1, max: 512, pattern: /[.\-_/#A-Za-z0-9]+/ },
   logStreamName: { min: 1, max: 512, pattern: /[^:*]*/ },
   filterPattern: { max: 1024 },
   logEventFilterPattern: { max: 1024 },
@@ -89,7 +58,10 @@ export function logs(world: World): Logs {
         .filter(({ name }) => !logGroupIdentifiers || logGroupIdentifiers.map(groupName).includes(name))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1));
       const { items, next } = pageOf(wanted, { token: nextToken, limit, pageSize: world.pageSize ?? 50, invalid: invalidToken() });
-      return { logGroups: items.map((found) => groupShape(found, arnOf(world, region, found.name))), ...(next ? { nextToken: next } : {}) };
+      return {
+        logGroups: items.map((found) => groupShape(found, logGroupArn(world, region, found.name))),
+        ...(next ? { nextToken: next } : {}),
+      };
     },
     DeleteLogGroup({ logGroupName }, { region }) {
       if (!groupsIn(region).delete(logGroupName)) throw noGroup();
@@ -136,9 +108,6 @@ export function logs(world: World): Logs {
   };
 }
 
-/** Finds a log group by name or ARN; throws ResourceNotFoundException. */
-export type FindGroup = (region: string, nameOrArn: string) => LogGroupState;
-
 const newGroup = (name: string, now: number, tags: Record<string, string>): LogGroupState => ({
   name,
   createdAt: now,
@@ -151,24 +120,8 @@ const newGroup = (name: string, now: number, tags: Record<string, string>): LogG
 
 const noGroup = (): AwsError => new AwsError("ResourceNotFoundException", "The specified log group does not exist.");
 
-/** The error for a token that is none of ours. */
-export const invalidToken = (): AwsError => new AwsError("InvalidParameterException", "The specified nextToken is invalid.");
-
-/** Refuses a limit over the operation's maximum, in AWS's words. */
-export function checkLimit(limit: number, max: number): void {
-  const problem = limit > max ? `less than or equal to ${max}` : limit < 1 ? "greater than or equal to 1" : undefined;
-  if (problem)
-    throw new AwsError(
-      "InvalidParameterException",
-      `1 validation error detected: Value '${limit}' at 'limit' failed to satisfy constraint: Member must have value ${problem}`,
-    );
-}
-
 /** The name in `arn:aws:logs:…:log-group:NAME[:*]`, or the name itself. */
 const groupName = (nameOrArn: string): string => /^arn:[^:]+:logs:[^:]*:[^:]*:log-group:([^:]+)(:\*)?$/.exec(nameOrArn)?.[1] ?? nameOrArn;
-
-/** A log group's ARN, without the `:*` that some answers carry. */
-export const arnOf = (world: World, region: string, name: string): string => `arn:aws:logs:${region}:${world.account}:log-group:${name}`;
 
 const groupShape = ({ name, createdAt, retentionInDays, events }: LogGroupState, arn: string): sdk.LogGroup => ({
   logGroupName: name,

@@ -1,4 +1,4 @@
-import { AwsError } from "./aws-error.ts";
+import type { AwsError } from "./aws-error.ts";
 
 /** Part of a list, and the token for the rest where there is more. */
 export interface Page<Item> {

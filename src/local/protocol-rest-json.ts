@@ -107,7 +107,7 @@ function writeStructure(shape: Shape, output: Record<string, unknown>, success: 
   const bound = membersOf(shape).map(([name, member]) => ({ traits: member.getMergedTraits(), member, value: output[name] }));
   const status = bound.find(({ traits }) => traits.httpResponseCode)?.value ?? success;
   const headers = bound.flatMap(({ traits: { httpHeader }, value }) =>
-    httpHeader && value !== undefined ? [[httpHeader, String(value)]] : [],
+    httpHeader && value !== undefined ? [[httpHeader, `${value as string | number}`]] : [],
   );
   const payload = bound.find(({ traits }) => traits.httpPayload);
   const body = payload ? (payload.value as Uint8Array | undefined) : writeBody(shape, output);

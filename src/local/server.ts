@@ -1,24 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { CliError, exitCodes } from "../errors.ts";
 import { servedStage } from "./apigateway-stages.ts";
-import { createGateway, type Gateway } from "./gateway.ts";
+import { createGateway, type FailedIntegration, type Gateway } from "./gateway.ts";
 import { isWelcome } from "./hosts.ts";
 import { createInvoking } from "./lambda-invoke.ts";
+import { permittedLines } from "./lambda-logging.ts";
+import { codeOf, codePath } from "./lambda.ts";
+import { listenOn } from "./listening.ts";
 import { logs as createLogs } from "./logs.ts";
-import type { WireAnswer, WireRequest } from "./protocol.ts";
+import { placeOf } from "./place.ts";
 import { startRuntime, type LogEntry, type Runtime } from "./runtime.ts";
 import { answerCall, scopeOf, servicesOf, type Call } from "./services.ts";
-import { keptState } from "./state-folder.ts";
+import { keptState, type KeptState } from "./state-folder.ts";
 import { emptyState, type Delays, type World } from "./state.ts";
+import { longestBody, readRequest, refuse, writeAnswer } from "./wire.ts";
 
 export type { Call } from "./services.ts";
 
-/** How a local AWS is to be. Delays are in milliseconds and zero when not given. */
+/** How a local AWS is to be. Delays are in milliseconds; what is not given takes no time. */
 export interface LocalAwsOptions extends Partial<Delays> {
   /** A free one when not given. */
   port?: number;
@@ -37,6 +38,7 @@ export interface LocalAwsOptions extends Partial<Delays> {
   /** Keeps everything in this folder and begins with what is there. */
   stateFolder?: string;
   onCall?(call: Call): void;
+  /** Told of every line that a function writes, and of every integration that fails, whoever may read it in CloudWatch. */
   onLog?(entries: readonly LogEntry[]): void;
 }
 
@@ -45,7 +47,7 @@ export interface LocalAws {
   /** `http://127.0.0.1:PORT`, the address of every service. */
   url: string;
   port: number;
-  /** The last calls of the control plane, oldest first. */
+  /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
   /** Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port. */
   close(): Promise<void>;
@@ -59,6 +61,7 @@ export const realisticDelays = {
   deploymentIntervalMs: 5_000,
 } as const satisfies Partial<Delays>;
 
+/** Two delays are AWS's own: nobody waits for them to go on. */
 const noDelays: Delays = {
   roleDelayMs: 0,
   createDelayMs: 0,
@@ -69,38 +72,39 @@ const noDelays: Delays = {
   asyncRetryMs: [60_000, 120_000],
 };
 const CALLS_KEPT = 10_000;
-/** The most that a request may hold: what Lambda takes as a zip in base64 (aws-behaviour 4.4). */
-const LONGEST_BODY = 70_167_211;
+/** Longer than any client keeps an unused connection, so that none is closed while a request is on its way. */
+const serverOptions: ServerOptions = {
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+  requireHostHeader: false,
+};
 
 /**
  * Starts AWS on this machine: the wire protocols of Lambda, API Gateway, IAM, STS and CloudWatch Logs, the WebSocket data plane and
- * `@connections`, all on one port of 127.0.0.1. Throws a CliError (exit 2) when the port is in use.
+ * `@connections`, all on one port of the loopback interface. Calls must be signed in form; the signature itself is not checked.
+ * Throws a CliError (exit 2) when the port is in use or the state folder cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
-  const { port: wanted = 0, allowHosts = [], onCall, onLog } = options;
+  const { allowHosts = [], onCall, onLog, pageSize, controlRate } = options;
   const kept = options.stateFolder === undefined ? undefined : await keptState(options.stateFolder);
-  const closing = new AbortController();
-  const server = createServer({
-    headersTimeout: 10_000,
-    connectionsCheckingInterval: 1_000,
-    maxHeaderSize: 16_384,
-    requireHostHeader: false,
-  });
-  const port = await listen(server, wanted);
+  const servers = { ipv4: createServer(serverOptions), ipv6: createServer(serverOptions) };
+  const port = await listenOn(options.port ?? 0, servers);
   const url = `http://127.0.0.1:${port}`;
-  const runtimes = new Map<string, Promise<Runtime>>();
+  const closing = new AbortController();
   const calls: Call[] = [];
 
   const world: World = {
     account: options.account ?? "000000000000",
     state: kept?.state ?? emptyState(),
-    delays: { ...noDelays, ...given(options, noDelays) },
-    pageSize: options.pageSize,
-    controlRate: options.controlRate,
+    delays: { ...noDelays, ...delaysIn(options) },
+    pageSize,
+    controlRate,
     url: () => url,
-    runtimeIn,
+    ...runtimesFor({ url, maxEnvironments: options.maxEnvironments, log }),
     sever: (apiId, stage) => gateway.sever(apiId, stage),
-    pause,
+    pause: async (milliseconds) => pause(milliseconds, closing.signal),
     closing: closing.signal,
   };
   const logs = createLogs(world);
@@ -110,156 +114,141 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     find: (apiId, stage) => servedStage(world, apiId, stage),
     invoke: (call) => invoking.forGateway(call),
     host: () => `127.0.0.1:${port}`,
+    failed: (failure) => onLog?.([executionLog(failure)]),
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     ...(options.lifeMs === undefined ? {} : { lifeMs: options.lifeMs }),
   });
 
-  function runtimeIn(region: string): Promise<Runtime> {
-    const log = (entries: LogEntry[]) => {
-      logs.append(region, entries);
-      onLog?.(entries);
-    };
-    const found =
-      runtimes.get(region) ??
-      startRuntime({ endpointUrl: () => url, log, ...(options.maxEnvironments ? { maxEnvironments: options.maxEnvironments } : {}) });
-    runtimes.set(region, found);
-    return found;
-  }
-
-  async function pause(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0 || closing.signal.aborted) return;
-    await Promise.race([
-      delay(milliseconds, undefined, { ref: false }),
-      new Promise((resolve) => closing.signal.addEventListener("abort", resolve, { once: true })),
-    ]);
+  function log(region: string, entries: readonly LogEntry[]): void {
+    logs.append(region, permittedLines(world, region, entries));
+    onLog?.(entries);
   }
 
   function record(call: Call): void {
     if (calls.push(call) > CALLS_KEPT) calls.shift();
-    onCall?.(call);
     if (call.mutating) kept?.changed();
+    onCall?.(call);
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    const at = placeOf(request);
-    if (!isWelcome(request, { port, allowHosts }))
-      return refuse(response, 403, "this request was not sent to the local AWS by name, or comes from a web page elsewhere");
-    if (at.connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId: at.connectionId });
+    if (!isWelcome(request, { port, allowHosts })) return refuse(response, 403, unwelcome);
+    const { connectionId, ...at } = placeOf(request);
+    if (connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId });
+    const code = request.url?.startsWith(codePath) ? codeOf(world, request.url.slice(codePath.length)) : undefined;
+    if (code) return await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
     const scope = scopeOf(request.headers.authorization);
     if (!scope) return refuseUnsigned(response, servedStage(world, at.apiId, at.stage) !== undefined);
     const wire = await readRequest(request);
-    if (!wire) return refuse(response, 413, `Request must be smaller than ${LONGEST_BODY} bytes`, "RequestEntityTooLargeException");
-    await write(response, await answerCall(services, scope, { request: wire, requestId, record }));
+    if (!wire) return refuse(response, 413, tooLarge);
+    await writeAnswer(response, await answerCall(services, scope, { request: wire, requestId, record }));
   }
 
-  server.on("request", (request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else refuse(response, 500, `the local AWS has a bug: ${String(error)}`, "ServiceException");
-    });
-  });
-  server.on("upgrade", (request, socket, head) => {
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
-    else
-      socket.end(
-        'HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n{"message":"Forbidden"}',
-      );
-  });
+    else refuseUpgrade(socket);
+  }
 
-  return { url, port, calls, close: () => close({ closing, gateway, server, runtimes, kept }) };
+  for (const server of Object.values(servers)) {
+    server.on("upgrade", upgrade);
+    server.on("request", (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        if (response.headersSent || request.destroyed) response.destroy();
+        else refuse(response, 500, { type: "ServiceException", message: `the local AWS has a bug: ${String(error)}` });
+      });
+    });
+  }
+
+  return { url, port, calls, close: () => close({ closing, gateway, servers, world, kept }) };
 }
 
-/** The options that are delays. */
-const given = (options: LocalAwsOptions, delays: Delays): Partial<Delays> =>
-  Object.fromEntries(Object.entries(options).filter(([name, value]) => name in delays && value !== undefined));
+const isDelay = (name: string): boolean => name in noDelays;
+const delaysIn = (options: LocalAwsOptions): Partial<Delays> =>
+  Object.fromEntries(Object.entries(options).filter(([name, value]) => isDelay(name) && value !== undefined));
 
-async function listen(server: Server, port: number): Promise<number> {
+interface Running {
+  url: string;
+  maxEnvironments: number | undefined;
+  log(region: string, entries: readonly LogEntry[]): void;
+}
+
+/** One runtime per region, started with the first function that is invoked there: a log line does not say its region. */
+function runtimesFor({ url, maxEnvironments, log }: Running): Pick<World, "runtimeIn" | "retire" | "endRuntimes"> {
+  const runtimes = new Map<string, Promise<Runtime>>();
+  return {
+    runtimeIn(region) {
+      const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
+      const found = runtimes.get(region) ?? startRuntime({ endpointUrl: () => url, log: (entries) => log(region, entries), ...limit });
+      runtimes.set(region, found);
+      return found;
+    },
+    retire: async (region, arn) => (await runtimes.get(region))?.retire(arn),
+    endRuntimes: async () => void (await Promise.all([...runtimes.values()].map(async (runtime) => (await runtime).close()))),
+  };
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
-    throw new CliError(why, {
-      hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    if (milliseconds > 0) await delay(milliseconds, undefined, { ref: false, signal });
+  } catch (error) {
+    // Closing ends every pause.
+    if (!signal.aborted) throw error;
   }
-  return (server.address() as AddressInfo).port;
 }
 
 interface Open {
   closing: AbortController;
   gateway: Gateway;
-  server: Server;
-  runtimes: ReadonlyMap<string, Promise<Runtime>>;
-  kept: Awaited<ReturnType<typeof keptState>> | undefined;
+  servers: Readonly<Record<string, Server>>;
+  world: World;
+  kept: KeptState | undefined;
 }
 
 /** In this order: sockets first, because their `$disconnect` still needs the functions, which still need the port. */
-async function close({ closing, gateway, server, runtimes, kept }: Open): Promise<void> {
+async function close({ closing, gateway, servers, world, kept }: Open): Promise<void> {
   if (closing.signal.aborted) return;
   await gateway.close();
   closing.abort();
-  await Promise.all([...runtimes.values()].map(async (runtime) => (await runtime).close()));
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await world.endRuntimes();
+  await Promise.all(Object.values(servers).map(closeServer));
   await kept?.save();
 }
 
-/** Where in the data plane a request goes: `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`. */
-function placeOf({ url = "", headers }: IncomingMessage): { apiId: string; stage: string; connectionId?: string } {
-  const [, ownApi] = /^([a-z0-9]+)\.execute-api\.localhost(?::\d+)?$/i.exec(headers.host ?? "") ?? [];
-  const path = ownApi ? `/${ownApi}${url}` : url;
-  const [, apiId = "", stage = "", connectionId] = /^\/([^/?]*)\/?([^/?]*)(?:\/(?:@|%40)connections\/([^/?]*))?/i.exec(path) ?? [];
-  return { apiId, stage: decoded(stage), ...(connectionId === undefined ? {} : { connectionId: decoded(connectionId) }) };
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (error) {
-    if (error instanceof URIError) return text;
-    throw error;
-  }
-}
+/** What API Gateway would write into its execution log, had the stage one (aws-behaviour 1.15). */
+const executionLog = ({ apiId, stage, connectionId, requestId, routeKey, message }: FailedIntegration): LogEntry => ({
+  group: `/aws/apigateway/${apiId}/${stage}`,
+  stream: connectionId,
+  timestamp: Date.now(),
+  message: `(${requestId}) ${routeKey}: ${message}\n`,
+});
 
-/** The whole request; undefined when it is longer than AWS takes. */
-async function readRequest(request: IncomingMessage): Promise<WireRequest | undefined> {
-  const { method = "", url = "", headers } = request;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > LONGEST_BODY) return undefined;
-    chunks.push(chunk);
-  }
-  const [path = "", query] = url.split("?", 2);
-  return { method, path, query: new URLSearchParams(query), headers, body: Buffer.concat(chunks) };
-}
+const unwelcome = {
+  type: "ForbiddenException",
+  message: "this request was not sent to the local AWS by its own name, or comes from a web page elsewhere",
+};
+const tooLarge = { type: "RequestEntityTooLargeException", message: `Request must be smaller than ${longestBody} bytes` };
+const unsigned = { type: "MissingAuthenticationTokenException", message: "Missing Authentication Token" };
+const notUpgraded = { type: "UpgradeRequiredException", message: "this is a WebSocket API: connect with ws://" };
 
-async function write(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {
-  response.writeHead(status, headers);
-  if (typeof body === "string" || body instanceof Uint8Array) return void response.end(body);
-  response.flushHeaders();
-  try {
-    await pipeline(Readable.from(body), response);
-  } catch (error) {
-    // A client that leaves a live tail cuts the stream; that is how it ends.
-    if (!response.destroyed) throw error;
-  }
-}
-
-function refuse(response: ServerResponse, status: number, message: string, type = "ForbiddenException"): void {
-  response
-    .writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" })
-    .end(JSON.stringify({ message }));
-}
-
-/** An unsigned request: a browser or curl at a stage, or a call of the control plane without a signature. */
+/** A browser or curl at a stage, or a call of the control plane without a signature. */
 function refuseUnsigned(response: ServerResponse, isStage: boolean): void {
-  if (isStage) return refuse(response, 426, "this is a WebSocket API: connect with ws://", "UpgradeRequiredException");
-  refuse(response, 403, "Missing Authentication Token", "MissingAuthenticationTokenException");
+  if (isStage) refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded);
+  else refuse(response, 403, unsigned);
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  const body = '{"message":"Forbidden"}';
+  // A client that leaves before it reads the answer is none of our business.
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
 }

@@ -102,20 +102,22 @@ export async function answerCall(
   { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
 ): Promise<WireAnswer> {
   const service = services[name];
-  const protocol = service?.protocol ?? restJson({ operations: new Map(), errors: new Map() });
+  const protocol = service?.protocol ?? strangerIn(request);
   const operation = service?.protocol.find(request);
   const call: Call = {
     service: name,
-    operation: operation?.name ?? `${request.method} ${request.path}`,
+    operation: operation?.name ?? nameIn(request),
     region,
     input: {},
     status: 200,
     mutating: isMutating(operation?.name ?? ""),
   };
   try {
-    if (!service || !operation) throw notEmulated(`${name}: ${call.operation}`);
-    call.input = protocol.read(operation, request);
-    const output = await perform(service, operation, call.input, { region, now: Date.now(), requestId });
+    const handler = operation && service?.operations[operation.name];
+    if (!service || !handler) throw notEmulated(`${call.operation} (${name})`);
+    const input = protocol.read(operation, request);
+    call.input = withoutBytes(input);
+    const output = await perform(service, { operation, handler, input, at: { region, now: Date.now(), requestId } });
     const answer = protocol.write(operation, (output ?? {}) as Record<string, unknown>, requestId);
     record({ ...call, status: answer.status });
     return answer;
@@ -127,10 +129,40 @@ export async function answerCall(
   }
 }
 
-async function perform(service: Service, operation: OperationShape, input: Record<string, unknown>, at: At): Promise<object | void> {
-  const perform = service.operations[operation.name];
-  if (!perform) throw notEmulated(operation.name);
-  validate(operation.input, input, { constraints: service.constraints, errorName: service.invalid });
-  const run = async () => await perform(input as never, at);
-  return service.guard ? await service.guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
+interface Performing {
+  operation: OperationShape;
+  handler: Operation;
+  input: Record<string, unknown>;
+  at: At;
+}
+
+async function perform({ constraints, invalid, guard }: Service, { operation, handler, input, at }: Performing): Promise<object | void> {
+  validate(operation.input, input, { constraints, errorName: invalid });
+  const run = async () => await handler(input as never, at);
+  return guard ? await guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
+}
+
+/** What is recorded of an input: a zip by its length, for thousands of calls are kept. */
+const withoutBytes = (input: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(input).map(([name, value]: [string, unknown]) => [name, name === "Code" ? withoutBytes(value as object) : short(value)]),
+  );
+
+const short = (value: unknown): unknown => (value instanceof Uint8Array ? `${value.length} bytes` : value);
+
+/** The operation that a request names in whichever form; method and path where it is REST. */
+const nameIn = ({ method, path, headers, body }: WireRequest): string =>
+  String(headers["x-amz-target"] ?? "")
+    .split(".")
+    .at(-1) ||
+  new URLSearchParams(body.toString("latin1")).get("Action") ||
+  `${method} ${path}`;
+
+const unknownShapes = { operations: new Map(), errors: new Map() };
+
+/** The wire protocol in which a service that is not here can be refused, so that its client understands the refusal. */
+function strangerIn({ headers }: WireRequest): Protocol {
+  const type = String(headers["content-type"]);
+  if (type.includes("x-amz-json")) return jsonRpc(unknownShapes);
+  return type.includes("form-urlencoded") ? query(unknownShapes, "https://local.invalid/") : restJson(unknownShapes);
 }

@@ -4,6 +4,9 @@ import { deserialize, serialize } from "node:v8";
 import { CliError, exitCodes } from "../errors.ts";
 import { emptyState, type State } from "./state.ts";
 
+/** Changes with the shape of what is kept. */
+const FORMAT = 1;
+
 /** State that outlives the process: read once, written a moment after a change and at the end. */
 export interface KeptState {
   state: State;
@@ -24,25 +27,32 @@ export async function keptState(folder: string): Promise<KeptState> {
   const save = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    writing = writing.then(async () => {
+    writing = writing.catch(isSaidAtTheEnd).then(async () => {
       // Written beside it and moved into place, so that a cut leaves the last whole state.
-      await writeFile(`${file}.new`, serialize(state), { mode: 0o600 });
+      await writeFile(`${file}.new`, serialize({ format: FORMAT, state }), { mode: 0o600 });
       await rename(`${file}.new`, file);
     });
     return writing;
   };
-  return { state, save, changed: () => void (timer ??= setTimeout(() => void save(), SAVE_AFTER_MS).unref()) };
+  return { state, save, changed: () => void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()) };
 }
 
+/** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */
+function isSaidAtTheEnd(): void {}
+
 async function readState(file: string): Promise<State> {
-  try {
-    return deserialize(await readFile(file)) as State;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return emptyState();
-    throw new CliError(`the state in ${file} cannot be read`, {
+  const unreadable = (cause?: unknown) =>
+    new CliError(`the state in ${file} cannot be read`, {
       hint: "remove the file to begin with an empty local AWS",
       exitCode: exitCodes.usage,
       cause,
     });
+  try {
+    const kept = deserialize(await readFile(file)) as { format?: number; state: State };
+    if (kept.format === FORMAT) return kept.state;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return emptyState();
+    throw unreadable(cause);
   }
+  throw unreadable();
 }

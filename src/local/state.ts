@@ -1,7 +1,7 @@
-import type { ApiState } from "./apigateway.ts";
+import type { ApiState } from "./websocket-api.ts";
 import type { RoleState } from "./iam.ts";
 import type { FunctionState } from "./lambda-function.ts";
-import type { LogGroupState } from "./logs.ts";
+import type { LogGroupState } from "./log-group.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Everything that the local AWS keeps. IAM is global, the rest belongs to a region. */
@@ -49,6 +49,10 @@ export interface World {
   url(): string;
   /** What runs the functions of a region. */
   runtimeIn(region: string): Promise<Runtime>;
+  /** Ends what runs a function or a version of it, if anything does. */
+  retire(region: string, arn: string): Promise<void>;
+  /** Ends everything that runs functions. */
+  endRuntimes(): Promise<void>;
   /** Drops the sockets of a deleted API or stage. */
   sever(apiId: string, stage?: string): void;
   /** Resolves after so many milliseconds, or at once when the local AWS closes. */

@@ -74,6 +74,8 @@ function failures(value: unknown, { min, max, pattern, values }: Constraint): st
 const matches = (pattern: RegExp, value: string): boolean => new RegExp(`^(?:${pattern.source})$`, pattern.flags).test(value);
 
 const problem = (value: unknown, path: string, text: string): string =>
-  `Value ${value === undefined ? "null" : `'${String(value)}'`} at '${path}' failed to satisfy constraint: ${text}`;
+  `Value ${value === undefined ? "null" : `'${shown(value)}'`} at '${path}' failed to satisfy constraint: ${text}`;
+
+const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 const camel = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);

@@ -18,7 +18,7 @@ function contentsOf(zip: Uint8Array): Promise<{ entries: number; bytes: number }
   return new Promise((resolve, reject) => {
     const refuse = (): void => reject(invalidParameter("Could not unzip uploaded file. Please check your file, then try to upload again."));
     fromBuffer(Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength), { lazyEntries: false }, (_problem, file?: ZipFile) => {
-      if (!file) return void refuse();
+      if (!file) return refuse();
       const found = { entries: 0, bytes: 0 };
       file.on("error", refuse);
       file.on("entry", ({ uncompressedSize }: { uncompressedSize: number }) => {

@@ -1,0 +1,28 @@
+import type { IncomingMessage } from "node:http";
+
+/** Where in the data plane a request goes. Empty texts where it names no API or no stage. */
+export interface Place {
+  apiId: string;
+  stage: string;
+  connectionId?: string;
+}
+
+const apiHost = /^([a-z0-9]+)\.execute-api\.localhost(?::\d+)?$/i;
+const stagePath = /^\/([a-z0-9]+)\/([^/?]+)(?:\/(?:@|%40)connections\/([^/?]+)|\/?)(?:\?|$)/i;
+
+/** `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it `@connections` or nothing (aws-behaviour 1.1, 2.1). */
+export function placeOf({ url = "", headers }: Pick<IncomingMessage, "url" | "headers">): Place {
+  const [, named] = apiHost.exec(headers.host ?? "") ?? [];
+  const [, apiId = "", stage = "", connectionId] = stagePath.exec(named ? `/${named.toLowerCase()}${url}` : url) ?? [];
+  return { apiId, stage: decoded(stage), ...(connectionId === undefined ? {} : { connectionId: decoded(connectionId) }) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    // What is not percent-encoded text is nobody's stage or connection.
+    if (error instanceof URIError) return text;
+    throw error;
+  }
+}
