@@ -36,10 +36,11 @@ export async function readArguments(argv: readonly string[], version: string, co
     .configureOutput({ writeOut: (words) => void (text += words), writeErr: () => undefined })
     .configureHelp({
       showGlobalOptions: true,
-      visibleOptions: (shown) => [...shown.options.filter(({ hidden }) => !hidden), ...helpOption],
+      visibleOptions: (shown) => [...shown.options, new Option("-h, --help", "print help")],
+      visibleCommands: (shown) => shown.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command])),
+      subcommandTerm: (command) => pathOf(command).slice(1).join(" "),
     })
     .addHelpText("after", notes);
-  const helpOption = [new Option("-h, --help", "print help")];
   addOptions(program, globalSettings);
   for (const entry of commands) {
     declare(program, entry, (found) => void (asked = found));
@@ -98,7 +99,7 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
 /** The first word of commands of two words. */
 function groupOf(program: Commander, name: string): Commander {
   const existing = program.commands.find((command) => command.name() === name);
-  return existing ?? program.command(name).description(`${name} …`).helpOption("-h, --help", "print help").helpCommand(false);
+  return existing ?? program.command(name).usage("<command> [options]").helpOption("-h, --help", "print help").helpCommand(false);
 }
 
 /** What was given on the command line, by setting; commander's own defaults are not. */
@@ -118,15 +119,15 @@ function usageError({ message, code }: CommanderError, program: Commander, argv:
   const called = calledBy(program, argv);
   const complaint = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
   const meant = closest(/"(-*[^"=]+)/.exec(complaint)?.[1] ?? "", code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
-  const path = ancestry(called).map((commander) => commander.name());
   return new CliError(complaint, {
-    hint: meant ? `did you mean ${meant}?` : `${path.join(" ")} --help shows what there is`,
+    hint: meant ? `did you mean ${meant}?` : `${pathOf(called).join(" ")} --help shows what there is`,
     exitCode: exitCodes.usage,
   });
 }
 
 const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
 const ancestry = (called: Commander): Commander[] => (called.parent ? [...ancestry(called.parent), called] : [called]);
+const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());
 const optionsOf = (called: Commander): string[] => ancestry(called).flatMap(({ options }) => options.map(({ long }) => long ?? ""));
 
 /** The command that the words name, as far as they name one. */

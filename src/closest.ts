@@ -7,15 +7,18 @@ export function closest(word: string, candidates: readonly string[]): string | u
   return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
 }
 
-/** How many letters must be added, removed or replaced to turn one word into the other (Levenshtein). */
+/** How many letters must be added, removed, replaced or swapped with their neighbour to turn one word into the other. */
 function distance(word: string, other: string): number {
-  let row = [...Array(other.length + 1).keys()];
-  for (const [line, letter] of Array.from(word).entries()) {
-    const next = [line + 1];
-    for (const [at, candidate] of Array.from(other).entries()) {
-      next.push(Math.min((row[at] ?? 0) + (letter === candidate ? 0 : 1), (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
+  const rows = [[...Array(other.length + 1).keys()]];
+  const cost = (line: number, at: number) => rows[line]?.[at] ?? Infinity;
+  for (let line = 1; line <= word.length; line++) {
+    const row = [line];
+    rows.push(row);
+    for (let at = 1; at <= other.length; at++) {
+      const replaced = cost(line - 1, at - 1) + (word[line - 1] === other[at - 1] ? 0 : 1);
+      const isSwap = word[line - 1] === other[at - 2] && word[line - 2] === other[at - 1];
+      row.push(Math.min(replaced, cost(line - 1, at) + 1, cost(line, at - 1) + 1, isSwap ? cost(line - 2, at - 2) + 1 : Infinity));
     }
-    row = next;
   }
-  return row.at(-1) ?? 0;
+  return cost(word.length, other.length);
 }

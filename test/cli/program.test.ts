@@ -1,0 +1,237 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { commands } from "../../src/commands/index.ts";
+import { hasTerminal, run, start } from "../support/program.ts";
+
+const version: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
+const keys = { AWS_ACCESS_KEY_ID: "AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY: "canary-secret", AWS_REGION: "us-east-1" };
+const escape = String.fromCharCode(27);
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "cli-"));
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+/** An address that takes calls to AWS and never answers. */
+async function silentAws(): Promise<{ url: string; called: Promise<unknown> }> {
+  const server: Server = createServer(() => undefined).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, called: once(server, "request") };
+}
+
+test("--version prints the package's version, alone and after a command", async () => {
+  expect(await run(["--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
+  expect(await run(["package", "--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
+});
+
+test("--help lists every command and the global options on stdout", async () => {
+  const { code, stdout, stderr } = await run(["--help"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  for (const { name, summary } of commands) {
+    expect(stdout).toMatch(new RegExp(`^ {2}${name} +${summary.slice(0, 20)}`, "m"));
+  }
+  expect(stdout).toContain("--env <name>");
+  expect(stdout).toContain("Exit codes: 0 done");
+  expect(await run(["help"])).toEqual({ code, stdout, stderr });
+});
+
+test("--help and --version load neither the SDK nor a command", async () => {
+  const dist = new URL("../../dist/", import.meta.url).pathname;
+  for (const option of ["--help", "--version"]) {
+    const child = spawn(process.execPath, ["--experimental-loader", loaderThatTells, program, option], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let loaded = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
+    await once(child, "close");
+    const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)].map(([, file = ""]) => file).filter((file) => file.startsWith(dist));
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8")))).toEqual([]);
+    expect(files.filter((file) => /\/(deploy|package|connect|local|demo|status)-/.test(file))).toEqual([]);
+  }
+});
+
+/** Tells on stderr which files are loaded. */
+const loaderThatTells = `data:text/javascript,${encodeURIComponent(
+  'import{writeSync}from"node:fs";export const load=(url,context,next)=>(writeSync(2,"loaded "+url+"\\n"),next(url,context));',
+)}`;
+
+test.each(commands.map(({ name }) => [name]))("%s --help shows its options and examples", async (name) => {
+  const { code, stdout } = await run([...name.split(" "), "--help"]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Usage: shelfshack-ws ${name}`);
+  expect(stdout).toContain(`Examples:\n  shelfshack-ws ${name}`);
+  expect(stdout).toContain("Global Options:");
+});
+
+test.each([
+  [["deplyo"], 'unknown command "deplyo"', "did you mean deploy?"],
+  [["logs"], '"logs" needs one more word: tail', "shelfshack-ws logs --help"],
+  [["logs", "tial"], 'unknown command "tial"', "did you mean tail?"],
+  [["package", "--ouf=x"], 'unknown option "--ouf=x"', "did you mean --out?"],
+  [["package", "--regoin", "x"], 'unknown option "--regoin"', "did you mean --region?"],
+  [["package", "--out"], "argument missing", "shelfshack-ws package --help"],
+  [["package", "extra"], '"package" takes no words: extra', "shelfshack-ws package --help"],
+  [[], "no command was given", "shelfshack-ws --help"],
+  [["package", "--env", "Dev"], '--env is "Dev": expected a name', ""],
+  [["connect", "--timeout", "soon"], '--timeout is "soon": expected a number of seconds', ""],
+])("wrong usage %j is exit code 2, one clear line on stderr, nothing on stdout", async (words, message, hint) => {
+  const { code, stdout, stderr } = await run(words);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr.split("\n")[0]).toContain(`error: `);
+  expect(stderr.split("\n")[0]).toContain(message);
+  expect(stderr).toContain(hint);
+  expect(stderr).not.toMatch(/^\s+at /m);
+});
+
+test("with --json a failure is one document on stdout, whatever failed", async () => {
+  for (const words of [
+    ["deplyo", "--json"],
+    ["package", "--json", "--env", "X"],
+    ["status", "--json", "--local", "--config", "/nowhere"],
+  ]) {
+    const { code, stdout } = await run(words);
+    expect(JSON.parse(stdout)).toEqual({ error: expect.objectContaining({ message: expect.any(String), exitCode: code }) });
+    expect(code).toBe(2);
+  }
+});
+
+test("global options are understood before and after the command's name", async () => {
+  const out = join(folder(), "p.zip");
+  for (const words of [
+    ["--json", "--env", "dev", "package", "--out", out],
+    ["package", "--out", out, "--env", "dev", "--json"],
+  ]) {
+    const { code, stdout } = await run(words);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ file: out });
+  }
+});
+
+test("stdout carries the result alone: details and settings go to stderr, secrets nowhere", async () => {
+  const out = join(folder(), "p.zip");
+  const { code, stdout, stderr } = await run(["package", "--out", out, "--json", "--debug"], {
+    env: { ...keys, SHELFSHACK_TOKEN: "canary-token" },
+  });
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ file: out });
+  expect(stderr).toContain('region = "us-east-1" (AWS_REGION)');
+  expect(stderr).toContain("token = *** (SHELFSHACK_TOKEN)");
+  expect(stdout + stderr).not.toContain("canary");
+});
+
+test("34 no credentials, no region, an unknown profile, the local AWS that does not run: one line and what helps", async () => {
+  const told = async (words: string[], env: Record<string, string> = {}) => {
+    const { code, stdout, stderr } = await run(["status", ...words], {
+      env: { AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere", ...env },
+    });
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(2);
+    return `${String(code)} ${stderr}`;
+  };
+  expect(await told(["--region", "us-east-1"])).toMatch(/^1 error: no AWS credentials were found\n {2}.*aws configure/);
+  expect(await told([], { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toMatch(
+    /^2 error: no AWS region is set\n {2}.*--region us-east-1/,
+  );
+  expect(await told(["--region", "us-east-1", "--profile", "nope"])).toMatch(/^2 error: there is no AWS profile "nope"/);
+  expect(await told(["--local"], { SHELFSHACK_PORT: "9" })).toMatch(
+    /^1 error: the local AWS does not run at 127\.0\.0\.1 port 9\n {2}.*shelfshack-ws local/,
+  );
+});
+
+test("a stack trace is shown with --debug only, and the SDK's advice about Node never", async () => {
+  const words = ["status", "--local", "--debug"];
+  const env = { SHELFSHACK_PORT: "9", AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "" };
+  expect((await run(words, { env })).stderr).toMatch(/^\s+at /m);
+  const { stderr } = await run(words.slice(0, 2), { env });
+  expect(stderr).not.toMatch(/^\s+at |NodeVersionSupportWarning/m);
+});
+
+test("C-08 another address than AWS's own is announced in the first line", async () => {
+  const { stderr } = await run(["status", "--endpoint-url", "http://nowhere.invalid:99"], { env: keys });
+  expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
+});
+
+test("a config file that is not valid is one line with the key's path and what was expected", async () => {
+  const file = join(folder(), "c.json");
+  writeFileSync(file, '{"memroy": 1}');
+  const { code, stderr } = await run(["package", "--config", file]);
+  expect(code).toBe(2);
+  expect(stderr).toBe(`error: ${file}: unknown key "memroy", did you mean "memory"?\n`);
+});
+
+test("C-01 what a stranger wrote reaches the terminal as visible escapes, in text and in JSON", async () => {
+  const hostile = `/nowhere/${escape}[31m\u202e\u009b2J`;
+  for (const words of [["package", "--out", hostile], ["package", "--out", hostile, "--json"], [hostile], ["package", `--${hostile}`]]) {
+    const { stdout, stderr } = await run(words, { env: { FORCE_COLOR: "0" } });
+    expect(stdout + stderr).not.toMatch(/[\u001b\u009b\u202e]/);
+    expect(stdout + stderr).toMatch(/\\u001b|\\x1b/);
+  }
+});
+
+test("no escape sequence is written where nothing is a terminal; FORCE_COLOR asks for them", async () => {
+  expect((await run(["deplyo"])).stderr).not.toContain(escape);
+  expect((await run(["deplyo"], { env: { FORCE_COLOR: "1" } })).stderr).toContain(`${escape}[31merror:${escape}[39m`);
+  expect((await run(["deplyo", "--no-color"], { env: { FORCE_COLOR: "1" } })).stderr).not.toContain(escape);
+});
+
+test.runIf(hasTerminal)("a terminal gets colours, but not with NO_COLOR, CI or --no-color (needs python3's pty)", async () => {
+  const shown = async (words: string[], env: Record<string, string> = {}) => (await run(words, { env, columns: 80 })).stdout;
+  expect(await shown(["deplyo"])).toContain(`${escape}[31m`);
+  expect(await shown(["deplyo"], { NO_COLOR: "1" })).not.toContain(escape);
+  expect(await shown(["deplyo"], { CI: "true" })).not.toContain(escape);
+  expect(await shown(["deplyo", "--no-color"])).not.toContain(escape);
+});
+
+test.runIf(hasTerminal)("a terminal that reports no columns holds nothing up (needs python3's pty)", async () => {
+  expect((await run(["status", "--local"], { env: { SHELFSHACK_PORT: "9" }, columns: 0 })).code).toBe(1);
+});
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "D-29 the first %s is said, the second ends the process, with exit code 130",
+  async (signal) => {
+    const { url, called } = await silentAws();
+    const running = start(["status", "--endpoint-url", url], { env: keys });
+    await called;
+    running.signal(signal);
+    await running.says("press Ctrl-C again to stop at once");
+    running.signal(signal);
+    expect((await running.ended).code).toBe(130);
+  },
+);
+
+test("D-29 an interrupted command ends with exit code 130, with --json as a document", async () => {
+  const running = start(["local", "--port", "0", "--json"], {});
+  await running.says('"url"');
+  running.signal("SIGINT");
+  expect((await running.ended).code).toBe(130);
+});
+
+test("a reader that leaves early ends the command quietly", async () => {
+  const child = spawn(process.execPath, [program, "local", "--port", "0", "--quiet"], { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
+  let heard = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (heard += text));
+  child.stdout.destroy();
+  const [code] = (await once(child, "close")) as [number];
+  expect(heard).toBe("");
+  expect([0, 130]).toContain(code);
+});
+
+test("nobody is asked where nobody can answer: exit code 2 and the option to use", async () => {
+  const { url } = await silentAws();
+  const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });
+  expect(code).toBe(2);
+  expect(stderr).toContain("--yes");
+});
