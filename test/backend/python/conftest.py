@@ -27,6 +27,7 @@ class Seen:
 
 @dataclass
 class Application:
+    app: FastAPI
     backend: Backend
     ws: ShelfShack
     seen: Seen
@@ -61,7 +62,7 @@ def start() -> Iterator[Start]:
         app.include_router(ws.router)
         serving = serve(app, **(uvicorn_settings or {}))
         running.append(serving)
-        return Application(serving.__enter__(), ws, seen)
+        return Application(app, serving.__enter__(), ws, seen)
 
     yield begin
     for serving in running:

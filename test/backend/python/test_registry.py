@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Start
+from conftest import Application, Start
 from proxy import connect_request, disconnect_request, message_request
 from shelfshack_ws import Connection, ConnectionRegistry, RedisConnectionRegistry, Registry
 
@@ -199,8 +199,11 @@ def test_answers_are_remembered_for_600_seconds() -> None:
 def test_two_workers_share_one_redis(start: Start, redis_url: str) -> None:
     import redis.asyncio
 
-    def worker() -> Any:
-        return start(registry=RedisConnectionRegistry(redis.asyncio.from_url(redis_url)))
+    def worker() -> Application:
+        client = redis.asyncio.from_url(redis_url)
+        application = start(registry=RedisConnectionRegistry(client))
+        application.app.get("/close")(client.aclose)
+        return application
 
     one, two = worker(), worker()
     assert one.backend.send(connect_request("W=")).status == 200
@@ -210,3 +213,5 @@ def test_two_workers_share_one_redis(start: Start, redis_url: str) -> None:
     assert two.backend.send(disconnect_request("W=")).status == 200
     assert one.backend.send(message_request("W=", '"hi"')).status == 401
     assert (one.seen.ended, two.seen.ended) == ([], ["W="])
+    for application in (one, two):
+        assert application.backend.http("GET", "/close").status == 200
