@@ -1,0 +1,231 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { artifact } from "../../src/artifact.ts";
+import { startLocalAws } from "../../src/local/server.ts";
+import { newSigningKey } from "../../src/signature.ts";
+import type { StackConfig } from "../../src/stack/stack.ts";
+import { run } from "../support/program.ts";
+import { openSocket, refusedSocket } from "../support/socket.ts";
+import { openTestStack } from "../support/stack.ts";
+import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
+
+const here = new URL(".", import.meta.url).pathname;
+
+beforeEach(needsFastApi);
+
+/** The whole path: FastAPI under uvicorn, the shipped handler deployed to a local AWS, and where clients connect. */
+async function wholePath(overrides: Partial<StackConfig> = {}, env: Record<string, string> = {}) {
+  const key = newSigningKey();
+  const backend = await startUvicorn(here, "app", { SIGNING_KEYS: key, ...env });
+  const local = await startLocalAws();
+  onTestFinished(() => local.close());
+  const { zip, sha256 } = await artifact();
+  const variables = { SIGNING_KEYS: key, ...overrides.variables };
+  const stack = await openTestStack(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, ...overrides, variables });
+  onTestFinished(() => stack.aws.close());
+  const changes = await stack.deploy();
+  const url = `${changes.find(({ resource }) => resource.id === "Api")?.attributes.ApiEndpoint}/dev`;
+  return {
+    backend,
+    local,
+    stack,
+    url,
+    known: (booking: string) => fetch(`${backend.url}/known?booking=${booking}`).then((answer) => answer.json() as Promise<string[]>),
+  };
+}
+
+const asking = (url: string, booking: string, token: string) => `${url}?booking_id=${booking}&token=${token}`;
+
+/** A client of a booking that has got its history. */
+async function client(url: string, booking: string, token: string) {
+  const socket = await openSocket(asking(url, booking, token));
+  expect(JSON.parse(await socket.next())).toEqual({ type: "history", booking, frames: [] });
+  return { ...socket, frame: async () => JSON.parse(await socket.next()) as Record<string, unknown> };
+}
+
+test("S25 a token that the backend refuses: 401, nobody is remembered, and the token is in no log line", async () => {
+  const { url, known, local, stack } = await wholePath();
+  expect(await refusedSocket(asking(url, "1", "bad-secret"))).toMatchObject({ status: 401 });
+  expect(await known("1")).toEqual([]);
+  const { code, stdout } = await run(["logs", "tail", "--no-follow"], {
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain("status=401");
+  expect(stdout).not.toContain("bad-secret");
+  expect(stack.progress.length).toBeGreaterThan(0);
+});
+
+test(
+  "S26 the backend is away: handshake 502, a message gets backend_unavailable, and afterwards all is well",
+  { timeout: 60_000 },
+  async () => {
+    const { url, backend } = await wholePath();
+    const ann = await client(url, "1", "ann");
+    await backend.stop();
+    ann.send('{"body":"1"}');
+    expect(await ann.frame()).toMatchObject({ type: "error", code: "backend_unavailable" });
+    expect(await refusedSocket(asking(url, "1", "ben"))).toMatchObject({ status: 502 });
+    await backend.start();
+    // What was remembered in memory is gone with the process: the client is told to come back with its token.
+    ann.send('{"body":"2"}');
+    expect(await ann.frame()).toMatchObject({ type: "error", code: "unauthorized" });
+    const again = await client(url, "1", "ann");
+    again.send('{"body":"3"}');
+    expect(await again.frame()).toEqual({ type: "ack", text: '{"body":"3"}' });
+  },
+);
+
+test("S27 a slow backend: handshake 504", { timeout: 60_000 }, async () => {
+  const { url } = await wholePath({ variables: { BACKEND_TIMEOUT_MS: "500" } });
+  expect(await refusedSocket(asking(url, "1", "slow"))).toMatchObject({ status: 504 });
+});
+
+test("S28 S29 history on open; two clients of a booking hear each other once, another booking hears nothing", async () => {
+  const { url, known } = await wholePath();
+  const [ann, ben, eve] = [await client(url, "1", "ann"), await client(url, "1", "ben"), await client(url, "2", "eve")];
+  ann.send('{"body":"hello"}');
+  expect(await ann.frame()).toEqual({ type: "ack", text: '{"body":"hello"}' });
+  expect(await ben.frame()).toEqual({ type: "message", from: "ann", text: '{"body":"hello"}' });
+  eve.send('{"body":"alone"}');
+  expect(await eve.frame()).toEqual({ type: "ack", text: '{"body":"alone"}' });
+  ben.webSocket.terminate();
+  await ben.closed();
+  ann.send('{"body":"still there?"}');
+  expect(await ann.frame()).toEqual({ type: "ack", text: '{"body":"still there?"}' });
+  await expect.poll(() => known("1")).toHaveLength(1);
+});
+
+const odd: readonly [string, string, string][] = [
+  ["a string", '"hello"', '"hello"'],
+  ["an array", "[1]", "[1]"],
+  ["a number", "5", "5"],
+  ["plain text", "hello there", '{"text":"hello there"}'],
+  ["deep nesting", `${"[".repeat(2_000)}${"]".repeat(2_000)}`, `${"[".repeat(2_000)}${"]".repeat(2_000)}`],
+  ["__proto__", '{"__proto__":{"polluted":1}}', '{"__proto__":{"polluted":1}}'],
+  ["NUL", '{"a":"\\u0000"}', '{"a":"\\u0000"}'],
+  ["half a surrogate pair", '{"a":"\\ud800"}', '{"a":"\\ud800"}'],
+  ["a huge number", '{"a":1e999}', '{"a":1e999}'],
+  ["odd spacing and a repeated key", '{ "a" : 1,  "a":2 }', '{ "a" : 1,  "a":2 }'],
+];
+
+test("S30 odd frames reach the backend as they were sent, and nothing breaks", async () => {
+  const { url } = await wholePath();
+  const ann = await client(url, "1", "ann");
+  for (const [what, sent, arrived] of odd) {
+    ann.send(sent);
+    expect(await ann.frame(), what).toEqual({ type: "ack", text: arrived });
+  }
+  const large = JSON.stringify({ body: "x".repeat(30_000) });
+  ann.send(large);
+  expect(await ann.frame()).toEqual({ type: "ack", text: large });
+});
+
+test("S31 an answer over 128 KB: payload_too_large, and the connection stays", async () => {
+  const { url } = await wholePath();
+  const ann = await client(url, "1", "ann");
+  ann.send('{"want":"big"}');
+  expect(await ann.frame()).toMatchObject({ type: "error", code: "payload_too_large" });
+  ann.send('{"body":"on"}');
+  expect(await ann.frame()).toMatchObject({ type: "ack" });
+});
+
+test("a stranger who posts to the backend directly gets 401, whatever is posted", async () => {
+  const { backend } = await wholePath();
+  const body = JSON.stringify({
+    v: 1,
+    path: "/api/ws/register",
+    event: "connect",
+    connection_id: "A=",
+    type: "booking",
+    booking_id: "1",
+    token: "ann",
+  });
+  for (const path of ["register", "message", "disconnect"]) {
+    const answer = await fetch(`${backend.url}/api/ws/${path}`, {
+      method: "POST",
+      body,
+      headers: { "x-connection-id": "A=", "content-type": "application/json" },
+    });
+    expect([answer.status, await answer.json()]).toEqual([401, { detail: "unauthorized" }]);
+  }
+});
+
+test("backend check passes against the kit", async () => {
+  const { local } = await wholePath();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  const { code, stdout } = await run(["backend", "check", "--token", "ann", "--json"], { env });
+  const failed = JSON.parse(stdout).checks.filter(({ outcome }: { outcome: string }) => outcome === "failed");
+  expect(failed).toEqual([]);
+  expect(code).toBe(0);
+});
+
+/** Four clients send numbered messages at a rate while something happens; collects what comes back for each of them. */
+async function traffic(url: string, { perSecond, during }: { perSecond: number; during(): Promise<unknown> }) {
+  const outcome = { sent: 0, answered: 0, errors: [] as string[] };
+  const heard = (data: Buffer) => {
+    const frame = JSON.parse(data.toString()) as { type: string; code?: string };
+    if (frame.type === "ack") outcome.answered++;
+    if (frame.type === "error") outcome.errors.push(frame.code ?? "");
+  };
+  const join = async (name: string) => {
+    const socket = await openSocket(asking(url, "load", name));
+    socket.webSocket.on("message", heard);
+    return socket;
+  };
+  const clients = await Promise.all(["ann", "ben", "cleo", "dan"].map(join));
+  const timer = setInterval(
+    () => {
+      for (const { webSocket, send } of clients) if (webSocket.readyState === webSocket.OPEN) send(JSON.stringify({ n: outcome.sent++ }));
+    },
+    (1_000 * clients.length) / perSecond,
+  );
+  await during();
+  clearInterval(timer);
+  await expect.poll(() => outcome.answered + outcome.errors.length, { timeout: 30_000 }).toBe(outcome.sent);
+  return outcome;
+}
+
+test("H-32 keys rotated in four steps under 200 messages/s: none is rejected", { timeout: 120_000 }, async () => {
+  const { url, backend, local, stack } = await wholePath();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  const keys = async () => {
+    const { Environment } = await stack.aws.lambda.send(
+      new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+    );
+    return Environment?.Variables?.SIGNING_KEYS?.split(/[\s,]+/) ?? [];
+  };
+  const give = async (known: readonly string[]) => {
+    const answer = await fetch(`${backend.url}/reload`, { method: "POST", body: known.join(",") });
+    expect(answer.status).toBe(200);
+  };
+  const rotation = async () => {
+    expect((await run(["backend", "keys", "rotate"], { env })).code).toBe(0);
+    const both = await keys();
+    expect(both).toHaveLength(2);
+    await give(both);
+    expect((await run(["backend", "keys", "rotate", "--finish"], { env })).code).toBe(0);
+    expect(await keys()).toEqual(both.slice(0, 1));
+    await give(both.slice(0, 1));
+  };
+  const threeTimes = async () => {
+    for (let n = 0; n < 3; n++) await rotation();
+  };
+  const outcome = await traffic(url, { perSecond: 200, during: threeTimes });
+  expect(outcome.errors).toEqual([]);
+  expect(outcome.answered).toBe(outcome.sent);
+  expect(outcome.sent).toBeGreaterThan(100);
+});
+
+test("H-02 the backend restarts under 200 messages/s: every message is answered or has its error frame", { timeout: 120_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-backend-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const { url, backend } = await wholePath({}, { KEPT: join(folder, "connections.json") });
+  const restart = () => backend.stop().then(() => backend.start());
+  const outcome = await traffic(url, { perSecond: 200, during: restart });
+  expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
+  expect(outcome.errors.filter((code) => code !== "backend_unavailable")).toEqual([]);
+});
