@@ -86,10 +86,7 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
     const { usage, options, examples } = command;
     addOptions(declared, options);
     if (usage !== undefined) declared.argument(usage.includes("[") || usage.includes("<") ? usage : `[${usage}...]`);
-    declared.addHelpText(
-      "after",
-      `\nExamples:\n${examples.map(({ line, does }) => `  ${PROGRAM} ${line}\n      ${does}`).join("\n")}\n${notes}`,
-    );
+    declared.addHelpText("after", `\nExamples:\n${examples.map(({ line, does }) => `  ${PROGRAM} ${line}\n      ${does}`).join("\n")}`);
     declared.action(() =>
       found({ kind: "command", name, command, given: givenTo(declared, [...globalSettings, ...options]), words: declared.args }),
     );
