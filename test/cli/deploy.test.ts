@@ -2,7 +2,7 @@ import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { run, start, type Running } from "../support/program.ts";
-import { faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import { callsOfOneDeploy, faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
 const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
@@ -151,9 +151,3 @@ test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 
   expect((await running.ended).code).toBe(130);
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
 });
-
-async function callsOfOneDeploy(): Promise<number> {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
-  return mutating(local).length;
-}

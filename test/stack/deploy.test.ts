@@ -4,7 +4,7 @@ import { GetFunctionCommand, GetPolicyCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import type { Fault } from "../support/fault-proxy.ts";
 import { acting } from "../support/stack.ts";
-import { faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import { callsOfOneDeploy, faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
 
 test("S1 the first deploy makes everything, with least privilege and the endpoint known at once", async () => {
@@ -176,10 +176,3 @@ test("D-16 deploys that start at the same moment end with one of everything", { 
     expect(await inventory(stacks[0]!.aws), `round ${round}`).toEqual(oneOfEverything);
   }
 });
-
-/** How many calls that change something a first deploy makes. */
-async function callsOfOneDeploy(): Promise<number> {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
-  return mutating(local).length;
-}
