@@ -25,8 +25,8 @@ export interface Upgrade {
 /** A connection id or a message id: 11 random bytes with a 2 at byte 8, base64url with its pad, 16 characters (aws-behaviour 1.1). */
 export const newConnectionId = (): string => newId(2);
 
-/** See {@link newConnectionId}. */
-export const newMessageId = newConnectionId;
+/** A message id has the same form. */
+export const newMessageId = (): string => newId(2);
 
 /** A request id: like a connection id, with a 5 at byte 8 (aws-behaviour 1.1). */
 export const newRequestId = (): string => newId(5);
