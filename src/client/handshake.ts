@@ -53,7 +53,7 @@ const statuses: Readonly<Record<number, Explanation>> = {
   409: { meaning: "the backend reports a conflict", hint: "shelfshack-ws logs tail --since 5m shows the backend's answer" },
   429: {
     meaning: "throttled by the stage's or the account's limit, or by the backend",
-    hint: "wait a minute and try again; shelfshack-ws status shows a stage whose limit differs",
+    hint: "wait a minute and try again",
   },
   500: { meaning: "API Gateway may not invoke the function", hint: "shelfshack-ws deploy --only permission" },
   502: {

@@ -1,4 +1,4 @@
-import { addressOf, shownAddress } from "../client/address.ts";
+import { LONGEST_URL, addressOf, shownAddress } from "../client/address.ts";
 import { converse } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
@@ -97,6 +97,8 @@ interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> 
 
 async function connect(options: ConnectOptions, context: Context<ShownFrame>): Promise<ConnectResult> {
   const { address, interactive, timeoutSeconds } = options;
+  if (address.href.length > LONGEST_URL)
+    context.report({ kind: "warning", message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}` });
   let show = (frame: Frame) => context.emit(shown(frame));
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
@@ -165,7 +167,7 @@ function resultOf({ close, ...course }: Conversation, verdicts: Verdict[]) {
 const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
 
 /** The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a CliError when there is none, or (exit 4) when it is not clear which. */
-export async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<string> {
+async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<string> {
   const aws = await connectAws(settings, { report, signal });
   try {
     const { ApiEndpoint } = await deployedApi(aws, settings);
@@ -216,7 +218,7 @@ const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 102
 function ending({ sent, received, ended, close }: ConnectResult): string {
   const counts = `${sent} sent, ${received} received`;
   if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; the time is up` : counts;
-  const words = [close.meaning, close.reason && `reason "${close.reason}"`, close.error].filter(Boolean);
+  const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(Boolean);
   return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
 }
 

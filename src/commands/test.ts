@@ -8,7 +8,7 @@ import { connectAws } from "../target.ts";
 import type { Aws } from "../target.ts";
 import { duration } from "../terminal/format.ts";
 import { pipedLines, tokenFrom } from "../terminal/line.ts";
-import { asRecord } from "../terminal/record.ts";
+import { asRecord, continued } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
 import type { Command } from "./command.ts";
 import { levelWord } from "./logs-tail.ts";
@@ -24,7 +24,7 @@ interface Judgement {
 export interface TestResult extends Judgement {
   functionName: string;
   connectionId: string | null;
-  /** Whether the function returned the statusCode 200. */
+  /** Whether the function returned the statusCode 200, and did not log that the backend refused. */
   passed: boolean;
   statusCode: number | null;
   /** What the function returned, or Lambda's description of its failure. */
@@ -85,7 +85,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   return {
     functionName,
     connectionId: event.requestContext?.connectionId ?? null,
-    passed: statusCode === 200,
+    passed: statusCode === 200 && judgement.backendAccepted === true,
     ...judgement,
     statusCode,
     answer,
@@ -151,8 +151,8 @@ function parsed(text: string): unknown {
 
 /** The status that API Gateway would take the answer for; a numeric text counts (aws-behaviour 1.6). */
 function statusCodeOf(answer: unknown): number | null {
-  const status = Number((answer as { statusCode?: unknown } | null)?.statusCode);
-  return Number.isInteger(status) ? status : null;
+  const status = String((answer as { statusCode?: unknown } | null)?.statusCode);
+  return /^[1-5]\d\d$/.test(status) ? Number(status) : null;
 }
 
 /** Why a function did not end by itself, by Lambda's `errorType` and `errorMessage` (aws-behaviour 4.8); the first that fits. */
@@ -173,48 +173,91 @@ const functionErrors: readonly { error: RegExp; ran: boolean; meaning: string }[
   { error: /.*/, ran: true, meaning: "the handler threw an error" },
 ];
 
-/** What the handler's own log line about the event tells (handler/log.ts); absent for other handlers. */
+/** What the handler's own log line about the event tells (handler/log.ts); empty for other handlers. */
 interface HandlerLine {
   backendStatus?: number;
   code?: string;
   reason?: string;
 }
 
+/** The handler's own checks, by the `code` in its log (contract.md 2). */
+const checks: ReadonlyMap<string | undefined, string> = new Map([
+  ["bad_type", "the type is not a plain word"],
+  ["no_booking", "a booking's id is missing, pass --booking"],
+  ["no_token", "a token is missing, pass --token-stdin"],
+  ["malformed_event", "it is not an event of a WebSocket API"],
+]);
+
+const isGood = (status: number) => status >= 200 && status < 300;
+const because = ({ reason }: HandlerLine) => (reason ? ` (${reason})` : "");
+
+/** How far an event got, by the returned status and the handler's log line; the first row that fits (contract.md 2 and 3). */
+const judgements: readonly {
+  when: (status: number, line: HandlerLine) => boolean;
+  reached: boolean | null;
+  accepted: boolean | null;
+  meaning: (status: number, line: HandlerLine) => string;
+}[] = [
+  {
+    when: (_status, { code }) => checks.has(code),
+    reached: null,
+    accepted: null,
+    meaning: (_status, { code }) => `the handler refused the event before it asked the backend: ${checks.get(code)}`,
+  },
+  {
+    when: (status, { code }) => status === 200 && code === undefined,
+    reached: true,
+    accepted: true,
+    meaning: () => "the backend accepted the event",
+  },
+  {
+    when: (status, { code }) => isGood(status) && code === undefined,
+    reached: true,
+    accepted: true,
+    meaning: (status) => `the backend accepted the event, but the function returned ${status} and not 200`,
+  },
+  {
+    when: (status, { backendStatus }) => (isGood(status) || status === 502) && backendStatus !== undefined,
+    reached: true,
+    accepted: false,
+    meaning: (_status, line) => `the backend answered ${line.backendStatus}, which is not an answer of the contract${because(line)}`,
+  },
+  {
+    when: (status, { code }) => status === 504 || code === "backend_timeout",
+    reached: null,
+    accepted: null,
+    meaning: () => "the backend did not answer in time: it is too slow, or something on the way drops the connection",
+  },
+  {
+    when: (status) => isGood(status) || status === 502,
+    reached: false,
+    accepted: null,
+    meaning: (_status, line) => `the backend could not be reached${because(line)}`,
+  },
+  { when: (status) => status === 500, reached: null, accepted: null, meaning: () => "the handler failed" },
+  {
+    when: (status) => status === 401,
+    reached: true,
+    accepted: false,
+    meaning: () => "the backend rejected the token: pass one that it knows with --token-stdin",
+  },
+  { when: () => true, reached: true, accepted: false, meaning: (status) => `the backend refused the connection with ${status}` },
+];
+
+const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
+
 function judge({ functionError, statusCode, answer, log }: Outcome): Judgement {
   if (functionError) return judgeFailure(answer);
-  const line: HandlerLine = log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => event === "connect") ?? {};
-  const unasked = { handlerRan: true, backendReached: null, backendAccepted: null };
-  const reached = line.backendStatus !== undefined;
-  const because = line.reason ? ` (${line.reason})` : "";
-  if (statusCode === null) return { ...unasked, meaning: "the handler ran, but API Gateway would not understand its answer" };
-  if (statusCode === 200)
-    return { handlerRan: true, backendReached: true, backendAccepted: true, meaning: "the backend accepted the connection" };
-  if (statusCode === 502) {
-    const meaning = reached
-      ? `the backend answered ${line.backendStatus}, which is not an answer of the contract`
-      : `the backend could not be reached${because}`;
-    return { handlerRan: true, backendReached: reached, backendAccepted: reached ? false : null, meaning };
-  }
-  if (statusCode === 504)
-    return { ...unasked, meaning: "the backend did not answer in time: it is too slow, or something on the way drops the connection" };
-  if (statusCode === 500) return { ...unasked, meaning: "the handler failed" };
-  if (line.code && refusals[line.code])
-    return { ...unasked, meaning: `the handler refused the event before it asked the backend: ${refusals[line.code]}` };
-  return { handlerRan: true, backendReached: true, backendAccepted: false, meaning: refusalOf(statusCode) };
+  const line: HandlerLine = log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
+  const row = statusCode === null ? undefined : judgements.find(({ when }) => when(statusCode, line));
+  return {
+    handlerRan: true,
+    backendReached: row?.reached ?? null,
+    backendAccepted: row?.accepted ?? null,
+    meaning:
+      row && statusCode !== null ? row.meaning(statusCode, line) : "the handler ran, but API Gateway would not understand its answer",
+  };
 }
-
-/** The handler's own checks, by the `code` in its log (contract.md 2). */
-const refusals: Readonly<Record<string, string>> = {
-  bad_type: "the type is not a plain word",
-  no_booking: "a booking's id is missing, pass --booking",
-  no_token: "a token is missing, pass --token-stdin",
-  malformed_event: "it is not an event of a WebSocket API",
-};
-
-const refusalOf = (statusCode: number): string =>
-  statusCode === 401
-    ? "the backend rejected the token: pass one that it knows with --token-stdin"
-    : `the backend refused the connection with ${statusCode}`;
 
 function judgeFailure(answer: unknown): Judgement {
   const { errorType = "", errorMessage = "" } = (answer ?? {}) as { errorType?: string; errorMessage?: string };
@@ -247,10 +290,10 @@ export function renderTest(result: TestResult): string {
     `${sign(handlerRan)} the handler ran`,
     `${sign(backendReached)} the backend was reached`,
     `${sign(backendAccepted)} the backend accepted`,
-    `${meaning}, after ${duration(ms)}`,
+    `${continued(meaning)}, after ${duration(ms)}`,
   ];
   const left = forgotten === false ? ["the backend could not be told that the test connection is gone; it expires there by itself"] : [];
-  return [...hops, ...left, `answer ${typeof answer === "string" ? answer : JSON.stringify(answer)}`, ...logLines(log)].join("\n");
+  return [...hops, ...left, `answer ${JSON.stringify(answer)}`, ...logLines(log)].join("\n");
 }
 
 const sign = (outcome: boolean | null) => (outcome === null ? style.yellow("?") : outcome ? style.green("✓") : style.red("✗"));

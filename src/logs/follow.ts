@@ -135,7 +135,7 @@ async function* liveEvents(
       if (done) break;
       if (value.sessionUpdate?.sessionMetadata?.sampled)
         report({ kind: "warning", message: "more than 500 lines a second: some are left out" });
-      for (const event of value.sessionUpdate?.sessionResults ?? []) if (once.live(event)) yield eventOf(event);
+      yield* (value.sessionUpdate?.sessionResults ?? []).filter((event) => once.live(event)).map(eventOf);
       once.forget();
     }
     report({ kind: "note", message: "the live tail ended, asking every two seconds instead" });

@@ -6,5 +6,8 @@ export function clockTime(at: string, now = new Date()): string {
   return isToday ? local.slice(11, 23) : local.slice(0, 23).replace("T", " ");
 }
 
-/** One record as text: its head on the first line; further lines begin with `| `, so that no text can pass for a record of its own (C-03). */
-export const asRecord = (head: string, text: string): string => `${head}  ${text.replaceAll(/\r?\n/g, "\n| ")}`;
+/** A text of several lines whose further lines begin with `| `, so that none of them can pass for a record of its own (C-03). */
+export const continued = (text: string): string => text.replaceAll(/\r?\n/g, "\n| ");
+
+/** One record as text: its head, and what it says. */
+export const asRecord = (head: string, text: string): string => `${head}  ${continued(text)}`;

@@ -74,6 +74,12 @@ test.each([
   ["did not answer in time", "✓??", `${line({ code: "backend_timeout" })} return { statusCode: 504 };`],
   ["threw an error (RangeError: bo\\x1bom)", "✓??", `throw new RangeError("bo\\u001bom");`],
   ["ended before it answered (Runtime.ExitError", "✗??", "process.exit(3);"],
+  ["but the function returned 204 and not 200", "✓✓✓", "return { statusCode: 204 };"],
+  [
+    "the backend answered 500",
+    "✓✓✗",
+    `${line({ event: "message", code: "backend_unavailable", backendStatus: 500 })} return { statusCode: 200 };`,
+  ],
   ["API Gateway would not understand its answer", "✓??", "return { ok: true };"],
 ])("22 told apart: %s", async (meaning, signs, answer) => {
   const { env } = await deployed(recording(answer));
