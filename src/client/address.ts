@@ -10,6 +10,9 @@ export interface Subscription {
 /** Query parameters that say nothing secret; the value of every other one is masked wherever a URL is shown (C-04). */
 const harmless = new Set(["booking_id", "type"]);
 
+/** API Gateway refuses URLs of more characters (aws-behaviour 1.1). */
+export const LONGEST_URL = 4096;
+
 /** The address to open: the stage's `ws`/`wss` URL with the subscription as percent-encoded query parameters. Throws a CliError (exit 2) for anything else. */
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
