@@ -17,6 +17,8 @@ export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs">
   folder: string;
   maxEnvironments: number;
   processors: Processors;
+  /** the patience where the processors are busy: one process more would only take time from those at work */
+  patienceWhenBusyMs: number;
 }
 
 interface Queued extends WaitingEvent {
@@ -26,9 +28,6 @@ interface Queued extends WaitingEvent {
 
 /** An event waits this long for an environment at work before another one is started: a Node process costs 45 MB and 60 ms. */
 const patienceMs = 20;
-
-/** And this long where the processors are busy: one process more would only take time from those at work. */
-const patienceWhenBusyMs = 500;
 
 /** So many start at the same time; more would only delay each other. */
 const startingAtOnce = Math.max(2, availableParallelism());
@@ -124,7 +123,7 @@ export class Environments {
   }
 
   #patienceNow(): number {
-    return this.#all.size >= startingAtOnce && this.#shared.processors.busy() ? patienceWhenBusyMs : patienceMs;
+    return this.#all.size >= startingAtOnce && this.#shared.processors.busy() ? this.#shared.patienceWhenBusyMs : patienceMs;
   }
 
   #growLater(waitMs: number): void {

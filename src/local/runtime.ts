@@ -64,13 +64,15 @@ export interface RuntimeOptions {
   idleMs?: number;
   /** an environment that is not ready after so long is ended, as on AWS */
   initLimitMs?: number;
+  /** an event waits this long for an environment at work where the processors are busy */
+  patienceWhenBusyMs?: number;
 }
 
 const lookEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000 } = options;
+  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, patienceWhenBusyMs = 500 } = options;
   const folder = await makeWorkFolder();
   const guardian = await startGuardian(folder).catch(async (error: unknown) => {
     await rm(folder, { recursive: true });
@@ -84,6 +86,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     folder,
     maxEnvironments,
     processors: watchProcessors(),
+    patienceWhenBusyMs,
     initLimitMs,
     endpointUrl: () => options.endpointUrl(),
     log: (entries) => options.log(entries),

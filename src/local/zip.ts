@@ -8,7 +8,8 @@ const maxUnzipped = 262_144_000;
 /** Refuses a deployment package that Lambda would refuse, in its words (aws-behaviour 4.4). Reads the directory of the zip only. */
 export async function checkZip(zip: Uint8Array): Promise<void> {
   if (zip.length === 0) throw invalidParameter("Uploaded file must be a non-empty zip");
-  if (zip.length > maxZipped) throw new AwsError("RequestEntityTooLargeException", `Zipped size must be smaller than ${maxZipped} bytes`);
+  if (zip.length > maxZipped)
+    throw new AwsError("RequestEntityTooLargeException", `Zipped size must be smaller than ${maxZipped} bytes`, { status: 413 });
   const { entries, bytes } = await contentsOf(zip);
   if (entries === 0) throw invalidParameter("Uploaded file must be a non-empty zip");
   if (bytes > maxUnzipped) throw invalidParameter(`Unzipped size must be smaller than ${maxUnzipped} bytes`);
