@@ -1,8 +1,9 @@
-import { markedConnection, openProbe } from "../backend/check/probe.ts";
+import { markedConnection, openProbe, type Subject } from "../backend/check/probe.ts";
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
+import type { Exchange } from "../backend/check/exchange.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError, exitCodes } from "../errors.ts";
-import { changeEnvironment, deployedFunction, type DeployedFunction } from "../resources/function-environment.ts";
+import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
 import { fingerprint, newSigningKey, signingKeysIn } from "../signature.ts";
 import { openStack, type OpenStack } from "../stack/open.ts";
@@ -83,8 +84,7 @@ async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
   refuseForeign([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
 }
 
-const keysOf = ({ SIGNING_KEYS = "" }: Readonly<Record<string, string>>): string[] =>
-  signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS");
+const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] => signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS");
 
 async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
   const fresh = newSigningKey();
@@ -126,31 +126,29 @@ function withoutOlder(newest: string, keys: readonly string[]): string {
   });
 }
 
-/** Several, because a backend may have several workers of which some still run with the old keys. */
+/** Several, each over its own connection, because a backend may have several workers of which some still run with the old keys. */
 const PROOFS = 8;
 
 /** Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it accepts that every time. */
-async function refuseUnlessKnown(
-  newest: string,
-  variables: Readonly<Record<string, string>>,
-  settings: Settings,
-  { signal }: Context,
-): Promise<void> {
+async function refuseUnlessKnown(newest: string, variables: Variables, settings: Settings, { signal }: Context): Promise<void> {
   // The function's own address counts, not the one that a next deploy would give it.
   const subject = subjectOf({ ...settings, backendUrl: undefined, variables: {} }, variables, [newest]);
+  for (let proof = 0; proof < PROOFS; proof++) {
+    const exchange = await asked(subject, signal);
+    if (isGood(exchange)) continue;
+    throw new CliError(`the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`, {
+      hint: isTurnedAway(exchange)
+        ? "give the backend both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
+        : "look into that with: shelfshack-ws backend check; when you are sure that the backend knows the new key, add --force",
+      exitCode: exitCodes.refused,
+    });
+  }
+}
+
+async function asked(subject: Subject, signal: AbortSignal): Promise<Exchange> {
   const probe = openProbe(subject, { signal });
   try {
-    for (let proof = 0; proof < PROOFS; proof++) {
-      const exchange = await probe.disconnect(markedConnection());
-      if (isGood(exchange)) continue;
-      const words = `${subject.backendUrl} ${wordsOf(exchange)} to a request signed with the new key alone`;
-      throw new CliError(`${words}: the old key was kept`, {
-        hint: isTurnedAway(exchange)
-          ? "give it both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
-          : "make it reachable from here and run this again, or, when you are sure that it knows the new key, add --force",
-        exitCode: exitCodes.refused,
-      });
-    }
+    return await probe.disconnect(markedConnection());
   } finally {
     probe.close();
   }

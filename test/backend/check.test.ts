@@ -2,8 +2,10 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { checkBackend, checks, type CheckRow } from "../../src/backend/check/checks.ts";
 import type { Endpoint, Subject } from "../../src/backend/check/probe.ts";
+import { startDemoBackend } from "../../src/backend/demo.ts";
 import { newSigningKey } from "../../src/signature.ts";
 import { startContractBackend, type ContractBackend, type Flaws } from "../support/contract-backend.ts";
+import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
 
 const running: { close(): Promise<void> | void }[] = [];
 afterEach(async () => {
@@ -219,6 +221,24 @@ test("a run that is interrupted disconnects what it registered", async () => {
   );
   await expect(run).rejects.toThrow(/abort/);
   expect(backend.connected).toEqual(new Set());
+});
+
+test("the demo backend keeps the contract", async () => {
+  const keys = [newSigningKey()];
+  const backend = await startDemoBackend({ signingKeys: keys });
+  running.push(backend);
+  const rows = await check(backend.url, { keys, token: "demo" });
+  expect(rows.filter(({ outcome }) => outcome === "failed" || outcome === "warning")).toEqual([]);
+});
+
+test("the kit keeps the contract in a real FastAPI application under uvicorn", async (context) => {
+  needsFastApi(context);
+  const keys = [newSigningKey(), newSigningKey()];
+  const backend = await startUvicorn(import.meta.dirname, "app", { SIGNING_KEYS: keys.join(",") });
+  const rows = await check(backend.url, { keys, token: "ann" });
+  expect(rows.filter(({ outcome }) => outcome !== "passed")).toEqual([]);
+  const known = await fetch(`${backend.url}/known?booking=shelfshack-check`);
+  expect(await known.json()).toEqual([]);
 });
 
 /** A server that accepts connections and does something else than HTTP. */

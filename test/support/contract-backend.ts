@@ -31,6 +31,8 @@ export interface ContractBackend {
   connected: Set<string>;
   /** Every body that it read, in the order of arrival. */
   bodies: string[];
+  /** The statuses of its answers, in the same order. */
+  statuses: number[];
   close(): Promise<void>;
 }
 
@@ -54,20 +56,24 @@ interface Reply {
   type?: string;
 }
 
-/** Starts it on 127.0.0.1. The token that it likes is `good`. */
+/** Starts it on 127.0.0.1. The token that it likes is `good`; `keys` may be changed while it runs. */
 export async function startContractBackend(keys: readonly string[], flaws: Flaws = {}): Promise<ContractBackend> {
   const state: State = { keys, flaws, connected: new Set(), answers: new Map(), messages: 0 };
   const bodies: string[] = [];
+  const statuses: number[] = [];
   const server = createServer((request, response) => {
-    void answer(request, state, bodies).then(
-      (reply) => reply && setTimeout(() => write(response, reply), flaws.delay?.(bodies.at(-1) ?? "") ?? 0),
-    );
+    void answer(request, state, bodies).then((reply) => {
+      if (!reply) return;
+      statuses.push(reply.status);
+      setTimeout(() => write(response, reply), flaws.delay?.(bodies.at(-1) ?? "") ?? 0);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connected: state.connected,
     bodies,
+    statuses,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

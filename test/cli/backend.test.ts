@@ -1,0 +1,249 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GetFunctionConfigurationCommand, InvokeCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { artifact } from "../../src/artifact.ts";
+import { changeEnvironment } from "../../src/resources/function-environment.ts";
+import { newSigningKey } from "../../src/signature.ts";
+import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
+import { hasTerminal, run, start } from "../support/program.ts";
+import { localAws, stackAt } from "../support/stack-scene.ts";
+
+const FunctionName = "shelfshack-websocket-proxy";
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), "backend-"));
+  onTestFinished(() => rm(made, { recursive: true }));
+  return made;
+}
+
+/** A backend that knows these keys. */
+async function backendWith(keys: readonly string[], flaws: Flaws = {}) {
+  const backend = await startContractBackend(keys, flaws);
+  onTestFinished(() => backend.close());
+  return backend;
+}
+
+/** The shipped handler deployed in front of a backend that knows its key, and the variables that point the program at it. */
+async function deployed(flaws: Flaws = {}) {
+  const known = [newSigningKey()];
+  const backend = await backendWith(known, flaws);
+  const local = await localAws();
+  const { zip, sha256 } = await artifact();
+  const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables: { SIGNING_KEYS: known[0] ?? "" } });
+  await stack.deploy();
+  const { lambda } = stack.aws;
+  return {
+    known,
+    backend,
+    stack,
+    lambda,
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
+    variables: async () => (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {},
+  };
+}
+
+test("init writes the shipped router, says what to do with it, and does nothing the second time", async () => {
+  const file = join(await folder(), "shelfshack_ws.py");
+  const first = await run(["backend", "init", "--out", file]);
+  expect(first.code).toBe(0);
+  expect(first.stdout).toContain("from shelfshack_ws import ShelfShack");
+  expect(first.stdout).toContain("app.include_router(ws.router)");
+  expect(first.stdout).toContain("outputs --for backend");
+  expect(first.stdout).toContain("uvicorn main:app");
+  expect(await readFile(file, "utf8")).toContain("class ShelfShack:");
+  const second = await run(["backend", "init", "--out", file, "--json"]);
+  expect(second.code).toBe(0);
+  expect(JSON.parse(second.stdout)).toMatchObject({ file, changed: false });
+});
+
+test("init never overwrites another file without being asked to", async () => {
+  const file = join(await folder(), "shelfshack_ws.py");
+  await writeFile(file, "mine = True\n");
+  const refused = await run(["backend", "init", "--out", file]);
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("--force") });
+  expect(await readFile(file, "utf8")).toBe("mine = True\n");
+  expect(await run(["backend", "init", "--out", file, "--force"])).toMatchObject({ code: 0 });
+  expect(await readFile(file, "utf8")).toContain("class ShelfShack:");
+});
+
+test.runIf(hasTerminal)("init asks a person, and only a yes overwrites", async () => {
+  const file = join(await folder(), "shelfshack_ws.py");
+  await writeFile(file, "mine = True\n");
+  const asked = start(["backend", "init", "--out", file], { columns: 200 });
+  await asked.says("Overwrite it?");
+  asked.type("no\n");
+  expect((await asked.ended).code).toBe(4);
+  expect(await readFile(file, "utf8")).toBe("mine = True\n");
+});
+
+test("C-05 keys show tells how many and which, and the keys only when asked for them", async () => {
+  const { env, known } = await deployed();
+  const shown = await run(["backend", "keys", "show", "--debug"], { env });
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/signs with 1 key, .*\n {2}newest {2}[0-9a-f]{12}\n$/) });
+  expect(shown.stdout + shown.stderr).not.toContain("whsec_");
+  const asked = await run(["backend", "keys", "show", "--show-keys", "--json"], { env });
+  expect(JSON.parse(asked.stdout)).toMatchObject({ changed: false, keys: [{ key: known[0] }] });
+});
+
+test("H-32 a rotation in four steps, under a stream of messages: nothing is rejected, and no step can be done too early", async () => {
+  const { env, known, backend, lambda, variables } = await deployed({ answersMessages: () => ({ body: "{}" }), takesStrangers: true });
+  const before = known[0] ?? "";
+  const stream = messages(lambda);
+
+  const rotated = await run(["backend", "keys", "rotate"], { env });
+  expect(rotated).toMatchObject({ code: 0, stdout: expect.stringContaining("signs with 2 keys") });
+  const [fresh = "", old] = (await variables())["SIGNING_KEYS"]?.split(",") ?? [];
+  expect(old).toBe(before);
+
+  const again = await run(["backend", "keys", "rotate"], { env });
+  expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("backend keys rotate --finish") });
+  const early = await run(["backend", "keys", "rotate", "--finish"], { env });
+  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --for backend") });
+  expect((await variables())["SIGNING_KEYS"]).toBe(`${fresh},${before}`);
+
+  const refusedBefore = backend.statuses.filter((status) => status === 401).length;
+  known.unshift(fresh);
+  const finished = await run(["backend", "keys", "rotate", "--finish"], { env });
+  expect(finished).toMatchObject({ code: 0, stdout: expect.stringContaining("signs with 1 key") });
+  expect((await variables())["SIGNING_KEYS"]).toBe(fresh);
+  known.pop();
+
+  const { sent, failures } = await stream.stop();
+  expect(failures).toEqual([]);
+  expect(sent).toBeGreaterThan(50);
+  // The one refusal is the proof that was asked for too early.
+  expect(refusedBefore).toBe(1);
+  expect(backend.statuses.filter((status) => status === 401)).toHaveLength(refusedBefore);
+  for (const { stdout, stderr } of [rotated, again, early, finished]) expect(stdout + stderr).not.toContain("whsec_");
+}, 60_000);
+
+/** Invokes the function with one message after another, four at a time, until it is stopped. */
+function messages(lambda: { send(command: InvokeCommand): Promise<{ Payload?: Uint8Array }> }) {
+  let isOver = false;
+  let sent = 0;
+  const failures: string[] = [];
+  const lane = async () => {
+    while (!isOver) {
+      const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(messageEvent(`m${++sent}`)) }));
+      const text = Buffer.from(answer.Payload ?? []).toString();
+      if (!text.includes('"statusCode":200')) failures.push(text);
+    }
+  };
+  const lanes = [lane(), lane(), lane(), lane()];
+  return {
+    async stop() {
+      isOver = true;
+      await Promise.all(lanes);
+      return { sent, failures };
+    },
+  };
+}
+
+const messageEvent = (messageId: string) =>
+  JSON.stringify({
+    requestContext: {
+      routeKey: "$default",
+      eventType: "MESSAGE",
+      messageId,
+      requestId: messageId,
+      connectionId: "TestConnection=",
+      domainName: "127.0.0.1",
+      stage: "dev",
+    },
+    body: '{"type":"message"}',
+    isBase64Encoded: false,
+  });
+
+test("a deploy in the middle of a rotation keeps both keys", async () => {
+  const { env, stack, variables } = await deployed();
+  await run(["backend", "keys", "rotate"], { env });
+  const { SIGNING_KEYS } = await variables();
+  await changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, BACKEND_URL: "https://changed.example.com" }));
+  const changes = await stack.deploy();
+  expect(changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id)).toEqual(["Function"]);
+  expect(SIGNING_KEYS?.split(",")).toHaveLength(2);
+  expect((await variables())["SIGNING_KEYS"]).toBe(SIGNING_KEYS);
+});
+
+test("S6 two who change the environment at the same moment both find their change in it", async () => {
+  const { stack, variables } = await deployed();
+  const add = (name: string) => changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, [name]: "1" }));
+  const before = await variables();
+  await Promise.all([add("ONE"), add("TWO")]);
+  expect(await variables()).toEqual({ ...before, ONE: "1", TWO: "1" });
+});
+
+test("11 the keys of a function that another tool manages are not rotated", async () => {
+  const { env, lambda, variables } = await deployed();
+  const before = await variables();
+  const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;
+  await lambda.send(new TagResourceCommand({ Resource, Tags: { ManagedBy: "terraform" } }));
+  const { code, stderr } = await run(["backend", "keys", "rotate"], { env });
+  expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringContaining("managed by terraform") });
+  expect(await variables()).toEqual(before);
+});
+
+test.each([
+  [["backend", "keys", "frob"], 'there is no "backend keys frob"'],
+  [["backend", "keys", "show", "--finish"], "--finish belongs to rotate"],
+])("wrong words are wrong usage: %j", async (args, message) => {
+  expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+});
+
+test("check asks the deployed function's backend with the function's keys", async () => {
+  const { env, known, backend } = await deployed();
+  const { code, stdout, stderr } = await run(["backend", "check"], { env: { ...env, SHELFSHACK_TOKEN: "good" } });
+  expect(code).toBe(0);
+  expect(stdout).toContain(`${backend.url}, signed with the key of the deployed function`);
+  expect(stdout).toMatch(/\n45 passed, 0 failed, 0 warnings, 1 not asked\n$/);
+  expect(stdout + stderr).not.toContain(known[0]);
+  expect(stdout + stderr).not.toContain("good\n");
+  expect(backend.connected).toEqual(new Set());
+});
+
+test("check tells what failed, what it means and how to mend it; exit code 3, also as JSON", async () => {
+  const key = newSigningKey();
+  const backend = await backendWith([key], { skips: ["path"] });
+  const env = { SIGNING_KEYS: key, SHELFSHACK_TOKEN: "good" };
+  const args = ["backend", "check", "--backend-url", backend.url];
+  const [told, json] = [await run(args, { env }), await run([...args, "--json"], { env })];
+  expect(told.code).toBe(3);
+  expect(told.stdout).toMatch(
+    /✗ {2}a request signed for another path is refused .*answered 204\n.*which means: .*\n.*mend it: compare the body's path/,
+  );
+  expect(json.code).toBe(3);
+  const document = JSON.parse(json.stdout) as { failed: number; checks: { id: string; outcome: string }[] };
+  expect(document).toMatchObject({ backendUrl: backend.url, keys: { from: "the environment", count: 1 }, failed: 1 });
+  expect(document.checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual(["path-swapped"]);
+  expect(json.stdout + json.stderr + told.stdout + told.stderr).not.toContain(key);
+});
+
+test("check without keys and without AWS says that the signature was not asked about", async () => {
+  const backend = await backendWith([]);
+  const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"], {
+    env: { SHELFSHACK_TOKEN: "good" },
+  });
+  expect(code).toBe(0);
+  expect(stderr).toContain("no signing key is known");
+  expect(stdout).toContain("not signed: no key is known");
+  expect(stdout).toMatch(/- {2}no signature is refused, everywhere +not asked: no signing key is known/);
+});
+
+test("C-01 what a hostile backend answers does not steer the terminal", async () => {
+  const backend = await backendWith([], {
+    answersMessages: () => ({ body: '{"\\u001b]0;owned\\u0007":1,"deliver":[]}', type: "application/json" }),
+  });
+  const { stdout } = await run(["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"], {
+    env: { SHELFSHACK_TOKEN: "good" },
+  });
+  expect(stdout).toContain("beside \\x1b]0;owned\\x07");
+  expect(stdout).not.toContain("\u001b]");
+});
+
+test("check without any backend is wrong usage", async () => {
+  const local = await localAws();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  expect(await run(["backend", "check"], { env })).toMatchObject({ code: 2, stderr: expect.stringContaining("--backend-url") });
+});

@@ -1,0 +1,95 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
+import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { run } from "../support/program.ts";
+import { localAws, stackAt } from "../support/stack-scene.ts";
+
+/** A deployed stack, the variables that point the program at it, and what AWS says of it. */
+async function deployed() {
+  const local = await localAws();
+  const { aws, deploy } = await stackAt(local.url);
+  await deploy();
+  const [api] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  return {
+    aws,
+    apiId: api?.ApiId ?? "",
+    url: `${api?.ApiEndpoint}/dev`,
+    endpoint: `${api?.ApiEndpoint?.replace(/^ws/, "http")}/dev`,
+    arn: "arn:aws:lambda:us-east-1:000000000000:function:shelfshack-websocket-proxy",
+    keys: Environment?.Variables?.["SIGNING_KEYS"] ?? "",
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
+  };
+}
+
+test("33 each of those who need values gets exactly the lines that it needs", async () => {
+  const { env, apiId, url, endpoint, arn, keys } = await deployed();
+  const [frontend, backend, terraform, github] = await Promise.all(
+    ["frontend", "backend", "terraform", "github"].map((whom) => run(["outputs", "--for", whom], { env })),
+  );
+  expect(frontend).toMatchObject({ code: 0, stdout: `VITE_WS_API_ENDPOINT=${url}\n` });
+  expect(backend).toMatchObject({ code: 0, stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys}\n` });
+  const lines = [`websocket_api_id = "${apiId}"`, `websocket_api_endpoint = "${endpoint}"`, `websocket_lambda_function_arn = "${arn}"`];
+  expect(terraform).toMatchObject({ code: 0, stdout: `${lines.join("\n")}\n` });
+  expect(github).toMatchObject({ code: 0, stdout: expect.stringContaining(`websocket_url=${url}\n`) });
+  expect(keys).toMatch(/^whsec_/);
+});
+
+test("33 for GitHub the lines are added to the file that it names", async () => {
+  const { env, url } = await deployed();
+  const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "output");
+  await writeFile(file, "earlier=1\n");
+  const { code, stdout } = await run(["outputs", "--for", "github"], { env: { ...env, GITHUB_OUTPUT: file } });
+  expect({ code, stdout: stdout.includes(file) }).toEqual({ code: 0, stdout: true });
+  expect(await readFile(file, "utf8")).toMatch(new RegExp(`^earlier=1\nwebsocket_url=${url}\n(websocket_\\w+=\\S+\n){4}$`));
+});
+
+test("C-05 the keys are printed for the backend alone", async () => {
+  const { env, keys } = await deployed();
+  for (const args of [
+    [],
+    ["--json"],
+    ["--for", "github"],
+    ["--for", "github", "--json"],
+    ["--for", "terraform"],
+    ["--for", "frontend"],
+    ["--debug"],
+  ]) {
+    const { code, stdout, stderr } = await run(["outputs", ...args], { env });
+    expect(code).toBe(0);
+    expect(stdout + stderr).not.toContain(keys.slice(6, 30));
+    expect(stdout + stderr).not.toContain("whsec_");
+  }
+  const { stdout } = await run(["outputs", "--for", "backend", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ SIGNING_KEYS: keys });
+});
+
+test("where nothing is deployed, or a part is missing, that is named with the command that mends it", async () => {
+  const { env, aws, apiId } = await deployed();
+  const other = await run(["outputs", "--env", "other", "--for", "frontend"], { env });
+  expect(other).toMatchObject({ code: 1, stdout: "" });
+  expect(other.stderr).toContain("no API shelfshack-other-websocket-api, no stage other, no function shelfshack-other-websocket-proxy");
+  expect(other.stderr).toContain("run: shelfshack-ws deploy");
+  await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: apiId, StageName: "dev" }));
+  const staged = await run(["outputs"], { env });
+  expect(staged).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no stage dev\n") });
+});
+
+test("11 a stack that another tool has taken over can still be looked up", async () => {
+  const { env, aws, apiId, url } = await deployed();
+  const ResourceArn = `arn:aws:apigateway:us-east-1::/apis/${apiId}`;
+  await aws.apigatewayv2.send(new TagResourceCommand({ ResourceArn, Tags: { ManagedBy: "terraform" } }));
+  expect(await run(["outputs", "--for", "frontend"], { env })).toMatchObject({ code: 0, stdout: `VITE_WS_API_ENDPOINT=${url}\n` });
+});
+
+test("an unknown --for is wrong usage", async () => {
+  expect(await run(["outputs", "--for", "nobody"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("expected one of frontend, backend, terraform, github"),
+  });
+});
