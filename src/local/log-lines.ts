@@ -58,9 +58,9 @@ export function startLineReader(): { read(chunk: Buffer): string[]; rest(): stri
     rest,
     read(chunk) {
       const lines = (partial + decoder.write(chunk)).split("\n");
-      partial = lines.pop() ?? "";
-      const messages = lines.flatMap(pieces).map(asMessage);
-      return partial.length < longestMessage ? messages : [...messages, ...rest()];
+      const unfinished = pieces(lines.pop() ?? "");
+      partial = unfinished.pop() ?? "";
+      return [...lines.flatMap(pieces), ...unfinished].map(asMessage);
     },
   };
 }

@@ -43,7 +43,7 @@ export async function startUvicorn(folder: string, module: string, env: Record<s
     return new Promise((resolve, reject) => {
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
         said += text;
-        if (said.includes("Application startup complete")) resolve(async () => void (child.kill("SIGTERM"), await ended));
+        if (said.includes("Uvicorn running on")) resolve(async () => void (child.kill("SIGTERM"), await ended));
       });
       void ended.then(() => reject(new Error(`uvicorn ended:\n${said}`)));
     });

@@ -227,7 +227,6 @@ def test_without_a_key_nothing_passes() -> None:
 def test_keys_are_read_from_one_variable() -> None:
     assert read_keys(SECRET) == [KEY]
     assert read_keys(f"{SECRET},{OLD_SECRET}") == read_keys(f" {SECRET} {OLD_SECRET}\n") == [KEY, OLD_KEY]
-    assert read_keys(SECRET.rstrip("=")) == [KEY]
     assert read_keys("") == []
 
 
@@ -236,6 +235,7 @@ def test_keys_are_read_from_one_variable() -> None:
     [
         "whsec_",
         "whsec_AAAA",
+        SECRET.rstrip("="),
         "whsec_" + base64.b64encode(b"k" * 23).decode(),
         "whsec_" + base64.b64encode(b"k" * 65).decode(),
         SECRET.removeprefix("whsec_"),
