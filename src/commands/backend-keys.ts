@@ -1,6 +1,6 @@
-import { markedConnection, openProbe, type Subject } from "../backend/check/probe.ts";
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
 import type { Exchange } from "../backend/check/exchange.ts";
+import { markedConnection, openProbe, type Subject } from "../backend/check/probe.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../resources/function-environment.ts";
@@ -98,8 +98,9 @@ async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
 /** The keys with a new one in front. Where that is already there, an earlier try was carried out and only its answer lost. */
 function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   if (keys[0] === fresh) return keys;
-  if (keys.length === 0)
+  if (keys.length === 0) {
     throw new CliError("the function has no signing key to rotate", { hint: "a deploy makes one: shelfshack-ws deploy" });
+  }
   if (keys.length === 1) return [fresh, ...keys];
   throw new CliError("a rotation is going on: the function signs with two keys", {
     hint: "give the backend both (shelfshack-ws outputs --for backend), then run: shelfshack-ws backend keys rotate --finish",
@@ -109,8 +110,9 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
 
 async function finish(aws: Aws, settings: Settings, context: Context, { variables, lastModified }: DeployedFunction): Promise<KeysResult> {
   const [newest, older] = keysOf(variables);
-  if (newest === undefined || older === undefined)
+  if (newest === undefined || older === undefined) {
     return resultOf(settings, newest === undefined ? [] : [newest], { changed: false, since: lastModified });
+  }
   if (!settings.force) await refuseUnlessKnown(newest, variables, settings, context);
   const written = await changeEnvironment(aws, settings.functionName, (present) => ({
     ...present,
@@ -170,7 +172,8 @@ function resultOf(
 
 function nextSteps(count: number, changed: boolean): string[] {
   if (count === 0) return ["a deploy makes a key: shelfshack-ws deploy"];
-  if (count === 2)
+  if (count === 2) {
     return ["give the backend both keys: shelfshack-ws outputs --for backend", "then: shelfshack-ws backend keys rotate --finish"];
+  }
   return changed ? ["the backend can forget the old key: shelfshack-ws outputs --for backend"] : [];
 }

@@ -34,6 +34,7 @@ function check(
 const idsOf = (rows: readonly CheckRow[], outcome: CheckRow["outcome"]) =>
   rows.filter((row) => row.outcome === outcome).map(({ id }) => id);
 const all = checks.map(({ id }) => id);
+const at = (id: string) => Object.keys(paths).map((endpoint) => `${id}-${endpoint}`);
 const among = (...beginnings: string[]) => all.filter((id) => beginnings.some((beginning) => id.startsWith(beginning)));
 
 test("a backend that keeps the contract passes every check, and nothing stays behind", async () => {
@@ -57,8 +58,8 @@ const flaws: readonly [what: string, flaws: Flaws, failing: string[]][] = [
     "checks no signature",
     { skips: ["signature"] },
     [
-      "signature-none",
-      "signature-wrong",
+      ...at("signature-none"),
+      ...at("signature-wrong"),
       "signature-body",
       "signature-id",
       "signature-timestamp",
@@ -69,7 +70,7 @@ const flaws: readonly [what: string, flaws: Flaws, failing: string[]][] = [
       "time-future",
     ],
   ],
-  ["checks no signature of messages", { skips: ["message signature"] }, ["signature-none", "signature-wrong"]],
+  ["checks no signature of messages", { skips: ["message signature"] }, ["signature-none-message", "signature-wrong-message"]],
   ["takes a request without webhook-id", { skips: ["id header"] }, ["header-webhook-id"]],
   ["takes a request without x-connection-id", { skips: ["connection header"] }, ["header-x-connection-id"]],
   ["takes old requests", { skips: ["old"] }, ["time-old"]],
@@ -156,7 +157,7 @@ test("a backend with another key fails where the proxy would be turned away, and
   const backend = await backendWith();
   const rows = await check(backend.url, { keys: [newSigningKey()] });
   expect(idsOf(rows, "failed")).toEqual(["entry"]);
-  expect(idsOf(rows, "passed")).not.toContain("signature-wrong");
+  expect(idsOf(rows, "passed")).not.toContain("signature-wrong-disconnect");
 });
 
 test("H-32 while keys rotate, a backend that knows only one of them is warned of", async () => {
@@ -178,7 +179,15 @@ test("without a token the handshake says what was sent instead", async () => {
     outcome: "not asked",
     happened: expect.stringMatching(/--token.*type feed without a token, answered 401/),
   });
+  expect(rows.find(({ id }) => id === "signature-none-message")).toMatchObject({ outcome: "not asked" });
+  expect(rows.find(({ id }) => id === "signature-none-disconnect")).toMatchObject({ outcome: "passed" });
   expect(rows.find(({ id }) => id === "odd-abyss")).toMatchObject({ outcome: "passed" });
+});
+
+test("without a token an endpoint that takes unsigned requests is still found", async () => {
+  const backend = await backendWith({ skips: ["message signature"], takesStrangers: true });
+  const rows = await check(backend.url, { keys: backend.keys, token: undefined });
+  expect(idsOf(rows, "failed")).toEqual(["signature-none-message", "signature-wrong-message"]);
 });
 
 test("a refused token is a failure that names what was sent, and not the token", async () => {

@@ -37,11 +37,13 @@ function failureWords({ phase, code }: Exclude<Exchange, Answered>): string {
 export function contentOf({ status, headers, body, isTooLong }: Answered): { value: Members } | { fault: string } {
   if (status === 204 || body.length === 0) return { value: {} };
   if (isTooLong) return { fault: "the answer is over 1 MiB" };
-  if ((headers["content-encoding"] ?? "identity") !== "identity")
+  if ((headers["content-encoding"] ?? "identity") !== "identity") {
     return { fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that` };
+  }
   const type = headers["content-type"] ?? "none";
-  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type))
+  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
     return { fault: `the answer's content type is ${type}, not application/json` };
+  }
   const value = parsed(body);
   if (value === undefined) return { fault: "the answer is not JSON in UTF-8" };
   if (value !== null && !isMembers(value)) return { fault: "the answer is JSON but not an object" };

@@ -66,8 +66,9 @@ const times: Check = {
         "answer first and work in the background",
       );
     }
-    if (slowest.some(({ ms }) => ms > SLOW_MS))
+    if (slowest.some(({ ms }) => ms > SLOW_MS)) {
       return warning(words, "every message waits as long as this", "answer first and work in the background");
+    }
     return passed(words);
   },
 };

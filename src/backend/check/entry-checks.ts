@@ -73,8 +73,9 @@ const endpointCheck = (endpoint: Endpoint): Check => ({
 
 function standingFault(exchange: Exchange, pathname: string): [meaning: string, mend: string] | undefined {
   if (!isAnswered(exchange)) return ["the proxy gets no answer from this endpoint either", mendings[exchange.phase]];
-  if (exchange.status === 404)
+  if (exchange.status === 404) {
     return ["there is no such route", `add POST ${pathname}, or look at the backend URL's path and at where the router is mounted`];
+  }
   if (exchange.status === 405) return ["the route takes other methods, but not POST", `make it POST ${pathname}`];
   if (exchange.status >= 500) return ["an empty JSON object makes the backend fail", "look at the backend's log for the exception"];
   return undefined;
@@ -98,8 +99,9 @@ const entry: Check = {
       );
     }
     if (probe.findings.isLetIn) return passed(words);
-    if (isTurnedAway(exchange) && keys.length === 0)
+    if (isTurnedAway(exchange) && keys.length === 0) {
       return notAsked(`${words}; the backend wants a signature, so set SIGNING_KEYS to its keys`);
+    }
     return isTurnedAway(exchange) ? keysUnknown(words) : failed(words, "the proxy's requests do not get through", mendings.http);
   },
 };
@@ -126,8 +128,9 @@ const clock: Check = {
     const [least, most] = [date - Date.now(), date + DATE_LAG_MS - sentAt];
     probe.findings.clockOffMs = least <= 0 && most >= 0 ? 0 : (least + most) / 2;
     const off = Math.round(Math.abs(probe.findings.clockOffMs) / 1_000);
-    if (Math.abs(probe.findings.clockOffMs) < TOLERABLE_MS)
+    if (Math.abs(probe.findings.clockOffMs) < TOLERABLE_MS) {
       return passed(off === 0 ? "no difference to this machine's" : `${off} s off this machine's`);
+    }
     return warning(
       `${off} s off this machine's`,
       "from 300 s on every request of the proxy is refused",

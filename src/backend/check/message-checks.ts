@@ -22,8 +22,9 @@ const message: Check = {
   async run({ message: ask, findings: { connection = "" } }) {
     const exchange = await ask(connection, PLAIN);
     const fault = unusable(exchange);
-    if (fault)
+    if (fault) {
       return failed(fault, "the client gets a backend_unavailable frame", "answer with a JSON object as application/json, or with 204");
+    }
     if (isTurnedAway(exchange)) {
       return failed(
         `a registered connection: ${wordsOf(exchange)}`,
@@ -118,8 +119,9 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
       );
     }
     if (connection === undefined) return passed(`${wordsOf(exchange)} (from a connection that the backend does not know)`);
-    if (!isTurnedAway(exchange))
+    if (!isTurnedAway(exchange)) {
       return passed(isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange));
+    }
     return warning(
       wordsOf(exchange),
       "the client is told that it is not authorised, and on 401 it is disconnected",
@@ -170,8 +172,9 @@ const unknownConnection: Check = {
     const exchange = await ask(markedConnection(), PLAIN);
     const mend = "answer 401: the proxy closes the connection, and the client comes back with its token";
     if (isAnswered(exchange) && exchange.status === 401) return passed(wordsOf(exchange));
-    if (isRefusal(exchange))
+    if (isRefusal(exchange)) {
       return warning(wordsOf(exchange), "after a restart of the backend the client stays connected and unknown", mend);
+    }
     return isGood(exchange)
       ? takenFromStranger(exchange, mend)
       : failed(wordsOf(exchange), "after a restart of the backend every client meets this", mend);

@@ -84,8 +84,9 @@ const badToken: Check = {
       return failed(words, "anybody gets in, with any token", "check the token in register; answer 401 when it is not valid");
     }
     if (isTurnedAway(exchange)) return passed(words);
-    if (isRefusal(exchange))
+    if (isRefusal(exchange)) {
       return warning(words, "the client is refused, but this status does not tell it to get a new token", "answer 401");
+    }
     return failed(
       words,
       "the client's handshake ends with 502 or 504 instead of a refusal",
@@ -114,8 +115,9 @@ export function sameAnswers([first, ...others]: readonly [Exchange, ...Exchange[
   const words = [first, ...others].map(wordsOf).join(", then ");
   const isSame = (other: Exchange) =>
     isAnswered(first) && isAnswered(other) && first.status === other.status && first.body.equals(other.body);
-  if (others.every(isSame))
+  if (others.every(isSame)) {
     return passed(`the same answer ${others.length === 1 ? "twice" : `${others.length + 1} times`} (${wordsOf(first)})`);
+  }
   return failed(
     `${words}${others.some((other) => wordsOf(other) !== wordsOf(first)) ? "" : ", with other content"}`,
     "the proxy repeats a request whose answer was lost: here the work is done again",
