@@ -269,7 +269,7 @@ def read_keys(text: str) -> list[bytes]:
 def _read_key(word: str) -> bytes:
     try:
         prefix, encoded = word[:6], word[6:]
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if prefix != "whsec_" or not 24 <= len(key) <= 64:

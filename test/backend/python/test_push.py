@@ -1,72 +1,14 @@
 """Pushing without a client's message: the real boto3 against an HTTP server that answers like API Gateway."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from conftest import Gateway
 from shelfshack_ws import Connection, ShelfShack
-
-STATUS_OF = {
-    "gone": (410, "GoneException"),
-    "forbidden": (403, "ForbiddenException"),
-    "large": (413, "PayloadTooLargeException"),
-}
-
-
-@dataclass
-class Gateway:
-    """What was posted to `@connections`; ids that begin with a word of STATUS_OF get that answer."""
-
-    url: str
-    posts: list[tuple[str, bytes]] = field(default_factory=list)
-    authorizations: list[str] = field(default_factory=list)
-    most_at_once: int = 0
-
-
-@pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    state, lock, now = Gateway(""), threading.Lock(), [0]
-
-    class Connections(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            with lock:
-                now[0] += 1
-                state.most_at_once = max(state.most_at_once, now[0])
-            content = self.rfile.read(int(self.headers["content-length"]))
-            path = self.path
-            with lock:
-                state.posts.append((path, content))
-                state.authorizations.append(self.headers["authorization"])
-                now[0] -= 1
-            word = path.rsplit("/", 1)[1].split("-")[0]
-            status, name = STATUS_OF.get(word, (200, ""))
-            self.send_response(status)
-            if name:
-                self.send_header("x-amzn-errortype", name)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Connections)
-    state.url = f"http://127.0.0.1:{server.server_port}/abc/dev"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def application(ended: list[str]) -> ShelfShack:

@@ -1,0 +1,193 @@
+"""An example backend: bookings with a chat, notifications and a feed, over WebSockets that FastAPI never sees.
+
+    pip install -r requirements.txt
+    PYTHONPATH=.. EXAMPLE_DEV_TOKENS=1 EXAMPLE_ALLOW_UNSIGNED=1 uvicorn main:app     # on your own machine
+
+Read from the environment:
+
+* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`); EXAMPLE_ALLOW_UNSIGNED=1 does without.
+* EXAMPLE_TOKEN_SECRET: signs the tokens of people; made anew at every start when it is not set.
+* EXAMPLE_DEV_TOKENS=1: GET /dev-token gives everybody a token for any name. Never in production.
+* VITE_WS_API_ENDPOINT: the `wss://` address that the page at / connects to (`shelfshack-ws outputs --for frontend`).
+* REDIS_URL: remembers connections in Redis, so that more than one worker can run.
+"""
+
+import importlib
+import os
+import secrets
+import time
+from collections import defaultdict, deque
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+from tokens import TokenError, make_token, read_token
+
+from shelfshack_ws import SELF, Connection, Deliver, Message, RedisConnectionRegistry, Registry, ShelfShack, deliver
+
+HERE = Path(__file__).parent
+TOKEN_SECRET = os.environ.get("EXAMPLE_TOKEN_SECRET", "").encode() or secrets.token_bytes(32)
+DEV_TOKENS = os.environ.get("EXAMPLE_DEV_TOKENS") == "1"
+MAX_TEXT = 4000
+
+app = FastAPI(title="ShelfShack example backend")
+
+# What a real application keeps in its database.
+history: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=50))
+people: defaultdict[str, set[str]] = defaultdict(set)
+notices: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=20))
+feed: deque[dict[str, Any]] = deque(maxlen=20)
+
+
+def registry() -> Registry | None:
+    """Redis when REDIS_URL is set; otherwise the memory of this process."""
+    url = os.environ.get("REDIS_URL")
+    return RedisConnectionRegistry(importlib.import_module("redis.asyncio").from_url(url)) if url else None
+
+
+# --- WebSockets -------------------------------------------------------------------------------------------------------
+
+
+def authenticate(token: str | None, type: str, booking_id: str | None) -> str:
+    """Everybody may read the feed; the rest is for people with a token, and a booking for its people only."""
+    if type == "feed" and not token:
+        return "guest"
+    try:
+        claims = read_token(TOKEN_SECRET, token)
+    except TokenError as error:
+        raise HTTPException(401, str(error)) from None
+    if booking_id is not None and booking_id not in claims["bookings"]:
+        raise HTTPException(403, "this is somebody else's booking")
+    return str(claims["sub"])
+
+
+def initial(connection: Connection) -> list[dict[str, Any]]:
+    """What the client gets as soon as it is connected."""
+    if connection.type == "notification":
+        return [{"type": "notifications", "notifications": list(notices[connection.user])}]
+    if connection.type == "feed":
+        return [{"type": "feed", "entries": list(feed)}]
+    if connection.booking_id is None:
+        return []
+    people[connection.booking_id].add(connection.user)
+    return [{"type": "history", "booking_id": connection.booking_id, "messages": list(history[connection.booking_id])}]
+
+
+async def on_message(connection: Connection, message: Message) -> Deliver | dict[str, Any]:
+    """`{"type": "ping"}` keeps a connection alive; `{"body": "..."}` or plain text is said to the booking."""
+    content = message.content if isinstance(message.content, dict) else {}
+    if content.get("type") == "ping":
+        return {"type": "pong"}
+    text = content.get("body", content.get("text"))
+    if connection.type in ("booking", "chat") and connection.booking_id and isinstance(text, str) and text.strip():
+        return await say(connection, message.id, connection.booking_id, text)
+    return {"response": "processed"}
+
+
+async def say(connection: Connection, message_id: str, booking_id: str, text: str) -> Deliver:
+    """The words reach the others of the booking, and a notification those who look at something else."""
+    if len(text) > MAX_TEXT:
+        raise HTTPException(413, f"a message has at most {MAX_TEXT} characters")
+    said = {"id": message_id, "booking_id": booking_id, "from": connection.user, "body": text, "at": time.time()}
+    history[booking_id].append(said)
+    present = await ws.connections_of(booking_id)
+    directive = deliver([one for one in present if one != connection], {"type": "message", **said})
+    notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": said["at"]}
+    for person in sorted(people[booking_id] - {one.user for one in present}):
+        notices[person].append(notice)
+        directive.to(await ws.connections_of(user=person, type="notification"), {"type": "notification", **notice})
+    return directive.to(SELF, {"type": "ack", "id": message_id})
+
+
+ws = ShelfShack(
+    authenticate=authenticate,
+    on_message=on_message,
+    initial=initial,
+    registry=registry(),
+    allow_unsigned=os.environ.get("EXAMPLE_ALLOW_UNSIGNED") == "1",
+)
+app.include_router(ws.router)
+
+
+# --- HTTP -------------------------------------------------------------------------------------------------------------
+
+
+def person(authorization: str = Header("")) -> str:
+    """Who sends an ordinary request: `Authorization: Bearer <token>`."""
+    try:
+        return str(read_token(TOKEN_SECRET, authorization.removeprefix("Bearer "))["sub"])
+    except TokenError as error:
+        raise HTTPException(401, str(error)) from None
+
+
+class Notice(BaseModel):
+    """A notification for one person."""
+
+    user: str
+    text: str
+
+
+class Entry(BaseModel):
+    """Something for everybody's feed."""
+
+    text: str
+
+
+@app.get("/health")
+def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@app.get("/whoami")
+def whoami(user: str = Depends(person)) -> dict[str, str]:
+    """A browser cannot see why a WebSocket handshake was refused; here it can ask."""
+    return {"user": user}
+
+
+@app.post("/notifications")
+async def notify(notice: Notice, sender: str = Depends(person)) -> dict[str, int]:
+    """Nobody's WebSocket message caused this one, so the backend pushes it by itself."""
+    kept = {"text": notice.text, "from": sender, "at": time.time()}
+    notices[notice.user].append(kept)
+    targets = await ws.connections_of(user=notice.user, type="notification")
+    pushed = await ws.push(targets, {"type": "notification", **kept})
+    return {"sent": len(pushed.sent), "gone": len(pushed.gone), "failed": len(pushed.failed)}
+
+
+@app.post("/feed")
+async def publish(entry: Entry, sender: str = Depends(person)) -> dict[str, int]:
+    kept = {"text": entry.text, "from": sender, "at": time.time()}
+    feed.append(kept)
+    pushed = await ws.push(await ws.connections_of(type="feed"), {"type": "entry", **kept})
+    return {"sent": len(pushed.sent), "gone": len(pushed.gone), "failed": len(pushed.failed)}
+
+
+if DEV_TOKENS:
+
+    @app.get("/dev-token")
+    def dev_token(user: str, bookings: str = "1", seconds: int = 3600) -> dict[str, str]:
+        """A token for any name, for trying things out: /dev-token?user=alice&bookings=1,2"""
+        return {"token": make_token(TOKEN_SECRET, user, bookings.split(","), seconds)}
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+@app.get("/", include_in_schema=False)
+def page() -> FileResponse:
+    return FileResponse(HERE / "index.html")
+
+
+@app.get("/{name}.js", include_in_schema=False)
+def script(name: str) -> FileResponse:
+    if name not in ("client", "page"):
+        raise HTTPException(404)
+    return FileResponse(HERE / f"{name}.js", media_type="text/javascript")
+
+
+@app.get("/config.json", include_in_schema=False)
+def config() -> dict[str, Any]:
+    """What the page has to know."""
+    return {"endpoint": os.environ.get("VITE_WS_API_ENDPOINT", ""), "devTokens": DEV_TOKENS}

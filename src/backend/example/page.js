@@ -1,0 +1,107 @@
+/**
+ * The page around client.js. Its address may say what to do:
+ * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; a name or a token connects at once.
+ * `window.SHELFSHACK = { endpoint, timing }`, set earlier, does the same for an embedding page.
+ */
+import { connect } from "./client.js";
+
+const given = new URLSearchParams(location.search);
+const where = document.querySelector("#where");
+const say = document.querySelector("#say");
+const status = document.querySelector("#status");
+const frames = document.querySelector("#frames");
+const words = { connecting: "connecting …", open: "connected", waiting: "waiting", refused: "refused", closed: "not connected" };
+
+let connection;
+const shown = new Set();
+
+const config = await (await fetch("config.json")).json();
+where.elements.ws.value = given.get("ws") ?? globalThis.SHELFSHACK?.endpoint ?? config.endpoint;
+where.elements.user.value = given.get("user") ?? "";
+where.elements.booking.value = given.get("booking") ?? "1";
+where.elements.type.value = given.get("type") ?? "booking";
+
+where.addEventListener("submit", (event) => {
+  event.preventDefault();
+  start();
+});
+
+say.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const body = say.elements.body.value.trim();
+  if (!body || !connection.send({ type: "message", body })) return;
+  show("you", body, "own");
+  say.reset();
+});
+
+document.querySelector("#leave").addEventListener("click", () => connection?.close());
+
+if (given.has("user") || given.has("token")) start();
+
+function start() {
+  connection?.close();
+  frames.replaceChildren();
+  shown.clear();
+  connection = connect({
+    endpoint: where.elements.ws.value,
+    query: { type: where.elements.type.value, booking_id: where.elements.booking.value },
+    fetchToken,
+    explainRefusal,
+    onState,
+    onFrame,
+    timing: globalThis.SHELFSHACK?.timing,
+  });
+}
+
+async function fetchToken() {
+  if (given.has("token")) return given.get("token");
+  if (!config.devTokens || !where.elements.user.value) return undefined;
+  const asked = new URLSearchParams({ user: where.elements.user.value, bookings: where.elements.booking.value });
+  const answer = await fetch(`dev-token?${asked}`);
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return (await answer.json()).token;
+}
+
+async function explainRefusal(token) {
+  if (!token && where.elements.type.value === "feed") return undefined;
+  try {
+    const answer = await fetch("whoami", { headers: { authorization: `Bearer ${token ?? ""}` } });
+    return answer.status === 401 ? (await answer.json()).detail : undefined;
+  } catch {
+    return undefined; // The backend is away; the next attempt will tell.
+  }
+}
+
+function onState(state, detail) {
+  document.body.dataset.state = state;
+  status.textContent = detail ? `${words[state]}: ${detail}` : words[state];
+  say.elements.send.disabled = state !== "open";
+}
+
+const renderers = {
+  history: (frame) => frame.messages.forEach(renderers.message),
+  // A reconnection brings the history again, and a delivery may come twice.
+  message: ({ id, from, body }) => shown.has(id) || (shown.add(id) && show(from, body)),
+  notifications: (frame) => frame.notifications.forEach(renderers.notification),
+  notification: ({ text }) => show("notification", text),
+  feed: (frame) => frame.entries.forEach(renderers.entry),
+  entry: ({ from, text }) => show(from, text),
+  error: (frame) => show("error", frame.detail ?? frame.code),
+  ack: ({ id }) => shown.add(id),
+};
+
+function onFrame(frame) {
+  const known = Object.hasOwn(renderers, frame?.type ?? "") ? renderers[frame.type] : undefined;
+  if (known) known(frame);
+  else show("frame", JSON.stringify(frame));
+}
+
+function show(from, text, kind = "") {
+  const entry = document.createElement("li");
+  const name = document.createElement("b");
+  name.textContent = from;
+  entry.className = kind;
+  entry.append(name, " ", text);
+  frames.append(entry);
+  entry.scrollIntoView({ block: "nearest" });
+}
