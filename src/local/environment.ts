@@ -242,8 +242,10 @@ export class Environment {
 
   #lastLines(requestId: string, durationMs: number, failure: Failure | undefined): string[] {
     const { memoryMb, timeoutSeconds } = this.#launch.target;
+    const limitMs = timeoutSeconds * 1000;
     const usage: Usage = {
-      durationMs: Math.min(durationMs, timeoutSeconds * 1000),
+      // A timer may ring a fraction of a millisecond early; what ran into its limit took all of it.
+      durationMs: failure?.status === "timeout" ? limitMs : Math.min(durationMs, limitMs),
       memoryMb,
       maxMemoryMb: this.#maxMemoryMb,
       initMs: this.#initReported ? undefined : this.#initMs,

@@ -72,6 +72,8 @@ const noDelays: Delays = {
   asyncRetryMs: [60_000, 120_000],
 };
 const CALLS_KEPT = 10_000;
+/** How long the last answers, such as the end of a live tail, may take when the local AWS closes. */
+const LAST_ANSWERS_MS = 500;
 /** Longer than any client keeps an unused connection, so that none is closed while a request is on its way. */
 const serverOptions: ServerOptions = {
   headersTimeout: 10_000,
@@ -217,9 +219,9 @@ async function close({ closing, gateway, servers, world, kept }: Open): Promise<
 
 async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeAllConnections();
-  await closed;
+  const cut = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+  await new Promise((resolve) => server.close(resolve));
+  clearTimeout(cut);
 }
 
 /** What API Gateway would write into its execution log, had the stage one (aws-behaviour 1.15). */

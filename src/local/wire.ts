@@ -22,9 +22,8 @@ export async function readRequest(request: IncomingMessage): Promise<WireRequest
 
 /** Writes an answer; one that is a stream, for as long as the client stays. */
 export async function writeAnswer(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {
-  response.writeHead(status, headers);
-  if (typeof body === "string" || body instanceof Uint8Array) return void response.end(body);
-  response.flushHeaders();
+  if (typeof body === "string" || body instanceof Uint8Array) return void response.writeHead(status, headers).end(body);
+  response.writeHead(status, { ...headers, connection: "close" }).flushHeaders();
   try {
     await pipeline(Readable.from(body), response);
   } catch (error) {

@@ -1,20 +1,26 @@
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { run, start } from "../support/program.ts";
 
-const ours = async () => (await readdir(tmpdir())).filter((name) => name.includes("shelfshack"));
+/** A folder for temporary files of this test's alone. */
+async function ownFolder() {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-demo-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return { env: { TMPDIR: folder }, left: () => readdir(folder) };
+}
 
 test("S35 demo: every step, one client's message at the other, and nothing is left", { timeout: 60_000 }, async () => {
-  const before = await ours();
-  const { code, stdout } = await run(["demo"]);
+  const { env, left } = await ownFolder();
+  const { code, stdout } = await run(["demo"], { env });
   expect(code).toBe(0);
   for (const command of ["deploy", "test", "logs tail", "destroy"]) expect(stdout).toContain(`$ shelfshack-ws ${command}`);
   expect(stdout).toContain("12 created");
   expect(stdout).toMatch(/Ben ← .*is the cabin still free/);
   expect(stdout).toContain("no changes; code up to date");
   expect(stdout).toContain("4 removed");
-  expect(await ours()).toEqual(before);
+  expect(await left()).toEqual([]);
 });
 
 test("S35 demo --json: one document per line, the last one is the result", { timeout: 60_000 }, async () => {
@@ -28,10 +34,10 @@ test("S35 demo --json: one document per line, the last one is the result", { tim
 });
 
 test("S35 demo: Ctrl-C in the middle leaves nothing behind", { timeout: 60_000 }, async () => {
-  const before = await ours();
-  const demo = start(["demo"], { input: null });
+  const { env, left } = await ownFolder();
+  const demo = start(["demo"], { input: null, env });
   await demo.says("waiting for IAM");
   demo.signal("SIGINT");
   expect((await demo.ended).code).toBe(130);
-  expect(await ours()).toEqual(before);
+  expect(await left()).toEqual([]);
 });
