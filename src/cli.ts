@@ -7,7 +7,6 @@ import { environment, silenceSdkWarning, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
-import { askPerson, refuseToAsk } from "./terminal/prompt.ts";
 import { safeJson } from "./terminal/safe.ts";
 import { style } from "./terminal/style.ts";
 import { version } from "./version.ts";
@@ -128,7 +127,8 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
       else if (line !== undefined) out.write(`${line}\n`);
     },
     async ask(question) {
-      if (!canAsk) refuseToAsk(question);
+      const { askPerson, refuseToAsk } = await import("./terminal/prompt.ts");
+      if (!canAsk) return refuseToAsk(question);
       progress.pause();
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
