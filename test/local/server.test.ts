@@ -1,0 +1,347 @@
+import { request, type OutgoingHttpHeaders } from "node:http";
+import { connect } from "node:net";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { CreateStageCommand, CreateDeploymentCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
+import { GetRoleCommand, ListRolesCommand } from "@aws-sdk/client-iam";
+import { GetFunctionCommand, InvokeCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { isWelcome } from "../../src/local/hosts.ts";
+import { startLocalAws } from "../../src/local/server.ts";
+import { clientsFor, makeApi, makeFunction, makeRole, openLocalAws, permit } from "../support/local-aws.ts";
+import { openSocket, refusedSocket } from "../support/socket.ts";
+
+interface Sent {
+  port: number;
+  method?: string;
+  path?: string;
+  headers?: OutgoingHttpHeaders;
+  body?: string;
+  host?: string;
+}
+
+/** A request exactly as given, without an SDK. */
+async function send({ port, method = "GET", path = "/", headers = {}, body = "", host = "127.0.0.1" }: Sent) {
+  return await new Promise<{ status: number | undefined; headers: NodeJS.Dict<string | string[]>; body: string }>((resolve, reject) => {
+    request({ host, port, method, path, headers, agent: false }, (response) => {
+      text(response).then((answered) => resolve({ status: response.statusCode, headers: response.headers, body: answered }), reject);
+    })
+      .on("error", reject)
+      .end(body);
+  });
+}
+
+const signedFor = (service: string, region = "us-east-1") =>
+  `AWS4-HMAC-SHA256 Credential=AKIDTEST/20261123/${region}/${service}/aws4_request, SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`;
+
+const hosts: [host: string, welcome: boolean][] = [
+  ["localhost:4566", true],
+  ["LOCALHOST:4566", true],
+  ["127.0.0.1:4566", true],
+  ["[::1]:4566", true],
+  ["abc123def4.execute-api.localhost:4566", true],
+  ["my.box:4566", true],
+  ["", false],
+  ["localhost", false],
+  ["localhost:4567", false],
+  ["127.0.0.1", false],
+  ["127.0.0.1:80", false],
+  ["evil.example", false],
+  ["evil.example:4566", false],
+  ["127.0.0.1.nip.io:4566", false],
+  ["localhost.evil:4566", false],
+  ["localhost.evil.example:4566", false],
+  ["sub.localhost:4566", false],
+  ["a.b.execute-api.localhost:4566", false],
+  ["execute-api.localhost:4566", false],
+  ["abc.execute-api.localhost.evil:4566", false],
+  ["localhost.:4566", false],
+  ["127.1:4566", false],
+  ["127.0.0.2:4566", false],
+  ["0.0.0.0:4566", false],
+  ["2130706433:4566", false],
+  ["0x7f000001:4566", false],
+  ["[::ffff:127.0.0.1]:4566", false],
+  ["[::]:4566", false],
+  ["user@localhost:4566", false],
+  ["localhost:4566@evil.example", false],
+  ["localhost:4566, evil.example", false],
+  ["localhost :4566", false],
+  ["localhost:", false],
+  ["localhost:04566x", false],
+];
+const origins: [origin: string | undefined, welcome: boolean][] = [
+  [undefined, true],
+  ["http://localhost", true],
+  ["http://localhost:5173", true],
+  ["https://localhost:5173", true],
+  ["http://127.0.0.1:3000", true],
+  ["http://[::1]:3000", true],
+  ["https://my.box", true],
+  ["null", false],
+  ["", false],
+  ["http://evil.example", false],
+  ["https://evil.example:5173", false],
+  ["http://localhost.evil", false],
+  ["http://localhost@evil", false],
+  ["http://evil@localhost", false],
+  ["http://localhost:5173@evil.example", false],
+  ["http://localhost:5173/", false],
+  ["http://localhost:999999", false],
+  ["http://sub.localhost", false],
+  ["http://127.0.0.1.nip.io", false],
+  ["HTTP://EVIL.EXAMPLE", false],
+  ["HTTP://LOCALHOST", false],
+  ["file://", false],
+  ["chrome-extension://localhost", false],
+  ["ws://localhost", false],
+  ["http://xn--lclhost-9ta.example", false],
+  ["http://lоcalhost", false],
+  ["http://localhost, http://evil.example", false],
+];
+const allowed = { port: 4566, allowHosts: ["my.box"] };
+
+test.each(hosts)("G-17 Host %s: %s", (host, welcome) => {
+  expect(isWelcome({ headers: { host }, rawHeaders: ["Host", host] }, allowed)).toBe(welcome);
+});
+
+test.each(origins)("G-18 Origin %s: %s", (origin, welcome) => {
+  const headers = { host: "localhost:4566", ...(origin === undefined ? {} : { origin }) };
+  expect(isWelcome({ headers, rawHeaders: Object.entries(headers).flat() }, allowed)).toBe(welcome);
+});
+
+test("G-17 two Hosts are one too many", () => {
+  const rawHeaders = ["Host", "localhost:4566", "host", "evil.example"];
+  expect(isWelcome({ headers: { host: "localhost:4566" }, rawHeaders }, allowed)).toBe(false);
+});
+
+test("G-17 G-18 strangers are refused at every door before anything runs", async () => {
+  const { port, calls } = await openLocalAws();
+  const authorization = signedFor("lambda");
+  for (const headers of [{ host: "evil.example" }, { origin: "http://evil.example" }, { origin: "null" }]) {
+    const refused = await send({ port, path: "/2015-03-31/functions", headers: { authorization, ...headers } });
+    expect(refused.status).toBe(403);
+    expect(Object.keys(refused.headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
+    expect((await refusedSocket(`ws://127.0.0.1:${port}/abcdefghij/dev`, { headers })).status).toBe(403);
+    expect(
+      (await send({ port, method: "POST", path: "/abcdefghij/dev/@connections/x", headers: { authorization, ...headers } })).status,
+    ).toBe(403);
+  }
+  const withoutHost = await new Promise<string>((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.end("GET /2015-03-31/functions HTTP/1.1\r\nConnection: close\r\n\r\n"));
+    text(socket).then(resolve, reject);
+  });
+  expect(withoutHost).toMatch(/^HTTP\/1\.1 403 /);
+  expect(calls).toEqual([]);
+});
+
+test("G-19 what a web page can send without a preflight changes nothing", async () => {
+  const { port, calls } = await openLocalAws();
+  const headers = { "content-type": "text/plain", origin: "http://localhost:5173" };
+  const create = await send({ port, method: "POST", path: "/2015-03-31/functions", headers, body: "{}" });
+  expect(create).toMatchObject({ status: 403, headers: { "x-amzn-errortype": "MissingAuthenticationTokenException" } });
+  const query = { ...headers, "content-type": "application/x-www-form-urlencoded" };
+  expect((await send({ port, method: "POST", headers: query, body: "Action=CreateRole&RoleName=r" })).status).toBe(403);
+  const posted = await send({ port, method: "POST", path: "/abcdefghij/dev/@connections/L0SM9cOFIAMCJPw%3D", headers, body: "hi" });
+  expect(posted).toMatchObject({ status: 403, body: '{"message":"Missing Authentication Token"}' });
+  expect((await send({ port, method: "OPTIONS", path: "/v2/apis", headers })).headers).not.toHaveProperty("access-control-allow-origin");
+  expect(calls).toEqual([]);
+});
+
+test.each([
+  "",
+  "Bearer abc",
+  "AWS4-HMAC-SHA256",
+  "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/lambda/aws4_request",
+  signedFor("lambda").replace(/Signature=.*/, "Signature=short"),
+  signedFor("lambda").replace("20261123", "today"),
+])("a signature must have its form: %s", async (authorization) => {
+  const { port } = await openLocalAws();
+  expect((await send({ port, path: "/2015-03-31/functions", headers: { authorization } })).status).toBe(403);
+});
+
+test("every answer carries a request id and a date, in each protocol's own form", async () => {
+  const { port } = await openLocalAws();
+  const lambda = await send({ port, path: "/2015-03-31/functions/none", headers: { authorization: signedFor("lambda") } });
+  expect(lambda).toMatchObject({
+    status: 404,
+    headers: {
+      "x-amzn-requestid": expect.stringMatching(/^[0-9a-f-]{36}$/),
+      "x-amzn-errortype": "ResourceNotFoundException",
+      date: expect.any(String),
+    },
+    body: '{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}',
+  });
+  const publish = { "content-type": "application/json", authorization: signedFor("lambda") };
+  const invalid = await send({ port, method: "POST", path: "/2015-03-31/functions", headers: publish, body: '{"FunctionName":7}' });
+  expect(invalid).toMatchObject({ status: 400, headers: { "x-amzn-errortype": "SerializationException" } });
+  const form = { "content-type": "application/x-www-form-urlencoded", authorization: signedFor("iam") };
+  const iam = await send({ port, method: "POST", headers: form, body: "Action=GetRole&Version=2010-05-08&RoleName=r%26d" });
+  expect(iam.status).toBe(400);
+  const missing = await send({ port, method: "POST", headers: form, body: "Action=GetRole&Version=2010-05-08&RoleName=r" });
+  expect(missing).toMatchObject({ status: 404, headers: { "content-type": "text/xml" } });
+  expect(missing.body).toBe(
+    `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>The role with name r cannot be found.</Message></Error><RequestId>${missing.headers["x-amzn-requestid"] as string}</RequestId></ErrorResponse>`,
+  );
+  const target = {
+    "content-type": "application/x-amz-json-1.1",
+    authorization: signedFor("logs"),
+    "x-amz-target": "Logs_20140328.FilterLogEvents",
+  };
+  const logs = await send({ port, method: "POST", headers: target, body: '{"logGroupName":"none"}' });
+  expect(logs).toMatchObject({
+    status: 400,
+    body: '{"__type":"ResourceNotFoundException","message":"The specified log group does not exist."}',
+  });
+});
+
+test("what is not emulated says so, and which operation and service it was", async () => {
+  const { port, calls } = await openLocalAws();
+  const sent = async (service: string, given: Omit<Sent, "port">) =>
+    await send({ port, ...given, headers: { ...given.headers, authorization: signedFor(service) } });
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  expect((await sent("iam", { method: "POST", headers: form, body: "Action=CreateUser" })).body).toContain(
+    "CreateUser (iam) is not emulated",
+  );
+  expect((await sent("ec2", { method: "POST", headers: form, body: "Action=RunInstances" })).body).toContain(
+    "RunInstances (ec2) is not emulated",
+  );
+  const metrics = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "GraniteServiceVersion20100801.GetMetricData" };
+  expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain('"__type":"NotImplementedException"');
+  expect(await sent("apigateway", { path: "/account" })).toMatchObject({
+    status: 501,
+    body: expect.stringContaining("GET /account (apigateway)"),
+  });
+  expect(calls.map(({ service, operation, status, error }) => [service, operation, status, error])).toEqual([
+    ["iam", "CreateUser", 501, "NotImplementedException"],
+    ["ec2", "RunInstances", 501, "NotImplementedException"],
+    ["monitoring", "GetMetricData", 501, "NotImplementedException"],
+    ["apigateway", "GET /account", 501, "NotImplementedException"],
+  ]);
+});
+
+test("calls are recorded with what was asked and what came of it, zips by their length", async () => {
+  const seen: string[] = [];
+  const aws = await openLocalAws({ onCall: ({ operation }) => seen.push(operation) });
+  await makeFunction(aws);
+  await aws.lambda.send(new GetFunctionCommand({ FunctionName: "proxy" }));
+  await aws.iam.send(new GetRoleCommand({ RoleName: "none" })).catch(() => undefined);
+  expect(aws.calls).toMatchObject([
+    { service: "iam", operation: "CreateRole", mutating: true, status: 200 },
+    { service: "iam", operation: "PutRolePolicy", mutating: true },
+    {
+      service: "lambda",
+      operation: "CreateFunction",
+      region: "us-east-1",
+      input: { FunctionName: "proxy", Code: { ZipFile: /^\d+ bytes$/ } },
+      status: 201,
+    },
+    { service: "lambda", operation: "GetFunction", mutating: false, status: 200 },
+    { service: "iam", operation: "GetRole", mutating: false, status: 404, error: "NoSuchEntityException" },
+  ]);
+  expect(seen).toEqual(aws.calls.map(({ operation }) => operation));
+});
+
+test("the stage is reached by path and by host name, and a plain GET is told what it is", async () => {
+  const aws = await openLocalAws();
+  const functionArn = await makeFunction(aws);
+  const { ApiId } = await makeApi(aws, { functionArn });
+  await permit(aws, { apiId: ApiId });
+  const { DeploymentId } = await aws.apigatewayv2.send(new CreateDeploymentCommand({ ApiId }));
+  await aws.apigatewayv2.send(new CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
+  const at = `ws://127.0.0.1:${aws.port}`;
+  await openSocket(`${at}/${ApiId}/dev`);
+  await openSocket(`${at}/${ApiId}/dev/?token=a/b`);
+  await openSocket(`${at}/dev`, { headers: { host: `${ApiId}.execute-api.localhost:${aws.port}` } });
+  expect((await refusedSocket(`${at}/${ApiId}/other`)).status).toBe(403);
+  expect((await refusedSocket(`${at}/${ApiId}/dev/more`)).status).toBe(403);
+  expect((await refusedSocket(at)).status).toBe(403);
+  expect(await send({ port: aws.port, path: `/${ApiId}/dev` })).toMatchObject({ status: 426, headers: { upgrade: "websocket" } });
+  expect((await send({ port: aws.port, path: `/${ApiId}/other` })).status).toBe(403);
+  const authorization = signedFor("execute-api");
+  const unknown = "L0SM9cOFIAMCJPw%3D";
+  for (const path of [`/${ApiId}/dev/@connections/${unknown}`, `/${ApiId}/dev/%40connections/${unknown}`])
+    expect((await send({ port: aws.port, path, headers: { authorization } })).status).toBe(410);
+  const host = `${ApiId}.execute-api.localhost:${aws.port}`;
+  expect((await send({ port: aws.port, path: `/dev/@connections/${unknown}`, headers: { authorization, host } })).status).toBe(410);
+});
+
+test("G-20 both loopback addresses answer, and no other", async () => {
+  const { port } = await openLocalAws();
+  const over6 = await send({ port, host: "::1", headers: { host: `[::1]:${port}` } }).catch(({ code }: NodeJS.ErrnoException) => code);
+  // A machine without IPv6 refuses for another reason.
+  expect(over6 === "EADDRNOTAVAIL" || over6 === "EAFNOSUPPORT" || (over6 as { status: number }).status === 403).toBe(true);
+  const other = await send({ port, host: "127.0.0.2" }).catch(({ code }: NodeJS.ErrnoException) => code);
+  expect(other).toBe("ECONNREFUSED");
+});
+
+test("G-16 a port in use is said in one line, with what to do", async () => {
+  const { port } = await openLocalAws();
+  await expect(startLocalAws({ port })).rejects.toMatchObject({
+    name: "CliError",
+    exitCode: 2,
+    message: `port ${port} is in use`,
+    hint: /--port 0/,
+  });
+});
+
+test("a body longer than Lambda takes is refused with its own status", async () => {
+  const { port } = await openLocalAws();
+  const headers = { authorization: signedFor("lambda"), "content-length": 80_000_000 };
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const sent = request({ port, host: "127.0.0.1", method: "POST", path: "/2015-03-31/functions", headers, agent: false }, (response) => {
+      resolve(response.statusCode);
+      sent.destroy();
+    });
+    sent.on("error", reject).end(Buffer.alloc(80_000_000));
+  });
+  expect(status).toBe(413);
+});
+
+test("closing twice is closing once, and the port is free afterwards", async () => {
+  const first = await startLocalAws();
+  await Promise.all([first.close(), first.close()]);
+  const second = await startLocalAws({ port: first.port });
+  await second.close();
+});
+
+test("a state folder keeps everything over a restart, and is for its owner's eyes only", async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
+  onTestFinished(() => rm(stateFolder, { recursive: true }));
+  const before = await startLocalAws({ stateFolder });
+  const made = clientsFor(before.url);
+  const functionArn = await makeFunction(made, { source: "export const handler = async () => 42;" });
+  const { ApiId } = await makeApi(made, { functionArn });
+  await before.close();
+  expect((await stat(join(stateFolder, "local-aws.state"))).mode & 0o777).toBe(0o600);
+
+  const after = await openLocalAws({ stateFolder });
+  const answered = await after.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
+  expect(answered.Payload?.transformToString()).toBe("42");
+  expect((await after.apigatewayv2.send(new GetRoutesCommand({ ApiId }))).Items).toMatchObject([{ RouteKey: "$default" }]);
+  expect((await after.iam.send(new ListRolesCommand({}))).Roles).toHaveLength(1);
+});
+
+test("a state file that cannot be read is said, and left alone", async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
+  onTestFinished(() => rm(stateFolder, { recursive: true }));
+  const file = join(stateFolder, "local-aws.state");
+  await writeFile(file, "something else");
+  await expect(startLocalAws({ stateFolder })).rejects.toMatchObject({
+    name: "CliError",
+    exitCode: 2,
+    message: `the state in ${file} cannot be read`,
+  });
+  expect(await readFile(file, "utf8")).toBe("something else");
+});
+
+test("regions are apart, and the one of a signature decides", async () => {
+  const aws = await openLocalAws();
+  await makeRole(aws);
+  await makeFunction(aws.in("eu-central-1"), { FunctionName: "there", Role: "arn:aws:iam::000000000000:role/proxy-role" });
+  await expect(aws.lambda.send(new GetFunctionCommand({ FunctionName: "there" }))).rejects.toMatchObject({
+    name: "ResourceNotFoundException",
+  });
+});
