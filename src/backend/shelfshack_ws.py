@@ -69,6 +69,7 @@ CLAIM_SECONDS: Final = 30  # longer than the proxy waits for any answer
 CONNECTION_LIFE_SECONDS: Final = 2 * 3600 + 600  # API Gateway ends every connection after two hours
 OPENING_SECONDS: Final = 10  # a connection that is still opening answers 410 like one that is gone
 AT_ONCE: Final = 10
+GONE: Final = 410
 
 log = logging.getLogger("shelfshack_ws")
 
@@ -733,9 +734,10 @@ class ShelfShack:
         client = self._client(connection.callback_url)
         try:
             client.post_to_connection(ConnectionId=connection.id, Data=content)
-        except client.exceptions.GoneException:
-            return "gone"
         except (errors.BotoCoreError, errors.ClientError) as error:
+            # By its status: the answer has no body, and the error's name is not in every answer's headers.
+            if getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode") == GONE:
+                return "gone"
             log.warning("push to %s failed: %s", connection.id, error)
             return "failed"
         return "sent"

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from shelfshack_ws import SELF, Connection, ShelfShack, deliver
 
+from shelfshack_ws import SELF, Connection, ShelfShack, deliver
 
 USERS = {"ann", "ben", "cleo", "dan", "eve"}
 

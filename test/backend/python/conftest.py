@@ -105,6 +105,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 STATUS_OF = {
     "gone": (410, "GoneException"),
+    "nameless": (410, ""),
     "forbidden": (403, "ForbiddenException"),
     "large": (413, "PayloadTooLargeException"),
 }

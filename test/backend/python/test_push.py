@@ -61,6 +61,16 @@ def test_h_13_gone_connections_are_forgotten_once(gateway: Gateway) -> None:
     assert ended == ["gone-1"]
 
 
+def test_gone_is_known_by_its_status_alone(gateway: Gateway) -> None:
+    async def story() -> None:
+        ws = application([])
+        await ws.registry.add(connection(gateway, "nameless-1"))
+        assert (await ws.push("nameless-1", {})).gone == ["nameless-1"]
+        assert await ws.registry.get("nameless-1") is None
+
+    asyncio.run(story())
+
+
 def test_many_are_sent_at_most_ten_at_once(gateway: Gateway) -> None:
     async def story() -> None:
         ws = application([])
