@@ -93,7 +93,7 @@ const unfit = /^\.|\.\.|[/\\\p{C}]/u;
 function filledPath(template: string, members: Record<string, unknown>): string | undefined {
   let fits = true;
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = String(members[name] || "..");
+    const value = (members[name] as string | null) || "..";
     fits &&= !unfit.test(value);
     return fits ? encodeURIComponent(value) : "";
   });

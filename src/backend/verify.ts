@@ -33,7 +33,7 @@ export function verified(
 function isSigned(keys: readonly string[], headers: IncomingHttpHeaders, body: string, nowMs: number): boolean {
   const [id, timestamp, given] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => String(headers[name] ?? ""));
   if (!ids.test(id!) || !/^[0-9]{10}$/.test(timestamp!) || given!.length > 512) return false;
-  if (Math.abs(nowMs / 1_000 - Number(timestamp)) > toleranceSeconds + 1) return false;
+  if (Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp)) > toleranceSeconds) return false;
   const candidates = given!
     .split(" ")
     .slice(0, 4)

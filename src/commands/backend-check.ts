@@ -26,7 +26,7 @@ interface CheckResult {
 const LIMIT_SECONDS = 120;
 
 export const command: Command<CheckResult> = {
-  options: ["backendUrl", "token", "tokenStdin", "type", "booking", "timeoutSeconds"],
+  options: ["backendUrl", "token", "tokenStdin", "type", "booking", "timeoutSeconds", "functionName"],
   examples: [
     {
       line: "backend check",

@@ -26,7 +26,7 @@ const actions = ["show", "rotate"] as const;
 type Action = (typeof actions)[number];
 
 export const command: Command<KeysResult> = {
-  options: ["finish", "force", "showKeys"],
+  options: ["finish", "force", "showKeys", "functionName"],
   usage: "[show|rotate]",
   examples: [
     { line: "backend keys show", does: "how many keys the function signs with, and their fingerprints" },

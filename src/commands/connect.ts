@@ -7,11 +7,9 @@ import { explainClose, explainFrame } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
 import { CliError, exitCodes } from "../errors.ts";
-import { apisNamed } from "../resources/api.ts";
+import { deployedApi } from "../resources/api.ts";
 import type { Settings } from "../settings.ts";
-import { isOurs } from "../stack/ownership.ts";
 import { connectAws } from "../target.ts";
-import type { Aws } from "../target.ts";
 import { pipedLines, tokenFrom, typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
@@ -46,7 +44,20 @@ const EXPECTING_MS = 10_000;
 const QUIET_MS = 2_000;
 
 export const command: Command<ConnectResult, ShownFrame> = {
-  options: ["booking", "token", "tokenStdin", "type", "url", "send", "expect", "timeoutSeconds", "keepalive"],
+  options: [
+    "booking",
+    "token",
+    "tokenStdin",
+    "type",
+    "url",
+    "send",
+    "expect",
+    "timeoutSeconds",
+    "keepalive",
+    "functionName",
+    "apiName",
+    "stage",
+  ],
   examples: [
     { line: "connect --booking 1", does: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes" },
     {
@@ -170,33 +181,14 @@ const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
 async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<string> {
   const aws = await connectAws(settings, { report, signal });
   try {
-    const { ApiEndpoint } = await deployedApi(aws, settings);
-    return `${ApiEndpoint}/${settings.stage}`;
+    const found = await deployedApi(aws, settings);
+    if (found) return `${found.ApiEndpoint}/${settings.stage}`;
+    throw new CliError(`there is no API named ${settings.apiName} in ${aws.region}`, {
+      hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
+    });
   } finally {
     aws.close();
   }
-}
-
-async function deployedApi(aws: Aws, { apiName, functionName }: Settings) {
-  const named = await apisNamed(aws, apiName);
-  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
-  const candidates = ours.length > 0 ? ours : named;
-  const [found, ...others] = candidates;
-  if (!found) {
-    throw new CliError(`there is no API named ${apiName} in ${aws.region}`, {
-      hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
-    });
-  }
-  if (others.length > 0) {
-    throw new CliError(
-      `there are ${candidates.length} APIs named ${apiName}:\n${candidates.map(({ ApiEndpoint }) => `  ${ApiEndpoint}`).join("\n")}`,
-      {
-        hint: "choose one with --url wss://…",
-        exitCode: exitCodes.refused,
-      },
-    );
-  }
-  return found;
 }
 
 function shown(frame: Frame): ShownFrame {

@@ -21,7 +21,25 @@ interface DeployResult {
 }
 
 export const command: Command<DeployResult> = {
-  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "booking", "type", "allowHttp"],
+  options: [
+    "backendUrl",
+    "only",
+    "codeOnly",
+    "dryRun",
+    "test",
+    "token",
+    "booking",
+    "type",
+    "allowHttp",
+    "functionName",
+    "apiName",
+    "stage",
+    "roleName",
+    "memory",
+    "runtime",
+    "logRetention",
+    "account",
+  ],
   examples: [
     { line: "deploy --backend-url https://api.example.com", does: "makes AWS match: everything that is missing or differs, in parallel" },
     { line: "deploy --code-only", does: "uploads the handler and changes nothing else" },

@@ -9,7 +9,7 @@ interface DestroyResult {
 }
 
 export const command: Command<DestroyResult> = {
-  options: [],
+  options: ["functionName", "apiName", "stage", "roleName"],
   examples: [
     { line: "destroy", does: "removes what carries this stack's tags, after asking for its name" },
     { line: "destroy --env dev --yes", does: "the same for the environment dev, without asking" },

@@ -18,7 +18,7 @@ export interface LogsTailResult {
 const HOUR_MS = 3_600_000;
 
 export const command: Command<LogsTailResult, LogRecord> = {
-  options: ["since", "filter", "errors", "connection", "follow"],
+  options: ["since", "filter", "errors", "connection", "follow", "functionName"],
   examples: [
     { line: "logs tail", does: "what the function logs from now on, until Ctrl-C" },
     { line: "logs tail --since 10m --errors", does: "warnings and errors of the last ten minutes, then new ones" },

@@ -1,10 +1,9 @@
 import { appendFile } from "node:fs/promises";
-import { GetStageCommand, type Api } from "@aws-sdk/client-apigatewayv2";
-import { CliError, exitCodes } from "../errors.ts";
-import { apisNamed, attributesOf } from "../resources/api.ts";
+import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
+import { CliError } from "../errors.ts";
+import { deployedApi, attributesOf } from "../resources/api.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
 import type { Audience, Settings } from "../settings.ts";
-import { isOurs } from "../stack/ownership.ts";
 import { orMissing } from "../stack/resource.ts";
 import { connectAws, type Aws } from "../target.ts";
 import { table } from "../terminal/format.ts";
@@ -59,7 +58,7 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
 };
 
 export const command: Command<Outputs> = {
-  options: ["outputsFor"],
+  options: ["outputsFor", "functionName", "apiName", "stage"],
   examples: [
     { line: "outputs", does: "the addresses and names of what is deployed; never the signing keys" },
     { line: "outputs --for frontend >> .env", does: "VITE_WS_API_ENDPOINT=wss://…" },
@@ -125,19 +124,4 @@ async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
     region: aws.region,
     signingKeys: lambda.variables["SIGNING_KEYS"],
   };
-}
-
-/** Our API of that name, or the only one of it, whoever made it. */
-async function deployedApi(aws: Aws, { apiName, functionName }: Settings): Promise<Api | undefined> {
-  const named = await apisNamed(aws, apiName);
-  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
-  const [found, ...others] = ours.length > 0 ? ours : named;
-  if (others.length === 0) return found;
-  throw new CliError(
-    `there are ${others.length + 1} APIs named ${apiName}: ${[found, ...others].map((one) => one?.ApiEndpoint).join(", ")}`,
-    {
-      hint: "remove the ones that nobody uses, or name another one: --api-name NAME",
-      exitCode: exitCodes.refused,
-    },
-  );
 }

@@ -13,7 +13,21 @@ interface PlanResult {
 }
 
 export const command: Command<PlanResult> = {
-  options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp"],
+  options: [
+    "backendUrl",
+    "only",
+    "codeOnly",
+    "exitCode",
+    "allowHttp",
+    "functionName",
+    "apiName",
+    "stage",
+    "roleName",
+    "memory",
+    "runtime",
+    "logRetention",
+    "account",
+  ],
   examples: [
     { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
     { line: "plan --exit-code", does: "exit code 3 when it would change something, for CI" },

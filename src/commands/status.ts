@@ -18,7 +18,7 @@ interface StatusResult {
 }
 
 export const command: Command<StatusResult> = {
-  options: ["backendUrl"],
+  options: ["backendUrl", "functionName", "apiName", "stage", "roleName"],
   examples: [
     { line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" },
   ],

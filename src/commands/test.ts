@@ -37,7 +37,7 @@ export interface TestResult extends Judgement {
 }
 
 export const command: Command<TestResult> = {
-  options: ["booking", "token", "tokenStdin", "type", "event"],
+  options: ["booking", "token", "tokenStdin", "type", "event", "functionName", "stage"],
   examples: [
     {
       line: "test",

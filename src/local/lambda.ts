@@ -18,6 +18,7 @@ import {
   type Build,
   type FunctionState,
 } from "./lambda-function.ts";
+import { concurrencyOperations } from "./lambda-concurrency.ts";
 import { invokeOperations, type Invoking } from "./lambda-invoke.ts";
 import { policyOperations } from "./lambda-policy.ts";
 import { checkEnvironment, checkedRuntime, refuseNotEmulated } from "./lambda-settings.ts";
@@ -78,9 +79,9 @@ function functionOperations(world: World): Operations<typeof sdk> {
     },
     async UpdateFunctionCode(input, { region, now }) {
       refuseNotEmulated(input);
+      const found = findFunction(world, region, referenceOf(input.FunctionName), now);
       const zip = input.ZipFile ?? new Uint8Array();
       await checkZip(zip);
-      const found = findFunction(world, region, referenceOf(input.FunctionName), now);
       checkRevision(found.revisionId, input.RevisionId);
       refuseWhileChanging(found);
       const build = { ...found.latest, zip, sha256: sha256(zip), architectures: input.Architectures ?? found.latest.architectures };
@@ -244,20 +245,6 @@ function listOperations(world: World): Operations<typeof sdk> {
       });
       return { Functions: items, ...(next ? { NextMarker: next } : {}) };
     },
-    GetAccountSettings(_input, { region }) {
-      const functions = [...regionIn(world.state, region).functions.values()];
-      const reserved = functions.reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, 0);
-      return {
-        AccountLimit: {
-          TotalCodeSize: 80_530_636_800,
-          CodeSizeUnzipped: 262_144_000,
-          CodeSizeZipped: 52_428_800,
-          ConcurrentExecutions: accountConcurrency,
-          UnreservedConcurrentExecutions: accountConcurrency - reserved,
-        },
-        AccountUsage: { TotalCodeSize: functions.reduce((sum, { latest }) => sum + latest.zip.length, 0), FunctionCount: functions.length },
-      };
-    },
   };
 }
 
@@ -273,32 +260,5 @@ function tagOperations(world: World): Operations<typeof sdk> {
       for (const key of TagKeys) tags.delete(key);
     },
     ListTags: ({ Resource }, { region, now }) => ({ Tags: Object.fromEntries(tagsOf(Resource, region, now)) }),
-  };
-}
-
-const accountConcurrency = 1000;
-/** What must stay unreserved. */
-const unreservedMinimum = 100;
-
-function concurrencyOperations(world: World): Operations<typeof sdk> {
-  return {
-    PutFunctionConcurrency({ FunctionName, ReservedConcurrentExecutions }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      const others = [...regionIn(world.state, region).functions.values()].filter((other) => other !== found);
-      const reserved = others.reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, ReservedConcurrentExecutions);
-      if (accountConcurrency - reserved < unreservedMinimum)
-        throw invalidParameter(
-          `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
-        );
-      found.reservedConcurrency = ReservedConcurrentExecutions;
-      return { ReservedConcurrentExecutions };
-    },
-    GetFunctionConcurrency({ FunctionName }, { region, now }) {
-      const { reservedConcurrency } = findFunction(world, region, referenceOf(FunctionName), now);
-      return reservedConcurrency === undefined ? {} : { ReservedConcurrentExecutions: reservedConcurrency };
-    },
-    DeleteFunctionConcurrency({ FunctionName }, { region, now }) {
-      findFunction(world, region, referenceOf(FunctionName), now).reservedConcurrency = undefined;
-    },
   };
 }

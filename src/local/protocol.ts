@@ -17,12 +17,6 @@ export interface WireAnswer {
   body: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
-/** An operation that a request asks for, with its input as the SDK would hold it. */
-export interface Requested {
-  operation: OperationShape;
-  input: Record<string, unknown>;
-}
-
 /** One wire protocol, spoken from the server's side. */
 export interface Protocol {
   /** The operation that the request names; `undefined` when the service has no such operation. Reads nothing else, so that it can be named in errors. */

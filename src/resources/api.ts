@@ -65,9 +65,25 @@ export function api(
 export type ApiResource = ReturnType<typeof api>;
 
 /** Every API of this name, whoever made it. */
-export async function apisNamed(aws: Aws, name: string): Promise<Api[]> {
+async function apisNamed(aws: Aws, name: string): Promise<Api[]> {
   const apis = await everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
   return apis.filter(({ Name }) => Name === name);
+}
+
+/** Our API of that name, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists several. */
+export async function deployedApi(
+  aws: Aws,
+  { apiName, functionName }: { apiName: string; functionName: string },
+): Promise<Api | undefined> {
+  const named = await apisNamed(aws, apiName);
+  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
+  const candidates = ours.length > 0 ? ours : named;
+  if (candidates.length <= 1) return candidates[0];
+  const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
+  throw new CliError(`there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
+    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or remove the ones that nobody uses",
+    exitCode: exitCodes.refused,
+  });
 }
 
 const findOurs = async (aws: Aws, name: string, identity: Identity): Promise<Api[]> =>

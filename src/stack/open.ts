@@ -31,7 +31,7 @@ export async function openStack(settings: Settings, { report, signal }: Pick<Con
 }
 
 /** The environments in which a backend without TLS is refused rather than warned of. */
-const isProduction = (env: string | undefined): boolean => env !== undefined && /^prod/.test(env);
+const isProduction = (env: string | undefined): boolean => env?.startsWith("prod") ?? false;
 const privateHost = /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])|\.(internal|local|localhost)$/;
 
 /** Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in production; elsewhere that is a warning. */

@@ -39,11 +39,15 @@ export async function startUvicorn(folder: string, module: string, env: Record<s
       env: { PATH: process.env["PATH"], PYTHONPATH: backendFolder, PYTHONDONTWRITEBYTECODE: "1", ...env },
     });
     const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+    const stopped = () => {
+      child.kill("SIGTERM");
+      return ended;
+    };
     let said = "";
     return new Promise((resolve, reject) => {
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
         said += text;
-        if (said.includes("Uvicorn running on")) resolve(async () => void (child.kill("SIGTERM"), await ended));
+        if (said.includes("Uvicorn running on")) resolve(stopped);
       });
       void ended.then(() => reject(new Error(`uvicorn ended:\n${said}`)));
     });

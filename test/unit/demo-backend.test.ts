@@ -31,7 +31,7 @@ async function scene(options: DemoOptions = {}) {
       ...attempt.headers,
     };
     const response = await fetch(backend.url + (attempt.path ?? path), { method: "POST", headers, body });
-    return { status: response.status, answer: (await response.json()) as unknown };
+    return { status: response.status, answer: await response.json() };
   };
   return { backend, post, log };
 }

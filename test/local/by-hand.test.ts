@@ -1,0 +1,211 @@
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test, type TestContext } from "vitest";
+import { invocationUri, lambdaTrust, openLocalAws, policy, type AwsForTest } from "../support/local-aws.ts";
+import { openSocket } from "../support/socket.ts";
+import { zipOf } from "../support/zip.ts";
+
+const run = promisify(execFile);
+
+/** Skips the test where a client is not installed, unless CI demands it. */
+function needs(context: TestContext, command: string, args: string[]): void {
+  const { error, status } = spawnSync(command, args, { stdio: "ignore" });
+  if (!error && status === 0) return;
+  const reason = `${command} ${args.join(" ")} does not work here`;
+  if (process.env.REQUIRE_AWS_CLIENTS === "1") throw new Error(`${reason}, and REQUIRE_AWS_CLIENTS=1 demands it`);
+  context.skip(reason);
+}
+
+/** A folder with the zip that the steps upload: a Python function, as the steps by hand have it. */
+async function workFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "by-hand-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const source = `import json
+def lambda_handler(event, context):
+    print("route", event["requestContext"]["routeKey"])
+    return {"statusCode": 200, "body": json.dumps({"said": event.get("body")})}
+`;
+  await writeFile(join(folder, "websocket_proxy.zip"), await zipOf({ "lambda_function.py": source }));
+  return folder;
+}
+
+/** The aws CLI against a local AWS: its JSON answer, or its words on stderr. */
+const cliFor =
+  ({ environment }: AwsForTest, cwd: string) =>
+  async (...args: string[]): Promise<Record<string, never>> => {
+    const { stdout } = await run("aws", [...args, "--output", "json"], { env: environment, cwd, timeout: 60_000 });
+    return JSON.parse(stdout || "{}") as Record<string, never>;
+  };
+
+test("the aws CLI makes the whole stack by hand, reads it back and removes it", { timeout: 180_000 }, async (context) => {
+  needs(context, "aws", ["--version"]);
+  const aws = await openLocalAws({ pageSize: 2 });
+  const cli = cliFor(aws, await workFolder());
+  const { Role } = await cli("iam", "create-role", "--role-name", "r", "--assume-role-policy-document", lambdaTrust);
+  const { Arn: role } = Role as unknown as { Arn: string };
+  await cli(
+    "iam",
+    "attach-role-policy",
+    "--role-name",
+    "r",
+    "--policy-arn",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+  );
+  const push = policy({ Action: "execute-api:ManageConnections", Resource: "arn:aws:execute-api:*:*:*/*/@connections/*" });
+  await cli("iam", "put-role-policy", "--role-name", "r", "--policy-name", "WebSocketAPIPermissions", "--policy-document", push);
+  const read = await cli("iam", "get-role-policy", "--role-name", "r", "--policy-name", "WebSocketAPIPermissions");
+  expect(read).toMatchObject({ PolicyDocument: JSON.parse(push) as object });
+
+  const zip = "fileb://websocket_proxy.zip";
+  const settings = ["--runtime", "python3.12", "--handler", "lambda_function.lambda_handler", "--timeout", "30", "--memory-size", "256"];
+  await cli("lambda", "create-function", "--function-name", "f", "--role", role, "--zip-file", zip, ...settings);
+  await cli("lambda", "wait", "function-active-v2", "--function-name", "f");
+  await cli(
+    "lambda",
+    "update-function-configuration",
+    "--function-name",
+    "f",
+    "--environment",
+    "Variables={BACKEND_URL=http://127.0.0.1:1}",
+  );
+  await cli("lambda", "wait", "function-updated-v2", "--function-name", "f");
+
+  const selection = ["--route-selection-expression", "$request.body.action"];
+  const { ApiId, ApiEndpoint } = await cli("apigatewayv2", "create-api", "--name", "ws", "--protocol-type", "WEBSOCKET", ...selection);
+  const api = ["--api-id", String(ApiId)];
+  const uri = invocationUri("arn:aws:lambda:us-east-1:000000000000:function:f");
+  const target = ["--integration-type", "AWS_PROXY", "--integration-method", "POST", "--integration-uri", uri];
+  const { IntegrationId } = await cli("apigatewayv2", "create-integration", ...api, ...target);
+  for (const route of ["$connect", "$disconnect", "$default"]) {
+    const { RouteId } = await cli(
+      "apigatewayv2",
+      "create-route",
+      ...api,
+      "--route-key",
+      route,
+      "--target",
+      `integrations/${String(IntegrationId)}`,
+    );
+    if (route === "$default")
+      await cli("apigatewayv2", "create-route-response", ...api, "--route-id", String(RouteId), "--route-response-key", "$default");
+  }
+  const { DeploymentId } = await cli("apigatewayv2", "create-deployment", ...api);
+  await cli("apigatewayv2", "create-stage", ...api, "--stage-name", "dev", "--deployment-id", String(DeploymentId));
+  const source = ["--source-arn", `arn:aws:execute-api:us-east-1:000000000000:${String(ApiId)}/*/*`];
+  const who = ["--statement-id", "gateway", "--action", "lambda:InvokeFunction", "--principal", "apigateway.amazonaws.com"];
+  await cli("lambda", "add-permission", "--function-name", "f", ...who, ...source);
+
+  const socket = await openSocket(`${String(ApiEndpoint)}/dev`);
+  socket.send("hello");
+  expect(JSON.parse(await socket.next())).toEqual({ said: "hello" });
+
+  const { Items } = await cli("apigatewayv2", "get-routes", ...api);
+  expect(Items).toHaveLength(3);
+  const found = await cli("logs", "filter-log-events", "--log-group-name", "/aws/lambda/f", "--filter-pattern", "route");
+  expect(found).toMatchObject({ events: [{ message: "route $connect\n" }, { message: "route $default\n" }] });
+  expect(await cli("sts", "get-caller-identity")).toMatchObject({ Account: "000000000000" });
+  await expect(cli("lambda", "get-function", "--function-name", "none")).rejects.toMatchObject({
+    stderr: expect.stringContaining("(ResourceNotFoundException) when calling the GetFunction operation: Function not found"),
+  });
+  await expect(cli("iam", "get-role", "--role-name", "none")).rejects.toMatchObject({ stderr: expect.stringContaining("(NoSuchEntity)") });
+
+  await cli("apigatewayv2", "delete-api", ...api);
+  await cli("lambda", "delete-function", "--function-name", "f");
+  await cli("iam", "delete-role-policy", "--role-name", "r", "--policy-name", "WebSocketAPIPermissions");
+  await cli(
+    "iam",
+    "detach-role-policy",
+    "--role-name",
+    "r",
+    "--policy-arn",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+  );
+  await cli("iam", "delete-role", "--role-name", "r");
+  await cli("logs", "delete-log-group", "--log-group-name", "/aws/lambda/f");
+  expect((await socket.closed()).code).toBe(1001);
+});
+
+test("boto3 reads what it wrote, follows pages, and names errors as AWS does", { timeout: 120_000 }, async (context) => {
+  needs(context, "python3", ["-c", "import boto3"]);
+  const aws = await openLocalAws({ pageSize: 2 });
+  const cwd = await workFolder();
+  await writeFile(join(cwd, "clients.py"), boto3Script);
+  const { stdout } = await run("python3", ["clients.py"], { env: aws.environment, cwd, timeout: 100_000 });
+  const seen = JSON.parse(stdout) as Record<string, unknown>;
+  const zip = await readFile(join(cwd, "websocket_proxy.zip"));
+  expect(seen).toEqual({
+    trust: JSON.parse(lambdaTrust) as object,
+    state: "Active",
+    codeSize: zip.length,
+    answer: { statusCode: 200, body: '{"said": "hi"}' },
+    logHasReport: true,
+    functions: ["a", "b", "f"],
+    policyStatements: 1,
+    duplicate: ["ResourceConflictException", 409, "Function already exist: f"],
+    gone: ["GoneException", 410],
+    events: ["one", "two"],
+    tail: ["three"],
+    tags: { app: "ws" },
+  });
+});
+
+const boto3Script = `
+import base64, json, os, threading, time
+import boto3
+from botocore.exceptions import ClientError
+
+trust = json.loads('''${lambdaTrust}''')
+iam, fn, gw, logs = (boto3.client(name) for name in ("iam", "lambda", "apigatewayv2", "logs"))
+seen = {}
+
+role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+seen["trust"] = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]
+code = open("websocket_proxy.zip", "rb").read()
+def create(name):
+    return fn.create_function(FunctionName=name, Role=role, Runtime="python3.12", Handler="lambda_function.lambda_handler",
+                              Code={"ZipFile": code}, Tags={"app": "ws"})
+for name in ("a", "b", "f"):
+    create(name)
+fn.get_waiter("function_active_v2").wait(FunctionName="f")
+configuration = fn.get_function(FunctionName="f")["Configuration"]
+seen["state"], seen["codeSize"] = configuration["State"], configuration["CodeSize"]
+event = {"requestContext": {"routeKey": "$default"}, "body": "hi"}
+answer = fn.invoke(FunctionName="f", Payload=json.dumps(event), LogType="Tail")
+seen["answer"] = json.load(answer["Payload"])
+seen["logHasReport"] = "REPORT RequestId" in base64.b64decode(answer["LogResult"]).decode()
+seen["functions"] = [f["FunctionName"] for page in fn.get_paginator("list_functions").paginate() for f in page["Functions"]]
+fn.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+seen["policyStatements"] = len(json.loads(fn.get_policy(FunctionName="f")["Policy"])["Statement"])
+try:
+    create("f")
+except ClientError as error:
+    seen["duplicate"] = [error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Message"]]
+
+api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action", Tags={"app": "ws"})
+arn = "arn:aws:apigateway:us-east-1::/apis/" + api["ApiId"]
+seen["tags"] = gw.get_tags(ResourceArn=arn)["Tags"]
+management = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["AWS_ENDPOINT_URL"] + "/" + api["ApiId"] + "/dev")
+try:
+    management.post_to_connection(ConnectionId="L0SM9cOFIAMCJPw=", Data=b"hi")
+except ClientError as error:
+    seen["gone"] = [error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]]
+
+logs.create_log_group(logGroupName="g")
+logs.create_log_stream(logGroupName="g", logStreamName="s")
+def write(*messages):
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": int(time.time() * 1000), "message": m} for m in messages])
+write("one", "two")
+seen["events"] = [e["message"] for page in logs.get_paginator("filter_log_events").paginate(logGroupName="g") for e in page["events"]]
+group = logs.describe_log_groups(logGroupNamePrefix="g")["logGroups"][0]["logGroupArn"]
+tailing = boto3.client("logs", config=boto3.session.Config(inject_host_prefix=False))
+for event in tailing.start_live_tail(logGroupIdentifiers=[group])["responseStream"]:
+    if "sessionStart" in event:
+        write("three")
+    elif event["sessionUpdate"]["sessionResults"]:
+        seen["tail"] = [e["message"] for e in event["sessionUpdate"]["sessionResults"]]
+        break
+print(json.dumps(seen))
+`;
