@@ -73,7 +73,8 @@ async function buildAll() {
     benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
   ]);
   await copyInto(`${out}/local`, await filesOf("src/local", [".mjs", ".py"]));
-  await copyInto(`${out}/backend`, await filesOf("src/backend", [".mjs", ".py"]));
+  await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
+  await copyInto(`${out}/backend/example`, await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]));
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
   await writeFile(`${out}/.source-hash`, hash);
   if (benches.length > 0) await replace("dist-bench", `${out}.bench`);

@@ -3,41 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { artifact } from "../../src/artifact.ts";
-import { startLocalAws } from "../../src/local/server.ts";
-import { newSigningKey } from "../../src/signature.ts";
-import type { StackConfig } from "../../src/stack/stack.ts";
 import { run } from "../support/program.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
-import { openTestStack } from "../support/stack.ts";
-import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
-
-const here = new URL(".", import.meta.url).pathname;
+import { needsFastApi } from "../support/uvicorn.ts";
+import { wholePath } from "../support/whole-path.ts";
 
 beforeEach(needsFastApi);
 
-/** The whole path: FastAPI under uvicorn, the shipped handler deployed to a local AWS, and where clients connect. */
-async function wholePath(overrides: Partial<StackConfig> = {}, env: Record<string, string> = {}) {
-  const key = newSigningKey();
-  const backend = await startUvicorn(here, "app", { SIGNING_KEYS: key, ...env });
-  const local = await startLocalAws();
-  onTestFinished(() => local.close());
-  const { zip, sha256 } = await artifact();
-  const variables = { SIGNING_KEYS: key, ...overrides.variables };
-  const stack = await openTestStack(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, ...overrides, variables });
-  onTestFinished(() => stack.aws.close());
-  const changes = await stack.deploy();
-  const url = `${changes.find(({ resource }) => resource.id === "Api")?.attributes.ApiEndpoint}/dev`;
-  return {
-    backend,
-    local,
-    stack,
-    url,
-    known: (booking: string) => fetch(`${backend.url}/known?booking=${booking}`).then((answer) => answer.json() as Promise<string[]>),
-  };
-}
+const chat = { folder: new URL(".", import.meta.url).pathname, module: "app" };
 
 const asking = (url: string, booking: string, token: string) => `${url}?booking_id=${booking}&token=${token}`;
+
+/** The connection ids that the backend remembers for a booking. */
+async function known({ url }: { url: string }, booking: string): Promise<string[]> {
+  const answer = await fetch(`${url}/known?booking=${booking}`);
+  return (await answer.json()) as string[];
+}
 
 /** A client of a booking that has got its history. */
 async function client(url: string, booking: string, token: string) {
@@ -47,23 +28,22 @@ async function client(url: string, booking: string, token: string) {
 }
 
 test("S25 a token that the backend refuses: 401, nobody is remembered, and the token is in no log line", async () => {
-  const { url, known, local, stack } = await wholePath();
+  const { url, backend, local } = await wholePath(chat);
   expect(await refusedSocket(asking(url, "1", "bad-secret"))).toMatchObject({ status: 401 });
-  expect(await known("1")).toEqual([]);
+  expect(await known(backend, "1")).toEqual([]);
   const { code, stdout } = await run(["logs", "tail", "--no-follow"], {
     env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
   });
   expect(code).toBe(0);
   expect(stdout).toContain("status=401");
   expect(stdout).not.toContain("bad-secret");
-  expect(stack.progress.length).toBeGreaterThan(0);
 });
 
 test(
   "S26 the backend is away: handshake 502, a message gets backend_unavailable, and afterwards all is well",
   { timeout: 60_000 },
   async () => {
-    const { url, backend } = await wholePath();
+    const { url, backend } = await wholePath(chat);
     const ann = await client(url, "1", "ann");
     await backend.stop();
     ann.send('{"body":"1"}');
@@ -80,12 +60,12 @@ test(
 );
 
 test("S27 a slow backend: handshake 504", { timeout: 60_000 }, async () => {
-  const { url } = await wholePath({ variables: { BACKEND_TIMEOUT_MS: "500" } });
+  const { url } = await wholePath(chat, { variables: { BACKEND_TIMEOUT_MS: "500" } });
   expect(await refusedSocket(asking(url, "1", "slow"))).toMatchObject({ status: 504 });
 });
 
 test("S28 S29 history on open; two clients of a booking hear each other once, another booking hears nothing", async () => {
-  const { url, known } = await wholePath();
+  const { url, backend } = await wholePath(chat);
   const [ann, ben, eve] = [await client(url, "1", "ann"), await client(url, "1", "ben"), await client(url, "2", "eve")];
   ann.send('{"body":"hello"}');
   expect(await ann.frame()).toEqual({ type: "ack", text: '{"body":"hello"}' });
@@ -96,7 +76,7 @@ test("S28 S29 history on open; two clients of a booking hear each other once, an
   await ben.closed();
   ann.send('{"body":"still there?"}');
   expect(await ann.frame()).toEqual({ type: "ack", text: '{"body":"still there?"}' });
-  await expect.poll(() => known("1")).toHaveLength(1);
+  await expect.poll(() => known(backend, "1")).toHaveLength(1);
 });
 
 const odd: readonly [string, string, string][] = [
@@ -113,7 +93,7 @@ const odd: readonly [string, string, string][] = [
 ];
 
 test("S30 odd frames reach the backend as they were sent, and nothing breaks", async () => {
-  const { url } = await wholePath();
+  const { url } = await wholePath(chat);
   const ann = await client(url, "1", "ann");
   for (const [what, sent, arrived] of odd) {
     ann.send(sent);
@@ -125,7 +105,7 @@ test("S30 odd frames reach the backend as they were sent, and nothing breaks", a
 });
 
 test("S31 an answer over 128 KB: payload_too_large, and the connection stays", async () => {
-  const { url } = await wholePath();
+  const { url } = await wholePath(chat);
   const ann = await client(url, "1", "ann");
   ann.send('{"want":"big"}');
   expect(await ann.frame()).toMatchObject({ type: "error", code: "payload_too_large" });
@@ -134,7 +114,7 @@ test("S31 an answer over 128 KB: payload_too_large, and the connection stays", a
 });
 
 test("a stranger who posts to the backend directly gets 401, whatever is posted", async () => {
-  const { backend } = await wholePath();
+  const { backend } = await wholePath(chat);
   const body = JSON.stringify({
     v: 1,
     path: "/api/ws/register",
@@ -155,7 +135,7 @@ test("a stranger who posts to the backend directly gets 401, whatever is posted"
 });
 
 test("backend check passes against the kit", async () => {
-  const { local } = await wholePath();
+  const { local } = await wholePath(chat);
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
   const { code, stdout } = await run(["backend", "check", "--token", "ann", "--json"], { env });
   const failed = JSON.parse(stdout).checks.filter(({ outcome }: { outcome: string }) => outcome === "failed");
@@ -194,7 +174,7 @@ async function traffic(url: string, { perSecond, during }: { perSecond: number; 
 }
 
 test("H-32 keys rotated in four steps under 200 messages/s: none is rejected", { timeout: 120_000 }, async () => {
-  const { url, backend, local, stack } = await wholePath();
+  const { url, backend, local, stack } = await wholePath(chat);
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
   const keys = async () => {
     const { Environment } = await stack.aws.lambda.send(
@@ -227,7 +207,7 @@ test("H-32 keys rotated in four steps under 200 messages/s: none is rejected", {
 test("H-02 the backend restarts under 200 messages/s: every message is answered or has its error frame", { timeout: 120_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-backend-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const { url, backend } = await wholePath({}, { KEPT: join(folder, "connections.json") });
+  const { url, backend } = await wholePath({ ...chat, env: { KEPT: join(folder, "connections.json") } });
   const restart = () => backend.stop().then(() => backend.start());
   const outcome = await traffic(url, { perSecond: 200, during: restart });
   expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
