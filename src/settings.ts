@@ -309,6 +309,13 @@ const table = {
     meaning: "keep what the local AWS holds in this folder",
   },
 
+  demoBackend: {
+    flag: "--backend <kind>",
+    variables: ["SHELFSHACK_DEMO_BACKEND"],
+    kind: oneOf(["node", "fastapi"]),
+    default: "node",
+    meaning: "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
+  },
   realistic: {
     flag: "--realistic",
     variables: ["SHELFSHACK_REALISTIC"],

@@ -1,4 +1,5 @@
 import { startDemoBackend } from "../backend/demo.ts";
+import { startFastApiExample } from "../backend/fastapi.ts";
 import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
 import { CliError } from "../errors.ts";
@@ -23,22 +24,36 @@ interface DemoResult {
   removed: number;
 }
 
+/** What the demo asks of a backend. */
+interface DemoBackend {
+  url: string;
+  /** A token that it lets somebody of this name in with. */
+  token(name: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+const backends: Readonly<Record<Settings["demoBackend"], (options: { signingKeys: readonly string[] }) => Promise<DemoBackend>>> = {
+  node: async (options) => ({ ...(await startDemoBackend(options)), token: async () => "demo" }),
+  fastapi: startFastApiExample,
+};
+
 /** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (aws-behaviour 6.4). */
 const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
 const ARRIVAL_MS = 10_000;
 
 export const command: Command<DemoResult, TranscriptItem> = {
-  options: [],
+  options: ["demoBackend"],
   examples: [
     { line: "demo", does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again" },
+    { line: "demo --backend fastapi", does: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)" },
   ],
 
   async run(settings, context) {
     const startedAt = performance.now();
     const signingKey = newSigningKey();
     await using local = disposable(await startLocalAws({ port: 0, ...delays }));
-    await using backend = disposable(await startDemoBackend({ signingKeys: [signingKey] }));
-    context.emit({ kind: "step", title: "A local AWS and a demo backend, both on this machine" });
+    await using backend = disposable(await backends[settings.demoBackend]({ signingKeys: [signingKey] }));
+    context.emit({ kind: "step", title: `A local AWS and a ${settings.demoBackend} backend, both on this machine` });
     context.emit({ kind: "output", text: `local AWS     ${local.url}\ndemo backend  ${backend.url}` });
 
     const target: Settings = {
@@ -48,10 +63,10 @@ export const command: Command<DemoResult, TranscriptItem> = {
       backendUrl: backend.url,
       variables: { SIGNING_KEYS: signingKey },
       booking: "1",
-      token: "demo",
+      token: await backend.token("Demo"),
       yes: true,
     };
-    const result = await walkThrough(target, context);
+    const result = await walkThrough(target, backend, context);
     return { seconds: Math.round((performance.now() - startedAt) / 100) / 10, ...result };
   },
 
@@ -61,7 +76,11 @@ export const command: Command<DemoResult, TranscriptItem> = {
 };
 
 /** Every step of setting it up by hand, each as the command that does it. */
-async function walkThrough(settings: Settings, context: Context<TranscriptItem>): Promise<Omit<DemoResult, "seconds">> {
+async function walkThrough(
+  settings: Settings,
+  backend: DemoBackend,
+  context: Context<TranscriptItem>,
+): Promise<Omit<DemoResult, "seconds">> {
   const { emit } = context;
   const run = async <Result, Item>(line: string, what: Command<Result, Item>, overrides: Partial<Settings> = {}): Promise<Result> => {
     context.signal.throwIfAborted();
@@ -80,7 +99,7 @@ async function walkThrough(settings: Settings, context: Context<TranscriptItem>)
   await run("test --local --booking 1", test);
 
   emit({ kind: "step", title: "Two people in booking 1, each with a real WebSocket" });
-  const delivered = await talk(url, context);
+  const delivered = await talk(url, backend, context);
 
   emit({ kind: "step", title: "What the function says" });
   await run("logs tail --local --no-follow", logsTail, { follow: false });
@@ -94,12 +113,15 @@ async function walkThrough(settings: Settings, context: Context<TranscriptItem>)
 }
 
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */
-async function talk(url: string, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
+async function talk(url: string, backend: DemoBackend, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
   const join = async (name: string): Promise<Session> => {
-    const session = await openSession(addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: "demo" }), {
-      timeoutMs: ARRIVAL_MS,
-      signal,
-    });
+    const session = await openSession(
+      addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: await backend.token(name) }),
+      {
+        timeoutMs: ARRIVAL_MS,
+        signal,
+      },
+    );
     emit({ kind: "output", text: `${name} is connected, after ${Math.round(session.openMs)} ms` });
     return session;
   };

@@ -213,3 +213,9 @@ test("H-02 the backend restarts under 200 messages/s: every message is answered 
   expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
   expect(outcome.errors.filter((code) => code !== "backend_unavailable")).toEqual([]);
 });
+
+test("demo --backend fastapi: the example under uvicorn, and nothing is left", { timeout: 60_000 }, async () => {
+  const { code, stdout } = await run(["demo", "--backend", "fastapi"], { env: { PATH: process.env["PATH"] ?? "" } });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Ben ← .*"from":"Ann".*is the cabin still free/);
+});

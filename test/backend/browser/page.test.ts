@@ -57,10 +57,15 @@ test("two tabs in one booking see each other's messages, another booking does no
     await open({ user: "ben", type: "chat" }),
     await open({ user: "eve", booking: "2" }),
   ];
+  console.log(Date.now() % 100000, `await`);
   await Promise.all([ann, ben, eve].map(connected));
+  console.log(Date.now() % 100000, `await`);
   await say(ann, "hello <b>ben</b>");
+  console.log(Date.now() % 100000, `await`);
   await ben.sees("#frames li", "ann hello <b>ben</b>");
+  console.log(Date.now() % 100000, `await`);
   await say(ben, "hello ann");
+  console.log(Date.now() % 100000, `await`);
   await ann.sees("#frames li", "ben hello ann");
   expect(await ben.run(`[...document.querySelectorAll("#frames li")].map((one) => one.textContent)`)).toEqual([
     "ann hello <b>ben</b>",
@@ -68,6 +73,7 @@ test("two tabs in one booking see each other's messages, another booking does no
   ]);
   expect(await eve.run(`document.querySelectorAll("#frames li").length`)).toBe(0);
   const late = await open({ user: "ben" });
+  console.log(Date.now() % 100000, `await`);
   await late.sees("#frames li", "ben hello ann");
 });
 
@@ -88,42 +94,65 @@ test("S25 a bad token is refused with the reason, and not for ever tried again",
 test("API Gateway restarts: the page comes back by itself and goes on", { timeout: 60_000 }, async () => {
   const { open, stopAws, startAws } = await everything();
   const [ann, ben] = [await open({ user: "ann" }), await open({ user: "ben" })];
+  console.log(Date.now() % 100000, `await`);
   await Promise.all([ann, ben].map(connected));
+  console.log(Date.now() % 100000, `await`);
   await stopAws();
+  console.log(Date.now() % 100000, `await`);
   await Promise.all([ann, ben].map((tab) => tab.sees("#status", "waiting")));
+  console.log(Date.now() % 100000, `await`);
   await startAws();
+  console.log(Date.now() % 100000, `await`);
   await Promise.all([ann, ben].map(connected));
+  console.log(Date.now() % 100000, `await`);
   await say(ann, "still here");
+  console.log(Date.now() % 100000, `await`);
   await ben.sees("#frames li", "ann still here");
 });
 
 test("the backend restarts and has forgotten everybody: the page comes back with a fresh token", { timeout: 60_000 }, async () => {
   const { open, backend } = await everything();
   const ann = await open({ user: "ann" });
+  console.log(Date.now() % 100000, `await`);
   await connected(ann);
+  console.log(Date.now() % 100000, `await`);
   await backend.stop();
+  console.log(Date.now() % 100000, `await`);
   await say(ann, "is anybody there?");
+  console.log(Date.now() % 100000, `await`);
   await ann.sees("#frames li", "error backend_unavailable");
+  console.log(Date.now() % 100000, `await`);
   await backend.start();
   const another = ann.websocket("Created");
+  console.log(Date.now() % 100000, `await`);
   await say(ann, "and now?");
+  console.log(Date.now() % 100000, `await`);
   await ann.sees("#frames li", "error unauthorized");
+  console.log(Date.now() % 100000, `await`);
   await another;
+  console.log(Date.now() % 100000, `await`);
   await connected(ann);
   const ben = await open({ user: "ben" });
+  console.log(Date.now() % 100000, `await`);
   await connected(ben);
+  console.log(Date.now() % 100000, `await`);
   await say(ann, "back again");
+  console.log(Date.now() % 100000, `await`);
   await ben.sees("#frames li", "ann back again");
 });
 
 test("it keeps itself alive, and changes to a new connection before API Gateway ends the old one", { timeout: 60_000 }, async () => {
   const { open } = await everything();
   const quiet = await open({ user: "ann" }, { keepAlive: 300 });
+  console.log(Date.now() % 100000, `await`);
   await connected(quiet);
   const [ping, pong] = [quiet.websocket("FrameSent", "ping"), quiet.websocket("FrameReceived", "pong")];
+  console.log(Date.now() % 100000, `await`);
   await Promise.all([ping, pong]);
   const old = await open({ user: "ben" }, { life: 2_000 });
   const next = old.websocket("Created");
+  console.log(Date.now() % 100000, `await`);
   await next;
+  console.log(Date.now() % 100000, `await`);
   await connected(old);
 });
