@@ -62,12 +62,13 @@ export const command: Command<DeployResult> = {
 
   exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
 
-  render({ changed, dryRun, resources, code, url, frontend, test }) {
+  render({ changed, dryRun, resources, code, url, frontend, test }, { local, env }) {
     const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : `no changes; code up to date (sha256 ${code.sha256})`;
     const proof = test ? ["", ...renderProof(test)] : [];
     const where =
       url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
-    const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
+    const next =
+      url && !dryRun ? ["", `next: shelfshack-ws connect${local ? " --local" : ""}${env ? ` --env ${env}` : ""} --booking 1`] : [];
     return [what, ...proof, ...where, ...next].join("\n");
   },
 };

@@ -29,21 +29,16 @@ const PROPAGATION_MS = 10_000;
 /** Proves the deployed path, as far as it can without a client's own token. */
 export async function prove(url: string, settings: Settings, { aws, report, signal }: Walk): Promise<Proof> {
   const subscription = { ...settings, booking: settings.booking ?? "1", token: settings.token ?? "test-token" };
-  report({ kind: "started", id: "proof", title: "a real WebSocket to the stage" });
+  const title = "test event and a real WebSocket";
+  const startedAt = performance.now();
+  report({ kind: "started", id: "proof", title });
   const { passed, handlerRan, backendReached, backendAccepted, meaning } = await testFunction(
     aws,
     { ...subscription, event: undefined },
     signal,
   );
   const roundTrip = await handshake(addressOf(url, subscription), signal);
-  report({
-    kind: "finished",
-    id: "proof",
-    title: "a real WebSocket to the stage",
-    outcome: "done",
-    detail: roundTrip.meaning,
-    ms: roundTrip.ms,
-  });
+  report({ kind: "finished", id: "proof", title, outcome: "done", ms: performance.now() - startedAt });
   return { invocation: { passed, handlerRan, backendReached, backendAccepted, meaning }, roundTrip };
 }
 

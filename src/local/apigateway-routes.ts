@@ -59,13 +59,10 @@ function integrationOperations(world: World, find: FindApi): Operations<typeof s
 
 const integrationDefaults = { ConnectionType: "INTERNET", PassthroughBehavior: "WHEN_NO_MATCH", TimeoutInMillis: 29_000 } as const;
 
-function checkIntegration({
-  IntegrationType,
-  IntegrationUri,
-}: {
-  IntegrationType?: string | undefined;
-  IntegrationUri?: string | undefined;
-}): void {
+type GivenIntegration = Partial<Pick<sdk.CreateIntegrationCommandInput, "IntegrationType" | "IntegrationUri" | "CredentialsArn">>;
+
+function checkIntegration({ IntegrationType, IntegrationUri, CredentialsArn }: GivenIntegration): void {
+  if (CredentialsArn) throw notEmulated("an integration with a role of its own (API Gateway v2)");
   if (IntegrationType !== "MOCK" && !IntegrationUri) throw badRequest("IntegrationUri is required for this integration type");
 }
 
@@ -109,13 +106,18 @@ function routeOf({ routes }: ApiState, id: string): RouteState {
   return found;
 }
 
-interface GivenRoute {
-  RouteKey?: string | undefined;
-  Target?: string | undefined;
-  AuthorizationType?: string | undefined;
-}
+type GivenRoute = Partial<Pick<sdk.CreateRouteCommandInput, "RouteKey" | "Target" | "AuthorizationType" | "ApiKeyRequired">>;
 
-function checkRoute({ routes, integrations }: ApiState, { RouteKey, Target, AuthorizationType }: GivenRoute, own?: string): void {
+/** The only routes whose keys begin with a dollar sign (aws-behaviour 1.7). */
+const ownKeys = ["$connect", "$disconnect", "$default"];
+
+function checkRoute(
+  { routes, integrations }: ApiState,
+  { RouteKey, Target, AuthorizationType, ApiKeyRequired }: GivenRoute,
+  own?: string,
+): void {
+  if (RouteKey?.startsWith("$") && !ownKeys.includes(RouteKey)) throw badRequest(`Invalid route key: ${RouteKey}`);
+  if (ApiKeyRequired) throw notEmulated("a route that requires an API key (API Gateway v2)");
   if (AuthorizationType === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
   if (AuthorizationType === "CUSTOM") throw notEmulated("a route with a Lambda authorizer (API Gateway v2)");
   if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
@@ -136,6 +138,7 @@ function routeResponseOperations(world: World, find: FindApi): Operations<typeof
   return {
     CreateRouteResponse({ ApiId, RouteId, ...given }, { region, now }) {
       const responses = responsesOf(region, { ApiId, RouteId });
+      if (given.RouteResponseKey !== "$default") throw badRequest("The only route response key of a WEBSOCKET API is $default");
       if ([...responses.values()].some(({ RouteResponseKey }) => RouteResponseKey === given.RouteResponseKey))
         throw conflict(`RouteResponse with key ${given.RouteResponseKey} already exists for this route`);
       const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(7) };

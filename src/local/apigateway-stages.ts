@@ -80,6 +80,7 @@ function deploy(api: ApiState, { now, description, automatic = false }: Making):
   api.deployments.set(deployment.DeploymentId ?? "", {
     deployment,
     routeSelectionExpression: api.api.RouteSelectionExpression ?? "",
+    disabled: api.api.DisableExecuteApiEndpoint ?? false,
     routes: new Map(routes.map((route) => [route.routeKey, route])),
   });
   return deployment;
@@ -203,12 +204,12 @@ function checkStage(
   if (invalid) throw badRequest(`Invalid stage variable value: ${invalid.join("=")}`);
 }
 
-/** What a stage serves to clients; `undefined` for an unknown API or stage, or a stage without a deployment. */
+/** What a stage serves to clients; `undefined` for an unknown API or stage, one without a deployment, or one whose own address is switched off (aws-behaviour 1.1). */
 export function servedStage(world: World, apiId: string, stageName: string): ServedStage | undefined {
   const api = [...world.state.regions.values()].map(({ apis }) => apis.get(apiId)).find(Boolean);
   const stage = api?.stages.get(stageName);
   const deployed = api?.deployments.get(stage?.DeploymentId ?? "");
-  if (!api || !stage || !deployed) return undefined;
+  if (!api || !stage || !deployed || deployed.disabled) return undefined;
   return {
     apiId,
     stage: stageName,

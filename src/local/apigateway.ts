@@ -1,6 +1,6 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
 import { routeOperations } from "./apigateway-routes.ts";
-import { stageOperations } from "./apigateway-stages.ts";
+import { redeploy, stageOperations } from "./apigateway-stages.ts";
 import { notEmulated } from "./aws-error.ts";
 import type { At, Operations } from "./operations.ts";
 import { regionIn, type World } from "./state.ts";
@@ -56,10 +56,11 @@ export function apigateway(world: World): Operations<typeof sdk> {
     },
     GetApi: ({ ApiId }, { region }) => shape(find(region, ApiId)),
     GetApis: (paging, { region }) => pageOfItems(world, [...regionIn(world.state, region).apis.values()].map(shape), paging),
-    UpdateApi({ ApiId, ...changes }, { region }) {
+    UpdateApi({ ApiId, ...changes }, { region, now }) {
       const found = find(region, ApiId);
       checkSelection(changes.RouteSelectionExpression ?? found.api.RouteSelectionExpression);
       assignGiven(found.api, changes);
+      redeploy(found, now);
       return shape(found);
     },
     DeleteApi({ ApiId }, { region }) {

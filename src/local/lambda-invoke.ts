@@ -75,8 +75,6 @@ const functionToRun = (world: World, { name, arn, region }: FunctionState, build
 
 /** The most that an event may hold, in bytes (aws-behaviour 4.8). */
 const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048_576 };
-/** How much of the log comes back with an invocation. */
-const maxLogResult = 4096;
 
 /** Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (aws-behaviour 4.8). */
 export function invokeOperations(world: World, { run }: Invoking): Operations<typeof sdk> {
@@ -99,7 +97,7 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
         ExecutedVersion: build.version,
         Payload: Buffer.from(answer) as unknown as NonNullable<sdk.InvokeCommandOutput["Payload"]>,
         ...(functionError ? { FunctionError: functionError } : {}),
-        ...(LogType === "Tail" ? { LogResult: Buffer.from(logTail).subarray(-maxLogResult).toString("base64") } : {}),
+        ...(LogType === "Tail" ? { LogResult: Buffer.from(logTail).toString("base64") } : {}),
       };
     },
   };

@@ -7,8 +7,9 @@ import { logGroupArn, type FindGroup, type LogEvent, type LogGroupState } from "
 import type { Operations } from "./operations.ts";
 import type { World } from "./state.ts";
 
-/** More events than this between two updates are sampled (aws-behaviour 7.3). */
+/** More events than this between two updates are sampled; of what a slow reader leaves lying the oldest is lost (aws-behaviour 7.3). */
 const maxPerUpdate = 500;
+const maxPending = 5_000;
 
 interface Tail {
   /** ARNs of the groups that are watched. */
@@ -25,6 +26,8 @@ export function liveTail(world: World, group: FindGroup) {
     StartLiveTail(input, { region, requestId }) {
       const { logGroupIdentifiers } = input;
       for (const identifier of logGroupIdentifiers) checkIdentifier(identifier, region, group);
+      if (logGroupIdentifiers.length > 1 && (input.logStreamNames ?? input.logStreamNamePrefixes))
+        throw new AwsError("InvalidParameterException", "Log streams can be named only with a single log group.");
       const tail: Tail = { arns: new Set(logGroupIdentifiers), wants: wantedBy(input), pending: [] };
       tails.add(tail);
       const sessionStart = { requestId, sessionId: randomUUID(), ...input };
@@ -51,7 +54,9 @@ export function liveTail(world: World, group: FindGroup) {
     written(region: string, { name }: LogGroupState, events: readonly LogEvent[]): void {
       const arn = logGroupArn(world, region, name);
       for (const { arns, wants, pending } of tails) {
-        if (arns.has(arn)) pending.push(...events.filter(wants).map((event) => resultOf(event, `${world.account}:${name}`)));
+        if (!arns.has(arn)) continue;
+        for (const event of events.filter(wants)) pending.push(resultOf(event, `${world.account}:${name}`));
+        if (pending.length > maxPending) pending.splice(0, pending.length - maxPending);
       }
     },
   };

@@ -138,8 +138,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     if (!isWelcome(request, { port, allowHosts })) return refuse(response, 403, unwelcome);
     const { connectionId, ...at } = placeOf(request);
     if (connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId });
-    const code = request.url?.startsWith(codePath) ? codeOf(world, request.url.slice(codePath.length)) : undefined;
-    if (code) return await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
+    if (request.url?.startsWith(codePath)) return await download(response, codeOf(world, request.url.slice(codePath.length)));
     const scope = scopeOf(request.headers.authorization);
     if (!scope) return refuseUnsigned(response, servedStage(world, at.apiId, at.stage) !== undefined);
     const wire = await readRequest(request);
@@ -238,7 +237,14 @@ const unwelcome = {
 };
 const tooLarge = { type: "RequestEntityTooLargeException", message: `Request must be smaller than ${longestBody} bytes` };
 const unsigned = { type: "MissingAuthenticationTokenException", message: "Missing Authentication Token" };
+const noCode = { type: "NoSuchKey", message: "The specified key does not exist." };
 const notUpgraded = { type: "UpgradeRequiredException", message: "this is a WebSocket API: connect with ws://" };
+
+/** The code of a function, which needs no signature: who has the address was given it, and it cannot be guessed. */
+async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
+  if (code) await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
+  else refuse(response, 404, noCode);
+}
 
 /** A browser or curl at a stage, or a call of the control plane without a signature. */
 function refuseUnsigned(response: ServerResponse, isStage: boolean): void {

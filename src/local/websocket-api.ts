@@ -28,6 +28,8 @@ export interface RouteState {
 export interface DeploymentState {
   deployment: sdk.Deployment;
   routeSelectionExpression: string;
+  /** Whether the API was to be reached at its own address at all. */
+  disabled: boolean;
   routes: ReadonlyMap<string, ServedRoute>;
 }
 
