@@ -22,7 +22,10 @@ export async function readRequest(request: IncomingMessage): Promise<WireRequest
 
 /** Writes an answer; one that is a stream, for as long as the client stays. */
 export async function writeAnswer(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {
-  if (typeof body === "string" || body instanceof Uint8Array) return void response.writeHead(status, headers).end(body);
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    const length = status === 204 ? {} : { "content-length": Buffer.byteLength(body) };
+    return void response.writeHead(status, { ...headers, ...length }).end(body);
+  }
   response.writeHead(status, { ...headers, connection: "close" }).flushHeaders();
   try {
     await pipeline(Readable.from(body), response);

@@ -61,7 +61,22 @@ test("names and texts of API Gateway's refusals", async () => {
     ],
     [() => route({ RouteKey: "$default" }), "ConflictException", 409, /\$default already exists/],
     [() => route({ Target: "integrations/none" }), "NotFoundException", 404, /Integration identifier specified none/],
+    [() => route({ RouteKey: "$other" }), bad, 400, /\$other/],
     [() => route({ AuthorizationType: "CUSTOM" }), "NotImplementedException", 501, /authorizer/],
+    [() => route({ ApiKeyRequired: true }), "NotImplementedException", 501, /API key/],
+    [
+      () => client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId: RouteIds[0] ?? "", RouteResponseKey: "other" })),
+      bad,
+      400,
+      /\$default/,
+    ],
+    [
+      () =>
+        client.send(new gateway.CreateIntegrationCommand({ ApiId, ...integration, CredentialsArn: "arn:aws:iam::000000000000:role/r" })),
+      "NotImplementedException",
+      501,
+      /role of its own/,
+    ],
     [() => client.send(new gateway.CreateIntegrationCommand({ ApiId, ...integration, TimeoutInMillis: 29_001 })), bad, 400, /29000/],
     [() => client.send(new gateway.CreateIntegrationCommand({ ApiId, IntegrationType: "AWS_PROXY" })), bad, 400, /IntegrationUri/],
     [() => client.send(new gateway.DeleteIntegrationCommand({ ApiId, IntegrationId })), "ConflictException", 409, /referenced by a Route/],
@@ -176,6 +191,18 @@ test("a stage serves its deployment's snapshot until it is pointed at another on
   expect(await socket.next()).toBe("$default green");
   await client.send(new gateway.DeleteStageCommand({ ApiId, StageName: "dev" }));
   expect((await socket.closed()).code).toBe(1001);
+});
+
+test("an API whose own address is switched off refuses everybody from its next deployment on", async () => {
+  const aws = await openLocalAws();
+  const { ApiId, ApiEndpoint } = await makeApi(aws, { routes: ["$default"] });
+  const client = aws.apigatewayv2;
+  const { DeploymentId } = await client.send(new gateway.CreateDeploymentCommand({ ApiId }));
+  await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
+  await client.send(new gateway.UpdateApiCommand({ ApiId, DisableExecuteApiEndpoint: true }));
+  await openSocket(`${ApiEndpoint}/dev`);
+  await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
+  expect(await refusedSocket(`${ApiEndpoint}/dev`)).toMatchObject({ status: 403, body: '{"message":"Forbidden"}' });
 });
 
 test("a stage with AutoDeploy gets a deployment with every change", async () => {

@@ -95,6 +95,11 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
     [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [logGroupName] })), "InvalidParameterException", /not the ARN/],
     [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}:*`] })), "InvalidParameterException", /not the ARN/],
     [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}-2`] })), "ResourceNotFoundException", /log group/],
+    [
+      () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [arn, arn], logStreamNames: ["a"] })),
+      "InvalidParameterException",
+      /single log group/,
+    ],
   ];
   for (const [call, name, message] of cases)
     expect(await refusal(call())).toEqual({ name, status: 400, message: expect.stringMatching(message) });

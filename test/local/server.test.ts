@@ -205,6 +205,20 @@ test("G-16 a port in use is said in one line, with what to do", async () => {
   });
 });
 
+test("code is given to whoever holds its address, and to nobody else", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws);
+  const { Code, Configuration } = await aws.lambda.send(new GetFunctionCommand({ FunctionName: "proxy" }));
+  const { pathname } = new URL(Code?.Location ?? "");
+  expect(await send({ port: aws.port, path: pathname })).toMatchObject({
+    status: 200,
+    headers: { "content-type": "application/zip", "content-length": String(Configuration?.CodeSize) },
+  });
+  expect((await send({ port: aws.port, path: pathname, headers: { host: "evil.example" } })).status).toBe(403);
+  for (const path of ["/.code/", "/.code/proxy", `${pathname}0`, "/.code/../etc/passwd"])
+    expect((await send({ port: aws.port, path })).status).toBe(404);
+});
+
 test("a body longer than Lambda takes is refused with its own status", async () => {
   const { port } = await openLocalAws();
   const headers = { authorization: signedFor("lambda"), "content-length": 80_000_000 };
