@@ -80,7 +80,8 @@ export function plan(stack: Stack, observed: Observed, scope: Scope = everything
  */
 export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything): Promise<Change[]> {
   for (let round = 1; ; round++) {
-    const observed = await whenOthersAreDone(stack, walk);
+    // Whoever goes step by step leaves the stack unfinished on purpose.
+    const observed = scope === everything ? await whenOthersAreDone(stack, walk) : await observe(stack, walk.aws);
     plan(stack, observed, scope);
     try {
       return await act(stack, observed, walk, scope);

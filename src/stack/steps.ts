@@ -37,11 +37,9 @@ export function partsOf({
   return only?.flatMap((step) => partsOfStep[step]);
 }
 
-/** The engine's scope for some parts. */
-export const scopeOf =
-  (parts: readonly Part[] | undefined): Scope =>
-  (resource, path) =>
-    !parts || parts.some(({ id, paths }) => id === resource.id && (path === undefined || !paths || paths.test(path)));
+/** The engine's scope for some parts; undefined for all of the stack. */
+export const scopeOf = (parts: readonly Part[] | undefined): Scope | undefined =>
+  parts && ((resource, path) => parts.some(({ id, paths }) => id === resource.id && (path === undefined || !paths || paths.test(path))));
 
 /** The step that makes a resource. */
 const stepThatMakes = (id: string): Step | undefined =>
