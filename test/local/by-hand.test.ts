@@ -1,49 +1,25 @@
-import { execFile, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { expect, onTestFinished, test, type TestContext } from "vitest";
-import { invocationUri, lambdaTrust, openLocalAws, policy, type AwsForTest } from "../support/local-aws.ts";
+import { expect, test } from "vitest";
+import { awsCli, folderOf, needs, python } from "../support/aws-clients.ts";
+import { invocationUri, lambdaTrust, openLocalAws, policy } from "../support/local-aws.ts";
 import { openSocket } from "../support/socket.ts";
 import { zipOf } from "../support/zip.ts";
 
-const run = promisify(execFile);
-
-/** Skips the test where a client is not installed, unless CI demands it. */
-function needs(context: TestContext, command: string, args: string[]): void {
-  const { error, status } = spawnSync(command, args, { stdio: "ignore" });
-  if (!error && status === 0) return;
-  const reason = `${command} ${args.join(" ")} does not work here`;
-  if (process.env.REQUIRE_AWS_CLIENTS === "1") throw new Error(`${reason}, and REQUIRE_AWS_CLIENTS=1 demands it`);
-  context.skip(reason);
-}
-
 /** A folder with the zip that the steps upload: a Python function, as the steps by hand have it. */
 async function workFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "by-hand-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
   const source = `import json
 def lambda_handler(event, context):
     print("route", event["requestContext"]["routeKey"])
     return {"statusCode": 200, "body": json.dumps({"said": event.get("body")})}
 `;
-  await writeFile(join(folder, "websocket_proxy.zip"), await zipOf({ "lambda_function.py": source }));
-  return folder;
+  return await folderOf({ "websocket_proxy.zip": await zipOf({ "lambda_function.py": source }) });
 }
-
-/** The aws CLI against a local AWS: its JSON answer, or its words on stderr. */
-const cliFor =
-  ({ environment }: AwsForTest, cwd: string) =>
-  async (...args: string[]): Promise<Record<string, never>> => {
-    const { stdout } = await run("aws", [...args, "--output", "json"], { env: environment, cwd, timeout: 60_000 });
-    return JSON.parse(stdout || "{}") as Record<string, never>;
-  };
 
 test("the aws CLI makes the whole stack by hand, reads it back and removes it", { timeout: 180_000 }, async (context) => {
   needs(context, "aws", ["--version"]);
   const aws = await openLocalAws({ pageSize: 2 });
-  const cli = cliFor(aws, await workFolder());
+  const cli = awsCli(aws, await workFolder());
   const { Role } = await cli("iam", "create-role", "--role-name", "r", "--assume-role-policy-document", lambdaTrust);
   const { Arn: role } = Role as unknown as { Arn: string };
   await cli(
@@ -132,9 +108,7 @@ test("boto3 reads what it wrote, follows pages, and names errors as AWS does", {
   needs(context, "python3", ["-c", "import boto3"]);
   const aws = await openLocalAws({ pageSize: 2 });
   const cwd = await workFolder();
-  await writeFile(join(cwd, "clients.py"), boto3Script);
-  const { stdout } = await run("python3", ["clients.py"], { env: aws.environment, cwd, timeout: 100_000 });
-  const seen = JSON.parse(stdout) as Record<string, unknown>;
+  const seen = await python(aws, { script: boto3Script, cwd });
   const zip = await readFile(join(cwd, "websocket_proxy.zip"));
   expect(seen).toEqual({
     trust: JSON.parse(lambdaTrust) as object,
