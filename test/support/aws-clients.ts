@@ -24,12 +24,12 @@ export async function folderOf(files: Record<string, string | Uint8Array>): Prom
   return folder;
 }
 
-/** The aws CLI in a folder, for example `cli("iam", "get-role", …)`: its JSON answer, or its words on stderr. */
+/** The aws CLI in a folder, for example `cli("iam get-role --role-name r")`; no value has a space in it. Its JSON answer, or its words on stderr. */
 export const awsCli =
   ({ environment }: { environment: Record<string, string> }, cwd: string) =>
-  async (...args: string[]): Promise<Record<string, never>> => {
-    const { stdout } = await run("aws", [...args, "--output", "json"], { env: environment, cwd, timeout: 60_000 });
-    return JSON.parse(stdout || "{}") as Record<string, never>;
+  async (command: string): Promise<Record<string, unknown>> => {
+    const { stdout } = await run("aws", [...command.split(" "), "--output", "json"], { env: environment, cwd, timeout: 60_000 });
+    return JSON.parse(stdout || "{}") as Record<string, unknown>;
   };
 
 /** Runs a Python script in a folder; it prints one JSON value. */
