@@ -174,11 +174,27 @@ export function explain(error: unknown, { profile }: { profile?: string | undefi
     if (row) return new CliError(row.message(thrown), { hint: row.hint(thrown), exitCode: row.exitCode ?? exitCodes.failed, cause: error });
   }
   const { name, message } = thrownOf(error, profile);
+  if (isRefusalOfAws(error)) {
+    const why = withoutValues(message).split("\n")[0];
+    return new CliError(`AWS refused the call: ${name}: ${why}`, {
+      hint: "change what it names, then run the same command again",
+      cause: error,
+    });
+  }
   return new CliError(`unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
   });
 }
+
+/** Whether AWS itself said no, for a reason that has no row of its own. */
+function isRefusalOfAws(error: unknown): boolean {
+  const status = (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode ?? 0;
+  return status >= 400 && status < 500;
+}
+
+/** AWS quotes what it was sent, a whole environment with its secrets among it (aws-behaviour 4.4, the 4 KB limit). */
+const withoutValues = (message: string): string => message.replace(/String measured: .*/s, "").trim();
 
 /** Everything that an error consists of, most telling first: the first of several attempts, itself, its cause. */
 function withCauses(error: unknown, depth = 0): unknown[] {

@@ -49,8 +49,7 @@ const isUnavailable = (failure: Failure) =>
 const rules: readonly Rule[] = [
   {
     reason: "IAM to let Lambda use the new role",
-    matches: ({ name, message }) =>
-      name === "InvalidParameterValueException" && /cannot be assumed|does not have permissions|valid principal/.test(message),
+    matches: ({ name, message }) => name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
     firstMs: 250,
     longestMs: 1_000,
     jitter: false,
@@ -68,7 +67,8 @@ const rules: readonly Rule[] = [
   },
   {
     reason: "another change of the same API to end",
-    matches: ({ name, message }) => /^(ConflictException|ConcurrentModification)/.test(name) && /concurrent|try again/i.test(message),
+    matches: ({ name, message }) =>
+      /^(ConcurrentModification|OperationAborted)/.test(name) || (name === "ConflictException" && /concurrent|try again/i.test(message)),
     firstMs: 500,
     longestMs: 5_000,
     jitter: true,

@@ -11,6 +11,8 @@ import type { Settings } from "./settings.ts";
 /** The clients that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {
   region: string;
+  /** Aborted by Ctrl-C: whoever waits for AWS stops waiting. */
+  signal: AbortSignal;
   lambda: LambdaClient;
   apigatewayv2: ApiGatewayV2Client;
   iam: IAMClient;
@@ -63,6 +65,7 @@ export async function connectAws(
   clients.logs.middlewareStack.use(retries(rules));
   return {
     region: await regionOf(clients.lambda),
+    signal,
     ...clients,
     close: () => Object.values(clients).forEach((client) => client.destroy()),
   };

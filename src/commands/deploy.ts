@@ -49,7 +49,7 @@ export const command: Command<DeployResult> = {
 
   async run(settings, context) {
     const parts = partsOf(settings);
-    if (!parts) checkBackendUrl(settings, context);
+    if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
     const opened = await openStack(settings, context);
     try {
       const result = resultOf(opened, settings, await changesOf(opened, settings, parts));
@@ -62,24 +62,39 @@ export const command: Command<DeployResult> = {
 
   exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
 
-  render({ changed, dryRun, resources, code, url, frontend, test }, { local, env }) {
-    const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : `no changes; code up to date (sha256 ${code.sha256})`;
+  render({ changed, dryRun, resources, code, url, frontend, test }, { only }) {
+    const what = changed
+      ? renderChanges(resources, dryRun ? "would" : "did")
+      : only
+        ? "no changes"
+        : `no changes; code up to date (sha256 ${code.sha256})`;
     const proof = test ? ["", ...renderProof(test)] : [];
     const where =
       url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
-    const next =
-      url && !dryRun ? ["", `next: shelfshack-ws connect${local ? " --local" : ""}${env ? ` --env ${env}` : ""} --booking 1`] : [];
+    const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
     return [what, ...proof, ...where, ...next].join("\n");
   },
 };
 
-async function changesOf({ stack, walk }: OpenStack, settings: Settings, parts: ReturnType<typeof partsOf>): Promise<Change[]> {
-  const scope = scopeOf(parts);
-  if (!parts && !settings.dryRun) return await deploy(stack, walk, scope);
-  const observed = await observe(stack, walk.aws);
-  refuseMissingNeeds(stack, observed, parts);
-  return settings.dryRun ? plan(stack, observed, scope) : await deploy(stack, walk, scope);
+async function changesOf(opened: OpenStack, { dryRun }: Settings, parts: Parts): Promise<Change[]> {
+  if (dryRun) return await planned(opened, parts);
+  const { stack, walk } = opened;
+  if (parts) refuseMissingNeeds(stack, await observe(stack, walk.aws), parts);
+  return await deploy(stack, walk, scopeOf(parts));
 }
+
+/** What a deploy of these parts (of everything without any) would do; writes nothing and closes the connections. */
+export async function planned({ stack, walk }: OpenStack, parts: Parts): Promise<Change[]> {
+  try {
+    const observed = await observe(stack, walk.aws);
+    refuseMissingNeeds(stack, observed, parts);
+    return plan(stack, observed, scopeOf(parts));
+  } finally {
+    walk.aws.close();
+  }
+}
+
+type Parts = ReturnType<typeof partsOf>;
 
 function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: readonly Change[]): DeployResult {
   const resources = describeChanges(changes);

@@ -5,6 +5,8 @@ import type { Command } from "./command.ts";
 
 interface DestroyResult {
   changed: boolean;
+  stack: string;
+  region: string;
   removed: { id: string; type: string; name: string }[];
 }
 
@@ -18,14 +20,23 @@ export const command: Command<DestroyResult> = {
   async run(settings, context) {
     const { stack, walk } = await openStack(settings, context);
     if (!settings.yes) await confirm(stack.identity.stack, context.ask);
-    const removed = await destroy(stack, walk);
-    walk.aws.close();
-    return { changed: removed.length > 0, removed: removed.map(({ id, type, name }) => ({ id, type, name })) };
+    const removed = await destroy(stack, walk).finally(walk.aws.close);
+    return {
+      changed: removed.length > 0,
+      stack: stack.identity.stack,
+      region: stack.identity.region,
+      removed: removed.map(({ id, type, name }) => ({ id, type, name })),
+    };
   },
 
-  render({ removed }) {
-    if (removed.length === 0) return "nothing to remove";
-    return [...removed.map(({ id, name }) => `- ${id}  ${name}`), "", `${removed.length} removed, with everything inside them`].join("\n");
+  render({ removed, stack, region }) {
+    if (removed.length === 0) return `nothing to remove: there is no stack ${stack} in ${region}`;
+    const width = Math.max(...removed.map(({ id }) => id.length));
+    return [
+      ...removed.map(({ id, name }) => `- ${id.padEnd(width)}  ${name}`),
+      "",
+      `${removed.length} removed, with everything inside them`,
+    ].join("\n");
   },
 };
 

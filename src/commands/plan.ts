@@ -1,9 +1,9 @@
 import { exitCodes } from "../errors.ts";
-import { observe, plan } from "../stack/engine.ts";
 import { checkBackendUrl, openStack } from "../stack/open.ts";
-import { partsOf, scopeOf } from "../stack/steps.ts";
+import { partsOf } from "../stack/steps.ts";
 import { describeChanges, renderChanges, type ChangeLine } from "./changes.ts";
 import type { Command } from "./command.ts";
+import { planned } from "./deploy.ts";
 
 interface PlanResult {
   changed: boolean;
@@ -34,11 +34,9 @@ export const command: Command<PlanResult> = {
   ],
 
   async run(settings, context) {
-    checkBackendUrl(settings, context);
-    const { stack, walk } = await openStack(settings, context);
-    const changes = plan(stack, await observe(stack, walk.aws), scopeOf(partsOf(settings)));
-    walk.aws.close();
-    const resources = describeChanges(changes);
+    const parts = partsOf(settings);
+    if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
+    const resources = describeChanges(await planned(await openStack(settings, context), parts));
     return { changed: resources.some(({ action }) => action !== "none"), resources, asExitCode: settings.exitCode };
   },
 

@@ -67,7 +67,7 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 
 /** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
 export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Proof): boolean =>
-  invocation.handlerRan && (open || (status !== null && status !== 500 && status !== 403) || invocation.backendAccepted === false);
+  invocation.handlerRan && (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
 
 /** The proof in lines, with what to do where something is missing. */
 export function renderProof({ invocation, roundTrip }: Proof): string[] {

@@ -18,19 +18,18 @@ interface StatusResult {
 }
 
 export const command: Command<StatusResult> = {
-  options: ["backendUrl", "functionName", "apiName", "stage", "roleName"],
+  options: ["backendUrl", "functionName", "apiName", "stage", "roleName", "memory", "runtime", "logRetention", "account"],
   examples: [
     { line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" },
   ],
 
   async run(settings, context) {
     const { stack, walk } = await openStack(settings, context);
-    const observed = await observe(stack, walk.aws);
-    walk.aws.close();
+    const observed = await observe(stack, walk.aws).finally(walk.aws.close);
     const changes = plan(stack, observed);
     const resources = describeChanges(changes).map(({ action, ...line }) => ({
       ...line,
-      standing: standingOf(line.id, action, stack, changes),
+      standing: standingOf(line.id, action, stack),
     }));
     return {
       region: walk.aws.region,
@@ -61,10 +60,9 @@ export const command: Command<StatusResult> = {
 
 const signs: Readonly<Record<Standing, string>> = { ok: "✓", missing: "✗", differs: "~", stale: "~" };
 
-function standingOf(id: string, action: Change["action"], stack: WebSocketStack, changes: readonly Change[]): Standing {
+function standingOf(id: string, action: Change["action"], stack: WebSocketStack): Standing {
   if (action === "none") return "ok";
   if (action === "create") return "missing";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that serves it is stale.
-  const isStage = id === stack.stage.id || changes.find(({ resource }) => resource.id === id)?.action === "replace";
-  return isStage ? "stale" : "differs";
+  return id === stack.stage.id || id === stack.deployment.id ? "stale" : "differs";
 }

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
-import { CreateDeploymentCommand, GetDeploymentsCommand } from "@aws-sdk/client-apigatewayv2";
+import { setTimeout as delay } from "node:timers/promises";
+import { CreateDeploymentCommand, GetDeploymentCommand, GetDeploymentsCommand, type Deployment } from "@aws-sdk/client-apigatewayv2";
+import { CliError } from "../errors.ts";
 import { derived, everyPage, type Resource } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
+import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
-import type { IntegrationResource } from "./integration.ts";
+import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
 
 interface DeploymentProperties {
@@ -15,15 +19,20 @@ const PREFIX = "shelfshack-ws routes ";
 
 /**
  * A snapshot of the routes and integrations, which is what a stage serves (aws-behaviour 3.4). It cannot be changed, so its description
- * keeps a hash of what it was made of: when that differs from the routes of today, a new one is made.
+ * keeps a hash of what it was made of: when that differs from what we want today, a new one is made.
  */
-export function deployment(needs: {
-  api: ApiResource;
-  integration: IntegrationResource;
-  connect: RouteResource;
-  disconnect: RouteResource;
-  standard: RouteResource;
-}): Resource<DeploymentProperties, DeploymentAttributes, typeof needs> {
+export function deployment(
+  config: { functionName: string; region: string },
+  needs: {
+    account: AccountResource;
+    api: ApiResource;
+    integration: IntegrationResource;
+    connect: RouteResource;
+    disconnect: RouteResource;
+    standard: RouteResource;
+  },
+): Resource<DeploymentProperties, DeploymentAttributes, typeof needs> {
+  const routes = [needs.connect.name, needs.disconnect.name, needs.standard.name];
   return {
     id: "Deployment",
     type: "AWS::ApiGatewayV2::Deployment",
@@ -32,17 +41,17 @@ export function deployment(needs: {
     within: needs.api,
     exclusive: "api",
 
-    // Every route is as we want it by then: what a snapshot of them is made of is the integration that they point to.
-    desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
+    // Routes and integration are as we want them by the time that the snapshot is made of them.
+    desired: ({ account, api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
-      Description: derived([IntegrationId], ([id]) => PREFIX + hash([id, needs.connect.name, needs.disconnect.name, needs.standard.name])),
+      Description: derived([IntegrationId], () => PREFIX + hash([IntegrationId, settingsOf(config, account), routes])),
     }),
 
     async read(aws, { ApiId = "" }) {
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
-      const ours = items.filter(({ Description }) => Description?.startsWith(PREFIX));
+      const ours = items.filter(({ Description, DeploymentStatus }) => Description?.startsWith(PREFIX) && DeploymentStatus !== "FAILED");
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
       const newest = ours.toReversed().toSorted((one, other) => Number(other.CreatedDate) - Number(one.CreatedDate))[0];
       return (
@@ -51,12 +60,27 @@ export function deployment(needs: {
     },
 
     async create(aws, desired) {
-      const { DeploymentId = "" } = await aws.apigatewayv2.send(new CreateDeploymentCommand(desired));
-      return { DeploymentId };
+      const created = await aws.apigatewayv2.send(new CreateDeploymentCommand(desired));
+      return { DeploymentId: await deployed(aws, desired.ApiId, created) };
     },
   };
 }
 
 export type DeploymentResource = ReturnType<typeof deployment>;
 
-const hash = (targets: readonly unknown[]): string => createHash("sha256").update(JSON.stringify(targets)).digest("hex").slice(0, 16);
+const hash = (parts: readonly unknown[]): string => createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+
+const POLL_MS = 500;
+const POLLS_AT_MOST = 60;
+
+/** Waits until the snapshot is made. Throws a CliError with API Gateway's reason when it is not. */
+async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<string> {
+  const { DeploymentId = "" } = created;
+  let { DeploymentStatus, DeploymentStatusMessage } = created;
+  for (let poll = 0; DeploymentStatus === "PENDING" && poll < POLLS_AT_MOST; poll++) {
+    await delay(POLL_MS, undefined, { signal: aws.signal });
+    ({ DeploymentStatus, DeploymentStatusMessage } = await aws.apigatewayv2.send(new GetDeploymentCommand({ ApiId, DeploymentId })));
+  }
+  if (DeploymentStatus === "FAILED") throw new CliError(`API Gateway could not deploy the routes: ${DeploymentStatusMessage}`);
+  return DeploymentId;
+}

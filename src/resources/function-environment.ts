@@ -1,14 +1,31 @@
 import {
+  type FunctionConfiguration,
   GetFunctionConfigurationCommand,
   UpdateFunctionConfigurationCommand,
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
+import { CliError } from "../errors.ts";
 import { orMissing } from "../stack/resource.ts";
 import type { Aws } from "../target.ts";
-import { settled } from "./function-state.ts";
+import { changeable, settled } from "./function-state.ts";
 
 /** A function's environment variables. */
 export type Variables = Readonly<Record<string, string>>;
+
+/**
+ * The variables of a function. Throws a CliError where Lambda has some but may not show them (a key of one's own without kms:Decrypt):
+ * taking that for none would write an environment without them.
+ */
+export function variablesOf({ FunctionName, Environment }: FunctionConfiguration): Variables {
+  if (!Environment?.Error) return Environment?.Variables ?? {};
+  throw new CliError(
+    `the variables of the function ${FunctionName} cannot be read: ${Environment.Error.Message}`,
+    unreadable("kms:Decrypt"),
+  );
+}
+
+/** What to do where a permission to read is missing. */
+export const unreadable = (action: string) => ({ hint: `give ${action} to whoever runs this, then run the same command again` });
 
 /** What a function is set to that matters to others than the deploy. */
 export interface DeployedFunction {
@@ -21,7 +38,7 @@ export interface DeployedFunction {
 /** A function as it is deployed; undefined where there is none. */
 export async function deployedFunction(aws: Aws, FunctionName: string): Promise<DeployedFunction | undefined> {
   const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
-  return found && { arn: found.FunctionArn ?? "", variables: found.Environment?.Variables ?? {}, lastModified: found.LastModified };
+  return found && { arn: found.FunctionArn ?? "", variables: variablesOf(found), lastModified: found.LastModified };
 }
 
 const MERGES_AT_MOST = 3;
@@ -38,11 +55,12 @@ export async function changeEnvironment(
   settings: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId"> = {},
 ): Promise<Variables> {
   for (let attempt = 1; ; attempt++) {
-    await settled(aws, FunctionName);
-    const { Environment, RevisionId } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-    const Variables = { ...change(Environment?.Variables ?? {}) };
+    const present = await changeable(aws, FunctionName);
+    const Variables = { ...change(variablesOf(present)) };
     try {
-      await aws.lambda.send(new UpdateFunctionConfigurationCommand({ ...settings, FunctionName, Environment: { Variables }, RevisionId }));
+      await aws.lambda.send(
+        new UpdateFunctionConfigurationCommand({ ...settings, FunctionName, Environment: { Variables }, RevisionId: present.RevisionId }),
+      );
       await settled(aws, FunctionName);
       return Variables;
     } catch (error) {

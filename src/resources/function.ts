@@ -7,10 +7,11 @@ import {
   type Runtime,
 } from "@aws-sdk/client-lambda";
 import { newSigningKey } from "../signature.ts";
+import { CliError } from "../errors.ts";
 import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
-import { changeEnvironment, type Variables } from "./function-environment.ts";
-import { settled } from "./function-state.ts";
+import { changeEnvironment, unreadable, variablesOf, type Variables } from "./function-environment.ts";
+import { changeable, settled } from "./function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 
@@ -76,7 +77,13 @@ export function lambdaFunction(
 
     async read(aws) {
       const answer = await orMissing(aws.lambda.send(new GetFunctionCommand({ FunctionName })));
-      return answer?.Configuration && foundFunction(answer.Configuration, answer.Tags ?? {});
+      if (!answer?.Configuration) return undefined;
+      if (answer.TagsError)
+        throw new CliError(
+          `the tags of the function ${FunctionName} cannot be read: ${answer.TagsError.Message}`,
+          unreadable("lambda:ListTags"),
+        );
+      return foundFunction(answer.Configuration, answer.Tags ?? {});
     },
 
     async create(aws, { CodeSha256: _ofTheZip, Environment, Architectures: _default, Runtime, ...desired }) {
@@ -95,12 +102,13 @@ export function lambdaFunction(
     },
 
     async update(aws, found, desired, changed) {
-      if (changed.has("CodeSha256")) {
-        await settled(aws, FunctionName);
+      const isOfTheCode = (property: string) => property === "CodeSha256" || property === "Architectures";
+      if ([...changed].some(isOfTheCode)) {
+        await changeable(aws, FunctionName);
         await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
         await settled(aws, FunctionName);
       }
-      if ([...changed].every((property) => property === "CodeSha256")) return;
+      if ([...changed].every(isOfTheCode)) return;
       const { Handler, Role, Timeout, MemorySize } = desired;
       const ours = differing(found.properties.Environment, desired.Environment);
       await changeEnvironment(aws, FunctionName, (present) => merged(present, ours, config.variables.SIGNING_KEYS), {
@@ -142,7 +150,7 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
       Timeout,
       MemorySize,
       Architectures: found.Architectures ?? ["x86_64"],
-      Environment: found.Environment?.Variables ?? {},
+      Environment: variablesOf(found),
     },
     tags,
   };

@@ -29,15 +29,7 @@ export function integration(
     within: needs.api,
     exclusive: "api",
 
-    desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
-      ApiId,
-      Description: DESCRIPTION,
-      IntegrationType: "AWS_PROXY",
-      IntegrationMethod: "POST",
-      // A WebSocket API takes the function's ARN only in this form; the plain one fails at run time.
-      IntegrationUri: `arn:${Partition}:apigateway:${region}:lambda:path/2015-03-31/functions/arn:${Partition}:lambda:${region}:${Account}:function:${functionName}/invocations`,
-      TimeoutInMillis: 29_000,
-    }),
+    desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
 
     async read(aws, { ApiId }) {
       const items = await everyPage((NextToken) =>
@@ -57,6 +49,19 @@ export function integration(
     },
   };
 }
+
+/** What the integration is set to, wherever it is. */
+export const settingsOf = (
+  { functionName, region }: { functionName: string; region: string },
+  { Account, Partition }: { Account: string; Partition: string },
+): Omit<IntegrationProperties, "ApiId"> => ({
+  Description: DESCRIPTION,
+  IntegrationType: "AWS_PROXY",
+  IntegrationMethod: "POST",
+  // A WebSocket API takes the function's ARN only in this form; the plain one fails at run time.
+  IntegrationUri: `arn:${Partition}:apigateway:${region}:lambda:path/2015-03-31/functions/arn:${Partition}:lambda:${region}:${Account}:function:${functionName}/invocations`,
+  TimeoutInMillis: 29_000,
+});
 
 export type IntegrationResource = ReturnType<typeof integration>;
 

@@ -14,13 +14,12 @@ interface LogGroupProperties {
   LogGroupName: string;
   RetentionInDays: number;
 }
-type LogGroupAttributes = { Arn: string };
 
 /** The function's log group. Made before the function, which otherwise makes one that keeps its lines for ever (aws-behaviour 6.2). */
 export function logGroup(
   { name, retentionInDays, tags }: { name: string; retentionInDays: number; tags: Tags },
   needs: { role: RoleResource },
-): Resource<LogGroupProperties, LogGroupAttributes, typeof needs> {
+): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) => aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }));
   return {
     id: "LogGroup",
@@ -34,7 +33,7 @@ export function logGroup(
       if (!group) return undefined;
       const { tags: found } = (await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })))) ?? {};
       return {
-        attributes: { Arn: group.logGroupArn ?? "" },
+        attributes: {},
         properties: { LogGroupName: name, ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}) },
         tags: found ?? {},
         ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
@@ -44,7 +43,7 @@ export function logGroup(
     async create(aws, { RetentionInDays }) {
       await aws.logs.send(new CreateLogGroupCommand({ logGroupName: name, tags: { ...tags } }));
       await keepFor(aws, RetentionInDays);
-      return { Arn: name };
+      return {};
     },
 
     async update(aws, _found, { RetentionInDays }) {

@@ -56,7 +56,9 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     },
 
     async delete(aws) {
-      await Promise.all([deleteInlinePolicies(aws, name), detachPolicies(aws, name)]);
+      // One after another: IAM refuses two changes of one role at the same time.
+      await deleteInlinePolicies(aws, name);
+      await detachPolicies(aws, name);
       await orMissing(aws.iam.send(new DeleteRoleCommand({ RoleName: name })));
     },
   };
@@ -83,14 +85,11 @@ function foundRole({
 /** A role with policies cannot be deleted (aws-behaviour 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
-  await Promise.all(
-    (listed?.PolicyNames ?? []).map((PolicyName) => orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })))),
-  );
+  for (const PolicyName of listed?.PolicyNames ?? []) await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
-  await Promise.all(
-    (listed?.AttachedPolicies ?? []).map(({ PolicyArn }) => orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })))),
-  );
+  for (const { PolicyArn } of listed?.AttachedPolicies ?? [])
+    await orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
 }

@@ -1,4 +1,4 @@
-import { CreateStageCommand, GetStageCommand, UpdateStageCommand } from "@aws-sdk/client-apigatewayv2";
+import { CreateStageCommand, GetStageCommand, UpdateStageCommand, type GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
 import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
@@ -7,11 +7,17 @@ interface StageProperties {
   ApiId: string;
   StageName: string;
   DeploymentId: string;
+  /** With it, API Gateway points the stage elsewhere by itself, and nobody else may. */
+  AutoDeploy: boolean;
+  DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
 }
+
+/** AWS's own limits of a new stage (aws-behaviour 3.6). */
+const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
 /**
  * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is stale.
- * No throttling is set: sent as 0 it would refuse every handshake with 429 (aws-behaviour 3.6).
+ * Throttling is left to whoever sets it, but for 0: that refuses every handshake with 429 (aws-behaviour 3.6).
  */
 export function stage(
   { name, tags }: { name: string; tags: Tags },
@@ -24,20 +30,44 @@ export function stage(
     needs,
     within: needs.api,
     exclusive: "api",
-    desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({ ApiId, StageName: name, DeploymentId }),
+    desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({
+      ApiId,
+      StageName: name,
+      DeploymentId,
+      AutoDeploy: false,
+      DefaultRouteSettings: limits,
+    }),
+    same: { DefaultRouteSettings: ({ ThrottlingBurstLimit, ThrottlingRateLimit }) => ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0 },
 
     async read(aws, { ApiId = "" }) {
       const found = await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: name })));
-      return found && { attributes: { StageName: name }, properties: { ApiId, StageName: name, DeploymentId: found.DeploymentId ?? "" } };
+      return found && { attributes: { StageName: name }, properties: { ApiId, StageName: name, ...settingsOf(found) } };
     },
 
-    async create(aws, desired) {
+    async create(aws, { DefaultRouteSettings: _left, ...desired }) {
       await aws.apigatewayv2.send(new CreateStageCommand({ ...desired, Tags: { ...tags } }));
       return { StageName: name };
     },
 
-    async update(aws, _found, { ApiId, StageName, DeploymentId }) {
-      await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, DeploymentId }));
+    async update(aws, _found, desired, changed) {
+      // API Gateway takes no deployment for a stage that still deploys by itself.
+      const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings } = desired;
+      if (changed.has("AutoDeploy")) await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, AutoDeploy }));
+      const limits = changed.has("DefaultRouteSettings") ? { DefaultRouteSettings } : {};
+      await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, DeploymentId, ...limits }));
     },
   };
 }
+
+const settingsOf = ({
+  DeploymentId = "",
+  AutoDeploy = false,
+  DefaultRouteSettings,
+}: GetStageCommandOutput): Omit<StageProperties, "ApiId" | "StageName"> => ({
+  DeploymentId,
+  AutoDeploy,
+  DefaultRouteSettings: {
+    ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? limits.ThrottlingBurstLimit,
+    ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? limits.ThrottlingRateLimit,
+  },
+});

@@ -12,16 +12,17 @@ export interface Difference {
 type Members = Readonly<Record<string, unknown>>;
 const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
 
-const secretName = /(KEY|KEYS|SECRET|TOKEN|PASSWORD|CREDENTIALS?)$/i;
+/** Variables of the function whose values may be shown; every other one may hold a secret, whatever its name. */
+const shownVariables = new Set(["Environment.BACKEND_URL", "Environment.API_GATEWAY_ENDPOINT"]);
 
-/** What may be shown of a value: nothing of one whose name sounds like a secret's, unless it is one of our own placeholders. */
+/** What may be shown of a value: nothing of somebody's variable, unless it is one of our own placeholders. */
 function shown(path: string, value: unknown): unknown {
-  const placeholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
-  return !placeholder && secretName.test(path.split(".").at(-1) ?? "") && path.includes(".") ? "***" : value;
+  const isPlaceholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
+  return isPlaceholder || !path.startsWith("Environment.") || shownVariables.has(path) ? value : "***";
 }
 
 function compared(path: string, found: unknown, desired: unknown): Difference[] {
-  if (desired === MADE_ON_FIRST_DEPLOY && found !== undefined) return [];
+  if (desired === MADE_ON_FIRST_DEPLOY && found) return [];
   if (isMembers(desired) && isMembers(found)) {
     return Object.entries(desired).flatMap(([key, value]) => compared(`${path}.${key}`, found[key], value));
   }

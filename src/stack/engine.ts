@@ -142,9 +142,9 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
-      return await inTurn(resource.exclusive, () =>
-        reported(change, walk, () => carryOut(change, desired, within, observed.get(resource), { stack, walk })),
-      );
+      const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
+      const attributes = await inTurn(resource.exclusive, () => reported(resource, change.action, outcomes[change.action], walk, work));
+      return { ...change, attributes };
     } catch (error) {
       failures.push(error);
       throw error;
@@ -175,21 +175,22 @@ function turns(): <T>(word: string | undefined, work: () => Promise<T>) => Promi
 
 const outcomes: Readonly<Record<Action, Outcome>> = { create: "created", update: "updated", replace: "replaced", none: "unchanged" };
 
-async function reported(change: Change, walk: Walk, work: () => Promise<Attributes>): Promise<Change> {
-  const { resource, action } = change;
-  const title = `${resource.id} ${resource.name}`;
+/** Tells how work on a resource goes; a failure is told as what could not be done. */
+async function reported<T>(resource: AnyResource, doing: string, outcome: Outcome, walk: Walk, work: () => Promise<T>): Promise<T> {
+  const { id } = resource;
+  const title = `${id} ${resource.name}`;
   const startedAt = performance.now();
   walk.signal.throwIfAborted();
-  walk.report({ kind: "started", id: resource.id, title });
+  walk.report({ kind: "started", id, title });
   try {
-    const attributes = await work();
-    walk.report({ kind: "finished", id: resource.id, title, outcome: outcomes[action], ms: performance.now() - startedAt });
-    return { ...change, attributes };
+    const result = await work();
+    walk.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt });
+    return result;
   } catch (error) {
     if (error instanceof Overtaken || walk.signal.aborted) throw error;
     const { message, hint, exitCode } = explain(error);
-    walk.report({ kind: "failed", id: resource.id, title, message });
-    throw new CliError(`could not ${action} ${title}: ${message}`, { ...(hint ? { hint } : {}), exitCode, cause: error });
+    walk.report({ kind: "failed", id, title, message });
+    throw new CliError(`could not ${doing} ${title}: ${message}`, { ...(hint ? { hint } : {}), exitCode, cause: error });
   }
 }
 
@@ -209,12 +210,19 @@ async function carryOut(
   return found.attributes;
 }
 
-/** The failure to throw: being overtaken first, else the first one, with what exists now and how to go on. */
+/** The failure to throw: being overtaken first, else the first one. */
 function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[]): unknown {
   const failure = failures.find((one) => one instanceof Overtaken) ?? failures[0];
+  return goingOn(
+    failure,
+    ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource] : [])),
+  );
+}
+
+/** The failure with what was done before it, and how to go on. */
+function goingOn(failure: unknown, done: readonly AnyResource[]): unknown {
   if (!(failure instanceof CliError)) return failure;
-  const done = ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource.id] : []));
-  const soFar = done.length > 0 ? `done in this run: ${done.join(", ")}` : "nothing was changed in this run";
+  const soFar = done.length > 0 ? `done in this run: ${done.map(({ id }) => id).join(", ")}` : "nothing was changed in this run";
   const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
   return new CliError(failure.message, { hint, exitCode: failure.exitCode, cause: failure.cause });
 }
@@ -236,17 +244,16 @@ export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> 
   }
   const ended = await Promise.allSettled(removals.values());
   const failed = ended.find((one) => one.status === "rejected");
-  if (failed) throw failed.reason;
+  if (failed)
+    throw goingOn(
+      failed.reason,
+      ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
+    );
   return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
 async function remove(resource: AnyResource, found: AnyFound | undefined, walk: Walk): Promise<AnyResource[]> {
   if (!found || !resource.delete) return [];
-  walk.signal.throwIfAborted();
-  const startedAt = performance.now();
-  const title = `${resource.id} ${resource.name}`;
-  walk.report({ kind: "started", id: resource.id, title });
-  await resource.delete(walk.aws, found);
-  walk.report({ kind: "finished", id: resource.id, title, outcome: "deleted", ms: performance.now() - startedAt });
+  await reported(resource, "remove", "deleted", walk, async () => await resource.delete?.(walk.aws, found));
   return [resource];
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { artifact, refuseMissingHandler } from "../artifact.ts";
 import type { Context } from "../commands/command.ts";
 import { CliError, exitCodes } from "../errors.ts";
@@ -32,7 +33,10 @@ export async function openStack(settings: Settings, { report, signal }: Pick<Con
 
 /** The environments in which a backend without TLS is refused rather than warned of. */
 const isProduction = (env: string | undefined): boolean => env?.startsWith("prod") ?? false;
-const privateHost = /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])|\.(internal|local|localhost)$/;
+const isPrivate = (hostname: string): boolean =>
+  privateName.test(hostname) || (isIP(hostname.replace(/^\[|\]$/g, "")) > 0 && privateAddress.test(hostname));
+const privateName = /^localhost$|\.(internal|local|localhost)$/;
+const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/;
 
 /** Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in production; elsewhere that is a warning. */
 export function checkBackendUrl({ backendUrl, env, allowHttp }: Settings, { report }: Pick<Context, "report">): void {
@@ -43,7 +47,7 @@ export function checkBackendUrl({ backendUrl, env, allowHttp }: Settings, { repo
     });
   }
   const { protocol, hostname } = new URL(backendUrl);
-  if (protocol === "https:" || privateHost.test(hostname) || allowHttp) return;
+  if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
   const message = `${backendUrl} is plain http to a public address: tokens and messages can be read on the way`;
   if (isProduction(env)) throw new CliError(message, { hint: "use https, or pass --allow-http", exitCode: exitCodes.refused });
   report({ kind: "warning", message, hint: "use https before this goes to production" });

@@ -44,6 +44,7 @@ export interface StackConfig {
 export interface WebSocketStack extends Stack {
   account: AnyResource;
   api: AnyResource;
+  deployment: AnyResource;
   stage: AnyResource;
   lambdaFunction: AnyResource;
 }
@@ -76,7 +77,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const connect = route("$connect", { api: webSocketApi, integration: proxy });
   const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
   const standard = route("$default", { api: webSocketApi, integration: proxy });
-  const snapshot = deployment({ api: webSocketApi, integration: proxy, connect, disconnect, standard });
+  const snapshot = deployment(config, { account: caller, api: webSocketApi, integration: proxy, connect, disconnect, standard });
   const servedStage = stage({ name: config.stage, tags: tags("Stage") }, { api: webSocketApi, deployment: snapshot });
   const lambda = lambdaFunction({ ...config, tags: tags("Function") }, { role: executionRole, api: webSocketApi, logGroup: logs });
   const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
@@ -85,6 +86,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
     identity,
     account: caller,
     api: webSocketApi,
+    deployment: snapshot,
     stage: servedStage,
     lambdaFunction: lambda,
     resources: [
