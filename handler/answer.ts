@@ -51,8 +51,9 @@ function directive({ text, value }: Accepted, sender: string): Plan | undefined 
   if (!Array.isArray(deliver) || !Array.isArray(closing)) return undefined;
   const texts = pieces(member(text, "deliver") ?? "");
   for (const [index, entry] of deliver.entries()) {
+    if (!isObject(entry)) return undefined;
     const frame = member(texts[index] ?? "", "data");
-    if (!isObject(entry) || frame === undefined || !add(plan, entry["to"], frame, sender)) return undefined;
+    if (frame === undefined || !add(plan, entry["to"], frame, sender)) return undefined;
   }
   return add(plan, closing, close, sender) ? plan : undefined;
 }
@@ -63,7 +64,9 @@ function add(plan: Plan, to: unknown, step: Steps[number], sender: string): bool
   const ids = new Set(targets.map((target) => (target === "self" ? sender : target)));
   for (const id of ids) {
     if (typeof id !== "string") return false;
-    plan.set(id, [...(plan.get(id) ?? []), step]);
+    const steps = plan.get(id) ?? [];
+    steps.push(step);
+    plan.set(id, steps);
   }
   return true;
 }

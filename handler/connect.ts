@@ -1,4 +1,4 @@
-import type { Question, Reply } from "./backend.ts";
+import type { Accepted, Question, Reply } from "./backend.ts";
 import type { Connect } from "./event.ts";
 import type { Ending, Work } from "./handler.ts";
 import { member, pieces } from "./json.ts";
@@ -46,7 +46,8 @@ function statusOf(reply: Reply): number {
   return reply.status !== undefined && passedOn.has(reply.status) ? reply.status : 502;
 }
 
-function initialFrames({ text, value }: { text: string; value: Record<string, unknown> }): string[] {
+/** The frames that an accepted handshake is greeted with, JSON texts: `initial` is a list of them, or one, or nothing. */
+export function initialFrames({ text, value }: Pick<Accepted, "text" | "value">): string[] {
   const initial = value["initial"] ?? [];
   const frames = member(text || "{}", "initial") ?? "[]";
   return Array.isArray(initial) ? pieces(frames) : [frames];
