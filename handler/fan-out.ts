@@ -7,10 +7,11 @@ export const close: unique symbol = Symbol("close");
 /** Who gets what. The connections are served side by side, the steps of each one after the other. */
 export type Plan = Map<string, Steps>;
 
-/** How the frames of a plan ended; every frame is counted exactly once. */
+/** How a plan ended; every frame is counted exactly once. */
 export interface Tally {
   sent: number;
   gone: number;
+  /** Frames that failed, and connections that could not be closed. */
   failed: number;
   /** Frames over 128 KB, which are counted as failed too. */
   tooLarge: number;
@@ -28,9 +29,12 @@ export async function fanOut(plan: Plan, connections: Connections, until: number
   await inTurns([...plan], async ([connectionId, steps]) => {
     let gone = false;
     for (const step of steps) {
-      if (gone) tally.gone += step === close ? 0 : 1;
-      else if (step === close) await connections.close(connectionId, until);
-      else gone = count(tally, await connections.send(connectionId, step, until)) === "gone";
+      const closing = step === close;
+      const sent: Sent = gone
+        ? "gone"
+        : await (closing ? connections.close(connectionId, until) : connections.send(connectionId, step, until));
+      count(tally, sent, closing);
+      gone ||= !closing && sent === "gone";
     }
     if (gone) tally.goneIds.push(connectionId);
   });
@@ -46,10 +50,10 @@ export async function inTurns<Item>(items: readonly Item[], work: (item: Item) =
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
 }
 
-function count(tally: Tally, sent: Sent): Sent {
-  if (sent === "sent" || sent === "gone") tally[sent] += 1;
+/** A connection that has been closed, or was gone before, is as the plan wants it and no frame: only a close that failed is counted. */
+function count(tally: Tally, sent: Sent, closing: boolean): void {
+  if (sent === "sent" || sent === "gone") tally[sent] += closing ? 0 : 1;
   else tally.failed += 1;
   if (sent === "too large") tally.tooLarge += 1;
   if (sent === "forbidden") tally.forbidden = true;
-  return sent;
 }

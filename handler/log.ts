@@ -18,7 +18,7 @@ export interface Line {
   ms?: number;
   /** Length of the client's message. */
   bytes?: number;
-  /** Frames to connections, counted by how they ended. */
+  /** Frames to connections, counted by how they ended; `failed` holds the closes that failed too. */
   sent?: number;
   gone?: number;
   failed?: number;

@@ -98,6 +98,27 @@ test("unauthorized: the sender is told, then closed", async () => {
   expect(connections.sent.map((sent) => sent.method)).toEqual(["POST", "DELETE"]);
 });
 
+test.each([
+  [403, { level: "ERROR", failed: 1, reason: "the function's role lacks execute-api:ManageConnections", resource: expect.any(String) }],
+  [500, { level: "WARN", failed: 1 }],
+  ["hang", { level: "WARN", failed: 1 }],
+  [410, { level: "WARN", failed: 0, gone: 0 }],
+] as const)("H-14 H-15 unauthorized: closing the connection ends with %s and the log says so", async (status, line) => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => 401;
+  connections.status = ({ method }) => (method === "DELETE" ? status : 200);
+  await handler(messageEvent("{}"), contextWith(2_500));
+  expect(lines).toMatchObject([{ ...line, code: "unauthorized", sent: 1 }]);
+});
+
+test("a directive's close that fails is counted, one that succeeds or comes too late is no frame", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ close: ["A1=", "B2=", "C3="] });
+  connections.status = ({ connectionId: id }) => ({ "A1=": 204, "B2=": 410 })[id] ?? 400;
+  await handler(messageEvent("{}"), contextWith());
+  expect(lines).toMatchObject([{ level: "WARN", sent: 0, gone: 0, failed: 1 }]);
+});
+
 test.each([400, 403, 404, 409, 413, 422, 429])("H-05 rejected with %i: the sender is told why and stays", async (status) => {
   const { handler, backend, connections } = await startScene();
   backend.answer = () => status;
