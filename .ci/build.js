@@ -88,4 +88,10 @@ async function buildHandler() {
   await rename(outfile, "dist/handler/index.mjs");
 }
 
-await (process.argv.includes("--handler") ? buildHandler() : buildAll());
+try {
+  await (process.argv.includes("--handler") ? buildHandler() : buildAll());
+} catch (error) {
+  // esbuild has said what is wrong with the sources.
+  if (!error.errors) throw error;
+  process.exitCode = 1;
+}

@@ -5,10 +5,11 @@ import { CliError, exitCodes, type ExitCode } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { environment, silenceSdkWarning, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
+import { aimed } from "./terminal/aimed.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
 import { safeJson } from "./terminal/safe.ts";
-import { style } from "./terminal/style.ts";
+import { style, unstyled } from "./terminal/style.ts";
 import { version } from "./version.ts";
 
 /** Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the output any more. */
@@ -17,6 +18,8 @@ interface Shell {
   err: Writer;
   json: boolean;
   debug: boolean;
+  /** Which stack this run is about, once that is known. */
+  settings?: Settings;
   interruption: AbortController;
 }
 
@@ -64,6 +67,7 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
   const { signal } = shell.interruption;
   const settled = settle(given, environment, process.cwd());
   const { settings } = settled;
+  shell.settings = settings;
   const progress = await showProgress(shell.err, progressMode(settings, shell.err), settings.debug);
   for (const message of originLines(settled)) progress.report({ kind: "debug", message });
   announceAddress(settings, progress);
@@ -123,7 +127,7 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
     report: progress.report,
     emit(item) {
       const line = settings.json ? undefined : command.line?.(item);
-      if (settings.json) out.writeRaw(`${safeJson(item)}\n`);
+      if (settings.json) out.writeRaw(`${asJson(item)}\n`);
       else if (line !== undefined) out.write(`${line}\n`);
     },
     async ask(question) {
@@ -139,17 +143,21 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
   };
 }
 
+/** JSON for programs: escaped like everything else, and without styles, which are for people. */
+const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
+
 /** The result on stdout; after streamed items its JSON is one more line. */
 function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out }: Shell): void {
-  if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2)}\n`);
-  const text = command.render(result, settings);
+  if (settings.json) return out.writeRaw(`${asJson(result, command.line ? undefined : 2)}\n`);
+  const text = aimed(command.render(result, settings), settings);
   if (text !== "") out.write(`${text}\n`);
 }
 
 /** The error in words on stderr, and as a document on stdout where JSON was asked for. */
-function showError(error: unknown, { out, err, json, debug }: Shell): ExitCode {
-  const { message, hint, exitCode, cause, stack } = explain(error);
-  if (json) out.writeRaw(`${safeJson({ error: { message, hint, exitCode } })}\n`);
+function showError(error: unknown, { out, err, json, debug, settings }: Shell): ExitCode {
+  const { message, hint: advice, exitCode, cause, stack } = explain(error);
+  const hint = advice && settings ? aimed(advice, settings) : advice;
+  if (json) out.writeRaw(`${asJson({ error: { message, hint, exitCode } })}\n`);
   err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
   return exitCode;

@@ -68,6 +68,7 @@ const explanations: readonly Explanation[] = [
     when: isWithoutCredentials,
     message: () => "no AWS credentials were found",
     hint: () => credentialsHint,
+    exitCode: exitCodes.usage,
   },
   {
     when: ({ message }) => /^region is missing/i.test(message),

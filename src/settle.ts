@@ -66,7 +66,8 @@ function byDefault(setting: Setting, chosen: Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.kind.schema, json);
   if (success) return output;
-  const shown = setting.secret ? "***" : JSON.stringify(given);
+  // Who misplaces a password in an address must not find it in a log.
+  const shown = setting.secret ? "***" : JSON.stringify(given).replace(/\/\/[^/@\s"]*@/, "//***@");
   throw new CliError(`${where} is ${shown}: ${issues[0].message}`, { exitCode: exitCodes.usage });
 }
 

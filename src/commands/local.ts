@@ -27,7 +27,7 @@ export const command: Command<LocalResult, LocalItem> = {
     { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
     {
       line: "local --backend-url http://127.0.0.1:8000",
-      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1",
+      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token demo",
     },
     { line: "local --port 0 --state .shelfshack", does: "any free port; what it holds is kept in a folder" },
   ],

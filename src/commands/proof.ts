@@ -2,8 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession } from "../client/session.ts";
+import { explain } from "../explain.ts";
 import type { Settings } from "../settings.ts";
 import type { Walk } from "../stack/ensure.ts";
+import type { Aws } from "../target.ts";
 import { duration } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 import { testFunction, type TestResult } from "./test.ts";
@@ -18,7 +20,7 @@ interface RoundTrip {
 
 /** How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend and back. */
 export interface Proof {
-  invocation: Pick<TestResult, "passed" | "handlerRan" | "backendReached" | "backendAccepted" | "meaning">;
+  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "meaning"> & { handlerRan: boolean | null };
   roundTrip: RoundTrip;
 }
 
@@ -32,14 +34,25 @@ export async function prove(url: string, settings: Settings, { aws, report, sign
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
   report({ kind: "started", id: "proof", title });
-  const { passed, handlerRan, backendReached, backendAccepted, meaning } = await testFunction(
-    aws,
-    { ...subscription, event: undefined },
-    signal,
-  );
+  const invocation = await invoke(aws, subscription, signal);
   const roundTrip = await handshake(addressOf(url, subscription), signal);
   report({ kind: "finished", id: "proof", title, outcome: "done", ms: performance.now() - startedAt });
-  return { invocation: { passed, handlerRan, backendReached, backendAccepted, meaning }, roundTrip };
+  return { invocation, roundTrip };
+}
+
+/** The test invocation; where it is denied or fails, that is its result: the deploy itself is done. */
+async function invoke(aws: Aws, settings: Settings, signal: AbortSignal): Promise<Proof["invocation"]> {
+  try {
+    const { passed, handlerRan, backendReached, backendAccepted, meaning } = await testFunction(
+      aws,
+      { ...settings, event: undefined },
+      signal,
+    );
+    return { passed, handlerRan, backendReached, backendAccepted, meaning };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { passed: false, handlerRan: null, backendReached: null, backendAccepted: null, meaning: explain(error).message };
+  }
 }
 
 async function handshake(address: URL, signal: AbortSignal): Promise<RoundTrip> {
@@ -67,7 +80,8 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 
 /** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
 export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Proof): boolean =>
-  invocation.handlerRan && (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
+  invocation.handlerRan !== false &&
+  (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
 
 /** The proof in lines, with what to do where something is missing. */
 export function renderProof({ invocation, roundTrip }: Proof): string[] {

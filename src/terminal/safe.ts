@@ -17,8 +17,9 @@ export function safe(text: string): string {
 }
 
 /** One JSON document whose text holds no such character either; it reads back as the same value. */
-export function safeJson(value: unknown, space?: number): string {
-  return (JSON.stringify(value, undefined, space) ?? "null").replace(unsafe, (character) =>
-    [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""),
+export function safeJson(value: unknown, space?: number, plain = (text: string) => text): string {
+  return (JSON.stringify(value, (_key, member: unknown) => (typeof member === "string" ? plain(member) : member), space) ?? "null").replace(
+    unsafe,
+    (character) => [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""),
   );
 }

@@ -98,9 +98,9 @@ test("H-32 a rotation in four steps, under a stream of messages: nothing is reje
   expect(old).toBe(before);
 
   const again = await run(["backend", "keys", "rotate"], { env });
-  expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("backend keys rotate --finish") });
+  expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("backend keys rotate --local --finish") });
   const early = await run(["backend", "keys", "rotate", "--finish"], { env });
-  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --for backend") });
+  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --local --for backend") });
   expect((await variables())["SIGNING_KEYS"]).toBe(`${fresh},${before}`);
 
   const refusedBefore = backend.statuses.filter((status) => status === 401).length;

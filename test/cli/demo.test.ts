@@ -30,6 +30,7 @@ test("S35 demo --json: one document per line, the last one is the result", { tim
     .split("\n")
     .map((line) => JSON.parse(line));
   expect(code).toBe(0);
+  expect(stdout).toContain('"text":"+ created  Role ');
   expect(documents.at(-1)).toMatchObject({ secondDeployChanged: false, removed: 4, delivered: { ms: expect.any(Number) } });
 });
 

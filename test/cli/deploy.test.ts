@@ -93,7 +93,7 @@ test("a step alone needs what it stands on, and says which step to run first", a
   const local = await localAws();
   const { code, stderr } = await run(["deploy", "--only", "routes"], { env: pointedAt(local.url) });
   expect(code).toBe(1);
-  expect(stderr).toContain("deploy --only api,integration");
+  expect(stderr).toContain("deploy --local --only api,integration");
 });
 
 test("plain http to a public address: a warning in dev, exit 4 in prod", async () => {

@@ -141,7 +141,7 @@ test("34 no credentials, no region, an unknown profile, the local AWS that does 
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
     return `${String(code)} ${stderr}`;
   };
-  expect(await told(["--region", "us-east-1"])).toMatch(/^1 error: no AWS credentials were found\n {2}.*aws configure/);
+  expect(await told(["--region", "us-east-1"])).toMatch(/^2 error: no AWS credentials were found\n {2}.*aws configure/);
   expect(await told([], { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toMatch(
     /^2 error: no AWS region is set\n {2}.*--region us-east-1/,
   );

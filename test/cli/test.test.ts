@@ -103,5 +103,6 @@ test("without a function the error says how to make one", async () => {
   onTestFinished(() => aws.close());
   const { code, stderr } = await run(["test"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) } });
   expect(code).toBe(1);
-  expect(stderr).toBe("error: there is no function shelfshack-websocket-proxy in us-east-1\n  make it with: shelfshack-ws deploy\n");
+  const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local`;
+  expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
