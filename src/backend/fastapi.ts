@@ -36,7 +36,7 @@ export async function startFastApiExample({ signingKeys }: { signingKeys: readon
   return {
     url,
     async token(name) {
-      const answer = await fetch(`${url}/dev-token?${new URLSearchParams({ user: name, bookings: "1" })}`);
+      const answer = await fetch(`${url}/dev-token?${new URLSearchParams({ user: name, bookings: "1" }).toString()}`);
       return ((await answer.json()) as { token: string }).token;
     },
     close() {

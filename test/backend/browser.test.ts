@@ -36,7 +36,7 @@ async function browser() {
   onTestFinished(() => started.close());
   const open = async (query: Record<string, string>): Promise<Page> => {
     const page = await started.newPage();
-    await page.goto(`${backend.url}/?${new URLSearchParams({ ws: url, booking: "1", ...query })}`);
+    await page.goto(`${backend.url}/?${new URLSearchParams({ ws: url, booking: "1", ...query }).toString()}`);
     return page;
   };
   const join = async (user: string, booking = "1") => {
@@ -47,8 +47,9 @@ async function browser() {
   return { backend, open, join };
 }
 
-const expectState = (page: Page, state: string) =>
-  expect.poll(() => page.getAttribute("body", "data-state"), { timeout: 20_000 }).toBe(state);
+async function expectState(page: Page, state: string): Promise<void> {
+  await expect.poll(() => page.getAttribute("body", "data-state"), { timeout: 20_000 }).toBe(state);
+}
 const frames = (page: Page) => page.locator("#frames li").allInnerTexts();
 const say = async (page: Page, body: string) => {
   await page.getByLabel("Message", { exact: true }).fill(body);
