@@ -1,8 +1,8 @@
+import { callsTo } from "./call.ts";
 import type { Configuration } from "./config.ts";
 import { isConnectionId, maxFrameBytes } from "./event.ts";
-import { passing, repeated } from "./retry.ts";
-import { createSigner, encodeSegment } from "./sigv4.ts";
-import { addressOf, exchange, type Outcome } from "./transport.ts";
+import { encodeSegment } from "./sigv4.ts";
+import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
 /**
  * What became of one call to @connections (`aws-behaviour.md` 2.3): `gone` is 410, the connection is closed or not open yet; `forbidden` is 403,
@@ -20,35 +20,22 @@ export interface Connections {
   close(connectionId: string, until: number): Promise<Sent>;
 }
 
-/** A hundred silent targets among a thousand, tried three times 25 at once, leave time for the others. */
-const attemptMs = 1_500;
-const maxAnswerBytes = 65_536;
-
 /** The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined where nothing can be reached. */
-export function connectionsAt({ credentials, region }: Configuration): (endpoint: URL | undefined) => Connections {
-  const sign = credentials && createSigner("execute-api", region, credentials);
+export function connectionsAt(configuration: Configuration): (endpoint: URL | undefined) => Connections {
+  const call = callsTo("execute-api", configuration);
   return (endpoint) => {
     const address = endpoint && addressOf(endpoint);
-    const call = async (method: "POST" | "DELETE", connectionId: string, body: string, until: number): Promise<Sent> => {
-      if (sign === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now()) return "failed";
+    const ask = async (method: Exchange["method"], connectionId: string, body: string, until: number): Promise<Sent> => {
+      if (call === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now()) return "failed";
       const path = `${address.prefix}/@connections/${encodeSegment(connectionId)}`;
-      const once = (leftMs: number) => {
-        const headers = sign({ method, host: address.authority, path, body }, new Date());
-        return exchange({ address, method, path, headers, body, timeMs: Math.min(leftMs, attemptMs), maxBytes: maxAnswerBytes });
-      };
-      return meaning((await repeated(once, until, canPass)).outcome);
+      return meaning(await call(address, { method, path, body }, until));
     };
     return {
       send: async (connectionId, frame, until) =>
-        Buffer.byteLength(frame) > maxFrameBytes ? "too large" : call("POST", connectionId, frame, until),
-      close: (connectionId, until) => call("DELETE", connectionId, "", until),
+        Buffer.byteLength(frame) > maxFrameBytes ? "too large" : ask("POST", connectionId, frame, until),
+      close: (connectionId, until) => ask("DELETE", connectionId, "", until),
     };
   };
-}
-
-/** A frame may arrive twice, so a call that timed out is made again too: the next one may meet a healthy host. */
-function canPass({ status }: Outcome): boolean {
-  return status === undefined || status === 500 || passing.has(status);
 }
 
 function meaning({ status }: Outcome): Sent {

@@ -1,3 +1,4 @@
+import { callsTo } from "./call.ts";
 import { wait } from "./clock.ts";
 import type { Configuration } from "./config.ts";
 import type { Connections } from "./connections.ts";
@@ -6,8 +7,7 @@ import { fanOut } from "./fan-out.ts";
 import type { Ending, Work } from "./handler.ts";
 import type { Line } from "./log.ts";
 import { counted, reportGone } from "./report.ts";
-import { createSigner, encodeSegment } from "./sigv4.ts";
-import { exchange } from "./transport.ts";
+import { encodeSegment } from "./sigv4.ts";
 
 /** Invokes this function asynchronously with frames for a connection that is not open yet; answers what the log has to say about it. */
 export type InvokeSelf = (
@@ -27,19 +27,18 @@ const code = "initial_failed";
  * Lambda's Invoke with `InvocationType: Event` (`aws-behaviour.md` 4.8). The function is named by the ARN that it was itself invoked with, so
  * that an alias or a version sends its frames by its own code.
  */
-export function createInvokeSelf({ credentials, functionName, lambda, region }: Configuration): InvokeSelf {
-  const sign = credentials && createSigner("lambda", region, credentials);
+export function createInvokeSelf(configuration: Configuration): InvokeSelf {
+  const { functionName, lambda } = configuration;
+  const call = callsTo("lambda", configuration);
   return async ({ connectionId, requestId }, frames, { context, deadline, endpoint }) => {
     const name = context.invokedFunctionArn ?? functionName;
-    if (!sign || !name || !endpoint) return { code, reason: "no credentials, function name or API_GATEWAY_ENDPOINT" };
+    if (!call || !name || !endpoint) return { code, reason: "no credentials, function name or endpoint" };
     const path = `${lambda.prefix}/2015-03-31/functions/${encodeSegment(name)}/invocations`;
     const body = JSON.stringify({ shelfshackInitial: { connectionId, requestId, endpoint, frames } });
-    const unsigned = { method: "POST", path, body, headers: { "x-amz-invocation-type": "Event" } } as const;
-    const headers = sign({ ...unsigned, host: lambda.authority }, new Date());
-    const timeMs = Math.max(1, Math.min(invokeMs, deadline.frames - Date.now()));
-    const outcome = await exchange({ ...unsigned, address: lambda, headers, timeMs, maxBytes: 65_536 });
+    const request = { method: "POST", path, body, headers: { "x-amz-invocation-type": "Event" } } as const;
+    const outcome = await call(lambda, request, Math.min(deadline.frames, Date.now() + invokeMs));
     if (outcome.status === 202) return {};
-    if (outcome.status === 403) return { code, reason: "the function's role lacks lambda:InvokeFunction", resource: name };
+    if (outcome.status === 403) return { code, reason: "the role lacks lambda:InvokeFunction", resource: name };
     return { code, reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}` };
   };
 }

@@ -13,13 +13,12 @@ export function reportGone(connectionIds: readonly string[], requestId: string, 
 }
 
 /** How asking the backend ended, for the log. */
-export function asked(reply: Reply): Partial<Line> {
-  const failure = reply.ok ? {} : { code: reply.code, reason: reply.reason };
-  return { backendStatus: reply.status, attempts: reply.attempts, ...failure };
+export function asked({ status, attempts, code, reason }: Reply): Partial<Line> {
+  return { backendStatus: status, attempts, code, reason };
 }
 
 /** How frames ended, for the log. What a person has to mend is named: the permission and the resource that the role lacks. */
 export function counted({ sent, gone, failed, forbidden }: Tally, { context, endpoint }: Work): Partial<Line> {
   const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
-  return { sent, gone, failed, ...(forbidden && { reason: "the function's role lacks execute-api:ManageConnections", resource }) };
+  return { sent, gone, failed, ...(forbidden && { reason: "the role lacks execute-api:ManageConnections", resource }) };
 }

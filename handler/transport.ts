@@ -93,7 +93,7 @@ export async function exchange(request: Exchange): Promise<Outcome> {
   const started = Date.now();
   const outcome = await attempt(request);
   if (outcome.status !== undefined || !outcome.stale) return outcome;
-  return attempt({ ...request, timeMs: Math.max(1, request.timeMs - (Date.now() - started)) });
+  return attempt({ ...request, timeMs: request.timeMs - (Date.now() - started) });
 }
 
 /**
@@ -160,10 +160,13 @@ function attempt(exchange: Exchange): Promise<Outcome> {
       clearTimeout(timer);
       resolve(outcome);
     };
-    const timer = setTimeout(() => {
-      settle({ reason: "timeout", repeatable: false });
-      request.destroy();
-    }, timeMs);
+    const timer = setTimeout(
+      () => {
+        settle({ reason: "timeout", repeatable: false });
+        request.destroy();
+      },
+      Math.max(1, timeMs),
+    );
     request.on("error", (error: NodeJS.ErrnoException) =>
       settle(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );
@@ -186,18 +189,16 @@ function collect(response: IncomingMessage, maxBytes: number, settle: (outcome: 
     response.destroy();
   };
   const cutOff = () => settle({ reason: "cut off", repeatable: false });
-  response.on("error", cutOff);
-  response.on("close", cutOff);
-  if (Number(headers["content-length"]) > maxBytes) {
-    tooLong();
-    return;
-  }
-  response.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > maxBytes) tooLong();
-    else chunks.push(chunk);
-  });
-  response.on("end", () => settle({ status, headers, body: Buffer.concat(chunks) }));
+  response
+    .on("error", cutOff)
+    .on("close", cutOff)
+    .on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) tooLong();
+      else chunks.push(chunk);
+    })
+    .on("end", () => settle({ status, headers, body: Buffer.concat(chunks) }));
+  if (Number(headers["content-length"]) > maxBytes) tooLong();
 }
 
 const noConnection = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"]);

@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { connectEvent, connectionId, consoleTestEvent } from "../support/golden-events.ts";
 import { closedPort, contextWith, invokedFunctionArn, loadHandler, signingKey, startScene } from "../support/handler.ts";
@@ -157,6 +159,21 @@ test("H-31 with a malformed signing key one line says so and nobody gets in", as
   expect(raw.join("")).not.toContain("canary");
 });
 
+test.each([",", " ", " ,\n"])("H-31 SIGNING_KEYS=%j holds no key: one line says so and nobody gets in", async (keys) => {
+  const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+  expect(lines).toMatchObject([{ level: "ERROR", event: "load", reason: expect.stringContaining("SIGNING_KEYS has to be") }]);
+  expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
+  expect(backend.asked).toEqual([]);
+});
+
+test.each([undefined, ""])("with SIGNING_KEYS=%j one WARN line says that requests go unsigned", async (keys) => {
+  const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+  expect(lines).toEqual([{ level: "WARN", event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" }]);
+  expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
+  expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
+  expect((await startScene()).lines).toEqual([]);
+});
+
 test.each([
   ["BACKEND_URL", undefined],
   ["BACKEND_URL", "api.example.com"],
@@ -252,6 +269,55 @@ test("initial frames that cannot be handed over are logged, and the client stays
   connections.invokeStatus = 403;
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
   expect(lines).toMatchObject([
-    { level: "ERROR", code: "initial_failed", reason: "the function's role lacks lambda:InvokeFunction", resource: invokedFunctionArn },
+    { level: "ERROR", code: "initial_failed", reason: "the role lacks lambda:InvokeFunction", resource: invokedFunctionArn },
   ]);
+});
+
+test.each([429, 500, 503, "reset"] as const)(
+  "initial frames survive a single %s of Lambda, and each call is signed anew",
+  async (trouble) => {
+    const { backend, connections } = await startScene();
+    const invoked: { authorization: string | undefined; body: string }[] = [];
+    const lambda = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        invoked.push({ authorization: request.headers.authorization, body });
+        if (invoked.length > 1) response.writeHead(202).end();
+        else if (trouble === "reset") request.socket.destroy();
+        else response.writeHead(trouble, { "retry-after": "1" }).end();
+      });
+    });
+    await new Promise<void>((resolve) => lambda.listen(0, "127.0.0.1", resolve));
+    onTestFinished(async () => {
+      const closed = new Promise((resolve) => lambda.close(resolve));
+      lambda.closeAllConnections();
+      await closed;
+    });
+    const scene = loadHandler({
+      BACKEND_URL: backend.url,
+      API_GATEWAY_ENDPOINT: connections.endpoint,
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${(lambda.address() as AddressInfo).port}`,
+      SIGNING_KEYS: signingKey,
+      AWS_ACCESS_KEY_ID: "A",
+      AWS_SECRET_ACCESS_KEY: "B",
+    });
+    backend.answer = () => ({ initial: [{ type: "welcome" }] });
+    expect(await scene.handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
+    expect(scene.lines).toMatchObject([{ level: "INFO", event: "connect", status: 200 }]);
+    expect(invoked).toHaveLength(2);
+    expect(invoked[1]!.body).toBe(invoked[0]!.body);
+    if (typeof trouble === "number") expect(invoked[1]!.authorization).not.toBe(invoked[0]!.authorization);
+  },
+);
+
+test("a Lambda that stays out of order ends with one line and an open handshake, within the time there is", async () => {
+  const { handler, backend, connections, lines } = await startScene();
+  backend.answer = () => ({ initial: { type: "welcome" } });
+  connections.invokeStatus = 503;
+  const started = Date.now();
+  expect(await handler(connectEvent(query), contextWith(3_000))).toEqual({ statusCode: 200 });
+  expect(Date.now() - started).toBeLessThan(2_600);
+  expect(connections.invocations).toHaveLength(3);
+  expect(lines).toMatchObject([{ level: "WARN", code: "initial_failed", reason: "Lambda answered 503" }]);
 });
