@@ -47,7 +47,8 @@ export interface Initial {
   kind: "initial";
   connectionId: string;
   requestId: string;
-  endpoint: URL;
+  /** Undefined where it is none of API Gateway's own. */
+  endpoint: URL | undefined;
   frames: string[];
 }
 
@@ -59,6 +60,8 @@ export const maxFrameBytes = 131_072;
 const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
 const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
+/** Whoever may invoke the function writes the event that it sends itself, so it names nothing but what deploy could have made. */
+const ownEndpoints = /^https:\/\/([^/]+\.amazonaws\.com(?:\.cn)?)\/([^/]+)$/;
 const stages = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** Whether a text has the form of a connection id; what has not never enters a path, a header or a log. */
@@ -107,7 +110,7 @@ function readConnect(event: Record<string, unknown>, request: Record<string, unk
     client: {
       ip: orNull(identity["sourceIp"]),
       user_agent: orNull(identity["userAgent"]),
-      origin: header(headers, "origin") ?? null,
+      origin: header(headers, "origin"),
     },
     connectedAt: typeof request["connectedAt"] === "number" ? request["connectedAt"] : Date.now(),
     subprotocol: /^[!#$%&'*+.^_`|~\w-]{1,256}$/.test(offered) ? offered : undefined,
@@ -136,8 +139,9 @@ function readDisconnect(_event: unknown, request: Record<string, unknown>, sourc
 
 function readInitial(value: unknown): Initial | undefined {
   const { connectionId, requestId, endpoint, frames } = isObject(value) ? value : {};
-  if (!isConnectionId(connectionId) || !isId(requestId) || !URL.canParse(String(endpoint)) || !Array.isArray(frames)) return undefined;
-  return { kind: "initial", connectionId, requestId, endpoint: new URL(String(endpoint)), frames: frames.map(String) };
+  if (!isConnectionId(connectionId) || !isId(requestId) || typeof endpoint !== "string" || !Array.isArray(frames)) return undefined;
+  const [, domainName, stage] = ownEndpoints.exec(endpoint) ?? [];
+  return { kind: "initial", connectionId, requestId, endpoint: endpointOf({ domainName, stage }), frames: frames.map(String) };
 }
 
 /** Right for API Gateway's own domains; with a custom domain API_GATEWAY_ENDPOINT has to say where @connections is (`aws-behaviour.md` 2.6). */
@@ -146,9 +150,8 @@ function endpointOf({ domainName, stage }: Record<string, unknown>): URL | undef
   return usable ? new URL(`https://${domainName}/${stage}`) : undefined;
 }
 
-function header(headers: Record<string, unknown>, name: string): string | undefined {
-  const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
-  return typeof found === "string" ? found : undefined;
+function header(headers: Record<string, unknown>, name: string): string | null {
+  return orNull(Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1]);
 }
 
 function orNull(value: unknown): string | null {

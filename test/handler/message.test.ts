@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
+import { readEvent } from "../../handler/event.ts";
 import { connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
 import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
 
@@ -99,7 +100,7 @@ test("unauthorized: the sender is told, then closed", async () => {
 });
 
 test.each([
-  [403, { level: "ERROR", failed: 1, reason: "the function's role lacks execute-api:ManageConnections", resource: expect.any(String) }],
+  [403, { level: "ERROR", failed: 1, reason: "the role lacks execute-api:ManageConnections", resource: expect.any(String) }],
   [500, { level: "WARN", failed: 1 }],
   ["hang", { level: "WARN", failed: 1 }],
   [410, { level: "WARN", failed: 0, gone: 0 }],
@@ -149,6 +150,7 @@ test("H-01 26 a backend that is down: two repeats, an error frame, and the next 
   const { handler, lines } = loadHandler({
     BACKEND_URL: url,
     API_GATEWAY_ENDPOINT: connections.endpoint,
+    SIGNING_KEYS: signingKey,
     AWS_ACCESS_KEY_ID: "A",
     AWS_SECRET_ACCESS_KEY: "B",
   });
@@ -252,7 +254,7 @@ test("H-15 a role without the right is named with its permission and resource", 
   expect(lines).toMatchObject([
     {
       level: "ERROR",
-      reason: "the function's role lacks execute-api:ManageConnections",
+      reason: "the role lacks execute-api:ManageConnections",
       resource: "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/*/@connections/*",
     },
   ]);
@@ -315,4 +317,41 @@ test("H-28 the event's domain is used only where no endpoint is set, and only if
     await alone.handler(messageEvent("{}", { stage }), contextWith());
     expect(alone.lines.at(-1), String(stage)).toMatchObject({ failed: 1 });
   }
+});
+
+test.each([
+  "https://evil.example/dev",
+  "https://amazonaws.com.evil.example/dev",
+  "https://evilamazonaws.com/dev",
+  "http://abc123.execute-api.us-east-1.amazonaws.com/dev",
+  "https://u@abc123.execute-api.us-east-1.amazonaws.com/dev",
+  "https://169.254.169.254/.amazonaws.com/dev",
+  "https://127.0.0.1:9?.amazonaws.com/dev",
+  "https://127.0.0.1\\.amazonaws.com/dev",
+  "https://abc123.execute-api.us-east-1.amazonaws.com:8443/dev",
+  "https://abc123.execute-api.us-east-1.amazonaws.com/dev/../x",
+  "http://169.254.169.254/latest",
+])("H-28 frames that the function sends itself never go to %s", (endpoint) => {
+  const event = { shelfshackInitial: { connectionId, requestId, endpoint, frames: ["1"] } };
+  expect(readEvent(event, {})).toMatchObject({ kind: "initial", endpoint: undefined });
+});
+
+test.each(["https://abc123.execute-api.us-east-1.amazonaws.com/dev", "https://abc123.execute-api.cn-north-1.amazonaws.com.cn/dev"])(
+  "H-28 frames that the function sends itself go to %s",
+  (endpoint) => {
+    const event = { shelfshackInitial: { connectionId, requestId, endpoint, frames: ["1"] } };
+    expect(readEvent(event, {})).toMatchObject({ endpoint: new URL(endpoint) });
+  },
+);
+
+test("H-28 an endpoint that is set wins over the one that the function sends itself; without any nothing is sent", async () => {
+  const { handler, backend, connections } = await startScene();
+  const event = { shelfshackInitial: { connectionId, requestId, endpoint: "https://evil.example/dev", frames: ["1"] } };
+  await handler(event, contextWith());
+  expect(connections.frames(connectionId)).toEqual([1]);
+  const alone = loadHandler({ BACKEND_URL: backend.url, SIGNING_KEYS: signingKey, AWS_ACCESS_KEY_ID: "A", AWS_SECRET_ACCESS_KEY: "B" });
+  const toUs = { shelfshackInitial: { ...event.shelfshackInitial, endpoint: connections.endpoint } };
+  await alone.handler(toUs, contextWith());
+  expect(connections.sent).toHaveLength(1);
+  expect(alone.lines).toMatchObject([{ level: "WARN", event: "initial", failed: 1 }]);
 });
