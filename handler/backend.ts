@@ -4,6 +4,8 @@ import { createBucket, leastMs, passing, repeated } from "./retry.ts";
 import { exchange, type Answer, type Outcome } from "./transport.ts";
 import { webhookSignature } from "./webhook.ts";
 
+const { isUtf8 } = process.getBuiltinModule("node:buffer");
+
 declare const SHELFSHACK_VERSION: string | undefined;
 /** Set by the build; whoever runs the source gets 0.0.0. */
 const version = typeof SHELFSHACK_VERSION === "string" ? SHELFSHACK_VERSION : "0.0.0";
@@ -31,6 +33,8 @@ export interface Accepted {
   attempts: number;
   text: string;
   value: Record<string, unknown>;
+  code?: undefined;
+  reason?: undefined;
 }
 
 /** Anything else. `status` is missing where no answer came. */
@@ -139,20 +143,11 @@ function objectOf({ headers, body }: Answer): Pick<Accepted, "text" | "value"> |
   if (body === undefined) return undefined;
   if (body.length === 0) return { text: "", value: {} };
   const encoded = (headers["content-encoding"] ?? "identity") !== "identity";
-  if (encoded || !jsonTypes.test(headers["content-type"] ?? "")) return undefined;
-  const text = decoded(body);
-  const value = text === undefined ? undefined : parsed(text)?.value;
+  if (encoded || !isUtf8(body) || !jsonTypes.test(headers["content-type"] ?? "")) return undefined;
+  const text = body.toString();
+  const value = parsed(text)?.value;
   if (value === null) return { text: "", value: {} };
-  return text !== undefined && isObject(value) ? { text: text.trim(), value } : undefined;
+  return isObject(value) ? { text: text.trim(), value } : undefined;
 }
 
 const jsonTypes = /^application\/([\w.+-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function decoded(body: Buffer): string | undefined {
-  try {
-    return utf8.decode(body);
-  } catch {
-    return undefined;
-  }
-}

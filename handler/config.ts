@@ -30,13 +30,17 @@ type Environment = Record<string, string | undefined>;
 /** Reads the environment; never throws: what is wrong is listed in `problems`. */
 export function readConfiguration(environment: Environment): Configuration {
   const problems: string[] = [];
-  const read = <Value>(name: string, parse: (text: string) => Value | undefined, expected: string): Value | undefined => {
-    const text = environment[name]?.trim() ?? "";
+  const read = <Value>(
+    name: string,
+    parse: (text: string) => Value | undefined,
+    expected: string,
+    text = environment[name]?.trim() ?? "",
+  ): Value | undefined => {
     const value = text === "" ? undefined : parse(text);
     if (text !== "" && value === undefined) problems.push(`${name} has to be ${expected}`);
     return value;
   };
-  const url = "a plain http or https URL, not link-local";
+  const url = "a plain http(s) URL, not link-local";
   const path = (name: string, usual: string, parse = plainPath) => read(name, parse, "a path such as /api/ws/message") ?? usual;
   if (!environment["BACKEND_URL"]?.trim()) problems.push("BACKEND_URL is not set");
   const backend = read("BACKEND_URL", plainUrl, url);
@@ -50,8 +54,10 @@ export function readConfiguration(environment: Environment): Configuration {
       message: path("MESSAGE_PATH", "/api/ws/message"),
       disconnect: path("DISCONNECT_PATH", "/api/ws/disconnect"),
     },
-    keys: read("SIGNING_KEYS", signingKeys, "one or two keys, each whsec_ and the base64 of 24 to 64 bytes") ?? [],
-    backendTimeoutMs: read("BACKEND_TIMEOUT_MS", milliseconds, "a number of milliseconds from 1 to 29000"),
+    // Blanks alone are a mistake and not the wish to go unsigned.
+    keys:
+      read("SIGNING_KEYS", signingKeys, "one or two keys, each whsec_ and the base64 of 24 to 64 bytes", environment["SIGNING_KEYS"]) ?? [],
+    backendTimeoutMs: read("BACKEND_TIMEOUT_MS", milliseconds, "milliseconds from 1 to 29000"),
     endpoint: read("API_GATEWAY_ENDPOINT", plainUrl, url),
     lambda: addressOf(lambda ?? new URL(`https://lambda.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`)),
     functionName: environment["AWS_LAMBDA_FUNCTION_NAME"],
@@ -61,8 +67,8 @@ export function readConfiguration(environment: Environment): Configuration {
   };
 }
 
-/** The metadata services of AWS live at link-local addresses, which no backend has. */
-const linkLocal = /^(169\.254\.|\[fe[89ab]|\[fd00:ec2:|\[::ffff:a9fe:)/;
+/** The metadata services of AWS live at link-local addresses, which no backend has. The command line refuses the same ones. */
+const linkLocal = /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/;
 
 function plainUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -81,7 +87,8 @@ function template(text: string): string | undefined {
 }
 
 function milliseconds(text: string): number | undefined {
-  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 29_000 ? Number(text) : undefined;
+  const number = Number(text);
+  return /^\d+$/.test(text) && number >= 1 && number <= 29_000 ? number : undefined;
 }
 
 function credentialsOf(environment: Environment): Credentials | undefined {

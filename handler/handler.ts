@@ -40,7 +40,9 @@ export function createHandler(configuration: Configuration, write: (line: string
   const backend = createBackend(configuration);
   const connectionsOf = connectionsAt(configuration);
   const invokeSelf = createInvokeSelf(configuration);
-  for (const reason of configuration.problems) log("ERROR", { event: "load", code: "configuration", reason });
+  const { keys, problems } = configuration;
+  for (const reason of problems) log("ERROR", { event: "load", code: "configuration", reason });
+  if (!keys[0] && !problems[0]) log("WARN", { event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" });
   const carryOut = async (value: unknown, context: Context): Promise<Result> => {
     const started = Date.now();
     const event = readEvent(value, context);
@@ -64,17 +66,12 @@ export function createHandler(configuration: Configuration, write: (line: string
   };
 }
 
-function end(event: Event, work: Work): Promise<Ending> {
-  switch (event.kind) {
-    case "connect":
-      return connect(event, work);
-    case "message":
-      return message(event, work);
-    case "disconnect":
-      return disconnect(event, work);
-    case "initial":
-      return initial(event, work);
-  }
+type Course<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Ending>;
+
+const courses: { [Kind in Event["kind"]]: Course<Kind> } = { connect, message, disconnect, initial };
+
+function end<Kind extends Event["kind"]>(event: Extract<Event, { kind: Kind }>, work: Work): Promise<Ending> {
+  return courses[event.kind](event, work);
 }
 
 /** A permission that the role lacks is for a person to mend; a refusal or a failed frame is worth a look. */

@@ -39,8 +39,9 @@ export function pieces(text: string): string[] {
 
 /** The text of one member of a JSON object; of the last one where a key is repeated, as in JSON.parse. */
 export function member(text: string, key: string): string | undefined {
-  const found = pieces(text).findLast((piece) => JSON.parse(piece.slice(0, stringEnd(piece, 0) + 1)) === key);
-  return found?.slice(found.indexOf(":", stringEnd(found, 0)) + 1).trim();
+  const nameOf = (piece: string) => piece.slice(0, stringEnd(piece, 0) + 1);
+  const found = pieces(text).findLast((piece) => JSON.parse(nameOf(piece)) === key);
+  return found?.slice(nameOf(found).length).trim().slice(1).trim();
 }
 
 function stringEnd(text: string, start: number): number {

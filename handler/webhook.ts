@@ -1,15 +1,14 @@
 const { createHmac } = process.getBuiltinModule("node:crypto");
 
 /**
- * Reads `SIGNING_KEYS`: nothing, or one or two keys (newest first, separated by commas or blanks), each `whsec_` and the base64 of 24 to
- * 64 bytes. Returns undefined where that does not hold.
+ * Reads `SIGNING_KEYS`: one or two keys (newest first, separated by commas or blanks), each `whsec_` and the base64 of 24 to 64 bytes. Returns undefined where that does not hold.
  */
 export function signingKeys(text: string): Buffer[] | undefined {
   const keys = text
     .split(/[\s,]+/)
     .filter(Boolean)
     .map(signingKey);
-  return keys.length <= 2 && keys.every((key) => key !== undefined) ? keys : undefined;
+  return keys[0] && keys.length <= 2 && keys.every((key) => key !== undefined) ? keys : undefined;
 }
 
 function signingKey(text: string): Buffer | undefined {

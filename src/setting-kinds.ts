@@ -142,7 +142,10 @@ const backendUrlFaults: readonly { when(words: string): boolean; message: string
   { when: (words) => isLinkLocal(part(words, "hostname")), message: "expected a backend; link-local and metadata addresses are refused" },
 ];
 
-/** 169.254.0.0/16, also written as IPv6, fe80::/10 and AWS's own fd00:ec2::/32; the handler refuses the same ones. The URL parser has already normalised 0xa9fe0001 and its like. */
+/**
+ * 169.254.0.0/16, also written as IPv6, fe80::/10 and AWS's own fd00:ec2::/32; the handler refuses the same ones. The URL parser has
+ * already normalised 0xa9fe0001 and its like.
+ */
 function isLinkLocal(host: string): boolean {
   return /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/.test(host);
 }

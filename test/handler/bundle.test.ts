@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { startConnectionsStub } from "../support/connections-stub.ts";
 import { consoleTestEvent } from "../support/golden-events.ts";
+import { signingKey } from "../support/handler.ts";
 
 const run = promisify(execFile);
 
@@ -50,6 +51,7 @@ test("the bundle weighs at most 20 kB, runs in plain Node, ends by itself and sa
   const environment = {
     BACKEND_URL: backend.url,
     API_GATEWAY_ENDPOINT: connections.endpoint,
+    SIGNING_KEYS: signingKey,
     AWS_ACCESS_KEY_ID: "A",
     AWS_SECRET_ACCESS_KEY: "B",
   };

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createBucket, retryDelay } from "../../handler/retry.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { connectEvent, connectionId, messageEvent } from "../support/golden-events.ts";
-import { contextWith, loadHandler, startScene } from "../support/handler.ts";
+import { contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
 import { certificate, privateKey } from "../support/self-signed.ts";
 
 const query = { booking_id: "1", token: "t" };
@@ -209,7 +209,7 @@ test.each([
 ])("%s is understood", async (_title, bytes, line) => {
   const server = createTcpServer((socket) => socket.on("data", () => socket.end(bytes)).on("error", () => undefined));
   await listening(server);
-  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server) });
+  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server), SIGNING_KEYS: signingKey });
   await handler(connectEvent(query), contextWith());
   expect(lines).toMatchObject([line]);
 });
@@ -266,7 +266,7 @@ test("a backend that resets a reused socket after reading is asked at once again
     else response.writeHead(204).end();
   });
   await listening(server);
-  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server) });
+  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server), SIGNING_KEYS: signingKey });
   await handler(connectEvent(query), contextWith());
   await handler(connectEvent(query), contextWith());
   expect(requests).toBe(3);
@@ -292,13 +292,13 @@ test("H-33 whatever is thrown is caught at one place", async () => {
 test("H-12 a certificate that cannot be trusted is a failure with a name", async () => {
   const server = createTlsServer({ cert: certificate, key: privateKey }, (_request, response) => response.writeHead(204).end());
   await listening(server);
-  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server, "https://localhost") });
+  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server, "https://localhost"), SIGNING_KEYS: signingKey });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
   expect(lines).toMatchObject([{ reason: "DEPTH_ZERO_SELF_SIGNED_CERT", attempts: 1 }]);
 });
 
 test("a backend whose name cannot be found is unavailable", async () => {
-  const { handler, lines } = loadHandler({ BACKEND_URL: "http://backend.invalid" });
+  const { handler, lines } = loadHandler({ BACKEND_URL: "http://backend.invalid", SIGNING_KEYS: signingKey });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
   expect(lines).toMatchObject([{ code: "backend_unavailable", reason: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) }]);
 });

@@ -108,6 +108,9 @@ test("H-31 a signing key that is none is refused", () => {
   const short = `whsec_${Buffer.alloc(23).toString("base64")}`;
   const long = `whsec_${Buffer.alloc(65).toString("base64")}`;
   for (const text of [
+    "",
+    ",",
+    " \n, ",
     "secret",
     "whsec_",
     "whsec_not base64",
@@ -119,6 +122,5 @@ test("H-31 a signing key that is none is refused", () => {
   ]) {
     expect(signingKeys(text), text).toBeUndefined();
   }
-  expect(signingKeys("")).toEqual([]);
   expect(signingKeys(`${signingKey}, ${signingKey}`)).toHaveLength(2);
 });
