@@ -100,10 +100,7 @@ export const httpUrl: Kind<string> = {
   fromText: asText,
   schema: v.pipe(
     v.string("expected a URL"),
-    v.check(
-      (words) => /^https?:$/.test((URL.canParse(words) ? new URL(words) : null)?.protocol ?? ""),
-      "expected a URL that begins with http:// or https://",
-    ),
+    v.check((words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""), "expected a URL that begins with http:// or https://"),
   ),
 };
 
@@ -121,14 +118,14 @@ export const backendUrl: Kind<string> = {
   ),
 };
 
-const part = (words: string, name: "protocol" | "username" | "password" | "hostname") =>
-  (URL.canParse(words) ? new URL(words) : null)?.[name] ?? "";
+const urlOf = (words: string): URL | undefined => (URL.canParse(words) ? new URL(words) : undefined);
+const part = (words: string, name: "protocol" | "username" | "password" | "hostname") => urlOf(words)?.[name] ?? "";
 
 /** What a backend URL must not be, most telling first. */
 const backendUrlFaults: readonly { when(words: string): boolean; message: string }[] = [
   { when: (words) => words.trim() === "", message: "expected a URL like https://api.example.com, but it is empty" },
   { when: (words) => !/^https?:\/\/[^/\\]/i.test(words), message: "expected a URL that begins with http:// or https:// and a host" },
-  { when: (words) => (URL.canParse(words) ? new URL(words) : null) === null, message: "expected a URL like https://api.example.com" },
+  { when: (words) => !URL.canParse(words), message: "expected a URL like https://api.example.com" },
   {
     when: (words) => part(words, "username") + part(words, "password") !== "" || /^[^/]*\/\/[^/]*@/.test(words),
     message: "expected a URL without user and password",
