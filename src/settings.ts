@@ -186,7 +186,8 @@ const table = {
     key: "roleName",
     kind: roleName,
     meaning: "the execution role's name",
-    derived: (chosen: Chosen) => `${chosen.functionName}-role`,
+    // A role's name has 64 characters at most, as a function's.
+    derived: ({ functionName = "" }: Chosen) => `${functionName.slice(0, 59)}-role`,
     derivedAs: "FUNCTION-NAME-role",
   },
   memory: {
