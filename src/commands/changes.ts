@@ -1,8 +1,21 @@
+import type { SettingName } from "../settings.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { Action, Change } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY } from "../stack/resource.ts";
 import { style } from "../terminal/style.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
+
+/** The settings that say what the stack is called and made of. */
+export const stackOptions = [
+  "functionName",
+  "apiName",
+  "stage",
+  "roleName",
+  "memory",
+  "runtime",
+  "logRetention",
+  "account",
+] as const satisfies readonly SettingName[];
 
 /** One resource in the result of plan, deploy and status. */
 export interface ChangeLine {

@@ -3,7 +3,7 @@ import { deploy, observe, plan, type Change } from "../stack/engine.ts";
 import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
 import type { Settings } from "../settings.ts";
-import { describeChanges, renderChanges, webSocketUrl, type ChangeLine } from "./changes.ts";
+import { describeChanges, renderChanges, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 import { prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
 
@@ -21,25 +21,7 @@ interface DeployResult {
 }
 
 export const command: Command<DeployResult> = {
-  options: [
-    "backendUrl",
-    "only",
-    "codeOnly",
-    "dryRun",
-    "test",
-    "token",
-    "booking",
-    "type",
-    "allowHttp",
-    "functionName",
-    "apiName",
-    "stage",
-    "roleName",
-    "memory",
-    "runtime",
-    "logRetention",
-    "account",
-  ],
+  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "booking", "type", "allowHttp", ...stackOptions],
   examples: [
     { line: "deploy --backend-url https://api.example.com", does: "makes AWS match: everything that is missing or differs, in parallel" },
     { line: "deploy --code-only", does: "uploads the handler and changes nothing else" },

@@ -1,7 +1,7 @@
 import { exitCodes } from "../errors.ts";
 import { checkBackendUrl, openStack } from "../stack/open.ts";
 import { partsOf } from "../stack/steps.ts";
-import { describeChanges, renderChanges, type ChangeLine } from "./changes.ts";
+import { describeChanges, renderChanges, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 import { planned } from "./deploy.ts";
 
@@ -13,21 +13,7 @@ interface PlanResult {
 }
 
 export const command: Command<PlanResult> = {
-  options: [
-    "backendUrl",
-    "only",
-    "codeOnly",
-    "exitCode",
-    "allowHttp",
-    "functionName",
-    "apiName",
-    "stage",
-    "roleName",
-    "memory",
-    "runtime",
-    "logRetention",
-    "account",
-  ],
+  options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp", ...stackOptions],
   examples: [
     { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
     { line: "plan --exit-code", does: "exit code 3 when it would change something, for CI" },

@@ -2,7 +2,7 @@ import { exitCodes } from "../errors.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { openStack } from "../stack/open.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
-import { describeChanges, shownValue, webSocketUrl, type ChangeLine } from "./changes.ts";
+import { describeChanges, shownValue, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 
 /** How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older deployment. */
@@ -18,7 +18,7 @@ interface StatusResult {
 }
 
 export const command: Command<StatusResult> = {
-  options: ["backendUrl", "functionName", "apiName", "stage", "roleName", "memory", "runtime", "logRetention", "account"],
+  options: ["backendUrl", ...stackOptions],
   examples: [
     { line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" },
   ],
