@@ -8,12 +8,13 @@ export interface Processors {
 
 /** Shorter stretches say little: the system counts in hundredths of a second. */
 const STRETCH_MS = 50;
-const IDLE_SHARE = 0.25;
+const IDLE_SHARE = 0.5;
 
 /** Watches the processors from now on; looks at most once every 50 ms, and only when asked. */
 export function watchProcessors(): Processors {
   let last = { at: performance.now(), ...spent() };
-  let share = 1;
+  // Until a stretch has been seen they count as busy: starting processes is what makes them so.
+  let share = 0;
   return {
     busy() {
       if (performance.now() - last.at >= STRETCH_MS) {

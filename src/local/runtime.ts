@@ -72,7 +72,7 @@ const lookEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, patienceWhenBusyMs = 500 } = options;
+  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, patienceWhenBusyMs = 1_000 } = options;
   const folder = await makeWorkFolder();
   const guardian = await startGuardian(folder).catch(async (error: unknown) => {
     await rm(folder, { recursive: true });
