@@ -33,6 +33,9 @@ function isAlive(pid: number): boolean {
 }
 
 async function removeOwn(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined); // another start may have removed it by now
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    // Another start may have removed it by now.
+    if (error.code !== "ENOENT") throw error;
+  });
   if (found?.isDirectory() && found.uid === userInfo().uid) await rm(path, { recursive: true, force: true });
 }
