@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 TOKEN_SECRET = os.environ.get("EXAMPLE_TOKEN_SECRET", "").encode() or secrets.token_bytes(32)
 DEV_TOKENS = os.environ.get("EXAMPLE_DEV_TOKENS") == "1"
 MAX_TEXT = 4000
+MAX_REFERENCE = 64
 
 app = FastAPI(title="ShelfShack example backend")
 
@@ -72,33 +73,41 @@ def initial(connection: Connection) -> list[dict[str, Any]]:
     if connection.booking_id is None:
         return []
     people[connection.booking_id].add(connection.user)
-    return [{"type": "history", "booking_id": connection.booking_id, "messages": list(history[connection.booking_id])}]
+    messages = [shown_to(connection.user, said) for said in history[connection.booking_id]]
+    return [{"type": "history", "booking_id": connection.booking_id, "messages": messages}]
+
+
+def shown_to(user: str, said: dict[str, Any]) -> dict[str, Any]:
+    """The reference goes back to whoever sent it, and to nobody else: by it a page knows its own words again."""
+    return {name: value for name, value in said.items() if name != "ref" or said["from"] == user}
 
 
 async def on_message(connection: Connection, message: Message) -> Deliver | dict[str, Any]:
-    """`{"type": "ping"}` keeps a connection alive; `{"body": "..."}` or plain text is said to the booking."""
+    """`{"type": "ping"}` keeps a connection alive; `{"body": "…", "ref": "…"}` or plain text is said to the booking."""
     content = message.content if isinstance(message.content, dict) else {}
     if content.get("type") == "ping":
         return {"type": "pong"}
     text = content.get("body", content.get("text"))
     if connection.type in ("booking", "chat") and connection.booking_id and isinstance(text, str) and text.strip():
-        return await say(connection, message.id, connection.booking_id, text)
+        reference = content.get("ref")
+        known = {"ref": reference} if isinstance(reference, str) and len(reference) <= MAX_REFERENCE else {}
+        return await say(connection, {"id": message.id, **known}, connection.booking_id, text)
     return {"response": "processed"}
 
 
-async def say(connection: Connection, message_id: str, booking_id: str, text: str) -> Deliver:
+async def say(connection: Connection, identity: dict[str, str], booking_id: str, text: str) -> Deliver:
     """The words reach the others of the booking, and a notification those who look at something else."""
     if len(text) > MAX_TEXT:
         raise HTTPException(413, f"a message has at most {MAX_TEXT} characters")
-    said = {"id": message_id, "booking_id": booking_id, "from": connection.user, "body": text, "at": time.time()}
-    history[booking_id].append(said)
+    said = {"id": identity["id"], "booking_id": booking_id, "from": connection.user, "body": text, "at": time.time()}
+    history[booking_id].append({**said, **identity})
     present = await ws.connections_of(booking_id)
     directive = deliver([one for one in present if one != connection], {"type": "message", **said})
     notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": said["at"]}
     for person in sorted(people[booking_id] - {one.user for one in present}):
         notices[person].append(notice)
         directive.to(await ws.connections_of(user=person, type="notification"), {"type": "notification", **notice})
-    return directive.to(SELF, {"type": "ack", "id": message_id})
+    return directive.to(SELF, {"type": "ack", **identity})
 
 
 ws = ShelfShack(

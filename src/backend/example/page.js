@@ -13,7 +13,10 @@ const frames = document.querySelector("#frames");
 const words = { connecting: "connecting …", open: "connected", waiting: "waiting", refused: "refused", closed: "not connected" };
 
 let connection;
+/** Ids of what is on the page: a reconnection brings the history again, and a delivery may come twice. */
 const shown = new Set();
+/** What was said here and nobody has confirmed yet, by the reference that it was sent with. */
+const unconfirmed = new Map();
 
 const config = await (await fetch("config.json")).json();
 where.elements.ws.value = given.get("ws") ?? globalThis.SHELFSHACK?.endpoint ?? config.endpoint;
@@ -29,8 +32,9 @@ where.addEventListener("submit", (event) => {
 say.addEventListener("submit", (event) => {
   event.preventDefault();
   const body = say.elements.body.value.trim();
-  if (!body || !connection.send({ type: "message", body })) return;
-  show("you", body, "own");
+  const ref = newReference();
+  if (!body || !connection.send({ type: "message", body, ref })) return;
+  unconfirmed.set(ref, show("you", body, "own unconfirmed"));
   say.reset();
 });
 
@@ -42,6 +46,7 @@ function start() {
   connection?.close();
   frames.replaceChildren();
   shown.clear();
+  unconfirmed.clear();
   connection = connect({
     endpoint: where.elements.ws.value,
     query: { type: where.elements.type.value, booking_id: where.elements.booking.value },
@@ -80,15 +85,29 @@ function onState(state, detail) {
 
 const renderers = {
   history: (frame) => frame.messages.forEach(renderers.message),
-  // A reconnection brings the history again, and a delivery may come twice.
-  message: ({ id, from, body }) => shown.has(id) || (shown.add(id) && show(from, body)),
+  message: ({ id, ref, from, body }) => confirm({ id, ref }) || show(from, body),
   notifications: (frame) => frame.notifications.forEach(renderers.notification),
   notification: ({ text }) => show("notification", text),
   feed: (frame) => frame.entries.forEach(renderers.entry),
   entry: ({ from, text }) => show(from, text),
   error: (frame) => show("error", frame.detail ?? frame.code),
-  ack: ({ id }) => shown.add(id),
+  ack: (frame) => confirm(frame),
 };
+
+/** Notes that a message has arrived; true when it is on the page already. The connection may be lost before the ack comes: then the history confirms. */
+function confirm({ id, ref }) {
+  const entry = unconfirmed.get(ref);
+  entry?.classList.remove("unconfirmed");
+  unconfirmed.delete(ref);
+  const known = entry !== undefined || shown.has(id);
+  shown.add(id);
+  return known;
+}
+
+/** Random, and to be had on a page without TLS too. */
+function newReference() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (number) => number.toString(36)).join("");
+}
 
 function onFrame(frame) {
   const known = Object.hasOwn(renderers, frame?.type ?? "") ? renderers[frame.type] : undefined;
@@ -104,4 +123,5 @@ function show(from, text, kind = "") {
   entry.append(name, " ", text);
   frames.append(entry);
   entry.scrollIntoView({ block: "nearest" });
+  return entry;
 }

@@ -32,7 +32,7 @@ async function restartable() {
   return { url, stop: () => local.close(), start };
 }
 
-/** The example's page in a browser, where hours are milliseconds; and every WebSocket that it opens. */
+/** The example's page in a browser, where hours are milliseconds; every WebSocket that it opens, and every frame that it gets. */
 async function pageWith(timing: Record<string, number>) {
   const variables = { SIGNING_KEYS: newSigningKey() };
   const backend = await startUvicorn(example, "main", { ...variables, EXAMPLE_DEV_TOKENS: "1" });
@@ -45,25 +45,31 @@ async function pageWith(timing: Record<string, number>) {
   onTestFinished(() => browser.close());
   const page = await browser.newPage();
   const sockets: WebSocket[] = [];
-  page.on("websocket", (socket) => sockets.push(socket));
+  const heard: string[] = [];
+  page.on("websocket", (socket) => {
+    sockets.push(socket);
+    socket.on("framereceived", ({ payload }) => heard.push(payload.toString()));
+  });
   await page.addInitScript(`window.SHELFSHACK = ${JSON.stringify({ timing: { firstDelay: 20, longestDelay: 100, ...timing } })}`);
   await page.goto(`${backend.url}/?${new URLSearchParams({ ws: url, booking: "1", user: "Ann" }).toString()}`);
-  return { page, sockets, local };
+  return { page, sockets, heard, local };
 }
+
+const isHistory = (frame: string) => frame.startsWith('{"type":"history"');
 
 async function isOpen(page: Page) {
   await expect.poll(() => page.getAttribute("body", "data-state"), { timeout: 20_000 }).toBe("open");
 }
 
 test("a quiet page says ping before API Gateway finds it idle, and hears pong", { timeout: 60_000 }, async () => {
-  const { page, sockets } = await pageWith({ keepAlive: 200 });
+  const { page, sockets, heard } = await pageWith({ keepAlive: 200 });
   await isOpen(page);
-  const [said, heard]: [string[], string[]] = [[], []];
+  const said: string[] = [];
   sockets[0]?.on("framesent", ({ payload }) => said.push(payload.toString()));
-  sockets[0]?.on("framereceived", ({ payload }) => heard.push(payload.toString()));
-  await expect.poll(() => heard.length, { timeout: 20_000 }).toBeGreaterThan(2);
+  const pongs = () => heard.filter((frame) => !isHistory(frame));
+  await expect.poll(() => pongs().length, { timeout: 20_000 }).toBeGreaterThan(2);
   expect(new Set(said)).toEqual(new Set(['{"type":"ping"}']));
-  expect(new Set(heard)).toEqual(new Set(['{"type":"pong"}']));
+  expect(new Set(pongs())).toEqual(new Set(['{"type":"pong"}']));
   expect(sockets.length).toBe(1);
 });
 
@@ -75,17 +81,27 @@ test("the page moves to a new connection before the two hours of the old one are
 });
 
 test("API Gateway restarts: the page waits, comes back by itself and has the history", { timeout: 60_000 }, async () => {
-  const { page, sockets, local } = await pageWith({});
-  await isOpen(page);
-  await page.getByLabel("Message", { exact: true }).fill("before");
-  await page.getByRole("button", { name: "Send" }).click();
+  const { page, sockets, heard, local } = await pageWith({});
+  const say = async (body: string) => {
+    await page.getByLabel("Message", { exact: true }).fill(body);
+    await page.getByRole("button", { name: "Send" }).click();
+  };
   const words = page.locator("#frames li");
+  const unconfirmed = page.locator("#frames .unconfirmed");
+  await isOpen(page);
+  await say("before");
   await expect.poll(() => words.allInnerTexts()).toEqual(["you before"]);
+  await expect.poll(() => unconfirmed.count()).toBe(0);
+  // Whether this one arrives, and whether its ack does, is a matter of luck.
+  await say("at the last moment");
   await local.stop();
   await expect.poll(() => sockets.length, { timeout: 20_000 }).toBeGreaterThan(3);
   expect(await page.getByRole("status").innerText()).toMatch(/^(waiting: no connection, again in 0\.\d s|connecting …)$/);
   await local.start();
   await isOpen(page);
-  // What it said itself is in the history too, and is not shown a second time.
-  expect(await words.allInnerTexts()).toEqual(["you before"]);
+  await expect.poll(() => heard.filter(isHistory).length).toBe(2);
+  await say("after");
+  await expect.poll(() => page.locator("#frames li:not(.unconfirmed)").last().innerText()).toBe("you after");
+  // What the page said itself is in the history too, and is not shown a second time.
+  expect(await words.allInnerTexts()).toEqual(["you before", "you at the last moment", "you after"]);
 });

@@ -1,5 +1,6 @@
 """The example backend as a process of its own, started as its documentation says, and spoken to as the proxy does."""
 
+import json
 import os
 import re
 import subprocess
@@ -106,6 +107,23 @@ def test_29_two_people_in_a_booking(start_example: StartExample) -> None:
 
     _, again = arrive(backend, "B2=", token("bob", "1"))
     assert [one["body"] for one in again.json["initial"][0]["messages"]] == ["hello", "plain words"]
+
+
+def test_a_page_knows_its_own_words_again(start_example: StartExample) -> None:
+    backend = start_example()
+    alice, _ = arrive(backend, "A=", token("alice", "1"))
+    arrive(backend, "B=", token("bob", "1"))
+    reply = alice.says('{"type":"message","body":"hello","ref":"r1"}')
+    assert frames(reply, "self") == [{"type": "ack", "id": "m1", "ref": "r1"}]
+    assert "ref" not in frames(reply, "B=")[0]
+    assert "ref" not in frames(alice.says(json.dumps({"body": "hello", "ref": "r" * 65})), "self")[0]
+
+    def history_of(name: str) -> list[dict[str, Any]]:
+        _, welcome = arrive(backend, f"{name}2=", token(name, "1"))
+        return list(welcome.json["initial"][0]["messages"])
+
+    assert [one.get("ref") for one in history_of("alice")] == ["r1", None]
+    assert [one.get("ref") for one in history_of("bob")] == [None, None]
 
 
 def test_who_left_the_booking_gets_a_notification(start_example: StartExample) -> None:
