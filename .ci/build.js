@@ -72,7 +72,7 @@ async function buildAll() {
     handlerOf(`${out}/handler/index.mjs`),
     benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
   ]);
-  await copyInto(`${out}/local`, await filesOf("src/local", [".mjs", ".py"]));
+  await copyInto(`${out}/local`, await filesOf("src/local/runtime", [".mjs", ".py"]));
   await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
   await copyInto(`${out}/backend/example`, await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]));
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));

@@ -2,22 +2,22 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { servedStage } from "./apigateway-stages.ts";
-import { createGateway, type FailedIntegration, type Gateway } from "./gateway.ts";
+import { servedStage } from "./services/apigateway/stages.ts";
+import { createGateway, type FailedIntegration, type Gateway } from "./gateway/gateway.ts";
 import { isWelcome } from "./hosts.ts";
-import { createInvoking } from "./lambda-invoke.ts";
-import { permittedLines } from "./lambda-logging.ts";
-import { codeOf, codePath } from "./lambda.ts";
+import { createInvoking } from "./services/lambda/invoke.ts";
+import { permittedLines } from "./services/lambda/logging.ts";
+import { codeOf, codePath } from "./services/lambda/lambda.ts";
 import { listenOn } from "./listening.ts";
-import { logs as createLogs } from "./logs.ts";
+import { logs as createLogs } from "./services/logs/logs.ts";
 import { placeOf } from "./place.ts";
-import { startRuntime, type LogEntry, type Runtime } from "./runtime.ts";
-import { answerCall, scopeOf, servicesOf, type Call } from "./services.ts";
+import { startRuntime, type LogEntry, type Runtime } from "./runtime/runtime.ts";
+import { answerCall, scopeOf, servicesOf, type Call } from "./services/services.ts";
 import { keptState, type KeptState } from "./state-folder.ts";
 import { emptyState, type Delays, type World } from "./state.ts";
-import { longestBody, readRequest, refuse, writeAnswer } from "./wire.ts";
+import { longestBody, readRequest, refuse, writeAnswer } from "./wire/http.ts";
 
-export type { Call } from "./services.ts";
+export type { Call } from "./services/services.ts";
 
 /** How a local AWS is to be. Delays are in milliseconds; what is not given takes no time. */
 export interface LocalAwsOptions extends Partial<Delays> {

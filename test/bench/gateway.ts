@@ -6,8 +6,8 @@ import WebSocket from "ws";
 import { readConfiguration } from "../../handler/config.ts";
 import { createHandler } from "../../handler/handler.ts";
 import { zipFiles } from "../../src/artifact.ts";
-import { createGateway, type GatewayOptions, type ServedStage } from "../../src/local/gateway.ts";
-import { startRuntime, type FunctionToRun } from "../../src/local/runtime.ts";
+import { createGateway, type GatewayOptions, type ServedStage } from "../../src/local/gateway/gateway.ts";
+import { startRuntime, type FunctionToRun } from "../../src/local/runtime/runtime.ts";
 import { shipped } from "../../src/shipped.ts";
 
 /**

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { limitFrames } from "../../src/local/frame-limits.ts";
+import { limitFrames } from "../../src/local/gateway/frame-limits.ts";
 import { startGateway, type Stand } from "../support/gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";

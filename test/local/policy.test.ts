@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { arnLike, decide, like, statementsIn } from "../../src/local/policy.ts";
+import { arnLike, decide, like, statementsIn } from "../../src/local/services/iam/policy.ts";
 
 test("a pattern with stars and question marks means what the regular expression means", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b", ":", "/"), maxLength: 12 });

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { type FunctionToRun, type LogEntry, type Runtime, type RuntimeOptions, startRuntime } from "../../src/local/runtime.ts";
+import { type FunctionToRun, type LogEntry, type Runtime, type RuntimeOptions, startRuntime } from "../../src/local/runtime/runtime.ts";
 import { zipOf } from "./zip.ts";
 
 let revisions = 0;

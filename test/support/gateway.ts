@@ -9,7 +9,7 @@ import {
   type LambdaAnswer,
   type ServedRoute,
   type ServedStage,
-} from "../../src/local/gateway.ts";
+} from "../../src/local/gateway/gateway.ts";
 import { createQueue, type Queue } from "./queue.ts";
 
 /** What the events of all three types have in common, and what only some have. */

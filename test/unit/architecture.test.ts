@@ -52,6 +52,12 @@ test("the local AWS and what deploys to it know nothing of each other", () => {
   expect(importing(within("src/stack/", "src/resources/", "src/target.ts", "src/retry.ts"), /^src\/local\//)).toEqual([]);
 });
 
+test("in the local AWS the wire, the gateway and the runtime know no service, and nothing of each other", () => {
+  expect(importing(within("src/local/wire/"), /^src\/local\/(?!wire\/|aws-error)/)).toEqual([]);
+  expect(importing(within("src/local/gateway/"), /^src\/local\/(?!gateway\/)/)).toEqual([]);
+  expect(importing(within("src/local/runtime/"), /^src\/local\/(?!runtime\/)/)).toEqual([]);
+});
+
 test("nothing below the commands imports a command or the command line", () => {
   const below = outside("src/commands/", "src/cli.ts", "src/start.ts", "src/arguments.ts");
   expect(importing(below, /^src\/(cli|start|arguments)\.ts$/)).toEqual([]);
@@ -71,7 +77,7 @@ test("SDK clients are constructed in target.ts alone", () => {
 });
 
 test("only the command line and the terminal print, end the process, or know colours", () => {
-  const silent = outside("src/cli.ts", "src/start.ts", "src/terminal/", "src/local/bootstrap.mjs");
+  const silent = outside("src/cli.ts", "src/start.ts", "src/terminal/", "src/local/runtime/bootstrap.mjs");
   expect(
     matching(silent, /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\.write/g).filter(
       (found) => !found.startsWith("handler/index.ts"),
@@ -81,7 +87,7 @@ test("only the command line and the terminal print, end the process, or know col
 });
 
 test("the environment is read in one place, and in the handler's", () => {
-  expect(matching(outside("src/settings.ts", "handler/index.ts", "src/local/bootstrap.mjs"), /process\.env/g)).toEqual([]);
+  expect(matching(outside("src/settings.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"), /process\.env/g)).toEqual([]);
 });
 
 test("only target.ts and the command local know that there is a local AWS", () => {

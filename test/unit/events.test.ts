@@ -9,7 +9,7 @@ import {
   newMessageId,
   newRequestId,
   type Peer,
-} from "../../src/local/events.ts";
+} from "../../src/local/gateway/events.ts";
 
 const now = Date.UTC(2026, 10, 3, 5, 4, 40, 123);
 const domainName = "a1b2c3d4e5.execute-api.localhost:4566";

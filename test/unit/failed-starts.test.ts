@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countFailedStarts } from "../../src/local/failed-starts.ts";
+import { countFailedStarts } from "../../src/local/runtime/failed-starts.ts";
 
 test("G-12 each failed start doubles the pause, from 0.1 s to 5 s, until one succeeds", () => {
   let now = 0;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { memoryFromProc, memoryFromPs } from "../../src/local/resident-memory.ts";
+import { memoryFromProc, memoryFromPs } from "../../src/local/runtime/resident-memory.ts";
 
 const gone = 999_999_999;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { evaluateSelection, selectRoute } from "../../src/local/route-selection.ts";
+import { evaluateSelection, selectRoute } from "../../src/local/gateway/route-selection.ts";
 
 const chat = JSON.stringify({
   service: "chat",

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { type RuntimeApi, type RuntimeListener, startRuntimeApi } from "../../src/local/runtime-api.ts";
+import { type RuntimeApi, type RuntimeListener, startRuntimeApi } from "../../src/local/runtime/runtime-api.ts";
 
 const next = "/2018-06-01/runtime/invocation/next";
 const event = { requestId: "id-1", payload: '{"ä":1}', deadlineMs: 5, functionArn: "arn:f", traceId: "Root=1" };

@@ -1,0 +1,122 @@
+import { AwsError } from "../../aws-error.ts";
+
+/** One statement of a policy document, with single values as lists. */
+export interface Statement {
+  effect: "Allow" | "Deny";
+  actions: readonly string[];
+  resources: readonly string[];
+  /** `lambda.amazonaws.com`, `arn:aws:iam::…`, or `*`. */
+  principals: readonly string[];
+  /** Operator → key → patterns; operators and keys in lower case. */
+  conditions: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+}
+
+/** What is being asked for, by whom. */
+export interface Access {
+  action: string;
+  resource: string;
+  principal?: string;
+  /** Values of condition keys; keys in lower case, such as `aws:sourcearn`. */
+  context?: Readonly<Record<string, string>>;
+}
+
+export type Decision = "allowed" | "explicitDeny" | "implicitDeny";
+
+/** Reads a policy document. Throws IAM's MalformedPolicyDocument (aws-behaviour 6.3). */
+export function statementsIn(document: string): Statement[] {
+  const { Statement: given } = parsed(document);
+  if (given === undefined) throw malformed("Syntax errors in policy.");
+  return listOf(given).map((statement) => statementOf(Object(statement) as Record<string, unknown>));
+}
+
+function parsed(document: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(document);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  throw malformed("This policy contains invalid Json");
+}
+
+/** The error of IAM for a document that it cannot take. */
+export const malformed = (message: string): AwsError => new AwsError("MalformedPolicyDocumentException", message);
+
+function statementOf({ Effect, Action, Resource, Principal, Condition }: Record<string, unknown>): Statement {
+  if (Effect !== "Allow" && Effect !== "Deny") throw malformed("Syntax errors in policy.");
+  return {
+    effect: Effect,
+    actions: texts(Action),
+    resources: texts(Resource),
+    principals: principalsOf(Principal),
+    conditions: conditionsOf(Condition),
+  };
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
+const texts = (value: unknown): string[] => listOf(value).filter((item) => typeof item === "string");
+
+const principalsOf = (principal: unknown): string[] =>
+  typeof principal === "object" && principal !== null ? Object.values(principal).flatMap(texts) : texts(principal);
+
+function conditionsOf(condition: unknown): Statement["conditions"] {
+  const operators = Object.entries((Object(condition) ?? {}) as Record<string, unknown>);
+  return new Map(operators.map(([operator, keys]) => [operator.toLowerCase(), keysOf(keys)]));
+}
+
+const keysOf = (keys: unknown): Map<string, string[]> =>
+  new Map(Object.entries(Object(keys) as Record<string, unknown>).map(([key, values]) => [key.toLowerCase(), texts(values)]));
+
+/** What the statements decide together: a matching Deny beats every Allow. */
+export function decide(statements: readonly Statement[], access: Access): Decision {
+  const matching = statements.filter((statement) => applies(statement, access));
+  if (matching.some(({ effect }) => effect === "Deny")) return "explicitDeny";
+  return matching.length > 0 ? "allowed" : "implicitDeny";
+}
+
+/** Whether a statement speaks of this access. A statement without resources (a trust policy) speaks of all, as does an access without principal. */
+export const applies = (
+  { actions, resources, principals, conditions }: Statement,
+  { action, resource, principal, context = {} }: Access,
+): boolean =>
+  actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
+  (resources.length === 0 || resources.some((pattern) => like(pattern, resource))) &&
+  (principal === undefined || principals.some((one) => one === "*" || one === principal)) &&
+  [...conditions].every(([operator, keys]) => [...keys].every(([key, patterns]) => holds(operator, patterns, context[key])));
+
+/** The condition operators that resource policies and trust policies for API Gateway and Lambda use; any other one never holds. */
+const operators: Readonly<Record<string, (pattern: string, value: string) => boolean>> = {
+  arnlike: arnLike,
+  arnequals: arnLike,
+  stringlike: like,
+  stringequals: (pattern, value) => pattern === value,
+  stringequalsignorecase: (pattern, value) => pattern.toLowerCase() === value.toLowerCase(),
+};
+
+function holds(operator: string, patterns: readonly string[], value: string | undefined): boolean {
+  const test = operators[operator];
+  return value !== undefined && test !== undefined && patterns.some((pattern) => test(pattern, value));
+}
+
+/** `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever moved. */
+export function like(pattern: string, value: string): boolean {
+  let [p, v, star, resume] = [0, 0, -1, 0];
+  while (v < value.length) {
+    if (pattern[p] === "*") [star, resume, p] = [p, v, p + 1];
+    else if (pattern[p] === "?" || pattern[p] === value[v]) [p, v] = [p + 1, v + 1];
+    else if (star >= 0) [p, v, resume] = [star + 1, resume + 1, resume + 1];
+    else return false;
+  }
+  return /^\**$/.test(pattern.slice(p));
+}
+
+/** ArnLike: each of the six parts is compared by itself, so that a star does not reach over a colon (aws-behaviour 4.7). */
+export function arnLike(pattern: string, arn: string): boolean {
+  const [patterns, parts] = [arnParts(pattern), arnParts(arn)];
+  return patterns.length === parts.length && patterns.every((one, index) => like(one, parts[index] ?? ""));
+}
+
+function arnParts(arn: string): string[] {
+  const parts = arn.split(":");
+  return [...parts.slice(0, 5), parts.slice(5).join(":")];
+}

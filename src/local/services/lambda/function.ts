@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import type * as sdk from "@aws-sdk/client-lambda";
+import { AwsError } from "../../aws-error.ts";
+import { regionIn, type World } from "../../state.ts";
+
+/** Code and configuration of one version of a function; a change makes a new one. */
+export interface Build {
+  /** Changes whenever code or configuration do; never guessable, so it also serves as the key to the code. */
+  id: string;
+  /** `$LATEST`, or the number of a published version. */
+  version: string;
+  zip: Uint8Array;
+  /** SHA-256 of the zip's bytes, base64 (aws-behaviour 4.6). */
+  sha256: string;
+  runtime: sdk.Runtime;
+  handler: string;
+  role: string;
+  description: string;
+  timeoutSeconds: number;
+  memoryMb: number;
+  /** `undefined` when it was never given: then answers leave it out. */
+  environment: Record<string, string> | undefined;
+  architectures: sdk.Architecture[];
+  ephemeralMb: number;
+  logging: sdk.LoggingConfig;
+  tracing: sdk.TracingMode;
+  /** Epoch milliseconds. */
+  modifiedAt: number;
+}
+
+/** A published version, and which build of `$LATEST` it was made from. */
+export interface VersionState {
+  build: Build;
+  from: string;
+  revisionId: string;
+}
+
+export interface AliasState {
+  name: string;
+  version: string;
+  description: string;
+  revisionId: string;
+}
+
+/** A resource policy: statements by their id, as JSON text. */
+export interface ResourcePolicy {
+  statements: Map<string, string>;
+  revisionId: string;
+}
+
+/** A function with its versions, aliases and policies. */
+export interface FunctionState {
+  name: string;
+  arn: string;
+  region: string;
+  latest: Build;
+  /** What invocations run: during an update still the old build (aws-behaviour 4.5). */
+  running: Build;
+  /** What is going on until `settlesAt` (epoch milliseconds). */
+  change: { kind: "creating" | "updating"; settlesAt: number } | undefined;
+  revisionId: string;
+  tags: Map<string, string>;
+  versions: Map<string, VersionState>;
+  /** The number of the last version; numbers are not used twice. */
+  published: number;
+  aliases: Map<string, AliasState>;
+  /** By qualifier; `""` is the unqualified function. A policy of one does not cover the other (aws-behaviour 4.7). */
+  policies: Map<string, ResourcePolicy>;
+  reservedConcurrency: number | undefined;
+}
+
+/** What a caller means: a name, a partial or whole ARN, with or without a qualifier (aws-behaviour 8.1). */
+export interface Reference {
+  name: string;
+  qualifier: string | undefined;
+}
+
+const reference = /^(?:arn:[^:]+:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
+
+/** Reads a function's name or ARN together with a qualifier given beside it. */
+export function referenceOf(text: string, qualifier?: string): Reference {
+  const [, name = text, inName] = reference.exec(text) ?? [];
+  if (inName !== undefined && qualifier !== undefined && inName !== qualifier)
+    throw invalidParameter("The derived qualifier from the function name does not match the specified qualifier.");
+  return { name, qualifier: qualifier ?? inName };
+}
+
+export const invalidParameter = (message: string): AwsError => new AwsError("InvalidParameterValueException", message);
+export const noResource = (message: string): AwsError => new AwsError("ResourceNotFoundException", message);
+export const resourceConflict = (message: string): AwsError => new AwsError("ResourceConflictException", message);
+
+export const functionArn = (world: World, region: string, { name, qualifier }: Reference): string =>
+  `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
+
+/** Finds a function as it is now: what was pending is done once its time has come. Throws ResourceNotFoundException. */
+export function findFunction(world: World, region: string, asked: Reference, now: number): FunctionState {
+  const found = regionIn(world.state, region).functions.get(asked.name);
+  if (!found) throw noResource(`Function not found: ${functionArn(world, region, asked)}`);
+  settle(found, now);
+  return found;
+}
+
+/** The end of a creation or an update; the revision changes once more (aws-behaviour 4.5). */
+export function settle(found: FunctionState, now: number): void {
+  if (!found.change || now < found.change.settlesAt) return;
+  found.change = undefined;
+  found.running = found.latest;
+  found.revisionId = randomUUID();
+}
+
+/** The version that a qualifier stands for, of `$LATEST` the one that runs. Throws ResourceNotFoundException. */
+export function buildOf(world: World, found: FunctionState, qualifier: string | undefined): Build {
+  if (qualifier === undefined || qualifier === "$LATEST") return found.running;
+  const version = found.versions.get(found.aliases.get(qualifier)?.version ?? qualifier);
+  const build = found.aliases.get(qualifier)?.version === "$LATEST" ? found.running : version?.build;
+  if (!build) throw noResource(`Function not found: ${functionArn(world, found.region, { name: found.name, qualifier })}`);
+  return build;
+}
+
+/** Refuses a change while another one is going on. */
+export function refuseWhileChanging({ change, arn }: FunctionState): void {
+  if (change?.kind === "creating")
+    throw resourceConflict("The operation cannot be performed at this time. The function is currently in the following state: Pending");
+  if (change) throw resourceConflict(`The operation cannot be performed at this time. An update is in progress for resource: ${arn}`);
+}
+
+/** Refuses a change that expects another revision. */
+export function checkRevision(revisionId: string, expected: string | undefined): void {
+  if (expected !== undefined && expected !== revisionId)
+    throw new AwsError(
+      "PreconditionFailedException",
+      "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+    );
+}
+
+/** The part of a function's configuration that every answer has (aws-behaviour 4.1). */
+export function configurationShape(
+  build: Build,
+  { name, arn, revisionId }: { name: string; arn: string; revisionId: string },
+): sdk.FunctionConfiguration {
+  return {
+    FunctionName: name,
+    FunctionArn: arn,
+    Runtime: build.runtime,
+    Role: build.role,
+    Handler: build.handler,
+    CodeSize: build.zip.length,
+    Description: build.description,
+    Timeout: build.timeoutSeconds,
+    MemorySize: build.memoryMb,
+    LastModified: new Date(build.modifiedAt).toISOString().replace("Z", "+0000"),
+    CodeSha256: build.sha256,
+    Version: build.version,
+    ...(build.environment ? { Environment: { Variables: build.environment } } : {}),
+    TracingConfig: { Mode: build.tracing },
+    RevisionId: revisionId,
+    PackageType: "Zip",
+    Architectures: build.architectures,
+    EphemeralStorage: { Size: build.ephemeralMb },
+    SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
+    LoggingConfig: build.logging,
+  };
+}
+
+/** The configuration of `$LATEST` with the state that it is in. */
+export const latestShape = (found: FunctionState): sdk.FunctionConfiguration => ({
+  ...configurationShape(found.latest, found),
+  ...runtimeVersion(found),
+  ...stateShape(found.change?.kind),
+});
+
+/** The configuration of a published version, which is always ready. */
+export const versionShape = (found: FunctionState, { build, revisionId }: VersionState): sdk.FunctionConfiguration => ({
+  ...configurationShape(build, { name: found.name, arn: `${found.arn}:${build.version}`, revisionId }),
+  ...runtimeVersion(found),
+  ...stateShape(undefined),
+});
+
+const runtimeVersion = ({ region }: FunctionState) => ({
+  RuntimeVersionConfig: { RuntimeVersionArn: `arn:aws:lambda:${region}::runtime:${"0".repeat(64)}` },
+});
+
+const beingMade = "The function is being created.";
+
+function stateShape(change: "creating" | "updating" | undefined) {
+  if (change === "creating") return { State: "Pending", StateReason: beingMade, StateReasonCode: "Creating" } as const;
+  if (change === undefined) return { State: "Active", LastUpdateStatus: "Successful" } as const;
+  // AWS answers a reason code that its own model does not list (aws-behaviour 4.5).
+  const code = "Creating" as sdk.LastUpdateStatusReasonCode;
+  return { State: "Active", LastUpdateStatus: "InProgress", LastUpdateStatusReason: beingMade, LastUpdateStatusReasonCode: code } as const;
+}

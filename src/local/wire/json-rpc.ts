@@ -1,0 +1,42 @@
+import { AwsError } from "../aws-error.ts";
+import { eventStream } from "./event-stream.ts";
+import { fromJson, toJson } from "./json-shape.ts";
+import type { Protocol, WireAnswer } from "./protocol.ts";
+import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
+
+const contentType = { "content-type": "application/x-amz-json-1.1" };
+
+/** awsJson1.1, which CloudWatch Logs speaks: a header names the operation, and every error is a 400 with `__type` (aws-behaviour 7.1, 8.2). */
+export function jsonRpc({ operations }: ServiceShapes): Protocol {
+  return {
+    find: ({ headers }) => operations.get(String(headers["x-amz-target"]).split(".").at(-1) ?? ""),
+    read: ({ input }, { body }) => (fromJson(input, parsed(body)) ?? {}) as Record<string, unknown>,
+    write: ({ output }, value) =>
+      streamed(output, value) ?? { status: 200, headers: contentType, body: JSON.stringify(toJson(output, value) ?? {}) },
+    refuse: ({ name, message, status }) => ({
+      status: status ?? 400,
+      headers: contentType,
+      body: JSON.stringify({ __type: name, message }),
+    }),
+  };
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString() || "{}");
+  } catch (cause) {
+    throw new AwsError("SerializationException", `the request is not JSON: ${(cause as Error).message}`);
+  }
+}
+
+/** An answer whose only member is a stream of events, such as a live tail. */
+function streamed(shape: Shape, value: Record<string, unknown>): WireAnswer | undefined {
+  const [member] = membersOf(shape);
+  if (!member?.[1].isStreaming() || !member[1].isUnionSchema()) return undefined;
+  const [name, union] = member;
+  return {
+    status: 200,
+    headers: { "content-type": "application/vnd.amazon.eventstream" },
+    body: eventStream(union, value[name] as AsyncIterable<Record<string, unknown>>),
+  };
+}
