@@ -68,7 +68,11 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
   const settled = settle(given, environment, process.cwd());
   const { settings } = settled;
   shell.settings = settings;
-  const progress = await showProgress(shell.err, progressMode(settings, shell.err), settings.debug);
+  const progress = await showProgress(shell.err, {
+    mode: progressMode(settings, shell.err),
+    debug: settings.debug,
+    resultOnScreen: shell.out.stream.isTTY,
+  });
   for (const message of originLines(settled)) progress.report({ kind: "debug", message });
   announceAddress(settings, progress);
   silenceSdkWarning();

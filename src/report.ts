@@ -5,7 +5,10 @@ export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchange
 export type Progress =
   | { kind: "started"; id: string; title: string }
   | { kind: "waiting"; id: string; reason: string; elapsedMs: number; budgetMs: number }
-  | { kind: "finished"; id: string; title: string; outcome: Outcome; detail?: string; ms: number }
+  /** A wait is over, one way or the other; the end of its step is the end of its waits too. */
+  | { kind: "waited"; id: string }
+  /** `listed`: the command's result lists it too. */
+  | { kind: "finished"; id: string; title: string; outcome: Outcome; detail?: string; ms: number; listed?: true }
   | { kind: "failed"; id: string; title: string; message: string }
   | { kind: "note"; message: string }
   | { kind: "warning"; message: string; hint?: string }

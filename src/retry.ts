@@ -148,22 +148,36 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
 }
 
 /** Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error is thrown as it came. */
-async function repeated<T>(operation: string, call: () => Promise<T>, { report, signal, pace }: RetryOptions): Promise<T> {
+async function repeated<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
   const startedAt = performance.now();
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      const failure = failureOf(error);
-      const rule = rules.find((row) => row.matches(failure));
-      const elapsedMs = performance.now() - startedAt;
-      if (!rule || signal.aborted || (rule.ambiguous && unrepeatable.test(operation))) throw error;
-      const pauseMs = pause(rule, attempt, failure.retryAfterMs) * pace;
-      if (attempt >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
-      report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
-      await delay(pauseMs, undefined, { signal });
+  let attempt = 1;
+  try {
+    for (; ; attempt++) {
+      try {
+        return await call();
+      } catch (error) {
+        await beforeNext(error, { operation, attempt, startedAt }, options);
+      }
     }
+  } finally {
+    if (attempt > 1) options.report({ kind: "waited", id: operation });
   }
+}
+
+/** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
+async function beforeNext(
+  error: unknown,
+  { operation, attempt, startedAt }: { operation: string; attempt: number; startedAt: number },
+  { report, signal, pace }: RetryOptions,
+): Promise<void> {
+  const failure = failureOf(error);
+  const rule = rules.find((row) => row.matches(failure));
+  const elapsedMs = performance.now() - startedAt;
+  if (!rule || signal.aborted || (rule.ambiguous && unrepeatable.test(operation))) throw error;
+  const pauseMs = pause(rule, attempt, failure.retryAfterMs) * pace;
+  if (attempt >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
+  report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
+  await delay(pauseMs, undefined, { signal });
 }
 
 /** An SDK plug-in that puts the retry table around every call of a client; the client itself must be built with `maxAttempts: 1`. */

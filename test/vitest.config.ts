@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { skipReasons } from "./support/skip-reasons.ts";
 
 export default defineConfig({
   test: {
@@ -7,6 +8,7 @@ export default defineConfig({
     environment: "node",
     include: ["test/**/*.test.ts"],
     pool: "forks",
+    reporters: ["default", skipReasons],
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -2,6 +2,7 @@ import type { SettingName } from "../settings.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { Action, Change } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY } from "../stack/resource.ts";
+import { table, type Row } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
 
@@ -59,12 +60,11 @@ export const shownValue = (value: unknown): string => {
 /** One line for each change, and one below it for each value that differs. */
 export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changing = lines.filter(({ action }) => action !== "none");
-  const width = Math.max(0, ...changing.map(({ id }) => id.length));
-  const rows = changing.flatMap(({ id, name, action, differences }) => [
-    `${paints[action](`${signs[action]} ${words[tense][action]}`)}  ${id.padEnd(width)}  ${style.dim(name)}`,
-    ...(action === "update" ? differences.map(({ path, from, to }) => `    ${path}: ${shownValue(from)} → ${shownValue(to)}`) : []),
+  const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
+    [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
+    ...(action === "update" ? differences.map(({ path, from, to }) => `${path}: ${shownValue(from)} → ${shownValue(to)}`) : []),
   ]);
-  return [...rows, "", summary(lines, tense)].join("\n");
+  return [table(rows), "", summary(lines, tense)].join("\n");
 }
 
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {

@@ -1,6 +1,7 @@
 import { CliError, exitCodes } from "../errors.ts";
 import { destroy } from "../stack/engine.ts";
 import { openStack } from "../stack/open.ts";
+import { table } from "../terminal/format.ts";
 import type { Command } from "./command.ts";
 
 interface DestroyResult {
@@ -31,12 +32,8 @@ export const command: Command<DestroyResult> = {
 
   render({ removed, stack, region }) {
     if (removed.length === 0) return `nothing to remove: there is no stack ${stack} in ${region}`;
-    const width = Math.max(...removed.map(({ id }) => id.length));
-    return [
-      ...removed.map(({ id, name }) => `- ${id.padEnd(width)}  ${name}`),
-      "",
-      `${removed.length} removed, with everything inside them`,
-    ].join("\n");
+    const rows = removed.map(({ id, name }) => [`- ${id}`, name]);
+    return [table(rows), "", `${removed.length} removed, with everything inside them`].join("\n");
   },
 };
 

@@ -4,6 +4,7 @@ import { openStack } from "../stack/open.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
 import { describeChanges, shownValue, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
+import { table, type Row } from "../terminal/format.ts";
 
 /** How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older deployment. */
 type Standing = "ok" | "missing" | "differs" | "stale";
@@ -42,17 +43,16 @@ export const command: Command<StatusResult> = {
   },
 
   render({ region, account, deployed, upToDate, url, resources }) {
-    const width = Math.max(...resources.map(({ id }) => id.length));
-    const rows = resources.flatMap(({ id, name, standing, differences }) => [
-      `${signs[standing]} ${id.padEnd(width)}  ${name}${standing === "ok" ? "" : `  ${standing}`}`,
-      ...differences.map(({ path, from, to }) => `    ${path}: ${shownValue(from)}, should be ${shownValue(to)}`),
+    const rows = resources.flatMap(({ id, name, standing, differences }): Row[] => [
+      [`${signs[standing]} ${id}`, name, standing === "ok" ? "" : standing],
+      ...differences.map(({ path, from, to }) => `${path}: ${shownValue(from)}, should be ${shownValue(to)}`),
     ]);
     const verdict = upToDate
       ? "everything is as it should be"
       : deployed
         ? "something differs; mend it with: shelfshack-ws deploy"
         : "not (completely) deployed; run: shelfshack-ws deploy";
-    return [`account ${account}, region ${region}`, ...rows, "", ...(url ? [url] : []), verdict].join("\n");
+    return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join("\n");
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),

@@ -94,6 +94,7 @@ export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything
 
 const YOUNG_MS = 60_000;
 const PATIENCE_MS = 5_000;
+const OTHER_RUN = "other-run";
 
 /** Observes; while another run of this stack seems to be in the middle of its work, watches it until it is done or makes no progress. */
 async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
@@ -103,7 +104,7 @@ async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
     const elapsedMs = performance.now() - progressAt;
     walk.report({
       kind: "waiting",
-      id: "other-run",
+      id: OTHER_RUN,
       reason: "another deploy of this stack, which began less than a minute ago",
       elapsedMs,
       budgetMs: PATIENCE_MS,
@@ -113,6 +114,7 @@ async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
     if (countOf(next) > countOf(observed)) progressAt = performance.now();
     observed = next;
   }
+  walk.report({ kind: "waited", id: OTHER_RUN });
   return observed;
 }
 
@@ -184,7 +186,7 @@ async function reported<T>(resource: AnyResource, doing: string, outcome: Outcom
   walk.report({ kind: "started", id, title });
   try {
     const result = await work();
-    walk.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt });
+    walk.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt, listed: true });
     return result;
   } catch (error) {
     if (error instanceof Overtaken || walk.signal.aborted) throw error;

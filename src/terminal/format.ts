@@ -20,19 +20,34 @@ function screenWidth(): number {
   return isTTY && columns > 0 ? columns : Infinity;
 }
 
+/** The cells of a row, or a remark below the row before it, which keeps to no column. */
+export type Row = readonly string[] | string;
+
 /**
  * Rows in columns, at most `width` columns wide: the widest column gives way first and its cells wrap. Where even that is too wide,
  * every row becomes a block of lines. A cell that must wrap loses its style, no text is ever left out.
  */
-export function table(rows: readonly (readonly string[])[], width = screenWidth()): string {
-  const widths = columnWidths(rows);
+export function table(rows: readonly Row[], width = screenWidth()): string {
+  const cells = rows.filter((row) => typeof row !== "string");
+  const lines = rowsIn(columnWidths(cells), width);
+  return rows.map((row) => (typeof row === "string" ? remark(row, width) : lines(row))).join("\n");
+}
+
+/** How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where that cannot be. */
+function rowsIn(widths: number[], width: number): (row: readonly string[]) => string {
   const room = width - GAP * (widths.length - 1);
   while (sum(widths) > room) {
     const widest = Math.max(...widths);
-    if (widest <= NARROWEST) return rows.map((row) => block(row, width)).join("\n");
+    if (widest <= NARROWEST) return (row) => block(row, width);
     widths[widths.indexOf(widest)] = widest - 1;
   }
-  return rows.map((row) => rowLines(row, widths)).join("\n");
+  return (row) => rowLines(row, widths);
+}
+
+function remark(text: string, width: number): string {
+  return wrap(text, Math.max(1, width - 2 * GAP))
+    .map((line) => " ".repeat(2 * GAP) + line)
+    .join("\n");
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -18,10 +18,19 @@ export interface ShownProgress {
 const WAIT_LINE_MS = 10_000;
 const mildOutcome = new Set<Outcome>(["unchanged"]);
 
-/** Shows progress on stderr, in the way that `mode` says; with `debug` also what is of interest only then. */
-export async function showProgress(writer: Writer, mode: ProgressMode, debug: boolean): Promise<ShownProgress> {
+/** How much of the progress is shown. */
+export interface ProgressWishes {
+  mode: ProgressMode;
+  /** Also what is of interest only with `--debug`. */
+  debug: boolean;
+  /** Whether the result goes to a screen too: then a spinner leaves nothing behind of what the result lists. */
+  resultOnScreen: boolean;
+}
+
+/** Shows progress on stderr. */
+export async function showProgress(writer: Writer, { mode, debug, resultOnScreen }: ProgressWishes): Promise<ShownProgress> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
-  const running = new Map<string, string>();
+  const running: Running = { steps: new Map(), waits: new Map() };
   const told = new Map<string, number>();
 
   const lineOf = (event: Progress): string | undefined => {
@@ -29,7 +38,7 @@ export async function showProgress(writer: Writer, mode: ProgressMode, debug: bo
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
     if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told)))) return undefined;
-    return line;
+    return spinner && resultOnScreen && event.kind === "finished" && event.listed ? undefined : line;
   };
 
   return {
@@ -38,17 +47,23 @@ export async function showProgress(writer: Writer, mode: ProgressMode, debug: bo
       follow(event, running);
       if (spinner?.isSpinning) spinner.clear();
       if (line !== undefined) writer.write(`${line}\n`);
-      if (spinner) spin(spinner, writer, [...running.values()]);
+      if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
     },
     pause: () => void spinner?.stop(),
   };
 }
 
-/** Keeps what is running right now, with the words that the spinner shows for it. */
-function follow(event: Progress, running: Map<string, string>): void {
-  if (event.kind === "started") running.set(event.id, event.title);
-  if (event.kind === "waiting") running.set(event.id, waitingWords(event));
-  if (event.kind === "finished" || event.kind === "failed") running.delete(event.id);
+/** What is going on right now, in the words that the spinner shows for it. A wait comes first: it is why nothing seems to happen. */
+interface Running {
+  steps: Map<string, string>;
+  waits: Map<string, string>;
+}
+
+function follow(event: Progress, { steps, waits }: Running): void {
+  if (event.kind === "started") steps.set(event.id, event.title);
+  if (event.kind === "waiting") waits.set(event.id, waitingWords(event));
+  if (event.kind === "waited" || event.kind === "finished" || event.kind === "failed") waits.delete(event.id);
+  if (event.kind === "finished" || event.kind === "failed") steps.delete(event.id);
 }
 
 function isNewWait({ id, reason, elapsedMs }: Progress & { kind: "waiting" }, told: Map<string, number>): boolean {
@@ -66,6 +81,7 @@ const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiti
 function eventLine(event: Progress): string | undefined {
   switch (event.kind) {
     case "started":
+    case "waited":
       return undefined;
     case "waiting":
       return style.dim(`  ${waitingWords(event)}`);

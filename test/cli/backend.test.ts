@@ -7,7 +7,7 @@ import { artifact } from "../../src/artifact.ts";
 import { changeEnvironment } from "../../src/resources/function-environment.ts";
 import { newSigningKey } from "../../src/signature.ts";
 import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
-import { hasTerminal, run, start } from "../support/program.ts";
+import { needsTerminal, run, start } from "../support/program.ts";
 import { localAws, stackAt } from "../support/stack-scene.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -68,7 +68,8 @@ test("init never overwrites another file without being asked to", async () => {
   expect(await readFile(file, "utf8")).toContain("class ShelfShack:");
 });
 
-test.runIf(hasTerminal)("init asks a person, and only a yes overwrites", async () => {
+test("init asks a person, and only a yes overwrites", async (context) => {
+  needsTerminal(context);
   const file = join(await folder(), "shelfshack_ws.py");
   await writeFile(file, "mine = True\n");
   const asked = start(["backend", "init", "--out", file], { columns: 200 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { WebSocket } from "ws";
 import { safe } from "../../src/terminal/safe.ts";
 import { deadAddress, refusingServer, silentServer, webSocketServer } from "../support/handshake-server.ts";
-import { hasTerminal, run, start } from "../support/program.ts";
+import { needsTerminal, run, start } from "../support/program.ts";
 
 const ack = (socket: WebSocket) =>
   socket.on("message", (payload: Buffer) => socket.send(`{"type":"ack","of":${JSON.stringify(payload.toString())}}`));
@@ -224,35 +224,34 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   expect(await closing).toBe(1000);
 });
 
-test.runIf(hasTerminal)(
-  "17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0 (needs python3's pty)",
-  async () => {
-    let push = (_text: string) => {};
-    const url = await webSocketServer((socket) => {
-      push = (text) => socket.send(text);
-      ack(socket);
-    });
-    const running = start(["connect", "--url", url, "--no-color"], { columns: 40 });
-    await running.says("Ctrl-D closes");
-    await running.says("> ");
-    running.type("hello\r");
-    await running.says('{"type":"ack","of":"hello"}');
-    const halfTyped = "日本語 and so much more that it fills two rows";
-    running.type(halfTyped);
-    await running.says("two rows");
-    push("a frame in between");
-    // Up one row, column one, erased, the frame, then the prompt with the same words again.
-    await running.says("\u001b[1A\u001b[1G\u001b[0J");
-    await running.says(`← 18 B  a frame in between\r\n\u001b[1G\u001b[0J> ${halfTyped}`);
-    running.type("\u0015\u0004");
-    const { code, stdout } = await running.ended;
-    expect(code).toBe(0);
-    expect(stdout).toContain("1 sent, 2 received");
-    expect(stdout).not.toContain("nothing was checked");
-  },
-);
+test("17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0", async (context) => {
+  needsTerminal(context);
+  let push = (_text: string) => {};
+  const url = await webSocketServer((socket) => {
+    push = (text) => socket.send(text);
+    ack(socket);
+  });
+  const running = start(["connect", "--url", url, "--no-color"], { columns: 40 });
+  await running.says("Ctrl-D closes");
+  await running.says("> ");
+  running.type("hello\r");
+  await running.says('{"type":"ack","of":"hello"}');
+  const halfTyped = "日本語 and so much more that it fills two rows";
+  running.type(halfTyped);
+  await running.says("two rows");
+  push("a frame in between");
+  // Up one row, column one, erased, the frame, then the prompt with the same words again.
+  await running.says("\u001b[1A\u001b[1G\u001b[0J");
+  await running.says(`← 18 B  a frame in between\r\n\u001b[1G\u001b[0J> ${halfTyped}`);
+  running.type("\u0015\u0004");
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain("1 sent, 2 received");
+  expect(stdout).not.toContain("nothing was checked");
+});
 
-test.runIf(hasTerminal)("17 Ctrl-C in the line editor is exit code 130 (needs python3's pty)", async () => {
+test("17 Ctrl-C in the line editor is exit code 130", async (context) => {
+  needsTerminal(context);
   const running = start(["connect", "--url", await echoServer()], { columns: 80 });
   await running.says("> ");
   running.type("half\u0003");

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
-import { hasTerminal, run, start } from "../support/program.ts";
+import { needsTerminal, run, start } from "../support/program.ts";
 
 const version: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
@@ -187,7 +187,8 @@ test("no escape sequence is written where nothing is a terminal; FORCE_COLOR ask
   expect((await run(["deplyo", "--no-color"], { env: { FORCE_COLOR: "1" } })).stderr).not.toContain(escape);
 });
 
-test.runIf(hasTerminal)("a terminal gets colours, but not with NO_COLOR, CI or --no-color (needs python3's pty)", async () => {
+test("a terminal gets colours, but not with NO_COLOR, CI or --no-color", async (context) => {
+  needsTerminal(context);
   const shown = async (words: string[], env: Record<string, string> = {}) => (await run(words, { env, columns: 80 })).stdout;
   expect(await shown(["deplyo"])).toContain(`${escape}[31m`);
   expect(await shown(["deplyo"], { NO_COLOR: "1" })).not.toContain(escape);
@@ -195,7 +196,8 @@ test.runIf(hasTerminal)("a terminal gets colours, but not with NO_COLOR, CI or -
   expect(await shown(["deplyo", "--no-color"])).not.toContain(escape);
 });
 
-test.runIf(hasTerminal)("a terminal that reports no columns holds nothing up (needs python3's pty)", async () => {
+test("a terminal that reports no columns holds nothing up", async (context) => {
+  needsTerminal(context);
   expect((await run(["status", "--local"], { env: { SHELFSHACK_PORT: "9" }, columns: 0 })).code).toBe(1);
 });
 

@@ -1,17 +1,10 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { needs } from "../support/aws-clients.ts";
 import { functionOf, pythonOf, runtimeOf } from "../support/functions.ts";
 
-const python = await promisify(execFile)("python3", ["--version"]).then(
-  () => true,
-  () => false,
-);
-if (!python) process.stderr.write("python3 is missing: the tests of Python functions are skipped\n");
+beforeEach((context) => needs(context, "python3", ["--version"]));
 
-const pythonTest = test.skipIf(!python);
-
-pythonTest("a Python function answers, knows its context and logs as on AWS", async () => {
+test("a Python function answers, knows its context and logs as on AWS", async () => {
   const { runtime, log } = await runtimeOf();
   const target = await pythonOf(`
 import logging, os
@@ -36,7 +29,7 @@ def handler(event, context):
   expect((await runtime.invoke(target, '{"who":"me"}')).logTail).not.toContain("Init Duration");
 });
 
-pythonTest("a Python function in a folder that returns nothing answers null", async () => {
+test("a Python function in a folder that returns nothing answers null", async () => {
   const { runtime } = await runtimeOf();
   const target = await functionOf(
     { "lib/app.py": "def handler(event, context):\n    pass\n", "lib/__init__.py": "" },
@@ -45,7 +38,7 @@ pythonTest("a Python function in a folder that returns nothing answers null", as
   expect((await runtime.invoke(target, "{}")).payload).toBe("null");
 });
 
-pythonTest("G-10 a Python function that raises is an unhandled error with AWS's shape, in answer and log", async () => {
+test("G-10 a Python function that raises is an unhandled error with AWS's shape, in answer and log", async () => {
   const { runtime, log } = await runtimeOf();
   const target = await pythonOf('class Custom(Exception):\n    pass\n\ndef handler(event, context):\n    raise Custom("boom")\n');
   const { requestId, payload, functionError } = await runtime.invoke(target, "{}");
@@ -63,7 +56,7 @@ pythonTest("G-10 a Python function that raises is an unhandled error with AWS's 
   );
 });
 
-pythonTest.each<[what: string, source: string, handler: string, expected: Record<string, unknown>]>([
+test.each<[what: string, source: string, handler: string, expected: Record<string, unknown>]>([
   [
     "a missing import",
     "import nowhere",
@@ -102,7 +95,7 @@ pythonTest.each<[what: string, source: string, handler: string, expected: Record
   expect(JSON.parse(payload)).toMatchObject({ ...expected, requestId: "" });
 });
 
-pythonTest.each<[what: string, body: string, expected: Record<string, unknown>]>([
+test.each<[what: string, body: string, expected: Record<string, unknown>]>([
   ["exits", "import sys; sys.exit(4)", { errorType: "Runtime.ExitError", errorMessage: expect.stringContaining("exit status 4") }],
   [
     "answers what is no JSON",

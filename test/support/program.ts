@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFinished, type TestContext } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const built = `${root}bin/shelfshack-ws.js`;
@@ -45,8 +45,14 @@ const environment = {
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
 };
 
-/** Whether this machine can give a process a pseudo terminal; where not, say so in the test's title. */
-export const hasTerminal = existsSync("/dev/ptmx") && spawnSync("python3", ["-c", "import pty"]).status === 0;
+const hasTerminal = existsSync("/dev/ptmx") && spawnSync("python3", ["-c", "import pty"]).status === 0;
+
+/** Skips the test where no process can be given a pseudo terminal, and fails it where Python is required (`REQUIRE_BACKEND=1`). */
+export function needsTerminal({ skip }: TestContext): void {
+  const missing = "a pseudo terminal is needed: /dev/ptmx, and python3 with its module pty";
+  if (!hasTerminal && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
+  skip(!hasTerminal, missing);
+}
 
 /** The command that gives the program a terminal: Python's pty, as Node has none. */
 const inTerminal = (program: string, args: readonly string[], columns: number): [string, string[]] => {

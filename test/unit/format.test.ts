@@ -32,6 +32,13 @@ test("a table that fits has its columns below each other and no spaces at the en
   expect(table([], 80)).toBe("");
 });
 
+test("a remark stands below its row and keeps to no column", () => {
+  expect(table([["~ update", "Function"], "MemorySize: 128 → 256", ["+ create", "Api"]], 80)).toBe(
+    "~ update  Function\n    MemorySize: 128 → 256\n+ create  Api",
+  );
+  expect(table([["Api"], "one two three"], 12)).toBe("Api\n    one two\n    three");
+});
+
 test("what is no screen breaks no line", () => {
   expect(table(rows, Infinity).split("\n")).toHaveLength(3);
 });

@@ -29,8 +29,7 @@ async function shown(mode: ProgressMode, debug = false): Promise<string> {
   const { stream, text } = streamWith();
   const progress = await showProgress(
     writerFor(stream, undefined, () => undefined),
-    mode,
-    debug,
+    { mode, debug, resultOnScreen: true },
   );
   events.forEach(progress.report);
   progress.pause();
