@@ -41,20 +41,28 @@ export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<
   };
 }
 
-const handlerEndings = [".mjs", ".js", ".cjs", ".py"];
+/** How the files end that a family of runtimes takes for the handler's. */
+const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> = { nodejs: [".mjs", ".js", ".cjs"], python: [".py"] };
+const familyOf = (runtime: string) => (runtime.startsWith("python") ? "python" : "nodejs");
 
-/** Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler` ("index.handler") asks for. */
-export function refuseMissingHandler(handler: string, entries: readonly Entry[]): void {
+/** Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler` ("index.handler") asks for in this runtime. */
+export function refuseMissingHandler({ handler, runtime }: { handler: string; runtime: string }, entries: readonly Entry[]): void {
   const file = handler.slice(0, handler.lastIndexOf("."));
   const names = entries.map(({ name }) => name);
-  if (handlerEndings.some((ending) => names.includes(file + ending))) return;
-  throw new CliError(`the handler ${JSON.stringify(handler)} is not in the zip: there is no ${file}${handlerEndings.join(`, ${file}`)}`, {
-    hint: `the zip holds ${names.join(", ")}; pass --handler ${suggested(names)}, or leave the option out`,
+  const endings = handlerEndings[familyOf(runtime)];
+  if (endings.some((ending) => names.includes(file + ending))) return;
+  const looked = endings.map((ending) => file + ending).join(", ");
+  throw new CliError(`the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked}`, {
+    hint: `the zip holds ${names.join(", ")}; ${fitting(names)}`,
     exitCode: exitCodes.usage,
   });
 }
 
-function suggested(names: readonly string[]): string {
-  const file = names.find((name) => handlerEndings.some((ending) => name.endsWith(ending))) ?? "index.mjs";
-  return `${file.slice(0, file.lastIndexOf("."))}.handler`;
+/** What to pass for the first file that some runtime can run. */
+function fitting(names: readonly string[]): string {
+  for (const [family, endings] of Object.entries(handlerEndings)) {
+    const file = names.find((name) => endings.some((ending) => name.endsWith(ending)));
+    if (file) return `it runs with --handler ${file.slice(0, file.lastIndexOf("."))}.handler and a ${family} runtime`;
+  }
+  return "nothing in it can be run";
 }

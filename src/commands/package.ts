@@ -12,15 +12,15 @@ interface PackageResult {
 }
 
 export const command: Command<PackageResult> = {
-  options: ["out", "handler"],
+  options: ["out", "handler", "runtime"],
   examples: [
     { line: "package", does: "writes websocket_proxy.zip" },
     { line: "package --out build/proxy.zip", does: "writes it somewhere else" },
   ],
 
-  async run({ out, handler }) {
+  async run({ out, handler, runtime }) {
     const { zip, sha256, entries } = await artifact();
-    refuseMissingHandler(handler, entries);
+    refuseMissingHandler({ handler, runtime }, entries);
     await writeFile(out, zip);
     return { file: out, size: zip.length, entries, sha256 };
   },

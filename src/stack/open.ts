@@ -18,7 +18,7 @@ export interface OpenStack {
 /** Describes the stack that the settings mean and connects to AWS; calls nothing yet. */
 export async function openStack(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<OpenStack> {
   const { zip, sha256, entries } = await artifact();
-  refuseMissingHandler(settings.handler, entries);
+  refuseMissingHandler(settings, entries);
   const aws = await connectAws(settings, { report, signal });
   const stack = stackOf({
     ...settings,

@@ -78,15 +78,23 @@ test("a handler that is not in the zip is refused with the files that are", () =
     { name: "index.mjs", size: 1 },
     { name: "lib/app.py", size: 1 },
   ];
-  for (const handler of ["index.handler", "lib/app.main"]) expect(refuseMissingHandler(handler, entries)).toBeUndefined();
-  for (const handler of ["lambda_function.lambda_handler", "lib.app.main", "index.mjs.handler"]) {
+  const nodejs = { runtime: "nodejs24.x" };
+  const python = { runtime: "python3.13" };
+  expect(refuseMissingHandler({ handler: "index.handler", ...nodejs }, entries)).toBeUndefined();
+  expect(refuseMissingHandler({ handler: "lib/app.main", ...python }, entries)).toBeUndefined();
+  const missing = [
+    { handler: "lambda_function.lambda_handler", ...nodejs, looked: "lambda_function.mjs, lambda_function.js, lambda_function.cjs" },
+    { handler: "index.mjs.handler", ...nodejs, looked: "index.mjs.mjs, index.mjs.js, index.mjs.cjs" },
+    { handler: "index.handler", ...python, looked: "index.py" },
+  ];
+  for (const { looked, ...wanted } of missing) {
     try {
-      refuseMissingHandler(handler, entries);
+      refuseMissingHandler(wanted, entries);
       expect.unreachable();
     } catch (error) {
       const { message, hint, exitCode } = error as CliError;
-      expect(message).toContain(`the handler "${handler}" is not in the zip`);
-      expect(hint).toContain("the zip holds index.mjs, lib/app.py; pass --handler index.handler");
+      expect(message).toBe(`the handler "${wanted.handler}" is not in the zip: ${wanted.runtime} looks for ${looked}`);
+      expect(hint).toBe("the zip holds index.mjs, lib/app.py; it runs with --handler index.handler and a nodejs runtime");
       expect(exitCode).toBe(2);
     }
   }
