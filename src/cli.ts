@@ -3,7 +3,7 @@ import type { Context } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
 import { CliError, exitCodes, type ExitCode } from "./errors.ts";
 import { explain } from "./explain.ts";
-import { environment, silenceSdkWarning, type Settings } from "./settings.ts";
+import { environment, tellSdk, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
 import { aimed } from "./terminal/aimed.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
@@ -74,8 +74,7 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
     resultOnScreen: shell.out.stream.isTTY,
   });
   for (const message of originLines(settled)) progress.report({ kind: "debug", message });
-  announceAddress(settings, progress);
-  silenceSdkWarning();
+  tellSdk(settings);
   stopOnSignals(shell.interruption, progress);
   const context = contextFor({ command, words, settings, shell, progress });
   try {
@@ -97,12 +96,6 @@ const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupt
 function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
   if (quiet) return "quiet";
   return canSpin(stream, environment) ? "spinner" : "plain";
-}
-
-/** C-08: another address than AWS's own is never used silently. */
-function announceAddress({ endpointUrl, local }: Settings, { report }: ShownProgress): void {
-  if (local || endpointUrl === undefined || /^\[?(127\.|::1|localhost$)/.test(new URL(endpointUrl).hostname)) return;
-  report({ kind: "warning", message: `AWS calls, signed with your credentials, go to ${endpointUrl}` });
 }
 
 /** The first signal lets the running call end (D-29), the second ends the process. */

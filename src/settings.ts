@@ -87,7 +87,7 @@ const table = {
     variables: ["SHELFSHACK_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
     key: "region",
     global: true,
-    kind: name("an AWS region like us-east-1", /^[a-z]{2}(-[a-z]+)+-\d$/),
+    kind: name("an AWS region like us-east-1", /^[a-z]{2,4}(-[a-z]+)+-\d$/),
     meaning: "AWS region",
   },
   profile: {
@@ -459,7 +459,11 @@ export const settingNames = Object.keys(table) as SettingName[];
 /** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
-/** The SDK tells people with Node 20 to upgrade, on every run; the floor is this package's to raise, and it says so in its engines. */
-export function silenceSdkWarning(): void {
+/**
+ * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the `endpoint_url`. Its advice to leave
+ * Node 20 comes with every run otherwise; the floor is this package's to raise, and it says so in its engines.
+ */
+export function tellSdk({ profile }: Pick<Settings, "profile">): void {
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  if (profile !== undefined) process.env["AWS_PROFILE"] = profile;
 }

@@ -3,10 +3,11 @@ import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
+import type { HttpRequest, MiddlewareStack, Pluggable } from "@smithy/types";
 import { CliError, exitCodes } from "./errors.ts";
 import type { Report } from "./report.ts";
 import { retries } from "./retry.ts";
-import type { Settings } from "./settings.ts";
+import { environment, type Settings } from "./settings.ts";
 
 /** The clients that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {
@@ -36,17 +37,19 @@ const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
  * `pace` scales the pauses between tries. Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
-  settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region" | "profile">,
+  settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
   { report, signal, pace = 1 }: { report: Report; signal: AbortSignal; pace?: number },
 ): Promise<Aws> {
-  const endpoint = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
+  const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
+  // The SDK reads its own variable by itself, and knows those of single services, which come before it (aws-behaviour 8.4).
+  const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
   const region = settings.region ?? (settings.local ? "us-east-1" : undefined);
   const config = {
     ...(settings.local ? { credentials: localCredentials } : {}),
     ...(region ? { region } : {}),
-    ...(settings.profile ? { profile: settings.profile } : {}),
     // The SDK puts "stream-" before the host of a live tail, which no address of one's own answers to (aws-behaviour 7.3).
-    ...(endpoint ? { endpoint, disableHostPrefix: true } : {}),
+    ...(address ? { disableHostPrefix: true } : {}),
+    ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
     requestHandler: timeouts,
   };
@@ -58,16 +61,48 @@ export async function connectAws(
     logs: new CloudWatchLogsClient(config),
   };
   const rules = { report, signal, pace };
-  clients.lambda.middlewareStack.use(retries(rules));
-  clients.apigatewayv2.middlewareStack.use(retries(rules));
-  clients.iam.middlewareStack.use(retries(rules));
-  clients.sts.middlewareStack.use(retries(rules));
-  clients.logs.middlewareStack.use(retries(rules));
+  const announced = new Set<string>();
+  const equip = <Input extends object, Output extends object>(stack: MiddlewareStack<Input, Output>) => {
+    stack.use(retries(rules));
+    stack.use(announcing(report, announced));
+  };
+  equip(clients.lambda.middlewareStack);
+  equip(clients.apigatewayv2.middlewareStack);
+  equip(clients.iam.middlewareStack);
+  equip(clients.sts.middlewareStack);
+  equip(clients.logs.middlewareStack);
   return {
     region: await regionOf(clients.lambda),
     signal,
     ...clients,
     close: () => Object.values(clients).forEach((client) => client.destroy()),
+  };
+}
+
+const ownHosts = /\.(amazonaws\.(com(\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn)$/;
+const thisMachine = /^(\[?::1\]?|127\.[\d.]+|localhost)$/;
+
+/**
+ * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's: wherever one was set (an option, one of
+ * several variables, a profile), credentials are never sent there silently (C-08).
+ */
+function announcing<Input extends object, Output extends object>(report: Report, announced: Set<string>): Pluggable<Input, Output> {
+  const announce = ({ protocol, hostname, port }: HttpRequest) => {
+    const address = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+    if (ownHosts.test(hostname) || thisMachine.test(hostname) || announced.has(address)) return;
+    announced.add(address);
+    report({ kind: "warning", message: `AWS calls, signed with your credentials, go to ${address}` });
+  };
+  return {
+    applyToStack(stack) {
+      stack.add(
+        (next) => (call) => {
+          announce(call.request as HttpRequest);
+          return next(call);
+        },
+        { step: "finalizeRequest", name: "shelfshackAnnouncement" },
+      );
+    },
   };
 }
 

@@ -159,8 +159,22 @@ test("a stack trace is shown with --debug only, and the SDK's advice about Node 
   expect(stderr).not.toMatch(/^\s+at |NodeVersionSupportWarning/m);
 });
 
-test("C-08 another address than AWS's own is announced in the first line", async () => {
-  const { stderr } = await run(["status", "--endpoint-url", "http://nowhere.invalid:99"], { env: keys });
+test.each<[string, string[], Record<string, string>]>([
+  ["an option", ["--endpoint-url", "http://nowhere.invalid:99"], {}],
+  ["a variable", [], { AWS_ENDPOINT_URL: "http://nowhere.invalid:99" }],
+  ["a service's own variable", [], { AWS_ENDPOINT_URL_STS: "http://nowhere.invalid:99", AWS_ENDPOINT_URL: "http://127.0.0.1:9" }],
+])("C-08 another address than AWS's own is announced in the first line, when it is set by %s", async (_where, words, env) => {
+  const { stderr } = await run(["status", ...words], { env: { ...keys, ...env } });
+  expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
+});
+
+test("C-08 the address of a profile is used, and announced", async () => {
+  const home = folder();
+  writeFileSync(
+    join(home, "config"),
+    "[profile elsewhere]\nregion = us-east-1\nendpoint_url = http://nowhere.invalid:99\naws_access_key_id = a\naws_secret_access_key = b\n",
+  );
+  const { stderr } = await run(["status", "--profile", "elsewhere"], { env: { AWS_CONFIG_FILE: join(home, "config") } });
   expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
 });
 

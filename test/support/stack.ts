@@ -17,7 +17,7 @@ export async function openTestStack(url: string, overrides: Partial<StackConfig>
   const progress: Progress[] = [];
   const report = (event: Progress) => void progress.push(event);
   const aws = await connectAws(
-    { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: overrides.region, profile: undefined },
+    { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: overrides.region },
     { report, signal, pace: PACE },
   );
   const walk: Walk = { aws, report, signal, pace: PACE };
