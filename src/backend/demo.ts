@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { bookings, type Bookings } from "./bookings.ts";
 import { verified, type Envelope } from "./verify.ts";
@@ -24,6 +24,8 @@ export interface DemoOptions {
   port?: number;
   /** `whsec_…`; without any, signatures are not asked for. */
   signingKeys?: readonly string[];
+  /** The keys as they are now; asked, once a second at most, when a request is signed by none of those that are known (a rotation). */
+  freshKeys?: () => Promise<readonly string[]>;
   /** Gets one line for people about everything that happens. */
   log?: (line: string) => void;
   /** The clock, epoch milliseconds. */
@@ -55,12 +57,14 @@ const endpoints: Record<string, (room: Bookings, envelope: Envelope) => Answer> 
 export async function startDemoBackend({
   port = 0,
   signingKeys = [],
+  freshKeys,
   log = () => undefined,
   now = Date.now,
 }: DemoOptions = {}): Promise<DemoBackend> {
   const room = bookings(log, now);
   const answers = rememberedAnswers(now);
   const received: Received[] = [];
+  const verify = verifier(signingKeys, freshKeys, now);
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const path = request.url ?? "";
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
@@ -68,7 +72,7 @@ export async function startDemoBackend({
     if (request.method !== "POST") return json(405, { detail: "method not allowed" });
     const body = await textOf(request);
     if (body === undefined) return json(413, { detail: "body over 1 MiB" });
-    const envelope = verified(signingKeys, request.headers, body, path, now());
+    const envelope = await verify(request.headers, body, path);
     const result = envelope
       ? answers.once(request.headers["webhook-id"], () => endpoint(room, envelope))
       : json(401, { detail: "unauthorized" });
@@ -90,6 +94,21 @@ export async function startDemoBackend({
       server.closeAllConnections();
     });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received, close };
+}
+
+const askAgainMs = 1_000;
+
+/** The signature check, with keys that may be others after a while. */
+function verifier(known: readonly string[], freshKeys: DemoOptions["freshKeys"], now: () => number) {
+  let keys = known;
+  let askedAt = -Infinity;
+  return async (headers: IncomingHttpHeaders, body: string, path: string): Promise<Envelope | undefined> => {
+    const envelope = verified(keys, headers, body, path, now());
+    if (envelope || !freshKeys || now() - askedAt < askAgainMs) return envelope;
+    askedAt = now();
+    keys = await freshKeys();
+    return verified(keys, headers, body, path, now());
+  };
 }
 
 /** JSON, or 422 for what is nested too deeply to be written again. */

@@ -67,8 +67,9 @@ function spoken(item: LocalItem): string | undefined {
 }
 
 async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
-  const keys = await signingKeys(settings, context);
-  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys });
+  const keys = (await deployedKeys(settings, context)) ?? [newSigningKey()];
+  const freshKeys = async () => (await deployedKeys(settings, context)) ?? keys;
+  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
   const target: Settings = demo
     ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") } }
     : settings;
@@ -89,14 +90,11 @@ async function serve(settings: Settings, context: Context<LocalItem>, endpointUr
   }
 }
 
-/** The keys of the function that a state folder kept, or a new one. */
-async function signingKeys(settings: Settings, context: Context<LocalItem>): Promise<string[]> {
+/** The signing keys of the function, when there is one: kept by a state folder, or rotated meanwhile. */
+async function deployedKeys({ functionName, ...settings }: Settings, context: Context): Promise<string[] | undefined> {
   const aws = await connectAws(settings, context);
-  const kept = await deployedFunction(aws, settings.functionName);
-  aws.close();
-  return kept?.variables.SIGNING_KEYS
-    ? signingKeysIn(kept.variables.SIGNING_KEYS, `the function ${settings.functionName}`)
-    : [newSigningKey()];
+  const { SIGNING_KEYS } = (await deployedFunction(aws, functionName).finally(aws.close))?.variables ?? {};
+  return SIGNING_KEYS ? signingKeysIn(SIGNING_KEYS, `the function ${functionName}`) : undefined;
 }
 
 /** Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has ended it. */

@@ -32,6 +32,12 @@ test(
     expect((await run(connect, { env, input: '{"body":"again"}\n' })).code).toBe(0);
     await local.says("edited");
 
+    // The demo backend learns rotated keys, as the user's own would be told them.
+    for (const words of [["rotate"], ["rotate", "--finish"]]) {
+      expect((await run(["backend", "keys", ...words], { env })).code).toBe(0);
+      expect((await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code).toBe(0);
+    }
+
     local.signal("SIGINT");
     expect((await local.ended).code).toBe(130);
     const refused = await run(["status"], { env });

@@ -139,3 +139,16 @@ test("odd bodies, paths and methods are answered, never dropped", async () => {
   expect(await post("/api/ws/other", "{}")).toBe(404);
   expect(await post("/api/ws/register", "", "GET")).toBe(405);
 });
+
+test("keys that were rotated are learnt from whoever knows them, and asked for once a second at most", async () => {
+  let asked = 0;
+  let clock = Date.now();
+  const freshKeys = async () => (asked++ === 0 ? [key, older] : [older]);
+  const { post } = await scene({ freshKeys, now: () => clock });
+  const register = async (signer: string, id: string) => (await post("register", id, booking("1"), { key: signer, at: clock })).status;
+  expect([await register(older, "A="), await register(key, "B="), asked]).toEqual([200, 200, 1]);
+  const stranger = `whsec_${Buffer.from("s".repeat(32)).toString("base64")}`;
+  expect([await register(stranger, "C="), await register(stranger, "D="), asked]).toEqual([401, 401, 1]);
+  clock += 1_000;
+  expect([await register(stranger, "E="), await register(older, "F="), await register(key, "G="), asked]).toEqual([401, 200, 401, 2]);
+});
