@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { servedStage } from "./services/apigateway/stages.ts";
-import { createGateway, type FailedIntegration, type Gateway } from "./gateway/gateway.ts";
+import { createGateway, type ConnectionCall, type FailedIntegration, type Gateway } from "./gateway/gateway.ts";
 import { isWelcome } from "./hosts.ts";
+import { denial, sessionIn } from "./services/iam/sessions.ts";
 import { createInvoking } from "./services/lambda/invoke.ts";
 import { permittedLines } from "./services/lambda/logging.ts";
 import { codeOf, codePath } from "./services/lambda/lambda.ts";
@@ -115,6 +116,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const gateway = createGateway({
     find: (apiId, stage) => servedStage(world, apiId, stage),
     invoke: (call) => invoking.forGateway(call),
+    denied: ({ sessionToken, ...call }) => denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
     host: () => `127.0.0.1:${port}`,
     failed: (failure) => onLog?.([executionLog(failure)]),
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
@@ -167,6 +169,12 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
 const isDelay = (name: string): boolean => name in noDelays;
 const delaysIn = (options: LocalAwsOptions): Partial<Delays> =>
   Object.fromEntries(Object.entries(options).filter(([name, value]) => isDelay(name) && value !== undefined));
+
+/** The permission that a call of `@connections` needs (aws-behaviour 2.2). */
+const manageConnections = (account: string, { region, apiId, stage, method, connectionId }: Omit<ConnectionCall, "sessionToken">) => ({
+  action: "execute-api:ManageConnections",
+  resource: `arn:aws:execute-api:${region}:${account}:${apiId}/${stage}/${method}/@connections/${connectionId}`,
+});
 
 interface Running {
   url: string;

@@ -92,6 +92,7 @@ const inItsOwnProcess: Lambda = async (environment) => {
     environment,
     zip,
     logGroup: "/aws/lambda/proxy",
+    sessionToken: "session",
     revision: "1",
   };
   return {

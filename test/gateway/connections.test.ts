@@ -6,13 +6,12 @@ import {
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { expect, onTestFinished, test } from "vitest";
-import { answered, startGateway, type Stand } from "../support/gateway.ts";
+import { answered, startGateway, type Stand, signed } from "../support/gateway.ts";
 import { createQueue } from "../support/queue.ts";
 import { openRaw } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 
 const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-const signed = { authorization: "AWS4-HMAC-SHA256 Credential=local" };
 const unknownId = "UbT2acX1IAMCJpw=";
 
 function managementClient({ endpoint }: Stand): ApiGatewayManagementApiClient {
@@ -164,7 +163,7 @@ test("a caller that leaves in the middle of its message disturbs nobody", async 
   const { socket, id } = await openedSocket(stand);
   const raw = await openRaw(stand.port);
   const path = `/a1b2c3d4e5/dev/@connections/${id}`;
-  raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: 10\r\n\r\nhalf`);
+  raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${signed.authorization}\r\nContent-Length: 10\r\n\r\nhalf`);
   raw.cut({ reset: true });
   await call(stand, id, { method: "POST", body: "whole" });
   expect(await socket.next()).toBe("whole");

@@ -3,11 +3,9 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { limitFrames } from "../../src/local/gateway/frame-limits.ts";
-import { startGateway, type Stand } from "../support/gateway.ts";
+import { startGateway, type Stand, signed } from "../support/gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
-
-const signed = { authorization: "AWS4-HMAC-SHA256 Credential=local" };
 
 const post = ({ endpoint }: Stand, id: string, body: string | Buffer) =>
   fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { method: "POST", headers: signed, body }).then(({ status }) => status);

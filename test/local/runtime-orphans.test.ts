@@ -29,7 +29,7 @@ beforeAll(async () => {
     logLevel: "error",
   });
   await mkdir(join(built, "local"));
-  for (const file of ["bootstrap.mjs", "bootstrap.py"]) await copyFile(`src/local/${file}`, join(built, "local", file));
+  for (const file of ["bootstrap.mjs", "bootstrap.py"]) await copyFile(`src/local/runtime/${file}`, join(built, "local", file));
   return () => rm(built, { recursive: true });
 });
 

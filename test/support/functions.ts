@@ -21,6 +21,7 @@ export async function functionOf(source: string | Record<string, string>, overri
     environment: {},
     zip: await zipOf(typeof source === "string" ? { "index.mjs": source } : source),
     logGroup: `/aws/lambda/${name}`,
+    sessionToken: "session",
     revision: String(revisions),
     ...overrides,
   };

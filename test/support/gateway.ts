@@ -65,6 +65,11 @@ export interface Stand {
 export const functionArn = "arn:aws:lambda:us-east-1:123456789012:function:proxy";
 export const invokeUriOf = (arn: string): string => `arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/${arn}/invocations`;
 
+/** What a signed call of `@connections` has to carry; the signature itself is not checked. */
+export const signed = {
+  authorization: "AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
+};
+
 /** Lambda's answer with this value as its payload. */
 export const answered = (value: unknown): LambdaAnswer => ({ kind: "answered", payload: JSON.stringify(value) ?? "null" });
 

@@ -17,6 +17,8 @@ const gone: Answer = { status: 410, type: "GoneException" };
 const unsigned: Answer = { status: 403, type: "MissingAuthenticationTokenException", body: { message: "Missing Authentication Token" } };
 const tooLarge: Answer = { status: 413, type: "PayloadTooLargeException", body: { message: "Message too long" } };
 
+const signature = /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/execute-api\/aws4_request,/;
+
 const methods: Record<string, (connection: Connection, request: IncomingMessage) => Answer | Promise<Answer | undefined>> = {
   POST: post,
   GET: get,
@@ -25,16 +27,20 @@ const methods: Record<string, (connection: Connection, request: IncomingMessage)
 
 /**
  * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (aws-behaviour 2). A Signature Version 4 header must be there, which also keeps
- * web pages out; the signature itself is not checked. Ids are valid within their API and stage only, and not before `$connect` has accepted them.
+ * web pages out; the signature itself is not checked, but a role's session may do only what its policies allow. Ids are valid within their API and stage only, and not before `$connect` has accepted them.
  */
 export async function answerConnectionCall(
-  { live }: Traffic,
+  { live, options }: Traffic,
   request: IncomingMessage,
   response: ServerResponse,
   { apiId, stage, connectionId }: StageAddress & { connectionId: string },
 ): Promise<void> {
-  const method = methods[request.method ?? ""];
-  if (!method || !request.headers.authorization?.startsWith("AWS4-HMAC-SHA256")) return write(response, unsigned);
+  const { method: name = "", headers } = request;
+  const method = methods[name];
+  const [, region] = signature.exec(headers.authorization ?? "") ?? [];
+  if (!method || region === undefined) return write(response, unsigned);
+  const denied = options.denied?.({ region, apiId, stage, method: name, connectionId, sessionToken: headers["x-amz-security-token"] });
+  if (denied !== undefined) return write(response, forbidden(denied));
   if (!isConnectionId(connectionId)) return write(response, malformedId(connectionId));
   const connection = live.get(connectionId);
   const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
@@ -59,6 +65,11 @@ function get({ connectedAt, lastActiveAt, sourceIp, userAgent }: Connection): An
 function remove(connection: Connection): Answer {
   end(connection, closings.deleted);
   return { status: 204 };
+}
+
+/** The body is unverified, the status and the kind of name are not (aws-behaviour 2.3). */
+function forbidden(message: string): Answer {
+  return { status: 403, type: "AccessDeniedException", body: { message } };
 }
 
 function malformedId(connectionId: string): Answer {

@@ -45,12 +45,25 @@ export interface FailedIntegration {
   message: string;
 }
 
+/** One call of `@connections`, for those who decide whether it is permitted. */
+export interface ConnectionCall {
+  /** The one that the call was signed for. */
+  region: string;
+  apiId: string;
+  stage: string;
+  method: string;
+  connectionId: string;
+  sessionToken: string | string[] | undefined;
+}
+
 /** What the gateway works with, and its times. Times are milliseconds; the defaults are AWS's limits (aws-behaviour 1.12). */
 export interface GatewayOptions {
   /** What a stage serves now; asked anew for every event, because a deployment also reaches open connections. */
   find(apiId: string, stage: string): ServedStage | undefined;
   /** Calls a function on behalf of the API; a rejection counts as an integration that is set up wrongly. */
   invoke(call: { functionArn: string; sourceArn: string; account: string; event: unknown }): Promise<LambdaAnswer>;
+  /** Why a call of `@connections` with this session token is not permitted, in AWS's words; absent where everybody may. */
+  denied?(call: ConnectionCall): string | undefined;
   /** The `host:port` that the server listens on. */
   host(): string;
   /** Without a message in either direction; 10 minutes. */

@@ -36,15 +36,15 @@ export function environmentVariables(
     LAMBDA_RUNTIME_DIR: dirname(local.program.arguments.at(-1) ?? ""),
     PWD: local.folder,
     SHLVL: "0",
-    ...inventedCredentials(),
+    ...credentials(target),
   };
   return { ...changeable, ...target.environment, ...reserved };
 }
 
-function inventedCredentials(): Record<string, string> {
+function credentials({ sessionToken }: FunctionToRun): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
     AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64"),
-    AWS_SESSION_TOKEN: randomBytes(48).toString("base64"),
+    AWS_SESSION_TOKEN: sessionToken,
   };
 }

@@ -22,6 +22,8 @@ export interface FunctionToRun {
   environment: Record<string, string>;
   zip: Uint8Array;
   logGroup: string;
+  /** of the credentials that its own calls are signed with */
+  sessionToken: string;
   /** changes whenever code or configuration do */
   revision: string;
 }

@@ -1,9 +1,13 @@
+import type { Session } from "./iam/sessions.ts";
+
 /** What an operation knows besides its input. */
 export interface At {
   region: string;
   /** Epoch milliseconds. */
   now: number;
   requestId: string;
+  /** The role's session that the request is signed for; absent for the account's own user, who may do everything. */
+  session: Session | undefined;
 }
 
 type Maybe<Value> = Value | Promise<Value>;

@@ -10,6 +10,7 @@ import type { Invoking } from "./lambda/invoke.ts";
 import { lambda } from "./lambda/lambda.ts";
 import { lambdaConstraints } from "./lambda/settings.ts";
 import { logsConstraints, type Logs } from "./logs/logs.ts";
+import { sessionIn } from "./iam/sessions.ts";
 import { isMutating, type At, type Operation } from "./operations.ts";
 import { jsonRpc } from "../wire/json-rpc.ts";
 import { query } from "../wire/query.ts";
@@ -117,7 +118,8 @@ export async function answerCall(
     if (!service || !handler) throw notEmulated(`${call.operation} (${name})`);
     const input = protocol.read(operation, request);
     call.input = withoutBytes(input);
-    const output = await perform(service, { operation, handler, input, at: { region, now: Date.now(), requestId } });
+    const at = { region, now: Date.now(), requestId, session: sessionIn(request.headers["x-amz-security-token"]) };
+    const output = await perform(service, { operation, handler, input, at });
     const answer = protocol.write(operation, (output ?? {}) as Record<string, unknown>, requestId);
     record({ ...call, status: answer.status });
     return answer;

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-sts";
 import { AwsError } from "../aws-error.ts";
+import { credentialsFor, sessionArn } from "./iam/sessions.ts";
 import type { Operations } from "./operations.ts";
 import type { World } from "../state.ts";
 import type { Constraints } from "../wire/validation.ts";
@@ -12,10 +12,14 @@ export const stsConstraints: Constraints = {
   DurationSeconds: { min: 900, max: 43_200 },
 };
 
-/** STS: everybody is the account's user `local`, whatever keys a request is signed with. */
+/** STS: who signs with the credentials of a role's session is that, everybody else is the account's user `local`. */
 export function sts(world: World): Operations<typeof sdk> {
   return {
-    GetCallerIdentity: () => ({ Account: world.account, Arn: `arn:aws:iam::${world.account}:user/local`, UserId: "AIDALOCALLOCALLOCALL" }),
+    GetCallerIdentity: (_input, { session }) => ({
+      Account: world.account,
+      Arn: session ? sessionArn(world, session) : `arn:aws:iam::${world.account}:user/local`,
+      UserId: session ? `AROALOCALLOCALLOCALL:${session.name}` : "AIDALOCALLOCALLOCALL",
+    }),
     AssumeRole({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { now }) {
       const role = [...world.state.roles.values()].find(({ arn }) => arn === RoleArn);
       if (!role) {
@@ -24,17 +28,10 @@ export function sts(world: World): Operations<typeof sdk> {
           status: 403,
         });
       }
+      const session = { roleArn: role.arn, name: RoleSessionName };
       return {
-        AssumedRoleUser: {
-          AssumedRoleId: `${role.id}:${RoleSessionName}`,
-          Arn: `arn:aws:sts::${world.account}:assumed-role/${role.name}/${RoleSessionName}`,
-        },
-        Credentials: {
-          AccessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
-          SecretAccessKey: randomBytes(30).toString("base64"),
-          SessionToken: randomBytes(60).toString("base64"),
-          Expiration: new Date(now + DurationSeconds * 1000),
-        },
+        AssumedRoleUser: { AssumedRoleId: `${role.id}:${RoleSessionName}`, Arn: sessionArn(world, session) },
+        Credentials: { ...credentialsFor(session), Expiration: new Date(now + DurationSeconds * 1000) },
       };
     },
   };

@@ -3,6 +3,7 @@ import { AwsError } from "../../aws-error.ts";
 import type { LambdaAnswer } from "../../gateway/gateway.ts";
 import { gatewayMayInvoke } from "./policy.ts";
 import { buildOf, findFunction, referenceOf, refuseWhileChanging, type Build, type FunctionState } from "./function.ts";
+import { denial, sessionToken, type Session } from "../iam/sessions.ts";
 import type { Operations } from "../operations.ts";
 import type { FunctionToRun, Invocation } from "../../runtime/runtime.ts";
 import type { World } from "../../state.ts";
@@ -70,6 +71,7 @@ const functionToRun = (world: World, { name, arn, region }: FunctionState, build
   environment: build.environment ?? {},
   zip: build.zip,
   logGroup: build.logging.LogGroup ?? `/aws/lambda/${name}`,
+  sessionToken: sessionToken({ roleArn: build.role, name }),
   revision: build.id,
 });
 
@@ -79,8 +81,9 @@ const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048
 /** Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (aws-behaviour 4.8). */
 export function invokeOperations(world: World, { run }: Invoking): Operations<typeof sdk> {
   return {
-    async Invoke({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, { region, now }) {
+    async Invoke({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, { region, now, session }) {
       const asked = referenceOf(FunctionName, Qualifier);
+      refuseDenied(world, session, { region, ...asked });
       const found = findFunction(world, region, asked, now);
       const build = buildOf(world, found, asked.qualifier);
       // The SDK's type is what a client may pass; over the wire it is bytes.
@@ -101,6 +104,18 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
       };
     },
   };
+}
+
+/** A role's session may invoke what the role's policies name; denied before anything tells whether the function is there. */
+function refuseDenied(
+  world: World,
+  session: Session | undefined,
+  called: { region: string; name: string; qualifier: string | undefined },
+): void {
+  const { region, name, qualifier } = called;
+  const resource = `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
+  const message = denial(world, session, { action: "lambda:InvokeFunction", resource });
+  if (message !== undefined) throw new AwsError("AccessDeniedException", message, { status: 403 });
 }
 
 function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType): string {
