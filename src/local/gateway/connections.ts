@@ -177,7 +177,18 @@ export async function callRoute(
 }
 
 /** Remembers work until it is finished. */
-export function track({ work }: Traffic, promise: Promise<void>): void {
-  work.add(promise);
-  void promise.finally(() => work.delete(promise));
+export function track(traffic: Traffic, promise: Promise<void>, onBug?: () => void): void {
+  const guarded = guard(traffic, promise, onBug).then(() => void traffic.work.delete(guarded));
+  traffic.work.add(guarded);
+}
+
+/** Sees to it that what goes wrong with one event is told, and ends nothing else. */
+export async function guard({ options }: Traffic, promise: Promise<void>, onBug?: () => void): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    if (!options.broke) throw error;
+    options.broke(error);
+    onBug?.();
+  }
 }

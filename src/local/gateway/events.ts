@@ -177,11 +177,11 @@ function headersOf({ rawHeaders, port }: Upgrade, sourceIp: string, now: number)
   headers.set("X-Forwarded-For", [[...(headers.get("X-Forwarded-For") ?? []), sourceIp].join(", ")]);
   headers.set("X-Forwarded-Port", [String(port)]);
   headers.set("X-Forwarded-Proto", ["http"]);
-  if (!headers.has("X-Amzn-Trace-Id")) headers.set("X-Amzn-Trace-Id", [newTraceId(now)]);
+  if (!headers.has("X-Amzn-Trace-Id")) headers.set("X-Amzn-Trace-Id", [newTraceRoot(now)]);
   return new Map([...headers].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function newTraceId(now: number): string {
+function newTraceRoot(now: number): string {
   return `Root=1-${Math.floor(now / 1000).toString(16)}-${randomBytes(12).toString("hex")}`;
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { answerConnectionCall } from "./connections-api.ts";
-import { closings, end, sweep, track, type StageAddress, type Traffic } from "./connections.ts";
+import { closings, end, sweep, type StageAddress, type Traffic } from "./connections.ts";
 import { connect } from "./handshake.ts";
 import { createThrottle, type Allowance } from "./throttle.ts";
 
@@ -76,6 +76,8 @@ export interface GatewayOptions {
   integrationTimeoutMs?: number;
   /** Told of every integration that failed, with the reason that the client is not given. */
   failed?(failure: FailedIntegration): void;
+  /** Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the process ends. */
+  broke?(error: unknown): void;
 }
 
 /** The WebSocket side of the local AWS: sockets on one side, functions on the other. */
@@ -107,7 +109,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const timer = setInterval(() => sweep(traffic, Date.now()), Math.min(1_000, idleMs / 4, lifeMs / 4, pingMs / 4));
   timer.unref();
   return {
-    upgrade: (request, socket, head, at) => track(traffic, connect(traffic, request, socket, head, at)),
+    upgrade: (request, socket, head, at) => connect(traffic, request, socket, head, at),
     connections: (request, response, at) => answerConnectionCall(traffic, request, response, at),
     sever(apiId, stage) {
       sever(traffic, (at) => at.apiId === apiId && (stage === undefined || at.stage === stage));

@@ -1,19 +1,14 @@
-import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import { callRoute, closings, deliverDisconnect, open, type StageAddress, type Traffic } from "./connections.ts";
+import { callRoute, closings, deliverDisconnect, open, track, type StageAddress, type Traffic } from "./connections.ts";
 import { connectEvent, domainNameOf, newConnectionId, newRequestId, type Peer } from "./events.ts";
 import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
 import type { ServedStage } from "./gateway.ts";
 import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
+import { refuseUpgrade, type Refusal } from "./refusal.ts";
 
-interface Refusal {
-  status: number;
-  /** Where it differs from the status's own text. */
-  message?: string;
-  headers?: Record<string, string>;
-}
 type Verdict = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean };
 
 const maxUrlLength = 4096;
@@ -45,20 +40,33 @@ const failures = {
 
 /**
  * Answers an upgrade request: 101 when `$connect` has accepted it, else its status with AWS's small JSON body (aws-behaviour 1.5).
- * Settles when the connection is open or refused; a client that left meanwhile gets its `$disconnect`.
+ * The gateway's work until the connection is open or refused; a client that left meanwhile gets its `$disconnect`.
  */
-export async function connect(traffic: Traffic, request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): Promise<void> {
+export function connect(traffic: Traffic, request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): void {
   socket.on("error", destroy);
   const requestId = newRequestId();
+  const shaking = shakeHands(traffic, { request, socket, head, at, requestId });
+  track(traffic, shaking, () => refuseUpgrade(socket, { requestId, status: 500 }));
+}
+
+interface Handshake {
+  request: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  at: StageAddress;
+  requestId: string;
+}
+
+async function shakeHands(traffic: Traffic, { request, socket, head, at, requestId }: Handshake): Promise<void> {
   const peer = peerOf(request, at, traffic.options.host());
   const refusal = refusalAtOnce(traffic, request);
-  if (refusal) return refuse(socket, requestId, refusal);
+  if (refusal) return refuseUpgrade(socket, { requestId, ...refusal });
   traffic.pending.set(socket, at);
   const verdict = await judge(traffic, request, peer, requestId).finally(() => traffic.pending.delete(socket));
-  if ("refusal" in verdict) return refuse(socket, requestId, verdict.refusal);
+  if ("refusal" in verdict) return refuseUpgrade(socket, { requestId, ...verdict.refusal });
   const accepted = accept(request, socket, head, verdict.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, peer, closings.lost);
-  const connection = open(traffic, peer, accepted, (from, data, isBinary) => void receive(traffic, from, data, isBinary));
+  const connection = open(traffic, peer, accepted, (from, data, isBinary) => receive(traffic, from, data, isBinary));
   if (verdict.twoWay) sendBody(connection, verdict.answer.body, requestId);
 }
 
@@ -116,20 +124,6 @@ function accept(request: IncomingMessage, socket: Duplex, head: Buffer, subproto
   });
   sockets.off("headers", choose);
   return accepted;
-}
-
-function refuse(socket: Duplex, requestId: string, { status, message = STATUS_CODES[status] ?? "", headers = {} }: Refusal): void {
-  const body = JSON.stringify({ message });
-  const lines = Object.entries({
-    Date: new Date().toUTCString(),
-    "Content-Type": "application/json",
-    "Content-Length": String(Buffer.byteLength(body)),
-    Connection: "close",
-    "x-amzn-RequestId": requestId,
-    "apigw-requestid": requestId,
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`, () => socket.destroy());
 }
 
 function headerBytes(rawHeaders: readonly string[]): number {

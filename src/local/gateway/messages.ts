@@ -1,4 +1,4 @@
-import { callRoute, closings, end, isOpen, send, type Connection, type Traffic } from "./connections.ts";
+import { callRoute, closings, end, guard, isOpen, send, type Connection, type Traffic } from "./connections.ts";
 import { messageEvent, newRequestId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 import type { ServedRoute, ServedStage } from "./gateway.ts";
@@ -19,13 +19,17 @@ const errors = {
  * Takes one message from a client: route, function, and what goes back. Messages of one connection run beside each other (aws-behaviour 1.14).
  * A binary message closes the connection with 1003 (1.11).
  */
-export async function receive(traffic: Traffic, connection: Connection, data: Buffer, isBinary: boolean): Promise<void> {
+export function receive(traffic: Traffic, connection: Connection, data: Buffer, isBinary: boolean): void {
   if (!isOpen(connection)) return;
   if (isBinary) return end(connection, closings.binary);
   connection.lastActiveAt = Date.now();
+  const requestId = newRequestId();
+  void guard(traffic, serve(traffic, connection, requestId, data), () => sendError(connection, errors.failed, requestId));
+}
+
+async function serve(traffic: Traffic, connection: Connection, requestId: string, data: Buffer): Promise<void> {
   const stage = traffic.options.find(connection.apiId, connection.stage);
   if (!stage) return;
-  const requestId = newRequestId();
   const body = data.toString();
   const routeKey = selectRoute(stage.routeSelectionExpression, body, stage.routes);
   const route = routeKey === undefined ? undefined : stage.routes.get(routeKey);

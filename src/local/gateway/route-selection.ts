@@ -75,7 +75,20 @@ function member(value: unknown, name: string): unknown {
   return (value as Record<string, unknown>)[name];
 }
 
+/** Without recursion: a client's lists can be nested deeper than the stack is. */
 function textOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`;
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+  const rest = [value];
+  let text = "";
+  while (rest.length > 0) {
+    const next = rest.pop();
+    if (Array.isArray(next)) pushReversed(rest, next);
+    else if (typeof next === "string" || typeof next === "number" || typeof next === "boolean") text += String(next);
+  }
+  return text;
+}
+
+function pushReversed(rest: unknown[], list: readonly unknown[]): void {
+  rest.push("]");
+  for (let index = list.length - 1; index >= 0; index -= 1) rest.push(list[index], ...(index > 0 ? [", "] : []));
+  rest.push("[");
 }
