@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -28,6 +29,7 @@ beforeAll(async () => {
     outfile: join(built, "parent.mjs"),
     logLevel: "error",
   });
+  await chmod(built, 0o755);
   await mkdir(join(built, "local"));
   for (const file of ["bootstrap.mjs", "bootstrap.py"]) await copyFile(`src/local/runtime/${file}`, join(built, "local", file));
   return () => rm(built, { recursive: true });
@@ -40,22 +42,32 @@ interface Parent {
   printed(pattern: RegExp): Promise<string>;
 }
 
+interface ParentOptions {
+  path?: string | undefined;
+  close?: boolean;
+  /** Whom it runs as; ourselves when not given. */
+  user?: number | undefined;
+  /** Its temporary folder; a fresh one when not given. */
+  folder?: string;
+}
+
 async function parentOf(
   target: FunctionToRun,
-  { path = process.env["PATH"], close = false }: { path?: string | undefined; close?: boolean } = {},
+  { path = process.env["PATH"], close = false, user, folder = mkdtempSync(join(tmpdir(), "runtime-orphans-")) }: ParentOptions = {},
 ): Promise<Parent> {
-  const folder = await mkdtemp(join(tmpdir(), "runtime-orphans-"));
+  if (user !== undefined) await chown(folder, user, user);
   const input = JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close });
   const parent = spawn(process.execPath, [join(built, "parent.mjs"), input], {
     env: { PATH: path, TMPDIR: folder },
     stdio: ["ignore", "pipe", "inherit"],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   let text = "";
   parent.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   onTestFinished(async () => {
     parent.kill("SIGKILL");
     await until(async () => (await readdir(folder)).length === 0 || parent.exitCode !== null || parent.signalCode !== null);
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   });
   return {
     process: parent,
@@ -150,6 +162,35 @@ test("G-22 after close the process ends by itself and nothing is left", async ()
   expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
   await until(() => parent.process.exitCode === 0);
   expect(await readdir(parent.folder)).toEqual([]);
+});
+
+/** Nobody, where we are the one whom no file mode keeps out. */
+const unprivileged = process.getuid?.() === 0 ? 65_534 : undefined;
+const locking = `import fs from "node:fs"; export const handler = async () => { fs.mkdirSync("a/b", { recursive: true }); fs.writeFileSync("a/b/c", ""); fs.chmodSync("a/b", 0o555); fs.chmodSync("a", 0); ${print} return "done"; };`;
+
+test.each([
+  ["closed", true],
+  ["killed", false],
+])("G-22 a folder that a handler made unwritable is removed when we are %s", async (_how, close) => {
+  const parent = await parentOf(await functionOf(locking), { close, user: unprivileged });
+  expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
+  if (close) await until(() => parent.process.exitCode === 0);
+  else parent.process.kill("SIGKILL");
+  await until(async () => (await readdir(parent.folder)).length === 0);
+});
+
+test("a leftover that cannot be removed is told of and left", async ({ skip }) => {
+  skip(unprivileged === undefined, "only root can make a file that the user of the test cannot remove");
+  const target = await functionOf(`export const handler = async () => "done"`);
+  const folder = await mkdtemp(join(tmpdir(), "runtime-leftover-"));
+  const leftover = join(folder, "shelfshack-ws-runtime-999999999-abcdef");
+  await mkdir(join(leftover, "of-another", "user"), { recursive: true });
+  for (const path of [folder, leftover]) await chown(path, unprivileged ?? 0, unprivileged ?? 0);
+  const parent = await parentOf(target, { close: true, user: unprivileged, folder });
+  expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
+  expect(await parent.printed(/(\[local\] the folder \S+) which an earlier local AWS has left, cannot be removed: /)).toContain(leftover);
+  await until(() => parent.process.exitCode === 0);
+  expect(await readdir(folder)).toEqual(["shelfshack-ws-runtime-999999999-abcdef"]);
 });
 
 test("only folders of ours whose process is gone are removed", async () => {

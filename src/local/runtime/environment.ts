@@ -97,7 +97,7 @@ export class Environment {
       this.#running = { requestId, startedAt: performance.now(), limit, answered: false, resolve };
       this.#log.begin();
       this.#log.write([platformLines.start(requestId, target.version)]);
-      this.#api?.deliver({ requestId, payload, deadlineMs: Date.now() + limitMs, functionArn: target.arn, traceId: newTraceId() });
+      this.#api?.deliver({ requestId, payload, deadlineMs: Date.now() + limitMs, functionArn: target.arn, traceId: newTraceHeader() });
     });
   }
 
@@ -289,7 +289,7 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function newTraceId(): string {
+function newTraceHeader(): string {
   const hex = randomBytes(20).toString("hex");
   return `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=0`;
 }

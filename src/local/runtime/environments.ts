@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
@@ -9,6 +9,7 @@ import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
 import type { FunctionToRun, Invocation } from "./runtime.ts";
 import { unzip } from "./unzip.ts";
+import { removeFolder } from "./work-folder.ts";
 
 /** What the environments of every function share. */
 export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs"> {
@@ -98,7 +99,7 @@ export class Environments {
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
     // What cannot be removed now, or was left by a zip that was refused, goes with the folder of the runtime.
-    await this.#unpacked?.then((folder) => rm(folder, { recursive: true, force: true })).catch(() => undefined);
+    await this.#unpacked?.then(removeFolder).catch(() => undefined);
   }
 
   /** Without those whose process is ending: their exit has not been heard of yet. */
@@ -159,7 +160,14 @@ export class Environments {
 
   async #unpack(): Promise<string> {
     const folder = await mkdtemp(join(this.#shared.folder, "task-"));
-    await unzip(this.target.zip, folder);
+    try {
+      await unzip(this.target.zip, folder);
+    } catch (error) {
+      // What stood in its way, such as a full disk, may be gone by the next start.
+      this.#unpacked = undefined;
+      await removeFolder(folder);
+      throw error;
+    }
     return folder;
   }
 

@@ -22,7 +22,7 @@ while read -r verb pid; do
   esac
 done
 for pid in $groups; do kill -s KILL -- "-$pid"; done 2>/dev/null
-rm -rf -- "$1"
+rm -rf -- "$1" || { chmod -R u+rwx -- "$1"; rm -rf -- "$1"; }
 `;
 
 /** Starts the guardian of a folder. */

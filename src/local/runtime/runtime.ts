@@ -1,10 +1,9 @@
-import { rm } from "node:fs/promises";
 import { CliError } from "../../errors.ts";
 import { Environments, type Shared } from "./environments.ts";
 import { startGuardian } from "./guardian.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { watchProcessors } from "./processors.ts";
-import { makeWorkFolder } from "./work-folder.ts";
+import { makeWorkFolder, removeFolder } from "./work-folder.ts";
 
 /** A function as it is deployed now; Lambda's control plane knows it, the runtime only runs it. */
 export interface FunctionToRun {
@@ -75,13 +74,13 @@ const lookEveryMs = { linux: 100, elsewhere: 500 };
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, patienceWhenBusyMs = 1_000 } = options;
-  const folder = await makeWorkFolder();
+  const warn = (text: string) => options.log([{ group: "local", stream: "local", timestamp: Date.now(), message: `[local] ${text}\n` }]);
+  const folder = await makeWorkFolder(warn).catch((error: unknown) =>
+    cannotStart(error, "TMPDIR must name a folder that can be written to"),
+  );
   const guardian = await startGuardian(folder).catch(async (error: unknown) => {
-    await rm(folder, { recursive: true });
-    throw new CliError(`could not start the local runtime: ${error instanceof Error ? error.message : String(error)}`, {
-      hint: "it needs /bin/sh",
-      cause: error,
-    });
+    await removeFolder(folder);
+    return cannotStart(error, "it needs /bin/sh");
   });
   const shared: Shared = {
     guardian,
@@ -118,7 +117,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     clearInterval(look);
     await Promise.all([...all].map((environments) => environments.close()));
     await guardian.close();
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   };
 
   return {
@@ -133,6 +132,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     close: () => (closing ??= close()),
   };
+}
+
+function cannotStart(cause: unknown, hint: string): never {
+  throw new CliError(`could not start the local runtime: ${cause instanceof Error ? cause.message : String(cause)}`, { hint, cause });
 }
 
 async function lookAfter(all: Set<Environments>, idleMs: number): Promise<void> {

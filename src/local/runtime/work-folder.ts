@@ -1,21 +1,45 @@
-import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { isAlive } from "./is-alive.ts";
 
 const prefix = "shelfshack-ws-runtime-";
 
 /**
  * Makes the private folder (0700) that the functions are unpacked into. Its name carries our process id, which marks it from its
- * first moment on; folders of ours whose process is gone are removed first.
+ * first moment on; folders of ours whose process is gone are removed first, and one that cannot be removed is told of.
  */
-export async function makeWorkFolder(): Promise<string> {
-  await removeLeftovers(tmpdir());
+export async function makeWorkFolder(warn: (text: string) => void): Promise<string> {
+  await removeLeftovers(tmpdir(), warn);
   return await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
-async function removeLeftovers(folder: string): Promise<void> {
+/** Removes a folder with what functions have made of it: a handler may have taken our right to change what it wrote. */
+export async function removeFolder(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    await openFolders(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function openFolders(path: string): Promise<void> {
+  await chmod(path, 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) if (entry.isDirectory()) await openFolders(join(path, entry.name));
+}
+
+async function removeLeftovers(folder: string, warn: (text: string) => void): Promise<void> {
+  const removeOrWarn = async (path: string) => {
+    try {
+      await removeOwn(path);
+    } catch (error) {
+      warn(`the folder ${path}, which an earlier local AWS has left, cannot be removed: ${(error as Error).message}`);
+    }
+  };
   const names = await readdir(folder);
-  await Promise.all(names.filter(isLeftover).map((name) => removeOwn(join(folder, name))));
+  await Promise.all(names.filter(isLeftover).map((name) => removeOrWarn(join(folder, name))));
 }
 
 function isLeftover(name: string): boolean {
@@ -23,19 +47,10 @@ function isLeftover(name: string): boolean {
   return pid !== undefined && !isAlive(Number(pid));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: there is such a process, of somebody else.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
-}
-
 async function removeOwn(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     // Another start may have removed it by now.
     if (error.code !== "ENOENT") throw error;
   });
-  if (found?.isDirectory() && found.uid === userInfo().uid) await rm(path, { recursive: true, force: true });
+  if (found?.isDirectory() && found.uid === userInfo().uid) await removeFolder(path);
 }
