@@ -2,8 +2,11 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { CliError } from "../errors.ts";
 import { servedStage } from "./services/apigateway/stages.ts";
-import { createGateway, type ConnectionCall, type FailedIntegration, type Gateway } from "./gateway/gateway.ts";
+import { createGateway, type ConnectionCall, type FailedIntegration } from "./gateway/gateway.ts";
+import { newRequestId } from "./gateway/events.ts";
+import { refuseUpgrade } from "./gateway/refusal.ts";
 import { isWelcome } from "./hosts.ts";
 import { denial, sessionIn } from "./services/iam/sessions.ts";
 import { createInvoking } from "./services/lambda/invoke.ts";
@@ -12,11 +15,14 @@ import { codeOf, codePath } from "./services/lambda/lambda.ts";
 import { listenOn } from "./listening.ts";
 import { logs as createLogs } from "./services/logs/logs.ts";
 import { placeOf } from "./place.ts";
-import { startRuntime, type LogEntry, type Runtime } from "./runtime/runtime.ts";
+import { refusals, shown } from "./refusals.ts";
+import type { LogEntry } from "./runtime/runtime.ts";
+import { runtimesFor } from "./runtimes.ts";
 import { answerCall, scopeOf, servicesOf, type Call } from "./services/services.ts";
-import { keptState, type KeptState } from "./state-folder.ts";
+import { closeServer, shutDown } from "./shutdown.ts";
+import { keptState } from "./state-folder.ts";
 import { emptyState, type Delays, type World } from "./state.ts";
-import { longestBody, readRequest, refuse, writeAnswer } from "./wire/http.ts";
+import { declineUpgrade, readRequest, writeAnswer } from "./wire/http.ts";
 
 export type { Call } from "./services/services.ts";
 
@@ -50,7 +56,7 @@ export interface LocalAws {
   port: number;
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
-  /** Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port. */
+  /** Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port. Rejects with the first thing that failed on the way. */
   close(): Promise<void>;
 }
 
@@ -73,8 +79,6 @@ const noDelays: Delays = {
   asyncRetryMs: [60_000, 120_000],
 };
 const CALLS_KEPT = 10_000;
-/** How long the last answers, such as the end of a live tail, may take when the local AWS closes. */
-const LAST_ANSWERS_MS = 500;
 /** Longer than any client keeps an unused connection, so that none is closed while a request is on its way. */
 const serverOptions: ServerOptions = {
   headersTimeout: 10_000,
@@ -93,10 +97,17 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const { allowHosts = [], onCall, onLog, pageSize, controlRate } = options;
   const kept = options.stateFolder === undefined ? undefined : await keptState(options.stateFolder);
   const servers = { ipv4: createServer(serverOptions), ipv6: createServer(serverOptions) };
-  const port = await listenOn(options.port ?? 0, servers);
+  const port = await listenOn(options.port ?? 0, servers).catch(async (error: unknown) => {
+    await kept?.release();
+    throw error;
+  });
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
   const calls: Call[] = [];
+  /** Bugs that nobody was told of; the first one is the outcome of `close`. */
+  const untold: unknown[] = [];
+  const runtimes = runtimesFor({ url, maxEnvironments: options.maxEnvironments, log, broke });
+  let closed: Promise<void> | undefined;
 
   const world: World = {
     account: options.account ?? "000000000000",
@@ -105,7 +116,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     pageSize,
     controlRate,
     url: () => url,
-    ...runtimesFor({ url, maxEnvironments: options.maxEnvironments, log }),
+    runtimeIn: (region) => runtimes.runtimeIn(region),
+    retire: (region, arn) => runtimes.retire(region, arn),
     sever: (apiId, stage) => gateway.sever(apiId, stage),
     pause: async (milliseconds) => pause(milliseconds, closing.signal),
     closing: closing.signal,
@@ -119,6 +131,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     denied: ({ sessionToken, ...call }) => denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
     host: () => `127.0.0.1:${port}`,
     failed: (failure) => onLog?.([executionLog(failure)]),
+    broke,
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     ...(options.lifeMs === undefined ? {} : { lifeMs: options.lifeMs }),
   });
@@ -126,6 +139,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   function log(region: string, entries: readonly LogEntry[]): void {
     logs.append(region, permittedLines(world, region, entries));
     onLog?.(entries);
+  }
+
+  function broke(error: unknown): void {
+    if (onLog) onLog([bugLog(error)]);
+    else untold.push(error);
   }
 
   function record(call: Call): void {
@@ -137,33 +155,48 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    if (!isWelcome(request, { port, allowHosts })) return refuse(response, 403, unwelcome);
+    if (!isWelcome(request, { port, allowHosts })) return refusals.unwelcome(response);
     const { connectionId, ...at } = placeOf(request);
     if (connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId });
     if (request.url?.startsWith(codePath)) return await download(response, codeOf(world, request.url.slice(codePath.length)));
     const scope = scopeOf(request.headers.authorization);
-    if (!scope) return refuseUnsigned(response, servedStage(world, at.apiId, at.stage) !== undefined);
+    if (!scope) return servedStage(world, at.apiId, at.stage) ? refusals.notUpgraded(response) : refusals.unsigned(response);
     const wire = await readRequest(request);
-    if (!wire) return refuse(response, 413, tooLarge);
+    if (!wire) return refusals.tooLarge(response);
     await writeAnswer(response, await answerCall(services, scope, { request: wire, requestId, record }));
   }
 
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
-    else refuseUpgrade(socket);
+  function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // A client that leaves before it reads the answer is none of our business.
+    socket.on("error", () => socket.destroy());
+    if (request.headers.upgrade?.toLowerCase() !== "websocket") declineUpgrade(server, request, socket, head);
+    else if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
+    else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
   }
 
   for (const server of Object.values(servers)) {
-    server.on("upgrade", upgrade);
+    server.on("upgrade", (request, socket, head) => upgrade(server, request, socket, head));
     server.on("request", (request, response) => {
       answer(request, response).catch((error: unknown) => {
-        if (response.headersSent || request.destroyed) response.destroy();
-        else refuse(response, 500, { type: "ServiceException", message: `the local AWS has a bug: ${String(error)}` });
+        // A client that breaks off in the middle of its request is no bug.
+        if (request.complete || !response.destroyed) broke(error);
+        refusals.failed(response, error);
       });
     });
   }
 
-  return { url, port, calls, close: () => close({ closing, gateway, servers, world, kept }) };
+  /** In this order: sockets first, because their `$disconnect` still needs the functions, which still need the port. */
+  const close = () =>
+    shutDown([
+      () => gateway.close(),
+      () => closing.abort(),
+      () => runtimes.close(),
+      () => Promise.all(Object.values(servers).map(closeServer)),
+      () => kept?.save(),
+      () => kept?.release(),
+      () => (untold.length > 0 ? Promise.reject(untold[0]) : undefined),
+    ]);
+  return { url, port, calls, close: () => (closed ??= close()) };
 }
 
 const isDelay = (name: string): boolean => name in noDelays;
@@ -176,27 +209,6 @@ const manageConnections = (account: string, { region, apiId, stage, method, conn
   resource: `arn:aws:execute-api:${region}:${account}:${apiId}/${stage}/${method}/@connections/${connectionId}`,
 });
 
-interface Running {
-  url: string;
-  maxEnvironments: number | undefined;
-  log(region: string, entries: readonly LogEntry[]): void;
-}
-
-/** One runtime per region, started with the first function that is invoked there: a log line does not say its region. */
-function runtimesFor({ url, maxEnvironments, log }: Running): Pick<World, "runtimeIn" | "retire" | "endRuntimes"> {
-  const runtimes = new Map<string, Promise<Runtime>>();
-  return {
-    runtimeIn(region) {
-      const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
-      const found = runtimes.get(region) ?? startRuntime({ endpointUrl: () => url, log: (entries) => log(region, entries), ...limit });
-      runtimes.set(region, found);
-      return found;
-    },
-    retire: async (region, arn) => (await runtimes.get(region))?.retire(arn),
-    endRuntimes: async () => void (await Promise.all([...runtimes.values()].map(async (runtime) => (await runtime).close()))),
-  };
-}
-
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
     if (milliseconds > 0) await delay(milliseconds, undefined, { ref: false, signal });
@@ -204,31 +216,6 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     // Closing ends every pause.
     if (!signal.aborted) throw error;
   }
-}
-
-interface Open {
-  closing: AbortController;
-  gateway: Gateway;
-  servers: Readonly<Record<string, Server>>;
-  world: World;
-  kept: KeptState | undefined;
-}
-
-/** In this order: sockets first, because their `$disconnect` still needs the functions, which still need the port. */
-async function close({ closing, gateway, servers, world, kept }: Open): Promise<void> {
-  if (closing.signal.aborted) return;
-  await gateway.close();
-  closing.abort();
-  await world.endRuntimes();
-  await Promise.all(Object.values(servers).map(closeServer));
-  await kept?.save();
-}
-
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const cut = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-  await new Promise((resolve) => server.close(resolve));
-  clearTimeout(cut);
 }
 
 /** What API Gateway would write into its execution log, had the stage one (aws-behaviour 1.15). */
@@ -239,32 +226,16 @@ const executionLog = ({ apiId, stage, connectionId, requestId, routeKey, message
   message: `(${requestId}) ${routeKey}: ${message}\n`,
 });
 
-const unwelcome = {
-  type: "ForbiddenException",
-  message: "this request was not sent to the local AWS by its own name, or comes from a web page elsewhere",
-};
-const tooLarge = { type: "RequestEntityTooLargeException", message: `Request must be smaller than ${longestBody} bytes` };
-const unsigned = { type: "MissingAuthenticationTokenException", message: "Missing Authentication Token" };
-const noCode = { type: "NoSuchKey", message: "The specified key does not exist." };
-const notUpgraded = { type: "UpgradeRequiredException", message: "this is a WebSocket API: connect with ws://" };
+/** A bug where nobody waits for an answer. */
+const bugLog = (error: unknown): LogEntry => ({
+  group: "local",
+  stream: "local",
+  timestamp: Date.now(),
+  message: `${error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error)}\n`,
+});
 
 /** The code of a function, which needs no signature: who has the address was given it, and it cannot be guessed. */
 async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
   if (code) await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
-  else refuse(response, 404, noCode);
-}
-
-/** A browser or curl at a stage, or a call of the control plane without a signature. */
-function refuseUnsigned(response: ServerResponse, isStage: boolean): void {
-  if (isStage) refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded);
-  else refuse(response, 403, unsigned);
-}
-
-function refuseUpgrade(socket: Duplex): void {
-  const body = '{"message":"Forbidden"}';
-  // A client that leaves before it reads the answer is none of our business.
-  socket.on("error", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-  );
+  else refusals.noCode(response);
 }

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError, exitCodes } from "../errors.ts";
+import { isAlive } from "./runtime/is-alive.ts";
 import { emptyState, type State } from "./state.ts";
 
 /** Changes with the shape of what is kept. */
@@ -12,15 +13,24 @@ export interface KeptState {
   state: State;
   changed(): void;
   save(): Promise<void>;
+  /** Leaves the folder to the next one. */
+  release(): Promise<void>;
 }
 
 const SAVE_AFTER_MS = 500;
 
-/** Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only: it holds the functions' variables. */
+/**
+ * Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only: it holds the functions' variables.
+ * Throws a CliError (exit 2) when the state cannot be read or another local AWS has the folder: each would overwrite what the other saves.
+ */
 export async function keptState(folder: string): Promise<KeptState> {
   const file = join(folder, "local-aws.state");
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const state = await readState(file);
+  const release = await lock(folder);
+  const state = await readState(file).catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
   let timer: NodeJS.Timeout | undefined;
   let writing = Promise.resolve();
 
@@ -34,11 +44,51 @@ export async function keptState(folder: string): Promise<KeptState> {
     });
     return writing;
   };
-  return { state, save, changed: () => void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()) };
+  return {
+    state,
+    save,
+    release,
+    changed: () => void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()),
+  };
 }
 
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */
 function isSaidAtTheEnd(): void {}
+
+/** The folders that this process has; a lock with its number and not among them was left by an earlier process of the same number. */
+const held = new Set<string>();
+
+/** Marks a folder as ours with a file that names our process. One that a process has left which is no more is taken over. */
+async function lock(folder: string): Promise<() => Promise<void>> {
+  const file = join(resolve(folder), "local-aws.pid");
+  if (!(await take(file))) {
+    const pid = Number(await readFile(file, "utf8"));
+    if (held.has(file) || (pid !== process.pid && isAlive(pid))) throw inUse(folder, file, pid);
+    await rm(file, { force: true });
+    if (!(await take(file))) throw inUse(folder, file, pid);
+  }
+  held.add(file);
+  return async () => {
+    held.delete(file);
+    await rm(file, { force: true });
+  };
+}
+
+async function take(file: string): Promise<boolean> {
+  try {
+    await writeFile(file, String(process.pid), { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+const inUse = (folder: string, file: string, pid: number): CliError =>
+  new CliError(`the state in ${folder} is in use by another local AWS, process ${pid}`, {
+    hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
+    exitCode: exitCodes.usage,
+  });
 
 async function readState(file: string): Promise<State> {
   const unreadable = (cause?: unknown) =>

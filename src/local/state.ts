@@ -49,10 +49,8 @@ export interface World {
   url(): string;
   /** What runs the functions of a region. */
   runtimeIn(region: string): Promise<Runtime>;
-  /** Ends what runs a function or a version of it, if anything does. */
-  retire(region: string, arn: string): Promise<void>;
-  /** Ends everything that runs functions. */
-  endRuntimes(): Promise<void>;
+  /** Has what runs a function or a version of it end after its last event, if anything does. */
+  retire(region: string, arn: string): void;
   /** Drops the sockets of a deleted API or stage. */
   sever(apiId: string, stage?: string): void;
   /** Resolves after so many milliseconds, or at once when the local AWS closes. */

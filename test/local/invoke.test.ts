@@ -1,7 +1,11 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { CreateLogGroupCommand, DescribeLogGroupsCommand, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand } from "@aws-sdk/client-iam";
 import * as lambda from "@aws-sdk/client-lambda";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { isAlive } from "../../src/local/runtime/is-alive.ts";
 import { until } from "../support/functions.ts";
 import { lambdaTrust, makeFunction, openLocalAws, refusal, type AwsForTest, type Clients } from "../support/local-aws.ts";
 import { zipOf } from "../support/zip.ts";
@@ -66,6 +70,32 @@ test("versions and aliases run what they were published with", async () => {
   const live = await invoke(aws, {}, { Qualifier: "live" });
   expect([live.ExecutedVersion, live.Payload?.transformToString()]).toEqual(["1", "1"]);
   expect((await invoke(aws)).Payload?.transformToString()).toBe("2");
+});
+
+test("a function that is deleted goes on with the events that it has, and nobody waits for them", async () => {
+  const aws = await openLocalAws();
+  let answer = () => {};
+  const gate = createServer((_request, response) => void (answer = () => response.end("done"))).listen(0, "127.0.0.1");
+  onTestFinished(() => void gate.close());
+  const asked = once(gate, "request");
+  await makeFunction(aws, { source: "export const handler = async ({ url }) => (await fetch(url)).text();", Timeout: 20 });
+  const running = invoke(aws, { url: `http://127.0.0.1:${(gate.address() as AddressInfo).port}` });
+  await asked;
+  await aws.lambda.send(new lambda.DeleteFunctionCommand({ FunctionName }));
+  expect(await refusal(invoke(aws))).toMatchObject({ name: "ResourceNotFoundException" });
+  answer();
+  expect((await running).Payload?.transformToString()).toBe('"done"');
+});
+
+test("a version that is deleted leaves no process behind", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws, { source: "export const handler = async () => process.pid;", Publish: true });
+  const pid = Number((await invoke(aws, {}, { Qualifier: "1" })).Payload?.transformToString());
+  const other = Number((await invoke(aws)).Payload?.transformToString());
+  expect(isAlive(pid)).toBe(true);
+  await aws.lambda.send(new lambda.DeleteFunctionCommand({ FunctionName, Qualifier: "1" }));
+  await until(() => !isAlive(pid));
+  expect(isAlive(other)).toBe(true);
 });
 
 test("what Invoke refuses", async () => {

@@ -126,6 +126,7 @@ test("what is not emulated says so, and which operation and service it was", asy
   expect((await sent("ec2", { method: "POST", headers: form, body: "Action=RunInstances" })).body).toContain(
     "RunInstances (ec2) is not emulated",
   );
+  for (const name of ["constructor", "__proto__"]) expect((await sent(name, { path: "/x" })).status).toBe(501);
   const metrics = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "GraniteServiceVersion20100801.GetMetricData" };
   expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain('"__type":"NotImplementedException"');
   expect(await sent("apigateway", { path: "/account" })).toMatchObject({
@@ -135,6 +136,8 @@ test("what is not emulated says so, and which operation and service it was", asy
   expect(calls.map(({ service, operation, status, error }) => [service, operation, status, error])).toEqual([
     ["iam", "CreateUser", 501, "NotImplementedException"],
     ["ec2", "RunInstances", 501, "NotImplementedException"],
+    ["constructor", "GET /x", 501, "NotImplementedException"],
+    ["__proto__", "GET /x", 501, "NotImplementedException"],
     ["monitoring", "GetMetricData", 501, "NotImplementedException"],
     ["apigateway", "GET /account", 501, "NotImplementedException"],
   ]);

@@ -44,42 +44,42 @@ interface Service {
 }
 
 /** Every service, by the name that its requests are signed for (aws-behaviour 8.1). */
-export const servicesOf = (
-  world: World,
-  { invoking, logs }: { invoking: Invoking; logs: Logs },
-): Readonly<Record<string, Service | undefined>> => ({
-  lambda: {
-    protocol: restJson(shapesOf(lambdaSdk)),
-    operations: lambda(world, invoking),
-    constraints: lambdaConstraints,
-    invalid: "ValidationException",
-  },
-  apigateway: {
-    protocol: restJson(shapesOf(apigatewaySdk)),
-    operations: apigateway(world),
-    constraints: apigatewayConstraints,
-    invalid: "BadRequestException",
-    guard: apigatewayGuard(world),
-  },
-  iam: {
-    protocol: query(shapesOf(iamSdk), "https://iam.amazonaws.com/doc/2010-05-08/"),
-    operations: iam(world),
-    constraints: iamConstraints,
-    invalid: "ValidationError",
-  },
-  sts: {
-    protocol: query(shapesOf(stsSdk), "https://sts.amazonaws.com/doc/2011-06-15/"),
-    operations: sts(world),
-    constraints: stsConstraints,
-    invalid: "ValidationError",
-  },
-  logs: {
-    protocol: jsonRpc(shapesOf(logsSdk)),
-    operations: logs.operations,
-    constraints: logsConstraints,
-    invalid: "InvalidParameterException",
-  },
-});
+export const servicesOf = (world: World, { invoking, logs }: { invoking: Invoking; logs: Logs }): ReadonlyMap<string, Service> =>
+  new Map<string, Service>(
+    Object.entries({
+      lambda: {
+        protocol: restJson(shapesOf(lambdaSdk)),
+        operations: lambda(world, invoking),
+        constraints: lambdaConstraints,
+        invalid: "ValidationException",
+      },
+      apigateway: {
+        protocol: restJson(shapesOf(apigatewaySdk)),
+        operations: apigateway(world),
+        constraints: apigatewayConstraints,
+        invalid: "BadRequestException",
+        guard: apigatewayGuard(world),
+      },
+      iam: {
+        protocol: query(shapesOf(iamSdk), "https://iam.amazonaws.com/doc/2010-05-08/"),
+        operations: iam(world),
+        constraints: iamConstraints,
+        invalid: "ValidationError",
+      },
+      sts: {
+        protocol: query(shapesOf(stsSdk), "https://sts.amazonaws.com/doc/2011-06-15/"),
+        operations: sts(world),
+        constraints: stsConstraints,
+        invalid: "ValidationError",
+      },
+      logs: {
+        protocol: jsonRpc(shapesOf(logsSdk)),
+        operations: logs.operations,
+        constraints: logsConstraints,
+        invalid: "InvalidParameterException",
+      },
+    }),
+  );
 
 /** What a request was signed for. Form and presence of the signature are checked, the signature itself is not: there are no secrets to check it with. */
 export interface Scope {
@@ -98,11 +98,11 @@ export function scopeOf(authorization: string | undefined): Scope | undefined {
 
 /** Answers one signed request of the control plane and tells what it was. Refusals are answers too; only a bug of ours throws. */
 export async function answerCall(
-  services: Readonly<Record<string, Service | undefined>>,
+  services: ReadonlyMap<string, Service>,
   { region, service: name }: Scope,
   { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
 ): Promise<WireAnswer> {
-  const service = services[name];
+  const service = services.get(name);
   const protocol = service?.protocol ?? strangerIn(request);
   const operation = service?.protocol.find(request);
   const call: Call = {

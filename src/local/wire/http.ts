@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { Readable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { WireAnswer, WireRequest } from "./protocol.ts";
 
@@ -40,4 +40,24 @@ export function refuse(response: ServerResponse, status: number, { type, message
   response
     .writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" })
     .end(JSON.stringify({ message }));
+}
+
+const upgradeHeaders = ["upgrade", "http2-settings", "connection"];
+
+/**
+ * Serves a request that offers to go on in another protocol, such as curl's `--http2` and Java's HttpClient do with `h2c`, as if it did not: no
+ * server has to take the offer (RFC 9110, 7.8). Node hands such a request over with its parser gone, so it is put back into its socket without
+ * the offer, and the socket given to the server as a connection, which Node's documentation allows for any stream.
+ */
+export function declineUpgrade(
+  server: Server,
+  { method, url, rawHeaders }: Pick<IncomingMessage, "method" | "url" | "rawHeaders">,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const lines = rawHeaders.flatMap((name, index) =>
+    index % 2 > 0 || upgradeHeaders.includes(name.toLowerCase()) ? [] : [`${name}: ${rawHeaders[index + 1]}\r\n`],
+  );
+  socket.unshift(Buffer.concat([Buffer.from(`${method} ${url} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1"), head]));
+  server.emit("connection", socket);
 }

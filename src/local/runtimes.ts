@@ -1,0 +1,50 @@
+import { startRuntime, type LogEntry, type Runtime } from "./runtime/runtime.ts";
+
+/** What runs the functions: one runtime per region, because a log line does not say its region. */
+export interface Runtimes {
+  /** Started with the first function that is invoked there; a start that failed is tried again by the next one. */
+  runtimeIn(region: string): Promise<Runtime>;
+  /** Lets a function, or a version of it, finish its events and ends what runs it; nobody waits for that. */
+  retire(region: string, arn: string): void;
+  close(): Promise<void>;
+}
+
+interface Running {
+  url: string;
+  maxEnvironments: number | undefined;
+  log(region: string, entries: readonly LogEntry[]): void;
+  broke(error: unknown): void;
+}
+
+/** See {@link Runtimes}. */
+export function runtimesFor({ url, maxEnvironments, log, broke }: Running): Runtimes {
+  const runtimes = new Map<string, Promise<Runtime>>();
+
+  async function start(region: string): Promise<Runtime> {
+    const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
+    try {
+      return await startRuntime({ endpointUrl: () => url, log: (entries) => log(region, entries), ...limit });
+    } catch (error) {
+      runtimes.delete(region);
+      throw error;
+    }
+  }
+
+  return {
+    runtimeIn(region) {
+      const found = runtimes.get(region) ?? start(region);
+      runtimes.set(region, found);
+      return found;
+    },
+    retire(region, arn) {
+      // One that could not be started runs nothing, and whoever started it was told.
+      const found = runtimes.get(region)?.catch(() => undefined);
+      found?.then((runtime) => runtime?.retire(arn)).catch(broke);
+    },
+    async close() {
+      const ends = await Promise.allSettled([...runtimes.values()].map(async (runtime) => (await runtime).close()));
+      const failed = ends.find((end) => end.status === "rejected");
+      if (failed) throw failed.reason;
+    },
+  };
+}

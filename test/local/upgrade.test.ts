@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { openLocalAws } from "../support/local-aws.ts";
+import { openRaw } from "../support/raw-socket.ts";
+
+const signed = `Authorization: AWS4-HMAC-SHA256 Credential=A/20261123/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=${"0".repeat(64)}\r\n`;
+const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+
+/** One call as curl --http2 and Java's HttpClient send the first on a connection. */
+const call = (port: number, { headers = "", close = false, host = `127.0.0.1:${port}` } = {}) => {
+  const body = '{"logGroupName":"offered"}';
+  const target = "X-Amz-Target: Logs_20140328.CreateLogGroup\r\nContent-Type: application/x-amz-json-1.1\r\n";
+  const length = `Content-Length: ${body.length}\r\n${close ? "Connection: close\r\n" : ""}`;
+  return { head: `POST / HTTP/1.1\r\nHost: ${host}\r\n${signed}${target}${length}${headers}\r\n`, body };
+};
+
+test("an offer of HTTP/2 is declined by answering as if it were not there, and the connection goes on", async () => {
+  const { port, calls } = await openLocalAws();
+  const raw = await openRaw(port);
+  const { head, body } = call(port, { headers: offer });
+  raw.write(head);
+  raw.write(body);
+  expect(await raw.head()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  const again = call(port, { close: true });
+  raw.write(again.head + again.body);
+  expect((await raw.rest()).toString()).toMatch(/^\{\}HTTP\/1\.1 400 Bad Request\r\n[\s\S]*ResourceAlreadyExistsException/);
+  expect(calls.map(({ operation, status }) => [operation, status])).toEqual([
+    ["CreateLogGroup", 200],
+    ["CreateLogGroup", 400],
+  ]);
+});
+
+test("G-17 an offer opens no door to strangers, and its connection does not hold up the end", async () => {
+  const { port, calls, close } = await openLocalAws();
+  const raw = await openRaw(port);
+  const { head, body } = call(port, { headers: offer, host: "evil.example" });
+  raw.write(head + body);
+  expect(await raw.head()).toMatch(/^HTTP\/1\.1 403 /);
+  const kept = await openRaw(port);
+  const welcome = call(port, { headers: offer });
+  kept.write(welcome.head + welcome.body);
+  expect(await kept.head()).toMatch(/^HTTP\/1\.1 200 /);
+  expect(calls).toHaveLength(1);
+  const began = Date.now();
+  await close();
+  expect(Date.now() - began).toBeLessThan(2_000);
+});
