@@ -18,6 +18,7 @@ import { restJson } from "../wire/rest-json.ts";
 import type { Protocol, WireAnswer, WireRequest } from "../wire/protocol.ts";
 import { shapesOf, type OperationShape } from "../wire/schema.ts";
 import type { World } from "../state.ts";
+import { shortened } from "./shortened.ts";
 import { sts, stsConstraints } from "./sts.ts";
 import { validate, type Constraints } from "../wire/validation.ts";
 
@@ -117,7 +118,7 @@ export async function answerCall(
     const handler = operation && service?.operations[operation.name];
     if (!service || !handler) throw notEmulated(`${call.operation} (${name})`);
     const input = protocol.read(operation, request);
-    call.input = withoutBytes(input);
+    call.input = shortened(input);
     const at = { region, now: Date.now(), requestId, session: sessionIn(request.headers["x-amz-security-token"]) };
     const output = await perform(service, { operation, handler, input, at });
     const answer = protocol.write(operation, (output ?? {}) as Record<string, unknown>, requestId);
@@ -143,14 +144,6 @@ async function perform({ constraints, invalid, guard }: Service, { operation, ha
   const run = async () => await handler(input as never, at);
   return guard ? await guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
 }
-
-/** What is recorded of an input: a zip by its length, for thousands of calls are kept. */
-const withoutBytes = (input: object): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(input).map(([name, value]: [string, unknown]) => [name, name === "Code" ? withoutBytes(value as object) : short(value)]),
-  );
-
-const short = (value: unknown): unknown => (value instanceof Uint8Array ? `${value.length} bytes` : value);
 
 /** The operation that a request names in whichever form; method and path where it is REST. */
 const nameIn = ({ method, path, headers, body }: WireRequest): string =>

@@ -3,11 +3,11 @@ import { AwsError } from "../../aws-error.ts";
 import { lineFilter } from "./filter.ts";
 import { logGroupArn, checkLimit, invalidToken, type FindGroup, type LogEvent, type LogGroupState, type LogStreamState } from "./group.ts";
 import type { Operations } from "../operations.ts";
-import { pageOf, positionIn, tokenFor } from "../paging.ts";
+import { dropOldest } from "./capacity.ts";
+import { pageOfStream, scan } from "./pages.ts";
+import { pageOf } from "../paging.ts";
 import type { World } from "../../state.ts";
 
-/** The most events that a group keeps, give or take a tenth. */
-const capacity = 50_000;
 /** What one page of events holds at most (aws-behaviour 7.1). */
 const maxEvents = 10_000;
 
@@ -28,8 +28,7 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
   const write = (region: string, target: LogGroupState, lines: readonly Line[], now: number): void => {
     const events = lines.map((line) => newEvent(target, line, now));
     for (const event of events) insert(target, event);
-    // A tenth at a time: taking one from the front of a long list costs as much as taking many.
-    if (target.events.length > capacity * 1.1) target.events.splice(0, target.events.length - capacity);
+    dropOldest(target, events);
     written(region, target, events);
   };
 
@@ -87,12 +86,8 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       const events = found.events.filter(
         ({ stream, timestamp }) => stream === logStreamName && timestamp >= startTime && timestamp < endTime,
       );
-      const [from, to] = windowOf(events.length, { nextToken, startFromHead, size: Math.min(limit, world.pageSize ?? maxEvents) });
-      return {
-        events: events.slice(from, to).map(({ timestamp, message, ingestedAt }) => ({ timestamp, message, ingestionTime: ingestedAt })),
-        nextForwardToken: `f/${tokenFor(to)}`,
-        nextBackwardToken: `b/${tokenFor(from)}`,
-      };
+      const { shown, ...tokens } = pageOfStream(events, { nextToken, startFromHead, size: Math.min(limit, world.pageSize ?? maxEvents) });
+      return { events: shown.map(({ timestamp, message, ingestedAt }) => ({ timestamp, message, ingestionTime: ingestedAt })), ...tokens };
     },
     FilterLogEvents(input, { region }) {
       const { nextToken, limit = maxEvents } = input;
@@ -158,18 +153,6 @@ const filteredShape = ({ id, stream, timestamp, message, ingestedAt }: LogEvent)
   eventId: id,
 });
 
-/** Which part of a stream is shown: after a forward token, before a backward one, else the end or the start. */
-function windowOf(
-  length: number,
-  { nextToken, startFromHead, size }: { nextToken: string | undefined; startFromHead: boolean; size: number },
-): [number, number] {
-  if (nextToken === undefined) return startFromHead ? [0, Math.min(size, length)] : [Math.max(0, length - size), length];
-  const [, direction, token = ""] = /^([fb])\/(.+)$/.exec(nextToken) ?? [];
-  if (!direction) throw invalidToken();
-  const position = Math.min(positionIn(token, invalidToken()), length);
-  return direction === "f" ? [position, Math.min(position + size, length)] : [Math.max(0, position - size), position];
-}
-
 /** The streams and times that a filter asks for; its end is inclusive, unlike GetLogEvents' (aws-behaviour 7.1, 7.2). */
 function selection({
   logStreamNames,
@@ -184,24 +167,4 @@ function selection({
     timestamp <= endTime &&
     (!logStreamNames || logStreamNames.includes(stream)) &&
     stream.startsWith(logStreamNamePrefix ?? "");
-}
-
-interface Scan {
-  matches(event: LogEvent): boolean;
-  nextToken: string | undefined;
-  limit: number;
-  /** How many events are looked at for one page; a page can come out partial or empty, with a token (aws-behaviour 7.1). */
-  window: number;
-}
-
-function scan(events: readonly LogEvent[], { matches, nextToken, limit, window }: Scan): { events: LogEvent[]; next?: string } {
-  const found: LogEvent[] = [];
-  const start = nextToken === undefined ? 0 : positionIn(nextToken, invalidToken());
-  const end = Math.min(start + window, events.length);
-  let position = start;
-  for (; position < end && found.length < limit; position += 1) {
-    const event = events[position];
-    if (event && matches(event)) found.push(event);
-  }
-  return { events: found, ...(position < events.length ? { next: tokenFor(position) } : {}) };
 }

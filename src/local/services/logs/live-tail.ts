@@ -7,15 +7,16 @@ import { logGroupArn, type FindGroup, type LogEvent, type LogGroupState } from "
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
 
-/** More events than this between two updates are sampled; of what a slow reader leaves lying the oldest is lost (aws-behaviour 7.3). */
+/** Of more events than this between two updates the oldest are left out (aws-behaviour 7.3). */
 const maxPerUpdate = 500;
-const maxPending = 5_000;
 
 interface Tail {
   /** ARNs of the groups that are watched. */
   arns: ReadonlySet<string>;
   wants(event: LogEvent): boolean;
   pending: sdk.LiveTailSessionLogEvent[];
+  /** Whether events were left out since the last update. */
+  sampled: boolean;
 }
 
 /** StartLiveTail: what is written from now on, in one update per interval even when nothing was. */
@@ -28,7 +29,7 @@ export function liveTail(world: World, group: FindGroup) {
       for (const identifier of logGroupIdentifiers) checkIdentifier(identifier, region, group);
       if (logGroupIdentifiers.length > 1 && (input.logStreamNames ?? input.logStreamNamePrefixes))
         throw new AwsError("InvalidParameterException", "Log streams can be named only with a single log group.");
-      const tail: Tail = { arns: new Set(logGroupIdentifiers), wants: wantedBy(input), pending: [] };
+      const tail: Tail = { arns: new Set(logGroupIdentifiers), wants: wantedBy(input), pending: [], sampled: false };
       tails.add(tail);
       const sessionStart = { requestId, sessionId: randomUUID(), ...input };
       return { responseStream: updates(tail, sessionStart) };
@@ -53,10 +54,12 @@ export function liveTail(world: World, group: FindGroup) {
     /** Hands new events to every tail that wants them. */
     written(region: string, { name }: LogGroupState, events: readonly LogEvent[]): void {
       const arn = logGroupArn(world, region, name);
-      for (const { arns, wants, pending } of tails) {
-        if (!arns.has(arn)) continue;
-        for (const event of events.filter(wants)) pending.push(resultOf(event, `${world.account}:${name}`));
-        if (pending.length > maxPending) pending.splice(0, pending.length - maxPending);
+      for (const tail of tails) {
+        if (!tail.arns.has(arn)) continue;
+        const wanted = events.filter((event) => tail.wants(event)).map((event) => resultOf(event, `${world.account}:${name}`));
+        const all = [...tail.pending, ...wanted];
+        tail.sampled ||= all.length > maxPerUpdate;
+        tail.pending = all.slice(-maxPerUpdate);
       }
     },
   };
@@ -91,7 +94,9 @@ const resultOf = ({ stream, message, timestamp, ingestedAt }: LogEvent, logGroup
   ingestionTime: ingestedAt,
 });
 
-function updateOf({ pending }: Tail): sdk.LiveTailSessionUpdate {
-  const arrived = pending.splice(0);
-  return { sessionMetadata: { sampled: arrived.length > maxPerUpdate }, sessionResults: arrived.slice(-maxPerUpdate) };
+function updateOf(tail: Tail): sdk.LiveTailSessionUpdate {
+  const update = { sessionMetadata: { sampled: tail.sampled }, sessionResults: tail.pending };
+  tail.pending = [];
+  tail.sampled = false;
+  return update;
 }

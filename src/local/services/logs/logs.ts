@@ -1,5 +1,6 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { AwsError } from "../../aws-error.ts";
+import { sizeOf } from "./capacity.ts";
 import { eventOperations } from "./events.ts";
 import { liveTail } from "./live-tail.ts";
 import type { LogEntry } from "../../runtime/runtime.ts";
@@ -130,7 +131,7 @@ const groupShape = ({ name, createdAt, retentionInDays, events }: LogGroupState,
   metricFilterCount: 0,
   arn: `${arn}:*`,
   logGroupArn: arn,
-  storedBytes: events.reduce((bytes, { message }) => bytes + Buffer.byteLength(message) + 26, 0),
+  storedBytes: sizeOf(events),
   logGroupClass: "STANDARD",
   deletionProtectionEnabled: false,
 });
