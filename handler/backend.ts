@@ -1,6 +1,6 @@
 import type { Configuration, Kind } from "./config.ts";
 import { isObject, parsed } from "./json.ts";
-import { createBucket, leastMs, passing, repeated } from "./retry.ts";
+import { createBucket, leastMs, temporary, repeated } from "./retry.ts";
 import { exchange, type Answer, type Outcome } from "./transport.ts";
 import { webhookSignature } from "./webhook.ts";
 
@@ -59,7 +59,7 @@ const maxAnswerBytes = 1_048_576;
 /** The signed HTTP call to the backend, with its repeats. Makes nothing per event but the request itself. */
 export function createBackend({ backend, backendTimeoutMs, keys, paths, problems }: Configuration): Backend {
   const bucket = createBucket();
-  const again = (outcome: Outcome) => (outcome.status === undefined ? outcome.repeatable : passing.has(outcome.status)) && bucket.take();
+  const again = (outcome: Outcome) => (outcome.status === undefined ? outcome.repeatable : temporary.has(outcome.status)) && bucket.take();
   return async (question, deadline) => {
     if (backend === undefined || problems.length > 0) return unasked("backend_unavailable", "configuration");
     if (deadline - Date.now() < leastMs) return unasked("backend_timeout", "no time left");

@@ -1,5 +1,5 @@
 import type { Configuration } from "./config.ts";
-import { passing, repeated } from "./retry.ts";
+import { temporary, repeated } from "./retry.ts";
 import { createSigner, type Unsigned } from "./sigv4.ts";
 import { exchange, type Address, type Exchange, type Outcome } from "./transport.ts";
 
@@ -25,5 +25,5 @@ export function callsTo(service: string, { credentials, region }: Configuration)
 
 /** A frame may arrive twice, so a call that timed out is made again too: the next one may meet a healthy host. */
 function canPass({ status }: Outcome): boolean {
-  return status === undefined || status === 500 || passing.has(status);
+  return status === undefined || status === 500 || temporary.has(status);
 }

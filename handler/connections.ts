@@ -1,6 +1,6 @@
 import { callsTo } from "./call.ts";
 import type { Configuration } from "./config.ts";
-import { isConnectionId, maxFrameBytes } from "./event.ts";
+import { isConnectionId, maxMessageBytes } from "./event.ts";
 import { encodeSegment } from "./sigv4.ts";
 import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
@@ -32,7 +32,7 @@ export function connectionsAt(configuration: Configuration): (endpoint: URL | un
     };
     return {
       send: async (connectionId, frame, until) =>
-        Buffer.byteLength(frame) > maxFrameBytes ? "too large" : ask("POST", connectionId, frame, until),
+        Buffer.byteLength(frame) > maxMessageBytes ? "too large" : ask("POST", connectionId, frame, until),
       close: (connectionId, until) => ask("DELETE", connectionId, "", until),
     };
   };

@@ -55,7 +55,7 @@ export interface Initial {
 export type Event = Connect | Message | Disconnect | Initial;
 
 /** 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (`aws-behaviour.md` 1.12). */
-export const maxFrameBytes = 131_072;
+export const maxMessageBytes = 131_072;
 
 const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
@@ -122,7 +122,7 @@ function readMessage(event: Record<string, unknown>, request: Record<string, unk
   if (typeof body !== "string") return undefined;
   const wasBase64 = event["isBase64Encoded"] === true;
   const text = wasBase64 ? Buffer.from(body, "base64").toString("utf8") : body;
-  if (Buffer.byteLength(text) > maxFrameBytes) return undefined;
+  if (Buffer.byteLength(text) > maxMessageBytes) return undefined;
   const messageId = isId(request["messageId"]) ? request["messageId"] : source.requestId;
   return { ...source, kind: "message", messageId, text, wasBase64 };
 }

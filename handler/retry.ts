@@ -2,7 +2,7 @@ import { wait } from "./clock.ts";
 import type { Outcome } from "./transport.ts";
 
 /** Statuses that say "again, a little later"; 408 is a server that gave up on a connection before it read anything from it. */
-export const passing: ReadonlySet<number | undefined> = new Set([408, 429, 502, 503, 504]);
+export const temporary: ReadonlySet<number | undefined> = new Set([408, 429, 502, 503, 504]);
 
 const maxAttempts = 3;
 /** With less than this left nothing is asked any more. */

@@ -15,6 +15,17 @@ test("the first request takes the socket that was opened early", async () => {
   expect(backend.sockets.most).toBe(1);
 });
 
+test("the socket that was opened early is taken once", async () => {
+  const backend = await startBackendStub();
+  onTestFinished(() => backend.close());
+  const address = addressOf(new URL(backend.url));
+  await openEarly([address]);
+  const outcomes = await Promise.all([exchange({ ...request, address }), exchange({ ...request, address })]);
+  expect(outcomes).toMatchObject([{ status: 200 }, { status: 200 }]);
+  expect(backend.asked).toHaveLength(2);
+  expect(backend.sockets.most).toBe(2);
+});
+
 test("one that its peer has closed in the meantime is replaced, not repeated", async () => {
   const backend = await startBackendStub();
   onTestFinished(() => backend.close());

@@ -125,6 +125,11 @@ test("a dead backend is asked again only as long as the bucket lasts", async () 
   backend.answer = () => 503;
   for (let messages = 0; messages < 10; messages += 1) await handler(messageEvent("{}"), contextWith());
   expect(backend.asked).toHaveLength(14);
+  backend.answer = () => 204;
+  for (let messages = 0; messages < 5; messages += 1) await handler(messageEvent("{}"), contextWith());
+  backend.answer = () => 503;
+  for (let messages = 0; messages < 2; messages += 1) await handler(messageEvent("{}"), contextWith());
+  expect(backend.asked).toHaveLength(14 + 5 + 3);
 });
 
 test.each([301, 302, 303, 307, 308])("H-08 a redirect by %i is a failure and is not followed", async (status) => {
