@@ -30,6 +30,7 @@ const refusals: [situation: string, status: number, message: string, options: St
   ["is behind an integration that is not emulated", 500, "Internal server error", { routes: target("https://x", "HTTP_PROXY") }],
   ["needs a signed upgrade", 403, "Forbidden", { routes: [{ routeKey: "$connect", authorizationType: "AWS_IAM" }] }],
   ["is behind an authorizer", 403, "Forbidden", { routes: [{ routeKey: "$connect", authorizationType: "CUSTOM" }] }],
+  ["is throttled to a rate of 0, whatever the burst", 429, "Too Many Requests", { stage: { throttle: () => ({ rate: 0, burst: 5 }) } }],
   ["is throttled to 0", 429, "Too Many Requests", { stage: { throttle: () => ({ rate: 0, burst: 0 }) } }],
 ];
 

@@ -88,11 +88,12 @@ test("a connection without messages is closed, and pings do not count as message
 });
 
 test("a connection that is old enough is closed, however busy", async () => {
-  const stand = await startGateway({ idleMs: 200, lifeMs: 300 });
+  const unlimited = { rate: Infinity, burst: Infinity };
+  const stand = await startGateway({ idleMs: 200, lifeMs: 300, stage: { throttle: () => unlimited } });
   const socket = await openSocket(stand.url);
   const began = Date.now();
   const closed = socket.closed().then(({ code }) => code);
-  // Every message is a round trip, so the connection never idles.
+  // Every message is a round trip and none is throttled, so the connection never idles.
   const talk = async () => {
     while (socket.webSocket.readyState === socket.webSocket.OPEN) {
       socket.send("x");
@@ -101,6 +102,7 @@ test("a connection that is old enough is closed, however busy", async () => {
   };
   await talk();
   expect(await closed).toBe(1001);
+  expect(stand.calls.all.length).toBeGreaterThan(300);
   expect(Date.now() - began).toBeGreaterThanOrEqual(290);
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { answered, startGateway, type StandOptions } from "../support/gateway.ts";
-import { openSocket } from "../support/socket.ts";
+import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const frame = (message: string, { connectionId, requestId }: { connectionId: string; requestId: string }) =>
   `{"message": "${message}", "connectionId":"${connectionId}", "requestId":"${requestId}"}`;
@@ -165,6 +165,20 @@ test("a throttled message is answered with an error frame, and other routes are 
   expect(await socket.next()).toContain('{"message": "Too Many Requests", "connectionId":');
   socket.send("other");
   expect((await stand.event("MESSAGE")).requestContext.routeKey).toBe("$default");
+});
+
+test("a stage that is made again begins with a full throttle, other stages stay as they are", async () => {
+  const stand = await startGateway({ routes: ["$default"], stage: { throttle: () => ({ rate: 0.001, burst: 1 }) } });
+  await openSocket(stand.url);
+  expect((await refusedSocket(stand.url)).status).toBe(429);
+  stand.gateway.sever("a1b2c3d4e5", "de");
+  stand.gateway.sever("a1b2c3d4e");
+  expect((await refusedSocket(stand.url)).status).toBe(429);
+  stand.gateway.sever("a1b2c3d4e5", "dev");
+  await openSocket(stand.url);
+  expect((await refusedSocket(stand.url)).status).toBe(429);
+  stand.gateway.sever("a1b2c3d4e5");
+  await openSocket(stand.url);
 });
 
 test("a throttle fills again", async () => {
