@@ -1,4 +1,4 @@
-import type { ApiState } from "./services/apigateway/websocket-api.ts";
+import type { ApiState } from "./services/apigateway/api-state.ts";
 import type { RoleState } from "./services/iam/iam.ts";
 import type { FunctionState } from "./services/lambda/function.ts";
 import type { LogGroupState } from "./services/logs/group.ts";

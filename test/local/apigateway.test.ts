@@ -46,6 +46,7 @@ test("names and texts of API Gateway's refusals", async () => {
   await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
   const integration = { IntegrationType: "AWS_PROXY", IntegrationUri: "arn" } as const;
   const route = (given: object) => client.send(new gateway.CreateRouteCommand({ ApiId, RouteKey: "x", ...given }));
+  const rename = (given: object) => client.send(new gateway.UpdateRouteCommand({ ApiId, RouteId: RouteIds[0] ?? "", ...given }));
   const stage = (given: object) => client.send(new gateway.CreateStageCommand({ ApiId, StageName: "new", ...given }));
   const update = (given: object) => client.send(new gateway.UpdateStageCommand({ ApiId, StageName: "dev", ...given }));
   const bad = "BadRequestException";
@@ -62,7 +63,14 @@ test("names and texts of API Gateway's refusals", async () => {
     [() => route({ RouteKey: "$default" }), "ConflictException", 409, /\$default already exists/],
     [() => route({ Target: "integrations/none" }), "NotFoundException", 404, /Integration identifier specified none/],
     [() => route({ RouteKey: "$other" }), bad, 400, /\$other/],
-    [() => route({ AuthorizationType: "CUSTOM" }), "NotImplementedException", 501, /authorizer/],
+    [() => route({ RouteKey: "" }), bad, 400, /route key/],
+    [() => rename({ RouteKey: "" }), bad, 400, /route key/],
+    [() => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM" }), "NotImplementedException", 501, /authorizer/],
+    [() => route({ RouteKey: "$connect", AuthorizationType: "AWS_IAM" }), "NotImplementedException", 501, /IAM/],
+    [() => route({ AuthorizationType: "CUSTOM" }), bad, 400, /\$connect route only/],
+    [() => route({ RouteKey: "$disconnect", AuthorizationType: "AWS_IAM" }), bad, 400, /\$connect route only/],
+    [() => rename({ AuthorizationType: "AWS_IAM" }), bad, 400, /\$connect route only/],
+    [() => route({ AuthorizationType: "JWT" }), bad, 400, /JWT/],
     [() => route({ ApiKeyRequired: true }), "NotImplementedException", 501, /API key/],
     [
       () => client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId: RouteIds[0] ?? "", RouteResponseKey: "other" })),

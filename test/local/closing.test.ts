@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ test("functions that cannot be started are told of, tried again, and cost neithe
   expect((await clientsFor(again.url).iam.send(new ListRolesCommand({}))).Roles).toHaveLength(1);
 });
 
-test("a step of the end that fails is thrown when everything else is done", async () => {
+test("a bug that nobody listens for is the outcome of the end, when everything else is done", async () => {
   const stateFolder = await emptyFolder();
   const aws = await startLocalAws({ stateFolder });
   const clients = clientsFor(aws.url);
@@ -49,6 +49,14 @@ test("a step of the end that fails is thrown when everything else is done", asyn
   vi.unstubAllEnvs();
   await expect(aws.close()).rejects.toThrow(/^could not start the local runtime/);
   expect(await readdir(stateFolder)).toEqual(["local-aws.state"]);
+});
+
+test("a state that cannot be saved is told of when everything else is done", async () => {
+  const stateFolder = await emptyFolder();
+  const aws = await startLocalAws({ stateFolder });
+  await mkdir(join(stateFolder, "local-aws.state", "in-the-way"), { recursive: true });
+  await expect(aws.close()).rejects.toThrow(/local-aws\.state/);
+  expect(await readdir(stateFolder)).not.toContain("local-aws.pid");
   const again = await startLocalAws({ port: aws.port });
   await again.close();
 });

@@ -179,6 +179,21 @@ test.each([
   await until(async () => (await readdir(parent.folder)).length === 0);
 });
 
+test("G-22 a leftover that a handler made unwritable is removed", async () => {
+  const target = await functionOf(`export const handler = async () => "done"`);
+  const folder = await mkdtemp(join(tmpdir(), "runtime-leftover-"));
+  const path = ["shelfshack-ws-runtime-999999999-abcdef", "task-abcdef", "cache", "deep"];
+  await mkdir(join(folder, ...path), { recursive: true });
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const made = join(folder, ...path.slice(0, depth));
+    if (unprivileged !== undefined) await chown(made, unprivileged, unprivileged);
+    if (depth > 2) await chmod(made, depth === path.length ? 0 : 0o500);
+  }
+  const parent = await parentOf(target, { close: true, user: unprivileged, folder });
+  await until(() => parent.process.exitCode === 0);
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test("a leftover that cannot be removed is told of and left", async ({ skip }) => {
   skip(unprivileged === undefined, "only root can make a file that the user of the test cannot remove");
   const target = await functionOf(`export const handler = async () => "done"`);

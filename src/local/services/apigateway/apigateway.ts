@@ -6,17 +6,9 @@ import type { At, Operations } from "../operations.ts";
 import { regionIn, type World } from "../../state.ts";
 import { createThrottle } from "../../gateway/throttle.ts";
 import type { Constraints } from "../../wire/validation.ts";
-import {
-  assignGiven,
-  badRequest,
-  conflict,
-  newId,
-  notFound,
-  pageOfItems,
-  tooManyRequests,
-  type ApiState,
-  type FindApi,
-} from "./websocket-api.ts";
+import { assignGiven, newId, type ApiState, type FindApi } from "./api-state.ts";
+import { pageOfItems } from "./pages.ts";
+import { badRequest, conflict, notFound, tooManyRequests } from "./refusals.ts";
 
 /** Ranges and enums of API Gateway's model. */
 export const apigatewayConstraints: Constraints = {

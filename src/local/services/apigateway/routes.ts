@@ -1,15 +1,7 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import {
-  assignGiven,
-  badRequest,
-  conflict,
-  newId,
-  notFound,
-  pageOfItems,
-  type ApiState,
-  type FindApi,
-  type RouteState,
-} from "./websocket-api.ts";
+import { assignGiven, newId, type ApiState, type FindApi, type RouteState } from "./api-state.ts";
+import { pageOfItems } from "./pages.ts";
+import { badRequest, conflict, notFound } from "./refusals.ts";
 import { redeploy } from "./stages.ts";
 import { notEmulated } from "../../aws-error.ts";
 import type { Operations } from "../operations.ts";
@@ -116,15 +108,25 @@ function checkRoute(
   { RouteKey, Target, AuthorizationType, ApiKeyRequired }: GivenRoute,
   own?: string,
 ): void {
-  if (RouteKey?.startsWith("$") && !ownKeys.includes(RouteKey)) throw badRequest(`Invalid route key: ${RouteKey}`);
+  if (RouteKey !== undefined && /^(\$|$)/.test(RouteKey) && !ownKeys.includes(RouteKey)) throw badRequest(`Invalid route key: ${RouteKey}`);
   if (ApiKeyRequired) throw notEmulated("a route that requires an API key (API Gateway v2)");
-  if (AuthorizationType === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
-  if (AuthorizationType === "CUSTOM") throw notEmulated("a route with a Lambda authorizer (API Gateway v2)");
+  checkAuthorization(AuthorizationType, RouteKey ?? routes.get(own ?? "")?.route.RouteKey);
   if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
     throw conflict(`Route with key ${RouteKey} already exists for this API`);
   const [, integrationId] = /^integrations\/(.+)$/.exec(Target ?? "") ?? [];
   if (Target && !integrationId) throw badRequest(`Invalid target: ${Target}`);
   if (integrationId && !integrations.has(integrationId)) throw notFound(`Invalid Integration identifier specified ${integrationId}`);
+}
+
+const notHere: Readonly<Record<string, string>> = { CUSTOM: "a Lambda authorizer", AWS_IAM: "IAM authorization" };
+
+/** Only `$connect` can carry authorization (aws-behaviour 1.9); the texts are unverified. */
+function checkAuthorization(type: sdk.AuthorizationType | undefined, routeKey: string | undefined): void {
+  if (type === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
+  const emulating = notHere[type ?? ""];
+  if (emulating === undefined) return;
+  if (routeKey !== "$connect") throw badRequest("Authorization is supported on the $connect route only");
+  throw notEmulated(`a route with ${emulating} (API Gateway v2)`);
 }
 
 function routeResponseOperations(world: World, find: FindApi): Operations<typeof sdk> {

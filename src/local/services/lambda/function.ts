@@ -73,27 +73,48 @@ export interface FunctionState {
 export interface Reference {
   name: string;
   qualifier: string | undefined;
+  /** Where an ARN says that it is; the caller's own when left out. */
+  region?: string | undefined;
+  account?: string | undefined;
 }
 
-const reference = /^(?:arn:[^:]+:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
+const reference = /^(?:arn:[^:]+:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
 
 /** Reads a function's name or ARN together with a qualifier given beside it. */
 export function referenceOf(text: string, qualifier?: string): Reference {
-  const [, name = text, inName] = reference.exec(text) ?? [];
+  const [, region, account, name = text, inName] = reference.exec(text) ?? [];
   if (inName !== undefined && qualifier !== undefined && inName !== qualifier)
     throw invalidParameter("The derived qualifier from the function name does not match the specified qualifier.");
-  return { name, qualifier: qualifier ?? inName };
+  return { name, qualifier: qualifier ?? inName, region, account };
+}
+
+/** The function that a reference to a version or an alias belongs to. */
+export const unqualified = (asked: Reference): Reference => ({ ...asked, qualifier: undefined });
+
+/** Refuses what is of another region or another account: nobody there has let us in. Both texts are from memory, unverified. */
+export function checkReachable(world: World, here: string, asked: Reference): void {
+  const { region = here, account = world.account } = asked;
+  if (region !== here) throw noResource(`Functions from '${region}' are not reachable in this region ('${here}')`);
+  if (account === world.account) return;
+  const arn = functionArn({ account }, region, asked);
+  throw new AwsError("AccessDeniedException", `no resource-based policy allows this account, ${world.account}, to use ${arn}`, {
+    status: 403,
+  });
 }
 
 export const invalidParameter = (message: string): AwsError => new AwsError("InvalidParameterValueException", message);
 export const noResource = (message: string): AwsError => new AwsError("ResourceNotFoundException", message);
 export const resourceConflict = (message: string): AwsError => new AwsError("ResourceConflictException", message);
 
-export const functionArn = (world: World, region: string, { name, qualifier }: Reference): string =>
+export const functionArn = (world: Pick<World, "account">, region: string, { name, qualifier }: Reference): string =>
   `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
 
-/** Finds a function as it is now: what was pending is done once its time has come. Throws ResourceNotFoundException. */
+/**
+ * Finds a function as it is now: what was pending is done once its time has come. Throws ResourceNotFoundException, and AccessDeniedException
+ * for one of another account.
+ */
 export function findFunction(world: World, region: string, asked: Reference, now: number): FunctionState {
+  checkReachable(world, region, asked);
   const found = regionIn(world.state, region).functions.get(asked.name);
   if (!found) throw noResource(`Function not found: ${functionArn(world, region, asked)}`);
   settle(found, now);

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
 import type { LambdaAnswer } from "../../gateway/gateway.ts";
 import { gatewayMayInvoke } from "./policy.ts";
-import { buildOf, findFunction, referenceOf, refuseWhileChanging, type Build, type FunctionState } from "./function.ts";
+import { buildOf, checkReachable, findFunction, referenceOf, refuseWhileChanging, type Build, type FunctionState } from "./function.ts";
 import { denial, sessionToken, type Session } from "../iam/sessions.ts";
 import type { Operations } from "../operations.ts";
 import type { FunctionToRun, Invocation } from "../../runtime/runtime.ts";
@@ -33,10 +33,10 @@ export function createInvoking(world: World): Invoking {
   }
 
   async function forGateway({ functionArn, sourceArn, account, event }: Parameters<Invoking["forGateway"]>[0]): Promise<LambdaAnswer> {
-    const [, region = "", ownArn = ""] = /^arn:aws:lambda:([^:]+):(\d{12}:function:.+)$/.exec(functionArn) ?? [];
-    const { name, qualifier } = referenceOf(ownArn);
+    const asked = referenceOf(functionArn);
+    const { region = "", qualifier } = asked;
     try {
-      const found = findFunction(world, region, { name, qualifier }, Date.now());
+      const found = findFunction(world, region, asked, Date.now());
       if (!gatewayMayInvoke(found, { qualifier, sourceArn, account })) return { kind: "forbidden" };
       if (found.change?.kind === "creating") return { kind: "missing" };
       const { payload, functionError } = await run(found, buildOf(world, found, qualifier), JSON.stringify(event));
@@ -50,7 +50,8 @@ export function createInvoking(world: World): Invoking {
   return { run, forGateway };
 }
 
-const refusals: Readonly<Record<string, "missing" | "throttled">> = {
+const refusals: Readonly<Record<string, "forbidden" | "missing" | "throttled">> = {
+  AccessDeniedException: "forbidden",
   ResourceNotFoundException: "missing",
   TooManyRequestsException: "throttled",
 };
@@ -83,7 +84,8 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
   return {
     async Invoke({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, { region, now, session }) {
       const asked = referenceOf(FunctionName, Qualifier);
-      refuseDenied(world, session, { region, ...asked });
+      checkReachable(world, region, asked);
+      refuseDenied(world, session, { ...asked, region });
       const found = findFunction(world, region, asked, now);
       const build = buildOf(world, found, asked.qualifier);
       // The SDK's type is what a client may pass; over the wire it is bytes.

@@ -4,6 +4,7 @@ import { AwsError } from "../../aws-error.ts";
 import { lambdaCanAssume } from "../iam/iam.ts";
 import {
   buildOf,
+  checkReachable,
   checkRevision,
   configurationShape,
   findFunction,
@@ -14,6 +15,7 @@ import {
   refuseWhileChanging,
   resourceConflict,
   settle,
+  unqualified,
   versionShape,
   type Build,
   type FunctionState,
@@ -42,7 +44,9 @@ export const lambda = (world: World, invoking: Invoking): Operations<typeof sdk>
 function functionOperations(world: World): Operations<typeof sdk> {
   return {
     async CreateFunction(input, { region, now }) {
-      const { name } = referenceOf(input.FunctionName);
+      const asked = referenceOf(input.FunctionName);
+      checkReachable(world, region, asked);
+      const { name } = asked;
       checkName(name);
       refuseNotEmulated({ ...input, ...input.Code });
       const build = newBuild(input, { version: "$LATEST", now, logGroup: `/aws/lambda/${name}` });
@@ -99,10 +103,10 @@ function functionOperations(world: World): Operations<typeof sdk> {
       return latestShape(found);
     },
     DeleteFunction({ FunctionName, Qualifier }, { region, now }) {
-      const { name, qualifier } = referenceOf(FunctionName, Qualifier);
-      const found = findFunction(world, region, { name, qualifier: undefined }, now);
-      if (qualifier !== undefined) return deleteVersion(world, found, qualifier);
-      regionIn(world.state, region).functions.delete(name);
+      const asked = referenceOf(FunctionName, Qualifier);
+      const found = findFunction(world, region, unqualified(asked), now);
+      if (asked.qualifier !== undefined) return deleteVersion(world, found, asked.qualifier);
+      regionIn(world.state, region).functions.delete(found.name);
       const arns = [found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)];
       // What runs already goes on to its end, and nobody waits for it (aws-behaviour 4.8).
       for (const arn of arns) world.retire(region, arn);

@@ -9,6 +9,7 @@ import {
   noResource,
   referenceOf,
   resourceConflict,
+  unqualified,
   type FunctionState,
   type ResourcePolicy,
 } from "./function.ts";
@@ -20,8 +21,9 @@ import type { World } from "../../state.ts";
 export function policyOperations(world: World): Operations<typeof sdk> {
   return {
     AddPermission({ FunctionName, Qualifier, StatementId, RevisionId, ...given }, { region, now }) {
-      const { name, qualifier = "" } = referenceOf(FunctionName, Qualifier);
-      const found = findFunction(world, region, { name, qualifier: undefined }, now);
+      const asked = referenceOf(FunctionName, Qualifier);
+      const { qualifier = "" } = asked;
+      const found = findFunction(world, region, unqualified(asked), now);
       if (qualifier === "$LATEST") throw invalidParameter("We currently do not support adding policies for $LATEST.");
       if (qualifier) buildOf(world, found, qualifier);
       const policy = found.policies.get(qualifier) ?? { statements: new Map<string, string>(), revisionId: found.revisionId };
@@ -38,8 +40,9 @@ export function policyOperations(world: World): Operations<typeof sdk> {
       return { Statement: statement };
     },
     RemovePermission({ FunctionName, Qualifier, StatementId, RevisionId }, { region, now }) {
-      const { name, qualifier = "" } = referenceOf(FunctionName, Qualifier);
-      const { policies } = findFunction(world, region, { name, qualifier: undefined }, now);
+      const asked = referenceOf(FunctionName, Qualifier);
+      const { qualifier = "" } = asked;
+      const { policies } = findFunction(world, region, unqualified(asked), now);
       const policy = policies.get(qualifier);
       if (!policy) throw noResource("No policy is associated with the given resource.");
       checkRevision(policy.revisionId, RevisionId);
@@ -49,8 +52,9 @@ export function policyOperations(world: World): Operations<typeof sdk> {
       else policies.delete(qualifier);
     },
     GetPolicy({ FunctionName, Qualifier }, { region, now }) {
-      const { name, qualifier = "" } = referenceOf(FunctionName, Qualifier);
-      const policy = findFunction(world, region, { name, qualifier: undefined }, now).policies.get(qualifier);
+      const asked = referenceOf(FunctionName, Qualifier);
+      const { qualifier = "" } = asked;
+      const policy = findFunction(world, region, unqualified(asked), now).policies.get(qualifier);
       if (!policy) throw noResource("The resource you requested does not exist.");
       return { Policy: documentOf(policy.statements), RevisionId: policy.revisionId };
     },

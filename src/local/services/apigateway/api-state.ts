@@ -1,9 +1,6 @@
 import { randomInt } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import { AwsError } from "../../aws-error.ts";
 import type { ServedRoute } from "../../gateway/gateway.ts";
-import { pageOf } from "../paging.ts";
-import type { World } from "../../state.ts";
 
 /** A WebSocket API with everything in it, in the shapes that the control plane answers. */
 export interface ApiState {
@@ -42,27 +39,4 @@ export const newId = (length: number): string => Array.from({ length }, () => ra
 /** Changes what the request gives and leaves the rest. */
 export function assignGiven(target: object, given: object): void {
   Object.assign(target, Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
-}
-
-export const notFound = (message: string): AwsError => new AwsError("NotFoundException", message);
-export const badRequest = (message: string): AwsError => new AwsError("BadRequestException", message);
-export const conflict = (message: string): AwsError => new AwsError("ConflictException", message);
-/** API Gateway's answer to a caller that is too fast; its text is unverified (aws-behaviour 3.9). */
-export const tooManyRequests = (): AwsError => new AwsError("TooManyRequestsException", "Too Many Requests");
-
-/** A page in API Gateway's form; the last one has no token (aws-behaviour 3.5). */
-export function pageOfItems<Item>(
-  world: World,
-  all: readonly Item[],
-  { MaxResults, NextToken }: { MaxResults?: string | undefined; NextToken?: string | undefined },
-): { Items: Item[]; NextToken?: string } {
-  const limit = MaxResults === undefined ? undefined : Number(MaxResults);
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw badRequest("Invalid value for maxResults");
-  const { items, next } = pageOf(all, {
-    token: NextToken,
-    limit,
-    pageSize: world.pageSize ?? 100,
-    invalid: badRequest("Invalid nextToken"),
-  });
-  return { Items: items, ...(next ? { NextToken: next } : {}) };
 }
