@@ -133,6 +133,24 @@ test("names and texts of Lambda's refusals", async () => {
     [() => variables({ "A-B": "x" }), "ValidationException", 400, /at 'environment\.variables'/],
     [() => creating({ Code: { ZipFile: Buffer.from("no zip") } }), value, 400, /^Could not unzip uploaded file/],
     [() => creating({ Code: { ZipFile: rawZipOf([{ name: "../escape", content: "x" }]) } }), value, 400, /^Could not unzip uploaded file/],
+    [
+      () => creating({ Code: { ZipFile: rawZipOf([{ name: "a" }, { name: "a" }]) } }),
+      value,
+      400,
+      /^Could not unzip[^[]*\[local\] zip entry "a" is there twice$/,
+    ],
+    [
+      () => creating({ Code: { ZipFile: rawZipOf([{ name: "bin/x", content: "../x", mode: 0o120777 }]) } }),
+      "NotImplementedException",
+      501,
+      /zip entry "bin\/x" is a symbolic link \(Lambda\) is not emulated/,
+    ],
+    [
+      () => creating({ Code: { ZipFile: rawZipOf(Array.from({ length: 10_001 }, (_, index) => ({ name: `f${index}` }))) } }),
+      "NotImplementedException",
+      501,
+      /10001 entries/,
+    ],
     [() => creating({ Code: { ZipFile: bomb } }), value, 400, /^Unzipped size must be smaller than 262144000 bytes$/],
     [() => creating({ Code: { ZipFile: Buffer.alloc(0) } }), value, 400, /non-empty zip/],
     [

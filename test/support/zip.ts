@@ -21,6 +21,8 @@ export interface RawEntry {
   /** what the zip claims, when that is not the truth */
   uncompressedSize?: number;
   flags?: number;
+  /** 0 for stored, which it is in any case, or what the zip claims: 8 for deflated */
+  method?: number;
 }
 
 /** A zip that no tool would make: names, modes and sizes are written as given. */
@@ -60,11 +62,11 @@ function centralHeader(entry: RawEntry, offset: number): Buffer {
   );
 }
 
-function shared({ content = "", uncompressedSize, flags = 0 }: RawEntry): [value: number, bytes: number][] {
+function shared({ content = "", uncompressedSize, flags = 0, method = 0 }: RawEntry): [value: number, bytes: number][] {
   const stored = Buffer.from(content);
   return [
     [flags | 0x800, 2],
-    [0, 2],
+    [method, 2],
     [0, 2],
     [0x21, 2],
     [crc32(stored), 4],

@@ -159,16 +159,17 @@ export class Environments {
   }
 
   async #unpack(): Promise<string> {
-    const folder = await mkdtemp(join(this.#shared.folder, "task-"));
+    let folder: string | undefined;
     try {
+      folder = await mkdtemp(join(this.#shared.folder, "task-"));
       await unzip(this.target.zip, folder);
+      return folder;
     } catch (error) {
       // What stood in its way, such as a full disk, may be gone by the next start.
       this.#unpacked = undefined;
-      await removeFolder(folder);
+      if (folder !== undefined) await removeFolder(folder);
       throw error;
     }
-    return folder;
   }
 
   #takeNext(environment: Environment): void {

@@ -1,32 +1,25 @@
-import { fromBuffer, type ZipFile } from "yauzl";
-import { AwsError } from "../../aws-error.ts";
+import { AwsError, notEmulated } from "../../aws-error.ts";
+import { openZip, ZipError, zipLimits } from "../../runtime/zip-list.ts";
 import { invalidParameter } from "./function.ts";
 
 const maxZipped = 52_428_800;
-const maxUnzipped = 262_144_000;
+const malformed = "Could not unzip uploaded file. Please check your file, then try to upload again.";
 
-/** Refuses a deployment package that Lambda would refuse, in its words (aws-behaviour 4.4). Reads the directory of the zip only. */
+/** Refuses a deployment package that Lambda would refuse, in its words (aws-behaviour 4.4), or that could not be run here. Reads the zip's list of entries only. */
 export async function checkZip(zip: Uint8Array): Promise<void> {
   if (zip.length === 0) throw invalidParameter("Uploaded file must be a non-empty zip");
   if (zip.length > maxZipped)
     throw new AwsError("RequestEntityTooLargeException", `Zipped size must be smaller than ${maxZipped} bytes`, { status: 413 });
-  const { entries, bytes } = await contentsOf(zip);
-  if (entries === 0) throw invalidParameter("Uploaded file must be a non-empty zip");
-  if (bytes > maxUnzipped) throw invalidParameter(`Unzipped size must be smaller than ${maxUnzipped} bytes`);
+  const { file, entries } = await openZip(zip).catch((error: unknown) => {
+    throw error instanceof ZipError ? refusals[error.kind](error) : error;
+  });
+  file.close();
+  if (entries.length === 0) throw invalidParameter("Uploaded file must be a non-empty zip");
 }
 
-function contentsOf(zip: Uint8Array): Promise<{ entries: number; bytes: number }> {
-  return new Promise((resolve, reject) => {
-    const refuse = (): void => reject(invalidParameter("Could not unzip uploaded file. Please check your file, then try to upload again."));
-    fromBuffer(Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength), { lazyEntries: false }, (_problem, file?: ZipFile) => {
-      if (!file) return refuse();
-      const found = { entries: 0, bytes: 0 };
-      file.on("error", refuse);
-      file.on("entry", ({ uncompressedSize }: { uncompressedSize: number }) => {
-        found.entries += 1;
-        found.bytes += uncompressedSize;
-      });
-      file.on("end", () => resolve(found));
-    });
-  });
-}
+const refusals: Readonly<Record<ZipError["kind"], (error: ZipError) => AwsError>> = {
+  // Lambda does not say what it could not unzip; whoever reads this wants to know.
+  malformed: ({ message }) => invalidParameter(`${malformed} [local] ${message}`),
+  "too large": () => invalidParameter(`Unzipped size must be smaller than ${zipLimits.bytes} bytes`),
+  "not emulated": ({ message }) => notEmulated(`a deployment package where ${message} (Lambda)`),
+};

@@ -1,0 +1,40 @@
+import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { functionOf, runtimeOf, until } from "../support/functions.ts";
+import { rawZipOf } from "../support/zip.ts";
+
+/** A runtime, and the folder that it unpacks functions into. */
+async function runtimeWithFolder() {
+  const folder = await mkdtemp(join(tmpdir(), "runtime-unpacking-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("TMPDIR", folder);
+  const { runtime } = await runtimeOf();
+  vi.unstubAllEnvs();
+  return { runtime, work: join(folder, (await readdir(folder))[0] ?? "") };
+}
+
+test("a zip that could not be unpacked is unpacked when what stood in its way is gone", async () => {
+  const { runtime, work } = await runtimeWithFolder();
+  const target = await functionOf("export const handler = async () => 42;");
+  await rename(work, `${work}-away`);
+  expect(JSON.parse((await runtime.invoke(target, "{}")).payload)).toMatchObject({
+    errorType: "Runtime.InvalidEntrypoint",
+    errorMessage: expect.stringContaining("ENOENT"),
+  });
+  await rename(`${work}-away`, work);
+  await until(async () => (await runtime.invoke(target, "{}")).payload === "42");
+});
+
+test("what was written of a zip that turns out broken is removed", async () => {
+  const { runtime, work } = await runtimeWithFolder();
+  const zip = rawZipOf([
+    { name: "index.mjs", content: "export const handler = async () => 42;" },
+    { name: "broken", content: "xyz", uncompressedSize: 9, method: 8 },
+  ]);
+  const { payload } = await runtime.invoke(await functionOf("", { zip }), "{}");
+  expect(JSON.parse(payload)).toMatchObject({ errorMessage: expect.stringContaining("could not unpack the zip") });
+  expect(await readdir(work)).toEqual([]);
+});
