@@ -22,7 +22,7 @@ import { answerCall, scopeOf, servicesOf, type Call } from "./services/services.
 import { closeServer, shutDown } from "./shutdown.ts";
 import { keptState } from "./state-folder.ts";
 import { emptyState, type Delays, type World } from "./state.ts";
-import { declineUpgrade, readRequest, writeAnswer } from "./wire/http.ts";
+import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
 
 export type { Call } from "./services/services.ts";
 
@@ -80,12 +80,14 @@ const noDelays: Delays = {
 };
 const CALLS_KEPT = 10_000;
 /** Longer than any client keeps an unused connection, so that none is closed while a request is on its way. */
-const serverOptions: ServerOptions = {
+const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
   headersTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16_384,
   requireHostHeader: false,
+  // From Node 24.9 on the offer of any other protocol is declined by Node itself.
+  shouldUpgradeCallback: offersWebSocket,
 };
 
 /**
@@ -169,7 +171,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A client that leaves before it reads the answer is none of our business.
     socket.on("error", () => socket.destroy());
-    if (request.headers.upgrade?.toLowerCase() !== "websocket") declineUpgrade(server, request, socket, head);
+    if (!offersWebSocket(request)) declineUpgrade(server, request, socket, head);
     else if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
     else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
   }

@@ -42,11 +42,14 @@ export function refuse(response: ServerResponse, status: number, { type, message
     .end(JSON.stringify({ message }));
 }
 
+/** Whether an upgrade request offers what we speak. */
+export const offersWebSocket = ({ headers }: Pick<IncomingMessage, "headers">): boolean => headers.upgrade?.toLowerCase() === "websocket";
+
 const upgradeHeaders = ["upgrade", "http2-settings", "connection"];
 
 /**
  * Serves a request that offers to go on in another protocol, such as curl's `--http2` and Java's HttpClient do with `h2c`, as if it did not: no
- * server has to take the offer (RFC 9110, 7.8). Node hands such a request over with its parser gone, so it is put back into its socket without
+ * server has to take the offer (RFC 9110, 7.8). Node before 24.9 hands such a request over with its parser gone, so it is put back into its socket without
  * the offer, and the socket given to the server as a connection, which Node's documentation allows for any stream.
  */
 export function declineUpgrade(
