@@ -1,28 +1,22 @@
-import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import { createServer, type IncomingMessage, type ServerOptions } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors.ts";
+import { createDispatch } from "./dispatch.ts";
 import { servedStage } from "./services/apigateway/stages.ts";
 import { createGateway, type ConnectionCall, type FailedIntegration } from "./gateway/gateway.ts";
-import { newRequestId } from "./gateway/events.ts";
-import { refuseUpgrade } from "./gateway/refusal.ts";
-import { isWelcome } from "./hosts.ts";
 import { denial, sessionIn } from "./services/iam/sessions.ts";
 import { createInvoking } from "./services/lambda/invoke.ts";
 import { permittedLines } from "./services/lambda/logging.ts";
-import { codeOf, codePath } from "./services/lambda/lambda.ts";
 import { listenOn } from "./listening.ts";
 import { logs as createLogs } from "./services/logs/logs.ts";
-import { placeOf } from "./place.ts";
-import { refusals, shown } from "./refusals.ts";
+import { shown } from "./refusals.ts";
 import type { LogEntry } from "./runtime/runtime.ts";
 import { runtimesFor } from "./runtimes.ts";
-import { answerCall, scopeOf, servicesOf, type Call } from "./services/services.ts";
+import { servicesOf, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
 import { keptState } from "./state-folder.ts";
 import { emptyState, type Delays, type World } from "./state.ts";
-import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
+import { offersWebSocket } from "./wire/http.ts";
 
 export type { Call } from "./services/services.ts";
 
@@ -93,7 +87,7 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
 /**
  * Starts AWS on this machine: the wire protocols of Lambda, API Gateway, IAM, STS and CloudWatch Logs, the WebSocket data plane and
  * `@connections`, all on one port of the loopback interface. Calls must be signed in form; the signature itself is not checked.
- * Throws a CliError (exit 2) when the port is in use or the state folder cannot be read.
+ * Throws a CliError (exit 2) when the port is in use or the state folder is, or cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
   const { allowHosts = [], onCall, onLog, pageSize, controlRate } = options;
@@ -154,38 +148,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     onCall?.(call);
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const requestId = randomUUID();
-    response.setHeader("x-amzn-RequestId", requestId);
-    if (!isWelcome(request, { port, allowHosts })) return refusals.unwelcome(response);
-    const { connectionId, ...at } = placeOf(request);
-    if (connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId });
-    if (request.url?.startsWith(codePath)) return await download(response, codeOf(world, request.url.slice(codePath.length)));
-    const scope = scopeOf(request.headers.authorization);
-    if (!scope) return servedStage(world, at.apiId, at.stage) ? refusals.notUpgraded(response) : refusals.unsigned(response);
-    const wire = await readRequest(request);
-    if (!wire) return refusals.tooLarge(response);
-    await writeAnswer(response, await answerCall(services, scope, { request: wire, requestId, record }));
-  }
-
-  function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // A client that leaves before it reads the answer is none of our business.
-    socket.on("error", () => socket.destroy());
-    if (!offersWebSocket(request)) declineUpgrade(server, request, socket, head);
-    else if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
-    else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
-  }
-
-  for (const server of Object.values(servers)) {
-    server.on("upgrade", (request, socket, head) => upgrade(server, request, socket, head));
-    server.on("request", (request, response) => {
-      answer(request, response).catch((error: unknown) => {
-        // A client that breaks off in the middle of its request is no bug.
-        if (request.complete || !response.destroyed) broke(error);
-        refusals.failed(response, error);
-      });
-    });
-  }
+  const { serve } = createDispatch({ port, allowHosts, world, gateway, services, record, broke });
+  for (const server of Object.values(servers)) serve(server);
 
   /** In this order: sockets first, because their `$disconnect` still needs the functions, which still need the port. */
   const close = () =>
@@ -235,9 +199,3 @@ const bugLog = (error: unknown): LogEntry => ({
   timestamp: Date.now(),
   message: `${error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error)}\n`,
 });
-
-/** The code of a function, which needs no signature: who has the address was given it, and it cannot be guessed. */
-async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
-  if (code) await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
-  else refusals.noCode(response);
-}

@@ -110,9 +110,8 @@ function peerOf({ headers, socket }: IncomingMessage, { apiId, stage }: StageAdd
   };
 }
 
-/** Writes the 101; `undefined` when the client is gone. The subprotocol is the function's alone to choose (aws-behaviour 1.10). */
+/** Writes the 101; `undefined` when the client is gone, which ws looks for itself. The subprotocol is the function's alone to choose (aws-behaviour 1.10). */
 function accept(request: IncomingMessage, socket: Duplex, head: Buffer, subprotocol: string | undefined): WebSocket | undefined {
-  if (!socket.readable || !socket.writable) return undefined;
   // ws would choose among what the client offers.
   delete request.headers["sec-websocket-protocol"];
   const choose = (lines: string[]) => void (subprotocol !== undefined && lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`));

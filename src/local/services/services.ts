@@ -44,8 +44,11 @@ interface Service {
   guard?: Guard;
 }
 
-/** Every service, by the name that its requests are signed for (aws-behaviour 8.1). */
-export const servicesOf = (world: World, { invoking, logs }: { invoking: Invoking; logs: Logs }): ReadonlyMap<string, Service> =>
+/** The services by the names that their requests are signed for (aws-behaviour 8.1). */
+export type Services = ReadonlyMap<string, Service>;
+
+/** See {@link Services}. */
+export const servicesOf = (world: World, { invoking, logs }: { invoking: Invoking; logs: Logs }): Services =>
   new Map<string, Service>(
     Object.entries({
       lambda: {
@@ -99,7 +102,7 @@ export function scopeOf(authorization: string | undefined): Scope | undefined {
 
 /** Answers one signed request of the control plane and tells what it was. Refusals are answers too; only a bug of ours throws. */
 export async function answerCall(
-  services: ReadonlyMap<string, Service>,
+  services: Services,
   { region, service: name }: Scope,
   { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
 ): Promise<WireAnswer> {
