@@ -50,8 +50,7 @@ export function createInvoking(world: World): Invoking {
   return { run, forGateway };
 }
 
-const refusals: Readonly<Record<string, "forbidden" | "missing" | "throttled">> = {
-  AccessDeniedException: "forbidden",
+const refusals: Readonly<Record<string, "missing" | "throttled">> = {
   ResourceNotFoundException: "missing",
   TooManyRequestsException: "throttled",
 };
