@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
 import { CliError, exitCodes } from "./errors.ts";
-import { settingNames, settingTable, type SettingName } from "./settings.ts";
+import { settingNames, settingTable, shownSetting, type SettingName } from "./settings.ts";
 
 const CONFIG_FILE = "shelfshack-ws.config.json";
 
@@ -63,12 +63,12 @@ function settingOf(file: string, key: string): SettingName {
 }
 
 function acceptedValue(file: string, name: SettingName, value: unknown): unknown {
-  const { kind, key = name, secret } = settingTable[name];
+  const { kind, key = name } = settingTable[name];
   const { success, output, issues } = v.safeParse(kind.schema, value);
   if (success) return output;
   const [issue] = issues;
   const path = [key, ...(issue.path ?? []).map((step) => String(step.key))].join(".");
-  throw refused(file, `${path} is ${secret ? "***" : JSON.stringify(value)}: ${issue.message}`);
+  throw refused(file, `${path} is ${shownSetting(settingTable[name], value)}: ${issue.message}`);
 }
 
 function refused(file: string, fault: string, cause?: unknown): CliError {

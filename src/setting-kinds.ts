@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { shownUrl } from "./shown-url.ts";
+import { isSigningKeys } from "./signature.ts";
 
 /** How a setting's value is read: words from an option or a variable become the JSON that the config file would hold, then one schema checks both. */
 export interface Kind<T> {
@@ -6,6 +8,8 @@ export interface Kind<T> {
   fromText(text: string): unknown;
   /** Its issues' messages say what is expected. */
   schema: v.GenericSchema<unknown, T>;
+  /** How words that were given are shown, where they may hold a secret. */
+  shown?(words: string): string;
 }
 
 const asText = (text: string): unknown => text;
@@ -102,6 +106,7 @@ export const httpUrl: Kind<string> = {
     v.string("expected a URL"),
     v.check((words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""), "expected a URL that begins with http:// or https://"),
   ),
+  shown: shownUrl,
 };
 
 /** The backend's base address: what contract.md allows, without the slash at its end. */
@@ -116,6 +121,7 @@ export const backendUrl: Kind<string> = {
       return NEVER;
     }),
   ),
+  shown: shownUrl,
 };
 
 const urlOf = (words: string): URL | undefined => (URL.canParse(words) ? new URL(words) : undefined);
@@ -156,16 +162,46 @@ const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
 const takenVariable =
   /^(AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_.*|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR|BACKEND_URL|API_GATEWAY_ENDPOINT)$/;
 
-/** More variables for the function: names that Lambda accepts and the deploy does not set itself. */
+/** A path below the backend's address, as the handler takes it. */
+const isPath = (words: string): boolean =>
+  /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(words) && !words.startsWith("//") && !words.split("/").includes("..");
+const aPath = "expected a path such as /api/ws/message";
+
+/** The handler's own variables: where one is wrong it lets nobody in (handler/config.ts), so it is refused before it gets there. */
+const handlerVariables: Readonly<Record<string, { isRight(words: string): boolean; expected: string }>> = {
+  SIGNING_KEYS: { isRight: isSigningKeys, expected: "expected one or two keys, each whsec_ and the base64 of 24 to 64 bytes" },
+  REGISTER_PATH: { isRight: (words) => isPath(words.trim().replaceAll(/\{(type|booking_id)\}/g, "x")), expected: aPath },
+  MESSAGE_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
+  DISCONNECT_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
+  BACKEND_TIMEOUT_MS: {
+    isRight: (words) => /^\s*\d+\s*$/.test(words) && Number(words) >= 1 && Number(words) <= 29_000,
+    expected: "expected milliseconds from 1 to 29000",
+  },
+  LOG_LEVEL: { isRight: (words) => /^(debug|info|warn|error)$/i.test(words), expected: "expected one of DEBUG, INFO, WARN, ERROR" },
+};
+
+/** More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the handler's own what it can read. */
 export const functionVariables: Kind<Record<string, string>> = {
   fromText: asText,
-  schema: v.record(
-    v.pipe(
-      v.string(),
-      v.regex(variableName, "expected a variable's name: letters, digits and _, a letter first"),
-      v.check((name) => !takenVariable.test(name), "expected a variable that neither Lambda nor deploy sets itself"),
+  schema: v.pipe(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(variableName, "expected a variable's name: letters, digits and _, a letter first"),
+        v.check((name) => !takenVariable.test(name), "expected a variable that neither Lambda nor deploy sets itself"),
+      ),
+      v.string("expected text"),
+      "expected an object of names and texts",
     ),
-    v.string("expected text"),
-    "expected an object of names and texts",
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const input = dataset.value;
+      for (const [key, value] of Object.entries(input)) {
+        const rule = Object.hasOwn(handlerVariables, key) ? handlerVariables[key] : undefined;
+        const isUnset = key === "SIGNING_KEYS" ? value === "" : value.trim() === "";
+        if (!rule || isUnset || rule.isRight(value)) continue;
+        addIssue({ message: rule.expected, path: [{ type: "object", origin: "value", input, key, value }] });
+      }
+    }),
   ),
 };

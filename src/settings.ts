@@ -456,6 +456,12 @@ export const settingTable: Readonly<Record<SettingName, Setting>> = table;
 /** All names, in the table's order. */
 export const settingNames = Object.keys(table) as SettingName[];
 
+/** A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find it in a log. */
+export function shownSetting({ secret, kind }: Setting, value: unknown): string {
+  if (secret) return "***";
+  return JSON.stringify(typeof value === "string" && kind.shown ? kind.shown(value) : value);
+}
+
 /** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, exitCodes } from "./errors.ts";
-import { settingNames, settingTable, type Chosen, type Setting, type SettingName, type Settings } from "./settings.ts";
+import { settingNames, settingTable, shownSetting, type Chosen, type Setting, type SettingName, type Settings } from "./settings.ts";
+import { shownUrl } from "./shown-url.ts";
 
 /** What the command line gave, as commander reads it: text, several texts, or true and false for an option without a value. */
 export type Given = Partial<Record<SettingName, string | string[] | boolean>>;
@@ -66,15 +67,13 @@ function byDefault(setting: Setting, chosen: Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.kind.schema, json);
   if (success) return output;
-  // Who misplaces a password in an address must not find it in a log.
-  const shown = setting.secret ? "***" : JSON.stringify(given).replace(/\/\/[^/@\s"]*@/, "//***@");
-  throw new CliError(`${where} is ${shown}: ${issues[0].message}`, { exitCode: exitCodes.usage });
+  throw new CliError(`${where} is ${shownSetting(setting, given)}: ${issues[0].message}`, { exitCode: exitCodes.usage });
 }
 
 /** Given side by side on the command line they contradict each other; from elsewhere, `--local` is the address that was asked for. */
 function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<Record<SettingName, string>>): void {
   if (!local || origins.local !== "--local" || origins.endpointUrl !== "--endpoint-url") return;
-  throw new CliError(`--local and --endpoint-url ${endpointUrl} contradict each other`, {
+  throw new CliError(`--local and --endpoint-url ${shownUrl(endpointUrl ?? "")} contradict each other`, {
     hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
     exitCode: exitCodes.usage,
   });
@@ -84,7 +83,7 @@ function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<
 export function originLines({ settings, origins }: Settled): string[] {
   return settingNames
     .filter((name) => settings[name] !== undefined && !(origins[name] === "default" && typeof settings[name] === "boolean"))
-    .map((name) => `${name} = ${settingTable[name].secret ? "***" : JSON.stringify(settings[name])} (${origins[name]})`);
+    .map((name) => `${name} = ${shownSetting(settingTable[name], settings[name])} (${origins[name]})`);
 }
 
 /** The README's table of settings. */

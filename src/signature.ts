@@ -9,13 +9,19 @@ export const newSigningKey = (): string => `whsec_${randomBytes(32).toString("ba
  * Throws a CliError (exit 2) that shows no key when a word is not `whsec_` and the base64 of 24 to 64 bytes, or there are more than two.
  */
 export function signingKeysIn(text: string, from: string): string[] {
-  const keys = text.split(/[\s,]+/).filter(Boolean);
-  if (keys.length <= 2 && keys.every(isSigningKey)) return keys;
+  const keys = wordsOf(text);
+  if (keys.length === 0 || areSigningKeys(keys)) return keys;
   throw new CliError(`${from} does not hold one or two signing keys`, {
     hint: "a key is whsec_ and the base64 of 24 to 64 bytes; two are separated by a comma, the newest first",
     exitCode: exitCodes.usage,
   });
 }
+
+/** Whether the text is what the handler takes for `SIGNING_KEYS`: one or two keys. */
+export const isSigningKeys = (text: string): boolean => areSigningKeys(wordsOf(text));
+
+const wordsOf = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+const areSigningKeys = (keys: readonly string[]): boolean => keys.length >= 1 && keys.length <= 2 && keys.every(isSigningKey);
 
 function isSigningKey(word: string): boolean {
   const base64 = word.replace(/^whsec_/, "");

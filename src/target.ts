@@ -3,7 +3,7 @@ import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
-import type { HttpRequest, MiddlewareStack, Pluggable } from "@smithy/types";
+import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
 import { CliError, exitCodes } from "./errors.ts";
 import type { Report } from "./report.ts";
 import { retries } from "./retry.ts";
@@ -47,8 +47,6 @@ export async function connectAws(
   const config = {
     ...(settings.local ? { credentials: localCredentials } : {}),
     ...(region ? { region } : {}),
-    // The SDK puts "stream-" before the host of a live tail, which no address of one's own answers to (aws-behaviour 7.3).
-    ...(address ? { disableHostPrefix: true } : {}),
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
     requestHandler: timeouts,
@@ -71,6 +69,7 @@ export async function connectAws(
   equip(clients.iam.middlewareStack);
   equip(clients.sts.middlewareStack);
   equip(clients.logs.middlewareStack);
+  clients.logs.middlewareStack.use(prefixingOwnHosts(clients.logs.config));
   return {
     region: await regionOf(clients.lambda),
     signal,
@@ -103,6 +102,21 @@ function announcing<Input extends object, Output extends object>(report: Report,
         { step: "finalizeRequest", name: "shelfshackAnnouncement" },
       );
     },
+  };
+}
+
+/**
+ * An SDK plug-in for the "stream-" that the SDK puts before the host of a live tail: only AWS's own hosts answer to it (aws-behaviour 7.3).
+ * Where the calls go, a variable or a profile may say too, so it is known when the SDK has looked for it.
+ */
+function prefixingOwnHosts<Input extends object, Output extends object>(config: { disableHostPrefix: boolean }): Pluggable<Input, Output> {
+  const decide: SerializeMiddleware<Input, Output> = (next, context) => (call) => {
+    config.disableHostPrefix = !ownHosts.test(context.endpointV2?.url.hostname ?? "");
+    return next(call);
+  };
+  return {
+    applyToStack: (stack) =>
+      stack.addRelativeTo(decide, { relation: "after", toMiddleware: "endpointV2Middleware", name: "shelfshackHostPrefix" }),
   };
 }
 

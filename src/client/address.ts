@@ -1,4 +1,5 @@
 import { CliError, exitCodes } from "../errors.ts";
+import { shownUrl } from "../shown-url.ts";
 
 /** What a client asks for when it connects: the query parameters of `$connect` (contract.md 2). */
 export interface Subscription {
@@ -7,9 +8,6 @@ export interface Subscription {
   token?: string | undefined;
 }
 
-/** Query parameters that say nothing secret; the value of every other one is masked wherever a URL is shown (C-04). */
-const harmless = new Set(["booking_id", "type"]);
-
 /** API Gateway refuses URLs of more characters (aws-behaviour 1.1). */
 export const LONGEST_URL = 4096;
 
@@ -17,7 +15,7 @@ export const LONGEST_URL = 4096;
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new CliError(`"${address ? shownAddress(address) : base.split("?")[0]}" is not a WebSocket URL`, {
+    throw new CliError(`"${shownUrl(base)}" is not a WebSocket URL`, {
       hint: "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; leave --url out to use the deployed stage",
       exitCode: exitCodes.usage,
     });
@@ -28,13 +26,4 @@ export function addressOf(base: string, { booking, type, token }: Subscription):
   // URLSearchParams writes a space as "+", which only forms decode.
   address.search = address.search.replaceAll("+", "%20");
   return address;
-}
-
-/** The address as it may be shown: user, password and every query value that could be a secret are `***`. */
-export function shownAddress(address: URL): string {
-  const { protocol, host, pathname, username, password } = address;
-  const query = [...address.searchParams].map(
-    ([name, value]) => `${encodeURIComponent(name)}=${harmless.has(name) ? encodeURIComponent(value) : "***"}`,
-  );
-  return `${protocol}//${username || password ? "***@" : ""}${host}${pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }

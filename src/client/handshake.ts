@@ -1,5 +1,5 @@
 import { CliError } from "../errors.ts";
-import { shownAddress } from "./address.ts";
+import { shownUrl } from "../shown-url.ts";
 
 /** How far a handshake got: DNS, TCP, TLS, then the HTTP upgrade, which API Gateway leaves open until the `$connect` integration has answered (aws-behaviour 1.1). */
 export type Phase = "lookup" | "connect" | "tls" | "upgrade";
@@ -17,7 +17,7 @@ export class HandshakeError extends CliError {
 
   constructor(address: URL, failure: HandshakeFailure, cause?: unknown) {
     const { meaning, hint } = explainHandshake(failure, address);
-    super(`could not open ${shownAddress(address)}: ${meaning}`, { hint, cause });
+    super(`could not open ${shownUrl(address.href)}: ${meaning}`, { hint, cause });
     this.failure = failure;
   }
 }
@@ -155,7 +155,7 @@ function explainStatus({ status, body, requestId, location }: HandshakeFailure &
   const { meaning, hint } = statuses[status] ?? otherStatus(status);
   const facts = [
     body.trim() && `answer ${oneLine(body)}`,
-    location && `leads to ${shownLocation(location)}`,
+    location && `leads to ${shownUrl(location)}`,
     requestId && `request id ${requestId}`,
   ].filter(Boolean);
   return { meaning: `HTTP ${status}, ${meaning}${facts.length > 0 ? ` (${facts.join("; ")})` : ""}`, hint };
@@ -169,7 +169,6 @@ function otherStatus(status: number): Explanation {
 }
 
 const oneLine = (body: string) => body.trim().replaceAll(/\s+/g, " ").slice(0, 500);
-const shownLocation = (location: string) => (URL.canParse(location) ? shownAddress(new URL(location)) : location.split("?")[0]);
 
 function explainNetwork({ code, detail }: HandshakeFailure & { kind: "network" }, address: URL): Explanation {
   const row = networkErrors.find(({ codes }) => codes.test(code));

@@ -1,4 +1,4 @@
-import { LONGEST_URL, addressOf, shownAddress } from "../client/address.ts";
+import { LONGEST_URL, addressOf } from "../client/address.ts";
 import { converse } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
@@ -9,6 +9,7 @@ import type { Frame } from "../client/session.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { deployedApi } from "../resources/api.ts";
 import type { Settings } from "../settings.ts";
+import { shownUrl } from "../shown-url.ts";
 import { connectAws } from "../target.ts";
 import { pipedLines, tokenFrom, typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
@@ -117,7 +118,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });
-  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${shownAddress(address)}` });
+  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${shownUrl(address.href)}` });
   const speech = interactive ? typed(context) : scripted(options.lines);
   show = (frame) => speech.above(() => context.emit(shown(frame)));
   const following = expectations(options.expected);
@@ -129,7 +130,12 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
       onFrame: (frame) => show(frame),
       signal: context.signal,
     });
-    return { url: shownAddress(address), openMs: Math.round(session.openMs), interactive, ...resultOf(conversation, following.verdicts()) };
+    return {
+      url: shownUrl(address.href),
+      openMs: Math.round(session.openMs),
+      interactive,
+      ...resultOf(conversation, following.verdicts()),
+    };
   } finally {
     speech.close();
   }

@@ -1,6 +1,9 @@
 import { createServer, request as forward } from "node:http";
 import type { Server, ServerResponse } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
@@ -242,3 +245,27 @@ test("24 a live tail that says nothing, or never begins, is taken for broken", a
     await stop();
   }
 });
+
+test.each(["a variable of the service", "a profile"])(
+  "24 the live tail goes to the address that %s sets, as every other call does",
+  async (place) => {
+    const { local, write } = await logging();
+    const folder = await mkdtemp(join(tmpdir(), "shelfshack-profile-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(
+      join(folder, "config"),
+      `[profile elsewhere]\nregion = us-east-1\nendpoint_url = ${local.url}\naws_access_key_id = a\naws_secret_access_key = b\n`,
+    );
+    const keys = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_REGION: "us-east-1" };
+    const running =
+      place === "a profile"
+        ? start(["logs", "tail", "--since", "10m", "--profile", "elsewhere"], { env: { AWS_CONFIG_FILE: join(folder, "config") } })
+        : start(["logs", "tail", "--since", "10m"], { env: { ...keys, AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: local.url } });
+    await write(["old line\n"]);
+    await running.says("old line");
+    await write(["new line\n"], { timestamp: Date.now() });
+    await running.says("new line");
+    running.signal("SIGINT");
+    expect((await running.ended).stderr).not.toContain("no live tail");
+  },
+);

@@ -132,6 +132,17 @@ test("stdout carries the result alone: details and settings go to stderr, secret
   expect(stdout + stderr).not.toContain("canary");
 });
 
+test("C-04 the password of an address is shown neither with --debug nor when it is refused", async () => {
+  const accepted = await run(["package", "--out", join(folder(), "p.zip"), "--endpoint-url", "http://op:canary@127.0.0.1:9", "--debug"]);
+  expect(accepted).toMatchObject({ code: 0, stderr: expect.stringContaining('endpointUrl = "http://***@127.0.0.1:9" (--endpoint-url)') });
+  for (const url of ["https://bob:p@canary@h", "https://bob:pa/canary@h", "https://h/?token=canary"]) {
+    const { code, stderr } = await run(["plan", "--backend-url", url]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.not.stringContaining("canary") });
+  }
+  const both = await run(["status", "--local", "--endpoint-url", "http://op:canary@127.0.0.1:9"]);
+  expect(both).toMatchObject({ code: 2, stderr: expect.not.stringContaining("canary") });
+});
+
 test("34 no credentials, no region, an unknown profile, the local AWS that does not run: one line and what helps", async () => {
   const told = async (words: string[], env: Record<string, string> = {}) => {
     const { code, stdout, stderr } = await run(["status", ...words], {

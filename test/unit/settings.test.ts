@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import * as v from "valibot";
 import { expect, onTestFinished, test } from "vitest";
+import { readConfiguration } from "../../handler/config.ts";
 import { CliError } from "../../src/errors.ts";
 import { settingNames, settingTable } from "../../src/settings.ts";
 import { originLines, settle, type Given } from "../../src/settle.ts";
@@ -110,7 +112,11 @@ test.each([
   ["https://", "begins with http:// or https://"],
 ])("the backend URL %s is refused: %s", (backendUrl, expected) => {
   const message = refusal({ backendUrl });
-  expect(message).toContain(`--backend-url is ${JSON.stringify(backendUrl.replace(/\/\/.*@/, "//***@"))}: `);
+  const shown = backendUrl
+    .replace(/\/\/.*@/, "//***@")
+    .replace("?x=1", "?x=***")
+    .replace("#top", "#***");
+  expect(message).toContain(`--backend-url is ${JSON.stringify(shown)}: `);
   expect(message).not.toContain("pass@");
   expect(message).toContain(expected);
 });
@@ -145,6 +151,11 @@ test.each([
   ['{"variables":{"A B":"x"}}', "variables.A B is ***: expected a variable's name"],
   ['{"variables":{"AB":1}}', "variables.AB is ***: expected text"],
   ['{"variables":{"AWS_REGION":"x"}}', "neither Lambda nor deploy sets itself"],
+  ['{"variables":{"SIGNING_KEYS":"canary"}}', "variables.SIGNING_KEYS is ***: expected one or two keys, each whsec_"],
+  ['{"variables":{"REGISTER_PATH":"no-slash"}}', "variables.REGISTER_PATH is ***: expected a path such as /api/ws/message"],
+  ['{"variables":{"BACKEND_TIMEOUT_MS":"30000"}}', "variables.BACKEND_TIMEOUT_MS is ***: expected milliseconds from 1 to 29000"],
+  ['{"variables":{"LOG_LEVEL":"loud"}}', "variables.LOG_LEVEL is ***: expected one of DEBUG, INFO, WARN, ERROR"],
+  ['{"backendUrl":"https://bob:canary@h"}', 'backendUrl is "https://***@h": expected a URL without user and password'],
   ['{"token":"x"}', '"token" cannot be set in a config file'],
   ['{"profile":"x"}', '"profile" cannot be set in a config file'],
   ['{"endpointUrl":"http://evil"}', '"endpointUrl" cannot be set in a config file'],
@@ -156,6 +167,34 @@ test.each([
   expect(message).toContain(join(folder, "shelfshack-ws.config.json"));
   expect(message).toContain(expected);
   expect(message).not.toContain("\n");
+  expect(message).not.toContain("canary");
+});
+
+test("the handler's variables are refused exactly where the handler would let nobody in", () => {
+  const whole = `whsec_${"a".repeat(43)}=`;
+  const texts = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(
+      whole,
+      `${whole},${whole}`,
+      `${whole} ${whole},\n`,
+      `${whole},${whole},${whole}`,
+      `whsec_${"a".repeat(8)}`,
+      "whsec_",
+      " ",
+      ",",
+    ),
+    fc.constantFrom("/a", " /a ", "//a", "/a/../b", "/{type}/{booking_id}", "/{other}", "a", "/a?b", "/%41", "/ä", "/a b"),
+    fc.constantFrom("0", "1", " 29000", "29001", "1e3", "-1", "1.5"),
+  );
+  const names = fc.constantFrom("SIGNING_KEYS", "REGISTER_PATH", "MESSAGE_PATH", "DISCONNECT_PATH", "BACKEND_TIMEOUT_MS");
+  fc.assert(
+    fc.property(names, texts, (name, text) => {
+      const { problems } = readConfiguration({ BACKEND_URL: "http://127.0.0.1:9", [name]: text });
+      expect(v.safeParse(settingTable.variables.kind.schema, { [name]: text }).success).toBe(problems.length === 0);
+    }),
+    { numRuns: 5_000 },
+  );
 });
 
 test("the config file is found from a folder below, --config names another, a missing one is said", () => {
