@@ -1,5 +1,5 @@
 /** How a resource (or a step of a command) ended. */
-export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done";
+export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done" | "incomplete";
 
 /** Something that happens while a command works. A closed union: a new kind of event is a compile error where it is not shown. */
 export type Progress =

@@ -39,8 +39,8 @@ const statuses: Readonly<Record<number, Explanation>> = {
     hint: "pass --booking ID (and --type for something other than a booking)",
   },
   401: {
-    meaning: "the backend rejected the token, or none was sent",
-    hint: "pass a fresh token with SHELFSHACK_TOKEN, --token-stdin or --token",
+    meaning: "the backend rejected the token (or none was sent), or it does not know the function's signing keys",
+    hint: "pass a fresh token with SHELFSHACK_TOKEN or --token-stdin; shelfshack-ws test and shelfshack-ws backend check tell more",
   },
   403: {
     meaning: "the stage does not exist or has no deployment, or the backend refused this client",

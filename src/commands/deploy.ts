@@ -5,7 +5,7 @@ import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
 import type { Settings } from "../settings.ts";
 import { describeChanges, renderChanges, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
-import { prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
+import { nextAfter, prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
 
 interface DeployResult {
   /** Whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -53,7 +53,7 @@ export const command: Command<DeployResult> = {
     const proof = test ? ["", ...renderProof(test)] : [];
     const where =
       url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
-    const next = url && !dryRun ? ["", "next: shelfshack-ws connect --booking 1"] : [];
+    const next = url && !dryRun ? ["", `next: ${nextAfter(test)}`] : [];
     return [what, ...proof, ...where, ...next].join("\n");
   },
 };

@@ -3,12 +3,13 @@ import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession } from "../client/session.ts";
 import { explain } from "../explain.ts";
+import type { Progress } from "../report.ts";
 import type { Settings } from "../settings.ts";
 import type { Walk } from "../stack/ensure.ts";
 import type { Aws } from "../target.ts";
 import { duration } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
-import { testFunction, type TestResult } from "./test.ts";
+import { MADE_UP_TOKEN, testFunction, type TestResult } from "./invocation.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
 interface RoundTrip {
@@ -20,7 +21,7 @@ interface RoundTrip {
 
 /** How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend and back. */
 export interface Proof {
-  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "meaning"> & { handlerRan: boolean | null };
+  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & { handlerRan: boolean | null };
   roundTrip: RoundTrip;
 }
 
@@ -30,28 +31,35 @@ const PROPAGATION_MS = 10_000;
 
 /** Proves the deployed path, as far as it can without a client's own token. */
 export async function prove(url: string, settings: Settings, { aws, report, signal }: Walk): Promise<Proof> {
-  const subscription = { ...settings, booking: settings.booking ?? "1", token: settings.token ?? "test-token" };
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
   report({ kind: "started", id: "proof", title });
-  const invocation = await invoke(aws, subscription, signal);
-  const roundTrip = await handshake(addressOf(url, subscription), signal);
-  report({ kind: "finished", id: "proof", title, outcome: "done", ms: performance.now() - startedAt });
-  return { invocation, roundTrip };
+  const invocation = await invoke(aws, settings, signal);
+  const subscription = { ...settings, booking: settings.booking ?? "1", token: settings.token ?? MADE_UP_TOKEN };
+  const proof = { invocation, roundTrip: await handshake(addressOf(url, subscription), signal) };
+  report(ending(proof, title, performance.now() - startedAt));
+  return proof;
+}
+
+/** How the proof went, for the progress: the result says more. */
+function ending(proof: Proof, title: string, ms: number): Progress {
+  if (!worksAsDeployed(proof)) return { kind: "failed", id: "proof", title, message: "what was deployed does not work" };
+  const rest = isProven(proof)
+    ? ({ outcome: "done" } as const)
+    : ({ outcome: "incomplete", detail: "the backend does not do its part" } as const);
+  return { kind: "finished", id: "proof", title, ms, ...rest };
 }
 
 /** The test invocation; where it is denied or fails, that is its result: the deploy itself is done. */
 async function invoke(aws: Aws, settings: Settings, signal: AbortSignal): Promise<Proof["invocation"]> {
   try {
-    const { passed, handlerRan, backendReached, backendAccepted, meaning } = await testFunction(
-      aws,
-      { ...settings, event: undefined },
-      signal,
-    );
-    return { passed, handlerRan, backendReached, backendAccepted, meaning };
+    const tested = await testFunction(aws, { ...settings, event: undefined }, signal);
+    const { passed, handlerRan, backendReached, backendAccepted, configured, meaning } = tested;
+    return { passed, handlerRan, backendReached, backendAccepted, configured, meaning };
   } catch (error) {
     signal.throwIfAborted();
-    return { passed: false, handlerRan: null, backendReached: null, backendAccepted: null, meaning: explain(error).message };
+    const unknown = { handlerRan: null, backendReached: null, backendAccepted: null, configured: true };
+    return { passed: false, ...unknown, meaning: explain(error).message };
   }
 }
 
@@ -70,17 +78,27 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
   try {
     const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, signal });
     await session.close();
-    return { open: true, ms: session.openMs, status: null, meaning: "open, and closed again" };
+    return { open: true, ms: Math.round(session.openMs), status: null, meaning: "open, and closed again" };
   } catch (error) {
     if (!(error instanceof HandshakeError)) throw error;
     const status = error.failure.kind === "status" ? error.failure.status : null;
-    return { open: false, ms: performance.now() - startedAt, status, meaning: error.message };
+    return { open: false, ms: Math.round(performance.now() - startedAt), status, meaning: error.message };
   }
+}
+
+/** Whether a message gets through the whole path. */
+const isProven = ({ invocation, roundTrip }: Proof): boolean => invocation.passed && roundTrip.open;
+
+/** The command that goes on from here, or tells more of what is missing. */
+export function nextAfter(proof: Proof | null): string {
+  if (!proof || isProven(proof)) return "shelfshack-ws connect --booking 1";
+  return worksAsDeployed(proof) ? "shelfshack-ws backend check" : "shelfshack-ws test";
 }
 
 /** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
 export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Proof): boolean =>
   invocation.handlerRan !== false &&
+  invocation.configured &&
   (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
 
 /** The proof in lines, with what to do where something is missing. */

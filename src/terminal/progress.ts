@@ -1,5 +1,5 @@
 import type { Ora } from "ora";
-import type { Outcome, Progress, Report } from "../report.ts";
+import type { Progress, Report } from "../report.ts";
 import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { style } from "./style.ts";
@@ -16,7 +16,6 @@ export interface ShownProgress {
 
 /** A wait is told again in plain lines only after so many milliseconds. */
 const WAIT_LINE_MS = 10_000;
-const mildOutcome = new Set<Outcome>(["unchanged"]);
 
 /** How much of the progress is shown. */
 export interface ProgressWishes {
@@ -100,7 +99,8 @@ function eventLine(event: Progress): string | undefined {
 
 function finishedLine({ title, outcome, detail, ms }: Progress & { kind: "finished" }): string {
   const words = [outcome === "done" ? "" : ` ${outcome}`, detail ? ` (${detail})` : "", ms >= 100 ? `, ${duration(ms)}` : ""].join("");
-  return mildOutcome.has(outcome) ? style.dim(`✓ ${title}${words}`) : `${style.green("✓")} ${title}${words}`;
+  if (outcome === "unchanged") return style.dim(`✓ ${title}${words}`);
+  return `${outcome === "incomplete" ? style.yellow("!") : style.green("✓")} ${title}${words}`;
 }
 
 /** A spinner that leaves stdin alone: it belongs to the command. */

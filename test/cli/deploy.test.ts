@@ -1,4 +1,4 @@
-import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { run, start, type Running } from "../support/program.ts";
@@ -26,6 +26,7 @@ test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the se
     frontend: { VITE_WS_API_ENDPOINT: result.url },
     test: { invocation: { passed: true }, roundTrip: { open: true } },
   });
+  expect(Number.isInteger(result.test.roundTrip.ms)).toBe(true);
   expect(first.stdout + first.stderr).not.toContain("\u001b[");
   const before = mutating(local).length;
   const second = await run(["deploy", ...backend, "--json", "--yes"], { env });
@@ -45,9 +46,29 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
 
 test("a backend that nobody reaches does not make the deploy a failure, and is said", async () => {
   const local = await localAws();
-  const { code, stdout } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
+  const { code, stdout, stderr } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
   expect(code).toBe(0);
   expect(stdout).toContain("! test event: the backend could not be reached");
+  expect(stdout).toMatch(/^next: .*shelfshack-ws backend check --local$/m);
+  expect(stderr).toContain("! test event and a real WebSocket incomplete (the backend does not do its part)");
+  expect(stderr).not.toContain("✓ test event");
+});
+
+test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const { aws } = await stackAt(local.url);
+  const FunctionName = "shelfshack-websocket-proxy";
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
+  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  const { code, stdout, stderr } = await run(["deploy", "--backend-url", "http://127.0.0.1:8"], { env });
+  expect(code).toBe(3);
+  expect(stdout).toContain("! test event: the handler asks no backend, as its variables are wrong");
+  expect(stdout).toMatch(/^next: .*shelfshack-ws test --local$/m);
+  expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain("MESSAGE_PATH has to be a path");
+  expect(stderr).toContain("✗ test event and a real WebSocket: what was deployed does not work");
 });
 
 test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what differs", async () => {

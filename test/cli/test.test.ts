@@ -66,7 +66,16 @@ test("22 booking, type and token are ours to choose, and --event replaces the ev
 });
 
 test.each([
-  ["the backend rejected the token", "✓✓✗", `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`],
+  [
+    "token (none was given, a made-up one was sent), or it does not know the function's signing keys\n  pass a token",
+    "✓✓✗",
+    `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`,
+  ],
+  [
+    "asks no backend, as its variables are wrong\n  its log names them: ",
+    "✓✗?",
+    `${line({ code: "backend_unavailable", reason: "configuration" })} return { statusCode: 502 };`,
+  ],
   ["before it asked the backend: a token is missing", "✓??", `${line({ code: "no_token" })} return { statusCode: 401 };`],
   ["refused the connection with 403", "✓✓✗", `${line({ code: "rejected", backendStatus: 403 })} return { statusCode: 403 };`],
   ["could not be reached (ECONNREFUSED)", "✓✗?", `${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`],
@@ -88,6 +97,12 @@ test.each([
   const hops = stdout.split("\n").slice(0, 3);
   expect(hops.map((text) => text[0]).join("")).toBe(signs);
   expect(stdout).toContain(meaning);
+});
+
+test("22 a token that was given is not called made up, and the time belongs to what happened", async () => {
+  const { env } = await deployed(recording(`${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`));
+  const { stdout } = await run(["test", "--token-stdin"], { env, input: "known\n" });
+  expect(stdout).toMatch(/^after \d+ ms: the backend rejected the token, or it does not know the function's signing keys$/m);
 });
 
 test("22 code that cannot be loaded is told apart from code that fails", async () => {

@@ -18,7 +18,7 @@ async function failure(url: string, timeoutMs = 5_000): Promise<HandshakeError> 
 
 test.each([
   [400, "booking is missing", "--booking"],
-  [401, "rejected the token", "SHELFSHACK_TOKEN"],
+  [401, "rejected the token (or none was sent), or it does not know the function's signing keys", "shelfshack-ws backend check"],
   [403, "stage does not exist", "shelfshack-ws status"],
   [404, "knows no such booking", "--booking"],
   [429, "throttled", "try again"],

@@ -21,7 +21,7 @@ test.each([
 });
 
 test("C-04 a password is never shown, whatever characters it has", () => {
-  const password = fc.string({ unit: fc.constantFrom(..."@/?#:\\%&=. ") }).map((around) => `${around}canary${around}`);
+  const password = fc.string({ unit: fc.constantFrom(..."@/?#:\\%&=. ".split("")) }).map((around) => `${around}canary${around}`);
   fc.assert(
     fc.property(password, (secret) => {
       for (const url of [`https://bob:${secret}@h/v1`, `bob:${secret}@h`, `wss://h/dev?token=${encodeURIComponent(secret)}`])
