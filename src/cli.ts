@@ -3,9 +3,10 @@ import type { Context } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
 import { CliError, exitCodes, type ExitCode } from "./errors.ts";
 import { explain } from "./explain.ts";
-import { environment, tellSdk, type Settings } from "./settings.ts";
+import type { Report } from "./report.ts";
+import { environment, tellSdk, type SettingName, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
-import { aimed } from "./terminal/aimed.ts";
+import { aimOf, type Aim } from "./terminal/aimed.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
 import { safeJson } from "./terminal/safe.ts";
@@ -18,8 +19,8 @@ interface Shell {
   err: Writer;
   json: boolean;
   debug: boolean;
-  /** Which stack this run is about, once that is known. */
-  settings?: Settings;
+  /** Leads to the stack that this run is about, once that is known. */
+  aim: Aim;
   interruption: AbortController;
 }
 
@@ -52,6 +53,7 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
     err: await writer(process.stderr),
     json: isOn("--json", "SHELFSHACK_JSON"),
     debug: isOn("--debug", "SHELFSHACK_DEBUG"),
+    aim: (text) => text,
     interruption,
   };
 }
@@ -67,7 +69,7 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
   const { signal } = shell.interruption;
   const settled = settle(given, environment, process.cwd());
   const { settings } = settled;
-  shell.settings = settings;
+  shell.aim = await aimOf(settled, optionsOf);
   const progress = await showProgress(shell.err, {
     mode: progressMode(settings, shell.err),
     debug: settings.debug,
@@ -75,19 +77,25 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
   });
   for (const message of originLines(settled)) progress.report({ kind: "debug", message });
   tellSdk(settings);
-  stopOnSignals(shell.interruption, progress);
+  stopOnSignals(shell.interruption, command.untilInterrupted ? () => {} : progress.report);
   const context = contextFor({ command, words, settings, shell, progress });
   try {
     const result = await command.run(settings, context);
     progress.pause();
     printResult(command, result, settings, shell);
-    return isInterrupted(signal) ? exitCodes.interrupted : (command.exitCode?.(result) ?? exitCodes.done);
+    return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
-    if (signal.reason === unread) return unread.exitCode;
+    if (signal.reason === unread || (isInterrupted(signal) && command.untilInterrupted)) return exitCodes.interrupted;
     const told = explain(error, settings);
     return showError(isInterrupted(signal) && told.exitCode !== exitCodes.interrupted ? interruptedBy("a signal", error) : told, shell);
   }
+}
+
+/** What a command takes besides the global settings. */
+async function optionsOf(name: string): Promise<readonly SettingName[]> {
+  const entry = commands.find((candidate) => candidate.name === name);
+  return (await entry?.load())?.command.options ?? [];
 }
 
 const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== unread;
@@ -99,7 +107,7 @@ function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinn
 }
 
 /** The first signal lets the running call end (D-29), the second ends the process. */
-function stopOnSignals(interruption: AbortController, { report }: ShownProgress): void {
+function stopOnSignals(interruption: AbortController, report: Report): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
@@ -118,10 +126,10 @@ interface Running {
 }
 
 function contextFor({ command, words, settings, shell, progress }: Running): Context<unknown> {
-  const { out, err, interruption } = shell;
+  const { out, err, interruption, aim } = shell;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
-    report: progress.report,
+    report: (event) => progress.report(event.kind === "warning" && event.hint ? { ...event, hint: aim(event.hint) } : event),
     emit(item) {
       const line = settings.json ? undefined : command.line?.(item);
       if (settings.json) out.writeRaw(`${asJson(item)}\n`);
@@ -144,18 +152,19 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
 
 /** The result on stdout; after streamed items its JSON is one more line. */
-function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out }: Shell): void {
+function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
   if (settings.json) return out.writeRaw(`${asJson(result, command.line ? undefined : 2)}\n`);
-  const text = aimed(command.render(result, settings), settings);
+  const text = aim(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
 }
 
-/** The error in words on stderr, and as a document on stdout where JSON was asked for. */
-function showError(error: unknown, { out, err, json, debug, settings }: Shell): ExitCode {
+/** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */
+function showError(error: unknown, { out, err, json, debug, aim }: Shell): ExitCode {
   const { message, hint: advice, exitCode, cause, stack } = explain(error);
-  const hint = advice && settings ? aimed(advice, settings) : advice;
+  const hint = advice && aim(advice);
   if (json) out.writeRaw(`${asJson({ error: { message, hint, exitCode } })}\n`);
-  err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  if (!(json && out.stream.isTTY && err.stream.isTTY))
+    err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
   return exitCode;
 }

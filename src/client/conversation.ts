@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Expectations } from "./expectation.ts";
 import type { Closed, Frame, Session } from "./session.ts";
 
-/** Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer left, or we had nothing more to say. */
-export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left";
+/** Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer left, we had nothing more to say, or it was broken off by Ctrl-C. */
+export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left" | "interrupted";
 
 /** What is said and what is waited for. */
 export interface Script {
@@ -27,7 +27,7 @@ export interface Conversation {
   close: Closed;
 }
 
-/** Leads a conversation over an open WebSocket and closes it. Throws the signal's reason when aborted. */
+/** Leads a conversation over an open WebSocket and closes it, also when the signal is aborted. */
 export async function converse(session: Session, { lines, expected, limitMs, quietMs, onFrame, signal }: Script): Promise<Conversation> {
   const course = { sent: 0, received: 0, saidAll: false };
   const over = new AbortController();
@@ -59,7 +59,10 @@ export async function converse(session: Session, { lines, expected, limitMs, qui
 
   const receiving = receive();
   try {
-    const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]);
+    const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]).catch((error: unknown): Ended => {
+      if (signal.aborted) return "interrupted";
+      throw error;
+    });
     const close = await session.close();
     await receiving;
     return { ended, ...course, close };

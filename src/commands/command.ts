@@ -29,5 +29,7 @@ export interface Command<Result, Item = never> {
   render(result: Result, settings: Settings): string;
   /** A streamed item for people; undefined leaves it out. */
   line?(item: Item): string | undefined;
-  exitCode?(result: Result): ExitCode;
+  exitCode?(result: Result, settings: Settings): ExitCode;
+  /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
+  untilInterrupted?: true;
 }

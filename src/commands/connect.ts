@@ -91,6 +91,7 @@ export const command: Command<ConnectResult, ShownFrame> = {
 
   render: (result) => [ending(result), ...result.expectations.map(verdictLines), ...unchecked(result)].join("\n"),
   line: frameLine,
+  untilInterrupted: true,
 
   exitCode({ expectations: verdicts, ended, saidAll, close, interactive }) {
     if (verdicts.some(({ met }) => !met)) return exitCodes.different;
@@ -230,5 +231,7 @@ function verdictLines(verdict: Verdict): string {
 const mismatchLine = (mismatch: Mismatch): string =>
   `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ${"actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing"}`;
 
-const unchecked = ({ checked, interactive }: ConnectResult): string[] =>
-  checked || interactive ? [] : [`nothing was checked, as nothing was asked: add --expect '{"type":"ack"}' to check an answer`];
+const unchecked = ({ checked, interactive, ended }: ConnectResult): string[] =>
+  checked || interactive || ended === "interrupted"
+    ? []
+    : [`nothing was checked, as nothing was asked: add --expect '{"type":"ack"}' to check an answer`];

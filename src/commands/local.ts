@@ -50,6 +50,7 @@ export const command: Command<LocalResult, LocalItem> = {
 
   line: spoken,
   render: () => "the local AWS has stopped",
+  untilInterrupted: true,
 };
 
 function spoken(item: LocalItem): string | undefined {

@@ -1,10 +1,11 @@
-import { findLogGroup, followLog, hasStreams } from "../logs/follow.ts";
+import { findLogGroup, followLog, hasStreams, type LogGroup } from "../logs/follow.ts";
 import { recordOf, selected } from "../logs/record.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
-import { connectAws } from "../target.ts";
+import type { Settings } from "../settings.ts";
+import { connectAws, type Aws } from "../target.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
-import type { Command } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 
 export interface LogsTailResult {
   group: string;
@@ -31,28 +32,43 @@ export const command: Command<LogsTailResult, LogRecord> = {
     const aws = await connectAws(settings, context);
     try {
       const found = await findLogGroup(aws.logs, group);
-      if (!found || !(await hasStreams(aws.logs, found))) return { group, invoked: false, records: 0 };
-      const isWanted = selected(settings);
-      let records = 0;
-      const since = settings.since ?? (settings.follow ? undefined : Date.now() - HOUR_MS);
-      for await (const event of followLog(aws.logs, found, { ...settings, ...context, since })) {
-        const record = recordOf(event);
-        if (!isWanted(record)) continue;
-        records += 1;
-        context.emit(record);
-      }
-      return { group, invoked: true, records };
+      const isInvoked = found && (await hasStreams(aws.logs, found));
+      if (!found || !(isInvoked || settings.follow)) return { group, invoked: false, records: 0 };
+      if (!isInvoked) context.report({ kind: "note", message: `${notInvoked(group)}, waiting` });
+      const records = await giveOut(aws, found, settings, context);
+      return { group, invoked: Boolean(isInvoked) || records > 0, records };
     } finally {
       aws.close();
     }
   },
 
-  render({ group, invoked, records }) {
-    if (!invoked) return `not invoked yet: there is nothing in ${group}; shelfshack-ws test invokes the function once`;
-    return records === 0 ? `nothing in ${group} in that time` : "";
+  render({ group, invoked, records }, { follow }) {
+    if (!invoked) return `${notInvoked(group)}; shelfshack-ws test invokes the function once`;
+    return records === 0 && !follow ? `nothing in ${group} in that time` : "";
   },
   line: recordLine,
+  untilInterrupted: true,
 };
+
+/** Gives out what is wanted of the log, until its end or Ctrl-C; returns how many records. */
+async function giveOut({ logs }: Aws, group: LogGroup, settings: Settings, context: Context<LogRecord>): Promise<number> {
+  const isWanted = selected(settings);
+  const since = settings.since ?? (settings.follow ? undefined : Date.now() - HOUR_MS);
+  let records = 0;
+  try {
+    for await (const event of followLog(logs, group, { ...settings, ...context, since })) {
+      const record = recordOf(event);
+      if (!isWanted(record)) continue;
+      records += 1;
+      context.emit(record);
+    }
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+  }
+  return records;
+}
+
+const notInvoked = (group: string) => `not invoked yet: there is nothing in ${group}`;
 
 /** One record for people, with what it says about the invocation in short; undefined for records that say nothing new. */
 export function recordLine({ at, level, origin, text }: LogRecord): string | undefined {

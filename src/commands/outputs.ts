@@ -110,7 +110,7 @@ async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
       ...(lambda ? [] : [`function ${functionName}`]),
     ];
     throw new CliError(`not deployed in ${aws.region}: there is no ${missing.join(", no ")}`, {
-      hint: "run: shelfshack-ws deploy --backend-url https://api.example.com",
+      hint: "run: shelfshack-ws deploy",
     });
   }
   const { ApiId, ApiEndpoint, ManagementEndpoint } = attributesOf(api);

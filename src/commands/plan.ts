@@ -8,24 +8,22 @@ import { planned } from "./deploy.ts";
 interface PlanResult {
   changed: boolean;
   resources: ChangeLine[];
-  /** Whether differences were asked to be an exit code. */
-  asExitCode: boolean;
 }
 
 export const command: Command<PlanResult> = {
   options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp", ...stackOptions],
   examples: [
     { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
-    { line: "plan --exit-code", does: "exit code 3 when it would change something, for CI" },
+    { line: "plan --exit-code --backend-url https://api.example.com", does: "exit code 3 when it would change something, for CI" },
   ],
 
   async run(settings, context) {
     const parts = partsOf(settings);
     if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
     const resources = describeChanges(await planned(await openStack(settings, context), parts));
-    return { changed: resources.some(({ action }) => action !== "none"), resources, asExitCode: settings.exitCode };
+    return { changed: resources.some(({ action }) => action !== "none"), resources };
   },
 
   render: ({ changed, resources }) => (changed ? renderChanges(resources, "would") : "no changes"),
-  exitCode: ({ changed, asExitCode }) => (changed && asExitCode ? exitCodes.different : exitCodes.done),
+  exitCode: ({ changed }, { exitCode }) => (changed && exitCode ? exitCodes.different : exitCodes.done),
 };

@@ -1,13 +1,47 @@
-import { settingTable, type Settings } from "../settings.ts";
+import { settingTable, type SettingName } from "../settings.ts";
+import type { Settled } from "../settle.ts";
+
+/** Puts what leads to the stack of this run into every command that a text names: followed as it stands, it must not reach another one. */
+export type Aim = (text: string) => string;
 
 /** Commands about a stack; `local` and `demo` bring their own. */
-const aboutStacks =
-  /\bshelfshack-ws ((?:plan|deploy|status|destroy|outputs|connect|test|logs tail|backend check|backend keys(?: show| rotate)?)\b)(?![^\n]*--local)/g;
+const aboutStacks = ["plan", "deploy", "status", "destroy", "outputs", "connect", "test", "logs tail", "backend check", "backend keys"];
+const named = new RegExp(`\\bshelfshack-ws ((${aboutStacks.join("|")})\\b(?: show| rotate)?)(?![^\\n]*--local)`, "g");
+/** What follows "deploy" where it is not a deploy of everything, which must know the backend, or names the backend itself. */
+const partly = /^ --(only|code-only|backend-url)\b/;
+const localAws = /\bshelfshack-ws local\b(?! --)/g;
 
-/** The text, with the options that lead to the stack of this run in every command that it names: followed as it stands, it must not reach another one. */
-export function aimed(text: string, { local, env, port }: Pick<Settings, "local" | "env" | "port">): string {
-  const options = `${local ? " --local" : ""}${env === undefined ? "" : ` --env ${env}`}`;
-  if (options === "") return text;
-  const place = local && port !== settingTable.port.default ? `SHELFSHACK_PORT=${port} ` : "";
-  return text.replace(aboutStacks, `${place}shelfshack-ws $1${options}`);
+/** What decides where the stack is and which one it is; whoever sets it other than by an option has it set for the next command too. */
+const leading = ["region", "profile", "config", "endpointUrl", "functionName", "apiName", "stage", "roleName"] as const;
+
+/** The aim of this run. `optionsOf` tells the settings that a command takes besides the global ones; it is asked only where that matters. */
+export async function aimOf({ settings, origins }: Settled, optionsOf: (command: string) => Promise<readonly SettingName[]>): Promise<Aim> {
+  const { local, env, port, backendUrl } = settings;
+  const given = leading.filter((name) => isOption(origins[name]));
+  const asked = given.every((name) => settingTable[name].global) ? [] : aboutStacks;
+  const taken = new Map(await Promise.all(asked.map(async (command) => [command, await optionsOf(command)] as const)));
+  const isElsewhere = local && port !== settingTable.port.default;
+  const backend = isOption(origins.backendUrl) ? [`--backend-url ${backendUrl}`] : backendUrl === undefined ? ["--backend-url URL"] : [];
+  const optionsFor = (command: string, rest: string): string[] => [
+    ...(local ? ["--local"] : []),
+    ...(env === undefined ? [] : [`--env ${env}`]),
+    ...given
+      .filter((name) => settingTable[name].global || taken.get(command)?.includes(name))
+      .map((name) => `${origins[name]} ${quoted(shown(name, settings[name] ?? ""))}`),
+    ...(command === "deploy" && !partly.test(rest) ? backend : []),
+  ];
+  const place = isElsewhere ? `SHELFSHACK_PORT=${port} ` : "";
+  return (text) =>
+    text
+      .replace(named, (found: string, words: string, command: string, at: number) =>
+        [`${place}shelfshack-ws ${words}`, ...optionsFor(command, text.slice(at + found.length))].join(" "),
+      )
+      .replace(localAws, isElsewhere ? `shelfshack-ws local --port ${port}` : "$&");
 }
+
+const isOption = (origin: string): boolean => origin.startsWith("--");
+
+const shown = (name: SettingName, value: string): string => settingTable[name].kind.shown?.(value) ?? value;
+
+/** The word as a shell takes it. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
