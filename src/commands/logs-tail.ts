@@ -32,10 +32,13 @@ export const command: Command<LogsTailResult, LogRecord> = {
     const aws = await connectAws(settings, context);
     try {
       const found = await findLogGroup(aws.logs, group);
+      const lookedAt = Date.now();
       const isInvoked = found && (await hasStreams(aws.logs, found));
       if (!found || !(isInvoked || settings.follow)) return { group, invoked: false, records: 0 };
       if (!isInvoked) context.report({ kind: "note", message: `${notInvoked(group)}, waiting` });
-      const records = await giveOut(aws, found, settings, context);
+      // Into an empty log the first lines may come before the live tail has begun.
+      const since = settings.since ?? (!isInvoked ? lookedAt : settings.follow ? undefined : lookedAt - HOUR_MS);
+      const records = await giveOut(aws, found, { ...settings, since }, context);
       return { group, invoked: Boolean(isInvoked) || records > 0, records };
     } finally {
       aws.close();
@@ -53,10 +56,9 @@ export const command: Command<LogsTailResult, LogRecord> = {
 /** Gives out what is wanted of the log, until its end or Ctrl-C; returns how many records. */
 async function giveOut({ logs }: Aws, group: LogGroup, settings: Settings, context: Context<LogRecord>): Promise<number> {
   const isWanted = selected(settings);
-  const since = settings.since ?? (settings.follow ? undefined : Date.now() - HOUR_MS);
   let records = 0;
   try {
-    for await (const event of followLog(logs, group, { ...settings, ...context, since })) {
+    for await (const event of followLog(logs, group, { ...settings, ...context })) {
       const record = recordOf(event);
       if (!isWanted(record)) continue;
       records += 1;

@@ -220,7 +220,9 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   const running = start(["connect", "--url", url, "--expect", "~x", "--timeout", "60"]);
   await running.says("open in");
   running.signal("SIGINT");
-  expect((await running.ended).code).toBe(130);
+  const { code, stdout, stderr } = await running.ended;
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "0 sent, 0 received\n✗ ~x\n  no frame came near it\n" });
+  expect(stderr).toMatch(/^open in .*\n$/);
   expect(await closing).toBe(1000);
 });
 
@@ -255,5 +257,8 @@ test("17 Ctrl-C in the line editor is exit code 130", async (context) => {
   const running = start(["connect", "--url", await echoServer()], { columns: 80 });
   await running.says("> ");
   running.type("half\u0003");
-  expect((await running.ended).code).toBe(130);
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(130);
+  expect(stdout).toContain("0 sent, 0 received");
+  expect(stdout).not.toMatch(/interrupted|press Ctrl-C/);
 });

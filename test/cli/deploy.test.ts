@@ -40,6 +40,8 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
   const { code, stdout } = await run(["plan", ...backendUrl], { env });
   expect(code).toBe(0);
   expect(stdout).toContain("12 to create");
+  const asJson = await run(["plan", ...backendUrl, "--json"], { env });
+  expect(Object.keys(JSON.parse(asJson.stdout))).toEqual(["changed", "resources"]);
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
   expect(mutating(local)).toEqual([]);
 });
@@ -166,9 +168,12 @@ test.each(["D-01 before", "D-02 after"])(
 test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 130, and the next run goes on", async () => {
   const local = await localAws({ roleDelayMs: 60_000 });
   const env = pointedAt(local.url);
-  const running = start(["deploy", ...backendUrl], { env, input: null });
+  const running = start(["deploy", ...backendUrl, "--json"], { env, input: null });
   await running.says("waiting for IAM");
   running.signal("SIGINT");
-  expect((await running.ended).code).toBe(130);
+  const { code, stdout, stderr } = await running.ended;
+  expect(code).toBe(130);
+  expect(JSON.parse(stdout)).toEqual({ error: { message: "interrupted by SIGINT", exitCode: 130 } });
+  expect(stderr).toContain("press Ctrl-C again to stop at once");
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
 });

@@ -39,10 +39,13 @@ test(
     }
 
     local.signal("SIGINT");
-    expect((await local.ended).code).toBe(130);
+    const { code, stdout, stderr } = await local.ended;
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/the local AWS has stopped\n$/);
+    expect(stderr).not.toMatch(/interrupted|press Ctrl-C/);
     const refused = await run(["status"], { env });
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain("shelfshack-ws local");
+    expect(refused.stderr).toContain(`start it in another terminal with: shelfshack-ws local --port ${port}\n`);
   },
 );
 

@@ -31,7 +31,8 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
   };
   const logs = await connected(local.url);
   await logs.send(new CreateLogGroupCommand({ logGroupName }));
-  for (const logStreamName of streams) await logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
+  const makeStream = (logStreamName: string) => logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
+  for (const name of streams) await makeStream(name);
   let last = Date.now() - 60_000;
   /** Writes lines, each a millisecond after the one before unless a time is given. */
   const write = async (messages: string[], { stream = "a", timestamp }: { stream?: string; timestamp?: number } = {}) => {
@@ -54,7 +55,7 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
     const next = async () => (await events.next()).value?.message as string;
     return { next, notes, stop: () => events.return(undefined) };
   };
-  return { local, write, follow, env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } };
+  return { local, write, follow, makeStream, env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } };
 }
 
 /** A proxy in front of the local AWS that passes streams on as they come; `meddle` may answer a call itself, or cut the answer later. */
@@ -87,14 +88,33 @@ const denied = (response: ServerResponse) => {
   response.end('{"__type":"AccessDeniedException","message":"is not authorized to perform: logs:StartLiveTail"}');
 };
 
-test("24 no log group, or one without a stream, is not invoked yet: exit code 0", async () => {
+test("24 no log group, or one without a stream, is not invoked yet: exit code 0, unless it is to be followed", async () => {
   const local = await startLocalAws({ port: 0 });
   onTestFinished(() => local.close());
   const missing = await run(["logs", "tail"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } });
   expect([missing.code, missing.stdout]).toEqual([0, expect.stringContaining("not invoked yet")]);
   const { env } = await logging({ streams: [] });
-  const empty = await run(["logs", "tail", "--json"], { env });
+  const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect([empty.code, JSON.parse(empty.stdout)]).toEqual([0, { group: logGroupName, invoked: false, records: 0 }]);
+});
+
+test.each(["live", "by polling"])("24 a log group without a stream is waited for, and its first lines are shown %s", async (how) => {
+  const { local, env, write, makeStream } = await logging({ streams: [] });
+  const url = await proxyTo(local.url, (operation, response) => {
+    if (operation !== "StartLiveTail" || how === "live") return false;
+    denied(response);
+    return true;
+  });
+  const running = start(["logs", "tail"], { env: { ...env, SHELFSHACK_PORT: new URL(url).port } });
+  await running.says(`not invoked yet: there is nothing in ${logGroupName}, waiting\n`);
+  if (how !== "live") await running.says("no live tail");
+  await makeStream("a");
+  await write(["first line\n"], { timestamp: Date.now() });
+  await running.says("first line");
+  running.signal("SIGINT");
+  const { code, stdout, stderr } = await running.ended;
+  expect({ code, stdout: stdout.replace(/^\S+/, "") }).toEqual({ code: 130, stdout: " INFO   first line\n" });
+  expect(stderr.match(/waiting/g)).toHaveLength(1);
 });
 
 test("24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
@@ -167,8 +187,8 @@ test("24 new lines come as they are written, after the history and without repea
   await write(["new line\n"], { timestamp: Date.now() });
   await running.says("new line");
   running.signal("SIGINT");
-  const { code, stdout } = await running.ended;
-  expect(code).toBe(130);
+  const { code, stdout, stderr } = await running.ended;
+  expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
   expect(stdout.match(/line$/gm)).toHaveLength(2);
 });
 

@@ -74,7 +74,7 @@ test("where nothing is deployed, or a part is missing, that is named with the co
   const other = await run(["outputs", "--env", "other", "--for", "frontend"], { env });
   expect(other).toMatchObject({ code: 1, stdout: "" });
   expect(other.stderr).toContain("no API shelfshack-other-websocket-api, no stage other, no function shelfshack-other-websocket-proxy");
-  expect(other.stderr).toMatch(/run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other /);
+  expect(other.stderr).toMatch(/run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other --backend-url URL\n/);
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: apiId, StageName: "dev" }));
   const staged = await run(["outputs"], { env });
   expect(staged).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no stage dev\n") });

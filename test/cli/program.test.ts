@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
+import { refusingServer } from "../support/handshake-server.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 
 const version: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
@@ -189,6 +190,18 @@ test("C-08 the address of a profile is used, and announced", async () => {
   expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
 });
 
+test("advice names the stack that the options chose, as far as its command takes them", async () => {
+  const port = { SHELFSHACK_PORT: "9" };
+  const local = await run(["status", "--local", "--region", "eu-west-1"], { env: port });
+  expect(local.stderr).toContain("start it in another terminal with: shelfshack-ws local --port 9\n");
+  const { url } = await silentAws();
+  const chosen = ["--endpoint-url", url, "--region", "eu-west-1", "--function-name", "f", "--api-name", "the api", "--stage", "s"];
+  const refused = await run(["connect", ...chosen, "--url", await refusingServer(502)], { env: keys });
+  const place = `--region eu-west-1 --endpoint-url ${url} --function-name f`;
+  expect(refused.stderr).toContain(`shelfshack-ws test ${place} --stage s tells which`);
+  expect(refused.stderr).toContain(`shelfshack-ws logs tail ${place} --since 5m`);
+});
+
 test("a config file that is not valid is one line with the key's path and what was expected", async () => {
   const file = join(folder(), "c.json");
   writeFileSync(file, '{"memroy": 1}');
@@ -243,7 +256,17 @@ test("D-29 an interrupted command ends with exit code 130, with --json as a docu
   const running = start(["local", "--port", "0", "--json"], {});
   await running.says('"url"');
   running.signal("SIGINT");
-  expect((await running.ended).code).toBe(130);
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(130);
+  expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({ redeploys: 0 });
+});
+
+test("with --json on a terminal the error is there once, as the document", async (context) => {
+  needsTerminal(context);
+  const { code, stdout } = await run(["package", "--json", "--env", "X"], { columns: 80 });
+  expect(code).toBe(2);
+  expect(stdout.match(/--env is/g)).toHaveLength(1);
+  expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
 });
 
 test("a reader that leaves early ends the command quietly", async () => {

@@ -118,6 +118,6 @@ test("without a function the error says how to make one", async () => {
   onTestFinished(() => aws.close());
   const { code, stderr } = await run(["test"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) } });
   expect(code).toBe(1);
-  const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local`;
+  const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
