@@ -1,7 +1,7 @@
 import type { SettingName } from "../settings.ts";
 import type { Difference } from "../stack/difference.ts";
-import type { Action, Change } from "../stack/engine.ts";
-import { KNOWN_AFTER_DEPLOY } from "../stack/resource.ts";
+import type { Action, Change, Scope } from "../stack/engine.ts";
+import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { table, type Row } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
@@ -24,19 +24,25 @@ export interface ChangeLine {
   type: string;
   name: string;
   action: Action;
+  /** False for what `--only` or `--code-only` left out: then nothing is known of it. */
+  lookedAt: boolean;
   differences: readonly Difference[];
 }
 
-/** The changes as plain data, without what is only looked up. */
-export const describeChanges = (changes: readonly Change[]): ChangeLine[] =>
+/** The changes as plain data, without what is only looked up; `scope` as the plan or deploy had it. */
+export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
   changes
     .filter(({ resource }) => resource.desired)
-    .map(({ resource: { id, type, name }, action, differences }) => ({ id, type, name, action, differences }));
+    .map(({ resource, action, differences }) => {
+      const { id, type, name } = resource;
+      return { id, type, name, action, lookedAt: scope(resource), differences };
+    });
 
-/** Where clients connect; null as long as it is not known. */
+/** Where clients connect; null as long as the API or the stage is not there. */
 export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]): string | null {
-  const endpoint = changes.find(({ resource }) => resource === stack.api)?.attributes.ApiEndpoint;
-  return endpoint && endpoint !== KNOWN_AFTER_DEPLOY ? `${endpoint}/${stack.stage.name}` : null;
+  const attributesOf = (wanted: AnyResource) => changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
+  const isThere = [stack.api, stack.stage].every((resource) => attributesOf(resource) !== unknownAttributes);
+  return isThere ? `${attributesOf(stack.api).ApiEndpoint}/${stack.stage.name}` : null;
 }
 
 const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
@@ -51,28 +57,51 @@ const words: Readonly<Record<"would" | "did", Readonly<Record<Action, string>>>>
   did: { create: "created", update: "updated", replace: "replaced", none: "" },
 };
 
-/** A value of AWS's or ours, short enough for one line. */
-export const shownValue = (value: unknown): string => {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "(not set)");
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
-};
+const LONGEST_VALUE = 120;
+/** How much of what two long values have in common is shown before they part. */
+const LEAD = 40;
+
+/** Two values that differ, each short enough for one line: of long ones the part where they do. */
+export function shownValues({ from, to }: Difference): { from: string; to: string } {
+  const one = textOf(from);
+  const other = textOf(to);
+  const isShort = Math.max(one.length, other.length) <= LONGEST_VALUE;
+  const start = isShort ? 0 : Math.max(0, commonLength(one, other) - LEAD);
+  const end = start + LONGEST_VALUE;
+  const cut = (text: string) => `${start > 0 ? "…" : ""}${text.slice(start, end)}${text.length > end ? "…" : ""}`;
+  return { from: cut(one), to: cut(other) };
+}
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? "(not set)"));
+
+function commonLength(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length++;
+  return length;
+}
 
 /** One line for each change, and one below it for each value that differs. */
 export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
     [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
-    ...(action === "update" ? differences.map(({ path, from, to }) => `${path}: ${shownValue(from)} → ${shownValue(to)}`) : []),
+    ...(action === "update" ? differences.map(differenceLine) : []),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
 }
 
+function differenceLine(difference: Difference): string {
+  const { from, to } = shownValues(difference);
+  return `${difference.path}: ${from} → ${to}`;
+}
+
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
-  const count = (action: Action) => lines.filter((line) => line.action === action).length;
+  const looked = lines.filter(({ lookedAt }) => lookedAt);
+  const count = (action: Action) => looked.filter((line) => line.action === action).length;
   const changed = (["create", "update", "replace"] as const).map(
     (action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const,
   );
-  return [...changed, [count("none"), "unchanged"] as const]
+  return [...changed, [count("none"), "unchanged"] as const, [lines.length - looked.length, "not looked at"] as const]
     .filter(([number]) => number > 0)
     .map(([number, word]) => `${number} ${word}`)
     .join(", ");

@@ -7,7 +7,7 @@ import { startLocalAws } from "../local/server.ts";
 import type { Settings } from "../settings.ts";
 import { newSigningKey } from "../signature.ts";
 import type { Command, Context } from "./command.ts";
-import { command as deploy } from "./deploy.ts";
+import { command as deployAndGoOn, outcome } from "./deploy.ts";
 import { command as destroy } from "./destroy.ts";
 import { command as logsTail } from "./logs-tail.ts";
 import { command as test } from "./test.ts";
@@ -36,6 +36,9 @@ const backends: Readonly<Record<Settings["demoBackend"], (options: { signingKeys
   node: async (options) => ({ ...(await startDemoBackend(options)), token: async () => "demo" }),
   fastapi: startFastApiExample,
 };
+
+/** The deploy without its advice on what to do next: here that comes by itself, and later there is nothing left of it. */
+const deploy = { ...deployAndGoOn, render: outcome };
 
 /** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (aws-behaviour 6.4). */
 const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
@@ -82,12 +85,15 @@ async function walkThrough(
   context: Context<TranscriptItem>,
 ): Promise<Omit<DemoResult, "seconds">> {
   const { emit } = context;
+  const tell = (text: string | undefined) => {
+    if (text) emit({ kind: "output", text });
+  };
   const run = async <Result, Item>(line: string, what: Command<Result, Item>, overrides: Partial<Settings> = {}): Promise<Result> => {
     context.signal.throwIfAborted();
     const chosen = { ...settings, ...overrides };
     emit({ kind: "command", line });
-    const result = await what.run(chosen, { ...context, emit: (item) => emit({ kind: "output", text: what.line?.(item) ?? "" }) });
-    emit({ kind: "output", text: what.render(result, chosen) });
+    const result = await what.run(chosen, { ...context, emit: (item) => tell(what.line?.(item)) });
+    tell(what.render(result, chosen));
     return result;
   };
 
@@ -161,5 +167,5 @@ const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDi
 function transcript(item: TranscriptItem): string | undefined {
   if (item.kind === "step") return `\n── ${item.title}`;
   if (item.kind === "command") return `$ shelfshack-ws ${item.line}`;
-  return item.text === "" ? undefined : item.text.replaceAll(/^(?=.)/gm, "  ");
+  return item.text.replaceAll(/^(?=.)/gm, "  ");
 }

@@ -1,5 +1,5 @@
 import { exitCodes } from "../errors.ts";
-import { deploy, observe, plan, type Change } from "../stack/engine.ts";
+import { deploy, observe, plan, type Change, type Scope } from "../stack/engine.ts";
 import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
 import type { Settings } from "../settings.ts";
@@ -34,7 +34,7 @@ export const command: Command<DeployResult> = {
     if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
     const opened = await openStack(settings, context);
     try {
-      const result = resultOf(opened, settings, await changesOf(opened, settings, parts));
+      const result = resultOf(opened, settings, await changesOf(opened, settings, parts), scopeOf(parts));
       const isToBeProven = settings.test && result.changed && !settings.dryRun && !settings.only && result.url;
       return isToBeProven ? { ...result, test: await prove(isToBeProven, settings, opened.walk) } : result;
     } finally {
@@ -44,19 +44,22 @@ export const command: Command<DeployResult> = {
 
   exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
 
-  render({ changed, dryRun, resources, code, url, frontend, test }, { only }) {
-    const what = changed
-      ? renderChanges(resources, dryRun ? "would" : "did")
-      : only
-        ? "no changes"
-        : `no changes; code up to date (sha256 ${code.sha256})`;
-    const proof = test ? ["", ...renderProof(test)] : [];
-    const where =
-      url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
-    const next = url && !dryRun ? ["", `next: ${nextAfter(test)}`] : [];
-    return [what, ...proof, ...where, ...next].join("\n");
-  },
+  render: (result, settings) =>
+    [outcome(result, settings), ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test)}`] : [])].join("\n"),
 };
+
+/** What was done and where it is, for people. */
+export function outcome({ changed, dryRun, resources, code, url, frontend, test }: DeployResult, { only }: Settings): string {
+  const what = changed
+    ? renderChanges(resources, dryRun ? "would" : "did")
+    : only
+      ? "no changes"
+      : `no changes; code up to date (sha256 ${code.sha256})`;
+  const proof = test ? ["", ...renderProof(test)] : [];
+  const where =
+    url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
+  return [what, ...proof, ...where].join("\n");
+}
 
 async function changesOf(opened: OpenStack, { dryRun }: Settings, parts: Parts): Promise<Change[]> {
   if (dryRun) return await planned(opened, parts);
@@ -78,8 +81,8 @@ export async function planned({ stack, walk }: OpenStack, parts: Parts): Promise
 
 type Parts = ReturnType<typeof partsOf>;
 
-function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: readonly Change[]): DeployResult {
-  const resources = describeChanges(changes);
+function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: readonly Change[], scope: Scope | undefined): DeployResult {
+  const resources = describeChanges(changes, scope);
   const url = webSocketUrl(stack, changes);
   return {
     changed: resources.some(({ action }) => action !== "none"),

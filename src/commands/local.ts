@@ -27,7 +27,7 @@ export const command: Command<LocalResult, LocalItem> = {
     { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
     {
       line: "local --backend-url http://127.0.0.1:8000",
-      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token demo",
+      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token TOKEN",
     },
     { line: "local --port 0 --state .shelfshack", does: "any free port; what it holds is kept in a folder" },
   ],
@@ -56,12 +56,14 @@ export const command: Command<LocalResult, LocalItem> = {
 function spoken(item: LocalItem): string | undefined {
   if (item.kind === "redeployed") return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
   if (item.kind === "log") return logsTail.line?.(item.record);
+  const place = item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `;
   return [
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
+    ...(item.demoBackend ? [] : [`its keys:  export $(${place}shelfshack-ws outputs --for backend --local)`]),
     "",
-    `in another terminal: ${item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `}shelfshack-ws connect --local --booking 1 --token demo`,
+    `in another terminal: ${place}shelfshack-ws connect --local --booking 1 --token ${item.demoBackend ? "demo" : "TOKEN"}`,
     "the function's log follows; Ctrl-C stops everything",
     "",
   ].join("\n");

@@ -1,6 +1,6 @@
 import { exitCodes } from "../errors.ts";
 import { checkBackendUrl, openStack } from "../stack/open.ts";
-import { partsOf } from "../stack/steps.ts";
+import { partsOf, scopeOf } from "../stack/steps.ts";
 import { describeChanges, renderChanges, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 import { planned } from "./deploy.ts";
@@ -20,7 +20,7 @@ export const command: Command<PlanResult> = {
   async run(settings, context) {
     const parts = partsOf(settings);
     if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
-    const resources = describeChanges(await planned(await openStack(settings, context), parts));
+    const resources = describeChanges(await planned(await openStack(settings, context), parts), scopeOf(parts));
     return { changed: resources.some(({ action }) => action !== "none"), resources };
   },
 

@@ -2,7 +2,7 @@ import { exitCodes } from "../errors.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { openStack } from "../stack/open.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
-import { describeChanges, shownValue, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
+import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 import { table, type Row } from "../terminal/format.ts";
 
@@ -15,7 +15,7 @@ interface StatusResult {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
-  resources: (Omit<ChangeLine, "action"> & { standing: Standing })[];
+  resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: Standing })[];
 }
 
 export const command: Command<StatusResult> = {
@@ -28,7 +28,7 @@ export const command: Command<StatusResult> = {
     const { stack, walk } = await openStack(settings, context);
     const observed = await observe(stack, walk.aws).finally(walk.aws.close);
     const changes = plan(stack, observed);
-    const resources = describeChanges(changes).map(({ action, ...line }) => ({
+    const resources = describeChanges(changes).map(({ action, lookedAt: _everything, ...line }) => ({
       ...line,
       standing: standingOf(line.id, action, stack),
     }));
@@ -45,7 +45,10 @@ export const command: Command<StatusResult> = {
   render({ region, account, deployed, upToDate, url, resources }) {
     const rows = resources.flatMap(({ id, name, standing, differences }): Row[] => [
       [`${signs[standing]} ${id}`, name, standing === "ok" ? "" : standing],
-      ...differences.map(({ path, from, to }) => `${path}: ${shownValue(from)}, should be ${shownValue(to)}`),
+      ...differences.map((difference) => {
+        const { from, to } = shownValues(difference);
+        return `${difference.path}: ${from}, should be ${to}`;
+      }),
     ]);
     const verdict = upToDate
       ? "everything is as it should be"

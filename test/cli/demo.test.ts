@@ -20,6 +20,8 @@ test("S35 demo: every step, one client's message at the other, and nothing is le
   expect(stdout).toMatch(/Ben ← .*is the cabin still free/);
   expect(stdout).toContain("no changes; code up to date");
   expect(stdout).toContain("4 removed");
+  expect(stdout).not.toContain("next: ");
+  expect(stdout).not.toMatch(/^ +$/m);
   expect(await left()).toEqual([]);
 });
 
@@ -31,6 +33,7 @@ test("S35 demo --json: one document per line, the last one is the result", { tim
     .map((line) => JSON.parse(line));
   expect(code).toBe(0);
   expect(stdout).toContain('"text":"+ created  Role ');
+  expect(documents.filter(({ kind, text }) => kind === "output" && text === "")).toEqual([]);
   expect(documents.at(-1)).toMatchObject({ secondDeployChanged: false, removed: 4, delivered: { ms: expect.any(Number) } });
 });
 

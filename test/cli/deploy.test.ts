@@ -119,6 +119,21 @@ test("a step alone needs what it stands on, and says which step to run first", a
   expect(stderr).toContain("deploy --local --only api,integration");
 });
 
+test("steps alone count only what they look at, and an address is shown when there is a stage", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  const some = await run(["deploy", "--only", "role,logs,api,policy"], { env });
+  expect(some.code).toBe(0);
+  expect(some.stdout).toMatch(/\n4 created, 8 not looked at\n$/);
+  expect((await run(["status"], { env })).stdout).not.toContain("ws://");
+  expect(JSON.parse((await run(["status", "--json"], { env })).stdout)).toMatchObject({ url: null });
+  const rest = await run(["deploy", ...backendUrl, "--no-test"], { env });
+  expect(rest.stdout).toContain("8 created, 4 unchanged\n\nws://");
+  const one = JSON.parse((await run(["deploy", "--only", "role", "--json"], { env })).stdout);
+  expect(one.url).toMatch(/^ws:/);
+  expect(one.resources.filter(({ lookedAt }: { lookedAt: boolean }) => lookedAt)).toMatchObject([{ id: "Role", action: "none" }]);
+});
+
 test("plain http to a public address: a warning in dev, exit 4 in prod", async () => {
   const local = await localAws();
   const env = pointedAt(local.url);
