@@ -195,7 +195,10 @@ const closeCodes: Readonly<Record<number, string>> = {
 };
 
 /** A close code in words, or undefined for one that only the application knows. */
-export const explainClose = (code: number): string | undefined => closeCodes[code];
+export function explainClose(code: number, { hostname }: Pick<URL, "hostname">): string | undefined {
+  const meaning = closeCodes[code];
+  return code === 1001 && isLoopback(hostname) ? `${meaning}, or the local AWS stopped` : meaning;
+}
 
 /** API Gateway's own frames, by their `message` (aws-behaviour 1.6). */
 const gatewayFrames: Readonly<Record<string, string>> = {

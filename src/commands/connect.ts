@@ -11,7 +11,7 @@ import { deployedApi } from "../resources/api.ts";
 import type { Settings } from "../settings.ts";
 import { shownUrl } from "../shown-url.ts";
 import { connectAws } from "../target.ts";
-import { pipedLines, tokenFrom, typedLines } from "../terminal/line.ts";
+import { pipedLines, tokenFrom, tokenOf, typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
@@ -77,12 +77,12 @@ export const command: Command<ConnectResult, ShownFrame> = {
     // Before anything is opened: a mistake in them must not cost a connection.
     const expected = (settings.expect ?? []).map(expectation);
     const isTTY = Boolean(context.stdin.isTTY);
-    const piped = settings.tokenStdin || !(isTTY || settings.send) ? pipedLines(context.stdin) : undefined;
+    const piped = !isTTY && (settings.tokenStdin || !settings.send) ? pipedLines(context.stdin) : undefined;
     try {
-      const token = settings.tokenStdin && piped ? await tokenFrom(piped) : settings.token;
+      const token = settings.tokenStdin ? await (piped ? tokenFrom(piped) : tokenOf(context.stdin)) : settings.token;
       const address = addressOf(settings.url ?? (await deployedStageUrl(settings, context)), { ...settings, token });
       const interactive = isTTY && !settings.send && expected.length === 0;
-      const lines = settings.send ?? (isTTY || !piped ? [] : withoutEmpty(piped));
+      const lines = settings.send ?? (piped ? withoutEmpty(piped) : []);
       return await connect({ ...settings, address, expected, interactive, lines }, context);
     } finally {
       piped?.close();
@@ -135,7 +135,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
       url: shownUrl(address.href),
       openMs: Math.round(session.openMs),
       interactive,
-      ...resultOf(conversation, following.verdicts()),
+      ...resultOf(conversation, following.verdicts(), address),
     };
   } finally {
     speech.close();
@@ -176,8 +176,8 @@ function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): { li
   return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
 }
 
-function resultOf({ close, ...course }: Conversation, verdicts: Verdict[]) {
-  const meaning = explainClose(close.code);
+function resultOf({ close, ...course }: Conversation, verdicts: Verdict[], address: URL) {
+  const meaning = explainClose(close.code, address);
   return { ...course, checked: verdicts.length > 0, expectations: verdicts, close: { ...close, ...(meaning ? { meaning } : {}) } };
 }
 

@@ -3,7 +3,7 @@ import { CliError, exitCodes } from "../errors.ts";
 import { readLine } from "../logs/record.ts";
 import { connectAws } from "../target.ts";
 import { duration } from "../terminal/format.ts";
-import { pipedLines, tokenFrom } from "../terminal/line.ts";
+import { tokenOf } from "../terminal/line.ts";
 import { asRecord, continued } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
 import type { Command } from "./command.ts";
@@ -23,7 +23,7 @@ export const command: Command<TestResult> = {
 
   async run(settings, context) {
     const event = settings.event === undefined ? undefined : await eventFrom(settings.event);
-    const token = settings.tokenStdin ? await tokenFrom(pipedLines(context.stdin)) : settings.token;
+    const token = settings.tokenStdin ? await tokenOf(context.stdin) : settings.token;
     const aws = await connectAws(settings, context);
     try {
       return await testFunction(aws, { ...settings, token, event }, context.signal);

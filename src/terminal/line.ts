@@ -1,5 +1,6 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
+import { Writable } from "node:stream";
 import { CliError, exitCodes } from "../errors.ts";
 
 /**
@@ -97,4 +98,22 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
   if (token === "")
     throw new CliError("--token-stdin found no token on stdin", { hint: "pass it in the first line", exitCode: exitCodes.usage });
   return token;
+}
+
+/** The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it typed. Throws as `tokenFrom` does. */
+export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
+  if (!input.isTTY) return await tokenFrom(pipedLines(input));
+  const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
+  const editor = createInterface({ input, output: unseen, terminal: true });
+  editor.on("SIGINT", () => {
+    editor.close();
+    process.emit("SIGINT");
+  });
+  process.stderr.write("token (it is not shown): ");
+  try {
+    return await tokenFrom(editor[Symbol.asyncIterator]());
+  } finally {
+    editor.close();
+    process.stderr.write("\n");
+  }
 }

@@ -10,7 +10,12 @@ export interface Question {
 
 /** Throws a CliError (exit 2) that names the option to use instead. */
 export function refuseToAsk({ text, option }: Question): never {
-  throw new CliError(`nobody can answer here: ${text}`, { hint: `pass ${option}`, exitCode: exitCodes.usage });
+  // The first sentence is what it is about, the rest how to answer.
+  const [matter = text] = text.split(". ");
+  throw new CliError(`${matter.replace(/^This/, "this")}, which has to be confirmed, and nobody can be asked here`, {
+    hint: `pass ${option} to go on without being asked`,
+    exitCode: exitCodes.usage,
+  });
 }
 
 /** Asks on the terminal; the question goes to stderr. Throws a CliError (exit 130) when the answer is Ctrl-D or Ctrl-C. */

@@ -252,6 +252,34 @@ test("17 typed lines are sent, the half-typed line survives a frame, Ctrl-D clos
   expect(stdout).not.toContain("nothing was checked");
 });
 
+test("17 --token-stdin on a terminal asks for the token and does not show it, then lines are typed", async (context) => {
+  needsTerminal(context);
+  const asked: string[] = [];
+  const url = await webSocketServer((socket, path) => {
+    asked.push(path);
+    ack(socket);
+  });
+  const running = start(["connect", "--url", url, "--token-stdin", "--no-color"], { columns: 80 });
+  await running.says("token (it is not shown): ");
+  running.type("s3cr3t\r");
+  await running.says("> ");
+  running.type("hello\r");
+  await running.says('{"type":"ack","of":"hello"}');
+  running.type("\u0004");
+  const { code, stdout } = await running.ended;
+  expect({ code, asked }).toEqual({ code: 0, asked: ["/?type=booking&token=s3cr3t"] });
+  expect(stdout).toContain("1 sent, 1 received");
+  expect(stdout).not.toContain("s3cr3t");
+});
+
+test("17 Ctrl-C where the token is asked for is exit code 130", async (context) => {
+  needsTerminal(context);
+  const running = start(["connect", "--url", await echoServer(), "--token-stdin"], { columns: 80 });
+  await running.says("token (it is not shown): ");
+  running.type("half\u0003");
+  expect(await running.ended).toMatchObject({ code: 130, stdout: expect.not.stringContaining("error") });
+});
+
 test("17 Ctrl-C in the line editor is exit code 130", async (context) => {
   needsTerminal(context);
   const running = start(["connect", "--url", await echoServer()], { columns: 80 });

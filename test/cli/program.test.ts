@@ -283,5 +283,7 @@ test("nobody is asked where nobody can answer: exit code 2 and the option to use
   const { url } = await silentAws();
   const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });
   expect(code).toBe(2);
-  expect(stderr).toContain("--yes");
+  expect(stderr).toBe(
+    "error: this removes the stack shelfshack-websocket-proxy, which has to be confirmed, and nobody can be asked here\n  pass --yes to go on without being asked\n",
+  );
 });

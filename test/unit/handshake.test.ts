@@ -118,8 +118,11 @@ test("an aborted signal ends the handshake with its reason", async () => {
 });
 
 test("21 close codes and API Gateway's own frames are explained, those of an application are not", () => {
-  for (const code of [1001, 1003, 1006, 1009, 1011]) expect(explainClose(code)).toBeTruthy();
-  expect(explainClose(4001)).toBeUndefined();
+  const [aws, local] = [new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev"), new URL("ws://127.0.0.1:4566/abc/dev")];
+  for (const code of [1001, 1003, 1006, 1009, 1011]) expect(explainClose(code, aws)).toBeTruthy();
+  expect(explainClose(4001, aws)).toBeUndefined();
+  expect(explainClose(1001, aws)).toMatch(/2 hours old$/);
+  expect(explainClose(1001, local)).toMatch(/2 hours old, or the local AWS stopped$/);
   const gatewayFrame = (message: string) => `{"message": "${message}", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}`;
   expect(explainFrame(gatewayFrame("Internal server error"))).toContain("logs tail --errors");
   expect(explainFrame(gatewayFrame("Forbidden"))).toContain("deploy --only routes");
