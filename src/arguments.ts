@@ -5,6 +5,7 @@ import { closest } from "./closest.ts";
 import { CliError, exitCodes } from "./errors.ts";
 import { settingNames, settingTable, type SettingName } from "./settings.ts";
 import { defaultWords, type Given } from "./settle.ts";
+import { screenWidth, wrap } from "./terminal/format.ts";
 
 /** What the words of the command line ask for. */
 export type Asked =
@@ -13,10 +14,15 @@ export type Asked =
   | { kind: "text"; text: string };
 
 const PROGRAM = "shelfshack-ws";
+/** Longer lines are hard to read, however wide the screen is. */
+const HELP_WIDTH = 80;
 const notes = `
-stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON document,
-a failure is {"error":{"message","hint","exitCode"}}, and what a command streams is one JSON document per line.
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or an unmet expectation, 4 refused, 130 interrupted.`;
+stdout carries the result alone, everything else goes to stderr. With --json
+the result is one JSON document, a failure is
+{"error":{"message","hint","exitCode"}}, and what a command streams is one JSON
+document per line.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
+an unmet expectation, 4 refused, 130 interrupted.`;
 
 /**
  * Reads the words after the program's name. Only the command that they name is loaded.
@@ -33,9 +39,14 @@ export async function readArguments(argv: readonly string[], version: string, co
     .helpCommand(false)
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureOutput({ writeOut: (words) => void (text += words), writeErr: () => undefined })
+    .configureOutput({
+      getOutHelpWidth: () => Math.min(screenWidth(), HELP_WIDTH),
+      writeOut: (words) => void (text += words),
+      writeErr: () => undefined,
+    })
     .configureHelp({
       showGlobalOptions: true,
+      minWidthToWrap: 20,
       visibleOptions: (shown) => [...shown.options, new Option("-h, --help", "print help")],
       visibleCommands: (shown) => shown.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command])),
       subcommandTerm: (command) => pathOf(command).slice(1).join(" "),
@@ -57,12 +68,13 @@ export async function readArguments(argv: readonly string[], version: string, co
 
 const globalSettings = settingNames.filter((name) => settingTable[name].global);
 
-function addOptions(commander: Commander, names: readonly SettingName[]): void {
+function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
   for (const name of names) {
-    const { flag, meaning, default: fallback, derivedAs } = settingTable[name];
+    const { flag, meaning, meaningIn, default: fallback, derivedAs } = settingTable[name];
     if (flag === undefined) continue;
     const words = derivedAs ?? defaultWords(fallback);
-    commander.addOption(repeated(name, new Option(flag, words ? `${meaning} [${words}]` : meaning)));
+    const says = meaningIn?.[command] ?? meaning;
+    commander.addOption(repeated(name, new Option(flag, words ? `${says} [${words}]` : says)));
   }
 }
 
@@ -84,13 +96,19 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
     if (called !== declared) return;
     const { command } = await load();
     const { usage, options, examples } = command;
-    addOptions(declared, options);
+    addOptions(declared, options, name);
     if (usage !== undefined) declared.argument(usage.includes("[") || usage.includes("<") ? usage : `[${usage}...]`);
-    declared.addHelpText("after", `\nExamples:\n${examples.map(({ line, does }) => `  ${PROGRAM} ${line}\n      ${does}`).join("\n")}`);
+    declared.addHelpText("after", `\nExamples:\n${examples.map(exampleLines).join("\n")}`);
     declared.action(() =>
       found({ kind: "command", name, command, given: givenTo(declared, [...globalSettings, ...options]), words: declared.args }),
     );
   });
+}
+
+/** An example as its line, which is never broken, and what it does. */
+function exampleLines({ line, does }: Command<unknown>["examples"][number]): string {
+  const explained = wrap(does, Math.min(screenWidth(), HELP_WIDTH) - 6).map((words) => `      ${words}`);
+  return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
 }
 
 /** The first word of commands of two words. */
@@ -115,13 +133,16 @@ function givenTo(commander: Commander, names: readonly SettingName[]): Given {
 function usageError({ message, code }: CommanderError, program: Commander, argv: readonly string[]): CliError {
   const called = calledBy(program, argv);
   const complaint = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
-  const meant = closest(/"(-*[^"=]+)/.exec(complaint)?.[1] ?? "", code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
+  const word = /"(-*[^"=]+)/.exec(complaint)?.[1] ?? "";
+  const meant = otherNames.get(word) ?? closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
   return new CliError(complaint, {
     hint: meant ? `did you mean ${meant}?` : `${pathOf(called).join(" ")} --help shows what there is`,
     exitCode: exitCodes.usage,
   });
 }
 
+/** What other programs call it. */
+const otherNames = new Map(["version", "-v", "-V"].map((word) => [word, "--version"]));
 const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
 const ancestry = (called: Commander): Commander[] => (called.parent ? [...ancestry(called.parent), called] : [called]);
 const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());

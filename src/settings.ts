@@ -55,6 +55,8 @@ export interface Setting<T = unknown> {
   /** How the README words the derived default. */
   derivedAs?: string;
   meaning: string;
+  /** What it means in one of the commands that understand it differently, by the command's name. */
+  meaningIn?: Readonly<Record<string, string>>;
   /** Never shown, not even with --debug. */
   secret?: true;
   /** The option may be given several times. */
@@ -329,7 +331,8 @@ const table = {
     flag: "--booking <id>",
     variables: ["SHELFSHACK_BOOKING"],
     kind: text("a booking's id"),
-    meaning: "the booking to connect for",
+    meaning: "the booking to connect for; test and the test of a deploy use 1 otherwise",
+    meaningIn: { connect: "the booking to connect for" },
   },
   token: {
     flag: "--token <token>",
@@ -369,7 +372,7 @@ const table = {
     flag: "--expect <frame>",
     kind: several("a part of a JSON frame, or ~ and a regular expression"),
     repeatable: true,
-    meaning: "wait for a frame that holds this JSON, or matches ~regex; may be given several times",
+    meaning: "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
   },
   timeoutSeconds: {
     flag: "--timeout <seconds>",
@@ -409,7 +412,13 @@ const table = {
     kind: text("a connection id"),
     meaning: "only lines about this connection",
   },
-  follow: { flag: "--no-follow", variables: ["SHELFSHACK_FOLLOW"], kind: yesOrNo, default: true, meaning: "print what is there and stop" },
+  follow: {
+    flag: "--no-follow",
+    variables: ["SHELFSHACK_FOLLOW"],
+    kind: yesOrNo,
+    default: true,
+    meaning: "print what is there and stop: the last hour, or --since",
+  },
 
   outputsFor: {
     flag: "--for <whom>",
@@ -429,7 +438,16 @@ const table = {
     default: "shelfshack_ws.py",
     meaning: "the Python file to write",
   },
-  force: { flag: "--force", kind: yesOrNo, default: false, meaning: "overwrite the file, or finish a rotation without asking the backend" },
+  force: {
+    flag: "--force",
+    kind: yesOrNo,
+    default: false,
+    meaning: "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
+    meaningIn: {
+      "backend init": "overwrite the file without asking",
+      "backend keys": "finish the rotation without asking the backend",
+    },
+  },
   finish: { flag: "--finish", kind: yesOrNo, default: false, meaning: "end the rotation: drop the older key" },
   showKeys: { flag: "--show-keys", kind: yesOrNo, default: false, meaning: "print the keys themselves" },
   signingKeys: {

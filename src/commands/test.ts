@@ -15,7 +15,7 @@ export const command: Command<TestResult> = {
   examples: [
     {
       line: "test",
-      does: "invokes the function as if a client of booking 1 connected, and tells the backend that it is gone again; exit code 3 unless it returns 200",
+      does: "invokes the function as if a client of booking 1 connected, and then as if it had left; exit code 3 unless it returns 200",
     },
     { line: "test --booking 7 --token-stdin < token.txt", does: "with a booking and a token that the backend knows" },
     { line: "test --event event.json", does: "with an event of one's own" },

@@ -15,7 +15,7 @@ export function widthOf(text: string): number {
 }
 
 /** Columns of the screen that stdout is; endless where it is none, so that nothing is broken in a file or a pipe. */
-function screenWidth(): number {
+export function screenWidth(): number {
   const { isTTY, columns } = process.stdout;
   return isTTY && columns > 0 ? columns : Infinity;
 }

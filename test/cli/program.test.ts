@@ -75,6 +75,18 @@ test.each(commands.map(({ name }) => [name]))("%s --help shows its options and e
   expect(stdout).toContain(`Usage: shelfshack-ws ${name}`);
   expect(stdout).toContain(`Examples:\n  shelfshack-ws ${name}`);
   expect(stdout).toContain("Global Options:");
+  const explanations = stdout.split("\n").filter((line) => !line.startsWith("  shelfshack-ws "));
+  expect(explanations.filter((line) => line.length > 80)).toEqual([]);
+  expect(stdout).not.toMatch(/README/);
+});
+
+test("help keeps to the width of the terminal, and --force has its own words in each command", async (context) => {
+  const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");
+  expect(await shown(["backend", "init"])).toContain("--force overwrite the file without asking -h");
+  expect(await shown(["backend", "keys"])).toContain("--force finish the rotation without asking the backend ");
+  needsTerminal(context);
+  const { stdout } = await run(["connect", "--help"], { columns: 60 });
+  expect(stdout.split("\r\n").filter((line) => line.length > 60 && !line.startsWith("  shelfshack-ws "))).toEqual([]);
 });
 
 test.each([
@@ -83,6 +95,8 @@ test.each([
   [["logs", "tial"], 'unknown command "tial"', "did you mean tail?"],
   [["package", "--ouf=x"], 'unknown option "--ouf=x"', "did you mean --out?"],
   [["package", "--regoin", "x"], 'unknown option "--regoin"', "did you mean --region?"],
+  [["version"], 'unknown command "version"', "did you mean --version?"],
+  [["-v"], 'unknown option "-v"', "did you mean --version?"],
   [["package", "--out"], "argument missing", "shelfshack-ws package --help"],
   [["package", "extra"], '"package" takes no words: extra', "shelfshack-ws package --help"],
   [[], "no command was given", "shelfshack-ws --help"],
