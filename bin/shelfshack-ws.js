@@ -1,2 +1,9 @@
 #!/usr/bin/env node
-import "../dist/start.js";
+import { existsSync } from "node:fs";
+
+const start = new URL("../dist/start.js", import.meta.url);
+if (existsSync(start)) await import(start.href);
+else {
+  process.stderr.write("error: this clone is not built yet: run npm run ready\n");
+  process.exitCode = 1;
+}

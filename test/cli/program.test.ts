@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -281,6 +281,17 @@ test("with --json on a terminal the error is there once, as the document", async
   expect(code).toBe(2);
   expect(stdout.match(/--env is/g)).toHaveLength(1);
   expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
+});
+
+test("a clone that is not built says so in one line", async () => {
+  const clone = folder();
+  mkdirSync(join(clone, "bin"));
+  for (const file of ["bin/shelfshack-ws.js", "package.json"]) copyFileSync(new URL(`../../${file}`, import.meta.url), join(clone, file));
+  expect(await run(["status"], { program: join(clone, "bin/shelfshack-ws.js") })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "error: this clone is not built yet: run npm run ready\n",
+  });
 });
 
 test("a reader that leaves early ends the command quietly", async () => {
