@@ -7,6 +7,7 @@ import type { Report } from "./report.ts";
 import { environment, tellSdk, type SettingName, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
 import { aimOf, type Aim } from "./terminal/aimed.ts";
+import { annotation, summarise } from "./terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
 import { safeJson } from "./terminal/safe.ts";
@@ -19,6 +20,8 @@ interface Shell {
   err: Writer;
   json: boolean;
   debug: boolean;
+  /** Whether GitHub Actions is to show errors at the run as well. */
+  annotating: boolean;
   /** Leads to the stack that this run is about, once that is known. */
   aim: Aim;
   interruption: AbortController;
@@ -44,15 +47,16 @@ async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
 /** Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the right form too. */
 async function shellFor(argv: readonly string[]): Promise<Shell> {
   const interruption = new AbortController();
-  const isOn = (option: string, variable: string) => argv.includes(option) || /^(1|true|yes)$/i.test(environment[variable] ?? "");
+  const isSet = (variable: string) => /^(1|true|yes)$/i.test(environment[variable] ?? "");
   const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
   const writer = async (stream: Writer["stream"]) =>
     writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(unread));
   return {
     out: await writer(process.stdout),
     err: await writer(process.stderr),
-    json: isOn("--json", "SHELFSHACK_JSON"),
-    debug: isOn("--debug", "SHELFSHACK_DEBUG"),
+    json: argv.includes("--json") || isSet("SHELFSHACK_JSON"),
+    debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
+    annotating: isSet("GITHUB_ACTIONS"),
     aim: (text) => text,
     interruption,
   };
@@ -65,7 +69,7 @@ async function answer(argv: readonly string[], shell: Shell): Promise<ExitCode> 
   return exitCodes.done;
 }
 
-async function runCommand({ command, given, words }: AskedCommand, shell: Shell): Promise<ExitCode> {
+async function runCommand({ name, command, given, words }: AskedCommand, shell: Shell): Promise<ExitCode> {
   const { signal } = shell.interruption;
   const settled = settle(given, environment, process.cwd());
   const { settings } = settled;
@@ -83,6 +87,9 @@ async function runCommand({ command, given, words }: AskedCommand, shell: Shell)
     const result = await command.run(settings, context);
     progress.pause();
     printResult(command, result, settings, shell);
+    if (settings.githubSummary && command.summary) {
+      await summarise(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
+    }
     return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
@@ -159,12 +166,13 @@ function printResult(command: AskedCommand["command"], result: unknown, settings
 }
 
 /** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */
-function showError(error: unknown, { out, err, json, debug, aim }: Shell): ExitCode {
+function showError(error: unknown, { out, err, json, debug, annotating, aim }: Shell): ExitCode {
   const { message, hint: advice, exitCode, cause, stack } = explain(error);
   const hint = advice && aim(advice);
   if (json) out.writeRaw(`${asJson({ error: { message, hint, exitCode } })}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  if (annotating) err.write(annotation({ message, hint }));
   if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
   return exitCode;
 }

@@ -431,6 +431,11 @@ const table = {
     kind: text("a file"),
     meaning: "the file that GitHub Actions reads a step's outputs from; GitHub sets it",
   },
+  githubSummary: {
+    variables: ["GITHUB_STEP_SUMMARY"],
+    kind: text("a file"),
+    meaning: "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
+  },
   backendFile: {
     flag: "--out <file>",
     variables: ["SHELFSHACK_BACKEND_FILE"],

@@ -27,6 +27,8 @@ export interface Command<Result, Item = never> {
   run(settings: Settings, context: Context<Item>): Promise<Result>;
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, settings: Settings): string;
+  /** The result for the summary of a step in GitHub Actions. */
+  summary?(result: Result, settings: Settings): string;
   /** A streamed item for people; undefined leaves it out. */
   line?(item: Item): string | undefined;
   exitCode?(result: Result, settings: Settings): ExitCode;

@@ -44,6 +44,8 @@ export const command: Command<DeployResult> = {
 
   exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
 
+  summary: outcome,
+
   render: (result, settings) =>
     [outcome(result, settings), ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test)}`] : [])].join("\n"),
 };

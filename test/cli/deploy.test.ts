@@ -1,4 +1,7 @@
 import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { run, start, type Running } from "../support/program.ts";
@@ -32,6 +35,21 @@ test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the se
   const second = await run(["deploy", ...backend, "--json", "--yes"], { env });
   expect(JSON.parse(second.stdout)).toMatchObject({ changed: false, test: null });
   expect(mutating(local)).toHaveLength(before);
+});
+
+test("S32 in GitHub Actions a deploy adds to the step's summary, and an error becomes an annotation", async () => {
+  const local = await localAws();
+  const folder = await mkdtemp(join(tmpdir(), "summary-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "summary.md");
+  const env = { ...pointedAt(local.url), CI: "true", GITHUB_ACTIONS: "true", GITHUB_STEP_SUMMARY: file };
+  expect((await run(["deploy", ...backendUrl, "--no-test", "--json"], { env })).code).toBe(0);
+  const summary = await readFile(file, "utf8");
+  expect(summary).toMatch(/^### shelfshack-ws deploy\n\n```\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/);
+  expect(summary).not.toContain("whsec_");
+  const { stdout, stderr } = await run(["deploy", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
+  expect(stderr).toMatch(/^::error title=shelfshack-ws::no backend URL is set%0Apass --backend-url .*$/m);
 });
 
 test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", async () => {

@@ -1,0 +1,17 @@
+import { appendFile } from "node:fs/promises";
+import { safe } from "./safe.ts";
+import { unstyled } from "./style.ts";
+
+/** The line that GitHub Actions shows as an annotation of the run; it reads both streams. */
+export function annotation({ message, hint }: { message: string; hint: string | undefined }): string {
+  const words = unstyled(hint === undefined ? message : `${message}\n${hint}`);
+  return `::error title=shelfshack-ws::${words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")}\n`;
+}
+
+/** Adds a text, as it stands, to the summary of a step. */
+export async function summarise(file: string, heading: string, text: string): Promise<void> {
+  const shown = safe(unstyled(text));
+  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(Math.max(3, longest + 1));
+  await appendFile(file, `### ${heading}\n\n${fence}\n${shown}\n${fence}\n`);
+}
