@@ -9,14 +9,19 @@ WebSocket into an HTTP POST to this application. This file answers those request
     app.include_router(ws.router)
 
     async def authenticate(token, type, booking_id):
-        return user_id_of(token)                    # None or False: the handshake is refused with 401
+        user = user_id_of(token)
+        return user if may_join(user, booking_id) else None     # None or False: the handshake is refused with 401
 
     async def on_message(connection, message):
         others = [c for c in await ws.connections_of(connection.booking_id) if c != connection]
         return deliver(others, message.content).to(SELF, {"type": "ack"})
 
+A client may name a booking with every `type`, and the proxy asks for a token only with `booking`, `chat` and
+`notification`. What `authenticate` lets in is found by `connections_of(booking_id)`, so it must judge `booking_id`
+whenever there is one, also where it lets people in without a token.
+
 Requests are signed with the key in the environment variable SIGNING_KEYS (`shelfshack-ws outputs --for backend`).
-Needs FastAPI 0.92 or newer with pydantic 1.10 or 2; `redis` and `boto3` only when their parts are used.
+Needs Python 3.10 and FastAPI 0.92 or newer with pydantic 1.10 or 2; `redis` and `boto3` only when their parts are used.
 It is yours from here on: read it, change it.
 """
 
@@ -37,8 +42,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import islice
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.encoders import jsonable_encoder
@@ -49,6 +53,7 @@ from starlette.requests import ClientDisconnect
 
 __all__ = [
     "SELF",
+    "Answer",
     "Connection",
     "ConnectionRegistry",
     "Deliver",
@@ -65,6 +70,7 @@ MAX_FRAME_BYTES: Final = 128 * 1024  # API Gateway's limit
 MAX_NESTING: Final = 100
 TOLERANCE_SECONDS: Final = 300
 REMEMBER_SECONDS: Final = 2 * TOLERANCE_SECONDS  # as long as a timestamp can be accepted
+MAX_REMEMBERED_BYTES: Final = 16 * 1024 * 1024
 CLAIM_SECONDS: Final = 30  # longer than the proxy waits for any answer
 CONNECTION_LIFE_SECONDS: Final = 2 * 3600 + 600  # API Gateway ends every connection after two hours
 OPENING_SECONDS: Final = 10  # a connection that is still opening answers 410 like one that is gone
@@ -208,7 +214,14 @@ Authenticate = Callable[[str | None, str, str | None], Any]
 OnMessage = Callable[[Connection, Message], Reply | Awaitable[Reply]]
 Initial = Callable[[Connection], Sequence[Any] | Awaitable[Sequence[Any]]]
 OnDisconnect = Callable[[Connection], Awaitable[None] | None]
-Answer = tuple[int, bytes]
+
+
+class Answer(NamedTuple):
+    """What an endpoint answers: its status, its body as JSON, and the headers that an HTTPException asked for."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
 
 
 async def _call(hook: Callable[..., Any], *arguments: object) -> Any:
@@ -404,10 +417,13 @@ class Registry(Protocol):
         """`index` is `booking:<id>`, `type:<type>` or `user:<user as JSON>`."""
 
     async def claim(self, request_id: str) -> Answer | None:
-        """None to the first who asks; the others wait for the first's answer and get it."""
+        """None to the first who asks; the others wait for the first's answer and get it, or STILL_AT_WORK."""
 
     async def settle(self, request_id: str, answer: Answer | None) -> None:
         """Ends a claim. None: there was no answer to remember, the next one may try."""
+
+
+STILL_AT_WORK: Final = Answer(503, b'{"detail":"still at work"}')  # the proxy asks again while it has time left
 
 
 def _indexes(connection: Connection) -> list[str]:
@@ -422,16 +438,22 @@ def _user_index(user: Any) -> str:
 class ConnectionRegistry:
     """Connections in this process's memory: right for one worker. More workers need RedisConnectionRegistry.
 
-    `$disconnect` is best effort in API Gateway, so a connection is also forgotten after 2 h 10 min.
+    `$disconnect` is best effort in API Gateway, so a connection is also forgotten after 2 h 10 min. Answers are
+    forgotten after 600 s, and the oldest earlier where all of them hold more than 16 MiB.
     """
 
     def __init__(
-        self, life_seconds: float = CONNECTION_LIFE_SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        life_seconds: float = CONNECTION_LIFE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
-        self._life, self._clock = life_seconds, clock
+        self._life, self._clock, self._claim_seconds = life_seconds, clock, claim_seconds
         self._connections: dict[str, tuple[float, Connection, list[str]]] = {}  # in the order in which they expire
         self._index: dict[str, dict[str, Connection]] = {}
-        self._answers: dict[str, tuple[float, asyncio.Future[Answer | None]]] = {}
+        self._working: dict[str, asyncio.Future[None]] = {}
+        self._answers: dict[str, tuple[float, Answer]] = {}  # in the order in which they expire
+        self._answers_bytes = 0
 
     async def add(self, connection: Connection) -> None:
         self._forget(connection.id)
@@ -469,23 +491,36 @@ class ConnectionRegistry:
             self._forget(next(iter(self._connections)))
 
     async def claim(self, request_id: str) -> Answer | None:
-        now = self._clock()
-        # Two at each claim, so that the old ones get fewer without a claim that has to walk through all of them.
-        for earlier, (expires, answer_of) in list(islice(self._answers.items(), 2)):
-            if expires < now and answer_of.done():
-                del self._answers[earlier]
-        while request_id in self._answers:
-            answer = await asyncio.shield(self._answers[request_id][1])
-            if answer is not None:
-                return answer
-        self._answers[request_id] = (now + REMEMBER_SECONDS, asyncio.get_running_loop().create_future())
+        self._forget_answers()
+        until = time.monotonic() + self._claim_seconds
+        while request_id in self._working:
+            done, _ = await asyncio.wait([self._working[request_id]], timeout=until - time.monotonic())
+            if not done:
+                return STILL_AT_WORK
+        if request_id in self._answers:
+            return self._answers[request_id][1]
+        self._working[request_id] = asyncio.get_running_loop().create_future()
         return None
 
     async def settle(self, request_id: str, answer: Answer | None) -> None:
-        waiting = self._answers[request_id][1]
-        if answer is None:
+        self._working.pop(request_id).set_result(None)
+        if answer is not None:
+            self._answers[request_id] = (self._clock() + REMEMBER_SECONDS, answer)
+            self._answers_bytes += _size(request_id, answer)
+        self._forget_answers()
+
+    def _forget_answers(self) -> None:
+        now = self._clock()
+        while self._answers:
+            request_id, (expires, answer) = next(iter(self._answers.items()))
+            if expires >= now and self._answers_bytes <= MAX_REMEMBERED_BYTES:
+                return
             del self._answers[request_id]
-        waiting.set_result(answer)
+            self._answers_bytes -= _size(request_id, answer)
+
+
+def _size(request_id: str, answer: Answer) -> int:
+    return len(request_id) + len(answer.body) + sum(len(name) + len(value) for name, value in answer.headers.items())
 
 
 class RedisConnectionRegistry:
@@ -500,8 +535,10 @@ class RedisConnectionRegistry:
         prefix: str = "{shelfshack}:",
         life_seconds: int = CONNECTION_LIFE_SECONDS,
         clock: Callable[[], float] = time.time,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
         self._redis, self._prefix, self._life, self._clock = redis, prefix, life_seconds, clock
+        self._claim_seconds = claim_seconds
 
     def _key(self, connection_id: str) -> str:
         return f"{self._prefix}connection:{connection_id}"
@@ -536,11 +573,15 @@ class RedisConnectionRegistry:
 
     async def claim(self, request_id: str) -> Answer | None:
         key = f"{self._prefix}answer:{request_id}"
-        while not await self._redis.set(key, "working", nx=True, ex=CLAIM_SECONDS):
+        until = time.monotonic() + self._claim_seconds
+        # The claim itself ends in time as well: its worker may be gone.
+        while not await self._redis.set(key, "working", nx=True, px=round(self._claim_seconds * 1000)):
             stored = await self._redis.get(key)
             text = stored.decode() if isinstance(stored, bytes) else stored
             if text and text != "working":
-                return int(text[:3]), text[3:].encode()
+                return _stored_answer(text)
+            if time.monotonic() > until:
+                return STILL_AT_WORK
             await asyncio.sleep(0.05)
         return None
 
@@ -549,7 +590,14 @@ class RedisConnectionRegistry:
         if answer is None:
             await self._redis.delete(key)
         else:
-            await self._redis.set(key, str(answer[0]).encode() + answer[1], ex=REMEMBER_SECONDS)
+            headers = json.dumps(dict(answer.headers)) + "\n" if answer.headers else ""
+            await self._redis.set(key, f"{answer.status}{headers}".encode() + answer.body, ex=REMEMBER_SECONDS)
+
+
+def _stored_answer(text: str) -> Answer:
+    """The status in three digits, a line of headers where there are any, the body, which is JSON in one line."""
+    headers, _, body = text[3:].rpartition("\n")
+    return Answer(int(text[:3]), body.encode(), json.loads(headers or "{}"))
 
 
 # --- The router -------------------------------------------------------------------------------------------------------
@@ -567,7 +615,8 @@ class Pushed:
 class ShelfShack:
     """The application's side of the WebSocket proxy. Hooks may be `def` or `async def`, and may raise HTTPException.
 
-    * `authenticate(token, type, booking_id)` → the user, a small JSON value such as an id. None or False → 401.
+    * `authenticate(token, type, booking_id)` → the user, a small JSON value such as an id. None or False → 401. It must
+      judge `booking_id` for every type.
     * `on_message(connection, message)` → None, an object for the sender, or `deliver(...)` / `close(...)`.
     * `initial(connection)` → frames that the client gets as soon as it is connected.
     * `on_disconnect(connection)` → once per connection that is known to have ended.
@@ -659,8 +708,8 @@ class ShelfShack:
         verified = Depends(self.verified)
 
         async def endpoint(signed: SignedRequest = verified) -> Response:
-            status, body = await self._once(signed, answer)
-            return Response(body, status, media_type="application/json" if body else None)
+            status, body, headers = await self._once(signed, answer)
+            return Response(body, status, headers, media_type="application/json" if body else None)
 
         return endpoint
 
@@ -678,7 +727,7 @@ class ShelfShack:
             return answer
         finally:
             # After 429 and 5xx the proxy tries again under the same id and must find the work undone.
-            final = answer is not None and answer[0] != 429 and answer[0] < 500
+            final = answer is not None and answer.status != 429 and answer.status < 500
             await self.registry.settle(signed.id, answer if final else None)
 
     async def _register(self, signed: SignedRequest) -> Any:
@@ -773,5 +822,5 @@ async def _answer(work: Callable[[SignedRequest], Awaitable[Any]], signed: Signe
     try:
         answer = await work(signed)
     except HTTPException as error:
-        return error.status_code, _json({"detail": error.detail})
-    return (200, _json(answer)) if answer else (204, b"")
+        return Answer(error.status_code, _json({"detail": error.detail}), error.headers or {})
+    return Answer(200, _json(answer)) if answer else Answer(204, b"")

@@ -32,6 +32,8 @@ TOKEN_SECRET = os.environ.get("EXAMPLE_TOKEN_SECRET", "").encode() or secrets.to
 DEV_TOKENS = os.environ.get("EXAMPLE_DEV_TOKENS") == "1"
 MAX_TEXT = 4000
 MAX_REFERENCE = 64
+CHATTING = ("booking", "chat")
+GUEST: dict[str, Any] = {"sub": "guest", "bookings": []}
 
 app = FastAPI(title="ShelfShack example backend")
 
@@ -53,10 +55,8 @@ def registry() -> Registry | None:
 
 def authenticate(token: str | None, type: str, booking_id: str | None) -> str:
     """Everybody may read the feed; the rest is for people with a token, and a booking for its people only."""
-    if type == "feed" and not token:
-        return "guest"
     try:
-        claims = read_token(TOKEN_SECRET, token)
+        claims = GUEST if type == "feed" and not token else read_token(TOKEN_SECRET, token)
     except TokenError as error:
         raise HTTPException(401, str(error)) from None
     if booking_id is not None and booking_id not in claims["bookings"]:
@@ -88,7 +88,7 @@ async def on_message(connection: Connection, message: Message) -> Deliver | dict
     if content.get("type") == "ping":
         return {"type": "pong"}
     text = content.get("body", content.get("text"))
-    if connection.type in ("booking", "chat") and connection.booking_id and isinstance(text, str) and text.strip():
+    if connection.type in CHATTING and connection.booking_id and isinstance(text, str) and text.strip():
         reference = content.get("ref")
         known = {"ref": reference} if isinstance(reference, str) and len(reference) <= MAX_REFERENCE else {}
         return await say(connection, {"id": message.id, **known}, connection.booking_id, text)
@@ -101,7 +101,7 @@ async def say(connection: Connection, identity: dict[str, str], booking_id: str,
         raise HTTPException(413, f"a message has at most {MAX_TEXT} characters")
     said = {"id": identity["id"], "booking_id": booking_id, "from": connection.user, "body": text, "at": time.time()}
     history[booking_id].append({**said, **identity})
-    present = await ws.connections_of(booking_id)
+    present = [one for one in await ws.connections_of(booking_id) if one.type in CHATTING]
     directive = deliver([one for one in present if one != connection], {"type": "message", **said})
     notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": said["at"]}
     for person in sorted(people[booking_id] - {one.user for one in present}):

@@ -49,13 +49,18 @@ function start() {
   unconfirmed.clear();
   connection = connect({
     endpoint: where.elements.ws.value,
-    query: { type: where.elements.type.value, booking_id: where.elements.booking.value },
+    query: wanted(where.elements.type.value, where.elements.booking.value),
     fetchToken,
     explainRefusal,
     onState,
     onFrame,
     timing: globalThis.SHELFSHACK?.timing,
   });
+}
+
+/** The feed is nobody's booking: whoever has no token would be refused for naming one. */
+function wanted(type, booking) {
+  return type === "feed" ? { type } : { type, booking_id: booking };
 }
 
 async function fetchToken() {

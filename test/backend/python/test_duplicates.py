@@ -10,6 +10,7 @@ from fastapi import HTTPException
 
 from conftest import Start
 from proxy import connect_request, message_request
+from shelfshack_ws import ConnectionRegistry, RedisConnectionRegistry, Registry
 
 
 class Work:
@@ -111,3 +112,46 @@ def test_a_refused_request_does_not_use_up_an_id(start: Start) -> None:
     request.headers["x-connection-id"] = "D="
     assert backend.send(request).status == 401
     assert backend.send(message_request("C=", "{}", webhook_id="msg_m_1")).status == 200
+
+
+@pytest.fixture(params=["memory", "redis"])
+def registry(request: pytest.FixtureRequest) -> Registry:
+    if request.param == "memory":
+        return ConnectionRegistry()
+    import redis.asyncio
+
+    return RedisConnectionRegistry(redis.asyncio.from_url(request.getfixturevalue("redis_url")))
+
+
+@pytest.mark.parametrize(("status", "name", "value"), [(429, "Retry-After", "2"), (401, "WWW-Authenticate", "Bearer")])
+def test_headers_of_a_refusal_reach_the_proxy_also_the_second_time(
+    start: Start, registry: Registry, status: int, name: str, value: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise HTTPException(status, "not now", headers={name: value})
+
+    backend = start(on_message=refuse, registry=registry).backend
+    backend.send(connect_request("H="))
+    replies = [backend.send(message_request("H=", "{}", webhook_id=f"msg_m_h{status}")) for _ in range(2)]
+    assert [(reply.status, reply.headers[name.lower()]) for reply in replies] == [(status, value)] * 2
+    assert [reply.json for reply in replies] == [{"detail": "not now"}] * 2
+
+
+def test_h_18_a_repeat_of_a_hook_that_hangs_gets_503(start: Start) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> dict[str, Any]:
+        begun.set()
+        go.wait(20)
+        return {"count": 1}
+
+    backend = start(on_message=hang, registry=ConnectionRegistry(claim_seconds=0.1)).backend
+    backend.send(connect_request("C="))
+    with ThreadPoolExecutor(1) as pool:
+        send = partial(backend.send, message_request("C=", "{}", webhook_id="msg_m_hangs"))
+        first = pool.submit(send)
+        assert begun.wait(10)
+        repeat = send()
+        go.set()
+        assert (repeat.status, repeat.json) == (503, {"detail": "still at work"})
+        assert first.result().json == send().json == {"count": 1}

@@ -155,6 +155,16 @@ def test_everybody_may_read_the_feed(start_example: StartExample) -> None:
     assert reply.json == {"success": True, "initial": [{"type": "feed", "entries": []}]}
 
 
+def test_a_feed_without_a_token_hears_no_booking(start_example: StartExample) -> None:
+    backend = start_example()
+    alice, _ = arrive(backend, "A=", token("alice", "7"), booking_id="7")
+    for given, status in ((None, 403), ("", 403), (token("mallory", "1"), 403), (token("bob", "7"), 200)):
+        assert arrive(backend, "F=", given, type="feed", booking_id="7")[1].status == status
+    assert alice.says('{"body":"between us"}').json["deliver"] == [
+        {"to": "self", "data": {"type": "ack", "id": "m1"}},
+    ]
+
+
 def test_30_odd_messages_get_the_answer_of_the_seed(start_example: StartExample) -> None:
     alice, _ = arrive(start_example(), "A=", token("alice", "1"))
     for text in (
