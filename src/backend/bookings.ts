@@ -35,6 +35,11 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
         log("refused a token");
         return [401, { detail: "token refused" }];
       }
+      // The proxy asks for a token only with some types: whoever comes without one must not hear a booking.
+      if (typeof token !== "string" && typeof booking === "string") {
+        log("refused a booking without a token");
+        return [403, { detail: "a booking takes a token" }];
+      }
       arrivals += 1;
       const guest = { name: nameIn(query) ?? `guest-${arrivals}`, booking: typeof booking === "string" ? booking : null, at: now() };
       // The console's test event names a connection that nobody holds: remembered, it would be sent everybody's messages.

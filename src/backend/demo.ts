@@ -24,7 +24,10 @@ export interface DemoOptions {
   port?: number;
   /** `whsec_…`; without any, signatures are not asked for. */
   signingKeys?: readonly string[];
-  /** The keys as they are now; asked, once a second at most, when a request is signed by none of those that are known (a rotation). */
+  /**
+   * The keys as they are now; asked, once a second at most, when a request is signed by none of those that are known (a rotation). Where
+   * that fails the known ones stay.
+   */
   freshKeys?: () => Promise<readonly string[]>;
   /** Gets one line for people about everything that happens. */
   log?: (line: string) => void;
@@ -64,7 +67,7 @@ export async function startDemoBackend({
   const room = bookings(log, now);
   const answers = rememberedAnswers(now);
   const received: Received[] = [];
-  const verify = verifier(signingKeys, freshKeys, now);
+  const verify = verifier(signingKeys, freshKeys, { log, now });
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const path = request.url ?? "";
     const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
@@ -98,15 +101,23 @@ export async function startDemoBackend({
 
 const askAgainMs = 1_000;
 
-/** The signature check, with keys that may be others after a while. */
-function verifier(known: readonly string[], freshKeys: DemoOptions["freshKeys"], now: () => number) {
+/** The signature check, with keys that may be others after a while; whoever comes while they are looked up waits for them. */
+function verifier(known: readonly string[], freshKeys: DemoOptions["freshKeys"], { log, now }: Required<Pick<DemoOptions, "log" | "now">>) {
   let keys = known;
   let askedAt = -Infinity;
+  let lookUp: Promise<void> | undefined;
+  const lookedUp = async (ask: () => Promise<readonly string[]>) => {
+    askedAt = now();
+    try {
+      keys = await ask();
+    } catch (error) {
+      log(`the signing keys could not be looked up: ${(error as Error).message}`);
+    }
+  };
   return async (headers: IncomingHttpHeaders, body: string, path: string): Promise<Envelope | undefined> => {
     const envelope = verified(keys, headers, body, path, now());
-    if (envelope || !freshKeys || now() - askedAt < askAgainMs) return envelope;
-    askedAt = now();
-    keys = await freshKeys();
+    if (envelope || !freshKeys || (!lookUp && now() - askedAt < askAgainMs)) return envelope;
+    await (lookUp ??= lookedUp(freshKeys).finally(() => (lookUp = undefined)));
     return verified(keys, headers, body, path, now());
   };
 }

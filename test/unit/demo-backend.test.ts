@@ -75,6 +75,16 @@ test.each(["bad-token", "invalid"])("25 the token %s is refused and its connecti
   expect(await post("message", "A=", { message: {} })).toMatchObject({ status: 401 });
 });
 
+test("whoever comes without a token belongs to no booking", async () => {
+  const { post, log } = await scene();
+  await post("register", "A=", booking("7"));
+  expect(await post("register", "F=", booking("7", { type: "feed", token: null }))).toMatchObject({ status: 403 });
+  expect(await post("register", "G=", booking("7", { type: "feed", booking_id: null, token: null }))).toMatchObject({ status: 200 });
+  const told = await post("message", "A=", { message_id: "m1", message: { body: "between us" } });
+  expect(told.answer).toEqual({ deliver: [{ to: "self", data: { type: "ack", id: "m1" } }] });
+  expect(log).toContain("refused a booking without a token");
+});
+
 test("a repeated request gets the first answer for 600 s", async () => {
   let now = Date.now();
   const { post } = await scene({ now: () => now });
@@ -128,9 +138,9 @@ test("odd bodies, paths and methods are answered, never dropped", async () => {
     await response.text();
     return response.status;
   };
-  expect(await post("/api/ws/register", envelope("register", ',"booking_id":"1"'))).toBe(200);
+  expect(await post("/api/ws/register", envelope("register", ',"booking_id":"1","token":"demo"'))).toBe(200);
   expect(await post("/api/ws/message", envelope("message", `,"message":${deep}`))).toBe(200);
-  const other = envelope("register", ',"booking_id":"1"').replace("A=", "B=");
+  const other = envelope("register", ',"booking_id":"1","token":"demo"').replace("A=", "B=");
   expect(await post("/api/ws/register", other, "POST", "B=")).toBe(200);
   // Told to the other one it would have to be written as JSON again: refused where the engine cannot nest so deeply (Node 26 can).
   expect([200, 422]).toContain(await post("/api/ws/message", envelope("message", `,"message":${deep}`)));
@@ -151,4 +161,29 @@ test("keys that were rotated are learnt from whoever knows them, and asked for o
   expect([await register(stranger, "C="), await register(stranger, "D="), asked]).toEqual([401, 401, 1]);
   clock += 1_000;
   expect([await register(stranger, "E="), await register(older, "F="), await register(key, "G="), asked]).toEqual([401, 200, 401, 2]);
+});
+
+test("H-32 whoever comes while the keys are looked up waits for them, and all of them share one look-up", async () => {
+  const asked: ((keys: string[]) => void)[] = [];
+  const freshKeys = () => new Promise<string[]>((resolve) => asked.push(resolve));
+  const { post, backend } = await scene({ freshKeys });
+  const statuses = ["A=", "B=", "C="].map(async (id) => (await post("register", id, booking("1"), { key: older })).status);
+  // Signed with the known key, so it is answered at once, and after the others have come.
+  await expect.poll(() => asked.length).toBe(1);
+  expect(await post("register", "D=", booking("1"))).toMatchObject({ status: 200 });
+  expect(backend.received).toHaveLength(1);
+  asked[0]?.([older]);
+  expect(await Promise.all(statuses)).toEqual([200, 200, 200]);
+  expect(asked).toHaveLength(1);
+});
+
+test("keys that cannot be looked up leave the known ones in force", async () => {
+  const failures = [() => Promise.reject(new Error("no such function")), () => Promise.resolve([older])];
+  let clock = Date.now();
+  const { post, log } = await scene({ freshKeys: () => failures.shift()?.() ?? Promise.resolve([]), now: () => clock });
+  const register = async (signer: string, id: string) => (await post("register", id, booking("1"), { key: signer, at: clock })).status;
+  expect([await register(older, "A="), await register(key, "B=")]).toEqual([401, 200]);
+  expect(log).toContain("the signing keys could not be looked up: no such function");
+  clock += 1_000;
+  expect(await register(older, "C=")).toBe(200);
 });
