@@ -1,11 +1,12 @@
 import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import type { Outcome } from "../backend/check/verdict.ts";
+import type { Lack, Outcome } from "../backend/check/verdict.ts";
 import { exitCodes } from "../errors.ts";
 import { explain } from "../explain.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
 import { signingKeysIn } from "../signature.ts";
+import type { Progress } from "../report.ts";
 import { connectAws } from "../target.ts";
 import { table } from "../terminal/format.ts";
 import { pipedLines, tokenFrom } from "../terminal/line.ts";
@@ -20,6 +21,8 @@ interface CheckResult {
   failed: number;
   warnings: number;
   notAsked: number;
+  /** What was not there, and would have let more be asked. */
+  lacks: Lack[];
   checks: CheckRow[];
 }
 
@@ -45,13 +48,7 @@ export const command: Command<CheckResult> = {
     context.report({ kind: "started", id: "check", title: `asking ${subject.backendUrl}` });
     const startedAt = performance.now();
     const checks = await checkBackend(subject, { signal: context.signal, limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000 });
-    context.report({
-      kind: "finished",
-      id: "check",
-      title: `asked ${subject.backendUrl}`,
-      outcome: "done",
-      ms: performance.now() - startedAt,
-    });
+    context.report(endOf(checks, subject.backendUrl, performance.now() - startedAt));
     const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
     return {
       backendUrl: subject.backendUrl,
@@ -60,11 +57,12 @@ export const command: Command<CheckResult> = {
       failed: count("failed"),
       warnings: count("warning"),
       notAsked: count("not asked"),
+      lacks: [...(keys.keys.length === 0 ? (["keys"] as const) : []), ...(token === undefined ? (["token"] as const) : [])],
       checks,
     };
   },
 
-  render({ backendUrl, keys, checks, passed, failed, warnings, notAsked }) {
+  render({ backendUrl, keys, checks, passed, failed, warnings, notAsked, lacks }) {
     const signed =
       keys.from === null ? "not signed: no key is known" : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
     const counts = [
@@ -73,7 +71,7 @@ export const command: Command<CheckResult> = {
       `${warnings} ${warnings === 1 ? "warning" : "warnings"}`,
       `${notAsked} not asked`,
     ];
-    return [`${backendUrl}, ${signed}`, "", table(checks.flatMap(rowsOf)), "", counts.join(", ")].join("\n");
+    return [`${backendUrl}, ${signed}`, "", table(checks.flatMap(rowsOf)), "", counts.join(", "), ...unproven(checks, lacks)].join("\n");
   },
 
   exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
@@ -91,6 +89,30 @@ const rowsOf = ({ outcome, title, happened, meaning, mend }: CheckRow): string[]
   ...(meaning ? [["", "", `which means: ${meaning}`]] : []),
   ...(mend ? [["", "", `mend it: ${mend}`]] : []),
 ];
+
+/** The end of the asking; a backend that nobody reached was not asked. */
+function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number): Progress {
+  return reachable?.outcome === "failed"
+    ? { kind: "failed", id: "check", title: `could not ask ${backendUrl}`, message: reachable.happened }
+    : { kind: "finished", id: "check", title: `asked ${backendUrl}`, outcome: "done", ms };
+}
+
+const handOver: Readonly<Record<Lack, { lack: string; pass: string }>> = {
+  keys: { lack: "no signing key is known", pass: "set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend" },
+  token: { lack: "no token was given", pass: "pass --token (or --token-stdin) with one that the backend accepts" },
+};
+
+/** What the run does not prove for want of keys or a token, so that nobody takes the count of what passed for a proof of it. */
+function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): string[] {
+  const count = (rows: readonly CheckRow[], topic: string) => rows.filter((row) => row.topic === topic).length;
+  const open = checks.filter((row) => row.lacks);
+  if (open.length === 0) return [];
+  const topics = [...new Set(open.map(({ topic }) => topic))].map((topic) => `${topic} (${count(open, topic)} of ${count(checks, topic)})`);
+  return [
+    `not proven: ${topics.join(", ")}, because ${lacks.map((lack) => handOver[lack].lack).join(" and ")}`,
+    ...lacks.map((lack) => `  ${handOver[lack].pass}`),
+  ];
+}
 
 interface Known {
   keys: string[];

@@ -25,6 +25,10 @@ export const command: Command<InitResult> = {
 
   async run(settings, context) {
     const file = settings.backendFile;
+    if (!file.endsWith(".py")) {
+      const hint = "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
+      throw new CliError(`cannot write the FastAPI router to ${file}: it does not end with .py`, { hint, exitCode: exitCodes.usage });
+    }
     const router = await readFile(shipped("backend/shelfshack_ws.py"), "utf8");
     const present = await contentsOf(file);
     const changed = present !== router;
@@ -70,5 +74,11 @@ const nextSteps = (file: string): InitResult["next"] => [
     what: "run it with the signing keys of the deployed function",
     lines: ["export $(shelfshack-ws outputs --for backend)", "uvicorn main:app --port 8000"],
   },
-  { what: "prove it", lines: ["shelfshack-ws backend check --backend-url http://127.0.0.1:8000"] },
+  {
+    what: "prove it from another terminal, with the same keys and a token that `authenticate` accepts",
+    lines: [
+      "export $(shelfshack-ws outputs --for backend)",
+      "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo",
+    ],
+  },
 ];

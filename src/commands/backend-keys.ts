@@ -1,6 +1,5 @@
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
-import type { Exchange } from "../backend/check/exchange.ts";
-import { markedConnection, openProbe, type Subject } from "../backend/check/probe.ts";
+import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../resources/function-environment.ts";
@@ -11,7 +10,12 @@ import { refuseForeign } from "../stack/ownership.ts";
 import type { Aws } from "../target.ts";
 import type { Command, Context } from "./command.ts";
 
+const words = ["show", "rotate"] as const;
+type Word = (typeof words)[number];
+type Action = Word | "finish";
+
 interface KeysResult {
+  action: Action;
   changed: boolean;
   functionName: string;
   /** Newest first; `key` only where it was asked for. */
@@ -21,9 +25,6 @@ interface KeysResult {
   /** What to do now. */
   next: string[];
 }
-
-const actions = ["show", "rotate"] as const;
-type Action = (typeof actions)[number];
 
 export const command: Command<KeysResult> = {
   options: ["finish", "force", "showKeys", "functionName"],
@@ -41,22 +42,23 @@ export const command: Command<KeysResult> = {
     const { aws } = opened.walk;
     try {
       const found = await deployed(aws, settings);
-      if (action === "show") return resultOf(settings, keysOf(found.variables), { changed: false, since: found.lastModified });
+      if (action === "show") return resultOf(settings, keysOf(found.variables), { action, changed: false, since: found.lastModified });
       await refuseOthers(opened);
-      return settings.finish ? await finish(aws, settings, context, found) : await rotate(aws, settings);
+      return action === "finish" ? await finish(aws, settings, context, found) : await rotate(aws, settings);
     } finally {
       aws.close();
     }
   },
 
-  render({ functionName, changed, keys, unchangedSince, next }) {
+  render({ action, functionName, changed, keys, unchangedSince, next }) {
     const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
-    const since = unchangedSince && keys.length > 0 ? `, at least as old as the last change of the function, ${unchangedSince}` : "";
+    const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
+    const state = action === "finish" && !changed ? "there is nothing to finish: " : changed ? "now " : "";
     const rows = keys.map(
       ({ fingerprint: print, key }, index) => `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
     );
     return [
-      `${changed ? "now " : ""}${functionName} signs with ${count}${since}`,
+      `${state}${functionName} signs with ${count}${since}`,
       ...rows,
       ...(next.length > 0 ? ["", "next:", ...next.map((line) => `  ${line}`)] : []),
     ].join("\n");
@@ -64,11 +66,17 @@ export const command: Command<KeysResult> = {
 };
 
 function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Settings): Action {
-  const action = actions.find((candidate) => candidate === word);
+  const action = words.find((candidate) => candidate === word);
   const usage = { hint: "shelfshack-ws backend keys show | rotate | rotate --finish", exitCode: exitCodes.usage };
   if (!action) throw new CliError(`there is no "backend keys ${word}"`, usage);
   if (isFinish && action !== "rotate") throw new CliError("--finish belongs to rotate", usage);
-  return action;
+  return isFinish ? "finish" : action;
+}
+
+/** A time of AWS for people: `24 Nov 2026, 23:57 UTC`. */
+function minuteOf(time: string): string {
+  const [, day, month, year, minute] = /^\w+, (\d+) (\w+) (\d+) (\d+:\d+)/.exec(new Date(time).toUTCString()) ?? [];
+  return year === undefined ? time : `${Number(day)} ${month} ${year}, ${minute} UTC`;
 }
 
 async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedFunction> {
@@ -92,7 +100,7 @@ async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
     ...present,
     SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
   }));
-  return resultOf(settings, keysOf(written), { changed: true });
+  return resultOf(settings, keysOf(written), { action: "rotate", changed: true });
 }
 
 /** The keys with a new one in front. Where that is already there, an earlier try was carried out and only its answer lost. */
@@ -111,14 +119,14 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
 async function finish(aws: Aws, settings: Settings, context: Context, { variables, lastModified }: DeployedFunction): Promise<KeysResult> {
   const [newest, older] = keysOf(variables);
   if (newest === undefined || older === undefined) {
-    return resultOf(settings, newest === undefined ? [] : [newest], { changed: false, since: lastModified });
+    return resultOf(settings, newest === undefined ? [] : [newest], { action: "finish", changed: false, since: lastModified });
   }
   if (!settings.force) await refuseUnlessKnown(newest, variables, settings, context);
   const written = await changeEnvironment(aws, settings.functionName, (present) => ({
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));
-  return resultOf(settings, keysOf(written), { changed: true });
+  return resultOf(settings, keysOf(written), { action: "finish", changed: true });
 }
 
 function withoutOlder(newest: string, keys: readonly string[]): string {
@@ -136,7 +144,7 @@ async function refuseUnlessKnown(newest: string, variables: Variables, settings:
   // The function's own address counts, not the one that a next deploy would give it.
   const subject = subjectOf({ ...settings, backendUrl: undefined, variables: {} }, variables, [newest]);
   for (let proof = 0; proof < PROOFS; proof++) {
-    const exchange = await asked(subject, signal);
+    const exchange = await askSigned(subject, { signal });
     if (isGood(exchange)) continue;
     throw new CliError(`the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`, {
       hint: isTurnedAway(exchange)
@@ -147,21 +155,13 @@ async function refuseUnlessKnown(newest: string, variables: Variables, settings:
   }
 }
 
-async function asked(subject: Subject, signal: AbortSignal): Promise<Exchange> {
-  const probe = openProbe(subject, { signal });
-  try {
-    return await probe.disconnect(markedConnection());
-  } finally {
-    probe.close();
-  }
-}
-
 function resultOf(
   { functionName, showKeys }: Settings,
   keys: readonly string[],
-  { changed, since }: { changed: boolean; since?: string | undefined },
+  { action, changed, since }: Pick<KeysResult, "action" | "changed"> & { since?: string | undefined },
 ): KeysResult {
   return {
+    action,
     changed,
     functionName,
     keys: keys.map((key) => ({ fingerprint: fingerprint(key), ...(showKeys ? { key } : {}) })),

@@ -1,10 +1,15 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { checkBackend, checks, type CheckRow } from "../../src/backend/check/checks.ts";
-import type { Endpoint, Subject } from "../../src/backend/check/probe.ts";
+import { knowsKeys } from "../../src/backend/check/keys.ts";
+import { ATTEMPT_MS, type Endpoint, type Subject } from "../../src/backend/check/probe.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
+import { subjectOf } from "../../src/backend/check/subject.ts";
+import { settle } from "../../src/settle.ts";
 import { newSigningKey } from "../../src/signature.ts";
 import { startContractBackend, type ContractBackend, type Flaws } from "../support/contract-backend.ts";
+import { messageEvent } from "../support/golden-events.ts";
+import { contextWith, startScene } from "../support/handler.ts";
 import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
 
 const running: { close(): Promise<void> | void }[] = [];
@@ -20,15 +25,21 @@ async function backendWith(flaws: Flaws = {}, keys = [newSigningKey()]): Promise
   return { ...backend, keys };
 }
 
-function check(
-  backendUrl: string,
-  subject: Partial<Subject> = {},
-  budgetsMs: Record<Endpoint, number> = { register: 5_000, message: 5_000, disconnect: 5_000 },
-) {
-  return checkBackend(
-    { backendUrl, paths, keys: [], token: "good", type: "booking", booking: "shelfshack-check", ...subject },
-    { signal: new AbortController().signal, budgetsMs, limitMs: 60_000 },
-  );
+const subjectAt = (backendUrl: string, subject: Partial<Subject> = {}): Subject => ({
+  backendUrl,
+  paths,
+  keys: [],
+  token: "good",
+  type: "booking",
+  booking: "shelfshack-check",
+  attemptMs: ATTEMPT_MS,
+  ...subject,
+});
+
+const patient: Record<Endpoint, number> = { register: 5_000, message: 5_000, disconnect: 5_000 };
+
+function check(backendUrl: string, subject: Partial<Subject> = {}, attemptMs = patient) {
+  return checkBackend(subjectAt(backendUrl, { attemptMs, ...subject }), { signal: new AbortController().signal, limitMs: 60_000 });
 }
 
 const idsOf = (rows: readonly CheckRow[], outcome: CheckRow["outcome"]) =>
@@ -126,10 +137,10 @@ const lesser: readonly [what: string, flaws: Flaws, warned: string[]][] = [
 
 test.each(lesser)("a backend that %s is warned of, and does not fail", async (_what, broken, warned) => {
   const backend = await backendWith(broken);
-  const rows = await checkBackend(
-    { backendUrl: backend.url, paths, keys: backend.keys, token: "good", type: "booking", booking: "b" },
-    { signal: new AbortController().signal, limitMs: 60_000 },
-  );
+  const rows = await checkBackend(subjectAt(backend.url, { keys: backend.keys }), {
+    signal: new AbortController().signal,
+    limitMs: 60_000,
+  });
   expect(idsOf(rows, "failed")).toEqual([]);
   expect(idsOf(rows, "warning")).toEqual(warned);
 });
@@ -181,7 +192,18 @@ test("without a token the handshake says what was sent instead", async () => {
   });
   expect(rows.find(({ id }) => id === "signature-none-message")).toMatchObject({ outcome: "not asked" });
   expect(rows.find(({ id }) => id === "signature-none-disconnect")).toMatchObject({ outcome: "passed" });
-  expect(rows.find(({ id }) => id === "odd-abyss")).toMatchObject({ outcome: "passed" });
+  const noProof = /^answered 401 to a connection that it does not know, whatever the message$/;
+  for (const row of rows.filter(({ id }) => id.startsWith("odd-")))
+    expect(row).toMatchObject({ outcome: "not asked", happened: expect.stringMatching(noProof), lacks: "token" });
+  expect(rows.find(({ id }) => id === "disconnect-twice")).toMatchObject({ outcome: "not asked", lacks: "token" });
+});
+
+test("without a token a backend whose feed is open is asked about messages all the same, and no booking is named", async () => {
+  const keys = [newSigningKey()];
+  const backend = await startDemoBackend({ signingKeys: keys });
+  running.push(backend);
+  const rows = await check(backend.url, { keys, token: undefined });
+  expect(rows.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["register", "each-key"]);
 });
 
 test("without a token an endpoint that takes unsigned requests is still found", async () => {
@@ -221,13 +243,84 @@ test("the paths of the function's environment are asked, below the base URL's ow
   expect(rows.find(({ id }) => id === "endpoint-register")?.happened).toBe("POST /prefix/ws/booking/a%2Fb%20c/join answered 404");
 });
 
+test.each<[what: string, flaws: Flaws, reason: string]>([
+  ["fails", { failsOnStrangers: paths.message }, "POST /api/ws/message answered 500 to an empty object, see above"],
+  ["is missing", { missing: [paths.message] }, "there is no endpoint for message, see above"],
+])("what an endpoint that %s keeps from being asked says why", async (_what, broken, reason) => {
+  const backend = await backendWith(broken);
+  const rows = await check(backend.url, { keys: backend.keys });
+  expect(rows.find(({ id }) => id === "signature-none-message")?.happened).toBe(reason);
+});
+
+test("a proxy in front that strips a prefix is named among what a refusal may come from", async () => {
+  const backend = await backendWith({ stripped: "/prefix" });
+  const rows = await check(`${backend.url}/prefix`, { keys: backend.keys });
+  expect(rows.find(({ id }) => id === "entry")).toMatchObject({
+    outcome: "failed",
+    meaning: expect.stringContaining("it does not see the path /prefix/api/ws/disconnect, which is signed and compared"),
+    mend: expect.stringContaining("uvicorn --root-path /prefix"),
+  });
+});
+
+test.each([
+  ["application/json", true],
+  ["APPLICATION/JSON;charset=UTF-8", true],
+  ['application/json; charset="utf-8" ', true],
+  ["application/vnd.api+json", true],
+  ["application/json; profile=x", false],
+  ["application/json; charset=utf-8; profile=x", false],
+  ["application/json; charset=iso-8859-1", false],
+  ["application/json;", false],
+  ["application/jsonp", false],
+  ["text/json", false],
+])("H-09 the handler and the check judge the content type %s alike", async (type, isGood) => {
+  const { handler, backend: stub, connections } = await startScene();
+  stub.answer = () => (response) => response.writeHead(200, { "content-type": type }).end('{"code":"as it came"}');
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent.map(({ frame }) => JSON.parse(frame) as unknown)).toMatchObject([
+    { code: isGood ? "as it came" : "backend_unavailable" },
+  ]);
+  const backend = await backendWith({ answersMessages: () => ({ body: "{}", type }) });
+  const rows = await check(backend.url, { keys: backend.keys });
+  expect(rows.find(({ id }) => id === "message")?.outcome).toBe(isGood ? "passed" : "failed");
+});
+
+test("an answer that takes longer than the handler waits for one attempt is a failure", async () => {
+  const backend = await backendWith({ delay: (body) => (body.includes('"event":"connect"') ? 6_000 : 0) });
+  const rows = await checkBackend(subjectAt(backend.url, { keys: backend.keys }), { signal: new AbortController().signal, limitMs: 3_000 });
+  expect(rows.find(({ id }) => id === "register")).toMatchObject({
+    outcome: "failed",
+    happened: expect.stringContaining("the time was up"),
+  });
+}, 20_000);
+
+test("a function's own BACKEND_TIMEOUT_MS counts, within what a whole event has", () => {
+  const { settings } = settle({ backendUrl: "http://127.0.0.1:1" }, {}, "/");
+  const attemptsWith = (milliseconds: string) => subjectOf(settings, { BACKEND_TIMEOUT_MS: milliseconds }, []).attemptMs;
+  expect(subjectOf(settings, {}, []).attemptMs).toEqual({ register: 5_000, message: 20_000, disconnect: 3_000 });
+  expect(attemptsWith("6000")).toEqual({ register: 6_000, message: 6_000, disconnect: 5_000 });
+});
+
+test("whether a backend knows the keys is asked without harm", async () => {
+  const backend = await backendWith();
+  const { signal } = new AbortController();
+  const known = (url: string, keys: readonly string[]) => knowsKeys(subjectAt(url, { keys }), { signal });
+  expect(await known(backend.url, backend.keys)).toBe(true);
+  expect(await known(backend.url, [newSigningKey()])).toBe(false);
+  expect(await known(`${backend.url}/elsewhere`, backend.keys)).toBe(undefined);
+  expect(await known("http://127.0.0.1:1", backend.keys)).toBe(undefined);
+  expect(backend.bodies.filter((body) => !body.includes('"event":"disconnect"'))).toEqual([]);
+  await expect(knowsKeys(subjectAt(backend.url), { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+});
+
 test("a run that is interrupted disconnects what it registered", async () => {
   const backend = await backendWith();
   const stop = new AbortController();
-  const run = checkBackend(
-    { backendUrl: backend.url, paths, keys: backend.keys, token: "good", type: "booking", booking: "b" },
-    { signal: stop.signal, limitMs: 60_000, onRow: ({ id }) => id === "fan-out" && stop.abort() },
-  );
+  const run = checkBackend(subjectAt(backend.url, { keys: backend.keys }), {
+    signal: stop.signal,
+    limitMs: 60_000,
+    onRow: ({ id }) => id === "fan-out" && stop.abort(),
+  });
   await expect(run).rejects.toThrow(/abort/);
   expect(backend.connected).toEqual(new Set());
 });

@@ -58,6 +58,20 @@ test("init writes the shipped router, says what to do with it, and does nothing 
   expect(JSON.parse(second.stdout)).toMatchObject({ file, changed: false });
 });
 
+test("init proves with what a proof takes: the keys and a token", async () => {
+  const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
+  expect(stdout).toMatch(
+    /prove it.*\n {2}export \$\(shelfshack-ws outputs --for backend\)\n {2}shelfshack-ws backend check .*--token \S+\n$/,
+  );
+});
+
+test("init writes Python files only", async () => {
+  const file = join(await folder(), "x.txt");
+  const refused = await run(["backend", "init", "--out", file]);
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(`${file}: it does not end with .py`) });
+  await expect(readFile(file)).rejects.toThrow("ENOENT");
+});
+
 test("init never overwrites another file without being asked to", async () => {
   const file = join(await folder(), "shelfshack_ws.py");
   await writeFile(file, "mine = True\n");
@@ -82,10 +96,22 @@ test("init asks a person, and only a yes overwrites", async (context) => {
 test("C-05 keys show tells how many and which, and the keys only when asked for them", async () => {
   const { env, known } = await deployed();
   const shown = await run(["backend", "keys", "show", "--debug"], { env });
-  expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/signs with 1 key, .*\n {2}newest {2}[0-9a-f]{12}\n$/) });
+  expect(shown).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/signs with 1 key, not changed since \d+ \w{3} \d{4}, \d\d:\d\d UTC\n {2}newest {2}[0-9a-f]{12}\n$/),
+  });
   expect(shown.stdout + shown.stderr).not.toContain("whsec_");
   const asked = await run(["backend", "keys", "show", "--show-keys", "--json"], { env });
   expect(JSON.parse(asked.stdout)).toMatchObject({ changed: false, keys: [{ key: known[0] }] });
+});
+
+test("a rotation that is not going on cannot be finished", async () => {
+  const { env, known, variables } = await deployed();
+  const { code, stdout } = await run(["backend", "keys", "rotate", "--finish"], { env });
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/^there is nothing to finish: \S+ signs with 1 key, /) });
+  expect((await variables())["SIGNING_KEYS"]).toBe(known[0]);
+  const json = await run(["backend", "keys", "rotate", "--finish", "--json"], { env });
+  expect(JSON.parse(json.stdout)).toMatchObject({ action: "finish", changed: false });
 });
 
 test("H-32 a rotation in four steps, under a stream of messages: nothing is rejected, and no step can be done too early", async () => {
@@ -230,6 +256,36 @@ test("check without keys and without AWS says that the signature was not asked a
   expect(stderr).toContain("no signing key is known");
   expect(stdout).toContain("not signed: no key is known");
   expect(stdout).toMatch(/- {2}no signature is refused at register +not asked: no signing key is known/);
+});
+
+test("check says what it does not prove for want of keys and a token, and what to pass", async () => {
+  const keys = [newSigningKey()];
+  const backend = await backendWith(keys);
+  const args = ["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"];
+  const neither = await run(args);
+  expect(neither.code).toBe(0);
+  expect(neither.stdout).toContain(
+    [
+      "not proven: the way in (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), endings (3 of 3), because no signing key is known and no token was given",
+      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend",
+      "  pass --token (or --token-stdin) with one that the backend accepts\n",
+    ].join("\n"),
+  );
+  const withoutToken = await run(args, { env: { SIGNING_KEYS: keys.join() } });
+  expect(withoutToken.code).toBe(0);
+  expect(withoutToken.stdout).toMatch(/\nnot proven: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/);
+  expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message does no harm/);
+  const json = await run([...args, "--json"], { env: { SIGNING_KEYS: keys.join() } });
+  expect(JSON.parse(json.stdout)).toMatchObject({ lacks: ["token"] });
+});
+
+test("check puts no tick to a backend that nobody reached", async () => {
+  const env = { SIGNING_KEYS: newSigningKey(), SHELFSHACK_TOKEN: "good" };
+  const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", "http://127.0.0.1:1"], { env });
+  expect(code).toBe(3);
+  expect(stderr).toContain("✗ could not ask http://127.0.0.1:1: no answer: no connection (ECONNREFUSED)");
+  expect(stdout + stderr).not.toContain("✓");
+  expect(stdout).not.toContain("not proven");
 });
 
 test("C-01 what a hostile backend answers does not steer the terminal", async () => {

@@ -23,6 +23,10 @@ export interface Flaws {
   /** Milliseconds, by the body. */
   delay?: (body: string) => number;
   never?: string;
+  /** Fails on what has no envelope, at this path. */
+  failsOnStrangers?: string;
+  /** A proxy in front takes this off the path. */
+  stripped?: string;
 }
 
 /** A backend that keeps the contract in every point but the flaws. It remembers every connection id that was registered and not ended. */
@@ -89,7 +93,7 @@ function write(response: ServerResponse, { status, body, type = "application/jso
 
 async function answer(request: IncomingMessage, state: State, bodies: string[]): Promise<Reply | undefined> {
   const { flaws } = state;
-  const path = request.url ?? "";
+  const path = (request.url ?? "").replace(flaws.stripped ?? "", "");
   const detail = (status: number) => ({ status, body: JSON.stringify({ detail: `${status}` }) });
   try {
     const body = await read(request, flaws.bodyLimit ?? 1_048_576);
@@ -97,6 +101,7 @@ async function answer(request: IncomingMessage, state: State, bodies: string[]):
     if (flaws.redirects) return { status: 307 };
     if (flaws.missing?.includes(path) || !(path in work)) return detail(404);
     if (flaws.wrongMethod === path) return detail(405);
+    if (flaws.failsOnStrangers === path && body === "{}") return detail(500);
     if (flaws.parsesFirst && !("v" in JSON.parse(body))) return detail(422);
     const envelope = verified(request, body, path, state);
     if (flaws.never === path) return undefined;

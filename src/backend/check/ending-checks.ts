@@ -24,18 +24,17 @@ function endings(what: string, exchanges: readonly Exchange[]): Verdict {
 const twice: Check = {
   id: "disconnect-twice",
   title: "a connection can end twice",
-  needs: ["entry", "disconnect"],
+  needs: ["entry", "disconnect", "connection"],
   async run(probe) {
-    const { connection } = probe.findings;
-    const ended = connection ?? markedConnection();
-    const first = await probe.disconnect(ended);
+    const { connection = "" } = probe.findings;
+    const first = await probe.disconnect(connection);
     const second = await probe.ask({
       endpoint: "disconnect",
-      connectionId: ended,
+      connectionId: connection,
       members: { reason: "gone", code: null, detail: null },
-      webhookId: `msg_d_${ended}`,
+      webhookId: `msg_d_${connection}`,
     });
-    return endings(connection ? "a registered connection" : "an unregistered connection", [first, second]);
+    return endings("a registered connection", [first, second]);
   },
 };
 
@@ -52,13 +51,13 @@ const times: Check = {
   id: "times",
   title: "answers come in time",
   needs: ["entry"],
-  async run({ findings, budgetsMs }: Probe) {
+  async run({ findings, subject: { attemptMs } }: Probe) {
     const slowest = endpoints.flatMap((endpoint) => {
       const all = findings.times.filter((time) => time.endpoint === endpoint).map(({ ms }) => ms);
       return all.length > 0 ? [{ endpoint, ms: Math.max(...all) }] : [];
     });
     if (slowest.length === 0) return notAsked("nothing was answered with a 2xx status");
-    const words = `the slowest answers: ${slowest.map(({ endpoint, ms }) => `${endpoint} ${Number.isFinite(ms) ? `${Math.ceil(ms)} ms` : `none in ${budgetsMs[endpoint] / 1_000} s`}`).join(", ")}`;
+    const words = `the slowest answers: ${slowest.map(({ endpoint, ms }) => `${endpoint} ${Number.isFinite(ms) ? `${Math.ceil(ms)} ms` : `none in ${attemptMs[endpoint] / 1_000} s`}`).join(", ")}`;
     if (slowest.some(({ ms }) => !Number.isFinite(ms))) {
       return failed(
         words,

@@ -33,7 +33,7 @@ const redirect: Check = {
   async run(probe) {
     const asked = await Promise.all(endpoints.map(async (endpoint) => [endpoint, await probe.stranger(endpoint, "{}")] as const));
     const redirecting = asked.filter(([, exchange]) => isRedirect(exchange));
-    for (const [endpoint] of redirecting) probe.findings.missing.add(endpoint);
+    for (const [endpoint] of redirecting) probe.findings.missing.set(endpoint, `${probe.url(endpoint).pathname} redirects`);
     if (redirecting.length === 0) return passed("none of the three");
     const where = redirecting.map(([endpoint, exchange]) => `${probe.url(endpoint).pathname} ${wordsOf(exchange)}${target(exchange)}`);
     return failed(
@@ -60,13 +60,15 @@ const endpointCheck = (endpoint: Endpoint): Check => ({
   title: `the endpoint for ${endpoint} is there`,
   async run(probe) {
     const { pathname } = probe.url(endpoint);
-    if (probe.findings.missing.has(endpoint)) return notAsked(`${pathname} redirects, see above`);
+    const known = probe.findings.missing.get(endpoint);
+    if (known !== undefined) return notAsked(`${known}, see above`);
     const exchange = await probe.stranger(endpoint, "{}");
     const where = `POST ${pathname} ${wordsOf(exchange)}`;
     if (isGood(exchange)) return passed(`${where}: it is there`);
     const fault = standingFault(exchange, pathname);
     if (!fault) return passed(`${where}: ${(isAnswered(exchange) && standings[exchange.status]) || "it is there"}`);
-    probe.findings.missing.add(endpoint);
+    const isNoRoute = isAnswered(exchange) && [404, 405].includes(exchange.status);
+    probe.findings.missing.set(endpoint, isNoRoute ? `there is no endpoint for ${endpoint}` : `${where} to an empty object`);
     return failed(where, ...fault);
   },
 });
@@ -100,17 +102,20 @@ const entry: Check = {
     }
     if (probe.findings.isLetIn) return passed(words);
     if (isTurnedAway(exchange) && keys.length === 0) {
-      return notAsked(`${words}; the backend wants a signature, so set SIGNING_KEYS to its keys`);
+      return notAsked(`${words}; the backend wants a signature, so set SIGNING_KEYS to its keys`, "keys");
     }
-    return isTurnedAway(exchange) ? keysUnknown(words) : failed(words, "the proxy's requests do not get through", mendings.http);
+    return isTurnedAway(exchange)
+      ? turnedAway(words, probe.url("disconnect").pathname)
+      : failed(words, "the proxy's requests do not get through", mendings.http);
   },
 };
 
-const keysUnknown = (words: string): Verdict =>
+/** Every refusal is the same on purpose, so all that it may come from is named. */
+const turnedAway = (words: string, pathname: string): Verdict =>
   failed(
     words,
-    "the backend does not know these keys, its clock is more than 300 s off, or it does not compute the signature over the raw body",
-    "give it the keys that this prints: shelfshack-ws outputs --for backend; then restart it",
+    `the backend does not know these keys, its clock is more than 300 s off, it does not compute the signature over the raw body, or it does not see the path ${pathname}, which is signed and compared (a proxy in front strips a prefix)`,
+    "give it the keys that this prints: shelfshack-ws outputs --for backend; then restart it. Where a proxy strips a prefix, tell the backend: uvicorn --root-path /prefix",
   );
 
 /** What a `Date` header may lag behind: it has whole seconds, and some servers renew it once a second. */

@@ -1,7 +1,7 @@
 import { contentOf, isAnswered, isDirective, isGood, isRefusal, isTurnedAway, replyFaults, targetsOf, wordsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { markedConnection, messageWebhookId } from "./probe.ts";
-import { registrationFault, sameAnswers } from "./register-checks.ts";
+import { registrationFault, sameAnswers, withoutConnection } from "./register-checks.ts";
 import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
 
 const PLAIN = '{"type":"message","body":"shelfshack-check"}';
@@ -107,8 +107,9 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
   id: `odd-${id}`,
   title: `${what} as a message does no harm`,
   needs: ["entry", "message"],
-  async run({ message: ask, findings: { connection } }) {
-    const exchange = await ask(connection ?? markedConnection(), text);
+  async run(probe) {
+    const { connection } = probe.findings;
+    const exchange = await probe.message(connection ?? markedConnection(), text);
     const fault = unusable(exchange);
     if (fault) return failed(fault, CRASH, "look at the backend's log for the exception; take any JSON value as a message");
     if (isAnswered(exchange) && exchange.status === 413) {
@@ -118,7 +119,11 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
         "raise the limit of the request's body to 1 MiB, also in a proxy in front",
       );
     }
-    if (connection === undefined) return passed(`${wordsOf(exchange)} (from a connection that the backend does not know)`);
+    if (connection === undefined) {
+      return isRefusal(exchange)
+        ? withoutConnection(probe, `${wordsOf(exchange)} to a connection that it does not know, whatever the message`)
+        : passed(`${wordsOf(exchange)} (from a connection that the backend does not know)`);
+    }
     if (!isTurnedAway(exchange)) {
       return passed(isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange));
     }

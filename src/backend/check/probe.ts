@@ -7,8 +7,8 @@ import { openPost, type Exchange } from "./exchange.ts";
 export type Endpoint = "register" | "message" | "disconnect";
 export const endpoints = ["register", "message", "disconnect"] as const satisfies readonly Endpoint[];
 
-/** How long each may take to answer, in milliseconds: the handler's budgets (contract.md 5). */
-export const BUDGETS_MS: Readonly<Record<Endpoint, number>> = { register: 8_000, message: 25_000, disconnect: 5_000 };
+/** How long the handler waits for an answer to one attempt, in milliseconds. A request that took longer is not repeated (contract.md 5). */
+export const ATTEMPT_MS: Readonly<Record<Endpoint, number>> = { register: 5_000, message: 20_000, disconnect: 3_000 };
 
 /** What is asked, and as whom. */
 export interface Subject {
@@ -20,6 +20,15 @@ export interface Subject {
   token: string | undefined;
   type: string;
   booking: string;
+  /** How long each endpoint may take to answer, in milliseconds. */
+  attemptMs: Readonly<Record<Endpoint, number>>;
+}
+
+/** Who comes in a handshake; the subject's booking where none is given. */
+export interface Visitor {
+  type: string;
+  token: string | null;
+  booking?: string | null;
 }
 
 /** How a request differs from what the proxy would send. */
@@ -48,13 +57,14 @@ export interface Asked {
 
 /** What became known while checking. */
 export interface Findings {
-  missing: Set<Endpoint>;
+  /** The endpoints that cannot be asked, with the reason. */
+  missing: Map<Endpoint, string>;
   isReachable: boolean;
   isLetIn: boolean;
   /** A registered connection that messages can come from. */
   connection: string | undefined;
   /** What the successful registration was asked with. */
-  registeredAs: { type: string; token: string | null } | undefined;
+  registeredAs: Visitor | undefined;
   /** How many requests stayed without an answer although the backend was reached. */
   silences: number;
   /** The backend's clock minus ours, in milliseconds; 0 as far as can be told. */
@@ -72,12 +82,11 @@ interface More {
 export interface Probe {
   subject: Subject;
   findings: Findings;
-  budgetsMs: Readonly<Record<Endpoint, number>>;
   url(endpoint: Endpoint, type?: string): URL;
   /** Posts without an envelope or a signature: a stranger's request. */
   stranger(endpoint: Endpoint, body: string): Promise<Exchange>;
   ask(asked: Asked): Promise<Exchange>;
-  register(connectionId: string, who: { type: string; token: string | null }, more?: More): Promise<Exchange>;
+  register(connectionId: string, who: Visitor, more?: More): Promise<Exchange>;
   message: (connectionId: string, message: string, more?: More) => Promise<Exchange>;
   disconnect(connectionId: string, forgery?: Forgery): Promise<Exchange>;
   /** Disconnects every connection id that a handshake was tried with; not ended by the probe's signal. */
@@ -92,10 +101,8 @@ export const markedConnection = (): string => `shelfshackCheck${unique()}=`;
 export const messageWebhookId = (): string => `msg_m_${unique()}`;
 
 /** Opens a probe. `signal` ends its requests. */
-export function openProbe(
-  subject: Subject,
-  { signal, budgetsMs = BUDGETS_MS }: { signal: AbortSignal; budgetsMs?: Readonly<Record<Endpoint, number>> },
-): Probe {
+export function openProbe(subject: Subject, { signal }: { signal: AbortSignal }): Probe {
+  const { attemptMs } = subject;
   const transport = openPost();
   const tried = new Set<string>();
   const findings = nothingFound();
@@ -109,7 +116,7 @@ export function openProbe(
     const exchange = await transport.post({
       url: address,
       ...signedRequest(asked, address.pathname, subject.keys),
-      timeMs: budgetsMs[endpoint],
+      timeMs: attemptMs[endpoint],
       signal: until,
     });
     note(findings, asked, exchange);
@@ -119,23 +126,22 @@ export function openProbe(
   return {
     subject,
     findings,
-    budgetsMs,
     url,
     ask,
     stranger: (endpoint, body) =>
-      transport.post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: budgetsMs[endpoint], signal }),
-    register: (connectionId, who, more) => ask(handshake(connectionId, who, subject.booking, more)),
+      transport.post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: attemptMs[endpoint], signal }),
+    register: (connectionId, who, more) => ask(handshake(connectionId, { booking: subject.booking, ...who }, more)),
     message: (connectionId, message, more) => ask(clientMessage(connectionId, message, more)),
     disconnect: (connectionId, forgery) => ask(ending(connectionId, forgery)),
     async cleanUp() {
-      await Promise.all([...tried].map((connectionId) => ask(ending(connectionId), AbortSignal.timeout(budgetsMs.disconnect))));
+      await Promise.all([...tried].map((connectionId) => ask(ending(connectionId), AbortSignal.timeout(attemptMs.disconnect))));
     },
     close: () => transport.close(),
   };
 }
 
 const nothingFound = (): Findings => ({
-  missing: new Set(),
+  missing: new Map(),
   isReachable: false,
   isLetIn: false,
   connection: undefined,
@@ -149,11 +155,11 @@ const nothingFound = (): Findings => ({
 const filled = (path: string, type: string, booking: string): string =>
   path.replaceAll("{type}", encodeURIComponent(type)).replaceAll("{booking_id}", encodeURIComponent(booking));
 
-function handshake(connectionId: string, who: { type: string; token: string | null }, booking: string, more: More = {}): Asked {
+function handshake(connectionId: string, { type, token, booking }: Required<Visitor>, more: More = {}): Asked {
   const members = {
-    type: who.type,
+    type,
     booking_id: booking,
-    token: who.token,
+    token,
     query: {},
     client: CLIENT,
     connected_at: Date.now(),

@@ -1,6 +1,6 @@
 import { contentOf, initialFaults, isAnswered, isGood, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Answered, Exchange } from "./exchange.ts";
-import { markedConnection, type Probe } from "./probe.ts";
+import { markedConnection, type Probe, type Visitor } from "./probe.ts";
 import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
 
 /** A type whose handshake the proxy lets through without a token. */
@@ -13,32 +13,39 @@ const register: Check = {
   async run(probe) {
     const { token, type } = probe.subject;
     if (token === undefined) return await withoutToken(probe);
-    const { exchange, fault } = await registered(probe, type, token);
+    const { exchange, fault } = await registered(probe, { type, token });
     if (!fault) return passed(`type ${type}, booking ${probe.subject.booking}, the given token: ${wordsOf(exchange)}`);
     return refusedRegistration(probe, exchange, fault);
   },
 };
 
 async function withoutToken(probe: Probe): Promise<Verdict> {
-  const { exchange, fault } = await registered(probe, OPEN_TYPE, null);
+  const { paths, booking } = probe.subject;
+  // A good backend gives no booking away without a token, so none is named where the path can do without.
+  const who = { type: OPEN_TYPE, token: null, booking: paths.register.includes("{booking_id}") ? booking : null };
+  const { exchange, fault } = await registered(probe, who);
   const sent = `it takes a token that the backend accepts (--token); sent instead: type ${OPEN_TYPE} without a token, ${fault ?? wordsOf(exchange)}`;
   const isBroken = !isAnswered(exchange) || exchange.status >= 500 || (isGood(exchange) && "fault" in contentOf(exchange));
   return isBroken
     ? failed(sent, "the client's handshake ends with 502 or 504", "look at the backend's log for the exception")
-    : notAsked(sent);
+    : notAsked(sent, "token");
 }
 
 /** Registers a marked connection and remembers it when it was accepted. */
-async function registered(probe: Probe, type: string, token: string | null): Promise<{ exchange: Exchange; fault: string | undefined }> {
+async function registered(probe: Probe, who: Visitor): Promise<{ exchange: Exchange; fault: string | undefined }> {
   const connectionId = markedConnection();
-  const exchange = await probe.register(connectionId, { type, token });
+  const exchange = await probe.register(connectionId, who);
   const fault = registrationFault(exchange);
   if (!fault) {
     probe.findings.connection = connectionId;
-    probe.findings.registeredAs = { type, token };
+    probe.findings.registeredAs = who;
   }
   return { exchange, fault };
 }
+
+/** The verdict on what would take a registered connection. */
+export const withoutConnection = ({ subject: { token } }: Probe, happened: string): Verdict =>
+  notAsked(happened, token === undefined ? "token" : undefined);
 
 /** Why an answer to `register` does not let the client in as it should; undefined where it does. */
 export function registrationFault(exchange: Exchange): string | undefined {

@@ -2,7 +2,7 @@ import { fingerprint, newSigningKey } from "../../signature.ts";
 import { contentOf, isGood, isLetIn, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { endpoints, markedConnection, messageWebhookId, type Endpoint, type Forgery, type Probe } from "./probe.ts";
-import { isAccepting } from "./register-checks.ts";
+import { isAccepting, withoutConnection } from "./register-checks.ts";
 import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
 
 /** A request that the proxy never made. The backend has to turn it away, at each of these endpoints. */
@@ -126,7 +126,9 @@ const forgeryChecks = ({ id, title, at, forge, meaning, mend }: Forged): Check[]
       if (isGood(exchange) && !isRefusedAsClient) return failed(words, meaning, mend);
       if (!isRefusal(exchange) && !isRefusedAsClient) return brokenBy(words);
       // Without a connection and a good token, a genuine request would be refused here as well.
-      if (endpoint !== "disconnect" && !probe.findings.connection) return notAsked(`${words}, but perhaps for want of a token (--token)`);
+      if (endpoint !== "disconnect" && !probe.findings.connection) {
+        return withoutConnection(probe, `${words}, but perhaps for want of a token (--token)`);
+      }
       return isTurnedAway(exchange) || isRefusedAsClient ? passed(words) : otherStatus(words);
     },
   }));

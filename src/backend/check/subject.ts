@@ -1,6 +1,6 @@
 import { CliError, exitCodes } from "../../errors.ts";
 import type { Settings } from "../../settings.ts";
-import type { Subject } from "./probe.ts";
+import { ATTEMPT_MS, type Endpoint, type Subject } from "./probe.ts";
 
 /** Marks what a check makes in a backend that keeps it. */
 const BOOKING = "shelfshack-check";
@@ -17,7 +17,7 @@ export function subjectOf(settings: Settings, deployed: Readonly<Record<string, 
       exitCode: exitCodes.usage,
     });
   }
-  const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH } = { ...deployed, ...settings.variables };
+  const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH, BACKEND_TIMEOUT_MS } = { ...deployed, ...settings.variables };
   return {
     backendUrl,
     paths: {
@@ -29,5 +29,16 @@ export function subjectOf(settings: Settings, deployed: Readonly<Record<string, 
     token: settings.token,
     type: settings.type,
     booking: settings.booking ?? BOOKING,
+    attemptMs: attemptsOf(Number(BACKEND_TIMEOUT_MS)),
   };
+}
+
+/** The whole of an event has no more time than this, however long one attempt may take (contract.md 5). */
+const BUDGETS_MS: Subject["attemptMs"] = { register: 8_000, message: 25_000, disconnect: 5_000 };
+
+/** The handler's own limits, or what the function's BACKEND_TIMEOUT_MS makes of them. */
+function attemptsOf(backendTimeoutMs: number): Subject["attemptMs"] {
+  if (!(backendTimeoutMs >= 1)) return ATTEMPT_MS;
+  const most = (endpoint: Endpoint) => Math.min(BUDGETS_MS[endpoint], backendTimeoutMs);
+  return { register: most("register"), message: most("message"), disconnect: most("disconnect") };
 }
