@@ -1,6 +1,7 @@
 """H-18: the proxy repeats a request under the same id; the work is done once, the answer given twice."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -9,8 +10,8 @@ import pytest
 from fastapi import HTTPException
 
 from conftest import Start
-from proxy import connect_request, message_request
-from shelfshack_ws import ConnectionRegistry, RedisConnectionRegistry, Registry
+from proxy import Backend, connect_request, message_request
+from shelfshack_ws import ConnectionRegistry, OnMessage, RedisConnectionRegistry
 
 
 class Work:
@@ -114,23 +115,42 @@ def test_a_refused_request_does_not_use_up_an_id(start: Start) -> None:
     assert backend.send(message_request("C=", "{}", webhook_id="msg_m_1")).status == 200
 
 
-@pytest.fixture(params=["memory", "redis"])
-def registry(request: pytest.FixtureRequest) -> Registry:
-    if request.param == "memory":
-        return ConnectionRegistry()
+StartWith = Callable[[OnMessage], Backend]
+
+
+@pytest.fixture
+def start_in_memory(start: Start) -> StartWith:
+    return lambda on_message: start(on_message=on_message).backend
+
+
+@pytest.fixture
+def start_with_redis(start: Start, redis_url: str) -> Iterator[StartWith]:
     import redis.asyncio
 
-    return RedisConnectionRegistry(redis.asyncio.from_url(request.getfixturevalue("redis_url")))
+    started: list[Backend] = []
+
+    def begin(on_message: OnMessage) -> Backend:
+        client = redis.asyncio.from_url(redis_url)
+        application = start(on_message=on_message, registry=RedisConnectionRegistry(client))
+        application.app.get("/close")(client.aclose)
+        started.append(application.backend)
+        return application.backend
+
+    yield begin
+    for backend in started:
+        assert backend.http("GET", "/close").status == 200
 
 
+@pytest.mark.parametrize("place", ["start_in_memory", "start_with_redis"])
 @pytest.mark.parametrize(("status", "name", "value"), [(429, "Retry-After", "2"), (401, "WWW-Authenticate", "Bearer")])
 def test_headers_of_a_refusal_reach_the_proxy_also_the_second_time(
-    start: Start, registry: Registry, status: int, name: str, value: str
+    request: pytest.FixtureRequest, place: str, status: int, name: str, value: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise HTTPException(status, "not now", headers={name: value})
 
-    backend = start(on_message=refuse, registry=registry).backend
+    start_there: StartWith = request.getfixturevalue(place)
+    backend = start_there(refuse)
     backend.send(connect_request("H="))
     replies = [backend.send(message_request("H=", "{}", webhook_id=f"msg_m_h{status}")) for _ in range(2)]
     assert [(reply.status, reply.headers[name.lower()]) for reply in replies] == [(status, value)] * 2
