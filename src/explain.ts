@@ -9,6 +9,8 @@ interface Thrown {
   hostname: string;
   port: number | undefined;
   path: string;
+  /** The status of AWS's answer, or of whoever answered in its place; 0 where nobody did. */
+  status: number;
   /** The `Date` of AWS's answer, where there was one. */
   answeredAt: string;
   /** The profile that was asked for. */
@@ -29,6 +31,8 @@ const isLoopback = ({ address, hostname }: Thrown) => /^(127\.|::1$|localhost$)/
 const place = ({ address, hostname, port }: Thrown) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
 const profileOf = ({ message, profile }: Thrown) => profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
 const isWithoutCredentials = ({ name }: Thrown) => /^(Credentials|Token)ProviderError$/.test(name);
+/** The SDK found something else than the answer's wire format (faults.md D-06). */
+const isNotAwsAnswer = ({ message }: Thrown) => /Deserialization error|XML parse error/.test(message);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
@@ -112,6 +116,21 @@ const explanations: readonly Explanation[] = [
     when: ({ name }) => /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
     message: () => "AWS is limiting the rate of requests and did not let up",
     hint: () => "wait a minute, then run the same command again: it goes on where it stopped",
+  },
+  {
+    when: ({ status }) => status === 407,
+    message: () => "a proxy on the way to AWS wants to know who asks (407)",
+    hint: () => "look at HTTPS_PROXY and its user and password, or go without the proxy: NO_PROXY=.amazonaws.com",
+  },
+  {
+    when: isNotAwsAnswer,
+    message: ({ status }) => `what answered in the place of AWS cannot be understood${status > 0 ? ` (status ${status})` : ""}`,
+    hint: () => "a proxy, VPN or sign-in page may be in the way; look at --endpoint-url and the network, then run the same command again",
+  },
+  {
+    when: ({ status }) => status >= 500,
+    message: ({ name, status }) => `AWS did not do its part: ${name} (status ${status}), also after several tries`,
+    hint: () => "look at https://health.aws.amazon.com, then run the same command again: it goes on where it stopped",
   },
   {
     when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
@@ -210,9 +229,10 @@ function withCauses(error: unknown, depth = 0): unknown[] {
 }
 
 function thrownOf(error: unknown, profile: string | undefined): Thrown {
-  const { name, message, code, address, hostname, host, port, path, $response } = (
+  const { name, message, code, address, hostname, host, port, path, $response, $metadata } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
+  const { headers, statusCode } = ($response ?? {}) as { headers?: Record<string, unknown>; statusCode?: number };
   return {
     name: textOr(name, "Error"),
     message: textOr(message, ""),
@@ -221,7 +241,8 @@ function thrownOf(error: unknown, profile: string | undefined): Thrown {
     hostname: textOr(hostname, textOr(host, "")),
     port: typeof port === "number" ? port : undefined,
     path: textOr(path, ""),
-    answeredAt: textOr(($response as { headers?: Record<string, unknown> } | undefined)?.headers?.["date"], ""),
+    status: ($metadata as { httpStatusCode?: number } | undefined)?.httpStatusCode ?? statusCode ?? 0,
+    answeredAt: textOr(headers?.["date"], ""),
     profile,
   };
 }

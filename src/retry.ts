@@ -38,6 +38,7 @@ const networkCodes = new Set([
 const throttleNames = /^(TooManyRequests|Throttl|RequestLimitExceeded|SlowDown|RequestThrottled)/;
 
 const isThrottle = (failure: Failure) => failure.status === 429 || throttleNames.test(failure.name);
+const isUnreached = ({ name, message }: Failure) => name === "TimeoutError" && /did not establish a connection/.test(message);
 const isUnreadable = (failure: Failure) => failure.name === "SyntaxError" || /Deserialization error|XML parse error/.test(failure.message);
 const isUnavailable = (failure: Failure) =>
   (failure.status !== undefined && failure.status >= 500) ||
@@ -86,6 +87,17 @@ const rules: readonly Rule[] = [
     ambiguous: true,
   },
   {
+    reason: "AWS to be reached",
+    matches: isUnreached,
+    firstMs: 100,
+    longestMs: 1_000,
+    jitter: true,
+    // Each of them takes the 3 s of a connection that is not made: together they stay below 15 s (faults.md D-32).
+    tries: 4,
+    budgetMs: 15_000,
+    ambiguous: true,
+  },
+  {
     reason: "AWS to answer",
     matches: isUnavailable,
     firstMs: 100,
@@ -125,6 +137,9 @@ export function mayHaveHappened(error: unknown): boolean {
   return isUnavailable(failure) || isThrottle(failure);
 }
 
+/** Whether AWS limits the rate of calls: it lets up by itself, so there is more patience with it. */
+export const isThrottled = (error: unknown): boolean => isThrottle(failureOf(error));
+
 /** Whether AWS says that there is one already: the four spellings of Lambda, API Gateway, IAM and CloudWatch Logs (aws-behaviour 4.4, 6.3, 7.2). */
 export function alreadyExists(error: unknown): boolean {
   const { name, message } = failureOf(error);
@@ -149,33 +164,40 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
 
 /** Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error is thrown as it came. */
 async function repeated<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const startedAt = performance.now();
-  let attempt = 1;
+  const used = new Map<Rule, Used>();
   try {
-    for (; ; attempt++) {
+    for (;;) {
       try {
         return await call();
       } catch (error) {
-        await beforeNext(error, { operation, attempt, startedAt }, options);
+        await beforeNext(error, { operation, used }, options);
       }
     }
   } finally {
-    if (attempt > 1) options.report({ kind: "waited", id: operation });
+    if (used.size > 0) options.report({ kind: "waited", id: operation });
   }
+}
+
+/** What one call has used of a rule so far: each has tries and time of its own, because each waits for something else. */
+interface Used {
+  tries: number;
+  since: number;
 }
 
 /** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
 async function beforeNext(
   error: unknown,
-  { operation, attempt, startedAt }: { operation: string; attempt: number; startedAt: number },
+  { operation, used }: { operation: string; used: Map<Rule, Used> },
   { report, signal, pace }: RetryOptions,
 ): Promise<void> {
   const failure = failureOf(error);
   const rule = rules.find((row) => row.matches(failure));
-  const elapsedMs = performance.now() - startedAt;
   if (!rule || signal.aborted || (rule.ambiguous && unrepeatable.test(operation))) throw error;
-  const pauseMs = pause(rule, attempt, failure.retryAfterMs) * pace;
-  if (attempt >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
+  const { tries, since } = used.get(rule) ?? { tries: 0, since: performance.now() };
+  used.set(rule, { tries: tries + 1, since });
+  const elapsedMs = performance.now() - since;
+  const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * pace;
+  if (tries + 1 >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
   report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
   await delay(pauseMs, undefined, { signal });
 }

@@ -5,10 +5,10 @@ import {
   GetStagesCommand,
   UpdateApiCommand,
   type Api,
-  type CreateApiCommandOutput,
 } from "@aws-sdk/client-apigatewayv2";
 import { CliError, exitCodes } from "../errors.ts";
-import { isOfThisRun, isOurs, type Identity } from "../stack/ownership.ts";
+import { Overtaken } from "../stack/ensure.ts";
+import { isOfThisRun, isOurs, several, type Identity } from "../stack/ownership.ts";
 import { everyPage, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
 import type { Aws } from "../target.ts";
 import type { RoleResource } from "./role.ts";
@@ -37,20 +37,21 @@ export function api(
     name,
     needs,
     exclusive: "api",
+    ambiguous: true,
     desired: () => ({ Name: name, ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" }),
 
     async read(aws) {
-      const mine = await findOurs(aws, name, identity);
-      if (mine.length > 1) throw tooMany(name, mine);
-      return mine[0] && foundApi(mine[0]);
+      const [oldest, ...others] = (await findOurs(aws, name, identity)).toSorted(byAge).map(foundApi);
+      return oldest && { ...oldest, others };
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
-      const created = await aws.apigatewayv2.send(
-        new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }),
+      return attributesOf(
+        await aws.apigatewayv2.send(new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } })),
       );
-      return attributesOf(await settle(aws, created, name, identity));
     },
+
+    settle: (aws, made, pause) => theOnlyOne(aws, made, { name, identity, pause }),
 
     async update(aws, { attributes: { ApiId } }, { RouteSelectionExpression }) {
       await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, RouteSelectionExpression }));
@@ -90,7 +91,7 @@ const findOurs = async (aws: Aws, name: string, identity: Identity): Promise<Api
   (await apisNamed(aws, name)).filter(({ Tags = {} }) => isOurs(Tags, identity));
 
 /** What AWS tells of an API, as attributes; `http` for an endpoint that is plain `ws`. */
-export function attributesOf({ ApiId = "", ApiEndpoint = "" }: CreatedApi): ApiAttributes {
+export function attributesOf({ ApiId = "", ApiEndpoint = "" }: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAttributes {
   return { ApiId, ApiEndpoint, ManagementEndpoint: ApiEndpoint.replace(/^ws/, "http") };
 }
 
@@ -104,36 +105,57 @@ function foundApi(found: Api): Found<ApiProperties, ApiAttributes> {
   };
 }
 
-type CreatedApi = Api | CreateApiCommandOutput;
+interface Settling {
+  name: string;
+  identity: Identity;
+  pause(): Promise<void>;
+}
+
+const LOOKS = 3;
 
 /**
- * After creating: looks whether there is exactly one of ours (faults.md R3). The oldest stays; another one is removed only
- * when this run made it and no stage serves it. Anything else is for a person to decide.
+ * Looks whether there is exactly one API of ours (faults.md R3). Of those that this run made the oldest stays. Where another run made one too,
+ * the younger one withdraws, and so does one without a stage beside one that serves. What does not become clear is refused (exit 4).
  */
-async function settle(aws: Aws, created: CreatedApi, name: string, identity: Identity): Promise<CreatedApi> {
-  const listed = (await findOurs(aws, name, identity)).filter(({ ApiId }) => ApiId !== created.ApiId);
-  const [oldest = created, ...others]: CreatedApi[] = [created, ...listed].toSorted(byAge);
-  for (const other of others) {
-    if (!isOfThisRun(other.Tags ?? {}, identity) || (await hasStages(aws, other))) throw tooMany(name, [oldest, ...others]);
-    await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId: other.ApiId })));
+async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause }: Settling): Promise<ApiAttributes> {
+  let kept = made;
+  for (let look = 1; ; look++) {
+    const listed = (await findOurs(aws, name, identity)).toSorted(byAge);
+    kept = await oldestOfThisRun(aws, kept, listed, identity);
+    const others = listed.filter(({ Tags = {} }) => !isOfThisRun(Tags, identity));
+    if (others.length === 0) return kept;
+    if (await isToWithdraw(aws, kept, listed, others)) {
+      await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId: kept.ApiId })));
+      throw new Overtaken(`Api ${name}`);
+    }
+    if (look === LOOKS) throw several({ id: "Api", name }, listed.map(foundApi));
+    await pause();
+  }
+}
+
+/** Removes what this run made twice, after an answer that was lost, but for the oldest. What serves a stage is left alone and found by the next look. */
+async function oldestOfThisRun(aws: Aws, made: ApiAttributes, listed: readonly Api[], identity: Identity): Promise<ApiAttributes> {
+  const mine = listed.filter(({ Tags = {} }) => isOfThisRun(Tags, identity)).map(attributesOf);
+  const isListed = mine.some(({ ApiId }) => ApiId === made.ApiId);
+  const [oldest = made, ...younger] = isListed ? mine : [...mine, made];
+  for (const { ApiId } of younger) {
+    if (!(await hasStages(aws, ApiId))) await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId })));
   }
   return oldest;
 }
 
-const byAge = (one: CreatedApi, other: CreatedApi): number =>
-  Number(one.CreatedDate ?? 0) - Number(other.CreatedDate ?? 0) || String(one.ApiId).localeCompare(String(other.ApiId));
-
-async function hasStages(aws: Aws, { ApiId }: CreatedApi): Promise<boolean> {
-  const stages = await orMissing(aws.apigatewayv2.send(new GetStagesCommand({ ApiId })));
-  return (stages?.Items ?? []).length > 0;
+/** Whether ours is the one that gives way: it serves nothing, and another one is older or serves. One that is not listed yet is the youngest. */
+async function isToWithdraw(aws: Aws, { ApiId }: ApiAttributes, listed: readonly Api[], others: readonly Api[]): Promise<boolean> {
+  if (await hasStages(aws, ApiId)) return false;
+  const at = listed.findIndex((one) => one.ApiId === ApiId);
+  const isYounger = at === -1 || listed.slice(0, at).some((older) => others.includes(older));
+  return isYounger || (await Promise.all(others.map((other) => hasStages(aws, other.ApiId)))).some(Boolean);
 }
 
-function tooMany(name: string, apis: readonly CreatedApi[]): CliError {
-  const list = apis
-    .map(({ ApiId, ApiEndpoint, CreatedDate }) => `  ${ApiId}  ${ApiEndpoint}  made ${CreatedDate?.toISOString()}`)
-    .join("\n");
-  return new CliError(`there are ${apis.length} APIs named ${name} with this stack's tags:\n${list}`, {
-    hint: "remove the ones that nobody uses: aws apigatewayv2 delete-api --api-id ID",
-    exitCode: exitCodes.refused,
-  });
+const byAge = (one: Api, other: Api): number =>
+  Number(one.CreatedDate ?? 0) - Number(other.CreatedDate ?? 0) || String(one.ApiId).localeCompare(String(other.ApiId));
+
+async function hasStages(aws: Aws, ApiId: string | undefined): Promise<boolean> {
+  const stages = await orMissing(aws.apigatewayv2.send(new GetStagesCommand({ ApiId })));
+  return (stages?.Items ?? []).length > 0;
 }

@@ -40,6 +40,8 @@ export function deployment(
     needs,
     within: needs.api,
     exclusive: "api",
+    ambiguous: true,
+    snapshot: true,
 
     // Routes and integration are as we want them by the time that the snapshot is made of them.
     desired: ({ account, api: { ApiId }, integration: { IntegrationId } }) => ({

@@ -27,9 +27,26 @@ export async function changeable(aws: Aws, FunctionName: string): Promise<Functi
   }
 }
 
-/** Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that failed. */
+/** Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that failed (faults.md D-14). */
 export async function settled(aws: Aws, FunctionName: string): Promise<void> {
-  const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = await changeable(aws, FunctionName);
-  if (State === "Failed") throw new CliError(`Lambda could not create the function ${FunctionName}: ${StateReason}`);
-  if (LastUpdateStatus === "Failed") throw new CliError(`Lambda could not update the function ${FunctionName}: ${LastUpdateStatusReason}`);
+  const { trouble } = troubleOf(await changeable(aws, FunctionName));
+  if (trouble !== undefined)
+    throw new CliError(`the function ${FunctionName} does not work: ${trouble}`, {
+      hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",
+    });
+}
+
+/** Why Lambda would not run what was deployed, with its reason and the reason's code; a function that is idle wakes up by itself. */
+export function troubleOf({
+  State = "Active",
+  StateReason,
+  StateReasonCode,
+  LastUpdateStatus = "Successful",
+  LastUpdateStatusReason,
+  LastUpdateStatusReasonCode,
+}: FunctionConfiguration): { trouble?: string } {
+  const words = (what: string, reason = "no reason given", code = "no code") => ({ trouble: `${what}: ${reason} (${code})` });
+  if (State !== "Active" && State !== "Inactive") return words(`State ${State}`, StateReason, StateReasonCode);
+  if (LastUpdateStatus === "Successful") return {};
+  return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
 }

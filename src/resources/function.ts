@@ -11,7 +11,7 @@ import { CliError } from "../errors.ts";
 import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import { changeEnvironment, unreadable, variablesOf, type Variables } from "./function-environment.ts";
-import { changeable, settled } from "./function-state.ts";
+import { changeable, settled, troubleOf } from "./function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 
@@ -102,13 +102,14 @@ export function lambdaFunction(
     },
 
     async update(aws, found, desired, changed) {
+      if (changed.size === 1 && changed.has("State")) return await settled(aws, FunctionName);
       const isOfTheCode = (property: string) => property === "CodeSha256" || property === "Architectures";
       if ([...changed].some(isOfTheCode)) {
         await changeable(aws, FunctionName);
         await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
         await settled(aws, FunctionName);
       }
-      if ([...changed].every(isOfTheCode)) return;
+      if ([...changed].every((property) => isOfTheCode(property) || property === "State")) return;
       const { Handler, Role, Timeout, MemorySize } = desired;
       const ours = differing(found.properties.Environment, desired.Environment);
       await changeEnvironment(aws, FunctionName, (present) => merged(present, ours, config.variables.SIGNING_KEYS), {
@@ -153,6 +154,7 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
       Environment: variablesOf(found),
     },
     tags,
+    ...troubleOf(found),
   };
 }
 

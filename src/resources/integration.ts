@@ -1,5 +1,13 @@
-import { CreateIntegrationCommand, GetIntegrationsCommand, UpdateIntegrationCommand, type Integration } from "@aws-sdk/client-apigatewayv2";
-import { everyPage, type Found, type Resource } from "../stack/resource.ts";
+import {
+  CreateIntegrationCommand,
+  DeleteIntegrationCommand,
+  GetIntegrationsCommand,
+  UpdateIntegrationCommand,
+  type Integration,
+} from "@aws-sdk/client-apigatewayv2";
+import { Overtaken } from "../stack/ensure.ts";
+import { everyPage, orMissing, type Found, type Resource } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 
@@ -28,15 +36,13 @@ export function integration(
     needs,
     within: needs.api,
     exclusive: "api",
+    ambiguous: true,
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
 
-    async read(aws, { ApiId }) {
-      const items = await everyPage((NextToken) =>
-        aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
-      );
-      const found = items.find(({ Description }) => Description === DESCRIPTION);
-      return found && foundIntegration(ApiId ?? "", found);
+    async read(aws, { ApiId = "" }) {
+      const [found] = await oursIn(aws, ApiId);
+      return found && foundIntegration(ApiId, found);
     },
 
     async create(aws, desired) {
@@ -44,10 +50,22 @@ export function integration(
       return { IntegrationId };
     },
 
+    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet.
+    async settle(aws, made, _pause, { ApiId = "" }) {
+      if ((await oursIn(aws, ApiId)).every(({ IntegrationId }) => IntegrationId === made.IntegrationId)) return made;
+      await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...made })));
+      throw new Overtaken("Integration AWS_PROXY");
+    },
+
     async update(aws, { attributes }, desired) {
       await aws.apigatewayv2.send(new UpdateIntegrationCommand({ ...desired, ...attributes }));
     },
   };
+}
+
+async function oursIn(aws: Aws, ApiId: string): Promise<Integration[]> {
+  const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })));
+  return items.filter(({ Description }) => Description === DESCRIPTION);
 }
 
 /** What the integration is set to, wherever it is. */

@@ -36,9 +36,10 @@ function compared(path: string, found: unknown, desired: unknown): Difference[] 
 export function differences(resource: AnyResource, found: AnyFound, desired: object): Difference[] {
   const same = new Map<string, (found: unknown, desired: unknown) => boolean>(Object.entries(resource.same ?? {}));
   const current: Members = { ...found.properties };
-  return Object.entries(desired)
+  const differing = Object.entries(desired)
     .filter(([key, value]) => !(key in current && same.get(key)?.(current[key], value)))
     .flatMap(([key, value]) => compared(key, current[key], value));
+  return found.trouble === undefined ? differing : [...differing, { path: "State", from: found.trouble, to: "in working order" }];
 }
 
 /** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */

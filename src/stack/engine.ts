@@ -4,8 +4,8 @@ import { explain } from "../explain.ts";
 import type { Outcome } from "../report.ts";
 import type { Aws } from "../target.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
-import { ensure, Overtaken, type Walk } from "./ensure.ts";
-import { isOfThisRun, isOurs, refuseForeign, type Identity } from "./ownership.ts";
+import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./ensure.ts";
+import { isOfThisRun, isOurs, refuseForeign, refuseSeveral, type Identity } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
@@ -66,6 +66,7 @@ function changeOf(resource: AnyResource, found: AnyFound | undefined, desired: o
 /** What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. */
 export function plan(stack: Stack, observed: Observed, scope: Scope = everything): Change[] {
   refuseForeign(observed, stack.identity);
+  refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
   for (const resource of stack.resources) {
     const desired = desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
@@ -93,21 +94,24 @@ export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything
 }
 
 const YOUNG_MS = 60_000;
-const PATIENCE_MS = 5_000;
+/** Without progress another run counts as dead after so long; longer where AWS would let both of us make the same thing. */
+const patienceMs = { usual: 5_000, ambiguous: LONGEST_QUIET_MS + 3_000 };
 const OTHER_RUN = "other-run";
 
 /** Observes; while another run of this stack seems to be in the middle of its work, watches it until it is done or makes no progress. */
 async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
   let observed = await observe(stack, walk.aws);
   let progressAt = performance.now();
-  while (isBeingMadeByOthers(stack, observed) && performance.now() - progressAt < PATIENCE_MS * walk.pace) {
+  for (;;) {
     const elapsedMs = performance.now() - progressAt;
+    const budgetMs = patienceMs[isAmbiguous(observed) ? "ambiguous" : "usual"];
+    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * walk.pace) break;
     walk.report({
       kind: "waiting",
       id: OTHER_RUN,
       reason: "another deploy of this stack, which began less than a minute ago",
       elapsedMs,
-      budgetMs: PATIENCE_MS,
+      budgetMs,
     });
     await delay(500 * walk.pace, undefined, { signal: walk.signal });
     const next = await observe(stack, walk.aws);
@@ -118,6 +122,7 @@ async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
   return observed;
 }
 
+const isAmbiguous = (observed: Observed): boolean => [...observed].some(([resource, found]) => resource.ambiguous && !found);
 const countOf = (observed: Observed): number => [...observed.values()].filter(Boolean).length;
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
@@ -145,7 +150,11 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
-      const attributes = await inTurn(resource.exclusive, () => reported(resource, change.action, outcomes[change.action], walk, work));
+      const attributes = await inTurn(resource.exclusive, () => {
+        // Whoever waited for its turn behind a failure would only find out the same, after as long a time.
+        if (failures.length > 0) throw failures[0];
+        return reported(resource, change.action, outcomes[change.action], walk, work);
+      });
       return { ...change, attributes };
     } catch (error) {
       failures.push(error);
@@ -232,9 +241,9 @@ function goingOn(failure: unknown, done: readonly AnyResource[]): unknown {
 /** Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns what was removed. */
 export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> {
   const observed = await observe(stack, walk.aws);
-  const ours = (resource: AnyResource) => {
+  const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    return found?.tags && isOurs(found.tags, stack.identity) ? found : undefined;
+    return found ? [found, ...(found.others ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity)) : [];
   };
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
   for (const resource of stack.resources.toReversed()) {
@@ -254,8 +263,10 @@ export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> 
   return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
-async function remove(resource: AnyResource, found: AnyFound | undefined, walk: Walk): Promise<AnyResource[]> {
-  if (!found || !resource.delete) return [];
-  await reported(resource, "remove", "deleted", walk, async () => await resource.delete?.(walk.aws, found));
+async function remove(resource: AnyResource, ours: readonly AnyFound[], walk: Walk): Promise<AnyResource[]> {
+  if (ours.length === 0 || !resource.delete) return [];
+  await reported(resource, "remove", "deleted", walk, async () => {
+    for (const found of ours) await resource.delete?.(walk.aws, found);
+  });
   return [resource];
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors.ts";
 import type { Report } from "../report.ts";
-import { alreadyExists, mayHaveHappened } from "../retry.ts";
+import { alreadyExists, isThrottled, mayHaveHappened } from "../retry.ts";
 import type { Aws } from "../target.ts";
 import { differences, propertiesIn } from "./difference.ts";
 import { isOfThisRun, refuseForeign, type Identity } from "./ownership.ts";
@@ -29,33 +29,58 @@ interface Wanted {
   identity: Identity;
 }
 
-const CREATES_AT_MOST = 10;
+/** How often something is created. Throttling lets up by itself, so there is more patience with it (faults.md R2, R6). */
+const triesAtMost = { throttled: 10, unanswered: 5 };
 const LOOKS = 3;
-const LOOK_EVERY_MS = 2_500;
+const LATER_LOOKS = 2;
 
-/** Pauses between two tries to create: API Gateway takes one deployment every 5 s (aws-behaviour 3.9). */
-const pauseMs = (attempt: number): number => Math.min(1_000 * 2 ** attempt, 10_000);
+/** Between two looks: five seconds of looking at the least, and longer each time, as API Gateway takes one deployment every 5 s (aws-behaviour 3.9). */
+const lookEveryMs = (attempt: number): number => Math.min(2_500 * 1.5 ** (attempt - 1), 5_000);
+
+/** For so long a run may do nothing that others could see; they have to wait longer before they take it for dead. */
+export const LONGEST_QUIET_MS = 12_000;
 
 /**
  * Creates once, and looks before it creates again: no create call has an idempotency token, so after an answer that was lost
- * the thing may be there (faults.md R2). Throws what AWS says, or `Overtaken`.
+ * the thing may be there (faults.md R2). Then makes sure that it is the only one. Throws what AWS says, or `Overtaken`.
  */
 export async function ensure(wanted: Wanted, walk: Walk): Promise<Attributes> {
+  const { resource } = wanted;
+  for (let attempt = 1; ; attempt++) {
+    const made = await triedOnce(wanted, attempt, walk);
+    if (!made) continue;
+    let kept = await settled(wanted, made, walk);
+    // What an earlier try made turns up when the lists have caught up (faults.md D-10).
+    for (let look = 0; attempt > 1 && resource.settle && look < LATER_LOOKS; look++) {
+      await pause(resource, lookEveryMs(attempt), walk);
+      kept = await settled(wanted, kept, walk);
+    }
+    return kept;
+  }
+}
+
+/** One try: what it made, or what turns out to have been made. Undefined where nothing was, and another try may follow at once. */
+async function triedOnce(wanted: Wanted, attempt: number, walk: Walk): Promise<Attributes | undefined> {
   const { resource, desired, before } = wanted;
   if (!resource.create) throw new CliError(`${resource.id} ${resource.name} cannot be found`);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await resource.create(walk.aws, desired, before);
-    } catch (error) {
-      const exists = alreadyExists(error);
-      if (!exists && !mayHaveHappened(error)) throw error;
-      const made = await lookAgain(wanted, walk, exists ? 1 : LOOKS);
-      if (made) return await completed(wanted, made, walk);
-      if (exists || attempt >= CREATES_AT_MOST) throw error;
-      walk.report({ kind: "waiting", id: resource.id, reason: "AWS to take the call", elapsedMs: 0, budgetMs: pauseMs(attempt) });
-      await delay(pauseMs(attempt) * walk.pace, undefined, { signal: walk.signal });
-    }
+  try {
+    return await resource.create(walk.aws, desired, before);
+  } catch (error) {
+    const exists = alreadyExists(error);
+    if (!exists && !mayHaveHappened(error)) throw error;
+    const found = await lookAgain(wanted, walk, exists ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) });
+    if (found) return await completed(wanted, found, walk);
+    if (exists || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
+    return undefined;
   }
+}
+
+const settled = async ({ resource, within }: Wanted, made: Attributes, walk: Walk): Promise<Attributes> =>
+  (await resource.settle?.(walk.aws, made, () => pause(resource, lookEveryMs(1), walk), within)) ?? made;
+
+async function pause({ id }: AnyResource, ms: number, { report, signal, pace }: Walk): Promise<void> {
+  report({ kind: "waiting", id, reason: "AWS to show what was made", elapsedMs: 0, budgetMs: ms });
+  await delay(ms * pace, undefined, { signal });
 }
 
 /** Finishes a creation that takes more than one call and was cut between them. */
@@ -65,10 +90,14 @@ async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Wa
   return made.attributes;
 }
 
-/** Reads up to `looks` times, because lists may lag behind; finds what this run made, or what is just as it should be. */
-async function lookAgain({ resource, desired, within, identity }: Wanted, walk: Walk, looks: number): Promise<AnyFound | undefined> {
+/** Reads up to `looks` times, because lists may lag behind; finds what this run made, or what is just as it should be. The last look is right before the next try. */
+async function lookAgain(
+  { resource, desired, within, identity }: Wanted,
+  walk: Walk,
+  { looks, everyMs }: { looks: number; everyMs: number },
+): Promise<AnyFound | undefined> {
   for (let look = 0; look < looks; look++) {
-    if (look > 0) await delay(LOOK_EVERY_MS * walk.pace, undefined, { signal: walk.signal });
+    if (look > 0) await pause(resource, everyMs, walk);
     const found = await resource.read(walk.aws, within);
     if (!found) continue;
     refuseForeign([[resource, found]], identity);

@@ -19,6 +19,10 @@ export interface Found<Properties, A extends Attributes> {
   /** Absent for things that AWS cannot tag: those are ours because what they are within is. */
   tags?: Tags;
   createdAt?: Date;
+  /** Why it does not work as it is, in AWS's words. An update of the property `State` waits until it does, or fails with the reason. */
+  trouble?: string;
+  /** More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy` removes all. */
+  others?: readonly Found<Properties, A>[];
 }
 
 /**
@@ -36,12 +40,18 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   readonly needs: N;
   /** What it lives inside: read only when that exists, deleted with it. */
   readonly within?: AnyResource;
+  /** AWS gives several the same name, or none: two runs at the same moment would make two (faults.md R4). */
+  readonly ambiguous?: true;
+  /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
+  readonly snapshot?: true;
   /** Changes of resources with the same word go one after another (aws-behaviour 8.5: concurrent ones conflict). */
   readonly exclusive?: string;
   /** What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made. */
   desired?(needs: AttributesOf<N>): Properties;
   read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
   create?(aws: Aws, desired: Properties, found: Found<Properties, A> | undefined): Promise<A>;
+  /** Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws `Overtaken` when another run's does. */
+  settle?(aws: Aws, made: A, pause: () => Promise<void>, within: Attributes): Promise<A>;
   /** `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has no call to change it. */
   update?(aws: Aws, found: Found<Properties, A>, desired: Properties, changed: ReadonlySet<string>): Promise<void>;
   /** Absent: it goes with what it is within. */

@@ -1,6 +1,6 @@
 import { CliError } from "../errors.ts";
 import { steps as stepNames, type Step } from "../settings.ts";
-import type { Observed, Scope, Stack } from "./engine.ts";
+import { plan, type Observed, type Scope, type Stack } from "./engine.ts";
 import type { AnyResource } from "./resource.ts";
 
 /** What a step of the manual set-up covers: whole resources, or some properties of one that another step makes. */
@@ -45,9 +45,31 @@ export const scopeOf = (parts: readonly Part[] | undefined): Scope | undefined =
 const stepThatMakes = (id: string): Step | undefined =>
   stepNames.find((step) => partsOfStep[step].some((part) => part.id === id && !part.madeBy));
 
-/** Throws a CliError that names the steps to run first when the parts need something that is not there. */
+/** Throws a CliError that names the steps to run first when the parts need something that is not there, or is not as it is to be kept. */
 export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: readonly Part[] | undefined): void {
   if (!parts) return;
+  refuseAbsentNeeds(stack, observed, parts);
+  refuseDriftedNeeds(stack, observed, parts);
+}
+
+/** A snapshot of what somebody else has changed would pass for one of what we want (see `Resource.snapshot`). */
+function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
+  const isWanted = ({ id }: AnyResource) => parts.some((part) => part.id === id);
+  const snapshots = stack.resources.filter((resource) => resource.snapshot && isWanted(resource));
+  const needed = new Set(snapshots.flatMap(({ needs }) => Object.values<AnyResource>(needs)));
+  const drifted = plan(stack, observed).filter(
+    ({ resource, action }) => action === "update" && needed.has(resource) && !isWanted(resource),
+  );
+  if (drifted.length === 0) return;
+  const first = [...new Set(drifted.map(({ resource }) => stepThatMakes(resource.id)))];
+  throw new CliError(`${namesOf(drifted.map(({ resource }) => resource))} differ from what is to be deployed`, {
+    hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
+  });
+}
+
+const namesOf = (resources: Iterable<AnyResource>): string => [...resources].map(({ id, name }) => `${id} ${name}`).join(", ");
+
+function refuseAbsentNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
   const isMade = (resource: AnyResource) => observed.get(resource) || parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
   const wanted = stack.resources.filter(({ id }) => parts.some((part) => part.id === id));
   const missing = new Set(
@@ -55,7 +77,7 @@ export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: read
   );
   if (missing.size === 0) return;
   const first = [...new Set([...missing].map(({ id }) => stepThatMakes(id)))];
-  throw new CliError(`this step needs ${[...missing].map(({ id, name }) => `${id} ${name}`).join(", ")}, which does not exist yet`, {
+  throw new CliError(`not there yet, but needed for this step: ${namesOf(missing)}`, {
     hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
   });
 }

@@ -11,7 +11,8 @@ export interface Call {
 
 /**
  * What happens to a call: `lost` (done, then the connection is reset), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
- * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or a function that is called after the work.
+ * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or functions that are called before and
+ * after the work, or make another answer of it.
  */
 export type Fault =
   | "lost"
@@ -21,7 +22,15 @@ export type Fault =
   | "429"
   | "html"
   | "truncated"
-  | { before?: () => void; after?: () => void };
+  | { before?: () => void; after?: () => void; rewrite?: (payload: Buffer) => Buffer }
+  | { refusal: Refusal };
+
+/** An error of AWS's own, answered without doing anything. */
+interface Refusal {
+  status: number;
+  name: string;
+  message: string;
+}
 
 const isRead = /^(Get|List|Describe|Filter)/;
 
@@ -49,14 +58,16 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
     calls.push(call);
     const fault = faultFor(call);
     if (fault === "cut-before") return void request.socket.destroy();
-    if (fault === "503" || fault === "429") return refuse(response, Number(fault));
+    if (fault === "503" || fault === "429") return refuse(response, unnamed(Number(fault)));
+    if (typeof fault === "object" && "refusal" in fault) return refuse(response, fault.refusal);
     if (typeof fault === "object") fault.before?.();
-    const { status, headers, payload } = await passOn(target, request, body);
+    const { status, headers, payload: answered } = await passOn(target, request, body);
+    const payload = (typeof fault === "object" && fault.rewrite?.(answered)) || answered;
     if (typeof fault === "object") fault.after?.();
     if (fault === "lost") return void request.socket.destroy();
-    if (fault === "500-after") return refuse(response, 500);
+    if (fault === "500-after") return refuse(response, unnamed(500));
     if (fault === "html") return void response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");
-    response.writeHead(status, headers);
+    response.writeHead(status, { ...headers, "content-length": payload.length });
     if (fault !== "truncated") return void response.end(payload);
     response.write(payload.subarray(0, payload.length / 2), () => request.socket.destroy());
   }
@@ -74,19 +85,21 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
   };
 }
 
-function refuse(response: ServerResponse, status: number): void {
+/** What AWS calls an error that has no name of its own. */
+function unnamed(status: number): Refusal {
   const name = status === 429 ? "TooManyRequestsException" : status === 503 ? "ServiceUnavailableException" : "ServiceException";
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name }).end(JSON.stringify({ message: name }));
+  return { status, name, message: name };
+}
+
+function refuse(response: ServerResponse, { status, name, message }: Refusal): void {
+  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name }).end(JSON.stringify({ message }));
 }
 
 function passOn(target: string, { method, url, headers }: IncomingMessage, body: Buffer) {
   return new Promise<{ status: number; headers: Record<string, string | string[] | undefined>; payload: Buffer }>((resolve, reject) => {
     const onward = forward(target + url, { method, headers: { ...headers, host: new URL(target).host } }, (answer) => {
       const { "transfer-encoding": _chunked, ...rest } = answer.headers;
-      buffer(answer).then(
-        (payload) => resolve({ status: answer.statusCode ?? 502, headers: { ...rest, "content-length": String(payload.length) }, payload }),
-        reject,
-      );
+      buffer(answer).then((payload) => resolve({ status: answer.statusCode ?? 502, headers: rest, payload }), reject);
     });
     onward.on("error", reject);
     onward.end(body);

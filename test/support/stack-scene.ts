@@ -30,8 +30,8 @@ export async function faulty(target: LocalAws, faultFor: (call: Call) => Fault |
 }
 
 /** A stack at an address, as one run of the program sees it. */
-export async function stackAt(url: string, overrides: Partial<StackConfig> = {}) {
-  const opened = await openTestStack(url, overrides);
+export async function stackAt(url: string, overrides: Partial<StackConfig> = {}, pace?: number) {
+  const opened = await openTestStack(url, overrides, pace);
   onTestFinished(() => opened.aws.close());
   return opened;
 }

@@ -12,15 +12,15 @@ import { zipOf } from "./zip.ts";
 const PACE = 0.01;
 
 /** A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and progress. */
-export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}) {
+export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}, pace = PACE) {
   const signal = new AbortController().signal;
   const progress: Progress[] = [];
   const report = (event: Progress) => void progress.push(event);
   const aws = await connectAws(
     { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: overrides.region },
-    { report, signal, pace: PACE },
+    { report, signal, pace },
   );
-  const walk: Walk = { aws, report, signal, pace: PACE };
+  const walk: Walk = { aws, report, signal, pace };
   const zip = overrides.zip ?? (await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 200 });" }));
   const stack = stackOf({
     region: aws.region,
