@@ -9,6 +9,7 @@ import {
 import { newSigningKey } from "../signature.ts";
 import { CliError } from "../errors.ts";
 import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
+import type { Aws } from "../target.ts";
 import type { ApiResource } from "./api.ts";
 import { changeEnvironment, unreadable, variablesOf, type Variables } from "./function-environment.ts";
 import { changeable, settled, troubleOf } from "./function-state.ts";
@@ -49,7 +50,7 @@ export function lambdaFunction(
   config: FunctionConfig,
   needs: { role: RoleResource; api: ApiResource; logGroup: ReturnType<typeof logGroup> },
 ): Resource<FunctionProperties, FunctionAttributes, typeof needs> {
-  const { functionName: FunctionName, zip: ZipFile } = config;
+  const { functionName: FunctionName } = config;
   return {
     id: "Function",
     type: "AWS::Lambda::Function",
@@ -86,39 +87,17 @@ export function lambdaFunction(
       return foundFunction(answer.Configuration, answer.Tags ?? {});
     },
 
-    async create(aws, { CodeSha256: _ofTheZip, Environment, Architectures: _default, Runtime, ...desired }) {
-      const { FunctionArn = "" } = await aws.lambda.send(
-        new CreateFunctionCommand({
-          ...desired,
-          Runtime: Runtime as Runtime,
-          Architectures: ["x86_64"],
-          Code: { ZipFile },
-          Environment: { Variables: withSigningKey(Environment, config.variables.SIGNING_KEYS) },
-          Tags: { ...config.tags },
-        }),
-      );
+    async create(aws, desired) {
+      const FunctionArn = await create(aws, desired, config);
       await settled(aws, FunctionName);
       return { FunctionArn };
     },
 
     async update(aws, found, desired, changed) {
-      if (changed.size === 1 && changed.has("State")) return await settled(aws, FunctionName);
       const isOfTheCode = (property: string) => property === "CodeSha256" || property === "Architectures";
-      if ([...changed].some(isOfTheCode)) {
-        await changeable(aws, FunctionName);
-        await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
-        await settled(aws, FunctionName);
-      }
-      if ([...changed].every((property) => isOfTheCode(property) || property === "State")) return;
-      const { Handler, Role, Timeout, MemorySize } = desired;
-      const ours = differing(found.properties.Environment, desired.Environment);
-      await changeEnvironment(aws, FunctionName, (present) => merged(present, ours, config.variables.SIGNING_KEYS), {
-        Runtime: desired.Runtime as Runtime,
-        Handler,
-        Role,
-        Timeout,
-        MemorySize,
-      });
+      const isOfTheSettings = (property: string) => !isOfTheCode(property) && property !== "State";
+      if ([...changed].some(isOfTheCode)) await upload(aws, config);
+      await ([...changed].some(isOfTheSettings) ? configure(aws, found, desired, config) : settled(aws, FunctionName));
     },
 
     async delete(aws) {
@@ -128,6 +107,41 @@ export function lambdaFunction(
 }
 
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
+
+async function create(
+  aws: Aws,
+  { CodeSha256: _ofTheZip, Environment, Architectures: _default, Runtime, ...desired }: FunctionProperties,
+  { zip: ZipFile, tags, variables }: FunctionConfig,
+): Promise<string> {
+  const { FunctionArn = "" } = await aws.lambda.send(
+    new CreateFunctionCommand({
+      ...desired,
+      Runtime: Runtime as Runtime,
+      Architectures: ["x86_64"],
+      Code: { ZipFile },
+      Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
+      Tags: { ...tags },
+    }),
+  );
+  return FunctionArn;
+}
+
+async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
+  await changeable(aws, FunctionName);
+  await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
+  await settled(aws, FunctionName);
+}
+
+async function configure(
+  aws: Aws,
+  found: Found<FunctionProperties, FunctionAttributes>,
+  { Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
+  { functionName, variables }: FunctionConfig,
+): Promise<void> {
+  const ours = differing(found.properties.Environment, Environment);
+  const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize };
+  await changeEnvironment(aws, functionName, (present) => merged(present, ours, variables.SIGNING_KEYS), settings);
+}
 
 function foundFunction(found: FunctionConfiguration, tags: Tags): Found<FunctionProperties, FunctionAttributes> {
   const {

@@ -37,31 +37,7 @@ export function rolePolicy(
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       RoleName: roleName,
       PolicyName: POLICY_NAME,
-      PolicyDocument: {
-        Version: "2012-10-17",
-        Statement: [
-          {
-            Sid: "Push",
-            Effect: "Allow",
-            Action: "execute-api:ManageConnections",
-            Resource: ["POST", "DELETE"].map(
-              (method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
-            ),
-          },
-          {
-            Sid: "Logs",
-            Effect: "Allow",
-            Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-            Resource: `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}:*`,
-          },
-          {
-            Sid: "DeliverLater",
-            Effect: "Allow",
-            Action: "lambda:InvokeFunction",
-            Resource: `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
-          },
-        ],
-      },
+      PolicyDocument: documentFor({ functionName, stage, region, Account, Partition, ApiId }),
     }),
 
     async read(aws) {
@@ -80,3 +56,38 @@ export function rolePolicy(
     update: (aws, _found, desired) => put(aws, desired),
   };
 }
+
+interface Scope {
+  functionName: string;
+  stage: string;
+  region: string;
+  Account: string;
+  Partition: string;
+  ApiId: string;
+}
+
+const documentFor = ({ functionName, stage, region, Account, Partition, ApiId }: Scope) => ({
+  Version: "2012-10-17",
+  Statement: [
+    {
+      Sid: "Push",
+      Effect: "Allow",
+      Action: "execute-api:ManageConnections",
+      Resource: ["POST", "DELETE"].map(
+        (method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
+      ),
+    },
+    {
+      Sid: "Logs",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource: `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}:*`,
+    },
+    {
+      Sid: "DeliverLater",
+      Effect: "Allow",
+      Action: "lambda:InvokeFunction",
+      Resource: `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
+    },
+  ],
+});
