@@ -94,10 +94,14 @@ export function lambdaFunction(
     },
 
     async update(aws, found, desired, changed) {
-      const isOfTheCode = (property: string) => property === "CodeSha256" || property === "Architectures";
-      const isOfTheSettings = (property: string) => !isOfTheCode(property) && property !== "State";
-      if ([...changed].some(isOfTheCode)) await upload(aws, config);
-      await ([...changed].some(isOfTheSettings) ? configure(aws, found, desired, config) : settled(aws, FunctionName));
+      const ofTheCode = new Set(["CodeSha256", "Architectures"]);
+      const [code, settings] = [
+        [...changed].some((one) => ofTheCode.has(one)),
+        [...changed].some((one) => !ofTheCode.has(one) && one !== "State"),
+      ];
+      if (code) await upload(aws, config);
+      if (settings) await configure(aws, found, desired, config);
+      if (!code && !settings) await settled(aws, FunctionName);
     },
 
     async delete(aws) {
