@@ -160,9 +160,18 @@ const asJson = (value: unknown, space?: number): string => safeJson(value, space
 
 /** The result on stdout; after streamed items its JSON is one more line. */
 function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
-  if (settings.json) return out.writeRaw(`${asJson(result, command.line ? undefined : 2)}\n`);
+  if (settings.json) return out.writeRaw(`${asJson(withAim(result, aim), command.line ? undefined : 2)}\n`);
   const text = aim(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
+}
+
+/** The result with its advice, which programs follow as people do, leading to the stack of this run. */
+function withAim(result: unknown, aim: Aim): unknown {
+  if (typeof result !== "object" || result === null) return result;
+  const aimed = (value: unknown): unknown => (typeof value === "string" ? aim(value) : Array.isArray(value) ? value.map(aimed) : value);
+  return Object.fromEntries(
+    Object.entries(result).map(([name, value]) => [name, name === "next" || name === "advice" ? aimed(value) : value]),
+  );
 }
 
 /** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */

@@ -5,11 +5,12 @@ import { exitCodes } from "../errors.ts";
 import { explain } from "../explain.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
+import { shownUrl } from "../shown-url.ts";
 import { signingKeysIn } from "../signature.ts";
 import type { Progress } from "../report.ts";
 import { connectAws } from "../target.ts";
 import { table } from "../terminal/format.ts";
-import { pipedLines, tokenFrom } from "../terminal/line.ts";
+import { tokenOf } from "../terminal/line.ts";
 import { style } from "../terminal/style.ts";
 import type { Command, Context } from "./command.ts";
 
@@ -42,16 +43,17 @@ export const command: Command<CheckResult> = {
   ],
 
   async run(settings, context) {
-    const token = settings.tokenStdin ? await tokenFrom(pipedLines(context.stdin)) : settings.token;
+    const token = settings.tokenStdin ? await tokenOf(context.stdin) : settings.token;
     const { variables, ...keys } = await knownFrom(settings, context);
     const subject = subjectOf({ ...settings, token }, variables, keys.keys);
-    context.report({ kind: "started", id: "check", title: `asking ${subject.backendUrl}` });
+    const backendUrl = shownUrl(subject.backendUrl);
+    context.report({ kind: "started", id: "check", title: `asking ${backendUrl}` });
     const startedAt = performance.now();
     const checks = await checkBackend(subject, { signal: context.signal, limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000 });
-    context.report(endOf(checks, subject.backendUrl, performance.now() - startedAt));
+    context.report(endOf(checks, backendUrl, performance.now() - startedAt));
     const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
     return {
-      backendUrl: subject.backendUrl,
+      backendUrl,
       keys: { from: keys.from, count: keys.keys.length },
       passed: count("passed"),
       failed: count("failed"),

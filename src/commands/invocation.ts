@@ -1,7 +1,11 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { knowsKeys } from "../backend/check/keys.ts";
+import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors.ts";
+import { deployedFunction } from "../resources/function-environment.ts";
 import type { Settings } from "../settings.ts";
 import { orMissing } from "../stack/resource.ts";
+import { signingKeysIn } from "../signature.ts";
 import type { Aws } from "../target.ts";
 import { judge, type Judgement, type Outcome } from "./judgement.ts";
 
@@ -40,7 +44,9 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const startedAt = performance.now();
   const outcome = await invoke(aws, functionName, event, signal);
   const ms = Math.round(performance.now() - startedAt);
-  const judgement = judge({ ...outcome, madeUpToken: !options.event && options.token === undefined });
+  const madeUpToken = !options.event && options.token === undefined;
+  const knows = outcome.statusCode === 401 ? await backendKnowsKeys(aws, options, signal) : undefined;
+  const judgement = judge({ ...outcome, madeUpToken, knowsKeys: knows });
   const { statusCode, answer, log } = outcome;
   const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;
   return {
@@ -69,7 +75,22 @@ function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOp
   };
 }
 
-type Answer = Omit<Outcome, "madeUpToken">;
+/** Every refusal of a backend looks the same; asked from here, it tells a wrong key from a wrong token. Undefined where it cannot be asked. */
+async function backendKnowsKeys(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<boolean | undefined> {
+  try {
+    const { variables = {} } = (await deployedFunction(aws, options.functionName)) ?? {};
+    const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
+    if (keys.length === 0) return undefined;
+    return await knowsKeys(subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys), { signal });
+  } catch (error) {
+    // Whoever may invoke the function may not be allowed to read it: then the two causes are named together.
+    signal.throwIfAborted();
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
 
 async function invoke(aws: Aws, functionName: string, event: object, abortSignal: AbortSignal): Promise<Answer> {
   const call = new InvokeCommand({ FunctionName: functionName, LogType: "Tail", Payload: Buffer.from(JSON.stringify(event)) });

@@ -18,6 +18,8 @@ export interface Outcome {
   statusCode: number | null;
   answer: unknown;
   log: string[];
+  /** Whether the backend knows the function's signing keys; absent where nobody could ask it. */
+  knowsKeys?: boolean | undefined;
   /** Whether the event holds the token that the test event has where none was given. */
   madeUpToken: boolean;
 }
@@ -48,9 +50,8 @@ interface HandlerLine {
 }
 
 /** What a row of the table knows: the returned status, the handler's line about the event, and what was sent. */
-interface Facts extends HandlerLine {
+interface Facts extends HandlerLine, Pick<Outcome, "madeUpToken" | "knowsKeys"> {
   status: number;
-  madeUpToken: boolean;
 }
 
 /** The handler's own checks, by the `code` in its log (contract.md 2). */
@@ -62,6 +63,8 @@ const checks: ReadonlyMap<string | undefined, string> = new Map([
 ]);
 
 const isGood = (status: number) => status >= 200 && status < 300;
+const rejectedToken = ({ madeUpToken }: Facts) =>
+  `the backend rejected the token${madeUpToken ? " (none was given, a made-up one was sent)" : ""}`;
 const because = ({ reason }: Facts) => (reason ? ` (${reason})` : "");
 
 /** How far an event got, by the returned status and the handler's log line; the first row that fits (contract.md 2 and 3). */
@@ -119,11 +122,24 @@ const judgements: readonly {
   },
   { when: ({ status }) => status === 500, reached: null, accepted: null, meaning: () => "the handler failed" },
   {
+    when: ({ status, knowsKeys }) => status === 401 && knowsKeys === false,
+    reached: true,
+    accepted: false,
+    meaning: () => "the backend does not know the function's signing keys",
+    advice: "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
+  },
+  {
+    when: ({ status, knowsKeys }) => status === 401 && knowsKeys === true,
+    reached: true,
+    accepted: false,
+    meaning: (facts) => rejectedToken(facts),
+    advice: "pass a token that it knows with --token-stdin",
+  },
+  {
     when: ({ status }) => status === 401,
     reached: true,
     accepted: false,
-    meaning: ({ madeUpToken }) =>
-      `the backend rejected the token${madeUpToken ? " (none was given, a made-up one was sent)" : ""}, or it does not know the function's signing keys`,
+    meaning: (facts) => `${rejectedToken(facts)}, or it does not know the function's signing keys`,
     advice: "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
   },
   { when: () => true, reached: true, accepted: false, meaning: ({ status }) => `the backend refused the connection with ${status}` },
@@ -132,10 +148,10 @@ const judgements: readonly {
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function judge({ functionError, statusCode, answer, log, madeUpToken }: Outcome): Judgement {
+export function judge({ functionError, statusCode, answer, log, madeUpToken, knowsKeys }: Outcome): Judgement {
   if (functionError) return judgeFailure(answer);
   const line: HandlerLine = log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
-  const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken };
+  const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, knowsKeys };
   const row = facts && judgements.find(({ when }) => when(facts));
   return {
     handlerRan: true,

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { shownUrl } from "../shown-url.ts";
 import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type AnyFound, type AnyResource } from "./resource.ts";
 
 /** One value that is not as it should be. `from` and `to` are for people: secrets are already masked. */
@@ -12,13 +13,14 @@ export interface Difference {
 type Members = Readonly<Record<string, unknown>>;
 const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Variables of the function whose values may be shown; every other one may hold a secret, whatever its name. */
+/** Variables of the function whose values may be shown, as the addresses that they are; every other one may hold a secret, whatever its name. */
 const shownVariables = new Set(["Environment.BACKEND_URL", "Environment.API_GATEWAY_ENDPOINT"]);
 
 /** What may be shown of a value: nothing of somebody's variable, unless it is one of our own placeholders. */
 function shown(path: string, value: unknown): unknown {
   const isPlaceholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
-  return isPlaceholder || !path.startsWith("Environment.") || shownVariables.has(path) ? value : "***";
+  if (isPlaceholder || !path.startsWith("Environment.")) return value;
+  return shownVariables.has(path) ? shownUrl(String(value)) : "***";
 }
 
 function compared(path: string, found: unknown, desired: unknown): Difference[] {

@@ -267,7 +267,7 @@ test("check says what it does not prove for want of keys and a token, and what t
   expect(neither.stdout).toContain(
     [
       "not proven: the way in (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), endings (3 of 3), because no signing key is known and no token was given",
-      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend",
+      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --region us-east-1 --for backend",
       "  pass --token (or --token-stdin) with one that the backend accepts\n",
     ].join("\n"),
   );

@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
+import { artifact } from "../../src/artifact.ts";
+import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
+import { newSigningKey } from "../../src/signature.ts";
 import { run } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
@@ -12,7 +15,7 @@ import { zipOf } from "../support/zip.ts";
 async function deployed(source: string) {
   const aws = await startLocalAws({ port: 0 });
   onTestFinished(() => aws.close());
-  const stack = await openTestStack(aws.url, { zip: await zipOf({ "index.mjs": source }) });
+  const stack = await openTestStack(aws.url, { zip: await zipOf({ "index.mjs": source }), backendUrl: "http://127.0.0.1:9" });
   onTestFinished(() => stack.aws.close());
   await stack.deploy();
   return { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) }, lambda: stack.aws.lambda };
@@ -120,4 +123,26 @@ test("without a function the error says how to make one", async () => {
   expect(code).toBe(1);
   const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
+});
+
+test("22 a wrong key and a wrong token are told apart, although the backend refuses both in the same way", async () => {
+  const key = newSigningKey();
+  const backend = await startDemoBackend({ signingKeys: [key] });
+  onTestFinished(() => backend.close());
+  const { zip, sha256 } = await artifact();
+  const said = async (SIGNING_KEYS: string, token: string) => {
+    const aws = await startLocalAws();
+    onTestFinished(() => aws.close());
+    const stack = await openTestStack(aws.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables: { SIGNING_KEYS } });
+    onTestFinished(() => stack.aws.close());
+    await stack.deploy();
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) };
+    const { code, stdout } = await run(["test", "--token", token, "--json"], { env });
+    return { code, ...(JSON.parse(stdout) as { meaning: string; advice: string | null; backendAccepted: boolean }) };
+  };
+  expect(await said(key, "demo")).toMatchObject({ code: 0, backendAccepted: true });
+  expect(await said(key, "stale")).toMatchObject({ code: 3, meaning: "the backend rejected the token" });
+  const strange = await said(newSigningKey(), "demo");
+  expect(strange).toMatchObject({ code: 3, backendAccepted: false, meaning: "the backend does not know the function's signing keys" });
+  expect(strange.advice).toMatch(/SHELFSHACK_PORT=\d+ shelfshack-ws outputs --local --for backend/);
 });

@@ -5,11 +5,13 @@ import { ATTEMPT_MS, type Endpoint, type Subject } from "./probe.ts";
 /** Marks what a check makes in a backend that keeps it. */
 const BOOKING = "shelfshack-check";
 
+type SubjectSettings = Pick<Settings, "backendUrl" | "variables" | "token" | "type" | "booking">;
+
 /**
  * Whom to ask, as whom: by the settings, then by the deployed function's environment, then as the contract has it.
  * Throws a CliError (exit 2) when no backend is known.
  */
-export function subjectOf(settings: Settings, deployed: Readonly<Record<string, string>>, keys: readonly string[]): Subject {
+export function subjectOf(settings: SubjectSettings, deployed: Readonly<Record<string, string>>, keys: readonly string[]): Subject {
   const backendUrl = settings.backendUrl ?? deployed["BACKEND_URL"]?.replace(/\/+$/, "");
   if (!backendUrl || !URL.canParse(backendUrl)) {
     throw new CliError("no backend URL is set, and no function is deployed that has one", {
