@@ -1,4 +1,4 @@
-import { findLogGroup, followLog, hasStreams, type LogGroup } from "../logs/follow.ts";
+import { followedGroup, followLog, hasStreams, type FollowedGroup } from "../logs/follow.ts";
 import { recordOf, selected } from "../logs/record.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
 import type { Settings } from "../settings.ts";
@@ -31,7 +31,7 @@ export const command: Command<LogsTailResult, LogRecord> = {
     const group = `/aws/lambda/${settings.functionName}`;
     const aws = await connectAws(settings, context);
     try {
-      const found = await findLogGroup(aws.logs, group);
+      const found = await followedGroup(aws.logs, group);
       const lookedAt = Date.now();
       const isInvoked = found && (await hasStreams(aws.logs, found));
       if (!found || !(isInvoked || settings.follow)) return { group, invoked: false, records: 0 };
@@ -54,7 +54,7 @@ export const command: Command<LogsTailResult, LogRecord> = {
 };
 
 /** Gives out what is wanted of the log, until its end or Ctrl-C; returns how many records. */
-async function giveOut({ logs }: Aws, group: LogGroup, settings: Settings, context: Context<LogRecord>): Promise<number> {
+async function giveOut({ logs }: Aws, group: FollowedGroup, settings: Settings, context: Context<LogRecord>): Promise<number> {
   const isWanted = selected(settings);
   let records = 0;
   try {

@@ -1,10 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  paginateDescribeLogGroups,
-  paginateFilterLogEvents,
-  DescribeLogStreamsCommand,
-  StartLiveTailCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
+import { paginateFilterLogEvents, DescribeLogStreamsCommand, StartLiveTailCommand } from "@aws-sdk/client-cloudwatch-logs";
 import type {
   CloudWatchLogsClient,
   FilteredLogEvent,
@@ -12,10 +7,11 @@ import type {
   StartLiveTailResponseStream,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../report.ts";
+import { findLogGroup } from "../resources/log-group.ts";
 import type { LogEvent } from "./record.ts";
 
-/** A log group that exists. */
-export interface LogGroup {
+/** A log group that exists, by what a live tail wants to know. */
+export interface FollowedGroup {
   name: string;
   arn: string;
 }
@@ -39,24 +35,21 @@ export interface FollowOptions {
 const LATENESS_MS = 30_000;
 const SILENCE_MS = 15_000;
 
-/** The log group of that exact name, or undefined while the function has never run and nobody has made it. */
-export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
-  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: name })) {
-    const group = logGroups.find(({ logGroupName }) => logGroupName === name);
-    // There are two ARNs; live tail takes the one without ":*" (aws-behaviour 7.2).
-    if (group) return { name, arn: group.logGroupArn ?? String(group.arn).replace(/:\*$/, "") };
-  }
-  return undefined;
+/** The group of this name, as it is followed; undefined for none. */
+export async function followedGroup(logs: CloudWatchLogsClient, name: string): Promise<FollowedGroup | undefined> {
+  const group = await findLogGroup(logs, name);
+  // There are two ARNs; live tail takes the one without ":*" (aws-behaviour 7.2).
+  return group && { name, arn: group.logGroupArn ?? String(group.arn).replace(/:\*$/, "") };
 }
 
 /** Whether anything was ever written to the group. */
-export async function hasStreams(logs: CloudWatchLogsClient, { name }: LogGroup): Promise<boolean> {
+export async function hasStreams(logs: CloudWatchLogsClient, { name }: FollowedGroup): Promise<boolean> {
   const { logStreams = [] } = await logs.send(new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }));
   return logStreams.length > 0;
 }
 
 /** The events of a group, each once: first the history since a time, then what comes, live or (where that is refused or breaks) by polling. */
-export async function* followLog(logs: CloudWatchLogsClient, group: LogGroup, options: FollowOptions): AsyncGenerator<LogEvent> {
+export async function* followLog(logs: CloudWatchLogsClient, group: FollowedGroup, options: FollowOptions): AsyncGenerator<LogEvent> {
   const startedAt = Date.now();
   const once = deduplicator();
   const since = options.since ?? startedAt;
@@ -75,7 +68,7 @@ export async function* followLog(logs: CloudWatchLogsClient, group: LogGroup, op
 
 async function* history(
   logs: CloudWatchLogsClient,
-  { name }: LogGroup,
+  { name }: FollowedGroup,
   since: number,
   { filter }: FollowOptions,
   once: Deduplicator,
@@ -89,7 +82,7 @@ async function* history(
 
 async function* polledEvents(
   logs: CloudWatchLogsClient,
-  group: LogGroup,
+  group: FollowedGroup,
   since: number,
   options: FollowOptions,
   once: Deduplicator,
@@ -106,7 +99,7 @@ async function* polledEvents(
 }
 
 /** The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, a proxy that holds it back. `tail` ends it. */
-async function startLiveTail(logs: CloudWatchLogsClient, { arn }: LogGroup, options: FollowOptions, tail: AbortController) {
+async function startLiveTail(logs: CloudWatchLogsClient, { arn }: FollowedGroup, options: FollowOptions, tail: AbortController) {
   const { filter, signal, report, silenceMs = SILENCE_MS } = options;
   const tooLate = setTimeout(() => tail.abort(), silenceMs);
   try {

@@ -4,6 +4,7 @@ import {
   DescribeLogGroupsCommand,
   ListTagsForResourceCommand,
   PutRetentionPolicyCommand,
+  type CloudWatchLogsClient,
   type LogGroup,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
@@ -29,7 +30,7 @@ export function logGroup(
     desired: () => ({ LogGroupName: name, RetentionInDays: retentionInDays }),
 
     async read(aws) {
-      const group = await findLogGroup(aws, name);
+      const group = await findLogGroup(aws.logs, name);
       if (!group) return undefined;
       const { tags: found } = (await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })))) ?? {};
       return {
@@ -57,7 +58,7 @@ export function logGroup(
 }
 
 /** The log group of exactly this name: AWS only looks names up by prefix (aws-behaviour 7.2), and the exact one sorts first. */
-async function findLogGroup(aws: Aws, name: string): Promise<LogGroup | undefined> {
-  const { logGroups = [] } = await aws.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }));
+export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+  const { logGroups = [] } = await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }));
   return logGroups.find(({ logGroupName }) => logGroupName === name);
 }
