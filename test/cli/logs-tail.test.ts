@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
-import { findLogGroup, followLog } from "../../src/logs/follow.ts";
+import { followedGroup, followLog } from "../../src/logs/follow.ts";
 import type { FollowOptions } from "../../src/logs/follow.ts";
 import { connectAws } from "../../src/target.ts";
 import { safe } from "../../src/terminal/safe.ts";
@@ -43,7 +43,7 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
   const follow = async (options: Partial<FollowOptions>, url = local.url) => {
     const notes: string[] = [];
     const reached = await connected(url);
-    const group = await findLogGroup(reached, logGroupName);
+    const group = await followedGroup(reached, logGroupName);
     const report: FollowOptions["report"] = (event) => void (event.kind === "note" && notes.push(event.message));
     const events = followLog(reached, group ?? { name: "", arn: "" }, {
       follow: true,
