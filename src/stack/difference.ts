@@ -20,7 +20,7 @@ const shownVariables = new Set(["Environment.BACKEND_URL", "Environment.API_GATE
 function shown(path: string, value: unknown): unknown {
   const isPlaceholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
   if (isPlaceholder || !path.startsWith("Environment.")) return value;
-  return shownVariables.has(path) ? shownUrl(String(value)) : "***";
+  return typeof value === "string" && shownVariables.has(path) ? shownUrl(value) : "***";
 }
 
 function compared(path: string, found: unknown, desired: unknown): Difference[] {

@@ -225,3 +225,16 @@ test("a stage made by hand serves on after its routes were restored", async () =
   const after = await first.aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: "dev" }));
   expect(after.DeploymentId).toBe(before.DeploymentId);
 });
+
+test("a password in an address that somebody set by hand is not shown", async () => {
+  const local = await localAws();
+  const { aws, deploy } = await stackAt(local.url);
+  await deploy();
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, BACKEND_URL: "https://bob:s3cret@api.example.com" };
+  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  const [change] = (await (await stackAt(local.url)).plan()).filter(({ action }) => action === "update");
+  expect(change?.differences).toEqual([
+    { path: "Environment.BACKEND_URL", from: "https://***@api.example.com", to: "https://api.example.com" },
+  ]);
+});
