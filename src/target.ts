@@ -19,14 +19,15 @@ export interface Aws {
   iam: IAMClient;
   sts: STSClient;
   logs: CloudWatchLogsClient;
+  /** The options of a call that takes longer: it carries the zip, or lasts as long as the function that it invokes. */
+  longCall: { requestTimeout: number };
   /** Closes the kept-alive connections. */
   close(): void;
 }
 
 /** How long one call may take: the SDK has no limit of its own, and its `requestTimeout` only warns without the last flag (faults.md 1.2). */
-const timeouts = { connectionTimeout: 3_000, requestTimeout: 30_000, throwOnRequestTimeout: true };
-/** Lambda's calls carry the zip, and `Invoke` lasts as long as the function. */
-const uploadTimeouts = { ...timeouts, requestTimeout: 120_000 };
+const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
+const REQUEST_MS = 30_000;
 
 const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
 
@@ -34,11 +35,11 @@ const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
  * Makes the AWS clients; the only place that does.
  *
  * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own rules for credentials and profiles.
- * `pace` scales the pauses between tries. Throws a CliError (exit 2) when no region is known.
+ * `pace` scales the pauses between tries, `requestMs` is how long one call may take. Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
   settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
-  { report, signal, pace = 1 }: { report: Report; signal: AbortSignal; pace?: number },
+  { report, signal, pace = 1, requestMs = REQUEST_MS }: { report: Report; signal: AbortSignal; pace?: number; requestMs?: number },
 ): Promise<Aws> {
   const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
   // The SDK reads its own variable by itself, and knows those of single services, which come before it (aws-behaviour 8.4).
@@ -49,10 +50,10 @@ export async function connectAws(
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
-    requestHandler: timeouts,
+    requestHandler: { ...timeouts, requestTimeout: requestMs },
   };
   const clients = {
-    lambda: new LambdaClient({ ...config, requestHandler: uploadTimeouts }),
+    lambda: new LambdaClient(config),
     apigatewayv2: new ApiGatewayV2Client(config),
     iam: new IAMClient(config),
     sts: new STSClient(config),
@@ -73,6 +74,7 @@ export async function connectAws(
   return {
     region: await regionOf(clients.lambda),
     signal,
+    longCall: { requestTimeout: 4 * requestMs },
     ...clients,
     close: () => Object.values(clients).forEach((client) => client.destroy()),
   };

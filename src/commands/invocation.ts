@@ -94,7 +94,7 @@ type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
 
 async function invoke(aws: Aws, functionName: string, event: object, abortSignal: AbortSignal): Promise<Answer> {
   const call = new InvokeCommand({ FunctionName: functionName, LogType: "Tail", Payload: Buffer.from(JSON.stringify(event)) });
-  const invoked = await orMissing(aws.lambda.send(call, { abortSignal }));
+  const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
   if (!invoked) {
     throw new CliError(`there is no function ${functionName} in ${aws.region}`, { hint: "make it with: shelfshack-ws deploy" });
   }

@@ -126,13 +126,14 @@ async function create(
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
       Tags: { ...tags },
     }),
+    aws.longCall,
   );
   return FunctionArn;
 }
 
 async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
   await changeable(aws, FunctionName);
-  await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }));
+  await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }), aws.longCall);
   await settled(aws, FunctionName);
 }
 

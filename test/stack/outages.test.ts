@@ -48,6 +48,18 @@ test.each<[string, Fault, RegExp]>([
   },
 );
 
+test("D-04 the reply to any one call never comes: the same run looks again and goes on", { timeout: 120_000 }, async () => {
+  const calls = await callsOfOneDeploy();
+  for (let n = 0; n < calls; n++) {
+    const local = await localAws();
+    const proxy = await faulty(local, ({ index }) => (index === n ? "hang" : undefined));
+    await (await stackAt(proxy.url, {}, { requestMs: 500 })).deploy();
+    const direct = await stackAt(local.url);
+    expect(await inventory(direct.aws), `at call ${n}`).toEqual(oneOfEverything);
+    expect(acting(await direct.deploy()), `at call ${n}`).toEqual([]);
+  }
+});
+
 test("R6 tries are counted for each reason by itself: after many busy answers some 503 are nothing", async () => {
   const local = await localAws();
   await (await stackAt(local.url)).deploy();

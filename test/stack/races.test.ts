@@ -6,7 +6,7 @@ import { acting } from "../support/stack.ts";
 import { faulty, inventory, localAws, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
 /** Slow enough that a pause of seconds is longer than the calls around it. */
-const PACE = 0.05;
+const SLOWLY = { pace: 0.05 };
 const isCreateApi = ({ operation }: Call) => operation === "POST /v2/apis";
 const isCreateIntegration = ({ operation }: Call) => /^POST .*\/integrations$/.test(operation);
 
@@ -28,7 +28,7 @@ test.each([
   async (_name, fault, isIt) => {
     for (let after = 0; after < 6; after++) {
       const local = await localAws();
-      const second = await stackAt(local.url, {}, PACE);
+      const second = await stackAt(local.url, {}, SLOWLY);
       let [countdown, other]: [number, Promise<"done" | number> | undefined] = [Infinity, undefined];
       const proxy = await faulty(local, (call): Fault | undefined => {
         const isFirst = isIt(call) && countdown === Infinity;
@@ -37,7 +37,7 @@ test.each([
         if (countdown === 0) other ??= ending(second.deploy());
         return isFirst ? fault : undefined;
       });
-      const first = await stackAt(proxy.url, {}, PACE);
+      const first = await stackAt(proxy.url, {}, SLOWLY);
       const [one, two] = [await ending(first.deploy()), await (other ?? ending(second.deploy()))];
       const when = `${after} calls after it: ${one} and ${two}`;
       expect(

@@ -10,12 +10,13 @@ export interface Call {
 }
 
 /**
- * What happens to a call: `lost` (done, then the connection is reset), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
+ * What happens to a call: `lost` (done, then the connection is reset), `hang` (done, and never answered), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
  * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or functions that are called before and
  * after the work, or make another answer of it.
  */
 export type Fault =
   | "lost"
+  | "hang"
   | "cut-before"
   | "500-after"
   | "503"
@@ -64,6 +65,7 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
     const { status, headers, payload: answered } = await passOn(target, request, body);
     const payload = (typeof fault === "object" && fault.rewrite?.(answered)) || answered;
     if (typeof fault === "object") fault.after?.();
+    if (fault === "hang") return;
     if (fault === "lost") return void request.socket.destroy();
     if (fault === "500-after") return refuse(response, unnamed(500));
     if (fault === "html") return void response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");

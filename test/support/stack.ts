@@ -11,14 +11,20 @@ import { zipOf } from "./zip.ts";
 /** Every pause of the engine and of the retry table, scaled: a test waits milliseconds where a deploy waits seconds. */
 const PACE = 0.01;
 
+/** How long things may take: `pace` scales every pause, `requestMs` limits one call. */
+export interface Tempo {
+  pace?: number;
+  requestMs?: number;
+}
+
 /** A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and progress. */
-export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}, pace = PACE) {
+export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}, { pace = PACE, requestMs }: Tempo = {}) {
   const signal = new AbortController().signal;
   const progress: Progress[] = [];
   const report = (event: Progress) => void progress.push(event);
   const aws = await connectAws(
     { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: overrides.region },
-    { report, signal, pace },
+    { report, signal, pace, ...(requestMs === undefined ? {} : { requestMs }) },
   );
   const walk: Walk = { aws, report, signal, pace };
   const zip = overrides.zip ?? (await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 200 });" }));
