@@ -37,6 +37,7 @@ import logging
 import math
 import os
 import re
+import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -539,6 +540,7 @@ class RedisConnectionRegistry:
     ) -> None:
         self._redis, self._prefix, self._life, self._clock = redis, prefix, life_seconds, clock
         self._claim_seconds = claim_seconds
+        self._tokens: dict[str, str] = {}  # what this worker is at work on
 
     def _key(self, connection_id: str) -> str:
         return f"{self._prefix}connection:{connection_id}"
@@ -572,26 +574,36 @@ class RedisConnectionRegistry:
         return [Connection(**json.loads(text)) for text in stored if text]
 
     async def claim(self, request_id: str) -> Answer | None:
-        key = f"{self._prefix}answer:{request_id}"
+        key, token = f"{self._prefix}answer:{request_id}", f"{_WORKING}{secrets.token_hex(16)}"
         until = time.monotonic() + self._claim_seconds
-        # The claim itself ends in time as well: its worker may be gone.
-        while not await self._redis.set(key, "working", nx=True, px=round(self._claim_seconds * 1000)):
+        # The claim itself ends in time as well, for its worker may be gone; then nobody asks any more.
+        while request_id in self._tokens or not await self._redis.set(key, token, nx=True, ex=REMEMBER_SECONDS):
             stored = await self._redis.get(key)
             text = stored.decode() if isinstance(stored, bytes) else stored
-            if text and text != "working":
+            if text and not text.startswith(_WORKING):
                 return _stored_answer(text)
             if time.monotonic() > until:
                 return STILL_AT_WORK
             await asyncio.sleep(0.05)
+        self._tokens[request_id] = token
         return None
 
     async def settle(self, request_id: str, answer: Answer | None) -> None:
-        key = f"{self._prefix}answer:{request_id}"
-        if answer is None:
-            await self._redis.delete(key)
-        else:
+        stored = b""
+        if answer is not None:
             headers = json.dumps(dict(answer.headers)) + "\n" if answer.headers else ""
-            await self._redis.set(key, f"{answer.status}{headers}".encode() + answer.body, ex=REMEMBER_SECONDS)
+            stored = f"{answer.status}{headers}".encode() + answer.body
+        key, token = f"{self._prefix}answer:{request_id}", self._tokens.pop(request_id)
+        await self._redis.eval(_SETTLE, 1, key, token, stored, REMEMBER_SECONDS)
+
+
+_WORKING: Final = "working:"  # an answer begins with its status
+# A claim that has ended may be another worker's by now, or its answer: those are left alone.
+_SETTLE: Final = """
+local held = redis.call("GET", KEYS[1])
+if held and held ~= ARGV[1] then return end
+if ARGV[2] == "" then redis.call("DEL", KEYS[1]) else redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3]) end
+"""
 
 
 def _stored_answer(text: str) -> Answer:
