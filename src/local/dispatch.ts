@@ -40,10 +40,11 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
   }
 
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // The server listens to the socket again; a listener of ours would come to it with every offer.
+    if (!offersWebSocket(request)) return declineUpgrade(server, request, socket, head);
     // A client that leaves before it reads the answer is none of our business.
     socket.on("error", () => socket.destroy());
-    if (!offersWebSocket(request)) declineUpgrade(server, request, socket, head);
-    else if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
+    if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
     else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
   }
 

@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { Agent, request, type IncomingMessage } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openRaw } from "../support/raw-socket.ts";
 
@@ -43,4 +45,25 @@ test("G-17 an offer opens no door to strangers, and its connection does not hold
   const began = Date.now();
   await close();
   expect(Date.now() - began).toBeLessThan(2_000);
+});
+
+test("offers on one connection that is kept leave nothing behind", async () => {
+  const { port } = await openLocalAws();
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => void warnings.push(warning);
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const lines = call(port, { headers: offer }).head.trim().split("\r\n").slice(1);
+  const headers = Object.fromEntries(lines.map((line) => line.split(": ")));
+  const ask = async () => {
+    const asked = request({ port, host: "127.0.0.1", agent, method: "POST", headers }).end(call(port).body);
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    await once(answer.resume(), "close");
+    return { status: answer.statusCode, kept: asked.reusedSocket };
+  };
+  await ask();
+  for (let more = 0; more < 12; more++) expect(await ask()).toEqual({ status: 400, kept: true });
+  expect(warnings).toEqual([]);
 });
