@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError, exitCodes } from "../errors.ts";
@@ -61,31 +61,69 @@ const held = new Set<string>();
 /** Marks a folder as ours with a file that names our process. One that a process has left which is no more is taken over. */
 async function lock(folder: string): Promise<() => Promise<void>> {
   const file = join(resolve(folder), "local-aws.pid");
-  if (!(await take(file))) {
-    const pid = Number(await readFile(file, "utf8"));
-    if (held.has(file) || (pid !== process.pid && isAlive(pid))) throw inUse(folder, file, pid);
-    await rm(file, { force: true });
-    if (!(await take(file))) throw inUse(folder, file, pid);
-  }
+  if (held.has(file)) throw inUse(folder, file, process.pid);
   held.add(file);
-  return async () => {
+  try {
+    if (!(await take(file)) && !(await takeOver(file))) throw inUse(folder, file, await pidIn(file));
+  } catch (error) {
     held.delete(file);
+    throw error;
+  }
+  return async () => {
     await rm(file, { force: true });
+    held.delete(file);
   };
 }
 
+/** Written beside it and linked into place: a lock is there as a whole or not at all, and to one of several who start at once. */
 async function take(file: string): Promise<boolean> {
+  const written = `${file}.${process.pid}`;
+  await writeFile(written, String(process.pid), { mode: 0o600 });
   try {
-    await writeFile(file, String(process.pid), { flag: "wx", mode: 0o600 });
+    await link(written, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(written);
   }
 }
 
-const inUse = (folder: string, file: string, pid: number): CliError =>
-  new CliError(`the state in ${folder} is in use by another local AWS, process ${pid}`, {
+/** Takes a lock that nobody holds any more. One at a time, because who looks and then removes may remove what another has taken meanwhile. */
+async function takeOver(file: string): Promise<boolean> {
+  const turn = `${file}.turn`;
+  if (!(await take(turn))) {
+    if (isAnothers(await pidIn(turn))) return false;
+    await rm(turn, { force: true });
+    if (!(await take(turn))) return false;
+  }
+  try {
+    const pid = await pidIn(file);
+    if (isAnothers(pid)) return false;
+    if (pid !== undefined) await rm(file);
+    return await take(file);
+  } finally {
+    await rm(turn);
+  }
+}
+
+/** An empty lock names nobody: its process was killed before it wrote. */
+const isAnothers = (pid = 0): boolean => Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isAlive(pid);
+
+/** The number in a lock; undefined when there is none. */
+async function pidIn(file: string): Promise<number | undefined> {
+  try {
+    return Number(await readFile(file, "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Two who start at once: the second may not see the number of the first yet. */
+const inUse = (folder: string, file: string, pid: number | undefined): CliError =>
+  new CliError(`the state in ${folder} is in use by another local AWS${isAnothers(pid) || pid === process.pid ? `, process ${pid}` : ""}`, {
     hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
     exitCode: exitCodes.usage,
   });

@@ -92,13 +92,25 @@ test("two local AWS never share a state folder", async () => {
 });
 
 test.each([
-  ["is no more", 999_999_999],
-  ["had our number", process.pid],
-])("a state folder that was left by a process which %s is taken over", async (_what, pid) => {
+  ["is no more", "999999999"],
+  ["had our number", String(process.pid)],
+  ["was killed before it wrote its number", ""],
+  ["wrote no number of a process", "-1"],
+])("a state folder that was left by a process which %s is taken over", async (_what, lock) => {
   const stateFolder = await emptyFolder();
-  await writeFile(join(stateFolder, "local-aws.pid"), String(pid));
+  await writeFile(join(stateFolder, "local-aws.pid"), lock);
   const aws = await startLocalAws({ stateFolder });
   await aws.close();
+  expect(await readdir(stateFolder)).toEqual(["local-aws.state"]);
+});
+
+test("of those who find a folder that was left, one gets it", async () => {
+  const stateFolder = await emptyFolder();
+  await writeFile(join(stateFolder, "local-aws.pid"), "");
+  const starts = await Promise.allSettled(Array.from({ length: 5 }, () => startLocalAws({ stateFolder })));
+  const started = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  await Promise.all(started.map(({ close }) => close()));
+  expect(starts.map(({ status }) => status).toSorted()).toEqual(["fulfilled", ...Array<string>(4).fill("rejected")]);
   expect(await readdir(stateFolder)).toEqual(["local-aws.state"]);
 });
 
