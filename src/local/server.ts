@@ -39,7 +39,7 @@ export interface LocalAwsOptions extends Partial<Delays> {
   /** Keeps everything in this folder and begins with what is there. */
   stateFolder?: string;
   onCall?(call: Call): void;
-  /** Told of every line that a function writes, and of every integration that fails, whoever may read it in CloudWatch. */
+  /** Told of every line that a function writes, and of every integration that fails, whoever may read it in CloudWatch; and of what cannot be told here as AWS would. */
   onLog?(entries: readonly LogEntry[]): void;
 }
 
@@ -103,6 +103,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   /** Bugs that nobody was told of; the first one is the outcome of `close`. */
   const untold: unknown[] = [];
   const runtimes = runtimesFor({ url, maxEnvironments: options.maxEnvironments, log, broke });
+  const noted = new Set<string>();
   let closed: Promise<void> | undefined;
 
   const world: World = {
@@ -115,6 +116,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     runtimeIn: (region) => runtimes.runtimeIn(region),
     retire: (region, arn) => runtimes.retire(region, arn),
     sever: (apiId, stage) => gateway.sever(apiId, stage),
+    note,
     pause: async (milliseconds) => pause(milliseconds, closing.signal),
     closing: closing.signal,
   };
@@ -135,6 +137,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   function log(region: string, entries: readonly LogEntry[]): void {
     logs.append(region, permittedLines(world, region, entries));
     onLog?.(entries);
+  }
+
+  function note(message: string): void {
+    if (!noted.has(message)) onLog?.([ownLog(message)]);
+    noted.add(message);
   }
 
   function broke(error: unknown): void {
@@ -192,10 +199,9 @@ const executionLog = ({ apiId, stage, connectionId, requestId, routeKey, message
   message: `(${requestId}) ${routeKey}: ${message}\n`,
 });
 
+/** A line of the local AWS itself. */
+const ownLog = (message: string): LogEntry => ({ group: "local", stream: "local", timestamp: Date.now(), message: `${message}\n` });
+
 /** A bug where nobody waits for an answer. */
-const bugLog = (error: unknown): LogEntry => ({
-  group: "local",
-  stream: "local",
-  timestamp: Date.now(),
-  message: `${error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error)}\n`,
-});
+const bugLog = (error: unknown): LogEntry =>
+  ownLog(error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error));

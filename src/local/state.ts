@@ -53,6 +53,8 @@ export interface World {
   retire(region: string, arn: string): void;
   /** Drops the sockets of a deleted API or stage. */
   sever(apiId: string, stage?: string): void;
+  /** Tells whoever follows the logs something about the local AWS itself, once. */
+  note(message: string): void;
   /** Resolves after so many milliseconds, or at once when the local AWS closes. */
   pause(milliseconds: number): Promise<void>;
   /** Aborted when the local AWS closes. */

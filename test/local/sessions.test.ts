@@ -1,5 +1,5 @@
 import { ApiGatewayManagementApiClient, GoneException, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
-import { DeleteRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { AttachRolePolicyCommand, DeleteRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { expect, onTestFinished, test } from "vitest";
@@ -11,7 +11,8 @@ const caller = `User: arn:aws:sts::${account}:assumed-role/proxy-role/session`;
 
 /** A role, clients that sign with a session of it, and how its policy is changed. */
 async function session() {
-  const aws = await openLocalAws();
+  const told: string[] = [];
+  const aws = await openLocalAws({ onLog: (entries) => told.push(...entries.map(({ message }) => message)) });
   const RoleArn = await makeRole(aws);
   const { Credentials } = await aws.sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "session" }));
   const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
@@ -24,8 +25,9 @@ async function session() {
   };
   onTestFinished(() => Object.values(clients).forEach((client) => client.destroy()));
   const named = { RoleName: "proxy-role", PolicyName: "logs" };
-  const permit = (statement: object) => aws.iam.send(new PutRolePolicyCommand({ ...named, PolicyDocument: policy(statement) }));
-  return { aws, clients, permit, permitNothing: () => aws.iam.send(new DeleteRolePolicyCommand(named)) };
+  const permit = (statement: object, PolicyName = "logs") =>
+    aws.iam.send(new PutRolePolicyCommand({ ...named, PolicyName, PolicyDocument: policy(statement) }));
+  return { aws, clients, told, permit, permitNothing: () => aws.iam.send(new DeleteRolePolicyCommand(named)) };
 }
 
 test("a session of a role says so", async () => {
@@ -65,4 +67,73 @@ test("a session may invoke the functions that its role's policies name", async (
   await permit({ Action: "lambda:InvokeFunction", Resource: `arn:aws:lambda:us-east-1:${account}:function:proxy` });
   expect((await invoke("proxy")).StatusCode).toBe(200);
   expect((await refusal(invoke("other"))).name).toBe("AccessDeniedException");
+});
+
+test.each([
+  ["Allow in the region of the call", { Condition: { StringEquals: { "aws:RequestedRegion": "us-east-1" } } }, true],
+  ["Allow in another region", { Condition: { StringEquals: { "aws:RequestedRegion": ["eu-west-1", "eu-west-2"] } } }, false],
+  ["Allow outside a region", { Condition: { StringNotEquals: { "aws:RequestedRegion": "eu-west-1" } } }, true],
+  ["Allow for the role", { Condition: { ArnLike: { "aws:PrincipalArn": `arn:aws:iam::${account}:role/proxy-*` } } }, true],
+  ["Allow with TLS", { Condition: { Bool: { "aws:SecureTransport": true } } }, true],
+])("%s is decided as on AWS", async (_what, conditions, allowed) => {
+  const { clients, told, permit } = await session();
+  await permit({ Action: "lambda:InvokeFunction", Resource: "*", ...conditions });
+  const { name } = await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" })));
+  expect([name, told]).toEqual([allowed ? "ResourceNotFoundException" : "AccessDeniedException", []]);
+});
+
+test.each([
+  [{ Bool: { "aws:SecureTransport": "true" } }, true],
+  [{ Bool: { "aws:SecureTransport": "false" } }, false],
+  [{ StringNotEquals: { "aws:RequestedRegion": "us-east-1" } }, false],
+  [{ StringNotLike: { "aws:RequestedRegion": "eu-*" } }, true],
+])("a Deny with %j is decided as on AWS", async (Condition, denied) => {
+  const { clients, told, permit } = await session();
+  await permit({ Action: "lambda:InvokeFunction", Resource: "*" });
+  await permit({ Effect: "Deny", Action: "lambda:*", Resource: "*", Condition }, "deny");
+  const { name } = await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" })));
+  expect([name, told]).toEqual([denied ? "AccessDeniedException" : "ResourceNotFoundException", []]);
+});
+
+const calls = { Action: "lambda:InvokeFunction", Resource: "*" };
+const tagged = { StringEquals: { "aws:PrincipalTag/team": "web" } };
+test.each([
+  ["an Allow with an unknown key", [{ ...calls, Condition: tagged }], "the condition stringequals of aws:principaltag/team"],
+  [
+    "a Deny with an unknown key",
+    [calls, { ...calls, Effect: "Deny", Condition: tagged }],
+    "the condition stringequals of aws:principaltag/team",
+  ],
+  ["an operator", [{ ...calls, Condition: { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } } }], "the condition ipaddress of aws:sourceip"],
+  [
+    "a policy variable",
+    [{ ...calls, Resource: "arn:aws:lambda:*:*:function:${aws:PrincipalTag/team}-*" }],
+    "a policy variable in its resource",
+  ],
+])("what depends on %s is allowed, and told once", async (_what, statements, doubt) => {
+  const { clients, told, permit } = await session();
+  for (const [index, statement] of statements.entries()) await permit(statement, index === 0 ? "logs" : "other");
+  const invoke = async () => await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "web-proxy" })));
+  expect([(await invoke()).name, (await invoke()).name]).toEqual(Array(2).fill("ResourceNotFoundException"));
+  expect(told).toEqual([
+    `role proxy-role may do lambda:InvokeFunction here; on AWS that depends on ${doubt}, which cannot be evaluated here\n`,
+  ]);
+});
+
+test("a managed policy whose content is not known may permit anything, one that is known what it says", async () => {
+  const { aws, clients, told, permitNothing } = await session();
+  await permitNothing();
+  await makeFunction(aws, {
+    Role: `arn:aws:iam::${account}:role/proxy-role`,
+    source: 'export const handler = async () => console.log("hi");',
+  });
+  const attach = (name: string) =>
+    aws.iam.send(new AttachRolePolicyCommand({ RoleName: "proxy-role", PolicyArn: `arn:aws:iam::aws:policy/${name}` }));
+  const invoke = () => clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
+  await attach("CloudWatchLogsFullAccess");
+  expect((await refusal(invoke())).name).toBe("AccessDeniedException");
+  await attach("AWSLambda_FullAccess");
+  expect((await invoke()).StatusCode).toBe(200);
+  const doubts = told.filter((line) => line.startsWith("role "));
+  expect(doubts).toEqual([expect.stringContaining("depends on the content of arn:aws:iam::aws:policy/AWSLambda_FullAccess, which")]);
 });

@@ -3,7 +3,8 @@ import type * as sdk from "@aws-sdk/client-iam";
 import { AwsError } from "../../aws-error.ts";
 import type { Operations } from "../operations.ts";
 import { pageOf } from "../paging.ts";
-import { decide, malformed, statementsIn, type Statement } from "./policy.ts";
+import { permission } from "./permission.ts";
+import { decide, malformed, statementsIn } from "./policy.ts";
 import type { World } from "../../state.ts";
 import type { Constraints } from "../../wire/validation.ts";
 
@@ -133,14 +134,13 @@ export function iam(world: World): Operations<typeof sdk> {
     SimulatePrincipalPolicy({ PolicySourceArn, ActionNames, ResourceArns = ["*"] }) {
       const source = [...roles.values()].find(({ arn }) => arn === PolicySourceArn);
       if (!source) throw noSuch(`The role with name ${PolicySourceArn.split("/").at(-1)} cannot be found.`);
-      const statements = statementsOf(source);
       const asked = ActionNames.flatMap((action) => ResourceArns.map((resource) => ({ action, resource })));
       return {
         IsTruncated: false,
         EvaluationResults: asked.map(({ action, resource }) => ({
           EvalActionName: action,
           EvalResourceName: resource,
-          EvalDecision: decide(statements, { action, resource }),
+          EvalDecision: permission(world, source, { action, resource }),
           MatchedStatements: [],
           MissingContextValues: [],
         })),
@@ -224,26 +224,6 @@ function checkIdentityPolicy(document: string): void {
   if (statements.some(({ principals }) => principals.length > 0)) throw malformed("Policy document should not specify a principal.");
   if (statements.some(({ actions }) => actions.length === 0)) throw malformed("Policy statement must contain actions.");
   if (statements.some(({ resources }) => resources.length === 0)) throw malformed("Policy statement must contain resources.");
-}
-
-/** The managed policies whose content matters to what this program deploys (aws-behaviour 6.2). */
-const managedPolicies: Readonly<Record<string, readonly string[]>> = {
-  "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-  "arn:aws:iam::aws:policy/AmazonAPIGatewayInvokeFullAccess": ["execute-api:Invoke", "execute-api:ManageConnections"],
-  "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess": ["logs:*"],
-  "arn:aws:iam::aws:policy/AdministratorAccess": ["*"],
-};
-
-/** Everything that a role's own policies say. */
-export function statementsOf({ policies, attached }: RoleState): Statement[] {
-  const managed = [...attached].map((arn) => ({
-    effect: "Allow" as const,
-    actions: managedPolicies[arn] ?? [],
-    resources: ["*"],
-    principals: [],
-    conditions: new Map(),
-  }));
-  return [...[...policies.values()].flatMap(statementsIn), ...managed];
 }
 
 /**

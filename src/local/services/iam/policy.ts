@@ -9,6 +9,8 @@ export interface Statement {
   principals: readonly string[];
   /** Operator → key → patterns; operators and keys in lower case. */
   conditions: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+  /** Why nobody here can tell whether AWS's statement speaks of an access that this one speaks of. */
+  doubt?: string;
 }
 
 /** What is being asked for, by whom. */
@@ -65,37 +67,69 @@ function conditionsOf(condition: unknown): Statement["conditions"] {
 }
 
 const keysOf = (keys: unknown): Map<string, string[]> =>
-  new Map(Object.entries(Object(keys) as Record<string, unknown>).map(([key, values]) => [key.toLowerCase(), texts(values)]));
+  new Map(Object.entries(Object(keys) as Record<string, unknown>).map(([key, values]) => [key.toLowerCase(), conditionValues(values)]));
 
-/** What the statements decide together: a matching Deny beats every Allow. */
-export function decide(statements: readonly Statement[], access: Access): Decision {
-  const matching = statements.filter((statement) => applies(statement, access));
+/** AWS takes `true` and `1` for "true" and "1". */
+const conditionValues = (values: unknown): string[] =>
+  listOf(values).flatMap((value) => (typeof value === "boolean" || typeof value === "number" ? String(value) : texts(value)));
+
+/**
+ * What the statements decide together: a matching Deny beats every Allow. A statement that depends on what cannot be evaluated here, such as a
+ * condition key that nobody knows, applies where it has this effect; by default never.
+ */
+export function decide(statements: readonly Statement[], access: Access, effectInDoubt?: Statement["effect"]): Decision {
+  const matching = statements.filter((statement) => {
+    const doubts = doubtsAbout(statement, access);
+    return doubts && (doubts.length === 0 || statement.effect === effectInDoubt);
+  });
   if (matching.some(({ effect }) => effect === "Deny")) return "explicitDeny";
   return matching.length > 0 ? "allowed" : "implicitDeny";
 }
 
-/** Whether a statement speaks of this access. A statement without resources (a trust policy) speaks of all, as does an access without principal. */
-export const applies = (
-  { actions, resources, principals, conditions }: Statement,
-  { action, resource, principal, context = {} }: Access,
-): boolean =>
-  actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
-  (resources.length === 0 || resources.some((pattern) => like(pattern, resource))) &&
-  (principal === undefined || principals.some((one) => one === "*" || one === principal)) &&
-  [...conditions].every(([operator, keys]) => [...keys].every(([key, patterns]) => holds(operator, patterns, context[key])));
+/** What would have to be known to tell whether a statement speaks of this access: nothing where it surely does, undefined where it surely does not. */
+export function doubtsAbout(statement: Statement, access: Access): string[] | undefined {
+  if (!names(statement, access)) return undefined;
+  const { resources, conditions, doubt } = statement;
+  const inConditions = [...conditions].flatMap(([operator, keys]) =>
+    [...keys].map(([key, patterns]) => ({
+      doubt: `the condition ${operator} of ${key}`,
+      held: holds(operator, patterns, access.context?.[key]),
+    })),
+  );
+  if (inConditions.some(({ held }) => held === false)) return undefined;
+  return [
+    ...(doubt === undefined ? [] : [doubt]),
+    ...(resources.length === 0 || resources.some((pattern) => like(pattern, access.resource)) ? [] : ["a policy variable in its resource"]),
+    ...inConditions.filter(({ held }) => held === undefined).map((condition) => condition.doubt),
+  ];
+}
 
-/** The condition operators that resource policies and trust policies for API Gateway and Lambda use; any other one never holds. */
+/** A statement without resources (a trust policy) names all, and an access without principal is named by all. */
+const names = ({ actions, resources, principals }: Statement, { action, resource, principal }: Access): boolean =>
+  actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
+  (resources.length === 0 || resources.some((pattern) => like(pattern.replaceAll(variable, "*"), resource))) &&
+  (principal === undefined || principals.some((one) => one === "*" || one === principal));
+
+/** `${aws:PrincipalTag/team}`: what stands for it is not known here. */
+const variable = /\$\{[^}]*\}/g;
+
+const equalsIgnoringCase = (pattern: string, value: string): boolean => pattern.toLowerCase() === value.toLowerCase();
+
+/** The condition operators that policies for API Gateway and Lambda use; any other one cannot be evaluated. */
 const operators: Readonly<Record<string, (pattern: string, value: string) => boolean>> = {
   arnlike: arnLike,
   arnequals: arnLike,
   stringlike: like,
   stringequals: (pattern, value) => pattern === value,
-  stringequalsignorecase: (pattern, value) => pattern.toLowerCase() === value.toLowerCase(),
+  stringequalsignorecase: equalsIgnoringCase,
+  bool: equalsIgnoringCase,
 };
 
-function holds(operator: string, patterns: readonly string[], value: string | undefined): boolean {
-  const test = operators[operator];
-  return value !== undefined && test !== undefined && patterns.some((pattern) => test(pattern, value));
+/** Whether one condition holds; undefined where it cannot be evaluated. */
+function holds(operator: string, patterns: readonly string[], value: string | undefined): boolean | undefined {
+  const test = operators[operator.replace(/^(arn|string)not/, "$1")];
+  if (value === undefined || test === undefined || patterns.some((pattern) => pattern.search(variable) >= 0)) return undefined;
+  return patterns.some((pattern) => test(pattern, value)) !== /^(arn|string)not/.test(operator);
 }
 
 /** `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever moved. */

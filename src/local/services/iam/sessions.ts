@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { World } from "../../state.ts";
-import { statementsOf, type RoleState } from "./iam.ts";
-import { decide } from "./policy.ts";
+import type { RoleState } from "./iam.ts";
+import { permission } from "./permission.ts";
 
 /** A session of a role: somebody who may do what the role's policies allow, and nothing else. */
 export interface Session {
@@ -59,7 +59,7 @@ export function denial(
 ): string | undefined {
   if (!session) return undefined;
   const role = roleOf(world, session);
-  const decision = decide(role ? statementsOf(role) : [], { action, resource });
+  const decision = role ? permission(world, role, { action, resource }) : "implicitDeny";
   if (decision === "allowed") return undefined;
   const why =
     decision === "explicitDeny"

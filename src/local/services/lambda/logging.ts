@@ -1,6 +1,5 @@
-import { statementsOf } from "../iam/iam.ts";
+import { permission } from "../iam/permission.ts";
 import { logGroupArn } from "../logs/group.ts";
-import { decide } from "../iam/policy.ts";
 import type { LogEntry } from "../../runtime/runtime.ts";
 import { regionIn, type World } from "../../state.ts";
 
@@ -16,8 +15,9 @@ export const permittedLines = (world: World, region: string, entries: readonly L
 function mayWrite(world: World, region: string, group: string): boolean {
   const { functions, logGroups } = regionIn(world.state, region);
   const roles = [...functions.values()].filter(({ running }) => running.logging.LogGroup === group).map(({ running }) => running.role);
-  const statements = [...world.state.roles.values()].filter(({ arn }) => roles.includes(arn)).flatMap(statementsOf);
   const needed = ["logs:CreateLogStream", "logs:PutLogEvents", ...(logGroups.has(group) ? [] : ["logs:CreateLogGroup"])];
   const resource = `${logGroupArn(world, region, group)}:log-stream:any`;
-  return needed.every((action) => decide(statements, { action, resource }) === "allowed");
+  return [...world.state.roles.values()]
+    .filter(({ arn }) => roles.includes(arn))
+    .some((role) => needed.every((action) => permission(world, role, { action, resource }) === "allowed"));
 }
