@@ -88,14 +88,16 @@ async function runCommand({ name, command, given, words }: AskedCommand, shell: 
     progress.pause();
     printResult(command, result, settings, shell);
     if (settings.githubSummary && command.summary) {
-      await summarise(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
+      const summarised = summarise(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
+      await summarised.catch((error: unknown) => progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }));
     }
     return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
-    if (signal.reason === unread || (isInterrupted(signal) && command.untilInterrupted)) return exitCodes.interrupted;
+    if (signal.reason === unread || (command.untilInterrupted && isOfTheInterruption(error, signal))) return exitCodes.interrupted;
     const told = explain(error, settings);
-    return showError(isInterrupted(signal) && told.exitCode !== exitCodes.interrupted ? interruptedBy("a signal", error) : told, shell);
+    const isEnding = isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
+    return showError(isEnding ? interruptedBy("a signal", error) : told, shell);
   }
 }
 
@@ -105,6 +107,9 @@ async function optionsOf(name: string): Promise<readonly SettingName[]> {
   return (await entry?.load())?.command.options ?? [];
 }
 
+/** Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of it. */
+const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
+  isInterrupted(signal) && error instanceof Error && (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
 const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== unread;
 const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
 
@@ -160,18 +165,9 @@ const asJson = (value: unknown, space?: number): string => safeJson(value, space
 
 /** The result on stdout; after streamed items its JSON is one more line. */
 function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
-  if (settings.json) return out.writeRaw(`${asJson(withAim(result, aim), command.line ? undefined : 2)}\n`);
+  if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
   const text = aim(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
-}
-
-/** The result with its advice, which programs follow as people do, leading to the stack of this run. */
-function withAim(result: unknown, aim: Aim): unknown {
-  if (typeof result !== "object" || result === null) return result;
-  const aimed = (value: unknown): unknown => (typeof value === "string" ? aim(value) : Array.isArray(value) ? value.map(aimed) : value);
-  return Object.fromEntries(
-    Object.entries(result).map(([name, value]) => [name, name === "next" || name === "advice" ? aimed(value) : value]),
-  );
 }
 
 /** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */

@@ -164,17 +164,17 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
 
 /** Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error is thrown as it came. */
 async function repeated<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const used = new Map<Rule, Used>();
+  const progress: CallProgress = { operation, used: new Map(), goneOnAt: performance.now() };
   try {
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        await beforeNext(error, { operation, used }, options);
+        await beforeNext(error, progress, options);
       }
     }
   } finally {
-    if (used.size > 0) options.report({ kind: "waited", id: operation });
+    if (progress.used.size > 0) options.report({ kind: "waited", id: operation });
   }
 }
 
@@ -184,22 +184,27 @@ interface Used {
   since: number;
 }
 
+interface CallProgress {
+  operation: string;
+  used: Map<Rule, Used>;
+  /** When the call was made, or made again for the last time: a rule that is met anew counts its time from there. */
+  goneOnAt: number;
+}
+
 /** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
-async function beforeNext(
-  error: unknown,
-  { operation, used }: { operation: string; used: Map<Rule, Used> },
-  { report, signal, pace }: RetryOptions,
-): Promise<void> {
+async function beforeNext(error: unknown, progress: CallProgress, { report, signal, pace }: RetryOptions): Promise<void> {
+  const { operation, used } = progress;
   const failure = failureOf(error);
   const rule = rules.find((row) => row.matches(failure));
   if (!rule || signal.aborted || (rule.ambiguous && unrepeatable.test(operation))) throw error;
-  const { tries, since } = used.get(rule) ?? { tries: 0, since: performance.now() };
+  const { tries, since } = used.get(rule) ?? { tries: 0, since: progress.goneOnAt };
   used.set(rule, { tries: tries + 1, since });
   const elapsedMs = performance.now() - since;
   const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * pace;
   if (tries + 1 >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
   report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
   await delay(pauseMs, undefined, { signal });
+  progress.goneOnAt = performance.now();
 }
 
 /** An SDK plug-in that puts the retry table around every call of a client; the client itself must be built with `maxAttempts: 1`. */

@@ -69,7 +69,11 @@ export const command: Command<DemoResult, TranscriptItem> = {
       token: await backend.token("Demo"),
       yes: true,
     };
-    const result = await walkThrough(target, backend, context);
+    const result = await walkThrough(target, backend, context).catch((error: unknown) => {
+      // How to go on with a step that was interrupted is of no use: nothing of the demo is left.
+      context.signal.throwIfAborted();
+      throw error;
+    });
     return { seconds: Math.round((performance.now() - startedAt) / 100) / 10, ...result };
   },
 

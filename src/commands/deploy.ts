@@ -47,7 +47,7 @@ export const command: Command<DeployResult> = {
   summary: outcome,
 
   render: (result, settings) =>
-    [outcome(result, settings), ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test)}`] : [])].join("\n"),
+    [outcome(result, settings), ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test, settings)}`] : [])].join("\n"),
 };
 
 /** What was done and where it is, for people. */

@@ -45,8 +45,9 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const outcome = await invoke(aws, functionName, event, signal);
   const ms = Math.round(performance.now() - startedAt);
   const madeUpToken = !options.event && options.token === undefined;
-  const knows = outcome.statusCode === 401 ? await backendKnowsKeys(aws, options, signal) : undefined;
-  const judgement = judge({ ...outcome, madeUpToken, knowsKeys: knows });
+  const first = judge({ ...outcome, madeUpToken });
+  const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
+  const judgement = isRefused ? judge({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) }) : first;
   const { statusCode, answer, log } = outcome;
   const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;
   return {
@@ -85,7 +86,7 @@ async function backendKnowsKeys(aws: Aws, options: TestOptions, signal: AbortSig
   } catch (error) {
     // Whoever may invoke the function may not be allowed to read it: then the two causes are named together.
     signal.throwIfAborted();
-    if (error instanceof Error) return undefined;
+    if (error instanceof CliError || (error instanceof Error && "$metadata" in error)) return undefined;
     throw error;
   }
 }

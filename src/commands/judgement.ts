@@ -103,6 +103,12 @@ const judgements: readonly {
     meaning: ({ status }) => `the backend accepted the event, but the function returned ${status} and not 200`,
   },
   {
+    when: ({ status, code }) => isGood(status) && (code === "unauthorized" || code === "rejected"),
+    reached: true,
+    accepted: false,
+    meaning: ({ backendStatus }) => `the backend refused the message with ${backendStatus}, which the client is told in a frame`,
+  },
+  {
     when: ({ status, backendStatus }) => (isGood(status) || status === 502) && backendStatus !== undefined,
     reached: true,
     accepted: false,

@@ -90,8 +90,8 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 const isProven = ({ invocation, roundTrip }: Proof): boolean => invocation.passed && roundTrip.open;
 
 /** The command that goes on from here, or tells more of what is missing. */
-export function nextAfter(proof: Proof | null): string {
-  if (!proof || isProven(proof)) return "shelfshack-ws connect --booking 1";
+export function nextAfter(proof: Proof | null, { booking = "1" }: Pick<Settings, "booking">): string {
+  if (!proof || isProven(proof)) return `shelfshack-ws connect --booking ${booking}`;
   return worksAsDeployed(proof) ? "shelfshack-ws backend check" : "shelfshack-ws test";
 }
 

@@ -51,7 +51,7 @@ export function api(
       );
     },
 
-    settle: (aws, made, pause) => theOnlyOne(aws, made, { name, identity, pause }),
+    settle: (aws, made, { pause }) => theOnlyOne(aws, made, { name, identity, pause }),
 
     async update(aws, { attributes: { ApiId } }, { RouteSelectionExpression }) {
       await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, RouteSelectionExpression }));
@@ -105,7 +105,7 @@ function foundApi(found: Api): Found<ApiProperties, ApiAttributes> {
   };
 }
 
-interface Settling {
+interface Rivals {
   name: string;
   identity: Identity;
   pause(): Promise<void>;
@@ -117,7 +117,7 @@ const LOOKS = 3;
  * Looks whether there is exactly one API of ours (faults.md R3). Of those that this run made the oldest stays. Where another run made one too,
  * the younger one withdraws, and so does one without a stage beside one that serves. What does not become clear is refused (exit 4).
  */
-async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause }: Settling): Promise<ApiAttributes> {
+async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause }: Rivals): Promise<ApiAttributes> {
   let kept = made;
   for (let look = 1; ; look++) {
     const listed = (await findOurs(aws, name, identity)).toSorted(byAge);

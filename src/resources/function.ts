@@ -101,7 +101,7 @@ export function lambdaFunction(
       ];
       if (code) await upload(aws, config);
       if (settings) await configure(aws, found, desired, config);
-      if (!code && !settings) await settled(aws, FunctionName);
+      if (!code && !settings) await recovered(aws, found, desired, config);
     },
 
     async delete(aws) {
@@ -175,6 +175,17 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
     tags,
     ...troubleOf(found),
   };
+}
+
+/** Waits for a function that is on its way; what failed to be updated is written once more, which is all that helps (aws-behaviour 4.5). */
+async function recovered(
+  aws: Aws,
+  found: Found<FunctionProperties, FunctionAttributes>,
+  desired: FunctionProperties,
+  config: FunctionConfig,
+): Promise<void> {
+  const { LastUpdateStatus } = await changeable(aws, config.functionName);
+  await (LastUpdateStatus === "Failed" ? configure(aws, found, desired, config) : settled(aws, config.functionName));
 }
 
 /** The variables with a signing key in place of its placeholder: the given one, or a new one. */

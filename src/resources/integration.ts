@@ -50,11 +50,14 @@ export function integration(
       return { IntegrationId };
     },
 
-    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet.
-    async settle(aws, made, _pause, { ApiId = "" }) {
-      if ((await oursIn(aws, ApiId)).every(({ IntegrationId }) => IntegrationId === made.IntegrationId)) return made;
+    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet, and takes that.
+    async settle(aws, made, { answered, within: { ApiId = "" } }) {
+      const others = async () => (await oursIn(aws, ApiId)).filter(({ IntegrationId }) => IntegrationId !== made.IntegrationId);
+      if (!answered || (await others()).length === 0) return made;
       await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...made })));
-      throw new Overtaken("Integration AWS_PROXY");
+      const [left] = await others();
+      if (left?.IntegrationId === undefined) throw new Overtaken("Integration AWS_PROXY");
+      return { IntegrationId: left.IntegrationId };
     },
 
     async update(aws, { attributes }, desired) {

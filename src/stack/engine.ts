@@ -151,7 +151,7 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
       const attributes = await inTurn(resource.exclusive, () => {
-        // Whoever waited for its turn behind a failure would only find out the same, after as long a time.
+        // A run that has failed begins nothing more: behind an outage each would find out the same, after as long a time.
         if (failures.length > 0) throw failures[0];
         return reported(resource, change.action, outcomes[change.action], walk, work);
       });
@@ -164,7 +164,7 @@ async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): 
 
   for (const resource of stack.resources) acts.set(resource, actOn(resource));
   const ended = await Promise.allSettled(acts.values());
-  if (failures.length > 0) throw failureOf(failures, ended);
+  if (failures.length > 0) throw failureOf(failures, ended, walk);
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
@@ -221,14 +221,16 @@ async function carryOut(
   return found.attributes;
 }
 
-/** The failure to throw: being overtaken first, else the first one. */
-function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[]): unknown {
-  const failure = failures.find((one) => one instanceof Overtaken) ?? failures[0];
+/** The failure to throw: that the run was interrupted, that it was overtaken, else the first one. */
+function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[], walk: Walk): unknown {
+  const failure = interruptionOf(walk) ?? failures.find((one) => one instanceof Overtaken) ?? failures[0];
   return goingOn(
     failure,
     ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource] : [])),
   );
 }
+
+const interruptionOf = ({ signal: { aborted, reason } }: Walk): unknown => (aborted ? reason : undefined);
 
 /** The failure with what was done before it, and how to go on. */
 function goingOn(failure: unknown, done: readonly AnyResource[]): unknown {
@@ -257,7 +259,7 @@ export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> 
   const failed = ended.find((one) => one.status === "rejected");
   if (failed)
     throw goingOn(
-      failed.reason,
+      interruptionOf(walk) ?? failed.reason,
       ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
     );
   return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));

@@ -37,7 +37,7 @@ const LATER_LOOKS = 2;
 /** Between two looks: five seconds of looking at the least, and longer each time, as API Gateway takes one deployment every 5 s (aws-behaviour 3.9). */
 const lookEveryMs = (attempt: number): number => Math.min(2_500 * 1.5 ** (attempt - 1), 5_000);
 
-/** For so long a run may do nothing that others could see; they have to wait longer before they take it for dead. */
+/** For so long a run may do nothing that others could see, unless a call hangs; they wait longer before they take it for dead. */
 export const LONGEST_QUIET_MS = 12_000;
 
 /**
@@ -53,30 +53,36 @@ export async function ensure(wanted: Wanted, walk: Walk): Promise<Attributes> {
     // What an earlier try made turns up when the lists have caught up (faults.md D-10).
     for (let look = 0; attempt > 1 && resource.settle && look < LATER_LOOKS; look++) {
       await pause(resource, lookEveryMs(attempt), walk);
-      kept = await settled(wanted, kept, walk);
+      kept = await settled(wanted, { ...made, attributes: kept }, walk);
     }
     return kept;
   }
 }
 
+/** What a try brought: answered by the create call, or found afterwards. */
+interface Made {
+  attributes: Attributes;
+  answered: boolean;
+}
+
 /** One try: what it made, or what turns out to have been made. Undefined where nothing was, and another try may follow at once. */
-async function triedOnce(wanted: Wanted, attempt: number, walk: Walk): Promise<Attributes | undefined> {
+async function triedOnce(wanted: Wanted, attempt: number, walk: Walk): Promise<Made | undefined> {
   const { resource, desired, before } = wanted;
   if (!resource.create) throw new CliError(`${resource.id} ${resource.name} cannot be found`);
   try {
-    return await resource.create(walk.aws, desired, before);
+    return { attributes: await resource.create(walk.aws, desired, before), answered: true };
   } catch (error) {
     const exists = alreadyExists(error);
     if (!exists && !mayHaveHappened(error)) throw error;
     const found = await lookAgain(wanted, walk, exists ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) });
-    if (found) return await completed(wanted, found, walk);
+    if (found) return { attributes: await completed(wanted, found, walk), answered: false };
     if (exists || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
     return undefined;
   }
 }
 
-const settled = async ({ resource, within }: Wanted, made: Attributes, walk: Walk): Promise<Attributes> =>
-  (await resource.settle?.(walk.aws, made, () => pause(resource, lookEveryMs(1), walk), within)) ?? made;
+const settled = async ({ resource, within }: Wanted, { attributes, answered }: Made, walk: Walk): Promise<Attributes> =>
+  (await resource.settle?.(walk.aws, attributes, { answered, within, pause: () => pause(resource, lookEveryMs(1), walk) })) ?? attributes;
 
 async function pause({ id }: AnyResource, ms: number, { report, signal, pace }: Walk): Promise<void> {
   report({ kind: "waiting", id, reason: "AWS to show what was made", elapsedMs: 0, budgetMs: ms });
@@ -101,8 +107,9 @@ async function lookAgain(
     const found = await resource.read(walk.aws, within);
     if (!found) continue;
     refuseForeign([[resource, found]], identity);
-    if (found.tags && !isOfThisRun(found.tags, identity)) throw new Overtaken(`${resource.id} ${resource.name}`);
-    if (found.tags || differences(resource, found, desired).length === 0) return found;
+    const mine = [found, ...(found.others ?? [])].find(({ tags }) => tags && isOfThisRun(tags, identity));
+    if (found.tags && !mine) throw new Overtaken(`${resource.id} ${resource.name}`);
+    if (mine || differences(resource, found, desired).length === 0) return mine ?? found;
   }
   return undefined;
 }

@@ -54,7 +54,7 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
     ({ attributes, createdAt }) => `  ${Object.values(attributes).slice(0, 2).join("  ")}  made ${createdAt?.toISOString()}`,
   );
   return new CliError(`there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`, {
-    hint: "remove the ones that nobody uses, or the whole stack: shelfshack-ws destroy",
+    hint: "remove the ones that nobody uses (an API with: aws apigatewayv2 delete-api --api-id ID), or the whole stack: shelfshack-ws destroy",
     exitCode: exitCodes.refused,
   });
 }

@@ -51,13 +51,21 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
   create?(aws: Aws, desired: Properties, found: Found<Properties, A> | undefined): Promise<A>;
   /** Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws `Overtaken` when another run's does. */
-  settle?(aws: Aws, made: A, pause: () => Promise<void>, within: Attributes): Promise<A>;
+  settle?(aws: Aws, made: A, how: Settling): Promise<A>;
   /** `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has no call to change it. */
   update?(aws: Aws, found: Found<Properties, A>, desired: Properties, changed: ReadonlySet<string>): Promise<void>;
   /** Absent: it goes with what it is within. */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
   /** Where equality is not the question, for example a minimum. */
   readonly same?: { readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean };
+}
+
+/** How a creation is settled. */
+export interface Settling {
+  /** Whether the create call of this run answered it; otherwise it was found afterwards and may be another run's. */
+  answered: boolean;
+  within: Attributes;
+  pause(): Promise<void>;
 }
 
 /** Any resource, for code that treats them all alike (the methods are bivariant on purpose). */

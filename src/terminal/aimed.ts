@@ -21,7 +21,11 @@ export async function aimOf({ settings, origins }: Settled, optionsOf: (command:
   const asked = given.every((name) => settingTable[name].global) ? [] : aboutStacks;
   const taken = new Map(await Promise.all(asked.map(async (command) => [command, await optionsOf(command)] as const)));
   const isElsewhere = local && port !== settingTable.port.default;
-  const backend = isOption(origins.backendUrl) ? [`--backend-url ${backendUrl}`] : backendUrl === undefined ? ["--backend-url URL"] : [];
+  const backend = isOption(origins.backendUrl)
+    ? [`--backend-url ${quoted(shown("backendUrl", backendUrl ?? ""))}`]
+    : backendUrl === undefined
+      ? ["--backend-url URL"]
+      : [];
   const optionsFor = (command: string, rest: string): string[] => [
     ...(local ? ["--local"] : []),
     ...(env === undefined ? [] : [`--env ${env}`]),

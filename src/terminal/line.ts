@@ -100,18 +100,22 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
   return token;
 }
 
-/** The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it typed. Throws as `tokenFrom` does. */
+/** The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it typed. Throws as `tokenFrom` does, or (exit 130) for Ctrl-C. */
 export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
   if (!input.isTTY) return await tokenFrom(pipedLines(input));
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
   const editor = createInterface({ input, output: unseen, terminal: true });
+  let isInterrupted = false;
   editor.on("SIGINT", () => {
+    isInterrupted = true;
     editor.close();
     process.emit("SIGINT");
   });
   process.stderr.write("token (it is not shown): ");
   try {
     return await tokenFrom(editor[Symbol.asyncIterator]());
+  } catch (error) {
+    throw isInterrupted ? new CliError("no token was given", { exitCode: exitCodes.interrupted, cause: error }) : error;
   } finally {
     editor.close();
     process.stderr.write("\n");

@@ -206,7 +206,13 @@ test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 
   running.signal("SIGINT");
   const { code, stdout, stderr } = await running.ended;
   expect(code).toBe(130);
-  expect(JSON.parse(stdout)).toEqual({ error: { message: "interrupted by SIGINT", exitCode: 130 } });
+  expect(JSON.parse(stdout)).toEqual({
+    error: {
+      message: "interrupted by SIGINT",
+      hint: expect.stringMatching(/^done in this run: Role, .*; run the same command again to go on$/),
+      exitCode: 130,
+    },
+  });
   expect(stderr).toContain("press Ctrl-C again to stop at once");
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
 });

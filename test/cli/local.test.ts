@@ -66,3 +66,17 @@ test("local keeps what it holds in a folder, and a port in use is one line and e
   expect(said).toContain("Function shelfshack-websocket-proxy updated");
   expect(said).not.toContain("created");
 });
+
+test("what goes wrong at the end of local is told, although Ctrl-C is how it ends", { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const state = join(folder, "state");
+  const local = start(["local", "--port", "0", "--state", state], { input: null });
+  await local.says(/WebSocket .*\n/);
+  await rm(state, { recursive: true });
+  await writeFile(state, "in the way");
+  local.signal("SIGINT");
+  const { code, stderr } = await local.ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain("error:");
+});

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { CliError } from "../../src/errors.ts";
 import { observe } from "../../src/stack/engine.ts";
 import { partsOf, refuseMissingNeeds } from "../../src/stack/steps.ts";
-import type { Fault } from "../support/fault-proxy.ts";
+import type { Call, Fault } from "../support/fault-proxy.ts";
 import { acting } from "../support/stack.ts";
 import { callsOfOneDeploy, faulty, inventory, localAws, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
@@ -14,6 +14,21 @@ async function failureOf(run: Promise<unknown>): Promise<CliError> {
   expect(error).toBeInstanceOf(CliError);
   return error as CliError;
 }
+
+/** Lets Lambda show this of the function. */
+const shown =
+  (state: object) =>
+  ({ operation }: Pick<Call, "operation">): Fault | undefined => {
+    if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation)) return undefined;
+    return {
+      rewrite(payload) {
+        const { Configuration, ...found } = JSON.parse(payload.toString()) as { Configuration?: object };
+        return Buffer.from(
+          JSON.stringify(Configuration ? { ...found, Configuration: { ...Configuration, ...state } } : { ...found, ...state }),
+        );
+      },
+    };
+  };
 
 test.each<[string, Fault, RegExp]>([
   ["503", "503", /(AWS did not do its part: ServiceUnavailableException|cannot be understood) \(status 503\)/],
@@ -99,6 +114,19 @@ test.each([
   const { message, hint } = await failureOf(deploy());
   expect(message).toContain(`the function shelfshack-websocket-proxy does not work: ${trouble}`);
   expect(hint).toContain("shelfshack-ws destroy");
+});
+
+test("D-14 an update that Lambda could not carry out is written once more", async () => {
+  const local = await localAws();
+  await (await stackAt(local.url)).deploy();
+  let written = false;
+  const failed = { LastUpdateStatus: "Failed", LastUpdateStatusReason: "No room.", LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses" };
+  const proxy = await faulty(local, ({ operation }) => {
+    if (operation.startsWith("PUT ")) return { after: () => void (written = true) };
+    return written ? undefined : shown(failed)({ operation });
+  });
+  expect(acting(await (await stackAt(proxy.url)).deploy())).toEqual(["Function"]);
+  expect(acting(await (await stackAt(proxy.url)).deploy())).toEqual([]);
 });
 
 test("D-13 a function that is still pending when a run begins is waited for", async () => {
