@@ -6,7 +6,11 @@ export type Aim = (text: string) => string;
 
 /** Commands about a stack; `local` and `demo` bring their own. */
 const aboutStacks = ["plan", "deploy", "status", "destroy", "outputs", "connect", "test", "logs tail", "backend check", "backend keys"];
-const named = new RegExp(`\\bshelfshack-ws ((${aboutStacks.join("|")})\\b(?: show| rotate)?)(?![^\\n]*--local)`, "g");
+/** The prose behind a command, as in "status shows", is none of its words: only `backend keys` has words of its own. */
+const named = new RegExp(
+  `\\bshelfshack-ws ((${aboutStacks.join("|")})\\b(?:(?<=backend keys) (?:show|rotate)\\b)?)(?![^\\n]*--local)`,
+  "g",
+);
 /** What follows "deploy" where it is not a deploy of everything, which must know the backend, or names the backend itself. */
 const partly = /^ --(only|code-only|backend-url)\b/;
 const localAws = /\bshelfshack-ws local\b(?! --)/g;
