@@ -12,6 +12,7 @@ const bundle = fileURLToPath(shipped("handler/index.mjs"));
 /** In a clone of the repository the handler has sources that are built; an installed package has only the built file. */
 const sources = fileURLToPath(new URL("../../handler", shipped("handler/index.mjs")));
 const build = fileURLToPath(new URL("../../.ci/build.js", shipped("handler/index.mjs")));
+const clone = fileURLToPath(new URL("../..", shipped("handler/index.mjs")));
 
 /** An editor writes a file in several steps: looked at after so long, it is whole. */
 const QUIET_MS = 100;
@@ -52,7 +53,8 @@ async function fingerprint(folder: string): Promise<string> {
 
 async function rebuilt(onFailure: (output: string) => void): Promise<boolean> {
   try {
-    await promisify(execFile)(process.execPath, [build, "--handler"]);
+    // esbuild resolves against the folder that it was started in, and that is wherever somebody runs `local`.
+    await promisify(execFile)(process.execPath, [build, "--handler"], { cwd: clone });
     return true;
   } catch (error) {
     onFailure((error as { stderr?: string }).stderr ?? String(error));

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,6 +48,23 @@ test(
     expect(refused.stderr).toContain(`start it in another terminal with: shelfshack-ws local --port ${port}\n`);
   },
 );
+
+test("S36 in a clone an edited source is built and deployed again, wherever local was started", { timeout: 60_000 }, async () => {
+  const { program, folder } = await installed();
+  await Promise.all(
+    ["src", "handler", "test", ".ci", "package-lock.json"].map((name) => cp(join(root, name), join(folder, name), { recursive: true })),
+  );
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  const local = start(["local", "--port", "0"], { program, input: null });
+  const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: port };
+  expect((await run(["connect", "--booking", "1", "--token", "demo"], { env })).code).toBe(0);
+  const source = join(folder, "handler/index.ts");
+  await writeFile(source, `${await readFile(source, "utf8")}\nconsole.log("edited");\n`);
+  await local.says("the handler was deployed again");
+  local.signal("SIGINT");
+  expect((await local.ended).stderr).not.toContain("cannot be built");
+});
 
 test("local keeps what it holds in a folder, and a port in use is one line and exit 2", { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
