@@ -32,6 +32,12 @@ const anyStatus = {
   hint: "compare the URL with the one that shelfshack-ws status shows",
 };
 
+/** 401 where the client has sent no token at all. */
+const withoutToken = {
+  meaning: "no token was sent, and the backend lets nobody in without one (or does not know the function's signing keys)",
+  hint: "pass a token with SHELFSHACK_TOKEN or --token-stdin; shelfshack-ws test and shelfshack-ws backend check tell more",
+};
+
 /** What each HTTP status of a refused handshake means here (aws-behaviour 1.5, contract.md 2). */
 const statuses: Readonly<Record<number, Explanation>> = {
   400: {
@@ -39,7 +45,7 @@ const statuses: Readonly<Record<number, Explanation>> = {
     hint: "pass --booking ID (and --type for something other than a booking)",
   },
   401: {
-    meaning: "the backend rejected the token (or none was sent), or it does not know the function's signing keys",
+    meaning: "the backend rejected the token, or it does not know the function's signing keys",
     hint: "pass a fresh token with SHELFSHACK_TOKEN or --token-stdin; shelfshack-ws test and shelfshack-ws backend check tell more",
   },
   403: {
@@ -136,7 +142,7 @@ const timeouts: Readonly<Record<Phase, Explanation>> = {
 export function explainHandshake(failure: HandshakeFailure, address: URL): Explanation {
   switch (failure.kind) {
     case "status":
-      return explainStatus(failure);
+      return explainStatus(failure, address);
     case "network":
       return explainNetwork(failure, address);
     case "protocol":
@@ -151,8 +157,8 @@ export function explainHandshake(failure: HandshakeFailure, address: URL): Expla
   }
 }
 
-function explainStatus({ status, body, requestId, location }: HandshakeFailure & { kind: "status" }): Explanation {
-  const { meaning, hint } = statuses[status] ?? otherStatus(status);
+function explainStatus({ status, body, requestId, location }: HandshakeFailure & { kind: "status" }, address: URL): Explanation {
+  const { meaning, hint } = status === 401 && !address.searchParams.get("token") ? withoutToken : (statuses[status] ?? otherStatus(status));
   const facts = [
     body.trim() && `answer ${oneLine(body)}`,
     location && `leads to ${shownUrl(location)}`,

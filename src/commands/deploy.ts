@@ -3,6 +3,7 @@ import { deploy, observe, plan, type Change, type Scope } from "../stack/engine.
 import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
 import type { Settings } from "../settings.ts";
+import { tokenOf } from "../terminal/line.ts";
 import { describeChanges, renderChanges, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
 import { nextAfter, prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
@@ -21,7 +22,7 @@ interface DeployResult {
 }
 
 export const command: Command<DeployResult> = {
-  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "booking", "type", "allowHttp", ...stackOptions],
+  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "tokenStdin", "booking", "type", "allowHttp", ...stackOptions],
   examples: [
     { line: "deploy --backend-url https://api.example.com", does: "makes AWS match: everything that is missing or differs, in parallel" },
     { line: "deploy --code-only", does: "uploads the handler and changes nothing else" },
@@ -32,11 +33,14 @@ export const command: Command<DeployResult> = {
   async run(settings, context) {
     const parts = partsOf(settings);
     if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
+    const mayBeProven = settings.test && !settings.dryRun && !settings.only;
+    // Asked for before anything is made: nobody waits for a deploy to be asked at its end.
+    const token = mayBeProven && settings.tokenStdin ? await tokenOf(context.stdin) : settings.token;
     const opened = await openStack(settings, context);
     try {
       const result = resultOf(opened, settings, await changesOf(opened, settings, parts), scopeOf(parts));
-      const isToBeProven = settings.test && result.changed && !settings.dryRun && !settings.only && result.url;
-      return isToBeProven ? { ...result, test: await prove(isToBeProven, settings, opened.walk) } : result;
+      if (!mayBeProven || !result.changed || !result.url) return result;
+      return { ...result, test: await prove(result.url, { ...settings, token }, opened.walk) };
     } finally {
       opened.walk.aws.close();
     }

@@ -63,6 +63,8 @@ const checks: ReadonlyMap<string | undefined, string> = new Map([
 ]);
 
 const isGood = (status: number) => status >= 200 && status < 300;
+/** A backend that lets a made-up token in may refuse a client that sends none, and the other way round. */
+const madeUp = ({ madeUpToken }: Facts) => (madeUpToken ? " (no token was given, a made-up one was sent)" : "");
 const rejectedToken = ({ madeUpToken }: Facts) =>
   `the backend rejected the token${madeUpToken ? " (none was given, a made-up one was sent)" : ""}`;
 const because = ({ reason }: Facts) => (reason ? ` (${reason})` : "");
@@ -94,13 +96,13 @@ const judgements: readonly {
     when: ({ status, code }) => status === 200 && code === undefined,
     reached: true,
     accepted: true,
-    meaning: () => "the backend accepted the event",
+    meaning: (facts) => `the backend accepted the event${madeUp(facts)}`,
   },
   {
     when: ({ status, code }) => isGood(status) && code === undefined,
     reached: true,
     accepted: true,
-    meaning: ({ status }) => `the backend accepted the event, but the function returned ${status} and not 200`,
+    meaning: (facts) => `the backend accepted the event${madeUp(facts)}, but the function returned ${facts.status} and not 200`,
   },
   {
     when: ({ status, code }) => isGood(status) && (code === "unauthorized" || code === "rejected"),
@@ -148,7 +150,12 @@ const judgements: readonly {
     meaning: (facts) => `${rejectedToken(facts)}, or it does not know the function's signing keys`,
     advice: "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
   },
-  { when: () => true, reached: true, accepted: false, meaning: ({ status }) => `the backend refused the connection with ${status}` },
+  {
+    when: () => true,
+    reached: true,
+    accepted: false,
+    meaning: (facts) => `the backend refused the connection with ${facts.status}${madeUp(facts)}`,
+  },
 ];
 
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);

@@ -90,8 +90,13 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 const isProven = ({ invocation, roundTrip }: Proof): boolean => invocation.passed && roundTrip.open;
 
 /** The command that goes on from here, or tells more of what is missing. */
-export function nextAfter(proof: Proof | null, { booking = "1" }: Pick<Settings, "booking">): string {
-  if (!proof || isProven(proof)) return `shelfshack-ws connect --booking ${booking}`;
+export function nextAfter(
+  proof: Proof | null,
+  { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
+): string {
+  // The proof's made-up token says nothing about a client that sends none.
+  const sameToken = tokenStdin ? " --token-stdin" : token === undefined ? " --token TOKEN" : "";
+  if (!proof || isProven(proof)) return `shelfshack-ws connect --booking ${booking}${sameToken}`;
   return worksAsDeployed(proof) ? "shelfshack-ws backend check" : "shelfshack-ws test";
 }
 

@@ -74,6 +74,23 @@ test("a backend that nobody reaches does not make the deploy a failure, and is s
   expect(stderr).not.toContain("✓ test event");
 });
 
+test("a proof says which token it sent, and the next command sends one too", async () => {
+  const backend = await demoBackend();
+  const deploy = async (options: string[], input?: string) => {
+    const local = await localAws();
+    return await run(["deploy", ...backend, ...options], { env: pointedAt(local.url), input: input ?? null });
+  };
+  const without = await deploy([]);
+  expect(without.stdout).toContain("test event: the backend accepted the event (no token was given, a made-up one was sent)\n");
+  expect(without.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token TOKEN$/m);
+  const piped = await deploy(["--token-stdin"], "demo-ann\n");
+  expect(piped.stdout).toContain("test event: the backend accepted the event\n");
+  expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token-stdin$/m);
+  expect(piped.stdout + piped.stderr).not.toContain("demo-ann");
+  const none = await deploy(["--token-stdin"]);
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("--token-stdin found no token on stdin")]);
+});
+
 test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
   const local = await localAws();
   const env = pointedAt(local.url);

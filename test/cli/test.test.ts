@@ -80,13 +80,21 @@ test.each([
     `${line({ code: "backend_unavailable", reason: "configuration" })} return { statusCode: 502 };`,
   ],
   ["before it asked the backend: a token is missing", "✓??", `${line({ code: "no_token" })} return { statusCode: 401 };`],
-  ["refused the connection with 403", "✓✓✗", `${line({ code: "rejected", backendStatus: 403 })} return { statusCode: 403 };`],
+  [
+    "refused the connection with 403 (no token was given, a made-up one was sent)",
+    "✓✓✗",
+    `${line({ code: "rejected", backendStatus: 403 })} return { statusCode: 403 };`,
+  ],
   ["could not be reached (ECONNREFUSED)", "✓✗?", `${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`],
   ["the backend answered 500", "✓✓✗", `${line({ backendStatus: 500 })} return { statusCode: 502 };`],
   ["did not answer in time", "✓??", `${line({ code: "backend_timeout" })} return { statusCode: 504 };`],
   ["threw an error (RangeError: bo\\x1bom)", "✓??", `throw new RangeError("bo\\u001bom");`],
   ["ended before it answered (Runtime.ExitError", "✗??", "process.exit(3);"],
-  ["but the function returned 204 and not 200", "✓✓✓", "return { statusCode: 204 };"],
+  [
+    "the event (no token was given, a made-up one was sent), but the function returned 204 and not 200",
+    "✓✓✓",
+    "return { statusCode: 204 };",
+  ],
   [
     "the backend answered 500",
     "✓✓✗",

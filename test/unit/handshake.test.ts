@@ -18,7 +18,7 @@ async function failure(url: string, timeoutMs = 5_000): Promise<HandshakeError> 
 
 test.each([
   [400, "booking is missing", "--booking"],
-  [401, "rejected the token (or none was sent), or it does not know the function's signing keys", "shelfshack-ws backend check"],
+  [401, "rejected the token, or it does not know the function's signing keys", "shelfshack-ws backend check"],
   [403, "stage does not exist", "shelfshack-ws status"],
   [404, "knows no such booking", "--booking"],
   [429, "throttled", "try again"],
@@ -39,6 +39,12 @@ test.each([
   expect(error.hint).toContain(command);
   expect(error.exitCode).toBe(1);
   expect(error.failure).toMatchObject({ kind: "status", status, requestId: "req-1" });
+});
+
+test("20 a 401 without a token says that none was sent", async () => {
+  const error = await failure(`${await refusingServer(401, "")}/dev?booking_id=1`);
+  expect(error.message).toContain("HTTP 401, no token was sent, and the backend lets nobody in without one");
+  expect(error.hint).toContain("SHELFSHACK_TOKEN");
 });
 
 test("20 a redirect is named without the secrets of its target and not followed", async () => {
