@@ -61,7 +61,10 @@ function spoken(item: LocalItem): string | undefined {
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
-    ...(item.demoBackend ? [] : [`its keys:  export $(${place}shelfshack-ws outputs --for backend --local)`]),
+    // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable of the shell.
+    ...(item.demoBackend
+      ? []
+      : [`its keys:  ${place}shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a`]),
     "",
     `in another terminal: ${place}shelfshack-ws connect --local --booking 1 --token ${item.demoBackend ? "demo" : "TOKEN"}`,
     "the function's log follows; Ctrl-C stops everything",

@@ -79,7 +79,9 @@ test("local keeps what it holds in a folder, and a port in use is one line and e
 
   const second = start(["local", "--port", port, "--state", folder, "--backend-url", "http://127.0.0.1:9"], { input: null });
   const said = await second.says(/in another terminal: .*\n/);
-  expect(said).toContain(`\nits keys:  export $(SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local)\n`);
+  expect(said).toContain(
+    `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a\n`,
+  );
   expect(said).toContain("Function shelfshack-websocket-proxy updated");
   expect(said).not.toContain("created");
 });
