@@ -184,14 +184,18 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
 export const functionVariables: Kind<Record<string, string>> = {
   fromText: asText,
   schema: v.pipe(
+    v.custom<object>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "expected an object of names and texts",
+    ),
+    v.record(v.string(), v.string('expected a text, such as "1"')),
     v.record(
       v.pipe(
         v.string(),
-        v.regex(variableName, "expected a variable's name: letters, digits and _, a letter first"),
+        v.regex(variableName, "expected a variable's name: two or more letters, digits and _, a letter first"),
         v.check((name) => !takenVariable.test(name), "expected a variable that neither Lambda nor deploy sets itself"),
       ),
-      v.string("expected text"),
-      "expected an object of names and texts",
+      v.string(),
     ),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
