@@ -11,12 +11,15 @@ export type HandshakeFailure =
   | { kind: "protocol"; detail: string }
   | { kind: "timeout"; phase: Phase; afterMs: number };
 
+/** Where an address comes from: a stack on AWS, the local AWS, or whoever gave it with `--url`, of whom no stack is known. */
+export type Source = "deployed" | "local" | "given";
+
 /** A handshake that failed: the message and hint are for people, `failure` is for code that wants to know which kind. */
 export class HandshakeError extends CliError {
   readonly failure: HandshakeFailure;
 
-  constructor(address: URL, failure: HandshakeFailure, cause?: unknown) {
-    const { meaning, hint } = explainHandshake(failure, address);
+  constructor(address: URL, failure: HandshakeFailure, { source, cause }: { source?: Source | undefined; cause?: unknown } = {}) {
+    const { meaning, hint } = explainHandshake(failure, address, source);
     super(`could not open ${shownUrl(address.href)}: ${meaning}`, { hint, cause });
     this.failure = failure;
   }
@@ -74,7 +77,7 @@ const statuses: Readonly<Record<number, Explanation>> = {
 };
 
 /** What a network error means, by Node's error code; a certificate has many codes, so they are one row. */
-const networkErrors: readonly { codes: RegExp; explain(address: URL): Explanation }[] = [
+const networkErrors: readonly { codes: RegExp; explain(address: URL, source: Source): Explanation }[] = [
   {
     codes: /^ENOTFOUND$/,
     explain: ({ hostname }) => ({
@@ -91,11 +94,12 @@ const networkErrors: readonly { codes: RegExp; explain(address: URL): Explanatio
   },
   {
     codes: /^ECONNREFUSED$/,
-    explain: ({ host, hostname }) => ({
+    explain: ({ host }, source) => ({
       meaning: `connection refused, nothing listens on ${host}`,
-      hint: isLoopback(hostname)
-        ? "start the local AWS: shelfshack-ws local"
-        : "check host and port of the URL; shelfshack-ws status shows the deployed one",
+      hint:
+        source === "local"
+          ? "start the local AWS: shelfshack-ws local"
+          : "check host and port of the URL; shelfshack-ws status shows the deployed one",
     }),
   },
   {
@@ -139,12 +143,25 @@ const timeouts: Readonly<Record<Phase, Explanation>> = {
 };
 
 /** A failed handshake in words: what happened, and the next command to run. */
-export function explainHandshake(failure: HandshakeFailure, address: URL): Explanation {
+export function explainHandshake(failure: HandshakeFailure, address: URL, source: Source = "deployed"): Explanation {
+  const { meaning, hint } = explanationOf(failure, address, source);
+  return { meaning, hint: source === "given" ? withoutStatus(hint) : hint };
+}
+
+/** Beside an address that was given, `status` would show that of another stack, if it knew a region at all. */
+const withoutStatus = (hint: string): string =>
+  hint
+    .split("; ")
+    .map((advice) => advice.replace(/(, then compare the URL with|:) shelfshack-ws status.*/, ""))
+    .filter((advice) => !advice.includes("shelfshack-ws status"))
+    .join("; ") || "look at the address that --url gives";
+
+function explanationOf(failure: HandshakeFailure, address: URL, source: Source): Explanation {
   switch (failure.kind) {
     case "status":
       return explainStatus(failure, address);
     case "network":
-      return explainNetwork(failure, address);
+      return explainNetwork(failure, address, source);
     case "protocol":
       return {
         meaning: `${address.host} is not a WebSocket server (${failure.detail})`,
@@ -176,10 +193,10 @@ function otherStatus(status: number): Explanation {
 
 const oneLine = (body: string) => body.trim().replaceAll(/\s+/g, " ").slice(0, 500);
 
-function explainNetwork({ code, detail }: HandshakeFailure & { kind: "network" }, address: URL): Explanation {
+function explainNetwork({ code, detail }: HandshakeFailure & { kind: "network" }, address: URL, source: Source): Explanation {
   const row = networkErrors.find(({ codes }) => codes.test(code));
   if (!row) return { meaning: `${detail || code}`, hint: "check the URL and the network connection" };
-  const { meaning, hint } = row.explain(address);
+  const { meaning, hint } = row.explain(address, source);
   return { meaning: `${meaning} (${code})`, hint };
 }
 

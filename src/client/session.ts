@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import WebSocket from "ws";
 import type { RawData } from "ws";
 import { HandshakeError } from "./handshake.ts";
-import type { HandshakeFailure, Phase } from "./handshake.ts";
+import type { HandshakeFailure, Phase, Source } from "./handshake.ts";
 
 /** One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its bytes as base64 instead of `text`. */
 export interface Frame {
@@ -38,6 +38,8 @@ export interface SessionOptions {
   /** For DNS, TCP, TLS and the answer to the upgrade together. */
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** Decides what is advised when there is no handshake. */
+  source?: Source | undefined;
   /** Sends `KEEPALIVE_MESSAGE` after so long without a message in either direction; API Gateway cuts idle connections after ten minutes. */
   keepaliveMs?: number | undefined;
   onKeepalive?: ((frame: Frame) => void) | undefined;
@@ -87,7 +89,7 @@ function followPhases(request: ClientRequest, address: URL): () => Phase {
 }
 
 /** Resolves when the WebSocket is open; otherwise rejects once, with the first reason that there was. */
-function opened(socket: WebSocket, address: URL, { timeoutMs, signal }: SessionOptions, phase: () => Phase): Promise<void> {
+function opened(socket: WebSocket, address: URL, { timeoutMs, signal, source }: SessionOptions, phase: () => Phase): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: (() => HandshakeFailure) | undefined;
     const settle = (finish: () => void) => {
@@ -96,7 +98,7 @@ function opened(socket: WebSocket, address: URL, { timeoutMs, signal }: SessionO
       finish();
     };
     const fail = (error: unknown) => settle(() => (reject(error), socket.terminate()));
-    const refuse = (failure: HandshakeFailure, cause?: unknown) => fail(new HandshakeError(address, failure, cause));
+    const refuse = (failure: HandshakeFailure, cause?: unknown) => fail(new HandshakeError(address, failure, { source, cause }));
     const onAbort = () => fail(signal?.reason);
     const timer = setTimeout(() => refuse(refusal?.() ?? { kind: "timeout", phase: phase(), afterMs: timeoutMs }), timeoutMs);
     signal?.addEventListener("abort", onAbort);

@@ -100,7 +100,7 @@ export const command: Command<ConnectResult, ShownFrame> = {
   },
 };
 
-interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> {
+interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive" | "url" | "local"> {
   address: URL;
   expected: readonly Expectation[];
   /** Whether a person types what is sent; otherwise `lines` are. */
@@ -116,6 +116,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
     signal: context.signal,
+    source: options.url !== undefined ? "given" : options.local ? "local" : "deployed",
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });

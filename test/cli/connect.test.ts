@@ -34,6 +34,7 @@ test("20 a refused handshake is exit code 1 with status, body, request id and me
     'HTTP 403, the stage does not exist or has no deployment, or the backend refused this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
   );
   expect(forbidden.stdout).toBe("");
+  expect(forbidden.stderr).toMatch(/\n {2}shelfshack-ws logs tail --since 5m shows whether the function was asked\n$/);
   const failed = await run(["connect", "--json", "--url", await refusingServer(500, "")]);
   expect(failed.code).toBe(1);
   expect(JSON.parse(failed.stdout)).toMatchObject({
@@ -48,7 +49,7 @@ test("20 refused, unknown host and a server that never answers the upgrade are e
     run(["connect", "--url", await silentServer(), "--timeout", "0.3"]),
   ]);
   expect([refused.code, unknown.code, silent.code]).toEqual([1, 1, 1]);
-  expect(refused.stderr).toContain("connection refused");
+  expect(refused.stderr).toMatch(/connection refused, nothing listens on 127\.0\.0\.1:\d+ .*\n {2}check host and port of the URL\n$/);
   expect(unknown.stderr).toMatch(/unknown host|name server/);
   expect(silent.stderr).toContain("the upgrade was never answered within 0.3 s");
 });

@@ -70,7 +70,9 @@ test("20 a body without an end is cut, and one that stops in the middle does not
 test("20 refused, unknown host, TLS, silence and strangers' protocols are told apart", async () => {
   const refused = await failure(await deadAddress());
   expect(refused.failure).toMatchObject({ kind: "network", code: "ECONNREFUSED" });
-  expect(refused.hint).toContain("shelfshack-ws local");
+  expect(refused.message).toMatch(/nothing listens on 127\.0\.0\.1:\d+/);
+  expect(explainHandshake(refused.failure, new URL("ws://127.0.0.1:4566/a/dev"), "local").hint).toContain("shelfshack-ws local");
+  expect(refused.hint).not.toContain("shelfshack-ws local");
 
   const unknown = await failure("ws://no-such-host.invalid/dev");
   expect(unknown.message).toMatch(/unknown host no-such-host\.invalid|name server/);
