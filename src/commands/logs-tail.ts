@@ -9,6 +9,8 @@ import type { Command, Context } from "./command.ts";
 
 export interface LogsTailResult {
   group: string;
+  /** Whether there is a log group at all. */
+  exists: boolean;
   /** Whether the function has ever written to its log. */
   invoked: boolean;
   /** How many records were given out. */
@@ -34,18 +36,20 @@ export const command: Command<LogsTailResult, LogRecord> = {
       const found = await followedGroup(aws.logs, group);
       const lookedAt = Date.now();
       const isInvoked = found && (await hasStreams(aws.logs, found));
-      if (!found || !(isInvoked || settings.follow)) return { group, invoked: false, records: 0 };
+      if (!found || !(isInvoked || settings.follow)) return { group, exists: found !== undefined, invoked: false, records: 0 };
       if (!isInvoked) context.report({ kind: "note", message: `${notInvoked(group)}, waiting` });
       // Into an empty log the first lines may come before the live tail has begun.
       const since = settings.since ?? (!isInvoked ? lookedAt : settings.follow ? undefined : lookedAt - HOUR_MS);
       const records = await giveOut(aws, found, { ...settings, since }, context);
-      return { group, invoked: Boolean(isInvoked) || records > 0, records };
+      return { group, exists: true, invoked: Boolean(isInvoked) || records > 0, records };
     } finally {
       aws.close();
     }
   },
 
-  render({ group, invoked, records }, { follow }) {
+  render({ group, exists, invoked, records }, { follow }) {
+    if (!exists)
+      return `not invoked yet: there is no log group ${group}, and nothing may be deployed under that name; shelfshack-ws status shows what is there`;
     if (!invoked) return `${notInvoked(group)}; shelfshack-ws test invokes the function once`;
     return records === 0 && !follow ? `nothing in ${group} in that time` : "";
   },

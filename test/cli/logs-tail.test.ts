@@ -92,10 +92,14 @@ test("24 no log group, or one without a stream, is not invoked yet: exit code 0,
   const local = await startLocalAws({ port: 0 });
   onTestFinished(() => local.close());
   const missing = await run(["logs", "tail"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } });
-  expect([missing.code, missing.stdout]).toEqual([0, expect.stringContaining("not invoked yet")]);
+  expect([missing.code, missing.stdout]).toEqual([
+    0,
+    expect.stringContaining(`not invoked yet: there is no log group ${logGroupName}, and nothing may be deployed under that name`),
+  ]);
+  expect(missing.stdout).not.toContain("shelfshack-ws test");
   const { env } = await logging({ streams: [] });
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
-  expect([empty.code, JSON.parse(empty.stdout)]).toEqual([0, { group: logGroupName, invoked: false, records: 0 }]);
+  expect([empty.code, JSON.parse(empty.stdout)]).toEqual([0, { group: logGroupName, exists: true, invoked: false, records: 0 }]);
 });
 
 test.each(["live", "by polling"])("24 a log group without a stream is waited for, and its first lines are shown %s", async (how) => {
