@@ -1,6 +1,8 @@
 import { exitCodes } from "../errors.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { openStack } from "../stack/open.ts";
+import { partsOf, scopeOf } from "../stack/steps.ts";
+import { steps, type Step } from "../settings.ts";
 import type { WebSocketStack } from "../stack/stack.ts";
 import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "./command.ts";
@@ -15,6 +17,8 @@ interface StatusResult {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
+  /** The steps that mend it, where the function holds the backend's address; null where the whole stack is to be deployed, or nothing. */
+  steps: Step[] | null;
   resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: Standing })[];
 }
 
@@ -38,11 +42,12 @@ export const command: Command<StatusResult> = {
       deployed: resources.every(({ standing }) => standing !== "missing"),
       upToDate: resources.every(({ standing }) => standing === "ok"),
       url: webSocketUrl(stack, changes),
+      steps: mendingSteps(changes),
       resources,
     };
   },
 
-  render({ region, account, deployed, upToDate, url, resources }) {
+  render({ region, account, deployed, upToDate, url, steps: mending, resources }, { backendUrl }) {
     const rows = resources.flatMap(({ id, name, standing, differences }): Row[] => [
       [`${signs[standing]} ${id}`, name, standing === "ok" ? "" : standing],
       ...differences.map((difference) => {
@@ -50,11 +55,13 @@ export const command: Command<StatusResult> = {
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);
+    // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
+    const deploy = `shelfshack-ws deploy${mending && backendUrl === undefined ? ` --only ${mending.join(",")}` : ""}`;
     const verdict = upToDate
       ? "everything is as it should be"
       : deployed
-        ? "something differs; mend it with: shelfshack-ws deploy"
-        : "not (completely) deployed; run: shelfshack-ws deploy";
+        ? `something differs; mend it with: ${deploy}`
+        : `not (completely) deployed; run: ${deploy}`;
     return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join("\n");
   },
 
@@ -68,4 +75,18 @@ function standingOf(id: string, action: Change["action"], stack: WebSocketStack)
   if (action === "create") return "missing";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that serves it is stale.
   return id === stack.stage.id || id === stack.deployment.id ? "stale" : "differs";
+}
+
+/** The steps that make what is missing and set what differs; null where nothing does, or where the function itself is to be made. */
+function mendingSteps(changes: readonly Change[]): Step[] | null {
+  const wrong = changes.filter(({ action }) => action !== "none");
+  if (wrong.length === 0 || wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")) return null;
+  return steps.filter((step) => wrong.some((change) => mends(step, change)));
+}
+
+function mends(step: Step, { resource, action, differences }: Change): boolean {
+  const parts = partsOf({ only: [step] }) ?? [];
+  const isInStep = scopeOf(parts);
+  if (action === "create" || differences.length === 0) return parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
+  return differences.some(({ path }) => isInStep?.(resource, path));
 }

@@ -1,3 +1,4 @@
+import { DeleteLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -118,6 +119,24 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
   const { code, stdout } = await run(["status", ...backendUrl], { env });
   expect(code).toBe(3);
   expect(stdout).toContain("Environment.BACKEND_URL: http://127.0.0.1:8, should be http://127.0.0.1:9");
+});
+
+test("S14 where the function is there, status advises the steps that mend the rest, and they do", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  expect((await run(["status"], { env })).stdout).toMatch(/run: .*shelfshack-ws deploy --local --backend-url URL$/m);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const { aws } = await stackAt(local.url);
+  const FunctionName = "shelfshack-websocket-proxy";
+  await aws.logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` }));
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, API_GATEWAY_ENDPOINT: "https://elsewhere.example/dev" };
+  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  const { stdout } = await run(["status"], { env });
+  const [, advice = ""] = /not \(completely\) deployed; run: .*shelfshack-ws (deploy .*)$/m.exec(stdout) ?? [];
+  expect(advice).toBe("deploy --local --only logs,endpoint");
+  expect((await run(advice.split(" "), { env })).code).toBe(0);
+  expect((await run(["status"], { env })).stdout).toContain("everything is as it should be");
 });
 
 test("S15 destroy asks for the name: not without a terminal, and not another one", async () => {
