@@ -6,7 +6,7 @@ import { explain } from "./explain.ts";
 import type { Report } from "./report.ts";
 import { environment, tellSdk, type SettingName, type Settings } from "./settings.ts";
 import { originLines, settle } from "./settle.ts";
-import { aimOf, type Aim } from "./terminal/aimed.ts";
+import { aimOf, startedBy, type Aim } from "./terminal/aimed.ts";
 import { annotation, summarise } from "./terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "./terminal/output.ts";
 import { showProgress, type ShownProgress } from "./terminal/progress.ts";
@@ -29,6 +29,8 @@ interface Shell {
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
 const unread = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
+
+const asStarted = startedBy(environment);
 
 type AskedCommand = Asked & { kind: "command" };
 
@@ -57,7 +59,7 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
     json: argv.includes("--json") || isSet("SHELFSHACK_JSON"),
     debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
     annotating: isSet("GITHUB_ACTIONS"),
-    aim: (text) => text,
+    aim: asStarted,
     interruption,
   };
 }
@@ -73,7 +75,8 @@ async function runCommand({ name, command, given, words }: AskedCommand, shell: 
   const { signal } = shell.interruption;
   const settled = settle(given, environment, process.cwd());
   const { settings } = settled;
-  shell.aim = await aimOf(settled, optionsOf);
+  const aim = await aimOf(settled, optionsOf);
+  shell.aim = (text) => asStarted(aim(text));
   const progress = await showProgress(shell.err, {
     mode: progressMode(settings, shell.err),
     debug: settings.debug,

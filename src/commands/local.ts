@@ -4,9 +4,10 @@ import { handlerChanges } from "../handler-source.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../resources/function-environment.ts";
-import { settingTable, type Settings } from "../settings.ts";
+import { environment, settingTable, type Settings } from "../settings.ts";
 import { newSigningKey, signingKeysIn } from "../signature.ts";
 import { connectAws } from "../target.ts";
+import { startedBy } from "../terminal/aimed.ts";
 import type { Command, Context } from "./command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
@@ -57,7 +58,7 @@ function spoken(item: LocalItem): string | undefined {
   if (item.kind === "redeployed") return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
   if (item.kind === "log") return logsTail.line?.(item.record);
   const place = item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `;
-  return [
+  const lines = [
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
@@ -69,7 +70,8 @@ function spoken(item: LocalItem): string | undefined {
     `in another terminal: ${place}shelfshack-ws connect --local --booking 1 --token ${item.demoBackend ? "demo" : "TOKEN"}`,
     "the function's log follows; Ctrl-C stops everything",
     "",
-  ].join("\n");
+  ];
+  return startedBy(environment)(lines.join("\n"));
 }
 
 async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {

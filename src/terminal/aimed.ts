@@ -4,6 +4,10 @@ import type { Settled } from "../settle.ts";
 /** Puts what leads to the stack of this run into every command that a text names: followed as it stands, it must not reach another one. */
 export type Aim = (text: string) => string;
 
+/** Puts `npx` in front of every command that a text names where npx has started this run: the name alone is then not on the PATH. */
+export const startedBy = ({ npm_command: starter }: Readonly<Record<string, string | undefined>>): Aim =>
+  starter === "exec" ? (text) => text.replace(anyCommand, "npx $&") : (text) => text;
+
 /** Commands about a stack; `local` and `demo` bring their own. */
 const aboutStacks = ["plan", "deploy", "status", "destroy", "outputs", "connect", "test", "logs tail", "backend check", "backend keys"];
 /** The prose behind a command, as in "status shows", is none of its words: only `backend keys` has words of its own. */
@@ -13,6 +17,7 @@ const named = new RegExp(
 );
 /** What follows "deploy" where it is not a deploy of everything, which must know the backend, or names the backend itself. */
 const partly = /^ --(only|code-only|backend-url)\b/;
+const anyCommand = new RegExp(`(?<!npx )\\bshelfshack-ws (?=(${aboutStacks.join("|")}|local|demo|package|backend init)\\b)`, "g");
 const localAws = /\bshelfshack-ws local\b(?! --)/g;
 
 /** What decides where the stack is and which one it is; whoever sets it other than by an option has it set for the next command too. */

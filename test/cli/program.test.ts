@@ -208,6 +208,8 @@ test("advice names the stack that the options chose, as far as its command takes
   const port = { SHELFSHACK_PORT: "9" };
   const local = await run(["status", "--local", "--region", "eu-west-1"], { env: port });
   expect(local.stderr).toContain("start it in another terminal with: shelfshack-ws local --port 9\n");
+  const byNpx = await run(["status", "--local"], { env: { ...port, npm_command: "exec" } });
+  expect(byNpx.stderr).toContain("start it in another terminal with: npx shelfshack-ws local --port 9\n");
   const { url } = await silentAws();
   const chosen = ["--endpoint-url", url, "--region", "eu-west-1", "--function-name", "f", "--api-name", "the api", "--stage", "s"];
   const refused = await run(["connect", ...chosen, "--url", await refusingServer(502)], { env: keys });

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { explainFrame, explainHandshake, type HandshakeFailure } from "../../src/client/handshake.ts";
 import { explain } from "../../src/explain.ts";
 import { settle } from "../../src/settle.ts";
-import { aimOf, type Aim } from "../../src/terminal/aimed.ts";
+import { aimOf, startedBy, type Aim } from "../../src/terminal/aimed.ts";
 
 const root = new URL("../../", import.meta.url);
 const flags = " --local --env e2e --profile people";
@@ -59,4 +59,13 @@ test("`backend keys` keeps its own words in front of the flags", async () => {
   const aim = await aimed();
   expect(aim("run: shelfshack-ws backend keys rotate --finish")).toBe(`run: shelfshack-ws backend keys rotate${flags} --finish`);
   expect(aim("shelfshack-ws backend keys rotates them")).toBe(`shelfshack-ws backend keys${flags} rotates them`);
+});
+
+test("npx is put in front of commands where npx has started the program, and of nothing else", () => {
+  const text =
+    "shelfshack-ws status shows it; in another terminal: SHELFSHACK_PORT=9 shelfshack-ws local; npx shelfshack-ws demo; shelfshack-ws on f";
+  expect(startedBy({ npm_command: "exec" })(text)).toBe(
+    "npx shelfshack-ws status shows it; in another terminal: SHELFSHACK_PORT=9 npx shelfshack-ws local; npx shelfshack-ws demo; shelfshack-ws on f",
+  );
+  for (const started of [{}, { npm_command: "run-script" }]) expect(startedBy(started)(text)).toBe(text);
 });
