@@ -164,7 +164,7 @@ const explanations: readonly Explanation[] = [
     hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
   },
   {
-    when: ({ code, path }) => /^(ENOENT|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
+    when: ({ code, path }) => /^(ENOENT|EEXIST|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
     message: ({ code, path }) => `${JSON.stringify(path)} cannot be used: ${fileFaults[code]} (${code})`,
     hint: () => "look at the path and its permissions, or name another file",
   },
@@ -172,6 +172,7 @@ const explanations: readonly Explanation[] = [
 
 const fileFaults: Record<string, string> = {
   ENOENT: "there is no such file or folder",
+  EEXIST: "something else is there",
   EACCES: "permission denied",
   EPERM: "operation not permitted",
   EROFS: "the file system is read-only",

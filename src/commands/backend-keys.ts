@@ -92,7 +92,12 @@ async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
   refuseForeign([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
 }
 
-const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] => signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS");
+const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
+  signingKeysIn(
+    SIGNING_KEYS,
+    "the function's SIGNING_KEYS",
+    "a deploy puts a new one in their place, for the backend too: shelfshack-ws deploy",
+  );
 
 async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
   const fresh = newSigningKey();

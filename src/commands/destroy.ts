@@ -2,7 +2,10 @@ import { CliError, exitCodes } from "../errors.ts";
 import { destroy } from "../stack/engine.ts";
 import { openStack } from "../stack/open.ts";
 import { table } from "../terminal/format.ts";
-import type { Command } from "./command.ts";
+import { executionRoleOf } from "../resources/function.ts";
+import type { Settings } from "../settings.ts";
+import { connectAws } from "../target.ts";
+import type { Command, Context } from "./command.ts";
 
 interface DestroyResult {
   changed: boolean;
@@ -19,7 +22,7 @@ export const command: Command<DestroyResult> = {
   ],
 
   async run(settings, context) {
-    const { stack, walk } = await openStack(settings, context);
+    const { stack, walk } = await openStack(await asDeployed(settings, context), context);
     if (!settings.yes) await confirm(stack.identity.stack, context.ask);
     const removed = await destroy(stack, walk).finally(walk.aws.close);
     return {
@@ -36,6 +39,13 @@ export const command: Command<DestroyResult> = {
     return [table(rows), "", `${removed.length} removed, with everything inside them`].join("\n");
   },
 };
+
+/** The settings with the role that the function really has: it may have been deployed with another name for it than this run was given. */
+async function asDeployed(settings: Settings, context: Context): Promise<Settings> {
+  const aws = await connectAws(settings, context);
+  const roleName = await executionRoleOf(aws, settings.functionName).finally(aws.close);
+  return roleName === undefined ? settings : { ...settings, roleName };
+}
 
 async function confirm(name: string, ask: (question: { text: string; option: string }) => Promise<string>): Promise<void> {
   const answer = await ask({ text: `This removes the stack ${name}. Type its name to go on:`, option: "--yes" });

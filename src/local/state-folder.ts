@@ -1,5 +1,5 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError, exitCodes } from "../errors.ts";
 import { isAlive } from "./runtime/is-alive.ts";
@@ -25,7 +25,7 @@ const SAVE_AFTER_MS = 500;
  */
 export async function keptState(folder: string): Promise<KeptState> {
   const file = join(folder, "local-aws.state");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const release = await lock(folder);
   const state = await readState(file).catch(async (error: unknown) => {
     await release();
@@ -50,6 +50,20 @@ export async function keptState(folder: string): Promise<KeptState> {
     release,
     changed: () => void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()),
   };
+}
+
+/** Makes a folder and those above it. Node's own way of doing that never ends below a folder that takes none, such as /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = () => mkdir(folder, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await make();
+  }
 }
 
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */

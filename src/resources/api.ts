@@ -26,7 +26,7 @@ type ApiAttributes = {
   ManagementEndpoint: string;
 };
 
-/** The WebSocket API. Names of APIs are not unique (aws-behaviour 3.1), so it is found by its name and our tags together. */
+/** The WebSocket API. Names of APIs are not unique (aws-behaviour 3.1) and may be changed, so it is found by our tags. */
 export function api(
   { name, tags, identity }: { name: string; tags: Tags; identity: Identity },
   needs: { role: RoleResource },
@@ -41,7 +41,7 @@ export function api(
     desired: () => ({ Name: name, ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" }),
 
     async read(aws) {
-      const [oldest, ...others] = (await findOurs(aws, name, identity)).toSorted(byAge).map(foundApi);
+      const [oldest, ...others] = (await findOurs(aws, identity)).toSorted(byAge).map(foundApi);
       return oldest && { ...oldest, others };
     },
 
@@ -53,8 +53,8 @@ export function api(
 
     settle: (aws, made, { pause }) => theOnlyOne(aws, made, { name, identity, pause }),
 
-    async update(aws, { attributes: { ApiId } }, { RouteSelectionExpression }) {
-      await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, RouteSelectionExpression }));
+    async update(aws, { attributes: { ApiId } }, { Name, RouteSelectionExpression }) {
+      await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, Name, RouteSelectionExpression }));
     },
 
     async delete(aws, { attributes: { ApiId } }) {
@@ -65,19 +65,18 @@ export function api(
 
 export type ApiResource = ReturnType<typeof api>;
 
-/** Every API of this name, whoever made it. */
-async function apisNamed(aws: Aws, name: string): Promise<Api[]> {
-  const apis = await everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
-  return apis.filter(({ Name }) => Name === name);
-}
+/** Every API of the account in this region, whoever made it. */
+const allApis = (aws: Aws): Promise<Api[]> =>
+  everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
 
-/** Our API of that name, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists several. */
+/** Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists several. */
 export async function deployedApi(
   aws: Aws,
   { apiName, functionName }: { apiName: string; functionName: string },
 ): Promise<Api | undefined> {
-  const named = await apisNamed(aws, apiName);
-  const ours = named.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
+  const all = await allApis(aws);
+  const named = all.filter(({ Name }) => Name === apiName);
+  const ours = all.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
   const candidates = ours.length > 0 ? ours : named;
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
@@ -87,8 +86,8 @@ export async function deployedApi(
   });
 }
 
-const findOurs = async (aws: Aws, name: string, identity: Identity): Promise<Api[]> =>
-  (await apisNamed(aws, name)).filter(({ Tags = {} }) => isOurs(Tags, identity));
+const findOurs = async (aws: Aws, identity: Identity): Promise<Api[]> =>
+  (await allApis(aws)).filter(({ Tags = {} }) => isOurs(Tags, identity));
 
 /** What AWS tells of an API, as attributes; `http` for an endpoint that is plain `ws`. */
 export function attributesOf({ ApiId = "", ApiEndpoint = "" }: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAttributes {
@@ -120,7 +119,7 @@ const LOOKS = 3;
 async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause }: Rivals): Promise<ApiAttributes> {
   let kept = made;
   for (let look = 1; ; look++) {
-    const listed = (await findOurs(aws, name, identity)).toSorted(byAge);
+    const listed = (await findOurs(aws, identity)).toSorted(byAge);
     kept = await oldestOfThisRun(aws, kept, listed, identity);
     const others = listed.filter(({ Tags = {} }) => !isOfThisRun(Tags, identity));
     if (others.length === 0) return kept;

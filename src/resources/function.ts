@@ -2,11 +2,12 @@ import {
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
+  GetFunctionConfigurationCommand,
   UpdateFunctionCodeCommand,
   type FunctionConfiguration,
   type Runtime,
 } from "@aws-sdk/client-lambda";
-import { newSigningKey } from "../signature.ts";
+import { isSigningKeys, newSigningKey } from "../signature.ts";
 import { CliError } from "../errors.ts";
 import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
 import type { Aws } from "../target.ts";
@@ -110,6 +111,12 @@ export function lambdaFunction(
   };
 }
 
+/** The name of the role that a function runs with; undefined where there is no such function. */
+export async function executionRoleOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
+  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  return found?.Role?.split("/").at(-1);
+}
+
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 async function create(
@@ -170,7 +177,7 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
       Timeout,
       MemorySize,
       Architectures: found.Architectures ?? ["x86_64"],
-      Environment: variablesOf(found),
+      Environment: usable(variablesOf(found)),
     },
     tags,
     ...troubleOf(found),
@@ -188,6 +195,11 @@ async function recovered(
   await (LastUpdateStatus === "Failed" ? configure(aws, found, desired, config) : settled(aws, config.functionName));
 }
 
+/** The variables without signing keys that nobody can read: those are to be made anew, as if they were not there. */
+function usable({ SIGNING_KEYS, ...others }: Variables): Variables {
+  return SIGNING_KEYS !== undefined && isSigningKeys(SIGNING_KEYS) ? { ...others, SIGNING_KEYS } : others;
+}
+
 /** The variables with a signing key in place of its placeholder: the given one, or a new one. */
 function withSigningKey(variables: Variables, given: string = newSigningKey()): Record<string, string> {
   return { ...variables, ...(variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: given } : {}) };
@@ -199,6 +211,6 @@ const differing = (found: Variables = {}, desired: Variables): Variables =>
 
 /** The present variables with ours; signing keys that are there already stay (two of them while keys rotate). */
 function merged(present: Variables, ours: Variables, givenKey: string | undefined): Variables {
-  const kept = present.SIGNING_KEYS ? { SIGNING_KEYS: present.SIGNING_KEYS } : {};
-  return withSigningKey({ ...present, ...ours, ...kept }, givenKey);
+  const { SIGNING_KEYS } = usable(present);
+  return withSigningKey({ ...present, ...ours, ...(SIGNING_KEYS ? { SIGNING_KEYS } : {}) }, givenKey);
 }

@@ -5,7 +5,7 @@ import type { Outcome } from "../report.ts";
 import type { Aws } from "../target.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
 import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./ensure.ts";
-import { isOfThisRun, isOurs, refuseForeign, refuseSeveral, type Identity } from "./ownership.ts";
+import { isOfThisRun, isOurs, isStepByStep, refuseForeign, refuseSeveral, type Identity } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
@@ -130,7 +130,10 @@ function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const isYoung = (thing: AnyFound) => thing.createdAt !== undefined && Date.now() - thing.createdAt.getTime() < YOUNG_MS;
   return (
     found.some((thing) => !thing) &&
-    found.some((thing) => thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && isYoung(thing))
+    found.some(
+      (thing) =>
+        thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && !isStepByStep(thing.tags) && isYoung(thing),
+    )
   );
 }
 

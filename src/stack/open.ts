@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { artifact, refuseMissingHandler } from "../artifact.ts";
 import type { Context } from "../commands/command.ts";
@@ -6,6 +5,7 @@ import { CliError, exitCodes } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { connectAws } from "../target.ts";
 import type { Walk } from "./ensure.ts";
+import { newRun } from "./ownership.ts";
 import { stackOf, type WebSocketStack } from "./stack.ts";
 
 /** A stack as the settings describe it, with the clients to reach it. */
@@ -26,7 +26,7 @@ export async function openStack(settings: Settings, { report, signal }: Pick<Con
     timeout: settings.functionTimeout,
     zip,
     zipSha256: sha256,
-    run: randomBytes(16).toString("hex"),
+    run: newRun({ isPartial: settings.only !== undefined }),
   });
   return { stack, walk: { aws, report, signal, pace: 1 }, zip: { bytes: zip.length, sha256 } };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { CliError, exitCodes } from "../errors.ts";
 import type { AnyFound, AnyResource, Tags } from "./resource.ts";
 
@@ -17,6 +18,15 @@ const tagNames = {
   run: "shelfshack-ws:run",
 };
 const MANAGED_BY = "shelfshack-ws";
+
+const STEP_BY_STEP = "steps-";
+
+/** The mark of a new run, with 128 random bits; one that does some steps only says so, because it leaves the rest undone on purpose. */
+export const newRun = ({ isPartial }: { isPartial: boolean }): string =>
+  `${isPartial ? STEP_BY_STEP : ""}${randomBytes(16).toString("hex")}`;
+
+/** Whether the run that made it was to do some steps only. */
+export const isStepByStep = (tags: Tags): boolean => tags[tagNames.run]?.startsWith(STEP_BY_STEP) ?? false;
 
 /** The tags that go into the create call of a resource. */
 export const tagsFor = (identity: Identity, component: string): Record<string, string> => ({

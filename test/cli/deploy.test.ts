@@ -252,3 +252,19 @@ test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 
   expect(stderr).toContain("press Ctrl-C again to stop at once");
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
 });
+
+test("S15 destroy finds what was deployed under names of its own by the function's name alone", async () => {
+  const local = await localAws();
+  const env = pointedAt(local.url);
+  const names = ["--function-name", "f1", "--api-name", "my api", "--role-name", "r1", "--stage", "v1"];
+  expect((await run(["deploy", ...backendUrl, "--no-test", ...names], { env })).code).toBe(0);
+  const { code, stdout } = await run(["destroy", "--function-name", "f1", "--yes", "--json"], { env });
+  expect(code).toBe(0);
+  expect((JSON.parse(stdout) as { removed: { id: string }[] }).removed.map(({ id }) => id).toSorted()).toEqual([
+    "Api",
+    "Function",
+    "LogGroup",
+    "Role",
+  ]);
+  expect(await inventory((await stackAt(local.url)).aws)).toEqual(nothing);
+});

@@ -99,3 +99,14 @@ test("what goes wrong at the end of local is told, although Ctrl-C is how it end
   expect(code).toBe(1);
   expect(stderr).toContain("error:");
 });
+
+test("a state folder that cannot be made is one line", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, "file"), "");
+  for (const state of [join(folder, "file"), "/proc/none/at/all"]) {
+    const { code, stderr } = await run(["local", "--port", "0", "--state", state]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: "\S+" cannot be used: /);
+  }
+});

@@ -238,3 +238,17 @@ test("a password in an address that somebody set by hand is not shown", async ()
     { path: "Environment.BACKEND_URL", from: "https://***@api.example.com", to: "https://api.example.com" },
   ]);
 });
+
+test("signing keys that nobody can read are made anew", async () => {
+  const local = await localAws();
+  const { aws, deploy } = await stackAt(local.url);
+  await deploy();
+  const variables = async () => (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {};
+  const Variables = { ...(await variables()), SIGNING_KEYS: "x", FOO: "bar" };
+  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  const next = await stackAt(local.url);
+  expect(acting(await next.plan())).toEqual(["Function"]);
+  expect(acting(await next.deploy())).toEqual(["Function"]);
+  expect(await variables()).toMatchObject({ SIGNING_KEYS: expect.stringMatching(/^whsec_/), FOO: "bar" });
+  expect(acting(await next.deploy())).toEqual([]);
+});

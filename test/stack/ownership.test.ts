@@ -4,6 +4,7 @@ import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
 import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { CliError } from "../../src/errors.ts";
+import { newRun } from "../../src/stack/ownership.ts";
 import { acting } from "../support/stack.ts";
 import { inventory, localAws, mutating, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
@@ -118,4 +119,21 @@ test("destroy leaves what is not ours", async () => {
   await aws.iam.send(new TagRoleCommand({ RoleName, Tags: [{ Key: "ManagedBy", Value: "terraform" }] }));
   expect((await destroy()).map(({ id }) => id).toSorted()).toEqual(["Api", "Function", "LogGroup"]);
   expect((await inventory(aws)).roles).toBe(1);
+});
+
+test("an API of ours whose name is to be another one is renamed, not made a second time", async () => {
+  const local = await localAws();
+  await (await stackAt(local.url)).deploy();
+  const { aws, deploy } = await stackAt(local.url, { apiName: "another name" });
+  expect(acting(await deploy())).toEqual(["Api"]);
+  expect(await inventory(aws)).toEqual(oneOfEverything);
+  expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.Name).toBe("another name");
+});
+
+test("what a run of single steps has left undone on purpose is nobody's unfinished work", async () => {
+  const local = await localAws();
+  await (await stackAt(local.url, { run: newRun({ isPartial: true }) })).deploy(["role"]);
+  const { deploy, progress } = await stackAt(local.url);
+  await deploy();
+  expect(progress.filter((event) => event.kind === "waiting" && event.id === "other-run")).toEqual([]);
 });
