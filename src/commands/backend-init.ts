@@ -72,13 +72,10 @@ const nextSteps = (file: string): InitResult["next"] => [
   },
   {
     what: "run it with the signing keys of the deployed function",
-    lines: ["export $(shelfshack-ws outputs --for backend)", "uvicorn main:app --port 8000"],
+    lines: ["shelfshack-ws outputs --for backend > backend.env && set -a && . ./backend.env && set +a", "uvicorn main:app --port 8000"],
   },
   {
     what: "prove it from another terminal, with the same keys and a token that `authenticate` accepts",
-    lines: [
-      "export $(shelfshack-ws outputs --for backend)",
-      "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo",
-    ],
+    lines: ["set -a && . ./backend.env && set +a", "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo"],
   },
 ];

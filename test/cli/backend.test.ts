@@ -60,9 +60,7 @@ test("init writes the shipped router, says what to do with it, and does nothing 
 
 test("init proves with what a proof takes: the keys and a token", async () => {
   const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
-  expect(stdout).toMatch(
-    /prove it.*\n {2}export \$\(shelfshack-ws outputs --for backend\)\n {2}shelfshack-ws backend check .*--token \S+\n$/,
-  );
+  expect(stdout).toMatch(/prove it.*\n {2}set -a && \. \.\/backend\.env && set \+a\n {2}shelfshack-ws backend check .*--token \S+\n$/);
 });
 
 test("init writes Python files only", async () => {
