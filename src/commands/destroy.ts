@@ -22,8 +22,8 @@ export const command: Command<DestroyResult> = {
   ],
 
   async run(settings, context) {
+    if (!settings.yes) await confirm(settings.functionName, context.ask);
     const { stack, walk } = await openStack(await asDeployed(settings, context), context);
-    if (!settings.yes) await confirm(stack.identity.stack, context.ask);
     const removed = await destroy(stack, walk).finally(walk.aws.close);
     return {
       changed: removed.length > 0,
