@@ -98,7 +98,7 @@ export class Environments {
 
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
-    // What cannot be removed now, or was left by a zip that was refused, goes with the folder of the runtime.
+    // What cannot be removed now goes with the folder of the runtime; a zip that could not be unpacked has left nothing.
     await this.#unpacked?.then(removeFolder).catch(() => undefined);
   }
 
