@@ -1,4 +1,4 @@
-import type { Envelope } from "./verify.ts";
+import type { Envelope } from "./signed-request.ts";
 
 /** The connections of the demo backend and what it does about each event: the status and the JSON of its answer. */
 export interface Bookings {

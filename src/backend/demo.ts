@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { bookings, type Bookings } from "./bookings.ts";
-import { verified, type Envelope } from "./verify.ts";
+import { verified, type Envelope } from "./signed-request.ts";
 
 /** One request that the demo backend answered; `event` and `connectionId` are empty where it was a stranger's. */
 export interface Received {

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import { CliError } from "../errors.ts";
-import { environment } from "../settings.ts";
-import { shipped } from "../shipped.ts";
+import { CliError } from "../errors/error.ts";
+import { environment } from "../settings/table.ts";
+import { shipped } from "../artifact/assets.ts";
 
 /** The example application that ships with this package, under uvicorn. */
 export interface FastApiExample {

@@ -1,5 +1,5 @@
-import { CliError, exitCodes } from "../errors.ts";
-import { shownUrl } from "../shown-url.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
+import { shownUrl } from "../settings/redact.ts";
 
 /** What a client asks for when it connects: the query parameters of `$connect` (contract.md 2). */
 export interface Subscription {

@@ -1,5 +1,5 @@
 import { Script, createContext } from "node:vm";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import type { Frame } from "./session.ts";
 
 /**

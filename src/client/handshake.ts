@@ -1,5 +1,5 @@
-import { CliError } from "../errors.ts";
-import { shownUrl } from "../shown-url.ts";
+import { CliError } from "../errors/error.ts";
+import { shownUrl } from "../settings/redact.ts";
 
 /** How far a handshake got: DNS, TCP, TLS, then the HTTP upgrade, which API Gateway leaves open until the `$connect` integration has answered (aws-behaviour 1.1). */
 export type Phase = "lookup" | "connect" | "tls" | "upgrade";

@@ -1,18 +1,18 @@
 import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import type { Lack, Outcome } from "../backend/check/verdict.ts";
-import { exitCodes } from "../errors.ts";
-import { explain } from "../explain.ts";
-import { deployedFunction } from "../resources/function-environment.ts";
-import type { Settings } from "../settings.ts";
-import { shownUrl } from "../shown-url.ts";
-import { signingKeysIn } from "../signature.ts";
-import type { Progress } from "../report.ts";
-import { connectAws } from "../target.ts";
+import type { Lack, Outcome } from "../backend/check/result.ts";
+import { exitCodes } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+import { deployedFunction } from "../aws/function-environment.ts";
+import type { Settings } from "../settings/table.ts";
+import { shownUrl } from "../settings/redact.ts";
+import { signingKeysIn } from "../contract/signature.ts";
+import type { Progress } from "../progress.ts";
+import { connectAws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
 import { tokenOf } from "../terminal/line.ts";
 import { style } from "../terminal/style.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 interface CheckResult {
   backendUrl: string;

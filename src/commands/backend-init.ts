@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
-import { CliError, exitCodes } from "../errors.ts";
-import type { Settings } from "../settings.ts";
-import { shipped } from "../shipped.ts";
-import type { Command, Context } from "./command.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
+import type { Settings } from "../settings/table.ts";
+import { shipped } from "../artifact/assets.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 interface InitResult {
   file: string;

@@ -1,14 +1,14 @@
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
 import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import { CliError, exitCodes } from "../errors.ts";
-import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../resources/function-environment.ts";
-import type { Settings } from "../settings.ts";
-import { fingerprint, newSigningKey, signingKeysIn } from "../signature.ts";
-import { openStack, type OpenStack } from "../stack/open.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
+import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../aws/function-environment.ts";
+import type { Settings } from "../settings/table.ts";
+import { fingerprint, newSigningKey, signingKeysIn } from "../contract/signature.ts";
+import { openStack, type OpenStack } from "../cli/context.ts";
 import { refuseForeign } from "../stack/ownership.ts";
-import type { Aws } from "../target.ts";
-import type { Command, Context } from "./command.ts";
+import type { Aws } from "../aws/clients.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 const words = ["show", "rotate"] as const;
 type Word = (typeof words)[number];

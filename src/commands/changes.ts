@@ -1,10 +1,10 @@
-import type { SettingName } from "../settings.ts";
+import type { SettingName } from "../settings/table.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { Action, Change, Scope } from "../stack/engine.ts";
 import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { table, type Row } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
-import type { WebSocketStack } from "../stack/stack.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
 
 /** The settings that say what the stack is called and made of. */
 export const stackOptions = [

@@ -6,16 +6,16 @@ import type { Expectation, Mismatch, Verdict } from "../client/expectation.ts";
 import { explainClose, explainFrame } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import { deployedApi } from "../resources/api.ts";
-import type { Settings } from "../settings.ts";
-import { shownUrl } from "../shown-url.ts";
-import { connectAws } from "../target.ts";
+import type { Settings } from "../settings/table.ts";
+import { shownUrl } from "../settings/redact.ts";
+import { connectAws } from "../aws/clients.ts";
 import { pipedLines, tokenFrom, tokenOf, typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 /** A frame as it is shown; `meaning` explains one that API Gateway itself has sent. */
 export interface ShownFrame extends Frame {

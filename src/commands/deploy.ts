@@ -1,12 +1,12 @@
-import { exitCodes } from "../errors.ts";
+import { exitCodes } from "../errors/error.ts";
 import { deploy, observe, plan, type Change, type Scope } from "../stack/engine.ts";
-import { checkBackendUrl, openStack, type OpenStack } from "../stack/open.ts";
+import { checkBackendUrl, openStack, type OpenStack } from "../cli/context.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/table.ts";
 import { tokenOf } from "../terminal/line.ts";
 import { describeChanges, renderChanges, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
-import type { Command } from "./command.ts";
-import { nextAfter, prove, renderProof, worksAsDeployed, type Proof } from "./proof.ts";
+import type { Command } from "../cli/command.ts";
+import { nextAfter, prove, renderProof, worksAsDeployed, type Proof } from "../verify/round-trip.ts";
 
 interface DeployResult {
   /** Whether anything in AWS was changed (with `--dry-run`: would be). */

@@ -1,11 +1,11 @@
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import { destroy } from "../stack/engine.ts";
-import { openStack } from "../stack/open.ts";
+import { openStack } from "../cli/context.ts";
 import { table } from "../terminal/format.ts";
 import { executionRoleOf } from "../resources/function.ts";
-import type { Settings } from "../settings.ts";
-import { connectAws } from "../target.ts";
-import type { Command, Context } from "./command.ts";
+import type { Settings } from "../settings/table.ts";
+import { connectAws } from "../aws/clients.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 interface DestroyResult {
   changed: boolean;

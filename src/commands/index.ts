@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import type { Command } from "../cli/command.ts";
 
 /** A command's row: enough for the program's help; the file itself is loaded when it is called. */
 export interface CommandEntry {

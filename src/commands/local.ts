@@ -1,14 +1,14 @@
 import { startDemoBackend } from "../backend/demo.ts";
-import { explain } from "../explain.ts";
-import { handlerChanges } from "../handler-source.ts";
+import { explain } from "../errors/explain.ts";
+import { handlerChanges } from "../artifact/watch.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
-import { deployedFunction } from "../resources/function-environment.ts";
-import { environment, settingTable, type Settings } from "../settings.ts";
-import { newSigningKey, signingKeysIn } from "../signature.ts";
-import { connectAws } from "../target.ts";
-import { startedBy } from "../terminal/aimed.ts";
-import type { Command, Context } from "./command.ts";
+import { deployedFunction } from "../aws/function-environment.ts";
+import { environment, settingTable, type Settings } from "../settings/table.ts";
+import { newSigningKey, signingKeysIn } from "../contract/signature.ts";
+import { connectAws } from "../aws/clients.ts";
+import { startedBy } from "../cli/print-advice.ts";
+import type { Command, Context } from "../cli/command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
 

@@ -1,11 +1,11 @@
 import { followedGroup, followLog, hasStreams, type FollowedGroup } from "../logs/follow.ts";
 import { recordOf, selected } from "../logs/record.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
-import type { Settings } from "../settings.ts";
-import { connectAws, type Aws } from "../target.ts";
+import type { Settings } from "../settings/table.ts";
+import { connectAws, type Aws } from "../aws/clients.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command, Context } from "../cli/command.ts";
 
 export interface LogsTailResult {
   group: string;

@@ -1,13 +1,13 @@
 import { appendFile } from "node:fs/promises";
 import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
-import { CliError } from "../errors.ts";
+import { CliError } from "../errors/error.ts";
 import { deployedApi, attributesOf } from "../resources/api.ts";
-import { deployedFunction } from "../resources/function-environment.ts";
-import type { Audience, Settings } from "../settings.ts";
+import { deployedFunction } from "../aws/function-environment.ts";
+import type { Audience, Settings } from "../settings/table.ts";
 import { orMissing } from "../stack/resource.ts";
-import { connectAws, type Aws } from "../target.ts";
+import { connectAws, type Aws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../cli/command.ts";
 
 /** What others need to know of a deployed stack. */
 interface Deployed {

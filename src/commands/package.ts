@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
-import { artifact, refuseMissingHandler, type Entry } from "../artifact.ts";
-import type { Command } from "./command.ts";
+import { artifact, refuseMissingHandler, type Entry } from "../artifact/zip.ts";
+import type { Command } from "../cli/command.ts";
 
 interface PackageResult {
   file: string;

@@ -1,8 +1,8 @@
-import { exitCodes } from "../errors.ts";
-import { checkBackendUrl, openStack } from "../stack/open.ts";
+import { exitCodes } from "../errors/error.ts";
+import { checkBackendUrl, openStack } from "../cli/context.ts";
 import { partsOf, scopeOf } from "../stack/steps.ts";
 import { describeChanges, renderChanges, type ChangeLine, stackOptions } from "./changes.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../cli/command.ts";
 import { planned } from "./deploy.ts";
 
 interface PlanResult {

@@ -1,11 +1,11 @@
-import { exitCodes } from "../errors.ts";
+import { exitCodes } from "../errors/error.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
-import { openStack } from "../stack/open.ts";
+import { openStack } from "../cli/context.ts";
 import { partsOf, scopeOf } from "../stack/steps.ts";
-import { steps, type Step } from "../settings.ts";
-import type { WebSocketStack } from "../stack/stack.ts";
+import { steps, type Step } from "../settings/table.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
 import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../cli/command.ts";
 import { table, type Row } from "../terminal/format.ts";
 
 /** How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older deployment. */

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import { readLine } from "../logs/record.ts";
-import { connectAws } from "../target.ts";
+import { connectAws } from "../aws/clients.ts";
 import { duration } from "../terminal/format.ts";
 import { tokenOf } from "../terminal/line.ts";
 import { asRecord, continued } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
-import type { Command } from "./command.ts";
-import { testFunction, type TestResult, type WebSocketEvent } from "./invocation.ts";
+import type { Command } from "../cli/command.ts";
+import { testFunction, type TestResult, type WebSocketEvent } from "../verify/invoke.ts";
 import { levelWord } from "./logs-tail.ts";
 
 export const command: Command<TestResult> = {

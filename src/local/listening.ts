@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 
 /**
  * Has servers listen on one port of this machine, and of nothing else: 127.0.0.1, and ::1 where that is free, because `localhost` can mean either.

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { CliError } from "../errors.ts";
+import { CliError } from "../errors/error.ts";
 import { longestBody, refuse } from "./wire/http.ts";
 
 const unwelcome = {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerOptions } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { CliError } from "../errors.ts";
+import { CliError } from "../errors/error.ts";
 import { createDispatch } from "./dispatch.ts";
 import { servedStage } from "./services/apigateway/stages.ts";
 import { createGateway, type ConnectionCall, type FailedIntegration } from "./gateway/gateway.ts";

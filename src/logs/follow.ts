@@ -6,7 +6,7 @@ import type {
   LiveTailSessionLogEvent,
   StartLiveTailResponseStream,
 } from "@aws-sdk/client-cloudwatch-logs";
-import type { Report } from "../report.ts";
+import type { Report } from "../progress.ts";
 import { findLogGroup } from "../resources/log-group.ts";
 import type { LogEvent } from "./record.ts";
 

@@ -1,5 +1,5 @@
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import type { Resource } from "../stack/resource.ts";
 
 type AccountAttributes = {

@@ -6,11 +6,11 @@ import {
   UpdateApiCommand,
   type Api,
 } from "@aws-sdk/client-apigatewayv2";
-import { CliError, exitCodes } from "../errors.ts";
-import { Overtaken } from "../stack/ensure.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
+import { Overtaken } from "../stack/create.ts";
 import { isOfThisRun, isOurs, several, type Identity } from "../stack/ownership.ts";
 import { everyPage, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
-import type { Aws } from "../target.ts";
+import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 
 interface ApiProperties {

@@ -5,9 +5,9 @@ import {
   UpdateIntegrationCommand,
   type Integration,
 } from "@aws-sdk/client-apigatewayv2";
-import { Overtaken } from "../stack/ensure.ts";
+import { Overtaken } from "../stack/create.ts";
 import { everyPage, orMissing, type Found, type Resource } from "../stack/resource.ts";
-import type { Aws } from "../target.ts";
+import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 

@@ -8,7 +8,7 @@ import {
   type LogGroup,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
-import type { Aws } from "../target.ts";
+import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 
 interface LogGroupProperties {

@@ -10,7 +10,7 @@ import {
   type Role,
 } from "@aws-sdk/client-iam";
 import { orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
-import type { Aws } from "../target.ts";
+import type { Aws } from "../aws/clients.ts";
 
 interface RoleProperties {
   RoleName: string;

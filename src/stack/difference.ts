@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { shownUrl } from "../shown-url.ts";
+import { shownUrl } from "../settings/redact.ts";
 import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type AnyFound, type AnyResource } from "./resource.ts";
 
 /** One value that is not as it should be. `from` and `to` are for people: secrets are already masked. */

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { CliError } from "../errors.ts";
-import { explain } from "../explain.ts";
-import type { Outcome } from "../report.ts";
-import type { Aws } from "../target.ts";
+import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+import type { Outcome } from "../progress.ts";
+import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
-import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./ensure.ts";
+import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./create.ts";
 import { isOfThisRun, isOurs, isStepByStep, refuseForeign, refuseSeveral, type Identity } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
 

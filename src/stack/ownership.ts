@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import type { AnyFound, AnyResource, Tags } from "./resource.ts";
 
 /** Who a stack is: its tags answer "ours?" for everything found in AWS (faults.md R1). */

@@ -1,4 +1,4 @@
-import type { Aws } from "../target.ts";
+import type { Aws } from "../aws/clients.ts";
 
 /** What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand for it before it exists. */
 export type Attributes = Readonly<Record<string, string>>;

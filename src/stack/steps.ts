@@ -1,5 +1,5 @@
-import { CliError } from "../errors.ts";
-import { steps as stepNames, type Step } from "../settings.ts";
+import { CliError } from "../errors/error.ts";
+import { steps as stepNames, type Step } from "../settings/table.ts";
 import { plan, type Observed, type Scope, type Stack } from "./engine.ts";
 import type { AnyResource } from "./resource.ts";
 

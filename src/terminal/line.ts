@@ -1,7 +1,7 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
 import { Writable } from "node:stream";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 
 /**
  * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else tells it that the line is gone, and it

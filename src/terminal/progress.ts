@@ -1,5 +1,5 @@
 import type { Ora } from "ora";
-import type { Progress, Report } from "../report.ts";
+import type { Progress, Report } from "../progress.ts";
 import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { style } from "./style.ts";

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
 import type { Writer } from "./output.ts";
 
 /** A question and the option that answers it where nobody can be asked. */

@@ -5,11 +5,11 @@ import { knowsKeys } from "../../src/backend/check/keys.ts";
 import { ATTEMPT_MS, type Endpoint, type Subject } from "../../src/backend/check/probe.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { subjectOf } from "../../src/backend/check/subject.ts";
-import { settle } from "../../src/settle.ts";
-import { newSigningKey } from "../../src/signature.ts";
+import { settle } from "../../src/cli/resolve.ts";
+import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type ContractBackend, type Flaws } from "../support/contract-backend.ts";
 import { messageEvent } from "../support/golden-events.ts";
-import { contextWith, startScene } from "../support/handler.ts";
+import { contextWith, startScene } from "../support/test-handler.ts";
 import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
 
 const running: { close(): Promise<void> | void }[] = [];

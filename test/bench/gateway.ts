@@ -5,10 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { readConfiguration } from "../../handler/config.ts";
 import { createHandler } from "../../handler/handler.ts";
-import { zipFiles } from "../../src/artifact.ts";
+import { zipFiles } from "../../src/artifact/zip.ts";
 import { createGateway, type GatewayOptions, type ServedStage } from "../../src/local/gateway/gateway.ts";
 import { startRuntime, type FunctionToRun } from "../../src/local/runtime/runtime.ts";
-import { shipped } from "../../src/shipped.ts";
+import { shipped } from "../../src/artifact/assets.ts";
 
 /**
  * One message's way: socket → gateway → handler → backend → `@connections` → socket, as many times as it goes with some sockets that

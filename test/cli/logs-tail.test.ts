@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
 import { followedGroup, followLog } from "../../src/logs/follow.ts";
 import type { FollowOptions } from "../../src/logs/follow.ts";
-import { connectAws } from "../../src/target.ts";
+import { connectAws } from "../../src/aws/clients.ts";
 import { safe } from "../../src/terminal/safe.ts";
 import { run, start } from "../support/program.ts";
 import { createQueue } from "../support/queue.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/test-gateway.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 /** The message is cut into frames that the gateway takes. */

@@ -6,7 +6,7 @@ import {
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { expect, onTestFinished, test } from "vitest";
-import { answered, startGateway, type Stand, signed } from "../support/gateway.ts";
+import { answered, startGateway, type Stand, signed } from "../support/test-gateway.ts";
 import { createQueue } from "../support/queue.ts";
 import { openRaw } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";

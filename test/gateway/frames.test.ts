@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { expect, test } from "vitest";
-import { startGateway, type Stand } from "../support/gateway.ts";
+import { startGateway, type Stand } from "../support/test-gateway.ts";
 import { closeCodeIn, encodeFrame, openRaw, upgradeRequest, type Frame } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answered, functionArn, invokeUriOf, startGateway, type StandOptions } from "../support/gateway.ts";
+import { answered, functionArn, invokeUriOf, startGateway, type StandOptions } from "../support/test-gateway.ts";
 import { openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 

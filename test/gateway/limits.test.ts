@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { limitFrames } from "../../src/local/gateway/frame-limits.ts";
-import { startGateway, type Stand, signed } from "../support/gateway.ts";
+import { startGateway, type Stand, signed } from "../support/test-gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 

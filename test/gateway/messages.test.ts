@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answered, startGateway, type StandOptions } from "../support/gateway.ts";
+import { answered, startGateway, type StandOptions } from "../support/test-gateway.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const frame = (message: string, { connectionId, requestId }: { connectionId: string; requestId: string }) =>

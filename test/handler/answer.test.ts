@@ -4,7 +4,7 @@ import type { Accepted } from "../../handler/backend.ts";
 import { consequenceOf } from "../../handler/answer.ts";
 import { initialFrames } from "../../handler/connect.ts";
 import { messageEvent } from "../support/golden-events.ts";
-import { contextWith, startScene } from "../support/handler.ts";
+import { contextWith, startScene } from "../support/test-handler.ts";
 
 /** Far above what the longest answer takes, far below what an event has. */
 const limitMs = 1_000;

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { startConnectionsStub } from "../support/connections-stub.ts";
 import { consoleTestEvent } from "../support/golden-events.ts";
-import { signingKey } from "../support/handler.ts";
+import { signingKey } from "../support/test-handler.ts";
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { connectEvent, connectionId, consoleTestEvent } from "../support/golden-events.ts";
-import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
+import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 

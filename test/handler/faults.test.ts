@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createBucket, retryDelay } from "../../handler/retry.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { connectEvent, connectionId, messageEvent } from "../support/golden-events.ts";
-import { contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
+import { contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
 import { certificate, privateKey } from "../support/self-signed.ts";
 
 const query = { booking_id: "1", token: "t" };

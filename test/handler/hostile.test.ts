@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createLog } from "../../handler/log.ts";
 import { member, pieces } from "../../handler/json.ts";
 import { connectEvent, connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
-import { contextWith, loadHandler, startScene } from "../support/handler.ts";
+import { contextWith, loadHandler, startScene } from "../support/test-handler.ts";
 
 const lone = "\ud800";
 const deep = "[".repeat(65_000) + "]".repeat(65_000);

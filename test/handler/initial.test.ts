@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { connectEvent, connectionId } from "../support/golden-events.ts";
-import { contextWith, invokedFunctionArn, loadHandler, signingKey, startScene } from "../support/handler.ts";
+import { contextWith, invokedFunctionArn, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
-import { backendUrl } from "../../src/setting-kinds.ts";
+import { backendUrl } from "../../src/settings/value-types.ts";
 
 const refused = [
   "169.254.0.1",

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { readEvent } from "../../handler/event.ts";
 import { connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
-import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/handler.ts";
+import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
 
 const requestId = "UbT2nH5bIAMFSnA=";
 const error = (code: string, more = {}) => ({ type: "error", code, request_id: requestId, ...more });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { connectEvent } from "../support/golden-events.ts";
-import { contextWith, startScene } from "../support/handler.ts";
+import { contextWith, startScene } from "../support/test-handler.ts";
 
 const template = "/api/ws/{type}/{booking_id}/register";
 

@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { createSigner, encodeSegment } from "../../handler/sigv4.ts";
 import { signingKeys, webhookSignature } from "../../handler/webhook.ts";
-import { signingKey } from "../support/handler.ts";
+import { signingKey } from "../support/test-handler.ts";
 
 const credentials = {
   accessKeyId: "AKIDEXAMPLE",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isWelcome } from "../../src/local/hosts.ts";
+import { isWelcome } from "../../src/local/allowed-hosts.ts";
 
 const hosts: [host: string, welcome: boolean][] = [
   ["localhost:4566", true],

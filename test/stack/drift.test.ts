@@ -25,7 +25,7 @@ import {
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import type { Aws } from "../../src/target.ts";
+import type { Aws } from "../../src/aws/clients.ts";
 import { acting } from "../support/stack.ts";
 import { inventory, localAws, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";

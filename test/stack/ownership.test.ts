@@ -3,7 +3,7 @@ import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
 import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import { CliError } from "../../src/errors.ts";
+import { CliError } from "../../src/errors/error.ts";
 import { newRun } from "../../src/stack/ownership.ts";
 import { acting } from "../support/stack.ts";
 import { inventory, localAws, mutating, oneOfEverything, stackAt } from "../support/stack-scene.ts";

@@ -10,8 +10,8 @@ import { ListRolesCommand } from "@aws-sdk/client-iam";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
 import { onTestFinished } from "vitest";
 import { startLocalAws, type LocalAws, type LocalAwsOptions } from "../../src/local/server.ts";
-import type { StackConfig } from "../../src/stack/stack.ts";
-import type { Aws } from "../../src/target.ts";
+import type { StackConfig } from "../../src/resources/stack.ts";
+import type { Aws } from "../../src/aws/clients.ts";
 import { startFaultProxy, type Call, type Fault } from "./fault-proxy.ts";
 import { openTestStack, type Tempo } from "./stack.ts";
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Progress } from "../../src/report.ts";
+import type { Progress } from "../../src/progress.ts";
 import { deploy, destroy, observe, plan, type Change } from "../../src/stack/engine.ts";
-import type { Walk } from "../../src/stack/ensure.ts";
-import { stackOf, type StackConfig } from "../../src/stack/stack.ts";
-import type { Step } from "../../src/settings.ts";
+import type { Walk } from "../../src/stack/create.ts";
+import { stackOf, type StackConfig } from "../../src/resources/stack.ts";
+import type { Step } from "../../src/settings/table.ts";
 import { partsOf, scopeOf } from "../../src/stack/steps.ts";
-import { connectAws } from "../../src/target.ts";
+import { connectAws } from "../../src/aws/clients.ts";
 import { zipOf } from "./zip.ts";
 
 /** Every pause of the engine and of the retry table, scaled: a test waits milliseconds where a deploy waits seconds. */

@@ -1,6 +1,6 @@
-import { artifact } from "../../src/artifact.ts";
-import { newSigningKey } from "../../src/signature.ts";
-import type { StackConfig } from "../../src/stack/stack.ts";
+import { artifact } from "../../src/artifact/zip.ts";
+import { newSigningKey } from "../../src/contract/signature.ts";
+import type { StackConfig } from "../../src/resources/stack.ts";
 import { localAws, stackAt } from "./stack-scene.ts";
 import { startUvicorn } from "./uvicorn.ts";
 

@@ -48,8 +48,8 @@ test("the handler imports nothing of ours", () => {
 });
 
 test("the local AWS and what deploys to it know nothing of each other", () => {
-  expect(importing(within("src/local/"), /^src\/(stack|resources|target)/)).toEqual([]);
-  expect(importing(within("src/stack/", "src/resources/", "src/target.ts", "src/retry.ts"), /^src\/local\//)).toEqual([]);
+  expect(importing(within("src/local/"), /^src\/(stack|resources|aws)/)).toEqual([]);
+  expect(importing(within("src/stack/", "src/resources/", "src/aws/"), /^src\/local\//)).toEqual([]);
 });
 
 test("in the local AWS the wire, the gateway and the runtime know no service, and nothing of each other", () => {
@@ -59,25 +59,25 @@ test("in the local AWS the wire, the gateway and the runtime know no service, an
 });
 
 test("nothing below the commands imports a command or the command line", () => {
-  const below = outside("src/commands/", "src/cli.ts", "src/start.ts", "src/arguments.ts");
-  expect(importing(below, /^src\/(cli|start|arguments)\.ts$/)).toEqual([]);
-  expect(importing(below, /^src\/commands\/(?!command\.ts$)/)).toEqual([]);
+  const below = outside("src/commands/", "src/cli/", "src/start.ts");
+  expect(importing(below, /^src\/(start\.ts|cli\/(?!command\.ts$|context\.ts$))/)).toEqual([]);
+  expect(importing(below, /^src\/commands\//)).toEqual([]);
 });
 
 test("a resource knows the shape of a resource, not the engine or the stack", () => {
-  expect(importing(within("src/resources/"), /^src\/(stack\/(engine|stack|open|steps)|commands|local|terminal)/)).toEqual([]);
+  expect(importing(within("src/resources/").filter(({ path }) => path !== "src/resources/stack.ts"), /^src\/(stack\/(engine|steps)|resources\/stack|cli|commands|local|terminal)/)).toEqual([]);
 });
 
 test("the engine names no resource", () => {
   expect(importing(within("src/stack/engine.ts"), /^src\/resources\//)).toEqual([]);
 });
 
-test("SDK clients are constructed in target.ts alone", () => {
-  expect(matching(outside("src/target.ts"), /new [A-Z]\w*Client\(/g)).toEqual([]);
+test("SDK clients are constructed in aws/clients alone", () => {
+  expect(matching(outside("src/aws/clients.ts"), /new [A-Z]\w*Client\(/g)).toEqual([]);
 });
 
 test("only the command line and the terminal print, end the process, or know colours", () => {
-  const silent = outside("src/cli.ts", "src/start.ts", "src/terminal/", "src/local/runtime/bootstrap.mjs");
+  const silent = outside("src/cli/main.ts", "src/start.ts", "src/terminal/", "src/local/runtime/bootstrap.mjs");
   expect(
     matching(silent, /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\.write/g).filter(
       (found) => !found.startsWith("handler/index.ts"),
@@ -87,11 +87,11 @@ test("only the command line and the terminal print, end the process, or know col
 });
 
 test("the environment is read in one place, and in the handler's", () => {
-  expect(matching(outside("src/settings.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"), /process\.env/g)).toEqual([]);
+  expect(matching(outside("src/settings/table.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"), /process\.env/g)).toEqual([]);
 });
 
-test("only target.ts and the command local know that there is a local AWS", () => {
-  const knowing = outside("src/target.ts", "src/commands/local.ts", "src/cli.ts", "src/settle.ts", "src/settings.ts");
+test("only aws/clients and the command local know that there is a local AWS", () => {
+  const knowing = outside("src/aws/clients.ts", "src/commands/local.ts", "src/cli/", "src/settings/");
   expect(matching(knowing, /\bif \((settings\.)?local\)|settings\.local \?/g)).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { CliError } from "../../src/errors.ts";
-import { explain } from "../../src/explain.ts";
+import { CliError } from "../../src/errors/error.ts";
+import { explain } from "../../src/errors/explain.ts";
 
 /** An error as AWS's clients or Node throw it. */
 const failure = (properties: Record<string, unknown>, message = "some words") => Object.assign(new Error(message), properties);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { addressOf } from "../../src/client/address.ts";
 import { HandshakeError, explainClose, explainFrame, explainHandshake } from "../../src/client/handshake.ts";
 import { openSession } from "../../src/client/session.ts";
-import { shownUrl } from "../../src/shown-url.ts";
+import { shownUrl } from "../../src/settings/redact.ts";
 import { createQueue } from "../support/queue.ts";
 import { deadAddress, refusingServer, selfSignedServer, silentServer, tcpServer, webSocketServer } from "../support/handshake-server.ts";
 

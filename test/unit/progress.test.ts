@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { expect, test } from "vitest";
-import type { Progress } from "../../src/report.ts";
+import type { Progress } from "../../src/progress.ts";
 import { canSpin, coloursOn, isCi, writerFor } from "../../src/terminal/output.ts";
 import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
 

@@ -5,9 +5,9 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { expect, onTestFinished, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
-import { CliError } from "../../src/errors.ts";
-import { settingNames, settingTable } from "../../src/settings.ts";
-import { originLines, settle, type Given } from "../../src/settle.ts";
+import { CliError } from "../../src/errors/error.ts";
+import { settingNames, settingTable } from "../../src/settings/table.ts";
+import { originLines, settle, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
 function folderWith(config: unknown): string {

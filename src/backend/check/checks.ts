@@ -4,7 +4,7 @@ import { messageChecks } from "./message-checks.ts";
 import { openProbe, type Endpoint, type Probe, type Subject } from "./probe.ts";
 import { registerChecks, withoutConnection } from "./register-checks.ts";
 import { signatureChecks } from "./signature-checks.ts";
-import { notAsked, type Check, type Need, type Verdict } from "./verdict.ts";
+import { notAsked, type Check, type Need, type Verdict } from "./result.ts";
 
 /** What the checks are about, in the order in which they run: what the later ones build on comes first. One more is one more entry in its file. */
 const topics: Readonly<Record<string, readonly Check[]>> = {

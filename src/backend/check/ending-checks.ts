@@ -1,7 +1,7 @@
 import { isGood, isRefusal, wordsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { endpoints, markedConnection, type Probe } from "./probe.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
+import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 /** The verdict on the ends of connections, in words and by their answers; the proxy ignores what they say. */
 function endings(what: string, exchanges: readonly Exchange[]): Verdict {

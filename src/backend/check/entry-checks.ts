@@ -1,7 +1,7 @@
 import { isAnswered, isGood, isLetIn, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Exchange, Phase } from "./exchange.ts";
 import { endpoints, markedConnection, type Endpoint } from "./probe.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
+import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 const UNREACHABLE = "nobody can connect: the proxy answers every handshake with 502 or 504";
 

@@ -2,7 +2,7 @@ import { contentOf, isAnswered, isDirective, isGood, isRefusal, isTurnedAway, re
 import type { Exchange } from "./exchange.ts";
 import { markedConnection, messageWebhookId } from "./probe.ts";
 import { registrationFault, sameAnswers, withoutConnection } from "./register-checks.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
+import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 const PLAIN = '{"type":"message","body":"shelfshack-check"}';
 const CRASH = "the client gets a backend_unavailable frame; whoever sends this again and again keeps the backend busy failing";

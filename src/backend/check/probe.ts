@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { webhookSignature } from "../../signature.ts";
+import { webhookSignature } from "../../contract/signature.ts";
 import { isAnswered, isGood } from "./answer.ts";
 import { openPost, type Exchange } from "./exchange.ts";
 

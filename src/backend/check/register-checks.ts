@@ -1,7 +1,7 @@
 import { contentOf, initialFaults, isAnswered, isGood, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Answered, Exchange } from "./exchange.ts";
 import { markedConnection, type Probe, type Visitor } from "./probe.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
+import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 /** A type whose handshake the proxy lets through without a token. */
 const OPEN_TYPE = "feed";

@@ -1,9 +1,9 @@
-import { fingerprint, newSigningKey } from "../../signature.ts";
+import { fingerprint, newSigningKey } from "../../contract/signature.ts";
 import { contentOf, isGood, isLetIn, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { endpoints, markedConnection, messageWebhookId, type Endpoint, type Forgery, type Probe } from "./probe.ts";
 import { isAccepting, withoutConnection } from "./register-checks.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./verdict.ts";
+import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 /** A request that the proxy never made. The backend has to turn it away, at each of these endpoints. */
 interface Forged {

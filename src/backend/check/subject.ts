@@ -1,5 +1,5 @@
-import { CliError, exitCodes } from "../../errors.ts";
-import type { Settings } from "../../settings.ts";
+import { CliError, exitCodes } from "../../errors/error.ts";
+import type { Settings } from "../../settings/table.ts";
 import { ATTEMPT_MS, type Endpoint, type Subject } from "./probe.ts";
 
 /** Marks what a check makes in a backend that keeps it. */

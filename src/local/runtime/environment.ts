@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
 import { exited, type Failure, largestResponse, lost, notLoaded, outOfMemory, reported, responseTooLarge, timedOut } from "./failures.ts";
-import type { Guardian } from "./guardian.ts";
+import type { Guardian } from "./reaper.ts";
 import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";

@@ -1,6 +1,6 @@
-import { CliError } from "../../errors.ts";
+import { CliError } from "../../errors/error.ts";
 import { Environments, type Shared } from "./environments.ts";
-import { startGuardian } from "./guardian.ts";
+import { startGuardian } from "./reaper.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { watchProcessors } from "./processors.ts";
 import { makeWorkFolder, removeFolder } from "./work-folder.ts";

@@ -19,7 +19,7 @@ import type { Protocol, WireAnswer, WireRequest } from "../wire/protocol.ts";
 import { shapesOf, type OperationShape } from "../wire/schema.ts";
 import type { World } from "../state.ts";
 import { shortened } from "./shortened.ts";
-import { sts, stsConstraints } from "./sts.ts";
+import { sts, stsConstraints } from "./sts/sts.ts";
 import { validate, type Constraints } from "../wire/validation.ts";
 
 /** One call of the control plane, as tests and `--debug` see it. */

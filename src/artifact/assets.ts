@@ -1,0 +1,12 @@
+/** Files that the build lays beside the program because they run somewhere else: in Lambda, in a child process, in the user's own project. */
+export type ShippedFile = `handler/${string}` | `local/${string}` | `backend/${string}`;
+
+declare const SHELFSHACK_DIST: string | undefined;
+
+/** The way from this module to `dist`: from the sources, or from a built file, where the build puts it in. */
+const dist = typeof SHELFSHACK_DIST === "string" ? SHELFSHACK_DIST : "../../dist/";
+
+/** Where a shipped file is, for the sources and the built program alike. */
+export function shipped(file: ShippedFile): URL {
+  return new URL(dist + file, import.meta.url);
+}

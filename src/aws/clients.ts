@@ -1,0 +1,136 @@
+import { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { IAMClient } from "@aws-sdk/client-iam";
+import { LambdaClient } from "@aws-sdk/client-lambda";
+import { STSClient } from "@aws-sdk/client-sts";
+import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
+import { CliError, exitCodes } from "../errors/error.ts";
+import type { Report } from "../progress.ts";
+import { retries } from "./retry.ts";
+import { environment, type Settings } from "../settings/table.ts";
+
+/** The clients that everything below works with: AWS, or the local AWS at another address. */
+export interface Aws {
+  region: string;
+  /** Aborted by Ctrl-C: whoever waits for AWS stops waiting. */
+  signal: AbortSignal;
+  lambda: LambdaClient;
+  apigatewayv2: ApiGatewayV2Client;
+  iam: IAMClient;
+  sts: STSClient;
+  logs: CloudWatchLogsClient;
+  /** The options of a call that takes longer: it carries the zip, or lasts as long as the function that it invokes. */
+  longCall: { requestTimeout: number };
+  /** Closes the kept-alive connections. */
+  close(): void;
+}
+
+/** How long one call may take: the SDK has no limit of its own, and its `requestTimeout` only warns without the last flag (faults.md 1.2). */
+const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
+const REQUEST_MS = 30_000;
+
+const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
+
+/**
+ * Makes the AWS clients; the only place that does.
+ *
+ * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own rules for credentials and profiles.
+ * `pace` scales the pauses between tries, `requestMs` is how long one call may take. Throws a CliError (exit 2) when no region is known.
+ */
+export async function connectAws(
+  settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
+  { report, signal, pace = 1, requestMs = REQUEST_MS }: { report: Report; signal: AbortSignal; pace?: number; requestMs?: number },
+): Promise<Aws> {
+  const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
+  // The SDK reads its own variable by itself, and knows those of single services, which come before it (aws-behaviour 8.4).
+  const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
+  const region = settings.region ?? (settings.local ? "us-east-1" : undefined);
+  const config = {
+    ...(settings.local ? { credentials: localCredentials } : {}),
+    ...(region ? { region } : {}),
+    ...(endpoint ? { endpoint } : {}),
+    maxAttempts: 1,
+    requestHandler: { ...timeouts, requestTimeout: requestMs },
+  };
+  const clients = {
+    lambda: new LambdaClient(config),
+    apigatewayv2: new ApiGatewayV2Client(config),
+    iam: new IAMClient(config),
+    sts: new STSClient(config),
+    logs: new CloudWatchLogsClient(config),
+  };
+  const rules = { report, signal, pace };
+  const announced = new Set<string>();
+  const equip = <Input extends object, Output extends object>(stack: MiddlewareStack<Input, Output>) => {
+    stack.use(retries(rules));
+    stack.use(announcing(report, announced));
+  };
+  equip(clients.lambda.middlewareStack);
+  equip(clients.apigatewayv2.middlewareStack);
+  equip(clients.iam.middlewareStack);
+  equip(clients.sts.middlewareStack);
+  equip(clients.logs.middlewareStack);
+  clients.logs.middlewareStack.use(prefixingOwnHosts(clients.logs.config));
+  return {
+    region: await regionOf(clients.lambda),
+    signal,
+    longCall: { requestTimeout: 4 * requestMs },
+    ...clients,
+    close: () => Object.values(clients).forEach((client) => client.destroy()),
+  };
+}
+
+const ownHosts = /\.(amazonaws\.(com(\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn)$/;
+const thisMachine = /^(\[?::1\]?|127\.[\d.]+|localhost)$/;
+
+/**
+ * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's: wherever one was set (an option, one of
+ * several variables, a profile), credentials are never sent there silently (C-08).
+ */
+function announcing<Input extends object, Output extends object>(report: Report, announced: Set<string>): Pluggable<Input, Output> {
+  const announce = ({ protocol, hostname, port }: HttpRequest) => {
+    const address = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+    if (ownHosts.test(hostname) || thisMachine.test(hostname) || announced.has(address)) return;
+    announced.add(address);
+    report({ kind: "warning", message: `AWS calls, signed with your credentials, go to ${address}` });
+  };
+  return {
+    applyToStack(stack) {
+      stack.add(
+        (next) => (call) => {
+          announce(call.request as HttpRequest);
+          return next(call);
+        },
+        { step: "finalizeRequest", name: "shelfshackAnnouncement" },
+      );
+    },
+  };
+}
+
+/**
+ * An SDK plug-in for the "stream-" that the SDK puts before the host of a live tail: only AWS's own hosts answer to it (aws-behaviour 7.3).
+ * Where the calls go, a variable or a profile may say too, so it is known when the SDK has looked for it.
+ */
+function prefixingOwnHosts<Input extends object, Output extends object>(config: { disableHostPrefix: boolean }): Pluggable<Input, Output> {
+  const decide: SerializeMiddleware<Input, Output> = (next, context) => (call) => {
+    config.disableHostPrefix = !ownHosts.test(context.endpointV2?.url.hostname ?? "");
+    return next(call);
+  };
+  return {
+    applyToStack: (stack) =>
+      stack.addRelativeTo(decide, { relation: "after", toMiddleware: "endpointV2Middleware", name: "shelfshackHostPrefix" }),
+  };
+}
+
+/** The region that the SDK settled on: ours, or the profile's. */
+async function regionOf(client: LambdaClient): Promise<string> {
+  try {
+    return await client.config.region();
+  } catch (cause) {
+    throw new CliError("no AWS region is set", {
+      hint: 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,98 @@
+// Bundles src, handler and test/bench. dist is replaced as a whole at the end, so a build that fails leaves the last one alone.
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { sourceHash } from "./source-hash.js";
+
+process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
+const hash = await sourceHash();
+const { version } = JSON.parse(await readFile("package.json", "utf8"));
+const shared = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  // The SDK's ES modules can be shaken, its CommonJS ones cannot.
+  mainFields: ["module", "main"],
+  // dist is one folder deep, the sources are two: the build says where the shipped files are.
+  define: { SHELFSHACK_VERSION: JSON.stringify(version), SHELFSHACK_DIST: JSON.stringify("../dist/") },
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+};
+// CommonJS packages ask for Node's modules with require, which an ES module lacks.
+const banner = { js: 'import{createRequire as shelfshackRequire}from"node:module";const require=shelfshackRequire(import.meta.url);' };
+const out = `dist.${process.pid}`;
+
+/** Files of `folder` that end in one of `endings`; none when there is no such folder. */
+async function filesOf(folder, endings) {
+  const names = await readdir(folder).catch((error) => (error.code === "ENOENT" ? [] : Promise.reject(error)));
+  return names.filter((name) => endings.some((ending) => name.endsWith(ending))).map((name) => join(folder, name));
+}
+
+async function copyInto(folder, files) {
+  if (files.length > 0) await mkdir(folder, { recursive: true });
+  await Promise.all(files.map((file) => copyFile(file, join(folder, basename(file)))));
+}
+
+/** The name and version of the package that a bundled file belongs to, by its folder. */
+function packageFolder(input) {
+  const end = input.lastIndexOf("node_modules/") + "node_modules/".length;
+  const [first, second] = input.slice(end).split("/");
+  return input.slice(0, end) + (first.startsWith("@") ? `${first}/${second}` : first);
+}
+
+async function licenseOf(folder) {
+  const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const texts = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+  const bodies = await Promise.all(texts.map((file) => readFile(join(folder, file), "utf8")));
+  return [`${name} ${version} (${license})`, ...bodies.map((body) => body.trim())].join("\n\n");
+}
+
+async function licenses(metafiles) {
+  const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs)).filter((input) => input.includes("node_modules/"));
+  const folders = [...new Set(inputs.map(packageFolder))].sort();
+  return `${(await Promise.all(folders.map(licenseOf))).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+}
+
+/** Puts `made` in the place of `place`; somebody else's build may be doing the same. */
+async function replace(place, made) {
+  const old = `${made}.old`;
+  await rename(place, old).catch((error) => (error.code === "ENOENT" ? undefined : Promise.reject(error)));
+  await rename(made, place);
+  await rm(old, { recursive: true, force: true });
+}
+
+const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
+
+async function buildAll() {
+  const benches = await filesOf("test/bench", [".ts"]);
+  const [program, handler] = await Promise.all([
+    build({ ...shared, banner, entryPoints: ["src/start.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
+    handlerOf(`${out}/handler/index.mjs`),
+    benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
+  ]);
+  await copyInto(`${out}/local`, await filesOf("src/local/runtime", [".mjs", ".py"]));
+  await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
+  await copyInto(`${out}/backend/example`, await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]));
+  await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
+  await writeFile(`${out}/.source-hash`, hash);
+  if (benches.length > 0) await replace("dist-bench", `${out}.bench`);
+  await replace("dist", out);
+}
+
+/** Only the handler, in place: a running `local` that watches its sources deploys it from there. */
+async function buildHandler() {
+  const outfile = `dist/handler/index.${process.pid}.mjs`;
+  await handlerOf(outfile);
+  await rename(outfile, "dist/handler/index.mjs");
+}
+
+try {
+  await (process.argv.includes("--handler") ? buildHandler() : buildAll());
+} catch (error) {
+  // esbuild has said what is wrong with the sources.
+  if (!error.errors) throw error;
+  process.exitCode = 1;
+}

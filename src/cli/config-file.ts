@@ -1,0 +1,76 @@
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import * as v from "valibot";
+import { closest } from "./closest.ts";
+import { CliError, exitCodes } from "../errors/error.ts";
+import { settingNames, settingTable, shownSetting, type SettingName } from "../settings/table.ts";
+
+const CONFIG_FILE = "shelfshack-ws.config.json";
+
+/** The config file in `folder` or the nearest folder above it that has one. */
+export function findConfigFile(folder: string): string | undefined {
+  const file = join(folder, CONFIG_FILE);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  const above = dirname(folder);
+  return above === folder ? undefined : findConfigFile(above);
+}
+
+/** The values that a config file holds. It is JSON and never executed (C-07). Throws a CliError (exit 2) with the file, the path of the key, and what is expected. */
+export function readConfigFile(file: string): Map<SettingName, unknown> {
+  const json = parsed(file, contents(file));
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw refused(file, "expected a JSON object");
+  // An editor finds the file's JSON schema by this key.
+  return new Map(
+    Object.entries(json)
+      .filter(([key]) => key !== "$schema")
+      .map(([key, value]) => [settingOf(file, key), value] as const)
+      .map(([name, value]) => [name, acceptedValue(file, name, value)]),
+  );
+}
+
+function contents(file: string): string {
+  try {
+    return readFileSync(file, "utf8").replace(/^\ufeff/, "");
+  } catch (error) {
+    throw new CliError(`the config file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
+      hint: "look at the path after --config or in SHELFSHACK_CONFIG",
+      exitCode: exitCodes.usage,
+      cause: error,
+    });
+  }
+}
+
+function parsed(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw refused(file, `expected JSON: ${(error as Error).message}`, error);
+  }
+}
+
+const keyed = new Map(settingNames.flatMap((name) => (settingTable[name].key === undefined ? [] : [[settingTable[name].key, name]])));
+
+function settingOf(file: string, key: string): SettingName {
+  const name = keyed.get(key);
+  if (name) return name;
+  const forbidden = settingNames.find((candidate) => candidate === key);
+  if (forbidden) throw refused(file, `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`);
+  const meant = closest(key, [...keyed.keys()]);
+  throw refused(
+    file,
+    `unknown key ${JSON.stringify(key)}${meant ? `, did you mean ${JSON.stringify(meant)}?` : `; known are ${[...keyed.keys()].join(", ")}`}`,
+  );
+}
+
+function acceptedValue(file: string, name: SettingName, value: unknown): unknown {
+  const { kind, key = name } = settingTable[name];
+  const { success, output, issues } = v.safeParse(kind.schema, value);
+  if (success) return output;
+  const [issue] = issues;
+  const path = [key, ...(issue.path ?? []).map((step) => String(step.key))].join(".");
+  throw refused(file, `${path} is ${shownSetting(settingTable[name], value)}: ${issue.message}`);
+}
+
+function refused(file: string, fault: string, cause?: unknown): CliError {
+  return new CliError(`${file}: ${fault}`, { exitCode: exitCodes.usage, cause });
+}

@@ -1,0 +1,186 @@
+import { readArguments, type Asked } from "./arguments.ts";
+import type { Context } from "./command.ts";
+import { commands } from "../commands/index.ts";
+import { CliError, exitCodes, type ExitCode } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+import type { Report } from "../progress.ts";
+import { environment, tellSdk, type SettingName, type Settings } from "../settings/table.ts";
+import { originLines, settle } from "./resolve.ts";
+import { aimOf, startedBy, type Aim } from "./print-advice.ts";
+import { annotation, summarise } from "../terminal/github.ts";
+import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
+import { showProgress, type ShownProgress } from "../terminal/progress.ts";
+import { safeJson } from "../terminal/safe.ts";
+import { style, unstyled } from "../terminal/style.ts";
+import { version } from "./version.ts";
+
+/** Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the output any more. */
+interface Shell {
+  out: Writer;
+  err: Writer;
+  json: boolean;
+  debug: boolean;
+  /** Whether GitHub Actions is to show errors at the run as well. */
+  annotating: boolean;
+  /** Leads to the stack that this run is about, once that is known. */
+  aim: Aim;
+  interruption: AbortController;
+}
+
+/** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
+const unread = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
+
+const asStarted = startedBy(environment);
+
+type AskedCommand = Asked & { kind: "command" };
+
+/** Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the exit code. */
+export async function main(argv: readonly string[]): Promise<never> {
+  const shell = await shellFor(argv);
+  process.on("uncaughtException", (error) => void end(shell, showError(error, shell)));
+  return await end(shell, await answer(argv, shell).catch((error: unknown) => showError(error, shell)));
+}
+
+async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
+  await Promise.all([out.flushed(), err.flushed()]);
+  process.exit(code);
+}
+
+/** Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the right form too. */
+async function shellFor(argv: readonly string[]): Promise<Shell> {
+  const interruption = new AbortController();
+  const isSet = (variable: string) => /^(1|true|yes)$/i.test(environment[variable] ?? "");
+  const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
+  const writer = async (stream: Writer["stream"]) =>
+    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(unread));
+  return {
+    out: await writer(process.stdout),
+    err: await writer(process.stderr),
+    json: argv.includes("--json") || isSet("SHELFSHACK_JSON"),
+    debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
+    annotating: isSet("GITHUB_ACTIONS"),
+    aim: asStarted,
+    interruption,
+  };
+}
+
+async function answer(argv: readonly string[], shell: Shell): Promise<ExitCode> {
+  const asked = await readArguments(argv, version, commands);
+  if (asked.kind === "command") return await runCommand(asked, shell);
+  shell.out.write(asked.text);
+  return exitCodes.done;
+}
+
+async function runCommand({ name, command, given, words }: AskedCommand, shell: Shell): Promise<ExitCode> {
+  const { signal } = shell.interruption;
+  const settled = settle(given, environment, process.cwd());
+  const { settings } = settled;
+  const aim = await aimOf(settled, optionsOf);
+  shell.aim = (text) => asStarted(aim(text));
+  const progress = await showProgress(shell.err, {
+    mode: progressMode(settings, shell.err),
+    debug: settings.debug,
+    resultOnScreen: shell.out.stream.isTTY,
+  });
+  for (const message of originLines(settled)) progress.report({ kind: "debug", message });
+  tellSdk(settings);
+  stopOnSignals(shell.interruption, command.untilInterrupted ? () => {} : progress.report);
+  const context = contextFor({ command, words, settings, shell, progress });
+  try {
+    const result = await command.run(settings, context);
+    progress.pause();
+    printResult(command, result, settings, shell);
+    if (settings.githubSummary && command.summary) {
+      const summarised = summarise(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
+      await summarised.catch((error: unknown) => progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }));
+    }
+    return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
+  } catch (error) {
+    progress.pause();
+    if (signal.reason === unread || (command.untilInterrupted && isOfTheInterruption(error, signal))) return exitCodes.interrupted;
+    const told = explain(error, settings);
+    const isEnding = isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
+    return showError(isEnding ? interruptedBy("a signal", error) : told, shell);
+  }
+}
+
+/** What a command takes besides the global settings. */
+async function optionsOf(name: string): Promise<readonly SettingName[]> {
+  const entry = commands.find((candidate) => candidate.name === name);
+  return (await entry?.load())?.command.options ?? [];
+}
+
+/** Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of it. */
+const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
+  isInterrupted(signal) && error instanceof Error && (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
+const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== unread;
+const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
+
+function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
+  if (quiet) return "quiet";
+  return canSpin(stream, environment) ? "spinner" : "plain";
+}
+
+/** The first signal lets the running call end (D-29), the second ends the process. */
+function stopOnSignals(interruption: AbortController, report: Report): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
+      interruption.abort(interruptedBy(signal));
+      report({ kind: "note", message: "stopping; press Ctrl-C again to stop at once" });
+    });
+  }
+}
+
+interface Running {
+  command: AskedCommand["command"];
+  words: readonly string[];
+  settings: Settings;
+  shell: Shell;
+  progress: ShownProgress;
+}
+
+function contextFor({ command, words, settings, shell, progress }: Running): Context<unknown> {
+  const { out, err, interruption, aim } = shell;
+  const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
+  return {
+    report: (event) => progress.report(event.kind === "warning" && event.hint ? { ...event, hint: aim(event.hint) } : event),
+    emit(item) {
+      const line = settings.json ? undefined : command.line?.(item);
+      if (settings.json) out.writeRaw(`${asJson(item)}\n`);
+      else if (line !== undefined) out.write(`${line}\n`);
+    },
+    async ask(question) {
+      const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
+      if (!canAsk) return refuseToAsk(question);
+      progress.pause();
+      return await askPerson(question, err, process.stdin, interruption.signal);
+    },
+    signal: interruption.signal,
+    words,
+    stdin: process.stdin,
+    stdout: process.stdout,
+  };
+}
+
+/** JSON for programs: escaped like everything else, and without styles, which are for people. */
+const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
+
+/** The result on stdout; after streamed items its JSON is one more line. */
+function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
+  if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
+  const text = aim(command.render(result, settings));
+  if (text !== "") out.write(`${text}\n`);
+}
+
+/** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */
+function showError(error: unknown, { out, err, json, debug, annotating, aim }: Shell): ExitCode {
+  const { message, hint: advice, exitCode, cause, stack } = explain(error);
+  const hint = advice && aim(advice);
+  if (json) out.writeRaw(`${asJson({ error: { message, hint, exitCode } })}\n`);
+  if (!(json && out.stream.isTTY && err.stream.isTTY))
+    err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  if (annotating) err.write(annotation({ message, hint }));
+  if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
+  return exitCode;
+}

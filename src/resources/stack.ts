@@ -1,0 +1,108 @@
+import { account } from "./account.ts";
+import { api } from "./api.ts";
+import { deployment } from "./deployment.ts";
+import { lambdaFunction } from "./function.ts";
+import { integration } from "./integration.ts";
+import { logGroup } from "./log-group.ts";
+import { permission } from "./permission.ts";
+import { rolePolicy } from "./role-policy.ts";
+import { role } from "./role.ts";
+import { route } from "./route.ts";
+import { stage } from "./stage.ts";
+import type { Stack } from "../stack/engine.ts";
+import { tagsFor, type Identity } from "../stack/ownership.ts";
+import type { AnyResource } from "../stack/resource.ts";
+
+/** Everything that decides what a stack is. */
+export interface StackConfig {
+  region: string;
+  functionName: string;
+  apiName: string;
+  roleName: string;
+  stage: string;
+  runtime: string;
+  handler: string;
+  /** Seconds. */
+  timeout: number;
+  /** MB. */
+  memory: number;
+  /** Days. */
+  logRetention: number;
+  /** Absent: the variable stays as it is. */
+  backendUrl: string | undefined;
+  /** More variables for the function. */
+  variables: Readonly<Record<string, string>>;
+  /** The account that it must be, if the configuration says so. */
+  account: string | undefined;
+  zip: Uint8Array;
+  zipSha256: string;
+  /** 128 random bits, new for every run. */
+  run: string;
+}
+
+/** The stack, and those of its resources that other commands ask about. */
+export interface WebSocketStack extends Stack {
+  account: AnyResource;
+  api: AnyResource;
+  deployment: AnyResource;
+  stage: AnyResource;
+  lambdaFunction: AnyResource;
+}
+
+/**
+ * The stack: THE description of what exists in AWS after a deploy, in an order in which needs come first.
+ *
+ *     account   role ─┬─ log group ──────────────────────┐
+ *                     └─ api ─┬─ role policy             ├─ function ─── permission
+ *                             │                          │
+ *                             ├──────────────────────────┘
+ *                             └─ integration ─ 3 routes ─ deployment ─ stage
+ *
+ * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs the endpoint) opens when the
+ * API is made first: its endpoint is known before the function exists, and the function's ARN is its name.
+ */
+export function stackOf(config: StackConfig): WebSocketStack {
+  const identity: Identity = { stack: config.functionName, region: config.region, run: config.run };
+  const tags = (component: string) => tagsFor(identity, component);
+
+  const caller = account(config.account);
+  const executionRole = role(config.roleName, tags("Role"));
+  const logs = logGroup(
+    { name: `/aws/lambda/${config.functionName}`, retentionInDays: config.logRetention, tags: tags("LogGroup") },
+    { role: executionRole },
+  );
+  const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
+  const policy = rolePolicy(config, { role: executionRole, account: caller, api: webSocketApi });
+  const proxy = integration(config, { account: caller, api: webSocketApi });
+  const connect = route("$connect", { api: webSocketApi, integration: proxy });
+  const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
+  const standard = route("$default", { api: webSocketApi, integration: proxy });
+  const snapshot = deployment(config, { account: caller, api: webSocketApi, integration: proxy, connect, disconnect, standard });
+  const servedStage = stage({ name: config.stage, tags: tags("Stage") }, { api: webSocketApi, deployment: snapshot });
+  const lambda = lambdaFunction({ ...config, tags: tags("Function") }, { role: executionRole, api: webSocketApi, logGroup: logs });
+  const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
+
+  return {
+    identity,
+    account: caller,
+    api: webSocketApi,
+    deployment: snapshot,
+    stage: servedStage,
+    lambdaFunction: lambda,
+    resources: [
+      caller,
+      executionRole,
+      logs,
+      webSocketApi,
+      policy,
+      proxy,
+      connect,
+      disconnect,
+      standard,
+      snapshot,
+      servedStage,
+      lambda,
+      invokePermission,
+    ],
+  };
+}

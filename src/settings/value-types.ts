@@ -1,0 +1,211 @@
+import * as v from "valibot";
+import { shownUrl } from "./redact.ts";
+import { isSigningKeys } from "../contract/signature.ts";
+
+/** How a setting's value is read: words from an option or a variable become the JSON that the config file would hold, then one schema checks both. */
+export interface Kind<T> {
+  /** The JSON value that the words stand for; words that make no sense stay text and fail the schema. */
+  fromText(text: string): unknown;
+  /** Its issues' messages say what is expected. */
+  schema: v.GenericSchema<unknown, T>;
+  /** How words that were given are shown, where they may hold a secret. */
+  shown?(words: string): string;
+}
+
+const asText = (text: string): unknown => text;
+
+/** Any words; with a pattern, only those that match it. */
+export function text(expected = "some text", pattern = /\S/): Kind<string> {
+  return { fromText: asText, schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)) };
+}
+
+/** An option without a value; a variable says true, 1, yes or false, 0, no. */
+export const yesOrNo: Kind<boolean> = {
+  fromText: (words) => yesOrNoWords.get(words.toLowerCase()) ?? words,
+  schema: v.boolean("expected true or false"),
+};
+const yesOrNoWords = new Map([
+  ...["true", "1", "yes"].map((word) => [word, true] as const),
+  ...["false", "0", "no", ""].map((word) => [word, false] as const),
+]);
+
+/** A number in plain digits, for example 256 or 2.5; not 0x10, 1e3 or an empty word. */
+function numberFromText(words: string): unknown {
+  return /^-?\d+(\.\d+)?$/.test(words) ? Number(words) : words;
+}
+
+/** A whole number between two bounds, both allowed. */
+export function wholeNumber(least: number, most: number, unit = ""): Kind<number> {
+  const expected = `expected a whole number from ${least} to ${most}${unit && ` ${unit}`}`;
+  return {
+    fromText: numberFromText,
+    schema: v.pipe(v.number(expected), v.integer(expected), v.minValue(least, expected), v.maxValue(most, expected)),
+  };
+}
+
+/** A number of seconds above zero, fractions allowed. */
+export const seconds: Kind<number> = {
+  fromText: numberFromText,
+  schema: v.pipe(
+    v.number("expected a number of seconds, for example 5 or 0.5"),
+    v.gtValue(0, "expected more than 0 seconds"),
+    v.maxValue(86_400, "expected at most 86400 seconds"),
+  ),
+};
+
+/** One of a few numbers. */
+export function oneNumberOf(numbers: readonly number[], unit: string): Kind<number> {
+  return { fromText: numberFromText, schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`) };
+}
+
+/** One of a few words. */
+export function oneOf<const W extends string>(words: readonly W[]): Kind<W> {
+  return { fromText: asText, schema: v.picklist(words, `expected one of ${words.join(", ")}`) };
+}
+
+/** Some of a few words, separated by commas. */
+export function someOf<const W extends string>(words: readonly W[]): Kind<W[]> {
+  const expected = `expected one or more of ${words.join(", ")}, separated by commas`;
+  return {
+    fromText: (list) => list.split(",").map((word) => word.trim()),
+    schema: v.pipe(v.array(v.picklist(words, expected), expected), v.minLength(1, expected)),
+  };
+}
+
+/** An option that may be given several times. */
+export function several(expected: string): Kind<string[]> {
+  return { fromText: asText, schema: v.array(v.string(`expected ${expected}`)) };
+}
+
+/** A point in time as milliseconds since 1970: an age like 90s, 10m, 2h, 3d, or an ISO time. */
+export const since: Kind<number> = {
+  fromText: asText,
+  schema: v.pipe(
+    v.string(),
+    v.rawTransform(
+      ({ dataset, addIssue, NEVER }) =>
+        timeOf(dataset.value) ??
+        (addIssue({ message: "expected an age like 90s, 10m, 2h or 3d, or a time like 2026-11-23T10:00:00Z" }), NEVER),
+    ),
+  ),
+};
+
+const unitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function timeOf(words: string): number | undefined {
+  const age = /^(\d+(?:\.\d+)?)([smhd])$/.exec(words);
+  if (age) return Math.round(Date.now() - Number(age[1]) * (unitMs[age[2] ?? ""] ?? 0));
+  const time = /^\d{4}-\d\d-\d\d/.test(words) ? Date.parse(words) : NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** An address to call with `http` or `https`, kept as it was written. */
+export const httpUrl: Kind<string> = {
+  fromText: asText,
+  schema: v.pipe(
+    v.string("expected a URL"),
+    v.check((words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""), "expected a URL that begins with http:// or https://"),
+  ),
+  shown: shownUrl,
+};
+
+/** The backend's base address: what contract.md allows, without the slash at its end. */
+export const backendUrl: Kind<string> = {
+  fromText: asText,
+  schema: v.pipe(
+    v.string("expected a URL like https://api.example.com"),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const fault = backendUrlFaults.find(({ when }) => when(dataset.value));
+      if (!fault) return dataset.value.replace(/\/+$/, "");
+      addIssue({ message: fault.message });
+      return NEVER;
+    }),
+  ),
+  shown: shownUrl,
+};
+
+const urlOf = (words: string): URL | undefined => (URL.canParse(words) ? new URL(words) : undefined);
+const part = (words: string, name: "protocol" | "username" | "password" | "hostname") => urlOf(words)?.[name] ?? "";
+
+/** What a backend URL must not be, most telling first. */
+const backendUrlFaults: readonly { when(words: string): boolean; message: string }[] = [
+  { when: (words) => words.trim() === "", message: "expected a URL like https://api.example.com, but it is empty" },
+  { when: (words) => !/^https?:\/\/[^/\\]/i.test(words), message: "expected a URL that begins with http:// or https:// and a host" },
+  { when: (words) => !URL.canParse(words), message: "expected a URL like https://api.example.com" },
+  {
+    when: (words) => part(words, "username") + part(words, "password") !== "" || /^[^/]*\/\/[^/]*@/.test(words),
+    message: "expected a URL without user and password",
+  },
+  { when: (words) => /[?#]/.test(words), message: "expected a URL without ? or #; only the host and a base path belong here" },
+  {
+    when: (words) => /[\s\\<>"{}|^`\p{Cc}]/u.test(words),
+    message: 'expected a path without spaces and without the characters \\ < > " { } | ^ `',
+  },
+  {
+    when: (words) => /\/\/.*\/\/|\/(\.|%2e){1,2}(\/|$)/i.test(words),
+    message: "expected a path that is one: no empty parts (//), no . and no ..",
+  },
+  { when: (words) => /%(?![0-9a-f]{2})/i.test(words), message: "expected a path whose % signs are followed by two hexadecimal digits" },
+  { when: (words) => isLinkLocal(part(words, "hostname")), message: "expected a backend; link-local and metadata addresses are refused" },
+];
+
+/**
+ * 169.254.0.0/16, also written as IPv6, fe80::/10 and AWS's own fd00:ec2::/32; the handler refuses the same ones. The URL parser has
+ * already normalised 0xa9fe0001 and its like.
+ */
+function isLinkLocal(host: string): boolean {
+  return /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/.test(host);
+}
+
+const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
+/** Lambda refuses these (aws-behaviour 5.2), or the deploy sets them itself. */
+const takenVariable =
+  /^(AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_.*|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR|BACKEND_URL|API_GATEWAY_ENDPOINT)$/;
+
+/** A path below the backend's address, as the handler takes it. */
+const isPath = (words: string): boolean =>
+  /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(words) && !words.startsWith("//") && !words.split("/").includes("..");
+const aPath = "expected a path such as /api/ws/message";
+
+/** The handler's own variables: where one is wrong it lets nobody in (handler/config.ts), so it is refused before it gets there. */
+const handlerVariables: Readonly<Record<string, { isRight(words: string): boolean; expected: string }>> = {
+  SIGNING_KEYS: { isRight: isSigningKeys, expected: "expected one or two keys, each whsec_ and the base64 of 24 to 64 bytes" },
+  REGISTER_PATH: { isRight: (words) => isPath(words.trim().replaceAll(/\{(type|booking_id)\}/g, "x")), expected: aPath },
+  MESSAGE_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
+  DISCONNECT_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
+  BACKEND_TIMEOUT_MS: {
+    isRight: (words) => /^\s*\d+\s*$/.test(words) && Number(words) >= 1 && Number(words) <= 29_000,
+    expected: "expected milliseconds from 1 to 29000",
+  },
+  LOG_LEVEL: { isRight: (words) => /^(debug|info|warn|error)$/i.test(words), expected: "expected one of DEBUG, INFO, WARN, ERROR" },
+};
+
+/** More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the handler's own what it can read. */
+export const functionVariables: Kind<Record<string, string>> = {
+  fromText: asText,
+  schema: v.pipe(
+    v.custom<object>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "expected an object of names and texts",
+    ),
+    v.record(v.string(), v.string('expected a text, such as "1"')),
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(variableName, "expected a variable's name: two or more letters, digits and _, a letter first"),
+        v.check((name) => !takenVariable.test(name), "expected a variable that neither Lambda nor deploy sets itself"),
+      ),
+      v.string(),
+    ),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const input = dataset.value;
+      for (const [key, value] of Object.entries(input)) {
+        const rule = Object.hasOwn(handlerVariables, key) ? handlerVariables[key] : undefined;
+        const isUnset = key === "SIGNING_KEYS" ? value === "" : value.trim() === "";
+        if (!rule || isUnset || rule.isRight(value)) continue;
+        addIssue({ message: rule.expected, path: [{ type: "object", origin: "value", input, key, value }] });
+      }
+    }),
+  ),
+};

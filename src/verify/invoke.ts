@@ -1,0 +1,135 @@
+import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { knowsKeys } from "../backend/check/keys.ts";
+import { subjectOf } from "../backend/check/subject.ts";
+import { CliError } from "../errors/error.ts";
+import { deployedFunction } from "../aws/function-environment.ts";
+import type { Settings } from "../settings/table.ts";
+import { orMissing } from "../stack/resource.ts";
+import { signingKeysIn } from "../contract/signature.ts";
+import type { Aws } from "../aws/clients.ts";
+import { judge, type Judgement, type Outcome } from "./judge.ts";
+
+export interface TestResult extends Judgement {
+  functionName: string;
+  connectionId: string | null;
+  /** Whether the function returned the statusCode 200, and did not log that the backend refused. */
+  passed: boolean;
+  statusCode: number | null;
+  /** What the function returned, or Lambda's description of its failure. */
+  answer: unknown;
+  ms: number;
+  /** The end of the function's log of this invocation (4 KB). */
+  log: string[];
+  /** Whether the backend was told that the test connection is gone; null when it never had it. */
+  forgotten: boolean | null;
+}
+
+/** The token of the test event where none was given. */
+export const MADE_UP_TOKEN = "test-token";
+
+type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & { event?: WebSocketEvent | undefined };
+
+/** An event of API Gateway, as far as this command looks into it. */
+export interface WebSocketEvent {
+  requestContext?: { routeKey?: string; eventType?: string; connectionId?: string };
+}
+
+/**
+ * Invokes the function with the test event (or another one), says how far it got, and then tells the backend that the connection, which
+ * never existed, is gone. Throws a CliError when there is no such function.
+ */
+export async function testFunction(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<TestResult> {
+  const { functionName } = options;
+  const event = options.event ?? testEvent(options, aws.region);
+  const startedAt = performance.now();
+  const outcome = await invoke(aws, functionName, event, signal);
+  const ms = Math.round(performance.now() - startedAt);
+  const madeUpToken = !options.event && options.token === undefined;
+  const first = judge({ ...outcome, madeUpToken });
+  const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
+  const judgement = isRefused ? judge({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) }) : first;
+  const { statusCode, answer, log } = outcome;
+  const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;
+  return {
+    functionName,
+    connectionId: event.requestContext?.connectionId ?? null,
+    passed: statusCode === 200 && judgement.backendAccepted === true,
+    ...judgement,
+    statusCode,
+    answer,
+    ms,
+    log,
+    forgotten: farewell ? farewell.statusCode === 200 : null,
+  };
+}
+
+/** A client of booking 1 that connects, unless the options say otherwise. */
+function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOptions, region: string) {
+  return {
+    requestContext: {
+      routeKey: "$connect",
+      connectionId: "test-connection-123",
+      domainName: `test.execute-api.${region}.amazonaws.com`,
+      stage,
+    },
+    queryStringParameters: { booking_id: booking, token, type },
+  };
+}
+
+/** Every refusal of a backend looks the same; asked from here, it tells a wrong key from a wrong token. Undefined where it cannot be asked. */
+async function backendKnowsKeys(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<boolean | undefined> {
+  try {
+    const { variables = {} } = (await deployedFunction(aws, options.functionName)) ?? {};
+    const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
+    if (keys.length === 0) return undefined;
+    return await knowsKeys(subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys), { signal });
+  } catch (error) {
+    // Whoever may invoke the function may not be allowed to read it: then the two causes are named together.
+    signal.throwIfAborted();
+    if (error instanceof CliError || (error instanceof Error && "$metadata" in error)) return undefined;
+    throw error;
+  }
+}
+
+type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
+
+async function invoke(aws: Aws, functionName: string, event: object, abortSignal: AbortSignal): Promise<Answer> {
+  const call = new InvokeCommand({ FunctionName: functionName, LogType: "Tail", Payload: Buffer.from(JSON.stringify(event)) });
+  const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
+  if (!invoked) {
+    throw new CliError(`there is no function ${functionName} in ${aws.region}`, { hint: "make it with: shelfshack-ws deploy" });
+  }
+  const answer = parsed(Buffer.from(invoked.Payload ?? []).toString());
+  const log = Buffer.from(invoked.LogResult ?? "", "base64")
+    .toString()
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return { functionError: invoked.FunctionError !== undefined, statusCode: statusCodeOf(answer), answer, log };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+/** The status that API Gateway would take the answer for; a numeric text counts (aws-behaviour 1.6). */
+function statusCodeOf(answer: unknown): number | null {
+  const status = String((answer as { statusCode?: unknown } | null)?.statusCode);
+  return /^[1-5]\d\d$/.test(status) ? Number(status) : null;
+}
+
+/** Whether the backend may have taken the connection down: it was accepted, or the answer was lost. */
+function mayBeKnown({ requestContext: { routeKey, eventType } = {} }: WebSocketEvent, { statusCode }: Answer): boolean {
+  return (routeKey === "$connect" || eventType === "CONNECT") && (statusCode === 200 || statusCode === 504);
+}
+
+function disconnectOf({ requestContext: { eventType, ...context } = {} }: WebSocketEvent): object {
+  const type = eventType === undefined ? {} : { eventType: "DISCONNECT" };
+  return {
+    requestContext: { ...context, ...type, routeKey: "$disconnect", disconnectStatusCode: 1000, disconnectReason: "end of the test" },
+  };
+}

@@ -1,0 +1,91 @@
+import { CreateApiCommand, CreateIntegrationCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
+import { expect, test } from "vitest";
+import type { CliError } from "../../src/errors/error.ts";
+import type { Call, Fault } from "../support/fault-proxy.ts";
+import { acting } from "../support/stack.ts";
+import { faulty, inventory, localAws, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+
+/** Slow enough that a pause of seconds is longer than the calls around it. */
+const SLOWLY = { pace: 0.05 };
+const isCreateApi = ({ operation }: Call) => operation === "POST /v2/apis";
+const isCreateIntegration = ({ operation }: Call) => /^POST .*\/integrations$/.test(operation);
+
+/** How a deploy ended: "done", or its exit code. */
+const ending = (run: Promise<unknown>): Promise<"done" | number> =>
+  run.then(
+    () => "done" as const,
+    (error: CliError) => error.exitCode,
+  );
+
+test.each([
+  ["CreateApi", "429", isCreateApi],
+  ["CreateApi", "lost", isCreateApi],
+  ["CreateIntegration", "429", isCreateIntegration],
+  ["CreateIntegration", "lost", isCreateIntegration],
+] as const)(
+  "D-16 another deploy begins while %s of the first one meets %s: one of everything",
+  { timeout: 120_000 },
+  async (_name, fault, isIt) => {
+    for (let after = 0; after < 6; after++) {
+      const local = await localAws();
+      const second = await stackAt(local.url, {}, SLOWLY);
+      let [countdown, other]: [number, Promise<"done" | number> | undefined] = [Infinity, undefined];
+      const proxy = await faulty(local, (call): Fault | undefined => {
+        const isFirst = isIt(call) && countdown === Infinity;
+        if (isFirst) countdown = after;
+        else countdown -= 1;
+        if (countdown === 0) other ??= ending(second.deploy());
+        return isFirst ? fault : undefined;
+      });
+      const first = await stackAt(proxy.url, {}, SLOWLY);
+      const [one, two] = [await ending(first.deploy()), await (other ?? ending(second.deploy()))];
+      const when = `${after} calls after it: ${one} and ${two}`;
+      expect(
+        [one, two].filter((end) => end !== "done" && end !== 4),
+        when,
+      ).toEqual([]);
+      expect([one, two], when).toContain("done");
+      const { aws, deploy } = await stackAt(local.url);
+      expect(await inventory(aws), when).toEqual(oneOfEverything);
+      expect(acting(await deploy()), when).toEqual([]);
+    }
+  },
+);
+
+test.each([1, 2, 3, 4, 5])("D-10 a new API that is missing from %i lists: one of everything", async (stale) => {
+  const local = await localAws();
+  let [reads, hidden]: [number, Set<string>] = [0, new Set()];
+  const known = new Set<string>();
+  const proxy = await faulty(local, (call) => {
+    // The reply to the first one is lost, and for a while no list shows it.
+    if (isCreateApi(call) && known.size === 0) return (known.add("first"), "lost");
+    if (!call.operation.startsWith("Get /v2/apis?") || known.size === 0) return undefined;
+    return {
+      rewrite(payload) {
+        const listed = JSON.parse(payload.toString()) as { items: { apiId: string }[] };
+        if (reads === 0) hidden = new Set(listed.items.map(({ apiId }) => apiId));
+        reads += 1;
+        return Buffer.from(JSON.stringify({ items: listed.items.filter(({ apiId }) => reads > stale || !hidden.has(apiId)) }));
+      },
+    };
+  });
+  await (await stackAt(proxy.url)).deploy();
+  const { aws, deploy } = await stackAt(local.url);
+  expect(await inventory(aws)).toEqual(oneOfEverything);
+  expect(acting(await deploy())).toEqual([]);
+});
+
+test("R9 destroy removes every API with our tags, also where there are several", async () => {
+  const local = await localAws();
+  const { aws, deploy, destroy } = await stackAt(local.url);
+  await deploy();
+  const [ours] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
+  const { Name = "", Tags = {} } = ours ?? {};
+  const like = { Name, ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" } as const;
+  const twin = await aws.apigatewayv2.send(new CreateApiCommand({ ...like, Tags }));
+  await aws.apigatewayv2.send(new CreateIntegrationCommand({ ApiId: twin.ApiId, IntegrationType: "MOCK" }));
+  const { ApiId: foreign } = await aws.apigatewayv2.send(new CreateApiCommand(like));
+  await destroy();
+  expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.map(({ ApiId }) => ApiId)).toEqual([foreign]);
+  expect(await inventory(aws)).toMatchObject({ ...nothing, apis: 1 });
+});
