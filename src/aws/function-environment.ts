@@ -5,9 +5,9 @@ import {
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
 import { CliError } from "../errors/error.ts";
-import { orMissing } from "../stack/resource.ts";
 import type { Aws } from "./clients.ts";
 import { changeable, settled } from "./function-state.ts";
+import { orMissing } from "./answers.ts";
 
 /** A function's environment variables. */
 export type Variables = Readonly<Record<string, string>>;

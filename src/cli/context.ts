@@ -5,8 +5,8 @@ import { CliError, exitCodes } from "../errors/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { connectAws } from "../aws/clients.ts";
 import type { Walk } from "../stack/create.ts";
-import { newRun } from "../stack/ownership.ts";
 import { stackOf, type WebSocketStack } from "../resources/stack.ts";
+import { newRun } from "../aws/tags.ts";
 
 /** A stack as the settings describe it, with the clients to reach it. */
 export interface OpenStack {

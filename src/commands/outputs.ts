@@ -4,10 +4,10 @@ import { CliError } from "../errors/error.ts";
 import { deployedApi, attributesOf } from "../resources/api.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import type { Audience, Settings } from "../settings/table.ts";
-import { orMissing } from "../stack/resource.ts";
 import { connectAws, type Aws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
+import { orMissing } from "../aws/answers.ts";
 
 /** What others need to know of a deployed stack. */
 interface Deployed {

@@ -8,10 +8,13 @@ import {
 } from "@aws-sdk/client-apigatewayv2";
 import { CliError, exitCodes } from "../errors/error.ts";
 import { Overtaken } from "../stack/create.ts";
-import { isOfThisRun, isOurs, several, type Identity } from "../stack/ownership.ts";
-import { everyPage, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
+import { several } from "../stack/ownership.ts";
+import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
+import { everyPage, orMissing } from "../aws/answers.ts";
+import type { Tags } from "../aws/tags.ts";
+import { isOfThisRun, isOurs, type Identity } from "../aws/tags.ts";
 
 interface ApiProperties {
   Name: string;

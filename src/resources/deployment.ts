@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CreateDeploymentCommand, GetDeploymentCommand, GetDeploymentsCommand, type Deployment } from "@aws-sdk/client-apigatewayv2";
 import { CliError } from "../errors/error.ts";
-import { derived, everyPage, type Resource } from "../stack/resource.ts";
+import { derived, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
+import { everyPage } from "../aws/answers.ts";
 
 interface DeploymentProperties {
   ApiId: string;

@@ -9,13 +9,15 @@ import {
 } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
-import { MADE_ON_FIRST_DEPLOY, orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
+import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
 import { changeEnvironment, unreadable, variablesOf, type Variables } from "../aws/function-environment.ts";
 import { changeable, settled, troubleOf } from "../aws/function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
+import { orMissing } from "../aws/answers.ts";
+import type { Tags } from "../aws/tags.ts";
 
 interface FunctionProperties {
   FunctionName: string;

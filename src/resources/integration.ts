@@ -6,10 +6,11 @@ import {
   type Integration,
 } from "@aws-sdk/client-apigatewayv2";
 import { Overtaken } from "../stack/create.ts";
-import { everyPage, orMissing, type Found, type Resource } from "../stack/resource.ts";
+import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
+import { everyPage, orMissing } from "../aws/answers.ts";
 
 interface IntegrationProperties {
   ApiId: string;

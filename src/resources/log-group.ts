@@ -7,9 +7,11 @@ import {
   type CloudWatchLogsClient,
   type LogGroup,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
+import { type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
+import { orMissing } from "../aws/answers.ts";
+import type { Tags } from "../aws/tags.ts";
 
 interface LogGroupProperties {
   LogGroupName: string;

@@ -1,8 +1,9 @@
 import { AddPermissionCommand, GetPolicyCommand, RemovePermissionCommand } from "@aws-sdk/client-lambda";
-import { orMissing, type Resource } from "../stack/resource.ts";
+import { type Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { FunctionResource } from "./function.ts";
+import { orMissing } from "../aws/answers.ts";
 
 interface PermissionProperties {
   FunctionName: string;

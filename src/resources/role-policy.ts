@@ -1,9 +1,10 @@
 import { GetRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { orMissing, type Resource } from "../stack/resource.ts";
+import { type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { RoleResource } from "./role.ts";
+import { orMissing } from "../aws/answers.ts";
 
 interface RolePolicyProperties {
   RoleName: string;

@@ -9,8 +9,10 @@ import {
   UpdateAssumeRolePolicyCommand,
   type Role,
 } from "@aws-sdk/client-iam";
-import { orMissing, type Found, type Resource, type Tags } from "../stack/resource.ts";
+import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
+import { orMissing } from "../aws/answers.ts";
+import type { Tags } from "../aws/tags.ts";
 
 interface RoleProperties {
   RoleName: string;

@@ -1,7 +1,8 @@
 import { CreateRouteCommand, GetRoutesCommand, UpdateRouteCommand, type Route } from "@aws-sdk/client-apigatewayv2";
-import { everyPage, type Found, type Resource } from "../stack/resource.ts";
+import { type Found, type Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
+import { everyPage } from "../aws/answers.ts";
 
 /** The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (aws-behaviour 1.7). */
 export type RouteKey = "$connect" | "$disconnect" | "$default";

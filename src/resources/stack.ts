@@ -10,8 +10,8 @@ import { role } from "./role.ts";
 import { route } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Stack } from "../stack/engine.ts";
-import { tagsFor, type Identity } from "../stack/ownership.ts";
 import type { AnyResource } from "../stack/resource.ts";
+import { tagsFor, type Identity } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
 export interface StackConfig {

@@ -1,7 +1,9 @@
 import { CreateStageCommand, GetStageCommand, UpdateStageCommand, type GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
-import { orMissing, type Resource, type Tags } from "../stack/resource.ts";
+import { type Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
+import { orMissing } from "../aws/answers.ts";
+import type { Tags } from "../aws/tags.ts";
 
 interface StageProperties {
   ApiId: string;

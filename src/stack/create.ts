@@ -4,8 +4,9 @@ import type { Report } from "../progress.ts";
 import { alreadyExists, isThrottled, mayHaveHappened } from "../aws/retry.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn } from "./difference.ts";
-import { isOfThisRun, refuseForeign, type Identity } from "./ownership.ts";
+import { refuseForeign } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
+import { isOfThisRun, type Identity } from "../aws/tags.ts";
 
 /** What every walk over a stack needs; `pace` scales the pauses (tests use a small one). */
 export interface Walk {

@@ -5,8 +5,9 @@ import type { Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
 import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./create.ts";
-import { isOfThisRun, isOurs, isStepByStep, refuseForeign, refuseSeveral, type Identity } from "./ownership.ts";
+import { refuseForeign, refuseSeveral } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
+import { isOfThisRun, isOurs, isStepByStep, type Identity } from "../aws/tags.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
 export interface Stack {

@@ -1,48 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { CliError, exitCodes } from "../errors/error.ts";
-import type { AnyFound, AnyResource, Tags } from "./resource.ts";
-
-/** Who a stack is: its tags answer "ours?" for everything found in AWS (faults.md R1). */
-export interface Identity {
-  stack: string;
-  region: string;
-  /** 128 random bits of this run: tells two runs of the same stack apart. */
-  run: string;
-}
-
-const tagNames = {
-  managedBy: "ManagedBy",
-  stack: "shelfshack-ws:stack",
-  component: "shelfshack-ws:component",
-  region: "shelfshack-ws:region",
-  run: "shelfshack-ws:run",
-};
-const MANAGED_BY = "shelfshack-ws";
-
-const STEP_BY_STEP = "steps-";
-
-/** The mark of a new run, with 128 random bits; one that does some steps only says so, because it leaves the rest undone on purpose. */
-export const newRun = ({ isPartial }: { isPartial: boolean }): string =>
-  `${isPartial ? STEP_BY_STEP : ""}${randomBytes(16).toString("hex")}`;
-
-/** Whether the run that made it was to do some steps only. */
-export const isStepByStep = (tags: Tags): boolean => tags[tagNames.run]?.startsWith(STEP_BY_STEP) ?? false;
-
-/** The tags that go into the create call of a resource. */
-export const tagsFor = (identity: Identity, component: string): Record<string, string> => ({
-  [tagNames.managedBy]: MANAGED_BY,
-  [tagNames.stack]: identity.stack,
-  [tagNames.component]: component,
-  [tagNames.region]: identity.region,
-  [tagNames.run]: identity.run,
-});
-
-/** Whether the tags say that this thing is of the stack, whatever run made it. */
-export const isOurs = (tags: Tags, identity: Identity): boolean =>
-  tags[tagNames.managedBy] === MANAGED_BY && tags[tagNames.stack] === identity.stack && tags[tagNames.region] === identity.region;
-
-/** Whether this very run made it. */
-export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
+import { isOurs, MANAGED_BY, tagNames, type Identity, type Tags } from "../aws/tags.ts";
+import type { AnyFound, AnyResource } from "./resource.ts";
 
 /** Why something found may not be touched, in words; undefined when it is ours. */
 function objection(resource: AnyResource, tags: Tags, identity: Identity): string | undefined {

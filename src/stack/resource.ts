@@ -1,8 +1,8 @@
 import type { Aws } from "../aws/clients.ts";
+import type { Tags } from "../aws/tags.ts";
 
 /** What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand for it before it exists. */
 export type Attributes = Readonly<Record<string, string>>;
-export type Tags = Readonly<Record<string, string>>;
 
 /** The resources whose attributes another one uses, by the name it uses for them. */
 export interface Needs {
@@ -84,28 +84,3 @@ export const unknownAttributes: Attributes = new Proxy({}, { get: () => KNOWN_AF
 /** Computes a value from attributes; unknown as long as one of them is. */
 export const derived = (values: readonly string[], compute: (values: readonly string[]) => string): string =>
   values.some((value) => value.includes(KNOWN_AFTER_DEPLOY)) ? KNOWN_AFTER_DEPLOY : compute(values);
-
-/** The answer, or undefined where AWS says that there is no such thing (the names of Lambda and Logs, IAM, API Gateway). */
-export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    const missing = ["ResourceNotFoundException", "NoSuchEntityException", "NotFoundException"];
-    if (error instanceof Error && missing.includes(error.name)) return undefined;
-    throw error;
-  }
-}
-
-/** Every item of a paged list (API Gateway's SDK client has no paginators, aws-behaviour 3.5). */
-export async function everyPage<T>(
-  page: (nextToken: string | undefined) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>,
-): Promise<T[]> {
-  const items: T[] = [];
-  let token: string | undefined;
-  do {
-    const { Items = [], NextToken } = await page(token);
-    items.push(...Items);
-    token = NextToken;
-  } while (token);
-  return items;
-}

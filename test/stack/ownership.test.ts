@@ -4,9 +4,9 @@ import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
 import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { CliError } from "../../src/errors/error.ts";
-import { newRun } from "../../src/stack/ownership.ts";
 import { acting } from "../support/stack.ts";
 import { inventory, localAws, mutating, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import { newRun } from "../../src/aws/tags.ts";
 
 const trust = JSON.stringify({
   Version: "2012-10-17",
