@@ -1,6 +1,6 @@
 import type { Accepted, Question, Reply } from "./backend.ts";
 import type { Connect } from "./event.ts";
-import type { Ending, Work } from "./handler.ts";
+import type { Result, Work } from "./handler.ts";
 import { member, pieces } from "./json.ts";
 import { asked } from "./report.ts";
 
@@ -13,7 +13,7 @@ const passedOn: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 429]);
  * `$connect`: asks the backend who this is, and lets nobody in whom it has not accepted. Frames for the new client are left to a
  * second run of the function, because API Gateway knows the connection only after this one has returned (`aws-behaviour.md` 2.5).
  */
-export async function connect(event: Connect, work: Work): Promise<Ending> {
+export async function connect(event: Connect, work: Work): Promise<Result> {
   const question = questionOf(event, work.endpoint);
   if ("code" in question) return question;
   const reply = await work.backend(question, work.deadline.backend);

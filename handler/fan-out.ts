@@ -8,7 +8,7 @@ export const close: unique symbol = Symbol("close");
 export type Plan = Map<string, Steps>;
 
 /** How a plan ended; every frame is counted exactly once. */
-export interface Tally {
+export interface DeliveryCount {
   sent: number;
   gone: number;
   /** Frames that failed, and connections that could not be closed. */
@@ -24,8 +24,8 @@ export interface Tally {
 const atOnce = 25;
 
 /** Carries out a plan by `until` (epoch milliseconds); what one connection does never touches another. */
-export async function fanOut(plan: Plan, connections: Connections, until: number): Promise<Tally> {
-  const tally: Tally = { sent: 0, gone: 0, failed: 0, tooLarge: 0, forbidden: false, goneIds: [] };
+export async function fanOut(plan: Plan, connections: Connections, until: number): Promise<DeliveryCount> {
+  const tally: DeliveryCount = { sent: 0, gone: 0, failed: 0, tooLarge: 0, forbidden: false, goneIds: [] };
   await inTurns([...plan], async ([connectionId, steps]) => {
     let gone = false;
     for (const step of steps) {
@@ -51,7 +51,7 @@ export async function inTurns<Item>(items: readonly Item[], work: (item: Item) =
 }
 
 /** A connection that has been closed, or was gone before, is as the plan wants it and no frame: only a close that failed is counted. */
-function count(tally: Tally, sent: Sent, closing: boolean): void {
+function count(tally: DeliveryCount, sent: Sent, closing: boolean): void {
   if (sent === "sent" || sent === "gone") tally[sent] += closing ? 0 : 1;
   else tally.failed += 1;
   if (sent === "too large") tally.tooLarge += 1;

@@ -10,7 +10,7 @@ import { createLog, type Line } from "./log.ts";
 import { message } from "./message.ts";
 
 /** What the Lambda returns. API Gateway refuses any other key (`aws-behaviour.md` 1.6); `headers` is there for a chosen subprotocol only. */
-export interface Result {
+export interface Response {
   statusCode: number;
   headers?: { "Sec-WebSocket-Protocol": string };
 }
@@ -27,9 +27,9 @@ export interface Work {
 }
 
 /** How an event ended: the status that is returned, and what the log says about it. */
-export type Ending = Partial<Line> & { status: number };
+export type Result = Partial<Line> & { status: number };
 
-export type Handler = (event: unknown, context?: Context | null) => Promise<Result>;
+export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
 /** The whole time of one event, milliseconds (contract.md, section 5). */
 const budgetMs: Record<Event["kind"], number> = { connect: 8_000, message: 25_000, disconnect: 5_000, initial: 25_000 };
@@ -43,7 +43,7 @@ export function createHandler(configuration: Configuration, write: (line: string
   const { keys, problems } = configuration;
   for (const reason of problems) log("ERROR", { event: "load", code: "configuration", reason });
   if (!keys[0] && !problems[0]) log("WARN", { event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" });
-  const carryOut = async (value: unknown, context: Context): Promise<Result> => {
+  const carryOut = async (value: unknown, context: Context): Promise<Response> => {
     const started = Date.now();
     const event = readEvent(value, context);
     if (event === undefined) {
@@ -66,16 +66,16 @@ export function createHandler(configuration: Configuration, write: (line: string
   };
 }
 
-type Course<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Ending>;
+type HandlerOf<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Result>;
 
-const courses: { [Kind in Event["kind"]]: Course<Kind> } = { connect, message, disconnect, initial };
+const handlers: { [Kind in Event["kind"]]: HandlerOf<Kind> } = { connect, message, disconnect, initial };
 
-function end<Kind extends Event["kind"]>(event: Extract<Event, { kind: Kind }>, work: Work): Promise<Ending> {
-  return courses[event.kind](event, work);
+function end<Kind extends Event["kind"]>(event: Extract<Event, { kind: Kind }>, work: Work): Promise<Result> {
+  return handlers[event.kind](event, work);
 }
 
 /** A permission that the role lacks is for a person to mend; a refusal or a failed frame is worth a look. */
-function levelOf({ code, failed, resource }: Ending): "ERROR" | "WARN" | "INFO" {
+function levelOf({ code, failed, resource }: Result): "ERROR" | "WARN" | "INFO" {
   if (resource !== undefined) return "ERROR";
   return code !== undefined || failed ? "WARN" : "INFO";
 }
@@ -84,7 +84,7 @@ function levelOf({ code, failed, resource }: Ending): "ERROR" | "WARN" | "INFO" 
  * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the connection off. One that offers
  * none must not get the header (`aws-behaviour.md` 1.10).
  */
-function resultOf(event: Event, statusCode: number): Result {
+function resultOf(event: Event, statusCode: number): Response {
   const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;
   return { statusCode, ...(subprotocol !== undefined && { headers: { "Sec-WebSocket-Protocol": subprotocol } }) };
 }

@@ -4,7 +4,7 @@ import type { Configuration } from "./config.ts";
 import type { Connections } from "./connections.ts";
 import type { Connect, Initial } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
-import type { Ending, Work } from "./handler.ts";
+import type { Result, Work } from "./handler.ts";
 import type { Line } from "./log.ts";
 import { counted, reportGone } from "./report.ts";
 import { encodeSegment } from "./sigv4.ts";
@@ -44,7 +44,7 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
 }
 
 /** The second run: the frames in order, the first one again and again while the connection is not open yet. */
-export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Ending> {
+export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
   const tally = await fanOut(new Map([[connectionId, frames]]), onceOpen(connections, deadline.backend - reportMs), deadline.frames);
   await reportGone(tally.goneIds, requestId, backend, deadline.backend);

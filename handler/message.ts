@@ -1,7 +1,7 @@
 import { consequenceOf, errorFrame } from "./answer.ts";
 import type { Message } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
-import type { Ending, Work } from "./handler.ts";
+import type { Result, Work } from "./handler.ts";
 import { parsed } from "./json.ts";
 import { asked, counted, reportGone } from "./report.ts";
 
@@ -9,7 +9,7 @@ import { asked, counted, reportGone } from "./report.ts";
  * A message: asks the backend what follows from it and carries that out. Always 200: a status would reach nobody (`aws-behaviour.md` 1.6), so the
  * sender is told of a failure by a frame.
  */
-export async function message(event: Message, work: Work): Promise<Ending> {
+export async function message(event: Message, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
   const { connectionId, messageId, requestId, text } = event;
   const members = { message_id: messageId, route_key: event.route, ...(event.wasBase64 && { is_base64_encoded: true }) };

@@ -1,6 +1,6 @@
 import type { Backend, Reply } from "./backend.ts";
 import { connectionsArn } from "./connections.ts";
-import { inTurns, type Tally } from "./fan-out.ts";
+import { inTurns, type DeliveryCount } from "./fan-out.ts";
 import type { Work } from "./handler.ts";
 import type { Line } from "./log.ts";
 
@@ -18,7 +18,7 @@ export function asked({ status, attempts, code, reason }: Reply): Partial<Line> 
 }
 
 /** How frames ended, for the log. What a person has to mend is named: the permission and the resource that the role lacks. */
-export function counted({ sent, gone, failed, forbidden }: Tally, { context, endpoint }: Work): Partial<Line> {
+export function counted({ sent, gone, failed, forbidden }: DeliveryCount, { context, endpoint }: Work): Partial<Line> {
   const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
   return { sent, gone, failed, ...(forbidden && { reason: "the role lacks execute-api:ManageConnections", resource }) };
 }

@@ -1,5 +1,5 @@
 /** Files that the build lays beside the program because they run somewhere else: in Lambda, in a child process, in the user's own project. */
-export type ShippedFile = `handler/${string}` | `local/${string}` | `backend/${string}`;
+export type Asset = `handler/${string}` | `local/${string}` | `backend/${string}`;
 
 declare const SHELFSHACK_DIST: string | undefined;
 
@@ -7,6 +7,6 @@ declare const SHELFSHACK_DIST: string | undefined;
 const dist = typeof SHELFSHACK_DIST === "string" ? SHELFSHACK_DIST : "../../dist/";
 
 /** Where a shipped file is, for the sources and the built program alike. */
-export function shipped(file: ShippedFile): URL {
+export function assetUrl(file: Asset): URL {
   return new URL(dist + file, import.meta.url);
 }

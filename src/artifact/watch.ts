@@ -6,13 +6,13 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { shipped } from "./assets.ts";
+import { assetUrl } from "./assets.ts";
 
-const bundle = fileURLToPath(shipped("handler/index.mjs"));
+const bundle = fileURLToPath(assetUrl("handler/index.mjs"));
 /** In a clone of the repository the handler has sources that are built; an installed package has only the built file. */
-const sources = fileURLToPath(new URL("../../handler", shipped("handler/index.mjs")));
-const build = fileURLToPath(new URL("../../src/build/bundle.js", shipped("handler/index.mjs")));
-const clone = fileURLToPath(new URL("../..", shipped("handler/index.mjs")));
+const sources = fileURLToPath(new URL("../../handler", assetUrl("handler/index.mjs")));
+const build = fileURLToPath(new URL("../../src/build/bundle.js", assetUrl("handler/index.mjs")));
+const clone = fileURLToPath(new URL("../..", assetUrl("handler/index.mjs")));
 
 /** An editor writes a file in several steps: looked at after so long, it is whole. */
 const QUIET_MS = 100;
@@ -21,7 +21,7 @@ const QUIET_MS = 100;
  * Yields each time that the handler's source has changed and, in a clone, has been built again; ends when the signal is aborted.
  * A build that fails is told through `onFailure` (its output) and leaves the last build in place.
  */
-export async function* handlerChanges(signal: AbortSignal, onFailure: (output: string) => void): AsyncGenerator<void> {
+export async function* watchHandler(signal: AbortSignal, onFailure: (output: string) => void): AsyncGenerator<void> {
   const inClone = existsSync(sources) && existsSync(build);
   for await (const _change of settledChanges(inClone ? sources : dirname(bundle), signal)) {
     if (!inClone || (await rebuilt(onFailure))) yield;

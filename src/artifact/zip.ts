@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { ZipArchive } from "archiver";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { shipped } from "./assets.ts";
+import { assetUrl } from "./assets.ts";
 
 /** One file of the zip; `size` in bytes. */
 export interface Entry {
@@ -20,8 +20,8 @@ export interface Artifact {
 }
 
 /** The zip of the handler that ships with this package. The same files give the same bytes on every machine. */
-export async function artifact(): Promise<Artifact> {
-  return await zipFiles(new Map([["index.mjs", await readFile(shipped("handler/index.mjs"))]]));
+export async function packageHandler(): Promise<Artifact> {
+  return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
 }
 
 /** A zip whose bytes depend on names and contents alone: sorted, stored, one date, mode 0644 (C-11). */
@@ -46,7 +46,7 @@ const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> =
 const familyOf = (runtime: string) => (runtime.startsWith("python") ? "python" : "nodejs");
 
 /** Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler` ("index.handler") asks for in this runtime. */
-export function refuseMissingHandler({ handler, runtime }: { handler: string; runtime: string }, entries: readonly Entry[]): void {
+export function requireHandler({ handler, runtime }: { handler: string; runtime: string }, entries: readonly Entry[]): void {
   const file = handler.slice(0, handler.lastIndexOf("."));
   const names = entries.map(({ name }) => name);
   const endings = handlerEndings[familyOf(runtime)];

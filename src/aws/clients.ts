@@ -35,11 +35,11 @@ const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
  * Makes the AWS clients; the only place that does.
  *
  * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own rules for credentials and profiles.
- * `pace` scales the pauses between tries, `requestMs` is how long one call may take. Throws a CliError (exit 2) when no region is known.
+ * `timeScale` scales the pauses between tries, `requestMs` is how long one call may take. Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
   settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
-  { report, signal, pace = 1, requestMs = REQUEST_MS }: { report: Report; signal: AbortSignal; pace?: number; requestMs?: number },
+  { report, signal, timeScale = 1, requestMs = REQUEST_MS }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
 ): Promise<Aws> {
   const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
   // The SDK reads its own variable by itself, and knows those of single services, which come before it (aws-behaviour 8.4).
@@ -59,11 +59,11 @@ export async function connectAws(
     sts: new STSClient(config),
     logs: new CloudWatchLogsClient(config),
   };
-  const rules = { report, signal, pace };
+  const rules = { report, signal, timeScale };
   const announced = new Set<string>();
   const equip = <Input extends object, Output extends object>(stack: MiddlewareStack<Input, Output>) => {
     stack.use(retries(rules));
-    stack.use(announcing(report, announced));
+    stack.use(warnForeignEndpoint(report, announced));
   };
   equip(clients.lambda.middlewareStack);
   equip(clients.apigatewayv2.middlewareStack);
@@ -87,7 +87,7 @@ const thisMachine = /^(\[?::1\]?|127\.[\d.]+|localhost)$/;
  * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's: wherever one was set (an option, one of
  * several variables, a profile), credentials are never sent there silently (C-08).
  */
-function announcing<Input extends object, Output extends object>(report: Report, announced: Set<string>): Pluggable<Input, Output> {
+function warnForeignEndpoint<Input extends object, Output extends object>(report: Report, announced: Set<string>): Pluggable<Input, Output> {
   const announce = ({ protocol, hostname, port }: HttpRequest) => {
     const address = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
     if (ownHosts.test(hostname) || thisMachine.test(hostname) || announced.has(address)) return;

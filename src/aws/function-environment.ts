@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { CliError } from "../errors/error.ts";
 import type { Aws } from "./clients.ts";
-import { changeable, settled } from "./function-state.ts";
+import { untilIdle, untilActive } from "./function-state.ts";
 import { orMissing } from "./answers.ts";
 
 /** A function's environment variables. */
@@ -55,13 +55,13 @@ export async function changeEnvironment(
   settings: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId"> = {},
 ): Promise<Variables> {
   for (let attempt = 1; ; attempt++) {
-    const present = await changeable(aws, FunctionName);
+    const present = await untilIdle(aws, FunctionName);
     const Variables = { ...change(variablesOf(present)) };
     try {
       await aws.lambda.send(
         new UpdateFunctionConfigurationCommand({ ...settings, FunctionName, Environment: { Variables }, RevisionId: present.RevisionId }),
       );
-      await settled(aws, FunctionName);
+      await untilActive(aws, FunctionName);
       return Variables;
     } catch (error) {
       const raced = error instanceof Error && error.name === "PreconditionFailedException";

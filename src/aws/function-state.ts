@@ -11,7 +11,7 @@ const BUDGET_MS = 300_000;
  * Waits until Lambda takes changes of the function, asking at growing intervals from 0.2 to 1 s, five minutes at most.
  * Our own: the SDK's waiters take every exception for "not yet", so that a missing permission looks like a hang (aws-behaviour 4.5).
  */
-export async function changeable(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
+export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
   const startedAt = performance.now();
   for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_MS)) {
     const found = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
@@ -28,8 +28,8 @@ export async function changeable(aws: Aws, FunctionName: string): Promise<Functi
 }
 
 /** Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that failed (faults.md D-14). */
-export async function settled(aws: Aws, FunctionName: string): Promise<void> {
-  const { trouble } = troubleOf(await changeable(aws, FunctionName));
+export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
+  const { trouble } = troubleOf(await untilIdle(aws, FunctionName));
   if (trouble !== undefined)
     throw new CliError(`the function ${FunctionName} does not work: ${trouble}`, {
       hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",

@@ -22,7 +22,7 @@ interface Rule {
   tries: number;
   budgetMs: number;
   /** The failure may have come after AWS had done the work, so only calls that can be repeated are. */
-  ambiguous?: boolean;
+  notIdempotent?: boolean;
 }
 
 const networkCodes = new Set([
@@ -84,7 +84,7 @@ const rules: readonly Rule[] = [
     jitter: true,
     tries: 10,
     budgetMs: 120_000,
-    ambiguous: true,
+    notIdempotent: true,
   },
   {
     reason: "AWS to be reached",
@@ -95,7 +95,7 @@ const rules: readonly Rule[] = [
     // Each of them takes the 3 s of a connection that is not made: together they stay below 15 s (faults.md D-32).
     tries: 4,
     budgetMs: 15_000,
-    ambiguous: true,
+    notIdempotent: true,
   },
   {
     reason: "AWS to answer",
@@ -105,7 +105,7 @@ const rules: readonly Rule[] = [
     jitter: true,
     tries: 6,
     budgetMs: 60_000,
-    ambiguous: true,
+    notIdempotent: true,
   },
 ];
 
@@ -132,7 +132,7 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Whether the call may have been carried out although it failed: no answer, a 5xx, an answer that cannot be read, or a throttle (which some services count after the work). */
-export function mayHaveHappened(error: unknown): boolean {
+export function mayHaveSucceeded(error: unknown): boolean {
   const failure = failureOf(error);
   return isUnavailable(failure) || isThrottle(failure);
 }
@@ -149,11 +149,11 @@ export function alreadyExists(error: unknown): boolean {
   );
 }
 
-/** How calls to AWS are repeated. `pace` scales every pause (tests use a small one). */
+/** How calls to AWS are repeated. `timeScale` scales every pause (tests use a small one). */
 export interface RetryOptions {
   report: Report;
   signal: AbortSignal;
-  pace: number;
+  timeScale: number;
 }
 
 /** The n-th pause by a rule, in milliseconds before scaling. */
@@ -163,7 +163,7 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
 }
 
 /** Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error is thrown as it came. */
-async function repeated<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
+async function withRetries<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
   const progress: CallProgress = { operation, used: new Map(), goneOnAt: performance.now() };
   try {
     for (;;) {
@@ -192,15 +192,15 @@ interface CallProgress {
 }
 
 /** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
-async function beforeNext(error: unknown, progress: CallProgress, { report, signal, pace }: RetryOptions): Promise<void> {
+async function beforeNext(error: unknown, progress: CallProgress, { report, signal, timeScale }: RetryOptions): Promise<void> {
   const { operation, used } = progress;
   const failure = failureOf(error);
   const rule = rules.find((row) => row.matches(failure));
-  if (!rule || signal.aborted || (rule.ambiguous && unrepeatable.test(operation))) throw error;
+  if (!rule || signal.aborted || (rule.notIdempotent && unrepeatable.test(operation))) throw error;
   const { tries, since } = used.get(rule) ?? { tries: 0, since: progress.goneOnAt };
   used.set(rule, { tries: tries + 1, since });
   const elapsedMs = performance.now() - since;
-  const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * pace;
+  const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * timeScale;
   if (tries + 1 >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
   report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
   await delay(pauseMs, undefined, { signal });
@@ -211,7 +211,7 @@ async function beforeNext(error: unknown, progress: CallProgress, { report, sign
 export function retries<Input extends object, Output extends object>(options: RetryOptions): Pluggable<Input, Output> {
   return {
     applyToStack(stack) {
-      stack.add((next, context) => (call) => repeated(String(context.commandName).replace(/Command$/, ""), () => next(call), options), {
+      stack.add((next, context) => (call) => withRetries(String(context.commandName).replace(/Command$/, ""), () => next(call), options), {
         step: "initialize",
         name: "shelfshackRetries",
         priority: "high",

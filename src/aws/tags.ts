@@ -26,7 +26,7 @@ export const newRun = ({ isPartial }: { isPartial: boolean }): string =>
   `${isPartial ? STEP_BY_STEP : ""}${randomBytes(16).toString("hex")}`;
 
 /** Whether the run that made it was to do some steps only. */
-export const isStepByStep = (tags: Tags): boolean => tags[tagNames.run]?.startsWith(STEP_BY_STEP) ?? false;
+export const isPartialRun = (tags: Tags): boolean => tags[tagNames.run]?.startsWith(STEP_BY_STEP) ?? false;
 
 /** The tags that go into the create call of a resource. */
 export const tagsFor = (identity: Identity, component: string): Record<string, string> => ({

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { CliError } from "../errors/error.ts";
 import { environment } from "../settings/table.ts";
-import { shipped } from "../artifact/assets.ts";
+import { assetUrl } from "../artifact/assets.ts";
 
 /** The example application that ships with this package, under uvicorn. */
 export interface FastApiExample {
@@ -46,7 +46,7 @@ export async function startFastApiExample({ signingKeys }: { signingKeys: readon
   };
 }
 
-const folderOf = (name: "backend/" | "backend/example/"): string => fileURLToPath(shipped(name));
+const folderOf = (name: "backend/" | "backend/example/"): string => fileURLToPath(assetUrl(name));
 
 /** Resolves when uvicorn listens. */
 function ready({ stderr }: ChildProcess, ended: Promise<void>): Promise<void> {

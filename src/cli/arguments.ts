@@ -8,7 +8,7 @@ import { defaultWords, type Given } from "./resolve.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
 
 /** What the words of the command line ask for. */
-export type Asked =
+export type Request =
   | { kind: "command"; name: string; command: Command<unknown, unknown>; given: Given; words: string[] }
   /** Help or version, ready to print. */
   | { kind: "text"; text: string };
@@ -28,9 +28,9 @@ an unmet expectation, 4 refused, 130 interrupted.`;
  * Reads the words after the program's name. Only the command that they name is loaded.
  * Throws a CliError (exit 2) for an unknown command or option, a missing value, or a word too many.
  */
-export async function readArguments(argv: readonly string[], version: string, commands: readonly CommandEntry[]): Promise<Asked> {
+export async function readArguments(argv: readonly string[], version: string, commands: readonly CommandEntry[]): Promise<Request> {
   let text = "";
-  let asked: Asked = { kind: "text", text };
+  let asked: Request = { kind: "text", text };
   const program = new Commander(PROGRAM)
     .description("Packages, deploys and tests a Lambda WebSocket proxy on AWS")
     .usage("<command> [options]")
@@ -70,10 +70,10 @@ const globalSettings = settingNames.filter((name) => settingTable[name].global);
 
 function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
   for (const name of names) {
-    const { flag, meaning, meaningIn, default: fallback, derivedAs } = settingTable[name];
+    const { flag, description, descriptionIn, default: fallback, defaultText } = settingTable[name];
     if (flag === undefined) continue;
-    const words = derivedAs ?? defaultWords(fallback);
-    const says = meaningIn?.[command] ?? meaning;
+    const words = defaultText ?? defaultWords(fallback);
+    const says = descriptionIn?.[command] ?? description;
     commander.addOption(repeated(name, new Option(flag, words ? `${says} [${words}]` : says)));
   }
 }
@@ -84,7 +84,7 @@ function repeated(name: SettingName, option: Option): Option {
 }
 
 /** Declares a command by its row alone; its options and examples are added when it is the one that is called. */
-function declare(program: Commander, { name, summary, load }: CommandEntry, found: (asked: Asked) => void): void {
+function declare(program: Commander, { name, summary, load }: CommandEntry, found: (asked: Request) => void): void {
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { settingNames, settingTable, shownSetting, type SettingName } from "../settings/table.ts";
+import { settingNames, settingTable, displayValue, type SettingName } from "../settings/table.ts";
 
 const CONFIG_FILE = "shelfshack-ws.config.json";
 
@@ -63,12 +63,12 @@ function settingOf(file: string, key: string): SettingName {
 }
 
 function acceptedValue(file: string, name: SettingName, value: unknown): unknown {
-  const { kind, key = name } = settingTable[name];
-  const { success, output, issues } = v.safeParse(kind.schema, value);
+  const { type, key = name } = settingTable[name];
+  const { success, output, issues } = v.safeParse(type.schema, value);
   if (success) return output;
   const [issue] = issues;
   const path = [key, ...(issue.path ?? []).map((step) => String(step.key))].join(".");
-  throw refused(file, `${path} is ${shownSetting(settingTable[name], value)}: ${issue.message}`);
+  throw refused(file, `${path} is ${displayValue(settingTable[name], value)}: ${issue.message}`);
 }
 
 function refused(file: string, fault: string, cause?: unknown): CliError {

@@ -1,24 +1,24 @@
 import { isIP } from "node:net";
-import { artifact, refuseMissingHandler } from "../artifact/zip.ts";
+import { packageHandler, requireHandler } from "../artifact/zip.ts";
 import type { Context } from "./command.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { connectAws } from "../aws/clients.ts";
-import type { Walk } from "../stack/create.ts";
+import type { Run } from "../stack/create.ts";
 import { stackOf, type WebSocketStack } from "../resources/stack.ts";
 import { newRun } from "../aws/tags.ts";
 
 /** A stack as the settings describe it, with the clients to reach it. */
 export interface OpenStack {
   stack: WebSocketStack;
-  walk: Walk;
+  walk: Run;
   zip: { bytes: number; sha256: string };
 }
 
 /** Describes the stack that the settings mean and connects to AWS; calls nothing yet. */
 export async function openStack(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<OpenStack> {
-  const { zip, sha256, entries } = await artifact();
-  refuseMissingHandler(settings, entries);
+  const { zip, sha256, entries } = await packageHandler();
+  requireHandler(settings, entries);
   const aws = await connectAws(settings, { report, signal });
   const stack = stackOf({
     ...settings,
@@ -28,7 +28,7 @@ export async function openStack(settings: Settings, { report, signal }: Pick<Con
     zipSha256: sha256,
     run: newRun({ isPartial: settings.only !== undefined }),
   });
-  return { stack, walk: { aws, report, signal, pace: 1 }, zip: { bytes: zip.length, sha256 } };
+  return { stack, walk: { aws, report, signal, timeScale: 1 }, zip: { bytes: zip.length, sha256 } };
 }
 
 /** The environments in which a backend without TLS is refused rather than warned of. */

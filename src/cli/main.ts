@@ -1,13 +1,13 @@
-import { readArguments, type Asked } from "./arguments.ts";
+import { readArguments, type Request } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { commands } from "../commands/index.ts";
 import { CliError, exitCodes, type ExitCode } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { environment, tellSdk, type SettingName, type Settings } from "../settings/table.ts";
-import { originLines, settle } from "./resolve.ts";
-import { aimOf, startedBy, type Aim } from "./print-advice.ts";
-import { annotation, summarise } from "../terminal/github.ts";
+import { environment, setSdkEnvironment, type SettingName, type Settings } from "../settings/table.ts";
+import { sourceLines, resolve } from "./resolve.ts";
+import { withRunFlags, withNpx, type Aim } from "./print-advice.ts";
+import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ShownProgress } from "../terminal/progress.ts";
 import { safeJson } from "../terminal/safe.ts";
@@ -28,11 +28,11 @@ interface Shell {
 }
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
-const unread = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
+const outputClosed = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
 
-const asStarted = startedBy(environment);
+const asStarted = withNpx(environment);
 
-type AskedCommand = Asked & { kind: "command" };
+type CommandRequest = Request & { kind: "command" };
 
 /** Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the exit code. */
 export async function main(argv: readonly string[]): Promise<never> {
@@ -52,7 +52,7 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
   const isSet = (variable: string) => /^(1|true|yes)$/i.test(environment[variable] ?? "");
   const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
   const writer = async (stream: Writer["stream"]) =>
-    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(unread));
+    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(outputClosed));
   return {
     out: await writer(process.stdout),
     err: await writer(process.stderr),
@@ -71,19 +71,19 @@ async function answer(argv: readonly string[], shell: Shell): Promise<ExitCode> 
   return exitCodes.done;
 }
 
-async function runCommand({ name, command, given, words }: AskedCommand, shell: Shell): Promise<ExitCode> {
+async function runCommand({ name, command, given, words }: CommandRequest, shell: Shell): Promise<ExitCode> {
   const { signal } = shell.interruption;
-  const settled = settle(given, environment, process.cwd());
+  const settled = resolve(given, environment, process.cwd());
   const { settings } = settled;
-  const aim = await aimOf(settled, optionsOf);
+  const aim = await withRunFlags(settled, optionsOf);
   shell.aim = (text) => asStarted(aim(text));
   const progress = await showProgress(shell.err, {
     mode: progressMode(settings, shell.err),
     debug: settings.debug,
     resultOnScreen: shell.out.stream.isTTY,
   });
-  for (const message of originLines(settled)) progress.report({ kind: "debug", message });
-  tellSdk(settings);
+  for (const message of sourceLines(settled)) progress.report({ kind: "debug", message });
+  setSdkEnvironment(settings);
   stopOnSignals(shell.interruption, command.untilInterrupted ? () => {} : progress.report);
   const context = contextFor({ command, words, settings, shell, progress });
   try {
@@ -91,13 +91,13 @@ async function runCommand({ name, command, given, words }: AskedCommand, shell: 
     progress.pause();
     printResult(command, result, settings, shell);
     if (settings.githubSummary && command.summary) {
-      const summarised = summarise(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
+      const summarised = writeStepSummary(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
       await summarised.catch((error: unknown) => progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }));
     }
     return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
-    if (signal.reason === unread || (command.untilInterrupted && isOfTheInterruption(error, signal))) return exitCodes.interrupted;
+    if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal))) return exitCodes.interrupted;
     const told = explain(error, settings);
     const isEnding = isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
     return showError(isEnding ? interruptedBy("a signal", error) : told, shell);
@@ -113,7 +113,7 @@ async function optionsOf(name: string): Promise<readonly SettingName[]> {
 /** Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of it. */
 const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
   isInterrupted(signal) && error instanceof Error && (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
-const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== unread;
+const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== outputClosed;
 const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
 
 function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
@@ -133,7 +133,7 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
 }
 
 interface Running {
-  command: AskedCommand["command"];
+  command: CommandRequest["command"];
   words: readonly string[];
   settings: Settings;
   shell: Shell;
@@ -167,7 +167,7 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
 
 /** The result on stdout; after streamed items its JSON is one more line. */
-function printResult(command: AskedCommand["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
+function printResult(command: CommandRequest["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
   if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
   const text = aim(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);

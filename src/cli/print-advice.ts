@@ -1,11 +1,11 @@
 import { settingTable, type SettingName } from "../settings/table.ts";
-import type { Settled } from "./resolve.ts";
+import type { Resolved } from "./resolve.ts";
 
 /** Puts what leads to the stack of this run into every command that a text names: followed as it stands, it must not reach another one. */
 export type Aim = (text: string) => string;
 
 /** Puts `npx` in front of every command that a text names where npx has started this run: the name alone is then not on the PATH. */
-export const startedBy = ({ npm_command: starter }: Readonly<Record<string, string | undefined>>): Aim =>
+export const withNpx = ({ npm_command: starter }: Readonly<Record<string, string | undefined>>): Aim =>
   starter === "exec" ? (text) => text.replace(anyCommand, "npx $&") : (text) => text;
 
 /** Commands about a stack; `local` and `demo` bring their own. */
@@ -24,13 +24,13 @@ const localAws = /\bshelfshack-ws local\b(?! --)/g;
 const leading = ["region", "profile", "config", "endpointUrl", "functionName", "apiName", "stage", "roleName"] as const;
 
 /** The aim of this run. `optionsOf` tells the settings that a command takes besides the global ones; it is asked only where that matters. */
-export async function aimOf({ settings, origins }: Settled, optionsOf: (command: string) => Promise<readonly SettingName[]>): Promise<Aim> {
+export async function withRunFlags({ settings, sources }: Resolved, optionsOf: (command: string) => Promise<readonly SettingName[]>): Promise<Aim> {
   const { local, env, port, backendUrl } = settings;
-  const given = leading.filter((name) => isOption(origins[name]));
+  const given = leading.filter((name) => isOption(sources[name]));
   const asked = given.every((name) => settingTable[name].global) ? [] : aboutStacks;
   const taken = new Map(await Promise.all(asked.map(async (command) => [command, await optionsOf(command)] as const)));
   const isElsewhere = local && port !== settingTable.port.default;
-  const backend = isOption(origins.backendUrl)
+  const backend = isOption(sources.backendUrl)
     ? [`--backend-url ${quoted(shown("backendUrl", backendUrl ?? ""))}`]
     : backendUrl === undefined
       ? ["--backend-url URL"]
@@ -40,7 +40,7 @@ export async function aimOf({ settings, origins }: Settled, optionsOf: (command:
     ...(env === undefined ? [] : [`--env ${env}`]),
     ...given
       .filter((name) => settingTable[name].global || taken.get(command)?.includes(name))
-      .map((name) => `${origins[name]} ${quoted(shown(name, settings[name] ?? ""))}`),
+      .map((name) => `${sources[name]} ${quoted(shown(name, settings[name] ?? ""))}`),
     ...(command === "deploy" && !partly.test(rest) ? backend : []),
   ];
   const place = isElsewhere ? `SHELFSHACK_PORT=${port} ` : "";
@@ -54,7 +54,7 @@ export async function aimOf({ settings, origins }: Settled, optionsOf: (command:
 
 const isOption = (origin: string): boolean => origin.startsWith("--");
 
-const shown = (name: SettingName, value: string): string => settingTable[name].kind.shown?.(value) ?? value;
+const shown = (name: SettingName, value: string): string => settingTable[name].type.redact?.(value) ?? value;
 
 /** The word as a shell takes it. */
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

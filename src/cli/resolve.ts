@@ -1,16 +1,16 @@
 import * as v from "valibot";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { settingNames, settingTable, shownSetting, type Chosen, type Setting, type SettingName, type Settings } from "../settings/table.ts";
-import { shownUrl } from "../settings/redact.ts";
+import { settingNames, settingTable, displayValue, type Chosen, type Setting, type SettingName, type Settings } from "../settings/table.ts";
+import { redactUrl } from "../settings/redact.ts";
 
 /** What the command line gave, as commander reads it: text, several texts, or true and false for an option without a value. */
 export type Given = Partial<Record<SettingName, string | string[] | boolean>>;
 
 /** Every setting's value, and where each came from: an option, a variable, the config file's path, or "default". */
-export interface Settled {
+export interface Resolved {
   settings: Settings;
-  origins: Readonly<Record<SettingName, string>>;
+  sources: Readonly<Record<SettingName, string>>;
 }
 
 interface Found {
@@ -22,7 +22,7 @@ interface Found {
  * Settles every setting: option, variable, config file, default, in this order. The config file is looked for in `folder` and the folders above it.
  * Throws a CliError (exit 2) with the option, variable or key, the value, and what is expected.
  */
-export function settle(given: Given, variables: Readonly<Record<string, string | undefined>>, folder: string): Settled {
+export function resolve(given: Given, variables: Readonly<Record<string, string | undefined>>, folder: string): Resolved {
   const outside = new Map(settingNames.map((name) => [name, fromOption(name, given[name]) ?? fromVariable(settingTable[name], variables)]));
   const named = outside.get("config")?.value as string | undefined;
   const file = named ?? findConfigFile(folder);
@@ -35,7 +35,7 @@ export function settle(given: Given, variables: Readonly<Record<string, string |
     origins[name] = found.origin;
   }
   refuseBothAddresses(settings as unknown as Settings, origins);
-  return { settings: settings as unknown as Settings, origins: origins as Record<SettingName, string> };
+  return { settings: settings as unknown as Settings, sources: origins as Record<SettingName, string> };
 }
 
 /** The option's long form, for example "--backend-url". */
@@ -44,16 +44,16 @@ const optionOf = ({ flag = "" }: Setting): string => flag.split(" ")[0] ?? "";
 function fromOption(name: SettingName, given: string | string[] | boolean | undefined): Found | undefined {
   if (given === undefined) return undefined;
   const setting = settingTable[name];
-  const json = typeof given === "string" ? setting.kind.fromText(given) : given;
+  const json = typeof given === "string" ? setting.type.parse(given) : given;
   return { value: accepted(setting, json, optionOf(setting), given), origin: optionOf(setting) };
 }
 
 /** An empty variable counts as one that is not set, as in the AWS CLI. */
 function fromVariable(setting: Setting, variables: Readonly<Record<string, string | undefined>>): Found | undefined {
-  const variable = setting.variables?.find((candidate) => variables[candidate]);
+  const variable = setting.env?.find((candidate) => variables[candidate]);
   const words = variable === undefined ? undefined : variables[variable];
   if (variable === undefined || words === undefined) return undefined;
-  return { value: accepted(setting, setting.kind.fromText(words), variable, words), origin: variable };
+  return { value: accepted(setting, setting.type.parse(words), variable, words), origin: variable };
 }
 
 function fromFile(name: SettingName, configured: ReadonlyMap<SettingName, unknown>, file = ""): Found | undefined {
@@ -61,36 +61,36 @@ function fromFile(name: SettingName, configured: ReadonlyMap<SettingName, unknow
 }
 
 function byDefault(setting: Setting, chosen: Chosen): Found {
-  return { value: setting.derived ? setting.derived(chosen) : setting.default, origin: "default" };
+  return { value: setting.defaultFrom ? setting.defaultFrom(chosen) : setting.default, origin: "default" };
 }
 
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
-  const { success, output, issues } = v.safeParse(setting.kind.schema, json);
+  const { success, output, issues } = v.safeParse(setting.type.schema, json);
   if (success) return output;
-  throw new CliError(`${where} is ${shownSetting(setting, given)}: ${issues[0].message}`, { exitCode: exitCodes.usage });
+  throw new CliError(`${where} is ${displayValue(setting, given)}: ${issues[0].message}`, { exitCode: exitCodes.usage });
 }
 
 /** Given side by side on the command line they contradict each other; from elsewhere, `--local` is the address that was asked for. */
 function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<Record<SettingName, string>>): void {
   if (!local || origins.local !== "--local" || origins.endpointUrl !== "--endpoint-url") return;
-  throw new CliError(`--local and --endpoint-url ${shownUrl(endpointUrl ?? "")} contradict each other`, {
+  throw new CliError(`--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`, {
     hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
     exitCode: exitCodes.usage,
   });
 }
 
 /** One line per setting for `--debug`: value and origin. Secrets are `***`; what was not set, and options that are at rest, are left out. */
-export function originLines({ settings, origins }: Settled): string[] {
+export function sourceLines({ settings, sources }: Resolved): string[] {
   return settingNames
-    .filter((name) => settings[name] !== undefined && !(origins[name] === "default" && typeof settings[name] === "boolean"))
-    .map((name) => `${name} = ${shownSetting(settingTable[name], settings[name])} (${origins[name]})`);
+    .filter((name) => settings[name] !== undefined && !(sources[name] === "default" && typeof settings[name] === "boolean"))
+    .map((name) => `${name} = ${displayValue(settingTable[name], settings[name])} (${sources[name]})`);
 }
 
 /** The README's table of settings. */
 export function settingsAsMarkdown(): string {
   const rows = settingNames.map((name) => {
-    const { flag, variables = [], key, meaning, derivedAs, default: fallback } = settingTable[name];
-    const cells = [code(flag), variables.map(code).join(", "), code(key), code(derivedAs ?? defaultWords(fallback)), meaning];
+    const { flag, env = [], key, description, defaultText, default: fallback } = settingTable[name];
+    const cells = [code(flag), env.map(code).join(", "), code(key), code(defaultText ?? defaultWords(fallback)), description];
     return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   });
   return ["| option | variable | config key | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");

@@ -1,5 +1,5 @@
 import { CliError, exitCodes } from "../errors/error.ts";
-import { shownUrl } from "../settings/redact.ts";
+import { redactUrl } from "../settings/redact.ts";
 
 /** What a client asks for when it connects: the query parameters of `$connect` (contract.md 2). */
 export interface Subscription {
@@ -15,7 +15,7 @@ export const LONGEST_URL = 4096;
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new CliError(`"${shownUrl(base)}" is not a WebSocket URL`, {
+    throw new CliError(`"${redactUrl(base)}" is not a WebSocket URL`, {
       hint: "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; leave --url out to use the deployed stage",
       exitCode: exitCodes.usage,
     });

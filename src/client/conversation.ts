@@ -28,7 +28,7 @@ export interface Conversation {
 }
 
 /** Leads a conversation over an open WebSocket and closes it, also when the signal is aborted. */
-export async function converse(session: Session, { lines, expected, limitMs, quietMs, onFrame, signal }: Script): Promise<Conversation> {
+export async function exchange(session: Session, { lines, expected, limitMs, quietMs, onFrame, signal }: Script): Promise<Conversation> {
   const course = { sent: 0, received: 0, saidAll: false };
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);

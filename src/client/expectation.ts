@@ -133,7 +133,7 @@ function parsed(text: string): { value: unknown } | undefined {
 }
 
 /** What became of one expectation: the frame that met it, or the one that came nearest (where any had something right) with what is wrong in it. */
-export type Verdict =
+export type ExpectationResult =
   | { expected: string; met: true; frame: Frame }
   | { expected: string; met: false; nearest?: { frame: Frame; differences: Mismatch[] } };
 
@@ -141,12 +141,12 @@ export type Verdict =
 export interface Expectations {
   /** Takes a received frame into account; true when everything that was expected has been met. */
   see(frame: Frame): boolean;
-  verdicts(): Verdict[];
+  verdicts(): ExpectationResult[];
 }
 
 /** Starts following the given expectations. */
 export function expectations(all: readonly Expectation[]): Expectations {
-  const states = all.map((one): { one: Expectation; verdict: Verdict; matched: number } => ({
+  const states = all.map((one): { one: Expectation; verdict: ExpectationResult; matched: number } => ({
     one,
     verdict: { expected: one.source, met: false },
     matched: 0,

@@ -1,5 +1,5 @@
 import { CliError } from "../errors/error.ts";
-import { shownUrl } from "../settings/redact.ts";
+import { redactUrl } from "../settings/redact.ts";
 
 /** How far a handshake got: DNS, TCP, TLS, then the HTTP upgrade, which API Gateway leaves open until the `$connect` integration has answered (aws-behaviour 1.1). */
 export type Phase = "lookup" | "connect" | "tls" | "upgrade";
@@ -20,7 +20,7 @@ export class HandshakeError extends CliError {
 
   constructor(address: URL, failure: HandshakeFailure, { source, cause }: { source?: Source | undefined; cause?: unknown } = {}) {
     const { meaning, hint } = explainHandshake(failure, address, source);
-    super(`could not open ${shownUrl(address.href)}: ${meaning}`, { hint, cause });
+    super(`could not open ${redactUrl(address.href)}: ${meaning}`, { hint, cause });
     this.failure = failure;
   }
 }
@@ -178,7 +178,7 @@ function explainStatus({ status, body, requestId, location }: HandshakeFailure &
   const { meaning, hint } = status === 401 && !address.searchParams.get("token") ? withoutToken : (statuses[status] ?? otherStatus(status));
   const facts = [
     body.trim() && `answer ${oneLine(body)}`,
-    location && `leads to ${shownUrl(location)}`,
+    location && `leads to ${redactUrl(location)}`,
     requestId && `request id ${requestId}`,
   ].filter(Boolean);
   return { meaning: `HTTP ${status}, ${meaning}${facts.length > 0 ? ` (${facts.join("; ")})` : ""}`, hint };

@@ -5,7 +5,7 @@ import { exitCodes } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { shownUrl } from "../settings/redact.ts";
+import { redactUrl } from "../settings/redact.ts";
 import { signingKeysIn } from "../contract/signature.ts";
 import type { Progress } from "../progress.ts";
 import { connectAws } from "../aws/clients.ts";
@@ -46,7 +46,7 @@ export const command: Command<CheckResult> = {
     const token = settings.tokenStdin ? await tokenOf(context.stdin) : settings.token;
     const { variables, ...keys } = await knownFrom(settings, context);
     const subject = subjectOf({ ...settings, token }, variables, keys.keys);
-    const backendUrl = shownUrl(subject.backendUrl);
+    const backendUrl = redactUrl(subject.backendUrl);
     context.report({ kind: "started", id: "check", title: `asking ${backendUrl}` });
     const startedAt = performance.now();
     const checks = await checkBackend(subject, { signal: context.signal, limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000 });

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
 import { CliError, exitCodes } from "../errors/error.ts";
 import type { Settings } from "../settings/table.ts";
-import { shipped } from "../artifact/assets.ts";
+import { assetUrl } from "../artifact/assets.ts";
 import type { Command, Context } from "../cli/command.ts";
 
 interface InitResult {
@@ -29,7 +29,7 @@ export const command: Command<InitResult> = {
       const hint = "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
       throw new CliError(`cannot write the FastAPI router to ${file}: it does not end with .py`, { hint, exitCode: exitCodes.usage });
     }
-    const router = await readFile(shipped("backend/shelfshack_ws.py"), "utf8");
+    const router = await readFile(assetUrl("backend/shelfshack_ws.py"), "utf8");
     const present = await contentsOf(file);
     const changed = present !== router;
     if (changed && present !== undefined) await confirm(file, settings, (question) => context.ask(question));

@@ -6,7 +6,7 @@ import { changeEnvironment, deployedFunction, type DeployedFunction, type Variab
 import type { Settings } from "../settings/table.ts";
 import { fingerprint, newSigningKey, signingKeysIn } from "../contract/signature.ts";
 import { openStack, type OpenStack } from "../cli/context.ts";
-import { refuseForeign } from "../stack/ownership.ts";
+import { refuseNotOurs } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { Command, Context } from "../cli/command.ts";
 
@@ -89,7 +89,7 @@ async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedF
 
 /** Nothing of another stack or tool is written to. */
 async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
-  refuseForeign([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
+  refuseNotOurs([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
 }
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>

@@ -1,15 +1,15 @@
 import { LONGEST_URL, addressOf } from "../client/address.ts";
-import { converse } from "../client/conversation.ts";
+import { exchange } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
-import type { Expectation, Mismatch, Verdict } from "../client/expectation.ts";
+import type { Expectation, Mismatch, ExpectationResult } from "../client/expectation.ts";
 import { explainClose, explainFrame } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
 import { deployedApi } from "../resources/api.ts";
 import type { Settings } from "../settings/table.ts";
-import { shownUrl } from "../settings/redact.ts";
+import { redactUrl } from "../settings/redact.ts";
 import { connectAws } from "../aws/clients.ts";
 import { pipedLines, tokenFrom, tokenOf, typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
@@ -33,7 +33,7 @@ export interface ConnectResult {
   saidAll: boolean;
   /** Whether anything was expected at all. */
   checked: boolean;
-  expectations: Verdict[];
+  expectations: ExpectationResult[];
   close: Conversation["close"] & { meaning?: string };
 }
 
@@ -120,12 +120,12 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });
-  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${shownUrl(address.href)}` });
+  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}` });
   const speech = interactive ? typed(context) : scripted(options.lines);
   show = (frame) => speech.above(() => context.emit(shown(frame)));
   const following = expectations(options.expected);
   try {
-    const conversation = await converse(session, {
+    const conversation = await exchange(session, {
       lines: sayable(speech.lines, (message) => speech.above(() => context.report({ kind: "warning", message }))),
       expected: following,
       ...limits(options),
@@ -133,7 +133,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
       signal: context.signal,
     });
     return {
-      url: shownUrl(address.href),
+      url: redactUrl(address.href),
       openMs: Math.round(session.openMs),
       interactive,
       ...resultOf(conversation, following.verdicts(), address),
@@ -177,7 +177,7 @@ function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): { li
   return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
 }
 
-function resultOf({ close, ...course }: Conversation, verdicts: Verdict[], address: URL) {
+function resultOf({ close, ...course }: Conversation, verdicts: ExpectationResult[], address: URL) {
   const meaning = explainClose(close.code, address);
   return { ...course, checked: verdicts.length > 0, expectations: verdicts, close: { ...close, ...(meaning ? { meaning } : {}) } };
 }
@@ -222,7 +222,7 @@ function ending({ sent, received, ended, close }: ConnectResult): string {
   return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
 }
 
-function verdictLines(verdict: Verdict): string {
+function verdictLines(verdict: ExpectationResult): string {
   if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
   const { expected, nearest } = verdict;
   if (!nearest) return `${style.red("✗")} ${expected}\n  no frame came near it`;

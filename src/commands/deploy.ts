@@ -6,7 +6,7 @@ import type { Settings } from "../settings/table.ts";
 import { tokenOf } from "../terminal/line.ts";
 import { describeChanges, renderChanges, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "../cli/command.ts";
-import { nextAfter, prove, renderProof, worksAsDeployed, type Proof } from "../verify/round-trip.ts";
+import { nextAfter, smokeTest, renderProof, worksAsDeployed, type SmokeTest } from "../verify/round-trip.ts";
 
 interface DeployResult {
   /** Whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -18,7 +18,7 @@ interface DeployResult {
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
   /** How the path was proven; null when it was not, because nothing changed or nobody wanted it. */
-  test: Proof | null;
+  test: SmokeTest | null;
 }
 
 export const command: Command<DeployResult> = {
@@ -40,7 +40,7 @@ export const command: Command<DeployResult> = {
     try {
       const result = resultOf(opened, settings, await changesOf(opened, settings, parts), scopeOf(parts));
       if (!mayBeProven || !result.changed || !result.url) return result;
-      return { ...result, test: await prove(result.url, { ...settings, token }, opened.walk) };
+      return { ...result, test: await smokeTest(result.url, { ...settings, token }, opened.walk) };
     } finally {
       opened.walk.aws.close();
     }

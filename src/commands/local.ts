@@ -1,13 +1,13 @@
 import { startDemoBackend } from "../backend/demo.ts";
 import { explain } from "../errors/explain.ts";
-import { handlerChanges } from "../artifact/watch.ts";
+import { watchHandler } from "../artifact/watch.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import { environment, settingTable, type Settings } from "../settings/table.ts";
 import { newSigningKey, signingKeysIn } from "../contract/signature.ts";
 import { connectAws } from "../aws/clients.ts";
-import { startedBy } from "../cli/print-advice.ts";
+import { withNpx } from "../cli/print-advice.ts";
 import type { Command, Context } from "../cli/command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
@@ -71,7 +71,7 @@ function spoken(item: LocalItem): string | undefined {
     "the function's log follows; Ctrl-C stops everything",
     "",
   ];
-  return startedBy(environment)(lines.join("\n"));
+  return withNpx(environment)(lines.join("\n"));
 }
 
 async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
@@ -110,7 +110,7 @@ async function redeployOnChange(settings: Settings, { report, signal, emit }: Co
   let redeploys = 0;
   const broken = (output: string) =>
     report({ kind: "warning", message: `the handler cannot be built, the last one goes on running:\n${output.trim()}` });
-  for await (const _change of handlerChanges(signal, broken)) {
+  for await (const _change of watchHandler(signal, broken)) {
     try {
       const { changed, code } = await deploy.run({ ...settings, codeOnly: true }, deployed);
       if (changed) redeploys++;

@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { artifact, refuseMissingHandler, type Entry } from "../artifact/zip.ts";
+import { packageHandler, requireHandler, type Entry } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 
 interface PackageResult {
@@ -19,8 +19,8 @@ export const command: Command<PackageResult> = {
   ],
 
   async run({ out, handler, runtime }) {
-    const { zip, sha256, entries } = await artifact();
-    refuseMissingHandler({ handler, runtime }, entries);
+    const { zip, sha256, entries } = await packageHandler();
+    requireHandler({ handler, runtime }, entries);
     await writeFile(out, zip);
     return { file: out, size: zip.length, entries, sha256 };
   },

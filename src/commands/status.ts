@@ -9,7 +9,7 @@ import type { Command } from "../cli/command.ts";
 import { table, type Row } from "../terminal/format.ts";
 
 /** How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older deployment. */
-type Standing = "ok" | "missing" | "differs" | "stale";
+type State = "ok" | "missing" | "differs" | "stale";
 
 interface StatusResult {
   region: string;
@@ -19,7 +19,7 @@ interface StatusResult {
   url: string | null;
   /** The steps that mend it, where the function holds the backend's address; null where the whole stack is to be deployed, or nothing. */
   steps: Step[] | null;
-  resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: Standing })[];
+  resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: State })[];
 }
 
 export const command: Command<StatusResult> = {
@@ -34,7 +34,7 @@ export const command: Command<StatusResult> = {
     const changes = plan(stack, observed);
     const resources = describeChanges(changes).map(({ action, lookedAt: _everything, ...line }) => ({
       ...line,
-      standing: standingOf(line.id, action, stack),
+      standing: stateOf(line.id, action, stack),
     }));
     return {
       region: walk.aws.region,
@@ -42,7 +42,7 @@ export const command: Command<StatusResult> = {
       deployed: resources.every(({ standing }) => standing !== "missing"),
       upToDate: resources.every(({ standing }) => standing === "ok"),
       url: webSocketUrl(stack, changes),
-      steps: mendingSteps(changes),
+      steps: fixingSteps(changes),
       resources,
     };
   },
@@ -68,9 +68,9 @@ export const command: Command<StatusResult> = {
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
 };
 
-const signs: Readonly<Record<Standing, string>> = { ok: "✓", missing: "✗", differs: "~", stale: "~" };
+const signs: Readonly<Record<State, string>> = { ok: "✓", missing: "✗", differs: "~", stale: "~" };
 
-function standingOf(id: string, action: Change["action"], stack: WebSocketStack): Standing {
+function stateOf(id: string, action: Change["action"], stack: WebSocketStack): State {
   if (action === "none") return "ok";
   if (action === "create") return "missing";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that serves it is stale.
@@ -78,13 +78,13 @@ function standingOf(id: string, action: Change["action"], stack: WebSocketStack)
 }
 
 /** The steps that make what is missing and set what differs; null where nothing does, or where the function itself is to be made. */
-function mendingSteps(changes: readonly Change[]): Step[] | null {
+function fixingSteps(changes: readonly Change[]): Step[] | null {
   const wrong = changes.filter(({ action }) => action !== "none");
   if (wrong.length === 0 || wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")) return null;
-  return steps.filter((step) => wrong.some((change) => mends(step, change)));
+  return steps.filter((step) => wrong.some((change) => fixes(step, change)));
 }
 
-function mends(step: Step, { resource, action, differences }: Change): boolean {
+function fixes(step: Step, { resource, action, differences }: Change): boolean {
   const parts = partsOf({ only: [step] }) ?? [];
   const isInStep = scopeOf(parts);
   if (action === "create" || differences.length === 0) return parts.some(({ id, madeBy }) => id === resource.id && !madeBy);

@@ -1,7 +1,7 @@
 import { CliError, exitCodes, type ExitCode } from "./error.ts";
 
 /** What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to go. */
-interface Thrown {
+interface ErrorFacts {
   name: string;
   message: string;
   code: string;
@@ -19,30 +19,30 @@ interface Thrown {
 
 /** One well-known failure in words. */
 interface Explanation {
-  when(thrown: Thrown): boolean;
-  message(thrown: Thrown): string;
-  hint(thrown: Thrown): string;
+  when(thrown: ErrorFacts): boolean;
+  message(thrown: ErrorFacts): string;
+  hint(thrown: ErrorFacts): string;
   exitCode?: ExitCode;
 }
 
 const credentialsHint =
   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
-const isLoopback = ({ address, hostname }: Thrown) => /^(127\.|::1$|localhost$)/.test(address || hostname);
-const place = ({ address, hostname, port }: Thrown) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
-const profileOf = ({ message, profile }: Thrown) => profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
-const isWithoutCredentials = ({ name }: Thrown) => /^(Credentials|Token)ProviderError$/.test(name);
+const isLoopback = ({ address, hostname }: ErrorFacts) => /^(127\.|::1$|localhost$)/.test(address || hostname);
+const addressText = ({ address, hostname, port }: ErrorFacts) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
+const profileOf = ({ message, profile }: ErrorFacts) => profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const isWithoutCredentials = ({ name }: ErrorFacts) => /^(Credentials|Token)ProviderError$/.test(name);
 /** The SDK found something else than the answer's wire format (faults.md D-06). */
-const isNotAwsAnswer = ({ message }: Thrown) => /Deserialization error|XML parse error/.test(message);
+const isNotAwsAnswer = ({ message }: ErrorFacts) => /Deserialization error|XML parse error/.test(message);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
-function statementFor({ message }: Thrown): string | undefined {
+function statementFor({ message }: ErrorFacts): string | undefined {
   const [, action, resource = "*"] = denial.exec(message) ?? [];
   return action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") });
 }
 
 /** How far this machine's clock is from AWS's, as far as the answer tells. */
-function clockWords({ answeredAt }: Thrown): string {
+function clockWords({ answeredAt }: ErrorFacts): string {
   const offMs = Date.now() - Date.parse(answeredAt);
   if (Number.isNaN(offMs) || Math.abs(offMs) < 60_000) return `the clock says ${new Date().toISOString()}`;
   return `the clock is ${Math.round(Math.abs(offMs) / 60_000)} minutes ${offMs > 0 ? "ahead" : "behind"}`;
@@ -134,28 +134,28 @@ const explanations: readonly Explanation[] = [
   },
   {
     when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
-    message: (thrown) => `the local AWS does not run at ${place(thrown)}`,
+    message: (thrown) => `the local AWS does not run at ${addressText(thrown)}`,
     hint: () => "start it in another terminal with: shelfshack-ws local",
   },
   {
     when: ({ code }) => code === "ECONNREFUSED",
-    message: (thrown) => `${place(thrown)} refused the connection (ECONNREFUSED)`,
+    message: (thrown) => `${addressText(thrown)} refused the connection (ECONNREFUSED)`,
     hint: () => "look at --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy is in the way",
   },
   {
     when: ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN",
-    message: (thrown) => `${place(thrown)} could not be looked up (${thrown.code})`,
+    message: (thrown) => `${addressText(thrown)} could not be looked up (${thrown.code})`,
     hint: () => "look at the network connection, the region's spelling and --endpoint-url",
   },
   {
     when: ({ code, name }) =>
       /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) || name === "TimeoutError",
-    message: (thrown) => `${place(thrown)} did not answer (${thrown.code || thrown.message})`,
+    message: (thrown) => `${addressText(thrown)} did not answer (${thrown.code || thrown.message})`,
     hint: () => "look at the network connection, VPN and proxy, then run the same command again",
   },
   {
     when: ({ code }) => /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
-    message: (thrown) => `the TLS connection to ${place(thrown)} failed: ${thrown.message} (${thrown.code})`,
+    message: (thrown) => `the TLS connection to ${addressText(thrown)} failed: ${thrown.message} (${thrown.code})`,
     hint: () => "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
   },
   {
@@ -196,7 +196,7 @@ export function explain(error: unknown, { profile }: { profile?: string | undefi
   }
   const { name, message } = thrownOf(error, profile);
   if (isRefusalOfAws(error)) {
-    const why = withoutValues(message).split("\n")[0];
+    const why = redactMeasured(message).split("\n")[0];
     return new CliError(`AWS refused the call: ${name}: ${why}`, {
       hint: "change what it names, then run the same command again",
       cause: error,
@@ -215,7 +215,7 @@ function isRefusalOfAws(error: unknown): boolean {
 }
 
 /** AWS quotes what it was sent, a whole environment with its secrets among it (aws-behaviour 4.4, the 4 KB limit). */
-const withoutValues = (message: string): string => message.replace(/String measured: .*/s, "").trim();
+const redactMeasured = (message: string): string => message.replace(/String measured: .*/s, "").trim();
 
 /** Everything that an error consists of, most telling first: the first of several attempts, itself, its cause. */
 function withCauses(error: unknown, depth = 0): unknown[] {
@@ -229,7 +229,7 @@ function withCauses(error: unknown, depth = 0): unknown[] {
   ];
 }
 
-function thrownOf(error: unknown, profile: string | undefined): Thrown {
+function thrownOf(error: unknown, profile: string | undefined): ErrorFacts {
   const { name, message, code, address, hostname, host, port, path, $response, $metadata } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;

@@ -7,7 +7,7 @@ import {
   type Api,
 } from "@aws-sdk/client-apigatewayv2";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { Overtaken } from "../stack/create.ts";
+import { LostRace } from "../stack/create.ts";
 import { several } from "../stack/ownership.ts";
 import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -44,8 +44,8 @@ export function api(
     desired: () => ({ Name: name, ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" }),
 
     async read(aws) {
-      const [oldest, ...others] = (await findOurs(aws, identity)).toSorted(byAge).map(foundApi);
-      return oldest && { ...oldest, others };
+      const [oldest, ...duplicates] = (await findOurs(aws, identity)).toSorted(byAge).map(foundApi);
+      return oldest && { ...oldest, duplicates };
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
@@ -128,7 +128,7 @@ async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause
     if (others.length === 0) return kept;
     if (await isToWithdraw(aws, kept, listed, others)) {
       await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId: kept.ApiId })));
-      throw new Overtaken(`Api ${name}`);
+      throw new LostRace(`Api ${name}`);
     }
     if (look === LOOKS) throw several({ id: "Api", name }, listed.map(foundApi));
     await pause();

@@ -42,7 +42,7 @@ export function deployment(
     within: needs.api,
     exclusive: "api",
     ambiguous: true,
-    snapshot: true,
+    copies: true,
 
     // Routes and integration are as we want them by the time that the snapshot is made of them.
     desired: ({ account, api: { ApiId }, integration: { IntegrationId } }) => ({

@@ -13,7 +13,7 @@ import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resour
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
 import { changeEnvironment, unreadable, variablesOf, type Variables } from "../aws/function-environment.ts";
-import { changeable, settled, troubleOf } from "../aws/function-state.ts";
+import { untilIdle, untilActive, troubleOf } from "../aws/function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";
@@ -92,7 +92,7 @@ export function lambdaFunction(
 
     async create(aws, desired) {
       const FunctionArn = await create(aws, desired, config);
-      await settled(aws, FunctionName);
+      await untilActive(aws, FunctionName);
       return { FunctionArn };
     },
 
@@ -141,9 +141,9 @@ async function create(
 }
 
 async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
-  await changeable(aws, FunctionName);
+  await untilIdle(aws, FunctionName);
   await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }), aws.longCall);
-  await settled(aws, FunctionName);
+  await untilActive(aws, FunctionName);
 }
 
 async function configure(
@@ -193,8 +193,8 @@ async function recovered(
   desired: FunctionProperties,
   config: FunctionConfig,
 ): Promise<void> {
-  const { LastUpdateStatus } = await changeable(aws, config.functionName);
-  await (LastUpdateStatus === "Failed" ? configure(aws, found, desired, config) : settled(aws, config.functionName));
+  const { LastUpdateStatus } = await untilIdle(aws, config.functionName);
+  await (LastUpdateStatus === "Failed" ? configure(aws, found, desired, config) : untilActive(aws, config.functionName));
 }
 
 /** The variables without signing keys that nobody can read: those are to be made anew, as if they were not there. */

@@ -5,7 +5,7 @@ import {
   UpdateIntegrationCommand,
   type Integration,
 } from "@aws-sdk/client-apigatewayv2";
-import { Overtaken } from "../stack/create.ts";
+import { LostRace } from "../stack/create.ts";
 import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
@@ -57,7 +57,7 @@ export function integration(
       if (!answered || (await others()).length === 0) return made;
       await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...made })));
       const [left] = await others();
-      if (left?.IntegrationId === undefined) throw new Overtaken("Integration AWS_PROXY");
+      if (left?.IntegrationId === undefined) throw new LostRace("Integration AWS_PROXY");
       return { IntegrationId: left.IntegrationId };
     },
 

@@ -7,16 +7,16 @@ const parts = /^([a-z][a-z\d+.-]*:\/\/)([^/\\?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is;
  * A URL, or a text that was meant to be one, as it may be shown: user and password, query values that could be secrets, and the fragment are `***`
  * (C-04). A password that was not percent-encoded ends the host for a parser; then everything up to the last `@` is masked.
  */
-export function shownUrl(text: string): string {
+export function redactUrl(text: string): string {
   const [, scheme = "", authority = "", path = "", query = "", fragment = ""] = parts.exec(text) ?? [];
   const isRead = scheme !== "" && URL.canParse(text) && !path.replace("/@connections/", "").includes("@");
-  if (!isRead && text.includes("@")) return withoutUser(text);
-  if (!isRead) return text.replace(/#.*/s, "#***").replace(/\?.*/s, shownQuery);
-  return `${scheme}${withoutUser(authority)}${path}${shownQuery(query)}${fragment && "#***"}`;
+  if (!isRead && text.includes("@")) return redactUser(text);
+  if (!isRead) return text.replace(/#.*/s, "#***").replace(/\?.*/s, redactQuery);
+  return `${scheme}${redactUser(authority)}${path}${redactQuery(query)}${fragment && "#***"}`;
 }
 
 /** Nothing of what may be a secret's end is kept either: behind a `?` or `#` an `@` belongs to anything. */
-function withoutUser(text: string): string {
+function redactUser(text: string): string {
   const [, scheme = "", rest = ""] = /^([a-z][a-z\d+.-]*:\/\/)?(.*)$/is.exec(text) ?? [];
   const at = rest.lastIndexOf("@");
   if (at < 0) return text;
@@ -24,7 +24,7 @@ function withoutUser(text: string): string {
 }
 
 /** An `@` that is not percent-encoded may be the end of a password that holds a `?`. */
-function shownQuery(query: string): string {
+function redactQuery(query: string): string {
   if (query.includes("@")) return "?***";
   return query.replaceAll(/([?&])([^=&]*)(=?)([^&]*)/g, (_parameter, separator: string, name: string, equals: string, value: string) =>
     equals ? `${separator}${name}=${harmless.has(name) ? value : "***"}` : `${separator}***`,

@@ -1,17 +1,17 @@
-import type { Kind } from "./value-types.ts";
+import type { ValueType } from "./value-types.ts";
 import {
   backendUrl,
   functionVariables,
   httpUrl,
-  oneNumberOf,
-  oneOf,
+  numberChoice,
+  choice,
   seconds,
-  several,
+  repeatable,
   since,
-  someOf,
+  listOf,
   text,
   wholeNumber,
-  yesOrNo,
+  boolean,
 } from "./value-types.ts";
 
 /** The steps of the README that `deploy --only` can do one by one, in their order. */
@@ -45,18 +45,18 @@ export interface Setting<T = unknown> {
   /** The option in commander's words. Without one the setting comes from a variable or the config file only. */
   flag?: string;
   /** Variables, the first one that is set wins. */
-  variables?: readonly string[];
+  env?: readonly string[];
   /** The key in the config file. C-07: none for what could send credentials elsewhere, reveal a token, or answer a question for the person. */
   key?: string;
-  kind: Kind<T>;
+  type: ValueType<T>;
   default?: T;
   /** A default that depends on other settings. */
-  derived?(chosen: Chosen): T;
+  defaultFrom?(chosen: Chosen): T;
   /** How the README words the derived default. */
-  derivedAs?: string;
-  meaning: string;
+  defaultText?: string;
+  description: string;
   /** What it means in one of the commands that understand it differently, by the command's name. */
-  meaningIn?: Readonly<Record<string, string>>;
+  descriptionIn?: Readonly<Record<string, string>>;
   /** Never shown, not even with --debug. */
   secret?: true;
   /** The option may be given several times. */
@@ -78,388 +78,388 @@ const prefix = (env: string | undefined) => (env === undefined ? "shelfshack" : 
 const table = {
   env: {
     flag: "--env <name>",
-    variables: ["SHELFSHACK_ENV"],
+    env: ["SHELFSHACK_ENV"],
     key: "env",
     global: true,
-    kind: environmentName,
-    meaning: "environment; names everything shelfshack-NAME-… and the stage NAME",
+    type: environmentName,
+    description: "environment; names everything shelfshack-NAME-… and the stage NAME",
   },
   region: {
     flag: "--region <region>",
-    variables: ["SHELFSHACK_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
+    env: ["SHELFSHACK_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
     key: "region",
     global: true,
-    kind: name("an AWS region like us-east-1", /^[a-z]{2,4}(-[a-z]+)+-\d$/),
-    meaning: "AWS region",
+    type: name("an AWS region like us-east-1", /^[a-z]{2,4}(-[a-z]+)+-\d$/),
+    description: "AWS region",
   },
   profile: {
     flag: "--profile <name>",
-    variables: ["SHELFSHACK_PROFILE", "AWS_PROFILE"],
+    env: ["SHELFSHACK_PROFILE", "AWS_PROFILE"],
     global: true,
-    kind: text("a profile's name"),
-    meaning: "profile of the AWS configuration to take credentials from",
+    type: text("a profile's name"),
+    description: "profile of the AWS configuration to take credentials from",
   },
   config: {
     flag: "--config <file>",
-    variables: ["SHELFSHACK_CONFIG"],
+    env: ["SHELFSHACK_CONFIG"],
     global: true,
-    kind: text("a file"),
-    meaning: "config file; otherwise shelfshack-ws.config.json here or in a folder above",
+    type: text("a file"),
+    description: "config file; otherwise shelfshack-ws.config.json here or in a folder above",
   },
   local: {
     flag: "--local",
-    variables: ["SHELFSHACK_LOCAL"],
+    env: ["SHELFSHACK_LOCAL"],
     global: true,
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "use the local AWS that `shelfshack-ws local` runs",
+    description: "use the local AWS that `shelfshack-ws local` runs",
   },
   endpointUrl: {
     flag: "--endpoint-url <url>",
-    variables: ["SHELFSHACK_ENDPOINT_URL", "AWS_ENDPOINT_URL"],
+    env: ["SHELFSHACK_ENDPOINT_URL", "AWS_ENDPOINT_URL"],
     global: true,
-    kind: httpUrl,
-    meaning: "send every AWS call to this address",
+    type: httpUrl,
+    description: "send every AWS call to this address",
   },
   json: {
     flag: "--json",
-    variables: ["SHELFSHACK_JSON"],
+    env: ["SHELFSHACK_JSON"],
     global: true,
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "print the result, or the error, as JSON",
+    description: "print the result, or the error, as JSON",
   },
-  yes: { flag: "--yes", variables: ["SHELFSHACK_YES"], global: true, kind: yesOrNo, default: false, meaning: "ask nothing" },
+  yes: { flag: "--yes", env: ["SHELFSHACK_YES"], global: true, type: boolean, default: false, description: "ask nothing" },
   quiet: {
     flag: "--quiet",
-    variables: ["SHELFSHACK_QUIET"],
+    env: ["SHELFSHACK_QUIET"],
     global: true,
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "show no progress, only warnings and errors",
+    description: "show no progress, only warnings and errors",
   },
   debug: {
     flag: "--debug",
-    variables: ["SHELFSHACK_DEBUG"],
+    env: ["SHELFSHACK_DEBUG"],
     global: true,
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "show where settings come from, details and stack traces",
+    description: "show where settings come from, details and stack traces",
   },
-  color: { flag: "--no-color", variables: ["SHELFSHACK_COLOR"], global: true, kind: yesOrNo, default: true, meaning: "no colours" },
+  color: { flag: "--no-color", env: ["SHELFSHACK_COLOR"], global: true, type: boolean, default: true, description: "no colours" },
 
   backendUrl: {
     flag: "--backend-url <url>",
-    variables: ["SHELFSHACK_BACKEND_URL"],
+    env: ["SHELFSHACK_BACKEND_URL"],
     key: "backendUrl",
-    kind: backendUrl,
-    meaning: "the backend that the function calls, for example https://api.example.com",
+    type: backendUrl,
+    description: "the backend that the function calls, for example https://api.example.com",
   },
   functionName: {
     flag: "--function-name <name>",
-    variables: ["SHELFSHACK_FUNCTION_NAME"],
+    env: ["SHELFSHACK_FUNCTION_NAME"],
     key: "functionName",
-    kind: functionName,
-    meaning: "the function's name",
-    derived: ({ env }: Chosen) => `${prefix(env)}-websocket-proxy`,
-    derivedAs: "shelfshack[-ENV]-websocket-proxy",
+    type: functionName,
+    description: "the function's name",
+    defaultFrom: ({ env }: Chosen) => `${prefix(env)}-websocket-proxy`,
+    defaultText: "shelfshack[-ENV]-websocket-proxy",
   },
   apiName: {
     flag: "--api-name <name>",
-    variables: ["SHELFSHACK_API_NAME"],
+    env: ["SHELFSHACK_API_NAME"],
     key: "apiName",
-    kind: apiName,
-    meaning: "the WebSocket API's name",
-    derived: ({ env }: Chosen) => `${prefix(env)}-websocket-api`,
-    derivedAs: "shelfshack[-ENV]-websocket-api",
+    type: apiName,
+    description: "the WebSocket API's name",
+    defaultFrom: ({ env }: Chosen) => `${prefix(env)}-websocket-api`,
+    defaultText: "shelfshack[-ENV]-websocket-api",
   },
   stage: {
     flag: "--stage <name>",
-    variables: ["SHELFSHACK_STAGE"],
+    env: ["SHELFSHACK_STAGE"],
     key: "stage",
-    kind: stageName,
-    meaning: "the stage's name",
-    derived: ({ env }: Chosen) => env ?? "dev",
-    derivedAs: "ENV, or dev",
+    type: stageName,
+    description: "the stage's name",
+    defaultFrom: ({ env }: Chosen) => env ?? "dev",
+    defaultText: "ENV, or dev",
   },
   roleName: {
     flag: "--role-name <name>",
-    variables: ["SHELFSHACK_ROLE_NAME"],
+    env: ["SHELFSHACK_ROLE_NAME"],
     key: "roleName",
-    kind: roleName,
-    meaning: "the execution role's name",
+    type: roleName,
+    description: "the execution role's name",
     // A role's name has 64 characters at most, as a function's.
-    derived: ({ functionName = "" }: Chosen) => `${functionName.slice(0, 59)}-role`,
-    derivedAs: "FUNCTION-NAME-role",
+    defaultFrom: ({ functionName = "" }: Chosen) => `${functionName.slice(0, 59)}-role`,
+    defaultText: "FUNCTION-NAME-role",
   },
   memory: {
     flag: "--memory <megabytes>",
-    variables: ["SHELFSHACK_MEMORY"],
+    env: ["SHELFSHACK_MEMORY"],
     key: "memory",
-    kind: wholeNumber(128, 10_240, "MB"),
+    type: wholeNumber(128, 10_240, "MB"),
     default: 256,
-    meaning: "the function's memory in MB; a larger value that somebody set is kept",
+    description: "the function's memory in MB; a larger value that somebody set is kept",
   },
   functionTimeout: {
-    variables: ["SHELFSHACK_FUNCTION_TIMEOUT"],
+    env: ["SHELFSHACK_FUNCTION_TIMEOUT"],
     key: "timeout",
-    kind: wholeNumber(1, 900, "seconds"),
+    type: wholeNumber(1, 900, "seconds"),
     default: 30,
-    meaning: "the function's time limit in seconds",
+    description: "the function's time limit in seconds",
   },
   runtime: {
     flag: "--runtime <runtime>",
-    variables: ["SHELFSHACK_RUNTIME"],
+    env: ["SHELFSHACK_RUNTIME"],
     key: "runtime",
-    kind: name("a Lambda runtime like nodejs24.x or python3.13", /^(nodejs\d+\.x|python3\.\d+)$/),
+    type: name("a Lambda runtime like nodejs24.x or python3.13", /^(nodejs\d+\.x|python3\.\d+)$/),
     default: "nodejs24.x",
-    meaning: "the function's runtime",
+    description: "the function's runtime",
   },
   logRetention: {
     flag: "--log-retention <days>",
-    variables: ["SHELFSHACK_LOG_RETENTION"],
+    env: ["SHELFSHACK_LOG_RETENTION"],
     key: "logRetention",
-    kind: oneNumberOf(retentionDays, "days"),
+    type: numberChoice(retentionDays, "days"),
     default: 30,
-    meaning: "days that the function's log is kept",
+    description: "days that the function's log is kept",
   },
   account: {
     flag: "--account <id>",
-    variables: ["SHELFSHACK_ACCOUNT"],
+    env: ["SHELFSHACK_ACCOUNT"],
     key: "account",
-    kind: name("an account id of 12 digits, as text", /^\d{12}$/),
-    meaning: "the AWS account that it must be; nothing is done in another one",
+    type: name("an account id of 12 digits, as text", /^\d{12}$/),
+    description: "the AWS account that it must be; nothing is done in another one",
   },
   allowHttp: {
     flag: "--allow-http",
-    variables: ["SHELFSHACK_ALLOW_HTTP"],
+    env: ["SHELFSHACK_ALLOW_HTTP"],
     key: "allowHttp",
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "allow a prod environment with a backend that is not https",
+    description: "allow a prod environment with a backend that is not https",
   },
   variables: {
     key: "variables",
-    kind: functionVariables,
+    type: functionVariables,
     default: {},
     secret: true,
-    meaning: "more environment variables for the function: an object of names and texts",
+    description: "more environment variables for the function: an object of names and texts",
   },
 
   only: {
     flag: "--only <steps>",
-    variables: ["SHELFSHACK_ONLY"],
-    kind: someOf(steps),
-    meaning: `do these steps only: ${steps.join(", ")}`,
+    env: ["SHELFSHACK_ONLY"],
+    type: listOf(steps),
+    description: `do these steps only: ${steps.join(", ")}`,
   },
   codeOnly: {
     flag: "--code-only",
-    variables: ["SHELFSHACK_CODE_ONLY"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_CODE_ONLY"],
+    type: boolean,
     default: false,
-    meaning: "upload the function's code and nothing else",
+    description: "upload the function's code and nothing else",
   },
   dryRun: {
     flag: "--dry-run",
-    variables: ["SHELFSHACK_DRY_RUN"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_DRY_RUN"],
+    type: boolean,
     default: false,
-    meaning: "show what would be done, change nothing",
+    description: "show what would be done, change nothing",
   },
   test: {
     flag: "--no-test",
-    variables: ["SHELFSHACK_TEST"],
+    env: ["SHELFSHACK_TEST"],
     key: "test",
-    kind: yesOrNo,
+    type: boolean,
     default: true,
-    meaning: "leave out the test at the end",
+    description: "leave out the test at the end",
   },
   exitCode: {
     flag: "--exit-code",
-    variables: ["SHELFSHACK_EXIT_CODE"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_EXIT_CODE"],
+    type: boolean,
     default: false,
-    meaning: "exit with 3 when there are differences",
+    description: "exit with 3 when there are differences",
   },
 
   out: {
     flag: "--out <file>",
-    variables: ["SHELFSHACK_OUT"],
-    kind: text("a file"),
+    env: ["SHELFSHACK_OUT"],
+    type: text("a file"),
     default: "websocket_proxy.zip",
-    meaning: "the zip to write",
+    description: "the zip to write",
   },
   handler: {
     flag: "--handler <file.function>",
-    variables: ["SHELFSHACK_HANDLER"],
+    env: ["SHELFSHACK_HANDLER"],
     key: "handler",
-    kind: name("a handler like index.handler", /^[^\s/.][^\s]*\.[A-Za-z_$][\w$]*$/),
+    type: name("a handler like index.handler", /^[^\s/.][^\s]*\.[A-Za-z_$][\w$]*$/),
     default: "index.handler",
-    meaning: "what Lambda calls: a file of the zip without its ending, a dot, the function",
+    description: "what Lambda calls: a file of the zip without its ending, a dot, the function",
   },
 
   port: {
     flag: "--port <port>",
-    variables: ["SHELFSHACK_PORT"],
-    kind: wholeNumber(0, 65_535),
+    env: ["SHELFSHACK_PORT"],
+    type: wholeNumber(0, 65_535),
     default: 4566,
-    meaning: "port of the local AWS; 0 takes a free one",
+    description: "port of the local AWS; 0 takes a free one",
   },
   stateFolder: {
     flag: "--state <folder>",
-    variables: ["SHELFSHACK_STATE"],
-    kind: text("a folder"),
-    meaning: "keep what the local AWS holds in this folder",
+    env: ["SHELFSHACK_STATE"],
+    type: text("a folder"),
+    description: "keep what the local AWS holds in this folder",
   },
 
   demoBackend: {
     flag: "--backend <kind>",
-    variables: ["SHELFSHACK_DEMO_BACKEND"],
-    kind: oneOf(["node", "fastapi"]),
+    env: ["SHELFSHACK_DEMO_BACKEND"],
+    type: choice(["node", "fastapi"]),
     default: "node",
-    meaning: "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
+    description: "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
   },
   realistic: {
     flag: "--realistic",
-    variables: ["SHELFSHACK_REALISTIC"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_REALISTIC"],
+    type: boolean,
     default: false,
-    meaning: "let roles, functions and deployments take as long as on AWS",
+    description: "let roles, functions and deployments take as long as on AWS",
   },
 
   booking: {
     flag: "--booking <id>",
-    variables: ["SHELFSHACK_BOOKING"],
-    kind: text("a booking's id"),
-    meaning: "the booking to connect for; test and the test of a deploy use 1 otherwise",
-    meaningIn: { connect: "the booking to connect for" },
+    env: ["SHELFSHACK_BOOKING"],
+    type: text("a booking's id"),
+    description: "the booking to connect for; test and the test of a deploy use 1 otherwise",
+    descriptionIn: { connect: "the booking to connect for" },
   },
   token: {
     flag: "--token <token>",
-    variables: ["SHELFSHACK_TOKEN"],
-    kind: text("a token"),
+    env: ["SHELFSHACK_TOKEN"],
+    type: text("a token"),
     secret: true,
-    meaning: "the client's token; better as a variable or with --token-stdin",
+    description: "the client's token; better as a variable or with --token-stdin",
   },
   tokenStdin: {
     flag: "--token-stdin",
-    variables: ["SHELFSHACK_TOKEN_STDIN"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_TOKEN_STDIN"],
+    type: boolean,
     default: false,
-    meaning: "read the token from the first line of stdin",
+    description: "read the token from the first line of stdin",
   },
   type: {
     flag: "--type <type>",
-    variables: ["SHELFSHACK_TYPE"],
-    kind: text("a connection type like booking or chat"),
+    env: ["SHELFSHACK_TYPE"],
+    type: text("a connection type like booking or chat"),
     default: "booking",
-    meaning: "the connection's type",
+    description: "the connection's type",
   },
   url: {
     flag: "--url <url>",
-    variables: ["SHELFSHACK_URL"],
-    kind: text("a URL"),
+    env: ["SHELFSHACK_URL"],
+    type: text("a URL"),
     secret: true,
-    meaning: "another address than the deployed stage, for example wss://…",
+    description: "another address than the deployed stage, for example wss://…",
   },
   send: {
     flag: "--send <frame>",
-    kind: several("a frame's text"),
+    type: repeatable("a frame's text"),
     repeatable: true,
-    meaning: "send this frame; may be given several times",
+    description: "send this frame; may be given several times",
   },
   expect: {
     flag: "--expect <frame>",
-    kind: several("a part of a JSON frame, or ~ and a regular expression"),
+    type: repeatable("a part of a JSON frame, or ~ and a regular expression"),
     repeatable: true,
-    meaning: "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
+    description: "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
   },
   timeoutSeconds: {
     flag: "--timeout <seconds>",
-    variables: ["SHELFSHACK_TIMEOUT"],
-    kind: seconds,
-    meaning: "give up after so many seconds",
+    env: ["SHELFSHACK_TIMEOUT"],
+    type: seconds,
+    description: "give up after so many seconds",
   },
   event: {
     flag: "--event <file>",
-    variables: ["SHELFSHACK_EVENT"],
-    kind: text("a file"),
-    meaning: "invoke with the event in this JSON file",
+    env: ["SHELFSHACK_EVENT"],
+    type: text("a file"),
+    description: "invoke with the event in this JSON file",
   },
   keepalive: {
     flag: "--keepalive <seconds>",
-    variables: ["SHELFSHACK_KEEPALIVE"],
-    kind: seconds,
-    meaning: "send a ping every so many seconds",
+    env: ["SHELFSHACK_KEEPALIVE"],
+    type: seconds,
+    description: "send a ping every so many seconds",
   },
 
   since: {
     flag: "--since <time>",
-    variables: ["SHELFSHACK_SINCE"],
-    kind: since,
-    meaning: "from then on: 90s, 10m, 2h, 3d ago, or an ISO time",
+    env: ["SHELFSHACK_SINCE"],
+    type: since,
+    description: "from then on: 90s, 10m, 2h, 3d ago, or an ISO time",
   },
   filter: {
     flag: "--filter <pattern>",
-    variables: ["SHELFSHACK_FILTER"],
-    kind: text("a filter pattern"),
-    meaning: "only lines that match this CloudWatch Logs filter pattern",
+    env: ["SHELFSHACK_FILTER"],
+    type: text("a filter pattern"),
+    description: "only lines that match this CloudWatch Logs filter pattern",
   },
-  errors: { flag: "--errors", variables: ["SHELFSHACK_ERRORS"], kind: yesOrNo, default: false, meaning: "only errors and warnings" },
+  errors: { flag: "--errors", env: ["SHELFSHACK_ERRORS"], type: boolean, default: false, description: "only errors and warnings" },
   connection: {
     flag: "--connection <id>",
-    variables: ["SHELFSHACK_CONNECTION"],
-    kind: text("a connection id"),
-    meaning: "only lines about this connection",
+    env: ["SHELFSHACK_CONNECTION"],
+    type: text("a connection id"),
+    description: "only lines about this connection",
   },
   follow: {
     flag: "--no-follow",
-    variables: ["SHELFSHACK_FOLLOW"],
-    kind: yesOrNo,
+    env: ["SHELFSHACK_FOLLOW"],
+    type: boolean,
     default: true,
-    meaning: "print what is there and stop: the last hour, or --since",
+    description: "print what is there and stop: the last hour, or --since",
   },
 
   outputsFor: {
     flag: "--for <whom>",
-    variables: ["SHELFSHACK_FOR"],
-    kind: oneOf(audiences),
-    meaning: `only what one of them needs, in its own form: ${audiences.join(", ")} (the backend needs the signing keys)`,
+    env: ["SHELFSHACK_FOR"],
+    type: choice(audiences),
+    description: `only what one of them needs, in its own form: ${audiences.join(", ")} (the backend needs the signing keys)`,
   },
   githubOutput: {
-    variables: ["GITHUB_OUTPUT"],
-    kind: text("a file"),
-    meaning: "the file that GitHub Actions reads a step's outputs from; GitHub sets it",
+    env: ["GITHUB_OUTPUT"],
+    type: text("a file"),
+    description: "the file that GitHub Actions reads a step's outputs from; GitHub sets it",
   },
   githubSummary: {
-    variables: ["GITHUB_STEP_SUMMARY"],
-    kind: text("a file"),
-    meaning: "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
+    env: ["GITHUB_STEP_SUMMARY"],
+    type: text("a file"),
+    description: "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
   },
   backendFile: {
     flag: "--out <file>",
-    variables: ["SHELFSHACK_BACKEND_FILE"],
-    kind: text("a file"),
+    env: ["SHELFSHACK_BACKEND_FILE"],
+    type: text("a file"),
     default: "shelfshack_ws.py",
-    meaning: "the Python file to write",
+    description: "the Python file to write",
   },
   force: {
     flag: "--force",
-    kind: yesOrNo,
+    type: boolean,
     default: false,
-    meaning: "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
-    meaningIn: {
+    description: "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
+    descriptionIn: {
       "backend init": "overwrite the file without asking",
       "backend keys": "finish the rotation without asking the backend",
     },
   },
-  finish: { flag: "--finish", kind: yesOrNo, default: false, meaning: "end the rotation: drop the older key" },
-  showKeys: { flag: "--show-keys", kind: yesOrNo, default: false, meaning: "print the keys themselves" },
+  finish: { flag: "--finish", type: boolean, default: false, description: "end the rotation: drop the older key" },
+  showKeys: { flag: "--show-keys", type: boolean, default: false, description: "print the keys themselves" },
   signingKeys: {
-    variables: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],
-    kind: text("signing keys"),
+    env: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],
+    type: text("signing keys"),
     secret: true,
-    meaning: "the keys to sign with instead of those of the deployed function",
+    description: "the keys to sign with instead of those of the deployed function",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -468,7 +468,7 @@ type Table = typeof table;
 /** A setting's name in code. */
 export type SettingName = keyof Table;
 
-type Value<E> = E extends { kind: Kind<infer T> } ? (E extends { default: unknown } | { derived: unknown } ? T : T | undefined) : never;
+type Value<E> = E extends { type: ValueType<infer T> } ? (E extends { default: unknown } | { defaultFrom: unknown } ? T : T | undefined) : never;
 
 /** Every setting's value; `undefined` where none was given and there is no default. */
 export type Settings = { [N in SettingName]: Value<Table[N]> };
@@ -480,9 +480,9 @@ export const settingTable: Readonly<Record<SettingName, Setting>> = table;
 export const settingNames = Object.keys(table) as SettingName[];
 
 /** A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find it in a log. */
-export function shownSetting({ secret, kind }: Setting, value: unknown): string {
+export function displayValue({ secret, type }: Setting, value: unknown): string {
   if (secret) return "***";
-  return JSON.stringify(typeof value === "string" && kind.shown ? kind.shown(value) : value);
+  return JSON.stringify(typeof value === "string" && type.redact ? type.redact(value) : value);
 }
 
 /** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
@@ -492,7 +492,7 @@ export const environment: Readonly<Record<string, string | undefined>> = process
  * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the `endpoint_url`. Its advice to leave
  * Node 20 comes with every run otherwise; the floor is this package's to raise, and it says so in its engines.
  */
-export function tellSdk({ profile }: Pick<Settings, "profile">): void {
+export function setSdkEnvironment({ profile }: Pick<Settings, "profile">): void {
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   if (profile !== undefined) process.env["AWS_PROFILE"] = profile;
 }

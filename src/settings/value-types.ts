@@ -1,27 +1,27 @@
 import * as v from "valibot";
-import { shownUrl } from "./redact.ts";
+import { redactUrl } from "./redact.ts";
 import { isSigningKeys } from "../contract/signature.ts";
 
 /** How a setting's value is read: words from an option or a variable become the JSON that the config file would hold, then one schema checks both. */
-export interface Kind<T> {
+export interface ValueType<T> {
   /** The JSON value that the words stand for; words that make no sense stay text and fail the schema. */
-  fromText(text: string): unknown;
+  parse(text: string): unknown;
   /** Its issues' messages say what is expected. */
   schema: v.GenericSchema<unknown, T>;
   /** How words that were given are shown, where they may hold a secret. */
-  shown?(words: string): string;
+  redact?(words: string): string;
 }
 
 const asText = (text: string): unknown => text;
 
 /** Any words; with a pattern, only those that match it. */
-export function text(expected = "some text", pattern = /\S/): Kind<string> {
-  return { fromText: asText, schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)) };
+export function text(expected = "some text", pattern = /\S/): ValueType<string> {
+  return { parse: asText, schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)) };
 }
 
 /** An option without a value; a variable says true, 1, yes or false, 0, no. */
-export const yesOrNo: Kind<boolean> = {
-  fromText: (words) => yesOrNoWords.get(words.toLowerCase()) ?? words,
+export const boolean: ValueType<boolean> = {
+  parse: (words) => yesOrNoWords.get(words.toLowerCase()) ?? words,
   schema: v.boolean("expected true or false"),
 };
 const yesOrNoWords = new Map([
@@ -35,17 +35,17 @@ function numberFromText(words: string): unknown {
 }
 
 /** A whole number between two bounds, both allowed. */
-export function wholeNumber(least: number, most: number, unit = ""): Kind<number> {
+export function wholeNumber(least: number, most: number, unit = ""): ValueType<number> {
   const expected = `expected a whole number from ${least} to ${most}${unit && ` ${unit}`}`;
   return {
-    fromText: numberFromText,
+    parse: numberFromText,
     schema: v.pipe(v.number(expected), v.integer(expected), v.minValue(least, expected), v.maxValue(most, expected)),
   };
 }
 
 /** A number of seconds above zero, fractions allowed. */
-export const seconds: Kind<number> = {
-  fromText: numberFromText,
+export const seconds: ValueType<number> = {
+  parse: numberFromText,
   schema: v.pipe(
     v.number("expected a number of seconds, for example 5 or 0.5"),
     v.gtValue(0, "expected more than 0 seconds"),
@@ -54,32 +54,32 @@ export const seconds: Kind<number> = {
 };
 
 /** One of a few numbers. */
-export function oneNumberOf(numbers: readonly number[], unit: string): Kind<number> {
-  return { fromText: numberFromText, schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`) };
+export function numberChoice(numbers: readonly number[], unit: string): ValueType<number> {
+  return { parse: numberFromText, schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`) };
 }
 
 /** One of a few words. */
-export function oneOf<const W extends string>(words: readonly W[]): Kind<W> {
-  return { fromText: asText, schema: v.picklist(words, `expected one of ${words.join(", ")}`) };
+export function choice<const W extends string>(words: readonly W[]): ValueType<W> {
+  return { parse: asText, schema: v.picklist(words, `expected one of ${words.join(", ")}`) };
 }
 
 /** Some of a few words, separated by commas. */
-export function someOf<const W extends string>(words: readonly W[]): Kind<W[]> {
+export function listOf<const W extends string>(words: readonly W[]): ValueType<W[]> {
   const expected = `expected one or more of ${words.join(", ")}, separated by commas`;
   return {
-    fromText: (list) => list.split(",").map((word) => word.trim()),
+    parse: (list) => list.split(",").map((word) => word.trim()),
     schema: v.pipe(v.array(v.picklist(words, expected), expected), v.minLength(1, expected)),
   };
 }
 
 /** An option that may be given several times. */
-export function several(expected: string): Kind<string[]> {
-  return { fromText: asText, schema: v.array(v.string(`expected ${expected}`)) };
+export function repeatable(expected: string): ValueType<string[]> {
+  return { parse: asText, schema: v.array(v.string(`expected ${expected}`)) };
 }
 
 /** A point in time as milliseconds since 1970: an age like 90s, 10m, 2h, 3d, or an ISO time. */
-export const since: Kind<number> = {
-  fromText: asText,
+export const since: ValueType<number> = {
+  parse: asText,
   schema: v.pipe(
     v.string(),
     v.rawTransform(
@@ -100,18 +100,18 @@ function timeOf(words: string): number | undefined {
 }
 
 /** An address to call with `http` or `https`, kept as it was written. */
-export const httpUrl: Kind<string> = {
-  fromText: asText,
+export const httpUrl: ValueType<string> = {
+  parse: asText,
   schema: v.pipe(
     v.string("expected a URL"),
     v.check((words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""), "expected a URL that begins with http:// or https://"),
   ),
-  shown: shownUrl,
+  redact: redactUrl,
 };
 
 /** The backend's base address: what contract.md allows, without the slash at its end. */
-export const backendUrl: Kind<string> = {
-  fromText: asText,
+export const backendUrl: ValueType<string> = {
+  parse: asText,
   schema: v.pipe(
     v.string("expected a URL like https://api.example.com"),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -121,7 +121,7 @@ export const backendUrl: Kind<string> = {
       return NEVER;
     }),
   ),
-  shown: shownUrl,
+  redact: redactUrl,
 };
 
 const urlOf = (words: string): URL | undefined => (URL.canParse(words) ? new URL(words) : undefined);
@@ -181,8 +181,8 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
 };
 
 /** More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the handler's own what it can read. */
-export const functionVariables: Kind<Record<string, string>> = {
-  fromText: asText,
+export const functionVariables: ValueType<Record<string, string>> = {
+  parse: asText,
   schema: v.pipe(
     v.custom<object>(
       (value) => typeof value === "object" && value !== null && !Array.isArray(value),

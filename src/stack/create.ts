@@ -1,23 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
-import { alreadyExists, isThrottled, mayHaveHappened } from "../aws/retry.ts";
+import { alreadyExists, isThrottled, mayHaveSucceeded } from "../aws/retry.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn } from "./difference.ts";
-import { refuseForeign } from "./ownership.ts";
+import { refuseNotOurs } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
 import { isOfThisRun, type Identity } from "../aws/tags.ts";
 
-/** What every walk over a stack needs; `pace` scales the pauses (tests use a small one). */
-export interface Walk {
+/** What every walk over a stack needs; `timeScale` scales the pauses (tests use a small one). */
+export interface Run {
   aws: Aws;
   report: Report;
   signal: AbortSignal;
-  pace: number;
+  timeScale: number;
 }
 
 /** Another run of the same stack was faster to create this one: it goes first, we look again. */
-export class Overtaken extends Error {
+export class LostRace extends Error {
   override readonly name = "Overtaken";
 }
 
@@ -45,7 +45,7 @@ export const LONGEST_QUIET_MS = 12_000;
  * Creates once, and looks before it creates again: no create call has an idempotency token, so after an answer that was lost
  * the thing may be there (faults.md R2). Then makes sure that it is the only one. Throws what AWS says, or `Overtaken`.
  */
-export async function ensure(wanted: Wanted, walk: Walk): Promise<Attributes> {
+export async function createOnce(wanted: Wanted, walk: Run): Promise<Attributes> {
   const { resource } = wanted;
   for (let attempt = 1; ; attempt++) {
     const made = await triedOnce(wanted, attempt, walk);
@@ -67,14 +67,14 @@ interface Made {
 }
 
 /** One try: what it made, or what turns out to have been made. Undefined where nothing was, and another try may follow at once. */
-async function triedOnce(wanted: Wanted, attempt: number, walk: Walk): Promise<Made | undefined> {
+async function triedOnce(wanted: Wanted, attempt: number, walk: Run): Promise<Made | undefined> {
   const { resource, desired, before } = wanted;
   if (!resource.create) throw new CliError(`${resource.id} ${resource.name} cannot be found`);
   try {
     return { attributes: await resource.create(walk.aws, desired, before), answered: true };
   } catch (error) {
     const exists = alreadyExists(error);
-    if (!exists && !mayHaveHappened(error)) throw error;
+    if (!exists && !mayHaveSucceeded(error)) throw error;
     const found = await lookAgain(wanted, walk, exists ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) });
     if (found) return { attributes: await completed(wanted, found, walk), answered: false };
     if (exists || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
@@ -82,16 +82,16 @@ async function triedOnce(wanted: Wanted, attempt: number, walk: Walk): Promise<M
   }
 }
 
-const settled = async ({ resource, within }: Wanted, { attributes, answered }: Made, walk: Walk): Promise<Attributes> =>
+const settled = async ({ resource, within }: Wanted, { attributes, answered }: Made, walk: Run): Promise<Attributes> =>
   (await resource.settle?.(walk.aws, attributes, { answered, within, pause: () => pause(resource, lookEveryMs(1), walk) })) ?? attributes;
 
-async function pause({ id }: AnyResource, ms: number, { report, signal, pace }: Walk): Promise<void> {
+async function pause({ id }: AnyResource, ms: number, { report, signal, timeScale }: Run): Promise<void> {
   report({ kind: "waiting", id, reason: "AWS to show what was made", elapsedMs: 0, budgetMs: ms });
-  await delay(ms * pace, undefined, { signal });
+  await delay(ms * timeScale, undefined, { signal });
 }
 
 /** Finishes a creation that takes more than one call and was cut between them. */
-async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Walk): Promise<Attributes> {
+async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Run): Promise<Attributes> {
   const missing = differences(resource, made, desired);
   if (missing.length > 0) await resource.update?.(walk.aws, made, desired, propertiesIn(missing));
   return made.attributes;
@@ -100,16 +100,16 @@ async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Wa
 /** Reads up to `looks` times, because lists may lag behind; finds what this run made, or what is just as it should be. The last look is right before the next try. */
 async function lookAgain(
   { resource, desired, within, identity }: Wanted,
-  walk: Walk,
+  walk: Run,
   { looks, everyMs }: { looks: number; everyMs: number },
 ): Promise<AnyFound | undefined> {
   for (let look = 0; look < looks; look++) {
     if (look > 0) await pause(resource, everyMs, walk);
     const found = await resource.read(walk.aws, within);
     if (!found) continue;
-    refuseForeign([[resource, found]], identity);
-    const mine = [found, ...(found.others ?? [])].find(({ tags }) => tags && isOfThisRun(tags, identity));
-    if (found.tags && !mine) throw new Overtaken(`${resource.id} ${resource.name}`);
+    refuseNotOurs([[resource, found]], identity);
+    const mine = [found, ...(found.duplicates ?? [])].find(({ tags }) => tags && isOfThisRun(tags, identity));
+    if (found.tags && !mine) throw new LostRace(`${resource.id} ${resource.name}`);
     if (mine || differences(resource, found, desired).length === 0) return mine ?? found;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { shownUrl } from "../settings/redact.ts";
+import { redactUrl } from "../settings/redact.ts";
 import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type AnyFound, type AnyResource } from "./resource.ts";
 
 /** One value that is not as it should be. `from` and `to` are for people: secrets are already masked. */
@@ -20,7 +20,7 @@ const shownVariables = new Set(["Environment.BACKEND_URL", "Environment.API_GATE
 function shown(path: string, value: unknown): unknown {
   const isPlaceholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
   if (isPlaceholder || !path.startsWith("Environment.")) return value;
-  return typeof value === "string" && shownVariables.has(path) ? shownUrl(value) : "***";
+  return typeof value === "string" && shownVariables.has(path) ? redactUrl(value) : "***";
 }
 
 function compared(path: string, found: unknown, desired: unknown): Difference[] {

@@ -4,10 +4,10 @@ import { explain } from "../errors/explain.ts";
 import type { Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
-import { ensure, LONGEST_QUIET_MS, Overtaken, type Walk } from "./create.ts";
-import { refuseForeign, refuseSeveral } from "./ownership.ts";
+import { createOnce, LONGEST_QUIET_MS, LostRace, type Run } from "./create.ts";
+import { refuseNotOurs, refuseSeveral } from "./ownership.ts";
 import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
-import { isOfThisRun, isOurs, isStepByStep, type Identity } from "../aws/tags.ts";
+import { isOfThisRun, isOurs, isPartialRun, type Identity } from "../aws/tags.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
 export interface Stack {
@@ -66,7 +66,7 @@ function changeOf(resource: AnyResource, found: AnyFound | undefined, desired: o
 
 /** What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. */
 export function plan(stack: Stack, observed: Observed, scope: Scope = everything): Change[] {
-  refuseForeign(observed, stack.identity);
+  refuseNotOurs(observed, stack.identity);
   refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
   for (const resource of stack.resources) {
@@ -80,7 +80,7 @@ export function plan(stack: Stack, observed: Observed, scope: Scope = everything
  * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as its needs are there.
  * Whatever interrupted an earlier run, this one reads and goes on; when two runs start together, one goes first and the other waits for it.
  */
-export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything): Promise<Change[]> {
+export async function deploy(stack: Stack, walk: Run, scope: Scope = everything): Promise<Change[]> {
   for (let round = 1; ; round++) {
     // Whoever goes step by step leaves the stack unfinished on purpose.
     const observed = scope === everything ? await whenOthersAreDone(stack, walk) : await observe(stack, walk.aws);
@@ -88,7 +88,7 @@ export async function deploy(stack: Stack, walk: Walk, scope: Scope = everything
     try {
       return await act(stack, observed, walk, scope);
     } catch (error) {
-      if (!(error instanceof Overtaken) || round >= 5) throw error;
+      if (!(error instanceof LostRace) || round >= 5) throw error;
       walk.report({ kind: "note", message: `another deploy of this stack made ${error.message} at the same moment; it goes first` });
     }
   }
@@ -100,13 +100,13 @@ const patienceMs = { usual: 5_000, ambiguous: LONGEST_QUIET_MS + 3_000 };
 const OTHER_RUN = "other-run";
 
 /** Observes; while another run of this stack seems to be in the middle of its work, watches it until it is done or makes no progress. */
-async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
+async function whenOthersAreDone(stack: Stack, walk: Run): Promise<Observed> {
   let observed = await observe(stack, walk.aws);
   let progressAt = performance.now();
   for (;;) {
     const elapsedMs = performance.now() - progressAt;
     const budgetMs = patienceMs[isAmbiguous(observed) ? "ambiguous" : "usual"];
-    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * walk.pace) break;
+    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * walk.timeScale) break;
     walk.report({
       kind: "waiting",
       id: OTHER_RUN,
@@ -114,7 +114,7 @@ async function whenOthersAreDone(stack: Stack, walk: Walk): Promise<Observed> {
       elapsedMs,
       budgetMs,
     });
-    await delay(500 * walk.pace, undefined, { signal: walk.signal });
+    await delay(500 * walk.timeScale, undefined, { signal: walk.signal });
     const next = await observe(stack, walk.aws);
     if (countOf(next) > countOf(observed)) progressAt = performance.now();
     observed = next;
@@ -133,16 +133,16 @@ function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
     found.some((thing) => !thing) &&
     found.some(
       (thing) =>
-        thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && !isStepByStep(thing.tags) && isYoung(thing),
+        thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && !isPartialRun(thing.tags) && isYoung(thing),
     )
   );
 }
 
 /** Walks the stack once along the needs. When something fails, what runs already is finished, and the first failure is thrown. */
-async function act(stack: Stack, observed: Observed, walk: Walk, scope: Scope): Promise<Change[]> {
+async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): Promise<Change[]> {
   const acts = new Map<AnyResource, Promise<Change>>();
   const failures: unknown[] = [];
-  const inTurn = turns();
+  const inTurn = takeTurns();
 
   const actOn = async (resource: AnyResource): Promise<Change> => {
     const known = new Map<AnyResource, Attributes>();
@@ -178,7 +178,7 @@ const needsOf = (resource: AnyResource): readonly AnyResource[] => [
 ];
 
 /** Work with the same word goes one after another; work without one at once. */
-function turns(): <T>(word: string | undefined, work: () => Promise<T>) => Promise<T> {
+function takeTurns(): <T>(word: string | undefined, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>();
   return (word, work) => {
     if (!word) return work();
@@ -191,7 +191,7 @@ function turns(): <T>(word: string | undefined, work: () => Promise<T>) => Promi
 const outcomes: Readonly<Record<Action, Outcome>> = { create: "created", update: "updated", replace: "replaced", none: "unchanged" };
 
 /** Tells how work on a resource goes; a failure is told as what could not be done. */
-async function reported<T>(resource: AnyResource, doing: string, outcome: Outcome, walk: Walk, work: () => Promise<T>): Promise<T> {
+async function reported<T>(resource: AnyResource, doing: string, outcome: Outcome, walk: Run, work: () => Promise<T>): Promise<T> {
   const { id } = resource;
   const title = `${id} ${resource.name}`;
   const startedAt = performance.now();
@@ -202,7 +202,7 @@ async function reported<T>(resource: AnyResource, doing: string, outcome: Outcom
     walk.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt, listed: true });
     return result;
   } catch (error) {
-    if (error instanceof Overtaken || walk.signal.aborted) throw error;
+    if (error instanceof LostRace || walk.signal.aborted) throw error;
     const { message, hint, exitCode } = explain(error);
     walk.report({ kind: "failed", id, title, message });
     throw new CliError(`could not ${doing} ${title}: ${message}`, { ...(hint ? { hint } : {}), exitCode, cause: error });
@@ -214,10 +214,10 @@ async function carryOut(
   desired: object,
   within: Attributes,
   found: AnyFound | undefined,
-  { stack, walk }: { stack: Stack; walk: Walk },
+  { stack, walk }: { stack: Stack; walk: Run },
 ): Promise<Attributes> {
   if (action !== "update" || !found || !resource.update) {
-    return await ensure({ resource, desired, before: found, within, identity: stack.identity }, walk);
+    return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, walk);
   }
   const paths = new Set(differing.map(({ path }) => path));
   const target = withOnly(found.properties, desired, (path) => paths.has(path));
@@ -226,18 +226,18 @@ async function carryOut(
 }
 
 /** The failure to throw: that the run was interrupted, that it was overtaken, else the first one. */
-function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[], walk: Walk): unknown {
-  const failure = interruptionOf(walk) ?? failures.find((one) => one instanceof Overtaken) ?? failures[0];
-  return goingOn(
+function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[], walk: Run): unknown {
+  const failure = interruptionOf(walk) ?? failures.find((one) => one instanceof LostRace) ?? failures[0];
+  return withProgress(
     failure,
     ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource] : [])),
   );
 }
 
-const interruptionOf = ({ signal: { aborted, reason } }: Walk): unknown => (aborted ? reason : undefined);
+const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (aborted ? reason : undefined);
 
 /** The failure with what was done before it, and how to go on. */
-function goingOn(failure: unknown, done: readonly AnyResource[]): unknown {
+function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   if (!(failure instanceof CliError)) return failure;
   const soFar = done.length > 0 ? `done in this run: ${done.map(({ id }) => id).join(", ")}` : "nothing was changed in this run";
   const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
@@ -245,11 +245,11 @@ function goingOn(failure: unknown, done: readonly AnyResource[]): unknown {
 }
 
 /** Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns what was removed. */
-export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> {
+export async function destroy(stack: Stack, walk: Run): Promise<AnyResource[]> {
   const observed = await observe(stack, walk.aws);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    return found ? [found, ...(found.others ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity)) : [];
+    return found ? [found, ...(found.duplicates ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity)) : [];
   };
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
   for (const resource of stack.resources.toReversed()) {
@@ -262,14 +262,14 @@ export async function destroy(stack: Stack, walk: Walk): Promise<AnyResource[]> 
   const ended = await Promise.allSettled(removals.values());
   const failed = ended.find((one) => one.status === "rejected");
   if (failed)
-    throw goingOn(
+    throw withProgress(
       interruptionOf(walk) ?? failed.reason,
       ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
     );
   return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
-async function remove(resource: AnyResource, ours: readonly AnyFound[], walk: Walk): Promise<AnyResource[]> {
+async function remove(resource: AnyResource, ours: readonly AnyFound[], walk: Run): Promise<AnyResource[]> {
   if (ours.length === 0 || !resource.delete) return [];
   await reported(resource, "remove", "deleted", walk, async () => {
     for (const found of ours) await resource.delete?.(walk.aws, found);

@@ -29,11 +29,11 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
 
 /** Throws that refusal for the first of which there are several. */
 export function refuseSeveral(found: Iterable<readonly [AnyResource, AnyFound | undefined]>): void {
-  for (const [resource, thing] of found) if (thing?.others?.length) throw several(resource, [thing, ...thing.others]);
+  for (const [resource, thing] of found) if (thing?.duplicates?.length) throw several(resource, [thing, ...thing.duplicates]);
 }
 
 /** Refuses (exit 4) when anything found is not ours; lists all of it. */
-export function refuseForeign(found: Iterable<readonly [AnyResource, AnyFound | undefined]>, identity: Identity): void {
+export function refuseNotOurs(found: Iterable<readonly [AnyResource, AnyFound | undefined]>, identity: Identity): void {
   const objections = [...found].flatMap(([resource, thing]) => (thing?.tags ? (objection(resource, thing.tags, identity) ?? []) : []));
   if (objections.length > 0) throw new CliError(objections.join("\n"), { hint: advice, exitCode: exitCodes.refused });
 }

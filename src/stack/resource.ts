@@ -22,7 +22,7 @@ export interface Found<Properties, A extends Attributes> {
   /** Why it does not work as it is, in AWS's words. An update of the property `State` waits until it does, or fails with the reason. */
   trouble?: string;
   /** More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy` removes all. */
-  others?: readonly Found<Properties, A>[];
+  duplicates?: readonly Found<Properties, A>[];
 }
 
 /**
@@ -43,7 +43,7 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   /** AWS gives several the same name, or none: two runs at the same moment would make two (faults.md R4). */
   readonly ambiguous?: true;
   /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
-  readonly snapshot?: true;
+  readonly copies?: true;
   /** Changes of resources with the same word go one after another (aws-behaviour 8.5: concurrent ones conflict). */
   readonly exclusive?: string;
   /** What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made. */

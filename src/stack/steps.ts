@@ -55,7 +55,7 @@ export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: read
 /** A snapshot of what somebody else has changed would pass for one of what we want (see `Resource.snapshot`). */
 function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
   const isWanted = ({ id }: AnyResource) => parts.some((part) => part.id === id);
-  const snapshots = stack.resources.filter((resource) => resource.snapshot && isWanted(resource));
+  const snapshots = stack.resources.filter((resource) => resource.copies && isWanted(resource));
   const needed = new Set(snapshots.flatMap(({ needs }) => Object.values<AnyResource>(needs)));
   const drifted = plan(stack, observed).filter(
     ({ resource, action }) => action === "update" && needed.has(resource) && !isWanted(resource),

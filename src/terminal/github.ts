@@ -9,7 +9,7 @@ export function annotation({ message, hint }: { message: string; hint: string | 
 }
 
 /** Adds a text, as it stands, to the summary of a step. */
-export async function summarise(file: string, heading: string, text: string): Promise<void> {
+export async function writeStepSummary(file: string, heading: string, text: string): Promise<void> {
   const shown = safe(unstyled(text));
   const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = "`".repeat(Math.max(3, longest + 1));

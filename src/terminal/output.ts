@@ -17,21 +17,21 @@ export interface Writer {
 }
 
 /** What decides how things are shown. */
-export interface Wishes {
+export interface OutputOptions {
   color: boolean;
   environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Whether a CI system runs this: then nobody watches, and nobody can answer. */
-export const isCi = ({ CI }: Wishes["environment"]): boolean => Boolean(CI) && CI !== "false" && CI !== "0";
+export const isCi = ({ CI }: OutputOptions["environment"]): boolean => Boolean(CI) && CI !== "false" && CI !== "0";
 
 /** Chalk for a stream that gets colours, loaded for those only. */
-export async function colouring(stream: WriteStream, wishes: Wishes): Promise<ChalkInstance | undefined> {
+export async function colouring(stream: WriteStream, wishes: OutputOptions): Promise<ChalkInstance | undefined> {
   return coloursOn(stream, wishes) ? new (await import("chalk")).Chalk({ level: 1 }) : undefined;
 }
 
 /** Decides once whether a stream gets colours: --no-color, FORCE_COLOR, NO_COLOR, and then only a terminal that is not CI's. */
-export function coloursOn(stream: WriteStream, { color, environment }: Wishes): boolean {
+export function coloursOn(stream: WriteStream, { color, environment }: OutputOptions): boolean {
   const { FORCE_COLOR: forced, NO_COLOR, TERM } = environment;
   if (!color) return false;
   if (forced !== undefined) return forced !== "0" && forced !== "false";
@@ -39,7 +39,7 @@ export function coloursOn(stream: WriteStream, { color, environment }: Wishes): 
 }
 
 /** Whether a spinner can live on this stream. ora never ends on a terminal that reports no columns. */
-export function canSpin(stream: WriteStream, environment: Wishes["environment"]): boolean {
+export function canSpin(stream: WriteStream, environment: OutputOptions["environment"]): boolean {
   return stream.isTTY && stream.columns > 0 && environment.TERM !== "dumb" && !isCi(environment);
 }
 

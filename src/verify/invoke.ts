@@ -6,10 +6,10 @@ import { deployedFunction } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { signingKeysIn } from "../contract/signature.ts";
 import type { Aws } from "../aws/clients.ts";
-import { judge, type Judgement, type Outcome } from "./judge.ts";
+import { diagnose, type Diagnosis, type Outcome } from "./judge.ts";
 import { orMissing } from "../aws/answers.ts";
 
-export interface TestResult extends Judgement {
+export interface TestResult extends Diagnosis {
   functionName: string;
   connectionId: string | null;
   /** Whether the function returned the statusCode 200, and did not log that the backend refused. */
@@ -45,9 +45,9 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const outcome = await invoke(aws, functionName, event, signal);
   const ms = Math.round(performance.now() - startedAt);
   const madeUpToken = !options.event && options.token === undefined;
-  const first = judge({ ...outcome, madeUpToken });
+  const first = diagnose({ ...outcome, madeUpToken });
   const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
-  const judgement = isRefused ? judge({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) }) : first;
+  const judgement = isRefused ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) }) : first;
   const { statusCode, answer, log } = outcome;
   const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;
   return {

@@ -1,7 +1,7 @@
 import { readLine } from "../logs/record.ts";
 
 /** How far the test event got; null where that cannot be known, or was never tried. */
-export interface Judgement {
+export interface Diagnosis {
   handlerRan: boolean;
   backendReached: boolean | null;
   backendAccepted: boolean | null;
@@ -161,7 +161,7 @@ const judgements: readonly {
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function judge({ functionError, statusCode, answer, log, madeUpToken, knowsKeys }: Outcome): Judgement {
+export function diagnose({ functionError, statusCode, answer, log, madeUpToken, knowsKeys }: Outcome): Diagnosis {
   if (functionError) return judgeFailure(answer);
   const line: HandlerLine = log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
   const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, knowsKeys };
@@ -176,7 +176,7 @@ export function judge({ functionError, statusCode, answer, log, madeUpToken, kno
   };
 }
 
-function judgeFailure(answer: unknown): Judgement {
+function judgeFailure(answer: unknown): Diagnosis {
   const { errorType = "", errorMessage = "" } = (answer ?? {}) as { errorType?: string; errorMessage?: string };
   const failure = [errorType, errorMessage].filter(Boolean).join(": ");
   const row = functionErrors.find(({ error }) => error.test(failure));

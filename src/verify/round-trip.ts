@@ -5,7 +5,7 @@ import { openSession } from "../client/session.ts";
 import { explain } from "../errors/explain.ts";
 import type { Progress } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
-import type { Walk } from "../stack/create.ts";
+import type { Run } from "../stack/create.ts";
 import type { Aws } from "../aws/clients.ts";
 import { duration } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
@@ -20,7 +20,7 @@ interface RoundTrip {
 }
 
 /** How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend and back. */
-export interface Proof {
+export interface SmokeTest {
   invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & { handlerRan: boolean | null };
   roundTrip: RoundTrip;
 }
@@ -30,7 +30,7 @@ const HANDSHAKE_MS = 30_000;
 const PROPAGATION_MS = 10_000;
 
 /** Proves the deployed path, as far as it can without a client's own token. */
-export async function prove(url: string, settings: Settings, { aws, report, signal }: Walk): Promise<Proof> {
+export async function smokeTest(url: string, settings: Settings, { aws, report, signal }: Run): Promise<SmokeTest> {
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
   report({ kind: "started", id: "proof", title });
@@ -42,7 +42,7 @@ export async function prove(url: string, settings: Settings, { aws, report, sign
 }
 
 /** How the proof went, for the progress: the result says more. */
-function ending(proof: Proof, title: string, ms: number): Progress {
+function ending(proof: SmokeTest, title: string, ms: number): Progress {
   if (!worksAsDeployed(proof)) return { kind: "failed", id: "proof", title, message: "what was deployed does not work" };
   const rest = isProven(proof)
     ? ({ outcome: "done" } as const)
@@ -51,7 +51,7 @@ function ending(proof: Proof, title: string, ms: number): Progress {
 }
 
 /** The test invocation; where it is denied or fails, that is its result: the deploy itself is done. */
-async function invoke(aws: Aws, settings: Settings, signal: AbortSignal): Promise<Proof["invocation"]> {
+async function invoke(aws: Aws, settings: Settings, signal: AbortSignal): Promise<SmokeTest["invocation"]> {
   try {
     const tested = await testFunction(aws, { ...settings, event: undefined }, signal);
     const { passed, handlerRan, backendReached, backendAccepted, configured, meaning } = tested;
@@ -87,11 +87,11 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 }
 
 /** Whether a message gets through the whole path. */
-const isProven = ({ invocation, roundTrip }: Proof): boolean => invocation.passed && roundTrip.open;
+const isProven = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.passed && roundTrip.open;
 
 /** The command that goes on from here, or tells more of what is missing. */
 export function nextAfter(
-  proof: Proof | null,
+  proof: SmokeTest | null,
   { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
 ): string {
   // The proof's made-up token says nothing about a client that sends none.
@@ -101,13 +101,13 @@ export function nextAfter(
 }
 
 /** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
-export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Proof): boolean =>
+export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: SmokeTest): boolean =>
   invocation.handlerRan !== false &&
   invocation.configured &&
   (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
 
 /** The proof in lines, with what to do where something is missing. */
-export function renderProof({ invocation, roundTrip }: Proof): string[] {
+export function renderProof({ invocation, roundTrip }: SmokeTest): string[] {
   const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
   const trip = roundTrip.open ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}` : roundTrip.meaning;
   return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];

@@ -5,7 +5,7 @@ import { knowsKeys } from "../../src/backend/check/keys.ts";
 import { ATTEMPT_MS, type Endpoint, type Subject } from "../../src/backend/check/probe.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { subjectOf } from "../../src/backend/check/subject.ts";
-import { settle } from "../../src/cli/resolve.ts";
+import { resolve } from "../../src/cli/resolve.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type ContractBackend, type Flaws } from "../support/contract-backend.ts";
 import { messageEvent } from "../support/golden-events.ts";
@@ -295,7 +295,7 @@ test("an answer that takes longer than the handler waits for one attempt is a fa
 }, 20_000);
 
 test("a function's own BACKEND_TIMEOUT_MS counts, within what a whole event has", () => {
-  const { settings } = settle({ backendUrl: "http://127.0.0.1:1" }, {}, "/");
+  const { settings } = resolve({ backendUrl: "http://127.0.0.1:1" }, {}, "/");
   const attemptsWith = (milliseconds: string) => subjectOf(settings, { BACKEND_TIMEOUT_MS: milliseconds }, []).attemptMs;
   expect(subjectOf(settings, {}, []).attemptMs).toEqual({ register: 5_000, message: 20_000, disconnect: 3_000 });
   expect(attemptsWith("6000")).toEqual({ register: 6_000, message: 6_000, disconnect: 5_000 });

@@ -8,7 +8,7 @@ import { createHandler } from "../../handler/handler.ts";
 import { zipFiles } from "../../src/artifact/zip.ts";
 import { createGateway, type GatewayOptions, type ServedStage } from "../../src/local/gateway/gateway.ts";
 import { startRuntime, type FunctionToRun } from "../../src/local/runtime/runtime.ts";
-import { shipped } from "../../src/artifact/assets.ts";
+import { assetUrl } from "../../src/artifact/assets.ts";
 
 /**
  * One message's way: socket → gateway → handler → backend → `@connections` → socket, as many times as it goes with some sockets that
@@ -77,7 +77,7 @@ const inThisProcess: Lambda = async (environment) => {
 };
 
 const inItsOwnProcess: Lambda = async (environment) => {
-  const { zip } = await zipFiles(new Map([["index.mjs", await readFile(shipped("handler/index.mjs"))]]));
+  const { zip } = await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
   const runtime = await startRuntime({ endpointUrl: () => environment.API_GATEWAY_ENDPOINT ?? "", log: () => {} });
   const target: FunctionToRun = {
     arn: functionArn,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetFunctionConfigurationCommand, InvokeCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
-import { artifact } from "../../src/artifact/zip.ts";
+import { packageHandler } from "../../src/artifact/zip.ts";
 import { changeEnvironment } from "../../src/aws/function-environment.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
@@ -30,7 +30,7 @@ async function deployed(flaws: Flaws = {}) {
   const known = [newSigningKey()];
   const backend = await backendWith(known, flaws);
   const local = await localAws();
-  const { zip, sha256 } = await artifact();
+  const { zip, sha256 } = await packageHandler();
   const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables: { SIGNING_KEYS: known[0] ?? "" } });
   await stack.deploy();
   const { lambda } = stack.aws;

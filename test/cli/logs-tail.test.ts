@@ -25,7 +25,7 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
   onTestFinished(() => signal.abort());
   const connected = async (url: string) => {
     const place = { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: "us-east-1", profile: undefined };
-    const aws = await connectAws(place, { report: () => {}, signal: signal.signal, pace: 0.01 });
+    const aws = await connectAws(place, { report: () => {}, signal: signal.signal, timeScale: 0.01 });
     onTestFinished(() => aws.close());
     return aws.logs;
   };

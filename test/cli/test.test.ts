@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
-import { artifact } from "../../src/artifact/zip.ts";
+import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
@@ -137,7 +137,7 @@ test("22 a wrong key and a wrong token are told apart, although the backend refu
   const key = newSigningKey();
   const backend = await startDemoBackend({ signingKeys: [key] });
   onTestFinished(() => backend.close());
-  const { zip, sha256 } = await artifact();
+  const { zip, sha256 } = await packageHandler();
   const said = async (SIGNING_KEYS: string, token: string) => {
     const aws = await startLocalAws();
     onTestFinished(() => aws.close());

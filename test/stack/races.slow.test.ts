@@ -6,7 +6,7 @@ import { acting } from "../support/stack.ts";
 import { faulty, inventory, localAws, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
 /** Slow enough that a pause of seconds is longer than the calls around it. */
-const SLOWLY = { pace: 0.05 };
+const SLOWLY = { timeScale: 0.05 };
 const isCreateApi = ({ operation }: Call) => operation === "POST /v2/apis";
 const isCreateIntegration = ({ operation }: Call) => /^POST .*\/integrations$/.test(operation);
 

@@ -13,7 +13,7 @@ import { startLocalAws, type LocalAws, type LocalAwsOptions } from "../../src/lo
 import type { StackConfig } from "../../src/resources/stack.ts";
 import type { Aws } from "../../src/aws/clients.ts";
 import { startFaultProxy, type Call, type Fault } from "./fault-proxy.ts";
-import { openTestStack, type Tempo } from "./stack.ts";
+import { openTestStack, type Timing } from "./stack.ts";
 
 /** A local AWS for one test; closed when the test ends. */
 export async function localAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
@@ -30,8 +30,8 @@ export async function faulty(target: LocalAws, faultFor: (call: Call) => Fault |
 }
 
 /** A stack at an address, as one run of the program sees it. */
-export async function stackAt(url: string, overrides: Partial<StackConfig> = {}, tempo: Tempo = {}) {
-  const opened = await openTestStack(url, overrides, tempo);
+export async function stackAt(url: string, overrides: Partial<StackConfig> = {}, timing: Timing = {}) {
+  const opened = await openTestStack(url, overrides, timing);
   onTestFinished(() => opened.aws.close());
   return opened;
 }

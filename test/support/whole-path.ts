@@ -1,4 +1,4 @@
-import { artifact } from "../../src/artifact/zip.ts";
+import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import type { StackConfig } from "../../src/resources/stack.ts";
 import { localAws, stackAt } from "./stack-scene.ts";
@@ -16,7 +16,7 @@ export async function wholePath({ folder, module, env = {} }: Application, overr
   const key = newSigningKey();
   const backend = await startUvicorn(folder, module, { SIGNING_KEYS: key, ...env });
   const local = await localAws();
-  const { zip, sha256 } = await artifact();
+  const { zip, sha256 } = await packageHandler();
   const variables = { SIGNING_KEYS: key, ...overrides.variables };
   const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, ...overrides, variables });
   const changes = await stack.deploy();

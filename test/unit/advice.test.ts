@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { explainFrame, explainHandshake, type HandshakeFailure } from "../../src/client/handshake.ts";
 import { explain } from "../../src/errors/explain.ts";
-import { settle } from "../../src/cli/resolve.ts";
-import { aimOf, startedBy, type Aim } from "../../src/cli/print-advice.ts";
+import { resolve } from "../../src/cli/resolve.ts";
+import { withRunFlags, withNpx, type Aim } from "../../src/cli/print-advice.ts";
 
 const root = new URL("../../", import.meta.url);
 const flags = " --local --env e2e --profile people";
 
 /** The aim of a run with `--local --env e2e --profile people`. */
-const aimed = (): Promise<Aim> => aimOf(settle({ local: true, env: "e2e", profile: "people" }, {}, tmpdir()), () => Promise.resolve([]));
+const aimed = (): Promise<Aim> => withRunFlags(resolve({ local: true, env: "e2e", profile: "people" }, {}, tmpdir()), () => Promise.resolve([]));
 
 /** What a text is without the flags that the aim has put into it. */
 const withoutFlags = (text: string) => text.replaceAll(flags, "").replaceAll(" --backend-url URL", "");
@@ -64,8 +64,8 @@ test("`backend keys` keeps its own words in front of the flags", async () => {
 test("npx is put in front of commands where npx has started the program, and of nothing else", () => {
   const text =
     "shelfshack-ws status shows it; in another terminal: SHELFSHACK_PORT=9 shelfshack-ws local; npx shelfshack-ws demo; shelfshack-ws on f";
-  expect(startedBy({ npm_command: "exec" })(text)).toBe(
+  expect(withNpx({ npm_command: "exec" })(text)).toBe(
     "npx shelfshack-ws status shows it; in another terminal: SHELFSHACK_PORT=9 npx shelfshack-ws local; npx shelfshack-ws demo; shelfshack-ws on f",
   );
-  for (const started of [{}, { npm_command: "run-script" }]) expect(startedBy(started)(text)).toBe(text);
+  for (const started of [{}, { npm_command: "run-script" }]) expect(withNpx(started)(text)).toBe(text);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { addressOf } from "../../src/client/address.ts";
 import { HandshakeError, explainClose, explainFrame, explainHandshake } from "../../src/client/handshake.ts";
 import { openSession } from "../../src/client/session.ts";
-import { shownUrl } from "../../src/settings/redact.ts";
+import { redactUrl } from "../../src/settings/redact.ts";
 import { createQueue } from "../support/queue.ts";
 import { deadAddress, refusingServer, selfSignedServer, silentServer, tcpServer, webSocketServer } from "../support/handshake-server.ts";
 
@@ -143,8 +143,8 @@ test("21 close codes and API Gateway's own frames are explained, those of an app
 test("C-04 the address holds the subscription percent-encoded and is shown without secrets", () => {
   const address = addressOf("wss://api.example.com/v1?extra=x#part", { booking: "1 &2", type: "chat", token: "a+b/c=é" });
   expect(address.href).toBe("wss://api.example.com/v1?extra=x&booking_id=1%20%262&type=chat&token=a%2Bb%2Fc%3D%C3%A9");
-  expect(shownUrl(address.href)).toBe("wss://api.example.com/v1?extra=***&booking_id=1%20%262&type=chat&token=***");
-  expect(shownUrl("ws://user:pw@h/")).toBe("ws://***@h/");
+  expect(redactUrl(address.href)).toBe("wss://api.example.com/v1?extra=***&booking_id=1%20%262&type=chat&token=***");
+  expect(redactUrl("ws://user:pw@h/")).toBe("ws://***@h/");
   for (const base of ["https://user:pw@api.example.com/?token=secret", "not a url?token=secret"]) {
     expect(() => addressOf(base, {})).toThrow(expect.objectContaining({ exitCode: 2, message: expect.not.stringMatching(/secret|pw/) }));
   }

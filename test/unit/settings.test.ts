@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
-import { originLines, settle, type Given } from "../../src/cli/resolve.ts";
+import { sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
 function folderWith(config: unknown): string {
@@ -17,12 +17,12 @@ function folderWith(config: unknown): string {
   return folder;
 }
 
-const settled = (given: Given = {}, variables: Record<string, string> = {}, folder = "/") => settle(given, variables, folder).settings;
+const settled = (given: Given = {}, variables: Record<string, string> = {}, folder = "/") => resolve(given, variables, folder).settings;
 
 /** What a person reads when the settings are refused. */
 function refusal(given: Given, variables: Record<string, string> = {}, folder = "/"): string {
   try {
-    settle(given, variables, folder);
+    resolve(given, variables, folder);
   } catch (error) {
     expect(error).toBeInstanceOf(CliError);
     expect((error as CliError).exitCode).toBe(2);
@@ -195,7 +195,7 @@ test("the handler's variables are refused exactly where the handler would let no
   fc.assert(
     fc.property(names, texts, (name, text) => {
       const { problems } = readConfiguration({ BACKEND_URL: "http://127.0.0.1:9", [name]: text });
-      expect(v.safeParse(settingTable.variables.kind.schema, { [name]: text }).success).toBe(problems.length === 0);
+      expect(v.safeParse(settingTable.variables.type.schema, { [name]: text }).success).toBe(problems.length === 0);
     }),
     { numRuns: 5_000 },
   );
@@ -212,7 +212,7 @@ test("the config file is found from a folder below, --config names another, a mi
 
 test("--debug shows where each value came from, and no secret", () => {
   const file = join(folderWith({ region: "eu-central-1", variables: { KEY: "canary-1" } }), "shelfshack-ws.config.json");
-  const lines = originLines(settle({ config: file, token: "canary-2", url: "wss://x/?token=canary-3" }, { SHELFSHACK_STAGE: "s" }, "/"));
+  const lines = sourceLines(resolve({ config: file, token: "canary-2", url: "wss://x/?token=canary-3" }, { SHELFSHACK_STAGE: "s" }, "/"));
   expect(lines).toContain(`region = "eu-central-1" (${file})`);
   expect(lines).toContain('stage = "s" (SHELFSHACK_STAGE)');
   expect(lines).toContain("token = *** (--token)");
@@ -227,9 +227,9 @@ test("--local and --endpoint-url contradict each other; a variable gives way to 
 
 test("every setting says what it means, in one form", () => {
   for (const name of settingNames) {
-    const { meaning, flag, variables = [] } = settingTable[name];
-    expect(meaning).toMatch(/^[a-z].*[^.]$/i);
+    const { description, flag, env = [] } = settingTable[name];
+    expect(description).toMatch(/^[a-z].*[^.]$/i);
     expect(flag ?? "--x").toMatch(/^--[a-z-]+( <[a-z. ]+>)?$/);
-    for (const variable of variables) expect(variable).toMatch(/^[A-Z_]+$/);
+    for (const variable of env) expect(variable).toMatch(/^[A-Z_]+$/);
   }
 });

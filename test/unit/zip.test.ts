@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { fromBuffer, type ZipFile } from "yauzl";
-import { artifact, refuseMissingHandler, zipFiles } from "../../src/artifact/zip.ts";
+import { packageHandler, requireHandler, zipFiles } from "../../src/artifact/zip.ts";
 import type { CliError } from "../../src/errors/error.ts";
 import { run } from "../support/program.ts";
 
@@ -70,7 +70,7 @@ test("8 package makes the same bytes in three time zones and at any umask, with 
       return sha256;
     }),
   );
-  expect(new Set([...hashes, (await artifact()).sha256]).size).toBe(1);
+  expect(new Set([...hashes, (await packageHandler()).sha256]).size).toBe(1);
 });
 
 test("a handler that is not in the zip is refused with the files that are", () => {
@@ -80,8 +80,8 @@ test("a handler that is not in the zip is refused with the files that are", () =
   ];
   const nodejs = { runtime: "nodejs24.x" };
   const python = { runtime: "python3.13" };
-  expect(refuseMissingHandler({ handler: "index.handler", ...nodejs }, entries)).toBeUndefined();
-  expect(refuseMissingHandler({ handler: "lib/app.main", ...python }, entries)).toBeUndefined();
+  expect(requireHandler({ handler: "index.handler", ...nodejs }, entries)).toBeUndefined();
+  expect(requireHandler({ handler: "lib/app.main", ...python }, entries)).toBeUndefined();
   const missing = [
     { handler: "lambda_function.lambda_handler", ...nodejs, looked: "lambda_function.mjs, lambda_function.js, lambda_function.cjs" },
     { handler: "index.mjs.handler", ...nodejs, looked: "index.mjs.mjs, index.mjs.js, index.mjs.cjs" },
@@ -89,7 +89,7 @@ test("a handler that is not in the zip is refused with the files that are", () =
   ];
   for (const { looked, ...wanted } of missing) {
     try {
-      refuseMissingHandler(wanted, entries);
+      requireHandler(wanted, entries);
       expect.unreachable();
     } catch (error) {
       const { message, hint, exitCode } = error as CliError;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Page, type WebSocket } from "playwright-core";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { artifact } from "../../../src/artifact/zip.ts";
+import { packageHandler } from "../../../src/artifact/zip.ts";
 import { startLocalAws } from "../../../src/local/server.ts";
 import { newSigningKey } from "../../../src/contract/signature.ts";
 import { stackAt } from "../../support/stack-scene.ts";
@@ -37,7 +37,7 @@ async function pageWith(timing: Record<string, number>) {
   const variables = { SIGNING_KEYS: newSigningKey() };
   const backend = await startUvicorn(example, "main", { ...variables, EXAMPLE_DEV_TOKENS: "1" });
   const local = await restartable();
-  const { zip, sha256 } = await artifact();
+  const { zip, sha256 } = await packageHandler();
   const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables });
   const changes = await stack.deploy();
   const url = `${changes.find(({ resource }) => resource === stack.stack.api)?.attributes.ApiEndpoint}/dev`;
