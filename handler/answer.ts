@@ -2,14 +2,20 @@ import type { Accepted, Failed, Reply } from "./backend.ts";
 import { close, type Plan, type Steps } from "./fan-out.ts";
 import { isObject, member, pieces } from "./json.ts";
 
-/** What follows from the backend's answer to a message: who gets what, and what the log says of a failure (contract.md, section 3). */
+/**
+ * What follows from the backend's answer to a message: who gets what, and what the log says of a failure
+ * (CONTRACT.md, section 3).
+ */
 export interface Consequence {
   plan: Plan;
   code?: string;
   reason?: string | undefined;
 }
 
-/** The part of an error frame beside `type` and `request_id`: fixed words, a status, and what the backend itself chose to say. */
+/**
+ * The part of an error frame beside `type` and `request_id`: fixed words, a status, and what the backend
+ * itself chose to say.
+ */
 interface ErrorWords {
   code: string;
   status?: number | undefined;
@@ -18,15 +24,24 @@ interface ErrorWords {
 
 const rejected: ReadonlySet<number | undefined> = new Set([400, 403, 404, 409, 413, 422, 429]);
 
-/** The consequence of an answer to a message of `sender`. Frames are pieces of the answer's own text, so big numbers survive. */
+/**
+ * The consequence of an answer to a message of `sender`. Frames are pieces of the answer's own text, so big
+ * numbers survive.
+ */
 export function consequenceOf(reply: Reply, sender: string, requestId: string): Consequence {
   if (!reply.ok) return failed(reply, sender, requestId);
   const isDirective = Object.keys(reply.value).every((key) => key === "deliver" || key === "close");
   const plan = isDirective ? directive(reply, sender) : new Map([[sender, [reply.text]]]);
-  return plan ? { plan } : failed({ ...reply, ok: false, code: "backend_unavailable", reason: "not a directive" }, sender, requestId);
+  return plan
+    ? { plan }
+    : failed(
+        { ...reply, ok: false, code: "backend_unavailable", reason: "not a directive" },
+        sender,
+        requestId,
+      );
 }
 
-/** The error frame of contract.md, section 3. */
+/** The error frame of CONTRACT.md, section 3. */
 export function errorFrame({ code, status, detail }: ErrorWords, requestId: string): string {
   return JSON.stringify({ type: "error", code, request_id: requestId, status, detail });
 }
@@ -43,7 +58,10 @@ function wordsOf({ status, code, detail }: Failed): ErrorWords {
   return rejected.has(status) ? { code: "rejected", status, detail } : { code };
 }
 
-/** Undefined where the object is not what a directive has to be; then nobody gets anything. `null` counts as left out. */
+/**
+ * Undefined where the object is not what a directive has to be; then nobody gets anything. `null` counts as
+ * left out.
+ */
 function directive({ text, value }: Accepted, sender: string): Plan | undefined {
   const plan: Plan = new Map();
   const deliver = value["deliver"] ?? [];

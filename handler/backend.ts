@@ -10,7 +10,7 @@ declare const SHELFSHACK_VERSION: string | undefined;
 /** Set by the build; whoever runs the source gets 0.0.0. */
 const version = typeof SHELFSHACK_VERSION === "string" ? SHELFSHACK_VERSION : "0.0.0";
 
-/** One thing that the backend is told (contract.md, section 1). */
+/** One thing that the backend is told (CONTRACT.md, section 1). */
 export interface Question {
   kind: Kind;
   /** The key against duplicates: the same on every repeat. */
@@ -52,14 +52,15 @@ export interface Failed {
 /** Asks the backend one thing until `deadline` (epoch milliseconds) at the latest; never throws. */
 export type Backend = (question: Question, deadline: number) => Promise<Reply>;
 
-/** How long one attempt may take; contract.md, section 5, has the budgets of the whole. */
+/** How long one attempt may take; CONTRACT.md, section 5, has the budgets of the whole. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
 const maxAnswerBytes = 1_048_576;
 
 /** The signed HTTP call to the backend, with its repeats. Makes nothing per event but the request itself. */
 export function createBackend({ backend, backendTimeoutMs, keys, paths, problems }: Configuration): Backend {
   const bucket = createBucket();
-  const again = (outcome: Outcome) => (outcome.status === undefined ? outcome.repeatable : temporary.has(outcome.status)) && bucket.take();
+  const again = (outcome: Outcome) =>
+    (outcome.status === undefined ? outcome.repeatable : temporary.has(outcome.status)) && bucket.take();
   return async (question, deadline) => {
     if (backend === undefined || problems.length > 0) return unasked("backend_unavailable", "configuration");
     if (deadline - Date.now() < leastMs) return unasked("backend_timeout", "no time left");
@@ -81,7 +82,15 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
         ...(keys.length > 0 && { "webhook-signature": webhookSignature(keys, webhookId, timestamp, body) }),
       };
       const timeMs = Math.min(leftMs, backendTimeoutMs ?? attemptMs[kind]);
-      return exchange({ address: backend, method: "POST", path, headers, body, timeMs, maxBytes: maxAnswerBytes });
+      return exchange({
+        address: backend,
+        method: "POST",
+        path,
+        headers,
+        body,
+        timeMs,
+        maxBytes: maxAnswerBytes,
+      });
     };
     const { outcome, attempts } = await repeated(once, deadline, again);
     const reply = meaning(outcome, attempts);
@@ -90,10 +99,16 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
   };
 }
 
-/** What has no place in a path, whatever encoding a server undoes: dots that climb, separators, control characters, half a character. */
+/**
+ * What has no place in a path, whatever encoding a server undoes: dots that climb, separators, control
+ * characters, half a character.
+ */
 const unfit = /^\.|\.\.|[/\\\p{C}]/u;
 
-/** The path with `{type}` and `{booking_id}` filled in, percent-encoded; undefined when one is missing or unfit. */
+/**
+ * The path with `{type}` and `{booking_id}` filled in, percent-encoded; undefined when one is missing or
+ * unfit.
+ */
 function filledPath(template: string, members: Record<string, unknown>): string | undefined {
   let fits = true;
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -131,14 +146,19 @@ function meaning(outcome: Outcome, attempts: number): Reply {
   const object = objectOf(outcome);
   if (status < 200 || status > 299) return { ...failed, detail: detailOf(object?.value["detail"]) };
   if (object) return { ok: true, status, attempts, ...object };
-  return body ? { ...failed, reason: "not a JSON object" } : { ...failed, code: "payload_too_large", reason: "answer over 1 MiB" };
+  return body
+    ? { ...failed, reason: "not a JSON object" }
+    : { ...failed, code: "payload_too_large", reason: "answer over 1 MiB" };
 }
 
 function detailOf(detail: unknown): string | undefined {
   return typeof detail === "string" && detail.length <= 200 ? detail : undefined;
 }
 
-/** Nothing counts as an empty object, and so does `null`, which is what FastAPI sends for an endpoint that returns nothing. */
+/**
+ * Nothing counts as an empty object, and so does `null`, which is what FastAPI sends for an endpoint that
+ * returns nothing.
+ */
 function objectOf({ headers, body }: Answer): Pick<Accepted, "text" | "value"> | undefined {
   if (body === undefined) return undefined;
   if (body.length === 0) return { text: "", value: {} };

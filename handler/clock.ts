@@ -4,7 +4,10 @@ import type { Context } from "./event.ts";
 export interface Deadline {
   /** When the backend has to have answered. */
   backend: number;
-  /** When the last frame has to be sent: a little of what is kept back goes to telling the client that the backend was too late. */
+  /**
+   * When the last frame has to be sent: a little of what is kept back goes to telling the client that the
+   * backend was too late.
+   */
   frames: number;
 }
 
@@ -14,7 +17,10 @@ const frameMs = 1_000;
 /** Where Lambda does not say how long the function may run: the timeout that deploy sets. */
 const usualMs = 30_000;
 
-/** The deadline of an event that may take `budgetMs` and whose function may go on for as long as its context says. */
+/**
+ * The deadline of an event that may take `budgetMs` and whose function may go on for as long as its context
+ * says.
+ */
 export function deadlineOf(budgetMs: number, context: Context, now: number): Deadline {
   const said = context.getRemainingTimeInMillis?.();
   const remaining = typeof said === "number" && Number.isFinite(said) ? said : usualMs;

@@ -6,9 +6,11 @@ import { signingKeys } from "./webhook.ts";
 /** The events that the backend hears of. */
 export type Kind = "connect" | "message" | "disconnect";
 
-/** The function's environment (contract.md, section 7), read once when the module loads. */
+/** The function's environment (CONTRACT.md, section 7), read once when the module loads. */
 export interface Configuration {
-  /** What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in. */
+  /**
+   * What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in.
+   */
   problems: string[];
   backend: Address | undefined;
   /** The three paths below the backend's address; the first may hold `{type}` and `{booking_id}`. */
@@ -41,7 +43,8 @@ export function readConfiguration(environment: Environment): Configuration {
     return value;
   };
   const url = "a plain http(s) URL, not link-local";
-  const path = (name: string, usual: string, parse = plainPath) => read(name, parse, "a path such as /api/ws/message") ?? usual;
+  const path = (name: string, usual: string, parse = plainPath) =>
+    read(name, parse, "a path such as /api/ws/message") ?? usual;
   if (!environment["BACKEND_URL"]?.trim()) problems.push("BACKEND_URL is not set");
   const backend = read("BACKEND_URL", plainUrl, url);
   const region = environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? "us-east-1";
@@ -56,10 +59,17 @@ export function readConfiguration(environment: Environment): Configuration {
     },
     // Blanks alone are a mistake and not the wish to go unsigned.
     keys:
-      read("SIGNING_KEYS", signingKeys, "one or two keys, each whsec_ and the base64 of 24 to 64 bytes", environment["SIGNING_KEYS"]) ?? [],
+      read(
+        "SIGNING_KEYS",
+        signingKeys,
+        "one or two keys, each whsec_ and the base64 of 24 to 64 bytes",
+        environment["SIGNING_KEYS"],
+      ) ?? [],
     backendTimeoutMs: read("BACKEND_TIMEOUT_MS", milliseconds, "milliseconds from 1 to 29000"),
     endpoint: read("API_GATEWAY_ENDPOINT", plainUrl, url),
-    lambda: addressOf(lambda ?? new URL(`https://lambda.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`)),
+    lambda: addressOf(
+      lambda ?? new URL(`https://lambda.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`),
+    ),
     functionName: environment["AWS_LAMBDA_FUNCTION_NAME"],
     region,
     credentials: credentialsOf(environment),
@@ -67,12 +77,16 @@ export function readConfiguration(environment: Environment): Configuration {
   };
 }
 
-/** The metadata services of AWS live at link-local addresses, which no backend has. The command line refuses the same ones. */
+/**
+ * The metadata services of AWS live at link-local addresses, which no backend has. The command line refuses
+ * the same ones.
+ */
 const linkLocal = /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/;
 
 function plainUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = url && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === "" && url.password === "";
+  const plain =
+    url && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === "" && url.password === "";
   return plain && !linkLocal.test(url.hostname) ? url : undefined;
 }
 
@@ -92,6 +106,10 @@ function milliseconds(text: string): number | undefined {
 }
 
 function credentialsOf(environment: Environment): Credentials | undefined {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = environment;
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = environment;
   return accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined;
 }

@@ -10,15 +10,20 @@ const withToken: ReadonlySet<string> = new Set(["booking", "chat", "notification
 const passedOn: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 429]);
 
 /**
- * `$connect`: asks the backend who this is, and lets nobody in whom it has not accepted. Frames for the new client are left to a
- * second run of the function, because API Gateway knows the connection only after this one has returned (`aws-behaviour.md` 2.5).
+ * `$connect`: asks the backend who this is, and lets nobody in whom it has not accepted. Frames for the new
+ * client are left to a second run of the function, because API Gateway knows the connection only after this
+ * one has returned (`AWS.md` 2.5).
  */
 export async function connect(event: Connect, work: Work): Promise<Result> {
   const question = questionOf(event, work.endpoint);
   if ("code" in question) return question;
   const reply = await work.backend(question, work.deadline.backend);
   const status = statusOf(reply);
-  const ending = { status, ...asked(reply), ...((reply.ok ? status !== 200 : status === reply.status) && { code: "rejected" }) };
+  const ending = {
+    status,
+    ...asked(reply),
+    ...((reply.ok ? status !== 200 : status === reply.status) && { code: "rejected" }),
+  };
   const frames = reply.ok && status === 200 ? initialFrames(reply) : [];
   return frames.length === 0 ? ending : { ...ending, ...(await work.invokeSelf(event, frames, work)) };
 }
@@ -46,7 +51,10 @@ function statusOf(reply: Reply): number {
   return reply.status !== undefined && passedOn.has(reply.status) ? reply.status : 502;
 }
 
-/** The frames that an accepted handshake is greeted with, JSON texts: `initial` is a list of them, or one, or nothing. */
+/**
+ * The frames that an accepted handshake is greeted with, JSON texts: `initial` is a list of them, or one, or
+ * nothing.
+ */
 export function initialFrames({ text, value }: Pick<Accepted, "text" | "value">): string[] {
   const initial = value["initial"] ?? [];
   const frames = member(text || "{}", "initial") ?? "[]";

@@ -5,14 +5,15 @@ import { encodeSegment } from "./sigv4.ts";
 import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
 /**
- * What became of one call to @connections (`aws-behaviour.md` 2.3): `gone` is 410, the connection is closed or not open yet; `forbidden` is 403,
- * the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not sent; `failed` is everything else.
+ * What became of one call to @connections (`AWS.md` 2.3): `gone` is 410, the connection is closed or not open
+ * yet; `forbidden` is 403, the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not
+ * sent; `failed` is everything else.
  */
 export type Sent = "sent" | "gone" | "forbidden" | "too large" | "failed";
 
 /**
- * The @connections API of one stage. Every call ends by `until` (epoch milliseconds) and none throws; what cannot be a
- * connection id has `failed`.
+ * The @connections API of one stage. Every call ends by `until` (epoch milliseconds) and none throws; what
+ * cannot be a connection id has `failed`.
  */
 export interface Connections {
   /** Sends one frame, JSON text, to one client. */
@@ -20,13 +21,22 @@ export interface Connections {
   close(connectionId: string, until: number): Promise<Sent>;
 }
 
-/** The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined where nothing can be reached. */
+/**
+ * The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined where nothing can be
+ * reached.
+ */
 export function connectionsAt(configuration: Configuration): (endpoint: URL | undefined) => Connections {
   const call = callsTo("execute-api", configuration);
   return (endpoint) => {
     const address = endpoint && addressOf(endpoint);
-    const ask = async (method: Exchange["method"], connectionId: string, body: string, until: number): Promise<Sent> => {
-      if (call === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now()) return "failed";
+    const ask = async (
+      method: Exchange["method"],
+      connectionId: string,
+      body: string,
+      until: number,
+    ): Promise<Sent> => {
+      if (call === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now())
+        return "failed";
       const path = `${address.prefix}/@connections/${encodeSegment(connectionId)}`;
       return meaning(await call(address, { method, path, body }, until));
     };
@@ -41,10 +51,15 @@ export function connectionsAt(configuration: Configuration): (endpoint: URL | un
 function meaning({ status }: Outcome): Sent {
   if (status === undefined) return "failed";
   if (status >= 200 && status <= 299) return "sent";
-  return ({ 403: "forbidden", 410: "gone", 413: "too large" } as const)[status as 403 | 410 | 413] ?? "failed";
+  return (
+    ({ 403: "forbidden", 410: "gone", 413: "too large" } as const)[status as 403 | 410 | 413] ?? "failed"
+  );
 }
 
-/** What the role has to be allowed to manage: the ARN of an endpoint's @connections, region and account taken from the function's own ARN. */
+/**
+ * What the role has to be allowed to manage: the ARN of an endpoint's @connections, region and account taken
+ * from the function's own ARN.
+ */
 export function connectionsArn(endpoint: URL, functionArn = "arn:aws:lambda:*:*"): string {
   const [, partition, , region, account] = functionArn.split(":");
   const [api, service] = endpoint.hostname.split(".");

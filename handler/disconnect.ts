@@ -2,7 +2,10 @@ import type { Disconnect } from "./event.ts";
 import type { Result, Work } from "./handler.ts";
 import { asked } from "./report.ts";
 
-/** `$disconnect`: tells the backend; what it answers changes nothing, and API Gateway ignores what is returned (`aws-behaviour.md` 1.4). */
+/**
+ * `$disconnect`: tells the backend; what it answers changes nothing, and API Gateway ignores what is returned
+ * (`AWS.md` 1.4).
+ */
 export async function disconnect(event: Disconnect, { backend, deadline }: Work): Promise<Result> {
   const members = { reason: "client", code: event.closeCode, detail: event.closeReason };
   const question = { ...event, webhookId: `msg_d_${event.connectionId}`, members };

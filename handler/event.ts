@@ -1,6 +1,9 @@
 import { isObject } from "./json.ts";
 
-/** What Lambda hands over beside the event, as far as it is used. Whoever invokes by hand may leave all of it out. */
+/**
+ * What Lambda hands over beside the event, as far as it is used. Whoever invokes by hand may leave all of it
+ * out.
+ */
 export interface Context {
   awsRequestId?: string;
   invokedFunctionArn?: string;
@@ -42,7 +45,9 @@ export interface Disconnect extends Source {
   closeReason: string | null;
 }
 
-/** What the handler sends to itself: frames (JSON texts) for a connection whose handshake was still going on. */
+/**
+ * What the handler sends to itself: frames (JSON texts) for a connection whose handshake was still going on.
+ */
 export interface Initial {
   kind: "initial";
   connectionId: string;
@@ -54,13 +59,18 @@ export interface Initial {
 
 export type Event = Connect | Message | Disconnect | Initial;
 
-/** 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (`aws-behaviour.md` 1.12). */
+/**
+ * 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (`AWS.md` 1.12).
+ */
 export const maxMessageBytes = 131_072;
 
 const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
 const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
-/** Whoever may invoke the function writes the event that it sends itself, so it names nothing but what deploy could have made. */
+/**
+ * Whoever may invoke the function writes the event that it sends itself, so it names nothing but what deploy
+ * could have made.
+ */
 const ownEndpoints = /^https:\/\/([^/]+\.amazonaws\.com(?:\.cn)?)\/([^/]+)$/;
 const stages = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -70,9 +80,9 @@ export function isConnectionId(value: unknown): value is string {
 }
 
 /**
- * Reads an event (`aws-behaviour.md` 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides what it is, because a client
- * may send `{"action":"$connect"}`. The Lambda console's test event has neither `eventType` nor `requestId`: the route key and the invocation's
- * id stand in.
+ * Reads an event (`AWS.md` 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides
+ * what it is, because a client may send `{"action":"$connect"}`. The Lambda console's test event has neither
+ * `eventType` nor `requestId`: the route key and the invocation's id stand in.
  */
 export function readEvent(event: unknown, context: Context): Event | undefined {
   if (!isObject(event)) return undefined;
@@ -80,13 +90,24 @@ export function readEvent(event: unknown, context: Context): Event | undefined {
   const request = event["requestContext"];
   if (!isObject(request)) return undefined;
   const { connectionId, eventType, routeKey } = request;
-  const read = readers.get(eventType ?? routeKey) ?? (eventType === undefined && typeof routeKey === "string" ? readMessage : undefined);
+  const read =
+    readers.get(eventType ?? routeKey) ??
+    (eventType === undefined && typeof routeKey === "string" ? readMessage : undefined);
   if (read === undefined || !isConnectionId(connectionId)) return undefined;
   const requestId = [request["requestId"], context.awsRequestId].find(isId) ?? crypto.randomUUID();
-  return read(event, request, { connectionId, requestId, route: (orNull(routeKey) ?? "").slice(0, 128), endpoint: endpointOf(request) });
+  return read(event, request, {
+    connectionId,
+    requestId,
+    route: (orNull(routeKey) ?? "").slice(0, 128),
+    endpoint: endpointOf(request),
+  });
 }
 
-type Reader = (event: Record<string, unknown>, request: Record<string, unknown>, source: Source) => Event | undefined;
+type Reader = (
+  event: Record<string, unknown>,
+  request: Record<string, unknown>,
+  source: Source,
+) => Event | undefined;
 
 const readers = new Map<unknown, Reader>([
   ["CONNECT", readConnect],
@@ -96,7 +117,11 @@ const readers = new Map<unknown, Reader>([
   ["$disconnect", readDisconnect],
 ]);
 
-function readConnect(event: Record<string, unknown>, request: Record<string, unknown>, source: Source): Connect | undefined {
+function readConnect(
+  event: Record<string, unknown>,
+  request: Record<string, unknown>,
+  source: Source,
+): Connect | undefined {
   const query = event["queryStringParameters"] ?? {};
   const headers = event["headers"] ?? {};
   const identity = request["identity"] ?? {};
@@ -117,7 +142,11 @@ function readConnect(event: Record<string, unknown>, request: Record<string, unk
   };
 }
 
-function readMessage(event: Record<string, unknown>, request: Record<string, unknown>, source: Source): Message | undefined {
+function readMessage(
+  event: Record<string, unknown>,
+  request: Record<string, unknown>,
+  source: Source,
+): Message | undefined {
   const body = event["body"] ?? "";
   if (typeof body !== "string") return undefined;
   const wasBase64 = event["isBase64Encoded"] === true;
@@ -139,14 +168,33 @@ function readDisconnect(_event: unknown, request: Record<string, unknown>, sourc
 
 function readInitial(value: unknown): Initial | undefined {
   const { connectionId, requestId, endpoint, frames } = isObject(value) ? value : {};
-  if (!isConnectionId(connectionId) || !isId(requestId) || typeof endpoint !== "string" || !Array.isArray(frames)) return undefined;
+  if (
+    !isConnectionId(connectionId) ||
+    !isId(requestId) ||
+    typeof endpoint !== "string" ||
+    !Array.isArray(frames)
+  )
+    return undefined;
   const [, domainName, stage] = ownEndpoints.exec(endpoint) ?? [];
-  return { kind: "initial", connectionId, requestId, endpoint: endpointOf({ domainName, stage }), frames: frames.map(String) };
+  return {
+    kind: "initial",
+    connectionId,
+    requestId,
+    endpoint: endpointOf({ domainName, stage }),
+    frames: frames.map(String),
+  };
 }
 
-/** Right for API Gateway's own domains; with a custom domain API_GATEWAY_ENDPOINT has to say where @connections is (`aws-behaviour.md` 2.6). */
+/**
+ * Right for API Gateway's own domains; with a custom domain API_GATEWAY_ENDPOINT has to say where
+ * @connections is (`AWS.md` 2.6).
+ */
 function endpointOf({ domainName, stage }: Record<string, unknown>): URL | undefined {
-  const usable = typeof domainName === "string" && domains.test(domainName) && typeof stage === "string" && stages.test(stage);
+  const usable =
+    typeof domainName === "string" &&
+    domains.test(domainName) &&
+    typeof stage === "string" &&
+    stages.test(stage);
   return usable ? new URL(`https://${domainName}/${stage}`) : undefined;
 }
 

@@ -32,7 +32,9 @@ export async function fanOut(plan: Plan, connections: Connections, until: number
       const closing = step === close;
       const sent: Sent = gone
         ? "gone"
-        : await (closing ? connections.close(connectionId, until) : connections.send(connectionId, step, until));
+        : await (closing
+            ? connections.close(connectionId, until)
+            : connections.send(connectionId, step, until));
       count(tally, sent, closing);
       gone ||= !closing && sent === "gone";
     }
@@ -42,7 +44,10 @@ export async function fanOut(plan: Plan, connections: Connections, until: number
 }
 
 /** Runs `work` over all items, 25 at once. */
-export async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+export async function inTurns<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
   const queue = items.values();
   const worker = async () => {
     for (const item of queue) await work(item);
@@ -50,7 +55,10 @@ export async function inTurns<Item>(items: readonly Item[], work: (item: Item) =
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
 }
 
-/** A connection that has been closed, or was gone before, is as the plan wants it and no frame: only a close that failed is counted. */
+/**
+ * A connection that has been closed, or was gone before, is as the plan wants it and no frame: only a close
+ * that failed is counted.
+ */
 function count(tally: DeliveryCount, sent: Sent, closing: boolean): void {
   if (sent === "sent" || sent === "gone") tally[sent] += closing ? 0 : 1;
   else tally.failed += 1;

@@ -9,7 +9,10 @@ import { createInvokeSelf, initial, type InvokeSelf } from "./initial.ts";
 import { createLog, type Line } from "./log.ts";
 import { message } from "./message.ts";
 
-/** What the Lambda returns. API Gateway refuses any other key (`aws-behaviour.md` 1.6); `headers` is there for a chosen subprotocol only. */
+/**
+ * What the Lambda returns. API Gateway refuses any other key (`AWS.md` 1.6); `headers` is there for a chosen
+ * subprotocol only.
+ */
 export interface Response {
   statusCode: number;
   headers?: { "Sec-WebSocket-Protocol": string };
@@ -31,10 +34,18 @@ export type Result = Partial<Line> & { status: number };
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
-/** The whole time of one event, milliseconds (contract.md, section 5). */
-const budgetMs: Record<Event["kind"], number> = { connect: 8_000, message: 25_000, disconnect: 5_000, initial: 25_000 };
+/** The whole time of one event, milliseconds (CONTRACT.md, section 5). */
+const budgetMs: Record<Event["kind"], number> = {
+  connect: 8_000,
+  message: 25_000,
+  disconnect: 5_000,
+  initial: 25_000,
+};
 
-/** The handler for one environment. It never throws: an event that is none of ours is 400, an error of our own 500, each with a log line. */
+/**
+ * The handler for one environment. It never throws: an event that is none of ours is 400, an error of our own
+ * 500, each with a log line.
+ */
 export function createHandler(configuration: Configuration, write: (line: string) => void): Handler {
   const log = createLog(configuration.logLevel, write);
   const backend = createBackend(configuration);
@@ -42,7 +53,8 @@ export function createHandler(configuration: Configuration, write: (line: string
   const invokeSelf = createInvokeSelf(configuration);
   const { keys, problems } = configuration;
   for (const reason of problems) log("ERROR", { event: "load", code: "configuration", reason });
-  if (!keys[0] && !problems[0]) log("WARN", { event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" });
+  if (!keys[0] && !problems[0])
+    log("WARN", { event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" });
   const carryOut = async (value: unknown, context: Context): Promise<Response> => {
     const started = Date.now();
     const event = readEvent(value, context);
@@ -52,7 +64,14 @@ export function createHandler(configuration: Configuration, write: (line: string
     }
     const endpoint = configuration.endpoint ?? event.endpoint;
     const deadline = deadlineOf(budgetMs[event.kind], context, started);
-    const ending = await end(event, { backend, connections: connectionsOf(endpoint), invokeSelf, endpoint, context, deadline });
+    const ending = await end(event, {
+      backend,
+      connections: connectionsOf(endpoint),
+      invokeSelf,
+      endpoint,
+      context,
+      deadline,
+    });
     log(levelOf(ending), { ...event, event: event.kind, ms: Date.now() - started, ...ending });
     return resultOf(event, ending.status);
   };
@@ -81,12 +100,15 @@ function levelOf({ code, failed, resource }: Result): "ERROR" | "WARN" | "INFO" 
 }
 
 /**
- * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the connection off. One that offers
- * none must not get the header (`aws-behaviour.md` 1.10).
+ * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the
+ * connection off. One that offers none must not get the header (`AWS.md` 1.10).
  */
 function resultOf(event: Event, statusCode: number): Response {
   const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;
-  return { statusCode, ...(subprotocol !== undefined && { headers: { "Sec-WebSocket-Protocol": subprotocol } }) };
+  return {
+    statusCode,
+    ...(subprotocol !== undefined && { headers: { "Sec-WebSocket-Protocol": subprotocol } }),
+  };
 }
 
 /** An error's name and where it was thrown. Its message stays out: it can hold what a client sent. */

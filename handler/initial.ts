@@ -9,7 +9,10 @@ import type { Line } from "./log.ts";
 import { counted, reportGone } from "./report.ts";
 import { encodeSegment } from "./sigv4.ts";
 
-/** Invokes this function asynchronously with frames for a connection that is not open yet; answers what the log has to say about it. */
+/**
+ * Invokes this function asynchronously with frames for a connection that is not open yet; answers what the
+ * log has to say about it.
+ */
 export type InvokeSelf = (
   event: Connect,
   frames: string[],
@@ -17,15 +20,18 @@ export type InvokeSelf = (
 ) => Promise<Partial<Line>>;
 
 const invokeMs = 3_000;
-/** For how long 410 means "not open yet": the handshake ends when the first run has returned and API Gateway has written its 101. */
+/**
+ * For how long 410 means "not open yet": the handshake ends when the first run has returned and API Gateway
+ * has written its 101.
+ */
 const openingMs = 3_000;
 /** Kept for telling the backend that nobody came. */
 const reportMs = 600;
 const code = "initial_failed";
 
 /**
- * Lambda's Invoke with `InvocationType: Event` (`aws-behaviour.md` 4.8). The function is named by the ARN that it was itself invoked with, so
- * that an alias or a version sends its frames by its own code.
+ * Lambda's Invoke with `InvocationType: Event` (`AWS.md` 4.8). The function is named by the ARN that it was
+ * itself invoked with, so that an alias or a version sends its frames by its own code.
  */
 export function createInvokeSelf(configuration: Configuration): InvokeSelf {
   const { functionName, lambda } = configuration;
@@ -38,15 +44,25 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
     const request = { method: "POST", path, body, headers: { "x-amz-invocation-type": "Event" } } as const;
     const outcome = await call(lambda, request, Math.min(deadline.frames, Date.now() + invokeMs));
     if (outcome.status === 202) return {};
-    if (outcome.status === 403) return { code, reason: "the role lacks lambda:InvokeFunction", resource: name };
-    return { code, reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}` };
+    if (outcome.status === 403)
+      return { code, reason: "the role lacks lambda:InvokeFunction", resource: name };
+    return {
+      code,
+      reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}`,
+    };
   };
 }
 
-/** The second run: the frames in order, the first one again and again while the connection is not open yet. */
+/**
+ * The second run: the frames in order, the first one again and again while the connection is not open yet.
+ */
 export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
-  const tally = await fanOut(new Map([[connectionId, frames]]), onceOpen(connections, deadline.backend - reportMs), deadline.frames);
+  const tally = await fanOut(
+    new Map([[connectionId, frames]]),
+    onceOpen(connections, deadline.backend - reportMs),
+    deadline.frames,
+  );
   await reportGone(tally.goneIds, requestId, backend, deadline.backend);
   return { status: 200, ...counted(tally, work) };
 }

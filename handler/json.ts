@@ -1,6 +1,6 @@
 /**
- * Whether a text is JSON. It is only looked at: what is sent on is always the text itself, because rebuilding it would change numbers
- * and duplicate keys and overflows the stack on deep nesting.
+ * Whether a text is JSON. It is only looked at: what is sent on is always the text itself, because rebuilding
+ * it would change numbers and duplicate keys and overflows the stack on deep nesting.
  */
 export function parsed(text: string): { value: unknown } | undefined {
   try {
@@ -15,7 +15,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The elements of an array, or the members of an object, each as its own piece of the text. The text has to be valid JSON. */
+/**
+ * The elements of an array, or the members of an object, each as its own piece of the text. The text has to
+ * be valid JSON.
+ */
 export function pieces(text: string): string[] {
   const found: string[] = [];
   let depth = 0;

@@ -22,7 +22,7 @@ export interface Line {
   sent?: number;
   gone?: number;
   failed?: number;
-  /** The fixed word of contract.md, section 3, or of the check that refused the event. */
+  /** The fixed word of CONTRACT.md, section 3, or of the check that refused the event. */
   code?: string | undefined;
   /** A Node error code, or a fixed sentence for whoever runs the stack. */
   reason?: string | undefined;
@@ -38,7 +38,10 @@ const written =
     " ",
   );
 
-/** What a terminal obeys or hides beyond JSON's own escapes: DEL, C1 controls, line separators, bidirectional and zero-width marks. */
+/**
+ * What a terminal obeys or hides beyond JSON's own escapes: DEL, C1 controls, line separators, bidirectional
+ * and zero-width marks.
+ */
 const unsafe = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
 /** A log of one JSON object per line, `level` first. */
@@ -46,6 +49,8 @@ export function createLog(minimum: Level, write: (line: string) => void): Log {
   return (level, line) => {
     if (levels.indexOf(level) < levels.indexOf(minimum)) return;
     const text = JSON.stringify({ level, ...line }, written);
-    write(`${text.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`);
+    write(
+      `${text.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`,
+    );
   };
 }

@@ -4,11 +4,22 @@ import { inTurns, type DeliveryCount } from "./fan-out.ts";
 import type { Work } from "./handler.ts";
 import type { Line } from "./log.ts";
 
-/** Tells the backend, once for each, which connections met 410 (contract.md, section 4), until `deadline` (epoch milliseconds). */
-export function reportGone(connectionIds: readonly string[], requestId: string, backend: Backend, deadline: number): Promise<void> {
+/**
+ * Tells the backend, once for each, which connections met 410 (CONTRACT.md, section 4), until `deadline`
+ * (epoch milliseconds).
+ */
+export function reportGone(
+  connectionIds: readonly string[],
+  requestId: string,
+  backend: Backend,
+  deadline: number,
+): Promise<void> {
   return inTurns(connectionIds, async (connectionId) => {
     const members = { reason: "gone", code: null, detail: null };
-    await backend({ kind: "disconnect", webhookId: `msg_d_${connectionId}`, connectionId, requestId, members }, deadline);
+    await backend(
+      { kind: "disconnect", webhookId: `msg_d_${connectionId}`, connectionId, requestId, members },
+      deadline,
+    );
   });
 }
 
@@ -17,8 +28,19 @@ export function asked({ status, attempts, code, reason }: Reply): Partial<Line> 
   return { backendStatus: status, attempts, code, reason };
 }
 
-/** How frames ended, for the log. What a person has to mend is named: the permission and the resource that the role lacks. */
-export function counted({ sent, gone, failed, forbidden }: DeliveryCount, { context, endpoint }: Work): Partial<Line> {
+/**
+ * How frames ended, for the log. What a person has to mend is named: the permission and the resource that the
+ * role lacks.
+ */
+export function counted(
+  { sent, gone, failed, forbidden }: DeliveryCount,
+  { context, endpoint }: Work,
+): Partial<Line> {
   const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
-  return { sent, gone, failed, ...(forbidden && { reason: "the role lacks execute-api:ManageConnections", resource }) };
+  return {
+    sent,
+    gone,
+    failed,
+    ...(forbidden && { reason: "the role lacks execute-api:ManageConnections", resource }),
+  };
 }

@@ -23,15 +23,19 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
 
 /**
- * A Signature Version 4 signer for one service in one region. It is our own because `@smithy/signature-v4` alone is 143 kB when bundled, seven
- * times what the whole handler may weigh, and its start is paid on every cold start; its tests hold it to golden vectors and to that package.
- * The signing key depends on the day only and is derived once a day.
+ * A Signature Version 4 signer for one service in one region. It is our own because `@smithy/signature-v4`
+ * alone is 143 kB when bundled, seven times what the whole handler may weigh, and its start is paid on every
+ * cold start; its tests hold it to golden vectors and to that package. The signing key depends on the day
+ * only and is derived once a day.
  */
 export function createSigner(service: string, region: string, credentials: Credentials): Sign {
   let derived = { day: "", key: hmac("", "") };
   const keyOf = (day: string) => {
     if (derived.day !== day) {
-      const key = [region, service, "aws4_request"].reduce<Buffer>(hmac, hmac(`AWS4${credentials.secretAccessKey}`, day));
+      const key = [region, service, "aws4_request"].reduce<Buffer>(
+        hmac,
+        hmac(`AWS4${credentials.secretAccessKey}`, day),
+      );
       derived = { day, key };
     }
     return derived.key;
@@ -45,7 +49,10 @@ export function createSigner(service: string, region: string, credentials: Crede
     const names = signed.map(([name]) => name).join(";");
     const lines = signed.map(([name, value]) => `${name}:${value}\n`).join("");
     const canonical = [method, canonicalPath(path), "", lines, names, sha256(body)].join("\n");
-    const signature = hmac(keyOf(time.slice(0, 8)), `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString("hex");
+    const signature = hmac(
+      keyOf(time.slice(0, 8)),
+      `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`,
+    ).toString("hex");
     const authorization = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
     return { ...added, authorization };
   };
@@ -53,10 +60,16 @@ export function createSigner(service: string, region: string, credentials: Crede
 
 /** One segment of a path, percent-encoded as RFC 3986 wants it. */
 export function encodeSegment(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
-/** Every service but S3 encodes the wire's path once more: `=` is `%3D` on the wire and `%253D` here, `@` stays `@` and becomes `%40`. */
+/**
+ * Every service but S3 encodes the wire's path once more: `=` is `%3D` on the wire and `%253D` here, `@`
+ * stays `@` and becomes `%40`.
+ */
 function canonicalPath(path: string): string {
   return path.split("/").map(encodeSegment).join("/");
 }

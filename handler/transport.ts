@@ -1,7 +1,8 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 
-// An ESM import of node:http also loads undici from Node 22 on, which more than doubles the start of an empty script; this does not.
+// An ESM import of node:http also loads undici from Node 22 on, which more than doubles the start of an empty
+// script; this does not.
 const http = process.getBuiltinModule("node:http");
 const https = process.getBuiltinModule("node:https");
 const { isIP } = process.getBuiltinModule("node:net");
@@ -37,7 +38,10 @@ export interface Answer {
   body: Buffer | undefined;
 }
 
-/** Why there is no answer: a Node error code such as ECONNREFUSED, or `timeout`, or `cut off` in the middle of the answer. */
+/**
+ * Why there is no answer: a Node error code such as ECONNREFUSED, or `timeout`, or `cut off` in the middle of
+ * the answer.
+ */
 export interface Failure {
   status?: undefined;
   headers?: undefined;
@@ -59,7 +63,9 @@ interface Connecting {
   createConnection: (this: Agent, options: object, ready?: Ready) => Socket;
 }
 
-/** At most this many sockets to one server: with the backend and @connections together 50 in one container. */
+/**
+ * At most this many sockets to one server: with the backend and @connections together 50 in one container.
+ */
 const maxSockets = 25;
 /** Below the 5 s after which uvicorn closes an idle connection. */
 const idleMs = 4_000;
@@ -86,8 +92,8 @@ export function addressOf({ protocol, hostname, port, host, pathname }: URL): Ad
 }
 
 /**
- * Sends one request and reads its answer; never throws and never follows a redirect.
- * A kept-alive socket that its peer closed before any byte of the answer is replaced once, at once: the peer had gone before we asked.
+ * Sends one request and reads its answer; never throws and never follows a redirect. A kept-alive socket that
+ * its peer closed before any byte of the answer is replaced once, at once: the peer had gone before we asked.
  */
 export async function exchange(request: Exchange): Promise<Outcome> {
   const started = Date.now();
@@ -97,9 +103,10 @@ export async function exchange(request: Exchange): Promise<Outcome> {
 }
 
 /**
- * Opens one socket to each address, TLS included, and leaves it for the first request to that address. Waits a second at most and
- * ignores what fails, because the first request meets the same failure and reports it.
- * While a function loads, Lambda gives it a full CPU; a handshake in the first event costs several hundred milliseconds at 256 MB.
+ * Opens one socket to each address, TLS included, and leaves it for the first request to that address. Waits
+ * a second at most and ignores what fails, because the first request meets the same failure and reports it.
+ * While a function loads, Lambda gives it a full CPU; a handshake in the first event costs several hundred
+ * milliseconds at 256 MB.
  */
 export async function openEarly(addresses: readonly Address[]): Promise<void> {
   await Promise.all(addresses.map(openOne));
@@ -108,7 +115,10 @@ export async function openEarly(addresses: readonly Address[]): Promise<void> {
 function openOne(address: Address): Promise<void> {
   const { host, secure } = address;
   return new Promise((resolve) => {
-    const socket = agents[secure ? "https" : "http"].connect({ ...address, servername: isIP(host) ? "" : host });
+    const socket = agents[secure ? "https" : "http"].connect({
+      ...address,
+      servername: isIP(host) ? "" : host,
+    });
     const timer = setTimeout(() => socket.destroy(), earlyMs);
     const done = () => {
       clearTimeout(timer);
@@ -123,11 +133,15 @@ function openOne(address: Address): Promise<void> {
   });
 }
 
-/** An agent that takes a socket that was opened early before it opens one, and `connect`, which opens one as the agent itself would. */
+/**
+ * An agent that takes a socket that was opened early before it opens one, and `connect`, which opens one as
+ * the agent itself would.
+ */
 function takingEarly<Kind extends Agent>(agent: Kind): Kind & { connect(options: object): Socket } {
   const { createConnection: open, options: own } = agent as Kind & Connecting;
   const connect = (options: object, ready?: Ready) => open.call(agent, { ...options, ...own }, ready);
-  const createConnection = (options: Endpoint, ready?: Ready) => takeEarly(options) ?? connect(options, ready);
+  const createConnection = (options: Endpoint, ready?: Ready) =>
+    takeEarly(options) ?? connect(options, ready);
   return Object.assign(agent, { createConnection, connect });
 }
 
@@ -201,9 +215,22 @@ function collect(response: IncomingMessage, maxBytes: number, settle: (outcome: 
   if (Number(headers["content-length"]) > maxBytes) tooLong();
 }
 
-const noConnection = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"]);
+const noConnection = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+]);
 
 function failure(error: NodeJS.ErrnoException, used: boolean): Failure {
   const reason = error.code ?? error.name;
-  return { reason, repeatable: noConnection.has(reason), stale: used && (reason === "ECONNRESET" || reason === "EPIPE") };
+  return {
+    reason,
+    repeatable: noConnection.has(reason),
+    stale: used && (reason === "ECONNRESET" || reason === "EPIPE"),
+  };
 }

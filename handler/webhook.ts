@@ -1,7 +1,8 @@
 const { createHmac } = process.getBuiltinModule("node:crypto");
 
 /**
- * Reads `SIGNING_KEYS`: one or two keys (newest first, separated by commas or blanks), each `whsec_` and the base64 of 24 to 64 bytes. Returns undefined where that does not hold.
+ * Reads `SIGNING_KEYS`: one or two keys (newest first, separated by commas or blanks), each `whsec_` and the
+ * base64 of 24 to 64 bytes. Returns undefined where that does not hold.
  */
 export function signingKeys(text: string): Buffer[] | undefined {
   const keys = text
@@ -18,7 +19,17 @@ function signingKey(text: string): Buffer | undefined {
   return key.toString("base64") === base64 && key.length >= 24 && key.length <= 64 ? key : undefined;
 }
 
-/** The `webhook-signature` of Standard Webhooks 1.0: one `v1,<base64>` per key, separated by blanks. `timestamp` in seconds. */
-export function webhookSignature(keys: readonly Buffer[], id: string, timestamp: number, body: string): string {
-  return keys.map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`).join(" ");
+/**
+ * The `webhook-signature` of Standard Webhooks 1.0: one `v1,<base64>` per key, separated by blanks.
+ * `timestamp` in seconds.
+ */
+export function webhookSignature(
+  keys: readonly Buffer[],
+  id: string,
+  timestamp: number,
+  body: string,
+): string {
+  return keys
+    .map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`)
+    .join(" ");
 }

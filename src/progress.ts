@@ -1,14 +1,25 @@
 /** How a resource (or a step of a command) ended. */
 export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done" | "incomplete";
 
-/** Something that happens while a command works. A closed union: a new kind of event is a compile error where it is not shown. */
+/**
+ * Something that happens while a command works. A closed union: a new kind of event is a compile error where
+ * it is not shown.
+ */
 export type Progress =
   | { kind: "started"; id: string; title: string }
   | { kind: "waiting"; id: string; reason: string; elapsedMs: number; budgetMs: number }
   /** A wait is over, one way or the other; the end of its step is the end of its waits too. */
   | { kind: "waited"; id: string }
   /** `listed`: the command's result lists it too. */
-  | { kind: "finished"; id: string; title: string; outcome: Outcome; detail?: string; ms: number; listed?: true }
+  | {
+      kind: "finished";
+      id: string;
+      title: string;
+      outcome: Outcome;
+      detail?: string;
+      ms: number;
+      listed?: true;
+    }
   | { kind: "failed"; id: string; title: string; message: string }
   | { kind: "note"; message: string }
   | { kind: "warning"; message: string; hint?: string }

@@ -1,4 +1,7 @@
-/** Files that the build lays beside the program because they run somewhere else: in Lambda, in a child process, in the user's own project. */
+/**
+ * Files that the build lays beside the program because they run somewhere else: in Lambda, in a child
+ * process, in the user's own project.
+ */
 export type Asset = `handler/${string}` | `local/${string}` | `backend/${string}`;
 
 declare const SHELFSHACK_DIST: string | undefined;

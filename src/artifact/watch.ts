@@ -9,7 +9,10 @@ import { promisify } from "node:util";
 import { assetUrl } from "./assets.ts";
 
 const bundle = fileURLToPath(assetUrl("handler/index.mjs"));
-/** In a clone of the repository the handler has sources that are built; an installed package has only the built file. */
+/**
+ * In a clone of the repository the handler has sources that are built; an installed package has only the
+ * built file.
+ */
 const sources = fileURLToPath(new URL("../../handler", assetUrl("handler/index.mjs")));
 const build = fileURLToPath(new URL("../../src/build/bundle.js", assetUrl("handler/index.mjs")));
 const clone = fileURLToPath(new URL("../..", assetUrl("handler/index.mjs")));
@@ -18,17 +21,23 @@ const clone = fileURLToPath(new URL("../..", assetUrl("handler/index.mjs")));
 const QUIET_MS = 100;
 
 /**
- * Yields each time that the handler's source has changed and, in a clone, has been built again; ends when the signal is aborted.
- * A build that fails is told through `onFailure` (its output) and leaves the last build in place.
+ * Yields each time that the handler's source has changed and, in a clone, has been built again; ends when the
+ * signal is aborted. A build that fails is told through `onFailure` (its output) and leaves the last build in
+ * place.
  */
-export async function* watchHandler(signal: AbortSignal, onFailure: (output: string) => void): AsyncGenerator<void> {
+export async function* watchHandler(
+  signal: AbortSignal,
+  onFailure: (output: string) => void,
+): AsyncGenerator<void> {
   const inClone = existsSync(sources) && existsSync(build);
   for await (const _change of settledChanges(inClone ? sources : dirname(bundle), signal)) {
     if (!inClone || (await rebuilt(onFailure))) yield;
   }
 }
 
-/** Yields when the content of a folder has changed: events alone say little, one saving makes several of them. */
+/**
+ * Yields when the content of a folder has changed: events alone say little, one saving makes several of them.
+ */
 async function* settledChanges(folder: string, signal: AbortSignal): AsyncGenerator<void> {
   let last = await fingerprint(folder);
   try {
@@ -45,7 +54,9 @@ async function* settledChanges(folder: string, signal: AbortSignal): AsyncGenera
 
 /** The hash of every file of a folder, by name. */
 async function fingerprint(folder: string): Promise<string> {
-  const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name);
+  const files = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
   const hash = createHash("sha256");
   for (const name of files.toSorted()) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
   return hash.digest("hex");

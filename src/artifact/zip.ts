@@ -14,12 +14,14 @@ export interface Entry {
 /** What Lambda gets as the function's code. */
 export interface Artifact {
   zip: Uint8Array;
-  /** Base64, the form of Lambda's `CodeSha256`: equal strings mean equal code (aws-behaviour 4.6). */
+  /** Base64, the form of Lambda's `CodeSha256`: equal strings mean equal code (AWS.md 4.6). */
   sha256: string;
   entries: Entry[];
 }
 
-/** The zip of the handler that ships with this package. The same files give the same bytes on every machine. */
+/**
+ * The zip of the handler that ships with this package. The same files give the same bytes on every machine.
+ */
 export async function packageHandler(): Promise<Artifact> {
   return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
 }
@@ -42,27 +44,40 @@ export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<
 }
 
 /** How the files end that a family of runtimes takes for the handler's. */
-const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> = { nodejs: [".mjs", ".js", ".cjs"], python: [".py"] };
+const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> = {
+  nodejs: [".mjs", ".js", ".cjs"],
+  python: [".py"],
+};
 const familyOf = (runtime: string) => (runtime.startsWith("python") ? "python" : "nodejs");
 
-/** Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler` ("index.handler") asks for in this runtime. */
-export function requireHandler({ handler, runtime }: { handler: string; runtime: string }, entries: readonly Entry[]): void {
+/**
+ * Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler`
+ * ("index.handler") asks for in this runtime.
+ */
+export function requireHandler(
+  { handler, runtime }: { handler: string; runtime: string },
+  entries: readonly Entry[],
+): void {
   const file = handler.slice(0, handler.lastIndexOf("."));
   const names = entries.map(({ name }) => name);
   const endings = handlerEndings[familyOf(runtime)];
   if (endings.some((ending) => names.includes(file + ending))) return;
   const looked = endings.map((ending) => file + ending).join(", ");
-  throw new CliError(`the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked}`, {
-    hint: `the zip holds ${names.join(", ")}; ${fitting(names)}`,
-    exitCode: exitCodes.usage,
-  });
+  throw new CliError(
+    `the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked}`,
+    {
+      hint: `the zip holds ${names.join(", ")}; ${fitting(names)}`,
+      exitCode: exitCodes.usage,
+    },
+  );
 }
 
 /** What to pass for the first file that some runtime can run. */
 function fitting(names: readonly string[]): string {
   for (const [family, endings] of Object.entries(handlerEndings)) {
     const file = names.find((name) => endings.some((ending) => name.endsWith(ending)));
-    if (file) return `it runs with --handler ${file.slice(0, file.lastIndexOf("."))}.handler and a ${family} runtime`;
+    if (file)
+      return `it runs with --handler ${file.slice(0, file.lastIndexOf("."))}.handler and a ${family} runtime`;
   }
   return "nothing in it can be run";
 }

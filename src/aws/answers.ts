@@ -1,4 +1,7 @@
-/** The answer, or undefined where AWS says that there is no such thing (the names of Lambda and Logs, IAM, API Gateway). */
+/**
+ * The answer, or undefined where AWS says that there is no such thing (the names of Lambda and Logs, IAM, API
+ * Gateway).
+ */
 export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
@@ -9,9 +12,11 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Every item of a paged list (API Gateway's SDK client has no paginators, aws-behaviour 3.5). */
+/** Every item of a paged list (API Gateway's SDK client has no paginators, AWS.md 3.5). */
 export async function everyPage<T>(
-  page: (nextToken: string | undefined) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>,
+  page: (
+    nextToken: string | undefined,
+  ) => Promise<{ Items?: T[] | undefined; NextToken?: string | undefined }>,
 ): Promise<T[]> {
   const items: T[] = [];
   let token: string | undefined;

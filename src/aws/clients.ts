@@ -19,13 +19,19 @@ export interface Aws {
   iam: IAMClient;
   sts: STSClient;
   logs: CloudWatchLogsClient;
-  /** The options of a call that takes longer: it carries the zip, or lasts as long as the function that it invokes. */
+  /**
+   * The options of a call that takes longer: it carries the zip, or lasts as long as the function that it
+   * invokes.
+   */
   longCall: { requestTimeout: number };
   /** Closes the kept-alive connections. */
   close(): void;
 }
 
-/** How long one call may take: the SDK has no limit of its own, and its `requestTimeout` only warns without the last flag (faults.md 1.2). */
+/**
+ * How long one call may take: the SDK has no limit of its own, and its `requestTimeout` only warns without
+ * the last flag (FAULTS.md 1.2).
+ */
 const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
 const REQUEST_MS = 30_000;
 
@@ -34,15 +40,22 @@ const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
 /**
  * Makes the AWS clients; the only place that does.
  *
- * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own rules for credentials and profiles.
- * `timeScale` scales the pauses between tries, `requestMs` is how long one call may take. Throws a CliError (exit 2) when no region is known.
+ * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own
+ * rules for credentials and profiles. `timeScale` scales the pauses between tries, `requestMs` is how long
+ * one call may take. Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
   settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
-  { report, signal, timeScale = 1, requestMs = REQUEST_MS }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
+  {
+    report,
+    signal,
+    timeScale = 1,
+    requestMs = REQUEST_MS,
+  }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
 ): Promise<Aws> {
   const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
-  // The SDK reads its own variable by itself, and knows those of single services, which come before it (aws-behaviour 8.4).
+  // The SDK reads its own variable by itself, and knows those of single services, which come before it
+  // (AWS.md 8.4).
   const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
   const region = settings.region ?? (settings.local ? "us-east-1" : undefined);
   const config = {
@@ -84,10 +97,14 @@ const ownHosts = /\.(amazonaws\.(com(\.cn)?|eu)|api\.aws|api\.amazonwebservices\
 const thisMachine = /^(\[?::1\]?|127\.[\d.]+|localhost)$/;
 
 /**
- * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's: wherever one was set (an option, one of
- * several variables, a profile), credentials are never sent there silently (C-08).
+ * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's:
+ * wherever one was set (an option, one of several variables, a profile), credentials are never sent there
+ * silently (C-08).
  */
-function warnForeignEndpoint<Input extends object, Output extends object>(report: Report, announced: Set<string>): Pluggable<Input, Output> {
+function warnForeignEndpoint<Input extends object, Output extends object>(
+  report: Report,
+  announced: Set<string>,
+): Pluggable<Input, Output> {
   const announce = ({ protocol, hostname, port }: HttpRequest) => {
     const address = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
     if (ownHosts.test(hostname) || thisMachine.test(hostname) || announced.has(address)) return;
@@ -108,17 +125,24 @@ function warnForeignEndpoint<Input extends object, Output extends object>(report
 }
 
 /**
- * An SDK plug-in for the "stream-" that the SDK puts before the host of a live tail: only AWS's own hosts answer to it (aws-behaviour 7.3).
- * Where the calls go, a variable or a profile may say too, so it is known when the SDK has looked for it.
+ * An SDK plug-in for the "stream-" that the SDK puts before the host of a live tail: only AWS's own hosts
+ * answer to it (AWS.md 7.3). Where the calls go, a variable or a profile may say too, so it is known when the
+ * SDK has looked for it.
  */
-function prefixingOwnHosts<Input extends object, Output extends object>(config: { disableHostPrefix: boolean }): Pluggable<Input, Output> {
+function prefixingOwnHosts<Input extends object, Output extends object>(config: {
+  disableHostPrefix: boolean;
+}): Pluggable<Input, Output> {
   const decide: SerializeMiddleware<Input, Output> = (next, context) => (call) => {
     config.disableHostPrefix = !ownHosts.test(context.endpointV2?.url.hostname ?? "");
     return next(call);
   };
   return {
     applyToStack: (stack) =>
-      stack.addRelativeTo(decide, { relation: "after", toMiddleware: "endpointV2Middleware", name: "shelfshackHostPrefix" }),
+      stack.addRelativeTo(decide, {
+        relation: "after",
+        toMiddleware: "endpointV2Middleware",
+        name: "shelfshackHostPrefix",
+      }),
   };
 }
 

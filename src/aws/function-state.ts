@@ -8,8 +8,9 @@ const LONGEST_MS = 1_000;
 const BUDGET_MS = 300_000;
 
 /**
- * Waits until Lambda takes changes of the function, asking at growing intervals from 0.2 to 1 s, five minutes at most.
- * Our own: the SDK's waiters take every exception for "not yet", so that a missing permission looks like a hang (aws-behaviour 4.5).
+ * Waits until Lambda takes changes of the function, asking at growing intervals from 0.2 to 1 s, five minutes
+ * at most. Our own: the SDK's waiters take every exception for "not yet", so that a missing permission looks
+ * like a hang (AWS.md 4.5).
  */
 export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
   const startedAt = performance.now();
@@ -27,7 +28,10 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
   }
 }
 
-/** Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that failed (faults.md D-14). */
+/**
+ * Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that
+ * failed (FAULTS.md D-14).
+ */
 export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
   const { trouble } = troubleOf(await untilIdle(aws, FunctionName));
   if (trouble !== undefined)
@@ -36,7 +40,10 @@ export async function untilActive(aws: Aws, FunctionName: string): Promise<void>
     });
 }
 
-/** Why Lambda would not run what was deployed, with its reason and the reason's code; a function that is idle wakes up by itself. */
+/**
+ * Why Lambda would not run what was deployed, with its reason and the reason's code; a function that is idle
+ * wakes up by itself.
+ */
 export function troubleOf({
   State = "Active",
   StateReason,
@@ -45,8 +52,11 @@ export function troubleOf({
   LastUpdateStatusReason,
   LastUpdateStatusReasonCode,
 }: FunctionConfiguration): { trouble?: string } {
-  const words = (what: string, reason = "no reason given", code = "no code") => ({ trouble: `${what}: ${reason} (${code})` });
-  if (State !== "Active" && State !== "Inactive") return words(`State ${State}`, StateReason, StateReasonCode);
+  const words = (what: string, reason = "no reason given", code = "no code") => ({
+    trouble: `${what}: ${reason} (${code})`,
+  });
+  if (State !== "Active" && State !== "Inactive")
+    return words(`State ${State}`, StateReason, StateReasonCode);
   if (LastUpdateStatus === "Successful") return {};
   return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
 }

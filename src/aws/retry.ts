@@ -11,7 +11,10 @@ interface Failure {
   retryAfterMs: number | undefined;
 }
 
-/** One row of the retry table: which failures, why we wait (shown to people), how the pauses grow, and when to give up. */
+/**
+ * One row of the retry table: which failures, why we wait (shown to people), how the pauses grow, and when to
+ * give up.
+ */
 interface Rule {
   reason: string;
   matches(failure: Failure): boolean;
@@ -38,19 +41,24 @@ const networkCodes = new Set([
 const throttleNames = /^(TooManyRequests|Throttl|RequestLimitExceeded|SlowDown|RequestThrottled)/;
 
 const isThrottle = (failure: Failure) => failure.status === 429 || throttleNames.test(failure.name);
-const isUnreached = ({ name, message }: Failure) => name === "TimeoutError" && /did not establish a connection/.test(message);
-const isUnreadable = (failure: Failure) => failure.name === "SyntaxError" || /Deserialization error|XML parse error/.test(failure.message);
+const isUnreached = ({ name, message }: Failure) =>
+  name === "TimeoutError" && /did not establish a connection/.test(message);
+const isUnreadable = (failure: Failure) =>
+  failure.name === "SyntaxError" || /Deserialization error|XML parse error/.test(failure.message);
 const isUnavailable = (failure: Failure) =>
   (failure.status !== undefined && failure.status >= 500) ||
   failure.name === "TimeoutError" ||
   (failure.code !== undefined && networkCodes.has(failure.code)) ||
   isUnreadable(failure);
 
-/** The retry table: every pause that a call to AWS may take is one of these rows (aws-behaviour 4.4, 4.5, 6.4, 8.5). */
+/**
+ * The retry table: every pause that a call to AWS may take is one of these rows (AWS.md 4.4, 4.5, 6.4, 8.5).
+ */
 const rules: readonly Rule[] = [
   {
     reason: "IAM to let Lambda use the new role",
-    matches: ({ name, message }) => name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
+    matches: ({ name, message }) =>
+      name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
     firstMs: 250,
     longestMs: 1_000,
     jitter: false,
@@ -59,7 +67,8 @@ const rules: readonly Rule[] = [
   },
   {
     reason: "the function's running update to end",
-    matches: ({ name, message }) => name === "ResourceConflictException" && /in progress|Pending/.test(message),
+    matches: ({ name, message }) =>
+      name === "ResourceConflictException" && /in progress|Pending/.test(message),
     firstMs: 300,
     longestMs: 2_000,
     jitter: false,
@@ -69,7 +78,8 @@ const rules: readonly Rule[] = [
   {
     reason: "another change of the same API to end",
     matches: ({ name, message }) =>
-      /^(ConcurrentModification|OperationAborted)/.test(name) || (name === "ConflictException" && /concurrent|try again/i.test(message)),
+      /^(ConcurrentModification|OperationAborted)/.test(name) ||
+      (name === "ConflictException" && /concurrent|try again/i.test(message)),
     firstMs: 500,
     longestMs: 5_000,
     jitter: true,
@@ -92,7 +102,8 @@ const rules: readonly Rule[] = [
     firstMs: 100,
     longestMs: 1_000,
     jitter: true,
-    // Each of them takes the 3 s of a connection that is not made: together they stay below 15 s (faults.md D-32).
+    // Each of them takes the 3 s of a connection that is not made: together they stay below 15 s (FAULTS.md
+    // D-32).
     tries: 4,
     budgetMs: 15_000,
     notIdempotent: true,
@@ -109,7 +120,10 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Calls whose repetition makes a second thing: none of them has an idempotency token, and AWS gives these no unique name (aws-behaviour 3.1). */
+/**
+ * Calls whose repetition makes a second thing: none of them has an idempotency token, and AWS gives these no
+ * unique name (AWS.md 3.1).
+ */
 const unrepeatable = /^(Create|Publish|Add|Invoke)/;
 
 /** Reads what the rules need from anything that was thrown by an SDK client. */
@@ -131,7 +145,10 @@ function failureOf(error: unknown): Failure {
   };
 }
 
-/** Whether the call may have been carried out although it failed: no answer, a 5xx, an answer that cannot be read, or a throttle (which some services count after the work). */
+/**
+ * Whether the call may have been carried out although it failed: no answer, a 5xx, an answer that cannot be
+ * read, or a throttle (which some services count after the work).
+ */
 export function mayHaveSucceeded(error: unknown): boolean {
   const failure = failureOf(error);
   return isUnavailable(failure) || isThrottle(failure);
@@ -140,12 +157,16 @@ export function mayHaveSucceeded(error: unknown): boolean {
 /** Whether AWS limits the rate of calls: it lets up by itself, so there is more patience with it. */
 export const isThrottled = (error: unknown): boolean => isThrottle(failureOf(error));
 
-/** Whether AWS says that there is one already: the four spellings of Lambda, API Gateway, IAM and CloudWatch Logs (aws-behaviour 4.4, 6.3, 7.2). */
+/**
+ * Whether AWS says that there is one already: the four spellings of Lambda, API Gateway, IAM and CloudWatch
+ * Logs (AWS.md 4.4, 6.3, 7.2).
+ */
 export function alreadyExists(error: unknown): boolean {
   const { name, message } = failureOf(error);
   return (
     /^(EntityAlreadyExists|ResourceAlreadyExists)/.test(name) ||
-    (/^(ResourceConflictException|ConflictException)$/.test(name) && !/in progress|concurrent|try again/i.test(message))
+    (/^(ResourceConflictException|ConflictException)$/.test(name) &&
+      !/in progress|concurrent|try again/i.test(message))
   );
 }
 
@@ -162,7 +183,10 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
   return retryAfterMs ?? (rule.jitter ? full * (0.5 + Math.random() / 2) : full);
 }
 
-/** Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error is thrown as it came. */
+/**
+ * Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error
+ * is thrown as it came.
+ */
 async function withRetries<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
   const progress: CallProgress = { operation, used: new Map(), goneOnAt: performance.now() };
   try {
@@ -178,7 +202,10 @@ async function withRetries<T>(operation: string, call: () => Promise<T>, options
   }
 }
 
-/** What one call has used of a rule so far: each has tries and time of its own, because each waits for something else. */
+/**
+ * What one call has used of a rule so far: each has tries and time of its own, because each waits for
+ * something else.
+ */
 interface Used {
   tries: number;
   since: number;
@@ -187,12 +214,19 @@ interface Used {
 interface CallProgress {
   operation: string;
   used: Map<Rule, Used>;
-  /** When the call was made, or made again for the last time: a rule that is met anew counts its time from there. */
+  /**
+   * When the call was made, or made again for the last time: a rule that is met anew counts its time from
+   * there.
+   */
   goneOnAt: number;
 }
 
 /** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
-async function beforeNext(error: unknown, progress: CallProgress, { report, signal, timeScale }: RetryOptions): Promise<void> {
+async function beforeNext(
+  error: unknown,
+  progress: CallProgress,
+  { report, signal, timeScale }: RetryOptions,
+): Promise<void> {
   const { operation, used } = progress;
   const failure = failureOf(error);
   const rule = rules.find((row) => row.matches(failure));
@@ -207,15 +241,24 @@ async function beforeNext(error: unknown, progress: CallProgress, { report, sign
   progress.goneOnAt = performance.now();
 }
 
-/** An SDK plug-in that puts the retry table around every call of a client; the client itself must be built with `maxAttempts: 1`. */
-export function retries<Input extends object, Output extends object>(options: RetryOptions): Pluggable<Input, Output> {
+/**
+ * An SDK plug-in that puts the retry table around every call of a client; the client itself must be built
+ * with `maxAttempts: 1`.
+ */
+export function retries<Input extends object, Output extends object>(
+  options: RetryOptions,
+): Pluggable<Input, Output> {
   return {
     applyToStack(stack) {
-      stack.add((next, context) => (call) => withRetries(String(context.commandName).replace(/Command$/, ""), () => next(call), options), {
-        step: "initialize",
-        name: "shelfshackRetries",
-        priority: "high",
-      });
+      stack.add(
+        (next, context) => (call) =>
+          withRetries(String(context.commandName).replace(/Command$/, ""), () => next(call), options),
+        {
+          step: "initialize",
+          name: "shelfshackRetries",
+          priority: "high",
+        },
+      );
     },
   };
 }

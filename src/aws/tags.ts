@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** Who a stack is: its tags answer "ours?" for everything found in AWS (faults.md R1). */
+/** Who a stack is: its tags answer "ours?" for everything found in AWS (FAULTS.md R1). */
 export interface Identity {
   stack: string;
   region: string;
@@ -21,7 +21,10 @@ export const MANAGED_BY = "shelfshack-ws";
 
 const STEP_BY_STEP = "steps-";
 
-/** The mark of a new run, with 128 random bits; one that does some steps only says so, because it leaves the rest undone on purpose. */
+/**
+ * The mark of a new run, with 128 random bits; one that does some steps only says so, because it leaves the
+ * rest undone on purpose.
+ */
 export const newRun = ({ isPartial }: { isPartial: boolean }): string =>
   `${isPartial ? STEP_BY_STEP : ""}${randomBytes(16).toString("hex")}`;
 
@@ -39,7 +42,9 @@ export const tagsFor = (identity: Identity, component: string): Record<string, s
 
 /** Whether the tags say that this thing is of the stack, whatever run made it. */
 export const isOurs = (tags: Tags, identity: Identity): boolean =>
-  tags[tagNames.managedBy] === MANAGED_BY && tags[tagNames.stack] === identity.stack && tags[tagNames.region] === identity.region;
+  tags[tagNames.managedBy] === MANAGED_BY &&
+  tags[tagNames.stack] === identity.stack &&
+  tags[tagNames.region] === identity.region;
 
 /** Whether this very run made it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;

@@ -1,6 +1,9 @@
 import type { Envelope } from "./signed-request.ts";
 
-/** The connections of the demo backend and what it does about each event: the status and the JSON of its answer. */
+/**
+ * The connections of the demo backend and what it does about each event: the status and the JSON of its
+ * answer.
+ */
 export interface Bookings {
   register(envelope: Envelope): [status: number, answer: object];
   message(envelope: Envelope): [status: number, answer: object];
@@ -13,7 +16,10 @@ interface Guest {
   at: number;
 }
 
-/** A connection lives two hours at most, and `$disconnect` may never come: ten minutes later it is certainly gone. */
+/**
+ * A connection lives two hours at most, and `$disconnect` may never come: ten minutes later it is certainly
+ * gone.
+ */
 const lifeMs = 130 * 60_000;
 const maxGuests = 10_000;
 
@@ -28,7 +34,11 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
     }
   };
   const othersOf = (id: string, { booking }: Guest): string[] =>
-    booking === null ? [] : [...guests].filter(([other, guest]) => other !== id && guest.booking === booking).map(([other]) => other);
+    booking === null
+      ? []
+      : [...guests]
+          .filter(([other, guest]) => other !== id && guest.booking === booking)
+          .map(([other]) => other);
   return {
     register({ connection_id: id, token, booking_id: booking, query }) {
       if (typeof token === "string" && !/^(demo|test)/.test(token)) {
@@ -41,8 +51,13 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
         return [403, { detail: "a booking takes a token" }];
       }
       arrivals += 1;
-      const guest = { name: nameIn(query) ?? `guest-${arrivals}`, booking: typeof booking === "string" ? booking : null, at: now() };
-      // The console's test event names a connection that nobody holds: remembered, it would be sent everybody's messages.
+      const guest = {
+        name: nameIn(query) ?? `guest-${arrivals}`,
+        booking: typeof booking === "string" ? booking : null,
+        at: now(),
+      };
+      // The console's test event names a connection that nobody holds: remembered, it would be sent
+      // everybody's messages.
       const isReal = !id.startsWith("test-");
       if (isReal) guests.set(id, guest);
       forget();
@@ -58,7 +73,10 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
       const others = othersOf(id, guest);
       log(`${guest.name} wrote to ${place(guest)}: ${others.length} to tell`);
       const ack = { to: "self", data: { type: "ack", id: messageId } };
-      const news = { to: others, data: { type: "message", booking: guest.booking, from: guest.name, body: bodyOf(message) } };
+      const news = {
+        to: others,
+        data: { type: "message", booking: guest.booking, from: guest.name, body: bodyOf(message) },
+      };
       return [200, { deliver: others.length > 0 ? [ack, news] : [ack] }];
     },
     disconnect({ connection_id: id, reason }) {
@@ -81,6 +99,7 @@ function nameIn(query: unknown): string | undefined {
 
 /** `{"body": …}` and `{"text": …}` are what people write; anything else is passed on whole. */
 function bodyOf(message: unknown): unknown {
-  const { body, text } = typeof message === "object" && message !== null ? (message as { body?: unknown; text?: unknown }) : {};
+  const { body, text } =
+    typeof message === "object" && message !== null ? (message as { body?: unknown; text?: unknown }) : {};
   return body ?? text ?? message;
 }

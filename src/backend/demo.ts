@@ -3,7 +3,9 @@ import type { AddressInfo } from "node:net";
 import { bookings, type Bookings } from "./bookings.ts";
 import { verified, type Envelope } from "./signed-request.ts";
 
-/** One request that the demo backend answered; `event` and `connectionId` are empty where it was a stranger's. */
+/**
+ * One request that the demo backend answered; `event` and `connectionId` are empty where it was a stranger's.
+ */
 export interface Received {
   event: string;
   connectionId: string;
@@ -25,8 +27,8 @@ export interface DemoOptions {
   /** `whsec_…`; without any, signatures are not asked for. */
   signingKeys?: readonly string[];
   /**
-   * The keys as they are now; asked, once a second at most, when a request is signed by none of those that are known (a rotation). Where
-   * that fails the known ones stay.
+   * The keys as they are now; asked, once a second at most, when a request is signed by none of those that
+   * are known (a rotation). Where that fails the known ones stay.
    */
   freshKeys?: () => Promise<readonly string[]>;
   /** Gets one line for people about everything that happens. */
@@ -54,8 +56,9 @@ const endpoints: Record<string, (room: Bookings, envelope: Envelope) => Answer> 
 };
 
 /**
- * A backend to try things with: keeps the contract, lets everybody in whose token starts with "demo" or "test", and passes each
- * message on to the others of the same booking. Listens on 127.0.0.1; what it remembers is bounded and forgotten.
+ * A backend to try things with: keeps the contract, lets everybody in whose token starts with "demo" or
+ * "test", and passes each message on to the others of the same booking. Listens on 127.0.0.1; what it
+ * remembers is bounded and forgotten.
  */
 export async function startDemoBackend({
   port = 0,
@@ -79,7 +82,12 @@ export async function startDemoBackend({
     const result = envelope
       ? answers.once(request.headers["webhook-id"], () => endpoint(room, envelope))
       : json(401, { detail: "unauthorized" });
-    received.push({ event: envelope?.event ?? "", connectionId: envelope?.connection_id ?? "", path, status: result.status });
+    received.push({
+      event: envelope?.event ?? "",
+      connectionId: envelope?.connection_id ?? "",
+      path,
+      status: result.status,
+    });
     if (received.length > maxReceived) received.shift();
     if (!envelope) log(`refused a request to ${path} that is not signed by us`);
     return result;
@@ -90,7 +98,9 @@ export async function startDemoBackend({
       () => response.destroy(),
     );
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen(port, "127.0.0.1", resolve),
+  );
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -101,8 +111,15 @@ export async function startDemoBackend({
 
 const askAgainMs = 1_000;
 
-/** The signature check, with keys that may be others after a while; whoever comes while they are looked up waits for them. */
-function verifier(known: readonly string[], freshKeys: DemoOptions["freshKeys"], { log, now }: Required<Pick<DemoOptions, "log" | "now">>) {
+/**
+ * The signature check, with keys that may be others after a while; whoever comes while they are looked up
+ * waits for them.
+ */
+function verifier(
+  known: readonly string[],
+  freshKeys: DemoOptions["freshKeys"],
+  { log, now }: Required<Pick<DemoOptions, "log" | "now">>,
+) {
   let keys = known;
   let askedAt = -Infinity;
   let lookUp: Promise<void> | undefined;
@@ -142,7 +159,10 @@ async function textOf(request: IncomingMessage): Promise<string | undefined> {
   return bytes > maxBodyBytes ? undefined : Buffer.concat(chunks).toString("utf8");
 }
 
-/** The first answer to each webhook id; the oldest go when they are 600 s old or hold more than 16 MiB together. */
+/**
+ * The first answer to each webhook id; the oldest go when they are 600 s old or hold more than 16 MiB
+ * together.
+ */
 function rememberedAnswers(now: () => number) {
   const answers = new Map<string, Answer & { at: number }>();
   let bytes = 0;

@@ -13,12 +13,28 @@ export interface FastApiExample {
   close(): Promise<void>;
 }
 
-/** Starts the example under the `python3` of the PATH, on a free port of 127.0.0.1. Throws a CliError (exit 1) with what uvicorn said when it cannot. */
-export async function startFastApiExample({ signingKeys }: { signingKeys: readonly string[] }): Promise<FastApiExample> {
+/**
+ * Starts the example under the `python3` of the PATH, on a free port of 127.0.0.1. Throws a CliError (exit 1)
+ * with what uvicorn said when it cannot.
+ */
+export async function startFastApiExample({
+  signingKeys,
+}: {
+  signingKeys: readonly string[];
+}): Promise<FastApiExample> {
   const port = await freePort();
   const child = spawn(
     "python3",
-    ["-m", "uvicorn", "main:app", "--port", String(port), "--no-access-log", "--app-dir", folderOf("backend/example/")],
+    [
+      "-m",
+      "uvicorn",
+      "main:app",
+      "--port",
+      String(port),
+      "--no-access-log",
+      "--app-dir",
+      folderOf("backend/example/"),
+    ],
     {
       stdio: ["ignore", "ignore", "pipe"],
       env: {
@@ -30,13 +46,17 @@ export async function startFastApiExample({ signingKeys }: { signingKeys: readon
       },
     },
   );
-  const ended = new Promise<void>((resolve) => child.once("error", () => resolve()).once("close", () => resolve()));
+  const ended = new Promise<void>((resolve) =>
+    child.once("error", () => resolve()).once("close", () => resolve()),
+  );
   await ready(child, ended);
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
     async token(name) {
-      const answer = await fetch(`${url}/dev-token?${new URLSearchParams({ user: name, bookings: "1" }).toString()}`);
+      const answer = await fetch(
+        `${url}/dev-token?${new URLSearchParams({ user: name, bookings: "1" }).toString()}`,
+      );
       return ((await answer.json()) as { token: string }).token;
     },
     close() {
@@ -59,7 +79,9 @@ function ready({ stderr }: ChildProcess, ended: Promise<void>): Promise<void> {
     void ended.then(() => {
       const last = said.trim().split("\n").at(-1) || "python3 was not found on the PATH";
       reject(
-        new CliError(`the FastAPI example does not start: ${last}`, { hint: "it needs Python 3.10 and: pip install fastapi uvicorn" }),
+        new CliError(`the FastAPI example does not start: ${last}`, {
+          hint: "it needs Python 3.10 and: pip install fastapi uvicorn",
+        }),
       );
     });
   });

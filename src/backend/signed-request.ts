@@ -2,7 +2,10 @@ import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { webhookSignature } from "../contract/signature.ts";
 
-/** What the handler sends: the members that every request has, and those of its event (contract.md, sections 1 to 4). */
+/**
+ * What the handler sends: the members that every request has, and those of its event (CONTRACT.md, sections 1
+ * to 4).
+ */
 export interface Envelope {
   path: string;
   event: string;
@@ -15,8 +18,9 @@ const ids = /^msg_[A-Za-z0-9_-]{1,120}={0,2}$/;
 const signatures = /^v1,[A-Za-z0-9+/]{43}=$/;
 
 /**
- * The envelope of a request that may be trusted, or undefined. With keys (`whsec_…`, any number) one of them has to have signed it within
- * 300 s; path and connection id, which the signature does not cover by itself, have to be those of the body in any case.
+ * The envelope of a request that may be trusted, or undefined. With keys (`whsec_…`, any number) one of them
+ * has to have signed it within 300 s; path and connection id, which the signature does not cover by itself,
+ * have to be those of the body in any case.
  */
 export function verified(
   keys: readonly string[],
@@ -31,8 +35,15 @@ export function verified(
   return bound && typeof envelope["connection_id"] === "string" ? (envelope as Envelope) : undefined;
 }
 
-function isSigned(keys: readonly string[], headers: IncomingHttpHeaders, body: string, nowMs: number): boolean {
-  const [id, timestamp, given] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => String(headers[name] ?? ""));
+function isSigned(
+  keys: readonly string[],
+  headers: IncomingHttpHeaders,
+  body: string,
+  nowMs: number,
+): boolean {
+  const [id, timestamp, given] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) =>
+    String(headers[name] ?? ""),
+  );
   if (!ids.test(id!) || !/^[0-9]{10}$/.test(timestamp!) || given!.length > 512) return false;
   if (Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp)) > toleranceSeconds) return false;
   const candidates = given!
@@ -41,13 +52,17 @@ function isSigned(keys: readonly string[], headers: IncomingHttpHeaders, body: s
     .filter((signature) => signatures.test(signature));
   const wanted = keys.map((key) => Buffer.from(webhookSignature([key], id!, Number(timestamp), body)));
   // Every pair is compared, so that the time tells nothing about which key or candidate came close.
-  return wanted.flatMap((want) => candidates.map((candidate) => timingSafeEqual(want, Buffer.from(candidate)))).some(Boolean);
+  return wanted
+    .flatMap((want) => candidates.map((candidate) => timingSafeEqual(want, Buffer.from(candidate))))
+    .some(Boolean);
 }
 
 function parsed(body: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
-// Bundles src, handler and test/bench. dist is replaced as a whole at the end, so a build that fails leaves the last one alone.
+// Bundles src, handler and test/bench. dist is replaced as a whole at the end, so a build that fails leaves
+// the last one alone.
 import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,13 +23,19 @@ const shared = {
   logLevel: "warning",
 };
 // CommonJS packages ask for Node's modules with require, which an ES module lacks.
-const banner = { js: 'import{createRequire as shelfshackRequire}from"node:module";const require=shelfshackRequire(import.meta.url);' };
+const banner = {
+  js: 'import{createRequire as shelfshackRequire}from"node:module";const require=shelfshackRequire(import.meta.url);',
+};
 const out = `dist.${process.pid}`;
 
 /** Files of `folder` that end in one of `endings`; none when there is no such folder. */
 async function filesOf(folder, endings) {
-  const names = await readdir(folder).catch((error) => (error.code === "ENOENT" ? [] : Promise.reject(error)));
-  return names.filter((name) => endings.some((ending) => name.endsWith(ending))).map((name) => join(folder, name));
+  const names = await readdir(folder).catch((error) =>
+    error.code === "ENOENT" ? [] : Promise.reject(error),
+  );
+  return names
+    .filter((name) => endings.some((ending) => name.endsWith(ending)))
+    .map((name) => join(folder, name));
 }
 
 async function copyInto(folder, files) {
@@ -51,7 +58,9 @@ async function licenseOf(folder) {
 }
 
 async function licenses(metafiles) {
-  const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs)).filter((input) => input.includes("node_modules/"));
+  const inputs = metafiles
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .filter((input) => input.includes("node_modules/"));
   const folders = [...new Set(inputs.map(packageFolder))].sort();
   return `${(await Promise.all(folders.map(licenseOf))).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }
@@ -69,13 +78,25 @@ const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.t
 async function buildAll() {
   const benches = await filesOf("test/bench", [".ts"]);
   const [program, handler] = await Promise.all([
-    build({ ...shared, banner, entryPoints: ["src/start.ts"], outdir: out, splitting: true, minify: true, chunkNames: "[name]-[hash]" }),
+    build({
+      ...shared,
+      banner,
+      entryPoints: ["src/start.ts"],
+      outdir: out,
+      splitting: true,
+      minify: true,
+      chunkNames: "[name]-[hash]",
+    }),
     handlerOf(`${out}/handler/index.mjs`),
-    benches.length > 0 && build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
+    benches.length > 0 &&
+      build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
   ]);
   await copyInto(`${out}/local`, await filesOf("src/local/runtime", [".mjs", ".py"]));
   await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
-  await copyInto(`${out}/backend/example`, await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]));
+  await copyInto(
+    `${out}/backend/example`,
+    await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]),
+  );
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
   await writeFile(`${out}/.source-hash`, hash);
   if (benches.length > 0) await replace("dist-bench", `${out}.bench`);

@@ -1,4 +1,5 @@
-// What would be published: the right files, small enough, nothing to install besides, and no package with a known fault inside.
+// What would be published: the right files, small enough, nothing to install besides, and no package with a
+// known fault inside.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -56,8 +57,12 @@ function checkFiles([{ files, unpackedSize }]) {
 
 function checkManifest({ dependencies = {}, optionalDependencies = {}, scripts = {} }) {
   const installed = Object.keys({ ...dependencies, ...optionalDependencies });
-  claim(installed.length === 0, `${installed.join(", ")} would be installed with the package; everything is bundled`);
-  for (const name of ["preinstall", "install", "postinstall", "prepare"]) claim(!scripts[name], `there is a ${name} script`);
+  claim(
+    installed.length === 0,
+    `${installed.join(", ")} would be installed with the package; everything is bundled`,
+  );
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    claim(!scripts[name], `there is a ${name} script`);
 }
 
 const parts = (version) => version.split(/[.-]/).slice(0, 3).map(Number);

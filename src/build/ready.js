@@ -1,4 +1,5 @@
-// Makes a clone ready: installs when the packages are missing or older than the lock file, builds when a source has changed; otherwise does and says nothing.
+// Makes a clone ready: installs when the packages are missing or older than the lock file, builds when a
+// source has changed; otherwise does and says nothing.
 import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,14 @@ function run(words, command, args) {
 if (changedAt("node_modules/.package-lock.json") < changedAt("package-lock.json")) {
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm]] : ["npm", []];
-  run("installing packages", command, [...args, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  run("installing packages", command, [
+    ...args,
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ]);
 }
-if (readIfThere("dist/.source-hash") !== (await sourceHash())) run("building", process.execPath, ["src/build/bundle.js"]);
+if (readIfThere("dist/.source-hash") !== (await sourceHash()))
+  run("building", process.execPath, ["src/build/bundle.js"]);

@@ -14,7 +14,9 @@ export async function sourceHash() {
     sources.map(async (source) => {
       if (/\.\w+$/.test(source)) return [source];
       const entries = await readdir(join(root, source), { recursive: true, withFileTypes: true });
-      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(root.length));
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(root.length));
     }),
   );
   const files = listed.flat().filter(isBuilt).sort();

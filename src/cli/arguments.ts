@@ -28,7 +28,11 @@ an unmet expectation, 4 refused, 130 interrupted.`;
  * Reads the words after the program's name. Only the command that they name is loaded.
  * Throws a CliError (exit 2) for an unknown command or option, a missing value, or a word too many.
  */
-export async function readArguments(argv: readonly string[], version: string, commands: readonly CommandEntry[]): Promise<Request> {
+export async function readArguments(
+  argv: readonly string[],
+  version: string,
+  commands: readonly CommandEntry[],
+): Promise<Request> {
   let text = "";
   let asked: Request = { kind: "text", text };
   const program = new Commander(PROGRAM)
@@ -48,7 +52,8 @@ export async function readArguments(argv: readonly string[], version: string, co
       showGlobalOptions: true,
       minWidthToWrap: 20,
       visibleOptions: (shown) => [...shown.options, new Option("-h, --help", "print help")],
-      visibleCommands: (shown) => shown.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command])),
+      visibleCommands: (shown) =>
+        shown.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command])),
       subcommandTerm: (command) => pathOf(command).slice(1).join(" "),
     })
     .addHelpText("after", notes);
@@ -83,8 +88,14 @@ function repeated(name: SettingName, option: Option): Option {
   return option.argParser((word: string, earlier: string[] | undefined) => [...(earlier ?? []), word]);
 }
 
-/** Declares a command by its row alone; its options and examples are added when it is the one that is called. */
-function declare(program: Commander, { name, summary, load }: CommandEntry, found: (asked: Request) => void): void {
+/**
+ * Declares a command by its row alone; its options and examples are added when it is the one that is called.
+ */
+function declare(
+  program: Commander,
+  { name, summary, load }: CommandEntry,
+  found: (asked: Request) => void,
+): void {
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent
@@ -97,10 +108,17 @@ function declare(program: Commander, { name, summary, load }: CommandEntry, foun
     const { command } = await load();
     const { usage, options, examples } = command;
     addOptions(declared, options, name);
-    if (usage !== undefined) declared.argument(usage.includes("[") || usage.includes("<") ? usage : `[${usage}...]`);
+    if (usage !== undefined)
+      declared.argument(usage.includes("[") || usage.includes("<") ? usage : `[${usage}...]`);
     declared.addHelpText("after", `\nExamples:\n${examples.map(exampleLines).join("\n")}`);
     declared.action(() =>
-      found({ kind: "command", name, command, given: givenTo(declared, [...globalSettings, ...options]), words: declared.args }),
+      found({
+        kind: "command",
+        name,
+        command,
+        given: givenTo(declared, [...globalSettings, ...options]),
+        words: declared.args,
+      }),
     );
   });
 }
@@ -114,7 +132,14 @@ function exampleLines({ line, does }: Command<unknown>["examples"][number]): str
 /** The first word of commands of two words. */
 function groupOf(program: Commander, name: string): Commander {
   const existing = program.commands.find((command) => command.name() === name);
-  return existing ?? program.command(name).usage("<command> [options]").helpOption("-h, --help", "print help").helpCommand(false);
+  return (
+    existing ??
+    program
+      .command(name)
+      .usage("<command> [options]")
+      .helpOption("-h, --help", "print help")
+      .helpCommand(false)
+  );
 }
 
 /** What was given on the command line, by setting; commander's own defaults are not. */
@@ -124,17 +149,25 @@ function givenTo(commander: Commander, names: readonly SettingName[]): Given {
     names.flatMap((name) => {
       const { flag } = settingTable[name];
       const attribute = flag === undefined ? "" : new Option(flag).attributeName();
-      return commander.getOptionValueSourceWithGlobals(attribute) === "cli" ? [[name, values[attribute]]] : [];
+      return commander.getOptionValueSourceWithGlobals(attribute) === "cli"
+        ? [[name, values[attribute]]]
+        : [];
     }),
   );
 }
 
 /** Commander's complaint in our form, with what was probably meant as the hint. */
-function usageError({ message, code }: CommanderError, program: Commander, argv: readonly string[]): CliError {
+function usageError(
+  { message, code }: CommanderError,
+  program: Commander,
+  argv: readonly string[],
+): CliError {
   const called = calledBy(program, argv);
   const complaint = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
   const word = /"(-*[^"=]+)/.exec(complaint)?.[1] ?? "";
-  const meant = otherNames.get(word) ?? closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
+  const meant =
+    otherNames.get(word) ??
+    closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
   return new CliError(complaint, {
     hint: meant ? `did you mean ${meant}?` : `${pathOf(called).join(" ")} --help shows what there is`,
     exitCode: exitCodes.usage,
@@ -144,9 +177,11 @@ function usageError({ message, code }: CommanderError, program: Commander, argv:
 /** What other programs call it. */
 const otherNames = new Map(["version", "-v", "-V"].map((word) => [word, "--version"]));
 const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
-const ancestry = (called: Commander): Commander[] => (called.parent ? [...ancestry(called.parent), called] : [called]);
+const ancestry = (called: Commander): Commander[] =>
+  called.parent ? [...ancestry(called.parent), called] : [called];
 const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());
-const optionsOf = (called: Commander): string[] => ancestry(called).flatMap(({ options }) => options.map(({ long }) => long ?? ""));
+const optionsOf = (called: Commander): string[] =>
+  ancestry(called).flatMap(({ options }) => options.map(({ long }) => long ?? ""));
 
 /** The command that the words name, as far as they name one. */
 function calledBy(program: Commander, argv: readonly string[]): Commander {
@@ -158,5 +193,7 @@ function calledBy(program: Commander, argv: readonly string[]): Commander {
 const complaints: Readonly<Record<string, (called: Commander) => string>> = {
   "commander.excessArguments": (called) => `"${called.name()}" takes no words: ${called.args.join(" ")}`,
   "commander.help": (called) =>
-    called.parent ? `"${called.name()}" needs one more word: ${namesIn(called).join(", ")}` : "no command was given",
+    called.parent
+      ? `"${called.name()}" needs one more word: ${namesIn(called).join(", ")}`
+      : "no command was given",
 };

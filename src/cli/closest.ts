@@ -4,10 +4,15 @@ export function closest(word: string, candidates: readonly string[]): string | u
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((one, other) => one.distance - other.distance);
   const [best] = ranked;
-  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
+  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))
+    ? best.candidate
+    : undefined;
 }
 
-/** How many letters must be added, removed, replaced or swapped with their neighbour to turn one word into the other. */
+/**
+ * How many letters must be added, removed, replaced or swapped with their neighbour to turn one word into the
+ * other.
+ */
 function distance(word: string, other: string): number {
   const rows = [[...Array(other.length + 1).keys()]];
   const cost = (line: number, at: number) => rows[line]?.[at] ?? Infinity;
@@ -17,7 +22,14 @@ function distance(word: string, other: string): number {
     for (let at = 1; at <= other.length; at++) {
       const replaced = cost(line - 1, at - 1) + (word[line - 1] === other[at - 1] ? 0 : 1);
       const isSwap = word[line - 1] === other[at - 2] && word[line - 2] === other[at - 1];
-      row.push(Math.min(replaced, cost(line - 1, at) + 1, cost(line, at - 1) + 1, isSwap ? cost(line - 2, at - 2) + 1 : Infinity));
+      row.push(
+        Math.min(
+          replaced,
+          cost(line - 1, at) + 1,
+          cost(line, at - 1) + 1,
+          isSwap ? cost(line - 2, at - 2) + 1 : Infinity,
+        ),
+      );
     }
   }
   return cost(word.length, other.length);

@@ -2,12 +2,18 @@ import type { ExitCode } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
 
-/** What a command gets from the outside besides its settings. `Item` is what it streams while it runs (frames, log lines). */
+/**
+ * What a command gets from the outside besides its settings. `Item` is what it streams while it runs (frames,
+ * log lines).
+ */
 export interface Context<Item = never> {
   report: Report;
   /** Hands over one streamed item: a line of text, or one line of JSON with `--json`. */
   emit(item: Item): void;
-  /** Asks a person; where nobody can answer (no terminal, CI) it throws a CliError with exit code 2 that names the option to use instead. */
+  /**
+   * Asks a person; where nobody can answer (no terminal, CI) it throws a CliError with exit code 2 that names
+   * the option to use instead.
+   */
   ask(question: { text: string; option: string }): Promise<string>;
   /** Aborted by the first Ctrl-C or SIGTERM: finish the running call, then stop. */
   signal: AbortSignal;
@@ -17,7 +23,10 @@ export interface Context<Item = never> {
   stdout: NodeJS.WriteStream;
 }
 
-/** One command: an object literal in one file. It returns data; `cli.ts` prints what `render` makes of it and exits with `exitCode`. */
+/**
+ * One command: an object literal in one file. It returns data; `cli.ts` prints what `render` makes of it and
+ * exits with `exitCode`.
+ */
 export interface Command<Result, Item = never> {
   /** Settings that it takes besides the global ones, in the order of its help. */
   options: readonly SettingName[];

@@ -15,10 +15,14 @@ export function findConfigFile(folder: string): string | undefined {
   return above === folder ? undefined : findConfigFile(above);
 }
 
-/** The values that a config file holds. It is JSON and never executed (C-07). Throws a CliError (exit 2) with the file, the path of the key, and what is expected. */
+/**
+ * The values that a config file holds. It is JSON and never executed (C-07). Throws a CliError (exit 2) with
+ * the file, the path of the key, and what is expected.
+ */
 export function readConfigFile(file: string): Map<SettingName, unknown> {
   const json = parsed(file, contents(file));
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw refused(file, "expected a JSON object");
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw refused(file, "expected a JSON object");
   // An editor finds the file's JSON schema by this key.
   return new Map(
     Object.entries(json)
@@ -48,13 +52,21 @@ function parsed(file: string, text: string): unknown {
   }
 }
 
-const keyed = new Map(settingNames.flatMap((name) => (settingTable[name].key === undefined ? [] : [[settingTable[name].key, name]])));
+const keyed = new Map(
+  settingNames.flatMap((name) =>
+    settingTable[name].key === undefined ? [] : [[settingTable[name].key, name]],
+  ),
+);
 
 function settingOf(file: string, key: string): SettingName {
   const name = keyed.get(key);
   if (name) return name;
   const forbidden = settingNames.find((candidate) => candidate === key);
-  if (forbidden) throw refused(file, `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`);
+  if (forbidden)
+    throw refused(
+      file,
+      `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`,
+    );
   const meant = closest(key, [...keyed.keys()]);
   throw refused(
     file,

@@ -16,7 +16,10 @@ export interface OpenStack {
 }
 
 /** Describes the stack that the settings mean and connects to AWS; calls nothing yet. */
-export async function openStack(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<OpenStack> {
+export async function openStack(
+  settings: Settings,
+  { report, signal }: Pick<Context, "report" | "signal">,
+): Promise<OpenStack> {
   const { zip, sha256, entries } = await packageHandler();
   requireHandler(settings, entries);
   const aws = await connectAws(settings, { report, signal });
@@ -38,8 +41,14 @@ const isPrivate = (hostname: string): boolean =>
 const privateName = /^localhost$|\.(internal|local|localhost)$/;
 const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/;
 
-/** Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in production; elsewhere that is a warning. */
-export function checkBackendUrl({ backendUrl, env, allowHttp }: Settings, { report }: Pick<Context, "report">): void {
+/**
+ * Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in
+ * production; elsewhere that is a warning.
+ */
+export function checkBackendUrl(
+  { backendUrl, env, allowHttp }: Settings,
+  { report }: Pick<Context, "report">,
+): void {
   if (!backendUrl) {
     throw new CliError("no backend URL is set", {
       hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
@@ -49,6 +58,7 @@ export function checkBackendUrl({ backendUrl, env, allowHttp }: Settings, { repo
   const { protocol, hostname } = new URL(backendUrl);
   if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
   const message = `${backendUrl} is plain http to a public address: tokens and messages can be read on the way`;
-  if (isProduction(env)) throw new CliError(message, { hint: "use https, or pass --allow-http", exitCode: exitCodes.refused });
+  if (isProduction(env))
+    throw new CliError(message, { hint: "use https, or pass --allow-http", exitCode: exitCodes.refused });
   report({ kind: "warning", message, hint: "use https before this goes to production" });
 }

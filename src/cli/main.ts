@@ -14,7 +14,10 @@ import { safeJson } from "../terminal/safe.ts";
 import { style, unstyled } from "../terminal/style.ts";
 import { version } from "./version.ts";
 
-/** Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the output any more. */
+/**
+ * Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the
+ * output any more.
+ */
 interface Shell {
   out: Writer;
   err: Writer;
@@ -34,7 +37,10 @@ const asStarted = withNpx(environment);
 
 type CommandRequest = Request & { kind: "command" };
 
-/** Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the exit code. */
+/**
+ * Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the
+ * exit code.
+ */
 export async function main(argv: readonly string[]): Promise<never> {
   const shell = await shellFor(argv);
   process.on("uncaughtException", (error) => void end(shell, showError(error, shell)));
@@ -46,13 +52,19 @@ async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
   process.exit(code);
 }
 
-/** Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the right form too. */
+/**
+ * Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the
+ * right form too.
+ */
 async function shellFor(argv: readonly string[]): Promise<Shell> {
   const interruption = new AbortController();
   const isSet = (variable: string) => /^(1|true|yes)$/i.test(environment[variable] ?? "");
-  const color = !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
+  const color =
+    !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
   const writer = async (stream: Writer["stream"]) =>
-    writerFor(stream, await colouring(stream, { color, environment }), () => interruption.abort(outputClosed));
+    writerFor(stream, await colouring(stream, { color, environment }), () =>
+      interruption.abort(outputClosed),
+    );
   return {
     out: await writer(process.stdout),
     err: await writer(process.stderr),
@@ -91,15 +103,23 @@ async function runCommand({ name, command, given, words }: CommandRequest, shell
     progress.pause();
     printResult(command, result, settings, shell);
     if (settings.githubSummary && command.summary) {
-      const summarised = writeStepSummary(settings.githubSummary, `shelfshack-ws ${name}`, command.summary(result, settings));
-      await summarised.catch((error: unknown) => progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }));
+      const summarised = writeStepSummary(
+        settings.githubSummary,
+        `shelfshack-ws ${name}`,
+        command.summary(result, settings),
+      );
+      await summarised.catch((error: unknown) =>
+        progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }),
+      );
     }
     return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
   } catch (error) {
     progress.pause();
-    if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal))) return exitCodes.interrupted;
+    if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal)))
+      return exitCodes.interrupted;
     const told = explain(error, settings);
-    const isEnding = isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
+    const isEnding =
+      isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
     return showError(isEnding ? interruptedBy("a signal", error) : told, shell);
   }
 }
@@ -110,11 +130,17 @@ async function optionsOf(name: string): Promise<readonly SettingName[]> {
   return (await entry?.load())?.command.options ?? [];
 }
 
-/** Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of it. */
+/**
+ * Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of
+ * it.
+ */
 const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
-  isInterrupted(signal) && error instanceof Error && (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
+  isInterrupted(signal) &&
+  error instanceof Error &&
+  (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
 const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== outputClosed;
-const interruptedBy = (what: string, cause?: unknown) => new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
+const interruptedBy = (what: string, cause?: unknown) =>
+  new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
 
 function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
   if (quiet) return "quiet";
@@ -144,7 +170,8 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
   const { out, err, interruption, aim } = shell;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
-    report: (event) => progress.report(event.kind === "warning" && event.hint ? { ...event, hint: aim(event.hint) } : event),
+    report: (event) =>
+      progress.report(event.kind === "warning" && event.hint ? { ...event, hint: aim(event.hint) } : event),
     emit(item) {
       const line = settings.json ? undefined : command.line?.(item);
       if (settings.json) out.writeRaw(`${asJson(item)}\n`);
@@ -167,13 +194,22 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
 
 /** The result on stdout; after streamed items its JSON is one more line. */
-function printResult(command: CommandRequest["command"], result: unknown, settings: Settings, { out, aim }: Shell): void {
-  if (settings.json) return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
+function printResult(
+  command: CommandRequest["command"],
+  result: unknown,
+  settings: Settings,
+  { out, aim }: Shell,
+): void {
+  if (settings.json)
+    return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
   const text = aim(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
 }
 
-/** The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the document says it all. */
+/**
+ * The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the
+ * document says it all.
+ */
 function showError(error: unknown, { out, err, json, debug, annotating, aim }: Shell): ExitCode {
   const { message, hint: advice, exitCode, cause, stack } = explain(error);
   const hint = advice && aim(advice);
@@ -181,6 +217,7 @@ function showError(error: unknown, { out, err, json, debug, annotating, aim }: S
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (annotating) err.write(annotation({ message, hint }));
-  if (debug) err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
+  if (debug)
+    err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
   return exitCode;
 }

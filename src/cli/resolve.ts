@@ -1,13 +1,27 @@
 import * as v from "valibot";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { settingNames, settingTable, displayValue, type Chosen, type Setting, type SettingName, type Settings } from "../settings/table.ts";
+import {
+  settingNames,
+  settingTable,
+  displayValue,
+  type Chosen,
+  type Setting,
+  type SettingName,
+  type Settings,
+} from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 
-/** What the command line gave, as commander reads it: text, several texts, or true and false for an option without a value. */
+/**
+ * What the command line gave, as commander reads it: text, several texts, or true and false for an option
+ * without a value.
+ */
 export type Given = Partial<Record<SettingName, string | string[] | boolean>>;
 
-/** Every setting's value, and where each came from: an option, a variable, the config file's path, or "default". */
+/**
+ * Every setting's value, and where each came from: an option, a variable, the config file's path, or
+ * "default".
+ */
 export interface Resolved {
   settings: Settings;
   sources: Readonly<Record<SettingName, string>>;
@@ -19,18 +33,31 @@ interface Found {
 }
 
 /**
- * Settles every setting: option, variable, config file, default, in this order. The config file is looked for in `folder` and the folders above it.
- * Throws a CliError (exit 2) with the option, variable or key, the value, and what is expected.
+ * Settles every setting: option, variable, config file, default, in this order. The config file is looked for
+ * in `folder` and the folders above it. Throws a CliError (exit 2) with the option, variable or key, the
+ * value, and what is expected.
  */
-export function resolve(given: Given, variables: Readonly<Record<string, string | undefined>>, folder: string): Resolved {
-  const outside = new Map(settingNames.map((name) => [name, fromOption(name, given[name]) ?? fromVariable(settingTable[name], variables)]));
+export function resolve(
+  given: Given,
+  variables: Readonly<Record<string, string | undefined>>,
+  folder: string,
+): Resolved {
+  const outside = new Map(
+    settingNames.map((name) => [
+      name,
+      fromOption(name, given[name]) ?? fromVariable(settingTable[name], variables),
+    ]),
+  );
   const named = outside.get("config")?.value as string | undefined;
   const file = named ?? findConfigFile(folder);
   const configured = file === undefined ? new Map<SettingName, unknown>() : readConfigFile(file);
   const settings: Partial<Record<SettingName, unknown>> = {};
   const origins: Partial<Record<SettingName, string>> = {};
   for (const name of settingNames) {
-    const found = outside.get(name) ?? fromFile(name, configured, file) ?? byDefault(settingTable[name], settings as Chosen);
+    const found =
+      outside.get(name) ??
+      fromFile(name, configured, file) ??
+      byDefault(settingTable[name], settings as Chosen);
     settings[name] = found.value;
     origins[name] = found.origin;
   }
@@ -49,14 +76,21 @@ function fromOption(name: SettingName, given: string | string[] | boolean | unde
 }
 
 /** An empty variable counts as one that is not set, as in the AWS CLI. */
-function fromVariable(setting: Setting, variables: Readonly<Record<string, string | undefined>>): Found | undefined {
+function fromVariable(
+  setting: Setting,
+  variables: Readonly<Record<string, string | undefined>>,
+): Found | undefined {
   const variable = setting.env?.find((candidate) => variables[candidate]);
   const words = variable === undefined ? undefined : variables[variable];
   if (variable === undefined || words === undefined) return undefined;
   return { value: accepted(setting, setting.type.parse(words), variable, words), origin: variable };
 }
 
-function fromFile(name: SettingName, configured: ReadonlyMap<SettingName, unknown>, file = ""): Found | undefined {
+function fromFile(
+  name: SettingName,
+  configured: ReadonlyMap<SettingName, unknown>,
+  file = "",
+): Found | undefined {
   return configured.has(name) ? { value: configured.get(name), origin: file } : undefined;
 }
 
@@ -67,11 +101,19 @@ function byDefault(setting: Setting, chosen: Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.type.schema, json);
   if (success) return output;
-  throw new CliError(`${where} is ${displayValue(setting, given)}: ${issues[0].message}`, { exitCode: exitCodes.usage });
+  throw new CliError(`${where} is ${displayValue(setting, given)}: ${issues[0].message}`, {
+    exitCode: exitCodes.usage,
+  });
 }
 
-/** Given side by side on the command line they contradict each other; from elsewhere, `--local` is the address that was asked for. */
-function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<Record<SettingName, string>>): void {
+/**
+ * Given side by side on the command line they contradict each other; from elsewhere, `--local` is the address
+ * that was asked for.
+ */
+function refuseBothAddresses(
+  { local, endpointUrl }: Settings,
+  origins: Partial<Record<SettingName, string>>,
+): void {
   if (!local || origins.local !== "--local" || origins.endpointUrl !== "--endpoint-url") return;
   throw new CliError(`--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`, {
     hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
@@ -79,10 +121,16 @@ function refuseBothAddresses({ local, endpointUrl }: Settings, origins: Partial<
   });
 }
 
-/** One line per setting for `--debug`: value and origin. Secrets are `***`; what was not set, and options that are at rest, are left out. */
+/**
+ * One line per setting for `--debug`: value and origin. Secrets are `***`; what was not set, and options that
+ * are at rest, are left out.
+ */
 export function sourceLines({ settings, sources }: Resolved): string[] {
   return settingNames
-    .filter((name) => settings[name] !== undefined && !(sources[name] === "default" && typeof settings[name] === "boolean"))
+    .filter(
+      (name) =>
+        settings[name] !== undefined && !(sources[name] === "default" && typeof settings[name] === "boolean"),
+    )
     .map((name) => `${name} = ${displayValue(settingTable[name], settings[name])} (${sources[name]})`);
 }
 
@@ -90,10 +138,18 @@ export function sourceLines({ settings, sources }: Resolved): string[] {
 export function settingsAsMarkdown(): string {
   const rows = settingNames.map((name) => {
     const { flag, env = [], key, description, defaultText, default: fallback } = settingTable[name];
-    const cells = [code(flag), env.map(code).join(", "), code(key), code(defaultText ?? defaultWords(fallback)), description];
+    const cells = [
+      code(flag),
+      env.map(code).join(", "),
+      code(key),
+      code(defaultText ?? defaultWords(fallback)),
+      description,
+    ];
     return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   });
-  return ["| option | variable | config key | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");
+  return ["| option | variable | config key | default | meaning |", "|---|---|---|---|---|", ...rows].join(
+    "\n",
+  );
 }
 
 const code = (words: string | undefined): string => (words ? `\`${words}\`` : "");

@@ -1,17 +1,20 @@
 import { CliError, exitCodes } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
 
-/** What a client asks for when it connects: the query parameters of `$connect` (contract.md 2). */
+/** What a client asks for when it connects: the query parameters of `$connect` (CONTRACT.md 2). */
 export interface Subscription {
   booking?: string | undefined;
   type?: string | undefined;
   token?: string | undefined;
 }
 
-/** API Gateway refuses URLs of more characters (aws-behaviour 1.1). */
+/** API Gateway refuses URLs of more characters (AWS.md 1.1). */
 export const LONGEST_URL = 4096;
 
-/** The address to open: the stage's `ws`/`wss` URL with the subscription as percent-encoded query parameters. Throws a CliError (exit 2) for anything else. */
+/**
+ * The address to open: the stage's `ws`/`wss` URL with the subscription as percent-encoded query parameters.
+ * Throws a CliError (exit 2) for anything else.
+ */
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {

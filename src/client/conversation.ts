@@ -2,7 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Expectations } from "./expectation.ts";
 import type { Closed, Frame, Session } from "./session.ts";
 
-/** Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer left, we had nothing more to say, or it was broken off by Ctrl-C. */
+/**
+ * Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer
+ * left, we had nothing more to say, or it was broken off by Ctrl-C.
+ */
 export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left" | "interrupted";
 
 /** What is said and what is waited for. */
@@ -11,7 +14,10 @@ export interface Script {
   expected: Expectations;
   /** The longest it may take from the moment of opening, in milliseconds. */
   limitMs?: number;
-  /** Ends it when all has been said and then nothing came for so many milliseconds. Without this and a limit it ends with the lines. */
+  /**
+   * Ends it when all has been said and then nothing came for so many milliseconds. Without this and a limit
+   * it ends with the lines.
+   */
   quietMs?: number;
   /** Every frame in both directions, as it passes. */
   onFrame: (frame: Frame) => void;
@@ -28,7 +34,10 @@ export interface Conversation {
 }
 
 /** Leads a conversation over an open WebSocket and closes it, also when the signal is aborted. */
-export async function exchange(session: Session, { lines, expected, limitMs, quietMs, onFrame, signal }: Script): Promise<Conversation> {
+export async function exchange(
+  session: Session,
+  { lines, expected, limitMs, quietMs, onFrame, signal }: Script,
+): Promise<Conversation> {
   const course = { sent: 0, received: 0, saidAll: false };
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
@@ -59,10 +68,12 @@ export async function exchange(session: Session, { lines, expected, limitMs, qui
 
   const receiving = receive();
   try {
-    const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]).catch((error: unknown): Ended => {
-      if (signal.aborted) return "interrupted";
-      throw error;
-    });
+    const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]).catch(
+      (error: unknown): Ended => {
+        if (signal.aborted) return "interrupted";
+        throw error;
+      },
+    );
     const close = await session.close();
     await receiving;
     return { ended, ...course, close };
@@ -84,5 +95,7 @@ async function untilQuiet(quietMs: number, lastFrameAt: () => number, signal: Ab
 async function timeIsUp(limitMs: number | undefined, signal: AbortSignal): Promise<Ended> {
   signal.throwIfAborted();
   if (limitMs !== undefined) return delay(limitMs, "time is up", { signal });
-  return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+  );
 }

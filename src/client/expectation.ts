@@ -6,8 +6,10 @@ import type { Frame } from "./session.ts";
  * What some received frame has to look like.
  *
  * - `~words` is a regular expression that must match somewhere in the frame's text.
- * - Anything else is JSON and must be a subset of the frame: of an object every given key must match (other keys do not matter), an array must have the
- *   same length and match element by element, strings, numbers, true, false and null must be equal. A frame that is not JSON counts as a string.
+ * - Anything else is JSON and must be a subset of the frame: of an object every given key must match (other
+ *   keys do not matter), an array must have the
+ * same length and match element by element, strings, numbers, true, false and null must be equal. A frame
+ *   that is not JSON counts as a string.
  *
  * With several expectations each must be met by some frame, in any order; one frame may meet more than one.
  */
@@ -17,13 +19,18 @@ export interface Expectation {
   compare(frame: Frame): Comparison;
 }
 
-/** How near a frame came: met when there are no differences; `matched` counts the values that are as expected. */
+/**
+ * How near a frame came: met when there are no differences; `matched` counts the values that are as expected.
+ */
 export interface Comparison {
   matched: number;
   differences: Mismatch[];
 }
 
-/** One value that is not as expected; `path` is written like `$.user.ids[0]`, `actual` is absent where the frame has nothing there. */
+/**
+ * One value that is not as expected; `path` is written like `$.user.ids[0]`, `actual` is absent where the
+ * frame has nothing there.
+ */
 export interface Mismatch {
   path: string;
   expected: unknown;
@@ -74,7 +81,10 @@ function regularExpression(source: string): RegExp {
   try {
     return new RegExp(source.slice(1));
   } catch (cause) {
-    throw new CliError(`--expect ${source} is not a regular expression: ${(cause as Error).message}`, { exitCode: exitCodes.usage, cause });
+    throw new CliError(`--expect ${source} is not a regular expression: ${(cause as Error).message}`, {
+      exitCode: exitCodes.usage,
+      cause,
+    });
   }
 }
 
@@ -93,7 +103,8 @@ function matches(script: Script, context: object, source: string): boolean {
 
 function compare(expected: unknown, actual: unknown, path: string): Comparison {
   if (Array.isArray(expected)) return compareArray(expected, actual, path);
-  if (isObject(expected)) return isObject(actual) ? compareKeys(expected, actual, path) : mismatch(path, expected, actual);
+  if (isObject(expected))
+    return isObject(actual) ? compareKeys(expected, actual, path) : mismatch(path, expected, actual);
   return expected === actual ? { matched: 1, differences: [] } : mismatch(path, expected, actual);
 }
 
@@ -102,16 +113,25 @@ function compareArray(expected: unknown[], actual: unknown, path: string): Compa
   return joined(expected.map((value, index) => compare(value, actual[index], `${path}[${index}]`)));
 }
 
-function compareKeys(expected: Record<string, unknown>, actual: Record<string, unknown>, path: string): Comparison {
+function compareKeys(
+  expected: Record<string, unknown>,
+  actual: Record<string, unknown>,
+  path: string,
+): Comparison {
   return joined(
     Object.entries(expected).map(([key, value]) => {
       const at = `${path}.${key}`;
-      return Object.hasOwn(actual, key) ? compare(value, actual[key], at) : { matched: 0, differences: [{ path: at, expected: value }] };
+      return Object.hasOwn(actual, key)
+        ? compare(value, actual[key], at)
+        : { matched: 0, differences: [{ path: at, expected: value }] };
     }),
   );
 }
 
-/** The container itself being of the right kind counts as one match, so an object is nearer to an object than a word is. */
+/**
+ * The container itself being of the right kind counts as one match, so an object is nearer to an object than
+ * a word is.
+ */
 const joined = (parts: Comparison[]): Comparison => ({
   matched: 1 + parts.reduce((sum, { matched }) => sum + matched, 0),
   differences: parts.flatMap(({ differences }) => differences),
@@ -121,7 +141,8 @@ const mismatch = (path: string, expected: unknown, actual: unknown): Comparison 
   matched: 0,
   differences: [{ path, expected, actual }],
 });
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parsed(text: string): { value: unknown } | undefined {
   try {
@@ -132,7 +153,10 @@ function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-/** What became of one expectation: the frame that met it, or the one that came nearest (where any had something right) with what is wrong in it. */
+/**
+ * What became of one expectation: the frame that met it, or the one that came nearest (where any had
+ * something right) with what is wrong in it.
+ */
 export type ExpectationResult =
   | { expected: string; met: true; frame: Frame }
   | { expected: string; met: false; nearest?: { frame: Frame; differences: Mismatch[] } };
@@ -157,7 +181,8 @@ export function expectations(all: readonly Expectation[]): Expectations {
         if (state.verdict.met) continue;
         const { matched, differences } = state.one.compare(frame);
         if (differences.length === 0) state.verdict = { expected: state.one.source, met: true, frame };
-        else if (matched > state.matched) state.verdict = { expected: state.one.source, met: false, nearest: { frame, differences } };
+        else if (matched > state.matched)
+          state.verdict = { expected: state.one.source, met: false, nearest: { frame, differences } };
         state.matched = Math.max(state.matched, matched);
       }
       return states.length > 0 && states.every(({ verdict }) => verdict.met);

@@ -1,7 +1,10 @@
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
 
-/** How far a handshake got: DNS, TCP, TLS, then the HTTP upgrade, which API Gateway leaves open until the `$connect` integration has answered (aws-behaviour 1.1). */
+/**
+ * How far a handshake got: DNS, TCP, TLS, then the HTTP upgrade, which API Gateway leaves open until the
+ * `$connect` integration has answered (AWS.md 1.1).
+ */
 export type Phase = "lookup" | "connect" | "tls" | "upgrade";
 
 /** Why no WebSocket was opened. `body` is what the server sent, cut at a few KB; it is a stranger's text. */
@@ -11,14 +14,24 @@ export type HandshakeFailure =
   | { kind: "protocol"; detail: string }
   | { kind: "timeout"; phase: Phase; afterMs: number };
 
-/** Where an address comes from: a stack on AWS, the local AWS, or whoever gave it with `--url`, of whom no stack is known. */
+/**
+ * Where an address comes from: a stack on AWS, the local AWS, or whoever gave it with `--url`, of whom no
+ * stack is known.
+ */
 export type Source = "deployed" | "local" | "given";
 
-/** A handshake that failed: the message and hint are for people, `failure` is for code that wants to know which kind. */
+/**
+ * A handshake that failed: the message and hint are for people, `failure` is for code that wants to know
+ * which kind.
+ */
 export class HandshakeError extends CliError {
   readonly failure: HandshakeFailure;
 
-  constructor(address: URL, failure: HandshakeFailure, { source, cause }: { source?: Source | undefined; cause?: unknown } = {}) {
+  constructor(
+    address: URL,
+    failure: HandshakeFailure,
+    { source, cause }: { source?: Source | undefined; cause?: unknown } = {},
+  ) {
     const { meaning, hint } = explainHandshake(failure, address, source);
     super(`could not open ${redactUrl(address.href)}: ${meaning}`, { hint, cause });
     this.failure = failure;
@@ -37,11 +50,12 @@ const anyStatus = {
 
 /** 401 where the client has sent no token at all. */
 const withoutToken = {
-  meaning: "no token was sent, and the backend lets nobody in without one (or does not know the function's signing keys)",
+  meaning:
+    "no token was sent, and the backend lets nobody in without one (or does not know the function's signing keys)",
   hint: "pass a token with SHELFSHACK_TOKEN or --token-stdin; shelfshack-ws test and shelfshack-ws backend check tell more",
 };
 
-/** What each HTTP status of a refused handshake means here (aws-behaviour 1.5, contract.md 2). */
+/** What each HTTP status of a refused handshake means here (AWS.md 1.5, CONTRACT.md 2). */
 const statuses: Readonly<Record<number, Explanation>> = {
   400: {
     meaning: "the booking is missing or the backend refused the request",
@@ -59,7 +73,10 @@ const statuses: Readonly<Record<number, Explanation>> = {
     meaning: "the backend knows no such booking, or the URL is not that of a stage",
     hint: "check --booking, then compare the URL with shelfshack-ws status",
   },
-  409: { meaning: "the backend reports a conflict", hint: "shelfshack-ws logs tail --since 5m shows the backend's answer" },
+  409: {
+    meaning: "the backend reports a conflict",
+    hint: "shelfshack-ws logs tail --since 5m shows the backend's answer",
+  },
   429: {
     meaning: "throttled by the stage's or the account's limit, or by the backend",
     hint: "wait a minute and try again",
@@ -134,8 +151,14 @@ const networkErrors: readonly { codes: RegExp; explain(address: URL, source: Sou
 
 const timeouts: Readonly<Record<Phase, Explanation>> = {
   lookup: { meaning: "the name server did not answer", hint: "check the network connection, then try again" },
-  connect: { meaning: "nobody answered the TCP connection", hint: "check the network connection, VPN and firewall, then try again" },
-  tls: { meaning: "the TLS handshake was not finished", hint: "a server without TLS needs ws:// instead of wss://" },
+  connect: {
+    meaning: "nobody answered the TCP connection",
+    hint: "check the network connection, VPN and firewall, then try again",
+  },
+  tls: {
+    meaning: "the TLS handshake was not finished",
+    hint: "a server without TLS needs ws:// instead of wss://",
+  },
   upgrade: {
     meaning: "connected, but the upgrade was never answered",
     hint: "API Gateway waits for the function, which waits for the backend: shelfshack-ws test measures both; allow more with --timeout",
@@ -143,12 +166,18 @@ const timeouts: Readonly<Record<Phase, Explanation>> = {
 };
 
 /** A failed handshake in words: what happened, and the next command to run. */
-export function explainHandshake(failure: HandshakeFailure, address: URL, source: Source = "deployed"): Explanation {
+export function explainHandshake(
+  failure: HandshakeFailure,
+  address: URL,
+  source: Source = "deployed",
+): Explanation {
   const { meaning, hint } = explanationOf(failure, address, source);
   return { meaning, hint: source === "given" ? withoutStatus(hint) : hint };
 }
 
-/** Beside an address that was given, `status` would show that of another stack, if it knew a region at all. */
+/**
+ * Beside an address that was given, `status` would show that of another stack, if it knew a region at all.
+ */
 const withoutStatus = (hint: string): string =>
   hint
     .split("; ")
@@ -174,8 +203,14 @@ function explanationOf(failure: HandshakeFailure, address: URL, source: Source):
   }
 }
 
-function explainStatus({ status, body, requestId, location }: HandshakeFailure & { kind: "status" }, address: URL): Explanation {
-  const { meaning, hint } = status === 401 && !address.searchParams.get("token") ? withoutToken : (statuses[status] ?? otherStatus(status));
+function explainStatus(
+  { status, body, requestId, location }: HandshakeFailure & { kind: "status" },
+  address: URL,
+): Explanation {
+  const { meaning, hint } =
+    status === 401 && !address.searchParams.get("token")
+      ? withoutToken
+      : (statuses[status] ?? otherStatus(status));
   const facts = [
     body.trim() && `answer ${oneLine(body)}`,
     location && `leads to ${redactUrl(location)}`,
@@ -193,16 +228,21 @@ function otherStatus(status: number): Explanation {
 
 const oneLine = (body: string) => body.trim().replaceAll(/\s+/g, " ").slice(0, 500);
 
-function explainNetwork({ code, detail }: HandshakeFailure & { kind: "network" }, address: URL, source: Source): Explanation {
+function explainNetwork(
+  { code, detail }: HandshakeFailure & { kind: "network" },
+  address: URL,
+  source: Source,
+): Explanation {
   const row = networkErrors.find(({ codes }) => codes.test(code));
   if (!row) return { meaning: `${detail || code}`, hint: "check the URL and the network connection" };
   const { meaning, hint } = row.explain(address, source);
   return { meaning: `${meaning} (${code})`, hint };
 }
 
-const isLoopback = (hostname: string) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) || hostname.endsWith(".localhost");
+const isLoopback = (hostname: string) =>
+  /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) || hostname.endsWith(".localhost");
 
-/** What the close codes of a WebSocket mean behind API Gateway (aws-behaviour 1.12). */
+/** What the close codes of a WebSocket mean behind API Gateway (AWS.md 1.12). */
 const closeCodes: Readonly<Record<number, string>> = {
   1000: "closed normally",
   1001: "API Gateway ended it: no message for 10 minutes, or 2 hours old",
@@ -223,23 +263,32 @@ export function explainClose(code: number, { hostname }: Pick<URL, "hostname">):
   return code === 1001 && isLoopback(hostname) ? `${meaning}, or the local AWS stopped` : meaning;
 }
 
-/** API Gateway's own frames, by their `message` (aws-behaviour 1.6). */
+/** API Gateway's own frames, by their `message` (AWS.md 1.6). */
 const gatewayFrames: Readonly<Record<string, string>> = {
-  "Internal server error": "the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors",
+  "Internal server error":
+    "the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors",
   Forbidden: "no route takes this message: shelfshack-ws deploy --only routes",
   "Bad request body": "the route's model does not allow this message",
-  "Endpoint request timed out": "the function took longer than the integration's limit (29 s at most): shelfshack-ws logs tail",
+  "Endpoint request timed out":
+    "the function took longer than the integration's limit (29 s at most): shelfshack-ws logs tail",
   "Too Many Requests": "throttled by the stage's or the account's limit",
   "Limit Exceeded": "throttled by the stage's or the account's limit",
 };
 
-/** What a received frame means when API Gateway itself has sent it: `message` with a connection or request id; undefined for the application's frames. */
+/**
+ * What a received frame means when API Gateway itself has sent it: `message` with a connection or request id;
+ * undefined for the application's frames.
+ */
 export function explainFrame(text: string): string | undefined {
   if (text.length > 1024 || !text.startsWith("{")) return undefined;
   const frame = parsedOrNothing(text);
-  const fromGateway = frame?.["connectionId"] !== undefined && (frame["requestId"] !== undefined || frame["messageId"] !== undefined);
+  const fromGateway =
+    frame?.["connectionId"] !== undefined &&
+    (frame["requestId"] !== undefined || frame["messageId"] !== undefined);
   const message = frame?.["message"];
-  return fromGateway && typeof message === "string" && Object.hasOwn(gatewayFrames, message) ? gatewayFrames[message] : undefined;
+  return fromGateway && typeof message === "string" && Object.hasOwn(gatewayFrames, message)
+    ? gatewayFrames[message]
+    : undefined;
 }
 
 function parsedOrNothing(text: string): Record<string, unknown> | undefined {

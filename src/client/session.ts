@@ -7,7 +7,10 @@ import type { RawData } from "ws";
 import { HandshakeError } from "./handshake.ts";
 import type { HandshakeFailure, Phase, Source } from "./handshake.ts";
 
-/** One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its bytes as base64 instead of `text`. */
+/**
+ * One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its
+ * bytes as base64 instead of `text`.
+ */
 export interface Frame {
   direction: "sent" | "received";
   at: string;
@@ -23,12 +26,18 @@ export interface Closed {
   error?: string;
 }
 
-/** An open WebSocket. `frames` gives what is received, once, until it is closed; reading slowly slows the peer down. */
+/**
+ * An open WebSocket. `frames` gives what is received, once, until it is closed; reading slowly slows the peer
+ * down.
+ */
 export interface Session {
   openMs: number;
   frames: AsyncIterable<Frame>;
   closed: Promise<Closed>;
-  /** Sends a text message; resolves when it has left, with undefined when the connection was closed before (`closed` tells why). */
+  /**
+   * Sends a text message; resolves when it has left, with undefined when the connection was closed before
+   * (`closed` tells why).
+   */
   send(text: string): Promise<Frame | undefined>;
   /** Says goodbye with 1000; a peer that does not answer within two seconds is cut off. */
   close(): Promise<Closed>;
@@ -40,23 +49,35 @@ export interface SessionOptions {
   signal?: AbortSignal | undefined;
   /** Decides what is advised when there is no handshake. */
   source?: Source | undefined;
-  /** Sends `KEEPALIVE_MESSAGE` after so long without a message in either direction; API Gateway cuts idle connections after ten minutes. */
+  /**
+   * Sends `KEEPALIVE_MESSAGE` after so long without a message in either direction; API Gateway cuts idle
+   * connections after ten minutes.
+   */
   keepaliveMs?: number | undefined;
   onKeepalive?: ((frame: Frame) => void) | undefined;
 }
 
-/** API Gateway's limit for one WebSocket frame is 32 KB (aws-behaviour 1.12); a longer message goes out in fragments of this many bytes. */
+/**
+ * API Gateway's limit for one WebSocket frame is 32 KB (AWS.md 1.12); a longer message goes out in fragments
+ * of this many bytes.
+ */
 export const LONGEST_FRAGMENT = 32_000;
-/** API Gateway's limit for one message, in bytes (aws-behaviour 1.12). */
+/** API Gateway's limit for one message, in bytes (AWS.md 1.12). */
 export const LONGEST_MESSAGE = 131_072;
-/** A message, because the idle timer of API Gateway counts messages and is not known to count pings (aws-behaviour 1.13). */
+/**
+ * A message, because the idle timer of API Gateway counts messages and is not known to count pings (AWS.md
+ * 1.13).
+ */
 export const KEEPALIVE_MESSAGE = '{"type":"ping"}';
 
 const LONGEST_RECEIVED = 16 * 1024 * 1024;
 const LONGEST_BODY = 4096;
 const GOODBYE_MS = 2_000;
 
-/** Opens a WebSocket. Throws a HandshakeError when there is none in time, and the signal's reason when it is aborted before. */
+/**
+ * Opens a WebSocket. Throws a HandshakeError when there is none in time, and the signal's reason when it is
+ * aborted before.
+ */
 export async function openSession(address: URL, options: SessionOptions): Promise<Session> {
   options.signal?.throwIfAborted();
   const startedAt = performance.now();
@@ -74,7 +95,13 @@ export async function openSession(address: URL, options: SessionOptions): Promis
   const closed = ending(socket);
   await opened(socket, address, options, () => phase());
   const sent = keptAlive(socket, (text) => send(socket, text), options);
-  return { openMs: performance.now() - startedAt, frames, closed, send: sent, close: () => close(socket, closed) };
+  return {
+    openMs: performance.now() - startedAt,
+    frames,
+    closed,
+    send: sent,
+    close: () => close(socket, closed),
+  };
 }
 
 /** Knows how far the handshake has got, from what its TCP socket has told. */
@@ -89,7 +116,12 @@ function followPhases(request: ClientRequest, address: URL): () => Phase {
 }
 
 /** Resolves when the WebSocket is open; otherwise rejects once, with the first reason that there was. */
-function opened(socket: WebSocket, address: URL, { timeoutMs, signal, source }: SessionOptions, phase: () => Phase): Promise<void> {
+function opened(
+  socket: WebSocket,
+  address: URL,
+  { timeoutMs, signal, source }: SessionOptions,
+  phase: () => Phase,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: (() => HandshakeFailure) | undefined;
     const settle = (finish: () => void) => {
@@ -98,20 +130,32 @@ function opened(socket: WebSocket, address: URL, { timeoutMs, signal, source }: 
       finish();
     };
     const fail = (error: unknown) => settle(() => (reject(error), socket.terminate()));
-    const refuse = (failure: HandshakeFailure, cause?: unknown) => fail(new HandshakeError(address, failure, { source, cause }));
+    const refuse = (failure: HandshakeFailure, cause?: unknown) =>
+      fail(new HandshakeError(address, failure, { source, cause }));
     const onAbort = () => fail(signal?.reason);
-    const timer = setTimeout(() => refuse(refusal?.() ?? { kind: "timeout", phase: phase(), afterMs: timeoutMs }), timeoutMs);
+    const timer = setTimeout(
+      () => refuse(refusal?.() ?? { kind: "timeout", phase: phase(), afterMs: timeoutMs }),
+      timeoutMs,
+    );
     signal?.addEventListener("abort", onAbort);
     socket.once("open", () => settle(resolve));
-    socket.once("error", (error: NodeJS.ErrnoException) => refuse(refusal?.() ?? failureOf(error, phase()), error));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      refuse(refusal?.() ?? failureOf(error, phase()), error),
+    );
     socket.once("unexpected-response", (_request, response) => {
       refusal = readRefusal(response, (failure) => refuse(failure));
     });
   });
 }
 
-/** Collects the body of a refused upgrade, up to a limit; the returned function tells what is known so far, for a body that never ends. */
-function readRefusal(response: IncomingMessage, done: (failure: HandshakeFailure) => void): () => HandshakeFailure {
+/**
+ * Collects the body of a refused upgrade, up to a limit; the returned function tells what is known so far,
+ * for a body that never ends.
+ */
+function readRefusal(
+  response: IncomingMessage,
+  done: (failure: HandshakeFailure) => void,
+): () => HandshakeFailure {
   let body = Buffer.alloc(0);
   const failure = (): HandshakeFailure => ({
     kind: "status",
@@ -128,11 +172,21 @@ function readRefusal(response: IncomingMessage, done: (failure: HandshakeFailure
 }
 
 function refusalHeaders({ headers }: IncomingMessage): { requestId?: string; location?: string } {
-  const requestId = headers["x-amzn-requestid"] ?? headers["apigw-requestid"] ?? headers["x-amz-apigw-id"] ?? headers["x-request-id"];
-  return { ...(requestId ? { requestId: String(requestId) } : {}), ...(headers.location ? { location: headers.location } : {}) };
+  const requestId =
+    headers["x-amzn-requestid"] ??
+    headers["apigw-requestid"] ??
+    headers["x-amz-apigw-id"] ??
+    headers["x-request-id"];
+  return {
+    ...(requestId ? { requestId: String(requestId) } : {}),
+    ...(headers.location ? { location: headers.location } : {}),
+  };
 }
 
-/** Errors of the HTTP parser and of `ws` itself mean that something else than a WebSocket server answered; the others are the network's. */
+/**
+ * Errors of the HTTP parser and of `ws` itself mean that something else than a WebSocket server answered; the
+ * others are the network's.
+ */
 function failureOf(error: NodeJS.ErrnoException, phase: Phase): HandshakeFailure {
   const { code = "", message } = error;
   return code === "" || code.startsWith("HPE_") || code.startsWith("WS_ERR_")
@@ -151,7 +205,11 @@ function inbox(socket: WebSocket): Readable {
 }
 
 function received(payload: RawData, isBinary: boolean): Frame {
-  const bytes = Buffer.isBuffer(payload) ? payload : Array.isArray(payload) ? Buffer.concat(payload) : Buffer.from(payload);
+  const bytes = Buffer.isBuffer(payload)
+    ? payload
+    : Array.isArray(payload)
+      ? Buffer.concat(payload)
+      : Buffer.from(payload);
   const content = isBinary ? { base64: bytes.toString("base64") } : { text: bytes.toString() };
   return { direction: "received", at: new Date().toISOString(), bytes: bytes.length, ...content };
 }
@@ -160,7 +218,9 @@ function ending(socket: WebSocket): Promise<Closed> {
   let error: string | undefined;
   socket.on("error", ({ message }) => (error = message));
   return new Promise((resolve) => {
-    socket.once("close", (code, reason) => resolve({ code, reason: reason.toString(), ...(error ? { error } : {}) }));
+    socket.once("close", (code, reason) =>
+      resolve({ code, reason: reason.toString(), ...(error ? { error } : {}) }),
+    );
   });
 }
 
@@ -170,15 +230,23 @@ async function send(socket: WebSocket, text: string): Promise<Frame | undefined>
   const pieces = Math.max(1, Math.ceil(payload.length / LONGEST_FRAGMENT));
   const left = await Promise.all(
     Array.from({ length: pieces }, (_, piece) =>
-      sendFragment(socket, payload.subarray(piece * LONGEST_FRAGMENT, (piece + 1) * LONGEST_FRAGMENT), piece === pieces - 1),
+      sendFragment(
+        socket,
+        payload.subarray(piece * LONGEST_FRAGMENT, (piece + 1) * LONGEST_FRAGMENT),
+        piece === pieces - 1,
+      ),
     ),
   );
-  return left.every(Boolean) ? { direction: "sent", at: new Date().toISOString(), bytes: payload.length, text } : undefined;
+  return left.every(Boolean)
+    ? { direction: "sent", at: new Date().toISOString(), bytes: payload.length, text }
+    : undefined;
 }
 
 /** Whether the fragment has left: `ws` has an error for it only when the connection is closed. */
 function sendFragment(socket: WebSocket, fragment: Buffer, isLast: boolean): Promise<boolean> {
-  return new Promise((resolve) => socket.send(fragment, { binary: false, fin: isLast }, (error) => resolve(!error)));
+  return new Promise((resolve) =>
+    socket.send(fragment, { binary: false, fin: isLast }, (error) => resolve(!error)),
+  );
 }
 
 async function close(socket: WebSocket, closed: Promise<Closed>): Promise<Closed> {
@@ -193,7 +261,11 @@ async function close(socket: WebSocket, closed: Promise<Closed>): Promise<Closed
 }
 
 /** `sending` that also puts off the next keep-alive message, as every message in either direction does. */
-function keptAlive(socket: WebSocket, sending: Session["send"], { keepaliveMs, onKeepalive = () => {} }: SessionOptions): Session["send"] {
+function keptAlive(
+  socket: WebSocket,
+  sending: Session["send"],
+  { keepaliveMs, onKeepalive = () => {} }: SessionOptions,
+): Session["send"] {
   if (!keepaliveMs) return sending;
   const timer = setTimeout(() => void send().then((frame) => frame && onKeepalive(frame)), keepaliveMs);
   const send = (text = KEEPALIVE_MESSAGE) => {

@@ -49,7 +49,10 @@ export const command: Command<CheckResult> = {
     const backendUrl = redactUrl(subject.backendUrl);
     context.report({ kind: "started", id: "check", title: `asking ${backendUrl}` });
     const startedAt = performance.now();
-    const checks = await checkBackend(subject, { signal: context.signal, limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000 });
+    const checks = await checkBackend(subject, {
+      signal: context.signal,
+      limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000,
+    });
     context.report(endOf(checks, backendUrl, performance.now() - startedAt));
     const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
     return {
@@ -59,21 +62,33 @@ export const command: Command<CheckResult> = {
       failed: count("failed"),
       warnings: count("warning"),
       notAsked: count("not asked"),
-      lacks: [...(keys.keys.length === 0 ? (["keys"] as const) : []), ...(token === undefined ? (["token"] as const) : [])],
+      lacks: [
+        ...(keys.keys.length === 0 ? (["keys"] as const) : []),
+        ...(token === undefined ? (["token"] as const) : []),
+      ],
       checks,
     };
   },
 
   render({ backendUrl, keys, checks, passed, failed, warnings, notAsked, lacks }) {
     const signed =
-      keys.from === null ? "not signed: no key is known" : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
+      keys.from === null
+        ? "not signed: no key is known"
+        : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
     const counts = [
       `${passed} passed`,
       `${failed} failed`,
       `${warnings} ${warnings === 1 ? "warning" : "warnings"}`,
       `${notAsked} not asked`,
     ];
-    return [`${backendUrl}, ${signed}`, "", table(checks.flatMap(rowsOf)), "", counts.join(", "), ...unproven(checks, lacks)].join("\n");
+    return [
+      `${backendUrl}, ${signed}`,
+      "",
+      table(checks.flatMap(rowsOf)),
+      "",
+      counts.join(", "),
+      ...unproven(checks, lacks),
+    ].join("\n");
   },
 
   exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
@@ -100,16 +115,28 @@ function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number)
 }
 
 const handOver: Readonly<Record<Lack, { lack: string; pass: string }>> = {
-  keys: { lack: "no signing key is known", pass: "set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend" },
-  token: { lack: "no token was given", pass: "pass --token (or --token-stdin) with one that the backend accepts" },
+  keys: {
+    lack: "no signing key is known",
+    pass: "set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend",
+  },
+  token: {
+    lack: "no token was given",
+    pass: "pass --token (or --token-stdin) with one that the backend accepts",
+  },
 };
 
-/** What the run does not prove for want of keys or a token, so that nobody takes the count of what passed for a proof of it. */
+/**
+ * What the run does not prove for want of keys or a token, so that nobody takes the count of what passed for
+ * a proof of it.
+ */
 function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): string[] {
-  const count = (rows: readonly CheckRow[], topic: string) => rows.filter((row) => row.topic === topic).length;
+  const count = (rows: readonly CheckRow[], topic: string) =>
+    rows.filter((row) => row.topic === topic).length;
   const open = checks.filter((row) => row.lacks);
   if (open.length === 0) return [];
-  const topics = [...new Set(open.map(({ topic }) => topic))].map((topic) => `${topic} (${count(open, topic)} of ${count(checks, topic)})`);
+  const topics = [...new Set(open.map(({ topic }) => topic))].map(
+    (topic) => `${topic} (${count(open, topic)} of ${count(checks, topic)})`,
+  );
   return [
     `not proven: ${topics.join(", ")}, because ${lacks.map((lack) => handOver[lack].lack).join(" and ")}`,
     ...lacks.map((lack) => `  ${handOver[lack].pass}`),
@@ -123,7 +150,10 @@ interface Known {
   variables: Readonly<Record<string, string>>;
 }
 
-/** Keys and addresses: from the environment where both are there, so that a backend can be checked without AWS; the rest from the deployed function. */
+/**
+ * Keys and addresses: from the environment where both are there, so that a backend can be checked without
+ * AWS; the rest from the deployed function.
+ */
 async function knownFrom(settings: Settings, context: Context): Promise<Known> {
   const given = signingKeysIn(settings.signingKeys ?? "", "SIGNING_KEYS");
   if (given.length > 0 && settings.backendUrl) return { keys: given, from: "the environment", variables: {} };
@@ -134,7 +164,10 @@ async function knownFrom(settings: Settings, context: Context): Promise<Known> {
 }
 
 /** Nothing, with a warning, where AWS cannot be asked but the backend is known all the same. */
-async function deployedVariables(settings: Settings, context: Context): Promise<Readonly<Record<string, string>>> {
+async function deployedVariables(
+  settings: Settings,
+  context: Context,
+): Promise<Readonly<Record<string, string>>> {
   try {
     const aws = await connectAws(settings, context);
     try {
@@ -145,7 +178,11 @@ async function deployedVariables(settings: Settings, context: Context): Promise<
   } catch (error) {
     if (!settings.backendUrl || context.signal.aborted) throw error;
     const message = `no signing key is known: SIGNING_KEYS is not set, and the deployed function could not be asked (${explain(error).message})`;
-    context.report({ kind: "warning", message, hint: "set SIGNING_KEYS to the backend's keys to have the signature checked" });
+    context.report({
+      kind: "warning",
+      message,
+      hint: "set SIGNING_KEYS to the backend's keys to have the signature checked",
+    });
     return {};
   }
 }

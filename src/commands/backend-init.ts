@@ -26,8 +26,12 @@ export const command: Command<InitResult> = {
   async run(settings, context) {
     const file = settings.backendFile;
     if (!file.endsWith(".py")) {
-      const hint = "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
-      throw new CliError(`cannot write the FastAPI router to ${file}: it does not end with .py`, { hint, exitCode: exitCodes.usage });
+      const hint =
+        "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
+      throw new CliError(`cannot write the FastAPI router to ${file}: it does not end with .py`, {
+        hint,
+        exitCode: exitCodes.usage,
+      });
     }
     const router = await readFile(assetUrl("backend/shelfshack_ws.py"), "utf8");
     const present = await contentsOf(file);
@@ -55,27 +59,42 @@ async function contentsOf(file: string): Promise<string | undefined> {
 
 async function confirm(file: string, { yes, force }: Settings, ask: Context["ask"]): Promise<void> {
   if (yes || force) return;
-  const answer = await ask({ text: `${file} is there and differs from this version's. Overwrite it? (y/N)`, option: "--force" });
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(`${file} was left as it is`, { exitCode: exitCodes.refused });
+  const answer = await ask({
+    text: `${file} is there and differs from this version's. Overwrite it? (y/N)`,
+    option: "--force",
+  });
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new CliError(`${file} was left as it is`, { exitCode: exitCodes.refused });
 }
 
 /** The module's name as an application in this folder imports it. */
 function moduleOf(file: string): string {
   const names = normalize(file).replace(/\.py$/, "").split(/[\\/]/);
-  return !isAbsolute(file) && names.every((name) => /^[A-Za-z_]\w*$/.test(name)) ? names.join(".") : basename(file, ".py");
+  return !isAbsolute(file) && names.every((name) => /^[A-Za-z_]\w*$/.test(name))
+    ? names.join(".")
+    : basename(file, ".py");
 }
 
 const nextSteps = (file: string): InitResult["next"] => [
   {
     what: `in the FastAPI application, below \`from ${moduleOf(file)} import ShelfShack\` (the head of the file shows the two functions, which are yours)`,
-    lines: ["ws = ShelfShack(authenticate=authenticate, on_message=on_message)", "app.include_router(ws.router)"],
+    lines: [
+      "ws = ShelfShack(authenticate=authenticate, on_message=on_message)",
+      "app.include_router(ws.router)",
+    ],
   },
   {
     what: "run it with the signing keys of the deployed function",
-    lines: ["shelfshack-ws outputs --for backend > backend.env && set -a && . ./backend.env && set +a", "uvicorn main:app --port 8000"],
+    lines: [
+      "shelfshack-ws outputs --for backend > backend.env && set -a && . ./backend.env && set +a",
+      "uvicorn main:app --port 8000",
+    ],
   },
   {
     what: "prove it from another terminal, with the same keys and a token that `authenticate` accepts",
-    lines: ["set -a && . ./backend.env && set +a", "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo"],
+    lines: [
+      "set -a && . ./backend.env && set +a",
+      "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo",
+    ],
   },
 ];

@@ -2,7 +2,12 @@ import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
 import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError, exitCodes } from "../errors/error.ts";
-import { changeEnvironment, deployedFunction, type DeployedFunction, type Variables } from "../aws/function-environment.ts";
+import {
+  changeEnvironment,
+  deployedFunction,
+  type DeployedFunction,
+  type Variables,
+} from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { fingerprint, newSigningKey, signingKeysIn } from "../contract/signature.ts";
 import { openStack, type OpenStack } from "../cli/context.ts";
@@ -33,7 +38,10 @@ export const command: Command<KeysResult> = {
     { line: "backend keys show", does: "how many keys the function signs with, and their fingerprints" },
     { line: "backend keys show --show-keys", does: "the keys themselves" },
     { line: "backend keys rotate", does: "puts a new key before the old one; both sign from then on" },
-    { line: "backend keys rotate --finish", does: "drops the old key, after the backend has shown that it knows the new one" },
+    {
+      line: "backend keys rotate --finish",
+      does: "drops the old key, after the backend has shown that it knows the new one",
+    },
   ],
 
   async run(settings, context) {
@@ -42,7 +50,12 @@ export const command: Command<KeysResult> = {
     const { aws } = opened.walk;
     try {
       const found = await deployed(aws, settings);
-      if (action === "show") return resultOf(settings, keysOf(found.variables), { action, changed: false, since: found.lastModified });
+      if (action === "show")
+        return resultOf(settings, keysOf(found.variables), {
+          action,
+          changed: false,
+          since: found.lastModified,
+        });
       await refuseOthers(opened);
       return action === "finish" ? await finish(aws, settings, context, found) : await rotate(aws, settings);
     } finally {
@@ -55,7 +68,8 @@ export const command: Command<KeysResult> = {
     const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
     const state = action === "finish" && !changed ? "there is nothing to finish: " : changed ? "now " : "";
     const rows = keys.map(
-      ({ fingerprint: print, key }, index) => `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
+      ({ fingerprint: print, key }, index) =>
+        `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
     );
     return [
       `${state}${functionName} signs with ${count}${since}`,
@@ -67,7 +81,10 @@ export const command: Command<KeysResult> = {
 
 function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Settings): Action {
   const action = words.find((candidate) => candidate === word);
-  const usage = { hint: "shelfshack-ws backend keys show | rotate | rotate --finish", exitCode: exitCodes.usage };
+  const usage = {
+    hint: "shelfshack-ws backend keys show | rotate | rotate --finish",
+    exitCode: exitCodes.usage,
+  };
   if (!action) throw new CliError(`there is no "backend keys ${word}"`, usage);
   if (isFinish && action !== "rotate") throw new CliError("--finish belongs to rotate", usage);
   return isFinish ? "finish" : action;
@@ -75,7 +92,8 @@ function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Sett
 
 /** A time of AWS for people: `24 Nov 2026, 23:57 UTC`. */
 function minuteOf(time: string): string {
-  const [, day, month, year, minute] = /^\w+, (\d+) (\w+) (\d+) (\d+:\d+)/.exec(new Date(time).toUTCString()) ?? [];
+  const [, day, month, year, minute] =
+    /^\w+, (\d+) (\w+) (\d+) (\d+:\d+)/.exec(new Date(time).toUTCString()) ?? [];
   return year === undefined ? time : `${Number(day)} ${month} ${year}, ${minute} UTC`;
 }
 
@@ -108,11 +126,16 @@ async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
   return resultOf(settings, keysOf(written), { action: "rotate", changed: true });
 }
 
-/** The keys with a new one in front. Where that is already there, an earlier try was carried out and only its answer lost. */
+/**
+ * The keys with a new one in front. Where that is already there, an earlier try was carried out and only its
+ * answer lost.
+ */
 function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   if (keys[0] === fresh) return keys;
   if (keys.length === 0) {
-    throw new CliError("the function has no signing key to rotate", { hint: "a deploy makes one: shelfshack-ws deploy" });
+    throw new CliError("the function has no signing key to rotate", {
+      hint: "a deploy makes one: shelfshack-ws deploy",
+    });
   }
   if (keys.length === 1) return [fresh, ...keys];
   throw new CliError("a rotation is going on: the function signs with two keys", {
@@ -121,10 +144,19 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   });
 }
 
-async function finish(aws: Aws, settings: Settings, context: Context, { variables, lastModified }: DeployedFunction): Promise<KeysResult> {
+async function finish(
+  aws: Aws,
+  settings: Settings,
+  context: Context,
+  { variables, lastModified }: DeployedFunction,
+): Promise<KeysResult> {
   const [newest, older] = keysOf(variables);
   if (newest === undefined || older === undefined) {
-    return resultOf(settings, newest === undefined ? [] : [newest], { action: "finish", changed: false, since: lastModified });
+    return resultOf(settings, newest === undefined ? [] : [newest], {
+      action: "finish",
+      changed: false,
+      since: lastModified,
+    });
   }
   if (!settings.force) await refuseUnlessKnown(newest, variables, settings, context);
   const written = await changeEnvironment(aws, settings.functionName, (present) => ({
@@ -141,22 +173,36 @@ function withoutOlder(newest: string, keys: readonly string[]): string {
   });
 }
 
-/** Several, each over its own connection, because a backend may have several workers of which some still run with the old keys. */
+/**
+ * Several, each over its own connection, because a backend may have several workers of which some still run
+ * with the old keys.
+ */
 const PROOFS = 8;
 
-/** Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it accepts that every time. */
-async function refuseUnlessKnown(newest: string, variables: Variables, settings: Settings, { signal }: Context): Promise<void> {
+/**
+ * Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it
+ * accepts that every time.
+ */
+async function refuseUnlessKnown(
+  newest: string,
+  variables: Variables,
+  settings: Settings,
+  { signal }: Context,
+): Promise<void> {
   // The function's own address counts, not the one that a next deploy would give it.
   const subject = subjectOf({ ...settings, backendUrl: undefined, variables: {} }, variables, [newest]);
   for (let proof = 0; proof < PROOFS; proof++) {
     const exchange = await askSigned(subject, { signal });
     if (isGood(exchange)) continue;
-    throw new CliError(`the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`, {
-      hint: isTurnedAway(exchange)
-        ? "give the backend both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
-        : "look into that with: shelfshack-ws backend check; when you are sure that the backend knows the new key, add --force",
-      exitCode: exitCodes.refused,
-    });
+    throw new CliError(
+      `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
+      {
+        hint: isTurnedAway(exchange)
+          ? "give the backend both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
+          : "look into that with: shelfshack-ws backend check; when you are sure that the backend knows the new key, add --force",
+        exitCode: exitCodes.refused,
+      },
+    );
   }
 }
 
@@ -178,7 +224,10 @@ function resultOf(
 function nextSteps(count: number, changed: boolean): string[] {
   if (count === 0) return ["a deploy makes a key: shelfshack-ws deploy"];
   if (count === 2) {
-    return ["give the backend both keys: shelfshack-ws outputs --for backend", "then: shelfshack-ws backend keys rotate --finish"];
+    return [
+      "give the backend both keys: shelfshack-ws outputs --for backend",
+      "then: shelfshack-ws backend keys rotate --finish",
+    ];
   }
   return changed ? ["the backend can forget the old key: shelfshack-ws outputs --for backend"] : [];
 }

@@ -40,7 +40,8 @@ export const describeChanges = (changes: readonly Change[], scope: Scope = () =>
 
 /** Where clients connect; null as long as the API or the stage is not there. */
 export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]): string | null {
-  const attributesOf = (wanted: AnyResource) => changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
+  const attributesOf = (wanted: AnyResource) =>
+    changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
   const isThere = [stack.api, stack.stage].every((resource) => attributesOf(resource) !== unknownAttributes);
   return isThere ? `${attributesOf(stack.api).ApiEndpoint}/${stack.stage.name}` : null;
 }
@@ -68,11 +69,13 @@ export function shownValues({ from, to }: Difference): { from: string; to: strin
   const isShort = Math.max(one.length, other.length) <= LONGEST_VALUE;
   const start = isShort ? 0 : Math.max(0, commonLength(one, other) - LEAD);
   const end = start + LONGEST_VALUE;
-  const cut = (text: string) => `${start > 0 ? "…" : ""}${text.slice(start, end)}${text.length > end ? "…" : ""}`;
+  const cut = (text: string) =>
+    `${start > 0 ? "…" : ""}${text.slice(start, end)}${text.length > end ? "…" : ""}`;
   return { from: cut(one), to: cut(other) };
 }
 
-const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? "(not set)"));
+const textOf = (value: unknown): string =>
+  typeof value === "string" ? value : (JSON.stringify(value) ?? "(not set)");
 
 function commonLength(one: string, other: string): number {
   let length = 0;
@@ -101,7 +104,11 @@ function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changed = (["create", "update", "replace"] as const).map(
     (action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const,
   );
-  return [...changed, [count("none"), "unchanged"] as const, [lines.length - looked.length, "not looked at"] as const]
+  return [
+    ...changed,
+    [count("none"), "unchanged"] as const,
+    [lines.length - looked.length, "not looked at"] as const,
+  ]
     .filter(([number]) => number > 0)
     .map(([number, word]) => `${number} ${word}`)
     .join(", ");

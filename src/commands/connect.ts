@@ -37,7 +37,7 @@ export interface ConnectResult {
   close: Conversation["close"] & { meaning?: string };
 }
 
-/** How long API Gateway may take for a handshake: its integrations end after 29 s (aws-behaviour 1.12). */
+/** How long API Gateway may take for a handshake: its integrations end after 29 s (AWS.md 1.12). */
 const HANDSHAKE_MS = 30_000;
 /** How long a script waits for what it expects when no `--timeout` says so. */
 const EXPECTING_MS = 10_000;
@@ -60,13 +60,22 @@ export const command: Command<ConnectResult, ShownFrame> = {
     "stage",
   ],
   examples: [
-    { line: "connect --booking 1", does: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes" },
+    {
+      line: "connect --booking 1",
+      does: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
+    },
     {
       line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
       does: "done as soon as a frame holds that JSON (arrays in full, objects in part); exit code 3 when none does",
     },
-    { line: "connect --expect '~shipped' --expect '{\"id\":5}'", does: "each must be met by some frame, in any order" },
-    { line: "connect --booking 1 < frames.txt", does: "sends each line, then listens until it has been quiet for 2 s, or for --timeout" },
+    {
+      line: "connect --expect '~shipped' --expect '{\"id\":5}'",
+      does: "each must be met by some frame, in any order",
+    },
+    {
+      line: "connect --booking 1 < frames.txt",
+      does: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
+    },
     {
       line: "connect --url wss://ws.example.com/v1 --keepalive 540",
       does: "another address, kept open past API Gateway's ten idle minutes",
@@ -79,8 +88,13 @@ export const command: Command<ConnectResult, ShownFrame> = {
     const isTTY = Boolean(context.stdin.isTTY);
     const piped = !isTTY && (settings.tokenStdin || !settings.send) ? pipedLines(context.stdin) : undefined;
     try {
-      const token = settings.tokenStdin ? await (piped ? tokenFrom(piped) : tokenOf(context.stdin)) : settings.token;
-      const address = addressOf(settings.url ?? (await deployedStageUrl(settings, context)), { ...settings, token });
+      const token = settings.tokenStdin
+        ? await (piped ? tokenFrom(piped) : tokenOf(context.stdin))
+        : settings.token;
+      const address = addressOf(settings.url ?? (await deployedStageUrl(settings, context)), {
+        ...settings,
+        token,
+      });
       const interactive = isTTY && !settings.send && expected.length === 0;
       const lines = settings.send ?? (piped ? withoutEmpty(piped) : []);
       return await connect({ ...settings, address, expected, interactive, lines }, context);
@@ -89,13 +103,16 @@ export const command: Command<ConnectResult, ShownFrame> = {
     }
   },
 
-  render: (result) => [ending(result), ...result.expectations.map(verdictLines), ...unchecked(result)].join("\n"),
+  render: (result) =>
+    [ending(result), ...result.expectations.map(verdictLines), ...unchecked(result)].join("\n"),
   line: frameLine,
   untilInterrupted: true,
 
   exitCode({ expectations: verdicts, ended, saidAll, close, interactive }) {
     if (verdicts.some(({ met }) => !met)) return exitCodes.different;
-    const brokeOff = ended === "closed by the peer" && (!isPeaceful(close.code) || (!saidAll && !interactive && verdicts.length === 0));
+    const brokeOff =
+      ended === "closed by the peer" &&
+      (!isPeaceful(close.code) || (!saidAll && !interactive && verdicts.length === 0));
     return brokeOff ? exitCodes.failed : exitCodes.done;
   },
 };
@@ -111,7 +128,10 @@ interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive" |
 async function connect(options: ConnectOptions, context: Context<ShownFrame>): Promise<ConnectResult> {
   const { address, interactive, timeoutSeconds } = options;
   if (address.href.length > LONGEST_URL)
-    context.report({ kind: "warning", message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}` });
+    context.report({
+      kind: "warning",
+      message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}`,
+    });
   let show = (frame: Frame) => context.emit(shown(frame));
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
@@ -120,13 +140,18 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });
-  context.report({ kind: "note", message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}` });
+  context.report({
+    kind: "note",
+    message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}`,
+  });
   const speech = interactive ? typed(context) : scripted(options.lines);
   show = (frame) => speech.above(() => context.emit(shown(frame)));
   const following = expectations(options.expected);
   try {
     const conversation = await exchange(session, {
-      lines: sayable(speech.lines, (message) => speech.above(() => context.report({ kind: "warning", message }))),
+      lines: sayable(speech.lines, (message) =>
+        speech.above(() => context.report({ kind: "warning", message })),
+      ),
       expected: following,
       ...limits(options),
       onFrame: (frame) => show(frame),
@@ -156,22 +181,35 @@ function typed({ stdin, stdout, report }: Context<ShownFrame>): Speech {
   return { ...speech, lines: withoutEmpty(speech.lines) };
 }
 
-const scripted = (lines: ConnectOptions["lines"]): Speech => ({ lines, above: (print) => print(), close: () => {} });
+const scripted = (lines: ConnectOptions["lines"]): Speech => ({
+  lines,
+  above: (print) => print(),
+  close: () => {},
+});
 
 async function* withoutEmpty(lines: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const line of lines) if (line !== "") yield line;
 }
 
 /** Lines on their way out, with a warning before one that API Gateway will answer by closing. */
-async function* sayable(lines: ConnectOptions["lines"], warn: (message: string) => void): AsyncGenerator<string> {
+async function* sayable(
+  lines: ConnectOptions["lines"],
+  warn: (message: string) => void,
+): AsyncGenerator<string> {
   for await (const line of lines) {
     const bytes = Buffer.byteLength(line);
-    if (bytes > LONGEST_MESSAGE) warn(`this message has ${bytes} bytes; API Gateway closes the connection (1009) over ${LONGEST_MESSAGE}`);
+    if (bytes > LONGEST_MESSAGE)
+      warn(
+        `this message has ${bytes} bytes; API Gateway closes the connection (1009) over ${LONGEST_MESSAGE}`,
+      );
     yield line;
   }
 }
 
-function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): { limitMs?: number; quietMs?: number } {
+function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): {
+  limitMs?: number;
+  quietMs?: number;
+} {
   if (timeoutSeconds !== undefined) return { limitMs: timeoutSeconds * 1000 };
   if (interactive) return {};
   return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
@@ -179,14 +217,25 @@ function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): { li
 
 function resultOf({ close, ...course }: Conversation, verdicts: ExpectationResult[], address: URL) {
   const meaning = explainClose(close.code, address);
-  return { ...course, checked: verdicts.length > 0, expectations: verdicts, close: { ...close, ...(meaning ? { meaning } : {}) } };
+  return {
+    ...course,
+    checked: verdicts.length > 0,
+    expectations: verdicts,
+    close: { ...close, ...(meaning ? { meaning } : {}) },
+  };
 }
 
 /** Closed in peace: normally, by going away (API Gateway's limits), or without a code. */
 const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
 
-/** The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a CliError when there is none, or (exit 4) when it is not clear which. */
-async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Context, "report" | "signal">): Promise<string> {
+/**
+ * The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a
+ * CliError when there is none, or (exit 4) when it is not clear which.
+ */
+async function deployedStageUrl(
+  settings: Settings,
+  { report, signal }: Pick<Context, "report" | "signal">,
+): Promise<string> {
   const aws = await connectAws(settings, { report, signal });
   try {
     const found = await deployedApi(aws, settings);
@@ -200,7 +249,8 @@ async function deployedStageUrl(settings: Settings, { report, signal }: Pick<Con
 }
 
 function shown(frame: Frame): ShownFrame {
-  const meaning = frame.direction === "received" && frame.text !== undefined ? explainFrame(frame.text) : undefined;
+  const meaning =
+    frame.direction === "received" && frame.text !== undefined ? explainFrame(frame.text) : undefined;
   return meaning ? { ...frame, meaning } : frame;
 }
 
@@ -209,7 +259,8 @@ const arrows = { sent: style.cyan("→"), received: style.green("←") } as cons
 function frameLine({ direction, at, bytes, text, base64, meaning }: ShownFrame): string {
   const content = text ?? `(binary) ${base64}`;
   return (
-    asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content) + (meaning ? `\n  ${style.yellow(meaning)}` : "")
+    asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content) +
+    (meaning ? `\n  ${style.yellow(meaning)}` : "")
   );
 }
 
@@ -218,7 +269,9 @@ const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 102
 function ending({ sent, received, ended, close }: ConnectResult): string {
   const counts = `${sent} sent, ${received} received`;
   if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; the time is up` : counts;
-  const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(Boolean);
+  const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
+    Boolean,
+  );
   return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
 }
 
@@ -226,7 +279,11 @@ function verdictLines(verdict: ExpectationResult): string {
   if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
   const { expected, nearest } = verdict;
   if (!nearest) return `${style.red("✗")} ${expected}\n  no frame came near it`;
-  return [`${style.red("✗")} ${expected}`, `  nearest: ${frameLine(nearest.frame)}`, ...nearest.differences.map(mismatchLine)].join("\n");
+  return [
+    `${style.red("✗")} ${expected}`,
+    `  nearest: ${frameLine(nearest.frame)}`,
+    ...nearest.differences.map(mismatchLine),
+  ].join("\n");
 }
 
 const mismatchLine = (mismatch: Mismatch): string =>

@@ -12,8 +12,14 @@ import { command as destroy } from "./destroy.ts";
 import { command as logsTail } from "./logs-tail.ts";
 import { command as test } from "./test.ts";
 
-/** A piece of the transcript: the heading of a step, a command as a user would type it, or what came out of it. */
-type TranscriptItem = { kind: "step"; title: string } | { kind: "command"; line: string } | { kind: "output"; text: string };
+/**
+ * A piece of the transcript: the heading of a step, a command as a user would type it, or what came out of
+ * it.
+ */
+type TranscriptItem =
+  | { kind: "step"; title: string }
+  | { kind: "command"; line: string }
+  | { kind: "output"; text: string };
 
 interface DemoResult {
   /** Seconds for all of it. */
@@ -32,23 +38,34 @@ interface DemoBackend {
   close(): Promise<void>;
 }
 
-const backends: Readonly<Record<Settings["demoBackend"], (options: { signingKeys: readonly string[] }) => Promise<DemoBackend>>> = {
+const backends: Readonly<
+  Record<Settings["demoBackend"], (options: { signingKeys: readonly string[] }) => Promise<DemoBackend>>
+> = {
   node: async (options) => ({ ...(await startDemoBackend(options)), token: async () => "demo" }),
   fastapi: startFastApiExample,
 };
 
-/** The deploy without its advice on what to do next: here that comes by itself, and later there is nothing left of it. */
+/**
+ * The deploy without its advice on what to do next: here that comes by itself, and later there is nothing
+ * left of it.
+ */
 const deploy = { ...deployAndGoOn, render: outcome };
 
-/** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (aws-behaviour 6.4). */
+/** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (AWS.md 6.4). */
 const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
 const ARRIVAL_MS = 10_000;
 
 export const command: Command<DemoResult, TranscriptItem> = {
   options: ["demoBackend"],
   examples: [
-    { line: "demo", does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again" },
-    { line: "demo --backend fastapi", does: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)" },
+    {
+      line: "demo",
+      does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again",
+    },
+    {
+      line: "demo --backend fastapi",
+      does: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)",
+    },
   ],
 
   async run(settings, context) {
@@ -56,7 +73,10 @@ export const command: Command<DemoResult, TranscriptItem> = {
     const signingKey = newSigningKey();
     await using local = disposable(await startLocalAws({ port: 0, ...delays }));
     await using backend = disposable(await backends[settings.demoBackend]({ signingKeys: [signingKey] }));
-    context.emit({ kind: "step", title: `A local AWS and a ${settings.demoBackend} backend, both on this machine` });
+    context.emit({
+      kind: "step",
+      title: `A local AWS and a ${settings.demoBackend} backend, both on this machine`,
+    });
     context.emit({ kind: "output", text: `local AWS     ${local.url}\ndemo backend  ${backend.url}` });
 
     const target: Settings = {
@@ -92,7 +112,11 @@ async function walkThrough(
   const tell = (text: string | undefined) => {
     if (text) emit({ kind: "output", text });
   };
-  const run = async <Result, Item>(line: string, what: Command<Result, Item>, overrides: Partial<Settings> = {}): Promise<Result> => {
+  const run = async <Result, Item>(
+    line: string,
+    what: Command<Result, Item>,
+    overrides: Partial<Settings> = {},
+  ): Promise<Result> => {
     context.signal.throwIfAborted();
     const chosen = { ...settings, ...overrides };
     emit({ kind: "command", line });
@@ -101,7 +125,10 @@ async function walkThrough(
     return result;
   };
 
-  emit({ kind: "step", title: "Deploy: zip, role, policy, log group, API, routes, stage, function, permission" });
+  emit({
+    kind: "step",
+    title: "Deploy: zip, role, policy, log group, API, routes, stage, function, permission",
+  });
   const { url } = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
   if (!url) throw new CliError("the deploy gave no address");
 
@@ -123,7 +150,11 @@ async function walkThrough(
 }
 
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */
-async function talk(url: string, backend: DemoBackend, { emit, signal }: Context<TranscriptItem>): Promise<DemoResult["delivered"]> {
+async function talk(
+  url: string,
+  backend: DemoBackend,
+  { emit, signal }: Context<TranscriptItem>,
+): Promise<DemoResult["delivered"]> {
   const join = async (name: string): Promise<Session> => {
     const session = await openSession(
       addressOf(`${url}?name=${name}`, { booking: "1", type: "booking", token: await backend.token(name) }),

@@ -22,9 +22,24 @@ interface DeployResult {
 }
 
 export const command: Command<DeployResult> = {
-  options: ["backendUrl", "only", "codeOnly", "dryRun", "test", "token", "tokenStdin", "booking", "type", "allowHttp", ...stackOptions],
+  options: [
+    "backendUrl",
+    "only",
+    "codeOnly",
+    "dryRun",
+    "test",
+    "token",
+    "tokenStdin",
+    "booking",
+    "type",
+    "allowHttp",
+    ...stackOptions,
+  ],
   examples: [
-    { line: "deploy --backend-url https://api.example.com", does: "makes AWS match: everything that is missing or differs, in parallel" },
+    {
+      line: "deploy --backend-url https://api.example.com",
+      does: "makes AWS match: everything that is missing or differs, in parallel",
+    },
     { line: "deploy --code-only", does: "uploads the handler and changes nothing else" },
     { line: "deploy --only api,integration,routes,stage", does: "runs these steps alone" },
     { line: "deploy --dry-run", does: "says what it would do" },
@@ -51,11 +66,17 @@ export const command: Command<DeployResult> = {
   summary: outcome,
 
   render: (result, settings) =>
-    [outcome(result, settings), ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test, settings)}`] : [])].join("\n"),
+    [
+      outcome(result, settings),
+      ...(result.url && !result.dryRun ? ["", `next: ${nextAfter(result.test, settings)}`] : []),
+    ].join("\n"),
 };
 
 /** What was done and where it is, for people. */
-export function outcome({ changed, dryRun, resources, code, url, frontend, test }: DeployResult, { only }: Settings): string {
+export function outcome(
+  { changed, dryRun, resources, code, url, frontend, test }: DeployResult,
+  { only }: Settings,
+): string {
   const what = changed
     ? renderChanges(resources, dryRun ? "would" : "did")
     : only
@@ -63,7 +84,15 @@ export function outcome({ changed, dryRun, resources, code, url, frontend, test 
       : `no changes; code up to date (sha256 ${code.sha256})`;
   const proof = test ? ["", ...renderProof(test)] : [];
   const where =
-    url && frontend ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`] : [];
+    url && frontend
+      ? [
+          "",
+          url,
+          "",
+          "for the front end's environment:",
+          `  VITE_WS_API_ENDPOINT=${frontend.VITE_WS_API_ENDPOINT}`,
+        ]
+      : [];
   return [what, ...proof, ...where].join("\n");
 }
 
@@ -74,7 +103,10 @@ async function changesOf(opened: OpenStack, { dryRun }: Settings, parts: Parts):
   return await deploy(stack, walk, scopeOf(parts));
 }
 
-/** What a deploy of these parts (of everything without any) would do; writes nothing and closes the connections. */
+/**
+ * What a deploy of these parts (of everything without any) would do; writes nothing and closes the
+ * connections.
+ */
 export async function planned({ stack, walk }: OpenStack, parts: Parts): Promise<Change[]> {
   try {
     const observed = await observe(stack, walk.aws);
@@ -87,7 +119,12 @@ export async function planned({ stack, walk }: OpenStack, parts: Parts): Promise
 
 type Parts = ReturnType<typeof partsOf>;
 
-function resultOf({ stack, zip }: OpenStack, { dryRun }: Settings, changes: readonly Change[], scope: Scope | undefined): DeployResult {
+function resultOf(
+  { stack, zip }: OpenStack,
+  { dryRun }: Settings,
+  changes: readonly Change[],
+  scope: Scope | undefined,
+): DeployResult {
   const resources = describeChanges(changes, scope);
   const url = webSocketUrl(stack, changes);
   return {

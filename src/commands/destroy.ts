@@ -40,15 +40,24 @@ export const command: Command<DestroyResult> = {
   },
 };
 
-/** The settings with the role that the function really has: it may have been deployed with another name for it than this run was given. */
+/**
+ * The settings with the role that the function really has: it may have been deployed with another name for it
+ * than this run was given.
+ */
 async function asDeployed(settings: Settings, context: Context): Promise<Settings> {
   const aws = await connectAws(settings, context);
   const roleName = await executionRoleOf(aws, settings.functionName).finally(aws.close);
   return roleName === undefined ? settings : { ...settings, roleName };
 }
 
-async function confirm(name: string, ask: (question: { text: string; option: string }) => Promise<string>): Promise<void> {
-  const answer = await ask({ text: `This removes the stack ${name}. Type its name to go on:`, option: "--yes" });
+async function confirm(
+  name: string,
+  ask: (question: { text: string; option: string }) => Promise<string>,
+): Promise<void> {
+  const answer = await ask({
+    text: `This removes the stack ${name}. Type its name to go on:`,
+    option: "--yes",
+  });
   if (answer.trim() === name) return;
   throw new CliError(`the name typed is not ${name}: nothing was removed`, { exitCode: exitCodes.refused });
 }

@@ -12,9 +12,19 @@ import type { Command, Context } from "../cli/command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
 
-/** What the running local AWS says: that it is ready, a line of the function's log, or that the handler was deployed again. */
+/**
+ * What the running local AWS says: that it is ready, a line of the function's log, or that the handler was
+ * deployed again.
+ */
 type LocalItem =
-  | { kind: "ready"; port: number; endpointUrl: string; backendUrl: string; demoBackend: boolean; url: string | null }
+  | {
+      kind: "ready";
+      port: number;
+      endpointUrl: string;
+      backendUrl: string;
+      demoBackend: boolean;
+      url: string | null;
+    }
   | { kind: "log"; record: LogRecord }
   | { kind: "redeployed"; changed: boolean; sha256: string };
 
@@ -25,7 +35,10 @@ interface LocalResult {
 export const command: Command<LocalResult, LocalItem> = {
   options: ["port", "backendUrl", "stateFolder", "realistic"],
   examples: [
-    { line: "local", does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C" },
+    {
+      line: "local",
+      does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C",
+    },
     {
       line: "local --backend-url http://127.0.0.1:8000",
       does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token TOKEN",
@@ -40,7 +53,8 @@ export const command: Command<LocalResult, LocalItem> = {
       port: settings.port,
       ...(settings.realistic ? realisticDelays : {}),
       ...(settings.stateFolder ? { stateFolder: settings.stateFolder } : {}),
-      onLog: (entries) => entries.forEach(({ message, timestamp, stream }) => logged(message, timestamp, stream)),
+      onLog: (entries) =>
+        entries.forEach(({ message, timestamp, stream }) => logged(message, timestamp, stream)),
     });
     try {
       return await serve({ ...settings, local: true, port: local.port, test: false }, context, local.url);
@@ -55,17 +69,21 @@ export const command: Command<LocalResult, LocalItem> = {
 };
 
 function spoken(item: LocalItem): string | undefined {
-  if (item.kind === "redeployed") return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
+  if (item.kind === "redeployed")
+    return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
   if (item.kind === "log") return logsTail.line?.(item.record);
   const place = item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `;
   const lines = [
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
-    // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable of the shell.
+    // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
+    // of the shell.
     ...(item.demoBackend
       ? []
-      : [`its keys:  ${place}shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a`]),
+      : [
+          `its keys:  ${place}shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a`,
+        ]),
     "",
     `in another terminal: ${place}shelfshack-ws connect --local --booking 1 --token ${item.demoBackend ? "demo" : "TOKEN"}`,
     "the function's log follows; Ctrl-C stops everything",
@@ -74,12 +92,20 @@ function spoken(item: LocalItem): string | undefined {
   return withNpx(environment)(lines.join("\n"));
 }
 
-async function serve(settings: Settings, context: Context<LocalItem>, endpointUrl: string): Promise<LocalResult> {
+async function serve(
+  settings: Settings,
+  context: Context<LocalItem>,
+  endpointUrl: string,
+): Promise<LocalResult> {
   const keys = (await deployedKeys(settings, context)) ?? [newSigningKey()];
   const freshKeys = async () => (await deployedKeys(settings, context)) ?? keys;
   const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
   const target: Settings = demo
-    ? { ...settings, backendUrl: demo.url, variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") } }
+    ? {
+        ...settings,
+        backendUrl: demo.url,
+        variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") },
+      }
     : settings;
   const deployed: Context = { ...context, emit: () => {} };
   try {
@@ -99,17 +125,30 @@ async function serve(settings: Settings, context: Context<LocalItem>, endpointUr
 }
 
 /** The signing keys of the function, when there is one: kept by a state folder, or rotated meanwhile. */
-async function deployedKeys({ functionName, ...settings }: Settings, context: Context): Promise<string[] | undefined> {
+async function deployedKeys(
+  { functionName, ...settings }: Settings,
+  context: Context,
+): Promise<string[] | undefined> {
   const aws = await connectAws(settings, context);
   const { SIGNING_KEYS } = (await deployedFunction(aws, functionName).finally(aws.close))?.variables ?? {};
   return SIGNING_KEYS ? signingKeysIn(SIGNING_KEYS, `the function ${functionName}`) : undefined;
 }
 
-/** Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has ended it. */
-async function redeployOnChange(settings: Settings, { report, signal, emit }: Context<LocalItem>, deployed: Context): Promise<number> {
+/**
+ * Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has
+ * ended it.
+ */
+async function redeployOnChange(
+  settings: Settings,
+  { report, signal, emit }: Context<LocalItem>,
+  deployed: Context,
+): Promise<number> {
   let redeploys = 0;
   const broken = (output: string) =>
-    report({ kind: "warning", message: `the handler cannot be built, the last one goes on running:\n${output.trim()}` });
+    report({
+      kind: "warning",
+      message: `the handler cannot be built, the last one goes on running:\n${output.trim()}`,
+    });
   for await (const _change of watchHandler(signal, broken)) {
     try {
       const { changed, code } = await deploy.run({ ...settings, codeOnly: true }, deployed);

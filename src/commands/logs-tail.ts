@@ -24,9 +24,18 @@ export const command: Command<LogsTailResult, LogRecord> = {
   options: ["since", "filter", "errors", "connection", "follow", "functionName"],
   examples: [
     { line: "logs tail", does: "what the function logs from now on, until Ctrl-C" },
-    { line: "logs tail --since 10m --errors", does: "warnings and errors of the last ten minutes, then new ones" },
-    { line: "logs tail --connection L0SM9cOFvHcCIhw= --no-follow", does: "what happened to one connection in the last hour" },
-    { line: "logs tail --filter '{ $.event = \"connect\" }' --since 1d", does: "only what matches a filter pattern of CloudWatch Logs" },
+    {
+      line: "logs tail --since 10m --errors",
+      does: "warnings and errors of the last ten minutes, then new ones",
+    },
+    {
+      line: "logs tail --connection L0SM9cOFvHcCIhw= --no-follow",
+      does: "what happened to one connection in the last hour",
+    },
+    {
+      line: "logs tail --filter '{ $.event = \"connect\" }' --since 1d",
+      does: "only what matches a filter pattern of CloudWatch Logs",
+    },
   ],
 
   async run(settings, context) {
@@ -36,10 +45,12 @@ export const command: Command<LogsTailResult, LogRecord> = {
       const found = await followedGroup(aws.logs, group);
       const lookedAt = Date.now();
       const isInvoked = found && (await hasStreams(aws.logs, found));
-      if (!found || !(isInvoked || settings.follow)) return { group, exists: found !== undefined, invoked: false, records: 0 };
+      if (!found || !(isInvoked || settings.follow))
+        return { group, exists: found !== undefined, invoked: false, records: 0 };
       if (!isInvoked) context.report({ kind: "note", message: `${notInvoked(group)}, waiting` });
       // Into an empty log the first lines may come before the live tail has begun.
-      const since = settings.since ?? (!isInvoked ? lookedAt : settings.follow ? undefined : lookedAt - HOUR_MS);
+      const since =
+        settings.since ?? (!isInvoked ? lookedAt : settings.follow ? undefined : lookedAt - HOUR_MS);
       const records = await giveOut(aws, found, { ...settings, since }, context);
       return { group, exists: true, invoked: Boolean(isInvoked) || records > 0, records };
     } finally {
@@ -58,7 +69,12 @@ export const command: Command<LogsTailResult, LogRecord> = {
 };
 
 /** Gives out what is wanted of the log, until its end or Ctrl-C; returns how many records. */
-async function giveOut({ logs }: Aws, group: FollowedGroup, settings: Settings, context: Context<LogRecord>): Promise<number> {
+async function giveOut(
+  { logs }: Aws,
+  group: FollowedGroup,
+  settings: Settings,
+  context: Context<LogRecord>,
+): Promise<number> {
   const isWanted = selected(settings);
   let records = 0;
   try {
@@ -76,10 +92,16 @@ async function giveOut({ logs }: Aws, group: FollowedGroup, settings: Settings, 
 
 const notInvoked = (group: string) => `not invoked yet: there is nothing in ${group}`;
 
-/** One record for people, with what it says about the invocation in short; undefined for records that say nothing new. */
+/**
+ * One record for people, with what it says about the invocation in short; undefined for records that say
+ * nothing new.
+ */
 export function recordLine({ at, level, origin, text }: LogRecord): string | undefined {
   if (origin === "start" || origin === "end") return undefined;
-  return asRecord(`${style.dim(clockTime(at))} ${levelWord(level)}`, origin === "report" ? `report ${text}` : text);
+  return asRecord(
+    `${style.dim(clockTime(at))} ${levelWord(level)}`,
+    origin === "report" ? `report ${text}` : text,
+  );
 }
 
 const levelStyles: Readonly<Record<LogLevel, (text: string) => string>> = {

@@ -29,13 +29,20 @@ type Outputs = Readonly<Record<string, string>>;
 /** The values for one of those who need some, or for people: all but the keys. */
 const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => Outputs>> = {
   frontend: ({ url }) => ({ VITE_WS_API_ENDPOINT: url }),
-  backend: ({ endpoint, signingKeys }) => ({ WEBSOCKET_API_ENDPOINT: endpoint, ...(signingKeys ? { SIGNING_KEYS: signingKeys } : {}) }),
+  backend: ({ endpoint, signingKeys }) => ({
+    WEBSOCKET_API_ENDPOINT: endpoint,
+    ...(signingKeys ? { SIGNING_KEYS: signingKeys } : {}),
+  }),
   terraform: ({ apiId, endpoint, functionArn }) => ({
     websocket_api_id: apiId,
     websocket_api_endpoint: endpoint,
     websocket_lambda_function_arn: functionArn,
   }),
-  github: (deployed) => ({ websocket_url: deployed.url, websocket_stage: deployed.stage, ...outputsFor.terraform(deployed) }),
+  github: (deployed) => ({
+    websocket_url: deployed.url,
+    websocket_stage: deployed.stage,
+    ...outputsFor.terraform(deployed),
+  }),
   people: ({ functionName, stage, region, ...deployed }) => ({
     ...outputsFor.github({ functionName, stage, region, ...deployed }),
     websocket_lambda_function_name: functionName,
@@ -43,7 +50,8 @@ const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => O
   }),
 };
 
-const asVariables = (outputs: Outputs): string[] => Object.entries(outputs).map(([name, value]) => `${name}=${value}`);
+const asVariables = (outputs: Outputs): string[] =>
+  Object.entries(outputs).map(([name, value]) => `${name}=${value}`);
 
 /** How the values are written for each of them. */
 const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>> = {
@@ -62,7 +70,10 @@ export const command: Command<Outputs> = {
   examples: [
     { line: "outputs", does: "the addresses and names of what is deployed; never the signing keys" },
     { line: "outputs --for frontend >> .env", does: "VITE_WS_API_ENDPOINT=wss://…" },
-    { line: "outputs --for backend", does: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret" },
+    {
+      line: "outputs --for backend",
+      does: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
+    },
     {
       line: "outputs --for terraform > shelfshack.auto.tfvars",
       does: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
@@ -85,7 +96,8 @@ export const command: Command<Outputs> = {
         });
       }
       const outputs = outputsFor[settings.outputsFor ?? "people"](deployed);
-      if (settings.outputsFor === "github" && settings.githubOutput) await appendFile(settings.githubOutput, `${forms.github(outputs)}\n`);
+      if (settings.outputsFor === "github" && settings.githubOutput)
+        await appendFile(settings.githubOutput, `${forms.github(outputs)}\n`);
       return outputs;
     } finally {
       aws.close();
@@ -102,7 +114,9 @@ export const command: Command<Outputs> = {
 async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
   const { apiName, functionName, stage } = settings;
   const [api, lambda] = await Promise.all([deployedApi(aws, settings), deployedFunction(aws, functionName)]);
-  const served = api && (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
+  const served =
+    api &&
+    (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
   if (!api || !served || !lambda) {
     const missing = [
       ...(api ? [] : [`API ${apiName}`]),

@@ -14,13 +14,19 @@ export const command: Command<PlanResult> = {
   options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp", ...stackOptions],
   examples: [
     { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
-    { line: "plan --exit-code --backend-url https://api.example.com", does: "exit code 3 when it would change something, for CI" },
+    {
+      line: "plan --exit-code --backend-url https://api.example.com",
+      does: "exit code 3 when it would change something, for CI",
+    },
   ],
 
   async run(settings, context) {
     const parts = partsOf(settings);
     if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
-    const resources = describeChanges(await planned(await openStack(settings, context), parts), scopeOf(parts));
+    const resources = describeChanges(
+      await planned(await openStack(settings, context), parts),
+      scopeOf(parts),
+    );
     return { changed: resources.some(({ action }) => action !== "none"), resources };
   },
 

@@ -8,7 +8,10 @@ import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptio
 import type { Command } from "../cli/command.ts";
 import { table, type Row } from "../terminal/format.ts";
 
-/** How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older deployment. */
+/**
+ * How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older
+ * deployment.
+ */
 type State = "ok" | "missing" | "differs" | "stale";
 
 interface StatusResult {
@@ -17,7 +20,10 @@ interface StatusResult {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
-  /** The steps that mend it, where the function holds the backend's address; null where the whole stack is to be deployed, or nothing. */
+  /**
+   * The steps that mend it, where the function holds the backend's address; null where the whole stack is to
+   * be deployed, or nothing.
+   */
   steps: Step[] | null;
   resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: State })[];
 }
@@ -25,7 +31,10 @@ interface StatusResult {
 export const command: Command<StatusResult> = {
   options: ["backendUrl", ...stackOptions],
   examples: [
-    { line: "status", does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well" },
+    {
+      line: "status",
+      does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well",
+    },
   ],
 
   async run(settings, context) {
@@ -62,7 +71,9 @@ export const command: Command<StatusResult> = {
       : deployed
         ? `something differs; mend it with: ${deploy}`
         : `not (completely) deployed; run: ${deploy}`;
-    return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join("\n");
+    return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join(
+      "\n",
+    );
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
@@ -73,20 +84,29 @@ const signs: Readonly<Record<State, string>> = { ok: "✓", missing: "✗", diff
 function stateOf(id: string, action: Change["action"], stack: WebSocketStack): State {
   if (action === "none") return "ok";
   if (action === "create") return "missing";
-  // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that serves it is stale.
+  // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that
+  // serves it is stale.
   return id === stack.stage.id || id === stack.deployment.id ? "stale" : "differs";
 }
 
-/** The steps that make what is missing and set what differs; null where nothing does, or where the function itself is to be made. */
+/**
+ * The steps that make what is missing and set what differs; null where nothing does, or where the function
+ * itself is to be made.
+ */
 function fixingSteps(changes: readonly Change[]): Step[] | null {
   const wrong = changes.filter(({ action }) => action !== "none");
-  if (wrong.length === 0 || wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")) return null;
+  if (
+    wrong.length === 0 ||
+    wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")
+  )
+    return null;
   return steps.filter((step) => wrong.some((change) => fixes(step, change)));
 }
 
 function fixes(step: Step, { resource, action, differences }: Change): boolean {
   const parts = partsOf({ only: [step] }) ?? [];
   const isInStep = scopeOf(parts);
-  if (action === "create" || differences.length === 0) return parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
+  if (action === "create" || differences.length === 0)
+    return parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
   return differences.some(({ path }) => isInStep?.(resource, path));
 }

@@ -17,7 +17,10 @@ export const command: Command<TestResult> = {
       line: "test",
       does: "invokes the function as if a client of booking 1 connected, and then as if it had left; exit code 3 unless it returns 200",
     },
-    { line: "test --booking 7 --token-stdin < token.txt", does: "with a booking and a token that the backend knows" },
+    {
+      line: "test --booking 7 --token-stdin < token.txt",
+      does: "with a booking and a token that the backend knows",
+    },
     { line: "test --event event.json", does: "with an event of one's own" },
   ],
 
@@ -42,9 +45,15 @@ async function eventFrom(file: string): Promise<WebSocketEvent> {
     const event: unknown = JSON.parse(text);
     if (typeof event === "object" && event !== null) return event;
   } catch (cause) {
-    throw new CliError(`${file} is not JSON: ${(cause as Error).message}`, { exitCode: exitCodes.usage, cause });
+    throw new CliError(`${file} is not JSON: ${(cause as Error).message}`, {
+      exitCode: exitCodes.usage,
+      cause,
+    });
   }
-  throw new CliError(`${file} holds no event`, { hint: 'an event is a JSON object with a "requestContext"', exitCode: exitCodes.usage });
+  throw new CliError(`${file} holds no event`, {
+    hint: 'an event is a JSON object with a "requestContext"',
+    exitCode: exitCodes.usage,
+  });
 }
 
 /** The result for people: the three hops, the answer, the log. */
@@ -57,11 +66,15 @@ function renderTest(result: TestResult): string {
     `after ${duration(ms)}: ${continued(meaning)}`,
     ...(advice === null ? [] : [`  ${advice}`]),
   ];
-  const left = forgotten === false ? ["the backend could not be told that the test connection is gone; it expires there by itself"] : [];
+  const left =
+    forgotten === false
+      ? ["the backend could not be told that the test connection is gone; it expires there by itself"]
+      : [];
   return [...hops, ...left, `answer ${JSON.stringify(answer)}`, ...logLines(log)].join("\n");
 }
 
-const sign = (outcome: boolean | null) => (outcome === null ? style.yellow("?") : outcome ? style.green("✓") : style.red("✗"));
+const sign = (outcome: boolean | null) =>
+  outcome === null ? style.yellow("?") : outcome ? style.green("✓") : style.red("✗");
 
 function logLines(log: readonly string[]): string[] {
   const readings = log.map(readLine).filter(({ origin }) => origin !== "start" && origin !== "end");
@@ -69,6 +82,8 @@ function logLines(log: readonly string[]): string[] {
     ? []
     : [
         "log",
-        ...readings.map(({ level, origin, text }) => asRecord(`  ${levelWord(level)}`, origin === "report" ? `report ${text}` : text)),
+        ...readings.map(({ level, origin, text }) =>
+          asRecord(`  ${levelWord(level)}`, origin === "report" ? `report ${text}` : text),
+        ),
       ];
 }

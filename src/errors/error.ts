@@ -1,5 +1,12 @@
 /** The exit codes that the command line promises; nothing else is ever returned. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, different: 3, refused: 4, interrupted: 130 } as const;
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  different: 3,
+  refused: 4,
+  interrupted: 130,
+} as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
@@ -11,7 +18,14 @@ export class CliError extends Error {
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
 
-  constructor(message: string, { hint, exitCode = exitCodes.failed, cause }: { hint?: string; exitCode?: ExitCode; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    {
+      hint,
+      exitCode = exitCodes.failed,
+      cause,
+    }: { hint?: string; exitCode?: ExitCode; cause?: unknown } = {},
+  ) {
     super(message, { cause });
     this.hint = hint;
     this.exitCode = exitCode;

@@ -1,6 +1,9 @@
 import { CliError, exitCodes, type ExitCode } from "./error.ts";
 
-/** What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to go. */
+/**
+ * What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to
+ * go.
+ */
 interface ErrorFacts {
   name: string;
   message: string;
@@ -27,18 +30,23 @@ interface Explanation {
 
 const credentialsHint =
   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
-const isLoopback = ({ address, hostname }: ErrorFacts) => /^(127\.|::1$|localhost$)/.test(address || hostname);
-const addressText = ({ address, hostname, port }: ErrorFacts) => `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
-const profileOf = ({ message, profile }: ErrorFacts) => profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+const isLoopback = ({ address, hostname }: ErrorFacts) =>
+  /^(127\.|::1$|localhost$)/.test(address || hostname);
+const addressText = ({ address, hostname, port }: ErrorFacts) =>
+  `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
+const profileOf = ({ message, profile }: ErrorFacts) =>
+  profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
 const isWithoutCredentials = ({ name }: ErrorFacts) => /^(Credentials|Token)ProviderError$/.test(name);
-/** The SDK found something else than the answer's wire format (faults.md D-06). */
+/** The SDK found something else than the answer's wire format (FAULTS.md D-06). */
 const isNotAwsAnswer = ({ message }: ErrorFacts) => /Deserialization error|XML parse error/.test(message);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
 function statementFor({ message }: ErrorFacts): string | undefined {
   const [, action, resource = "*"] = denial.exec(message) ?? [];
-  return action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") });
+  return (
+    action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") })
+  );
 }
 
 /** How far this machine's clock is from AWS's, as far as the answer tells. */
@@ -52,7 +60,8 @@ function clockWords({ answeredAt }: ErrorFacts): string {
 const explanations: readonly Explanation[] = [
   {
     when: (thrown) =>
-      /^(ExpiredToken|RequestExpired)/.test(thrown.name) || (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
+      /^(ExpiredToken|RequestExpired)/.test(thrown.name) ||
+      (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
     message: () => "the AWS credentials have expired",
     hint: (thrown) => `sign in again, for example: aws sso login --profile ${profileOf(thrown)}`,
   },
@@ -63,8 +72,10 @@ const explanations: readonly Explanation[] = [
   },
   {
     when: (thrown) =>
-      isWithoutCredentials(thrown) && (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
-    message: (thrown) => `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
+      isWithoutCredentials(thrown) &&
+      (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
+    message: (thrown) =>
+      `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
     hint: () => "aws configure list-profiles shows the profiles; choose one with --profile or AWS_PROFILE",
     exitCode: exitCodes.usage,
   },
@@ -82,17 +93,22 @@ const explanations: readonly Explanation[] = [
   },
   {
     when: ({ name, message }) =>
-      /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) || /signature (not yet current|expired)/i.test(message),
-    message: (thrown) => `AWS refuses the request's time: this machine's clock is wrong, ${clockWords(thrown)}`,
+      /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) ||
+      /signature (not yet current|expired)/i.test(message),
+    message: (thrown) =>
+      `AWS refuses the request's time: this machine's clock is wrong, ${clockWords(thrown)}`,
     hint: () => "set the clock (timedatectl set-ntp true), then run the same command again",
   },
   {
-    when: ({ name }) => /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
+    when: ({ name }) =>
+      /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
     message: () => "AWS does not know the access key",
-    hint: () => "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE wins over keys in variables",
+    hint: () =>
+      "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE wins over keys in variables",
   },
   {
-    when: ({ name }) => /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
+    when: ({ name }) =>
+      /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
     message: () =>
       "AWS refuses the request's signature: the secret access key does not belong to the access key, or this machine's clock is wrong",
     hint: (thrown) => `look at AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
@@ -100,10 +116,12 @@ const explanations: readonly Explanation[] = [
   {
     when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
-    hint: () => "a policy forbids it explicitly, which no further permission outweighs; ask whoever manages the account",
+    hint: () =>
+      "a policy forbids it explicitly, which no further permission outweighs; ask whoever manages the account",
   },
   {
-    when: ({ name, message }) => /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
+    when: ({ name, message }) =>
+      /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
     hint: (thrown) => {
       const statement = statementFor(thrown);
@@ -113,24 +131,30 @@ const explanations: readonly Explanation[] = [
     },
   },
   {
-    when: ({ name }) => /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
+    when: ({ name }) =>
+      /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
     message: () => "AWS is limiting the rate of requests and did not let up",
     hint: () => "wait a minute, then run the same command again: it goes on where it stopped",
   },
   {
     when: ({ status }) => status === 407,
     message: () => "a proxy on the way to AWS wants to know who asks (407)",
-    hint: () => "look at HTTPS_PROXY and its user and password, or go without the proxy: NO_PROXY=.amazonaws.com",
+    hint: () =>
+      "look at HTTPS_PROXY and its user and password, or go without the proxy: NO_PROXY=.amazonaws.com",
   },
   {
     when: isNotAwsAnswer,
-    message: ({ status }) => `what answered in the place of AWS cannot be understood${status > 0 ? ` (status ${status})` : ""}`,
-    hint: () => "a proxy, VPN or sign-in page may be in the way; look at --endpoint-url and the network, then run the same command again",
+    message: ({ status }) =>
+      `what answered in the place of AWS cannot be understood${status > 0 ? ` (status ${status})` : ""}`,
+    hint: () =>
+      "a proxy, VPN or sign-in page may be in the way; look at --endpoint-url and the network, then run the same command again",
   },
   {
     when: ({ status }) => status >= 500,
-    message: ({ name, status }) => `AWS did not do its part: ${name} (status ${status}), also after several tries`,
-    hint: () => "look at https://health.aws.amazon.com, then run the same command again: it goes on where it stopped",
+    message: ({ name, status }) =>
+      `AWS did not do its part: ${name} (status ${status}), also after several tries`,
+    hint: () =>
+      "look at https://health.aws.amazon.com, then run the same command again: it goes on where it stopped",
   },
   {
     when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
@@ -149,14 +173,18 @@ const explanations: readonly Explanation[] = [
   },
   {
     when: ({ code, name }) =>
-      /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) || name === "TimeoutError",
+      /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) ||
+      name === "TimeoutError",
     message: (thrown) => `${addressText(thrown)} did not answer (${thrown.code || thrown.message})`,
     hint: () => "look at the network connection, VPN and proxy, then run the same command again",
   },
   {
-    when: ({ code }) => /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
-    message: (thrown) => `the TLS connection to ${addressText(thrown)} failed: ${thrown.message} (${thrown.code})`,
-    hint: () => "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
+    when: ({ code }) =>
+      /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
+    message: (thrown) =>
+      `the TLS connection to ${addressText(thrown)} failed: ${thrown.message} (${thrown.code})`,
+    hint: () =>
+      "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
   },
   {
     when: ({ code }) => code === "EADDRINUSE",
@@ -164,7 +192,8 @@ const explanations: readonly Explanation[] = [
     hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
   },
   {
-    when: ({ code, path }) => /^(ENOENT|EEXIST|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
+    when: ({ code, path }) =>
+      /^(ENOENT|EEXIST|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
     message: ({ code, path }) => `${JSON.stringify(path)} cannot be used: ${fileFaults[code]} (${code})`,
     hint: () => "look at the path and its permissions, or name another file",
   },
@@ -183,16 +212,22 @@ const fileFaults: Record<string, string> = {
 };
 
 /**
- * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a cause, or among several attempts) by the table,
- * everything else as a bug of this program (exit 1). The thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any:
- * the SDK does not say that it misses it.
+ * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a
+ * cause, or among several attempts) by the table, everything else as a bug of this program (exit 1). The
+ * thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any: the SDK does not
+ * say that it misses it.
  */
 export function explain(error: unknown, { profile }: { profile?: string | undefined } = {}): CliError {
   for (const candidate of withCauses(error)) {
     if (candidate instanceof CliError) return candidate;
     const thrown = thrownOf(candidate, profile);
     const row = explanations.find(({ when }) => when(thrown));
-    if (row) return new CliError(row.message(thrown), { hint: row.hint(thrown), exitCode: row.exitCode ?? exitCodes.failed, cause: error });
+    if (row)
+      return new CliError(row.message(thrown), {
+        hint: row.hint(thrown),
+        exitCode: row.exitCode ?? exitCodes.failed,
+        cause: error,
+      });
   }
   const { name, message } = thrownOf(error, profile);
   if (isRefusalOfAws(error)) {
@@ -210,14 +245,19 @@ export function explain(error: unknown, { profile }: { profile?: string | undefi
 
 /** Whether AWS itself said no, for a reason that has no row of its own. */
 function isRefusalOfAws(error: unknown): boolean {
-  const status = (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode ?? 0;
+  const status =
+    (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode ?? 0;
   return status >= 400 && status < 500;
 }
 
-/** AWS quotes what it was sent, a whole environment with its secrets among it (aws-behaviour 4.4, the 4 KB limit). */
+/**
+ * AWS quotes what it was sent, a whole environment with its secrets among it (AWS.md 4.4, the 4 KB limit).
+ */
 const redactMeasured = (message: string): string => message.replace(/String measured: .*/s, "").trim();
 
-/** Everything that an error consists of, most telling first: the first of several attempts, itself, its cause. */
+/**
+ * Everything that an error consists of, most telling first: the first of several attempts, itself, its cause.
+ */
 function withCauses(error: unknown, depth = 0): unknown[] {
   if (!(error instanceof Error) || depth > 5) return [error];
   const attempts = error instanceof AggregateError ? error.errors.slice(0, 1) : [];
@@ -233,7 +273,10 @@ function thrownOf(error: unknown, profile: string | undefined): ErrorFacts {
   const { name, message, code, address, hostname, host, port, path, $response, $metadata } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
-  const { headers, statusCode } = ($response ?? {}) as { headers?: Record<string, unknown>; statusCode?: number };
+  const { headers, statusCode } = ($response ?? {}) as {
+    headers?: Record<string, unknown>;
+    statusCode?: number;
+  };
   return {
     name: textOr(name, "Error"),
     message: textOr(message, ""),
@@ -248,4 +291,5 @@ function thrownOf(error: unknown, profile: string | undefined): ErrorFacts {
   };
 }
 
-const textOr = (value: unknown, otherwise: string): string => (typeof value === "string" && value !== "" ? value : otherwise);
+const textOr = (value: unknown, otherwise: string): string =>
+  typeof value === "string" && value !== "" ? value : otherwise;

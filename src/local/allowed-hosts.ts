@@ -5,19 +5,27 @@ const apiName = /^[a-z0-9]+\.execute-api\.localhost$/;
 const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/;
 
 /**
- * Whether a request may be looked at: it must have been sent to this machine by name, and not by a web page from elsewhere.
- * That keeps pages away that have their own host name resolve to 127.0.0.1 (faults.md G-17, G-18). A front end on another
- * loopback port is welcome, and so is a client without an Origin, which no browser is.
+ * Whether a request may be looked at: it must have been sent to this machine by name, and not by a web page
+ * from elsewhere. That keeps pages away that have their own host name resolve to 127.0.0.1 (FAULTS.md G-17,
+ * G-18). A front end on another loopback port is welcome, and so is a client without an Origin, which no
+ * browser is.
  */
 export function isWelcome(
   { headers, rawHeaders }: Pick<IncomingMessage, "headers" | "rawHeaders">,
   { port, allowHosts }: { port: number; allowHosts: readonly string[] },
 ): boolean {
   const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
-  return hosts === 1 && isOwnHost(headers.host ?? "", { port, allowHosts }) && isOwnOrigin(headers.origin, allowHosts);
+  return (
+    hosts === 1 &&
+    isOwnHost(headers.host ?? "", { port, allowHosts }) &&
+    isOwnOrigin(headers.origin, allowHosts)
+  );
 }
 
-function isOwnHost(host: string, { port, allowHosts }: { port: number; allowHosts: readonly string[] }): boolean {
+function isOwnHost(
+  host: string,
+  { port, allowHosts }: { port: number; allowHosts: readonly string[] },
+): boolean {
   const [, name = "", given] = /^(\[[\da-f:]+\]|[^:]+)(?::(\d+))?$/i.exec(host) ?? [];
   const known = name.toLowerCase();
   if (allowHosts.includes(known)) return true;
@@ -26,5 +34,7 @@ function isOwnHost(host: string, { port, allowHosts }: { port: number; allowHost
 
 function isOwnOrigin(origin: string | undefined, allowHosts: readonly string[]): boolean {
   if (origin === undefined || loopbackOrigin.test(origin)) return true;
-  return URL.canParse(origin) && origin === new URL(origin).origin && allowHosts.includes(new URL(origin).hostname);
+  return (
+    URL.canParse(origin) && origin === new URL(origin).origin && allowHosts.includes(new URL(origin).hostname)
+  );
 }

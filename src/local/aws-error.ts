@@ -1,8 +1,9 @@
 /**
  * A refusal as AWS words it; each wire protocol writes it in its own form.
  *
- * `name` is the modelled name (`NoSuchEntityException`) or, for what is not modelled, the code on the wire (`ValidationError`).
- * Status and spelling of the members come from the service's model; `status` is for errors that are not modelled (400 otherwise).
+ * `name` is the modelled name (`NoSuchEntityException`) or, for what is not modelled, the code on the wire
+ * (`ValidationError`). Status and spelling of the members come from the service's model; `status` is for
+ * errors that are not modelled (400 otherwise).
  */
 export class AwsError extends Error {
   override readonly name: string;
@@ -10,7 +11,11 @@ export class AwsError extends Error {
   /** Further members of the modelled error, such as `Reason`. */
   readonly members: Readonly<Record<string, unknown>>;
 
-  constructor(name: string, message: string, { status, members = {} }: { status?: number; members?: Record<string, unknown> } = {}) {
+  constructor(
+    name: string,
+    message: string,
+    { status, members = {} }: { status?: number; members?: Record<string, unknown> } = {},
+  ) {
     super(message);
     this.name = name;
     this.status = status;

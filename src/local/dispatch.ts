@@ -23,17 +23,27 @@ interface Doors {
   broke(error: unknown): void;
 }
 
-/** Leads every request of a server to who answers it: the gateway, the code of a function, a service, or nobody. */
-export function createDispatch({ port, allowHosts, world, gateway, services, record, broke }: Doors): { serve(server: Server): void } {
+/**
+ * Leads every request of a server to who answers it: the gateway, the code of a function, a service, or
+ * nobody.
+ */
+export function createDispatch({ port, allowHosts, world, gateway, services, record, broke }: Doors): {
+  serve(server: Server): void;
+} {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
     if (!isWelcome(request, { port, allowHosts })) return refusals.unwelcome(response);
     const { connectionId, ...at } = placeOf(request);
-    if (connectionId !== undefined) return await gateway.connections(request, response, { ...at, connectionId });
-    if (request.url?.startsWith(codePath)) return await download(response, codeOf(world, request.url.slice(codePath.length)));
+    if (connectionId !== undefined)
+      return await gateway.connections(request, response, { ...at, connectionId });
+    if (request.url?.startsWith(codePath))
+      return await download(response, codeOf(world, request.url.slice(codePath.length)));
     const scope = scopeOf(request.headers.authorization);
-    if (!scope) return servedStage(world, at.apiId, at.stage) ? refusals.notUpgraded(response) : refusals.unsigned(response);
+    if (!scope)
+      return servedStage(world, at.apiId, at.stage)
+        ? refusals.notUpgraded(response)
+        : refusals.unsigned(response);
     const wire = await readRequest(request);
     if (!wire) return refusals.tooLarge(response);
     await writeAnswer(response, await answerCall(services, scope, { request: wire, requestId, record }));
@@ -62,8 +72,12 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
   };
 }
 
-/** The code of a function, which needs no signature: who has the address was given it, and it cannot be guessed. */
+/**
+ * The code of a function, which needs no signature: who has the address was given it, and it cannot be
+ * guessed.
+ */
 async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
-  if (code) await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
+  if (code)
+    await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
   else refusals.noCode(response);
 }

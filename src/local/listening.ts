@@ -3,15 +3,20 @@ import type { AddressInfo } from "node:net";
 import { CliError, exitCodes } from "../errors/error.ts";
 
 /**
- * Has servers listen on one port of this machine, and of nothing else: 127.0.0.1, and ::1 where that is free, because `localhost` can mean either.
- * Returns the port. Throws a CliError (exit 2) when the port cannot be had.
+ * Has servers listen on one port of this machine, and of nothing else: 127.0.0.1, and ::1 where that is free,
+ * because `localhost` can mean either. Returns the port. Throws a CliError (exit 2) when the port cannot be
+ * had.
  */
-export async function listenOn(port: number, { ipv4, ipv6 }: { ipv4: Server; ipv6: Server }): Promise<number> {
+export async function listenOn(
+  port: number,
+  { ipv4, ipv6 }: { ipv4: Server; ipv6: Server },
+): Promise<number> {
   try {
     await listen(ipv4, port, "127.0.0.1");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
+    const why =
+      code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
     throw new CliError(why, {
       hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
       exitCode: exitCodes.usage,
@@ -22,11 +27,14 @@ export async function listenOn(port: number, { ipv4, ipv6 }: { ipv4: Server; ipv
   try {
     await listen(ipv6, taken, "::1");
   } catch (cause) {
-    // No IPv6 on this machine, or somebody else has that port there: our address names 127.0.0.1, so nothing is lost.
+    // No IPv6 on this machine, or somebody else has that port there: our address names 127.0.0.1, so nothing
+    // is lost.
     if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
   }
   return taken;
 }
 
 const listen = (server: Server, port: number, host: string): Promise<void> =>
-  new Promise((resolve, reject) => server.once("error", reject).listen(port, host, () => resolve(void server.off("error", reject))));
+  new Promise((resolve, reject) =>
+    server.once("error", reject).listen(port, host, () => resolve(void server.off("error", reject))),
+  );

@@ -6,10 +6,16 @@ const unwelcome = {
   type: "ForbiddenException",
   message: "this request was not sent to the local AWS by its own name, or comes from a web page elsewhere",
 };
-const tooLarge = { type: "RequestEntityTooLargeException", message: `Request must be smaller than ${longestBody} bytes` };
+const tooLarge = {
+  type: "RequestEntityTooLargeException",
+  message: `Request must be smaller than ${longestBody} bytes`,
+};
 const unsigned = { type: "MissingAuthenticationTokenException", message: "Missing Authentication Token" };
 const noCode = { type: "NoSuchKey", message: "The specified key does not exist." };
-const notUpgraded = { type: "UpgradeRequiredException", message: "this is a WebSocket API: connect with ws://" };
+const notUpgraded = {
+  type: "UpgradeRequiredException",
+  message: "this is a WebSocket API: connect with ws://",
+};
 
 /** What reaches no service, and how it is refused. */
 export const refusals = {
@@ -17,7 +23,8 @@ export const refusals = {
   tooLarge: (response: ServerResponse) => refuse(response, 413, tooLarge),
   noCode: (response: ServerResponse) => refuse(response, 404, noCode),
   /** A browser or curl at a stage. */
-  notUpgraded: (response: ServerResponse) => refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded),
+  notUpgraded: (response: ServerResponse) =>
+    refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded),
   /** A call of the control plane without a signature. */
   unsigned: (response: ServerResponse) => refuse(response, 403, unsigned),
   /** The request has been read by then, so only the answer tells whether anybody waits for it. */

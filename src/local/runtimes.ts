@@ -2,7 +2,10 @@ import { startRuntime, type LogEntry, type Runtime } from "./runtime/runtime.ts"
 
 /** What runs the functions: one runtime per region, because a log line does not say its region. */
 export interface Runtimes {
-  /** Started with the first function that is invoked there; a start that failed is tried again by the next one. */
+  /**
+   * Started with the first function that is invoked there; a start that failed is tried again by the next
+   * one.
+   */
   runtimeIn(region: string): Promise<Runtime>;
   /** Lets a function, or a version of it, finish its events and ends what runs it; nobody waits for that. */
   retire(region: string, arn: string): void;
@@ -42,7 +45,9 @@ export function runtimesFor({ url, maxEnvironments, log, broke }: Running): Runt
       found?.then((runtime) => runtime?.retire(arn)).catch(broke);
     },
     async close() {
-      const ends = await Promise.allSettled([...runtimes.values()].map(async (runtime) => (await runtime).close()));
+      const ends = await Promise.allSettled(
+        [...runtimes.values()].map(async (runtime) => (await runtime).close()),
+      );
       const failed = ends.find((end) => end.status === "rejected");
       if (failed) throw failed.reason;
     },

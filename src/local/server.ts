@@ -39,7 +39,10 @@ export interface LocalAwsOptions extends Partial<Delays> {
   /** Keeps everything in this folder and begins with what is there. */
   stateFolder?: string;
   onCall?(call: Call): void;
-  /** Told of every line that a function writes, and of every integration that fails, whoever may read it in CloudWatch; and of what cannot be told here as AWS would. */
+  /**
+   * Told of every line that a function writes, and of every integration that fails, whoever may read it in
+   * CloudWatch; and of what cannot be told here as AWS would.
+   */
   onLog?(entries: readonly LogEntry[]): void;
 }
 
@@ -50,11 +53,14 @@ export interface LocalAws {
   port: number;
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
-  /** Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port. Rejects with the first thing that failed on the way. */
+  /**
+   * Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port.
+   * Rejects with the first thing that failed on the way.
+   */
   close(): Promise<void>;
 }
 
-/** How long things take on AWS, roughly (aws-behaviour 3.9, 4.5, 6.4). */
+/** How long things take on AWS, roughly (AWS.md 3.9, 4.5, 6.4). */
 export const realisticDelays = {
   roleDelayMs: 6_000,
   createDelayMs: 1_500,
@@ -73,7 +79,9 @@ const noDelays: Delays = {
   asyncRetryMs: [60_000, 120_000],
 };
 const CALLS_KEPT = 10_000;
-/** Longer than any client keeps an unused connection, so that none is closed while a request is on its way. */
+/**
+ * Longer than any client keeps an unused connection, so that none is closed while a request is on its way.
+ */
 const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
   headersTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
@@ -85,9 +93,10 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
 };
 
 /**
- * Starts AWS on this machine: the wire protocols of Lambda, API Gateway, IAM, STS and CloudWatch Logs, the WebSocket data plane and
- * `@connections`, all on one port of the loopback interface. Calls must be signed in form; the signature itself is not checked.
- * Throws a CliError (exit 2) when the port is in use or the state folder is, or cannot be read.
+ * Starts AWS on this machine: the wire protocols of Lambda, API Gateway, IAM, STS and CloudWatch Logs, the
+ * WebSocket data plane and `@connections`, all on one port of the loopback interface. Calls must be signed in
+ * form; the signature itself is not checked. Throws a CliError (exit 2) when the port is in use or the state
+ * folder is, or cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
   const { allowHosts = [], onCall, onLog, pageSize, controlRate } = options;
@@ -126,7 +135,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const gateway = createGateway({
     find: (apiId, stage) => servedStage(world, apiId, stage),
     invoke: (call) => invoking.forGateway(call),
-    denied: ({ sessionToken, ...call }) => denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
+    denied: ({ sessionToken, ...call }) =>
+      denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
     host: () => `127.0.0.1:${port}`,
     failed: (failure) => onLog?.([executionLog(failure)]),
     broke,
@@ -158,7 +168,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const { serve } = createDispatch({ port, allowHosts, world, gateway, services, record, broke });
   for (const server of Object.values(servers)) serve(server);
 
-  /** In this order: sockets first, because their `$disconnect` still needs the functions, which still need the port. */
+  /**
+   * In this order: sockets first, because their `$disconnect` still needs the functions, which still need the
+   * port.
+   */
   const close = () =>
     shutDown([
       () => gateway.close(),
@@ -176,8 +189,11 @@ const isDelay = (name: string): boolean => name in noDelays;
 const delaysIn = (options: LocalAwsOptions): Partial<Delays> =>
   Object.fromEntries(Object.entries(options).filter(([name, value]) => isDelay(name) && value !== undefined));
 
-/** The permission that a call of `@connections` needs (aws-behaviour 2.2). */
-const manageConnections = (account: string, { region, apiId, stage, method, connectionId }: Omit<ConnectionCall, "sessionToken">) => ({
+/** The permission that a call of `@connections` needs (AWS.md 2.2). */
+const manageConnections = (
+  account: string,
+  { region, apiId, stage, method, connectionId }: Omit<ConnectionCall, "sessionToken">,
+) => ({
   action: "execute-api:ManageConnections",
   resource: `arn:aws:execute-api:${region}:${account}:${apiId}/${stage}/${method}/@connections/${connectionId}`,
 });
@@ -191,8 +207,15 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What API Gateway would write into its execution log, had the stage one (aws-behaviour 1.15). */
-const executionLog = ({ apiId, stage, connectionId, requestId, routeKey, message }: FailedIntegration): LogEntry => ({
+/** What API Gateway would write into its execution log, had the stage one (AWS.md 1.15). */
+const executionLog = ({
+  apiId,
+  stage,
+  connectionId,
+  requestId,
+  routeKey,
+  message,
+}: FailedIntegration): LogEntry => ({
   group: `/aws/apigateway/${apiId}/${stage}`,
   stream: connectionId,
   timestamp: Date.now(),
@@ -200,8 +223,15 @@ const executionLog = ({ apiId, stage, connectionId, requestId, routeKey, message
 });
 
 /** A line of the local AWS itself. */
-const ownLog = (message: string): LogEntry => ({ group: "local", stream: "local", timestamp: Date.now(), message: `${message}\n` });
+const ownLog = (message: string): LogEntry => ({
+  group: "local",
+  stream: "local",
+  timestamp: Date.now(),
+  message: `${message}\n`,
+});
 
 /** A bug where nobody waits for an answer. */
 const bugLog = (error: unknown): LogEntry =>
-  ownLog(error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error));
+  ownLog(
+    error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error),
+  );

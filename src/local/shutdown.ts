@@ -3,7 +3,10 @@ import type { Server } from "node:http";
 /** How long the last answers, such as the end of a live tail, may take when the local AWS closes. */
 const lastAnswersMs = 500;
 
-/** Takes every step in turn, also after one that failed: a process that cannot be ended must not cost the state. Throws the first failure at the end. */
+/**
+ * Takes every step in turn, also after one that failed: a process that cannot be ended must not cost the
+ * state. Throws the first failure at the end.
+ */
 export async function shutDown(steps: readonly (() => Promise<unknown> | void)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const step of steps) {

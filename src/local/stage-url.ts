@@ -10,11 +10,19 @@ export interface Place {
 const apiHost = /^([a-z0-9]+)\.execute-api\.localhost(?::\d+)?$/i;
 const stagePath = /^\/([a-z0-9]+)\/([^/?]+)(?:\/(?:@|%40)connections\/([^/?]+)|\/?)(?:\?|$)/i;
 
-/** `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it `@connections` or nothing (aws-behaviour 1.1, 2.1). */
+/**
+ * `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it
+ * `@connections` or nothing (AWS.md 1.1, 2.1).
+ */
 export function placeOf({ url = "", headers }: Pick<IncomingMessage, "url" | "headers">): Place {
   const [, named] = apiHost.exec(headers.host ?? "") ?? [];
-  const [, apiId = "", stage = "", connectionId] = stagePath.exec(named ? `/${named.toLowerCase()}${url}` : url) ?? [];
-  return { apiId, stage: decoded(stage), ...(connectionId === undefined ? {} : { connectionId: decoded(connectionId) }) };
+  const [, apiId = "", stage = "", connectionId] =
+    stagePath.exec(named ? `/${named.toLowerCase()}${url}` : url) ?? [];
+  return {
+    apiId,
+    stage: decoded(stage),
+    ...(connectionId === undefined ? {} : { connectionId: decoded(connectionId) }),
+  };
 }
 
 function decoded(text: string): string {

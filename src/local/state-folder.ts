@@ -20,8 +20,9 @@ export interface KeptState {
 const SAVE_AFTER_MS = 500;
 
 /**
- * Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only: it holds the functions' variables.
- * Throws a CliError (exit 2) when the state cannot be read or another local AWS has the folder: each would overwrite what the other saves.
+ * Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only:
+ * it holds the functions' variables. Throws a CliError (exit 2) when the state cannot be read or another
+ * local AWS has the folder: each would overwrite what the other saves.
  */
 export async function keptState(folder: string): Promise<KeptState> {
   const file = join(folder, "local-aws.state");
@@ -48,11 +49,15 @@ export async function keptState(folder: string): Promise<KeptState> {
     state,
     save,
     release,
-    changed: () => void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()),
+    changed: () =>
+      void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()),
   };
 }
 
-/** Makes a folder and those above it. Node's own way of doing that never ends below a folder that takes none, such as /proc. */
+/**
+ * Makes a folder and those above it. Node's own way of doing that never ends below a folder that takes none,
+ * such as /proc.
+ */
 async function makeFolder(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 });
   try {
@@ -69,10 +74,16 @@ async function makeFolder(folder: string): Promise<void> {
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */
 function isSaidAtTheEnd(): void {}
 
-/** The folders that this process has; a lock with its number and not among them was left by an earlier process of the same number. */
+/**
+ * The folders that this process has; a lock with its number and not among them was left by an earlier process
+ * of the same number.
+ */
 const held = new Set<string>();
 
-/** Marks a folder as ours with a file that names our process. One that a process has left which is no more is taken over. */
+/**
+ * Marks a folder as ours with a file that names our process. One that a process has left which is no more is
+ * taken over.
+ */
 async function lock(folder: string): Promise<() => Promise<void>> {
   const file = join(resolve(folder), "local-aws.pid");
   if (held.has(file)) throw inUse(folder, file, process.pid);
@@ -89,7 +100,10 @@ async function lock(folder: string): Promise<() => Promise<void>> {
   };
 }
 
-/** Written beside it and linked into place: a lock is there as a whole or not at all, and to one of several who start at once. */
+/**
+ * Written beside it and linked into place: a lock is there as a whole or not at all, and to one of several
+ * who start at once.
+ */
 async function take(file: string): Promise<boolean> {
   const written = `${file}.${process.pid}`;
   await writeFile(written, String(process.pid), { mode: 0o600 });
@@ -104,7 +118,10 @@ async function take(file: string): Promise<boolean> {
   }
 }
 
-/** Takes a lock that nobody holds any more. One at a time, because who looks and then removes may remove what another has taken meanwhile. */
+/**
+ * Takes a lock that nobody holds any more. One at a time, because who looks and then removes may remove what
+ * another has taken meanwhile.
+ */
 async function takeOver(file: string): Promise<boolean> {
   const turn = `${file}.turn`;
   if (!(await take(turn))) {
@@ -123,7 +140,8 @@ async function takeOver(file: string): Promise<boolean> {
 }
 
 /** An empty lock names nobody: its process was killed before it wrote. */
-const isAnothers = (pid = 0): boolean => Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isAlive(pid);
+const isAnothers = (pid = 0): boolean =>
+  Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isAlive(pid);
 
 /** The number in a lock; undefined when there is none. */
 async function pidIn(file: string): Promise<number | undefined> {
@@ -137,10 +155,13 @@ async function pidIn(file: string): Promise<number | undefined> {
 
 /** Two who start at once: the second may not see the number of the first yet. */
 const inUse = (folder: string, file: string, pid: number | undefined): CliError =>
-  new CliError(`the state in ${folder} is in use by another local AWS${isAnothers(pid) || pid === process.pid ? `, process ${pid}` : ""}`, {
-    hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
-    exitCode: exitCodes.usage,
-  });
+  new CliError(
+    `the state in ${folder} is in use by another local AWS${isAnothers(pid) || pid === process.pid ? `, process ${pid}` : ""}`,
+    {
+      hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
+      exitCode: exitCodes.usage,
+    },
+  );
 
 async function readState(file: string): Promise<State> {
   const unreadable = (cause?: unknown) =>

@@ -6,7 +6,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 
 /** Everything that the local AWS keeps. IAM is global, the rest belongs to a region. */
 export interface State {
-  /** By name in lower case: role names are unique whatever their case (aws-behaviour 6.3). */
+  /** By name in lower case: role names are unique whatever their case (AWS.md 6.3). */
   roles: Map<string, RoleState>;
   regions: Map<string, RegionState>;
 }

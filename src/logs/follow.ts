@@ -1,5 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { paginateFilterLogEvents, DescribeLogStreamsCommand, StartLiveTailCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  paginateFilterLogEvents,
+  DescribeLogStreamsCommand,
+  StartLiveTailCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import type {
   CloudWatchLogsClient,
   FilteredLogEvent,
@@ -25,31 +29,48 @@ export interface FollowOptions {
   follow: boolean;
   report: Report;
   signal: AbortSignal;
-  /** Between two polls, where live tail is not available; CloudWatch Logs allows five calls a second (aws-behaviour 7.1). */
+  /**
+   * Between two polls, where live tail is not available; CloudWatch Logs allows five calls a second (AWS.md
+   * 7.1).
+   */
   pollMs?: number;
-  /** A live tail says something every second (aws-behaviour 7.3); after so much silence it is taken for broken. */
+  /** A live tail says something every second (AWS.md 7.3); after so much silence it is taken for broken. */
   silenceMs?: number;
 }
 
-/** Events may arrive this much later than their timestamp says, so every poll looks back as far (aws-behaviour 7.1). */
+/**
+ * Events may arrive this much later than their timestamp says, so every poll looks back as far (AWS.md 7.1).
+ */
 const LATENESS_MS = 30_000;
 const SILENCE_MS = 15_000;
 
 /** The group of this name, as it is followed; undefined for none. */
-export async function followedGroup(logs: CloudWatchLogsClient, name: string): Promise<FollowedGroup | undefined> {
+export async function followedGroup(
+  logs: CloudWatchLogsClient,
+  name: string,
+): Promise<FollowedGroup | undefined> {
   const group = await findLogGroup(logs, name);
-  // There are two ARNs; live tail takes the one without ":*" (aws-behaviour 7.2).
+  // There are two ARNs; live tail takes the one without ":*" (AWS.md 7.2).
   return group && { name, arn: group.logGroupArn ?? String(group.arn).replace(/:\*$/, "") };
 }
 
 /** Whether anything was ever written to the group. */
 export async function hasStreams(logs: CloudWatchLogsClient, { name }: FollowedGroup): Promise<boolean> {
-  const { logStreams = [] } = await logs.send(new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }));
+  const { logStreams = [] } = await logs.send(
+    new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }),
+  );
   return logStreams.length > 0;
 }
 
-/** The events of a group, each once: first the history since a time, then what comes, live or (where that is refused or breaks) by polling. */
-export async function* followLog(logs: CloudWatchLogsClient, group: FollowedGroup, options: FollowOptions): AsyncGenerator<LogEvent> {
+/**
+ * The events of a group, each once: first the history since a time, then what comes, live or (where that is
+ * refused or breaks) by polling.
+ */
+export async function* followLog(
+  logs: CloudWatchLogsClient,
+  group: FollowedGroup,
+  options: FollowOptions,
+): AsyncGenerator<LogEvent> {
   const startedAt = Date.now();
   const once = deduplicator();
   const since = options.since ?? startedAt;
@@ -60,7 +81,14 @@ export async function* followLog(logs: CloudWatchLogsClient, group: FollowedGrou
     if (options.since !== undefined) yield* history(logs, group, since, options, once);
     if (live) yield* liveEvents(live, options, once);
     tail.abort();
-    if (options.follow) yield* polledEvents(logs, group, live ? Math.max(since, Date.now() - LATENESS_MS) : since, options, once);
+    if (options.follow)
+      yield* polledEvents(
+        logs,
+        group,
+        live ? Math.max(since, Date.now() - LATENESS_MS) : since,
+        options,
+        once,
+      );
   } finally {
     tail.abort();
   }
@@ -74,7 +102,7 @@ async function* history(
   once: Deduplicator,
 ): AsyncGenerator<LogEvent> {
   const query = { logGroupName: name, startTime: since, ...(filter ? { filterPattern: filter } : {}) };
-  // A page may be empty and not be the last one; the paginator goes on until there is no token (aws-behaviour 7.1).
+  // A page may be empty and not be the last one; the paginator goes on until there is no token (AWS.md 7.1).
   for await (const { events = [] } of paginateFilterLogEvents({ client: logs }, query)) {
     for (const event of events) if (once.stored(event)) yield eventOf(event);
   }
@@ -98,16 +126,30 @@ async function* polledEvents(
   }
 }
 
-/** The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, a proxy that holds it back. `tail` ends it. */
-async function startLiveTail(logs: CloudWatchLogsClient, { arn }: FollowedGroup, options: FollowOptions, tail: AbortController) {
+/**
+ * The stream of a live tail, or undefined where there is none to be had: no permission, too many sessions, a
+ * proxy that holds it back. `tail` ends it.
+ */
+async function startLiveTail(
+  logs: CloudWatchLogsClient,
+  { arn }: FollowedGroup,
+  options: FollowOptions,
+  tail: AbortController,
+) {
   const { filter, signal, report, silenceMs = SILENCE_MS } = options;
   const tooLate = setTimeout(() => tail.abort(), silenceMs);
   try {
-    const command = new StartLiveTailCommand({ logGroupIdentifiers: [arn], ...(filter ? { logEventFilterPattern: filter } : {}) });
+    const command = new StartLiveTailCommand({
+      logGroupIdentifiers: [arn],
+      ...(filter ? { logEventFilterPattern: filter } : {}),
+    });
     return (await logs.send(command, { abortSignal: AbortSignal.any([signal, tail.signal]) })).responseStream;
   } catch (error) {
     signal.throwIfAborted();
-    report({ kind: "note", message: `no live tail (${(error as Error).name}), asking every two seconds instead` });
+    report({
+      kind: "note",
+      message: `no live tail (${(error as Error).name}), asking every two seconds instead`,
+    });
     return undefined;
   } finally {
     clearTimeout(tooLate);
@@ -134,7 +176,10 @@ async function* liveEvents(
     report({ kind: "note", message: "the live tail ended, asking every two seconds instead" });
   } catch (error) {
     signal.throwIfAborted();
-    report({ kind: "note", message: `the live tail broke (${(error as Error).name}), asking every two seconds instead` });
+    report({
+      kind: "note",
+      message: `the live tail broke (${(error as Error).name}), asking every two seconds instead`,
+    });
   }
 }
 
@@ -151,13 +196,20 @@ async function withinSilence<T>(next: Promise<T>, silenceMs: number, signal: Abo
   }
 }
 
-const eventOf = ({ timestamp = 0, logStreamName = "", message = "" }: FilteredLogEvent | LiveTailSessionLogEvent): LogEvent => ({
+const eventOf = ({
+  timestamp = 0,
+  logStreamName = "",
+  message = "",
+}: FilteredLogEvent | LiveTailSessionLogEvent): LogEvent => ({
   timestamp,
   stream: logStreamName,
   message,
 });
 
-/** Recognises what was already given, from either source: a question is asked once per delivery and is true for a new event. */
+/**
+ * Recognises what was already given, from either source: a question is asked once per delivery and is true
+ * for a new event.
+ */
 interface Deduplicator {
   stored(event: FilteredLogEvent): boolean;
   live(event: LiveTailSessionLogEvent): boolean;
@@ -166,8 +218,9 @@ interface Deduplicator {
 }
 
 /**
- * Stored events have an id, those of a live tail have none; so between the two sources one delivery is set off against one delivery of the same text,
- * time and stream, which also keeps lines that really were written twice.
+ * Stored events have an id, those of a live tail have none; so between the two sources one delivery is set
+ * off against one delivery of the same text, time and stream, which also keeps lines that really were written
+ * twice.
  */
 function deduplicator(): Deduplicator {
   const ids = new Map<string, { timestamp: number }>();

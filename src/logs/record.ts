@@ -7,11 +7,17 @@ export interface LogEvent {
   message: string;
 }
 
-/** One event of a Lambda function's log, understood. `text` may have several lines; everything in it was written by a stranger. */
+/**
+ * One event of a Lambda function's log, understood. `text` may have several lines; everything in it was
+ * written by a stranger.
+ */
 export interface LogRecord {
   at: string;
   level: LogLevel;
-  /** Who wrote it: Lambda itself about the invocation (`start`, `end` and `init` say nothing new to people), or the function. */
+  /**
+   * Who wrote it: Lambda itself about the invocation (`start`, `end` and `init` say nothing new to people),
+   * or the function.
+   */
   origin: "init" | "start" | "end" | "report" | "function";
   text: string;
   stream: string;
@@ -23,7 +29,10 @@ export interface LogRecord {
 /** What one line says by itself. */
 export type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
 
-/** The forms that a line of a Lambda log has (aws-behaviour 5.3), tried in this order; whatever fits none is the function's plain text. */
+/**
+ * The forms that a line of a Lambda log has (AWS.md 5.3), tried in this order; whatever fits none is the
+ * function's plain text.
+ */
 const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Reading | undefined }[] = [
   { pattern: /^START RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "start", text: line }) },
   { pattern: /^END RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "end", text: line }) },
@@ -32,7 +41,10 @@ const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Readi
     read: ([, runtime]) => ({ level: "INFO", origin: "init", text: `cold start, ${runtime}` }),
   },
   { pattern: /^(?:INIT_)?REPORT (.*)/s, read: ([, facts = ""]) => readReport(facts) },
-  { pattern: /^\S+ \S+ (Task timed out after .*)/s, read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }) },
+  {
+    pattern: /^\S+ \S+ (Task timed out after .*)/s,
+    read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }),
+  },
   {
     pattern: /^[\d-]+T[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)/s,
     read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
@@ -48,7 +60,12 @@ const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Readi
 export function recordOf({ timestamp, stream, message }: LogEvent): LogRecord {
   const reading = readLine(message);
   const connectionId = reading.fields?.["connectionId"];
-  return { at: new Date(timestamp).toISOString(), ...reading, stream, ...(typeof connectionId === "string" ? { connectionId } : {}) };
+  return {
+    at: new Date(timestamp).toISOString(),
+    ...reading,
+    stream,
+    ...(typeof connectionId === "string" ? { connectionId } : {}),
+  };
 }
 
 /** Understands the text of one event. */
@@ -63,7 +80,13 @@ export function readLine(message: string): Reading {
 }
 
 function readText(text: string): Reading {
-  return (text.startsWith("{") && readJson(text)) || { level: "INFO", origin: "function", text: text.replaceAll("\u00a0", " ") };
+  return (
+    (text.startsWith("{") && readJson(text)) || {
+      level: "INFO",
+      origin: "function",
+      text: text.replaceAll("\u00a0", " "),
+    }
+  );
 }
 
 const levels: Readonly<Record<string, LogLevel>> = {
@@ -85,10 +108,20 @@ function readJson(text: string): Reading | undefined {
   const fields = objectOf(text);
   if (!fields) return undefined;
   if (String(fields["type"]).startsWith("platform.")) return readPlatform(fields);
-  const headline = ["event", "message", "msg", "errorMessage"].find((name) => typeof fields[name] === "string");
+  const headline = ["event", "message", "msg", "errorMessage"].find(
+    (name) => typeof fields[name] === "string",
+  );
   const rest = Object.entries(fields).filter(([name]) => name !== headline && !shownElsewhere.has(name));
-  const words = [...(headline ? [String(fields[headline])] : []), ...rest.map(([name, value]) => `${name}=${shownValue(value)}`)];
-  return { level: levelOf(fields["level"] ?? (fields["errorType"] ? "ERROR" : "INFO")), origin: "function", text: words.join(" "), fields };
+  const words = [
+    ...(headline ? [String(fields[headline])] : []),
+    ...rest.map(([name, value]) => `${name}=${shownValue(value)}`),
+  ];
+  return {
+    level: levelOf(fields["level"] ?? (fields["errorType"] ? "ERROR" : "INFO")),
+    origin: "function",
+    text: words.join(" "),
+    fields,
+  };
 }
 
 /** Lambda's own lines when the function logs in JSON. */
@@ -116,9 +149,13 @@ function objectOf(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const shownValue = (value: unknown) => (typeof value === "string" && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value));
+const shownValue = (value: unknown) =>
+  typeof value === "string" && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
 
-/** `RequestId: … \tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\tStatus: timeout`, said shorter. */
+/**
+ * `RequestId: … \tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit
+ * Duration: 110.10 ms\tStatus: timeout`, said shorter.
+ */
 function readReport(facts: string): Reading {
   const values = Object.fromEntries(
     facts
@@ -151,14 +188,16 @@ export interface Selection {
 }
 
 /**
- * Decides record by record. An environment of Lambda serves one event at a time, so what follows a connection's line in the same stream, up to the
- * next START, is about that connection as well: stack traces, time-outs and the REPORT carry no connection id of their own.
+ * Decides record by record. An environment of Lambda serves one event at a time, so what follows a
+ * connection's line in the same stream, up to the next START, is about that connection as well: stack traces,
+ * time-outs and the REPORT carry no connection id of their own.
  */
 export function selected({ errors, connection }: Selection): (record: LogRecord) => boolean {
   const concerned = new Set<string>();
   return (record) => {
     if (record.origin === "start") concerned.delete(record.stream);
-    if (record.connectionId !== undefined) concerned[record.connectionId === connection ? "add" : "delete"](record.stream);
+    if (record.connectionId !== undefined)
+      concerned[record.connectionId === connection ? "add" : "delete"](record.stream);
     const ofConnection = connection === undefined || concerned.has(record.stream);
     return ofConnection && (!errors || record.level === "WARN" || record.level === "ERROR");
   };

@@ -9,8 +9,8 @@ type AccountAttributes = {
 };
 
 /**
- * The account that the credentials belong to: looked up, never made; its number is in every ARN that we compute (aws-behaviour 6.8).
- * Reading throws a CliError (exit 4) when it is not the expected one.
+ * The account that the credentials belong to: looked up, never made; its number is in every ARN that we
+ * compute (AWS.md 6.8). Reading throws a CliError (exit 4) when it is not the expected one.
  */
 export function account(expected: string | undefined): Resource<object, AccountAttributes> {
   return {
@@ -21,10 +21,13 @@ export function account(expected: string | undefined): Resource<object, AccountA
     async read(aws) {
       const { Account = "", Arn = "" } = await aws.sts.send(new GetCallerIdentityCommand());
       if (expected && expected !== Account) {
-        throw new CliError(`the credentials belong to account ${Account}, the configuration says ${expected}`, {
-          hint: "use the profile of that account (--profile), or correct the account in the configuration",
-          exitCode: exitCodes.refused,
-        });
+        throw new CliError(
+          `the credentials belong to account ${Account}, the configuration says ${expected}`,
+          {
+            hint: "use the profile of that account (--profile), or correct the account in the configuration",
+            exitCode: exitCodes.refused,
+          },
+        );
       }
       return { attributes: { Account, Partition: Arn.split(":")[1] ?? "aws" }, properties: {} };
     },

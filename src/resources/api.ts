@@ -29,7 +29,10 @@ type ApiAttributes = {
   ManagementEndpoint: string;
 };
 
-/** The WebSocket API. Names of APIs are not unique (aws-behaviour 3.1) and may be changed, so it is found by our tags. */
+/**
+ * The WebSocket API. Names of APIs are not unique (AWS.md 3.1) and may be changed, so it is found by our
+ * tags.
+ */
 export function api(
   { name, tags, identity }: { name: string; tags: Tags; identity: Identity },
   needs: { role: RoleResource },
@@ -41,7 +44,11 @@ export function api(
     needs,
     exclusive: "api",
     ambiguous: true,
-    desired: () => ({ Name: name, ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" }),
+    desired: () => ({
+      Name: name,
+      ProtocolType: "WEBSOCKET",
+      RouteSelectionExpression: "$request.body.action",
+    }),
 
     async read(aws) {
       const [oldest, ...duplicates] = (await findOurs(aws, identity)).toSorted(byAge).map(foundApi);
@@ -50,7 +57,9 @@ export function api(
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
       return attributesOf(
-        await aws.apigatewayv2.send(new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } })),
+        await aws.apigatewayv2.send(
+          new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }),
+        ),
       );
     },
 
@@ -72,14 +81,19 @@ export type ApiResource = ReturnType<typeof api>;
 const allApis = (aws: Aws): Promise<Api[]> =>
   everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
 
-/** Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists several. */
+/**
+ * Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists
+ * several.
+ */
 export async function deployedApi(
   aws: Aws,
   { apiName, functionName }: { apiName: string; functionName: string },
 ): Promise<Api | undefined> {
   const all = await allApis(aws);
   const named = all.filter(({ Name }) => Name === apiName);
-  const ours = all.filter(({ Tags = {} }) => isOurs(Tags, { stack: functionName, region: aws.region, run: "" }));
+  const ours = all.filter(({ Tags = {} }) =>
+    isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
+  );
   const candidates = ours.length > 0 ? ours : named;
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
@@ -93,7 +107,10 @@ const findOurs = async (aws: Aws, identity: Identity): Promise<Api[]> =>
   (await allApis(aws)).filter(({ Tags = {} }) => isOurs(Tags, identity));
 
 /** What AWS tells of an API, as attributes; `http` for an endpoint that is plain `ws`. */
-export function attributesOf({ ApiId = "", ApiEndpoint = "" }: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAttributes {
+export function attributesOf({
+  ApiId = "",
+  ApiEndpoint = "",
+}: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAttributes {
   return { ApiId, ApiEndpoint, ManagementEndpoint: ApiEndpoint.replace(/^ws/, "http") };
 }
 
@@ -116,10 +133,15 @@ interface Rivals {
 const LOOKS = 3;
 
 /**
- * Looks whether there is exactly one API of ours (faults.md R3). Of those that this run made the oldest stays. Where another run made one too,
- * the younger one withdraws, and so does one without a stage beside one that serves. What does not become clear is refused (exit 4).
+ * Looks whether there is exactly one API of ours (FAULTS.md R3). Of those that this run made the oldest
+ * stays. Where another run made one too, the younger one withdraws, and so does one without a stage beside
+ * one that serves. What does not become clear is refused (exit 4).
  */
-async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause }: Rivals): Promise<ApiAttributes> {
+async function theOnlyOne(
+  aws: Aws,
+  made: ApiAttributes,
+  { name, identity, pause }: Rivals,
+): Promise<ApiAttributes> {
   let kept = made;
   for (let look = 1; ; look++) {
     const listed = (await findOurs(aws, identity)).toSorted(byAge);
@@ -135,19 +157,36 @@ async function theOnlyOne(aws: Aws, made: ApiAttributes, { name, identity, pause
   }
 }
 
-/** Removes what this run made twice, after an answer that was lost, but for the oldest. What serves a stage is left alone and found by the next look. */
-async function oldestOfThisRun(aws: Aws, made: ApiAttributes, listed: readonly Api[], identity: Identity): Promise<ApiAttributes> {
+/**
+ * Removes what this run made twice, after an answer that was lost, but for the oldest. What serves a stage is
+ * left alone and found by the next look.
+ */
+async function oldestOfThisRun(
+  aws: Aws,
+  made: ApiAttributes,
+  listed: readonly Api[],
+  identity: Identity,
+): Promise<ApiAttributes> {
   const mine = listed.filter(({ Tags = {} }) => isOfThisRun(Tags, identity)).map(attributesOf);
   const isListed = mine.some(({ ApiId }) => ApiId === made.ApiId);
   const [oldest = made, ...younger] = isListed ? mine : [...mine, made];
   for (const { ApiId } of younger) {
-    if (!(await hasStages(aws, ApiId))) await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId })));
+    if (!(await hasStages(aws, ApiId)))
+      await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId })));
   }
   return oldest;
 }
 
-/** Whether ours is the one that gives way: it serves nothing, and another one is older or serves. One that is not listed yet is the youngest. */
-async function isToWithdraw(aws: Aws, { ApiId }: ApiAttributes, listed: readonly Api[], others: readonly Api[]): Promise<boolean> {
+/**
+ * Whether ours is the one that gives way: it serves nothing, and another one is older or serves. One that is
+ * not listed yet is the youngest.
+ */
+async function isToWithdraw(
+  aws: Aws,
+  { ApiId }: ApiAttributes,
+  listed: readonly Api[],
+  others: readonly Api[],
+): Promise<boolean> {
   if (await hasStages(aws, ApiId)) return false;
   const at = listed.findIndex((one) => one.ApiId === ApiId);
   const isYounger = at === -1 || listed.slice(0, at).some((older) => others.includes(older));
@@ -155,7 +194,8 @@ async function isToWithdraw(aws: Aws, { ApiId }: ApiAttributes, listed: readonly
 }
 
 const byAge = (one: Api, other: Api): number =>
-  Number(one.CreatedDate ?? 0) - Number(other.CreatedDate ?? 0) || String(one.ApiId).localeCompare(String(other.ApiId));
+  Number(one.CreatedDate ?? 0) - Number(other.CreatedDate ?? 0) ||
+  String(one.ApiId).localeCompare(String(other.ApiId));
 
 async function hasStages(aws: Aws, ApiId: string | undefined): Promise<boolean> {
   const stages = await orMissing(aws.apigatewayv2.send(new GetStagesCommand({ ApiId })));

@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { CreateDeploymentCommand, GetDeploymentCommand, GetDeploymentsCommand, type Deployment } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateDeploymentCommand,
+  GetDeploymentCommand,
+  GetDeploymentsCommand,
+  type Deployment,
+} from "@aws-sdk/client-apigatewayv2";
 import { CliError } from "../errors/error.ts";
 import { derived, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -19,8 +24,9 @@ type DeploymentAttributes = { DeploymentId: string };
 const PREFIX = "shelfshack-ws routes ";
 
 /**
- * A snapshot of the routes and integrations, which is what a stage serves (aws-behaviour 3.4). It cannot be changed, so its description
- * keeps a hash of what it was made of: when that differs from what we want today, a new one is made.
+ * A snapshot of the routes and integrations, which is what a stage serves (AWS.md 3.4). It cannot be changed,
+ * so its description keeps a hash of what it was made of: when that differs from what we want today, a new
+ * one is made.
  */
 export function deployment(
   config: { functionName: string; region: string },
@@ -47,18 +53,29 @@ export function deployment(
     // Routes and integration are as we want them by the time that the snapshot is made of them.
     desired: ({ account, api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
-      Description: derived([IntegrationId], () => PREFIX + hash([IntegrationId, settingsOf(config, account), routes])),
+      Description: derived(
+        [IntegrationId],
+        () => PREFIX + hash([IntegrationId, settingsOf(config, account), routes]),
+      ),
     }),
 
     async read(aws, { ApiId = "" }) {
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
-      const ours = items.filter(({ Description, DeploymentStatus }) => Description?.startsWith(PREFIX) && DeploymentStatus !== "FAILED");
+      const ours = items.filter(
+        ({ Description, DeploymentStatus }) =>
+          Description?.startsWith(PREFIX) && DeploymentStatus !== "FAILED",
+      );
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
-      const newest = ours.toReversed().toSorted((one, other) => Number(other.CreatedDate) - Number(one.CreatedDate))[0];
+      const newest = ours
+        .toReversed()
+        .toSorted((one, other) => Number(other.CreatedDate) - Number(one.CreatedDate))[0];
       return (
-        newest && { attributes: { DeploymentId: newest.DeploymentId ?? "" }, properties: { ApiId, Description: newest.Description ?? "" } }
+        newest && {
+          attributes: { DeploymentId: newest.DeploymentId ?? "" },
+          properties: { ApiId, Description: newest.Description ?? "" },
+        }
       );
     },
 
@@ -71,7 +88,8 @@ export function deployment(
 
 export type DeploymentResource = ReturnType<typeof deployment>;
 
-const hash = (parts: readonly unknown[]): string => createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+const hash = (parts: readonly unknown[]): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 
 const POLL_MS = 500;
 const POLLS_AT_MOST = 60;
@@ -82,8 +100,11 @@ async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<s
   let { DeploymentStatus, DeploymentStatusMessage } = created;
   for (let poll = 0; DeploymentStatus === "PENDING" && poll < POLLS_AT_MOST; poll++) {
     await delay(POLL_MS, undefined, { signal: aws.signal });
-    ({ DeploymentStatus, DeploymentStatusMessage } = await aws.apigatewayv2.send(new GetDeploymentCommand({ ApiId, DeploymentId })));
+    ({ DeploymentStatus, DeploymentStatusMessage } = await aws.apigatewayv2.send(
+      new GetDeploymentCommand({ ApiId, DeploymentId }),
+    ));
   }
-  if (DeploymentStatus === "FAILED") throw new CliError(`API Gateway could not deploy the routes: ${DeploymentStatusMessage}`);
+  if (DeploymentStatus === "FAILED")
+    throw new CliError(`API Gateway could not deploy the routes: ${DeploymentStatusMessage}`);
   return DeploymentId;
 }

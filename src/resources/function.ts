@@ -21,7 +21,7 @@ import type { Tags } from "../aws/tags.ts";
 
 interface FunctionProperties {
   FunctionName: string;
-  /** SHA-256 of the zip, base64: what Lambda answers for the code that it runs (aws-behaviour 4.6). */
+  /** SHA-256 of the zip, base64: what Lambda answers for the code that it runs (AWS.md 4.6). */
   CodeSha256: string;
   Runtime: string;
   Handler: string;
@@ -48,7 +48,9 @@ export interface FunctionConfig {
   tags: Tags;
 }
 
-/** The function with its code, settings and environment. Variables that somebody else set stay as they are. */
+/**
+ * The function with its code, settings and environment. Variables that somebody else set stay as they are.
+ */
 export function lambdaFunction(
   config: FunctionConfig,
   needs: { role: RoleResource; api: ApiResource; logGroup: ReturnType<typeof logGroup> },
@@ -142,7 +144,10 @@ async function create(
 
 async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
   await untilIdle(aws, FunctionName);
-  await aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }), aws.longCall);
+  await aws.lambda.send(
+    new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }),
+    aws.longCall,
+  );
   await untilActive(aws, FunctionName);
 }
 
@@ -154,10 +159,18 @@ async function configure(
 ): Promise<void> {
   const ours = differing(found.properties.Environment, Environment);
   const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize };
-  await changeEnvironment(aws, functionName, (present) => merged(present, ours, variables.SIGNING_KEYS), settings);
+  await changeEnvironment(
+    aws,
+    functionName,
+    (present) => merged(present, ours, variables.SIGNING_KEYS),
+    settings,
+  );
 }
 
-function foundFunction(found: FunctionConfiguration, tags: Tags): Found<FunctionProperties, FunctionAttributes> {
+function foundFunction(
+  found: FunctionConfiguration,
+  tags: Tags,
+): Found<FunctionProperties, FunctionAttributes> {
   const {
     FunctionArn = "",
     FunctionName = "",
@@ -186,7 +199,10 @@ function foundFunction(found: FunctionConfiguration, tags: Tags): Found<Function
   };
 }
 
-/** Waits for a function that is on its way; what failed to be updated is written once more, which is all that helps (aws-behaviour 4.5). */
+/**
+ * Waits for a function that is on its way; what failed to be updated is written once more, which is all that
+ * helps (AWS.md 4.5).
+ */
 async function recovered(
   aws: Aws,
   found: Found<FunctionProperties, FunctionAttributes>,
@@ -194,24 +210,34 @@ async function recovered(
   config: FunctionConfig,
 ): Promise<void> {
   const { LastUpdateStatus } = await untilIdle(aws, config.functionName);
-  await (LastUpdateStatus === "Failed" ? configure(aws, found, desired, config) : untilActive(aws, config.functionName));
+  await (LastUpdateStatus === "Failed"
+    ? configure(aws, found, desired, config)
+    : untilActive(aws, config.functionName));
 }
 
-/** The variables without signing keys that nobody can read: those are to be made anew, as if they were not there. */
+/**
+ * The variables without signing keys that nobody can read: those are to be made anew, as if they were not
+ * there.
+ */
 function usable({ SIGNING_KEYS, ...others }: Variables): Variables {
   return SIGNING_KEYS !== undefined && isSigningKeys(SIGNING_KEYS) ? { ...others, SIGNING_KEYS } : others;
 }
 
 /** The variables with a signing key in place of its placeholder: the given one, or a new one. */
 function withSigningKey(variables: Variables, given: string = newSigningKey()): Record<string, string> {
-  return { ...variables, ...(variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: given } : {}) };
+  return {
+    ...variables,
+    ...(variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: given } : {}),
+  };
 }
 
 /** The variables that we want otherwise than they were found: the others are left to whoever sets them. */
 const differing = (found: Variables = {}, desired: Variables): Variables =>
   Object.fromEntries(Object.entries(desired).filter(([name, value]) => found[name] !== value));
 
-/** The present variables with ours; signing keys that are there already stay (two of them while keys rotate). */
+/**
+ * The present variables with ours; signing keys that are there already stay (two of them while keys rotate).
+ */
 function merged(present: Variables, ours: Variables, givenKey: string | undefined): Variables {
   const { SIGNING_KEYS } = usable(present);
   return withSigningKey({ ...present, ...ours, ...(SIGNING_KEYS ? { SIGNING_KEYS } : {}) }, givenKey);

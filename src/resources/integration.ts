@@ -25,7 +25,10 @@ type IntegrationAttributes = { IntegrationId: string };
 /** Integrations have neither name nor tags: the description says which one of our API is ours. */
 const DESCRIPTION = "shelfshack-ws";
 
-/** The one integration that all routes point to: API Gateway invokes the function with the event as it is (aws-behaviour 3.2). */
+/**
+ * The one integration that all routes point to: API Gateway invokes the function with the event as it is
+ * (AWS.md 3.2).
+ */
 export function integration(
   { functionName, region }: { functionName: string; region: string },
   needs: { account: AccountResource; api: ApiResource },
@@ -51,9 +54,11 @@ export function integration(
       return { IntegrationId };
     },
 
-    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet, and takes that.
+    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet,
+    // and takes that.
     async settle(aws, made, { answered, within: { ApiId = "" } }) {
-      const others = async () => (await oursIn(aws, ApiId)).filter(({ IntegrationId }) => IntegrationId !== made.IntegrationId);
+      const others = async () =>
+        (await oursIn(aws, ApiId)).filter(({ IntegrationId }) => IntegrationId !== made.IntegrationId);
       if (!answered || (await others()).length === 0) return made;
       await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...made })));
       const [left] = await others();
@@ -68,7 +73,9 @@ export function integration(
 }
 
 async function oursIn(aws: Aws, ApiId: string): Promise<Integration[]> {
-  const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })));
+  const items = await everyPage((NextToken) =>
+    aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
+  );
   return items.filter(({ Description }) => Description === DESCRIPTION);
 }
 
@@ -87,7 +94,10 @@ export const settingsOf = (
 
 export type IntegrationResource = ReturnType<typeof integration>;
 
-function foundIntegration(ApiId: string, found: Integration): Found<IntegrationProperties, IntegrationAttributes> {
+function foundIntegration(
+  ApiId: string,
+  found: Integration,
+): Found<IntegrationProperties, IntegrationAttributes> {
   const {
     IntegrationId = "",
     Description = "",

@@ -18,12 +18,16 @@ interface LogGroupProperties {
   RetentionInDays: number;
 }
 
-/** The function's log group. Made before the function, which otherwise makes one that keeps its lines for ever (aws-behaviour 6.2). */
+/**
+ * The function's log group. Made before the function, which otherwise makes one that keeps its lines for ever
+ * (AWS.md 6.2).
+ */
 export function logGroup(
   { name, retentionInDays, tags }: { name: string; retentionInDays: number; tags: Tags },
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
-  const keepFor = (aws: Aws, days: number) => aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }));
+  const keepFor = (aws: Aws, days: number) =>
+    aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }));
   return {
     id: "LogGroup",
     type: "AWS::Logs::LogGroup",
@@ -34,10 +38,16 @@ export function logGroup(
     async read(aws) {
       const group = await findLogGroup(aws.logs, name);
       if (!group) return undefined;
-      const { tags: found } = (await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })))) ?? {};
+      const { tags: found } =
+        (await orMissing(
+          aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })),
+        )) ?? {};
       return {
         attributes: {},
-        properties: { LogGroupName: name, ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}) },
+        properties: {
+          LogGroupName: name,
+          ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
+        },
         tags: found ?? {},
         ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
       };
@@ -59,8 +69,13 @@ export function logGroup(
   };
 }
 
-/** The log group of exactly this name: AWS only looks names up by prefix (aws-behaviour 7.2), and the exact one sorts first. */
+/**
+ * The log group of exactly this name: AWS only looks names up by prefix (AWS.md 7.2), and the exact one sorts
+ * first.
+ */
 export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
-  const { logGroups = [] } = await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }));
+  const { logGroups = [] } = await logs.send(
+    new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }),
+  );
   return logGroups.find(({ logGroupName }) => logGroupName === name);
 }

@@ -13,7 +13,7 @@ interface PermissionProperties {
   SourceAccount: string;
 }
 
-/** The part of a resource policy's statement that we set (aws-behaviour 4.7). */
+/** The part of a resource policy's statement that we set (AWS.md 4.7). */
 interface Statement {
   Sid?: string;
   Action?: string;
@@ -23,7 +23,10 @@ interface Statement {
 
 const STATEMENT_ID = "shelfshack-ws";
 
-/** Lets this API's stage, of this account, invoke the function; without it every handshake ends with 500 (aws-behaviour 1.5, 4.7). */
+/**
+ * Lets this API's stage, of this account, invoke the function; without it every handshake ends with 500
+ * (AWS.md 1.5, 4.7).
+ */
 export function permission(
   { functionName: FunctionName, stage, region }: { functionName: string; stage: string; region: string },
   needs: { account: AccountResource; api: ApiResource; lambdaFunction: FunctionResource },
@@ -51,7 +54,10 @@ export function permission(
 
     async create(aws, desired, found) {
       // A statement cannot be changed, only removed and added again under the same id.
-      if (found) await orMissing(aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: STATEMENT_ID })));
+      if (found)
+        await orMissing(
+          aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: STATEMENT_ID })),
+        );
       await aws.lambda.send(new AddPermissionCommand({ StatementId: STATEMENT_ID, ...desired }));
       return {};
     },
@@ -61,7 +67,11 @@ export function permission(
 const valueOf = (conditions: Record<string, string> | undefined, name: string): string =>
   Object.entries(conditions ?? {}).find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
 
-function propertiesOf({ Action = "", Principal, Condition }: Statement): Omit<PermissionProperties, "FunctionName"> {
+function propertiesOf({
+  Action = "",
+  Principal,
+  Condition,
+}: Statement): Omit<PermissionProperties, "FunctionName"> {
   return {
     Action,
     Principal: Principal?.Service ?? "",

@@ -16,16 +16,26 @@ interface RolePolicyProperties {
 const POLICY_NAME = "WebSocketAPIPermissions";
 
 /**
- * What the function may do, and nothing else: push to and close connections of this API's stage, write to its own log group,
- * and invoke itself (a second run delivers the frames that nobody may send during `$connect`). aws-behaviour 6.6.
+ * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
+ * own log group, and invoke itself (a second run delivers the frames that nobody may send during `$connect`).
+ * AWS.md 6.6.
  */
 export function rolePolicy(
-  { roleName, functionName, stage, region }: { roleName: string; functionName: string; stage: string; region: string },
+  {
+    roleName,
+    functionName,
+    stage,
+    region,
+  }: { roleName: string; functionName: string; stage: string; region: string },
   needs: { role: RoleResource; account: AccountResource; api: ApiResource },
 ): Resource<RolePolicyProperties, Record<never, string>, typeof needs> {
   const put = async (aws: Aws, { PolicyDocument }: RolePolicyProperties) => {
     await aws.iam.send(
-      new PutRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument: JSON.stringify(PolicyDocument) }),
+      new PutRolePolicyCommand({
+        RoleName: roleName,
+        PolicyName: POLICY_NAME,
+        PolicyDocument: JSON.stringify(PolicyDocument),
+      }),
     );
   };
   return {
@@ -42,9 +52,11 @@ export function rolePolicy(
     }),
 
     async read(aws) {
-      const found = await orMissing(aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })));
+      const found = await orMissing(
+        aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })),
+      );
       if (!found?.PolicyDocument) return undefined;
-      // Percent-encoded once, as every policy document that IAM answers (aws-behaviour 6.3).
+      // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).
       const PolicyDocument = JSON.parse(decodeURIComponent(found.PolicyDocument));
       return { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } };
     },
@@ -75,7 +87,8 @@ const documentFor = ({ functionName, stage, region, Account, Partition, ApiId }:
       Effect: "Allow",
       Action: "execute-api:ManageConnections",
       Resource: ["POST", "DELETE"].map(
-        (method) => `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
+        (method) =>
+          `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
       ),
     },
     {

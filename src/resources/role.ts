@@ -26,8 +26,8 @@ const trustsLambda = {
 };
 
 /**
- * The execution role, which only Lambda may assume. Its name is unique in the account, and every other resource needs it:
- * so creating it decides which of two first deploys goes first (faults.md R4).
+ * The execution role, which only Lambda may assume. Its name is unique in the account, and every other
+ * resource needs it: so creating it decides which of two first deploys goes first (FAULTS.md R4).
  */
 export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAttributes> {
   return {
@@ -54,7 +54,12 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     },
 
     async update(aws, _found, { AssumeRolePolicyDocument }) {
-      await aws.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument: JSON.stringify(AssumeRolePolicyDocument) }));
+      await aws.iam.send(
+        new UpdateAssumeRolePolicyCommand({
+          RoleName: name,
+          PolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+        }),
+      );
     },
 
     async delete(aws) {
@@ -77,17 +82,21 @@ function foundRole({
 }: Role): Found<RoleProperties, RoleAttributes> {
   return {
     attributes: { Arn },
-    // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (aws-behaviour 6.3).
-    properties: { RoleName, AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)) },
+    // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (AWS.md 6.3).
+    properties: {
+      RoleName,
+      AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)),
+    },
     tags: Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])),
     ...(CreateDate ? { createdAt: CreateDate } : {}),
   };
 }
 
-/** A role with policies cannot be deleted (aws-behaviour 6.3, DeleteConflict). */
+/** A role with policies cannot be deleted (AWS.md 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
-  for (const PolicyName of listed?.PolicyNames ?? []) await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
+  for (const PolicyName of listed?.PolicyNames ?? [])
+    await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {

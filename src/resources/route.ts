@@ -1,10 +1,18 @@
-import { CreateRouteCommand, GetRoutesCommand, UpdateRouteCommand, type Route } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateRouteCommand,
+  GetRoutesCommand,
+  UpdateRouteCommand,
+  type Route,
+} from "@aws-sdk/client-apigatewayv2";
 import { type Found, type Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { everyPage } from "../aws/answers.ts";
 
-/** The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (aws-behaviour 1.7). */
+/**
+ * The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (AWS.md
+ * 1.7).
+ */
 export type RouteKey = "$connect" | "$disconnect" | "$default";
 
 interface RouteProperties {
@@ -16,9 +24,16 @@ interface RouteProperties {
 }
 type RouteAttributes = { RouteId: string };
 
-const ids: Readonly<Record<RouteKey, string>> = { $connect: "RouteConnect", $disconnect: "RouteDisconnect", $default: "RouteDefault" };
+const ids: Readonly<Record<RouteKey, string>> = {
+  $connect: "RouteConnect",
+  $disconnect: "RouteDisconnect",
+  $default: "RouteDefault",
+};
 
-/** One route to the function. Updated in place, never deleted and made again, so that no message falls into a gap. */
+/**
+ * One route to the function. Updated in place, never deleted and made again, so that no message falls into a
+ * gap.
+ */
 export function route(
   key: RouteKey,
   needs: { api: ApiResource; integration: IntegrationResource },
@@ -40,25 +55,38 @@ export function route(
     }),
 
     async read(aws, { ApiId }) {
-      const items = await everyPage((NextToken) => aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })));
+      const items = await everyPage((NextToken) =>
+        aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
+      );
       const found = items.find(({ RouteKey }) => RouteKey === key);
       return found && foundRoute(ApiId ?? "", key, found);
     },
 
     async create(aws, { AuthorizationType: _none, ...desired }) {
-      const { RouteId = "" } = await aws.apigatewayv2.send(new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }));
+      const { RouteId = "" } = await aws.apigatewayv2.send(
+        new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }),
+      );
       return { RouteId };
     },
 
     async update(aws, { attributes: { RouteId } }, { ApiId, Target, ApiKeyRequired }) {
-      await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId, Target, ApiKeyRequired, AuthorizationType: "NONE" }));
+      await aws.apigatewayv2.send(
+        new UpdateRouteCommand({ ApiId, RouteId, Target, ApiKeyRequired, AuthorizationType: "NONE" }),
+      );
     },
   };
 }
 
 export type RouteResource = ReturnType<typeof route>;
 
-function foundRoute(ApiId: string, RouteKey: RouteKey, found: Route): Found<RouteProperties, RouteAttributes> {
+function foundRoute(
+  ApiId: string,
+  RouteKey: RouteKey,
+  found: Route,
+): Found<RouteProperties, RouteAttributes> {
   const { RouteId = "", AuthorizationType = "NONE", ApiKeyRequired = false, Target = "" } = found;
-  return { attributes: { RouteId }, properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target } };
+  return {
+    attributes: { RouteId },
+    properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target },
+  };
 }

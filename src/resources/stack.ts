@@ -58,8 +58,9 @@ export interface WebSocketStack extends Stack {
  *                             ├──────────────────────────┘
  *                             └─ integration ─ 3 routes ─ deployment ─ stage
  *
- * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs the endpoint) opens when the
- * API is made first: its endpoint is known before the function exists, and the function's ARN is its name.
+ * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs
+ * the endpoint) opens when the API is made first: its endpoint is known before the function exists, and the
+ * function's ARN is its name.
  */
 export function stackOf(config: StackConfig): WebSocketStack {
   const identity: Identity = { stack: config.functionName, region: config.region, run: config.run };
@@ -68,7 +69,11 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const caller = account(config.account);
   const executionRole = role(config.roleName, tags("Role"));
   const logs = logGroup(
-    { name: `/aws/lambda/${config.functionName}`, retentionInDays: config.logRetention, tags: tags("LogGroup") },
+    {
+      name: `/aws/lambda/${config.functionName}`,
+      retentionInDays: config.logRetention,
+      tags: tags("LogGroup"),
+    },
     { role: executionRole },
   );
   const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
@@ -77,9 +82,22 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const connect = route("$connect", { api: webSocketApi, integration: proxy });
   const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
   const standard = route("$default", { api: webSocketApi, integration: proxy });
-  const snapshot = deployment(config, { account: caller, api: webSocketApi, integration: proxy, connect, disconnect, standard });
-  const servedStage = stage({ name: config.stage, tags: tags("Stage") }, { api: webSocketApi, deployment: snapshot });
-  const lambda = lambdaFunction({ ...config, tags: tags("Function") }, { role: executionRole, api: webSocketApi, logGroup: logs });
+  const snapshot = deployment(config, {
+    account: caller,
+    api: webSocketApi,
+    integration: proxy,
+    connect,
+    disconnect,
+    standard,
+  });
+  const servedStage = stage(
+    { name: config.stage, tags: tags("Stage") },
+    { api: webSocketApi, deployment: snapshot },
+  );
+  const lambda = lambdaFunction(
+    { ...config, tags: tags("Function") },
+    { role: executionRole, api: webSocketApi, logGroup: logs },
+  );
   const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
 
   return {

@@ -1,4 +1,9 @@
-import { CreateStageCommand, GetStageCommand, UpdateStageCommand, type GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateStageCommand,
+  GetStageCommand,
+  UpdateStageCommand,
+  type GetStageCommandOutput,
+} from "@aws-sdk/client-apigatewayv2";
 import { type Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
@@ -14,12 +19,13 @@ interface StageProperties {
   DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
 }
 
-/** AWS's own limits of a new stage (aws-behaviour 3.6). */
+/** AWS's own limits of a new stage (AWS.md 3.6). */
 const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
 /**
- * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is stale.
- * Throttling is left to whoever sets it, but for 0: that refuses every handshake with 429 (aws-behaviour 3.6).
+ * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is
+ * stale. Throttling is left to whoever sets it, but for 0: that refuses every handshake with 429 (AWS.md
+ * 3.6).
  */
 export function stage(
   { name, tags }: { name: string; tags: Tags },
@@ -39,11 +45,19 @@ export function stage(
       AutoDeploy: false,
       DefaultRouteSettings: limits,
     }),
-    same: { DefaultRouteSettings: ({ ThrottlingBurstLimit, ThrottlingRateLimit }) => ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0 },
+    same: {
+      DefaultRouteSettings: ({ ThrottlingBurstLimit, ThrottlingRateLimit }) =>
+        ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0,
+    },
 
     async read(aws, { ApiId = "" }) {
       const found = await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: name })));
-      return found && { attributes: { StageName: name }, properties: { ApiId, StageName: name, ...settingsOf(found) } };
+      return (
+        found && {
+          attributes: { StageName: name },
+          properties: { ApiId, StageName: name, ...settingsOf(found) },
+        }
+      );
     },
 
     async create(aws, { DefaultRouteSettings: _left, ...desired }) {
@@ -54,7 +68,8 @@ export function stage(
     async update(aws, _found, desired, changed) {
       // API Gateway takes no deployment for a stage that still deploys by itself.
       const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings } = desired;
-      if (changed.has("AutoDeploy")) await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, AutoDeploy }));
+      if (changed.has("AutoDeploy"))
+        await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, AutoDeploy }));
       const limits = changed.has("DefaultRouteSettings") ? { DefaultRouteSettings } : {};
       await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, DeploymentId, ...limits }));
     },

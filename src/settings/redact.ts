@@ -4,8 +4,9 @@ const harmless = new Set(["booking_id", "type"]);
 const parts = /^([a-z][a-z\d+.-]*:\/\/)([^/\\?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is;
 
 /**
- * A URL, or a text that was meant to be one, as it may be shown: user and password, query values that could be secrets, and the fragment are `***`
- * (C-04). A password that was not percent-encoded ends the host for a parser; then everything up to the last `@` is masked.
+ * A URL, or a text that was meant to be one, as it may be shown: user and password, query values that could
+ * be secrets, and the fragment are `***` (C-04). A password that was not percent-encoded ends the host for a
+ * parser; then everything up to the last `@` is masked.
  */
 export function redactUrl(text: string): string {
   const [, scheme = "", authority = "", path = "", query = "", fragment = ""] = parts.exec(text) ?? [];
@@ -26,7 +27,9 @@ function redactUser(text: string): string {
 /** An `@` that is not percent-encoded may be the end of a password that holds a `?`. */
 function redactQuery(query: string): string {
   if (query.includes("@")) return "?***";
-  return query.replaceAll(/([?&])([^=&]*)(=?)([^&]*)/g, (_parameter, separator: string, name: string, equals: string, value: string) =>
-    equals ? `${separator}${name}=${harmless.has(name) ? value : "***"}` : `${separator}***`,
+  return query.replaceAll(
+    /([?&])([^=&]*)(=?)([^&]*)/g,
+    (_parameter, separator: string, name: string, equals: string, value: string) =>
+      equals ? `${separator}${name}=${harmless.has(name) ? value : "***"}` : `${separator}***`,
   );
 }

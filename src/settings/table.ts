@@ -40,13 +40,21 @@ export interface Chosen {
   functionName?: string;
 }
 
-/** One setting, everywhere it can be given: its option, variable, config key, help and README row come from its entry in the table below. */
+/**
+ * One setting, everywhere it can be given: its option, variable, config key, help and README row come from
+ * its entry in the table below.
+ */
 export interface Setting<T = unknown> {
-  /** The option in commander's words. Without one the setting comes from a variable or the config file only. */
+  /**
+   * The option in commander's words. Without one the setting comes from a variable or the config file only.
+   */
   flag?: string;
   /** Variables, the first one that is set wins. */
   env?: readonly string[];
-  /** The key in the config file. C-07: none for what could send credentials elsewhere, reveal a token, or answer a question for the person. */
+  /**
+   * The key in the config file. C-07: none for what could send credentials elsewhere, reveal a token, or
+   * answer a question for the person.
+   */
   key?: string;
   type: ValueType<T>;
   default?: T;
@@ -66,12 +74,17 @@ export interface Setting<T = unknown> {
 }
 
 const name = (what: string, pattern: RegExp) => text(what, pattern);
-const environmentName = name("a name of 1 to 31 lower-case letters, digits and -, a letter first", /^[a-z][a-z0-9-]{0,30}$/);
+const environmentName = name(
+  "a name of 1 to 31 lower-case letters, digits and -, a letter first",
+  /^[a-z][a-z0-9-]{0,30}$/,
+);
 const functionName = name("a function name: 1 to 64 letters, digits, - and _", /^[A-Za-z0-9_-]{1,64}$/);
 const stageName = name("a stage name: 1 to 128 letters, digits, - and _", /^[A-Za-z0-9_-]{1,128}$/);
 const roleName = name("a role name: 1 to 64 letters, digits and +=,.@_-", /^[\w+=,.@-]{1,64}$/);
 const apiName = name("an API name of 1 to 128 printable characters", /^[\x20-\x7e]{1,128}$/);
-const retentionDays = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const retentionDays = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 const prefix = (env: string | undefined) => (env === undefined ? "shelfshack" : `shelfshack-${env}`);
 
 /** Every setting, once. Adding an entry is all that a new setting needs. */
@@ -129,7 +142,14 @@ const table = {
     default: false,
     description: "print the result, or the error, as JSON",
   },
-  yes: { flag: "--yes", env: ["SHELFSHACK_YES"], global: true, type: boolean, default: false, description: "ask nothing" },
+  yes: {
+    flag: "--yes",
+    env: ["SHELFSHACK_YES"],
+    global: true,
+    type: boolean,
+    default: false,
+    description: "ask nothing",
+  },
   quiet: {
     flag: "--quiet",
     env: ["SHELFSHACK_QUIET"],
@@ -146,7 +166,14 @@ const table = {
     default: false,
     description: "show where settings come from, details and stack traces",
   },
-  color: { flag: "--no-color", env: ["SHELFSHACK_COLOR"], global: true, type: boolean, default: true, description: "no colours" },
+  color: {
+    flag: "--no-color",
+    env: ["SHELFSHACK_COLOR"],
+    global: true,
+    type: boolean,
+    default: true,
+    description: "no colours",
+  },
 
   backendUrl: {
     flag: "--backend-url <url>",
@@ -317,7 +344,8 @@ const table = {
     env: ["SHELFSHACK_DEMO_BACKEND"],
     type: choice(["node", "fastapi"]),
     default: "node",
-    description: "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
+    description:
+      "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
   },
   realistic: {
     flag: "--realistic",
@@ -372,7 +400,8 @@ const table = {
     flag: "--expect <frame>",
     type: repeatable("a part of a JSON frame, or ~ and a regular expression"),
     repeatable: true,
-    description: "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
+    description:
+      "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
   },
   timeoutSeconds: {
     flag: "--timeout <seconds>",
@@ -405,7 +434,13 @@ const table = {
     type: text("a filter pattern"),
     description: "only lines that match this CloudWatch Logs filter pattern",
   },
-  errors: { flag: "--errors", env: ["SHELFSHACK_ERRORS"], type: boolean, default: false, description: "only errors and warnings" },
+  errors: {
+    flag: "--errors",
+    env: ["SHELFSHACK_ERRORS"],
+    type: boolean,
+    default: false,
+    description: "only errors and warnings",
+  },
   connection: {
     flag: "--connection <id>",
     env: ["SHELFSHACK_CONNECTION"],
@@ -434,7 +469,8 @@ const table = {
   githubSummary: {
     env: ["GITHUB_STEP_SUMMARY"],
     type: text("a file"),
-    description: "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
+    description:
+      "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
   },
   backendFile: {
     flag: "--out <file>",
@@ -447,13 +483,19 @@ const table = {
     flag: "--force",
     type: boolean,
     default: false,
-    description: "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
+    description:
+      "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
     descriptionIn: {
       "backend init": "overwrite the file without asking",
       "backend keys": "finish the rotation without asking the backend",
     },
   },
-  finish: { flag: "--finish", type: boolean, default: false, description: "end the rotation: drop the older key" },
+  finish: {
+    flag: "--finish",
+    type: boolean,
+    default: false,
+    description: "end the rotation: drop the older key",
+  },
   showKeys: { flag: "--show-keys", type: boolean, default: false, description: "print the keys themselves" },
   signingKeys: {
     env: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],
@@ -468,7 +510,11 @@ type Table = typeof table;
 /** A setting's name in code. */
 export type SettingName = keyof Table;
 
-type Value<E> = E extends { type: ValueType<infer T> } ? (E extends { default: unknown } | { defaultFrom: unknown } ? T : T | undefined) : never;
+type Value<E> = E extends { type: ValueType<infer T> }
+  ? E extends { default: unknown } | { defaultFrom: unknown }
+    ? T
+    : T | undefined
+  : never;
 
 /** Every setting's value; `undefined` where none was given and there is no default. */
 export type Settings = { [N in SettingName]: Value<Table[N]> };
@@ -479,18 +525,25 @@ export const settingTable: Readonly<Record<SettingName, Setting>> = table;
 /** All names, in the table's order. */
 export const settingNames = Object.keys(table) as SettingName[];
 
-/** A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find it in a log. */
+/**
+ * A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find
+ * it in a log.
+ */
 export function displayValue({ secret, type }: Setting, value: unknown): string {
   if (secret) return "***";
   return JSON.stringify(typeof value === "string" && type.redact ? type.redact(value) : value);
 }
 
-/** The process's environment. Nothing else reads it; what a part of the program needs from it is handed to that part. */
+/**
+ * The process's environment. Nothing else reads it; what a part of the program needs from it is handed to
+ * that part.
+ */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
 /**
- * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the `endpoint_url`. Its advice to leave
- * Node 20 comes with every run otherwise; the floor is this package's to raise, and it says so in its engines.
+ * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the
+ * `endpoint_url`. Its advice to leave Node 20 comes with every run otherwise; the floor is this package's to
+ * raise, and it says so in its engines.
  */
 export function setSdkEnvironment({ profile }: Pick<Settings, "profile">): void {
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";

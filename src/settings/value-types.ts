@@ -2,7 +2,10 @@ import * as v from "valibot";
 import { redactUrl } from "./redact.ts";
 import { isSigningKeys } from "../contract/signature.ts";
 
-/** How a setting's value is read: words from an option or a variable become the JSON that the config file would hold, then one schema checks both. */
+/**
+ * How a setting's value is read: words from an option or a variable become the JSON that the config file
+ * would hold, then one schema checks both.
+ */
 export interface ValueType<T> {
   /** The JSON value that the words stand for; words that make no sense stay text and fail the schema. */
   parse(text: string): unknown;
@@ -16,7 +19,10 @@ const asText = (text: string): unknown => text;
 
 /** Any words; with a pattern, only those that match it. */
 export function text(expected = "some text", pattern = /\S/): ValueType<string> {
-  return { parse: asText, schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)) };
+  return {
+    parse: asText,
+    schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)),
+  };
 }
 
 /** An option without a value; a variable says true, 1, yes or false, 0, no. */
@@ -39,7 +45,12 @@ export function wholeNumber(least: number, most: number, unit = ""): ValueType<n
   const expected = `expected a whole number from ${least} to ${most}${unit && ` ${unit}`}`;
   return {
     parse: numberFromText,
-    schema: v.pipe(v.number(expected), v.integer(expected), v.minValue(least, expected), v.maxValue(most, expected)),
+    schema: v.pipe(
+      v.number(expected),
+      v.integer(expected),
+      v.minValue(least, expected),
+      v.maxValue(most, expected),
+    ),
   };
 }
 
@@ -55,7 +66,10 @@ export const seconds: ValueType<number> = {
 
 /** One of a few numbers. */
 export function numberChoice(numbers: readonly number[], unit: string): ValueType<number> {
-  return { parse: numberFromText, schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`) };
+  return {
+    parse: numberFromText,
+    schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`),
+  };
 }
 
 /** One of a few words. */
@@ -85,7 +99,10 @@ export const since: ValueType<number> = {
     v.rawTransform(
       ({ dataset, addIssue, NEVER }) =>
         timeOf(dataset.value) ??
-        (addIssue({ message: "expected an age like 90s, 10m, 2h or 3d, or a time like 2026-11-23T10:00:00Z" }), NEVER),
+        (addIssue({
+          message: "expected an age like 90s, 10m, 2h or 3d, or a time like 2026-11-23T10:00:00Z",
+        }),
+        NEVER),
     ),
   ),
 };
@@ -104,12 +121,15 @@ export const httpUrl: ValueType<string> = {
   parse: asText,
   schema: v.pipe(
     v.string("expected a URL"),
-    v.check((words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""), "expected a URL that begins with http:// or https://"),
+    v.check(
+      (words) => /^https?:$/.test(urlOf(words)?.protocol ?? ""),
+      "expected a URL that begins with http:// or https://",
+    ),
   ),
   redact: redactUrl,
 };
 
-/** The backend's base address: what contract.md allows, without the slash at its end. */
+/** The backend's base address: what CONTRACT.md allows, without the slash at its end. */
 export const backendUrl: ValueType<string> = {
   parse: asText,
   schema: v.pipe(
@@ -125,18 +145,29 @@ export const backendUrl: ValueType<string> = {
 };
 
 const urlOf = (words: string): URL | undefined => (URL.canParse(words) ? new URL(words) : undefined);
-const part = (words: string, name: "protocol" | "username" | "password" | "hostname") => urlOf(words)?.[name] ?? "";
+const part = (words: string, name: "protocol" | "username" | "password" | "hostname") =>
+  urlOf(words)?.[name] ?? "";
 
 /** What a backend URL must not be, most telling first. */
 const backendUrlFaults: readonly { when(words: string): boolean; message: string }[] = [
-  { when: (words) => words.trim() === "", message: "expected a URL like https://api.example.com, but it is empty" },
-  { when: (words) => !/^https?:\/\/[^/\\]/i.test(words), message: "expected a URL that begins with http:// or https:// and a host" },
+  {
+    when: (words) => words.trim() === "",
+    message: "expected a URL like https://api.example.com, but it is empty",
+  },
+  {
+    when: (words) => !/^https?:\/\/[^/\\]/i.test(words),
+    message: "expected a URL that begins with http:// or https:// and a host",
+  },
   { when: (words) => !URL.canParse(words), message: "expected a URL like https://api.example.com" },
   {
-    when: (words) => part(words, "username") + part(words, "password") !== "" || /^[^/]*\/\/[^/]*@/.test(words),
+    when: (words) =>
+      part(words, "username") + part(words, "password") !== "" || /^[^/]*\/\/[^/]*@/.test(words),
     message: "expected a URL without user and password",
   },
-  { when: (words) => /[?#]/.test(words), message: "expected a URL without ? or #; only the host and a base path belong here" },
+  {
+    when: (words) => /[?#]/.test(words),
+    message: "expected a URL without ? or #; only the host and a base path belong here",
+  },
   {
     when: (words) => /[\s\\<>"{}|^`\p{Cc}]/u.test(words),
     message: 'expected a path without spaces and without the characters \\ < > " { } | ^ `',
@@ -145,20 +176,26 @@ const backendUrlFaults: readonly { when(words: string): boolean; message: string
     when: (words) => /\/\/.*\/\/|\/(\.|%2e){1,2}(\/|$)/i.test(words),
     message: "expected a path that is one: no empty parts (//), no . and no ..",
   },
-  { when: (words) => /%(?![0-9a-f]{2})/i.test(words), message: "expected a path whose % signs are followed by two hexadecimal digits" },
-  { when: (words) => isLinkLocal(part(words, "hostname")), message: "expected a backend; link-local and metadata addresses are refused" },
+  {
+    when: (words) => /%(?![0-9a-f]{2})/i.test(words),
+    message: "expected a path whose % signs are followed by two hexadecimal digits",
+  },
+  {
+    when: (words) => isLinkLocal(part(words, "hostname")),
+    message: "expected a backend; link-local and metadata addresses are refused",
+  },
 ];
 
 /**
- * 169.254.0.0/16, also written as IPv6, fe80::/10 and AWS's own fd00:ec2::/32; the handler refuses the same ones. The URL parser has
- * already normalised 0xa9fe0001 and its like.
+ * 169.254.0.0/16, also written as IPv6, fe80::/10 and AWS's own fd00:ec2::/32; the handler refuses the same
+ * ones. The URL parser has already normalised 0xa9fe0001 and its like.
  */
 function isLinkLocal(host: string): boolean {
   return /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/.test(host);
 }
 
 const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
-/** Lambda refuses these (aws-behaviour 5.2), or the deploy sets them itself. */
+/** Lambda refuses these (AWS.md 5.2), or the deploy sets them itself. */
 const takenVariable =
   /^(AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_.*|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR|BACKEND_URL|API_GATEWAY_ENDPOINT)$/;
 
@@ -167,20 +204,35 @@ const isPath = (words: string): boolean =>
   /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(words) && !words.startsWith("//") && !words.split("/").includes("..");
 const aPath = "expected a path such as /api/ws/message";
 
-/** The handler's own variables: where one is wrong it lets nobody in (handler/config.ts), so it is refused before it gets there. */
+/**
+ * The handler's own variables: where one is wrong it lets nobody in (handler/config.ts), so it is refused
+ * before it gets there.
+ */
 const handlerVariables: Readonly<Record<string, { isRight(words: string): boolean; expected: string }>> = {
-  SIGNING_KEYS: { isRight: isSigningKeys, expected: "expected one or two keys, each whsec_ and the base64 of 24 to 64 bytes" },
-  REGISTER_PATH: { isRight: (words) => isPath(words.trim().replaceAll(/\{(type|booking_id)\}/g, "x")), expected: aPath },
+  SIGNING_KEYS: {
+    isRight: isSigningKeys,
+    expected: "expected one or two keys, each whsec_ and the base64 of 24 to 64 bytes",
+  },
+  REGISTER_PATH: {
+    isRight: (words) => isPath(words.trim().replaceAll(/\{(type|booking_id)\}/g, "x")),
+    expected: aPath,
+  },
   MESSAGE_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
   DISCONNECT_PATH: { isRight: (words) => isPath(words.trim()), expected: aPath },
   BACKEND_TIMEOUT_MS: {
     isRight: (words) => /^\s*\d+\s*$/.test(words) && Number(words) >= 1 && Number(words) <= 29_000,
     expected: "expected milliseconds from 1 to 29000",
   },
-  LOG_LEVEL: { isRight: (words) => /^(debug|info|warn|error)$/i.test(words), expected: "expected one of DEBUG, INFO, WARN, ERROR" },
+  LOG_LEVEL: {
+    isRight: (words) => /^(debug|info|warn|error)$/i.test(words),
+    expected: "expected one of DEBUG, INFO, WARN, ERROR",
+  },
 };
 
-/** More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the handler's own what it can read. */
+/**
+ * More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the
+ * handler's own what it can read.
+ */
 export const functionVariables: ValueType<Record<string, string>> = {
   parse: asText,
   schema: v.pipe(
@@ -192,8 +244,14 @@ export const functionVariables: ValueType<Record<string, string>> = {
     v.record(
       v.pipe(
         v.string(),
-        v.regex(variableName, "expected a variable's name: two or more letters, digits and _, a letter first"),
-        v.check((name) => !takenVariable.test(name), "expected a variable that neither Lambda nor deploy sets itself"),
+        v.regex(
+          variableName,
+          "expected a variable's name: two or more letters, digits and _, a letter first",
+        ),
+        v.check(
+          (name) => !takenVariable.test(name),
+          "expected a variable that neither Lambda nor deploy sets itself",
+        ),
       ),
       v.string(),
     ),

@@ -28,13 +28,19 @@ export interface Change {
 /** Everything of the stack that is in AWS now. */
 export type Observed = ReadonlyMap<AnyResource, AnyFound | undefined>;
 
-/** Limits a deploy to some resources and, of those, to some property paths (the whole resource when no path is given). */
+/**
+ * Limits a deploy to some resources and, of those, to some property paths (the whole resource when no path is
+ * given).
+ */
 export type Scope = (resource: AnyResource, path?: string) => boolean;
 const everything: Scope = () => true;
 
 type AttributesOfNeed = (need: AnyResource) => Attributes;
 
-/** Reads the whole stack: what stands alone at once, what is within something as soon as that is known (two waves). */
+/**
+ * Reads the whole stack: what stands alone at once, what is within something as soon as that is known (two
+ * waves).
+ */
 export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
   const reads = new Map<AnyResource, Promise<AnyFound | undefined>>();
   const read = async (resource: AnyResource) => {
@@ -48,12 +54,19 @@ export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
 }
 
 function desiredOf(resource: AnyResource, attributesOf: AttributesOfNeed): object | undefined {
-  const needs = Object.fromEntries(Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]));
+  const needs = Object.fromEntries(
+    Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
+  );
   return resource.desired?.(needs);
 }
 
 /** Compares one resource with what was found of it. */
-function changeOf(resource: AnyResource, found: AnyFound | undefined, desired: object | undefined, scope: Scope): Change {
+function changeOf(
+  resource: AnyResource,
+  found: AnyFound | undefined,
+  desired: object | undefined,
+  scope: Scope,
+): Change {
   const attributes = found?.attributes ?? unknownAttributes;
   if (!desired || !scope(resource)) return { resource, action: "none", differences: [], attributes };
   if (!found) return { resource, action: "create", differences: [], attributes };
@@ -77,29 +90,40 @@ export function plan(stack: Stack, observed: Observed, scope: Scope = everything
 }
 
 /**
- * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as its needs are there.
- * Whatever interrupted an earlier run, this one reads and goes on; when two runs start together, one goes first and the other waits for it.
+ * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as
+ * its needs are there. Whatever interrupted an earlier run, this one reads and goes on; when two runs start
+ * together, one goes first and the other waits for it.
  */
 export async function deploy(stack: Stack, walk: Run, scope: Scope = everything): Promise<Change[]> {
   for (let round = 1; ; round++) {
     // Whoever goes step by step leaves the stack unfinished on purpose.
-    const observed = scope === everything ? await whenOthersAreDone(stack, walk) : await observe(stack, walk.aws);
+    const observed =
+      scope === everything ? await whenOthersAreDone(stack, walk) : await observe(stack, walk.aws);
     plan(stack, observed, scope);
     try {
       return await act(stack, observed, walk, scope);
     } catch (error) {
       if (!(error instanceof LostRace) || round >= 5) throw error;
-      walk.report({ kind: "note", message: `another deploy of this stack made ${error.message} at the same moment; it goes first` });
+      walk.report({
+        kind: "note",
+        message: `another deploy of this stack made ${error.message} at the same moment; it goes first`,
+      });
     }
   }
 }
 
 const YOUNG_MS = 60_000;
-/** Without progress another run counts as dead after so long; longer where AWS would let both of us make the same thing. */
+/**
+ * Without progress another run counts as dead after so long; longer where AWS would let both of us make the
+ * same thing.
+ */
 const patienceMs = { usual: 5_000, ambiguous: LONGEST_QUIET_MS + 3_000 };
 const OTHER_RUN = "other-run";
 
-/** Observes; while another run of this stack seems to be in the middle of its work, watches it until it is done or makes no progress. */
+/**
+ * Observes; while another run of this stack seems to be in the middle of its work, watches it until it is
+ * done or makes no progress.
+ */
 async function whenOthersAreDone(stack: Stack, walk: Run): Promise<Observed> {
   let observed = await observe(stack, walk.aws);
   let progressAt = performance.now();
@@ -123,22 +147,31 @@ async function whenOthersAreDone(stack: Stack, walk: Run): Promise<Observed> {
   return observed;
 }
 
-const isAmbiguous = (observed: Observed): boolean => [...observed].some(([resource, found]) => resource.ambiguous && !found);
+const isAmbiguous = (observed: Observed): boolean =>
+  [...observed].some(([resource, found]) => resource.ambiguous && !found);
 const countOf = (observed: Observed): number => [...observed.values()].filter(Boolean).length;
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const found = [...observed.values()];
-  const isYoung = (thing: AnyFound) => thing.createdAt !== undefined && Date.now() - thing.createdAt.getTime() < YOUNG_MS;
+  const isYoung = (thing: AnyFound) =>
+    thing.createdAt !== undefined && Date.now() - thing.createdAt.getTime() < YOUNG_MS;
   return (
     found.some((thing) => !thing) &&
     found.some(
       (thing) =>
-        thing?.tags && isOurs(thing.tags, identity) && !isOfThisRun(thing.tags, identity) && !isPartialRun(thing.tags) && isYoung(thing),
+        thing?.tags &&
+        isOurs(thing.tags, identity) &&
+        !isOfThisRun(thing.tags, identity) &&
+        !isPartialRun(thing.tags) &&
+        isYoung(thing),
     )
   );
 }
 
-/** Walks the stack once along the needs. When something fails, what runs already is finished, and the first failure is thrown. */
+/**
+ * Walks the stack once along the needs. When something fails, what runs already is finished, and the first
+ * failure is thrown.
+ */
 async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): Promise<Change[]> {
   const acts = new Map<AnyResource, Promise<Change>>();
   const failures: unknown[] = [];
@@ -146,7 +179,8 @@ async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): P
 
   const actOn = async (resource: AnyResource): Promise<Change> => {
     const known = new Map<AnyResource, Attributes>();
-    for (const need of needsOf(resource)) known.set(need, (await acts.get(need))?.attributes ?? unknownAttributes);
+    for (const need of needsOf(resource))
+      known.set(need, (await acts.get(need))?.attributes ?? unknownAttributes);
     const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
     const desired = desiredOf(resource, attributesOf);
     const change = changeOf(resource, observed.get(resource), desired, scope);
@@ -155,7 +189,8 @@ async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): P
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
       const attributes = await inTurn(resource.exclusive, () => {
-        // A run that has failed begins nothing more: behind an outage each would find out the same, after as long a time.
+        // A run that has failed begins nothing more: behind an outage each would find out the same, after as
+        // long a time.
         if (failures.length > 0) throw failures[0];
         return reported(resource, change.action, outcomes[change.action], walk, work);
       });
@@ -188,10 +223,21 @@ function takeTurns(): <T>(word: string | undefined, work: () => Promise<T>) => P
   };
 }
 
-const outcomes: Readonly<Record<Action, Outcome>> = { create: "created", update: "updated", replace: "replaced", none: "unchanged" };
+const outcomes: Readonly<Record<Action, Outcome>> = {
+  create: "created",
+  update: "updated",
+  replace: "replaced",
+  none: "unchanged",
+};
 
 /** Tells how work on a resource goes; a failure is told as what could not be done. */
-async function reported<T>(resource: AnyResource, doing: string, outcome: Outcome, walk: Run, work: () => Promise<T>): Promise<T> {
+async function reported<T>(
+  resource: AnyResource,
+  doing: string,
+  outcome: Outcome,
+  walk: Run,
+  work: () => Promise<T>,
+): Promise<T> {
   const { id } = resource;
   const title = `${id} ${resource.name}`;
   const startedAt = performance.now();
@@ -205,7 +251,11 @@ async function reported<T>(resource: AnyResource, doing: string, outcome: Outcom
     if (error instanceof LostRace || walk.signal.aborted) throw error;
     const { message, hint, exitCode } = explain(error);
     walk.report({ kind: "failed", id, title, message });
-    throw new CliError(`could not ${doing} ${title}: ${message}`, { ...(hint ? { hint } : {}), exitCode, cause: error });
+    throw new CliError(`could not ${doing} ${title}: ${message}`, {
+      ...(hint ? { hint } : {}),
+      exitCode,
+      cause: error,
+    });
   }
 }
 
@@ -226,11 +276,17 @@ async function carryOut(
 }
 
 /** The failure to throw: that the run was interrupted, that it was overtaken, else the first one. */
-function failureOf(failures: readonly unknown[], ended: readonly PromiseSettledResult<Change>[], walk: Run): unknown {
+function failureOf(
+  failures: readonly unknown[],
+  ended: readonly PromiseSettledResult<Change>[],
+  walk: Run,
+): unknown {
   const failure = interruptionOf(walk) ?? failures.find((one) => one instanceof LostRace) ?? failures[0];
   return withProgress(
     failure,
-    ended.flatMap((one) => (one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource] : [])),
+    ended.flatMap((one) =>
+      one.status === "fulfilled" && one.value.action !== "none" ? [one.value.resource] : [],
+    ),
   );
 }
 
@@ -239,21 +295,31 @@ const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (abort
 /** The failure with what was done before it, and how to go on. */
 function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   if (!(failure instanceof CliError)) return failure;
-  const soFar = done.length > 0 ? `done in this run: ${done.map(({ id }) => id).join(", ")}` : "nothing was changed in this run";
+  const soFar =
+    done.length > 0
+      ? `done in this run: ${done.map(({ id }) => id).join(", ")}`
+      : "nothing was changed in this run";
   const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
   return new CliError(failure.message, { hint, exitCode: failure.exitCode, cause: failure.cause });
 }
 
-/** Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns what was removed. */
+/**
+ * Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns
+ * what was removed.
+ */
 export async function destroy(stack: Stack, walk: Run): Promise<AnyResource[]> {
   const observed = await observe(stack, walk.aws);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    return found ? [found, ...(found.duplicates ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity)) : [];
+    return found
+      ? [found, ...(found.duplicates ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity))
+      : [];
   };
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
   for (const resource of stack.resources.toReversed()) {
-    const dependents = [...removals].filter(([other]) => needsOf(other).includes(resource)).map(([, removal]) => removal);
+    const dependents = [...removals]
+      .filter(([other]) => needsOf(other).includes(resource))
+      .map(([, removal]) => removal);
     removals.set(
       resource,
       Promise.all(dependents).then(() => remove(resource, ours(resource), walk)),

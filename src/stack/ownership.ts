@@ -19,21 +19,32 @@ To deploy with another tool take the zip from: shelfshack-ws package --out webso
 /** The refusal (exit 4) where several of ours have one name: which of them is used is for a person to say. */
 export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: readonly AnyFound[]): CliError {
   const list = all.map(
-    ({ attributes, createdAt }) => `  ${Object.values(attributes).slice(0, 2).join("  ")}  made ${createdAt?.toISOString()}`,
+    ({ attributes, createdAt }) =>
+      `  ${Object.values(attributes).slice(0, 2).join("  ")}  made ${createdAt?.toISOString()}`,
   );
-  return new CliError(`there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`, {
-    hint: "remove the ones that nobody uses (an API with: aws apigatewayv2 delete-api --api-id ID), or the whole stack: shelfshack-ws destroy",
-    exitCode: exitCodes.refused,
-  });
+  return new CliError(
+    `there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`,
+    {
+      hint: "remove the ones that nobody uses (an API with: aws apigatewayv2 delete-api --api-id ID), or the whole stack: shelfshack-ws destroy",
+      exitCode: exitCodes.refused,
+    },
+  );
 }
 
 /** Throws that refusal for the first of which there are several. */
 export function refuseSeveral(found: Iterable<readonly [AnyResource, AnyFound | undefined]>): void {
-  for (const [resource, thing] of found) if (thing?.duplicates?.length) throw several(resource, [thing, ...thing.duplicates]);
+  for (const [resource, thing] of found)
+    if (thing?.duplicates?.length) throw several(resource, [thing, ...thing.duplicates]);
 }
 
 /** Refuses (exit 4) when anything found is not ours; lists all of it. */
-export function refuseNotOurs(found: Iterable<readonly [AnyResource, AnyFound | undefined]>, identity: Identity): void {
-  const objections = [...found].flatMap(([resource, thing]) => (thing?.tags ? (objection(resource, thing.tags, identity) ?? []) : []));
-  if (objections.length > 0) throw new CliError(objections.join("\n"), { hint: advice, exitCode: exitCodes.refused });
+export function refuseNotOurs(
+  found: Iterable<readonly [AnyResource, AnyFound | undefined]>,
+  identity: Identity,
+): void {
+  const objections = [...found].flatMap(([resource, thing]) =>
+    thing?.tags ? (objection(resource, thing.tags, identity) ?? []) : [],
+  );
+  if (objections.length > 0)
+    throw new CliError(objections.join("\n"), { hint: advice, exitCode: exitCodes.refused });
 }

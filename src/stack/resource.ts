@@ -1,7 +1,10 @@
 import type { Aws } from "../aws/clients.ts";
 import type { Tags } from "../aws/tags.ts";
 
-/** What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand for it before it exists. */
+/**
+ * What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand
+ * for it before it exists.
+ */
 export type Attributes = Readonly<Record<string, string>>;
 
 /** The resources whose attributes another one uses, by the name it uses for them. */
@@ -19,15 +22,21 @@ export interface Found<Properties, A extends Attributes> {
   /** Absent for things that AWS cannot tag: those are ours because what they are within is. */
   tags?: Tags;
   createdAt?: Date;
-  /** Why it does not work as it is, in AWS's words. An update of the property `State` waits until it does, or fails with the reason. */
+  /**
+   * Why it does not work as it is, in AWS's words. An update of the property `State` waits until it does, or
+   * fails with the reason.
+   */
   trouble?: string;
-  /** More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy` removes all. */
+  /**
+   * More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy`
+   * removes all.
+   */
   duplicates?: readonly Found<Properties, A>[];
 }
 
 /**
- * One AWS object: an object literal in one file of `src/resources`. The engine knows only this shape.
- * Type and property names are CloudFormation's. Models to follow: `integration.ts` for something inside the API,
+ * One AWS object: an object literal in one file of `src/resources`. The engine knows only this shape. Type
+ * and property names are CloudFormation's. Models to follow: `integration.ts` for something inside the API,
  * `role.ts` for something with tags, `permission.ts` for something that only exists.
  */
 export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs> {
@@ -40,29 +49,47 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   readonly needs: N;
   /** What it lives inside: read only when that exists, deleted with it. */
   readonly within?: AnyResource;
-  /** AWS gives several the same name, or none: two runs at the same moment would make two (faults.md R4). */
+  /** AWS gives several the same name, or none: two runs at the same moment would make two (FAULTS.md R4). */
   readonly ambiguous?: true;
   /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
   readonly copies?: true;
-  /** Changes of resources with the same word go one after another (aws-behaviour 8.5: concurrent ones conflict). */
+  /** Changes of resources with the same word go one after another (AWS.md 8.5: concurrent ones conflict). */
   readonly exclusive?: string;
-  /** What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made. */
+  /**
+   * What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made.
+   */
   desired?(needs: AttributesOf<N>): Properties;
   read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
   create?(aws: Aws, desired: Properties, found: Found<Properties, A> | undefined): Promise<A>;
-  /** Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws `Overtaken` when another run's does. */
+  /**
+   * Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws
+   * `Overtaken` when another run's does.
+   */
   settle?(aws: Aws, made: A, how: Settling): Promise<A>;
-  /** `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has no call to change it. */
-  update?(aws: Aws, found: Found<Properties, A>, desired: Properties, changed: ReadonlySet<string>): Promise<void>;
+  /**
+   * `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has
+   * no call to change it.
+   */
+  update?(
+    aws: Aws,
+    found: Found<Properties, A>,
+    desired: Properties,
+    changed: ReadonlySet<string>,
+  ): Promise<void>;
   /** Absent: it goes with what it is within. */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
   /** Where equality is not the question, for example a minimum. */
-  readonly same?: { readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean };
+  readonly same?: {
+    readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
+  };
 }
 
 /** How a creation is settled. */
 export interface Settling {
-  /** Whether the create call of this run answered it; otherwise it was found afterwards and may be another run's. */
+  /**
+   * Whether the create call of this run answered it; otherwise it was found afterwards and may be another
+   * run's.
+   */
   answered: boolean;
   within: Attributes;
   pause(): Promise<void>;

@@ -3,7 +3,10 @@ import { steps as stepNames, type Step } from "../settings/table.ts";
 import { plan, type Observed, type Scope, type Stack } from "./engine.ts";
 import type { AnyResource } from "./resource.ts";
 
-/** What a step of the manual set-up covers: whole resources, or some properties of one that another step makes. */
+/**
+ * What a step of the manual set-up covers: whole resources, or some properties of one that another step
+ * makes.
+ */
 type Part = { id: string; paths?: RegExp; madeBy?: Step };
 
 const endpointPath = /^Environment\.API_GATEWAY_ENDPOINT$/;
@@ -39,20 +42,31 @@ export function partsOf({
 
 /** The engine's scope for some parts; undefined for all of the stack. */
 export const scopeOf = (parts: readonly Part[] | undefined): Scope | undefined =>
-  parts && ((resource, path) => parts.some(({ id, paths }) => id === resource.id && (path === undefined || !paths || paths.test(path))));
+  parts &&
+  ((resource, path) =>
+    parts.some(({ id, paths }) => id === resource.id && (path === undefined || !paths || paths.test(path))));
 
 /** The step that makes a resource. */
 const stepThatMakes = (id: string): Step | undefined =>
   stepNames.find((step) => partsOfStep[step].some((part) => part.id === id && !part.madeBy));
 
-/** Throws a CliError that names the steps to run first when the parts need something that is not there, or is not as it is to be kept. */
-export function refuseMissingNeeds(stack: Stack, observed: Observed, parts: readonly Part[] | undefined): void {
+/**
+ * Throws a CliError that names the steps to run first when the parts need something that is not there, or is
+ * not as it is to be kept.
+ */
+export function refuseMissingNeeds(
+  stack: Stack,
+  observed: Observed,
+  parts: readonly Part[] | undefined,
+): void {
   if (!parts) return;
   refuseAbsentNeeds(stack, observed, parts);
   refuseDriftedNeeds(stack, observed, parts);
 }
 
-/** A snapshot of what somebody else has changed would pass for one of what we want (see `Resource.snapshot`). */
+/**
+ * A snapshot of what somebody else has changed would pass for one of what we want (see `Resource.snapshot`).
+ */
 function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
   const isWanted = ({ id }: AnyResource) => parts.some((part) => part.id === id);
   const snapshots = stack.resources.filter((resource) => resource.copies && isWanted(resource));
@@ -62,18 +76,25 @@ function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Pa
   );
   if (drifted.length === 0) return;
   const first = [...new Set(drifted.map(({ resource }) => stepThatMakes(resource.id)))];
-  throw new CliError(`${namesOf(drifted.map(({ resource }) => resource))} differ from what is to be deployed`, {
-    hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
-  });
+  throw new CliError(
+    `${namesOf(drifted.map(({ resource }) => resource))} differ from what is to be deployed`,
+    {
+      hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
+    },
+  );
 }
 
-const namesOf = (resources: Iterable<AnyResource>): string => [...resources].map(({ id, name }) => `${id} ${name}`).join(", ");
+const namesOf = (resources: Iterable<AnyResource>): string =>
+  [...resources].map(({ id, name }) => `${id} ${name}`).join(", ");
 
 function refuseAbsentNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
-  const isMade = (resource: AnyResource) => observed.get(resource) || parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
+  const isMade = (resource: AnyResource) =>
+    observed.get(resource) || parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
   const wanted = stack.resources.filter(({ id }) => parts.some((part) => part.id === id));
   const missing = new Set(
-    [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter((resource) => !isMade(resource)),
+    [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter(
+      (resource) => !isMade(resource),
+    ),
   );
   if (missing.size === 0) return;
   const first = [...new Set([...missing].map(({ id }) => stepThatMakes(id)))];

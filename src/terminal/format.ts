@@ -10,11 +10,15 @@ const wide =
 /** How many columns a text takes on a terminal. */
 export function widthOf(text: string): number {
   let width = 0;
-  for (const character of unstyled(text)) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  for (const character of unstyled(text))
+    width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
   return width;
 }
 
-/** Columns of the screen that stdout is; endless where it is none, so that nothing is broken in a file or a pipe. */
+/**
+ * Columns of the screen that stdout is; endless where it is none, so that nothing is broken in a file or a
+ * pipe.
+ */
 export function screenWidth(): number {
   const { isTTY, columns } = process.stdout;
   return isTTY && columns > 0 ? columns : Infinity;
@@ -24,8 +28,9 @@ export function screenWidth(): number {
 export type Row = readonly string[] | string;
 
 /**
- * Rows in columns, at most `width` columns wide: the widest column gives way first and its cells wrap. Where even that is too wide,
- * every row becomes a block of lines. A cell that must wrap loses its style, no text is ever left out.
+ * Rows in columns, at most `width` columns wide: the widest column gives way first and its cells wrap. Where
+ * even that is too wide, every row becomes a block of lines. A cell that must wrap loses its style, no text
+ * is ever left out.
  */
 export function table(rows: readonly Row[], width = screenWidth()): string {
   const cells = rows.filter((row) => typeof row !== "string");
@@ -33,7 +38,10 @@ export function table(rows: readonly Row[], width = screenWidth()): string {
   return rows.map((row) => (typeof row === "string" ? remark(row, width) : lines(row))).join("\n");
 }
 
-/** How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where that cannot be. */
+/**
+ * How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where that cannot
+ * be.
+ */
 function rowsIn(widths: number[], width: number): (row: readonly string[]) => string {
   const room = width - GAP * (widths.length - 1);
   while (sum(widths) > room) {
@@ -54,7 +62,9 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 
 function columnWidths(rows: readonly (readonly string[])[]): number[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
-  return [...Array(columns).keys()].map((column) => Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ""))));
+  return [...Array(columns).keys()].map((column) =>
+    Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ""))),
+  );
 }
 
 function rowLines(row: readonly string[], widths: readonly number[]): string {

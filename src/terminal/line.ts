@@ -4,25 +4,35 @@ import { Writable } from "node:stream";
 import { CliError, exitCodes } from "../errors/error.ts";
 
 /**
- * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else tells it that the line is gone, and it
- * does not follow by itself when text is pasted.
+ * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else
+ * tells it that the line is gone, and it does not follow by itself when text is pasted.
  */
 type Editor = Interface & { prevRows?: number };
 
-/** The lines that a person types while other lines appear above them; arrow keys, history and editing are readline's. */
+/**
+ * The lines that a person types while other lines appear above them; arrow keys, history and editing are
+ * readline's.
+ */
 export interface TypedLines {
   /** Ends with Ctrl-D. */
   lines: AsyncIterable<string>;
-  /** Runs `print`, which writes whole lines to the terminal, with the half-typed line out of the way, and shows that again below. */
+  /**
+   * Runs `print`, which writes whole lines to the terminal, with the half-typed line out of the way, and
+   * shows that again below.
+   */
   above: (print: () => void) => void;
   close: () => void;
 }
 
 /**
- * Starts reading from a terminal. The prompt goes to stderr, as stdout is for results, or to stdout where only that is a terminal.
- * Ctrl-C counts as the signal SIGINT, as it would without the editing.
+ * Starts reading from a terminal. The prompt goes to stderr, as stdout is for results, or to stdout where
+ * only that is a terminal. Ctrl-C counts as the signal SIGINT, as it would without the editing.
  */
-export function typedLines(input: NodeJS.ReadStream, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream = process.stderr): TypedLines {
+export function typedLines(
+  input: NodeJS.ReadStream,
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream = process.stderr,
+): TypedLines {
   const output = stderr.isTTY ? stderr : stdout;
   const editor: Editor = createInterface({ input, output, terminal: output.isTTY, prompt: "> " });
   editor.on("SIGINT", () => {
@@ -96,11 +106,17 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
   const token = done ? "" : String(value).trim();
   if (token === "")
-    throw new CliError("--token-stdin found no token on stdin", { hint: "pass it in the first line", exitCode: exitCodes.usage });
+    throw new CliError("--token-stdin found no token on stdin", {
+      hint: "pass it in the first line",
+      exitCode: exitCodes.usage,
+    });
   return token;
 }
 
-/** The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it typed. Throws as `tokenFrom` does, or (exit 130) for Ctrl-C. */
+/**
+ * The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it
+ * typed. Throws as `tokenFrom` does, or (exit 130) for Ctrl-C.
+ */
 export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
   if (!input.isTTY) return await tokenFrom(pipedLines(input));
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
@@ -115,7 +131,9 @@ export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
   try {
     return await tokenFrom(editor[Symbol.asyncIterator]());
   } catch (error) {
-    throw isInterrupted ? new CliError("no token was given", { exitCode: exitCodes.interrupted, cause: error }) : error;
+    throw isInterrupted
+      ? new CliError("no token was given", { exitCode: exitCodes.interrupted, cause: error })
+      : error;
   } finally {
     editor.close();
     process.stderr.write("\n");

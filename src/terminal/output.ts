@@ -23,14 +23,21 @@ export interface OutputOptions {
 }
 
 /** Whether a CI system runs this: then nobody watches, and nobody can answer. */
-export const isCi = ({ CI }: OutputOptions["environment"]): boolean => Boolean(CI) && CI !== "false" && CI !== "0";
+export const isCi = ({ CI }: OutputOptions["environment"]): boolean =>
+  Boolean(CI) && CI !== "false" && CI !== "0";
 
 /** Chalk for a stream that gets colours, loaded for those only. */
-export async function colouring(stream: WriteStream, wishes: OutputOptions): Promise<ChalkInstance | undefined> {
+export async function colouring(
+  stream: WriteStream,
+  wishes: OutputOptions,
+): Promise<ChalkInstance | undefined> {
   return coloursOn(stream, wishes) ? new (await import("chalk")).Chalk({ level: 1 }) : undefined;
 }
 
-/** Decides once whether a stream gets colours: --no-color, FORCE_COLOR, NO_COLOR, and then only a terminal that is not CI's. */
+/**
+ * Decides once whether a stream gets colours: --no-color, FORCE_COLOR, NO_COLOR, and then only a terminal
+ * that is not CI's.
+ */
 export function coloursOn(stream: WriteStream, { color, environment }: OutputOptions): boolean {
   const { FORCE_COLOR: forced, NO_COLOR, TERM } = environment;
   if (!color) return false;
@@ -43,7 +50,10 @@ export function canSpin(stream: WriteStream, environment: OutputOptions["environ
   return stream.isTTY && stream.columns > 0 && environment.TERM !== "dumb" && !isCi(environment);
 }
 
-/** A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on nothing is written. */
+/**
+ * A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on
+ * nothing is written.
+ */
 export function writerFor(stream: WriteStream, chalk: ChalkInstance | undefined, gone: () => void): Writer {
   let isGone = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -4,7 +4,10 @@ import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { style } from "./style.ts";
 
-/** How progress is shown: a spinner on a terminal, plain lines elsewhere, and with `--quiet` only warnings and failures. */
+/**
+ * How progress is shown: a spinner on a terminal, plain lines elsewhere, and with `--quiet` only warnings and
+ * failures.
+ */
 export type ProgressMode = "spinner" | "plain" | "quiet";
 
 /** Progress that is being shown. */
@@ -22,12 +25,17 @@ export interface ProgressWishes {
   mode: ProgressMode;
   /** Also what is of interest only with `--debug`. */
   debug: boolean;
-  /** Whether the result goes to a screen too: then a spinner leaves nothing behind of what the result lists. */
+  /**
+   * Whether the result goes to a screen too: then a spinner leaves nothing behind of what the result lists.
+   */
   resultOnScreen: boolean;
 }
 
 /** Shows progress on stderr. */
-export async function showProgress(writer: Writer, { mode, debug, resultOnScreen }: ProgressWishes): Promise<ShownProgress> {
+export async function showProgress(
+  writer: Writer,
+  { mode, debug, resultOnScreen }: ProgressWishes,
+): Promise<ShownProgress> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
   const told = new Map<string, number>();
@@ -36,7 +44,8 @@ export async function showProgress(writer: Writer, { mode, debug, resultOnScreen
     const line = eventLine(event);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
-    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told)))) return undefined;
+    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told))))
+      return undefined;
     return spinner && resultOnScreen && event.kind === "finished" && event.listed ? undefined : line;
   };
 
@@ -52,7 +61,10 @@ export async function showProgress(writer: Writer, { mode, debug, resultOnScreen
   };
 }
 
-/** What is going on right now, in the words that the spinner shows for it. A wait comes first: it is why nothing seems to happen. */
+/**
+ * What is going on right now, in the words that the spinner shows for it. A wait comes first: it is why
+ * nothing seems to happen.
+ */
 interface Running {
   steps: Map<string, string>;
   waits: Map<string, string>;
@@ -65,7 +77,10 @@ function follow(event: Progress, { steps, waits }: Running): void {
   if (event.kind === "finished" || event.kind === "failed") steps.delete(event.id);
 }
 
-function isNewWait({ id, reason, elapsedMs }: Progress & { kind: "waiting" }, told: Map<string, number>): boolean {
+function isNewWait(
+  { id, reason, elapsedMs }: Progress & { kind: "waiting" },
+  told: Map<string, number>,
+): boolean {
   const wait = `${id} ${reason}`;
   const last = told.get(wait);
   if (last !== undefined && elapsedMs >= last && elapsedMs - last < WAIT_LINE_MS) return false;
@@ -91,14 +106,21 @@ function eventLine(event: Progress): string | undefined {
     case "note":
       return event.message;
     case "warning":
-      return [`${style.yellow("warning:")} ${event.message}`, ...(event.hint ? [`  ${event.hint}`] : [])].join("\n");
+      return [
+        `${style.yellow("warning:")} ${event.message}`,
+        ...(event.hint ? [`  ${event.hint}`] : []),
+      ].join("\n");
     case "debug":
       return style.dim(event.message);
   }
 }
 
 function finishedLine({ title, outcome, detail, ms }: Progress & { kind: "finished" }): string {
-  const words = [outcome === "done" ? "" : ` ${outcome}`, detail ? ` (${detail})` : "", ms >= 100 ? `, ${duration(ms)}` : ""].join("");
+  const words = [
+    outcome === "done" ? "" : ` ${outcome}`,
+    detail ? ` (${detail})` : "",
+    ms >= 100 ? `, ${duration(ms)}` : "",
+  ].join("");
   if (outcome === "unchanged") return style.dim(`✓ ${title}${words}`);
   return `${outcome === "incomplete" ? style.yellow("!") : style.green("✓")} ${title}${words}`;
 }

@@ -12,13 +12,19 @@ export interface Question {
 export function refuseToAsk({ text, option }: Question): never {
   // The first sentence is what it is about, the rest how to answer.
   const [matter = text] = text.split(". ");
-  throw new CliError(`${matter.replace(/^This/, "this")}, which has to be confirmed, and nobody can be asked here`, {
-    hint: `pass ${option} to go on without being asked`,
-    exitCode: exitCodes.usage,
-  });
+  throw new CliError(
+    `${matter.replace(/^This/, "this")}, which has to be confirmed, and nobody can be asked here`,
+    {
+      hint: `pass ${option} to go on without being asked`,
+      exitCode: exitCodes.usage,
+    },
+  );
 }
 
-/** Asks on the terminal; the question goes to stderr. Throws a CliError (exit 130) when the answer is Ctrl-D or Ctrl-C. */
+/**
+ * Asks on the terminal; the question goes to stderr. Throws a CliError (exit 130) when the answer is Ctrl-D
+ * or Ctrl-C.
+ */
 export async function askPerson(
   { text }: Question,
   { stream, shown }: Writer,
@@ -32,7 +38,10 @@ export async function askPerson(
   try {
     return await lines.question(shown(`${text} `), { signal: AbortSignal.any([signal, unanswered.signal]) });
   } catch (error) {
-    throw new CliError("no answer was given, nothing was done", { exitCode: exitCodes.interrupted, cause: error });
+    throw new CliError("no answer was given, nothing was done", {
+      exitCode: exitCodes.interrupted,
+      cause: error,
+    });
   } finally {
     lines.close();
   }

@@ -1,4 +1,6 @@
-/** A time of day here, with milliseconds; the date before it when that is not today's. `at` is an ISO time. */
+/**
+ * A time of day here, with milliseconds; the date before it when that is not today's. `at` is an ISO time.
+ */
 export function clockTime(at: string, now = new Date()): string {
   const time = new Date(at);
   const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString();
@@ -6,7 +8,10 @@ export function clockTime(at: string, now = new Date()): string {
   return isToday ? local.slice(11, 23) : local.slice(0, 23).replace("T", " ");
 }
 
-/** A text of several lines whose further lines begin with `| `, so that none of them can pass for a record of its own (C-03). */
+/**
+ * A text of several lines whose further lines begin with `| `, so that none of them can pass for a record of
+ * its own (C-03).
+ */
 export const continued = (text: string): string => text.replaceAll(/\r?\n/g, "\n| ");
 
 /** One record as text: its head, and what it says. */

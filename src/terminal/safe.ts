@@ -1,6 +1,7 @@
 /**
- * Characters that must not reach a terminal as they are: C0 (but line feed and tab), DEL, C1, soft hyphen, bidirectional controls, zero width,
- * line and paragraph separators, interlinear and tag characters, noncharacters, and lone surrogates.
+ * Characters that must not reach a terminal as they are: C0 (but line feed and tab), DEL, C1, soft hyphen,
+ * bidirectional controls, zero width, line and paragraph separators, interlinear and tag characters,
+ * noncharacters, and lone surrogates.
  */
 const unsafe =
   /[\p{Cs}\p{Noncharacter_Code_Point}\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
@@ -11,15 +12,25 @@ function visible(character: string): string {
   return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
-/** The text with every character that could steer or deceive a terminal written as a visible escape such as `\x1b` (C-01). */
+/**
+ * The text with every character that could steer or deceive a terminal written as a visible escape such as
+ * `\x1b` (C-01).
+ */
 export function safe(text: string): string {
   return text.replace(unsafe, visible);
 }
 
 /** One JSON document whose text holds no such character either; it reads back as the same value. */
 export function safeJson(value: unknown, space?: number, plain = (text: string) => text): string {
-  return (JSON.stringify(value, (_key, member: unknown) => (typeof member === "string" ? plain(member) : member), space) ?? "null").replace(
-    unsafe,
-    (character) => [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""),
+  return (
+    JSON.stringify(
+      value,
+      (_key, member: unknown) => (typeof member === "string" ? plain(member) : member),
+      space,
+    ) ?? "null"
+  ).replace(unsafe, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+      .join(""),
   );
 }

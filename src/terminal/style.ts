@@ -5,22 +5,26 @@ const styles = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
 type Style = (typeof styles)[number];
 
 /**
- * A styled text carries marks instead of escape sequences, so that it can be made without knowing where it will be shown, and so that everything
- * else can be made safe when it is written. The key is new in each process: nobody's text can hold a mark.
+ * A styled text carries marks instead of escape sequences, so that it can be made without knowing where it
+ * will be shown, and so that everything else can be made safe when it is written. The key is new in each
+ * process: nobody's text can hold a mark.
  */
 const key = Math.random().toString(36).slice(2);
 const mark = (name: string): string => `\ufdd0${key}${name}\ufdd1`;
 const marks = new RegExp(`\ufdd0${key}(\\w*)\ufdd1`, "gu");
 
 /** Gives a text a style, for example `style.bold("deploy")`; it shows only where colours are on. */
-export const style = Object.fromEntries(styles.map((name) => [name, (text: string) => mark(name) + text + mark("")])) as Readonly<
-  Record<Style, (text: string) => string>
->;
+export const style = Object.fromEntries(
+  styles.map((name) => [name, (text: string) => mark(name) + text + mark("")]),
+) as Readonly<Record<Style, (text: string) => string>>;
 
 /** The text without its styles. */
 export const unstyled = (text: string): string => text.replace(marks, "");
 
-/** What may be written: every style as escape sequences, or left out where there is no `chalk`; everything else made safe. */
+/**
+ * What may be written: every style as escape sequences, or left out where there is no `chalk`; everything
+ * else made safe.
+ */
 export function paint(text: string, chalk?: ChalkInstance): string {
   const open: { name: string; text: string }[] = [];
   let painted = "";

@@ -27,7 +27,9 @@ export interface TestResult extends Diagnosis {
 /** The token of the test event where none was given. */
 export const MADE_UP_TOKEN = "test-token";
 
-type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & { event?: WebSocketEvent | undefined };
+type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & {
+  event?: WebSocketEvent | undefined;
+};
 
 /** An event of API Gateway, as far as this command looks into it. */
 export interface WebSocketEvent {
@@ -35,8 +37,8 @@ export interface WebSocketEvent {
 }
 
 /**
- * Invokes the function with the test event (or another one), says how far it got, and then tells the backend that the connection, which
- * never existed, is gone. Throws a CliError when there is no such function.
+ * Invokes the function with the test event (or another one), says how far it got, and then tells the backend
+ * that the connection, which never existed, is gone. Throws a CliError when there is no such function.
  */
 export async function testFunction(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<TestResult> {
   const { functionName } = options;
@@ -47,9 +49,13 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const madeUpToken = !options.event && options.token === undefined;
   const first = diagnose({ ...outcome, madeUpToken });
   const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
-  const judgement = isRefused ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) }) : first;
+  const judgement = isRefused
+    ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) })
+    : first;
   const { statusCode, answer, log } = outcome;
-  const farewell = mayBeKnown(event, outcome) ? await invoke(aws, functionName, disconnectOf(event), signal) : undefined;
+  const farewell = mayBeKnown(event, outcome)
+    ? await invoke(aws, functionName, disconnectOf(event), signal)
+    : undefined;
   return {
     functionName,
     connectionId: event.requestContext?.connectionId ?? null,
@@ -76,13 +82,22 @@ function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOp
   };
 }
 
-/** Every refusal of a backend looks the same; asked from here, it tells a wrong key from a wrong token. Undefined where it cannot be asked. */
-async function backendKnowsKeys(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<boolean | undefined> {
+/**
+ * Every refusal of a backend looks the same; asked from here, it tells a wrong key from a wrong token.
+ * Undefined where it cannot be asked.
+ */
+async function backendKnowsKeys(
+  aws: Aws,
+  options: TestOptions,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
   try {
     const { variables = {} } = (await deployedFunction(aws, options.functionName)) ?? {};
     const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
     if (keys.length === 0) return undefined;
-    return await knowsKeys(subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys), { signal });
+    return await knowsKeys(subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys), {
+      signal,
+    });
   } catch (error) {
     // Whoever may invoke the function may not be allowed to read it: then the two causes are named together.
     signal.throwIfAborted();
@@ -93,18 +108,34 @@ async function backendKnowsKeys(aws: Aws, options: TestOptions, signal: AbortSig
 
 type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
 
-async function invoke(aws: Aws, functionName: string, event: object, abortSignal: AbortSignal): Promise<Answer> {
-  const call = new InvokeCommand({ FunctionName: functionName, LogType: "Tail", Payload: Buffer.from(JSON.stringify(event)) });
+async function invoke(
+  aws: Aws,
+  functionName: string,
+  event: object,
+  abortSignal: AbortSignal,
+): Promise<Answer> {
+  const call = new InvokeCommand({
+    FunctionName: functionName,
+    LogType: "Tail",
+    Payload: Buffer.from(JSON.stringify(event)),
+  });
   const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
   if (!invoked) {
-    throw new CliError(`there is no function ${functionName} in ${aws.region}`, { hint: "make it with: shelfshack-ws deploy" });
+    throw new CliError(`there is no function ${functionName} in ${aws.region}`, {
+      hint: "make it with: shelfshack-ws deploy",
+    });
   }
   const answer = parsed(Buffer.from(invoked.Payload ?? []).toString());
   const log = Buffer.from(invoked.LogResult ?? "", "base64")
     .toString()
     .split("\n")
     .filter((line) => line.trim() !== "");
-  return { functionError: invoked.FunctionError !== undefined, statusCode: statusCodeOf(answer), answer, log };
+  return {
+    functionError: invoked.FunctionError !== undefined,
+    statusCode: statusCodeOf(answer),
+    answer,
+    log,
+  };
 }
 
 function parsed(text: string): unknown {
@@ -116,20 +147,29 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The status that API Gateway would take the answer for; a numeric text counts (aws-behaviour 1.6). */
+/** The status that API Gateway would take the answer for; a numeric text counts (AWS.md 1.6). */
 function statusCodeOf(answer: unknown): number | null {
   const status = String((answer as { statusCode?: unknown } | null)?.statusCode);
   return /^[1-5]\d\d$/.test(status) ? Number(status) : null;
 }
 
 /** Whether the backend may have taken the connection down: it was accepted, or the answer was lost. */
-function mayBeKnown({ requestContext: { routeKey, eventType } = {} }: WebSocketEvent, { statusCode }: Answer): boolean {
+function mayBeKnown(
+  { requestContext: { routeKey, eventType } = {} }: WebSocketEvent,
+  { statusCode }: Answer,
+): boolean {
   return (routeKey === "$connect" || eventType === "CONNECT") && (statusCode === 200 || statusCode === 504);
 }
 
 function disconnectOf({ requestContext: { eventType, ...context } = {} }: WebSocketEvent): object {
   const type = eventType === undefined ? {} : { eventType: "DISCONNECT" };
   return {
-    requestContext: { ...context, ...type, routeKey: "$disconnect", disconnectStatusCode: 1000, disconnectReason: "end of the test" },
+    requestContext: {
+      ...context,
+      ...type,
+      routeKey: "$disconnect",
+      disconnectStatusCode: 1000,
+      disconnectReason: "end of the test",
+    },
   };
 }

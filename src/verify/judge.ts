@@ -5,7 +5,10 @@ export interface Diagnosis {
   handlerRan: boolean;
   backendReached: boolean | null;
   backendAccepted: boolean | null;
-  /** False when the handler says that its own configuration is wrong: then it lets nobody in, whatever the backend does. */
+  /**
+   * False when the handler says that its own configuration is wrong: then it lets nobody in, whatever the
+   * backend does.
+   */
   configured: boolean;
   meaning: string;
   /** What to do now, where there is more to say than the meaning does. */
@@ -24,7 +27,10 @@ export interface Outcome {
   madeUpToken: boolean;
 }
 
-/** Why a function did not end by itself, by Lambda's `errorType` and `errorMessage` (aws-behaviour 4.8); the first that fits. */
+/**
+ * Why a function did not end by itself, by Lambda's `errorType` and `errorMessage` (AWS.md 4.8); the first
+ * that fits.
+ */
 const functionErrors: readonly { error: RegExp; ran: boolean; meaning: string }[] = [
   {
     error: /^Runtime\.(ImportModule|UserCodeSyntax)Error|^Error: Cannot find (package|module)/,
@@ -36,7 +42,11 @@ const functionErrors: readonly { error: RegExp; ran: boolean; meaning: string }[
     ran: false,
     meaning: "the code has no function of the handler's name: shelfshack-ws deploy",
   },
-  { error: /^Sandbox\.Timedout/, ran: true, meaning: "the handler did not end within the function's time limit" },
+  {
+    error: /^Sandbox\.Timedout/,
+    ran: true,
+    meaning: "the handler did not end within the function's time limit",
+  },
   { error: /^Runtime\.ExitError/, ran: false, meaning: "the function's process ended before it answered" },
   { error: /^Function\.ResponseSizeTooLarge/, ran: true, meaning: "the handler's answer is over 6 MB" },
   { error: /.*/, ran: true, meaning: "the handler threw an error" },
@@ -49,12 +59,14 @@ interface HandlerLine {
   reason?: string;
 }
 
-/** What a row of the table knows: the returned status, the handler's line about the event, and what was sent. */
+/**
+ * What a row of the table knows: the returned status, the handler's line about the event, and what was sent.
+ */
 interface Facts extends HandlerLine, Pick<Outcome, "madeUpToken" | "knowsKeys"> {
   status: number;
 }
 
-/** The handler's own checks, by the `code` in its log (contract.md 2). */
+/** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */
 const checks: ReadonlyMap<string | undefined, string> = new Map([
   ["bad_type", "the type is not a plain word"],
   ["no_booking", "a booking's id is missing, pass --booking"],
@@ -64,12 +76,16 @@ const checks: ReadonlyMap<string | undefined, string> = new Map([
 
 const isGood = (status: number) => status >= 200 && status < 300;
 /** A backend that lets a made-up token in may refuse a client that sends none, and the other way round. */
-const madeUp = ({ madeUpToken }: Facts) => (madeUpToken ? " (no token was given, a made-up one was sent)" : "");
+const madeUp = ({ madeUpToken }: Facts) =>
+  madeUpToken ? " (no token was given, a made-up one was sent)" : "";
 const rejectedToken = ({ madeUpToken }: Facts) =>
   `the backend rejected the token${madeUpToken ? " (none was given, a made-up one was sent)" : ""}`;
 const because = ({ reason }: Facts) => (reason ? ` (${reason})` : "");
 
-/** How far an event got, by the returned status and the handler's log line; the first row that fits (contract.md 2 and 3). */
+/**
+ * How far an event got, by the returned status and the handler's log line; the first row that fits
+ * (CONTRACT.md 2 and 3).
+ */
 const judgements: readonly {
   when: (facts: Facts) => boolean;
   reached: boolean | null;
@@ -102,25 +118,29 @@ const judgements: readonly {
     when: ({ status, code }) => isGood(status) && code === undefined,
     reached: true,
     accepted: true,
-    meaning: (facts) => `the backend accepted the event${madeUp(facts)}, but the function returned ${facts.status} and not 200`,
+    meaning: (facts) =>
+      `the backend accepted the event${madeUp(facts)}, but the function returned ${facts.status} and not 200`,
   },
   {
     when: ({ status, code }) => isGood(status) && (code === "unauthorized" || code === "rejected"),
     reached: true,
     accepted: false,
-    meaning: ({ backendStatus }) => `the backend refused the message with ${backendStatus}, which the client is told in a frame`,
+    meaning: ({ backendStatus }) =>
+      `the backend refused the message with ${backendStatus}, which the client is told in a frame`,
   },
   {
     when: ({ status, backendStatus }) => (isGood(status) || status === 502) && backendStatus !== undefined,
     reached: true,
     accepted: false,
-    meaning: (facts) => `the backend answered ${facts.backendStatus}, which is not an answer of the contract${because(facts)}`,
+    meaning: (facts) =>
+      `the backend answered ${facts.backendStatus}, which is not an answer of the contract${because(facts)}`,
   },
   {
     when: ({ status, code }) => status === 504 || code === "backend_timeout",
     reached: null,
     accepted: null,
-    meaning: () => "the backend did not answer in time: it is too slow, or something on the way drops the connection",
+    meaning: () =>
+      "the backend did not answer in time: it is too slow, or something on the way drops the connection",
   },
   {
     when: ({ status }) => isGood(status) || status === 502,
@@ -128,13 +148,19 @@ const judgements: readonly {
     accepted: null,
     meaning: (facts) => `the backend could not be reached${because(facts)}`,
   },
-  { when: ({ status }) => status === 500, reached: null, accepted: null, meaning: () => "the handler failed" },
+  {
+    when: ({ status }) => status === 500,
+    reached: null,
+    accepted: null,
+    meaning: () => "the handler failed",
+  },
   {
     when: ({ status, knowsKeys }) => status === 401 && knowsKeys === false,
     reached: true,
     accepted: false,
     meaning: () => "the backend does not know the function's signing keys",
-    advice: "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
+    advice:
+      "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
   },
   {
     when: ({ status, knowsKeys }) => status === 401 && knowsKeys === true,
@@ -148,7 +174,8 @@ const judgements: readonly {
     reached: true,
     accepted: false,
     meaning: (facts) => `${rejectedToken(facts)}, or it does not know the function's signing keys`,
-    advice: "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
+    advice:
+      "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
   },
   {
     when: () => true,
@@ -161,9 +188,17 @@ const judgements: readonly {
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function diagnose({ functionError, statusCode, answer, log, madeUpToken, knowsKeys }: Outcome): Diagnosis {
+export function diagnose({
+  functionError,
+  statusCode,
+  answer,
+  log,
+  madeUpToken,
+  knowsKeys,
+}: Outcome): Diagnosis {
   if (functionError) return judgeFailure(answer);
-  const line: HandlerLine = log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
+  const line: HandlerLine =
+    log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
   const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, knowsKeys };
   const row = facts && judgements.find(({ when }) => when(facts));
   return {
@@ -171,13 +206,17 @@ export function diagnose({ functionError, statusCode, answer, log, madeUpToken, 
     backendReached: row?.reached ?? null,
     backendAccepted: row?.accepted ?? null,
     configured: !row?.misconfigured,
-    meaning: row && facts ? row.meaning(facts) : "the handler ran, but API Gateway would not understand its answer",
+    meaning:
+      row && facts ? row.meaning(facts) : "the handler ran, but API Gateway would not understand its answer",
     advice: row?.advice ?? null,
   };
 }
 
 function judgeFailure(answer: unknown): Diagnosis {
-  const { errorType = "", errorMessage = "" } = (answer ?? {}) as { errorType?: string; errorMessage?: string };
+  const { errorType = "", errorMessage = "" } = (answer ?? {}) as {
+    errorType?: string;
+    errorMessage?: string;
+  };
   const failure = [errorType, errorMessage].filter(Boolean).join(": ");
   const row = functionErrors.find(({ error }) => error.test(failure));
   return {

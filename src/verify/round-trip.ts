@@ -19,23 +19,39 @@ interface RoundTrip {
   meaning: string;
 }
 
-/** How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend and back. */
+/**
+ * How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend
+ * and back.
+ */
 export interface SmokeTest {
-  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & { handlerRan: boolean | null };
+  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & {
+    handlerRan: boolean | null;
+  };
   roundTrip: RoundTrip;
 }
 
 const HANDSHAKE_MS = 30_000;
-/** A new permission takes API Gateway some seconds to see; until then the handshake ends with 500 or 403 (aws-behaviour 4.7). */
+/**
+ * A new permission takes API Gateway some seconds to see; until then the handshake ends with 500 or 403
+ * (AWS.md 4.7).
+ */
 const PROPAGATION_MS = 10_000;
 
 /** Proves the deployed path, as far as it can without a client's own token. */
-export async function smokeTest(url: string, settings: Settings, { aws, report, signal }: Run): Promise<SmokeTest> {
+export async function smokeTest(
+  url: string,
+  settings: Settings,
+  { aws, report, signal }: Run,
+): Promise<SmokeTest> {
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
   report({ kind: "started", id: "proof", title });
   const invocation = await invoke(aws, settings, signal);
-  const subscription = { ...settings, booking: settings.booking ?? "1", token: settings.token ?? MADE_UP_TOKEN };
+  const subscription = {
+    ...settings,
+    booking: settings.booking ?? "1",
+    token: settings.token ?? MADE_UP_TOKEN,
+  };
   const proof = { invocation, roundTrip: await handshake(addressOf(url, subscription), signal) };
   report(ending(proof, title, performance.now() - startedAt));
   return proof;
@@ -43,7 +59,8 @@ export async function smokeTest(url: string, settings: Settings, { aws, report, 
 
 /** How the proof went, for the progress: the result says more. */
 function ending(proof: SmokeTest, title: string, ms: number): Progress {
-  if (!worksAsDeployed(proof)) return { kind: "failed", id: "proof", title, message: "what was deployed does not work" };
+  if (!worksAsDeployed(proof))
+    return { kind: "failed", id: "proof", title, message: "what was deployed does not work" };
   const rest = isProven(proof)
     ? ({ outcome: "done" } as const)
     : ({ outcome: "incomplete", detail: "the backend does not do its part" } as const);
@@ -100,7 +117,10 @@ export function nextAfter(
   return worksAsDeployed(proof) ? "shelfshack-ws backend check" : "shelfshack-ws test";
 }
 
-/** Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend says is the backend's. */
+/**
+ * Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend
+ * says is the backend's.
+ */
 export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: SmokeTest): boolean =>
   invocation.handlerRan !== false &&
   invocation.configured &&
@@ -109,6 +129,8 @@ export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Smo
 /** The proof in lines, with what to do where something is missing. */
 export function renderProof({ invocation, roundTrip }: SmokeTest): string[] {
   const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
-  const trip = roundTrip.open ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}` : roundTrip.meaning;
+  const trip = roundTrip.open
+    ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
+    : roundTrip.meaning;
   return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];
 }

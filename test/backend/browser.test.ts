@@ -24,7 +24,9 @@ const quiet = [
 
 beforeEach((context) => {
   needsFastApi(context);
-  const missing = existsSync(executablePath) ? undefined : `a browser is needed: ${executablePath} is not there`;
+  const missing = existsSync(executablePath)
+    ? undefined
+    : `a browser is needed: ${executablePath} is not there`;
   if (missing && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
   context.skip(missing !== undefined, missing);
 });
@@ -56,15 +58,19 @@ const say = async (page: Page, body: string) => {
   await page.getByRole("button", { name: "Send" }).click();
 };
 
-test("two tabs in one booking see each other's messages once, another booking sees none", { timeout: 60_000 }, async () => {
-  const { join } = await browser();
-  const [ann, ben, eve] = [await join("Ann"), await join("Ben"), await join("Eve", "2")];
-  await say(ann, "Is the cabin free?");
-  await expect.poll(() => frames(ben)).toEqual(["Ann Is the cabin free?"]);
-  await say(ben, "Yes, it is <b>free</b>");
-  await expect.poll(() => frames(ann)).toEqual(["you Is the cabin free?", "Ben Yes, it is <b>free</b>"]);
-  expect(await frames(eve)).toEqual([]);
-});
+test(
+  "two tabs in one booking see each other's messages once, another booking sees none",
+  { timeout: 60_000 },
+  async () => {
+    const { join } = await browser();
+    const [ann, ben, eve] = [await join("Ann"), await join("Ben"), await join("Eve", "2")];
+    await say(ann, "Is the cabin free?");
+    await expect.poll(() => frames(ben)).toEqual(["Ann Is the cabin free?"]);
+    await say(ben, "Yes, it is <b>free</b>");
+    await expect.poll(() => frames(ann)).toEqual(["you Is the cabin free?", "Ben Yes, it is <b>free</b>"]);
+    expect(await frames(eve)).toEqual([]);
+  },
+);
 
 test("a bad token is refused, and the page says why", { timeout: 60_000 }, async () => {
   const { open } = await browser();
@@ -80,7 +86,8 @@ test("the backend restarts: the page comes back by itself and goes on", { timeou
   await say(ann, "anybody?");
   await expect.poll(() => frames(ann), { timeout: 20_000 }).toContain("error backend_unavailable");
   await backend.start();
-  // What the backend remembered is gone: the first message sends each client away, and it comes back with a fresh token.
+  // What the backend remembered is gone: the first message sends each client away, and it comes back with a
+  // fresh token.
   await Promise.all([say(ann, "back?"), say(ben, "back?")]);
   await expect.poll(() => frames(ann), { timeout: 20_000 }).toContain("error unauthorized");
   await Promise.all([expectState(ann, "open"), expectState(ben, "open")]);

@@ -19,7 +19,10 @@ afterEach(async () => {
 
 const paths = { register: "/api/ws/register", message: "/api/ws/message", disconnect: "/api/ws/disconnect" };
 
-async function backendWith(flaws: Flaws = {}, keys = [newSigningKey()]): Promise<ContractBackend & { keys: string[] }> {
+async function backendWith(
+  flaws: Flaws = {},
+  keys = [newSigningKey()],
+): Promise<ContractBackend & { keys: string[] }> {
   const backend = await startContractBackend(keys, flaws);
   running.push(backend);
   return { ...backend, keys };
@@ -39,19 +42,25 @@ const subjectAt = (backendUrl: string, subject: Partial<Subject> = {}): Subject 
 const patient: Record<Endpoint, number> = { register: 5_000, message: 5_000, disconnect: 5_000 };
 
 function check(backendUrl: string, subject: Partial<Subject> = {}, attemptMs = patient) {
-  return checkBackend(subjectAt(backendUrl, { attemptMs, ...subject }), { signal: new AbortController().signal, limitMs: 60_000 });
+  return checkBackend(subjectAt(backendUrl, { attemptMs, ...subject }), {
+    signal: new AbortController().signal,
+    limitMs: 60_000,
+  });
 }
 
 const idsOf = (rows: readonly CheckRow[], outcome: CheckRow["outcome"]) =>
   rows.filter((row) => row.outcome === outcome).map(({ id }) => id);
 const all = checks.map(({ id }) => id);
 const at = (id: string) => Object.keys(paths).map((endpoint) => `${id}-${endpoint}`);
-const among = (...beginnings: string[]) => all.filter((id) => beginnings.some((beginning) => id.startsWith(beginning)));
+const among = (...beginnings: string[]) =>
+  all.filter((id) => beginnings.some((beginning) => id.startsWith(beginning)));
 
 test("a backend that keeps the contract passes every check, and nothing stays behind", async () => {
   const backend = await backendWith();
   const rows = await check(backend.url, { keys: backend.keys });
-  expect(rows.filter(({ outcome }) => outcome !== "passed")).toEqual([expect.objectContaining({ id: "each-key", outcome: "not asked" })]);
+  expect(rows.filter(({ outcome }) => outcome !== "passed")).toEqual([
+    expect.objectContaining({ id: "each-key", outcome: "not asked" }),
+  ]);
   expect(rows.map(({ id }) => id)).toEqual(all);
   expect(backend.connected).toEqual(new Set());
 });
@@ -81,7 +90,11 @@ const flaws: readonly [what: string, flaws: Flaws, failing: string[]][] = [
       "time-future",
     ],
   ],
-  ["checks no signature of messages", { skips: ["message signature"] }, ["signature-none-message", "signature-wrong-message"]],
+  [
+    "checks no signature of messages",
+    { skips: ["message signature"] },
+    ["signature-none-message", "signature-wrong-message"],
+  ],
   ["takes a request without webhook-id", { skips: ["id header"] }, ["header-webhook-id"]],
   ["takes a request without x-connection-id", { skips: ["connection header"] }, ["header-x-connection-id"]],
   ["takes old requests", { skips: ["old"] }, ["time-old"]],
@@ -104,7 +117,11 @@ const flaws: readonly [what: string, flaws: Flaws, failing: string[]][] = [
     { answersMessages: () => ({ body: "ok", type: "text/plain" }) },
     among("message", "odd-").filter((id) => !["message-repeated", "message-unknown"].includes(id)),
   ],
-  ["fails on numbers", { answersMessages: (content) => ({ status: typeof content === "number" ? 500 : 200, body: "{}" }) }, ["odd-number"]],
+  [
+    "fails on numbers",
+    { answersMessages: (content) => ({ status: typeof content === "number" ? 500 : 200, body: "{}" }) },
+    ["odd-number"],
+  ],
   [
     "fails on what is not an object",
     {
@@ -115,10 +132,22 @@ const flaws: readonly [what: string, flaws: Flaws, failing: string[]][] = [
     },
     ["odd-string", "odd-number", "odd-array", "odd-null", "odd-nested", "odd-abyss"],
   ],
-  ["delivers beside other keys", { answersMessages: () => ({ body: '{"success":true,"deliver":[]}' }) }, ["fan-out"]],
-  ["delivers to what is no list", { answersMessages: () => ({ body: '{"deliver":{"to":"self","data":1}}' }) }, ["fan-out"]],
+  [
+    "delivers beside other keys",
+    { answersMessages: () => ({ body: '{"success":true,"deliver":[]}' }) },
+    ["fan-out"],
+  ],
+  [
+    "delivers to what is no list",
+    { answersMessages: () => ({ body: '{"deliver":{"to":"self","data":1}}' }) },
+    ["fan-out"],
+  ],
   ["delivers no data", { answersMessages: () => ({ body: '{"deliver":[{"to":"self"}]}' }) }, ["fan-out"]],
-  ["delivers to a number", { answersMessages: () => ({ body: '{"deliver":[{"to":5,"data":1}]}' }) }, ["fan-out"]],
+  [
+    "delivers to a number",
+    { answersMessages: () => ({ body: '{"deliver":[{"to":5,"data":1}]}' }) },
+    ["fan-out"],
+  ],
   ["closes what is no id", { answersMessages: () => ({ body: '{"close":["../x"]}' }) }, ["fan-out"]],
 ];
 
@@ -161,7 +190,14 @@ test("without a key a backend that wants one is not judged", async () => {
   const backend = await backendWith();
   const rows = await check(backend.url);
   expect(idsOf(rows, "failed")).toEqual([]);
-  expect(idsOf(rows, "passed")).toEqual(["reachable", "redirect", "endpoint-register", "endpoint-message", "endpoint-disconnect", "clock"]);
+  expect(idsOf(rows, "passed")).toEqual([
+    "reachable",
+    "redirect",
+    "endpoint-register",
+    "endpoint-message",
+    "endpoint-disconnect",
+    "clock",
+  ]);
 });
 
 test("a backend with another key fails where the proxy would be turned away, and nothing else is concluded", async () => {
@@ -194,8 +230,15 @@ test("without a token the handshake says what was sent instead", async () => {
   expect(rows.find(({ id }) => id === "signature-none-disconnect")).toMatchObject({ outcome: "passed" });
   const noProof = /^answered 401 to a connection that it does not know, whatever the message$/;
   for (const row of rows.filter(({ id }) => id.startsWith("odd-")))
-    expect(row).toMatchObject({ outcome: "not asked", happened: expect.stringMatching(noProof), lacks: "token" });
-  expect(rows.find(({ id }) => id === "disconnect-twice")).toMatchObject({ outcome: "not asked", lacks: "token" });
+    expect(row).toMatchObject({
+      outcome: "not asked",
+      happened: expect.stringMatching(noProof),
+      lacks: "token",
+    });
+  expect(rows.find(({ id }) => id === "disconnect-twice")).toMatchObject({
+    outcome: "not asked",
+    lacks: "token",
+  });
 });
 
 test("without a token a backend whose feed is open is asked about messages all the same, and no booking is named", async () => {
@@ -203,7 +246,10 @@ test("without a token a backend whose feed is open is asked about messages all t
   const backend = await startDemoBackend({ signingKeys: keys });
   running.push(backend);
   const rows = await check(backend.url, { keys, token: undefined });
-  expect(rows.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["register", "each-key"]);
+  expect(rows.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual([
+    "register",
+    "each-key",
+  ]);
 });
 
 test("without a token an endpoint that takes unsigned requests is still found", async () => {
@@ -227,8 +273,15 @@ test("C-05 no key is in the result", async () => {
 
 test("a backend that leaves requests without an answer is given up after three of them", async () => {
   const backend = await backendWith({ never: paths.message });
-  const rows = await check(backend.url, { keys: backend.keys }, { register: 5_000, message: 100, disconnect: 5_000 });
-  expect(rows.find(({ id }) => id === "message")).toMatchObject({ outcome: "failed", happened: "no answer: the time was up" });
+  const rows = await check(
+    backend.url,
+    { keys: backend.keys },
+    { register: 5_000, message: 100, disconnect: 5_000 },
+  );
+  expect(rows.find(({ id }) => id === "message")).toMatchObject({
+    outcome: "failed",
+    happened: "no answer: the time was up",
+  });
   expect(rows.find(({ id }) => id === "odd-nul")).toMatchObject({ outcome: "not asked" });
   expect(rows.find(({ id }) => id === "times")).toMatchObject({ outcome: "failed" });
 });
@@ -240,11 +293,17 @@ test("the paths of the function's environment are asked, below the base URL's ow
     paths: { ...paths, register: "/ws/{type}/{booking_id}/join" },
     booking: "a/b c",
   });
-  expect(rows.find(({ id }) => id === "endpoint-register")?.happened).toBe("POST /prefix/ws/booking/a%2Fb%20c/join answered 404");
+  expect(rows.find(({ id }) => id === "endpoint-register")?.happened).toBe(
+    "POST /prefix/ws/booking/a%2Fb%20c/join answered 404",
+  );
 });
 
 test.each<[what: string, flaws: Flaws, reason: string]>([
-  ["fails", { failsOnStrangers: paths.message }, "POST /api/ws/message answered 500 to an empty object, see above"],
+  [
+    "fails",
+    { failsOnStrangers: paths.message },
+    "POST /api/ws/message answered 500 to an empty object, see above",
+  ],
   ["is missing", { missing: [paths.message] }, "there is no endpoint for message, see above"],
 ])("what an endpoint that %s keeps from being asked says why", async (_what, broken, reason) => {
   const backend = await backendWith(broken);
@@ -257,7 +316,9 @@ test("a proxy in front that strips a prefix is named among what a refusal may co
   const rows = await check(`${backend.url}/prefix`, { keys: backend.keys });
   expect(rows.find(({ id }) => id === "entry")).toMatchObject({
     outcome: "failed",
-    meaning: expect.stringContaining("it does not see the path /prefix/api/ws/disconnect, which is signed and compared"),
+    meaning: expect.stringContaining(
+      "it does not see the path /prefix/api/ws/disconnect, which is signed and compared",
+    ),
     mend: expect.stringContaining("uvicorn --root-path /prefix"),
   });
 });
@@ -275,7 +336,8 @@ test.each([
   ["text/json", false],
 ])("H-09 the handler and the check judge the content type %s alike", async (type, isGood) => {
   const { handler, backend: stub, connections } = await startScene();
-  stub.answer = () => (response) => response.writeHead(200, { "content-type": type }).end('{"code":"as it came"}');
+  stub.answer = () => (response) =>
+    response.writeHead(200, { "content-type": type }).end('{"code":"as it came"}');
   await handler(messageEvent("{}"), contextWith());
   expect(connections.sent.map(({ frame }) => JSON.parse(frame) as unknown)).toMatchObject([
     { code: isGood ? "as it came" : "backend_unavailable" },
@@ -287,7 +349,10 @@ test.each([
 
 test("an answer that takes longer than the handler waits for one attempt is a failure", async () => {
   const backend = await backendWith({ delay: (body) => (body.includes('"event":"connect"') ? 6_000 : 0) });
-  const rows = await checkBackend(subjectAt(backend.url, { keys: backend.keys }), { signal: new AbortController().signal, limitMs: 3_000 });
+  const rows = await checkBackend(subjectAt(backend.url, { keys: backend.keys }), {
+    signal: new AbortController().signal,
+    limitMs: 3_000,
+  });
   expect(rows.find(({ id }) => id === "register")).toMatchObject({
     outcome: "failed",
     happened: expect.stringContaining("the time was up"),
@@ -296,8 +361,13 @@ test("an answer that takes longer than the handler waits for one attempt is a fa
 
 test("a function's own BACKEND_TIMEOUT_MS counts, within what a whole event has", () => {
   const { settings } = resolve({ backendUrl: "http://127.0.0.1:1" }, {}, "/");
-  const attemptsWith = (milliseconds: string) => subjectOf(settings, { BACKEND_TIMEOUT_MS: milliseconds }, []).attemptMs;
-  expect(subjectOf(settings, {}, []).attemptMs).toEqual({ register: 5_000, message: 20_000, disconnect: 3_000 });
+  const attemptsWith = (milliseconds: string) =>
+    subjectOf(settings, { BACKEND_TIMEOUT_MS: milliseconds }, []).attemptMs;
+  expect(subjectOf(settings, {}, []).attemptMs).toEqual({
+    register: 5_000,
+    message: 20_000,
+    disconnect: 3_000,
+  });
   expect(attemptsWith("6000")).toEqual({ register: 6_000, message: 6_000, disconnect: 5_000 });
 });
 
@@ -362,9 +432,17 @@ async function oddServer(onConnection: (socket: Socket) => void): Promise<number
 }
 
 test.each([
-  ["dns", () => Promise.resolve("http://no-such-host.invalid"), /the name could not be looked up \((ENOTFOUND|EAI_AGAIN)\)/],
+  [
+    "dns",
+    () => Promise.resolve("http://no-such-host.invalid"),
+    /the name could not be looked up \((ENOTFOUND|EAI_AGAIN)\)/,
+  ],
   ["tcp", () => Promise.resolve("http://127.0.0.1:1"), /no connection \(ECONNREFUSED\)/],
-  ["tls", async () => `https://127.0.0.1:${await oddServer((socket) => socket.end("no TLS here"))}`, /the TLS connection failed/],
+  [
+    "tls",
+    async () => `https://127.0.0.1:${await oddServer((socket) => socket.end("no TLS here"))}`,
+    /the TLS connection failed/,
+  ],
   [
     "http",
     async () => `http://127.0.0.1:${await oddServer((socket) => socket.end("no HTTP here\r\n\r\n"))}`,
@@ -373,6 +451,10 @@ test.each([
   ["time", async () => `http://127.0.0.1:${await oddServer((socket) => socket.resume())}`, /the time was up/],
 ])("a backend that cannot be reached fails once, with the phase %s", async (_phase, address, happened) => {
   const rows = await check(await address(), {}, { register: 300, message: 300, disconnect: 300 });
-  expect(rows[0]).toMatchObject({ id: "reachable", outcome: "failed", happened: expect.stringMatching(happened) });
+  expect(rows[0]).toMatchObject({
+    id: "reachable",
+    outcome: "failed",
+    happened: expect.stringMatching(happened),
+  });
   expect(rows.slice(1).every(({ outcome }) => outcome === "not asked")).toBe(true);
 });

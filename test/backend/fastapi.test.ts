@@ -66,7 +66,11 @@ test("S27 a slow backend: handshake 504", { timeout: 60_000 }, async () => {
 
 test("S28 S29 history on open; two clients of a booking hear each other once, another booking hears nothing", async () => {
   const { url, backend } = await wholePath(chat);
-  const [ann, ben, eve] = [await client(url, "1", "ann"), await client(url, "1", "ben"), await client(url, "2", "eve")];
+  const [ann, ben, eve] = [
+    await client(url, "1", "ann"),
+    await client(url, "1", "ben"),
+    await client(url, "2", "eve"),
+  ];
   ann.send('{"body":"hello"}');
   expect(await ann.frame()).toEqual({ type: "ack", text: '{"body":"hello"}' });
   expect(await ben.frame()).toEqual({ type: "message", from: "ann", text: '{"body":"hello"}' });
@@ -146,8 +150,14 @@ test("backend check passes against the kit", async () => {
 /** A machine that is busy with something else must not turn the rate into a backlog. */
 const MOST_UNDER_WAY = 100;
 
-/** Four clients send numbered messages at a rate while something happens; collects what comes back for each of them. */
-async function traffic(url: string, { perSecond, during }: { perSecond: number; during(): Promise<unknown> }) {
+/**
+ * Four clients send numbered messages at a rate while something happens; collects what comes back for each of
+ * them.
+ */
+async function traffic(
+  url: string,
+  { perSecond, during }: { perSecond: number; during(): Promise<unknown> },
+) {
   const outcome = { sent: 0, answered: 0, errors: [] as string[] };
   const heard = (data: Buffer) => {
     const frame = JSON.parse(data.toString()) as { type: string; code?: string };
@@ -163,7 +173,8 @@ async function traffic(url: string, { perSecond, during }: { perSecond: number; 
   const timer = setInterval(
     () => {
       const underWay = outcome.sent - outcome.answered - outcome.errors.length;
-      if (underWay < MOST_UNDER_WAY) for (const { send } of clients) send(JSON.stringify({ n: outcome.sent++ }));
+      if (underWay < MOST_UNDER_WAY)
+        for (const { send } of clients) send(JSON.stringify({ n: outcome.sent++ }));
     },
     (1_000 * clients.length) / perSecond,
   );
@@ -173,49 +184,63 @@ async function traffic(url: string, { perSecond, during }: { perSecond: number; 
   return outcome;
 }
 
-test("H-32 keys rotated in four steps under 200 messages/s: none is rejected", { timeout: 120_000 }, async () => {
-  const { url, backend, local, stack } = await wholePath(chat);
-  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
-  const keys = async () => {
-    const { Environment } = await stack.aws.lambda.send(
-      new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
-    );
-    return Environment?.Variables?.SIGNING_KEYS?.split(/[\s,]+/) ?? [];
-  };
-  const give = async (known: readonly string[]) => {
-    const answer = await fetch(`${backend.url}/reload`, { method: "POST", body: known.join(",") });
-    expect(answer.status).toBe(200);
-  };
-  const rotation = async () => {
-    expect((await run(["backend", "keys", "rotate"], { env })).code).toBe(0);
-    const both = await keys();
-    expect(both).toHaveLength(2);
-    await give(both);
-    expect((await run(["backend", "keys", "rotate", "--finish"], { env })).code).toBe(0);
-    expect(await keys()).toEqual(both.slice(0, 1));
-    await give(both.slice(0, 1));
-  };
-  const threeTimes = async () => {
-    for (let n = 0; n < 3; n++) await rotation();
-  };
-  const outcome = await traffic(url, { perSecond: 200, during: threeTimes });
-  expect(outcome.errors).toEqual([]);
-  expect(outcome.answered).toBe(outcome.sent);
-  expect(outcome.sent).toBeGreaterThan(100);
-});
+test(
+  "H-32 keys rotated in four steps under 200 messages/s: none is rejected",
+  { timeout: 120_000 },
+  async () => {
+    const { url, backend, local, stack } = await wholePath(chat);
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+    const keys = async () => {
+      const { Environment } = await stack.aws.lambda.send(
+        new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+      );
+      return Environment?.Variables?.SIGNING_KEYS?.split(/[\s,]+/) ?? [];
+    };
+    const give = async (known: readonly string[]) => {
+      const answer = await fetch(`${backend.url}/reload`, { method: "POST", body: known.join(",") });
+      expect(answer.status).toBe(200);
+    };
+    const rotation = async () => {
+      expect((await run(["backend", "keys", "rotate"], { env })).code).toBe(0);
+      const both = await keys();
+      expect(both).toHaveLength(2);
+      await give(both);
+      expect((await run(["backend", "keys", "rotate", "--finish"], { env })).code).toBe(0);
+      expect(await keys()).toEqual(both.slice(0, 1));
+      await give(both.slice(0, 1));
+    };
+    const threeTimes = async () => {
+      for (let n = 0; n < 3; n++) await rotation();
+    };
+    const outcome = await traffic(url, { perSecond: 200, during: threeTimes });
+    expect(outcome.errors).toEqual([]);
+    expect(outcome.answered).toBe(outcome.sent);
+    expect(outcome.sent).toBeGreaterThan(100);
+  },
+);
 
-test("H-02 the backend restarts under 200 messages/s: every message is answered or has its error frame", { timeout: 120_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-backend-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const { url, backend } = await wholePath({ ...chat, env: { KEPT: join(folder, "connections.json") } });
-  const restart = () => backend.stop().then(() => backend.start());
-  const outcome = await traffic(url, { perSecond: 200, during: restart });
-  expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
-  expect(outcome.errors.filter((code) => code !== "backend_unavailable")).toEqual([]);
-});
+test(
+  "H-02 the backend restarts under 200 messages/s: every message is answered or has its error frame",
+  { timeout: 120_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-backend-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const { url, backend } = await wholePath({ ...chat, env: { KEPT: join(folder, "connections.json") } });
+    const restart = () => backend.stop().then(() => backend.start());
+    const outcome = await traffic(url, { perSecond: 200, during: restart });
+    expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
+    expect(outcome.errors.filter((code) => code !== "backend_unavailable")).toEqual([]);
+  },
+);
 
-test("demo --backend fastapi: the example under uvicorn, and nothing is left", { timeout: 60_000 }, async () => {
-  const { code, stdout } = await run(["demo", "--backend", "fastapi"], { env: { PATH: process.env["PATH"] ?? "" } });
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/Ben ← .*"from":"Ann".*is the cabin still free/);
-});
+test(
+  "demo --backend fastapi: the example under uvicorn, and nothing is left",
+  { timeout: 60_000 },
+  async () => {
+    const { code, stdout } = await run(["demo", "--backend", "fastapi"], {
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Ben ← .*"from":"Ann".*is the cabin still free/);
+  },
+);

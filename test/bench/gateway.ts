@@ -11,9 +11,10 @@ import { startRuntime, type FunctionToRun } from "../../src/local/runtime/runtim
 import { assetUrl } from "../../src/artifact/assets.ts";
 
 /**
- * One message's way: socket → gateway → handler → backend → `@connections` → socket, as many times as it goes with some sockets that
- * each send the next message when the answer to the last one is there. Measured twice in one run: with the handler in a process of its
- * own, and called in this one. Only the ratio means something; the figures are this machine's.
+ * One message's way: socket → gateway → handler → backend → `@connections` → socket, as many times as it goes
+ * with some sockets that each send the next message when the answer to the last one is there. Measured twice
+ * in one run: with the handler in a process of its own, and called in this one. Only the ratio means
+ * something; the figures are this machine's.
  */
 const SOCKETS = 50;
 const WARM_UP_MS = 1_500;
@@ -39,7 +40,9 @@ function backend(): Server {
     request
       .resume()
       .on("end", () =>
-        response.writeHead(200, { "content-type": "application/json" }).end(request.url?.endsWith("/message") ? reply : "{}"),
+        response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(request.url?.endsWith("/message") ? reply : "{}"),
       );
   });
 }
@@ -66,19 +69,27 @@ const stageOf = (): ServedStage => {
 };
 
 /** What the stage's function is: given its environment variables, how to invoke it and how to end it. */
-type Lambda = (environment: Record<string, string>) => Promise<{ invoke: GatewayOptions["invoke"]; close(): Promise<void> }>;
+type Lambda = (
+  environment: Record<string, string>,
+) => Promise<{ invoke: GatewayOptions["invoke"]; close(): Promise<void> }>;
 
 /** What Lambda gives a function to sign with; an environment of its own gets them from the runtime. */
 const credentials = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
 
 const inThisProcess: Lambda = async (environment) => {
   const handler = createHandler(readConfiguration({ ...environment, ...credentials }), () => {});
-  return { invoke: async ({ event }) => ({ kind: "answered", payload: JSON.stringify(await handler(event)) }), close: async () => {} };
+  return {
+    invoke: async ({ event }) => ({ kind: "answered", payload: JSON.stringify(await handler(event)) }),
+    close: async () => {},
+  };
 };
 
 const inItsOwnProcess: Lambda = async (environment) => {
   const { zip } = await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
-  const runtime = await startRuntime({ endpointUrl: () => environment.API_GATEWAY_ENDPOINT ?? "", log: () => {} });
+  const runtime = await startRuntime({
+    endpointUrl: () => environment.API_GATEWAY_ENDPOINT ?? "",
+    log: () => {},
+  });
   const target: FunctionToRun = {
     arn: functionArn,
     name: "proxy",
@@ -117,7 +128,9 @@ async function throughput(lambda: Lambda): Promise<number> {
   });
   const stage = stageOf();
   const gateway = createGateway({ find: () => stage, invoke, host: () => `127.0.0.1:${port}` });
-  front.on("upgrade", (request, socket, head) => gateway.upgrade(request, socket, head, { apiId, stage: "dev" }));
+  front.on("upgrade", (request, socket, head) =>
+    gateway.upgrade(request, socket, head, { apiId, stage: "dev" }),
+  );
   front.on("request", (request, response) => {
     const connectionId = decodeURIComponent(request.url?.split("/").at(-1) ?? "");
     void gateway.connections(request, response, { apiId, stage: "dev", connectionId });
@@ -152,7 +165,8 @@ function chatter(url: string, counter: { answers: number }): Promise<WebSocket> 
   });
 }
 
-const median = (values: readonly number[]): number => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 const floor: number[] = [];
 const measured: number[] = [];

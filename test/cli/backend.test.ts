@@ -25,13 +25,21 @@ async function backendWith(keys: readonly string[], flaws: Flaws = {}) {
   return backend;
 }
 
-/** The shipped handler deployed in front of a backend that knows its key, and the variables that point the program at it. */
+/**
+ * The shipped handler deployed in front of a backend that knows its key, and the variables that point the
+ * program at it.
+ */
 async function deployed(flaws: Flaws = {}) {
   const known = [newSigningKey()];
   const backend = await backendWith(known, flaws);
   const local = await localAws();
   const { zip, sha256 } = await packageHandler();
-  const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables: { SIGNING_KEYS: known[0] ?? "" } });
+  const stack = await stackAt(local.url, {
+    zip,
+    zipSha256: sha256,
+    backendUrl: backend.url,
+    variables: { SIGNING_KEYS: known[0] ?? "" },
+  });
   await stack.deploy();
   const { lambda } = stack.aws;
   return {
@@ -40,7 +48,8 @@ async function deployed(flaws: Flaws = {}) {
     stack,
     lambda,
     env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
-    variables: async () => (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {},
+    variables: async () =>
+      (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {},
   };
 }
 
@@ -60,13 +69,19 @@ test("init writes the shipped router, says what to do with it, and does nothing 
 
 test("init proves with what a proof takes: the keys and a token", async () => {
   const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
-  expect(stdout).toMatch(/prove it.*\n {2}set -a && \. \.\/backend\.env && set \+a\n {2}shelfshack-ws backend check .*--token \S+\n$/);
+  expect(stdout).toMatch(
+    /prove it.*\n {2}set -a && \. \.\/backend\.env && set \+a\n {2}shelfshack-ws backend check .*--token \S+\n$/,
+  );
 });
 
 test("init writes Python files only", async () => {
   const file = join(await folder(), "x.txt");
   const refused = await run(["backend", "init", "--out", file]);
-  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(`${file}: it does not end with .py`) });
+  expect(refused).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining(`${file}: it does not end with .py`),
+  });
   await expect(readFile(file)).rejects.toThrow("ENOENT");
 });
 
@@ -96,7 +111,9 @@ test("C-05 keys show tells how many and which, and the keys only when asked for 
   const shown = await run(["backend", "keys", "show", "--debug"], { env });
   expect(shown).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/signs with 1 key, not changed since \d+ \w{3} \d{4}, \d\d:\d\d UTC\n {2}newest {2}[0-9a-f]{12}\n$/),
+    stdout: expect.stringMatching(
+      /signs with 1 key, not changed since \d+ \w{3} \d{4}, \d\d:\d\d UTC\n {2}newest {2}[0-9a-f]{12}\n$/,
+    ),
   });
   expect(shown.stdout + shown.stderr).not.toContain("whsec_");
   const asked = await run(["backend", "keys", "show", "--show-keys", "--json"], { env });
@@ -106,14 +123,20 @@ test("C-05 keys show tells how many and which, and the keys only when asked for 
 test("a rotation that is not going on cannot be finished", async () => {
   const { env, known, variables } = await deployed();
   const { code, stdout } = await run(["backend", "keys", "rotate", "--finish"], { env });
-  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/^there is nothing to finish: \S+ signs with 1 key, /) });
+  expect({ code, stdout }).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^there is nothing to finish: \S+ signs with 1 key, /),
+  });
   expect((await variables())["SIGNING_KEYS"]).toBe(known[0]);
   const json = await run(["backend", "keys", "rotate", "--finish", "--json"], { env });
   expect(JSON.parse(json.stdout)).toMatchObject({ action: "finish", changed: false });
 });
 
 test("H-32 a rotation in four steps, under a stream of messages: nothing is rejected, and no step can be done too early", async () => {
-  const { env, known, backend, lambda, variables } = await deployed({ answersMessages: () => ({ body: "{}" }), takesStrangers: true });
+  const { env, known, backend, lambda, variables } = await deployed({
+    answersMessages: () => ({ body: "{}" }),
+    takesStrangers: true,
+  });
   const before = known[0] ?? "";
   const stream = messages(lambda);
 
@@ -123,7 +146,10 @@ test("H-32 a rotation in four steps, under a stream of messages: nothing is reje
   expect(old).toBe(before);
 
   const again = await run(["backend", "keys", "rotate"], { env });
-  expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining("backend keys rotate --local --finish") });
+  expect(again).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("backend keys rotate --local --finish"),
+  });
   const early = await run(["backend", "keys", "rotate", "--finish"], { env });
   expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --local --for backend") });
   expect((await variables())["SIGNING_KEYS"]).toBe(`${fresh},${before}`);
@@ -141,7 +167,8 @@ test("H-32 a rotation in four steps, under a stream of messages: nothing is reje
   // The one refusal is the proof that was asked for too early.
   expect(refusedBefore).toBe(1);
   expect(backend.statuses.filter((status) => status === 401)).toHaveLength(refusedBefore);
-  for (const { stdout, stderr } of [rotated, again, early, finished]) expect(stdout + stderr).not.toContain("whsec_");
+  for (const { stdout, stderr } of [rotated, again, early, finished])
+    expect(stdout + stderr).not.toContain("whsec_");
 }, 60_000);
 
 /** Invokes the function with one message after another, four at a time, until it is stopped. */
@@ -151,7 +178,9 @@ function messages(lambda: { send(command: InvokeCommand): Promise<{ Payload?: Ui
   const failures: string[] = [];
   const lane = async () => {
     while (!isOver) {
-      const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(messageEvent(`m${++sent}`)) }));
+      const answer = await lambda.send(
+        new InvokeCommand({ FunctionName, Payload: Buffer.from(messageEvent(`m${++sent}`)) }),
+      );
       const text = Buffer.from(answer.Payload ?? []).toString();
       if (!text.includes('"statusCode":200')) failures.push(text);
     }
@@ -185,16 +214,22 @@ test("a deploy in the middle of a rotation keeps both keys", async () => {
   const { env, stack, variables } = await deployed();
   await run(["backend", "keys", "rotate"], { env });
   const { SIGNING_KEYS } = await variables();
-  await changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, BACKEND_URL: "https://changed.example.com" }));
+  await changeEnvironment(stack.aws, FunctionName, (present) => ({
+    ...present,
+    BACKEND_URL: "https://changed.example.com",
+  }));
   const changes = await stack.deploy();
-  expect(changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id)).toEqual(["Function"]);
+  expect(changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id)).toEqual([
+    "Function",
+  ]);
   expect(SIGNING_KEYS?.split(",")).toHaveLength(2);
   expect((await variables())["SIGNING_KEYS"]).toBe(SIGNING_KEYS);
 });
 
 test("S6 two who change the environment at the same moment both find their change in it", async () => {
   const { stack, variables } = await deployed();
-  const add = (name: string) => changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, [name]: "1" }));
+  const add = (name: string) =>
+    changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, [name]: "1" }));
   const before = await variables();
   await Promise.all([add("ONE"), add("TWO")]);
   expect(await variables()).toEqual({ ...before, ONE: "1", TWO: "1" });
@@ -206,7 +241,10 @@ test("11 the keys of a function that another tool manages are not rotated", asyn
   const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;
   await lambda.send(new TagResourceCommand({ Resource, Tags: { ManagedBy: "terraform" } }));
   const { code, stderr } = await run(["backend", "keys", "rotate"], { env });
-  expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringContaining("managed by terraform") });
+  expect({ code, stderr }).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("managed by terraform"),
+  });
   expect(await variables()).toEqual(before);
 });
 
@@ -219,7 +257,9 @@ test.each([
 
 test("check asks the deployed function's backend with the function's keys", async () => {
   const { env, known, backend } = await deployed();
-  const { code, stdout, stderr } = await run(["backend", "check"], { env: { ...env, SHELFSHACK_TOKEN: "good" } });
+  const { code, stdout, stderr } = await run(["backend", "check"], {
+    env: { ...env, SHELFSHACK_TOKEN: "good" },
+  });
   expect(code).toBe(0);
   expect(stdout).toContain(`${backend.url}, signed with the key of the deployed function`);
   expect(stdout).toMatch(/\n49 passed, 0 failed, 0 warnings, 1 not asked\n$/);
@@ -240,16 +280,25 @@ test("check tells what failed, what it means and how to mend it; exit code 3, al
   );
   expect(json.code).toBe(3);
   const document = JSON.parse(json.stdout) as { failed: number; checks: { id: string; outcome: string }[] };
-  expect(document).toMatchObject({ backendUrl: backend.url, keys: { from: "the environment", count: 1 }, failed: 1 });
-  expect(document.checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual(["path-swapped"]);
+  expect(document).toMatchObject({
+    backendUrl: backend.url,
+    keys: { from: "the environment", count: 1 },
+    failed: 1,
+  });
+  expect(document.checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual([
+    "path-swapped",
+  ]);
   expect(json.stdout + json.stderr + told.stdout + told.stderr).not.toContain(key);
 });
 
 test("check without keys and without AWS says that the signature was not asked about", async () => {
   const backend = await backendWith([]);
-  const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"], {
-    env: { SHELFSHACK_TOKEN: "good" },
-  });
+  const { code, stdout, stderr } = await run(
+    ["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"],
+    {
+      env: { SHELFSHACK_TOKEN: "good" },
+    },
+  );
   expect(code).toBe(0);
   expect(stderr).toContain("no signing key is known");
   expect(stdout).toContain("not signed: no key is known");
@@ -271,7 +320,9 @@ test("check says what it does not prove for want of keys and a token, and what t
   );
   const withoutToken = await run(args, { env: { SIGNING_KEYS: keys.join() } });
   expect(withoutToken.code).toBe(0);
-  expect(withoutToken.stdout).toMatch(/\nnot proven: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/);
+  expect(withoutToken.stdout).toMatch(
+    /\nnot proven: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/,
+  );
   expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message does no harm/);
   const json = await run([...args, "--json"], { env: { SIGNING_KEYS: keys.join() } });
   expect(JSON.parse(json.stdout)).toMatchObject({ lacks: ["token"] });
@@ -279,7 +330,9 @@ test("check says what it does not prove for want of keys and a token, and what t
 
 test("check puts no tick to a backend that nobody reached", async () => {
   const env = { SIGNING_KEYS: newSigningKey(), SHELFSHACK_TOKEN: "good" };
-  const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", "http://127.0.0.1:1"], { env });
+  const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", "http://127.0.0.1:1"], {
+    env,
+  });
   expect(code).toBe(3);
   expect(stderr).toContain("✗ could not ask http://127.0.0.1:1: no answer: no connection (ECONNREFUSED)");
   expect(stdout + stderr).not.toContain("✓");
@@ -300,5 +353,8 @@ test("C-01 what a hostile backend answers does not steer the terminal", async ()
 test("check without any backend is wrong usage", async () => {
   const local = await localAws();
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
-  expect(await run(["backend", "check"], { env })).toMatchObject({ code: 2, stderr: expect.stringContaining("--backend-url") });
+  expect(await run(["backend", "check"], { env })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--backend-url"),
+  });
 });

@@ -5,14 +5,26 @@ import { deadAddress, refusingServer, silentServer, webSocketServer } from "../s
 import { needsTerminal, run, start } from "../support/program.ts";
 
 const ack = (socket: WebSocket) =>
-  socket.on("message", (payload: Buffer) => socket.send(`{"type":"ack","of":${JSON.stringify(payload.toString())}}`));
+  socket.on("message", (payload: Buffer) =>
+    socket.send(`{"type":"ack","of":${JSON.stringify(payload.toString())}}`),
+  );
 const echoServer = () => webSocketServer(ack);
 const lines = (text: string) => text.trimEnd().split("\n");
 const documents = (text: string) => lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test("18 an answer that is expected ends the run at once with exit code 0, whatever stdin is", async () => {
   const url = await echoServer();
-  const args = ["connect", "--url", url, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}', "--timeout", "20"];
+  const args = [
+    "connect",
+    "--url",
+    url,
+    "--send",
+    '{"body":"hi"}',
+    "--expect",
+    '{"type":"ack"}',
+    "--timeout",
+    "20",
+  ];
   const results = await Promise.all([run(args), run(args, { input: "" }), start(args).ended]);
   for (const { code, stdout, stderr } of results) {
     expect(code).toBe(0);
@@ -34,11 +46,16 @@ test("20 a refused handshake is exit code 1 with status, body, request id and me
     'HTTP 403, the stage does not exist or has no deployment, or the backend refused this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
   );
   expect(forbidden.stdout).toBe("");
-  expect(forbidden.stderr).toMatch(/\n {2}shelfshack-ws logs tail --since 5m shows whether the function was asked\n$/);
+  expect(forbidden.stderr).toMatch(
+    /\n {2}shelfshack-ws logs tail --since 5m shows whether the function was asked\n$/,
+  );
   const failed = await run(["connect", "--json", "--url", await refusingServer(500, "")]);
   expect(failed.code).toBe(1);
   expect(JSON.parse(failed.stdout)).toMatchObject({
-    error: { message: expect.stringContaining("may not invoke"), hint: "shelfshack-ws deploy --only permission" },
+    error: {
+      message: expect.stringContaining("may not invoke"),
+      hint: "shelfshack-ws deploy --only permission",
+    },
   });
 });
 
@@ -49,7 +66,9 @@ test("20 refused, unknown host and a server that never answers the upgrade are e
     run(["connect", "--url", await silentServer(), "--timeout", "0.3"]),
   ]);
   expect([refused.code, unknown.code, silent.code]).toEqual([1, 1, 1]);
-  expect(refused.stderr).toMatch(/connection refused, nothing listens on 127\.0\.0\.1:\d+ .*\n {2}check host and port of the URL\n$/);
+  expect(refused.stderr).toMatch(
+    /connection refused, nothing listens on 127\.0\.0\.1:\d+ .*\n {2}check host and port of the URL\n$/,
+  );
   expect(unknown.stderr).toMatch(/unknown host|name server/);
   expect(silent.stderr).toContain("the upgrade was never answered within 0.3 s");
 });
@@ -80,13 +99,28 @@ test("18 silence is exit code 3 with what was expected, the nearest frame and al
 test("18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
   const closing = (code: number, reason = "") => webSocketServer((socket) => socket.close(code, reason));
   const expecting = await run(["connect", "--url", await closing(1000), "--expect", "~x", "--timeout", "20"]);
-  expect([expecting.code, expecting.stdout]).toEqual([3, expect.stringContaining("closed by the peer with 1000")]);
-  const broken = await run(["connect", "--url", await closing(1011, "\u001b[2Jno\nforged"), "--timeout", "20"]);
+  expect([expecting.code, expecting.stdout]).toEqual([
+    3,
+    expect.stringContaining("closed by the peer with 1000"),
+  ]);
+  const broken = await run([
+    "connect",
+    "--url",
+    await closing(1011, "\u001b[2Jno\nforged"),
+    "--timeout",
+    "20",
+  ]);
   expect([broken.code, broken.stdout]).toEqual([
     1,
     expect.stringContaining('1011: the server met an error of its own; reason "\\u001b[2Jno\\nforged"'),
   ]);
-  const cut = await run(["connect", "--url", await webSocketServer((socket) => socket.terminate()), "--timeout", "20"]);
+  const cut = await run([
+    "connect",
+    "--url",
+    await webSocketServer((socket) => socket.terminate()),
+    "--timeout",
+    "20",
+  ]);
   expect([cut.code, cut.stdout]).toEqual([1, expect.stringContaining("1006")]);
   const left = await run(["connect", "--url", await closing(1001), "--timeout", "20"]);
   expect([left.code, left.stdout]).toEqual([0, expect.stringContaining("10 minutes")]);
@@ -97,13 +131,30 @@ test("18 several expectations are met in any order", async () => {
     socket.send('{"n":2}');
     socket.send('{"n":1}');
   });
-  const { code, stdout } = await run(["connect", "--url", url, "--expect", '{"n":1}', "--expect", '{"n":2}', "--timeout", "20", "--json"]);
+  const { code, stdout } = await run([
+    "connect",
+    "--url",
+    url,
+    "--expect",
+    '{"n":1}',
+    "--expect",
+    '{"n":2}',
+    "--timeout",
+    "20",
+    "--json",
+  ]);
   expect(code).toBe(0);
-  expect(documents(stdout).at(-1)).toMatchObject({ checked: true, ended: "met", expectations: [{ met: true }, { met: true }] });
+  expect(documents(stdout).at(-1)).toMatchObject({
+    checked: true,
+    ended: "met",
+    expectations: [{ met: true }, { met: true }],
+  });
 });
 
 test("18 each line of a piped stdin is sent; a run that checked nothing says so", async () => {
-  const { code, stdout } = await run(["connect", "--url", await echoServer()], { input: '{"a":1}\r\n\nlast' });
+  const { code, stdout } = await run(["connect", "--url", await echoServer()], {
+    input: '{"a":1}\r\n\nlast',
+  });
   expect(code).toBe(0);
   expect(
     lines(stdout)
@@ -131,7 +182,14 @@ test("18 with --json every frame is one line and the result the last one", async
   expect(documents(stdout)).toMatchObject([
     { direction: "sent", bytes: 2, text: "hi" },
     { direction: "received", text: '{"type":"ack","of":"hi"}' },
-    { url: expect.stringContaining("ws://127.0.0.1"), interactive: false, ended: "met", sent: 1, received: 1, close: { code: 1000 } },
+    {
+      url: expect.stringContaining("ws://127.0.0.1"),
+      interactive: false,
+      ended: "met",
+      sent: 1,
+      received: 1,
+      close: { code: 1000 },
+    },
   ]);
   expect(stderr).not.toContain("\u001b");
 });
@@ -167,10 +225,14 @@ test("C-01 C-03 hostile frames cannot steer the terminal nor pass for records", 
 
 test("21 frames of API Gateway are explained below them", async () => {
   const url = await webSocketServer((socket) =>
-    socket.send('{"message": "Internal server error", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}'),
+    socket.send(
+      '{"message": "Internal server error", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}',
+    ),
   );
   const { stdout } = await run(["connect", "--url", url, "--expect", "~Internal", "--timeout", "20"]);
-  expect(stdout).toContain("\n  the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors\n");
+  expect(stdout).toContain(
+    "\n  the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors\n",
+  );
 });
 
 test("C-04 the token comes from a variable or stdin, is sent percent-encoded and never shown", async () => {
@@ -222,7 +284,10 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   await running.says("open in");
   running.signal("SIGINT");
   const { code, stdout, stderr } = await running.ended;
-  expect({ code, stdout }).toEqual({ code: 130, stdout: "0 sent, 0 received\n✗ ~x\n  no frame came near it\n" });
+  expect({ code, stdout }).toEqual({
+    code: 130,
+    stdout: "0 sent, 0 received\n✗ ~x\n  no frame came near it\n",
+  });
   expect(stderr).toMatch(/^open in .*\n$/);
   expect(await closing).toBe(1000);
 });

@@ -11,19 +11,24 @@ async function ownFolder() {
   return { env: { TMPDIR: folder }, left: () => readdir(folder) };
 }
 
-test("S35 demo: every step, one client's message at the other, and nothing is left", { timeout: 60_000 }, async () => {
-  const { env, left } = await ownFolder();
-  const { code, stdout } = await run(["demo"], { env });
-  expect(code).toBe(0);
-  for (const command of ["deploy", "test", "logs tail", "destroy"]) expect(stdout).toContain(`$ shelfshack-ws ${command}`);
-  expect(stdout).toContain("12 created");
-  expect(stdout).toMatch(/Ben ← .*is the cabin still free/);
-  expect(stdout).toContain("no changes; code up to date");
-  expect(stdout).toContain("4 removed");
-  expect(stdout).not.toContain("next: ");
-  expect(stdout).not.toMatch(/^ +$/m);
-  expect(await left()).toEqual([]);
-});
+test(
+  "S35 demo: every step, one client's message at the other, and nothing is left",
+  { timeout: 60_000 },
+  async () => {
+    const { env, left } = await ownFolder();
+    const { code, stdout } = await run(["demo"], { env });
+    expect(code).toBe(0);
+    for (const command of ["deploy", "test", "logs tail", "destroy"])
+      expect(stdout).toContain(`$ shelfshack-ws ${command}`);
+    expect(stdout).toContain("12 created");
+    expect(stdout).toMatch(/Ben ← .*is the cabin still free/);
+    expect(stdout).toContain("no changes; code up to date");
+    expect(stdout).toContain("4 removed");
+    expect(stdout).not.toContain("next: ");
+    expect(stdout).not.toMatch(/^ +$/m);
+    expect(await left()).toEqual([]);
+  },
+);
 
 test("S35 demo --json: one document per line, the last one is the result", { timeout: 60_000 }, async () => {
   const { code, stdout } = await run(["demo", "--json"]);
@@ -34,7 +39,11 @@ test("S35 demo --json: one document per line, the last one is the result", { tim
   expect(code).toBe(0);
   expect(stdout).toContain('"text":"+ created  Role ');
   expect(documents.filter(({ kind, text }) => kind === "output" && text === "")).toEqual([]);
-  expect(documents.at(-1)).toMatchObject({ secondDeployChanged: false, removed: 4, delivered: { ms: expect.any(Number) } });
+  expect(documents.at(-1)).toMatchObject({
+    secondDeployChanged: false,
+    removed: 4,
+    delivered: { ms: expect.any(Number) },
+  });
 });
 
 test("S35 demo: Ctrl-C in the middle leaves nothing behind", { timeout: 60_000 }, async () => {

@@ -6,7 +6,16 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { run, start, type Running } from "../support/program.ts";
-import { callsOfOneDeploy, faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import {
+  callsOfOneDeploy,
+  faulty,
+  inventory,
+  localAws,
+  mutating,
+  nothing,
+  oneOfEverything,
+  stackAt,
+} from "../support/stack-scene.ts";
 
 const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
@@ -46,7 +55,9 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, and an error be
   const env = { ...pointedAt(local.url), CI: "true", GITHUB_ACTIONS: "true", GITHUB_STEP_SUMMARY: file };
   expect((await run(["deploy", ...backendUrl, "--no-test", "--json"], { env })).code).toBe(0);
   const summary = await readFile(file, "utf8");
-  expect(summary).toMatch(/^### shelfshack-ws deploy\n\n```\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/);
+  expect(summary).toMatch(
+    /^### shelfshack-ws deploy\n\n```\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/,
+  );
   expect(summary).not.toContain("whsec_");
   const { stdout, stderr } = await run(["deploy", "--json"], { env });
   expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
@@ -82,14 +93,19 @@ test("a proof says which token it sent, and the next command sends one too", asy
     return await run(["deploy", ...backend, ...options], { env: pointedAt(local.url), input: input ?? null });
   };
   const without = await deploy([]);
-  expect(without.stdout).toContain("test event: the backend accepted the event (no token was given, a made-up one was sent)\n");
+  expect(without.stdout).toContain(
+    "test event: the backend accepted the event (no token was given, a made-up one was sent)\n",
+  );
   expect(without.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token TOKEN$/m);
   const piped = await deploy(["--token-stdin"], "demo-ann\n");
   expect(piped.stdout).toContain("test event: the backend accepted the event\n");
   expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token-stdin$/m);
   expect(piped.stdout + piped.stderr).not.toContain("demo-ann");
   const none = await deploy(["--token-stdin"]);
-  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("--token-stdin found no token on stdin")]);
+  expect([none.code, none.stderr]).toEqual([
+    2,
+    expect.stringContaining("--token-stdin found no token on stdin"),
+  ]);
 });
 
 test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
@@ -105,7 +121,9 @@ test("variables that somebody broke make the deploy a failure: the handler lets 
   expect(code).toBe(3);
   expect(stdout).toContain("! test event: the handler asks no backend, as its variables are wrong");
   expect(stdout).toMatch(/^next: .*shelfshack-ws test --local$/m);
-  expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain("MESSAGE_PATH has to be a path");
+  expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain(
+    "MESSAGE_PATH has to be a path",
+  );
   expect(stderr).toContain("✗ test event and a real WebSocket: what was deployed does not work");
 });
 
@@ -115,7 +133,9 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
   expect((await run(["status"], { env })).code).toBe(3);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   expect((await run(["status"], { env })).stdout).toContain("everything is as it should be");
-  expect((await run(["deploy", "--only", "env", "--backend-url", "http://127.0.0.1:8"], { env })).code).toBe(0);
+  expect((await run(["deploy", "--only", "env", "--backend-url", "http://127.0.0.1:8"], { env })).code).toBe(
+    0,
+  );
   const { code, stdout } = await run(["status", ...backendUrl], { env });
   expect(code).toBe(3);
   expect(stdout).toContain("Environment.BACKEND_URL: http://127.0.0.1:8, should be http://127.0.0.1:9");
@@ -124,7 +144,9 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
 test("S14 where the function is there, status advises the steps that mend the rest, and they do", async () => {
   const local = await localAws();
   const env = pointedAt(local.url);
-  expect((await run(["status"], { env })).stdout).toMatch(/run: .*shelfshack-ws deploy --local --backend-url URL$/m);
+  expect((await run(["status"], { env })).stdout).toMatch(
+    /run: .*shelfshack-ws deploy --local --backend-url URL$/m,
+  );
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const { aws } = await stackAt(local.url);
   const FunctionName = "shelfshack-websocket-proxy";
@@ -133,7 +155,8 @@ test("S14 where the function is there, status advises the steps that mend the re
   const Variables = { ...Environment?.Variables, API_GATEWAY_ENDPOINT: "https://elsewhere.example/dev" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const { stdout } = await run(["status"], { env });
-  const [, advice = ""] = /not \(completely\) deployed; run: .*shelfshack-ws (deploy .*)$/m.exec(stdout) ?? [];
+  const [, advice = ""] =
+    /not \(completely\) deployed; run: .*shelfshack-ws (deploy .*)$/m.exec(stdout) ?? [];
   expect(advice).toBe("deploy --local --only logs,endpoint");
   expect((await run(advice.split(" "), { env })).code).toBe(0);
   expect((await run(["status"], { env })).stdout).toContain("everything is as it should be");
@@ -150,7 +173,9 @@ test("S15 destroy asks for the name: not without a terminal, and not another one
   expect(await inventory(aws)).toEqual(oneOfEverything);
   expect((await run(["destroy", "--yes", "--json"], { env })).code).toBe(0);
   expect(await inventory(aws)).toEqual(nothing);
-  expect(JSON.parse((await run(["destroy", "--yes", "--json"], { env })).stdout)).toMatchObject({ changed: false });
+  expect(JSON.parse((await run(["destroy", "--yes", "--json"], { env })).stdout)).toMatchObject({
+    changed: false,
+  });
 });
 
 test.each([
@@ -185,7 +210,9 @@ test("steps alone count only what they look at, and an address is shown when the
   expect(rest.stdout).toContain("8 created, 4 unchanged\n\nws://");
   const one = JSON.parse((await run(["deploy", "--only", "role", "--json"], { env })).stdout);
   expect(one.url).toMatch(/^ws:/);
-  expect(one.resources.filter(({ lookedAt }: { lookedAt: boolean }) => lookedAt)).toMatchObject([{ id: "Role", action: "none" }]);
+  expect(one.resources.filter(({ lookedAt }: { lookedAt: boolean }) => lookedAt)).toMatchObject([
+    { id: "Role", action: "none" },
+  ]);
 });
 
 test("plain http to a public address: a warning in dev, exit 4 in prod", async () => {
@@ -203,12 +230,20 @@ test("the signing key is never shown, and stays the same", async () => {
   const local = await localAws();
   const env = pointedAt(local.url);
   const said: string[] = [];
-  for (const args of [["plan"], ["deploy", "--no-test"], ["deploy", "--debug"], ["status", "--json"], ["plan", "--json"]]) {
+  for (const args of [
+    ["plan"],
+    ["deploy", "--no-test"],
+    ["deploy", "--debug"],
+    ["status", "--json"],
+    ["plan", "--json"],
+  ]) {
     const { stdout, stderr } = await run([...args, ...backendUrl], { env });
     said.push(stdout, stderr);
   }
   const { aws } = await stackAt(local.url);
-  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Environment } = await aws.lambda.send(
+    new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   expect(Environment?.Variables?.SIGNING_KEYS).toMatch(/^whsec_/);
   expect(said.join("")).not.toContain("whsec_");
 });
@@ -225,7 +260,10 @@ test.each(["D-01 before", "D-02 after"])(
       const proxy = await faulty(local, ({ index }) =>
         index === n ? (when === "D-01 before" ? { before: kill } : { after: kill }) : undefined,
       );
-      program.running = start(["deploy", ...backendUrl, "--no-test"], { env: pointedAt(proxy.url), input: null });
+      program.running = start(["deploy", ...backendUrl, "--no-test"], {
+        env: pointedAt(proxy.url),
+        input: null,
+      });
       expect((await program.running.ended).code).toBe(null);
       const next = await stackAt(local.url);
       await next.deploy();
@@ -260,11 +298,8 @@ test("S15 destroy finds what was deployed under names of its own by the function
   expect((await run(["deploy", ...backendUrl, "--no-test", ...names], { env })).code).toBe(0);
   const { code, stdout } = await run(["destroy", "--function-name", "f1", "--yes", "--json"], { env });
   expect(code).toBe(0);
-  expect((JSON.parse(stdout) as { removed: { id: string }[] }).removed.map(({ id }) => id).toSorted()).toEqual([
-    "Api",
-    "Function",
-    "LogGroup",
-    "Role",
-  ]);
+  expect(
+    (JSON.parse(stdout) as { removed: { id: string }[] }).removed.map(({ id }) => id).toSorted(),
+  ).toEqual(["Api", "Function", "LogGroup", "Role"]);
   expect(await inventory((await stackAt(local.url)).aws)).toEqual(nothing);
 });

@@ -11,8 +11,16 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 async function installed() {
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-installed-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  await Promise.all(["bin", "dist", "package.json"].map((name) => cp(join(root, name), join(folder, name), { recursive: true })));
-  return { program: join(folder, "bin/shelfshack-ws.js"), handler: join(folder, "dist/handler/index.mjs"), folder };
+  await Promise.all(
+    ["bin", "dist", "package.json"].map((name) =>
+      cp(join(root, name), join(folder, name), { recursive: true }),
+    ),
+  );
+  return {
+    program: join(folder, "bin/shelfshack-ws.js"),
+    handler: join(folder, "dist/handler/index.mjs"),
+    folder,
+  };
 }
 
 test(
@@ -21,10 +29,13 @@ test(
   async () => {
     const { program, handler } = await installed();
     const local = start(["local", "--port", "0"], { program, input: null });
-    const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
+    const [, port = ""] =
+      /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
     const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: port };
     const connect = ["connect", "--booking", "1", "--token", "demo"];
-    expect((await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code).toBe(0);
+    expect(
+      (await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code,
+    ).toBe(0);
     await local.says(/INFO +message /);
 
     await writeFile(handler, (await readFile(handler, "utf8")) + "\nconsole.log('edited');\n");
@@ -35,7 +46,9 @@ test(
     // The demo backend learns rotated keys, as the user's own would be told them.
     for (const words of [["rotate"], ["rotate", "--finish"]]) {
       expect((await run(["backend", "keys", ...words], { env })).code).toBe(0);
-      expect((await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code).toBe(0);
+      expect(
+        (await run([...connect, "--send", '{"body":"hi"}', "--expect", '{"type":"ack"}'], { env })).code,
+      ).toBe(0);
     }
 
     local.signal("SIGINT");
@@ -45,60 +58,81 @@ test(
     expect(stderr).not.toMatch(/interrupted|press Ctrl-C/);
     const refused = await run(["status"], { env });
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain(`start it in another terminal with: shelfshack-ws local --port ${port}\n`);
+    expect(refused.stderr).toContain(
+      `start it in another terminal with: shelfshack-ws local --port ${port}\n`,
+    );
   },
 );
 
-test("S36 in a clone an edited source is built and deployed again, wherever local was started", { timeout: 60_000 }, async () => {
-  const { program, folder } = await installed();
-  await Promise.all(
-    ["src", "handler", "test", ".ci", "package-lock.json"].map((name) => cp(join(root, name), join(folder, name), { recursive: true })),
-  );
-  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
-  const local = start(["local", "--port", "0"], { program, input: null });
-  const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
-  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: port };
-  expect((await run(["connect", "--booking", "1", "--token", "demo"], { env })).code).toBe(0);
-  const source = join(folder, "handler/index.ts");
-  await writeFile(source, `${await readFile(source, "utf8")}\nconsole.log("edited");\n`);
-  await local.says("the handler was deployed again");
-  local.signal("SIGINT");
-  expect((await local.ended).stderr).not.toContain("cannot be built");
-});
+test(
+  "S36 in a clone an edited source is built and deployed again, wherever local was started",
+  { timeout: 60_000 },
+  async () => {
+    const { program, folder } = await installed();
+    await Promise.all(
+      ["src", "handler", "test", ".ci", "package-lock.json"].map((name) =>
+        cp(join(root, name), join(folder, name), { recursive: true }),
+      ),
+    );
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+    const local = start(["local", "--port", "0"], { program, input: null });
+    const [, port = ""] =
+      /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await local.says(/local AWS .*\n.*\n/)) ?? [];
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: port };
+    expect((await run(["connect", "--booking", "1", "--token", "demo"], { env })).code).toBe(0);
+    const source = join(folder, "handler/index.ts");
+    await writeFile(source, `${await readFile(source, "utf8")}\nconsole.log("edited");\n`);
+    await local.says("the handler was deployed again");
+    local.signal("SIGINT");
+    expect((await local.ended).stderr).not.toContain("cannot be built");
+  },
+);
 
-test("local keeps what it holds in a folder, and a port in use is one line and exit 2", { timeout: 60_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const first = start(["local", "--port", "0", "--state", folder], { input: null });
-  const [, port = ""] = /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await first.says(/local AWS .*\n/)) ?? [];
-  const taken = await run(["local", "--port", port]);
-  expect(taken.code).toBe(2);
-  expect(taken.stderr).toContain(`port ${port} is in use`);
-  first.signal("SIGTERM");
-  await first.ended;
+test(
+  "local keeps what it holds in a folder, and a port in use is one line and exit 2",
+  { timeout: 60_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const first = start(["local", "--port", "0", "--state", folder], { input: null });
+    const [, port = ""] =
+      /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await first.says(/local AWS .*\n/)) ?? [];
+    const taken = await run(["local", "--port", port]);
+    expect(taken.code).toBe(2);
+    expect(taken.stderr).toContain(`port ${port} is in use`);
+    first.signal("SIGTERM");
+    await first.ended;
 
-  const second = start(["local", "--port", port, "--state", folder, "--backend-url", "http://127.0.0.1:9"], { input: null });
-  const said = await second.says(/in another terminal: .*\n/);
-  expect(said).toContain(
-    `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a\n`,
-  );
-  expect(said).toContain("Function shelfshack-websocket-proxy updated");
-  expect(said).not.toContain("created");
-});
+    const second = start(
+      ["local", "--port", port, "--state", folder, "--backend-url", "http://127.0.0.1:9"],
+      { input: null },
+    );
+    const said = await second.says(/in another terminal: .*\n/);
+    expect(said).toContain(
+      `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a\n`,
+    );
+    expect(said).toContain("Function shelfshack-websocket-proxy updated");
+    expect(said).not.toContain("created");
+  },
+);
 
-test("what goes wrong at the end of local is told, although Ctrl-C is how it ends", { timeout: 60_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const state = join(folder, "state");
-  const local = start(["local", "--port", "0", "--state", state], { input: null });
-  await local.says(/WebSocket .*\n/);
-  await rm(state, { recursive: true });
-  await writeFile(state, "in the way");
-  local.signal("SIGINT");
-  const { code, stderr } = await local.ended;
-  expect(code).toBe(1);
-  expect(stderr).toContain("error:");
-});
+test(
+  "what goes wrong at the end of local is told, although Ctrl-C is how it ends",
+  { timeout: 60_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const state = join(folder, "state");
+    const local = start(["local", "--port", "0", "--state", state], { input: null });
+    await local.says(/WebSocket .*\n/);
+    await rm(state, { recursive: true });
+    await writeFile(state, "in the way");
+    local.signal("SIGINT");
+    const { code, stderr } = await local.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("error:");
+  },
+);
 
 test("a state folder that cannot be made is one line", async () => {
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));

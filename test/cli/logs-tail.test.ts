@@ -4,7 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CreateLogGroupCommand,
+  CreateLogStreamCommand,
+  PutLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
 import { followedGroup, followLog } from "../../src/logs/follow.ts";
@@ -24,18 +28,28 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
   const signal = new AbortController();
   onTestFinished(() => signal.abort());
   const connected = async (url: string) => {
-    const place = { local: true, port: Number(new URL(url).port), endpointUrl: undefined, region: "us-east-1", profile: undefined };
+    const place = {
+      local: true,
+      port: Number(new URL(url).port),
+      endpointUrl: undefined,
+      region: "us-east-1",
+      profile: undefined,
+    };
     const aws = await connectAws(place, { report: () => {}, signal: signal.signal, timeScale: 0.01 });
     onTestFinished(() => aws.close());
     return aws.logs;
   };
   const logs = await connected(local.url);
   await logs.send(new CreateLogGroupCommand({ logGroupName }));
-  const makeStream = (logStreamName: string) => logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
+  const makeStream = (logStreamName: string) =>
+    logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
   for (const name of streams) await makeStream(name);
   let last = Date.now() - 60_000;
   /** Writes lines, each a millisecond after the one before unless a time is given. */
-  const write = async (messages: string[], { stream = "a", timestamp }: { stream?: string; timestamp?: number } = {}) => {
+  const write = async (
+    messages: string[],
+    { stream = "a", timestamp }: { stream?: string; timestamp?: number } = {},
+  ) => {
     const logEvents = messages.map((message) => ({ message, timestamp: timestamp ?? (last += 1) }));
     await logs.send(new PutLogEventsCommand({ logGroupName, logStreamName: stream, logEvents }));
   };
@@ -44,7 +58,8 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
     const notes: string[] = [];
     const reached = await connected(url);
     const group = await followedGroup(reached, logGroupName);
-    const report: FollowOptions["report"] = (event) => void (event.kind === "note" && notes.push(event.message));
+    const report: FollowOptions["report"] = (event) =>
+      void (event.kind === "note" && notes.push(event.message));
     const events = followLog(reached, group ?? { name: "", arn: "" }, {
       follow: true,
       report,
@@ -55,11 +70,23 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
     const next = async () => (await events.next()).value?.message as string;
     return { next, notes, stop: () => events.return(undefined) };
   };
-  return { local, write, follow, makeStream, env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } };
+  return {
+    local,
+    write,
+    follow,
+    makeStream,
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
+  };
 }
 
-/** A proxy in front of the local AWS that passes streams on as they come; `meddle` may answer a call itself, or cut the answer later. */
-async function proxyTo(target: string, meddle: (operation: string, response: ServerResponse) => boolean): Promise<string> {
+/**
+ * A proxy in front of the local AWS that passes streams on as they come; `meddle` may answer a call itself,
+ * or cut the answer later.
+ */
+async function proxyTo(
+  target: string,
+  meddle: (operation: string, response: ServerResponse) => boolean,
+): Promise<string> {
   const server: Server = createServer((request, response) => {
     const operation = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
     if (meddle(operation, response)) return;
@@ -85,41 +112,56 @@ async function proxyTo(target: string, meddle: (operation: string, response: Ser
 
 const denied = (response: ServerResponse) => {
   response.writeHead(400, { "content-type": "application/x-amz-json-1.1" });
-  response.end('{"__type":"AccessDeniedException","message":"is not authorized to perform: logs:StartLiveTail"}');
+  response.end(
+    '{"__type":"AccessDeniedException","message":"is not authorized to perform: logs:StartLiveTail"}',
+  );
 };
 
 test("24 no log group, or one without a stream, is not invoked yet: exit code 0, unless it is to be followed", async () => {
   const local = await startLocalAws({ port: 0 });
   onTestFinished(() => local.close());
-  const missing = await run(["logs", "tail"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) } });
+  const missing = await run(["logs", "tail"], {
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) },
+  });
   expect([missing.code, missing.stdout]).toEqual([
     0,
-    expect.stringContaining(`not invoked yet: there is no log group ${logGroupName}, and nothing may be deployed under that name`),
+    expect.stringContaining(
+      `not invoked yet: there is no log group ${logGroupName}, and nothing may be deployed under that name`,
+    ),
   ]);
   expect(missing.stdout).not.toContain("shelfshack-ws test");
   const { env } = await logging({ streams: [] });
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
-  expect([empty.code, JSON.parse(empty.stdout)]).toEqual([0, { group: logGroupName, exists: true, invoked: false, records: 0 }]);
+  expect([empty.code, JSON.parse(empty.stdout)]).toEqual([
+    0,
+    { group: logGroupName, exists: true, invoked: false, records: 0 },
+  ]);
 });
 
-test.each(["live", "by polling"])("24 a log group without a stream is waited for, and its first lines are shown %s", async (how) => {
-  const { local, env, write, makeStream } = await logging({ streams: [] });
-  const url = await proxyTo(local.url, (operation, response) => {
-    if (operation !== "StartLiveTail" || how === "live") return false;
-    denied(response);
-    return true;
-  });
-  const running = start(["logs", "tail"], { env: { ...env, SHELFSHACK_PORT: new URL(url).port } });
-  await running.says(`not invoked yet: there is nothing in ${logGroupName}, waiting\n`);
-  if (how !== "live") await running.says("no live tail");
-  await makeStream("a");
-  await write(["first line\n"], { timestamp: Date.now() });
-  await running.says("first line");
-  running.signal("SIGINT");
-  const { code, stdout, stderr } = await running.ended;
-  expect({ code, stdout: stdout.replace(/^\S+/, "") }).toEqual({ code: 130, stdout: " INFO   first line\n" });
-  expect(stderr.match(/waiting/g)).toHaveLength(1);
-});
+test.each(["live", "by polling"])(
+  "24 a log group without a stream is waited for, and its first lines are shown %s",
+  async (how) => {
+    const { local, env, write, makeStream } = await logging({ streams: [] });
+    const url = await proxyTo(local.url, (operation, response) => {
+      if (operation !== "StartLiveTail" || how === "live") return false;
+      denied(response);
+      return true;
+    });
+    const running = start(["logs", "tail"], { env: { ...env, SHELFSHACK_PORT: new URL(url).port } });
+    await running.says(`not invoked yet: there is nothing in ${logGroupName}, waiting\n`);
+    if (how !== "live") await running.says("no live tail");
+    await makeStream("a");
+    await write(["first line\n"], { timestamp: Date.now() });
+    await running.says("first line");
+    running.signal("SIGINT");
+    const { code, stdout, stderr } = await running.ended;
+    expect({ code, stdout: stdout.replace(/^\S+/, "") }).toEqual({
+      code: 130,
+      stdout: " INFO   first line\n",
+    });
+    expect(stderr.match(/waiting/g)).toHaveLength(1);
+  },
+);
 
 test("24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
   const { write, env } = await logging();
@@ -163,7 +205,8 @@ test("24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 
 
 test("24 --errors, --connection and --filter leave out the rest", async () => {
   const { write, env } = await logging();
-  const lineOf = (connectionId: string, level = "INFO") => `{"level":"${level}","event":"message","connectionId":"${connectionId}"}\n`;
+  const lineOf = (connectionId: string, level = "INFO") =>
+    `{"level":"${level}","event":"message","connectionId":"${connectionId}"}\n`;
   await write([
     "START RequestId: 1\n",
     lineOf("A="),
@@ -172,7 +215,10 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
     lineOf("B=", "WARN"),
     "stray\n",
   ]);
-  await write(["START RequestId: 3\n", lineOf("A=", "ERROR"), "Traceback of A\n", "START RequestId: 4\n", "nobody's\n"], { stream: "b" });
+  await write(
+    ["START RequestId: 3\n", lineOf("A=", "ERROR"), "Traceback of A\n", "START RequestId: 4\n", "nobody's\n"],
+    { stream: "b" },
+  );
   const shown = async (...options: string[]) =>
     (await run(["logs", "tail", "--no-follow", ...options], { env })).stdout.replaceAll(/^[\d:. -]+/gm, "");
   expect(await shown("--connection", "A=")).toBe(
@@ -180,7 +226,9 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   );
   expect(await shown("--errors")).toBe("WARN   message connectionId=B=\nERROR  message connectionId=A=\n");
   expect(await shown("--filter", "Traceback")).toBe("INFO   Traceback of A\n");
-  expect(await shown("--errors", "--connection", "C=")).toContain("nothing in /aws/lambda/shelfshack-websocket-proxy in that time");
+  expect(await shown("--errors", "--connection", "C=")).toContain(
+    "nothing in /aws/lambda/shelfshack-websocket-proxy in that time",
+  );
 });
 
 test("24 new lines come as they are written, after the history and without repeating it; Ctrl-C is exit code 130", async () => {
@@ -258,7 +306,8 @@ test("24 a live tail that says nothing, or never begins, is taken for broken", a
     const { local, write, follow } = await logging();
     const url = await proxyTo(local.url, (operation, response) => {
       if (operation !== "StartLiveTail") return false;
-      if (operationHeld === "silent") response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" }).flushHeaders();
+      if (operationHeld === "silent")
+        response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" }).flushHeaders();
       return true;
     });
     const { next, notes, stop } = await follow({ silenceMs: 50 }, url);
@@ -283,8 +332,12 @@ test.each(["a variable of the service", "a profile"])(
     const keys = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_REGION: "us-east-1" };
     const running =
       place === "a profile"
-        ? start(["logs", "tail", "--since", "10m", "--profile", "elsewhere"], { env: { AWS_CONFIG_FILE: join(folder, "config") } })
-        : start(["logs", "tail", "--since", "10m"], { env: { ...keys, AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: local.url } });
+        ? start(["logs", "tail", "--since", "10m", "--profile", "elsewhere"], {
+            env: { AWS_CONFIG_FILE: join(folder, "config") },
+          })
+        : start(["logs", "tail", "--since", "10m"], {
+            env: { ...keys, AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: local.url },
+          });
     await write(["old line\n"]);
     await running.says("old line");
     await write(["new line\n"], { timestamp: Date.now() });

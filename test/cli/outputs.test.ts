@@ -13,7 +13,9 @@ async function deployed() {
   const { aws, deploy } = await stackAt(local.url);
   await deploy();
   const [api] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
-  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Environment } = await aws.lambda.send(
+    new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   return {
     aws,
     apiId: api?.ApiId ?? "",
@@ -31,8 +33,15 @@ test("33 each of those who need values gets exactly the lines that it needs", as
     ["frontend", "backend", "terraform", "github"].map((whom) => run(["outputs", "--for", whom], { env })),
   );
   expect(frontend).toMatchObject({ code: 0, stdout: `VITE_WS_API_ENDPOINT=${url}\n` });
-  expect(backend).toMatchObject({ code: 0, stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys}\n` });
-  const lines = [`websocket_api_id = "${apiId}"`, `websocket_api_endpoint = "${endpoint}"`, `websocket_lambda_function_arn = "${arn}"`];
+  expect(backend).toMatchObject({
+    code: 0,
+    stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys}\n`,
+  });
+  const lines = [
+    `websocket_api_id = "${apiId}"`,
+    `websocket_api_endpoint = "${endpoint}"`,
+    `websocket_lambda_function_arn = "${arn}"`,
+  ];
   expect(terraform).toMatchObject({ code: 0, stdout: `${lines.join("\n")}\n` });
   expect(github).toMatchObject({ code: 0, stdout: expect.stringContaining(`websocket_url=${url}\n`) });
   expect(keys).toMatch(/^whsec_/);
@@ -44,9 +53,13 @@ test("33 for GitHub the lines are added to the file that it names", async () => 
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, "output");
   await writeFile(file, "earlier=1\n");
-  const { code, stdout } = await run(["outputs", "--for", "github"], { env: { ...env, GITHUB_OUTPUT: file } });
+  const { code, stdout } = await run(["outputs", "--for", "github"], {
+    env: { ...env, GITHUB_OUTPUT: file },
+  });
   expect({ code, stdout: stdout.includes(file) }).toEqual({ code: 0, stdout: true });
-  expect(await readFile(file, "utf8")).toMatch(new RegExp(`^earlier=1\nwebsocket_url=${url}\n(websocket_\\w+=\\S+\n){4}$`));
+  expect(await readFile(file, "utf8")).toMatch(
+    new RegExp(`^earlier=1\nwebsocket_url=${url}\n(websocket_\\w+=\\S+\n){4}$`),
+  );
 });
 
 test("C-05 the keys are printed for the backend alone", async () => {
@@ -73,8 +86,12 @@ test("where nothing is deployed, or a part is missing, that is named with the co
   const { env, aws, apiId } = await deployed();
   const other = await run(["outputs", "--env", "other", "--for", "frontend"], { env });
   expect(other).toMatchObject({ code: 1, stdout: "" });
-  expect(other.stderr).toContain("no API shelfshack-other-websocket-api, no stage other, no function shelfshack-other-websocket-proxy");
-  expect(other.stderr).toMatch(/run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other --backend-url URL\n/);
+  expect(other.stderr).toContain(
+    "no API shelfshack-other-websocket-api, no stage other, no function shelfshack-other-websocket-proxy",
+  );
+  expect(other.stderr).toMatch(
+    /run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other --backend-url URL\n/,
+  );
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: apiId, StageName: "dev" }));
   const staged = await run(["outputs"], { env });
   expect(staged).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no stage dev\n") });
@@ -84,7 +101,10 @@ test("11 a stack that another tool has taken over can still be looked up", async
   const { env, aws, apiId, url } = await deployed();
   const ResourceArn = `arn:aws:apigateway:us-east-1::/apis/${apiId}`;
   await aws.apigatewayv2.send(new TagResourceCommand({ ResourceArn, Tags: { ManagedBy: "terraform" } }));
-  expect(await run(["outputs", "--for", "frontend"], { env })).toMatchObject({ code: 0, stdout: `VITE_WS_API_ENDPOINT=${url}\n` });
+  expect(await run(["outputs", "--for", "frontend"], { env })).toMatchObject({
+    code: 0,
+    stdout: `VITE_WS_API_ENDPOINT=${url}\n`,
+  });
 });
 
 test("an unknown --for is wrong usage", async () => {

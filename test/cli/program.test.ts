@@ -10,9 +10,15 @@ import { commands } from "../../src/commands/index.ts";
 import { refusingServer } from "../support/handshake-server.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 
-const version: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+const version: unknown = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+).version;
 const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
-const keys = { AWS_ACCESS_KEY_ID: "AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY: "canary-secret", AWS_REGION: "us-east-1" };
+const keys = {
+  AWS_ACCESS_KEY_ID: "AKIAEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "canary-secret",
+  AWS_REGION: "us-east-1",
+};
 const escape = String.fromCharCode(27);
 
 function folder(): string {
@@ -29,12 +35,19 @@ async function silentAws(): Promise<{ url: string; called: Promise<unknown> }> {
     server.close();
   });
   await once(server, "listening");
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, called: once(server, "request") };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    called: once(server, "request"),
+  };
 }
 
 test("--version prints the package's version, alone and after a command", async () => {
   expect(await run(["--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
-  expect(await run(["package", "--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
+  expect(await run(["package", "--version"])).toEqual({
+    code: 0,
+    stdout: `${String(version)}\n`,
+    stderr: "",
+  });
 });
 
 test("--help lists every command and the global options on stdout", async () => {
@@ -57,9 +70,15 @@ test("--help and --version load neither the SDK nor a command", async () => {
     let loaded = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
     await once(child, "close");
-    const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)].map(([, file = ""]) => file).filter((file) => file.startsWith(dist));
+    const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)]
+      .map(([, file = ""]) => file)
+      .filter((file) => file.startsWith(dist));
     expect(files.length).toBeGreaterThan(0);
-    expect(files.filter((file) => /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8")))).toEqual([]);
+    expect(
+      files.filter((file) =>
+        /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8")),
+      ),
+    ).toEqual([]);
     expect(files.filter((file) => /\/(deploy|package|connect|local|demo|status)-/.test(file))).toEqual([]);
   }
 });
@@ -83,10 +102,14 @@ test.each(commands.map(({ name }) => [name]))("%s --help shows its options and e
 test("help keeps to the width of the terminal, and --force has its own words in each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");
   expect(await shown(["backend", "init"])).toContain("--force overwrite the file without asking -h");
-  expect(await shown(["backend", "keys"])).toContain("--force finish the rotation without asking the backend ");
+  expect(await shown(["backend", "keys"])).toContain(
+    "--force finish the rotation without asking the backend ",
+  );
   needsTerminal(context);
   const { stdout } = await run(["connect", "--help"], { columns: 60 });
-  expect(stdout.split("\r\n").filter((line) => line.length > 60 && !line.startsWith("  shelfshack-ws "))).toEqual([]);
+  expect(
+    stdout.split("\r\n").filter((line) => line.length > 60 && !line.startsWith("  shelfshack-ws ")),
+  ).toEqual([]);
 });
 
 test.each([
@@ -102,14 +125,17 @@ test.each([
   [[], "no command was given", "shelfshack-ws --help"],
   [["package", "--env", "Dev"], '--env is "Dev": expected a name', ""],
   [["connect", "--timeout", "soon"], '--timeout is "soon": expected a number of seconds', ""],
-])("wrong usage %j is exit code 2, one clear line on stderr, nothing on stdout", async (words, message, hint) => {
-  const { code, stdout, stderr } = await run(words);
-  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr.split("\n")[0]).toContain(`error: `);
-  expect(stderr.split("\n")[0]).toContain(message);
-  expect(stderr).toContain(hint);
-  expect(stderr).not.toMatch(/^\s+at /m);
-});
+])(
+  "wrong usage %j is exit code 2, one clear line on stderr, nothing on stdout",
+  async (words, message, hint) => {
+    const { code, stdout, stderr } = await run(words);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr.split("\n")[0]).toContain(`error: `);
+    expect(stderr.split("\n")[0]).toContain(message);
+    expect(stderr).toContain(hint);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  },
+);
 
 test("with --json a failure is one document on stdout, whatever failed", async () => {
   for (const words of [
@@ -118,7 +144,9 @@ test("with --json a failure is one document on stdout, whatever failed", async (
     ["status", "--json", "--local", "--config", "/nowhere"],
   ]) {
     const { code, stdout } = await run(words);
-    expect(JSON.parse(stdout)).toEqual({ error: expect.objectContaining({ message: expect.any(String), exitCode: code }) });
+    expect(JSON.parse(stdout)).toEqual({
+      error: expect.objectContaining({ message: expect.any(String), exitCode: code }),
+    });
     expect(code).toBe(2);
   }
 });
@@ -148,8 +176,18 @@ test("stdout carries the result alone: details and settings go to stderr, secret
 });
 
 test("C-04 the password of an address is shown neither with --debug nor when it is refused", async () => {
-  const accepted = await run(["package", "--out", join(folder(), "p.zip"), "--endpoint-url", "http://op:canary@127.0.0.1:9", "--debug"]);
-  expect(accepted).toMatchObject({ code: 0, stderr: expect.stringContaining('endpointUrl = "http://***@127.0.0.1:9" (--endpoint-url)') });
+  const accepted = await run([
+    "package",
+    "--out",
+    join(folder(), "p.zip"),
+    "--endpoint-url",
+    "http://op:canary@127.0.0.1:9",
+    "--debug",
+  ]);
+  expect(accepted).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('endpointUrl = "http://***@127.0.0.1:9" (--endpoint-url)'),
+  });
   for (const url of ["https://bob:p@canary@h", "https://bob:pa/canary@h", "https://h/?token=canary"]) {
     const { code, stderr } = await run(["plan", "--backend-url", url]);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.not.stringContaining("canary") });
@@ -167,11 +205,15 @@ test("34 no credentials, no region, an unknown profile, the local AWS that does 
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
     return `${String(code)} ${stderr}`;
   };
-  expect(await told(["--region", "us-east-1"])).toMatch(/^2 error: no AWS credentials were found\n {2}.*aws configure/);
+  expect(await told(["--region", "us-east-1"])).toMatch(
+    /^2 error: no AWS credentials were found\n {2}.*aws configure/,
+  );
   expect(await told([], { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toMatch(
     /^2 error: no AWS region is set\n {2}.*--region us-east-1/,
   );
-  expect(await told(["--region", "us-east-1", "--profile", "nope"])).toMatch(/^2 error: there is no AWS profile "nope"/);
+  expect(await told(["--region", "us-east-1", "--profile", "nope"])).toMatch(
+    /^2 error: there is no AWS profile "nope"/,
+  );
   expect(await told(["--local"], { SHELFSHACK_PORT: "9" })).toMatch(
     /^1 error: the local AWS does not run at 127\.0\.0\.1 port 9\n {2}.*shelfshack-ws local/,
   );
@@ -188,11 +230,20 @@ test("a stack trace is shown with --debug only, and the SDK's advice about Node 
 test.each<[string, string[], Record<string, string>]>([
   ["an option", ["--endpoint-url", "http://nowhere.invalid:99"], {}],
   ["a variable", [], { AWS_ENDPOINT_URL: "http://nowhere.invalid:99" }],
-  ["a service's own variable", [], { AWS_ENDPOINT_URL_STS: "http://nowhere.invalid:99", AWS_ENDPOINT_URL: "http://127.0.0.1:9" }],
-])("C-08 another address than AWS's own is announced in the first line, when it is set by %s", async (_where, words, env) => {
-  const { stderr } = await run(["status", ...words], { env: { ...keys, ...env } });
-  expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
-});
+  [
+    "a service's own variable",
+    [],
+    { AWS_ENDPOINT_URL_STS: "http://nowhere.invalid:99", AWS_ENDPOINT_URL: "http://127.0.0.1:9" },
+  ],
+])(
+  "C-08 another address than AWS's own is announced in the first line, when it is set by %s",
+  async (_where, words, env) => {
+    const { stderr } = await run(["status", ...words], { env: { ...keys, ...env } });
+    expect(stderr.split("\n")[0]).toBe(
+      "warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99",
+    );
+  },
+);
 
 test("C-08 the address of a profile is used, and announced", async () => {
   const home = folder();
@@ -200,8 +251,12 @@ test("C-08 the address of a profile is used, and announced", async () => {
     join(home, "config"),
     "[profile elsewhere]\nregion = us-east-1\nendpoint_url = http://nowhere.invalid:99\naws_access_key_id = a\naws_secret_access_key = b\n",
   );
-  const { stderr } = await run(["status", "--profile", "elsewhere"], { env: { AWS_CONFIG_FILE: join(home, "config") } });
-  expect(stderr.split("\n")[0]).toBe("warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99");
+  const { stderr } = await run(["status", "--profile", "elsewhere"], {
+    env: { AWS_CONFIG_FILE: join(home, "config") },
+  });
+  expect(stderr.split("\n")[0]).toBe(
+    "warning: AWS calls, signed with your credentials, go to http://nowhere.invalid:99",
+  );
 });
 
 test("advice names the stack that the options chose, as far as its command takes them", async () => {
@@ -211,7 +266,18 @@ test("advice names the stack that the options chose, as far as its command takes
   const byNpx = await run(["status", "--local"], { env: { ...port, npm_command: "exec" } });
   expect(byNpx.stderr).toContain("start it in another terminal with: npx shelfshack-ws local --port 9\n");
   const { url } = await silentAws();
-  const chosen = ["--endpoint-url", url, "--region", "eu-west-1", "--function-name", "f", "--api-name", "the api", "--stage", "s"];
+  const chosen = [
+    "--endpoint-url",
+    url,
+    "--region",
+    "eu-west-1",
+    "--function-name",
+    "f",
+    "--api-name",
+    "the api",
+    "--stage",
+    "s",
+  ];
   const refused = await run(["connect", ...chosen, "--url", await refusingServer(502)], { env: keys });
   const place = `--region eu-west-1 --endpoint-url ${url} --function-name f`;
   expect(refused.stderr).toContain(`shelfshack-ws test ${place} --stage s tells which`);
@@ -228,7 +294,12 @@ test("a config file that is not valid is one line with the key's path and what w
 
 test("C-01 what a stranger wrote reaches the terminal as visible escapes, in text and in JSON", async () => {
   const hostile = `/nowhere/${escape}[31m\u202e\u009b2J`;
-  for (const words of [["package", "--out", hostile], ["package", "--out", hostile, "--json"], [hostile], ["package", `--${hostile}`]]) {
+  for (const words of [
+    ["package", "--out", hostile],
+    ["package", "--out", hostile, "--json"],
+    [hostile],
+    ["package", `--${hostile}`],
+  ]) {
     const { stdout, stderr } = await run(words, { env: { FORCE_COLOR: "0" } });
     expect(stdout + stderr).not.toMatch(/[\u001b\u009b\u202e]/);
     expect(stdout + stderr).toMatch(/\\u001b|\\x1b/);
@@ -237,13 +308,16 @@ test("C-01 what a stranger wrote reaches the terminal as visible escapes, in tex
 
 test("no escape sequence is written where nothing is a terminal; FORCE_COLOR asks for them", async () => {
   expect((await run(["deplyo"])).stderr).not.toContain(escape);
-  expect((await run(["deplyo"], { env: { FORCE_COLOR: "1" } })).stderr).toContain(`${escape}[31merror:${escape}[39m`);
+  expect((await run(["deplyo"], { env: { FORCE_COLOR: "1" } })).stderr).toContain(
+    `${escape}[31merror:${escape}[39m`,
+  );
   expect((await run(["deplyo", "--no-color"], { env: { FORCE_COLOR: "1" } })).stderr).not.toContain(escape);
 });
 
 test("a terminal gets colours, but not with NO_COLOR, CI or --no-color", async (context) => {
   needsTerminal(context);
-  const shown = async (words: string[], env: Record<string, string> = {}) => (await run(words, { env, columns: 80 })).stdout;
+  const shown = async (words: string[], env: Record<string, string> = {}) =>
+    (await run(words, { env, columns: 80 })).stdout;
   expect(await shown(["deplyo"])).toContain(`${escape}[31m`);
   expect(await shown(["deplyo"], { NO_COLOR: "1" })).not.toContain(escape);
   expect(await shown(["deplyo"], { CI: "true" })).not.toContain(escape);
@@ -288,7 +362,8 @@ test("with --json on a terminal the error is there once, as the document", async
 test("a clone that is not built says so in one line", async () => {
   const clone = folder();
   mkdirSync(join(clone, "bin"));
-  for (const file of ["bin/shelfshack-ws.js", "package.json"]) copyFileSync(new URL(`../../${file}`, import.meta.url), join(clone, file));
+  for (const file of ["bin/shelfshack-ws.js", "package.json"])
+    copyFileSync(new URL(`../../${file}`, import.meta.url), join(clone, file));
   expect(await run(["status"], { program: join(clone, "bin/shelfshack-ws.js") })).toEqual({
     code: 1,
     stdout: "",
@@ -297,7 +372,10 @@ test("a clone that is not built says so in one line", async () => {
 });
 
 test("a reader that leaves early ends the command quietly", async () => {
-  const child = spawn(process.execPath, [program, "local", "--port", "0", "--quiet"], { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
+  const child = spawn(process.execPath, [program, "local", "--port", "0", "--quiet"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: "/",
+  });
   let heard = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (heard += text));
   child.stdout.destroy();

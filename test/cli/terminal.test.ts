@@ -46,7 +46,8 @@ test("15 destroy asks for the name: a wrong one is refused, Ctrl-D and Ctrl-C ar
   await run(["deploy"], { env });
   const answered = async (typed: string) => {
     const running = start(["destroy"], { env, columns: 80 });
-    const name = /removes the stack (\S+)\./.exec(await running.says(/removes the stack \S+\..*:/))?.[1] ?? "";
+    const name =
+      /removes the stack (\S+)\./.exec(await running.says(/removes the stack \S+\..*:/))?.[1] ?? "";
     running.type(typed.replace("NAME", name));
     return await running.ended;
   };

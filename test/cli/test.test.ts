@@ -11,11 +11,16 @@ import { run } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
 
-/** A local AWS with a stack whose function has this source, and the variables that point the program at it. */
+/**
+ * A local AWS with a stack whose function has this source, and the variables that point the program at it.
+ */
 async function deployed(source: string) {
   const aws = await startLocalAws({ port: 0 });
   onTestFinished(() => aws.close());
-  const stack = await openTestStack(aws.url, { zip: await zipOf({ "index.mjs": source }), backendUrl: "http://127.0.0.1:9" });
+  const stack = await openTestStack(aws.url, {
+    zip: await zipOf({ "index.mjs": source }),
+    backendUrl: "http://127.0.0.1:9",
+  });
   onTestFinished(() => stack.aws.close());
   await stack.deploy();
   return { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) }, lambda: stack.aws.lambda };
@@ -30,10 +35,13 @@ export const handler = async (event) => {
   if (event.requestContext.routeKey === "$disconnect") return { statusCode: 200 };
   ${answer}
 };`;
-const line = (fields: object) => `console.log(JSON.stringify(${JSON.stringify({ level: "WARN", event: "connect", ...fields })}));`;
+const line = (fields: object) =>
+  `console.log(JSON.stringify(${JSON.stringify({ level: "WARN", event: "connect", ...fields })}));`;
 
 test("22 the seed's event reaches the function, 200 passes, and the backend is told that the connection is gone", async () => {
-  const { env, lambda } = await deployed(recording(`${line({ level: "INFO", backendStatus: 200 })} return { statusCode: 200 };`));
+  const { env, lambda } = await deployed(
+    recording(`${line({ level: "INFO", backendStatus: 200 })} return { statusCode: 200 };`),
+  );
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(0);
   expect(stdout).toContain("✓ the handler ran\n✓ the backend was reached\n✓ the backend accepted\n");
@@ -42,21 +50,39 @@ test("22 the seed's event reaches the function, 200 passes, and the backend is t
   const { Payload = [] } = await lambda.send(
     new InvokeCommand({ FunctionName: "shelfshack-websocket-proxy", Payload: Buffer.from('{"tell":true}') }),
   );
-  const connection = { connectionId: "test-connection-123", domainName: "test.execute-api.us-east-1.amazonaws.com", stage: "dev" };
+  const connection = {
+    connectionId: "test-connection-123",
+    domainName: "test.execute-api.us-east-1.amazonaws.com",
+    stage: "dev",
+  };
   expect(JSON.parse(Buffer.from(Payload).toString())).toEqual([
     {
       requestContext: { routeKey: "$connect", ...connection },
       queryStringParameters: { booking_id: "1", token: "test-token", type: "booking" },
     },
-    { requestContext: { routeKey: "$disconnect", ...connection, disconnectStatusCode: 1000, disconnectReason: "end of the test" } },
+    {
+      requestContext: {
+        routeKey: "$disconnect",
+        ...connection,
+        disconnectStatusCode: 1000,
+        disconnectReason: "end of the test",
+      },
+    },
   ]);
 });
 
 test("22 booking, type and token are ours to choose, and --event replaces the event", async () => {
-  const { env } = await deployed("export const handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });");
-  const chosen = await run(["test", "--booking", "7", "--type", "chat", "--token-stdin", "--json"], { env, input: "from stdin\n" });
+  const { env } = await deployed(
+    "export const handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });",
+  );
+  const chosen = await run(["test", "--booking", "7", "--type", "chat", "--token-stdin", "--json"], {
+    env,
+    input: "from stdin\n",
+  });
   const echoed = JSON.parse(chosen.stdout) as { answer: { body: string } };
-  expect(JSON.parse(echoed.answer.body)).toMatchObject({ queryStringParameters: { booking_id: "7", token: "from stdin", type: "chat" } });
+  expect(JSON.parse(echoed.answer.body)).toMatchObject({
+    queryStringParameters: { booking_id: "7", token: "from stdin", type: "chat" },
+  });
 
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-test-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -64,7 +90,11 @@ test("22 booking, type and token are ours to choose, and --event replaces the ev
   await writeFile(join(folder, "broken.json"), "{");
   const own = await run(["test", "--event", join(folder, "event.json"), "--json"], { env });
   expect(own.code).toBe(0);
-  expect(JSON.parse(own.stdout)).toMatchObject({ connectionId: null, forgotten: null, answer: { body: expect.stringContaining("hello") } });
+  expect(JSON.parse(own.stdout)).toMatchObject({
+    connectionId: null,
+    forgotten: null,
+    answer: { body: expect.stringContaining("hello") },
+  });
   expect((await run(["test", "--event", join(folder, "broken.json")], { env })).code).toBe(2);
 });
 
@@ -79,13 +109,21 @@ test.each([
     "✓✗?",
     `${line({ code: "backend_unavailable", reason: "configuration" })} return { statusCode: 502 };`,
   ],
-  ["before it asked the backend: a token is missing", "✓??", `${line({ code: "no_token" })} return { statusCode: 401 };`],
+  [
+    "before it asked the backend: a token is missing",
+    "✓??",
+    `${line({ code: "no_token" })} return { statusCode: 401 };`,
+  ],
   [
     "refused the connection with 403 (no token was given, a made-up one was sent)",
     "✓✓✗",
     `${line({ code: "rejected", backendStatus: 403 })} return { statusCode: 403 };`,
   ],
-  ["could not be reached (ECONNREFUSED)", "✓✗?", `${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`],
+  [
+    "could not be reached (ECONNREFUSED)",
+    "✓✗?",
+    `${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`,
+  ],
   ["the backend answered 500", "✓✓✗", `${line({ backendStatus: 500 })} return { statusCode: 502 };`],
   ["did not answer in time", "✓??", `${line({ code: "backend_timeout" })} return { statusCode: 504 };`],
   ["threw an error (RangeError: bo\\x1bom)", "✓??", `throw new RangeError("bo\\u001bom");`],
@@ -111,9 +149,13 @@ test.each([
 });
 
 test("22 a token that was given is not called made up, and the time belongs to what happened", async () => {
-  const { env } = await deployed(recording(`${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`));
+  const { env } = await deployed(
+    recording(`${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`),
+  );
   const { stdout } = await run(["test", "--token-stdin"], { env, input: "known\n" });
-  expect(stdout).toMatch(/^after \d+ ms: the backend rejected the token, or it does not know the function's signing keys$/m);
+  expect(stdout).toMatch(
+    /^after \d+ ms: the backend rejected the token, or it does not know the function's signing keys$/m,
+  );
 });
 
 test("22 code that cannot be loaded is told apart from code that fails", async () => {
@@ -127,7 +169,9 @@ test("22 code that cannot be loaded is told apart from code that fails", async (
 test("without a function the error says how to make one", async () => {
   const aws = await startLocalAws({ port: 0 });
   onTestFinished(() => aws.close());
-  const { code, stderr } = await run(["test"], { env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) } });
+  const { code, stderr } = await run(["test"], {
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) },
+  });
   expect(code).toBe(1);
   const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
@@ -141,16 +185,28 @@ test("22 a wrong key and a wrong token are told apart, although the backend refu
   const said = async (SIGNING_KEYS: string, token: string) => {
     const aws = await startLocalAws();
     onTestFinished(() => aws.close());
-    const stack = await openTestStack(aws.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables: { SIGNING_KEYS } });
+    const stack = await openTestStack(aws.url, {
+      zip,
+      zipSha256: sha256,
+      backendUrl: backend.url,
+      variables: { SIGNING_KEYS },
+    });
     onTestFinished(() => stack.aws.close());
     await stack.deploy();
     const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) };
     const { code, stdout } = await run(["test", "--token", token, "--json"], { env });
-    return { code, ...(JSON.parse(stdout) as { meaning: string; advice: string | null; backendAccepted: boolean }) };
+    return {
+      code,
+      ...(JSON.parse(stdout) as { meaning: string; advice: string | null; backendAccepted: boolean }),
+    };
   };
   expect(await said(key, "demo")).toMatchObject({ code: 0, backendAccepted: true });
   expect(await said(key, "stale")).toMatchObject({ code: 3, meaning: "the backend rejected the token" });
   const strange = await said(newSigningKey(), "demo");
-  expect(strange).toMatchObject({ code: 3, backendAccepted: false, meaning: "the backend does not know the function's signing keys" });
+  expect(strange).toMatchObject({
+    code: 3,
+    backendAccepted: false,
+    meaning: "the backend does not know the function's signing keys",
+  });
   expect(strange.advice).toMatch(/SHELFSHACK_PORT=\d+ shelfshack-ws outputs --local --for backend/);
 });

@@ -28,7 +28,11 @@ async function startBroken(broken: string) {
     if (routeKey === broken) throw bug;
     return { rate: 100, burst: 100 };
   };
-  const stand = await startGateway({ routes: ["$connect", "$default", "join"], stage: { throttle }, broke: (error) => told.push(error) });
+  const stand = await startGateway({
+    routes: ["$connect", "$default", "join"],
+    stage: { throttle },
+    broke: (error) => told.push(error),
+  });
   return { ...stand, told, bug };
 }
 
@@ -44,7 +48,10 @@ test("a bug that one message meets is told, and its client and all others are se
 
 test("a bug that a handshake meets is told, and refuses it", async () => {
   const { url, told, bug } = await startBroken("$connect");
-  expect(await refusedSocket(url)).toMatchObject({ status: 500, body: '{"message":"Internal Server Error"}' });
+  expect(await refusedSocket(url)).toMatchObject({
+    status: 500,
+    body: '{"message":"Internal Server Error"}',
+  });
   expect(told).toEqual([bug]);
 });
 

@@ -15,7 +15,12 @@ const credentials = { accessKeyId: "local", secretAccessKey: "local" };
 const unknownId = "UbT2acX1IAMCJpw=";
 
 function managementClient({ endpoint }: Stand): ApiGatewayManagementApiClient {
-  const client = new ApiGatewayManagementApiClient({ endpoint, region: "us-east-1", credentials, maxAttempts: 1 });
+  const client = new ApiGatewayManagementApiClient({
+    endpoint,
+    region: "us-east-1",
+    credentials,
+    maxAttempts: 1,
+  });
   onTestFinished(() => client.destroy());
   return client;
 }
@@ -32,7 +37,9 @@ const call = ({ endpoint }: Stand, id: string, init: RequestInit = {}) =>
 test("what the SDK posts arrives as a text frame", async () => {
   const stand = await startGateway();
   const { socket, id } = await openedSocket(stand);
-  await managementClient(stand).send(new PostToConnectionCommand({ ConnectionId: id, Data: Buffer.from("héllo") }));
+  await managementClient(stand).send(
+    new PostToConnectionCommand({ ConnectionId: id, Data: Buffer.from("héllo") }),
+  );
   expect(await socket.next()).toBe("héllo");
 });
 
@@ -44,7 +51,11 @@ test("a post is answered with 200 and nothing, also with everything encoded in i
     headers: signed,
     body: "x",
   });
-  expect([response.status, await response.text(), response.headers.get("x-amzn-requestid")?.length]).toEqual([200, "", 36]);
+  expect([response.status, await response.text(), response.headers.get("x-amzn-requestid")?.length]).toEqual([
+    200,
+    "",
+    36,
+  ]);
   expect(await socket.next()).toBe("x");
 });
 
@@ -63,7 +74,11 @@ test("a connection is described in camel case", async () => {
   const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   expect([response.status, await response.json()]).toEqual([
     200,
-    { connectedAt: isoTime, identity: { sourceIp: "127.0.0.1", userAgent: "shelf/1.0" }, lastActiveAt: isoTime },
+    {
+      connectedAt: isoTime,
+      identity: { sourceIp: "127.0.0.1", userAgent: "shelf/1.0" },
+      lastActiveAt: isoTime,
+    },
   ]);
 });
 
@@ -71,14 +86,19 @@ test("the SDK understands the description, also without a user agent", async () 
   const stand = await startGateway();
   const { id } = await openedSocket(stand);
   const description = await managementClient(stand).send(new GetConnectionCommand({ ConnectionId: id }));
-  expect(description).toMatchObject({ ConnectedAt: expect.any(Date), Identity: { SourceIp: "127.0.0.1" }, LastActiveAt: expect.any(Date) });
+  expect(description).toMatchObject({
+    ConnectedAt: expect.any(Date),
+    Identity: { SourceIp: "127.0.0.1" },
+    LastActiveAt: expect.any(Date),
+  });
   expect(await (await call(stand, id)).text()).toContain('"userAgent":null');
 });
 
 test("a message in either direction is activity", async () => {
   const stand = await startGateway();
   const { socket, id } = await openedSocket(stand);
-  const lastActiveAt = async () => Date.parse(((await (await call(stand, id)).json()) as { lastActiveAt: string }).lastActiveAt);
+  const lastActiveAt = async () =>
+    Date.parse(((await (await call(stand, id)).json()) as { lastActiveAt: string }).lastActiveAt);
   const began = await lastActiveAt();
   do await call(stand, id, { method: "POST", body: "x" });
   while ((await lastActiveAt()) === began);
@@ -97,16 +117,28 @@ test("a deleted connection is closed, gone, and announced as gone", async () => 
   expect(response.$metadata.httpStatusCode).toBe(204);
   expect((await call(stand, id)).status).toBe(410);
   expect((await socket.closed()).code).toBe(1000);
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({ connectionId: id, disconnectStatusCode: 1000 });
+  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+    connectionId: id,
+    disconnectStatusCode: 1000,
+  });
 });
 
-test.each(["POST", "GET", "DELETE"])("%s on a connection that is not there is a 410 without body", async (method) => {
-  const response = await call(await startGateway(), unknownId, { method });
-  expect([response.status, await response.text(), response.headers.get("x-amzn-errortype")]).toEqual([410, "", "GoneException"]);
-});
+test.each(["POST", "GET", "DELETE"])(
+  "%s on a connection that is not there is a 410 without body",
+  async (method) => {
+    const response = await call(await startGateway(), unknownId, { method });
+    expect([response.status, await response.text(), response.headers.get("x-amzn-errortype")]).toEqual([
+      410,
+      "",
+      "GoneException",
+    ]);
+  },
+);
 
 test("the SDK calls a connection that is not there gone", async () => {
-  const posting = managementClient(await startGateway()).send(new PostToConnectionCommand({ ConnectionId: unknownId, Data: "x" }));
+  const posting = managementClient(await startGateway()).send(
+    new PostToConnectionCommand({ ConnectionId: unknownId, Data: "x" }),
+  );
   await expect(posting).rejects.toBeInstanceOf(GoneException);
 });
 
@@ -131,19 +163,28 @@ test("an id is valid in its own stage only", async () => {
   expect(elsewhere.status).toBe(410);
 });
 
-test.each(["x", "UbT2acX1IAMCJpw", "../../../etc=", "UbT2acX1IAMCJpw=="])("the malformed id %s is a 400", async (id) => {
-  const response = await call(await startGateway(), id, { method: "POST", body: "x" });
-  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([400, "BadRequestException"]);
-  expect(await response.json()).toEqual({ message: `Invalid connectionId: ${id}` });
-});
+test.each(["x", "UbT2acX1IAMCJpw", "../../../etc=", "UbT2acX1IAMCJpw=="])(
+  "the malformed id %s is a 400",
+  async (id) => {
+    const response = await call(await startGateway(), id, { method: "POST", body: "x" });
+    expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([400, "BadRequestException"]);
+    expect(await response.json()).toEqual({ message: `Invalid connectionId: ${id}` });
+  },
+);
 
-test.each([{}, { authorization: "Bearer x" }])("G-19 a call with the headers %j is not signed", async (headers) => {
-  const stand = await startGateway();
-  const { id } = await openedSocket(stand);
-  const response = await call(stand, id, { method: "POST", body: "x", headers });
-  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([403, "MissingAuthenticationTokenException"]);
-  expect(await response.json()).toEqual({ message: "Missing Authentication Token" });
-});
+test.each([{}, { authorization: "Bearer x" }])(
+  "G-19 a call with the headers %j is not signed",
+  async (headers) => {
+    const stand = await startGateway();
+    const { id } = await openedSocket(stand);
+    const response = await call(stand, id, { method: "POST", body: "x", headers });
+    expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
+      403,
+      "MissingAuthenticationTokenException",
+    ]);
+    expect(await response.json()).toEqual({ message: "Missing Authentication Token" });
+  },
+);
 
 test("another method is not part of the API", async () => {
   expect((await call(await startGateway(), unknownId, { method: "PUT", body: "x" })).status).toBe(403);
@@ -155,7 +196,10 @@ test("128 KB can be posted, a byte more not", async () => {
   expect((await call(stand, id, { method: "POST", body: "x".repeat(131_072) })).status).toBe(200);
   expect(await socket.next()).toHaveLength(131_072);
   const response = await call(stand, id, { method: "POST", body: "x".repeat(131_073) });
-  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([413, "PayloadTooLargeException"]);
+  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
+    413,
+    "PayloadTooLargeException",
+  ]);
 });
 
 test("a caller that leaves in the middle of its message disturbs nobody", async () => {
@@ -163,7 +207,9 @@ test("a caller that leaves in the middle of its message disturbs nobody", async 
   const { socket, id } = await openedSocket(stand);
   const raw = await openRaw(stand.port);
   const path = `/a1b2c3d4e5/dev/@connections/${id}`;
-  raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${signed.authorization}\r\nContent-Length: 10\r\n\r\nhalf`);
+  raw.write(
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${signed.authorization}\r\nContent-Length: 10\r\n\r\nhalf`,
+  );
   raw.cut({ reset: true });
   await call(stand, id, { method: "POST", body: "whole" });
   expect(await socket.next()).toBe("whole");

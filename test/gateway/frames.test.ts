@@ -35,10 +35,16 @@ const badUtf8 = [
   "f09f98",
 ];
 const badCodes = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535];
-const goodCodes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
+const goodCodes = [
+  1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,
+];
 
 const broken: Case[] = [
-  ...[text, 0, close, ping, pong].map((opcode): Case => [`unmasked frame of opcode ${opcode}`, 1002, [{ opcode, masked: false }]]),
+  ...[text, 0, close, ping, pong].map((opcode): Case => [
+    `unmasked frame of opcode ${opcode}`,
+    1002,
+    [{ opcode, masked: false }],
+  ]),
   ...[text, close, ping, pong].flatMap((opcode) =>
     [1, 2, 3, 4, 5, 6, 7].map((reserved): Case => [
       `reserved bits ${reserved} on opcode ${opcode}`,
@@ -49,7 +55,11 @@ const broken: Case[] = [
   ...[3, 4, 5, 6, 7, 11, 12, 13, 14, 15].flatMap((opcode): Case[] => [
     [`reserved opcode ${opcode}`, 1002, [{ opcode }]],
     [`reserved opcode ${opcode} with a payload`, 1002, [{ opcode, payload: hello }]],
-    [`reserved opcode ${opcode} within a message`, 1002, [{ opcode: text, fin: false, payload: hello }, { opcode }]],
+    [
+      `reserved opcode ${opcode} within a message`,
+      1002,
+      [{ opcode: text, fin: false, payload: hello }, { opcode }],
+    ],
   ]),
   ...[close, ping, pong].flatMap((opcode): Case[] => [
     [`control frame ${opcode} of 126 bytes`, 1002, [{ opcode, payload: Buffer.alloc(126, "x") }]],
@@ -113,23 +123,41 @@ async function converse({ port }: Stand, bytes: Buffer): Promise<number | undefi
   return closeCodeIn(await raw.rest());
 }
 
-test(`G-01 each of ${broken.length} bad frames ends its connection with the right code, and no other`, { timeout: 60_000 }, async () => {
-  const stand = await startGateway();
-  const bystander = await openSocket(stand.url);
-  const codes = await Promise.all(
-    broken.map(async ([name, , frames]) => [name, await converse(stand, Buffer.concat(frames.map(encodeFrame)))]),
-  );
-  expect(codes).toEqual(broken.map(([name, code]) => [name, code]));
-  bystander.send("unharmed");
-  expect(await stand.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
-});
+test(
+  `G-01 each of ${broken.length} bad frames ends its connection with the right code, and no other`,
+  { timeout: 60_000 },
+  async () => {
+    const stand = await startGateway();
+    const bystander = await openSocket(stand.url);
+    const codes = await Promise.all(
+      broken.map(async ([name, , frames]) => [
+        name,
+        await converse(stand, Buffer.concat(frames.map(encodeFrame))),
+      ]),
+    );
+    expect(codes).toEqual(broken.map(([name, code]) => [name, code]));
+    bystander.send("unharmed");
+    expect(await stand.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
+  },
+);
 
 test.each([
   ["in one piece", [{ opcode: text, payload: hello }]],
-  ["byte by byte", Array.from("hello", (letter, index) => ({ opcode: index ? 0 : text, fin: index === 4, payload: Buffer.from(letter) }))],
+  [
+    "byte by byte",
+    Array.from("hello", (letter, index) => ({
+      opcode: index ? 0 : text,
+      fin: index === 4,
+      payload: Buffer.from(letter),
+    })),
+  ],
   [
     "with pings in between",
-    [{ opcode: text, fin: false, payload: Buffer.from("hel") }, { opcode: ping }, { opcode: 0, payload: Buffer.from("lo") }],
+    [
+      { opcode: text, fin: false, payload: Buffer.from("hel") },
+      { opcode: ping },
+      { opcode: 0, payload: Buffer.from("lo") },
+    ],
   ],
   [
     "after a pong that nobody asked for",
@@ -168,7 +196,12 @@ async function makeNoise({ port }: Stand): Promise<void> {
     }),
   );
   raw.write(
-    Buffer.concat([Buffer.from(upgradeRequest("/a1b2c3d4e5/dev")), ...frames, randomBytes(randomInt(64)), encodeFrame(closing(1000))]),
+    Buffer.concat([
+      Buffer.from(upgradeRequest("/a1b2c3d4e5/dev")),
+      ...frames,
+      randomBytes(randomInt(64)),
+      encodeFrame(closing(1000)),
+    ]),
   );
   await raw.head();
   raw.cut({ reset: randomInt(2) === 1 });

@@ -1,14 +1,27 @@
 import { expect, test } from "vitest";
-import { answered, functionArn, invokeUriOf, startGateway, type StandOptions } from "../support/test-gateway.ts";
+import {
+  answered,
+  functionArn,
+  invokeUriOf,
+  startGateway,
+  type StandOptions,
+} from "../support/test-gateway.ts";
 import { openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
-const target = (uri: string, type = "AWS_PROXY") => [{ routeKey: "$connect", integration: { type, uri, timeoutMs: 29_000 } }];
+const target = (uri: string, type = "AWS_PROXY") => [
+  { routeKey: "$connect", integration: { type, uri, timeoutMs: 29_000 } },
+];
 const never = () => new Promise<never>(() => undefined);
 
 const refusals: [situation: string, status: number, message: string, options: StandOptions][] = [
   ["returns status 400", 400, "Bad Request", { lambda: () => answered({ statusCode: 400 }) }],
-  ["returns status 401 with a body", 401, "Unauthorized", { lambda: () => answered({ statusCode: 401, body: "no" }) }],
+  [
+    "returns status 401 with a body",
+    401,
+    "Unauthorized",
+    { lambda: () => answered({ statusCode: 401, body: "no" }) },
+  ],
   ['returns status "403"', 403, "Forbidden", { lambda: () => answered({ statusCode: "403" }) }],
   ["returns status 302", 302, "Found", { lambda: () => answered({ statusCode: 302 }) }],
   ["returns status 500", 500, "Internal Server Error", { lambda: () => answered({ statusCode: 500 }) }],
@@ -26,20 +39,52 @@ const refusals: [situation: string, status: number, message: string, options: St
   ["does not exist", 500, "Internal server error", { lambda: () => ({ kind: "missing" }) }],
   ["has no concurrency left", 500, "Internal server error", { lambda: () => ({ kind: "throttled" }) }],
   ["is behind a plain function ARN", 500, "Internal server error", { routes: target(functionArn) }],
-  ["is behind a stage variable that is not there", 500, "Internal server error", { routes: target(invokeUriOf("${stageVariables.fn}")) }],
-  ["is behind an integration that is not emulated", 500, "Internal server error", { routes: target("https://x", "HTTP_PROXY") }],
-  ["needs a signed upgrade", 403, "Forbidden", { routes: [{ routeKey: "$connect", authorizationType: "AWS_IAM" }] }],
-  ["is behind an authorizer", 403, "Forbidden", { routes: [{ routeKey: "$connect", authorizationType: "CUSTOM" }] }],
-  ["is throttled to a rate of 0, whatever the burst", 429, "Too Many Requests", { stage: { throttle: () => ({ rate: 0, burst: 5 }) } }],
+  [
+    "is behind a stage variable that is not there",
+    500,
+    "Internal server error",
+    { routes: target(invokeUriOf("${stageVariables.fn}")) },
+  ],
+  [
+    "is behind an integration that is not emulated",
+    500,
+    "Internal server error",
+    { routes: target("https://x", "HTTP_PROXY") },
+  ],
+  [
+    "needs a signed upgrade",
+    403,
+    "Forbidden",
+    { routes: [{ routeKey: "$connect", authorizationType: "AWS_IAM" }] },
+  ],
+  [
+    "is behind an authorizer",
+    403,
+    "Forbidden",
+    { routes: [{ routeKey: "$connect", authorizationType: "CUSTOM" }] },
+  ],
+  [
+    "is throttled to a rate of 0, whatever the burst",
+    429,
+    "Too Many Requests",
+    { stage: { throttle: () => ({ rate: 0, burst: 5 }) } },
+  ],
   ["is throttled to 0", 429, "Too Many Requests", { stage: { throttle: () => ({ rate: 0, burst: 0 }) } }],
 ];
 
-test.each(refusals)("a connect function that %s is refused with %i %s", async (_situation, status, message, options) => {
-  const { url } = await startGateway(options);
-  const refusal = await refusedSocket(url);
-  expect(refusal).toMatchObject({ status, body: JSON.stringify({ message }), headers: { "content-type": "application/json" } });
-  expect(refusal.headers["x-amzn-requestid"]).toMatch(/^[\w-]{15}=$/);
-});
+test.each(refusals)(
+  "a connect function that %s is refused with %i %s",
+  async (_situation, status, message, options) => {
+    const { url } = await startGateway(options);
+    const refusal = await refusedSocket(url);
+    expect(refusal).toMatchObject({
+      status,
+      body: JSON.stringify({ message }),
+      headers: { "content-type": "application/json" },
+    });
+    expect(refusal.headers["x-amzn-requestid"]).toMatch(/^[\w-]{15}=$/);
+  },
+);
 
 test("a stage that does not exist refuses with 403", async () => {
   const { url } = await startGateway();
@@ -56,7 +101,10 @@ test.each([{ statusCode: 200 }, { statusCode: "204" }, { headers: {} }, { status
 
 test.each([
   ["no $connect route", { routes: ["$default"] }],
-  ["a $connect route without target", { routes: [{ routeKey: "$connect", integration: undefined as never }] }],
+  [
+    "a $connect route without target",
+    { routes: [{ routeKey: "$connect", integration: undefined as never }] },
+  ],
 ] as [string, StandOptions][])("a stage with %s accepts everybody and calls nobody", async (_, options) => {
   const { url, calls } = await startGateway(options);
   await openSocket(url);
@@ -81,7 +129,10 @@ test("the function is called for its route, and the upgrade waits for it", async
   const raw = await openRaw(stand.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev?token=t"));
   const call = await stand.calls.next();
-  const early = await Promise.race([raw.head(), new Promise((resolve) => setImmediate(resolve, "still waiting"))]);
+  const early = await Promise.race([
+    raw.head(),
+    new Promise((resolve) => setImmediate(resolve, "still waiting")),
+  ]);
   accept();
   expect(early).toBe("still waiting");
   expect(await raw.head()).toMatch(/^HTTP\/1.1 101 /);
@@ -103,7 +154,11 @@ test("G-26 nothing that the client says about itself becomes a fact", async () =
   };
   await openSocket(`${stand.url}?requestContext=fake`, { headers });
   const event = await stand.event("CONNECT");
-  expect(event.headers).toMatchObject({ "X-Forwarded-For": "6.6.6.6, 127.0.0.1", "X-Forwarded-Proto": "http", "x-custom-Name": "1" });
+  expect(event.headers).toMatchObject({
+    "X-Forwarded-For": "6.6.6.6, 127.0.0.1",
+    "X-Forwarded-Proto": "http",
+    "x-custom-Name": "1",
+  });
   expect(Object.keys(event.headers ?? {}).map((name) => name.toLowerCase())).not.toContain("upgrade");
   expect(event.requestContext).toMatchObject({
     domainName: `a1b2c3d4e5.execute-api.localhost:${stand.port}`,
@@ -114,15 +169,20 @@ test("G-26 nothing that the client says about itself becomes a fact", async () =
 
 test("the subprotocol is the one that the function returns", async () => {
   const stand = await startGateway({
-    lambda: () => answered({ statusCode: 200, headers: { "sec-websocket-protocol": "shelf.v1", "X-Other": "1" } }),
+    lambda: () =>
+      answered({ statusCode: 200, headers: { "sec-websocket-protocol": "shelf.v1", "X-Other": "1" } }),
   });
   const socket = await openSocket(stand.url, { protocols: ["other", "shelf.v1"] });
   expect(socket.webSocket.protocol).toBe("shelf.v1");
-  expect((await stand.event("CONNECT")).headers).toMatchObject({ "Sec-WebSocket-Protocol": "other,shelf.v1" });
+  expect((await stand.event("CONNECT")).headers).toMatchObject({
+    "Sec-WebSocket-Protocol": "other,shelf.v1",
+  });
 });
 
 test("the subprotocol may also come among the multi-value headers", async () => {
-  const { url } = await startGateway({ lambda: () => answered({ multiValueHeaders: { "Sec-WebSocket-Protocol": ["shelf.v1"] } }) });
+  const { url } = await startGateway({
+    lambda: () => answered({ multiValueHeaders: { "Sec-WebSocket-Protocol": ["shelf.v1"] } }),
+  });
   expect((await openSocket(url, { protocols: ["shelf.v1"] })).webSocket.protocol).toBe("shelf.v1");
 });
 
@@ -132,7 +192,9 @@ test("a client that offers subprotocols gets none that the function did not retu
 });
 
 test("a subprotocol that would break the response is a malformed answer", async () => {
-  const { url } = await startGateway({ lambda: () => answered({ headers: { "Sec-WebSocket-Protocol": "a\r\nX-Evil: 1" } }) });
+  const { url } = await startGateway({
+    lambda: () => answered({ headers: { "Sec-WebSocket-Protocol": "a\r\nX-Evil: 1" } }),
+  });
   expect(await refusedSocket(url)).toMatchObject({ status: 502 });
 });
 
@@ -143,7 +205,10 @@ test("no extension is negotiated", async () => {
 
 test("a route response on $connect makes its body the first frame", async () => {
   const routes = [{ routeKey: "$connect", twoWay: true }];
-  const { url } = await startGateway({ routes, lambda: () => answered({ statusCode: 200, body: "welcome" }) });
+  const { url } = await startGateway({
+    routes,
+    lambda: () => answered({ statusCode: 200, body: "welcome" }),
+  });
   expect(await (await openSocket(url)).next()).toBe("welcome");
 });
 
@@ -162,7 +227,9 @@ test.each([
   [
     "4,097 characters of URL",
     414,
-    { request: `GET /a1b2c3d4e5/dev?t=${"x".repeat(4_097 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)} HTTP/1.1` },
+    {
+      request: `GET /a1b2c3d4e5/dev?t=${"x".repeat(4_097 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)} HTTP/1.1`,
+    },
   ],
 ] as [string, number, Record<string, string | undefined>][])(
   "G-07 an upgrade request with %s is refused with %i",
@@ -178,7 +245,9 @@ test.each([
 test("a URL of 4,096 characters is accepted", async () => {
   const { port } = await startGateway();
   const raw = await openRaw(port);
-  raw.write(upgradeRequest(`/a1b2c3d4e5/dev?t=${"x".repeat(4_096 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)}`));
+  raw.write(
+    upgradeRequest(`/a1b2c3d4e5/dev?t=${"x".repeat(4_096 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)}`),
+  );
   expect(await raw.head()).toMatch(/^HTTP\/1.1 101 /);
 });
 
@@ -205,7 +274,10 @@ test.each([{ reset: true }, { reset: false }])(
     raw.cut(how);
     accept();
     const gone = await stand.event("DISCONNECT");
-    expect(gone.requestContext).toMatchObject({ connectionId: requestContext.connectionId, disconnectStatusCode: 1006 });
+    expect(gone.requestContext).toMatchObject({
+      connectionId: requestContext.connectionId,
+      disconnectStatusCode: 1006,
+    });
   },
 );
 

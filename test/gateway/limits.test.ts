@@ -8,7 +8,9 @@ import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 
 const post = ({ endpoint }: Stand, id: string, body: string | Buffer) =>
-  fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { method: "POST", headers: signed, body }).then(({ status }) => status);
+  fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { method: "POST", headers: signed, body }).then(
+    ({ status }) => status,
+  );
 
 test.each([
   ["one frame of 32,768 bytes", [32_768], undefined],
@@ -19,7 +21,9 @@ test.each([
 ])("G-02 %s", async (_, sizes, code) => {
   const stand = await startGateway();
   const socket = await openSocket(stand.url);
-  sizes.forEach((size, index) => socket.webSocket.send("x".repeat(size), { fin: index === sizes.length - 1 }));
+  sizes.forEach((size, index) =>
+    socket.webSocket.send("x".repeat(size), { fin: index === sizes.length - 1 }),
+  );
   if (code) {
     expect((await socket.closed()).code).toBe(code);
     expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(code);
@@ -46,23 +50,27 @@ test("G-03 a binary message closes the connection with 1003, and what follows it
   expect(stand.calls.all).toHaveLength(2);
 });
 
-test("G-05 a reader that stalls is cut when 4 MB wait for it, and the others go on", { timeout: 30_000 }, async () => {
-  const stand = await startGateway();
-  const stalled = await openSocket(stand.url);
-  const { requestContext } = await stand.event("CONNECT");
-  stalled.webSocket.pause();
-  const message = Buffer.alloc(128 * 1024, "x");
-  let accepted = 0;
-  while ((await post(stand, requestContext.connectionId, message)) === 200) accepted += 1;
-  // The 4 MB that the gateway keeps, and what the buffers of the two sockets in the kernel take.
-  expect(accepted * message.length).toBeLessThan(24 * 1024 * 1024);
-  expect(accepted * message.length).toBeGreaterThan(4 * 1024 * 1024);
-  expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1006);
-  const reader = await openSocket(stand.url);
-  const { requestContext: other } = await stand.event("CONNECT");
-  expect(await post(stand, other.connectionId, "hello")).toBe(200);
-  expect(await reader.next()).toBe("hello");
-});
+test(
+  "G-05 a reader that stalls is cut when 4 MB wait for it, and the others go on",
+  { timeout: 30_000 },
+  async () => {
+    const stand = await startGateway();
+    const stalled = await openSocket(stand.url);
+    const { requestContext } = await stand.event("CONNECT");
+    stalled.webSocket.pause();
+    const message = Buffer.alloc(128 * 1024, "x");
+    let accepted = 0;
+    while ((await post(stand, requestContext.connectionId, message)) === 200) accepted += 1;
+    // The 4 MB that the gateway keeps, and what the buffers of the two sockets in the kernel take.
+    expect(accepted * message.length).toBeLessThan(24 * 1024 * 1024);
+    expect(accepted * message.length).toBeGreaterThan(4 * 1024 * 1024);
+    expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1006);
+    const reader = await openSocket(stand.url);
+    const { requestContext: other } = await stand.event("CONNECT");
+    expect(await post(stand, other.connectionId, "hello")).toBe(200);
+    expect(await reader.next()).toBe("hello");
+  },
+);
 
 test("G-06 a client that no longer answers is dropped after two pings", async () => {
   const stand = await startGateway({ pingMs: 40 });
@@ -74,7 +82,10 @@ test("G-06 a client that no longer answers is dropped after two pings", async ()
   await stand.event("CONNECT");
   client.kill("SIGSTOP");
   const gone = await stand.event("DISCONNECT");
-  expect(gone.requestContext).toMatchObject({ connectionId: requestContext.connectionId, disconnectStatusCode: 1006 });
+  expect(gone.requestContext).toMatchObject({
+    connectionId: requestContext.connectionId,
+    disconnectStatusCode: 1006,
+  });
   expect(await post(stand, requestContext.connectionId, "x")).toBe(410);
   alive.send("still here");
   expect((await stand.event("MESSAGE")).body).toBe("still here");
@@ -84,7 +95,10 @@ test("a connection without messages is closed, and pings do not count as message
   const stand = await startGateway({ idleMs: 60, pingMs: 10 });
   const socket = await openSocket(stand.url);
   expect(await socket.closed()).toEqual({ code: 1001, reason: "Going away" });
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({ disconnectStatusCode: 1001, disconnectReason: "Going away" });
+  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+    disconnectStatusCode: 1001,
+    disconnectReason: "Going away",
+  });
 });
 
 test("a connection that is old enough is closed, however busy", async () => {
@@ -118,11 +132,17 @@ test.each([
   ["a code and a reason", 4000, "bye", 4000, "bye"],
   ["a browser's farewell", 1001, "", 1001, ""],
   ["no code", undefined, undefined, 1005, "Client-side close frame status not set"],
-])("a client that closes with %s is announced as gone with it", async (_, code, reason, disconnectStatusCode, disconnectReason) => {
-  const stand = await startGateway();
-  (await openSocket(stand.url)).close(code, reason);
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({ disconnectStatusCode, disconnectReason });
-});
+])(
+  "a client that closes with %s is announced as gone with it",
+  async (_, code, reason, disconnectStatusCode, disconnectReason) => {
+    const stand = await startGateway();
+    (await openSocket(stand.url)).close(code, reason);
+    expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+      disconnectStatusCode,
+      disconnectReason,
+    });
+  },
+);
 
 test("a client that hangs up without a close frame is announced as gone", async () => {
   const stand = await startGateway();
@@ -145,7 +165,9 @@ test("the connections of a deleted stage are closed, those of other stages not",
 test("a deleted API takes all its connections with it, also those whose handshake is pending", async () => {
   let accept = () => {};
   const accepted = new Promise<void>((resolve) => (accept = resolve));
-  const stand = await startGateway({ lambda: () => accepted.then(() => ({ kind: "answered", payload: '{"statusCode":200}' })) });
+  const stand = await startGateway({
+    lambda: () => accepted.then(() => ({ kind: "answered", payload: '{"statusCode":200}' })),
+  });
   const raw = await openRaw(stand.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   await stand.event("CONNECT");
@@ -183,14 +205,18 @@ test("a closed gateway accepts nobody", async () => {
   expect(await raw.head()).toMatch(/^HTTP\/1.1 503 /);
 });
 
-test("G-08 500 connections are all served, and none is left after they close", { timeout: 30_000 }, async () => {
-  const stand = await startGateway();
-  const raws = await Promise.all(Array.from({ length: 500 }, () => openRaw(stand.port)));
-  for (const raw of raws) raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
-  await Promise.all(raws.map((raw) => raw.head()));
-  for (const raw of raws) raw.write(encodeFrame({ opcode: 1, payload: Buffer.from("x") }));
-  for (const _ of raws) await stand.event("MESSAGE");
-  for (const raw of raws) raw.cut();
-  for (const _ of raws) await stand.event("DISCONNECT");
-  expect(stand.calls.all).toHaveLength(1_500);
-});
+test(
+  "G-08 500 connections are all served, and none is left after they close",
+  { timeout: 30_000 },
+  async () => {
+    const stand = await startGateway();
+    const raws = await Promise.all(Array.from({ length: 500 }, () => openRaw(stand.port)));
+    for (const raw of raws) raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
+    await Promise.all(raws.map((raw) => raw.head()));
+    for (const raw of raws) raw.write(encodeFrame({ opcode: 1, payload: Buffer.from("x") }));
+    for (const _ of raws) await stand.event("MESSAGE");
+    for (const raw of raws) raw.cut();
+    for (const _ of raws) await stand.event("DISCONNECT");
+    expect(stand.calls.all).toHaveLength(1_500);
+  },
+);

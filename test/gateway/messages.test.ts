@@ -8,7 +8,8 @@ const frame = (message: string, { connectionId, requestId }: { connectionId: str
 /** The function answers so on `$default`, whose body goes back; on the other routes it just agrees. */
 const echoing = (answer: unknown): StandOptions => ({
   routes: ["$connect", "$disconnect", { routeKey: "$default", twoWay: true }],
-  lambda: ({ requestContext }) => answered(requestContext.eventType === "MESSAGE" ? answer : { statusCode: 200 }),
+  lambda: ({ requestContext }) =>
+    answered(requestContext.eventType === "MESSAGE" ? answer : { statusCode: 200 }),
 });
 
 test.each([
@@ -16,7 +17,15 @@ test.each([
   [{ statusCode: "201", body: "yes" }],
   [{ body: "yes" }],
   [{ statusCode: 200, headers: null, multiValueHeaders: null, body: "yes" }],
-  [{ statusCode: 200, headers: { a: true, b: 1 }, multiValueHeaders: { c: ["d"] }, isBase64Encoded: false, body: "yes" }],
+  [
+    {
+      statusCode: 200,
+      headers: { a: true, b: 1 },
+      multiValueHeaders: { c: ["d"] },
+      isBase64Encoded: false,
+      body: "yes",
+    },
+  ],
   [{ statusCode: 500, body: "yes" }],
 ])("the answer %j is well formed", async (answer) => {
   const { url } = await startGateway(echoing(answer));
@@ -50,26 +59,41 @@ test.each([
 });
 
 test.each([
-  ["throws", { lambda: () => ({ kind: "answered", payload: "{}", functionError: "Unhandled" }) }, "Internal server error"],
+  [
+    "throws",
+    { lambda: () => ({ kind: "answered", payload: "{}", functionError: "Unhandled" }) },
+    "Internal server error",
+  ],
   ["answers no JSON", { lambda: () => ({ kind: "answered", payload: "<html>" }) }, "Internal server error"],
   ["may not be invoked", { lambda: () => ({ kind: "forbidden" }) }, "Internal server error"],
   ["does not exist", { lambda: () => ({ kind: "missing" }) }, "Internal server error"],
   ["has no concurrency left", { lambda: () => ({ kind: "throttled" }) }, "Internal server error"],
   ["cannot be called", { lambda: () => Promise.reject(new Error("no runtime")) }, "Internal server error"],
-  ["takes too long", { lambda: () => new Promise(() => undefined), integrationTimeoutMs: 20 }, "Endpoint request timed out"],
-] as [string, StandOptions, string][])("G-10 a function that %s is answered with an error frame", async (_, options, message) => {
-  const stand = await startGateway({ routes: ["$default"], ...options });
-  const socket = await openSocket(stand.url);
-  socket.send("x");
-  const { requestContext } = await stand.event("MESSAGE");
-  expect(await socket.next()).toBe(frame(message, requestContext));
-  expect(await stand.failures.next()).toMatchObject({ requestId: requestContext.requestId, routeKey: "$default" });
-});
+  [
+    "takes too long",
+    { lambda: () => new Promise(() => undefined), integrationTimeoutMs: 20 },
+    "Endpoint request timed out",
+  ],
+] as [string, StandOptions, string][])(
+  "G-10 a function that %s is answered with an error frame",
+  async (_, options, message) => {
+    const stand = await startGateway({ routes: ["$default"], ...options });
+    const socket = await openSocket(stand.url);
+    socket.send("x");
+    const { requestContext } = await stand.event("MESSAGE");
+    expect(await socket.next()).toBe(frame(message, requestContext));
+    expect(await stand.failures.next()).toMatchObject({
+      requestId: requestContext.requestId,
+      routeKey: "$default",
+    });
+  },
+);
 
 test("without a route response nothing comes back, whatever the function answers", async () => {
   const { url } = await startGateway({
     routes: [{ routeKey: "$default" }, { routeKey: "ask", twoWay: true }],
-    lambda: ({ requestContext }) => answered({ statusCode: requestContext.routeKey === "ask" ? 200 : 500, body: requestContext.routeKey }),
+    lambda: ({ requestContext }) =>
+      answered({ statusCode: requestContext.routeKey === "ask" ? 200 : 500, body: requestContext.routeKey }),
   });
   const socket = await openSocket(url);
   socket.send("quiet");
@@ -100,25 +124,37 @@ test("a message reaches the function of its route as it was sent", async () => {
   const socket = await openSocket(stand.url);
   socket.send('{"action":\n "join"}');
   const { event, sourceArn } = await stand.calls.next();
-  expect(event).toMatchObject({ body: '{"action":\n "join"}', requestContext: { routeKey: "join", eventType: "MESSAGE" } });
+  expect(event).toMatchObject({
+    body: '{"action":\n "join"}',
+    requestContext: { routeKey: "join", eventType: "MESSAGE" },
+  });
   expect(event).not.toHaveProperty("headers");
   expect(sourceArn).toBe("arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/dev/join");
 });
 
-test.each(["not json", '{"action":"nope"}', '{"action":"$connect"}', '{"action":"$disconnect"}', '"join"', ""])(
-  "the message %j goes to $default, and to nobody without it",
-  async (text) => {
-    const stand = await startGateway({ routes: ["$connect", "$disconnect", "$default", "join"] });
-    const socket = await openSocket(stand.url);
-    socket.send(text);
-    expect(await stand.event("MESSAGE")).toMatchObject({ body: text, requestContext: { routeKey: "$default" } });
-    const bare = await startGateway({ routes: ["$connect", "$disconnect", "join"] });
-    const other = await openSocket(bare.url);
-    other.send(text);
-    expect(await other.next()).toMatch(/^\{"message": "Forbidden", "connectionId":"[\w-]{15}=", "requestId":"[\w-]{15}="\}$/);
-    expect(bare.calls.all.map(({ event }) => event.requestContext.eventType)).toEqual(["CONNECT"]);
-  },
-);
+test.each([
+  "not json",
+  '{"action":"nope"}',
+  '{"action":"$connect"}',
+  '{"action":"$disconnect"}',
+  '"join"',
+  "",
+])("the message %j goes to $default, and to nobody without it", async (text) => {
+  const stand = await startGateway({ routes: ["$connect", "$disconnect", "$default", "join"] });
+  const socket = await openSocket(stand.url);
+  socket.send(text);
+  expect(await stand.event("MESSAGE")).toMatchObject({
+    body: text,
+    requestContext: { routeKey: "$default" },
+  });
+  const bare = await startGateway({ routes: ["$connect", "$disconnect", "join"] });
+  const other = await openSocket(bare.url);
+  other.send(text);
+  expect(await other.next()).toMatch(
+    /^\{"message": "Forbidden", "connectionId":"[\w-]{15}=", "requestId":"[\w-]{15}="\}$/,
+  );
+  expect(bare.calls.all.map(({ event }) => event.requestContext.eventType)).toEqual(["CONNECT"]);
+});
 
 test("a route without target accepts in silence", async () => {
   const { url, calls } = await startGateway({
@@ -156,7 +192,9 @@ test("messages of one connection run beside each other", async () => {
 test("a throttled message is answered with an error frame, and other routes are not affected", async () => {
   const stand = await startGateway({
     routes: ["$connect", "$default", "join"],
-    stage: { throttle: (routeKey) => (routeKey === "join" ? { rate: 0.001, burst: 1 } : { rate: 100, burst: 100 }) },
+    stage: {
+      throttle: (routeKey) => (routeKey === "join" ? { rate: 0.001, burst: 1 } : { rate: 100, burst: 100 }),
+    },
   });
   const socket = await openSocket(stand.url);
   socket.send('{"action":"join"}');
@@ -168,7 +206,10 @@ test("a throttled message is answered with an error frame, and other routes are 
 });
 
 test("a stage that is made again begins with a full throttle, other stages stay as they are", async () => {
-  const stand = await startGateway({ routes: ["$default"], stage: { throttle: () => ({ rate: 0.001, burst: 1 }) } });
+  const stand = await startGateway({
+    routes: ["$default"],
+    stage: { throttle: () => ({ rate: 0.001, burst: 1 }) },
+  });
   await openSocket(stand.url);
   expect((await refusedSocket(stand.url)).status).toBe(429);
   stand.gateway.sever("a1b2c3d4e5", "de");
@@ -182,7 +223,10 @@ test("a stage that is made again begins with a full throttle, other stages stay 
 });
 
 test("a throttle fills again", async () => {
-  const stand = await startGateway({ routes: ["$default"], stage: { throttle: () => ({ rate: 100, burst: 1 }) } });
+  const stand = await startGateway({
+    routes: ["$default"],
+    stage: { throttle: () => ({ rate: 100, burst: 1 }) },
+  });
   const socket = await openSocket(stand.url);
   socket.send("first");
   await stand.event("MESSAGE");

@@ -25,9 +25,16 @@ function reading(text: string): number {
 test("H-09 no JSON under deliver, close or initial hangs or breaks the reader", () => {
   const value = fc.jsonValue({ stringUnit: "binary" });
   const target = fc.oneof(value, fc.constantFrom("self", "A1=", ["self", "A1="]));
-  const entry = fc.oneof(value, fc.record({ to: target, data: value }, { requiredKeys: [] }), fc.array(value));
+  const entry = fc.oneof(
+    value,
+    fc.record({ to: target, data: value }, { requiredKeys: [] }),
+    fc.array(value),
+  );
   const member = fc.oneof(value, fc.array(entry));
-  const answer = fc.record({ deliver: member, close: fc.oneof(member, target), initial: member }, { requiredKeys: [] });
+  const answer = fc.record(
+    { deliver: member, close: fc.oneof(member, target), initial: member },
+    { requiredKeys: [] },
+  );
   fc.assert(
     fc.property(answer, fc.constantFrom(0, 1, 2), (object, indent) => {
       expect(reading(JSON.stringify(object, null, indent))).toBeLessThan(limitMs);
@@ -39,7 +46,10 @@ test("H-09 no JSON under deliver, close or initial hangs or breaks the reader", 
 test.each([
   ["a megabyte of entries", `{"deliver":[${Array(40_000).fill('{"to":"a","data":1}').join()}]}`],
   ["deep nesting", `{"deliver":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
-  ["a megabyte of quotes", JSON.stringify({ initial: '"\\'.repeat(200_000), deliver: ['"'.repeat(100_000)] })],
+  [
+    "a megabyte of quotes",
+    JSON.stringify({ initial: '"\\'.repeat(200_000), deliver: ['"'.repeat(100_000)] }),
+  ],
 ])("H-09 %s is read in time", (_title, text) => {
   expect(reading(text)).toBeLessThan(limitMs);
 });
@@ -50,6 +60,8 @@ test.each(["[[1]]", "[[]]", "[1]", '["x"]', '[["to"]]', '[{"to":"A1=","data":1},
     const { handler, backend, connections } = await startScene();
     backend.answer = () => ({ deliver: JSON.parse(deliver) as unknown });
     expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
-    expect(connections.sent.map(({ frame }) => JSON.parse(frame) as unknown)).toMatchObject([{ code: "backend_unavailable" }]);
+    expect(connections.sent.map(({ frame }) => JSON.parse(frame) as unknown)).toMatchObject([
+      { code: "backend_unavailable" },
+    ]);
   },
 );

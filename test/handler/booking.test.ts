@@ -5,7 +5,10 @@ import { connectEvent, disconnectEvent, messageEvent } from "../support/golden-e
 import { contextWith, loadHandler, signingKey } from "../support/test-handler.ts";
 
 test("28 29 two people of a booking meet through the handler; a third one's booking hears nothing", async () => {
-  const [backend, connections] = await Promise.all([startDemoBackend({ signingKeys: [signingKey] }), startConnectionsStub()]);
+  const [backend, connections] = await Promise.all([
+    startDemoBackend({ signingKeys: [signingKey] }),
+    startConnectionsStub(),
+  ]);
   onTestFinished(() => Promise.all([backend.close(), connections.close()]).then(() => undefined));
   const { handler, lines } = loadHandler({
     BACKEND_URL: backend.url,
@@ -16,7 +19,11 @@ test("28 29 two people of a booking meet through the handler; a third one's book
     AWS_SECRET_ACCESS_KEY: "B",
   });
   const join = async (connectionId: string, booking: string, name: string) => {
-    const event = connectEvent({ booking_id: booking, token: "demo", name }, {}, { connectionId, requestId: `r${connectionId}` });
+    const event = connectEvent(
+      { booking_id: booking, token: "demo", name },
+      {},
+      { connectionId, requestId: `r${connectionId}` },
+    );
     expect(await handler(event, contextWith())).toEqual({ statusCode: 200 });
     await handler(connections.invocations.at(-1)!.event, contextWith());
   };

@@ -32,21 +32,30 @@ async function bundle(): Promise<string> {
   return outfile;
 }
 
-/** Loads the bundle in plain Node and runs one event through it, as Lambda's runtime does; what it printed, line by line. */
+/**
+ * Loads the bundle in plain Node and runs one event through it, as Lambda's runtime does; what it printed,
+ * line by line.
+ */
 async function invoked(outfile: string, environment: Record<string, string>): Promise<string[]> {
   const script = `
     const { handler } = await import(${JSON.stringify(outfile)});
     console.log("loaded");
     console.log(JSON.stringify(await handler(${JSON.stringify(consoleTestEvent)}, {})));
     console.log(JSON.stringify(await handler({ requestContext: { ...${JSON.stringify(consoleTestEvent.requestContext)}, routeKey: "$default" }, body: "{}" }, {})));`;
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { env: environment, timeout: 20_000 });
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], {
+    env: environment,
+    timeout: 20_000,
+  });
   return stdout.trim().split("\n");
 }
 
 test("the bundle weighs at most 20 kB, runs in plain Node, ends by itself and says its version", async () => {
   const outfile = await bundle();
   expect((await stat(outfile)).size).toBeLessThanOrEqual(20_000);
-  const [backend, connections] = await Promise.all([startBackendStub(() => ({ response: "x" })), startConnectionsStub()]);
+  const [backend, connections] = await Promise.all([
+    startBackendStub(() => ({ response: "x" })),
+    startConnectionsStub(),
+  ]);
   onTestFinished(() => Promise.all([backend.close(), connections.close()]).then(() => undefined));
   const environment = {
     BACKEND_URL: backend.url,
@@ -70,7 +79,12 @@ test("the bundle weighs at most 20 kB, runs in plain Node, ends by itself and sa
 test("H-31 the bundle loads without a backend, with one that is down and with a malformed key", async () => {
   const outfile = await bundle();
   const down = { BACKEND_URL: "http://127.0.0.1:1" };
-  for (const environment of [{}, down, { ...down, SIGNING_KEYS: "x" }, { BACKEND_URL: "https://127.0.0.1:1" }]) {
+  for (const environment of [
+    {},
+    down,
+    { ...down, SIGNING_KEYS: "x" },
+    { BACKEND_URL: "https://127.0.0.1:1" },
+  ]) {
     expect(await invoked(outfile, environment as Record<string, string>)).toContain('{"statusCode":502}');
   }
 });

@@ -157,20 +157,30 @@ test("H-31 with a malformed signing key one line says so and nobody gets in", as
   expect(raw.join("")).not.toContain("canary");
 });
 
-test.each([",", " ", " ,\n"])("H-31 SIGNING_KEYS=%j holds no key: one line says so and nobody gets in", async (keys) => {
-  const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
-  expect(lines).toMatchObject([{ level: "ERROR", event: "load", reason: expect.stringContaining("SIGNING_KEYS has to be") }]);
-  expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-  expect(backend.asked).toEqual([]);
-});
+test.each([",", " ", " ,\n"])(
+  "H-31 SIGNING_KEYS=%j holds no key: one line says so and nobody gets in",
+  async (keys) => {
+    const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+    expect(lines).toMatchObject([
+      { level: "ERROR", event: "load", reason: expect.stringContaining("SIGNING_KEYS has to be") },
+    ]);
+    expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
+    expect(backend.asked).toEqual([]);
+  },
+);
 
-test.each([undefined, ""])("with SIGNING_KEYS=%j one WARN line says that requests go unsigned", async (keys) => {
-  const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
-  expect(lines).toEqual([{ level: "WARN", event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" }]);
-  expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
-  expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
-  expect((await startScene()).lines).toEqual([]);
-});
+test.each([undefined, ""])(
+  "with SIGNING_KEYS=%j one WARN line says that requests go unsigned",
+  async (keys) => {
+    const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+    expect(lines).toEqual([
+      { level: "WARN", event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" },
+    ]);
+    expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
+    expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
+    expect((await startScene()).lines).toEqual([]);
+  },
+);
 
 test.each([
   ["BACKEND_URL", undefined],
@@ -196,9 +206,15 @@ test.each([
 
 test("a path before the backend's paths is kept, requested and signed", async () => {
   const { backend } = await startScene();
-  const { handler } = loadHandler({ BACKEND_URL: `${backend.url}/prefix/`, REGISTER_PATH: "/hooks/register" });
+  const { handler } = loadHandler({
+    BACKEND_URL: `${backend.url}/prefix/`,
+    REGISTER_PATH: "/hooks/register",
+  });
   await handler(connectEvent(query), contextWith());
-  expect(backend.asked[0]).toMatchObject({ path: "/prefix/hooks/register", envelope: { path: "/prefix/hooks/register" } });
+  expect(backend.asked[0]).toMatchObject({
+    path: "/prefix/hooks/register",
+    envelope: { path: "/prefix/hooks/register" },
+  });
   expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
 });
 
@@ -208,7 +224,10 @@ test.each([
   [{}, undefined],
 ])("a client that offers %j gets %j back", async (offered, headers) => {
   const { handler, backend } = await startScene();
-  expect(await handler(connectEvent(query, offered), contextWith())).toEqual({ statusCode: 200, ...(headers && { headers }) });
+  expect(await handler(connectEvent(query, offered), contextWith())).toEqual({
+    statusCode: 200,
+    ...(headers && { headers }),
+  });
   backend.answer = () => 401;
   expect(await handler(connectEvent(query, offered), contextWith())).toEqual({ statusCode: 401 });
 });

@@ -3,7 +3,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { addressOf, exchange, openEarly } from "../../handler/transport.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 
-const request = { method: "POST", path: "/", headers: {}, body: "{}", timeMs: 5_000, maxBytes: 1_000 } as const;
+const request = {
+  method: "POST",
+  path: "/",
+  headers: {},
+  body: "{}",
+  timeMs: 5_000,
+  maxBytes: 1_000,
+} as const;
 
 test("the first request takes the socket that was opened early", async () => {
   const backend = await startBackendStub();
@@ -43,6 +50,9 @@ test("an address that nobody answers at holds nothing up", async () => {
   onTestFinished(() => new Promise<void>((resolve) => silent.close(() => resolve())));
   const { port } = silent.address() as AddressInfo;
   const started = Date.now();
-  await openEarly([addressOf(new URL(`https://127.0.0.1:${port}`)), addressOf(new URL("http://127.0.0.1:1"))]);
+  await openEarly([
+    addressOf(new URL(`https://127.0.0.1:${port}`)),
+    addressOf(new URL("http://127.0.0.1:1")),
+  ]);
   expect(Date.now() - started).toBeLessThan(2_500);
 });

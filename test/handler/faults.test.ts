@@ -93,18 +93,25 @@ test("H-07 the wait before a repeat is never negative, never over two seconds, w
     fc.constant(undefined),
   );
   fc.assert(
-    fc.property(header, fc.integer({ min: 1, max: 5 }), fc.double({ min: 0, max: 1, noNaN: true }), (value, attempt, random) => {
-      const delay = retryDelay(attempt, value, Date.now(), random);
-      expect(delay).toBeGreaterThanOrEqual(0);
-      expect(delay).toBeLessThanOrEqual(2_000);
-    }),
+    fc.property(
+      header,
+      fc.integer({ min: 1, max: 5 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (value, attempt, random) => {
+        const delay = retryDelay(attempt, value, Date.now(), random);
+        expect(delay).toBeGreaterThanOrEqual(0);
+        expect(delay).toBeLessThanOrEqual(2_000);
+      },
+    ),
     { numRuns: 2_000 },
   );
   const now = Date.UTC(2026, 10, 23);
   expect(retryDelay(1, "1", now, 0)).toBe(1_000);
   expect(retryDelay(1, new Date(now + 1_500).toUTCString(), now, 0)).toBe(1_000);
   expect(retryDelay(1, "-1", now, 0)).toBe(0);
-  expect([1, 2, 3, 9].map((attempt) => retryDelay(attempt, undefined, now, 1))).toEqual([100, 200, 400, 1_000]);
+  expect([1, 2, 3, 9].map((attempt) => retryDelay(attempt, undefined, now, 1))).toEqual([
+    100, 200, 400, 1_000,
+  ]);
 });
 
 test("H-07 a wished wait that would pass the deadline is not waited for", async () => {
@@ -132,19 +139,22 @@ test("a dead backend is asked again only as long as the bucket lasts", async () 
   expect(backend.asked).toHaveLength(14 + 5 + 3);
 });
 
-test.each([301, 302, 303, 307, 308])("H-08 a redirect by %i is a failure and is not followed", async (status) => {
-  const elsewhere = await startBackendStub();
-  onTestFinished(() => elsewhere.close());
-  const { handler, backend, connections } = await startScene();
-  for (const location of [`${elsewhere.url}/x`, "/api/ws/message", "/api/ws/register"]) {
-    backend.answer = () => (response) => response.writeHead(status, { location }).end();
-    await handler(messageEvent("{}"), contextWith());
-    expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-  }
-  expect(elsewhere.asked).toEqual([]);
-  expect(backend.asked).toHaveLength(6);
-  expect(codes(connections.frames(connectionId))).toEqual(Array(3).fill("backend_unavailable"));
-});
+test.each([301, 302, 303, 307, 308])(
+  "H-08 a redirect by %i is a failure and is not followed",
+  async (status) => {
+    const elsewhere = await startBackendStub();
+    onTestFinished(() => elsewhere.close());
+    const { handler, backend, connections } = await startScene();
+    for (const location of [`${elsewhere.url}/x`, "/api/ws/message", "/api/ws/register"]) {
+      backend.answer = () => (response) => response.writeHead(status, { location }).end();
+      await handler(messageEvent("{}"), contextWith());
+      expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
+    }
+    expect(elsewhere.asked).toEqual([]);
+    expect(backend.asked).toHaveLength(6);
+    expect(codes(connections.frames(connectionId))).toEqual(Array(3).fill("backend_unavailable"));
+  },
+);
 
 test.each([
   ["HTML", { "content-type": "text/html" }, "<h1>hi</h1>"],
@@ -191,7 +201,8 @@ test("H-10 an endless answer is cut off at 1 MiB without filling the memory", as
   await handler(messageEvent("{}"), contextWith());
   expect(codes(connections.frames(connectionId))).toEqual(["payload_too_large"]);
   expect(written).toBeLessThan(32 * 1_048_576);
-  backend.answer = () => (response) => response.writeHead(200, { ...json, "content-length": "209715200" }).write("{");
+  backend.answer = () => (response) =>
+    response.writeHead(200, { ...json, "content-length": "209715200" }).write("{");
   await handler(messageEvent("{}"), contextWith());
   expect(codes(connections.frames(connectionId))).toEqual(["payload_too_large", "payload_too_large"]);
 });
@@ -207,12 +218,30 @@ test("a connection cut in the middle of the answer is not repeated", async () =>
 });
 
 test.each([
-  ["an answer that is not HTTP", "hello\r\n\r\n", { reason: "HPE_INVALID_CONSTANT", attempts: 1, status: 502 }],
-  ["a switch of protocols", "HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n", { reason: "closed", attempts: 1, status: 502 }],
-  ["an answer that ends with the connection", 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{"a":1}', { status: 200 }],
-  ["a long one", `HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{"a":"${"x".repeat(500_000)}"}`, { status: 200 }],
+  [
+    "an answer that is not HTTP",
+    "hello\r\n\r\n",
+    { reason: "HPE_INVALID_CONSTANT", attempts: 1, status: 502 },
+  ],
+  [
+    "a switch of protocols",
+    "HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+    { reason: "closed", attempts: 1, status: 502 },
+  ],
+  [
+    "an answer that ends with the connection",
+    'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{"a":1}',
+    { status: 200 },
+  ],
+  [
+    "a long one",
+    `HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{"a":"${"x".repeat(500_000)}"}`,
+    { status: 200 },
+  ],
 ])("%s is understood", async (_title, bytes, line) => {
-  const server = createTcpServer((socket) => socket.on("data", () => socket.end(bytes)).on("error", () => undefined));
+  const server = createTcpServer((socket) =>
+    socket.on("data", () => socket.end(bytes)).on("error", () => undefined),
+  );
   await listening(server);
   const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server), SIGNING_KEYS: signingKey });
   await handler(connectEvent(query), contextWith());
@@ -247,9 +276,13 @@ test("H-19 H-30 a thousand events at once: none fails, sockets stay within 25", 
   backend.answer = ({ envelope }) => ({ echo: envelope["message"] });
   const ids = Array.from({ length: 1_000 }, (_, index) => `c${index}=`);
   await Promise.all(
-    ids.map((id, index) => handler(messageEvent(String(index), { connectionId: id, messageId: `m${index}` }), contextWith())),
+    ids.map((id, index) =>
+      handler(messageEvent(String(index), { connectionId: id, messageId: `m${index}` }), contextWith()),
+    ),
   );
-  expect(ids.filter((id, index) => JSON.stringify(connections.frames(id)) === JSON.stringify([{ echo: index }]))).toHaveLength(1_000);
+  expect(
+    ids.filter((id, index) => JSON.stringify(connections.frames(id)) === JSON.stringify([{ echo: index }])),
+  ).toHaveLength(1_000);
   expect(backend.sockets.most).toBeLessThanOrEqual(25);
 });
 
@@ -288,16 +321,23 @@ test("H-33 whatever is thrown is caught at one place", async () => {
   for (const thrown of [new Error("canary"), "canary", null, { toString: 5 }]) {
     expect(await handler(thrower(thrown), contextWith())).toEqual({ statusCode: 500 });
   }
-  const angry = { getRemainingTimeInMillis: () => Promise.reject(new Error("no")).catch(() => 5) as unknown as number };
+  const angry = {
+    getRemainingTimeInMillis: () => Promise.reject(new Error("no")).catch(() => 5) as unknown as number,
+  };
   expect(await handler(connectEvent(query), angry)).toEqual({ statusCode: 200 });
   expect(lines.filter(({ event }) => event === "crash")).toHaveLength(4);
   expect(JSON.stringify(lines)).not.toContain("canary");
 });
 
 test("H-12 a certificate that cannot be trusted is a failure with a name", async () => {
-  const server = createTlsServer({ cert: certificate, key: privateKey }, (_request, response) => response.writeHead(204).end());
+  const server = createTlsServer({ cert: certificate, key: privateKey }, (_request, response) =>
+    response.writeHead(204).end(),
+  );
   await listening(server);
-  const { handler, lines } = loadHandler({ BACKEND_URL: urlOf(server, "https://localhost"), SIGNING_KEYS: signingKey });
+  const { handler, lines } = loadHandler({
+    BACKEND_URL: urlOf(server, "https://localhost"),
+    SIGNING_KEYS: signingKey,
+  });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
   expect(lines).toMatchObject([{ reason: "DEPTH_ZERO_SELF_SIGNED_CERT", attempts: 1 }]);
 });
@@ -305,5 +345,7 @@ test("H-12 a certificate that cannot be trusted is a failure with a name", async
 test("a backend whose name cannot be found is unavailable", async () => {
   const { handler, lines } = loadHandler({ BACKEND_URL: "http://backend.invalid", SIGNING_KEYS: signingKey });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-  expect(lines).toMatchObject([{ code: "backend_unavailable", reason: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) }]);
+  expect(lines).toMatchObject([
+    { code: "backend_unavailable", reason: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) },
+  ]);
 });

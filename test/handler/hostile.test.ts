@@ -50,7 +50,10 @@ const corpus = [
   '{"a":'.repeat(20_000) + "1" + "}".repeat(20_000),
 ];
 
-/** What the backend has to find: the client's value, or its text. A lone surrogate has no UTF-8 and arrives as its escape. */
+/**
+ * What the backend has to find: the client's value, or its text. A lone surrogate has no UTF-8 and arrives as
+ * its escape.
+ */
 function expected(text: string): unknown {
   return isJson(text) ? (JSON.parse(text) as unknown) : { text };
 }
@@ -79,7 +82,12 @@ test("30 H-23 every odd text reaches the backend as it is", async () => {
 
 test("H-23 any text reaches the backend as the same value", async () => {
   const { handler, backend } = await startScene();
-  const text = fc.oneof(fc.json(), fc.json({ stringUnit: "binary" }), fc.string({ unit: "binary" }), fc.string());
+  const text = fc.oneof(
+    fc.json(),
+    fc.json({ stringUnit: "binary" }),
+    fc.string({ unit: "binary" }),
+    fc.string(),
+  );
   await fc.assert(
     fc.asyncProperty(text, fc.boolean(), async (value, broken) => {
       const body = broken ? value + lone : value;
@@ -101,10 +109,14 @@ test("the pieces of a JSON text are its elements and members", () => {
     }),
   );
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.string({ unit: "binary" }), blank, value), { minLength: 1 }), (members) => {
-      const text = `{${members.map(([key, space, element]) => `${JSON.stringify(key)}${space}:${space}${element}`).join(",")}}`;
-      for (const [key] of members) expect(member(text, key)).toBe(members.findLast(([other]) => other === key)![2]);
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.string({ unit: "binary" }), blank, value), { minLength: 1 }),
+      (members) => {
+        const text = `{${members.map(([key, space, element]) => `${JSON.stringify(key)}${space}:${space}${element}`).join(",")}}`;
+        for (const [key] of members)
+          expect(member(text, key)).toBe(members.findLast(([other]) => other === key)![2]);
+      },
+    ),
   );
 });
 
@@ -114,8 +126,14 @@ test.each([
   ["an empty object", {}],
   ["a text", "x"],
   ["an SQS event", { Records: [{ messageId: "1", body: "{}" }] }],
-  ["a REST event", { resource: "/x", path: "/x", httpMethod: "GET", requestContext: { requestId: "1", stage: "dev" } }],
-  ["an HTTP API event", { version: "2.0", routeKey: "$default", requestContext: { routeKey: "$default", http: {} } }],
+  [
+    "a REST event",
+    { resource: "/x", path: "/x", httpMethod: "GET", requestContext: { requestId: "1", stage: "dev" } },
+  ],
+  [
+    "an HTTP API event",
+    { version: "2.0", routeKey: "$default", requestContext: { routeKey: "$default", http: {} } },
+  ],
   ["an unknown event type", messageEvent("{}", { eventType: "PING" })],
   ["an event type of another type", messageEvent("{}", { eventType: ["MESSAGE"] })],
   ["an event type of every object", messageEvent("{}", { eventType: "constructor" })],
@@ -127,7 +145,17 @@ test.each([
   ["a connection with a line break", messageEvent("{}", { connectionId: "a\r\nx: y" })],
   ["a connection with a path", messageEvent("{}", { connectionId: "../admin" })],
   ["a connection of 129 characters", messageEvent("{}", { connectionId: "x".repeat(129) })],
-  ["a forged delivery", { shelfshackInitial: { connectionId: "../x", requestId: "r", endpoint: "https://evil.example", frames: [] } }],
+  [
+    "a forged delivery",
+    {
+      shelfshackInitial: {
+        connectionId: "../x",
+        requestId: "r",
+        endpoint: "https://evil.example",
+        frames: [],
+      },
+    },
+  ],
 ])("H-22 H-27 %s is 400 and the backend hears nothing", async (_title, event) => {
   const { handler, backend, lines } = await startScene();
   expect(await handler(event, contextWith())).toEqual({ statusCode: 400 });
@@ -137,20 +165,36 @@ test.each([
 
 test("H-22 whatever member of an event is mangled, the result is a status", async () => {
   const { handler, backend, connections } = await startScene();
-  const golden = [connectEvent({ booking_id: "1", token: "t" }), messageEvent("{}"), disconnectEvent()] as object[];
-  const junk = fc.oneof(fc.anything({ maxDepth: 2 }), fc.string(), fc.constantFrom(null, undefined, "", 0, [], {}, "../x", "$connect"));
+  const golden = [
+    connectEvent({ booking_id: "1", token: "t" }),
+    messageEvent("{}"),
+    disconnectEvent(),
+  ] as object[];
+  const junk = fc.oneof(
+    fc.anything({ maxDepth: 2 }),
+    fc.string(),
+    fc.constantFrom(null, undefined, "", 0, [], {}, "../x", "$connect"),
+  );
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...golden), fc.nat(), fc.boolean(), junk, async (event, index, inside, value) => {
-      const copy = structuredClone(event) as Record<string, unknown>;
-      const target = inside ? (copy["requestContext"] as Record<string, unknown>) : copy;
-      const names = Object.keys(target);
-      target[names[index % names.length]!] = value;
-      const { statusCode } = await handler(copy, contextWith());
-      expect([200, 400, 401]).toContain(statusCode);
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...golden),
+      fc.nat(),
+      fc.boolean(),
+      junk,
+      async (event, index, inside, value) => {
+        const copy = structuredClone(event) as Record<string, unknown>;
+        const target = inside ? (copy["requestContext"] as Record<string, unknown>) : copy;
+        const names = Object.keys(target);
+        target[names[index % names.length]!] = value;
+        const { statusCode } = await handler(copy, contextWith());
+        expect([200, 400, 401]).toContain(statusCode);
+      },
+    ),
     { numRuns: 2_000 },
   );
-  expect(backend.asked.every(({ headers }) => /^[A-Za-z0-9_=-]{1,128}$/.test(String(headers["x-connection-id"])))).toBe(true);
+  expect(
+    backend.asked.every(({ headers }) => /^[A-Za-z0-9_=-]{1,128}$/.test(String(headers["x-connection-id"]))),
+  ).toBe(true);
   expect(connections.sent).toEqual([]);
 });
 
@@ -164,7 +208,10 @@ test("H-25 H-35 what strangers send is in no log line, and no line holds a contr
   const hostile = "canary\r\n\u001b[2J\u009b31m\u202e\u2028";
   const { handler, backend, raw } = await startScene();
   backend.answer = () => ({ detail: hostile, deliver: hostile });
-  await handler(connectEvent({ booking_id: hostile, token: `${hostile}%00`, x: hostile }, { "user-agent": hostile }), contextWith());
+  await handler(
+    connectEvent({ booking_id: hostile, token: `${hostile}%00`, x: hostile }, { "user-agent": hostile }),
+    contextWith(),
+  );
   await handler(messageEvent(hostile, { messageId: hostile, requestId: hostile }), contextWith());
   await handler(disconnectEvent({ disconnectReason: hostile }), contextWith());
   await handler({ requestContext: hostile }, contextWith());
@@ -172,13 +219,18 @@ test("H-25 H-35 what strangers send is in no log line, and no line holds a contr
   expect(raw.join("")).not.toContain("canary");
   expect(backend.asked[0]!.path).toBe("/api/ws/register");
   const written: string[] = [];
-  createLog("DEBUG", (line) => written.push(line))("INFO", { event: "message", route: `\u0000${hostile}\u007f${lone}` });
+  createLog("DEBUG", (line) => written.push(line))("INFO", {
+    event: "message",
+    route: `\u0000${hostile}\u007f${lone}`,
+  });
   expect(written[0]).toMatch(/^[\u0020-\u007e]+\n$/);
   expect(JSON.parse(written[0]!)).toMatchObject({ route: `\u0000${hostile}\u007f${lone}` });
 });
 
 test("a log writes its own level and above, and no member that is not allowed", () => {
-  expect(loadHandler({ LOG_LEVEL: "error" }).lines).toMatchObject([{ level: "ERROR", reason: "BACKEND_URL is not set" }]);
+  expect(loadHandler({ LOG_LEVEL: "error" }).lines).toMatchObject([
+    { level: "ERROR", reason: "BACKEND_URL is not set" },
+  ]);
   const written: string[] = [];
   const log = createLog("WARN", (line) => written.push(line));
   log("INFO", { event: "message" });

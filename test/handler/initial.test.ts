@@ -2,7 +2,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { connectEvent, connectionId } from "../support/golden-events.ts";
-import { contextWith, invokedFunctionArn, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
+import {
+  contextWith,
+  invokedFunctionArn,
+  loadHandler,
+  signingKey,
+  startScene,
+} from "../support/test-handler.ts";
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 
@@ -18,7 +24,10 @@ test("28 initial frames are sent by a second run, in order, once the connection 
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
   expect(connections.sent).toEqual([]);
   const [invocation] = connections.invocations;
-  expect(invocation).toMatchObject({ name: invokedFunctionArn, headers: { "x-amz-invocation-type": "Event" } });
+  expect(invocation).toMatchObject({
+    name: invokedFunctionArn,
+    headers: { "x-amz-invocation-type": "Event" },
+  });
   expect(invocation!.headers.authorization).toContain(
     "/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date;x-amz-invocation-type;",
   );
@@ -35,7 +44,9 @@ test("one initial frame needs no list", async () => {
   const { handler, backend, connections } = await startScene();
   backend.answer = () => ({ initial: { type: "welcome" } });
   await handler(connectEvent(query), contextWith());
-  expect(connections.invocations[0]!.event).toMatchObject({ shelfshackInitial: { frames: ['{"type":"welcome"}'] } });
+  expect(connections.invocations[0]!.event).toMatchObject({
+    shelfshackInitial: { frames: ['{"type":"welcome"}'] },
+  });
 });
 
 test.each([{}, { initial: [] }, { initial: null }])("%j makes no second run", async (answer) => {
@@ -48,16 +59,27 @@ test.each([{}, { initial: [] }, { initial: null }])("%j makes no second run", as
 test("a client that never opens is reported gone, once, within the time there is", async () => {
   const { handler, backend, connections } = await startScene();
   connections.status = () => 410;
-  const event = { shelfshackInitial: { connectionId, requestId: "r", endpoint: connections.endpoint, frames: ["1", "2"] } };
+  const event = {
+    shelfshackInitial: { connectionId, requestId: "r", endpoint: connections.endpoint, frames: ["1", "2"] },
+  };
   await handler(event, contextWith(2_500));
   expect(connections.sent.length).toBeGreaterThan(3);
-  expect(backend.asked).toMatchObject([{ path: "/api/ws/disconnect", envelope: { reason: "gone", connection_id: connectionId } }]);
+  expect(backend.asked).toMatchObject([
+    { path: "/api/ws/disconnect", envelope: { reason: "gone", connection_id: connectionId } },
+  ]);
 });
 
 test("a client that leaves between two initial frames is not waited for: only before the first one can it still be opening", async () => {
   const { handler, backend, connections, lines } = await startScene();
   connections.status = () => (connections.sent.length === 1 ? 200 : 410);
-  const event = { shelfshackInitial: { connectionId, requestId: "r", endpoint: connections.endpoint, frames: ["1", "2", "3"] } };
+  const event = {
+    shelfshackInitial: {
+      connectionId,
+      requestId: "r",
+      endpoint: connections.endpoint,
+      frames: ["1", "2", "3"],
+    },
+  };
   await handler(event, contextWith());
   expect(connections.sent.map(({ frame }) => frame)).toEqual(["1", "2"]);
   expect(lines.at(-1)).toMatchObject({ event: "initial", sent: 1, gone: 2 });
@@ -70,7 +92,12 @@ test("initial frames that cannot be handed over are logged, and the client stays
   connections.invokeStatus = 403;
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
   expect(lines).toMatchObject([
-    { level: "ERROR", code: "initial_failed", reason: "the role lacks lambda:InvokeFunction", resource: invokedFunctionArn },
+    {
+      level: "ERROR",
+      code: "initial_failed",
+      reason: "the role lacks lambda:InvokeFunction",
+      resource: invokedFunctionArn,
+    },
   ]);
 });
 

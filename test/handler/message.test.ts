@@ -20,7 +20,9 @@ test("a message becomes one signed request that holds the client's JSON byte for
   );
   expect(headers).toMatchObject({ "webhook-id": "msg_m_UbT2ncYVoAMCJpw=", "x-connection-id": connectionId });
   expect(() => new Webhook(signingKey).verify(text, headers as Record<string, string>)).not.toThrow();
-  expect(lines).toMatchObject([{ level: "INFO", event: "message", messageId: "UbT2ncYVoAMCJpw=", bytes: body.length, sent: 0 }]);
+  expect(lines).toMatchObject([
+    { level: "INFO", event: "message", messageId: "UbT2ncYVoAMCJpw=", bytes: body.length, sent: 0 },
+  ]);
 });
 
 test("H-32 with two keys both sign", async () => {
@@ -28,7 +30,8 @@ test("H-32 with two keys both sign", async () => {
   const { handler, backend } = await startScene({ SIGNING_KEYS: `${signingKey},${older}` });
   await handler(messageEvent("1"), contextWith());
   const { text, headers } = backend.asked[0]!;
-  for (const key of [signingKey, older]) expect(() => new Webhook(key).verify(text, headers as Record<string, string>)).not.toThrow();
+  for (const key of [signingKey, older])
+    expect(() => new Webhook(key).verify(text, headers as Record<string, string>)).not.toThrow();
 });
 
 test.each([[undefined], [{}]])("a backend that answers %j sends nobody anything", async (answer) => {
@@ -41,7 +44,8 @@ test.each([[undefined], [{}]])("a backend that answers %j sends nobody anything"
 test("any other object goes to the sender as it is, big numbers included", async () => {
   const { handler, backend, connections } = await startScene();
   const answer = '{"response": "processed", "id": 12345678901234567890, "deliver": []}';
-  backend.answer = () => (response) => response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(answer);
+  backend.answer = () => (response) =>
+    response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(answer);
   await handler(messageEvent("{}"), contextWith());
   expect(connections.sent).toMatchObject([
     { method: "POST", connectionId, frame: answer, path: "/abc123/dev/@connections/UbT2acX1IAMCJpw%3D" },
@@ -80,7 +84,9 @@ test.each([
   const { handler, backend, connections } = await startScene();
   backend.answer = () => answer;
   await handler(messageEvent("{}"), contextWith());
-  expect(connections.sent.map((sent) => JSON.parse(sent.frame) as unknown)).toEqual([error("backend_unavailable")]);
+  expect(connections.sent.map((sent) => JSON.parse(sent.frame) as unknown)).toEqual([
+    error("backend_unavailable"),
+  ]);
 });
 
 test("a target that is no connection id fails alone", async () => {
@@ -100,17 +106,28 @@ test("unauthorized: the sender is told, then closed", async () => {
 });
 
 test.each([
-  [403, { level: "ERROR", failed: 1, reason: "the role lacks execute-api:ManageConnections", resource: expect.any(String) }],
+  [
+    403,
+    {
+      level: "ERROR",
+      failed: 1,
+      reason: "the role lacks execute-api:ManageConnections",
+      resource: expect.any(String),
+    },
+  ],
   [500, { level: "WARN", failed: 1 }],
   ["hang", { level: "WARN", failed: 1 }],
   [410, { level: "WARN", failed: 0, gone: 0 }],
-] as const)("H-14 H-15 unauthorized: closing the connection ends with %s and the log says so", async (status, line) => {
-  const { handler, backend, connections, lines } = await startScene();
-  backend.answer = () => 401;
-  connections.status = ({ method }) => (method === "DELETE" ? status : 200);
-  await handler(messageEvent("{}"), contextWith(2_500));
-  expect(lines).toMatchObject([{ ...line, code: "unauthorized", sent: 1 }]);
-});
+] as const)(
+  "H-14 H-15 unauthorized: closing the connection ends with %s and the log says so",
+  async (status, line) => {
+    const { handler, backend, connections, lines } = await startScene();
+    backend.answer = () => 401;
+    connections.status = ({ method }) => (method === "DELETE" ? status : 200);
+    await handler(messageEvent("{}"), contextWith(2_500));
+    expect(lines).toMatchObject([{ ...line, code: "unauthorized", sent: 1 }]);
+  },
+);
 
 test("a directive's close that fails is counted, one that succeeds or comes too late is no frame", async () => {
   const { handler, backend, connections, lines } = await startScene();
@@ -120,20 +137,29 @@ test("a directive's close that fails is counted, one that succeeds or comes too 
   expect(lines).toMatchObject([{ level: "WARN", sent: 0, gone: 0, failed: 1 }]);
 });
 
-test.each([400, 403, 404, 409, 413, 422, 429])("H-05 rejected with %i: the sender is told why and stays", async (status) => {
-  const { handler, backend, connections } = await startScene();
-  backend.answer = () => status;
-  expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
-  expect(connections.frames(connectionId)).toEqual([error("rejected", { status, detail: "as the test wishes" })]);
-  expect(connections.closed).toEqual([]);
-});
+test.each([400, 403, 404, 409, 413, 422, 429])(
+  "H-05 rejected with %i: the sender is told why and stays",
+  async (status) => {
+    const { handler, backend, connections } = await startScene();
+    backend.answer = () => status;
+    expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
+    expect(connections.frames(connectionId)).toEqual([
+      error("rejected", { status, detail: "as the test wishes" }),
+    ]);
+    expect(connections.closed).toEqual([]);
+  },
+);
 
-test.each(["d".repeat(201), { field: "x" }, 5])("a detail that is not a short text stays out: %j", async (detail) => {
-  const { handler, backend, connections } = await startScene();
-  backend.answer = () => (response) => response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
-  await handler(messageEvent("{}"), contextWith());
-  expect(connections.frames(connectionId)).toEqual([error("rejected", { status: 422 })]);
-});
+test.each(["d".repeat(201), { field: "x" }, 5])(
+  "a detail that is not a short text stays out: %j",
+  async (detail) => {
+    const { handler, backend, connections } = await startScene();
+    backend.answer = () => (response) =>
+      response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
+    await handler(messageEvent("{}"), contextWith());
+    expect(connections.frames(connectionId)).toEqual([error("rejected", { status: 422 })]);
+  },
+);
 
 test.each([500, 501, 502, 503, 504, 418])("H-06 a backend that answers %i is unavailable", async (status) => {
   const { handler, backend, connections, lines } = await startScene();
@@ -165,7 +191,9 @@ test("H-18 repeats keep the id and sign anew", async () => {
   const { handler, backend } = await startScene();
   backend.answer = () => (backend.asked.length < 3 ? 503 : {});
   await handler(messageEvent("{}"), contextWith());
-  expect(new Set(backend.asked.map(({ headers }) => headers["webhook-id"]))).toEqual(new Set(["msg_m_UbT2ncYVoAMCJpw="]));
+  expect(new Set(backend.asked.map(({ headers }) => headers["webhook-id"]))).toEqual(
+    new Set(["msg_m_UbT2ncYVoAMCJpw="]),
+  );
   expect(new Set(backend.asked.map(({ text }) => text)).size).toBe(1);
   expect(backend.asked).toHaveLength(3);
 });
@@ -225,15 +253,18 @@ test("H-13 29 a 410 is not repeated and is reported as gone once; the other targ
   });
 });
 
-test.each([429, 500, 503, "reset"] as const)("H-14 @connections answering %s is tried three times", async (status) => {
-  const { handler, backend, connections, lines } = await startScene();
-  backend.answer = () => ({ response: "x" });
-  connections.status = () => status;
-  expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
-  // A reset on a kept-alive socket is met once more: nobody can tell it from one that was closed before.
-  expect(connections.sent.length).toBeGreaterThanOrEqual(3);
-  expect(lines).toMatchObject([{ level: "WARN", failed: 1, sent: 0 }]);
-});
+test.each([429, 500, 503, "reset"] as const)(
+  "H-14 @connections answering %s is tried three times",
+  async (status) => {
+    const { handler, backend, connections, lines } = await startScene();
+    backend.answer = () => ({ response: "x" });
+    connections.status = () => status;
+    expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
+    // A reset on a kept-alive socket is met once more: nobody can tell it from one that was closed before.
+    expect(connections.sent.length).toBeGreaterThanOrEqual(3);
+    expect(lines).toMatchObject([{ level: "WARN", failed: 1, sent: 0 }]);
+  },
+);
 
 test("H-14 @connections that never answers ends with the deadline", async () => {
   const { handler, backend, connections, lines } = await startScene();
@@ -263,7 +294,8 @@ test("H-15 a role without the right is named with its permission and resource", 
 test("H-17 of a thousand targets with a tenth each gone, refused and failing, all others get the frame", async () => {
   const { handler, backend, connections, lines } = await startScene();
   const ids = Array.from({ length: 1_000 }, (_, index) => `id${index}=`);
-  backend.answer = ({ path }) => (path.endsWith("/message") ? { deliver: [{ to: ids, data: { n: 1 } }] } : {});
+  backend.answer = ({ path }) =>
+    path.endsWith("/message") ? { deliver: [{ to: ids, data: { n: 1 } }] } : {};
   connections.status = ({ connectionId: id }) => ({ 1: 410, 2: 400, 3: 403 })[id.at(-2)!] ?? 200;
   await handler(messageEvent("{}"), contextWith());
   expect(ids.filter((id) => connections.frames(id).length === 1)).toHaveLength(700);
@@ -279,7 +311,12 @@ test("a disconnect is told once and its answer is ignored", async () => {
     {
       path: "/api/ws/disconnect",
       headers: { "webhook-id": `msg_d_${connectionId}` },
-      envelope: { event: "disconnect", reason: "client", code: 1005, detail: "Client-side close frame status not set" },
+      envelope: {
+        event: "disconnect",
+        reason: "client",
+        code: 1005,
+        detail: "Client-side close frame status not set",
+      },
     },
   ]);
   expect(lines).toMatchObject([{ level: "WARN", event: "disconnect", backendStatus: 400 }]);
@@ -287,7 +324,10 @@ test("a disconnect is told once and its answer is ignored", async () => {
 
 test("H-21 a disconnect without its two fields is fine, and so is a message after it", async () => {
   const { handler, backend } = await startScene();
-  await handler(disconnectEvent({ disconnectStatusCode: undefined, disconnectReason: undefined }), contextWith());
+  await handler(
+    disconnectEvent({ disconnectStatusCode: undefined, disconnectReason: undefined }),
+    contextWith(),
+  );
   await handler(disconnectEvent(), contextWith());
   await handler(messageEvent("{}"), contextWith());
   expect(backend.asked.map(({ envelope }) => [envelope["event"], envelope["code"]])).toEqual([
@@ -299,7 +339,10 @@ test("H-21 a disconnect without its two fields is fine, and so is a message afte
 
 test("H-24 base64 is decoded once and flagged", async () => {
   const { handler, backend } = await startScene();
-  await handler({ ...messageEvent(Buffer.from('{"a":1}').toString("base64")), isBase64Encoded: true }, contextWith());
+  await handler(
+    { ...messageEvent(Buffer.from('{"a":1}').toString("base64")), isBase64Encoded: true },
+    contextWith(),
+  );
   expect(backend.asked[0]!.envelope).toMatchObject({ is_base64_encoded: true, message: { a: 1 } });
 });
 
@@ -309,7 +352,16 @@ test("H-28 the event's domain is used only where no endpoint is set, and only if
   await handler(messageEvent("{}", { domainName: "evil.example", stage: "x" }), contextWith());
   expect(connections.frames(connectionId)).toEqual([{ response: "x" }]);
   const alone = loadHandler({ BACKEND_URL: backend.url, AWS_ACCESS_KEY_ID: "A", AWS_SECRET_ACCESS_KEY: "B" });
-  for (const domainName of ["127.0.0.1:9", "169.254.169.254", "u@evil.example", "evil.example/x", "localhost", "a b.example", 5, ""]) {
+  for (const domainName of [
+    "127.0.0.1:9",
+    "169.254.169.254",
+    "u@evil.example",
+    "evil.example/x",
+    "localhost",
+    "a b.example",
+    5,
+    "",
+  ]) {
     await alone.handler(messageEvent("{}", { domainName }), contextWith());
     expect(alone.lines.at(-1), String(domainName)).toMatchObject({ failed: 1 });
   }
@@ -336,20 +388,27 @@ test.each([
   expect(readEvent(event, {})).toMatchObject({ kind: "initial", endpoint: undefined });
 });
 
-test.each(["https://abc123.execute-api.us-east-1.amazonaws.com/dev", "https://abc123.execute-api.cn-north-1.amazonaws.com.cn/dev"])(
-  "H-28 frames that the function sends itself go to %s",
-  (endpoint) => {
-    const event = { shelfshackInitial: { connectionId, requestId, endpoint, frames: ["1"] } };
-    expect(readEvent(event, {})).toMatchObject({ endpoint: new URL(endpoint) });
-  },
-);
+test.each([
+  "https://abc123.execute-api.us-east-1.amazonaws.com/dev",
+  "https://abc123.execute-api.cn-north-1.amazonaws.com.cn/dev",
+])("H-28 frames that the function sends itself go to %s", (endpoint) => {
+  const event = { shelfshackInitial: { connectionId, requestId, endpoint, frames: ["1"] } };
+  expect(readEvent(event, {})).toMatchObject({ endpoint: new URL(endpoint) });
+});
 
 test("H-28 an endpoint that is set wins over the one that the function sends itself; without any nothing is sent", async () => {
   const { handler, backend, connections } = await startScene();
-  const event = { shelfshackInitial: { connectionId, requestId, endpoint: "https://evil.example/dev", frames: ["1"] } };
+  const event = {
+    shelfshackInitial: { connectionId, requestId, endpoint: "https://evil.example/dev", frames: ["1"] },
+  };
   await handler(event, contextWith());
   expect(connections.frames(connectionId)).toEqual([1]);
-  const alone = loadHandler({ BACKEND_URL: backend.url, SIGNING_KEYS: signingKey, AWS_ACCESS_KEY_ID: "A", AWS_SECRET_ACCESS_KEY: "B" });
+  const alone = loadHandler({
+    BACKEND_URL: backend.url,
+    SIGNING_KEYS: signingKey,
+    AWS_ACCESS_KEY_ID: "A",
+    AWS_SECRET_ACCESS_KEY: "B",
+  });
   const toUs = { shelfshackInitial: { ...event.shelfshackInitial, endpoint: connections.endpoint } };
   await alone.handler(toUs, contextWith());
   expect(connections.sent).toHaveLength(1);

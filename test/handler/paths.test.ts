@@ -16,14 +16,18 @@ test.each(["..", ".", "../admin", "a/b", "a\\b", "a\nb", "a\u0000b", "\ud800", "
   "REGISTER_PATH: the booking %j is refused with 400 and the backend is not asked",
   async (booking) => {
     const { handler, backend } = await startScene({ REGISTER_PATH: template });
-    expect(await handler(connectEvent({ booking_id: booking, token: "t" }), contextWith())).toEqual({ statusCode: 400 });
+    expect(await handler(connectEvent({ booking_id: booking, token: "t" }), contextWith())).toEqual({
+      statusCode: 400,
+    });
     expect(backend.asked).toEqual([]);
   },
 );
 
 test("REGISTER_PATH: a connection without the booking that the path asks for is refused with 400", async () => {
   const { handler, backend } = await startScene({ REGISTER_PATH: template });
-  expect(await handler(connectEvent({ type: "chat", token: "t" }), contextWith())).toEqual({ statusCode: 400 });
+  expect(await handler(connectEvent({ type: "chat", token: "t" }), contextWith())).toEqual({
+    statusCode: 400,
+  });
   expect(backend.asked).toEqual([]);
 });
 
@@ -31,6 +35,8 @@ test.each(["/api/{other}", "/api/{type", "/api/{}/x"])(
   "REGISTER_PATH %s is a configuration problem: handshakes end with 502",
   async (path) => {
     const { handler } = await startScene({ REGISTER_PATH: path });
-    expect(await handler(connectEvent({ booking_id: "1", token: "t" }), contextWith())).toEqual({ statusCode: 502 });
+    expect(await handler(connectEvent({ booking_id: "1", token: "t" }), contextWith())).toEqual({
+      statusCode: 502,
+    });
   },
 );

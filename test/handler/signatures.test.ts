@@ -15,8 +15,16 @@ const credentials = {
 const now = new Date("2015-08-30T12:36:00Z");
 
 test.each([
-  ["L0SM9cOFvHcCIhw=", "/prod/@connections/L0SM9cOFvHcCIhw%3D", "3221325efe3c6b48da5b131572a979731feded5aa8147cae6f44137409f7995a"],
-  ["abc/def+gh=", "/prod/@connections/abc%2Fdef%2Bgh%3D", "45db726f58e3f8bac79dfb8ad0bb3d89a5dada0b325a398ea9c0e4cd9281f7e6"],
+  [
+    "L0SM9cOFvHcCIhw=",
+    "/prod/@connections/L0SM9cOFvHcCIhw%3D",
+    "3221325efe3c6b48da5b131572a979731feded5aa8147cae6f44137409f7995a",
+  ],
+  [
+    "abc/def+gh=",
+    "/prod/@connections/abc%2Fdef%2Bgh%3D",
+    "45db726f58e3f8bac79dfb8ad0bb3d89a5dada0b325a398ea9c0e4cd9281f7e6",
+  ],
   ["a b", "/prod/@connections/a%20b", "042ed2ed081cd2914761ac18963863a5517b7ebc0eab42605d960a8b3e79fe37"],
 ])("signs a post to connection %s as three other implementations do", (id, path, signature) => {
   const sign = createSigner("execute-api", "us-east-1", credentials);
@@ -34,18 +42,43 @@ test.each([
 
 test("signs anything as @smithy/signature-v4 does, on every day", async () => {
   const own = createSigner("lambda", "eu-west-1", credentials);
-  const oracle = new SignatureV4({ service: "lambda", region: "eu-west-1", credentials, sha256: Sha256, applyChecksum: false });
+  const oracle = new SignatureV4({
+    service: "lambda",
+    region: "eu-west-1",
+    credentials,
+    sha256: Sha256,
+    applyChecksum: false,
+  });
   const segment = fc.stringMatching(/^[^.]+$/).map(encodeSegment);
   const day = fc.date({ min: new Date("2020-01-01"), max: new Date("2040-01-01"), noInvalidDate: true });
   await fc.assert(
-    fc.asyncProperty(fc.array(segment, { minLength: 1 }), fc.string(), fc.boolean(), day, async (segments, body, invokes, when) => {
-      const path = `/${segments.join("/")}`;
-      const extra: Record<string, string> = invokes ? { "x-amz-invocation-type": "Event" } : {};
-      const request = { method: "POST", protocol: "http:", hostname: "127.0.0.1", port: 4566, path, body, query: {} };
-      const expected = await oracle.sign({ ...request, headers: { host: "127.0.0.1:4566", ...extra } }, { signingDate: when });
-      const { host: _host, ...headers } = expected.headers;
-      expect(own({ method: "POST", host: "127.0.0.1:4566", path, body, headers: extra }, when)).toEqual(headers);
-    }),
+    fc.asyncProperty(
+      fc.array(segment, { minLength: 1 }),
+      fc.string(),
+      fc.boolean(),
+      day,
+      async (segments, body, invokes, when) => {
+        const path = `/${segments.join("/")}`;
+        const extra: Record<string, string> = invokes ? { "x-amz-invocation-type": "Event" } : {};
+        const request = {
+          method: "POST",
+          protocol: "http:",
+          hostname: "127.0.0.1",
+          port: 4566,
+          path,
+          body,
+          query: {},
+        };
+        const expected = await oracle.sign(
+          { ...request, headers: { host: "127.0.0.1:4566", ...extra } },
+          { signingDate: when },
+        );
+        const { host: _host, ...headers } = expected.headers;
+        expect(own({ method: "POST", host: "127.0.0.1:4566", path, body, headers: extra }, when)).toEqual(
+          headers,
+        );
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -58,11 +91,16 @@ class Sha256 {
     this.#key = key === undefined || typeof key === "string" ? key : bytesOf(key);
   }
   update(chunk: string | ArrayBuffer | ArrayBufferView): void {
-    this.#bytes = Buffer.concat([this.#bytes, typeof chunk === "string" ? Buffer.from(chunk) : bytesOf(chunk)]);
+    this.#bytes = Buffer.concat([
+      this.#bytes,
+      typeof chunk === "string" ? Buffer.from(chunk) : bytesOf(chunk),
+    ]);
   }
   async digest(): Promise<Uint8Array> {
     const { createHash } = await import("node:crypto");
-    return (this.#key === undefined ? createHash("sha256") : createHmac("sha256", this.#key)).update(this.#bytes).digest();
+    return (this.#key === undefined ? createHash("sha256") : createHmac("sha256", this.#key))
+      .update(this.#bytes)
+      .digest();
   }
   reset(): void {
     this.#bytes = Buffer.alloc(0);
@@ -70,7 +108,9 @@ class Sha256 {
 }
 
 function bytesOf(value: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
+  return ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : new Uint8Array(value);
 }
 
 test.each([
@@ -93,13 +133,24 @@ test.each([
 });
 
 test("signs anything as standardwebhooks does, with one key or two", () => {
-  const bytes = fc.uint8Array({ minLength: 24, maxLength: 64 }).map((key) => `whsec_${Buffer.from(key).toString("base64")}`);
+  const bytes = fc
+    .uint8Array({ minLength: 24, maxLength: 64 })
+    .map((key) => `whsec_${Buffer.from(key).toString("base64")}`);
   const seconds = fc.integer({ min: 1_000_000_000, max: 4_000_000_000 });
   fc.assert(
-    fc.property(fc.array(bytes, { minLength: 1, maxLength: 2 }), seconds, fc.string({ unit: "binary" }), (keys, timestamp, body) => {
-      const expected = keys.map((key) => new Webhook(key).sign("msg_m_1=", new Date(timestamp * 1000), body)).join(" ");
-      expect(webhookSignature(signingKeys(keys.join(",")) ?? [], "msg_m_1=", timestamp, body)).toBe(expected);
-    }),
+    fc.property(
+      fc.array(bytes, { minLength: 1, maxLength: 2 }),
+      seconds,
+      fc.string({ unit: "binary" }),
+      (keys, timestamp, body) => {
+        const expected = keys
+          .map((key) => new Webhook(key).sign("msg_m_1=", new Date(timestamp * 1000), body))
+          .join(" ");
+        expect(webhookSignature(signingKeys(keys.join(",")) ?? [], "msg_m_1=", timestamp, body)).toBe(
+          expected,
+        );
+      },
+    ),
     { numRuns: 1000 },
   );
 });

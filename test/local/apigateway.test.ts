@@ -4,7 +4,11 @@ import { expect, test } from "vitest";
 import { makeApi, makeFunction, openLocalAws, permit, refusal } from "../support/local-aws.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
-const newApi = { Name: "api", ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" } as const;
+const newApi = {
+  Name: "api",
+  ProtocolType: "WEBSOCKET",
+  RouteSelectionExpression: "$request.body.action",
+} as const;
 const echo =
   "export const handler = async (event) => ({ statusCode: 200, body: `${event.requestContext.routeKey} ${event.stageVariables?.v ?? 1}` });";
 
@@ -25,14 +29,19 @@ test("an API is answered as API Gateway answers it, and its address is this loca
   expect(twin.ApiId).not.toBe(created.ApiId);
   const ApiId = twin.ApiId ?? "";
   await aws.apigatewayv2.send(new gateway.UpdateApiCommand({ ApiId, Description: "second" }));
-  expect(await aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId }))).toMatchObject({ Name: "api", Description: "second" });
+  expect(await aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId }))).toMatchObject({
+    Name: "api",
+    Description: "second",
+  });
   await aws.apigatewayv2.send(new gateway.DeleteApiCommand({ ApiId }));
   expect(await refusal(aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId })))).toEqual({
     name: "NotFoundException",
     status: 404,
     message: `Invalid API identifier specified 000000000000:${ApiId}`,
   });
-  expect(await refusal(aws.in("eu-west-1").apigatewayv2.send(new gateway.GetApiCommand({ ApiId: created.ApiId })))).toMatchObject({
+  expect(
+    await refusal(aws.in("eu-west-1").apigatewayv2.send(new gateway.GetApiCommand({ ApiId: created.ApiId }))),
+  ).toMatchObject({
     status: 404,
   });
 });
@@ -45,15 +54,29 @@ test("names and texts of API Gateway's refusals", async () => {
   const { DeploymentId = "" } = await client.send(new gateway.CreateDeploymentCommand({ ApiId }));
   await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
   const integration = { IntegrationType: "AWS_PROXY", IntegrationUri: "arn" } as const;
-  const route = (given: object) => client.send(new gateway.CreateRouteCommand({ ApiId, RouteKey: "x", ...given }));
-  const rename = (given: object) => client.send(new gateway.UpdateRouteCommand({ ApiId, RouteId: RouteIds[0] ?? "", ...given }));
-  const stage = (given: object) => client.send(new gateway.CreateStageCommand({ ApiId, StageName: "new", ...given }));
-  const update = (given: object) => client.send(new gateway.UpdateStageCommand({ ApiId, StageName: "dev", ...given }));
+  const route = (given: object) =>
+    client.send(new gateway.CreateRouteCommand({ ApiId, RouteKey: "x", ...given }));
+  const rename = (given: object) =>
+    client.send(new gateway.UpdateRouteCommand({ ApiId, RouteId: RouteIds[0] ?? "", ...given }));
+  const stage = (given: object) =>
+    client.send(new gateway.CreateStageCommand({ ApiId, StageName: "new", ...given }));
+  const update = (given: object) =>
+    client.send(new gateway.UpdateStageCommand({ ApiId, StageName: "dev", ...given }));
   const bad = "BadRequestException";
   const cases: [call: () => Promise<unknown>, name: string, status: number, message: RegExp][] = [
     [() => client.send(new gateway.CreateApiCommand({ ...newApi, Name: "" })), bad, 400, /name/],
-    [() => client.send(new gateway.CreateApiCommand({ Name: "a", ProtocolType: "WEBSOCKET" })), bad, 400, /RouteSelectionExpression/],
-    [() => client.send(new gateway.CreateApiCommand({ Name: "a", ProtocolType: "HTTP" })), "NotImplementedException", 501, /HTTP/],
+    [
+      () => client.send(new gateway.CreateApiCommand({ Name: "a", ProtocolType: "WEBSOCKET" })),
+      bad,
+      400,
+      /RouteSelectionExpression/,
+    ],
+    [
+      () => client.send(new gateway.CreateApiCommand({ Name: "a", ProtocolType: "HTTP" })),
+      "NotImplementedException",
+      501,
+      /HTTP/,
+    ],
     [
       () => client.send(new gateway.CreateDeploymentCommand({ ApiId: empty })),
       bad,
@@ -61,34 +84,88 @@ test("names and texts of API Gateway's refusals", async () => {
       /^At least one route is required before deploying the Api\.$/,
     ],
     [() => route({ RouteKey: "$default" }), "ConflictException", 409, /\$default already exists/],
-    [() => route({ Target: "integrations/none" }), "NotFoundException", 404, /Integration identifier specified none/],
+    [
+      () => route({ Target: "integrations/none" }),
+      "NotFoundException",
+      404,
+      /Integration identifier specified none/,
+    ],
     [() => route({ RouteKey: "$other" }), bad, 400, /\$other/],
     [() => route({ RouteKey: "" }), bad, 400, /route key/],
     [() => rename({ RouteKey: "" }), bad, 400, /route key/],
-    [() => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM" }), "NotImplementedException", 501, /authorizer/],
-    [() => route({ RouteKey: "$connect", AuthorizationType: "AWS_IAM" }), "NotImplementedException", 501, /IAM/],
+    [
+      () => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM" }),
+      "NotImplementedException",
+      501,
+      /authorizer/,
+    ],
+    [
+      () => route({ RouteKey: "$connect", AuthorizationType: "AWS_IAM" }),
+      "NotImplementedException",
+      501,
+      /IAM/,
+    ],
     [() => route({ AuthorizationType: "CUSTOM" }), bad, 400, /\$connect route only/],
-    [() => route({ RouteKey: "$disconnect", AuthorizationType: "AWS_IAM" }), bad, 400, /\$connect route only/],
+    [
+      () => route({ RouteKey: "$disconnect", AuthorizationType: "AWS_IAM" }),
+      bad,
+      400,
+      /\$connect route only/,
+    ],
     [() => rename({ AuthorizationType: "AWS_IAM" }), bad, 400, /\$connect route only/],
     [() => route({ AuthorizationType: "JWT" }), bad, 400, /JWT/],
     [() => route({ ApiKeyRequired: true }), "NotImplementedException", 501, /API key/],
     [
-      () => client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId: RouteIds[0] ?? "", RouteResponseKey: "other" })),
+      () =>
+        client.send(
+          new gateway.CreateRouteResponseCommand({
+            ApiId,
+            RouteId: RouteIds[0] ?? "",
+            RouteResponseKey: "other",
+          }),
+        ),
       bad,
       400,
       /\$default/,
     ],
     [
       () =>
-        client.send(new gateway.CreateIntegrationCommand({ ApiId, ...integration, CredentialsArn: "arn:aws:iam::000000000000:role/r" })),
+        client.send(
+          new gateway.CreateIntegrationCommand({
+            ApiId,
+            ...integration,
+            CredentialsArn: "arn:aws:iam::000000000000:role/r",
+          }),
+        ),
       "NotImplementedException",
       501,
       /role of its own/,
     ],
-    [() => client.send(new gateway.CreateIntegrationCommand({ ApiId, ...integration, TimeoutInMillis: 29_001 })), bad, 400, /29000/],
-    [() => client.send(new gateway.CreateIntegrationCommand({ ApiId, IntegrationType: "AWS_PROXY" })), bad, 400, /IntegrationUri/],
-    [() => client.send(new gateway.DeleteIntegrationCommand({ ApiId, IntegrationId })), "ConflictException", 409, /referenced by a Route/],
-    [() => client.send(new gateway.GetRouteCommand({ ApiId, RouteId: "none" })), "NotFoundException", 404, /Route identifier/],
+    [
+      () =>
+        client.send(new gateway.CreateIntegrationCommand({ ApiId, ...integration, TimeoutInMillis: 29_001 })),
+      bad,
+      400,
+      /29000/,
+    ],
+    [
+      () => client.send(new gateway.CreateIntegrationCommand({ ApiId, IntegrationType: "AWS_PROXY" })),
+      bad,
+      400,
+      /IntegrationUri/,
+    ],
+    [
+      () => client.send(new gateway.DeleteIntegrationCommand({ ApiId, IntegrationId })),
+      "ConflictException",
+      409,
+      /referenced by a Route/,
+    ],
+    [
+      () => client.send(new gateway.GetRouteCommand({ ApiId, RouteId: "none" })),
+      "NotFoundException",
+      404,
+      /Route identifier/,
+    ],
     [
       () => client.send(new gateway.DeleteDeploymentCommand({ ApiId, DeploymentId })),
       bad,
@@ -105,7 +182,12 @@ test("names and texts of API Gateway's refusals", async () => {
       400,
       /^CloudWatch Logs role ARN must be set in account settings to enable logging$/,
     ],
-    [() => update({ RouteSettings: { none: { ThrottlingBurstLimit: 1 } } }), "NotFoundException", 404, /Route by key none/],
+    [
+      () => update({ RouteSettings: { none: { ThrottlingBurstLimit: 1 } } }),
+      "NotFoundException",
+      404,
+      /Route by key none/,
+    ],
     [
       () => client.send(new gateway.GetStageCommand({ ApiId, StageName: "none" })),
       "NotFoundException",
@@ -115,7 +197,15 @@ test("names and texts of API Gateway's refusals", async () => {
     [() => client.send(new gateway.GetApisCommand({ NextToken: "made up" })), bad, 400, /nextToken/],
     [() => client.send(new gateway.GetApisCommand({ MaxResults: "many" })), bad, 400, /maxResults/],
     [
-      () => client.send(new gateway.CreateAuthorizerCommand({ ApiId, Name: "a", AuthorizerType: "REQUEST", IdentitySource: [] })),
+      () =>
+        client.send(
+          new gateway.CreateAuthorizerCommand({
+            ApiId,
+            Name: "a",
+            AuthorizerType: "REQUEST",
+            IdentitySource: [],
+          }),
+        ),
       "NotImplementedException",
       501,
       /^CreateAuthorizer \(apigateway\) is not emulated by the local AWS$/,
@@ -136,7 +226,9 @@ test("every list has pages, and the last one no token", async () => {
     await client.send(new gateway.CreateDeploymentCommand({ ApiId }));
     await client.send(new gateway.CreateStageCommand({ ApiId, StageName }));
   }
-  const counted = async (list: (NextToken?: string) => Promise<{ Items?: unknown[] | undefined; NextToken?: string | undefined }>) => {
+  const counted = async (
+    list: (NextToken?: string) => Promise<{ Items?: unknown[] | undefined; NextToken?: string | undefined }>,
+  ) => {
     const sizes: number[] = [];
     let token: string | undefined;
     do {
@@ -146,20 +238,35 @@ test("every list has pages, and the last one no token", async () => {
     } while (token);
     return sizes;
   };
-  expect(await counted((NextToken) => client.send(new gateway.GetApisCommand({ NextToken })))).toEqual([2, 1]);
-  expect(await counted((NextToken) => client.send(new gateway.GetRoutesCommand({ ApiId, NextToken })))).toEqual([2, 1]);
-  expect(await counted((NextToken) => client.send(new gateway.GetIntegrationsCommand({ ApiId, NextToken })))).toEqual([1]);
-  expect(await counted((NextToken) => client.send(new gateway.GetDeploymentsCommand({ ApiId, NextToken })))).toEqual([2, 1]);
-  expect(await counted((NextToken) => client.send(new gateway.GetStagesCommand({ ApiId, NextToken, MaxResults: "1" })))).toEqual([1, 1, 1]);
+  expect(await counted((NextToken) => client.send(new gateway.GetApisCommand({ NextToken })))).toEqual([
+    2, 1,
+  ]);
+  expect(
+    await counted((NextToken) => client.send(new gateway.GetRoutesCommand({ ApiId, NextToken }))),
+  ).toEqual([2, 1]);
+  expect(
+    await counted((NextToken) => client.send(new gateway.GetIntegrationsCommand({ ApiId, NextToken }))),
+  ).toEqual([1]);
+  expect(
+    await counted((NextToken) => client.send(new gateway.GetDeploymentsCommand({ ApiId, NextToken }))),
+  ).toEqual([2, 1]);
+  expect(
+    await counted((NextToken) =>
+      client.send(new gateway.GetStagesCommand({ ApiId, NextToken, MaxResults: "1" })),
+    ),
+  ).toEqual([1, 1, 1]);
 });
 
 test("a stage's settings are laid over the defaults; a throttle of 0 closes it", async () => {
   const aws = await openLocalAws();
   const { ApiId } = await makeApi(aws);
   await aws.apigatewayv2.send(new gateway.CreateDeploymentCommand({ ApiId }));
-  const [deployment] = (await aws.apigatewayv2.send(new gateway.GetDeploymentsCommand({ ApiId }))).Items ?? [];
+  const [deployment] =
+    (await aws.apigatewayv2.send(new gateway.GetDeploymentsCommand({ ApiId }))).Items ?? [];
   const stage = { ApiId, StageName: "dev" };
-  await aws.apigatewayv2.send(new gateway.CreateStageCommand({ ...stage, DeploymentId: deployment?.DeploymentId }));
+  await aws.apigatewayv2.send(
+    new gateway.CreateStageCommand({ ...stage, DeploymentId: deployment?.DeploymentId }),
+  );
   const set = (DefaultRouteSettings: gateway.RouteSettings) =>
     aws.apigatewayv2.send(new gateway.UpdateStageCommand({ ...stage, DefaultRouteSettings }));
   expect((await set({ DetailedMetricsEnabled: true })).DefaultRouteSettings).toMatchObject({
@@ -176,24 +283,44 @@ test("a stage serves its deployment's snapshot until it is pointed at another on
   const { ApiId, ApiEndpoint, IntegrationId, RouteIds } = await makeApi(aws, { functionArn });
   await permit(aws, { apiId: ApiId });
   const client = aws.apigatewayv2;
-  await client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId: RouteIds[0] ?? "", RouteResponseKey: "$default" }));
+  await client.send(
+    new gateway.CreateRouteResponseCommand({
+      ApiId,
+      RouteId: RouteIds[0] ?? "",
+      RouteResponseKey: "$default",
+    }),
+  );
   const first = await client.send(new gateway.CreateDeploymentCommand({ ApiId }));
   expect(first).toMatchObject({ AutoDeployed: false, DeploymentStatus: "DEPLOYED" });
   await client.send(
-    new gateway.CreateStageCommand({ ApiId, StageName: "dev", DeploymentId: first.DeploymentId, StageVariables: { v: "blue" } }),
+    new gateway.CreateStageCommand({
+      ApiId,
+      StageName: "dev",
+      DeploymentId: first.DeploymentId,
+      StageVariables: { v: "blue" },
+    }),
   );
   const socket = await openSocket(`${ApiEndpoint}/dev`);
   socket.send('{"action":"join"}');
   expect(await socket.next()).toBe("$default blue");
-  const join = await client.send(new gateway.CreateRouteCommand({ ApiId, RouteKey: "join", Target: `integrations/${IntegrationId}` }));
-  await client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId: join.RouteId, RouteResponseKey: "$default" }));
+  const join = await client.send(
+    new gateway.CreateRouteCommand({ ApiId, RouteKey: "join", Target: `integrations/${IntegrationId}` }),
+  );
+  await client.send(
+    new gateway.CreateRouteResponseCommand({ ApiId, RouteId: join.RouteId, RouteResponseKey: "$default" }),
+  );
   socket.send('{"action":"join"}');
   expect(await socket.next()).toBe("$default blue");
   await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
   socket.send('{"action":"join"}');
   expect(await socket.next()).toBe("join blue");
   await client.send(
-    new gateway.UpdateStageCommand({ ApiId, StageName: "dev", DeploymentId: first.DeploymentId, StageVariables: { v: "green" } }),
+    new gateway.UpdateStageCommand({
+      ApiId,
+      StageName: "dev",
+      DeploymentId: first.DeploymentId,
+      StageVariables: { v: "green" },
+    }),
   );
   socket.send('{"action":"join"}');
   expect(await socket.next()).toBe("$default green");
@@ -210,16 +337,25 @@ test("an API whose own address is switched off refuses everybody from its next d
   await client.send(new gateway.UpdateApiCommand({ ApiId, DisableExecuteApiEndpoint: true }));
   await openSocket(`${ApiEndpoint}/dev`);
   await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
-  expect(await refusedSocket(`${ApiEndpoint}/dev`)).toMatchObject({ status: 403, body: '{"message":"Forbidden"}' });
+  expect(await refusedSocket(`${ApiEndpoint}/dev`)).toMatchObject({
+    status: 403,
+    body: '{"message":"Forbidden"}',
+  });
 });
 
 test("a stage with AutoDeploy gets a deployment with every change", async () => {
   const aws = await openLocalAws();
   const { ApiId, IntegrationId } = await makeApi(aws, { routes: [] });
   const client = aws.apigatewayv2;
-  const created = await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", AutoDeploy: true }));
-  expect(created.LastDeploymentStatusMessage).toBe("Deployment attempt failed: At least one route is required before deploying the Api.");
-  await client.send(new gateway.CreateRouteCommand({ ApiId, RouteKey: "$default", Target: `integrations/${IntegrationId}` }));
+  const created = await client.send(
+    new gateway.CreateStageCommand({ ApiId, StageName: "dev", AutoDeploy: true }),
+  );
+  expect(created.LastDeploymentStatusMessage).toBe(
+    "Deployment attempt failed: At least one route is required before deploying the Api.",
+  );
+  await client.send(
+    new gateway.CreateRouteCommand({ ApiId, RouteKey: "$default", Target: `integrations/${IntegrationId}` }),
+  );
   const { DeploymentId } = await client.send(new gateway.GetStageCommand({ ApiId, StageName: "dev" }));
   const { Items } = await client.send(new gateway.GetDeploymentsCommand({ ApiId }));
   expect(Items).toMatchObject([{ DeploymentId, AutoDeployed: true }]);
@@ -230,8 +366,13 @@ test("a stage with AutoDeploy gets a deployment with every change", async () => 
 test("API Gateway calls a function only when the policy of exactly what it calls allows it", async () => {
   const aws = await openLocalAws();
   const arn = await makeFunction(aws, { Publish: true });
-  await aws.lambda.send(new lambda.CreateAliasCommand({ FunctionName: "proxy", Name: "live", FunctionVersion: "1" }));
-  const { ApiId, ApiEndpoint, IntegrationId } = await makeApi(aws, { functionArn: `${arn}:live`, routes: ["$connect"] });
+  await aws.lambda.send(
+    new lambda.CreateAliasCommand({ FunctionName: "proxy", Name: "live", FunctionVersion: "1" }),
+  );
+  const { ApiId, ApiEndpoint, IntegrationId } = await makeApi(aws, {
+    functionArn: `${arn}:live`,
+    routes: ["$connect"],
+  });
   const { DeploymentId } = await aws.apigatewayv2.send(new gateway.CreateDeploymentCommand({ ApiId }));
   await aws.apigatewayv2.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
   const status = async () => (await refusedSocket(`${ApiEndpoint}/dev`)).status;
@@ -258,9 +399,13 @@ test("API Gateway calls a function only when the policy of exactly what it calls
   expect(await status()).toBe(500);
   await add("right", `${api}/*/$connect`);
   await openSocket(`${ApiEndpoint}/dev`);
-  await aws.apigatewayv2.send(new gateway.UpdateIntegrationCommand({ ApiId, IntegrationId, IntegrationUri: "arn:aws:lambda:nonsense" }));
+  await aws.apigatewayv2.send(
+    new gateway.UpdateIntegrationCommand({ ApiId, IntegrationId, IntegrationUri: "arn:aws:lambda:nonsense" }),
+  );
   await openSocket(`${ApiEndpoint}/dev`);
-  await aws.lambda.send(new lambda.PutFunctionConcurrencyCommand({ FunctionName: "proxy", ReservedConcurrentExecutions: 0 }));
+  await aws.lambda.send(
+    new lambda.PutFunctionConcurrencyCommand({ FunctionName: "proxy", ReservedConcurrentExecutions: 0 }),
+  );
   expect(await status()).toBeGreaterThanOrEqual(500);
 });
 
@@ -268,25 +413,38 @@ test("tags of APIs and stages, by their ARNs", async () => {
   const aws = await openLocalAws();
   const { ApiId } = await makeApi(aws);
   await aws.apigatewayv2.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev", Tags: { a: "1" } }));
-  for (const ResourceArn of [`arn:aws:apigateway:us-east-1::/apis/${ApiId}`, `arn:aws:apigateway:us-east-1::/apis/${ApiId}/stages/dev`]) {
+  for (const ResourceArn of [
+    `arn:aws:apigateway:us-east-1::/apis/${ApiId}`,
+    `arn:aws:apigateway:us-east-1::/apis/${ApiId}/stages/dev`,
+  ]) {
     await aws.apigatewayv2.send(new gateway.TagResourceCommand({ ResourceArn, Tags: { b: "2", c: "3" } }));
     await aws.apigatewayv2.send(new gateway.UntagResourceCommand({ ResourceArn, TagKeys: ["a", "c"] }));
-    expect((await aws.apigatewayv2.send(new gateway.GetTagsCommand({ ResourceArn }))).Tags).toEqual({ b: "2" });
+    expect((await aws.apigatewayv2.send(new gateway.GetTagsCommand({ ResourceArn }))).Tags).toEqual({
+      b: "2",
+    });
   }
   expect((await aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId }))).Tags).toEqual({ b: "2" });
 });
 
 test("deployments, calls per second and changes at the same time have limits where they are asked for", async () => {
-  const aws = await openLocalAws({ deploymentIntervalMs: 60_000, apiChangeMs: 50, controlRate: { rate: 0.001, burst: 9 } });
+  const aws = await openLocalAws({
+    deploymentIntervalMs: 60_000,
+    apiChangeMs: 50,
+    controlRate: { rate: 0.001, burst: 9 },
+  });
   const { ApiId, IntegrationId } = await makeApi(aws);
   await aws.apigatewayv2.send(new gateway.CreateDeploymentCommand({ ApiId }));
   const tooMany = { name: "TooManyRequestsException", status: 429, message: "Too Many Requests" };
-  expect(await refusal(aws.apigatewayv2.send(new gateway.CreateDeploymentCommand({ ApiId })))).toEqual(tooMany);
+  expect(await refusal(aws.apigatewayv2.send(new gateway.CreateDeploymentCommand({ ApiId })))).toEqual(
+    tooMany,
+  );
   const update = (TimeoutInMillis: number) =>
     aws.apigatewayv2.send(new gateway.UpdateIntegrationCommand({ ApiId, IntegrationId, TimeoutInMillis }));
   const outcomes = await Promise.allSettled([update(1000), update(2000)]);
   expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
-  expect(outcomes.find(({ status }) => status === "rejected")).toMatchObject({ reason: { name: "ConflictException" } });
+  expect(outcomes.find(({ status }) => status === "rejected")).toMatchObject({
+    reason: { name: "ConflictException" },
+  });
   await update(3000);
   await aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId }));
   expect(await refusal(aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId })))).toEqual(tooMany);

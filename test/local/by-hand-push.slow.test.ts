@@ -6,7 +6,10 @@ import { openSocket } from "../support/socket.ts";
 import { stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
 
-/** Says the message back through `@connections`, as the function of the steps by hand does, and returns no body. */
+/**
+ * Says the message back through `@connections`, as the function of the steps by hand does, and returns no
+ * body.
+ */
 const pythonFunction = `import json
 import os
 import boto3
@@ -31,7 +34,14 @@ export const handler = async ({ requestContext: { eventType, connectionId }, bod
 /** The SDK is part of Lambda's Node, and not of this machine's. */
 async function bundled(contents: string): Promise<Uint8Array> {
   const stdin = { contents, resolveDir: import.meta.dirname };
-  const { outputFiles } = await build({ stdin, bundle: true, platform: "node", format: "cjs", minify: true, write: false });
+  const { outputFiles } = await build({
+    stdin,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    minify: true,
+    write: false,
+  });
   return outputFiles[0]?.contents ?? new Uint8Array();
 }
 
@@ -80,8 +90,16 @@ print(json.dumps({"sourceIp": found["Identity"]["SourceIp"], "times": found["Con
 `;
 
 const functions = [
-  { runtime: "python3.12", handler: "lambda_function.lambda_handler", files: () => ({ "lambda_function.py": pythonFunction }) },
-  { runtime: "nodejs24.x", handler: "index.handler", files: async () => ({ "index.js": await bundled(nodeFunction) }) },
+  {
+    runtime: "python3.12",
+    handler: "lambda_function.lambda_handler",
+    files: () => ({ "lambda_function.py": pythonFunction }),
+  },
+  {
+    runtime: "nodejs24.x",
+    handler: "index.handler",
+    files: async () => ({ "index.js": await bundled(nodeFunction) }),
+  },
 ];
 
 test.for(functions)(
@@ -96,7 +114,11 @@ test.for(functions)(
     socket.send("hello");
     const { connectionId, said } = JSON.parse(await socket.next()) as { connectionId: string; said: string };
     expect(said).toBe("hello");
-    const seen = await python(aws, { script: fromOutside, cwd, args: [`${aws.url}/${apiId}/dev`, connectionId] });
+    const seen = await python(aws, {
+      script: fromOutside,
+      cwd,
+      args: [`${aws.url}/${apiId}/dev`, connectionId],
+    });
     expect(seen).toEqual({ sourceIp: "127.0.0.1", times: true, gone: 410 });
     expect(await socket.next()).toBe("grüße");
     expect((await socket.closed()).code).toBe(1000);

@@ -16,90 +16,129 @@ def lambda_handler(event, context):
   return await folderOf({ "websocket_proxy.zip": await zipOf({ "lambda_function.py": source }) });
 }
 
-test("the aws CLI makes the whole stack by hand, reads it back and removes it", { timeout: 180_000 }, async (context) => {
-  needs(context, "aws", ["--version"]);
-  const aws = await openLocalAws({ pageSize: 2 });
-  const cli = awsCli(aws, await workFolder());
-  const managed = "--role-name r --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
-  const inline = "--role-name r --policy-name WebSocketAPIPermissions";
-  const push = policy({ Action: "execute-api:ManageConnections", Resource: "arn:aws:execute-api:*:*:*/*/@connections/*" });
-  const { Role } = await cli(`iam create-role --role-name r --assume-role-policy-document ${lambdaTrust}`);
-  const { Arn: role } = Role as { Arn: string };
-  await Promise.all([cli(`iam attach-role-policy ${managed}`), cli(`iam put-role-policy ${inline} --policy-document ${push}`)]);
-  expect(await cli(`iam get-role-policy ${inline}`)).toMatchObject({ PolicyDocument: JSON.parse(push) as object });
+test(
+  "the aws CLI makes the whole stack by hand, reads it back and removes it",
+  { timeout: 180_000 },
+  async (context) => {
+    needs(context, "aws", ["--version"]);
+    const aws = await openLocalAws({ pageSize: 2 });
+    const cli = awsCli(aws, await workFolder());
+    const managed =
+      "--role-name r --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+    const inline = "--role-name r --policy-name WebSocketAPIPermissions";
+    const push = policy({
+      Action: "execute-api:ManageConnections",
+      Resource: "arn:aws:execute-api:*:*:*/*/@connections/*",
+    });
+    const { Role } = await cli(`iam create-role --role-name r --assume-role-policy-document ${lambdaTrust}`);
+    const { Arn: role } = Role as { Arn: string };
+    await Promise.all([
+      cli(`iam attach-role-policy ${managed}`),
+      cli(`iam put-role-policy ${inline} --policy-document ${push}`),
+    ]);
+    expect(await cli(`iam get-role-policy ${inline}`)).toMatchObject({
+      PolicyDocument: JSON.parse(push) as object,
+    });
 
-  const code = "--zip-file fileb://websocket_proxy.zip --runtime python3.12 --handler lambda_function.lambda_handler";
-  const named = "--function-name f";
-  await cli(`lambda create-function ${named} --role ${role} ${code} --timeout 30 --memory-size 256`);
-  await cli(`lambda wait function-active-v2 ${named}`);
-  await cli(`lambda update-function-configuration ${named} --environment Variables={BACKEND_URL=http://127.0.0.1:1}`);
-  await cli(`lambda wait function-updated-v2 ${named}`);
+    const code =
+      "--zip-file fileb://websocket_proxy.zip --runtime python3.12 --handler lambda_function.lambda_handler";
+    const named = "--function-name f";
+    await cli(`lambda create-function ${named} --role ${role} ${code} --timeout 30 --memory-size 256`);
+    await cli(`lambda wait function-active-v2 ${named}`);
+    await cli(
+      `lambda update-function-configuration ${named} --environment Variables={BACKEND_URL=http://127.0.0.1:1}`,
+    );
+    await cli(`lambda wait function-updated-v2 ${named}`);
 
-  const selection = "--route-selection-expression $request.body.action";
-  const { ApiId, ApiEndpoint } = await cli(`apigatewayv2 create-api --name ws --protocol-type WEBSOCKET ${selection}`);
-  const api = `--api-id ${String(ApiId)}`;
-  const uri = invocationUri("arn:aws:lambda:us-east-1:000000000000:function:f");
-  const target = `--integration-type AWS_PROXY --integration-method POST --integration-uri ${uri}`;
-  const { IntegrationId } = await cli(`apigatewayv2 create-integration ${api} ${target}`);
-  const routes = ["$connect", "$disconnect", "$default"].map((key) =>
-    cli(`apigatewayv2 create-route ${api} --route-key ${key} --target integrations/${String(IntegrationId)}`),
-  );
-  const [, , { RouteId } = {}] = await Promise.all(routes);
-  await cli(`apigatewayv2 create-route-response ${api} --route-id ${String(RouteId)} --route-response-key $default`);
-  const { DeploymentId } = await cli(`apigatewayv2 create-deployment ${api}`);
-  const allowed = "--statement-id gateway --action lambda:InvokeFunction --principal apigateway.amazonaws.com";
-  await Promise.all([
-    cli(`apigatewayv2 create-stage ${api} --stage-name dev --deployment-id ${String(DeploymentId)}`),
-    cli(`lambda add-permission ${named} ${allowed} --source-arn arn:aws:execute-api:us-east-1:000000000000:${String(ApiId)}/*/*`),
-  ]);
+    const selection = "--route-selection-expression $request.body.action";
+    const { ApiId, ApiEndpoint } = await cli(
+      `apigatewayv2 create-api --name ws --protocol-type WEBSOCKET ${selection}`,
+    );
+    const api = `--api-id ${String(ApiId)}`;
+    const uri = invocationUri("arn:aws:lambda:us-east-1:000000000000:function:f");
+    const target = `--integration-type AWS_PROXY --integration-method POST --integration-uri ${uri}`;
+    const { IntegrationId } = await cli(`apigatewayv2 create-integration ${api} ${target}`);
+    const routes = ["$connect", "$disconnect", "$default"].map((key) =>
+      cli(
+        `apigatewayv2 create-route ${api} --route-key ${key} --target integrations/${String(IntegrationId)}`,
+      ),
+    );
+    const [, , { RouteId } = {}] = await Promise.all(routes);
+    await cli(
+      `apigatewayv2 create-route-response ${api} --route-id ${String(RouteId)} --route-response-key $default`,
+    );
+    const { DeploymentId } = await cli(`apigatewayv2 create-deployment ${api}`);
+    const allowed =
+      "--statement-id gateway --action lambda:InvokeFunction --principal apigateway.amazonaws.com";
+    await Promise.all([
+      cli(`apigatewayv2 create-stage ${api} --stage-name dev --deployment-id ${String(DeploymentId)}`),
+      cli(
+        `lambda add-permission ${named} ${allowed} --source-arn arn:aws:execute-api:us-east-1:000000000000:${String(ApiId)}/*/*`,
+      ),
+    ]);
 
-  const socket = await openSocket(`${String(ApiEndpoint)}/dev`);
-  socket.send("hello");
-  expect(JSON.parse(await socket.next())).toEqual({ said: "hello" });
+    const socket = await openSocket(`${String(ApiEndpoint)}/dev`);
+    socket.send("hello");
+    expect(JSON.parse(await socket.next())).toEqual({ said: "hello" });
 
-  const [listed, logged, caller] = await Promise.all([
-    cli(`apigatewayv2 get-routes ${api}`),
-    cli("logs filter-log-events --log-group-name /aws/lambda/f --filter-pattern route"),
-    cli("sts get-caller-identity"),
-  ]);
-  expect(listed["Items"]).toHaveLength(3);
-  expect(logged).toMatchObject({ events: [{ message: "route $connect\n" }, { message: "route $default\n" }] });
-  expect(caller).toMatchObject({ Account: "000000000000" });
-  await Promise.all([
-    expect(cli("lambda get-function --function-name none")).rejects.toMatchObject({
-      stderr: expect.stringContaining("(ResourceNotFoundException) when calling the GetFunction operation: Function not found"),
-    }),
-    expect(cli("iam get-role --role-name none")).rejects.toMatchObject({ stderr: expect.stringContaining("(NoSuchEntity)") }),
-  ]);
+    const [listed, logged, caller] = await Promise.all([
+      cli(`apigatewayv2 get-routes ${api}`),
+      cli("logs filter-log-events --log-group-name /aws/lambda/f --filter-pattern route"),
+      cli("sts get-caller-identity"),
+    ]);
+    expect(listed["Items"]).toHaveLength(3);
+    expect(logged).toMatchObject({
+      events: [{ message: "route $connect\n" }, { message: "route $default\n" }],
+    });
+    expect(caller).toMatchObject({ Account: "000000000000" });
+    await Promise.all([
+      expect(cli("lambda get-function --function-name none")).rejects.toMatchObject({
+        stderr: expect.stringContaining(
+          "(ResourceNotFoundException) when calling the GetFunction operation: Function not found",
+        ),
+      }),
+      expect(cli("iam get-role --role-name none")).rejects.toMatchObject({
+        stderr: expect.stringContaining("(NoSuchEntity)"),
+      }),
+    ]);
 
-  const removals = [`apigatewayv2 delete-api ${api}`, `iam delete-role-policy ${inline}`, `iam detach-role-policy ${managed}`];
-  await Promise.all(removals.map(cli));
-  await Promise.all(["iam delete-role --role-name r", `lambda delete-function ${named}`].map(cli));
-  await cli("logs delete-log-group --log-group-name /aws/lambda/f");
-  expect((await socket.closed()).code).toBe(1001);
-});
+    const removals = [
+      `apigatewayv2 delete-api ${api}`,
+      `iam delete-role-policy ${inline}`,
+      `iam detach-role-policy ${managed}`,
+    ];
+    await Promise.all(removals.map(cli));
+    await Promise.all(["iam delete-role --role-name r", `lambda delete-function ${named}`].map(cli));
+    await cli("logs delete-log-group --log-group-name /aws/lambda/f");
+    expect((await socket.closed()).code).toBe(1001);
+  },
+);
 
-test("boto3 reads what it wrote, follows pages, and names errors as AWS does", { timeout: 120_000 }, async (context) => {
-  needs(context, "python3", ["-c", "import boto3"]);
-  const aws = await openLocalAws({ pageSize: 2 });
-  const cwd = await workFolder();
-  const seen = await python(aws, { script: boto3Script, cwd });
-  const zip = await readFile(join(cwd, "websocket_proxy.zip"));
-  expect(seen).toEqual({
-    trust: JSON.parse(lambdaTrust) as object,
-    state: "Active",
-    codeSize: zip.length,
-    answer: { statusCode: 200, body: '{"said": "hi"}' },
-    logHasReport: true,
-    functions: ["a", "b", "f"],
-    policyStatements: 1,
-    duplicate: ["ResourceConflictException", 409, "Function already exist: f"],
-    gone: ["GoneException", 410],
-    events: ["one", "two"],
-    tail: ["three"],
-    tags: { app: "ws" },
-  });
-});
+test(
+  "boto3 reads what it wrote, follows pages, and names errors as AWS does",
+  { timeout: 120_000 },
+  async (context) => {
+    needs(context, "python3", ["-c", "import boto3"]);
+    const aws = await openLocalAws({ pageSize: 2 });
+    const cwd = await workFolder();
+    const seen = await python(aws, { script: boto3Script, cwd });
+    const zip = await readFile(join(cwd, "websocket_proxy.zip"));
+    expect(seen).toEqual({
+      trust: JSON.parse(lambdaTrust) as object,
+      state: "Active",
+      codeSize: zip.length,
+      answer: { statusCode: 200, body: '{"said": "hi"}' },
+      logHasReport: true,
+      functions: ["a", "b", "f"],
+      policyStatements: 1,
+      duplicate: ["ResourceConflictException", 409, "Function already exist: f"],
+      gone: ["GoneException", 410],
+      events: ["one", "two"],
+      tail: ["three"],
+      tags: { app: "ws" },
+    });
+  },
+);
 
 const boto3Script = `
 import base64, json, os, threading, time

@@ -10,9 +10,15 @@ test("of a call's input small values are recorded as they are, and long ones by 
   const Variables = { A: "x".repeat(900), B: "y".repeat(900), C: "z".repeat(1_001) };
   const logEvents = Array.from({ length: 1_000 }, (_, timestamp) => ({ timestamp, message: "line" }));
   const Tags = Array.from({ length: 3 }, (_, index) => ({ Key: `k${index}`, Value: "v" }));
-  await aws.iam.send(new CreateRoleCommand({ RoleName: "r", AssumeRolePolicyDocument: "[".repeat(2_000), Tags })).catch(() => undefined);
-  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: "f", Environment: { Variables } })).catch(() => undefined);
-  await aws.logs.send(new PutLogEventsCommand({ logGroupName: "g", logStreamName: "s", logEvents })).catch(() => undefined);
+  await aws.iam
+    .send(new CreateRoleCommand({ RoleName: "r", AssumeRolePolicyDocument: "[".repeat(2_000), Tags }))
+    .catch(() => undefined);
+  await aws.lambda
+    .send(new UpdateFunctionConfigurationCommand({ FunctionName: "f", Environment: { Variables } }))
+    .catch(() => undefined);
+  await aws.logs
+    .send(new PutLogEventsCommand({ logGroupName: "g", logStreamName: "s", logEvents }))
+    .catch(() => undefined);
   const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`V${index}`, "x".repeat(900)]));
   await aws.lambda
     .send(new UpdateFunctionConfigurationCommand({ FunctionName: "f", Environment: { Variables: many } }))
@@ -32,7 +38,9 @@ test("the last 10,000 calls are recorded", { timeout: 60_000 }, async () => {
   const authorization = `AWS4-HMAC-SHA256 Credential=A/20261123/us-east-1/none/aws4_request, SignedHeaders=host, Signature=${"0".repeat(64)}`;
   const send = (path: string) =>
     new Promise<void>((resolve, reject) => {
-      request({ host: "127.0.0.1", port, path, agent, headers: { authorization } }, (response) => response.resume().on("end", resolve))
+      request({ host: "127.0.0.1", port, path, agent, headers: { authorization } }, (response) =>
+        response.resume().on("end", resolve),
+      )
         .on("error", reject)
         .end();
     });
@@ -40,5 +48,9 @@ test("the last 10,000 calls are recorded", { timeout: 60_000 }, async () => {
   await Promise.all(Array.from({ length: 9_999 }, () => send("/more")));
   expect([calls.length, calls[0]?.operation]).toEqual([10_000, "GET /first"]);
   await send("/last");
-  expect([calls.length, calls[0]?.operation, calls.at(-1)?.operation]).toEqual([10_000, "GET /more", "GET /last"]);
+  expect([calls.length, calls[0]?.operation, calls.at(-1)?.operation]).toEqual([
+    10_000,
+    "GET /more",
+    "GET /last",
+  ]);
 });

@@ -19,7 +19,10 @@ async function emptyFolder(): Promise<string> {
 test("functions that cannot be started are told of, tried again, and cost neither the state nor the port", async () => {
   const stateFolder = await emptyFolder();
   const told: string[] = [];
-  const aws = await startLocalAws({ stateFolder, onLog: (entries) => told.push(...entries.map(({ message }) => message)) });
+  const aws = await startLocalAws({
+    stateFolder,
+    onLog: (entries) => told.push(...entries.map(({ message }) => message)),
+  });
   onTestFinished(() => aws.close());
   const clients = clientsFor(aws.url);
   await makeFunction(clients, { source: "export const handler = async () => 42;" });
@@ -27,7 +30,11 @@ test("functions that cannot be started are told of, tried again, and cost neithe
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("TMPDIR", join(stateFolder, "not-there"));
   const why = /^could not start the local runtime: ENOENT/;
-  expect(await refusal(invoke())).toEqual({ name: "ServiceException", status: 500, message: expect.stringMatching(why) });
+  expect(await refusal(invoke())).toEqual({
+    name: "ServiceException",
+    status: 500,
+    message: expect.stringMatching(why),
+  });
   expect(told).toEqual([expect.stringMatching(why)]);
   vi.unstubAllEnvs();
   expect((await invoke()).Payload?.transformToString()).toBe("42");
@@ -66,7 +73,9 @@ test("a refused stranger that keeps its half of the connection open does not hol
   const stranger = connect({ port: aws.port, host: "127.0.0.1", allowHalfOpen: true });
   onTestFinished(() => void stranger.destroy());
   stranger.write(upgradeRequest("/abcdefghij/dev", { Host: "evil.example" }));
-  const answer = await new Promise<string>((resolve) => stranger.once("data", (data) => resolve(data.toString())));
+  const answer = await new Promise<string>((resolve) =>
+    stranger.once("data", (data) => resolve(data.toString())),
+  );
   expect(answer).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\{"message":"Forbidden"\}$/);
   const began = Date.now();
   await aws.close();
@@ -86,7 +95,9 @@ test("two local AWS never share a state folder", async () => {
   await first.close();
   const second = await startLocalAws({ stateFolder });
   expect((await clientsFor(second.url).iam.send(new ListRolesCommand({}))).Roles).toHaveLength(1);
-  await expect(startLocalAws({ stateFolder: await emptyFolder(), port: second.port })).rejects.toThrow("in use");
+  await expect(startLocalAws({ stateFolder: await emptyFolder(), port: second.port })).rejects.toThrow(
+    "in use",
+  );
   await second.close();
   expect(existsSync(join(stateFolder, "local-aws.pid"))).toBe(false);
 });
@@ -110,14 +121,19 @@ test("of those who find a folder that was left, one gets it", async () => {
   const starts = await Promise.allSettled(Array.from({ length: 5 }, () => startLocalAws({ stateFolder })));
   const started = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   await Promise.all(started.map(({ close }) => close()));
-  expect(starts.map(({ status }) => status).toSorted()).toEqual(["fulfilled", ...Array<string>(4).fill("rejected")]);
+  expect(starts.map(({ status }) => status).toSorted()).toEqual([
+    "fulfilled",
+    ...Array<string>(4).fill("rejected"),
+  ]);
   expect(await readdir(stateFolder)).toEqual(["local-aws.state"]);
 });
 
 test("a state folder is free again when the start failed for another reason", async () => {
   const stateFolder = await emptyFolder();
   const other = await startLocalAws();
-  await expect(startLocalAws({ stateFolder, port: other.port })).rejects.toThrow(`port ${other.port} is in use`);
+  await expect(startLocalAws({ stateFolder, port: other.port })).rejects.toThrow(
+    `port ${other.port} is in use`,
+  );
   await other.close();
   await writeFile(join(stateFolder, "local-aws.state"), "something else");
   await expect(startLocalAws({ stateFolder })).rejects.toThrow("cannot be read");

@@ -1,4 +1,8 @@
-import { CreateDeploymentCommand, CreateRouteResponseCommand, CreateStageCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateDeploymentCommand,
+  CreateRouteResponseCommand,
+  CreateStageCommand,
+} from "@aws-sdk/client-apigatewayv2";
 import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { expect, test } from "vitest";
 import { until } from "../support/functions.ts";
@@ -23,19 +27,26 @@ const mirror = `export const handler = async (event) => {
 async function mirrorOf(aws: AwsForTest, StageVariables?: Record<string, string>) {
   const { apigatewayv2 } = aws;
   const functionArn = await makeFunction(aws, { source: mirror });
-  const { ApiId, RouteIds } = await makeApi(aws, { functionArn, routes: ["$connect", "$default", "join", "$disconnect"] });
+  const { ApiId, RouteIds } = await makeApi(aws, {
+    functionArn,
+    routes: ["$connect", "$default", "join", "$disconnect"],
+  });
   await permit(aws, { apiId: ApiId });
   for (const RouteId of RouteIds.slice(0, 3))
     await apigatewayv2.send(new CreateRouteResponseCommand({ ApiId, RouteId, RouteResponseKey: "$default" }));
   const { DeploymentId } = await apigatewayv2.send(new CreateDeploymentCommand({ ApiId }));
   await apigatewayv2.send(new CreateStageCommand({ ApiId, StageName: "dev", DeploymentId, StageVariables }));
-  return { apiId: ApiId, url: `ws://127.0.0.1:${aws.port}/${ApiId}/dev`, domainName: `${ApiId}.execute-api.localhost:${aws.port}` };
+  return {
+    apiId: ApiId,
+    url: `ws://127.0.0.1:${aws.port}/${ApiId}/dev`,
+    domainName: `${ApiId}.execute-api.localhost:${aws.port}`,
+  };
 }
 
 const eventIn = (text: string): Event => JSON.parse(text) as Event;
 const id = (kind: "C" | "F") => expect.stringMatching(new RegExp(`^[\\w-]{11}${kind}[\\w-]{3}=$`));
 
-/** What every requestContext holds, and nothing else does (aws-behaviour 1.2 to 1.4). */
+/** What every requestContext holds, and nothing else does (AWS.md 1.2 to 1.4). */
 const commonContext = ({ apiId, domainName }: { apiId: string; domainName: string }, event: Event) => ({
   extendedRequestId: event.requestContext.requestId,
   requestTime: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
@@ -50,7 +61,12 @@ const commonContext = ({ apiId, domainName }: { apiId: string; domainName: strin
   apiId,
 });
 
-const headers = { "User-Agent": "shelf/1.0", Origin: "http://localhost:5173", HeaderAuth1: "x", "x-api-key": "k" };
+const headers = {
+  "User-Agent": "shelf/1.0",
+  Origin: "http://localhost:5173",
+  HeaderAuth1: "x",
+  "x-api-key": "k",
+};
 
 test("the event of $connect is AWS's, field by field, as the function gets it", async () => {
   const aws = await openLocalAws();
@@ -88,7 +104,12 @@ test("what a client did not send is absent from its events, not null", async () 
   const api = await mirrorOf(aws);
   const socket = await openSocket(api.url);
   const event = eventIn(await socket.next());
-  expect(Object.keys(event).toSorted()).toEqual(["headers", "isBase64Encoded", "multiValueHeaders", "requestContext"]);
+  expect(Object.keys(event).toSorted()).toEqual([
+    "headers",
+    "isBase64Encoded",
+    "multiValueHeaders",
+    "requestContext",
+  ]);
   expect(event.requestContext).toMatchObject({ identity: { sourceIp: "127.0.0.1" } });
   expect(event.requestContext).not.toHaveProperty("identity.userAgent");
 });
@@ -107,7 +128,14 @@ test("the event of a message has its text, the route that was selected and no he
     socket.send(body);
     const event = eventIn(await socket.next());
     expect(event).toEqual({
-      requestContext: { routeKey, messageId: id("C"), eventType: "MESSAGE", ...commonContext(api, event), connectionId, connectedAt },
+      requestContext: {
+        routeKey,
+        messageId: id("C"),
+        eventType: "MESSAGE",
+        ...commonContext(api, event),
+        connectionId,
+        connectedAt,
+      },
       body,
       isBase64Encoded: false,
     });

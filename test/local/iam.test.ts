@@ -9,7 +9,9 @@ const create = (overrides: Partial<iam.CreateRoleCommandInput> = {}) =>
 
 test("a role is answered as IAM answers it, and GetRole says more than CreateRole", async () => {
   const aws = await openLocalAws();
-  const created = await aws.iam.send(create({ Path: "/service/", Description: "runs <the> & proxy", Tags: [{ Key: "a", Value: "b" }] }));
+  const created = await aws.iam.send(
+    create({ Path: "/service/", Description: "runs <the> & proxy", Tags: [{ Key: "a", Value: "b" }] }),
+  );
   expect(created.Role).toMatchObject({
     Arn: "arn:aws:iam::000000000000:role/service/proxy-role",
     RoleId: expect.stringMatching(/^AROA[A-Z2-7]{17}$/),
@@ -18,7 +20,11 @@ test("a role is answered as IAM answers it, and GetRole says more than CreateRol
   expect(created.Role).not.toHaveProperty("MaxSessionDuration");
   expect(created.$metadata.requestId).toMatch(/^[0-9a-f-]{36}$/);
   const { Role } = await aws.iam.send(new iam.GetRoleCommand({ RoleName }));
-  expect(Role).toMatchObject({ MaxSessionDuration: 3600, RoleLastUsed: {}, Tags: [{ Key: "a", Value: "b" }] });
+  expect(Role).toMatchObject({
+    MaxSessionDuration: 3600,
+    RoleLastUsed: {},
+    Tags: [{ Key: "a", Value: "b" }],
+  });
   expect(Role?.CreateDate?.getMilliseconds()).toBe(0);
 });
 
@@ -27,7 +33,9 @@ test("policy documents come back URL-encoded exactly once", async () => {
   await aws.iam.send(create());
   const PolicyDocument = policy({ Action: "logs:*", Resource: "arn%3Aaws:(logs)*'!" });
   await aws.iam.send(new iam.PutRolePolicyCommand({ RoleName, PolicyName: "p", PolicyDocument }));
-  const { PolicyDocument: answered = "" } = await aws.iam.send(new iam.GetRolePolicyCommand({ RoleName, PolicyName: "p" }));
+  const { PolicyDocument: answered = "" } = await aws.iam.send(
+    new iam.GetRolePolicyCommand({ RoleName, PolicyName: "p" }),
+  );
   expect(answered).toMatch(/^%7B%22Version%22%3A/);
   expect(answered).not.toMatch(/[!'()*]/);
   expect(decodeURIComponent(answered)).toBe(PolicyDocument);
@@ -40,8 +48,18 @@ test("names and texts of IAM's refusals", async () => {
   await aws.iam.send(create());
   const role = (other: string) => ({ RoleName: other });
   const cases: [call: () => Promise<unknown>, name: string, status: number, message: RegExp][] = [
-    [() => aws.iam.send(create()), "EntityAlreadyExistsException", 409, /^Role with name proxy-role already exists\.$/],
-    [() => aws.iam.send(create({ RoleName: "PROXY-role" })), "EntityAlreadyExistsException", 409, /PROXY-role already exists/],
+    [
+      () => aws.iam.send(create()),
+      "EntityAlreadyExistsException",
+      409,
+      /^Role with name proxy-role already exists\.$/,
+    ],
+    [
+      () => aws.iam.send(create({ RoleName: "PROXY-role" })),
+      "EntityAlreadyExistsException",
+      409,
+      /PROXY-role already exists/,
+    ],
     [
       () => aws.iam.send(new iam.GetRoleCommand(role("nobody"))),
       "NoSuchEntityException",
@@ -61,13 +79,26 @@ test("names and texts of IAM's refusals", async () => {
       /Syntax errors/,
     ],
     [
-      () => aws.iam.send(create({ RoleName: "b", AssumeRolePolicyDocument: policy({ Action: "sts:AssumeRole" }) })),
+      () =>
+        aws.iam.send(
+          create({ RoleName: "b", AssumeRolePolicyDocument: policy({ Action: "sts:AssumeRole" }) }),
+        ),
       "MalformedPolicyDocumentException",
       400,
       /Principal/,
     ],
-    [() => aws.iam.send(create({ RoleName: "x".repeat(65) })), "ValidationError", 400, /at 'roleName' .* length less than or equal to 64/],
-    [() => aws.iam.send(create({ RoleName: "a b" })), "ValidationError", 400, /at 'roleName' .* regular expression pattern/],
+    [
+      () => aws.iam.send(create({ RoleName: "x".repeat(65) })),
+      "ValidationError",
+      400,
+      /at 'roleName' .* length less than or equal to 64/,
+    ],
+    [
+      () => aws.iam.send(create({ RoleName: "a b" })),
+      "ValidationError",
+      400,
+      /at 'roleName' .* regular expression pattern/,
+    ],
     [
       () => aws.iam.send(new iam.CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: undefined })),
       "ValidationError",
@@ -75,13 +106,17 @@ test("names and texts of IAM's refusals", async () => {
       /^1 validation error detected: Value null at 'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null$/,
     ],
     [
-      () => aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn: "not an ARN but long enough" })),
+      () =>
+        aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn: "not an ARN but long enough" })),
       "ValidationError",
       400,
       /^Invalid ARN: {2}Could not be parsed!$/,
     ],
     [
-      () => aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn: "arn:aws:iam::000000000000:policy/mine" })),
+      () =>
+        aws.iam.send(
+          new iam.AttachRolePolicyCommand({ RoleName, PolicyArn: "arn:aws:iam::000000000000:policy/mine" }),
+        ),
       "NoSuchEntityException",
       404,
       /does not exist or is not attachable/,
@@ -117,7 +152,11 @@ test("a role is deleted only when nothing hangs on it", async () => {
   await aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn }));
   await aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn }));
   await aws.iam.send(
-    new iam.PutRolePolicyCommand({ RoleName, PolicyName: "p", PolicyDocument: policy({ Action: "logs:*", Resource: "*" }) }),
+    new iam.PutRolePolicyCommand({
+      RoleName,
+      PolicyName: "p",
+      PolicyDocument: policy({ Action: "logs:*", Resource: "*" }),
+    }),
   );
   const attached = await aws.iam.send(new iam.ListAttachedRolePoliciesCommand({ RoleName }));
   expect(attached.AttachedPolicies).toEqual([{ PolicyArn, PolicyName: "AWSLambdaBasicExecutionRole" }]);
@@ -127,7 +166,9 @@ test("a role is deleted only when nothing hangs on it", async () => {
     message: "Cannot delete entity, must detach all policies first.",
   });
   await aws.iam.send(new iam.DetachRolePolicyCommand({ RoleName, PolicyArn }));
-  expect(await refusal(remove())).toMatchObject({ message: "Cannot delete entity, must delete policies first." });
+  expect(await refusal(remove())).toMatchObject({
+    message: "Cannot delete entity, must delete policies first.",
+  });
   await aws.iam.send(new iam.DeleteRolePolicyCommand({ RoleName, PolicyName: "p" }));
   await remove();
   expect(await refusal(remove())).toMatchObject({ name: "NoSuchEntityException", status: 404 });
@@ -146,12 +187,18 @@ test("tags, description and trust can be changed and read back", async () => {
     }),
   );
   await aws.iam.send(new iam.UntagRoleCommand({ RoleName, TagKeys: ["b"] }));
-  expect((await aws.iam.send(new iam.ListRoleTagsCommand({ RoleName }))).Tags).toEqual([{ Key: "a", Value: "3" }]);
+  expect((await aws.iam.send(new iam.ListRoleTagsCommand({ RoleName }))).Tags).toEqual([
+    { Key: "a", Value: "3" },
+  ]);
   await aws.iam.send(new iam.UpdateRoleCommand({ RoleName, Description: "new", MaxSessionDuration: 7200 }));
   const trust = policy({ Principal: { Service: "edgelambda.amazonaws.com" }, Action: "sts:AssumeRole" });
   await aws.iam.send(new iam.UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: trust }));
   const { Role } = await aws.iam.send(new iam.GetRoleCommand({ RoleName }));
-  expect(Role).toMatchObject({ Description: "new", MaxSessionDuration: 7200, AssumeRolePolicyDocument: encodeURIComponent(trust) });
+  expect(Role).toMatchObject({
+    Description: "new",
+    MaxSessionDuration: 7200,
+    AssumeRolePolicyDocument: encodeURIComponent(trust),
+  });
 });
 
 test("lists of roles have pages, and IAM is the same in every region", async () => {
@@ -163,7 +210,9 @@ test("lists of roles have pages, and IAM is the same in every region", async () 
     names.push(...(page.Roles ?? []).map((role) => role.RoleName));
   }
   expect(names).toEqual(["a", "b", "c"]);
-  expect(await refusal(aws.iam.send(new iam.ListRolesCommand({ Marker: "made up" })))).toMatchObject({ name: "ValidationError" });
+  expect(await refusal(aws.iam.send(new iam.ListRolesCommand({ Marker: "made up" })))).toMatchObject({
+    name: "ValidationError",
+  });
 });
 
 test("SimulatePrincipalPolicy decides by the role's own policies", async () => {

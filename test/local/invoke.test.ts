@@ -1,13 +1,24 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CreateLogGroupCommand, DescribeLogGroupsCommand, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  CreateLogGroupCommand,
+  DescribeLogGroupsCommand,
+  FilterLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand } from "@aws-sdk/client-iam";
 import * as lambda from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { isAlive } from "../../src/local/runtime/is-alive.ts";
 import { until } from "../support/functions.ts";
-import { lambdaTrust, makeFunction, openLocalAws, refusal, type AwsForTest, type Clients } from "../support/local-aws.ts";
+import {
+  lambdaTrust,
+  makeFunction,
+  openLocalAws,
+  refusal,
+  type AwsForTest,
+  type Clients,
+} from "../support/local-aws.ts";
 import { zipOf } from "../support/zip.ts";
 
 const FunctionName = "proxy";
@@ -17,8 +28,18 @@ const source = `export const handler = async (event) => {
   return event.echo;
 };`;
 
-const invoke = ({ lambda: client }: Clients, payload?: unknown, given: Partial<lambda.InvokeCommandInput> = {}) =>
-  client.send(new lambda.InvokeCommand({ FunctionName, ...(payload === undefined ? {} : { Payload: JSON.stringify(payload) }), ...given }));
+const invoke = (
+  { lambda: client }: Clients,
+  payload?: unknown,
+  given: Partial<lambda.InvokeCommandInput> = {},
+) =>
+  client.send(
+    new lambda.InvokeCommand({
+      FunctionName,
+      ...(payload === undefined ? {} : { Payload: JSON.stringify(payload) }),
+      ...given,
+    }),
+  );
 
 const linesOf = async ({ logs }: AwsForTest): Promise<string[]> => {
   const { events = [] } = await logs.send(new FilterLogEventsCommand({ logGroupName: "/aws/lambda/proxy" }));
@@ -32,11 +53,16 @@ test("Invoke runs the deployed zip and tells what became of it", async () => {
   expect(answered).toMatchObject({ StatusCode: 200, ExecutedVersion: "$LATEST" });
   expect(answered).not.toHaveProperty("FunctionError");
   expect(answered.Payload?.transformToString()).toBe('{"ok":1}');
-  expect(Buffer.from(answered.LogResult ?? "", "base64").toString()).toMatch(/^START RequestId[\s\S]*got \{"echo"[\s\S]*REPORT RequestId/m);
+  expect(Buffer.from(answered.LogResult ?? "", "base64").toString()).toMatch(
+    /^START RequestId[\s\S]*got \{"echo"[\s\S]*REPORT RequestId/m,
+  );
   expect((await invoke(aws)).Payload?.transformToString()).toBe("null");
   const thrown = await invoke(aws, { fail: true });
   expect(thrown).toMatchObject({ StatusCode: 200, FunctionError: "Unhandled" });
-  expect(JSON.parse(thrown.Payload?.transformToString() ?? "")).toMatchObject({ errorType: "Error", errorMessage: "boom" });
+  expect(JSON.parse(thrown.Payload?.transformToString() ?? "")).toMatchObject({
+    errorType: "Error",
+    errorMessage: "boom",
+  });
   expect((await linesOf(aws)).filter((line) => line.startsWith("REPORT"))).toHaveLength(3);
 });
 
@@ -44,7 +70,9 @@ test("an event that nobody waits for runs later, and again after a failure", asy
   const aws = await openLocalAws({ asyncRetryMs: [1, 1] });
   await makeFunction(aws, { source });
   expect(await invoke(aws, { fail: true }, { InvocationType: "Event" })).toMatchObject({ StatusCode: 202 });
-  await until(async () => (await linesOf(aws).catch(() => [])).filter((line) => line.startsWith("REPORT")).length === 3);
+  await until(
+    async () => (await linesOf(aws).catch(() => [])).filter((line) => line.startsWith("REPORT")).length === 3,
+  );
   await invoke(aws, { echo: 1 }, { InvocationType: "Event" });
   await until(async () => (await linesOf(aws)).filter((line) => line.startsWith("REPORT")).length === 4);
   expect(await invoke(aws, {}, { InvocationType: "DryRun" })).toMatchObject({ StatusCode: 204 });
@@ -65,7 +93,10 @@ test("versions and aliases run what they were published with", async () => {
   await makeFunction(aws, { source: "export const handler = async () => 1;", Publish: true });
   await aws.lambda.send(new lambda.CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "1" }));
   await aws.lambda.send(
-    new lambda.UpdateFunctionCodeCommand({ FunctionName, ZipFile: await zipOf({ "index.mjs": "export const handler = async () => 2;" }) }),
+    new lambda.UpdateFunctionCodeCommand({
+      FunctionName,
+      ZipFile: await zipOf({ "index.mjs": "export const handler = async () => 2;" }),
+    }),
   );
   const live = await invoke(aws, {}, { Qualifier: "live" });
   expect([live.ExecutedVersion, live.Payload?.transformToString()]).toEqual(["1", "1"]);
@@ -75,10 +106,16 @@ test("versions and aliases run what they were published with", async () => {
 test("a function that is deleted goes on with the events that it has, and nobody waits for them", async () => {
   const aws = await openLocalAws();
   let answer = () => {};
-  const gate = createServer((_request, response) => void (answer = () => response.end("done"))).listen(0, "127.0.0.1");
+  const gate = createServer((_request, response) => void (answer = () => response.end("done"))).listen(
+    0,
+    "127.0.0.1",
+  );
   onTestFinished(() => void gate.close());
   const asked = once(gate, "request");
-  await makeFunction(aws, { source: "export const handler = async ({ url }) => (await fetch(url)).text();", Timeout: 20 });
+  await makeFunction(aws, {
+    source: "export const handler = async ({ url }) => (await fetch(url)).text();",
+    Timeout: 20,
+  });
   const running = invoke(aws, { url: `http://127.0.0.1:${(gate.address() as AddressInfo).port}` });
   await asked;
   await aws.lambda.send(new lambda.DeleteFunctionCommand({ FunctionName }));
@@ -106,19 +143,29 @@ test("what Invoke refuses", async () => {
     status: 409,
     message: expect.stringMatching(/Pending$/),
   });
-  expect(await refusal(invoke(aws, {}, { FunctionName: "none" }))).toMatchObject({ name: "ResourceNotFoundException", status: 404 });
+  expect(await refusal(invoke(aws, {}, { FunctionName: "none" }))).toMatchObject({
+    name: "ResourceNotFoundException",
+    status: 404,
+  });
   expect(await refusal(invoke(aws, undefined, { Payload: "{" }))).toMatchObject({
     name: "InvalidRequestContentException",
     message: expect.stringMatching(/^Could not parse request body into json: /),
   });
-  expect(await refusal(invoke(aws, "x".repeat(6_291_457)))).toMatchObject({ name: "RequestTooLargeException", status: 413 });
-  expect(await refusal(invoke(aws, "x".repeat(1_048_577), { InvocationType: "Event" }))).toMatchObject({ status: 413 });
+  expect(await refusal(invoke(aws, "x".repeat(6_291_457)))).toMatchObject({
+    name: "RequestTooLargeException",
+    status: 413,
+  });
+  expect(await refusal(invoke(aws, "x".repeat(1_048_577), { InvocationType: "Event" }))).toMatchObject({
+    status: 413,
+  });
 });
 
 test("a function that is switched off is throttled, with the reason", async () => {
   const aws = await openLocalAws();
   await makeFunction(aws);
-  await aws.lambda.send(new lambda.PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 0 }));
+  await aws.lambda.send(
+    new lambda.PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 0 }),
+  );
   await expect(invoke(aws, {})).rejects.toMatchObject({
     name: "TooManyRequestsException",
     message: "Rate Exceeded.",
@@ -129,7 +176,9 @@ test("a function that is switched off is throttled, with the reason", async () =
 
 test("a function whose role may not write logs leaves none; with the group there, less permission is enough", async () => {
   const aws = await openLocalAws();
-  const { Role } = await aws.iam.send(new CreateRoleCommand({ RoleName: "bare", AssumeRolePolicyDocument: lambdaTrust }));
+  const { Role } = await aws.iam.send(
+    new CreateRoleCommand({ RoleName: "bare", AssumeRolePolicyDocument: lambdaTrust }),
+  );
   await makeFunction(aws, { source, Role: Role?.Arn ?? "" });
   await invoke(aws, {});
   expect((await aws.logs.send(new DescribeLogGroupsCommand({}))).logGroups).toEqual([]);

@@ -9,14 +9,24 @@ test("publishing without a change gives the same version again, and versions kee
   await makeFunction(aws);
   const publish = (given: Partial<lambda.PublishVersionCommandInput> = {}) =>
     aws.lambda.send(new lambda.PublishVersionCommand({ FunctionName, ...given }));
-  expect(await publish()).toMatchObject({ Version: "1", FunctionArn: expect.stringMatching(/:proxy:1$/), State: "Active" });
+  expect(await publish()).toMatchObject({
+    Version: "1",
+    FunctionArn: expect.stringMatching(/:proxy:1$/),
+    State: "Active",
+  });
   expect((await publish()).Version).toBe("1");
   await aws.lambda.send(new lambda.UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 20 }));
   expect(await refusal(publish({ CodeSha256: "x" }))).toMatchObject({
     name: "InvalidParameterValueException",
-    message: expect.stringMatching(/^CodeSHA256 \(x\) is different from current CodeSHA256 in \$LATEST \(.+\)\. Please try again/),
+    message: expect.stringMatching(
+      /^CodeSHA256 \(x\) is different from current CodeSHA256 in \$LATEST \(.+\)\. Please try again/,
+    ),
   });
-  expect(await publish({ Description: "slower" })).toMatchObject({ Version: "2", Timeout: 20, Description: "slower" });
+  expect(await publish({ Description: "slower" })).toMatchObject({
+    Version: "2",
+    Timeout: 20,
+    Description: "slower",
+  });
   const { Versions = [] } = await aws.lambda.send(new lambda.ListVersionsByFunctionCommand({ FunctionName }));
   expect(Versions.map(({ Version, Timeout }) => [Version, Timeout])).toEqual([
     ["$LATEST", 20],
@@ -33,22 +43,34 @@ test("an alias points at a version until it is pointed elsewhere", async () => {
   const arn = await makeFunction(aws, { Publish: true });
   const create = (Name: string, FunctionVersion = "1") =>
     aws.lambda.send(new lambda.CreateAliasCommand({ FunctionName, Name, FunctionVersion }));
-  expect(await create("live")).toMatchObject({ AliasArn: `${arn}:live`, FunctionVersion: "1", Description: "" });
+  expect(await create("live")).toMatchObject({
+    AliasArn: `${arn}:live`,
+    FunctionVersion: "1",
+    Description: "",
+  });
   expect(await refusal(create("live"))).toEqual({
     name: "ResourceConflictException",
     status: 409,
     message: `Alias already exists: ${arn}:live`,
   });
   expect(await refusal(create("12"))).toMatchObject({ name: "ValidationException" });
-  expect(await refusal(create("next", "7"))).toMatchObject({ name: "ResourceNotFoundException", message: `Function not found: ${arn}:7` });
+  expect(await refusal(create("next", "7"))).toMatchObject({
+    name: "ResourceNotFoundException",
+    message: `Function not found: ${arn}:7`,
+  });
   const deleting = aws.lambda.send(new lambda.DeleteFunctionCommand({ FunctionName, Qualifier: "1" }));
   expect(await refusal(deleting)).toMatchObject({ name: "ResourceConflictException" });
-  await aws.lambda.send(new lambda.UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "$LATEST" }));
+  await aws.lambda.send(
+    new lambda.UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "$LATEST" }),
+  );
   const { Aliases } = await aws.lambda.send(new lambda.ListAliasesCommand({ FunctionName }));
   expect(Aliases).toMatchObject([{ Name: "live", FunctionVersion: "$LATEST" }]);
   await aws.lambda.send(new lambda.DeleteAliasCommand({ FunctionName, Name: "live" }));
   const missing = aws.lambda.send(new lambda.GetAliasCommand({ FunctionName, Name: "live" }));
-  expect(await refusal(missing)).toMatchObject({ status: 404, message: `Cannot find alias arn: ${arn}:live` });
+  expect(await refusal(missing)).toMatchObject({
+    status: 404,
+    message: `Cannot find alias arn: ${arn}:live`,
+  });
 });
 
 test("a resource policy is a JSON text of statements, and an alias has its own", async () => {
@@ -67,14 +89,18 @@ test("a resource policy is a JSON text of statements, and an alias has its own",
         ...given,
       }),
     );
-  const get = (Qualifier?: string) => aws.lambda.send(new lambda.GetPolicyCommand({ FunctionName, Qualifier }));
-  const remove = (StatementId: string) => aws.lambda.send(new lambda.RemovePermissionCommand({ FunctionName, StatementId }));
+  const get = (Qualifier?: string) =>
+    aws.lambda.send(new lambda.GetPolicyCommand({ FunctionName, Qualifier }));
+  const remove = (StatementId: string) =>
+    aws.lambda.send(new lambda.RemovePermissionCommand({ FunctionName, StatementId }));
   expect(await refusal(get())).toEqual({
     name: "ResourceNotFoundException",
     status: 404,
     message: "The resource you requested does not exist.",
   });
-  expect(await refusal(remove("x"))).toMatchObject({ message: "No policy is associated with the given resource." });
+  expect(await refusal(remove("x"))).toMatchObject({
+    message: "No policy is associated with the given resource.",
+  });
   const { Statement = "" } = await add();
   expect(JSON.parse(Statement)).toEqual({
     Sid: "gateway",
@@ -103,7 +129,10 @@ test("a resource policy is a JSON text of statements, and an alias has its own",
     Id: "default",
     Statement: [{ Resource: `${arn}:live` }],
   });
-  expect(await refusal(remove("x"))).toMatchObject({ status: 404, message: "Statement x is not found in resource policy." });
+  expect(await refusal(remove("x"))).toMatchObject({
+    status: 404,
+    message: "Statement x is not found in resource policy.",
+  });
   await remove("gateway");
   expect(await refusal(get())).toMatchObject({ status: 404 });
 });

@@ -8,10 +8,14 @@ const group = `arn:aws:logs:us-east-1:000000000000:log-group:${logGroupName}`;
 /** A group with streams, and how to write lines into them that count on. */
 async function makeLog({ logs: client }: AwsForTest, streams: string[]) {
   await client.send(new logs.CreateLogGroupCommand({ logGroupName }));
-  for (const logStreamName of streams) await client.send(new logs.CreateLogStreamCommand({ logGroupName, logStreamName }));
+  for (const logStreamName of streams)
+    await client.send(new logs.CreateLogStreamCommand({ logGroupName, logStreamName }));
   let lines = 0;
   const write = (logStreamName: string, count: number, length = 1) => {
-    const logEvents = Array.from({ length: count }, () => ({ timestamp: (lines += 1), message: String(lines).padEnd(length, "x") }));
+    const logEvents = Array.from({ length: count }, () => ({
+      timestamp: (lines += 1),
+      message: String(lines).padEnd(length, "x"),
+    }));
     return client.send(new logs.PutLogEventsCommand({ logGroupName, logStreamName, logEvents }));
   };
   const streamNames = async () => {
@@ -29,7 +33,8 @@ async function searched({ logs: client }: AwsForTest): Promise<number[]> {
   return found;
 }
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 test("a group keeps the last 50,000 events, and no stream without any", async () => {
   const aws = await openLocalAws();
@@ -54,33 +59,38 @@ test("a group keeps the last 64 MB", async () => {
   expect(logGroups).toMatchObject([{ storedBytes: kept.length * 250_026 }]);
 });
 
-test("whoever reads on while the oldest events are dropped misses none and reads none twice", { timeout: 60_000 }, async () => {
-  const aws = await openLocalAws();
-  const { write } = await makeLog(aws, ["a"]);
-  const read: number[] = [];
-  let nextToken: string | undefined;
-  const readOn = async () => {
-    for (let token; token !== nextToken || token === undefined;) {
-      token = nextToken;
-      const page: logs.GetLogEventsCommandOutput = await aws.logs.send(
-        new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", startFromHead: true, nextToken }),
-      );
-      read.push(...(page.events ?? []).map(({ message }) => Number(message)));
-      nextToken = page.nextForwardToken;
+test(
+  "whoever reads on while the oldest events are dropped misses none and reads none twice",
+  { timeout: 60_000 },
+  async () => {
+    const aws = await openLocalAws();
+    const { write } = await makeLog(aws, ["a"]);
+    const read: number[] = [];
+    let nextToken: string | undefined;
+    const readOn = async () => {
+      for (let token; token !== nextToken || token === undefined;) {
+        token = nextToken;
+        const page: logs.GetLogEventsCommandOutput = await aws.logs.send(
+          new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", startFromHead: true, nextToken }),
+        );
+        read.push(...(page.events ?? []).map(({ message }) => Number(message)));
+        nextToken = page.nextForwardToken;
+      }
+    };
+    for (let calls = 0; calls < 8; calls += 1) {
+      await write("a", 10_000);
+      await readOn();
     }
-  };
-  for (let calls = 0; calls < 8; calls += 1) {
-    await write("a", 10_000);
-    await readOn();
-  }
-  expect(read).toEqual(range(1, 80_000));
-});
+    expect(read).toEqual(range(1, 80_000));
+  },
+);
 
 test("a search goes on behind the event where its last page ended, also when that is dropped meanwhile", async () => {
   const aws = await openLocalAws();
   const { write } = await makeLog(aws, ["a"]);
   await write("a", 10);
-  const page = (nextToken?: string) => aws.logs.send(new logs.FilterLogEventsCommand({ logGroupName, limit: 4, nextToken }));
+  const page = (nextToken?: string) =>
+    aws.logs.send(new logs.FilterLogEventsCommand({ logGroupName, limit: 4, nextToken }));
   const first = await page();
   for (let calls = 0; calls < 6; calls += 1) await write("a", 10_000);
   const second = await page(first.nextToken);
@@ -95,7 +105,9 @@ test("a token of GetLogEvents leads back to where it came from, with what has co
   const { write } = await makeLog(aws, ["a"]);
   await write("a", 4);
   const get = async (given: Partial<logs.GetLogEventsCommandInput>) => {
-    const answer = await aws.logs.send(new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", ...given }));
+    const answer = await aws.logs.send(
+      new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", ...given }),
+    );
     return { ...answer, text: (answer.events ?? []).map(({ message }) => message).join("") };
   };
   const end = await get({ nextToken: (await get({})).nextForwardToken });
@@ -110,7 +122,9 @@ test("a token of GetLogEvents leads back to where it came from, with what has co
 test("a live tail that is not read keeps no more than one update holds, and says that it left some out", async () => {
   const aws = await openLocalAws({ liveTailMs: 300 });
   const { write } = await makeLog(aws, ["a"]);
-  const { responseStream } = await aws.logs.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [group] }));
+  const { responseStream } = await aws.logs.send(
+    new logs.StartLiveTailCommand({ logGroupIdentifiers: [group] }),
+  );
   const updates = responseStream?.[Symbol.asyncIterator]();
   const next = async () => ((await updates?.next())?.value ?? {}) as logs.StartLiveTailResponseStream;
   expect(await next()).toHaveProperty("sessionStart");
@@ -119,5 +133,8 @@ test("a live tail that is not read keeps no more than one update holds, and says
   const { sessionUpdate } = await next();
   expect(sessionUpdate?.sessionMetadata).toEqual({ sampled: true });
   expect(sessionUpdate?.sessionResults?.map(({ message }) => Number(message))).toEqual(range(101, 600));
-  expect((await next()).sessionUpdate).toMatchObject({ sessionMetadata: { sampled: false }, sessionResults: [] });
+  expect((await next()).sessionUpdate).toMatchObject({
+    sessionMetadata: { sampled: false },
+    sessionResults: [],
+  });
 });

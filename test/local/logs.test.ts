@@ -21,7 +21,10 @@ async function makeGroup({ logs: client }: AwsForTest, logStreamName = "a") {
 
 const filtered = async (aws: AwsForTest, given: Partial<logs.FilterLogEventsCommandInput> = {}) => {
   const found: (string | undefined)[] = [];
-  for await (const { events = [] } of logs.paginateFilterLogEvents({ client: aws.logs }, { logGroupName, ...given }))
+  for await (const { events = [] } of logs.paginateFilterLogEvents(
+    { client: aws.logs },
+    { logGroupName, ...given },
+  ))
     found.push(...events.map(({ message }) => message));
   return found;
 };
@@ -29,7 +32,8 @@ const filtered = async (aws: AwsForTest, given: Partial<logs.FilterLogEventsComm
 test("a group has two ARNs, and no retention until one is set", async () => {
   const aws = await openLocalAws();
   await aws.logs.send(new logs.CreateLogGroupCommand({ logGroupName, tags: { a: "1" } }));
-  const described = async () => (await aws.logs.send(new logs.DescribeLogGroupsCommand({ logGroupNamePrefix: "/aws" }))).logGroups?.[0];
+  const described = async () =>
+    (await aws.logs.send(new logs.DescribeLogGroupsCommand({ logGroupNamePrefix: "/aws" }))).logGroups?.[0];
   expect(await described()).toMatchObject({
     logGroupName,
     arn: `${arn}:*`,
@@ -44,7 +48,9 @@ test("a group has two ARNs, and no retention until one is set", async () => {
   expect(await described()).not.toHaveProperty("retentionInDays");
   await aws.logs.send(new logs.TagResourceCommand({ resourceArn: arn, tags: { b: "2" } }));
   await aws.logs.send(new logs.UntagResourceCommand({ resourceArn: arn, tagKeys: ["a"] }));
-  expect((await aws.logs.send(new logs.ListTagsForResourceCommand({ resourceArn: arn }))).tags).toEqual({ b: "2" });
+  expect((await aws.logs.send(new logs.ListTagsForResourceCommand({ resourceArn: arn }))).tags).toEqual({
+    b: "2",
+  });
   expect((await aws.in("eu-west-1").logs.send(new logs.DescribeLogGroupsCommand({}))).logGroups).toEqual([]);
 });
 
@@ -59,8 +65,16 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
       "ResourceAlreadyExistsException",
       /^The specified log group already exists$/,
     ],
-    [() => client.send(new logs.FilterLogEventsCommand(none)), "ResourceNotFoundException", /^The specified log group does not exist\.$/],
-    [() => client.send(new logs.DeleteLogGroupCommand(none)), "ResourceNotFoundException", /^The specified log group does not exist\.$/],
+    [
+      () => client.send(new logs.FilterLogEventsCommand(none)),
+      "ResourceNotFoundException",
+      /^The specified log group does not exist\.$/,
+    ],
+    [
+      () => client.send(new logs.DeleteLogGroupCommand(none)),
+      "ResourceNotFoundException",
+      /^The specified log group does not exist\.$/,
+    ],
     [
       () => client.send(new logs.GetLogEventsCommand({ logGroupName, logStreamName: "none" })),
       "ResourceNotFoundException",
@@ -81,7 +95,11 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
       "InvalidParameterException",
       /retentionInDays/,
     ],
-    [() => client.send(new logs.CreateLogGroupCommand({ logGroupName: "a b" })), "InvalidParameterException", /logGroupName/],
+    [
+      () => client.send(new logs.CreateLogGroupCommand({ logGroupName: "a b" })),
+      "InvalidParameterException",
+      /logGroupName/,
+    ],
     [
       () => client.send(new logs.FilterLogEventsCommand({ logGroupName, filterPattern: "{ $.a" })),
       "InvalidParameterException",
@@ -92,18 +110,35 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
       "InvalidParameterException",
       /filter pattern/,
     ],
-    [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [logGroupName] })), "InvalidParameterException", /not the ARN/],
-    [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}:*`] })), "InvalidParameterException", /not the ARN/],
-    [() => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}-2`] })), "ResourceNotFoundException", /log group/],
     [
-      () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [arn, arn], logStreamNames: ["a"] })),
+      () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [logGroupName] })),
+      "InvalidParameterException",
+      /not the ARN/,
+    ],
+    [
+      () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}:*`] })),
+      "InvalidParameterException",
+      /not the ARN/,
+    ],
+    [
+      () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}-2`] })),
+      "ResourceNotFoundException",
+      /log group/,
+    ],
+    [
+      () =>
+        client.send(
+          new logs.StartLiveTailCommand({ logGroupIdentifiers: [arn, arn], logStreamNames: ["a"] }),
+        ),
       "InvalidParameterException",
       /single log group/,
     ],
   ];
   for (const [call, name, message] of cases)
     expect(await refusal(call())).toEqual({ name, status: 400, message: expect.stringMatching(message) });
-  const notHere = client.send(new logs.StartQueryCommand({ startTime: 0, endTime: 1, queryString: "fields @message" }));
+  const notHere = client.send(
+    new logs.StartQueryCommand({ startTime: 0, endTime: 1, queryString: "fields @message" }),
+  );
   expect(await refusal(notHere)).toEqual({
     name: "NotImplementedException",
     status: 501,
@@ -121,20 +156,27 @@ test("events come in the order of their times, whenever they arrived, and the en
   expect(await filtered(aws)).toEqual(["late\n", "b1\n", "a1\n", "a2\n"]);
   expect(await filtered(aws, { startTime: 999, endTime: 1_000 })).toEqual(["b1\n", "a1\n"]);
   expect(await filtered(aws, { logStreamNames: ["b"] })).toEqual(["b1\n"]);
-  expect(await filtered(aws, { logStreamNamePrefix: "a", logGroupName: undefined, logGroupIdentifier: arn })).toHaveLength(3);
+  expect(
+    await filtered(aws, { logStreamNamePrefix: "a", logGroupName: undefined, logGroupIdentifier: arn }),
+  ).toHaveLength(3);
   const { events = [] } = await aws.logs.send(new logs.FilterLogEventsCommand({ logGroupName }));
   expect(new Set(events.map(({ eventId }) => eventId)).size).toBe(4);
   const { logStreams } = await aws.logs.send(
     new logs.DescribeLogStreamsCommand({ logGroupName, orderBy: "LastEventTime", descending: true }),
   );
-  expect(logStreams).toMatchObject([{ logStreamName: "a", firstEventTimestamp: 500, lastEventTimestamp: 1_001 }, { logStreamName: "b" }]);
+  expect(logStreams).toMatchObject([
+    { logStreamName: "a", firstEventTimestamp: 500, lastEventTimestamp: 1_001 },
+    { logStreamName: "b" },
+  ]);
 });
 
 test("a page of a search can be empty and still have a token", async () => {
   const aws = await openLocalAws({ pageSize: 2 });
   const write = await makeGroup(aws);
   await write(["1", "2", "3", "4", "5 ERROR"]);
-  const first = await aws.logs.send(new logs.FilterLogEventsCommand({ logGroupName, filterPattern: "ERROR" }));
+  const first = await aws.logs.send(
+    new logs.FilterLogEventsCommand({ logGroupName, filterPattern: "ERROR" }),
+  );
   expect(first).toMatchObject({ events: [], nextToken: expect.any(String) });
   expect(await filtered(aws, { filterPattern: "ERROR" })).toEqual(["5 ERROR"]);
   expect(await filtered(aws, { limit: 1 })).toEqual(["1", "2", "3", "4", "5 ERROR"]);
@@ -182,13 +224,18 @@ test("GetLogEvents walks a stream both ways; its end is exclusive, and at the en
     await makeGroup(aws)
   )(["1", "2", "3", "4"], 1_000);
   const get = async (given: Partial<logs.GetLogEventsCommandInput>) => {
-    const answer = await aws.logs.send(new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", ...given }));
+    const answer = await aws.logs.send(
+      new logs.GetLogEventsCommand({ logGroupName, logStreamName: "a", ...given }),
+    );
     return { ...answer, text: (answer.events ?? []).map(({ message }) => message).join("") };
   };
   const head = await get({ startFromHead: true, limit: 2 });
   const next = await get({ nextToken: head.nextForwardToken, limit: 5 });
   expect([head.text, next.text]).toEqual(["12", "34"]);
-  expect(await get({ nextToken: next.nextForwardToken })).toMatchObject({ text: "", nextForwardToken: next.nextForwardToken });
+  expect(await get({ nextToken: next.nextForwardToken })).toMatchObject({
+    text: "",
+    nextForwardToken: next.nextForwardToken,
+  });
   const tail = await get({ limit: 3 });
   expect([tail.text, (await get({ nextToken: tail.nextBackwardToken })).text]).toEqual(["234", "1"]);
   expect((await get({ startTime: 1_001, endTime: 1_003 })).text).toBe("23");
@@ -202,12 +249,20 @@ test("a live tail sends what is written from now on, and an update even when the
   const { responseStream } = await aws.logs.send(tail);
   const events = responseStream?.[Symbol.asyncIterator]();
   const next = async () => ((await events?.next())?.value ?? {}) as logs.StartLiveTailResponseStream;
-  expect((await next()).sessionStart).toMatchObject({ logGroupIdentifiers: [arn], sessionId: expect.any(String) });
-  expect((await next()).sessionUpdate).toMatchObject({ sessionMetadata: { sampled: false }, sessionResults: [] });
+  expect((await next()).sessionStart).toMatchObject({
+    logGroupIdentifiers: [arn],
+    sessionId: expect.any(String),
+  });
+  expect((await next()).sessionUpdate).toMatchObject({
+    sessionMetadata: { sampled: false },
+    sessionResults: [],
+  });
   await write(["after", "noise"]);
   const results: logs.LiveTailSessionLogEvent[] = [];
   while (results.length === 0) results.push(...((await next()).sessionUpdate?.sessionResults ?? []));
-  expect(results).toMatchObject([{ message: "after", logStreamName: "a", logGroupIdentifier: `000000000000:${logGroupName}` }]);
+  expect(results).toMatchObject([
+    { message: "after", logStreamName: "a", logGroupIdentifier: `000000000000:${logGroupName}` },
+  ]);
   await write(Array.from({ length: 600 }, (_, index) => `line ${index}`));
   let update = (await next()).sessionUpdate;
   while (update?.sessionResults?.length === 0) update = (await next()).sessionUpdate;

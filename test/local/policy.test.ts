@@ -37,12 +37,19 @@ test("a Deny beats every Allow, and a condition that is not understood never hol
   const allow = { Effect: "Allow", Action: ["logs:*"], Resource: "*" };
   const access = { action: "logs:PutLogEvents", resource: "arn:aws:logs:us-east-1:0:log-group:g" };
   expect(decide(document(allow), access)).toBe("allowed");
-  expect(decide(document(allow, { Effect: "Deny", Action: "logs:put*", Resource: "*" }), access)).toBe("explicitDeny");
+  expect(decide(document(allow, { Effect: "Deny", Action: "logs:put*", Resource: "*" }), access)).toBe(
+    "explicitDeny",
+  );
   expect(decide(document(), access)).toBe("implicitDeny");
   const conditional = { ...allow, Condition: { DateGreaterThan: { "aws:CurrentTime": "2020-01-01" } } };
-  expect(decide(document(conditional), { ...access, context: { "aws:currenttime": "2026-01-01" } })).toBe("implicitDeny");
+  expect(decide(document(conditional), { ...access, context: { "aws:currenttime": "2026-01-01" } })).toBe(
+    "implicitDeny",
+  );
   // Where somebody asks what may be, it holds; where somebody asks what may be refused, so does a Deny.
   expect(decide(document(conditional), access, "Allow")).toBe("allowed");
   const refusing = document(allow, { ...conditional, Effect: "Deny" });
-  expect((["Allow", "Deny"] as const).map((effect) => decide(refusing, access, effect))).toEqual(["allowed", "explicitDeny"]);
+  expect((["Allow", "Deny"] as const).map((effect) => decide(refusing, access, effect))).toEqual([
+    "allowed",
+    "explicitDeny",
+  ]);
 });

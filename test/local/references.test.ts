@@ -1,7 +1,15 @@
 import { CreateDeploymentCommand, CreateStageCommand } from "@aws-sdk/client-apigatewayv2";
 import * as lambda from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import { functionInput, makeApi, makeFunction, makeRole, openLocalAws, permit, refusal } from "../support/local-aws.ts";
+import {
+  functionInput,
+  makeApi,
+  makeFunction,
+  makeRole,
+  openLocalAws,
+  permit,
+  refusal,
+} from "../support/local-aws.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const elsewhere = "arn:aws:lambda:eu-west-1:000000000000:function:proxy";
@@ -35,10 +43,16 @@ test.each([
   const aws = await openLocalAws();
   const Role = await makeRole(aws);
   await makeFunction(aws, { Role });
-  const permission = { FunctionName, StatementId: "s", Action: "lambda:InvokeFunction", Principal: "apigateway.amazonaws.com" };
+  const permission = {
+    FunctionName,
+    StatementId: "s",
+    Action: "lambda:InvokeFunction",
+    Principal: "apigateway.amazonaws.com",
+  };
   const { lambda: client } = aws;
   const calls: (() => Promise<unknown>)[] = [
-    async () => await client.send(new lambda.CreateFunctionCommand(await functionInput(Role, { FunctionName }))),
+    async () =>
+      await client.send(new lambda.CreateFunctionCommand(await functionInput(Role, { FunctionName }))),
     () => client.send(new lambda.GetFunctionCommand({ FunctionName })),
     () => client.send(new lambda.InvokeCommand({ FunctionName })),
     () => client.send(new lambda.UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 9 })),
@@ -49,7 +63,9 @@ test.each([
     () => client.send(new lambda.DeleteFunctionCommand({ FunctionName })),
   ];
   for (const call of calls) expect(await refusal(call())).toEqual(refused);
-  expect((await client.send(new lambda.GetFunctionConfigurationCommand({ FunctionName: "proxy" }))).Timeout).toBe(3);
+  expect(
+    (await client.send(new lambda.GetFunctionConfigurationCommand({ FunctionName: "proxy" }))).Timeout,
+  ).toBe(3);
 });
 
 test("an integration that names a function of another region or account refuses the handshake", async () => {
@@ -65,6 +81,10 @@ test("an integration that names a function of another region or account refuses 
     await aws.apigatewayv2.send(new CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
     if (accepted) await permit(aws, { apiId: ApiId });
     if (accepted) await openSocket(`${ApiEndpoint}/dev`);
-    else expect(await refusedSocket(`${ApiEndpoint}/dev`)).toMatchObject({ status: 500, body: '{"message":"Internal server error"}' });
+    else
+      expect(await refusedSocket(`${ApiEndpoint}/dev`)).toMatchObject({
+        status: 500,
+        body: '{"message":"Internal server error"}',
+      });
   }
 });

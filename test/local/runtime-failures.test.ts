@@ -10,7 +10,11 @@ test.each<[what: string, source: string, expected: Record<string, unknown>]>([
     { errorType: "TypeError", errorMessage: "boom", trace: expect.arrayContaining(["TypeError: boom"]) },
   ],
   ["throws at once", "() => { throw new Error('boom') }", { errorType: "Error", errorMessage: "boom" }],
-  ["throws what is no error", "async () => { throw 'boom' }", { errorType: "string", errorMessage: "boom", trace: [] }],
+  [
+    "throws what is no error",
+    "async () => { throw 'boom' }",
+    { errorType: "string", errorMessage: "boom", trace: [] },
+  ],
   ["answers what is no JSON", "async () => 1n", { errorType: "Runtime.JSONStringifyError" }],
   ["never settles", "() => new Promise(() => {})", { errorType: "Runtime.NodeJsExit" }],
   [
@@ -28,30 +32,45 @@ test.each<[what: string, source: string, expected: Record<string, unknown>]>([
     "() => process.exit(7)",
     {
       errorType: "Runtime.ExitError",
-      errorMessage: expect.stringMatching(new RegExp(`^RequestId: ${anyId} Error: Runtime exited with error: exit status 7$`)),
+      errorMessage: expect.stringMatching(
+        new RegExp(`^RequestId: ${anyId} Error: Runtime exited with error: exit status 7$`),
+      ),
     },
   ],
-  ["exits with 0", "() => process.exit(0)", { errorMessage: expect.stringContaining("Error: Runtime exited without providing a reason") }],
+  [
+    "exits with 0",
+    "() => process.exit(0)",
+    { errorMessage: expect.stringContaining("Error: Runtime exited without providing a reason") },
+  ],
   [
     "kills itself",
     "() => { process.kill(process.pid, 'SIGKILL'); for (;;); }",
     { errorType: "Runtime.ExitError", errorMessage: expect.stringContaining("signal: killed") },
   ],
-])("G-10 a handler that %s is an unhandled error, and the next event is served", async (_, source, expected) => {
-  const { runtime, text } = await runtimeOf();
-  const target = await functionOf(`const bad = ${source}; export const handler = async (event) => event.good ? "good" : bad();`);
-  const bad = await runtime.invoke(target, "{}");
-  expect(bad.functionError).toBe("Unhandled");
-  expect(JSON.parse(bad.payload)).toMatchObject(expected);
-  expect(bad.logTail).toMatch(new RegExp(`END RequestId: ${bad.requestId}\nREPORT RequestId: ${bad.requestId}\t.*\t\n$`));
-  expect(await runtime.invoke(target, '{"good":true}')).toMatchObject({ payload: '"good"' });
-  expect(text()).toContain(`START RequestId: ${bad.requestId}`);
-});
+])(
+  "G-10 a handler that %s is an unhandled error, and the next event is served",
+  async (_, source, expected) => {
+    const { runtime, text } = await runtimeOf();
+    const target = await functionOf(
+      `const bad = ${source}; export const handler = async (event) => event.good ? "good" : bad();`,
+    );
+    const bad = await runtime.invoke(target, "{}");
+    expect(bad.functionError).toBe("Unhandled");
+    expect(JSON.parse(bad.payload)).toMatchObject(expected);
+    expect(bad.logTail).toMatch(
+      new RegExp(`END RequestId: ${bad.requestId}\nREPORT RequestId: ${bad.requestId}\t.*\t\n$`),
+    );
+    expect(await runtime.invoke(target, '{"good":true}')).toMatchObject({ payload: '"good"' });
+    expect(text()).toContain(`START RequestId: ${bad.requestId}`);
+  },
+);
 
 test("the error of a handler is in its log as AWS writes it", async () => {
   const { runtime } = await runtimeOf();
   const { logTail, requestId } = await runtime.invoke(
-    await functionOf("export const handler = async () => { throw Object.assign(new Error('boom'), { code: 'E' }) }"),
+    await functionOf(
+      "export const handler = async () => { throw Object.assign(new Error('boom'), { code: 'E' }) }",
+    ),
     "{}",
   );
   const line = logTail.split("\n").find((text) => text.includes("ERROR")) ?? "";
@@ -78,7 +97,10 @@ test.each<[what: string, files: Record<string, string>, handler: string, expecte
     "a missing file",
     { "other.js": "" },
     "index.handler",
-    { errorType: "Runtime.ImportModuleError", errorMessage: expect.stringContaining("Error: Cannot find module 'index'") },
+    {
+      errorType: "Runtime.ImportModuleError",
+      errorMessage: expect.stringContaining("Error: Cannot find module 'index'"),
+    },
   ],
   [
     "a missing package of a module",
@@ -98,8 +120,18 @@ test.each<[what: string, files: Record<string, string>, handler: string, expecte
     "index.handler",
     { errorType: "Runtime.HandlerNotFound", errorMessage: "index.handler is not a function" },
   ],
-  ["a bad name", { "index.mjs": "" }, "index", { errorType: "Runtime.MalformedHandlerName", errorMessage: "Bad handler" }],
-  ["a name that leads out", { "index.mjs": "" }, "../index.handler", { errorType: "Runtime.MalformedHandlerName" }],
+  [
+    "a bad name",
+    { "index.mjs": "" },
+    "index",
+    { errorType: "Runtime.MalformedHandlerName", errorMessage: "Bad handler" },
+  ],
+  [
+    "a name that leads out",
+    { "index.mjs": "" },
+    "../index.handler",
+    { errorType: "Runtime.MalformedHandlerName" },
+  ],
   [
     "a syntax error",
     { "index.mjs": "export const handler = {" },
@@ -132,11 +164,16 @@ test.each<[what: string, files: Record<string, string>, handler: string, expecte
   ],
 ])("a function with %s fails to start", async (_, files, handler, expected) => {
   const { runtime, text } = await runtimeOf();
-  const { functionError, payload, logTail, requestId } = await runtime.invoke(await functionOf(files, { handler }), "{}");
+  const { functionError, payload, logTail, requestId } = await runtime.invoke(
+    await functionOf(files, { handler }),
+    "{}",
+  );
   expect(functionError).toBe("Unhandled");
   expect(JSON.parse(payload)).toMatchObject(expected);
   expect(logTail).toMatch(new RegExp(`^START RequestId: ${requestId} `));
-  expect(text()).toMatch(/INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: error\tError Type: \S+\n/);
+  expect(text()).toMatch(
+    /INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: error\tError Type: \S+\n/,
+  );
 });
 
 test("a zip that is not safe to unpack fails to start and says why", async () => {
@@ -151,53 +188,70 @@ test("a zip that is not safe to unpack fails to start and says why", async () =>
 test("a runtime that cannot be run here is named", async () => {
   const { runtime } = await runtimeOf();
   const { payload } = await runtime.invoke(await functionOf("", { runtime: "java21" }), "{}");
-  expect(JSON.parse(payload).errorMessage).toContain("the local AWS runs functions in nodejs and python, not in java21");
+  expect(JSON.parse(payload).errorMessage).toContain(
+    "the local AWS runs functions in nodejs and python, not in java21",
+  );
 });
 
 test.each([
   ["loops", "for (;;);"],
   ["sleeps", "await new Promise((r) => setTimeout(r, 60000))"],
-])("G-11 a handler that %s past its time limit is ended, and the next event gets a new environment", async (_, body) => {
-  const { runtime, text } = await runtimeOf();
-  const target = await functionOf(
-    `export const handler = async (event) => { if (event.good) return "good"; console.log("begun"); ${body} };`,
-    { timeoutSeconds: 1 },
-  );
-  await runtime.invoke(target, '{"good":true}');
-  const startedAt = performance.now();
-  const { requestId, payload, functionError, logTail } = await runtime.invoke(target, "{}");
-  expect(Math.abs(performance.now() - startedAt - 1000)).toBeLessThan(200);
-  expect(functionError).toBe("Unhandled");
-  expect(JSON.parse(payload)).toEqual({
-    errorType: "Sandbox.Timedout",
-    errorMessage: `RequestId: ${requestId} Error: Task timed out after 1.00 seconds`,
-  });
-  expect(logTail).toContain("\tINFO\tbegun\n");
-  expect(logTail).toMatch(
-    new RegExp(
-      `\\S+Z ${requestId} Task timed out after 1\\.00 seconds\nEND RequestId: ${requestId}\nREPORT .*\tDuration: 1000\\.00 ms\t.*\tStatus: timeout\t\n$`,
-    ),
-  );
-  expect(await runtime.invoke(target, '{"good":true}')).toMatchObject({ payload: '"good"' });
-  expect(text().match(/INIT_START/g)).toHaveLength(2);
-});
+])(
+  "G-11 a handler that %s past its time limit is ended, and the next event gets a new environment",
+  async (_, body) => {
+    const { runtime, text } = await runtimeOf();
+    const target = await functionOf(
+      `export const handler = async (event) => { if (event.good) return "good"; console.log("begun"); ${body} };`,
+      { timeoutSeconds: 1 },
+    );
+    await runtime.invoke(target, '{"good":true}');
+    const startedAt = performance.now();
+    const { requestId, payload, functionError, logTail } = await runtime.invoke(target, "{}");
+    expect(Math.abs(performance.now() - startedAt - 1000)).toBeLessThan(200);
+    expect(functionError).toBe("Unhandled");
+    expect(JSON.parse(payload)).toEqual({
+      errorType: "Sandbox.Timedout",
+      errorMessage: `RequestId: ${requestId} Error: Task timed out after 1.00 seconds`,
+    });
+    expect(logTail).toContain("\tINFO\tbegun\n");
+    expect(logTail).toMatch(
+      new RegExp(
+        `\\S+Z ${requestId} Task timed out after 1\\.00 seconds\nEND RequestId: ${requestId}\nREPORT .*\tDuration: 1000\\.00 ms\t.*\tStatus: timeout\t\n$`,
+      ),
+    );
+    expect(await runtime.invoke(target, '{"good":true}')).toMatchObject({ payload: '"good"' });
+    expect(text().match(/INIT_START/g)).toHaveLength(2);
+  },
+);
 
 test("a function that is not ready in time is ended", async () => {
   const { runtime, text } = await runtimeOf({ initLimitMs: 500 });
   const { payload } = await runtime.invoke(await functionOf("for (;;);"), "{}");
-  expect(JSON.parse(payload)).toMatchObject({ errorType: "Sandbox.Timedout", errorMessage: expect.stringContaining("after 0.50 seconds") });
+  expect(JSON.parse(payload)).toMatchObject({
+    errorType: "Sandbox.Timedout",
+    errorMessage: expect.stringContaining("after 0.50 seconds"),
+  });
   expect(text()).toMatch(/INIT_REPORT .*\tStatus: timeout\n/);
 });
 
 test.each([
-  ["buffers", "const kept = []; for (;;) { kept.push(Buffer.alloc(4e6, 1)); await new Promise((r) => setTimeout(r, 5)); }"],
-  ["buffers without a pause", "const kept = []; while (kept.length < 500) kept.push(Buffer.alloc(2e6, 1)); for (;;);"],
+  [
+    "buffers",
+    "const kept = []; for (;;) { kept.push(Buffer.alloc(4e6, 1)); await new Promise((r) => setTimeout(r, 5)); }",
+  ],
+  [
+    "buffers without a pause",
+    "const kept = []; while (kept.length < 500) kept.push(Buffer.alloc(2e6, 1)); for (;;);",
+  ],
 ])("G-13 a handler that fills its memory with %s is ended, and the next event is served", async (_, body) => {
   const { runtime } = await runtimeOf();
-  const target = await functionOf(`export const handler = async (event) => { if (event.good) return "good"; ${body} };`, {
-    memoryMb: 128,
-    timeoutSeconds: 10,
-  });
+  const target = await functionOf(
+    `export const handler = async (event) => { if (event.good) return "good"; ${body} };`,
+    {
+      memoryMb: 128,
+      timeoutSeconds: 10,
+    },
+  );
   const { payload, logTail } = await runtime.invoke(target, "{}");
   expect(JSON.parse(payload)).toEqual({
     errorType: "Runtime.OutOfMemory",
@@ -214,7 +268,9 @@ test("a heap that is full ends the process", async () => {
     `export const handler = async () => { const kept = []; for (;;) kept.push({ text: "x".repeat(100) + kept.length }); };`,
     { memoryMb: 128, timeoutSeconds: 20 },
   );
-  expect(JSON.parse((await runtime.invoke(target, "{}")).payload).errorType).toMatch(/^Runtime\.(OutOfMemory|ExitError)$/);
+  expect(JSON.parse((await runtime.invoke(target, "{}")).payload).errorType).toMatch(
+    /^Runtime\.(OutOfMemory|ExitError)$/,
+  );
 });
 
 test("G-12 a function that fails to start is not started for every event; one line says so, and others go on", async () => {
@@ -277,7 +333,9 @@ test("G-14 a handler that prints 100 MB neither fills our memory nor is held up 
 test("a line of 1 MB becomes several log events", async () => {
   const { runtime, log } = await runtimeOf();
   await runtime.invoke(
-    await functionOf(`export const handler = async () => { process.stdout.write("y".repeat(700_000) + "\\n"); };`),
+    await functionOf(
+      `export const handler = async () => { process.stdout.write("y".repeat(700_000) + "\\n"); };`,
+    ),
     "{}",
   );
   const pieces = () => log.filter(({ message }) => message.startsWith("yyy"));
@@ -293,5 +351,7 @@ test("G-15 what a handler does to its own process stays there", async () => {
   await runtime.invoke(target, "{}");
   expect(process.cwd()).toBe(folder);
   expect("broken" in {}).toBe(false);
-  expect((await runtime.invoke(await functionOf("export const handler = async () => 1"), "{}")).payload).toBe("1");
+  expect((await runtime.invoke(await functionOf("export const handler = async () => 1"), "{}")).payload).toBe(
+    "1",
+  );
 });

@@ -19,7 +19,8 @@ let built: string;
 /** As the package is built: one file, and the runtime clients in `local/` beside it. */
 beforeAll(async () => {
   built = await mkdtemp(join(tmpdir(), "runtime-parent-"));
-  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const banner =
+    "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
   await build({
     entryPoints: ["test/support/runtime-parent.ts"],
     bundle: true,
@@ -31,7 +32,8 @@ beforeAll(async () => {
   });
   await chmod(built, 0o755);
   await mkdir(join(built, "local"));
-  for (const file of ["bootstrap.mjs", "bootstrap.py"]) await copyFile(`src/local/runtime/${file}`, join(built, "local", file));
+  for (const file of ["bootstrap.mjs", "bootstrap.py"])
+    await copyFile(`src/local/runtime/${file}`, join(built, "local", file));
   return () => rm(built, { recursive: true });
 });
 
@@ -53,10 +55,18 @@ interface ParentOptions {
 
 async function parentOf(
   target: FunctionToRun,
-  { path = process.env["PATH"], close = false, user, folder = mkdtempSync(join(tmpdir(), "runtime-orphans-")) }: ParentOptions = {},
+  {
+    path = process.env["PATH"],
+    close = false,
+    user,
+    folder = mkdtempSync(join(tmpdir(), "runtime-orphans-")),
+  }: ParentOptions = {},
 ): Promise<Parent> {
   if (user !== undefined) await chown(folder, user, user);
-  const input = JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close });
+  const input = JSON.stringify({
+    target: { ...target, zip: Buffer.from(target.zip).toString("base64") },
+    close,
+  });
   const parent = spawn(process.execPath, [join(built, "parent.mjs"), input], {
     env: { PATH: path, TMPDIR: folder },
     stdio: ["ignore", "pipe", "inherit"],
@@ -66,7 +76,10 @@ async function parentOf(
   parent.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   onTestFinished(async () => {
     parent.kill("SIGKILL");
-    await until(async () => (await readdir(folder)).length === 0 || parent.exitCode !== null || parent.signalCode !== null);
+    await until(
+      async () =>
+        (await readdir(folder)).length === 0 || parent.exitCode !== null || parent.signalCode !== null,
+    );
     await rm(folder, { recursive: true, force: true });
   });
   return {
@@ -94,33 +107,45 @@ async function isGone(pid: string): Promise<boolean> {
 const print = "process.stdout.write(`child ${process.pid}\\n`);";
 
 test.each<[what: string, target: () => Promise<FunctionToRun>, needsPython?: true]>([
-  ["loops", () => functionOf(`export const handler = async () => { ${print} for (;;); }`, { timeoutSeconds: 60 })],
+  [
+    "loops",
+    () => functionOf(`export const handler = async () => { ${print} for (;;); }`, { timeoutSeconds: 60 }),
+  ],
   ["loops at load", () => functionOf(`${print} for (;;);`, { timeoutSeconds: 60 })],
   [
     "sleeps",
     () =>
-      functionOf(`export const handler = () => new Promise((resolve) => { ${print} setTimeout(resolve, 60000); })`, { timeoutSeconds: 60 }),
+      functionOf(
+        `export const handler = () => new Promise((resolve) => { ${print} setTimeout(resolve, 60000); })`,
+        { timeoutSeconds: 60 },
+      ),
   ],
   ["waits for an event", () => functionOf(`${print} export const handler = async () => 1`)],
   [
     "loops in Python",
     () =>
-      pythonOf(`import os\ndef handler(event, context):\n    print("child", os.getpid())\n    while True: pass`, { timeoutSeconds: 60 }),
+      pythonOf(
+        `import os\ndef handler(event, context):\n    print("child", os.getpid())\n    while True: pass`,
+        { timeoutSeconds: 60 },
+      ),
     true,
   ],
-])("G-22 when we are killed, a child that %s is gone within 2 s, and its folder too", async (_, target, needsPython) => {
-  if (needsPython && !python) return;
-  const parent = await parentOf(await target());
-  const child = await parent.printed(/child (\d+)\n/);
-  expect(await readdir(parent.folder)).toHaveLength(1);
-  parent.process.kill("SIGKILL");
-  const startedAt = performance.now();
-  await until(() => isGone(child));
-  await until(async () => (await readdir(parent.folder)).length === 0);
-  expect(performance.now() - startedAt).toBeLessThan(2000);
-  // The one that removed the folder ends after that.
-  await until(async () => (await processesWith(parent.folder)).length === 0);
-});
+])(
+  "G-22 when we are killed, a child that %s is gone within 2 s, and its folder too",
+  async (_, target, needsPython) => {
+    if (needsPython && !python) return;
+    const parent = await parentOf(await target());
+    const child = await parent.printed(/child (\d+)\n/);
+    expect(await readdir(parent.folder)).toHaveLength(1);
+    parent.process.kill("SIGKILL");
+    const startedAt = performance.now();
+    await until(() => isGone(child));
+    await until(async () => (await readdir(parent.folder)).length === 0);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    // The one that removed the folder ends after that.
+    await until(async () => (await processesWith(parent.folder)).length === 0);
+  },
+);
 
 test("G-22 what a handler has started itself ends with it", async () => {
   const parent = await parentOf(
@@ -147,7 +172,10 @@ test("G-22 a child whose guardian was killed too ends with its connection, and t
   const [leftover = ""] = await readdir(parent.folder);
   const next = spawn(
     process.execPath,
-    [join(built, "parent.mjs"), JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close: true })],
+    [
+      join(built, "parent.mjs"),
+      JSON.stringify({ target: { ...target, zip: Buffer.from(target.zip).toString("base64") }, close: true }),
+    ],
     {
       env: { PATH: process.env["PATH"], TMPDIR: parent.folder },
       stdio: "ignore",
@@ -159,7 +187,9 @@ test("G-22 a child whose guardian was killed too ends with its connection, and t
 });
 
 test("G-22 after close the process ends by itself and nothing is left", async () => {
-  const parent = await parentOf(await functionOf(`export const handler = async () => "done"`), { close: true });
+  const parent = await parentOf(await functionOf(`export const handler = async () => "done"`), {
+    close: true,
+  });
   expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
   await until(() => parent.process.exitCode === 0);
   expect(await readdir(parent.folder)).toEqual([]);
@@ -179,14 +209,17 @@ const locking = `import fs from "node:fs"; export const handler = async () => { 
 test.for<[string, boolean]>([
   ["closed", true],
   ["killed", false],
-])("G-22 a folder that a handler made unwritable is removed when we are %s", async ([_how, close], context) => {
-  needsOtherUser(context);
-  const parent = await parentOf(await functionOf(locking), { close, user: unprivileged });
-  expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
-  if (close) await until(() => parent.process.exitCode === 0);
-  else parent.process.kill("SIGKILL");
-  await until(async () => (await readdir(parent.folder)).length === 0);
-});
+])(
+  "G-22 a folder that a handler made unwritable is removed when we are %s",
+  async ([_how, close], context) => {
+    needsOtherUser(context);
+    const parent = await parentOf(await functionOf(locking), { close, user: unprivileged });
+    expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
+    if (close) await until(() => parent.process.exitCode === 0);
+    else parent.process.kill("SIGKILL");
+    await until(async () => (await readdir(parent.folder)).length === 0);
+  },
+);
 
 test("G-22 a leftover that a handler made unwritable is removed", async (context) => {
   needsOtherUser(context);
@@ -206,7 +239,10 @@ test("G-22 a leftover that a handler made unwritable is removed", async (context
 
 test("a leftover that cannot be removed is told of and left", async (context) => {
   needsOtherUser(context);
-  context.skip(unprivileged === undefined, "only root can make a file that the user of the test cannot remove");
+  context.skip(
+    unprivileged === undefined,
+    "only root can make a file that the user of the test cannot remove",
+  );
   const target = await functionOf(`export const handler = async () => "done"`);
   const folder = await mkdtemp(join(tmpdir(), "runtime-leftover-"));
   const leftover = join(folder, "shelfshack-ws-runtime-999999999-abcdef");
@@ -214,7 +250,11 @@ test("a leftover that cannot be removed is told of and left", async (context) =>
   for (const path of [folder, leftover]) await chown(path, unprivileged ?? 0, unprivileged ?? 0);
   const parent = await parentOf(target, { close: true, user: unprivileged, folder });
   expect(await parent.printed(/answered (.*)\n/)).toBe('"done"');
-  expect(await parent.printed(/(\[local\] the folder \S+) which an earlier local AWS has left, cannot be removed: /)).toContain(leftover);
+  expect(
+    await parent.printed(
+      /(\[local\] the folder \S+) which an earlier local AWS has left, cannot be removed: /,
+    ),
+  ).toContain(leftover);
   await until(() => parent.process.exitCode === 0);
   expect(await readdir(folder)).toEqual(["shelfshack-ws-runtime-999999999-abcdef"]);
 });
@@ -236,7 +276,10 @@ test("only folders of ours whose process is gone are removed", async () => {
 });
 
 test("a Python function without python3 says what is missing", async () => {
-  const parent = await parentOf(await pythonOf("def handler(event, context): pass"), { path: "/nowhere", close: true });
+  const parent = await parentOf(await pythonOf("def handler(event, context): pass"), {
+    path: "/nowhere",
+    close: true,
+  });
   expect(JSON.parse(await parent.printed(/answered (.*)\n/))).toMatchObject({
     errorType: "Runtime.InvalidEntrypoint",
     errorMessage: expect.stringContaining("python3 was not found on the PATH"),

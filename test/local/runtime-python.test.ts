@@ -40,14 +40,18 @@ test("a Python function in a folder that returns nothing answers null", async ()
 
 test("G-10 a Python function that raises is an unhandled error with AWS's shape, in answer and log", async () => {
   const { runtime, log } = await runtimeOf();
-  const target = await pythonOf('class Custom(Exception):\n    pass\n\ndef handler(event, context):\n    raise Custom("boom")\n');
+  const target = await pythonOf(
+    'class Custom(Exception):\n    pass\n\ndef handler(event, context):\n    raise Custom("boom")\n',
+  );
   const { requestId, payload, functionError } = await runtime.invoke(target, "{}");
   expect(functionError).toBe("Unhandled");
   expect(JSON.parse(payload)).toEqual({
     errorMessage: "boom",
     errorType: "Custom",
     requestId,
-    stackTrace: [expect.stringMatching(/^ {2}File ".*app\.py", line 5, in handler\n {4}raise Custom\("boom"\)\n$/)],
+    stackTrace: [
+      expect.stringMatching(/^ {2}File ".*app\.py", line 5, in handler\n {4}raise Custom\("boom"\)\n$/),
+    ],
   });
   expect(log.map(({ message }) => message)).toContainEqual(
     expect.stringMatching(
@@ -61,13 +65,19 @@ test.each<[what: string, source: string, handler: string, expected: Record<strin
     "a missing import",
     "import nowhere",
     "app.handler",
-    { errorType: "Runtime.ImportModuleError", errorMessage: "Unable to import module 'app': No module named 'nowhere'" },
+    {
+      errorType: "Runtime.ImportModuleError",
+      errorMessage: "Unable to import module 'app': No module named 'nowhere'",
+    },
   ],
   [
     "a missing file",
     "",
     "other.handler",
-    { errorType: "Runtime.ImportModuleError", errorMessage: "Unable to import module 'other': No module named 'other'" },
+    {
+      errorType: "Runtime.ImportModuleError",
+      errorMessage: "Unable to import module 'other': No module named 'other'",
+    },
   ],
   [
     "a missing handler",
@@ -80,7 +90,10 @@ test.each<[what: string, source: string, handler: string, expected: Record<strin
     "a syntax error",
     "def handler(",
     "app.handler",
-    { errorType: "Runtime.UserCodeSyntaxError", errorMessage: expect.stringMatching(/^Syntax error in module 'app': /) },
+    {
+      errorType: "Runtime.UserCodeSyntaxError",
+      errorMessage: expect.stringMatching(/^Syntax error in module 'app': /),
+    },
   ],
   [
     "an error at load",
@@ -96,24 +109,41 @@ test.each<[what: string, source: string, handler: string, expected: Record<strin
 });
 
 test.each<[what: string, body: string, expected: Record<string, unknown>]>([
-  ["exits", "import sys; sys.exit(4)", { errorType: "Runtime.ExitError", errorMessage: expect.stringContaining("exit status 4") }],
+  [
+    "exits",
+    "import sys; sys.exit(4)",
+    { errorType: "Runtime.ExitError", errorMessage: expect.stringContaining("exit status 4") },
+  ],
   [
     "answers what is no JSON",
     "return {1, 2}",
-    { errorType: "Runtime.MarshalError", errorMessage: "Unable to marshal response: Object of type set is not JSON serializable" },
+    {
+      errorType: "Runtime.MarshalError",
+      errorMessage: "Unable to marshal response: Object of type set is not JSON serializable",
+    },
   ],
   [
     "loops",
     "while True: pass",
-    { errorType: "Sandbox.Timedout", errorMessage: expect.stringContaining("Task timed out after 1.00 seconds") },
+    {
+      errorType: "Sandbox.Timedout",
+      errorMessage: expect.stringContaining("Task timed out after 1.00 seconds"),
+    },
   ],
-  ["fills its memory", "kept = [bytes([1]) * 4_000_000 for _ in range(100)]\n    while True: pass", { errorType: "Runtime.OutOfMemory" }],
+  [
+    "fills its memory",
+    "kept = [bytes([1]) * 4_000_000 for _ in range(100)]\n    while True: pass",
+    { errorType: "Runtime.OutOfMemory" },
+  ],
 ])("G-10 G-11 G-13 a Python handler that %s is an unhandled error", async (_, body, expected) => {
   const { runtime } = await runtimeOf();
-  const target = await pythonOf(`def handler(event, context):\n    if event.get("good"): return "good"\n    ${body}\n`, {
-    timeoutSeconds: 1,
-    memoryMb: 128,
-  });
+  const target = await pythonOf(
+    `def handler(event, context):\n    if event.get("good"): return "good"\n    ${body}\n`,
+    {
+      timeoutSeconds: 1,
+      memoryMb: 128,
+    },
+  );
   expect(JSON.parse((await runtime.invoke(target, "{}")).payload)).toMatchObject(expected);
   expect((await runtime.invoke(target, '{"good":true}')).payload).toBe('"good"');
 });

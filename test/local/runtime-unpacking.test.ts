@@ -35,6 +35,8 @@ test("what was written of a zip that turns out broken is removed", async () => {
     { name: "broken", content: "xyz", uncompressedSize: 9, method: 8 },
   ]);
   const { payload } = await runtime.invoke(await functionOf("", { zip }), "{}");
-  expect(JSON.parse(payload)).toMatchObject({ errorMessage: expect.stringContaining("could not unpack the zip") });
+  expect(JSON.parse(payload)).toMatchObject({
+    errorMessage: expect.stringContaining("could not unpack the zip"),
+  });
   expect(await readdir(work)).toEqual([]);
 });

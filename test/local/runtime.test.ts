@@ -19,7 +19,9 @@ test("a function answers, and its log reads as on AWS", async () => {
       /^INIT_START Runtime Version: nodejs:\d+\.v\d+\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}\n$/,
     ),
     `START RequestId: ${id} Version: $LATEST\n`,
-    expect.stringMatching(new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\\t${id}\\tINFO\\thello you\\n$`)),
+    expect.stringMatching(
+      new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\\t${id}\\tINFO\\thello you\\n$`),
+    ),
     `END RequestId: ${id}\n`,
     expect.stringMatching(
       new RegExp(
@@ -66,18 +68,25 @@ test("a handler gets the variables of its function and of Lambda, and nothing of
     AWS_ACCESS_KEY_ID: expect.stringMatching(/^ASIA[0-9A-F]{16}$/),
     LAMBDA_TASK_ROOT: folder,
     _HANDLER: "index.handler",
-    _X_AMZN_TRACE_ID: expect.stringMatching(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/),
+    _X_AMZN_TRACE_ID: expect.stringMatching(
+      /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/,
+    ),
     TZ: ":UTC",
   });
   const lambdas = /^(AWS_|LAMBDA_|_HANDLER|_X_AMZN_TRACE_ID|BACKEND_URL|PATH|PWD|SHLVL|LANG|TZ)/;
-  expect(Object.keys(variables).filter((name) => !lambdas.test(name) && name !== "NODE_V8_COVERAGE")).toEqual([]);
+  expect(Object.keys(variables).filter((name) => !lambdas.test(name) && name !== "NODE_V8_COVERAGE")).toEqual(
+    [],
+  );
 });
 
 test("a function may choose its own AWS endpoint and NODE_OPTIONS", async () => {
   const { runtime } = await runtimeOf();
-  const target = await functionOf(`export const handler = async () => [process.env.AWS_ENDPOINT_URL, process.throwDeprecation === true];`, {
-    environment: { AWS_ENDPOINT_URL: "http://elsewhere", NODE_OPTIONS: "--throw-deprecation" },
-  });
+  const target = await functionOf(
+    `export const handler = async () => [process.env.AWS_ENDPOINT_URL, process.throwDeprecation === true];`,
+    {
+      environment: { AWS_ENDPOINT_URL: "http://elsewhere", NODE_OPTIONS: "--throw-deprecation" },
+    },
+  );
   expect(JSON.parse((await runtime.invoke(target, "{}")).payload)).toEqual(["http://elsewhere", true]);
 });
 
@@ -105,14 +114,29 @@ test.each<[what: string, files: Record<string, string>, handler: string, runtime
   ["ECMAScript module", { "index.mjs": "export const handler = async () => 'ok'" }, "index.handler"],
   ["CommonJS .js", { "index.js": "exports.handler = async () => 'ok'" }, "index.handler"],
   ["CommonJS .cjs", { "index.cjs": "exports.handler = async () => 'ok'" }, "index.handler"],
-  ["CommonJS with computed exports", { "index.js": "module.exports = Object.assign({}, { handler: () => 'ok' })" }, "index.handler"],
-  ["module by package.json", { "package.json": '{"type":"module"}', "index.js": "export const handler = () => 'ok'" }, "index.handler"],
-  ["nested folder", { "src/lib/file.mjs": "export const handler = async () => 'ok'" }, "src/lib/file.handler"],
+  [
+    "CommonJS with computed exports",
+    { "index.js": "module.exports = Object.assign({}, { handler: () => 'ok' })" },
+    "index.handler",
+  ],
+  [
+    "module by package.json",
+    { "package.json": '{"type":"module"}', "index.js": "export const handler = () => 'ok'" },
+    "index.handler",
+  ],
+  [
+    "nested folder",
+    { "src/lib/file.mjs": "export const handler = async () => 'ok'" },
+    "src/lib/file.handler",
+  ],
   ["nested export", { "index.mjs": "export const api = { socket: async () => 'ok' }" }, "index.api.socket"],
   ["default export", { "index.mjs": "export default { handler: async () => 'ok' }" }, "index.handler"],
   [
     "package in the zip",
-    { "index.mjs": "import x from 'x'; export const handler = () => x", "node_modules/x/index.js": "module.exports = 'ok'" },
+    {
+      "index.mjs": "import x from 'x'; export const handler = () => x",
+      "node_modules/x/index.js": "module.exports = 'ok'",
+    },
     "index.handler",
   ],
   [
@@ -135,11 +159,18 @@ test.each<[what: string, files: Record<string, string>, handler: string, runtime
     "index.handler",
     "nodejs22.x",
   ],
-  ["context.succeed in Node 22", { "index.js": "exports.handler = (e, c) => c.succeed('ok')" }, "index.handler", "nodejs22.x"],
+  [
+    "context.succeed in Node 22",
+    { "index.js": "exports.handler = (e, c) => c.succeed('ok')" },
+    "index.handler",
+    "nodejs22.x",
+  ],
   ["async in Node 22", { "index.js": "exports.handler = async () => 'ok'" }, "index.handler", "nodejs22.x"],
 ])("handler as %s", async (_, files, handler, version = "nodejs24.x") => {
   const { runtime } = await runtimeOf();
-  expect((await runtime.invoke(await functionOf(files, { handler, runtime: version }), "{}")).payload).toBe('"ok"');
+  expect((await runtime.invoke(await functionOf(files, { handler, runtime: version }), "{}")).payload).toBe(
+    '"ok"',
+  );
 });
 
 test.each([
@@ -148,7 +179,9 @@ test.each([
   ["a function", "() => 1"],
 ])("a handler that returns %s answers null", async (_, value) => {
   const { runtime } = await runtimeOf();
-  expect(await runtime.invoke(await functionOf(`export const handler = async () => (${value});`), "{}")).toMatchObject({ payload: "null" });
+  expect(
+    await runtime.invoke(await functionOf(`export const handler = async () => (${value});`), "{}"),
+  ).toMatchObject({ payload: "null" });
 });
 
 test("what is printed belongs to its event: texts of several lines stay one log event, raw lines are one each", async () => {
@@ -163,7 +196,9 @@ test("what is printed belongs to its event: texts of several lines stay one log 
       messages.indexOf(`START RequestId: ${requestId} Version: $LATEST\n`),
       messages.indexOf(`END RequestId: ${requestId}\n`),
     );
-    expect(lines).toContainEqual(expect.stringMatching(new RegExp(`\\t${requestId}\\tERROR\\tfirst\\nsecond ${n + 1}\\n$`)));
+    expect(lines).toContainEqual(
+      expect.stringMatching(new RegExp(`\\t${requestId}\\tERROR\\tfirst\\nsecond ${n + 1}\\n$`)),
+    );
     expect(lines).toEqual(expect.arrayContaining(["raw one\n", "raw two\n", "ééé\n"]));
     expect(logTail).toContain("raw two\n");
   }
@@ -172,7 +207,9 @@ test("what is printed belongs to its event: texts of several lines stay one log 
 test("the log tail is the last 4 KB", async () => {
   const { runtime } = await runtimeOf();
   const { logTail } = await runtime.invoke(
-    await functionOf(`export const handler = async () => { for (let i = 0; i < 500; i++) console.log("ä".repeat(20), i); };`),
+    await functionOf(
+      `export const handler = async () => { for (let i = 0; i < 500; i++) console.log("ä".repeat(20), i); };`,
+    ),
     "{}",
   );
   expect(Buffer.byteLength(logTail)).toBeLessThanOrEqual(4096);
@@ -184,7 +221,9 @@ test("the log tail is the last 4 KB", async () => {
 test("output between events is logged too", async () => {
   const { runtime, text } = await runtimeOf();
   await runtime.invoke(
-    await functionOf(`console.log("at load"); export const handler = async () => { setTimeout(() => console.log("afterwards"), 20); };`),
+    await functionOf(
+      `console.log("at load"); export const handler = async () => { setTimeout(() => console.log("afterwards"), 20); };`,
+    ),
     "{}",
   );
   await until(() => text().includes("\tINFO\tafterwards\n"));
@@ -226,11 +265,14 @@ test("the environment that worked last works next, and one that has nothing to d
 test("G-24 a new revision takes the new events, and none is lost", async () => {
   const { runtime } = await runtimeOf({ maxEnvironments: 4 });
   const revision = (n: number) =>
-    functionOf(`export const handler = async () => { await new Promise((r) => setTimeout(r, 10)); return ${n}; };`);
+    functionOf(
+      `export const handler = async () => { await new Promise((r) => setTimeout(r, 10)); return ${n}; };`,
+    );
   const pending: Promise<[asked: number, payload: string]>[] = [];
   for (let n = 0; n < 6; n += 1) {
     const target = await revision(n);
-    for (let event = 0; event < 10; event += 1) pending.push(runtime.invoke(target, "{}").then(({ payload }) => [n, payload]));
+    for (let event = 0; event < 10; event += 1)
+      pending.push(runtime.invoke(target, "{}").then(({ payload }) => [n, payload]));
     await pending.at(-3);
   }
   const answers = await Promise.all(pending);
@@ -267,7 +309,9 @@ test("close ends what is running, answers what waits and takes no more", async (
 
 test("two versions of a function run side by side", async () => {
   const { runtime, text } = await runtimeOf();
-  const latest = await functionOf(`export const handler = async () => process.env.AWS_LAMBDA_FUNCTION_VERSION;`);
+  const latest = await functionOf(
+    `export const handler = async () => process.env.AWS_LAMBDA_FUNCTION_VERSION;`,
+  );
   const published = { ...latest, version: "3" };
   expect((await runtime.invoke(latest, "{}")).payload).toBe('"$LATEST"');
   expect((await runtime.invoke(published, "{}")).payload).toBe('"3"');

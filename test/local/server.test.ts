@@ -23,9 +23,16 @@ interface Sent {
 
 /** A request exactly as given, without an SDK. */
 async function send({ port, method = "GET", path = "/", headers = {}, body = "", host = "127.0.0.1" }: Sent) {
-  return await new Promise<{ status: number | undefined; headers: NodeJS.Dict<string | string[]>; body: string }>((resolve, reject) => {
+  return await new Promise<{
+    status: number | undefined;
+    headers: NodeJS.Dict<string | string[]>;
+    body: string;
+  }>((resolve, reject) => {
     request({ host, port, method, path, headers, agent: false }, (response) => {
-      text(response).then((answered) => resolve({ status: response.statusCode, headers: response.headers, body: answered }), reject);
+      text(response).then(
+        (answered) => resolve({ status: response.statusCode, headers: response.headers, body: answered }),
+        reject,
+      );
     })
       .on("error", reject)
       .end(body);
@@ -39,16 +46,29 @@ test("G-17 G-18 strangers are refused at every door before anything runs", async
   const { port, calls } = await openLocalAws();
   const authorization = signedFor("lambda");
   for (const headers of [{ host: "evil.example" }, { origin: "http://evil.example" }, { origin: "null" }]) {
-    const refused = await send({ port, path: "/2015-03-31/functions", headers: { authorization, ...headers } });
+    const refused = await send({
+      port,
+      path: "/2015-03-31/functions",
+      headers: { authorization, ...headers },
+    });
     expect(refused.status).toBe(403);
     expect(Object.keys(refused.headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
     expect((await refusedSocket(`ws://127.0.0.1:${port}/abcdefghij/dev`, { headers })).status).toBe(403);
     expect(
-      (await send({ port, method: "POST", path: "/abcdefghij/dev/@connections/x", headers: { authorization, ...headers } })).status,
+      (
+        await send({
+          port,
+          method: "POST",
+          path: "/abcdefghij/dev/@connections/x",
+          headers: { authorization, ...headers },
+        })
+      ).status,
     ).toBe(403);
   }
   const withoutHost = await new Promise<string>((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.end("GET /2015-03-31/functions HTTP/1.1\r\nConnection: close\r\n\r\n"));
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.end("GET /2015-03-31/functions HTTP/1.1\r\nConnection: close\r\n\r\n"),
+    );
     text(socket).then(resolve, reject);
   });
   expect(withoutHost).toMatch(/^HTTP\/1\.1 403 /);
@@ -59,12 +79,25 @@ test("G-19 what a web page can send without a preflight changes nothing", async 
   const { port, calls } = await openLocalAws();
   const headers = { "content-type": "text/plain", origin: "http://localhost:5173" };
   const create = await send({ port, method: "POST", path: "/2015-03-31/functions", headers, body: "{}" });
-  expect(create).toMatchObject({ status: 403, headers: { "x-amzn-errortype": "MissingAuthenticationTokenException" } });
+  expect(create).toMatchObject({
+    status: 403,
+    headers: { "x-amzn-errortype": "MissingAuthenticationTokenException" },
+  });
   const query = { ...headers, "content-type": "application/x-www-form-urlencoded" };
-  expect((await send({ port, method: "POST", headers: query, body: "Action=CreateRole&RoleName=r" })).status).toBe(403);
-  const posted = await send({ port, method: "POST", path: "/abcdefghij/dev/@connections/L0SM9cOFIAMCJPw%3D", headers, body: "hi" });
+  expect(
+    (await send({ port, method: "POST", headers: query, body: "Action=CreateRole&RoleName=r" })).status,
+  ).toBe(403);
+  const posted = await send({
+    port,
+    method: "POST",
+    path: "/abcdefghij/dev/@connections/L0SM9cOFIAMCJPw%3D",
+    headers,
+    body: "hi",
+  });
   expect(posted).toMatchObject({ status: 403, body: '{"message":"Missing Authentication Token"}' });
-  expect((await send({ port, method: "OPTIONS", path: "/v2/apis", headers })).headers).not.toHaveProperty("access-control-allow-origin");
+  expect((await send({ port, method: "OPTIONS", path: "/v2/apis", headers })).headers).not.toHaveProperty(
+    "access-control-allow-origin",
+  );
   expect(calls).toEqual([]);
 });
 
@@ -82,7 +115,11 @@ test.each([
 
 test("every answer carries a request id and a date, in each protocol's own form", async () => {
   const { port } = await openLocalAws();
-  const lambda = await send({ port, path: "/2015-03-31/functions/none", headers: { authorization: signedFor("lambda") } });
+  const lambda = await send({
+    port,
+    path: "/2015-03-31/functions/none",
+    headers: { authorization: signedFor("lambda") },
+  });
   expect(lambda).toMatchObject({
     status: 404,
     headers: {
@@ -93,12 +130,28 @@ test("every answer carries a request id and a date, in each protocol's own form"
     body: '{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}',
   });
   const publish = { "content-type": "application/json", authorization: signedFor("lambda") };
-  const invalid = await send({ port, method: "POST", path: "/2015-03-31/functions", headers: publish, body: '{"FunctionName":7}' });
+  const invalid = await send({
+    port,
+    method: "POST",
+    path: "/2015-03-31/functions",
+    headers: publish,
+    body: '{"FunctionName":7}',
+  });
   expect(invalid).toMatchObject({ status: 400, headers: { "x-amzn-errortype": "SerializationException" } });
   const form = { "content-type": "application/x-www-form-urlencoded", authorization: signedFor("iam") };
-  const iam = await send({ port, method: "POST", headers: form, body: "Action=GetRole&Version=2010-05-08&RoleName=r%26d" });
+  const iam = await send({
+    port,
+    method: "POST",
+    headers: form,
+    body: "Action=GetRole&Version=2010-05-08&RoleName=r%26d",
+  });
   expect(iam.status).toBe(400);
-  const missing = await send({ port, method: "POST", headers: form, body: "Action=GetRole&Version=2010-05-08&RoleName=r" });
+  const missing = await send({
+    port,
+    method: "POST",
+    headers: form,
+    body: "Action=GetRole&Version=2010-05-08&RoleName=r",
+  });
   expect(missing).toMatchObject({ status: 404, headers: { "content-type": "text/xml" } });
   expect(missing.body).toBe(
     `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>The role with name r cannot be found.</Message></Error><RequestId>${missing.headers["x-amzn-requestid"] as string}</RequestId></ErrorResponse>`,
@@ -126,9 +179,15 @@ test("what is not emulated says so, and which operation and service it was", asy
   expect((await sent("ec2", { method: "POST", headers: form, body: "Action=RunInstances" })).body).toContain(
     "RunInstances (ec2) is not emulated",
   );
-  for (const name of ["constructor", "__proto__"]) expect((await sent(name, { path: "/x" })).status).toBe(501);
-  const metrics = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "GraniteServiceVersion20100801.GetMetricData" };
-  expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain('"__type":"NotImplementedException"');
+  for (const name of ["constructor", "__proto__"])
+    expect((await sent(name, { path: "/x" })).status).toBe(501);
+  const metrics = {
+    "content-type": "application/x-amz-json-1.0",
+    "x-amz-target": "GraniteServiceVersion20100801.GetMetricData",
+  };
+  expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain(
+    '"__type":"NotImplementedException"',
+  );
   expect(await sent("apigateway", { path: "/account" })).toMatchObject({
     status: 501,
     body: expect.stringContaining("GET /account (apigateway)"),
@@ -179,21 +238,31 @@ test("the stage is reached by path and by host name, and a plain GET is told wha
   expect((await refusedSocket(`${at}/${ApiId}/other`)).status).toBe(403);
   expect((await refusedSocket(`${at}/${ApiId}/dev/more`)).status).toBe(403);
   expect((await refusedSocket(at)).status).toBe(403);
-  expect(await send({ port: aws.port, path: `/${ApiId}/dev` })).toMatchObject({ status: 426, headers: { upgrade: "websocket" } });
+  expect(await send({ port: aws.port, path: `/${ApiId}/dev` })).toMatchObject({
+    status: 426,
+    headers: { upgrade: "websocket" },
+  });
   expect((await send({ port: aws.port, path: `/${ApiId}/other` })).status).toBe(403);
   const authorization = signedFor("execute-api");
   const unknown = "L0SM9cOFIAMCJPw%3D";
   for (const path of [`/${ApiId}/dev/@connections/${unknown}`, `/${ApiId}/dev/%40connections/${unknown}`])
     expect((await send({ port: aws.port, path, headers: { authorization } })).status).toBe(410);
   const host = `${ApiId}.execute-api.localhost:${aws.port}`;
-  expect((await send({ port: aws.port, path: `/dev/@connections/${unknown}`, headers: { authorization, host } })).status).toBe(410);
+  expect(
+    (await send({ port: aws.port, path: `/dev/@connections/${unknown}`, headers: { authorization, host } }))
+      .status,
+  ).toBe(410);
 });
 
 test("G-20 both loopback addresses answer, and no other", async () => {
   const { port } = await openLocalAws();
-  const over6 = await send({ port, host: "::1", headers: { host: `[::1]:${port}` } }).catch(({ code }: NodeJS.ErrnoException) => code);
+  const over6 = await send({ port, host: "::1", headers: { host: `[::1]:${port}` } }).catch(
+    ({ code }: NodeJS.ErrnoException) => code,
+  );
   // A machine without IPv6 refuses for another reason.
-  expect(over6 === "EADDRNOTAVAIL" || over6 === "EAFNOSUPPORT" || (over6 as { status: number }).status === 403).toBe(true);
+  expect(
+    over6 === "EADDRNOTAVAIL" || over6 === "EAFNOSUPPORT" || (over6 as { status: number }).status === 403,
+  ).toBe(true);
   const other = await send({ port, host: "127.0.0.2" }).catch(({ code }: NodeJS.ErrnoException) => code);
   expect(other).toBe("ECONNREFUSED");
 });
@@ -217,7 +286,9 @@ test("code is given to whoever holds its address, and to nobody else", async () 
     status: 200,
     headers: { "content-type": "application/zip", "content-length": String(Configuration?.CodeSize) },
   });
-  expect((await send({ port: aws.port, path: pathname, headers: { host: "evil.example" } })).status).toBe(403);
+  expect((await send({ port: aws.port, path: pathname, headers: { host: "evil.example" } })).status).toBe(
+    403,
+  );
   for (const path of ["/.code/", "/.code/proxy", `${pathname}0`, "/.code/../etc/passwd"])
     expect((await send({ port: aws.port, path })).status).toBe(404);
 });
@@ -226,10 +297,13 @@ test("a body longer than Lambda takes is refused with its own status", async () 
   const { port } = await openLocalAws();
   const headers = { authorization: signedFor("lambda"), "content-length": 80_000_000 };
   const status = await new Promise<number | undefined>((resolve, reject) => {
-    const sent = request({ port, host: "127.0.0.1", method: "POST", path: "/2015-03-31/functions", headers, agent: false }, (response) => {
-      resolve(response.statusCode);
-      sent.destroy();
-    });
+    const sent = request(
+      { port, host: "127.0.0.1", method: "POST", path: "/2015-03-31/functions", headers, agent: false },
+      (response) => {
+        resolve(response.statusCode);
+        sent.destroy();
+      },
+    );
     sent.on("error", reject).end(Buffer.alloc(80_000_000));
   });
   expect(status).toBe(413);
@@ -255,7 +329,9 @@ test("a state folder keeps everything over a restart, and is for its owner's eye
   const after = await openLocalAws({ stateFolder });
   const answered = await after.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
   expect(answered.Payload?.transformToString()).toBe("42");
-  expect((await after.apigatewayv2.send(new GetRoutesCommand({ ApiId }))).Items).toMatchObject([{ RouteKey: "$default" }]);
+  expect((await after.apigatewayv2.send(new GetRoutesCommand({ ApiId }))).Items).toMatchObject([
+    { RouteKey: "$default" },
+  ]);
   expect((await after.iam.send(new ListRolesCommand({}))).Roles).toHaveLength(1);
 });
 
@@ -275,7 +351,10 @@ test("a state file that cannot be read is said, and left alone", async () => {
 test("regions are apart, and the one of a signature decides", async () => {
   const aws = await openLocalAws();
   await makeRole(aws);
-  await makeFunction(aws.in("eu-central-1"), { FunctionName: "there", Role: "arn:aws:iam::000000000000:role/proxy-role" });
+  await makeFunction(aws.in("eu-central-1"), {
+    FunctionName: "there",
+    Role: "arn:aws:iam::000000000000:role/proxy-role",
+  });
   await expect(aws.lambda.send(new GetFunctionCommand({ FunctionName: "there" }))).rejects.toMatchObject({
     name: "ResourceNotFoundException",
   });

@@ -1,4 +1,8 @@
-import { ApiGatewayManagementApiClient, GoneException, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
+import {
+  ApiGatewayManagementApiClient,
+  GoneException,
+  PostToConnectionCommand,
+} from "@aws-sdk/client-apigatewaymanagementapi";
 import { AttachRolePolicyCommand, DeleteRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
@@ -16,7 +20,11 @@ async function session() {
   const RoleArn = await makeRole(aws);
   const { Credentials } = await aws.sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "session" }));
   const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
-  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  const credentials = {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+  };
   const config = { endpoint: aws.url, region: "us-east-1", maxAttempts: 1, credentials };
   const clients = {
     sts: new STSClient(config),
@@ -27,7 +35,13 @@ async function session() {
   const named = { RoleName: "proxy-role", PolicyName: "logs" };
   const permit = (statement: object, PolicyName = "logs") =>
     aws.iam.send(new PutRolePolicyCommand({ ...named, PolicyName, PolicyDocument: policy(statement) }));
-  return { aws, clients, told, permit, permitNothing: () => aws.iam.send(new DeleteRolePolicyCommand(named)) };
+  return {
+    aws,
+    clients,
+    told,
+    permit,
+    permitNothing: () => aws.iam.send(new DeleteRolePolicyCommand(named)),
+  };
 }
 
 test("a session of a role says so", async () => {
@@ -39,7 +53,11 @@ test("a session of a role says so", async () => {
 test("a session may write to connections where its role's policies allow it, and nowhere else", async () => {
   const { clients, permit, permitNothing } = await session();
   const post = async () =>
-    await refusal(clients.management.send(new PostToConnectionCommand({ ConnectionId: "L0SM9cOFvHcCIhw=", Data: Buffer.from("x") })));
+    await refusal(
+      clients.management.send(
+        new PostToConnectionCommand({ ConnectionId: "L0SM9cOFvHcCIhw=", Data: Buffer.from("x") }),
+      ),
+    );
   const denied = {
     name: "AccessDeniedException",
     status: 403,
@@ -63,17 +81,38 @@ test("a session may invoke the functions that its role's policies name", async (
   const invoke = (FunctionName: string) => clients.lambda.send(new InvokeCommand({ FunctionName }));
   const denied = await refusal(invoke("proxy"));
   expect(denied).toMatchObject({ name: "AccessDeniedException", status: 403 });
-  expect(denied.message).toContain(`lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:${account}:function:proxy`);
-  await permit({ Action: "lambda:InvokeFunction", Resource: `arn:aws:lambda:us-east-1:${account}:function:proxy` });
+  expect(denied.message).toContain(
+    `lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:${account}:function:proxy`,
+  );
+  await permit({
+    Action: "lambda:InvokeFunction",
+    Resource: `arn:aws:lambda:us-east-1:${account}:function:proxy`,
+  });
   expect((await invoke("proxy")).StatusCode).toBe(200);
   expect((await refusal(invoke("other"))).name).toBe("AccessDeniedException");
 });
 
 test.each([
-  ["Allow in the region of the call", { Condition: { StringEquals: { "aws:RequestedRegion": "us-east-1" } } }, true],
-  ["Allow in another region", { Condition: { StringEquals: { "aws:RequestedRegion": ["eu-west-1", "eu-west-2"] } } }, false],
-  ["Allow outside a region", { Condition: { StringNotEquals: { "aws:RequestedRegion": "eu-west-1" } } }, true],
-  ["Allow for the role", { Condition: { ArnLike: { "aws:PrincipalArn": `arn:aws:iam::${account}:role/proxy-*` } } }, true],
+  [
+    "Allow in the region of the call",
+    { Condition: { StringEquals: { "aws:RequestedRegion": "us-east-1" } } },
+    true,
+  ],
+  [
+    "Allow in another region",
+    { Condition: { StringEquals: { "aws:RequestedRegion": ["eu-west-1", "eu-west-2"] } } },
+    false,
+  ],
+  [
+    "Allow outside a region",
+    { Condition: { StringNotEquals: { "aws:RequestedRegion": "eu-west-1" } } },
+    true,
+  ],
+  [
+    "Allow for the role",
+    { Condition: { ArnLike: { "aws:PrincipalArn": `arn:aws:iam::${account}:role/proxy-*` } } },
+    true,
+  ],
   ["Allow with TLS", { Condition: { Bool: { "aws:SecureTransport": true } } }, true],
 ])("%s is decided as on AWS", async (_what, conditions, allowed) => {
   const { clients, told, permit } = await session();
@@ -98,13 +137,21 @@ test.each([
 const calls = { Action: "lambda:InvokeFunction", Resource: "*" };
 const tagged = { StringEquals: { "aws:PrincipalTag/team": "web" } };
 test.each([
-  ["an Allow with an unknown key", [{ ...calls, Condition: tagged }], "the condition stringequals of aws:principaltag/team"],
+  [
+    "an Allow with an unknown key",
+    [{ ...calls, Condition: tagged }],
+    "the condition stringequals of aws:principaltag/team",
+  ],
   [
     "a Deny with an unknown key",
     [calls, { ...calls, Effect: "Deny", Condition: tagged }],
     "the condition stringequals of aws:principaltag/team",
   ],
-  ["an operator", [{ ...calls, Condition: { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } } }], "the condition ipaddress of aws:sourceip"],
+  [
+    "an operator",
+    [{ ...calls, Condition: { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } } }],
+    "the condition ipaddress of aws:sourceip",
+  ],
   [
     "a policy variable",
     [{ ...calls, Resource: "arn:aws:lambda:*:*:function:${aws:PrincipalTag/team}-*" }],
@@ -112,8 +159,10 @@ test.each([
   ],
 ])("what depends on %s is allowed, and told once", async (_what, statements, doubt) => {
   const { clients, told, permit } = await session();
-  for (const [index, statement] of statements.entries()) await permit(statement, index === 0 ? "logs" : "other");
-  const invoke = async () => await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "web-proxy" })));
+  for (const [index, statement] of statements.entries())
+    await permit(statement, index === 0 ? "logs" : "other");
+  const invoke = async () =>
+    await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "web-proxy" })));
   expect([(await invoke()).name, (await invoke()).name]).toEqual(Array(2).fill("ResourceNotFoundException"));
   expect(told).toEqual([
     `role proxy-role may do lambda:InvokeFunction here; on AWS that depends on ${doubt}, which cannot be evaluated here\n`,
@@ -128,12 +177,16 @@ test("a managed policy whose content is not known may permit anything, one that 
     source: 'export const handler = async () => console.log("hi");',
   });
   const attach = (name: string) =>
-    aws.iam.send(new AttachRolePolicyCommand({ RoleName: "proxy-role", PolicyArn: `arn:aws:iam::aws:policy/${name}` }));
+    aws.iam.send(
+      new AttachRolePolicyCommand({ RoleName: "proxy-role", PolicyArn: `arn:aws:iam::aws:policy/${name}` }),
+    );
   const invoke = () => clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
   await attach("CloudWatchLogsFullAccess");
   expect((await refusal(invoke())).name).toBe("AccessDeniedException");
   await attach("AWSLambda_FullAccess");
   expect((await invoke()).StatusCode).toBe(200);
   const doubts = told.filter((line) => line.startsWith("role "));
-  expect(doubts).toEqual([expect.stringContaining("depends on the content of arn:aws:iam::aws:policy/AWSLambda_FullAccess, which")]);
+  expect(doubts).toEqual([
+    expect.stringContaining("depends on the content of arn:aws:iam::aws:policy/AWSLambda_FullAccess, which"),
+  ]);
 });

@@ -24,7 +24,9 @@ test("an offer of HTTP/2 is declined by answering as if it were not there, and t
   expect(await raw.head()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   const again = call(port, { close: true });
   raw.write(again.head + again.body);
-  expect((await raw.rest()).toString()).toMatch(/^\{\}HTTP\/1\.1 400 Bad Request\r\n[\s\S]*ResourceAlreadyExistsException/);
+  expect((await raw.rest()).toString()).toMatch(
+    /^\{\}HTTP\/1\.1 400 Bad Request\r\n[\s\S]*ResourceAlreadyExistsException/,
+  );
   expect(calls.map(({ operation, status }) => [operation, status])).toEqual([
     ["CreateLogGroup", 200],
     ["CreateLogGroup", 400],

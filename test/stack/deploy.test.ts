@@ -4,17 +4,30 @@ import { GetFunctionCommand, GetPolicyCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import type { Fault } from "../support/fault-proxy.ts";
 import { acting } from "../support/stack.ts";
-import { callsOfOneDeploy, faulty, inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import {
+  callsOfOneDeploy,
+  faulty,
+  inventory,
+  localAws,
+  mutating,
+  nothing,
+  oneOfEverything,
+  stackAt,
+} from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
 
 test("S1 the first deploy makes everything, with least privilege and the endpoint known at once", async () => {
   const local = await localAws();
   const { deploy, aws } = await stackAt(local.url);
   const changes = await deploy();
-  expect(new Set(changes.filter(({ resource }) => resource.desired).map(({ action }) => action))).toEqual(new Set(["create"]));
+  expect(new Set(changes.filter(({ resource }) => resource.desired).map(({ action }) => action))).toEqual(
+    new Set(["create"]),
+  );
   expect(await inventory(aws)).toEqual(oneOfEverything);
 
-  const { Configuration, Tags } = await aws.lambda.send(new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Configuration, Tags } = await aws.lambda.send(
+    new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   const [api] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
   expect(Configuration).toMatchObject({
     Runtime: "nodejs24.x",
@@ -38,11 +51,18 @@ test("S1 the first deploy makes everything, with least privilege and the endpoin
   const { Role } = await aws.iam.send(new GetRoleCommand({ RoleName: "shelfshack-websocket-proxy-role" }));
   expect(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "")).toContain("lambda.amazonaws.com");
   const policy = await aws.iam.send(
-    new GetRolePolicyCommand({ RoleName: "shelfshack-websocket-proxy-role", PolicyName: "WebSocketAPIPermissions" }),
+    new GetRolePolicyCommand({
+      RoleName: "shelfshack-websocket-proxy-role",
+      PolicyName: "WebSocketAPIPermissions",
+    }),
   );
-  const { Statement } = JSON.parse(decodeURIComponent(policy.PolicyDocument ?? "")) as { Statement: { Resource: string | string[] }[] };
+  const { Statement } = JSON.parse(decodeURIComponent(policy.PolicyDocument ?? "")) as {
+    Statement: { Resource: string | string[] }[];
+  };
   expect(Statement.flatMap(({ Resource }) => Resource).filter((resource) => resource === "*")).toEqual([]);
-  const { Policy } = await aws.lambda.send(new GetPolicyCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Policy } = await aws.lambda.send(
+    new GetPolicyCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   expect(JSON.parse(Policy ?? "{}").Statement).toMatchObject([
     { Sid: "shelfshack-ws", Principal: { Service: "apigateway.amazonaws.com" } },
   ]);
@@ -96,15 +116,22 @@ test("D-12 a role that Lambda cannot assume yet is waited for, and the reason is
   const { deploy, aws, progress } = await stackAt(local.url);
   await deploy();
   expect(await inventory(aws)).toEqual(oneOfEverything);
-  expect(progress).toContainEqual(expect.objectContaining({ kind: "waiting", reason: expect.stringContaining("IAM"), budgetMs: 180_000 }));
+  expect(progress).toContainEqual(
+    expect.objectContaining({ kind: "waiting", reason: expect.stringContaining("IAM"), budgetMs: 180_000 }),
+  );
 });
 
 test("D-13 pending functions and running updates are waited for", async () => {
   const local = await localAws({ createDelayMs: 300, updateDelayMs: 300 });
   await (await stackAt(local.url)).deploy();
-  const other = await stackAt(local.url, { zip: await zipOf({ "index.mjs": "export const handler = 1;" }), timeout: 20 });
+  const other = await stackAt(local.url, {
+    zip: await zipOf({ "index.mjs": "export const handler = 1;" }),
+    timeout: 20,
+  });
   expect(acting(await other.deploy())).toEqual(["Function"]);
-  const { Configuration } = await other.aws.lambda.send(new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Configuration } = await other.aws.lambda.send(
+    new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   expect(Configuration).toMatchObject({ Timeout: 20, LastUpdateStatus: "Successful" });
 });
 
@@ -117,18 +144,22 @@ const passing: readonly [string, Fault][] = [
   ["D-08 503 for", "503"],
 ];
 
-test.each(passing)("%s any one call: the same run converges to one of everything", { timeout: 120_000 }, async (_title, fault) => {
-  const calls = await callsOfOneDeploy();
-  for (let n = 0; n < calls; n++) {
-    const local = await localAws();
-    const proxy = await faulty(local, ({ index }) => (index === n ? fault : undefined));
-    const { deploy } = await stackAt(proxy.url);
-    await deploy();
-    const direct = await stackAt(local.url);
-    expect(await inventory(direct.aws), `${String(fault)} at call ${n}`).toEqual(oneOfEverything);
-    expect(acting(await direct.deploy()), `${String(fault)} at call ${n}`).toEqual([]);
-  }
-});
+test.each(passing)(
+  "%s any one call: the same run converges to one of everything",
+  { timeout: 120_000 },
+  async (_title, fault) => {
+    const calls = await callsOfOneDeploy();
+    for (let n = 0; n < calls; n++) {
+      const local = await localAws();
+      const proxy = await faulty(local, ({ index }) => (index === n ? fault : undefined));
+      const { deploy } = await stackAt(proxy.url);
+      await deploy();
+      const direct = await stackAt(local.url);
+      expect(await inventory(direct.aws), `${String(fault)} at call ${n}`).toEqual(oneOfEverything);
+      expect(acting(await direct.deploy()), `${String(fault)} at call ${n}`).toEqual([]);
+    }
+  },
+);
 
 test.each(["D-01 before", "D-02 after"])(
   "%s any one call the run dies: the next run converges to one of everything",
@@ -168,11 +199,15 @@ test("D-34 destroy cut at any call is finished by the next one", { timeout: 60_0
   }
 });
 
-test("D-16 deploys that start at the same moment end with one of everything", { timeout: 60_000 }, async () => {
-  for (let round = 0; round < 5; round++) {
-    const local = await localAws({ roleDelayMs: 50 });
-    const stacks = await Promise.all([1, 2, 3].map(() => stackAt(local.url)));
-    await Promise.all(stacks.map(({ deploy }) => deploy()));
-    expect(await inventory(stacks[0]!.aws), `round ${round}`).toEqual(oneOfEverything);
-  }
-});
+test(
+  "D-16 deploys that start at the same moment end with one of everything",
+  { timeout: 60_000 },
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      const local = await localAws({ roleDelayMs: 50 });
+      const stacks = await Promise.all([1, 2, 3].map(() => stackAt(local.url)));
+      await Promise.all(stacks.map(({ deploy }) => deploy()));
+      expect(await inventory(stacks[0]!.aws), `round ${round}`).toEqual(oneOfEverything);
+    }
+  },
+);

@@ -15,7 +15,12 @@ import {
   UpdateStageCommand,
 } from "@aws-sdk/client-apigatewayv2";
 import { DeleteLogGroupCommand, PutRetentionPolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { DeleteRoleCommand, DeleteRolePolicyCommand, PutRolePolicyCommand, UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
+import {
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
 import {
   AddPermissionCommand,
   DeleteFunctionCommand,
@@ -58,16 +63,34 @@ const deleteRoute = async (aws: Aws, key: string) => {
 const deleteIntegration = async (aws: Aws) => {
   const ApiId = await apiId(aws);
   for (const key of ["$connect", "$disconnect", "$default"]) await deleteRoute(aws, key);
-  await aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, IntegrationId: await integrationId(aws, ApiId) }));
+  await aws.apigatewayv2.send(
+    new DeleteIntegrationCommand({ ApiId, IntegrationId: await integrationId(aws, ApiId) }),
+  );
 };
 
 /** What somebody removes by hand, and what a deploy then does. */
 const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = [
   ["the role", deleteRole, ["Role", "RolePolicy"]],
-  ["the policy", (aws) => aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })), ["RolePolicy"]],
-  ["the log group", (aws) => aws.logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` })), ["LogGroup"]],
-  ["the function", (aws) => aws.lambda.send(new DeleteFunctionCommand({ FunctionName })), ["Function", "Permission"]],
-  ["the permission", (aws) => aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" })), ["Permission"]],
+  [
+    "the policy",
+    (aws) => aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })),
+    ["RolePolicy"],
+  ],
+  [
+    "the log group",
+    (aws) => aws.logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` })),
+    ["LogGroup"],
+  ],
+  [
+    "the function",
+    (aws) => aws.lambda.send(new DeleteFunctionCommand({ FunctionName })),
+    ["Function", "Permission"],
+  ],
+  [
+    "the permission",
+    (aws) => aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" })),
+    ["Permission"],
+  ],
   [
     "the API",
     async (aws) => aws.apigatewayv2.send(new DeleteApiCommand({ ApiId: await apiId(aws) })),
@@ -87,61 +110,101 @@ const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = 
   ["$connect", (aws) => deleteRoute(aws, "$connect"), ["RouteConnect"]],
   ["$disconnect", (aws) => deleteRoute(aws, "$disconnect"), ["RouteDisconnect"]],
   ["$default", (aws) => deleteRoute(aws, "$default"), ["RouteDefault"]],
-  ["the integration", deleteIntegration, ["Integration", "RouteConnect", "RouteDisconnect", "RouteDefault", "Deployment", "Stage"]],
-  ["the stage", async (aws) => aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: await apiId(aws), StageName: "dev" })), ["Stage"]],
+  [
+    "the integration",
+    deleteIntegration,
+    ["Integration", "RouteConnect", "RouteDisconnect", "RouteDefault", "Deployment", "Stage"],
+  ],
+  [
+    "the stage",
+    async (aws) =>
+      aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: await apiId(aws), StageName: "dev" })),
+    ["Stage"],
+  ],
 ];
 
-test.each(removals)("D-25 S14 %s is removed by hand: plan names it, deploy restores just that", async (_what, remove, expected) => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
-  await first.deploy();
-  await remove(first.aws);
-  const next = await stackAt(local.url);
-  expect(acting(await next.plan())).toEqual(expect.arrayContaining(expected));
-  expect(acting(await next.deploy()).toSorted()).toEqual(expected.toSorted());
-  const { deployments, ...rest } = oneOfEverything;
-  expect(await inventory(next.aws)).toMatchObject(rest);
-  expect(deployments).toBe(1);
-  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
-});
+test.each(removals)(
+  "D-25 S14 %s is removed by hand: plan names it, deploy restores just that",
+  async (_what, remove, expected) => {
+    const local = await localAws();
+    const first = await stackAt(local.url);
+    await first.deploy();
+    await remove(first.aws);
+    const next = await stackAt(local.url);
+    expect(acting(await next.plan())).toEqual(expect.arrayContaining(expected));
+    expect(acting(await next.deploy()).toSorted()).toEqual(expected.toSorted());
+    const { deployments, ...rest } = oneOfEverything;
+    expect(await inventory(next.aws)).toMatchObject(rest);
+    expect(deployments).toBe(1);
+    expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  },
+);
 
-const everybody = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" }] };
+const everybody = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" }],
+};
 const everything = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
-const configure = (change: object) => (aws: Aws) => aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, ...change }));
+const configure = (change: object) => (aws: Aws) =>
+  aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, ...change }));
 
 async function environment(aws: Aws): Promise<Record<string, string>> {
-  return (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {};
+  return (
+    (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ??
+    {}
+  );
 }
 
 async function stageElsewhere(aws: Aws): Promise<void> {
   const ApiId = await apiId(aws);
-  const { DeploymentId } = await aws.apigatewayv2.send(new CreateDeploymentCommand({ ApiId, Description: "by hand" }));
+  const { DeploymentId } = await aws.apigatewayv2.send(
+    new CreateDeploymentCommand({ ApiId, Description: "by hand" }),
+  );
   await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
 }
 
 async function othersPermission(aws: Aws): Promise<void> {
   await aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" }));
-  const statement = { FunctionName, StatementId: "shelfshack-ws", Action: "lambda:InvokeFunction", Principal: "apigateway.amazonaws.com" };
-  await aws.lambda.send(new AddPermissionCommand({ ...statement, SourceArn: "arn:aws:execute-api:us-east-1:000000000000:other/dev/*" }));
+  const statement = {
+    FunctionName,
+    StatementId: "shelfshack-ws",
+    Action: "lambda:InvokeFunction",
+    Principal: "apigateway.amazonaws.com",
+  };
+  await aws.lambda.send(
+    new AddPermissionCommand({
+      ...statement,
+      SourceArn: "arn:aws:execute-api:us-east-1:000000000000:other/dev/*",
+    }),
+  );
 }
 
 /** What somebody changes by hand, and the property that a plan names. */
 const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string][] = [
   [
     "the trust policy",
-    (aws) => aws.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(everybody) })),
+    (aws) =>
+      aws.iam.send(
+        new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(everybody) }),
+      ),
     "Role",
     "AssumeRolePolicyDocument.Statement",
   ],
   [
     "the policy",
-    (aws) => aws.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: JSON.stringify(everything) })),
+    (aws) =>
+      aws.iam.send(
+        new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: JSON.stringify(everything) }),
+      ),
     "RolePolicy",
     "PolicyDocument.Statement",
   ],
   [
     "the retention",
-    (aws) => aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: `/aws/lambda/${FunctionName}`, retentionInDays: 1 })),
+    (aws) =>
+      aws.logs.send(
+        new PutRetentionPolicyCommand({ logGroupName: `/aws/lambda/${FunctionName}`, retentionInDays: 1 }),
+      ),
     "LogGroup",
     "RetentionInDays",
   ],
@@ -149,16 +212,27 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
   ["the memory", configure({ MemorySize: 128 }), "Function", "MemorySize"],
   ["the handler", configure({ Handler: "other.handler" }), "Function", "Handler"],
   ["the runtime", configure({ Runtime: "nodejs22.x" }), "Function", "Runtime"],
-  ["a variable", configure({ Environment: { Variables: { BACKEND_URL: "http://elsewhere" } } }), "Function", "Environment.BACKEND_URL"],
+  [
+    "a variable",
+    configure({ Environment: { Variables: { BACKEND_URL: "http://elsewhere" } } }),
+    "Function",
+    "Environment.BACKEND_URL",
+  ],
   [
     "the code",
-    async (aws) => aws.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile: await zipOf({ "index.mjs": "1" }) })),
+    async (aws) =>
+      aws.lambda.send(
+        new UpdateFunctionCodeCommand({ FunctionName, ZipFile: await zipOf({ "index.mjs": "1" }) }),
+      ),
     "Function",
     "CodeSha256",
   ],
   [
     "the route selection",
-    async (aws) => aws.apigatewayv2.send(new UpdateApiCommand({ ApiId: await apiId(aws), RouteSelectionExpression: "$request.body.type" })),
+    async (aws) =>
+      aws.apigatewayv2.send(
+        new UpdateApiCommand({ ApiId: await apiId(aws), RouteSelectionExpression: "$request.body.type" }),
+      ),
     "Api",
     "RouteSelectionExpression",
   ],
@@ -167,7 +241,11 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
     async (aws) => {
       const ApiId = await apiId(aws);
       await aws.apigatewayv2.send(
-        new UpdateIntegrationCommand({ ApiId, IntegrationId: await integrationId(aws, ApiId), TimeoutInMillis: 1_000 }),
+        new UpdateIntegrationCommand({
+          ApiId,
+          IntegrationId: await integrationId(aws, ApiId),
+          TimeoutInMillis: 1_000,
+        }),
       );
     },
     "Integration",
@@ -177,9 +255,13 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
     "a route's target",
     async (aws) => {
       const ApiId = await apiId(aws);
-      const { IntegrationId } = await aws.apigatewayv2.send(new CreateIntegrationCommand({ ApiId, IntegrationType: "MOCK" }));
+      const { IntegrationId } = await aws.apigatewayv2.send(
+        new CreateIntegrationCommand({ ApiId, IntegrationType: "MOCK" }),
+      );
       const Target = `integrations/${IntegrationId}`;
-      await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId: await routeId(aws, ApiId, "$default"), Target }));
+      await aws.apigatewayv2.send(
+        new UpdateRouteCommand({ ApiId, RouteId: await routeId(aws, ApiId, "$default"), Target }),
+      );
     },
     "RouteDefault",
     "Target",
@@ -188,30 +270,36 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
   ["the permission", othersPermission, "Permission", "SourceArn"],
 ];
 
-test.each(changes)("D-26 %s is changed by hand: plan names the property, deploy restores it", async (_what, change, id, path) => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
-  await first.deploy();
-  await change(first.aws);
-  const next = await stackAt(local.url);
-  const planned = (await next.plan()).find(({ resource }) => resource.id === id);
-  expect(planned?.differences.map((difference) => difference.path)).toContain(path);
-  await next.deploy();
-  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
-});
+test.each(changes)(
+  "D-26 %s is changed by hand: plan names the property, deploy restores it",
+  async (_what, change, id, path) => {
+    const local = await localAws();
+    const first = await stackAt(local.url);
+    await first.deploy();
+    await change(first.aws);
+    const next = await stackAt(local.url);
+    const planned = (await next.plan()).find(({ resource }) => resource.id === id);
+    expect(planned?.differences.map((difference) => difference.path)).toContain(path);
+    await next.deploy();
+    expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  },
+);
 
 test("D-27 variables and larger memory that somebody else set stay as they are", async () => {
   const local = await localAws();
   const first = await stackAt(local.url);
   await first.deploy();
   const before = await environment(first.aws);
-  await configure({ MemorySize: 1024, Environment: { Variables: { ...before, FOO: "theirs", BACKEND_URL: "http://elsewhere" } } })(
-    first.aws,
-  );
+  await configure({
+    MemorySize: 1024,
+    Environment: { Variables: { ...before, FOO: "theirs", BACKEND_URL: "http://elsewhere" } },
+  })(first.aws);
   const next = await stackAt(local.url);
   await next.deploy();
   expect(await environment(next.aws)).toEqual({ ...before, FOO: "theirs" });
-  expect((await next.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).MemorySize).toBe(1024);
+  expect((await next.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).MemorySize).toBe(
+    1024,
+  );
 });
 
 test("a stage made by hand serves on after its routes were restored", async () => {
@@ -243,7 +331,9 @@ test("signing keys that nobody can read are made anew", async () => {
   const local = await localAws();
   const { aws, deploy } = await stackAt(local.url);
   await deploy();
-  const variables = async () => (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ?? {};
+  const variables = async () =>
+    (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ??
+    {};
   const Variables = { ...(await variables()), SIGNING_KEYS: "x", FOO: "bar" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const next = await stackAt(local.url);

@@ -1,4 +1,9 @@
-import { DeleteStageCommand, GetApisCommand, GetRoutesCommand, UpdateRouteCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  DeleteStageCommand,
+  GetApisCommand,
+  GetRoutesCommand,
+  UpdateRouteCommand,
+} from "@aws-sdk/client-apigatewayv2";
 import { GetFunctionCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { CliError } from "../../src/errors/error.ts";
@@ -6,7 +11,14 @@ import { observe } from "../../src/stack/engine.ts";
 import { partsOf, refuseMissingNeeds } from "../../src/stack/steps.ts";
 import type { Call, Fault } from "../support/fault-proxy.ts";
 import { acting } from "../support/stack.ts";
-import { callsOfOneDeploy, faulty, inventory, localAws, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import {
+  callsOfOneDeploy,
+  faulty,
+  inventory,
+  localAws,
+  oneOfEverything,
+  stackAt,
+} from "../support/stack-scene.ts";
 
 /** What a run that has to fail fails with. */
 async function failureOf(run: Promise<unknown>): Promise<CliError> {
@@ -19,19 +31,28 @@ async function failureOf(run: Promise<unknown>): Promise<CliError> {
 const shown =
   (state: object) =>
   ({ operation }: Pick<Call, "operation">): Fault | undefined => {
-    if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation)) return undefined;
+    if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation))
+      return undefined;
     return {
       rewrite(payload) {
         const { Configuration, ...found } = JSON.parse(payload.toString()) as { Configuration?: object };
         return Buffer.from(
-          JSON.stringify(Configuration ? { ...found, Configuration: { ...Configuration, ...state } } : { ...found, ...state }),
+          JSON.stringify(
+            Configuration
+              ? { ...found, Configuration: { ...Configuration, ...state } }
+              : { ...found, ...state },
+          ),
         );
       },
     };
   };
 
 test.each<[string, Fault, RegExp]>([
-  ["503", "503", /(AWS did not do its part: ServiceUnavailableException|cannot be understood) \(status 503\)/],
+  [
+    "503",
+    "503",
+    /(AWS did not do its part: ServiceUnavailableException|cannot be understood) \(status 503\)/,
+  ],
   ["a proxy's page", "html", /what answered in the place of AWS cannot be understood \(status 502\)/],
 ])(
   "D-09 %s for ever at any one call: a clear failure within its budget, and the next run converges",
@@ -52,10 +73,14 @@ test.each<[string, Fault, RegExp]>([
       );
       // Answered with a page after the work, a call that is looked up again has done its part.
       if (outcome || fault === "503") expect(outcome?.message, broken).toMatch(words);
-      expect(outcome?.hint ?? "run the same command again to go on").toContain("run the same command again to go on");
+      expect(outcome?.hint ?? "run the same command again to go on").toContain(
+        "run the same command again to go on",
+      );
       const waited = progress.reduce((sum, event) => sum + (event.kind === "waiting" ? 1 : 0), 0);
       expect(waited, broken).toBeLessThan(60);
-      expect(proxy.calls.filter(({ operation }) => operation === broken).length, broken).toBeLessThanOrEqual(30);
+      expect(proxy.calls.filter(({ operation }) => operation === broken).length, broken).toBeLessThanOrEqual(
+        30,
+      );
       const next = await stackAt(local.url);
       await next.deploy();
       expect(await inventory(next.aws), broken).toEqual(oneOfEverything);
@@ -63,24 +88,34 @@ test.each<[string, Fault, RegExp]>([
   },
 );
 
-test("D-04 the reply to any one call never comes: the same run looks again and goes on", { timeout: 120_000 }, async () => {
-  const calls = await callsOfOneDeploy();
-  for (let n = 0; n < calls; n++) {
-    const local = await localAws();
-    const proxy = await faulty(local, ({ index }) => (index === n ? "hang" : undefined));
-    await (await stackAt(proxy.url, {}, { requestMs: 500 })).deploy();
-    const direct = await stackAt(local.url);
-    expect(await inventory(direct.aws), `at call ${n}`).toEqual(oneOfEverything);
-    expect(acting(await direct.deploy()), `at call ${n}`).toEqual([]);
-  }
-});
+test(
+  "D-04 the reply to any one call never comes: the same run looks again and goes on",
+  { timeout: 120_000 },
+  async () => {
+    const calls = await callsOfOneDeploy();
+    for (let n = 0; n < calls; n++) {
+      const local = await localAws();
+      const proxy = await faulty(local, ({ index }) => (index === n ? "hang" : undefined));
+      await (await stackAt(proxy.url, {}, { requestMs: 500 })).deploy();
+      const direct = await stackAt(local.url);
+      expect(await inventory(direct.aws), `at call ${n}`).toEqual(oneOfEverything);
+      expect(acting(await direct.deploy()), `at call ${n}`).toEqual([]);
+    }
+  },
+);
 
 test("R6 tries are counted for each reason by itself: after many busy answers some 503 are nothing", async () => {
   const local = await localAws();
   await (await stackAt(local.url)).deploy();
-  const busy = { status: 409, name: "ResourceConflictException", message: "An update is in progress for resource: f" };
+  const busy = {
+    status: 409,
+    name: "ResourceConflictException",
+    message: "An update is in progress for resource: f",
+  };
   const answers: Fault[] = [...Array.from({ length: 7 }, () => ({ refusal: busy })), "503", "503"];
-  const proxy = await faulty(local, ({ operation }) => (operation.endsWith("/configuration") ? answers.shift() : undefined));
+  const proxy = await faulty(local, ({ operation }) =>
+    operation.endsWith("/configuration") ? answers.shift() : undefined,
+  );
   expect(acting(await (await stackAt(proxy.url, { timeout: 20 })).deploy())).toEqual(["Function"]);
   expect(answers).toEqual([]);
 });
@@ -89,38 +124,54 @@ test.each([
   ["State", { State: "Failed", StateReason: "The image cannot be read.", StateReasonCode: "InvalidImage" }],
   [
     "LastUpdateStatus",
-    { LastUpdateStatus: "Failed", LastUpdateStatusReason: "No room.", LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses" },
+    {
+      LastUpdateStatus: "Failed",
+      LastUpdateStatusReason: "No room.",
+      LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses",
+    },
   ],
-])("D-14 a function whose %s is Failed: plan names it, deploy fails with Lambda's reason and its code", async (what, state) => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
-  const proxy = await faulty(local, ({ operation }) => {
-    if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation)) return undefined;
-    return {
-      rewrite(payload) {
-        const found = JSON.parse(payload.toString()) as { Configuration?: object };
-        return Buffer.from(
-          JSON.stringify(found.Configuration ? { ...found, Configuration: { ...found.Configuration, ...state } } : { ...found, ...state }),
-        );
-      },
-    };
-  });
-  const { plan, deploy } = await stackAt(proxy.url);
-  const [reason, code] = Object.values(state).slice(1);
-  const trouble = `${what} Failed: ${reason} (${code})`;
-  expect((await plan()).filter(({ action }) => action !== "none")).toMatchObject([
-    { action: "update", differences: [{ path: "State", from: trouble, to: "in working order" }] },
-  ]);
-  const { message, hint } = await failureOf(deploy());
-  expect(message).toContain(`the function shelfshack-websocket-proxy does not work: ${trouble}`);
-  expect(hint).toContain("shelfshack-ws destroy");
-});
+])(
+  "D-14 a function whose %s is Failed: plan names it, deploy fails with Lambda's reason and its code",
+  async (what, state) => {
+    const local = await localAws();
+    await (await stackAt(local.url)).deploy();
+    const proxy = await faulty(local, ({ operation }) => {
+      if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation))
+        return undefined;
+      return {
+        rewrite(payload) {
+          const found = JSON.parse(payload.toString()) as { Configuration?: object };
+          return Buffer.from(
+            JSON.stringify(
+              found.Configuration
+                ? { ...found, Configuration: { ...found.Configuration, ...state } }
+                : { ...found, ...state },
+            ),
+          );
+        },
+      };
+    });
+    const { plan, deploy } = await stackAt(proxy.url);
+    const [reason, code] = Object.values(state).slice(1);
+    const trouble = `${what} Failed: ${reason} (${code})`;
+    expect((await plan()).filter(({ action }) => action !== "none")).toMatchObject([
+      { action: "update", differences: [{ path: "State", from: trouble, to: "in working order" }] },
+    ]);
+    const { message, hint } = await failureOf(deploy());
+    expect(message).toContain(`the function shelfshack-websocket-proxy does not work: ${trouble}`);
+    expect(hint).toContain("shelfshack-ws destroy");
+  },
+);
 
 test("D-14 an update that Lambda could not carry out is written once more", async () => {
   const local = await localAws();
   await (await stackAt(local.url)).deploy();
   let written = false;
-  const failed = { LastUpdateStatus: "Failed", LastUpdateStatusReason: "No room.", LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses" };
+  const failed = {
+    LastUpdateStatus: "Failed",
+    LastUpdateStatusReason: "No room.",
+    LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses",
+  };
   const proxy = await faulty(local, ({ operation }) => {
     if (operation.startsWith("PUT ")) return { after: () => void (written = true) };
     return written ? undefined : shown(failed)({ operation });
@@ -135,7 +186,9 @@ test("D-13 a function that is still pending when a run begins is waited for", as
   const creating = first.deploy();
   const second = await stackAt(local.url);
   await Promise.all([creating, second.deploy()]);
-  const { Configuration } = await second.aws.lambda.send(new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
+  const { Configuration } = await second.aws.lambda.send(
+    new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
+  );
   expect(Configuration?.State).toBe("Active");
 });
 
@@ -148,7 +201,8 @@ test("a snapshot is made of what we want only: the step stage alone refuses rout
   const standard = Items.find(({ RouteKey }) => RouteKey === "$default");
   await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId: standard?.RouteId, Target: "" }));
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId, StageName: "dev" }));
-  const refused = async (only: ("stage" | "routes")[]) => refuseMissingNeeds(stack, await observe(stack, aws), partsOf({ only }));
+  const refused = async (only: ("stage" | "routes")[]) =>
+    refuseMissingNeeds(stack, await observe(stack, aws), partsOf({ only }));
   const { message, hint } = await failureOf(refused(["stage"]));
   expect(message).toBe("RouteDefault $default differ from what is to be deployed");
   expect(hint).toBe("first run: shelfshack-ws deploy --only routes");

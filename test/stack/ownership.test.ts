@@ -55,7 +55,9 @@ test("D-23 other APIs of the same name are ignored: tags decide", async () => {
   const local = await localAws();
   const { aws, deploy } = await stackAt(local.url);
   for (let n = 0; n < 3; n++)
-    await aws.apigatewayv2.send(new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression }));
+    await aws.apigatewayv2.send(
+      new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression }),
+    );
   await deploy();
   expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items).toHaveLength(4);
   expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
@@ -67,7 +69,12 @@ test("D-24 S12 two APIs with our tags: exit 4 with both ids", async () => {
   await first.deploy();
   const [ours] = (await first.aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
   const twin = await first.aws.apigatewayv2.send(
-    new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression, Tags: ours?.Tags }),
+    new CreateApiCommand({
+      Name: "shelfshack-websocket-api",
+      ProtocolType,
+      RouteSelectionExpression,
+      Tags: ours?.Tags,
+    }),
   );
   const { message, exitCode } = await refusal((await stackAt(local.url)).deploy());
   expect(exitCode).toBe(4);
@@ -85,7 +92,9 @@ test("D-21 the same stack in another region is refused, with the region where it
 
 test("D-20 S12 another account than the configuration says: exit 4 before any change", async () => {
   const local = await localAws({ account: "111111111111" });
-  const { exitCode, message } = await refusal((await stackAt(local.url, { account: "222222222222" })).deploy());
+  const { exitCode, message } = await refusal(
+    (await stackAt(local.url, { account: "222222222222" })).deploy(),
+  );
   expect(exitCode).toBe(4);
   expect(message).toContain("111111111111");
   expect(mutating(local)).toEqual([]);
@@ -95,16 +104,30 @@ test("D-11 our API is found on a later page", async () => {
   const local = await localAws({ pageSize: 25 });
   const first = await stackAt(local.url);
   for (let n = 0; n < 60; n++)
-    await first.aws.apigatewayv2.send(new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }));
+    await first.aws.apigatewayv2.send(
+      new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }),
+    );
   await first.deploy();
   for (let n = 60; n < 120; n++)
-    await first.aws.apigatewayv2.send(new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }));
+    await first.aws.apigatewayv2.send(
+      new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }),
+    );
   expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
 });
 
 test("a step whose needs are missing says which step to run first, and the steps one by one make the whole", async () => {
   const local = await localAws();
-  const steps = ["role", "logs", "api", "policy", "integration", "routes", "function", "permission", "stage"] as const;
+  const steps = [
+    "role",
+    "logs",
+    "api",
+    "policy",
+    "integration",
+    "routes",
+    "function",
+    "permission",
+    "stage",
+  ] as const;
   const one = await stackAt(local.url);
   for (const step of steps) await one.deploy([step]);
   expect(await inventory(one.aws)).toEqual(oneOfEverything);

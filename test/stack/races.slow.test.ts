@@ -52,28 +52,35 @@ test.each([
   },
 );
 
-test.each([1, 2, 3, 4, 5])("D-10 a new API that is missing from %i lists: one of everything", async (stale) => {
-  const local = await localAws();
-  let [reads, hidden]: [number, Set<string>] = [0, new Set()];
-  const known = new Set<string>();
-  const proxy = await faulty(local, (call) => {
-    // The reply to the first one is lost, and for a while no list shows it.
-    if (isCreateApi(call) && known.size === 0) return (known.add("first"), "lost");
-    if (!call.operation.startsWith("Get /v2/apis?") || known.size === 0) return undefined;
-    return {
-      rewrite(payload) {
-        const listed = JSON.parse(payload.toString()) as { items: { apiId: string }[] };
-        if (reads === 0) hidden = new Set(listed.items.map(({ apiId }) => apiId));
-        reads += 1;
-        return Buffer.from(JSON.stringify({ items: listed.items.filter(({ apiId }) => reads > stale || !hidden.has(apiId)) }));
-      },
-    };
-  });
-  await (await stackAt(proxy.url)).deploy();
-  const { aws, deploy } = await stackAt(local.url);
-  expect(await inventory(aws)).toEqual(oneOfEverything);
-  expect(acting(await deploy())).toEqual([]);
-});
+test.each([1, 2, 3, 4, 5])(
+  "D-10 a new API that is missing from %i lists: one of everything",
+  async (stale) => {
+    const local = await localAws();
+    let [reads, hidden]: [number, Set<string>] = [0, new Set()];
+    const known = new Set<string>();
+    const proxy = await faulty(local, (call) => {
+      // The reply to the first one is lost, and for a while no list shows it.
+      if (isCreateApi(call) && known.size === 0) return (known.add("first"), "lost");
+      if (!call.operation.startsWith("Get /v2/apis?") || known.size === 0) return undefined;
+      return {
+        rewrite(payload) {
+          const listed = JSON.parse(payload.toString()) as { items: { apiId: string }[] };
+          if (reads === 0) hidden = new Set(listed.items.map(({ apiId }) => apiId));
+          reads += 1;
+          return Buffer.from(
+            JSON.stringify({
+              items: listed.items.filter(({ apiId }) => reads > stale || !hidden.has(apiId)),
+            }),
+          );
+        },
+      };
+    });
+    await (await stackAt(proxy.url)).deploy();
+    const { aws, deploy } = await stackAt(local.url);
+    expect(await inventory(aws)).toEqual(oneOfEverything);
+    expect(acting(await deploy())).toEqual([]);
+  },
+);
 
 test("R9 destroy removes every API with our tags, also where there are several", async () => {
   const local = await localAws();
@@ -86,6 +93,8 @@ test("R9 destroy removes every API with our tags, also where there are several",
   await aws.apigatewayv2.send(new CreateIntegrationCommand({ ApiId: twin.ApiId, IntegrationType: "MOCK" }));
   const { ApiId: foreign } = await aws.apigatewayv2.send(new CreateApiCommand(like));
   await destroy();
-  expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.map(({ ApiId }) => ApiId)).toEqual([foreign]);
+  expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.map(({ ApiId }) => ApiId)).toEqual([
+    foreign,
+  ]);
   expect(await inventory(aws)).toMatchObject({ ...nothing, apis: 1 });
 });

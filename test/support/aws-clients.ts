@@ -7,12 +7,16 @@ import { onTestFinished, type TestContext } from "vitest";
 
 const run = promisify(execFile);
 
-/** Skips the test where a client is not installed, and fails it where CI demands the client (`REQUIRE_AWS_CLIENTS=1`). */
+/**
+ * Skips the test where a client is not installed, and fails it where CI demands the client
+ * (`REQUIRE_AWS_CLIENTS=1`).
+ */
 export function needs(context: TestContext, command: string, args: string[]): void {
   const { error, status } = spawnSync(command, args, { stdio: "ignore" });
   if (!error && status === 0) return;
   const reason = `${command} ${args.join(" ")} does not work here`;
-  if (process.env["REQUIRE_AWS_CLIENTS"] === "1") throw new Error(`${reason}, and REQUIRE_AWS_CLIENTS=1 demands it`);
+  if (process.env["REQUIRE_AWS_CLIENTS"] === "1")
+    throw new Error(`${reason}, and REQUIRE_AWS_CLIENTS=1 demands it`);
   context.skip(reason);
 }
 
@@ -24,11 +28,18 @@ export async function folderOf(files: Record<string, string | Uint8Array>): Prom
   return folder;
 }
 
-/** The aws CLI in a folder, for example `cli("iam get-role --role-name r")`; no value has a space in it. Its JSON answer, or its words on stderr. */
+/**
+ * The aws CLI in a folder, for example `cli("iam get-role --role-name r")`; no value has a space in it. Its
+ * JSON answer, or its words on stderr.
+ */
 export const awsCli =
   ({ environment }: { environment: Record<string, string> }, cwd: string) =>
   async (command: string): Promise<Record<string, unknown>> => {
-    const { stdout } = await run("aws", [...command.split(" "), "--output", "json"], { env: environment, cwd, timeout: 60_000 });
+    const { stdout } = await run("aws", [...command.split(" "), "--output", "json"], {
+      env: environment,
+      cwd,
+      timeout: 60_000,
+    });
     return JSON.parse(stdout || "{}") as Record<string, unknown>;
   };
 
@@ -37,6 +48,10 @@ export async function python(
   { environment }: { environment: Record<string, string> },
   { script, cwd, args = [] }: { script: string; cwd: string; args?: string[] },
 ): Promise<unknown> {
-  const { stdout } = await run("python3", ["-c", script, ...args], { env: environment, cwd, timeout: 100_000 });
+  const { stdout } = await run("python3", ["-c", script, ...args], {
+    env: environment,
+    cwd,
+    timeout: 100_000,
+  });
   return JSON.parse(stdout);
 }

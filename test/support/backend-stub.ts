@@ -11,8 +11,15 @@ export interface Asked {
   envelope: Record<string, unknown>;
 }
 
-/** An answer in short: a status, an object for JSON, `undefined` for 204; or a function that writes it byte by byte. */
-export type StubAnswer = number | object | undefined | ((response: ServerResponse, request: IncomingMessage) => void);
+/**
+ * An answer in short: a status, an object for JSON, `undefined` for 204; or a function that writes it byte by
+ * byte.
+ */
+export type StubAnswer =
+  | number
+  | object
+  | undefined
+  | ((response: ServerResponse, request: IncomingMessage) => void);
 
 /** A backend whose answers the test chooses. It remembers everything that it is asked. */
 export interface BackendStub {
@@ -28,7 +35,10 @@ export interface BackendStub {
 }
 
 /** Starts a backend on 127.0.0.1; `port` 0 is any. */
-export async function startBackendStub(answer: BackendStub["answer"] = () => ({}), port = 0): Promise<BackendStub> {
+export async function startBackendStub(
+  answer: BackendStub["answer"] = () => ({}),
+  port = 0,
+): Promise<BackendStub> {
   const server = createServer((request, response) => {
     void read(request).then((asked) => {
       stub.asked.push(asked);
@@ -61,7 +71,12 @@ async function read(request: IncomingMessage): Promise<Asked> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString("utf8");
-  return { path: request.url ?? "", headers: request.headers, text, envelope: text === "" ? {} : JSON.parse(text) };
+  return {
+    path: request.url ?? "",
+    headers: request.headers,
+    text,
+    envelope: text === "" ? {} : JSON.parse(text),
+  };
 }
 
 function write(response: ServerResponse, request: IncomingMessage, answer: StubAnswer): void {

@@ -11,7 +11,10 @@ export interface Sent {
   path: string;
 }
 
-/** The @connections API of one stage and Lambda's Invoke at one address; it remembers what it is asked and never checks a signature. */
+/**
+ * The @connections API of one stage and Lambda's Invoke at one address; it remembers what it is asked and
+ * never checks a signature.
+ */
 export interface ConnectionsStub {
   /** The stage's endpoint, as API_GATEWAY_ENDPOINT wants it. */
   endpoint: string;
@@ -37,7 +40,8 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     endpoint: "",
     url: "",
     sent: [],
-    frames: (id) => delivered.filter((sent) => sent.connectionId === id).map((sent) => JSON.parse(sent.frame) as unknown),
+    frames: (id) =>
+      delivered.filter((sent) => sent.connectionId === id).map((sent) => JSON.parse(sent.frame) as unknown),
     closed: [],
     invocations: [],
     status: ({ method }) => (method === "DELETE" ? 204 : 200),

@@ -5,7 +5,16 @@ import type { AddressInfo } from "node:net";
 /** What a backend may do wrong, one thing each. */
 export interface Flaws {
   /** Leaves these steps of the signature check out. */
-  skips?: readonly ("signature" | "old" | "ahead" | "path" | "connection" | "id header" | "message signature" | "connection header")[];
+  skips?: readonly (
+    | "signature"
+    | "old"
+    | "ahead"
+    | "path"
+    | "connection"
+    | "id header"
+    | "message signature"
+    | "connection header"
+  )[];
   /** Seconds either way. */
   tolerance?: number;
   acceptsAnyToken?: true;
@@ -29,7 +38,10 @@ export interface Flaws {
   stripped?: string;
 }
 
-/** A backend that keeps the contract in every point but the flaws. It remembers every connection id that was registered and not ended. */
+/**
+ * A backend that keeps the contract in every point but the flaws. It remembers every connection id that was
+ * registered and not ended.
+ */
 export interface ContractBackend {
   url: string;
   connected: Set<string>;
@@ -61,7 +73,10 @@ interface Reply {
 }
 
 /** Starts it on 127.0.0.1. The token that it likes is `good`; `keys` may be changed while it runs. */
-export async function startContractBackend(keys: readonly string[], flaws: Flaws = {}): Promise<ContractBackend> {
+export async function startContractBackend(
+  keys: readonly string[],
+  flaws: Flaws = {},
+): Promise<ContractBackend> {
   const state: State = { keys, flaws, connected: new Set(), answers: new Map(), messages: 0 };
   const bodies: string[] = [];
   const statuses: number[] = [];
@@ -87,7 +102,8 @@ export async function startContractBackend(keys: readonly string[], flaws: Flaws
 }
 
 function write(response: ServerResponse, { status, body, type = "application/json" }: Reply): void {
-  const headers = status === 307 ? { location: "/elsewhere" } : body === undefined ? {} : { "content-type": type };
+  const headers =
+    status === 307 ? { location: "/elsewhere" } : body === undefined ? {} : { "content-type": type };
   response.writeHead(status, headers).end(body);
 }
 
@@ -122,14 +138,20 @@ async function read(request: IncomingMessage, limit: number): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function verified({ headers }: IncomingMessage, body: string, path: string, { keys, flaws }: State): Envelope {
+function verified(
+  { headers }: IncomingMessage,
+  body: string,
+  path: string,
+  { keys, flaws }: State,
+): Envelope {
   const skips = new Set(flaws.skips);
   const [id, timestamp, signatures] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(
     (name) => headers[name] as string | undefined,
   );
   const isSkipped = skips.has("signature") || (skips.has("message signature") && path.endsWith("message"));
   if (keys.length > 0 && !isSkipped) {
-    if ((id === undefined && !skips.has("id header")) || timestamp === undefined || signatures === undefined) throw new Refusal(401);
+    if ((id === undefined && !skips.has("id header")) || timestamp === undefined || signatures === undefined)
+      throw new Refusal(401);
     const age = Date.now() / 1_000 - Number(timestamp);
     const tolerance = flaws.tolerance ?? 300;
     if (age > tolerance && !skips.has("old")) throw new Refusal(401);
@@ -140,18 +162,25 @@ function verified({ headers }: IncomingMessage, body: string, path: string, { ke
           .update(`${id}.${timestamp}.${body}`)
           .digest("base64")}`,
     );
-    if (id !== undefined && !signatures.split(" ").some((signature) => expected.includes(signature))) throw new Refusal(401);
+    if (id !== undefined && !signatures.split(" ").some((signature) => expected.includes(signature)))
+      throw new Refusal(401);
   }
   const envelope = JSON.parse(body) as Envelope;
   if (envelope["path"] !== path && !skips.has("path")) throw new Refusal(401);
   const connection = headers["x-connection-id"];
   if (connection === undefined && !skips.has("connection header")) throw new Refusal(401);
-  if (connection !== undefined && connection !== envelope["connection_id"] && !skips.has("connection")) throw new Refusal(401);
+  if (connection !== undefined && connection !== envelope["connection_id"] && !skips.has("connection"))
+    throw new Refusal(401);
   return envelope;
 }
 
 /** The first answer under a webhook-id is given to whoever comes with it again. */
-async function once(request: IncomingMessage, envelope: Envelope, { answers, flaws }: State, first: () => Reply): Promise<Reply> {
+async function once(
+  request: IncomingMessage,
+  envelope: Envelope,
+  { answers, flaws }: State,
+  first: () => Reply,
+): Promise<Reply> {
   if (flaws.forgetsRepeats || envelope["event"] === "disconnect") return first();
   const id = String(request.headers["webhook-id"]);
   const answered = answers.get(id) ?? Promise.resolve().then(first);
@@ -181,7 +210,8 @@ const work: Readonly<Record<string, (envelope: Envelope, state: State) => Reply>
     });
   },
   "/api/ws/disconnect"({ connection_id: id }, { connected, flaws }) {
-    if (!connected.delete(String(id)) && flaws.disconnectsOnce) return { status: 500, body: '{"detail":"KeyError"}' };
+    if (!connected.delete(String(id)) && flaws.disconnectsOnce)
+      return { status: 500, body: '{"detail":"KeyError"}' };
     return { status: 204 };
   },
 };

@@ -10,9 +10,10 @@ export interface Call {
 }
 
 /**
- * What happens to a call: `lost` (done, then the connection is reset), `hang` (done, and never answered), `cut-before` (reset before anything is done), `500-after` (done, answered 500),
- * `503` and `429` (answered so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or functions that are called before and
- * after the work, or make another answer of it.
+ * What happens to a call: `lost` (done, then the connection is reset), `hang` (done, and never answered),
+ * `cut-before` (reset before anything is done), `500-after` (done, answered 500), `503` and `429` (answered
+ * so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or
+ * functions that are called before and after the work, or make another answer of it.
  */
 export type Fault =
   | "lost"
@@ -35,7 +36,9 @@ interface Refusal {
 
 const isRead = /^(Get|List|Describe|Filter)/;
 
-/** The operation's name, from whichever of the wire formats carries it; the verb and path where it is REST. */
+/**
+ * The operation's name, from whichever of the wire formats carries it; the verb and path where it is REST.
+ */
 function operationOf({ method = "", url = "", headers }: IncomingMessage, body: Buffer): string {
   const target = String(headers["x-amz-target"] ?? "").split(".")[1];
   const action = /(?:^|&)Action=(\w+)/.exec(body.toString("latin1"))?.[1];
@@ -68,7 +71,10 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
     if (fault === "hang") return;
     if (fault === "lost") return void request.socket.destroy();
     if (fault === "500-after") return refuse(response, unnamed(500));
-    if (fault === "html") return void response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");
+    if (fault === "html")
+      return void response
+        .writeHead(502, { "content-type": "text/html" })
+        .end("<html><h1>502 Bad Gateway</h1></html>");
     response.writeHead(status, { ...headers, "content-length": payload.length });
     if (fault !== "truncated") return void response.end(payload);
     response.write(payload.subarray(0, payload.length / 2), () => request.socket.destroy());
@@ -89,20 +95,38 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
 
 /** What AWS calls an error that has no name of its own. */
 function unnamed(status: number): Refusal {
-  const name = status === 429 ? "TooManyRequestsException" : status === 503 ? "ServiceUnavailableException" : "ServiceException";
+  const name =
+    status === 429
+      ? "TooManyRequestsException"
+      : status === 503
+        ? "ServiceUnavailableException"
+        : "ServiceException";
   return { status, name, message: name };
 }
 
 function refuse(response: ServerResponse, { status, name, message }: Refusal): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name }).end(JSON.stringify({ message }));
+  response
+    .writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name })
+    .end(JSON.stringify({ message }));
 }
 
 function passOn(target: string, { method, url, headers }: IncomingMessage, body: Buffer) {
-  return new Promise<{ status: number; headers: Record<string, string | string[] | undefined>; payload: Buffer }>((resolve, reject) => {
-    const onward = forward(target + url, { method, headers: { ...headers, host: new URL(target).host } }, (answer) => {
-      const { "transfer-encoding": _chunked, ...rest } = answer.headers;
-      buffer(answer).then((payload) => resolve({ status: answer.statusCode ?? 502, headers: rest, payload }), reject);
-    });
+  return new Promise<{
+    status: number;
+    headers: Record<string, string | string[] | undefined>;
+    payload: Buffer;
+  }>((resolve, reject) => {
+    const onward = forward(
+      target + url,
+      { method, headers: { ...headers, host: new URL(target).host } },
+      (answer) => {
+        const { "transfer-encoding": _chunked, ...rest } = answer.headers;
+        buffer(answer).then(
+          (payload) => resolve({ status: answer.statusCode ?? 502, headers: rest, payload }),
+          reject,
+        );
+      },
+    );
     onward.on("error", reject);
     onward.end(body);
   });

@@ -1,11 +1,20 @@
 import { onTestFinished } from "vitest";
-import { type FunctionToRun, type LogEntry, type Runtime, type RuntimeOptions, startRuntime } from "../../src/local/runtime/runtime.ts";
+import {
+  type FunctionToRun,
+  type LogEntry,
+  type Runtime,
+  type RuntimeOptions,
+  startRuntime,
+} from "../../src/local/runtime/runtime.ts";
 import { zipOf } from "./zip.ts";
 
 let revisions = 0;
 
 /** A deployed function with this source; everything about it can be said otherwise. */
-export async function functionOf(source: string | Record<string, string>, overrides: Partial<FunctionToRun> = {}): Promise<FunctionToRun> {
+export async function functionOf(
+  source: string | Record<string, string>,
+  overrides: Partial<FunctionToRun> = {},
+): Promise<FunctionToRun> {
   const name = overrides.name ?? "proxy";
   revisions += 1;
   return {
@@ -28,12 +37,20 @@ export async function functionOf(source: string | Record<string, string>, overri
 }
 
 /** A Python function of one file. */
-export async function pythonOf(source: string, overrides: Partial<FunctionToRun> = {}): Promise<FunctionToRun> {
-  return await functionOf({ "app.py": source }, { runtime: "python3.12", handler: "app.handler", ...overrides });
+export async function pythonOf(
+  source: string,
+  overrides: Partial<FunctionToRun> = {},
+): Promise<FunctionToRun> {
+  return await functionOf(
+    { "app.py": source },
+    { runtime: "python3.12", handler: "app.handler", ...overrides },
+  );
 }
 
 /** A runtime that is closed with the test, and what it logs. */
-export async function runtimeOf(options: Partial<RuntimeOptions> = {}): Promise<{ runtime: Runtime; log: LogEntry[]; text: () => string }> {
+export async function runtimeOf(
+  options: Partial<RuntimeOptions> = {},
+): Promise<{ runtime: Runtime; log: LogEntry[]; text: () => string }> {
   const log: LogEntry[] = [];
   const runtime = await startRuntime({
     endpointUrl: () => "http://127.0.0.1:4566",

@@ -1,4 +1,7 @@
-/** The events that API Gateway sends, field by field (`aws-behaviour.md` 1.2 to 1.4); `request` replaces members of the requestContext. */
+/**
+ * The events that API Gateway sends, field by field (`AWS.md` 1.2 to 1.4); `request` replaces members of the
+ * requestContext.
+ */
 
 type Members = Record<string, unknown>;
 
@@ -30,7 +33,10 @@ export function connectEvent(query?: Record<string, string>, headers: Members = 
       ...headers,
     },
     multiValueHeaders: { Host: [domainName], "X-Forwarded-For": ["203.0.113.7"] },
-    ...(query && { queryStringParameters: query, multiValueQueryStringParameters: Object.fromEntries(multi) }),
+    ...(query && {
+      queryStringParameters: query,
+      multiValueQueryStringParameters: Object.fromEntries(multi),
+    }),
     requestContext: {
       routeKey: "$connect",
       eventType: "CONNECT",

@@ -29,16 +29,24 @@ async function listening(server: Server, scheme = "ws"): Promise<Url> {
 
 /** Speaks whatever `script` writes to a TCP connection, once the client has said something. */
 export function tcpServer(script: (socket: Socket, request: string) => void): Promise<Url> {
-  return listening(createTcpServer((socket) => socket.once("data", (request) => script(socket, request.toString()))));
+  return listening(
+    createTcpServer((socket) => socket.once("data", (request) => script(socket, request.toString()))),
+  );
 }
 
 /** Refuses every upgrade with a status and a body, as API Gateway does. */
-export function refusingServer(status: number, body = `{"message":"Forbidden"}`, headers: Record<string, string> = {}): Promise<Url> {
+export function refusingServer(
+  status: number,
+  body = `{"message":"Forbidden"}`,
+  headers: Record<string, string> = {},
+): Promise<Url> {
   const server = createHttpServer();
   server.on("upgrade", (_request, socket) => {
-    const lines = Object.entries({ "content-length": String(Buffer.byteLength(body)), connection: "close", ...headers }).map(
-      ([name, value]) => `${name}: ${value}\r\n`,
-    );
+    const lines = Object.entries({
+      "content-length": String(Buffer.byteLength(body)),
+      connection: "close",
+      ...headers,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("")}\r\n${body}`);
   });
   return listening(server);
@@ -63,12 +71,19 @@ export async function deadAddress(): Promise<Url> {
   return `ws://127.0.0.1:${port}`;
 }
 
-/** A WebSocket server; `onConnection` gets each socket with the URL that was asked for and the TCP connection below it. */
-export async function webSocketServer(onConnection: (socket: WebSocket, url: string, connection: Duplex) => void): Promise<Url> {
+/**
+ * A WebSocket server; `onConnection` gets each socket with the URL that was asked for and the TCP connection
+ * below it.
+ */
+export async function webSocketServer(
+  onConnection: (socket: WebSocket, url: string, connection: Duplex) => void,
+): Promise<Url> {
   const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   const server = createHttpServer();
   server.on("upgrade", (request, connection, head) => {
-    webSockets.handleUpgrade(request, connection, head, (socket) => onConnection(socket, request.url ?? "", connection));
+    webSockets.handleUpgrade(request, connection, head, (socket) =>
+      onConnection(socket, request.url ?? "", connection),
+    );
   });
   return await listening(server);
 }

@@ -1,7 +1,17 @@
-import { ApiGatewayV2Client, CreateApiCommand, CreateIntegrationCommand, CreateRouteCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  ApiGatewayV2Client,
+  CreateApiCommand,
+  CreateIntegrationCommand,
+  CreateRouteCommand,
+} from "@aws-sdk/client-apigatewayv2";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { AddPermissionCommand, CreateFunctionCommand, LambdaClient, type CreateFunctionCommandInput } from "@aws-sdk/client-lambda";
+import {
+  AddPermissionCommand,
+  CreateFunctionCommand,
+  LambdaClient,
+  type CreateFunctionCommandInput,
+} from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
 import { onTestFinished } from "vitest";
 import { startLocalAws, type LocalAws, type LocalAwsOptions } from "../../src/local/server.ts";
@@ -28,7 +38,12 @@ export interface AwsForTest extends LocalAws, Clients {
 export async function openLocalAws(options: LocalAwsOptions = {}): Promise<AwsForTest> {
   const local = await startLocalAws(options);
   onTestFinished(() => local.close());
-  return { ...local, ...clientsFor(local.url), in: (region) => clientsFor(local.url, region), environment: environmentFor(local.url) };
+  return {
+    ...local,
+    ...clientsFor(local.url),
+    in: (region) => clientsFor(local.url, region),
+    environment: environmentFor(local.url),
+  };
 }
 
 /** Clients for an address; closed when the test ends. */
@@ -60,7 +75,9 @@ const environmentFor = (url: string): Record<string, string> => ({
 });
 
 /** How a call was refused: the error's name, text and HTTP status. Fails when it was not. */
-export async function refusal(call: Promise<unknown>): Promise<{ name: string; message: string; status: number | undefined }> {
+export async function refusal(
+  call: Promise<unknown>,
+): Promise<{ name: string; message: string; status: number | undefined }> {
   try {
     await call;
   } catch (error) {
@@ -74,12 +91,21 @@ export async function refusal(call: Promise<unknown>): Promise<{ name: string; m
 export const policy = (statement: object): string =>
   JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...statement }] });
 /** The trust policy of an execution role. */
-export const lambdaTrust = policy({ Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" });
+export const lambdaTrust = policy({
+  Principal: { Service: "lambda.amazonaws.com" },
+  Action: "sts:AssumeRole",
+});
 
 /** Makes an execution role that may write logs; returns its ARN. */
 export async function makeRole({ iam }: Clients, RoleName = "proxy-role"): Promise<string> {
   const { Role } = await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: lambdaTrust }));
-  await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: "logs", PolicyDocument: policy({ Action: "logs:*", Resource: "*" }) }));
+  await iam.send(
+    new PutRolePolicyCommand({
+      RoleName,
+      PolicyName: "logs",
+      PolicyDocument: policy({ Action: "logs:*", Resource: "*" }),
+    }),
+  );
   return Role?.Arn ?? "";
 }
 
@@ -93,7 +119,14 @@ export async function functionInput(
 ): Promise<CreateFunctionCommandInput> {
   const { source = acceptingHandler, ...overrides } = given;
   const ZipFile = await zipOf({ "index.mjs": source });
-  return { FunctionName: "proxy", Runtime: "nodejs24.x", Handler: "index.handler", Role, Code: { ZipFile }, ...overrides };
+  return {
+    FunctionName: "proxy",
+    Runtime: "nodejs24.x",
+    Handler: "index.handler",
+    Role,
+    Code: { ZipFile },
+    ...overrides,
+  };
 }
 
 /** Makes a function, and a role for it unless one is given; returns the function's ARN. */
@@ -102,11 +135,13 @@ export async function makeFunction(
   given: Partial<CreateFunctionCommandInput> & { source?: string } = {},
 ): Promise<string> {
   const role = given.Role ?? (await makeRole(clients, `${given.FunctionName ?? "proxy"}-role`));
-  const { FunctionArn = "" } = await clients.lambda.send(new CreateFunctionCommand(await functionInput(role, given)));
+  const { FunctionArn = "" } = await clients.lambda.send(
+    new CreateFunctionCommand(await functionInput(role, given)),
+  );
   return FunctionArn;
 }
 
-/** How API Gateway is told which function to call (aws-behaviour 3.2). */
+/** How API Gateway is told which function to call (AWS.md 3.2). */
 export const invocationUri = (functionArn: string, region = "us-east-1"): string =>
   `arn:aws:apigateway:${region}:lambda:path/2015-03-31/functions/${functionArn}/invocations`;
 
@@ -116,12 +151,24 @@ export async function makeApi(
   { functionArn = "arn:aws:lambda:us-east-1:000000000000:function:proxy", routes = ["$default"] } = {},
 ) {
   const { ApiId = "", ApiEndpoint = "" } = await apigatewayv2.send(
-    new CreateApiCommand({ Name: "api", ProtocolType: "WEBSOCKET", RouteSelectionExpression: "$request.body.action" }),
+    new CreateApiCommand({
+      Name: "api",
+      ProtocolType: "WEBSOCKET",
+      RouteSelectionExpression: "$request.body.action",
+    }),
   );
-  const integration = { IntegrationType: "AWS_PROXY", IntegrationMethod: "POST", IntegrationUri: invocationUri(functionArn) } as const;
-  const { IntegrationId = "" } = await apigatewayv2.send(new CreateIntegrationCommand({ ApiId, ...integration }));
+  const integration = {
+    IntegrationType: "AWS_PROXY",
+    IntegrationMethod: "POST",
+    IntegrationUri: invocationUri(functionArn),
+  } as const;
+  const { IntegrationId = "" } = await apigatewayv2.send(
+    new CreateIntegrationCommand({ ApiId, ...integration }),
+  );
   const made = await Promise.all(
-    routes.map((RouteKey) => apigatewayv2.send(new CreateRouteCommand({ ApiId, RouteKey, Target: `integrations/${IntegrationId}` }))),
+    routes.map((RouteKey) =>
+      apigatewayv2.send(new CreateRouteCommand({ ApiId, RouteKey, Target: `integrations/${IntegrationId}` })),
+    ),
   );
   return { ApiId, ApiEndpoint, IntegrationId, RouteIds: made.map(({ RouteId = "" }) => RouteId) };
 }

@@ -27,7 +27,10 @@ export interface Running {
 
 export interface RunOptions {
   env?: Record<string, string>;
-  /** Everything that stdin holds; null for a stdin that is closed from the start; absent for one that stays open and silent. */
+  /**
+   * Everything that stdin holds; null for a stdin that is closed from the start; absent for one that stays
+   * open and silent.
+   */
   input?: string | null;
   /** Runs it in a pseudo terminal of so many columns. */
   columns?: number;
@@ -47,7 +50,10 @@ const environment = {
 
 const hasTerminal = existsSync("/dev/ptmx") && spawnSync("python3", ["-c", "import pty"]).status === 0;
 
-/** Skips the test where no process can be given a pseudo terminal, and fails it where Python is required (`REQUIRE_BACKEND=1`). */
+/**
+ * Skips the test where no process can be given a pseudo terminal, and fails it where Python is required
+ * (`REQUIRE_BACKEND=1`).
+ */
 export function needsTerminal({ skip }: TestContext): void {
   const missing = "a pseudo terminal is needed: /dev/ptmx, and python3 with its module pty";
   if (!hasTerminal && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
@@ -59,13 +65,27 @@ const inTerminal = (program: string, args: readonly string[], columns: number): 
   const shell = `stty cols ${columns} rows 24; exec "$@"`;
   return [
     "python3",
-    ["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)", "sh", "-c", shell, "sh", process.execPath, program, ...args],
+    [
+      "-c",
+      "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)",
+      "sh",
+      "-c",
+      shell,
+      "sh",
+      process.execPath,
+      program,
+      ...args,
+    ],
   ];
 };
 
 /** Starts the built program; it is ended with the test. */
-export function start(args: readonly string[], { env = {}, input, columns, program = built }: RunOptions = {}): Running {
-  const [command, words] = columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
+export function start(
+  args: readonly string[],
+  { env = {}, input, columns, program = built }: RunOptions = {},
+): Running {
+  const [command, words] =
+    columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
   const child = spawn(command, words, {
     cwd: "/",
     env: { ...environment, ...env },
@@ -96,7 +116,9 @@ export function start(args: readonly string[], { env = {}, input, columns, progr
       };
       waiting.add(check);
       check();
-      void ended.then(() => reject(new Error(`ended without saying ${String(wanted)}:\n${heard.stdout}${heard.stderr}`)));
+      void ended.then(() =>
+        reject(new Error(`ended without saying ${String(wanted)}:\n${heard.stdout}${heard.stderr}`)),
+      );
     });
   return {
     type: (text) => void child.stdin?.write(text),
@@ -108,4 +130,5 @@ export function start(args: readonly string[], { env = {}, input, columns, progr
 }
 
 /** Runs the built program to its end. */
-export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ended> => start(args, { input: null, ...options }).ended;
+export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ended> =>
+  start(args, { input: null, ...options }).ended;

@@ -68,7 +68,13 @@ export function upgradeRequest(
   return `${request ?? `GET ${path} HTTP/1.1`}\r\n${lines.join("")}\r\n`;
 }
 
-export function encodeFrame({ opcode, payload = Buffer.alloc(0), fin = true, reserved = 0, masked = true }: Frame): Buffer {
+export function encodeFrame({
+  opcode,
+  payload = Buffer.alloc(0),
+  fin = true,
+  reserved = 0,
+  masked = true,
+}: Frame): Buffer {
   const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode;
   const maskBit = masked ? 0x80 : 0;
   const mask = masked ? randomBytes(4) : Buffer.alloc(0);
@@ -99,7 +105,10 @@ export function decodeFrames(bytes: Buffer): { opcode: number; payload: Buffer }
   return frames;
 }
 
-/** The code of the close frame among what a server sent; `undefined` when there is none, 1005 when it has no code. */
+/**
+ * The code of the close frame among what a server sent; `undefined` when there is none, 1005 when it has no
+ * code.
+ */
 export function closeCodeIn(bytes: Buffer): number | undefined {
   const close = decodeFrames(bytes).find(({ opcode }) => opcode === 8);
   return close && (close.payload.length >= 2 ? close.payload.readUInt16BE(0) : 1005);

@@ -1,7 +1,10 @@
 // A process that runs one event and prints the log: the tests end it in all the ways in which ours can end.
 import { type FunctionToRun, startRuntime } from "../../src/local/runtime/runtime.ts";
 
-const { target, close } = JSON.parse(process.argv[2] ?? "{}") as { target: Omit<FunctionToRun, "zip"> & { zip: string }; close?: boolean };
+const { target, close } = JSON.parse(process.argv[2] ?? "{}") as {
+  target: Omit<FunctionToRun, "zip"> & { zip: string };
+  close?: boolean;
+};
 const runtime = await startRuntime({
   endpointUrl: () => "http://127.0.0.1:4566",
   log: (entries) => process.stdout.write(entries.map(({ message }) => message).join("")),

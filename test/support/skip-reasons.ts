@@ -1,6 +1,9 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Prints why tests were skipped, each reason once with how many tests it kept from running: the default reporter keeps that to itself. */
+/**
+ * Prints why tests were skipped, each reason once with how many tests it kept from running: the default
+ * reporter keeps that to itself.
+ */
 export const skipReasons: Reporter = {
   onTestRunEnd(modules: readonly TestModule[]) {
     const counts = new Map<string, number>();
@@ -11,6 +14,7 @@ export const skipReasons: Reporter = {
         counts.set(reason, (counts.get(reason) ?? 0) + 1);
       }
     }
-    for (const [reason, count] of counts) process.stdout.write(`${count} ${count === 1 ? "test" : "tests"} skipped: ${reason}\n`);
+    for (const [reason, count] of counts)
+      process.stdout.write(`${count} ${count === 1 ? "test" : "tests"} skipped: ${reason}\n`);
   },
 };

@@ -31,7 +31,9 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
   const webSocket = new WebSocket(url, options.protocols ?? [], { perMessageDeflate: false, ...options });
   onTestFinished(() => webSocket.terminate());
   const messages = createQueue<string>();
-  webSocket.on("message", (data: Buffer, isBinary) => messages.put(isBinary ? `binary ${data.toString("hex")}` : data.toString()));
+  webSocket.on("message", (data: Buffer, isBinary) =>
+    messages.put(isBinary ? `binary ${data.toString("hex")}` : data.toString()),
+  );
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     webSocket.on("close", (code, reason) => resolve({ code, reason: reason.toString() }));
   });
@@ -53,7 +55,10 @@ export function refusedSocket(url: string, options: SocketOptions = {}): Promise
   const webSocket = new WebSocket(url, options.protocols ?? [], options);
   return new Promise((resolve, reject) => {
     webSocket.on("unexpected-response", (_request, response) => {
-      text(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }), reject);
+      text(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        reject,
+      );
     });
     webSocket.on("open", () => {
       webSocket.terminate();

@@ -58,7 +58,16 @@ export async function inventory(aws: Aws) {
       : {}),
   };
 }
-export const oneOfEverything = { roles: 1, logGroups: 1, functions: 1, apis: 1, integrations: 1, routes: 3, deployments: 1, stages: 1 };
+export const oneOfEverything = {
+  roles: 1,
+  logGroups: 1,
+  functions: 1,
+  apis: 1,
+  integrations: 1,
+  routes: 3,
+  deployments: 1,
+  stages: 1,
+};
 export const nothing = { roles: 0, logGroups: 0, functions: 0, apis: 0 };
 
 /** How many calls that change something a first deploy makes. */

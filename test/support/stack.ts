@@ -8,7 +8,10 @@ import { partsOf, scopeOf } from "../../src/stack/steps.ts";
 import { connectAws } from "../../src/aws/clients.ts";
 import { zipOf } from "./zip.ts";
 
-/** Every pause of the engine and of the retry table, scaled: a test waits milliseconds where a deploy waits seconds. */
+/**
+ * Every pause of the engine and of the retry table, scaled: a test waits milliseconds where a deploy waits
+ * seconds.
+ */
 const TIME_SCALE = 0.01;
 
 /** How long things may take: `timeScale` scales every pause, `requestMs` limits one call. */
@@ -17,8 +20,15 @@ export interface Timing {
   requestMs?: number;
 }
 
-/** A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and progress. */
-export async function openTestStack(url: string, overrides: Partial<StackConfig> = {}, { timeScale = TIME_SCALE, requestMs }: Timing = {}) {
+/**
+ * A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and
+ * progress.
+ */
+export async function openTestStack(
+  url: string,
+  overrides: Partial<StackConfig> = {},
+  { timeScale = TIME_SCALE, requestMs }: Timing = {},
+) {
   const signal = new AbortController().signal;
   const progress: Progress[] = [];
   const report = (event: Progress) => void progress.push(event);
@@ -27,7 +37,9 @@ export async function openTestStack(url: string, overrides: Partial<StackConfig>
     { report, signal, timeScale, ...(requestMs === undefined ? {} : { requestMs }) },
   );
   const walk: Run = { aws, report, signal, timeScale };
-  const zip = overrides.zip ?? (await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 200 });" }));
+  const zip =
+    overrides.zip ??
+    (await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 200 });" }));
   const stack = stackOf({
     region: aws.region,
     functionName: "shelfshack-websocket-proxy",

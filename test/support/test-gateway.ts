@@ -63,15 +63,20 @@ export interface Stand {
 }
 
 export const functionArn = "arn:aws:lambda:us-east-1:123456789012:function:proxy";
-export const invokeUriOf = (arn: string): string => `arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/${arn}/invocations`;
+export const invokeUriOf = (arn: string): string =>
+  `arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/${arn}/invocations`;
 
 /** What a signed call of `@connections` has to carry; the signature itself is not checked. */
 export const signed = {
-  authorization: "AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
+  authorization:
+    "AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
 };
 
 /** Lambda's answer with this value as its payload. */
-export const answered = (value: unknown): LambdaAnswer => ({ kind: "answered", payload: JSON.stringify(value) ?? "null" });
+export const answered = (value: unknown): LambdaAnswer => ({
+  kind: "answered",
+  payload: JSON.stringify(value) ?? "null",
+});
 
 const integration = { type: "AWS_PROXY", uri: invokeUriOf(functionArn), timeoutMs: 29_000 };
 
@@ -118,9 +123,15 @@ export async function startGateway({
   };
 }
 
-function stageOf(stage: NonNullable<StandOptions["stage"]>, routes: NonNullable<StandOptions["routes"]>): ServedStage {
+function stageOf(
+  stage: NonNullable<StandOptions["stage"]>,
+  routes: NonNullable<StandOptions["routes"]>,
+): ServedStage {
   const plain = { authorizationType: "NONE", twoWay: false, integration };
-  const all = routes.map((route): ServedRoute => ({ ...plain, ...(typeof route === "string" ? { routeKey: route } : route) }));
+  const all = routes.map((route): ServedRoute => ({
+    ...plain,
+    ...(typeof route === "string" ? { routeKey: route } : route),
+  }));
   return {
     apiId: "a1b2c3d4e5",
     stage: "dev",

@@ -21,10 +21,17 @@ export const invokedFunctionArn = "arn:aws:lambda:us-east-1:123456789012:functio
 
 /** A Lambda context with this much time left, milliseconds. */
 export function contextWith(remainingMs = 30_000): Context {
-  return { awsRequestId: "8f5a1c0e-0000-4000-8000-000000000001", invokedFunctionArn, getRemainingTimeInMillis: () => remainingMs };
+  return {
+    awsRequestId: "8f5a1c0e-0000-4000-8000-000000000001",
+    invokedFunctionArn,
+    getRemainingTimeInMillis: () => remainingMs,
+  };
 }
 
-/** Starts both stubs and loads the handler with an environment like the deployed one; everything ends with the test. */
+/**
+ * Starts both stubs and loads the handler with an environment like the deployed one; everything ends with the
+ * test.
+ */
 export async function startScene(environment: Record<string, string | undefined> = {}): Promise<Scene> {
   const [backend, connections] = await Promise.all([startBackendStub(), startConnectionsStub()]);
   onTestFinished(() => Promise.all([backend.close(), connections.close()]).then(() => undefined));
@@ -43,7 +50,9 @@ export async function startScene(environment: Record<string, string | undefined>
 }
 
 /** The handler alone. */
-export function loadHandler(environment: Record<string, string | undefined>): Pick<Scene, "handler" | "lines" | "raw"> {
+export function loadHandler(
+  environment: Record<string, string | undefined>,
+): Pick<Scene, "handler" | "lines" | "raw"> {
   const raw: string[] = [];
   const lines: Record<string, unknown>[] = [];
   const handler = createHandler(readConfiguration(environment), (line) => {

@@ -27,14 +27,30 @@ export interface Uvicorn {
   start(): Promise<void>;
 }
 
-/** Starts `module` (a file of `folder`, with its `app`) under uvicorn on a free port; the kit can be imported. It ends with the test. */
-export async function startUvicorn(folder: string, module: string, env: Record<string, string>): Promise<Uvicorn> {
+/**
+ * Starts `module` (a file of `folder`, with its `app`) under uvicorn on a free port; the kit can be imported.
+ * It ends with the test.
+ */
+export async function startUvicorn(
+  folder: string,
+  module: string,
+  env: Record<string, string>,
+): Promise<Uvicorn> {
   const port = await freePort();
   let stop = await serve();
   onTestFinished(() => stop());
 
   function serve(): Promise<() => Promise<void>> {
-    const args = ["-m", "uvicorn", `${module}:app`, "--port", String(port), "--no-access-log", "--app-dir", folder];
+    const args = [
+      "-m",
+      "uvicorn",
+      `${module}:app`,
+      "--port",
+      String(port),
+      "--no-access-log",
+      "--app-dir",
+      folder,
+    ];
     const child = spawn("python3", args, {
       env: { PATH: process.env["PATH"], PYTHONPATH: backendFolder, PYTHONDONTWRITEBYTECODE: "1", ...env },
     });

@@ -11,14 +11,26 @@ export interface Application {
   env?: Record<string, string>;
 }
 
-/** The whole path: FastAPI under uvicorn, the shipped handler deployed to a local AWS, and where clients connect. */
-export async function wholePath({ folder, module, env = {} }: Application, overrides: Partial<StackConfig> = {}) {
+/**
+ * The whole path: FastAPI under uvicorn, the shipped handler deployed to a local AWS, and where clients
+ * connect.
+ */
+export async function wholePath(
+  { folder, module, env = {} }: Application,
+  overrides: Partial<StackConfig> = {},
+) {
   const key = newSigningKey();
   const backend = await startUvicorn(folder, module, { SIGNING_KEYS: key, ...env });
   const local = await localAws();
   const { zip, sha256 } = await packageHandler();
   const variables = { SIGNING_KEYS: key, ...overrides.variables };
-  const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, ...overrides, variables });
+  const stack = await stackAt(local.url, {
+    zip,
+    zipSha256: sha256,
+    backendUrl: backend.url,
+    ...overrides,
+    variables,
+  });
   const changes = await stack.deploy();
   const url = `${changes.find(({ resource }) => resource === stack.stack.api)?.attributes.ApiEndpoint}/dev`;
   return { backend, local, stack, url };

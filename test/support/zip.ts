@@ -31,13 +31,26 @@ export function rawZipOf(entries: RawEntry[], claimedEntries = entries.length): 
   const centrals: Buffer[] = [];
   let offset = 0;
   for (const entry of entries) {
-    const local = Buffer.concat([localHeader(entry), Buffer.from(entry.name), Buffer.from(entry.content ?? "")]);
+    const local = Buffer.concat([
+      localHeader(entry),
+      Buffer.from(entry.name),
+      Buffer.from(entry.content ?? ""),
+    ]);
     centrals.push(Buffer.concat([centralHeader(entry, offset), Buffer.from(entry.name)]));
     locals.push(local);
     offset += local.length;
   }
   const central = Buffer.concat(centrals);
-  const end = fields([0x06054b50, 4], [0, 2], [0, 2], [claimedEntries, 2], [claimedEntries, 2], [central.length, 4], [offset, 4], [0, 2]);
+  const end = fields(
+    [0x06054b50, 4],
+    [0, 2],
+    [0, 2],
+    [claimedEntries, 2],
+    [claimedEntries, 2],
+    [central.length, 4],
+    [offset, 4],
+    [0, 2],
+  );
   return Buffer.concat([...locals, central, end]);
 }
 
@@ -62,7 +75,12 @@ function centralHeader(entry: RawEntry, offset: number): Buffer {
   );
 }
 
-function shared({ content = "", uncompressedSize, flags = 0, method = 0 }: RawEntry): [value: number, bytes: number][] {
+function shared({
+  content = "",
+  uncompressedSize,
+  flags = 0,
+  method = 0,
+}: RawEntry): [value: number, bytes: number][] {
   const stored = Buffer.from(content);
   return [
     [flags | 0x800, 2],

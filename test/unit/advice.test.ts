@@ -10,7 +10,10 @@ const root = new URL("../../", import.meta.url);
 const flags = " --local --env e2e --profile people";
 
 /** The aim of a run with `--local --env e2e --profile people`. */
-const aimed = (): Promise<Aim> => withRunFlags(resolve({ local: true, env: "e2e", profile: "people" }, {}, tmpdir()), () => Promise.resolve([]));
+const aimed = (): Promise<Aim> =>
+  withRunFlags(resolve({ local: true, env: "e2e", profile: "people" }, {}, tmpdir()), () =>
+    Promise.resolve([]),
+  );
 
 /** What a text is without the flags that the aim has put into it. */
 const withoutFlags = (text: string) => text.replaceAll(flags, "").replaceAll(" --backend-url URL", "");
@@ -25,31 +28,47 @@ const address = new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev");
 
 const failures: HandshakeFailure[] = [
   ...Array.from({ length: 500 }, (_, index) => ({ kind: "status", status: 100 + index, body: "" }) as const),
-  ...["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "CERT_HAS_EXPIRED", "EPROTO", "ECONNRESET", "EELSE"].map(
-    (code) => ({ kind: "network", phase: "connect", code, detail: "" }) as const,
+  ...[
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "EHOSTUNREACH",
+    "CERT_HAS_EXPIRED",
+    "EPROTO",
+    "ECONNRESET",
+    "EELSE",
+  ].map((code) => ({ kind: "network", phase: "connect", code, detail: "" }) as const),
+  ...(["lookup", "connect", "tls", "upgrade"] as const).map(
+    (phase) => ({ kind: "timeout", phase, afterMs: 5 }) as const,
   ),
-  ...(["lookup", "connect", "tls", "upgrade"] as const).map((phase) => ({ kind: "timeout", phase, afterMs: 5 }) as const),
   { kind: "protocol", detail: "an answer" },
 ];
 
 test("20 what leads to the stack goes behind a command's own words into every explanation of a handshake", async () => {
   const aim = await aimed();
-  const frame = (message: string) => explainFrame(JSON.stringify({ message, connectionId: "c", requestId: "r" })) ?? "";
+  const frame = (message: string) =>
+    explainFrame(JSON.stringify({ message, connectionId: "c", requestId: "r" })) ?? "";
   for (const failure of failures) expectFlagsBetweenWords(aim, explainHandshake(failure, address).hint);
-  for (const message of ["Internal server error", "Forbidden", "Endpoint request timed out"]) expectFlagsBetweenWords(aim, frame(message));
+  for (const message of ["Internal server error", "Forbidden", "Endpoint request timed out"])
+    expectFlagsBetweenWords(aim, frame(message));
   expect(aim(explainHandshake({ kind: "status", status: 403, body: "" }, address).hint)).toBe(
     `shelfshack-ws status${flags} shows the stage; shelfshack-ws logs tail${flags} --since 5m shows whether the function was asked`,
   );
-  expect(aim(explain(Object.assign(new Error("no"), { name: "CredentialsProviderError" })).hint ?? "")).toContain(
-    "try: shelfshack-ws demo",
-  );
+  expect(
+    aim(explain(Object.assign(new Error("no"), { name: "CredentialsProviderError" })).hint ?? ""),
+  ).toContain("try: shelfshack-ws demo");
 });
 
 test("the same holds for every text of the program that names a command", async () => {
   const aim = await aimed();
-  const files = readdirSync(new URL("src", root), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const files = readdirSync(new URL("src", root), { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
   const texts = files
-    .flatMap((file) => readFileSync(new URL(`src/${file}`, root), "utf8").match(/"(?:[^"\\\n]|\\.)*"|`[^`]*`/g) ?? [])
+    .flatMap(
+      (file) =>
+        readFileSync(new URL(`src/${file}`, root), "utf8").match(/"(?:[^"\\\n]|\\.)*"|`[^`]*`/g) ?? [],
+    )
     .filter((text) => /shelfshack-ws [a-z]/.test(text));
   expect(texts.length).toBeGreaterThan(40);
   for (const text of texts) expectFlagsBetweenWords(aim, text);
@@ -57,8 +76,12 @@ test("the same holds for every text of the program that names a command", async 
 
 test("`backend keys` keeps its own words in front of the flags", async () => {
   const aim = await aimed();
-  expect(aim("run: shelfshack-ws backend keys rotate --finish")).toBe(`run: shelfshack-ws backend keys rotate${flags} --finish`);
-  expect(aim("shelfshack-ws backend keys rotates them")).toBe(`shelfshack-ws backend keys${flags} rotates them`);
+  expect(aim("run: shelfshack-ws backend keys rotate --finish")).toBe(
+    `run: shelfshack-ws backend keys rotate${flags} --finish`,
+  );
+  expect(aim("shelfshack-ws backend keys rotates them")).toBe(
+    `shelfshack-ws backend keys${flags} rotates them`,
+  );
 });
 
 test("npx is put in front of commands where npx has started the program, and of nothing else", () => {

@@ -15,11 +15,15 @@ interface Source {
 
 function read(path: string): Source {
   const text = readFileSync(join(root, path), "utf8");
-  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier = ""]) => specifier);
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(
+    ([, specifier = ""]) => specifier,
+  );
   return {
     path,
     text,
-    imports: specifiers.map((specifier) => (specifier.startsWith(".") ? normalize(join(dirname(path), specifier)) : specifier)),
+    imports: specifiers.map((specifier) =>
+      specifier.startsWith(".") ? normalize(join(dirname(path), specifier)) : specifier,
+    ),
   };
 }
 
@@ -29,17 +33,23 @@ const sources = ["src", "handler"].flatMap((folder) =>
     .map((file) => read(join(folder, file))),
 );
 
-const within = (...folders: string[]) => sources.filter(({ path }) => folders.some((folder) => path.startsWith(folder)));
-const outside = (...folders: string[]) => sources.filter(({ path }) => !folders.some((folder) => path.startsWith(folder)));
+const within = (...folders: string[]) =>
+  sources.filter(({ path }) => folders.some((folder) => path.startsWith(folder)));
+const outside = (...folders: string[]) =>
+  sources.filter(({ path }) => !folders.some((folder) => path.startsWith(folder)));
 
 /** "file → import" for every import that matches. */
 const importing = (files: readonly Source[], forbidden: RegExp) =>
-  files.flatMap(({ path, imports }) => imports.filter((imported) => forbidden.test(imported)).map((imported) => `${path} → ${imported}`));
+  files.flatMap(({ path, imports }) =>
+    imports.filter((imported) => forbidden.test(imported)).map((imported) => `${path} → ${imported}`),
+  );
 
 /** "file: match" for every match in a file's code, comments left out. */
 const matching = (files: readonly Source[], forbidden: RegExp) =>
   files.flatMap(({ path, text }) =>
-    [...text.replaceAll(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "").matchAll(forbidden)].map(([match]) => `${path}: ${match}`),
+    [...text.replaceAll(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "").matchAll(forbidden)].map(
+      ([match]) => `${path}: ${match}`,
+    ),
   );
 
 test("the handler imports nothing of ours", () => {
@@ -65,7 +75,12 @@ test("nothing below the commands imports a command or the command line", () => {
 });
 
 test("a resource knows the shape of a resource, not the engine or the stack", () => {
-  expect(importing(within("src/resources/").filter(({ path }) => path !== "src/resources/stack.ts"), /^src\/(stack\/(engine|steps)|resources\/stack|cli|commands|local|terminal)/)).toEqual([]);
+  expect(
+    importing(
+      within("src/resources/").filter(({ path }) => path !== "src/resources/stack.ts"),
+      /^src\/(stack\/(engine|steps)|resources\/stack|cli|commands|local|terminal)/,
+    ),
+  ).toEqual([]);
 });
 
 test("the engine names no resource", () => {
@@ -77,7 +92,12 @@ test("SDK clients are constructed in aws/clients alone", () => {
 });
 
 test("only the command line and the terminal print, end the process, or know colours", () => {
-  const silent = outside("src/cli/main.ts", "src/start.ts", "src/terminal/", "src/local/runtime/bootstrap.mjs");
+  const silent = outside(
+    "src/cli/main.ts",
+    "src/start.ts",
+    "src/terminal/",
+    "src/local/runtime/bootstrap.mjs",
+  );
   expect(
     matching(silent, /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\.write/g).filter(
       (found) => !found.startsWith("handler/index.ts"),
@@ -87,7 +107,12 @@ test("only the command line and the terminal print, end the process, or know col
 });
 
 test("the environment is read in one place, and in the handler's", () => {
-  expect(matching(outside("src/settings/table.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"), /process\.env/g)).toEqual([]);
+  expect(
+    matching(
+      outside("src/settings/table.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"),
+      /process\.env/g,
+    ),
+  ).toEqual([]);
 });
 
 test("only aws/clients and the command local know that there is a local AWS", () => {
@@ -96,10 +121,11 @@ test("only aws/clients and the command local know that there is a local AWS", ()
 });
 
 test("what must not be there is not", () => {
-  expect(sources.map(({ path }) => path).filter((path) => /(^|\/)(utils?|helpers?|common|types|index)\.ts$/.test(path))).toEqual([
-    "src/commands/index.ts",
-    "handler/index.ts",
-  ]);
+  expect(
+    sources
+      .map(({ path }) => path)
+      .filter((path) => /(^|\/)(utils?|helpers?|common|types|index)\.ts$/.test(path)),
+  ).toEqual(["src/commands/index.ts", "handler/index.ts"]);
   const excuses = /@ts-(ignore|expect-error|nocheck)|\bas any\b|(ox|es)lint-disable|\bTODO\b|\bFIXME\b/;
   expect(sources.filter(({ text }) => excuses.test(text)).map(({ path }) => path)).toEqual([]);
   expect(matching(sources, /shell: true|\bexecSync\(|\bexec\(`/g)).toEqual([]);

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { shownValues } from "../../src/commands/changes.ts";
 
-const statement = (stage: string) => [{ Sid: "Push", Resource: `${"arn:".repeat(60)}${stage}/POST/${"x".repeat(200)}` }];
+const statement = (stage: string) => [
+  { Sid: "Push", Resource: `${"arn:".repeat(60)}${stage}/POST/${"x".repeat(200)}` },
+];
 
 test("two long values are shown where they part, short ones whole", () => {
   const { from, to } = shownValues({ path: "Statement", from: statement("dev"), to: statement("other") });
@@ -10,5 +12,8 @@ test("two long values are shown where they part, short ones whole", () => {
   expect(Math.max(from.length, to.length)).toBeLessThanOrEqual(122);
   expect(shownValues({ path: "Memory", from: undefined, to: 256 })).toEqual({ from: "(not set)", to: "256" });
   const longer = "a".repeat(200);
-  expect(shownValues({ path: "x", from: longer, to: `${longer}b` })).toEqual({ from: `…${"a".repeat(40)}`, to: `…${"a".repeat(40)}b` });
+  expect(shownValues({ path: "x", from: longer, to: `${longer}b` })).toEqual({
+    from: `…${"a".repeat(40)}`,
+    to: `…${"a".repeat(40)}b`,
+  });
 });

@@ -9,7 +9,10 @@ test.each([
   ["AWS's own host", undefined, "stream-logs.us-east-1.amazonaws.com"],
   ["another address", "http://127.0.0.1:9", "127.0.0.1"],
 ])("a live tail at %s is asked for at the host that answers it", async (_where, endpointUrl, host) => {
-  const { logs, close } = await connectAws({ ...place, endpointUrl }, { report: () => {}, signal: new AbortController().signal });
+  const { logs, close } = await connectAws(
+    { ...place, endpointUrl },
+    { report: () => {}, signal: new AbortController().signal },
+  );
   onTestFinished(close);
   logs.config.credentials = async () => ({ accessKeyId: "a", secretAccessKey: "b" });
   const asked = new Promise((resolve) => {
@@ -21,6 +24,8 @@ test.each([
       { step: "build" },
     );
   });
-  await expect(logs.send(new StartLiveTailCommand({ logGroupIdentifiers: ["group"] }))).rejects.toThrow("not to be sent");
+  await expect(logs.send(new StartLiveTailCommand({ logGroupIdentifiers: ["group"] }))).rejects.toThrow(
+    "not to be sent",
+  );
   expect(await asked).toBe(host);
 });

@@ -36,7 +36,13 @@ async function scene(options: DemoOptions = {}) {
   return { backend, post, log };
 }
 
-const booking = (id: string, more = {}) => ({ type: "booking", booking_id: id, token: "demo", query: {}, ...more });
+const booking = (id: string, more = {}) => ({
+  type: "booking",
+  booking_id: id,
+  token: "demo",
+  query: {},
+  ...more,
+});
 
 test("29 a message reaches the others of its booking and nobody else", async () => {
   const { post, backend, log } = await scene();
@@ -57,7 +63,9 @@ test("29 a message reaches the others of its booking and nobody else", async () 
   await post("disconnect", "B=", { reason: "client" });
   const alone = await post("message", "A=", { message_id: "m2", message: [1] });
   expect(alone.answer).toEqual({ deliver: [{ to: "self", data: { type: "ack", id: "m2" } }] });
-  expect(backend.received.map(({ event, connectionId, status }) => `${event} ${connectionId} ${status}`)).toEqual([
+  expect(
+    backend.received.map(({ event, connectionId, status }) => `${event} ${connectionId} ${status}`),
+  ).toEqual([
     "register A= 200",
     "register B= 200",
     "register C= 200",
@@ -69,17 +77,24 @@ test("29 a message reaches the others of its booking and nobody else", async () 
   expect(log).toContain("guest-2 left booking 1 without a word");
 });
 
-test.each(["bad-token", "invalid"])("25 the token %s is refused and its connection stays unknown", async (token) => {
-  const { post } = await scene();
-  expect(await post("register", "A=", booking("1", { token }))).toMatchObject({ status: 401 });
-  expect(await post("message", "A=", { message: {} })).toMatchObject({ status: 401 });
-});
+test.each(["bad-token", "invalid"])(
+  "25 the token %s is refused and its connection stays unknown",
+  async (token) => {
+    const { post } = await scene();
+    expect(await post("register", "A=", booking("1", { token }))).toMatchObject({ status: 401 });
+    expect(await post("message", "A=", { message: {} })).toMatchObject({ status: 401 });
+  },
+);
 
 test("whoever comes without a token belongs to no booking", async () => {
   const { post, log } = await scene();
   await post("register", "A=", booking("7"));
-  expect(await post("register", "F=", booking("7", { type: "feed", token: null }))).toMatchObject({ status: 403 });
-  expect(await post("register", "G=", booking("7", { type: "feed", booking_id: null, token: null }))).toMatchObject({ status: 200 });
+  expect(await post("register", "F=", booking("7", { type: "feed", token: null }))).toMatchObject({
+    status: 403,
+  });
+  expect(
+    await post("register", "G=", booking("7", { type: "feed", booking_id: null, token: null })),
+  ).toMatchObject({ status: 200 });
   const told = await post("message", "A=", { message_id: "m1", message: { body: "between us" } });
   expect(told.answer).toEqual({ deliver: [{ to: "self", data: { type: "ack", id: "m1" } }] });
   expect(log).toContain("refused a booking without a token");
@@ -119,22 +134,33 @@ test.each<[string, Attempt]>([
   ["an old timestamp", { at: Date.now() - 302_000 }],
   ["a timestamp ahead", { at: Date.now() + 303_000 }],
   ["a timestamp that is none", { headers: { "webhook-timestamp": "nan" } }],
-  ["another timestamp than was signed", { headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 9) } }],
+  [
+    "another timestamp than was signed",
+    { headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 9) } },
+  ],
   ["another id than was signed", { headers: { "webhook-id": "msg_m_other" } }],
   ["another connection", { headers: { "x-connection-id": "B=" } }],
   ["another path", { path: "/api/ws/message" }],
 ])("a request with %s is refused", async (_title, attempt) => {
   const { post, backend } = await scene();
-  expect(await post("register", "A=", booking("1"), attempt)).toEqual({ status: 401, answer: { detail: "unauthorized" } });
+  expect(await post("register", "A=", booking("1"), attempt)).toEqual({
+    status: 401,
+    answer: { detail: "unauthorized" },
+  });
   expect(backend.received).toMatchObject([{ event: "", status: 401 }]);
 });
 
 test("odd bodies, paths and methods are answered, never dropped", async () => {
   const { backend } = await scene({ signingKeys: [] });
   const deep = `${"[".repeat(60_000)}${"]".repeat(60_000)}`;
-  const envelope = (event: string, rest: string) => `{"path":"/api/ws/${event}","connection_id":"A=","event":"${event}"${rest}}`;
+  const envelope = (event: string, rest: string) =>
+    `{"path":"/api/ws/${event}","connection_id":"A=","event":"${event}"${rest}}`;
   const post = async (path: string, body: string, method = "POST", id = "A=") => {
-    const response = await fetch(backend.url + path, { method, headers: { "x-connection-id": id }, ...(method === "POST" && { body }) });
+    const response = await fetch(backend.url + path, {
+      method,
+      headers: { "x-connection-id": id },
+      ...(method === "POST" && { body }),
+    });
     await response.text();
     return response.status;
   };
@@ -142,9 +168,11 @@ test("odd bodies, paths and methods are answered, never dropped", async () => {
   expect(await post("/api/ws/message", envelope("message", `,"message":${deep}`))).toBe(200);
   const other = envelope("register", ',"booking_id":"1","token":"demo"').replace("A=", "B=");
   expect(await post("/api/ws/register", other, "POST", "B=")).toBe(200);
-  // Told to the other one it would have to be written as JSON again: refused where the engine cannot nest so deeply (Node 26 can).
+  // Told to the other one it would have to be written as JSON again: refused where the engine cannot nest so
+  // deeply (Node 26 can).
   expect([200, 422]).toContain(await post("/api/ws/message", envelope("message", `,"message":${deep}`)));
-  for (const body of ["", "5", "null", "[]", "{", "\u0000"]) expect(await post("/api/ws/message", body)).toBe(401);
+  for (const body of ["", "5", "null", "[]", "{", "\u0000"])
+    expect(await post("/api/ws/message", body)).toBe(401);
   expect(await post("/api/ws/message", "x".repeat(1_048_577))).toBe(413);
   expect(await post("/api/ws/other", "{}")).toBe(404);
   expect(await post("/api/ws/register", "", "GET")).toBe(405);
@@ -155,19 +183,27 @@ test("keys that were rotated are learnt from whoever knows them, and asked for o
   let clock = Date.now();
   const freshKeys = async () => (asked++ === 0 ? [key, older] : [older]);
   const { post } = await scene({ freshKeys, now: () => clock });
-  const register = async (signer: string, id: string) => (await post("register", id, booking("1"), { key: signer, at: clock })).status;
+  const register = async (signer: string, id: string) =>
+    (await post("register", id, booking("1"), { key: signer, at: clock })).status;
   expect([await register(older, "A="), await register(key, "B="), asked]).toEqual([200, 200, 1]);
   const stranger = `whsec_${Buffer.from("s".repeat(32)).toString("base64")}`;
   expect([await register(stranger, "C="), await register(stranger, "D="), asked]).toEqual([401, 401, 1]);
   clock += 1_000;
-  expect([await register(stranger, "E="), await register(older, "F="), await register(key, "G="), asked]).toEqual([401, 200, 401, 2]);
+  expect([
+    await register(stranger, "E="),
+    await register(older, "F="),
+    await register(key, "G="),
+    asked,
+  ]).toEqual([401, 200, 401, 2]);
 });
 
 test("H-32 whoever comes while the keys are looked up waits for them, and all of them share one look-up", async () => {
   const asked: ((keys: string[]) => void)[] = [];
   const freshKeys = () => new Promise<string[]>((resolve) => asked.push(resolve));
   const { post, backend } = await scene({ freshKeys });
-  const statuses = ["A=", "B=", "C="].map(async (id) => (await post("register", id, booking("1"), { key: older })).status);
+  const statuses = ["A=", "B=", "C="].map(
+    async (id) => (await post("register", id, booking("1"), { key: older })).status,
+  );
   // Signed with the known key, so it is answered at once, and after the others have come.
   await expect.poll(() => asked.length).toBe(1);
   expect(await post("register", "D=", booking("1"))).toMatchObject({ status: 200 });
@@ -180,8 +216,12 @@ test("H-32 whoever comes while the keys are looked up waits for them, and all of
 test("keys that cannot be looked up leave the known ones in force", async () => {
   const failures = [() => Promise.reject(new Error("no such function")), () => Promise.resolve([older])];
   let clock = Date.now();
-  const { post, log } = await scene({ freshKeys: () => failures.shift()?.() ?? Promise.resolve([]), now: () => clock });
-  const register = async (signer: string, id: string) => (await post("register", id, booking("1"), { key: signer, at: clock })).status;
+  const { post, log } = await scene({
+    freshKeys: () => failures.shift()?.() ?? Promise.resolve([]),
+    now: () => clock,
+  });
+  const register = async (signer: string, id: string) =>
+    (await post("register", id, booking("1"), { key: signer, at: clock })).status;
   expect([await register(older, "A="), await register(key, "B=")]).toEqual([401, 200]);
   expect(log).toContain("the signing keys could not be looked up: no such function");
   clock += 1_000;

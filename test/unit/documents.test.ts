@@ -12,7 +12,11 @@ test("the README's table of settings is the one in the code", () => {
 
 test("every command that the README shows exists, and the README names every command", () => {
   const names = commands.map(({ name }) => name);
-  const shown = [...readme.matchAll(/(?:npx |\$ |SHELFSHACK_PORT=\d+ )shelfshack-ws ([a-z]+(?: [a-z]+)?)/g)].map(([, words = ""]) => words);
-  expect(shown.filter((words) => !names.some((name) => words === name || words.startsWith(`${name} `)))).toEqual([]);
+  const shown = [
+    ...readme.matchAll(/(?:npx |\$ |SHELFSHACK_PORT=\d+ )shelfshack-ws ([a-z]+(?: [a-z]+)?)/g),
+  ].map(([, words = ""]) => words);
+  expect(
+    shown.filter((words) => !names.some((name) => words === name || words.startsWith(`${name} `))),
+  ).toEqual([]);
   expect(names.filter((name) => !readme.includes(name))).toEqual([]);
 });

@@ -80,7 +80,9 @@ test("$connect", () => {
     "x-api-key",
     "k",
   ];
-  const event = connecting("/a1b2c3d4e5/dev?token=abc", [...raw, "X-Amzn-Trace-Id", "Root=1-2-3"], { backend: "blue" });
+  const event = connecting("/a1b2c3d4e5/dev?token=abc", [...raw, "X-Amzn-Trace-Id", "Root=1-2-3"], {
+    backend: "blue",
+  });
   const headers = {
     HeaderAuth1: "x",
     Host: "127.0.0.1:4566",
@@ -103,13 +105,30 @@ test("$connect", () => {
 });
 
 test("a message", () => {
-  const event = messageEvent(peer, { routeKey: "join", requestId, body: '{"action":\n"join"}', stageVariables: {}, now });
+  const event = messageEvent(peer, {
+    routeKey: "join",
+    requestId,
+    body: '{"action":\n"join"}',
+    stageVariables: {},
+    now,
+  });
   expect(event).toEqual({
-    requestContext: { routeKey: "join", messageId: expect.stringMatching(/^[\w-]{15}=$/), eventType: "MESSAGE", ...common },
+    requestContext: {
+      routeKey: "join",
+      messageId: expect.stringMatching(/^[\w-]{15}=$/),
+      eventType: "MESSAGE",
+      ...common,
+    },
     body: '{"action":\n"join"}',
     isBase64Encoded: false,
   });
-  const withVariables = messageEvent(peer, { routeKey: "join", requestId, body: "", stageVariables: { backend: "blue" }, now });
+  const withVariables = messageEvent(peer, {
+    routeKey: "join",
+    requestId,
+    body: "",
+    stageVariables: { backend: "blue" },
+    now,
+  });
   expect(withVariables).toMatchObject({ stageVariables: { backend: "blue" }, body: "" });
 });
 
@@ -135,12 +154,29 @@ test("the identity of a client without User-Agent has only an address", () => {
   expect(event.requestContext.identity).toEqual({ sourceIp: "127.0.0.1" });
 });
 
-test.each(["/a1b2c3d4e5/dev", "/a1b2c3d4e5/dev?", "/a1b2c3d4e5/dev/"])("without a query in %s there are no query keys", (url) => {
-  expect(Object.keys(connecting(url, []))).toEqual(["headers", "multiValueHeaders", "requestContext", "isBase64Encoded"]);
-});
+test.each(["/a1b2c3d4e5/dev", "/a1b2c3d4e5/dev?", "/a1b2c3d4e5/dev/"])(
+  "without a query in %s there are no query keys",
+  (url) => {
+    expect(Object.keys(connecting(url, []))).toEqual([
+      "headers",
+      "multiValueHeaders",
+      "requestContext",
+      "isBase64Encoded",
+    ]);
+  },
+);
 
 test("what came several times is there once with its last value, and as a list with all", () => {
-  const event = connecting("/x?a=1&b=%C3%A9+%2B&a=2&c", ["X-Tag", "1", "x-tag", "2", "Cookie", "a=1", "cookie", "b=2"]);
+  const event = connecting("/x?a=1&b=%C3%A9+%2B&a=2&c", [
+    "X-Tag",
+    "1",
+    "x-tag",
+    "2",
+    "Cookie",
+    "a=1",
+    "cookie",
+    "b=2",
+  ]);
   expect(event).toMatchObject({
     queryStringParameters: { a: "2", b: "é +", c: "" },
     multiValueQueryStringParameters: { a: ["1", "2"], b: ["é +"], c: [""] },
@@ -151,12 +187,21 @@ test("what came several times is there once with its last value, and as a list w
 
 test("names that JavaScript has plans for are names like others", () => {
   const event = connecting("/x?__proto__=q", ["__proto__", "h", "constructor", "c"]);
-  expect(JSON.parse(JSON.stringify(event.headers))).toMatchObject(JSON.parse('{"__proto__":"h","constructor":"c"}'));
+  expect(JSON.parse(JSON.stringify(event.headers))).toMatchObject(
+    JSON.parse('{"__proto__":"h","constructor":"c"}'),
+  );
   expect(JSON.stringify(event)).toContain('"queryStringParameters":{"__proto__":"q"}');
 });
 
 test("G-26 a chain of proxies is passed on, but nothing else that the client says of itself", () => {
-  const event = connecting("/x", ["x-forwarded-for", "203.0.113.7, 10.0.0.1", "x-forwarded-proto", "https", "X-Forwarded-Port", "443"]);
+  const event = connecting("/x", [
+    "x-forwarded-for",
+    "203.0.113.7, 10.0.0.1",
+    "x-forwarded-proto",
+    "https",
+    "X-Forwarded-Port",
+    "443",
+  ]);
   expect(event.headers).toMatchObject({
     "X-Forwarded-For": "203.0.113.7, 10.0.0.1, 127.0.0.1",
     "X-Forwarded-Proto": "http",

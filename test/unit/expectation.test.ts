@@ -3,9 +3,15 @@ import { expect, test } from "vitest";
 import { expectation, expectations } from "../../src/client/expectation.ts";
 import type { Frame } from "../../src/client/session.ts";
 
-const frame = (text: string): Frame => ({ direction: "received", at: "2026-11-23T10:00:00.000Z", bytes: Buffer.byteLength(text), text });
+const frame = (text: string): Frame => ({
+  direction: "received",
+  at: "2026-11-23T10:00:00.000Z",
+  bytes: Buffer.byteLength(text),
+  text,
+});
 const binary: Frame = { direction: "received", at: "2026-11-23T10:00:00.000Z", bytes: 2, base64: "AAE=" };
-const isMet = (source: string, text: string) => expectation(source).compare(frame(text)).differences.length === 0;
+const isMet = (source: string, text: string) =>
+  expectation(source).compare(frame(text)).differences.length === 0;
 
 test.each([
   ['{"type":"ack"}', '{"type":"ack","id":5}', true],
@@ -49,7 +55,9 @@ test("every JSON value is a subset of itself, and an object of itself with more 
 });
 
 test("the paths that differ are named, with what was expected and what was there", () => {
-  const { differences } = expectation('{"type":"ack","user":{"ids":[1,2]},"at":1}').compare(frame('{"type":"nack","user":{"ids":[1,3]}}'));
+  const { differences } = expectation('{"type":"ack","user":{"ids":[1,2]},"at":1}').compare(
+    frame('{"type":"nack","user":{"ids":[1,3]}}'),
+  );
   expect(differences).toEqual([
     { path: "$.type", expected: "ack", actual: "nack" },
     { path: "$.user.ids[1]", expected: 2, actual: 3 },
@@ -62,7 +70,10 @@ test("the nearest frame is the one with the most values right; frames that have 
   for (const text of ["hello", '{"type":"nack","id":4}', '{"type":"ack","id":4}', '{"type":"nack","id":4}'])
     expect(following.see(frame(text))).toBe(false);
   const [verdict] = following.verdicts();
-  expect(verdict).toMatchObject({ met: false, nearest: { frame: { text: '{"type":"ack","id":4}' }, differences: [{ path: "$.id" }] } });
+  expect(verdict).toMatchObject({
+    met: false,
+    nearest: { frame: { text: '{"type":"ack","id":4}' }, differences: [{ path: "$.id" }] },
+  });
   const far = expectations([expectation('{"type":"ack"}')]);
   far.see(frame("hello"));
   far.see(binary);
@@ -82,7 +93,9 @@ test("without expectations no frame ends anything", () => {
 });
 
 test("what is neither JSON nor a regular expression is refused with exit code 2 and a way out", () => {
-  expect(() => expectation("hello")).toThrow(expect.objectContaining({ exitCode: 2, hint: expect.stringContaining("~hello") }));
+  expect(() => expectation("hello")).toThrow(
+    expect.objectContaining({ exitCode: 2, hint: expect.stringContaining("~hello") }),
+  );
   expect(() => expectation("~(")).toThrow(expect.objectContaining({ exitCode: 2 }));
 });
 

@@ -3,7 +3,8 @@ import { CliError } from "../../src/errors/error.ts";
 import { explain } from "../../src/errors/explain.ts";
 
 /** An error as AWS's clients or Node throw it. */
-const failure = (properties: Record<string, unknown>, message = "some words") => Object.assign(new Error(message), properties);
+const failure = (properties: Record<string, unknown>, message = "some words") =>
+  Object.assign(new Error(message), properties);
 const refused = (address: string, port: number) =>
   failure({ code: "ECONNREFUSED", address, port }, `connect ECONNREFUSED ${address}:${port}`);
 const denied = (rest: string) =>
@@ -23,13 +24,19 @@ test.each([
   ["an expired token in a query service", failure({ name: "ExpiredToken" }), "have expired", /aws sso login/],
   [
     "an expired SSO session",
-    failure({ name: "CredentialsProviderError" }, "The SSO session associated with profile=dev has expired. Run aws sso login"),
+    failure(
+      { name: "CredentialsProviderError" },
+      "The SSO session associated with profile=dev has expired. Run aws sso login",
+    ),
     "have expired",
     /aws sso login --profile dev/,
   ],
   [
     "an SSO session that never was",
-    failure({ name: "CredentialsProviderError" }, "The SSO session token associated with profile=dev was not found or is invalid."),
+    failure(
+      { name: "CredentialsProviderError" },
+      "The SSO session token associated with profile=dev was not found or is invalid.",
+    ),
     "the SSO sign-in does not work",
     /aws sso login --profile dev/,
   ],
@@ -44,16 +51,36 @@ test.each([
   ],
   ["no region", failure({}, "Region is missing"), "no AWS region is set", /--region us-east-1/],
   ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock is wrong", /set the clock/],
-  ["an unknown key", failure({ name: "UnrecognizedClientException" }), "does not know the access key", /AWS_ACCESS_KEY_ID/],
-  ["a wrong secret", failure({ name: "SignatureDoesNotMatch" }), "refuses the request's signature", /AWS_SECRET_ACCESS_KEY/],
-  ["throttling", failure({ name: "TooManyRequestsException" }), "limiting the rate", /run the same command again/],
+  [
+    "an unknown key",
+    failure({ name: "UnrecognizedClientException" }),
+    "does not know the access key",
+    /AWS_ACCESS_KEY_ID/,
+  ],
+  [
+    "a wrong secret",
+    failure({ name: "SignatureDoesNotMatch" }),
+    "refuses the request's signature",
+    /AWS_SECRET_ACCESS_KEY/,
+  ],
+  [
+    "throttling",
+    failure({ name: "TooManyRequestsException" }),
+    "limiting the rate",
+    /run the same command again/,
+  ],
   [
     "an unknown host",
     failure({ code: "ENOTFOUND", hostname: "lambda.us-esat-1.amazonaws.com" }),
     "lambda.us-esat-1.amazonaws.com could not be looked up (ENOTFOUND)",
     /region/,
   ],
-  ["a refused connection", refused("10.0.0.1", 443), "10.0.0.1 port 443 refused the connection", /--endpoint-url/],
+  [
+    "a refused connection",
+    refused("10.0.0.1", 443),
+    "10.0.0.1 port 443 refused the connection",
+    /--endpoint-url/,
+  ],
   [
     "a time limit",
     failure({ code: "ETIMEDOUT", address: "10.0.0.1", port: 443 }),
@@ -67,14 +94,24 @@ test.each([
     /NODE_EXTRA_CA_CERTS/,
   ],
   ["a port in use", failure({ code: "EADDRINUSE", port: 4566 }), "port 4566 is in use", /--port 0/],
-  ["a missing file", failure({ code: "ENOENT", path: "/x/e.json" }), '"/x/e.json" cannot be used: there is no such file', /path/],
+  [
+    "a missing file",
+    failure({ code: "ENOENT", path: "/x/e.json" }),
+    '"/x/e.json" cannot be used: there is no such file',
+    /path/,
+  ],
   [
     "a denied call",
     denied("because no identity-based policy allows the lambda:GetFunction action"),
     "lambda:GetFunction",
     /"Action":"lambda:GetFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"/,
   ],
-  ["an explicitly denied call", denied("with an explicit deny in a service control policy"), "lambda:GetFunction", /forbids it explicitly/],
+  [
+    "an explicitly denied call",
+    denied("with an explicit deny in a service control policy"),
+    "lambda:GetFunction",
+    /forbids it explicitly/,
+  ],
 ] as const)("34 %s", (_what, error, message, hint) => {
   const explained = explain(error);
   expect(explained.message).toContain(message);
@@ -93,12 +130,20 @@ test("the local AWS that does not run is told with the command that starts it, a
 
 test("D-31 how far the clock is off is said when AWS's answer tells the time", () => {
   const date = new Date(Date.now() - 7_200_000).toUTCString();
-  expect(explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message).toMatch(/120 minutes ahead$/);
+  expect(
+    explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
+  ).toMatch(/120 minutes ahead$/);
 });
 
 test("the profile that was asked for is named, because the SDK does not", () => {
-  const error = failure({ name: "CredentialsProviderError" }, "Could not load credentials from any providers");
-  expect(explain(error, { profile: "staging" })).toMatchObject({ message: expect.stringContaining('"staging"'), exitCode: 2 });
+  const error = failure(
+    { name: "CredentialsProviderError" },
+    "Could not load credentials from any providers",
+  );
+  expect(explain(error, { profile: "staging" })).toMatchObject({
+    message: expect.stringContaining('"staging"'),
+    exitCode: 2,
+  });
 });
 
 test("a CliError stays what it is, also as a cause", () => {
@@ -108,7 +153,13 @@ test("a CliError stays what it is, also as a cause", () => {
 });
 
 test("anything else is a bug: one line, exit code 1, and where the stack is", () => {
-  for (const thrown of [new TypeError("x is undefined\nsecond line"), "text", undefined, null, { odd: true }]) {
+  for (const thrown of [
+    new TypeError("x is undefined\nsecond line"),
+    "text",
+    undefined,
+    null,
+    { odd: true },
+  ]) {
     const { message, hint, exitCode } = explain(thrown);
     expect(message).toMatch(/^unexpected failure: .*[^\n]*$/);
     expect(hint).toContain("--debug");

@@ -25,5 +25,12 @@ test("G-12 the fifth failure within 10 s is told once, and again only after a st
   starts.reset();
   expect(told()).toEqual([false, false, false, false, true, false]);
   starts.reset();
-  expect(Array.from({ length: 6 }, () => ((now += 3000), starts.add()))).toEqual([false, false, false, false, false, false]);
+  expect(Array.from({ length: 6 }, () => ((now += 3000), starts.add()))).toEqual([
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });

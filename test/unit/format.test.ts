@@ -5,7 +5,11 @@ import { paint, style } from "../../src/terminal/style.ts";
 
 const chalk = new Chalk({ level: 1 });
 const rows = [
-  ["Role", "shelfshack-websocket-proxy-role", "arn:aws:iam::123456789012:role/shelfshack-websocket-proxy-role"],
+  [
+    "Role",
+    "shelfshack-websocket-proxy-role",
+    "arn:aws:iam::123456789012:role/shelfshack-websocket-proxy-role",
+  ],
   ["Api", "shelfshack-websocket-api", "the API that browsers connect to, with three routes and one stage"],
   ["Permission", "", "你好 你好"],
 ];
@@ -50,7 +54,14 @@ test("words wrap between words, and a word that is too long anywhere", () => {
 });
 
 test("durations are for people", () => {
-  expect([8.4, 999, 1_234, 59_949, 60_000, 185_000].map(duration)).toEqual(["8 ms", "999 ms", "1.2 s", "59.9 s", "1 min 0 s", "3 min 5 s"]);
+  expect([8.4, 999, 1_234, 59_949, 60_000, 185_000].map(duration)).toEqual([
+    "8 ms",
+    "999 ms",
+    "1.2 s",
+    "59.9 s",
+    "1 min 0 s",
+    "3 min 5 s",
+  ]);
 });
 
 test("a styled text has colours where they are on, and only its words elsewhere", () => {

@@ -4,7 +4,14 @@ import { HandshakeError, explainClose, explainFrame, explainHandshake } from "..
 import { openSession } from "../../src/client/session.ts";
 import { redactUrl } from "../../src/settings/redact.ts";
 import { createQueue } from "../support/queue.ts";
-import { deadAddress, refusingServer, selfSignedServer, silentServer, tcpServer, webSocketServer } from "../support/handshake-server.ts";
+import {
+  deadAddress,
+  refusingServer,
+  selfSignedServer,
+  silentServer,
+  tcpServer,
+  webSocketServer,
+} from "../support/handshake-server.ts";
 
 /** How opening that address fails. */
 async function failure(url: string, timeoutMs = 5_000): Promise<HandshakeError> {
@@ -48,7 +55,9 @@ test("20 a 401 without a token says that none was sent", async () => {
 });
 
 test("20 a redirect is named without the secrets of its target and not followed", async () => {
-  const error = await failure(await refusingServer(302, "", { location: "https://user:pw@elsewhere.example/login?code=secret" }));
+  const error = await failure(
+    await refusingServer(302, "", { location: "https://user:pw@elsewhere.example/login?code=secret" }),
+  );
   expect(error.message).toContain("leads to https://***@elsewhere.example/login?code=***");
 });
 
@@ -71,7 +80,9 @@ test("20 refused, unknown host, TLS, silence and strangers' protocols are told a
   const refused = await failure(await deadAddress());
   expect(refused.failure).toMatchObject({ kind: "network", code: "ECONNREFUSED" });
   expect(refused.message).toMatch(/nothing listens on 127\.0\.0\.1:\d+/);
-  expect(explainHandshake(refused.failure, new URL("ws://127.0.0.1:4566/a/dev"), "local").hint).toContain("shelfshack-ws local");
+  expect(explainHandshake(refused.failure, new URL("ws://127.0.0.1:4566/a/dev"), "local").hint).toContain(
+    "shelfshack-ws local",
+  );
   expect(refused.hint).not.toContain("shelfshack-ws local");
 
   const unknown = await failure("ws://no-such-host.invalid/dev");
@@ -99,7 +110,9 @@ test("20 refused, unknown host, TLS, silence and strangers' protocols are told a
 
   const wrongAccept = await failure(
     await tcpServer((socket) =>
-      socket.write("HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: no\r\n\r\n"),
+      socket.write(
+        "HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: no\r\n\r\n",
+      ),
     ),
   );
   expect(wrongAccept.message).toContain("is not a WebSocket server");
@@ -107,7 +120,8 @@ test("20 refused, unknown host, TLS, silence and strangers' protocols are told a
 
 test("20 every kind of network trouble has its words", () => {
   const address = new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev");
-  const explain = (code: string) => explainHandshake({ kind: "network", phase: "connect", code, detail: "some detail" }, address).meaning;
+  const explain = (code: string) =>
+    explainHandshake({ kind: "network", phase: "connect", code, detail: "some detail" }, address).meaning;
   expect(explain("EAI_AGAIN")).toContain("name server");
   expect(explain("EHOSTUNREACH")).toContain("cannot be reached");
   expect(explain("CERT_HAS_EXPIRED")).toContain("certificate");
@@ -126,12 +140,16 @@ test("an aborted signal ends the handshake with its reason", async () => {
 });
 
 test("21 close codes and API Gateway's own frames are explained, those of an application are not", () => {
-  const [aws, local] = [new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev"), new URL("ws://127.0.0.1:4566/abc/dev")];
+  const [aws, local] = [
+    new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev"),
+    new URL("ws://127.0.0.1:4566/abc/dev"),
+  ];
   for (const code of [1001, 1003, 1006, 1009, 1011]) expect(explainClose(code, aws)).toBeTruthy();
   expect(explainClose(4001, aws)).toBeUndefined();
   expect(explainClose(1001, aws)).toMatch(/2 hours old$/);
   expect(explainClose(1001, local)).toMatch(/2 hours old, or the local AWS stopped$/);
-  const gatewayFrame = (message: string) => `{"message": "${message}", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}`;
+  const gatewayFrame = (message: string) =>
+    `{"message": "${message}", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}`;
   expect(explainFrame(gatewayFrame("Internal server error"))).toContain("logs tail --errors");
   expect(explainFrame(gatewayFrame("Forbidden"))).toContain("deploy --only routes");
   expect(explainFrame(gatewayFrame("Endpoint request timed out"))).toContain("29 s");
@@ -141,12 +159,22 @@ test("21 close codes and API Gateway's own frames are explained, those of an app
 });
 
 test("C-04 the address holds the subscription percent-encoded and is shown without secrets", () => {
-  const address = addressOf("wss://api.example.com/v1?extra=x#part", { booking: "1 &2", type: "chat", token: "a+b/c=é" });
-  expect(address.href).toBe("wss://api.example.com/v1?extra=x&booking_id=1%20%262&type=chat&token=a%2Bb%2Fc%3D%C3%A9");
-  expect(redactUrl(address.href)).toBe("wss://api.example.com/v1?extra=***&booking_id=1%20%262&type=chat&token=***");
+  const address = addressOf("wss://api.example.com/v1?extra=x#part", {
+    booking: "1 &2",
+    type: "chat",
+    token: "a+b/c=é",
+  });
+  expect(address.href).toBe(
+    "wss://api.example.com/v1?extra=x&booking_id=1%20%262&type=chat&token=a%2Bb%2Fc%3D%C3%A9",
+  );
+  expect(redactUrl(address.href)).toBe(
+    "wss://api.example.com/v1?extra=***&booking_id=1%20%262&type=chat&token=***",
+  );
   expect(redactUrl("ws://user:pw@h/")).toBe("ws://***@h/");
   for (const base of ["https://user:pw@api.example.com/?token=secret", "not a url?token=secret"]) {
-    expect(() => addressOf(base, {})).toThrow(expect.objectContaining({ exitCode: 2, message: expect.not.stringMatching(/secret|pw/) }));
+    expect(() => addressOf(base, {})).toThrow(
+      expect.objectContaining({ exitCode: 2, message: expect.not.stringMatching(/secret|pw/) }),
+    );
   }
 });
 
@@ -155,7 +183,12 @@ function frameSizes(written: Buffer): number[] {
   const sizes: number[] = [];
   for (let at = 0; at + 6 <= written.length;) {
     const short = written.readUInt8(at + 1) & 0x7f;
-    const size = short === 126 ? written.readUInt16BE(at + 2) : short === 127 ? Number(written.readBigUInt64BE(at + 2)) : short;
+    const size =
+      short === 126
+        ? written.readUInt16BE(at + 2)
+        : short === 127
+          ? Number(written.readBigUInt64BE(at + 2))
+          : short;
     sizes.push(size);
     at += 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + 4 + size;
   }
@@ -185,7 +218,11 @@ test("keep-alive messages go out while it is quiet, and binary frames come as ba
     socket.on("message", (payload: Buffer) => messages.put(payload.toString()));
   });
   const kept = createQueue<string | undefined>();
-  const session = await openSession(new URL(url), { timeoutMs: 5_000, keepaliveMs: 20, onKeepalive: ({ text }) => kept.put(text) });
+  const session = await openSession(new URL(url), {
+    timeoutMs: 5_000,
+    keepaliveMs: 20,
+    onKeepalive: ({ text }) => kept.put(text),
+  });
   expect([await messages.next(), await messages.next()]).toEqual(['{"type":"ping"}', '{"type":"ping"}']);
   expect(await kept.next()).toBe('{"type":"ping"}');
   const { value } = (await session.frames[Symbol.asyncIterator]().next()) as { value: unknown };

@@ -5,7 +5,13 @@ import type { Progress } from "../../src/progress.ts";
 import { canSpin, coloursOn, isCi, writerFor } from "../../src/terminal/output.ts";
 import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
 
-const wait = (elapsedMs: number): Progress => ({ kind: "waiting", id: "Role", reason: "IAM", elapsedMs, budgetMs: 180_000 });
+const wait = (elapsedMs: number): Progress => ({
+  kind: "waiting",
+  id: "Role",
+  reason: "IAM",
+  elapsedMs,
+  budgetMs: 180_000,
+});
 const events: Progress[] = [
   { kind: "started", id: "Role", title: "Role r" },
   wait(250),
@@ -69,7 +75,8 @@ test("a spinner needs a terminal with columns that is not CI's", () => {
 test("--no-color wins over FORCE_COLOR, that over NO_COLOR and the kind of stream", () => {
   const terminal = streamWith({ isTTY: true, columns: 80 }).stream;
   const pipe = streamWith({ isTTY: false }).stream;
-  const decided = (stream: WriteStream, environment: Record<string, string>, color = true) => coloursOn(stream, { color, environment });
+  const decided = (stream: WriteStream, environment: Record<string, string>, color = true) =>
+    coloursOn(stream, { color, environment });
   expect(decided(terminal, {})).toBe(true);
   expect(decided(pipe, {})).toBe(false);
   expect(decided(terminal, { NO_COLOR: "1" })).toBe(false);
@@ -77,7 +84,12 @@ test("--no-color wins over FORCE_COLOR, that over NO_COLOR and the kind of strea
   expect(decided(pipe, { FORCE_COLOR: "1", NO_COLOR: "1", CI: "1" })).toBe(true);
   expect(decided(terminal, { FORCE_COLOR: "0" })).toBe(false);
   expect(decided(pipe, { FORCE_COLOR: "1" }, false)).toBe(false);
-  expect([isCi({}), isCi({ CI: "" }), isCi({ CI: "false" }), isCi({ CI: "true" })]).toEqual([false, false, false, true]);
+  expect([isCi({}), isCi({ CI: "" }), isCi({ CI: "false" }), isCi({ CI: "true" })]).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
 });
 
 test("EPIPE is told once, and then nothing is written any more", () => {

@@ -46,14 +46,18 @@ test.each([
   expect(evaluateSelection(expression, chat)).toBeUndefined();
 });
 
-test.each(["", "hello", '"hi"', "5", "null", "{", "{'a':1}"])("a message %j that is no object selects nothing", (body) => {
-  expect(evaluateSelection("$request.body.action", body)).toBeUndefined();
-});
+test.each(["", "hello", '"hi"', "5", "null", "{", "{'a':1}"])(
+  "a message %j that is no object selects nothing",
+  (body) => {
+    expect(evaluateSelection("$request.body.action", body)).toBeUndefined();
+  },
+);
 
 describe("the route", () => {
   const routes = new Map(["$connect", "$disconnect", "$default", "join", "[a]"].map((key) => [key, key]));
   const withoutDefault = new Map([...routes].filter(([key]) => key !== "$default"));
-  const select = (body: unknown, among = routes) => selectRoute("$request.body.action", JSON.stringify(body), among);
+  const select = (body: unknown, among = routes) =>
+    selectRoute("$request.body.action", JSON.stringify(body), among);
 
   test.each([
     [{ action: "join" }, "join"],
@@ -70,12 +74,15 @@ describe("the route", () => {
     expect(select(body)).toBe(expected);
   });
 
-  test.each([[{ action: "nope" }], [{ action: "$connect" }], [{ action: "$disconnect" }], [{ action: "$default" }], ["text"]])(
-    "of %j is none without a default",
-    (body) => {
-      expect(select(body, withoutDefault)).toBeUndefined();
-    },
-  );
+  test.each([
+    [{ action: "nope" }],
+    [{ action: "$connect" }],
+    [{ action: "$disconnect" }],
+    [{ action: "$default" }],
+    ["text"],
+  ])("of %j is none without a default", (body) => {
+    expect(select(body, withoutDefault)).toBeUndefined();
+  });
 
   test("is never one of the connection's own, whatever the expression and the message", () => {
     fc.assert(

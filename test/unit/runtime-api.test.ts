@@ -1,10 +1,20 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { type RuntimeApi, type RuntimeListener, startRuntimeApi } from "../../src/local/runtime/runtime-api.ts";
+import {
+  type RuntimeApi,
+  type RuntimeListener,
+  startRuntimeApi,
+} from "../../src/local/runtime/runtime-api.ts";
 
 const next = "/2018-06-01/runtime/invocation/next";
-const event = { requestId: "id-1", payload: '{"ä":1}', deadlineMs: 5, functionArn: "arn:f", traceId: "Root=1" };
+const event = {
+  requestId: "id-1",
+  payload: '{"ä":1}',
+  deadlineMs: 5,
+  functionArn: "arn:f",
+  traceId: "Root=1",
+};
 
 async function apiOf(listener: Partial<RuntimeListener> = {}): Promise<{ api: RuntimeApi; said: string[] }> {
   const said: string[] = [];
@@ -39,7 +49,9 @@ function call(
       (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: text }));
+        response.on("end", () =>
+          resolve({ status: response.statusCode, headers: response.headers, body: text }),
+        );
       },
     );
     sent.on("error", reject);
@@ -47,8 +59,15 @@ function call(
   });
 }
 
-/** Sends bytes as they are, in these pieces, and reads until the other side says nothing more for a while or hangs up. */
-function raw(api: RuntimeApi, pieces: (string | Buffer)[], enough: (text: string) => boolean = () => false): Promise<string> {
+/**
+ * Sends bytes as they are, in these pieces, and reads until the other side says nothing more for a while or
+ * hangs up.
+ */
+function raw(
+  api: RuntimeApi,
+  pieces: (string | Buffer)[],
+  enough: (text: string) => boolean = () => false,
+): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     const socket = connect({ host: "127.0.0.1", port: Number(api.address.split(":")[1]), noDelay: true });
@@ -79,12 +98,18 @@ test("any HTTP client gets the next event and answers it", async () => {
       "lambda-runtime-trace-id": "Root=1",
     },
   });
-  expect(await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/response", { body: '"ü"' })).toMatchObject({
+  expect(
+    await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/response", { body: '"ü"' }),
+  ).toMatchObject({
     status: 202,
     body: '{"status":"OK"}',
   });
-  expect(await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/error", { body: "{}" })).toMatchObject({ status: 202 });
-  expect(await call(api, "POST", "/2018-06-01/runtime/init/error", { body: "{}" })).toMatchObject({ status: 202 });
+  expect(await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/error", { body: "{}" })).toMatchObject({
+    status: 202,
+  });
+  expect(await call(api, "POST", "/2018-06-01/runtime/init/error", { body: "{}" })).toMatchObject({
+    status: 202,
+  });
   expect(said).toEqual(['response id-1 "ü"', "error id-1 {}", "init {}"]);
 });
 
@@ -105,7 +130,9 @@ test("an answer and the question for the next event may come in any pieces", asy
 
 test("an environment cannot answer what it was not asked", async () => {
   const { api } = await apiOf({ responds: () => false });
-  expect(await call(api, "POST", "/2018-06-01/runtime/invocation/other/response", { body: "1" })).toMatchObject({
+  expect(
+    await call(api, "POST", "/2018-06-01/runtime/invocation/other/response", { body: "1" }),
+  ).toMatchObject({
     status: 400,
     body: expect.stringContaining("InvalidRequestID"),
   });
@@ -136,7 +163,10 @@ test("only one may ask at a time, and hanging up while asking is noticed", async
   const first = request(`http://${api.address}${next}`, { agent: false }).on("error", () => undefined);
   first.end();
   await asking;
-  expect(await call(api, "GET", next)).toMatchObject({ status: 403, body: expect.stringContaining("InvalidStateTransition") });
+  expect(await call(api, "GET", next)).toMatchObject({
+    status: 403,
+    body: expect.stringContaining("InvalidStateTransition"),
+  });
   expect(api.asked()).toBe(true);
   first.destroy();
   await hangingUp;
@@ -154,7 +184,10 @@ test("a client that waits for 100 Continue is told to go on", async () => {
 test("a body that is larger than Lambda passes on is not kept", async () => {
   const bodies: unknown[] = [];
   const { api } = await apiOf({ responds: (_, body) => bodies.push(body) > 0 });
-  expect((await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/response", { body: "x".repeat(6_291_557) })).status).toBe(413);
+  expect(
+    (await call(api, "POST", "/2018-06-01/runtime/invocation/id-1/response", { body: "x".repeat(6_291_557) }))
+      .status,
+  ).toBe(413);
   expect(bodies).toEqual([undefined]);
 });
 

@@ -11,7 +11,8 @@ function isSteering(code: number): boolean {
   return ranges.some(([from = 0, to = 0]) => code >= from && code <= to);
 }
 
-const holdsNone = (text: string): boolean => Array.from(text).every((character) => !isSteering(character.codePointAt(0) ?? 0));
+const holdsNone = (text: string): boolean =>
+  Array.from(text).every((character) => !isSteering(character.codePointAt(0) ?? 0));
 
 const sequences = [
   "\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://evil\x1b\\link", "\x1b[2J", "\x1b[?1049h", "\x1bc", "\x9b31m", "\x9d0;t\x9c", "\x90q\x9c", "a\rb", "a\bb",

@@ -13,11 +13,15 @@ import { sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 function folderWith(config: unknown): string {
   const folder = mkdtempSync(join(tmpdir(), "settings-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "shelfshack-ws.config.json"), typeof config === "string" ? config : JSON.stringify(config));
+  writeFileSync(
+    join(folder, "shelfshack-ws.config.json"),
+    typeof config === "string" ? config : JSON.stringify(config),
+  );
   return folder;
 }
 
-const settled = (given: Given = {}, variables: Record<string, string> = {}, folder = "/") => resolve(given, variables, folder).settings;
+const settled = (given: Given = {}, variables: Record<string, string> = {}, folder = "/") =>
+  resolve(given, variables, folder).settings;
 
 /** What a person reads when the settings are refused. */
 function refusal(given: Given, variables: Record<string, string> = {}, folder = "/"): string {
@@ -62,14 +66,21 @@ test("names follow the environment, and each can be set", () => {
     stage: "prod",
     roleName: "shelfshack-prod-websocket-proxy-role",
   });
-  expect(settled({ env: "prod", functionName: "mine" })).toMatchObject({ functionName: "mine", roleName: "mine-role", stage: "prod" });
+  expect(settled({ env: "prod", functionName: "mine" })).toMatchObject({
+    functionName: "mine",
+    roleName: "mine-role",
+    stage: "prod",
+  });
 });
 
 test("D-35 a hostile environment name is refused", () => {
   for (const env of ["../x", "a;rm -rf", "x".repeat(300), "ä", "__proto__", "Dev", "1a", "", "a\n"])
     expect(refusal({ env })).toMatch(/^--env is /);
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (env) => /^[a-z][a-z0-9-]{0,30}$/.test(env) || refusal({ env }) !== ""),
+    fc.property(
+      fc.string({ unit: "binary" }),
+      (env) => /^[a-z][a-z0-9-]{0,30}$/.test(env) || refusal({ env }) !== "",
+    ),
     { numRuns: 5_000 },
   );
 });
@@ -121,12 +132,19 @@ test.each([
   expect(message).toContain(expected);
 });
 
-test.each(["0x100", "1e3", " 256", "", "256MB", "-1", "127", "10241", "256.5", "Infinity"])("%j is no memory size", (memory) => {
-  expect(refusal({ memory })).toBe(`--memory is ${JSON.stringify(memory)}: expected a whole number from 128 to 10240 MB`);
-});
+test.each(["0x100", "1e3", " 256", "", "256MB", "-1", "127", "10241", "256.5", "Infinity"])(
+  "%j is no memory size",
+  (memory) => {
+    expect(refusal({ memory })).toBe(
+      `--memory is ${JSON.stringify(memory)}: expected a whole number from 128 to 10240 MB`,
+    );
+  },
+);
 
 test("a variable is named when its value is refused, a secret value is not shown", () => {
-  expect(refusal({}, { SHELFSHACK_PORT: "seven" })).toBe('SHELFSHACK_PORT is "seven": expected a whole number from 0 to 65535');
+  expect(refusal({}, { SHELFSHACK_PORT: "seven" })).toBe(
+    'SHELFSHACK_PORT is "seven": expected a whole number from 0 to 65535',
+  );
   expect(refusal({ token: " " })).toBe("--token is ***: expected a token");
 });
 
@@ -151,15 +169,33 @@ test.each([
   ['{"variables":{"A B":"x"}}', "variables.A B is ***: expected a variable's name"],
   ['{"variables":{"AB":1}}', 'variables.AB is ***: expected a text, such as "1"'],
   ['{"variables":{"A":1}}', 'variables.A is ***: expected a text, such as "1"'],
-  ['{"variables":{"A":"1"}}', "variables.A is ***: expected a variable's name: two or more letters, digits and _, a letter first"],
+  [
+    '{"variables":{"A":"1"}}',
+    "variables.A is ***: expected a variable's name: two or more letters, digits and _, a letter first",
+  ],
   ['{"variables":["a"]}', "variables is ***: expected an object of names and texts"],
   ['{"variables":null}', "variables is ***: expected an object of names and texts"],
   ['{"variables":{"AWS_REGION":"x"}}', "neither Lambda nor deploy sets itself"],
-  ['{"variables":{"SIGNING_KEYS":"canary"}}', "variables.SIGNING_KEYS is ***: expected one or two keys, each whsec_"],
-  ['{"variables":{"REGISTER_PATH":"no-slash"}}', "variables.REGISTER_PATH is ***: expected a path such as /api/ws/message"],
-  ['{"variables":{"BACKEND_TIMEOUT_MS":"30000"}}', "variables.BACKEND_TIMEOUT_MS is ***: expected milliseconds from 1 to 29000"],
-  ['{"variables":{"LOG_LEVEL":"loud"}}', "variables.LOG_LEVEL is ***: expected one of DEBUG, INFO, WARN, ERROR"],
-  ['{"backendUrl":"https://bob:canary@h"}', 'backendUrl is "https://***@h": expected a URL without user and password'],
+  [
+    '{"variables":{"SIGNING_KEYS":"canary"}}',
+    "variables.SIGNING_KEYS is ***: expected one or two keys, each whsec_",
+  ],
+  [
+    '{"variables":{"REGISTER_PATH":"no-slash"}}',
+    "variables.REGISTER_PATH is ***: expected a path such as /api/ws/message",
+  ],
+  [
+    '{"variables":{"BACKEND_TIMEOUT_MS":"30000"}}',
+    "variables.BACKEND_TIMEOUT_MS is ***: expected milliseconds from 1 to 29000",
+  ],
+  [
+    '{"variables":{"LOG_LEVEL":"loud"}}',
+    "variables.LOG_LEVEL is ***: expected one of DEBUG, INFO, WARN, ERROR",
+  ],
+  [
+    '{"backendUrl":"https://bob:canary@h"}',
+    'backendUrl is "https://***@h": expected a URL without user and password',
+  ],
   ['{"token":"x"}', '"token" cannot be set in a config file'],
   ['{"profile":"x"}', '"profile" cannot be set in a config file'],
   ['{"endpointUrl":"http://evil"}', '"endpointUrl" cannot be set in a config file'],
@@ -188,31 +224,69 @@ test("the handler's variables are refused exactly where the handler would let no
       " ",
       ",",
     ),
-    fc.constantFrom("/a", " /a ", "//a", "/a/../b", "/{type}/{booking_id}", "/{other}", "a", "/a?b", "/%41", "/ä", "/a b"),
+    fc.constantFrom(
+      "/a",
+      " /a ",
+      "//a",
+      "/a/../b",
+      "/{type}/{booking_id}",
+      "/{other}",
+      "a",
+      "/a?b",
+      "/%41",
+      "/ä",
+      "/a b",
+    ),
     fc.constantFrom("0", "1", " 29000", "29001", "1e3", "-1", "1.5"),
   );
-  const names = fc.constantFrom("SIGNING_KEYS", "REGISTER_PATH", "MESSAGE_PATH", "DISCONNECT_PATH", "BACKEND_TIMEOUT_MS");
+  const names = fc.constantFrom(
+    "SIGNING_KEYS",
+    "REGISTER_PATH",
+    "MESSAGE_PATH",
+    "DISCONNECT_PATH",
+    "BACKEND_TIMEOUT_MS",
+  );
   fc.assert(
     fc.property(names, texts, (name, text) => {
       const { problems } = readConfiguration({ BACKEND_URL: "http://127.0.0.1:9", [name]: text });
-      expect(v.safeParse(settingTable.variables.type.schema, { [name]: text }).success).toBe(problems.length === 0);
+      expect(v.safeParse(settingTable.variables.type.schema, { [name]: text }).success).toBe(
+        problems.length === 0,
+      );
     }),
     { numRuns: 5_000 },
   );
 });
 
 test("the config file is found from a folder below, --config names another, a missing one is said", () => {
-  const folder = folderWith({ $schema: "x", region: "eu-central-1", timeout: 20, variables: { LOG_LEVEL: "debug" } });
+  const folder = folderWith({
+    $schema: "x",
+    region: "eu-central-1",
+    timeout: 20,
+    variables: { LOG_LEVEL: "debug" },
+  });
   const below = join(folder, "a", "b");
   mkdirSync(below, { recursive: true });
-  expect(settled({}, {}, below)).toMatchObject({ region: "eu-central-1", functionTimeout: 20, variables: { LOG_LEVEL: "debug" } });
+  expect(settled({}, {}, below)).toMatchObject({
+    region: "eu-central-1",
+    functionTimeout: 20,
+    variables: { LOG_LEVEL: "debug" },
+  });
   expect(settled({ config: join(folder, "shelfshack-ws.config.json") }).region).toBe("eu-central-1");
   expect(refusal({ config: "/nowhere.json" })).toBe("the config file /nowhere.json cannot be read: ENOENT");
 });
 
 test("--debug shows where each value came from, and no secret", () => {
-  const file = join(folderWith({ region: "eu-central-1", variables: { KEY: "canary-1" } }), "shelfshack-ws.config.json");
-  const lines = sourceLines(resolve({ config: file, token: "canary-2", url: "wss://x/?token=canary-3" }, { SHELFSHACK_STAGE: "s" }, "/"));
+  const file = join(
+    folderWith({ region: "eu-central-1", variables: { KEY: "canary-1" } }),
+    "shelfshack-ws.config.json",
+  );
+  const lines = sourceLines(
+    resolve(
+      { config: file, token: "canary-2", url: "wss://x/?token=canary-3" },
+      { SHELFSHACK_STAGE: "s" },
+      "/",
+    ),
+  );
   expect(lines).toContain(`region = "eu-central-1" (${file})`);
   expect(lines).toContain('stage = "s" (SHELFSHACK_STAGE)');
   expect(lines).toContain("token = *** (--token)");

@@ -9,7 +9,9 @@ test("the signature is that of the published vectors", () => {
   );
   const other = `whsec_${Buffer.from("k".repeat(32)).toString("base64")}`;
   const body = '{"path":"/api/ws/message","connection_id":"C=","body":"hi"}';
-  expect(webhookSignature([other], "msg_1", 1_700_000_000, body)).toBe("v1,7E3ap/MU73dmeF1jf+EYhGAK3A4C/13pGIaHBFV103g=");
+  expect(webhookSignature([other], "msg_1", 1_700_000_000, body)).toBe(
+    "v1,7E3ap/MU73dmeF1jf+EYhGAK3A4C/13pGIaHBFV103g=",
+  );
 });
 
 test("H-32 with two keys both sign, as the standard's own library sees it", () => {
@@ -39,7 +41,9 @@ test.each([
   ["not base64", "whsec_§§§§§§§§§§§§§§§§§§§§§§§§§§§§§§§§"],
   ["three of them", [long(24), long(32), long(64)].join(",")],
 ])("C-05 a text that is not keys is refused without showing it: %s", (_what, words) => {
-  expect(() => signingKeysIn(words, "SIGNING_KEYS")).toThrow(/^SIGNING_KEYS does not hold one or two signing keys$/);
+  expect(() => signingKeysIn(words, "SIGNING_KEYS")).toThrow(
+    /^SIGNING_KEYS does not hold one or two signing keys$/,
+  );
 });
 
 test("a fingerprint is of the key's text and says nothing else about it", () => {

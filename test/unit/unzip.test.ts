@@ -21,7 +21,14 @@ test("a zip is unpacked with its folders, private to us", async () => {
 
 test("an executable file stays executable, and folders of the zip are made", async () => {
   const { inside } = await folders();
-  await unzip(rawZipOf([{ name: "bin/", mode: 0o040755 }, { name: "bin/run", content: "x", mode: 0o100755 }, { name: "empty" }]), inside);
+  await unzip(
+    rawZipOf([
+      { name: "bin/", mode: 0o040755 },
+      { name: "bin/run", content: "x", mode: 0o100755 },
+      { name: "empty" },
+    ]),
+    inside,
+  );
   expect((await stat(join(inside, "bin/run"))).mode & 0o777).toBe(0o700);
   expect((await stat(join(inside, "empty"))).size).toBe(0);
 });
@@ -50,9 +57,21 @@ test.each<[what: string, why: RegExp, entries: RawEntry[], claimed?: number]>([
     ],
   ],
   ["a device", /"tty" is neither a file nor a folder/, [{ name: "tty", mode: device }]],
-  ["a name twice", /"a" is there twice/, [{ name: "a", content: "1" }, { name: "b" }, { name: "a", content: "2" }]],
-  ["a file that is a folder as well", /"a" is a file and a folder/, [{ name: "a/b/c" }, { name: "a" }, { name: "a-b" }]],
-  ["a file that is an empty folder as well", /"a\/b" is a file and a folder/, [{ name: "a/b/" }, { name: "a/b" }]],
+  [
+    "a name twice",
+    /"a" is there twice/,
+    [{ name: "a", content: "1" }, { name: "b" }, { name: "a", content: "2" }],
+  ],
+  [
+    "a file that is a folder as well",
+    /"a" is a file and a folder/,
+    [{ name: "a/b/c" }, { name: "a" }, { name: "a-b" }],
+  ],
+  [
+    "a file that is an empty folder as well",
+    /"a\/b" is a file and a folder/,
+    [{ name: "a/b/" }, { name: "a/b" }],
+  ],
   ["an empty part", /empty or relative part/, [{ name: "a//b" }]],
   ["a dot", /empty or relative part/, [{ name: "./a" }]],
   ["a control character", /control character/, [{ name: "a\u0000b" }]],
@@ -82,20 +101,26 @@ test.each<[what: string, why: RegExp, entries: RawEntry[], claimed?: number]>([
 
 test("a size that is not true is refused when it shows", async () => {
   const { inside } = await folders();
-  await expect(unzip(rawZipOf([{ name: "a", content: "xyz", uncompressedSize: 1, method: 8 }]), inside)).rejects.toThrow(
-    /^could not unpack the zip: /,
-  );
+  await expect(
+    unzip(rawZipOf([{ name: "a", content: "xyz", uncompressedSize: 1, method: 8 }]), inside),
+  ).rejects.toThrow(/^could not unpack the zip: /);
 });
 
 test("what is refused for its list is refused before anything is written", async () => {
   const { inside } = await folders();
-  await expect(unzip(rawZipOf([{ name: "good", content: "x" }, { name: "../evil" }]), inside)).rejects.toThrow("../evil");
+  await expect(
+    unzip(rawZipOf([{ name: "good", content: "x" }, { name: "../evil" }]), inside),
+  ).rejects.toThrow("../evil");
   expect(await readdir(inside)).toEqual([]);
 });
 
 test("bytes that are no zip are refused", async () => {
   const { inside } = await folders();
-  for (const bytes of [Buffer.from("not a zip"), new Uint8Array(), (await zipOf({ a: "a" })).subarray(0, 40)]) {
+  for (const bytes of [
+    Buffer.from("not a zip"),
+    new Uint8Array(),
+    (await zipOf({ a: "a" })).subarray(0, 40),
+  ]) {
     await expect(unzip(bytes, inside)).rejects.toThrow("could not read the zip");
   }
 });

@@ -17,7 +17,9 @@ function folder(): string {
 
 /** The entries of a zip as a reader that is not ours sees them. */
 async function entriesOf(zip: Uint8Array) {
-  const file = await promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer)(Buffer.from(zip), { lazyEntries: true });
+  const file = await promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer)(Buffer.from(zip), {
+    lazyEntries: true,
+  });
   const entries: { name: string; mode: number; method: number; date: string }[] = [];
   file.on("entry", (entry) => {
     const { fileName: name, externalFileAttributes, compressionMethod: method } = entry;
@@ -66,7 +68,12 @@ test("8 package makes the same bytes in three time zones and at any umask, with 
       expect(code).toBe(0);
       const bytes = readFileSync(file);
       const sha256 = createHash("sha256").update(bytes).digest("base64");
-      expect(JSON.parse(stdout)).toEqual({ file, size: bytes.length, entries: [{ name: "index.mjs", size: expect.any(Number) }], sha256 });
+      expect(JSON.parse(stdout)).toEqual({
+        file,
+        size: bytes.length,
+        entries: [{ name: "index.mjs", size: expect.any(Number) }],
+        sha256,
+      });
       return sha256;
     }),
   );
@@ -83,7 +90,11 @@ test("a handler that is not in the zip is refused with the files that are", () =
   expect(requireHandler({ handler: "index.handler", ...nodejs }, entries)).toBeUndefined();
   expect(requireHandler({ handler: "lib/app.main", ...python }, entries)).toBeUndefined();
   const missing = [
-    { handler: "lambda_function.lambda_handler", ...nodejs, looked: "lambda_function.mjs, lambda_function.js, lambda_function.cjs" },
+    {
+      handler: "lambda_function.lambda_handler",
+      ...nodejs,
+      looked: "lambda_function.mjs, lambda_function.js, lambda_function.cjs",
+    },
     { handler: "index.mjs.handler", ...nodejs, looked: "index.mjs.mjs, index.mjs.js, index.mjs.cjs" },
     { handler: "index.handler", ...python, looked: "index.py" },
   ];
@@ -93,8 +104,12 @@ test("a handler that is not in the zip is refused with the files that are", () =
       expect.unreachable();
     } catch (error) {
       const { message, hint, exitCode } = error as CliError;
-      expect(message).toBe(`the handler "${wanted.handler}" is not in the zip: ${wanted.runtime} looks for ${looked}`);
-      expect(hint).toBe("the zip holds index.mjs, lib/app.py; it runs with --handler index.handler and a nodejs runtime");
+      expect(message).toBe(
+        `the handler "${wanted.handler}" is not in the zip: ${wanted.runtime} looks for ${looked}`,
+      );
+      expect(hint).toBe(
+        "the zip holds index.mjs, lib/app.py; it runs with --handler index.handler and a nodejs runtime",
+      );
       expect(exitCode).toBe(2);
     }
   }
@@ -102,7 +117,13 @@ test("a handler that is not in the zip is refused with the files that are", () =
 
 test("9 package --handler names the files that it found and writes nothing", async () => {
   const file = join(folder(), "p.zip");
-  const { code, stdout, stderr } = await run(["package", "--out", file, "--handler", "lambda_function.lambda_handler"]);
+  const { code, stdout, stderr } = await run([
+    "package",
+    "--out",
+    file,
+    "--handler",
+    "lambda_function.lambda_handler",
+  ]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("index.mjs");
   expect(() => readFileSync(file)).toThrow("ENOENT");

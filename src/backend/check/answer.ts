@@ -1,9 +1,10 @@
 import type { Answered, Exchange } from "./exchange.ts";
 
 type Members = Readonly<Record<string, unknown>>;
-const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
+const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** 128 KB: no longer frame reaches a client (aws-behaviour 1.12). */
+/** 128 KB: no longer frame reaches a client (AWS.md 1.12). */
 const LONGEST_FRAME = 131_072;
 
 export const isAnswered = (exchange: Exchange): exchange is Answered => "status" in exchange;
@@ -11,9 +12,11 @@ export const isAnswered = (exchange: Exchange): exchange is Answered => "status"
 export const isGood = (exchange: Exchange): exchange is Answered =>
   isAnswered(exchange) && exchange.status >= 200 && exchange.status <= 299;
 /** Whether the backend answered with a 4xx status. */
-export const isRefusal = (exchange: Exchange): boolean => isAnswered(exchange) && exchange.status >= 400 && exchange.status <= 499;
+export const isRefusal = (exchange: Exchange): boolean =>
+  isAnswered(exchange) && exchange.status >= 400 && exchange.status <= 499;
 /** Whether the backend turned the asker away as a stranger: 401 or 403. */
-export const isTurnedAway = (exchange: Exchange): boolean => isAnswered(exchange) && [401, 403].includes(exchange.status);
+export const isTurnedAway = (exchange: Exchange): boolean =>
+  isAnswered(exchange) && [401, 403].includes(exchange.status);
 
 /** Whether the backend took the asker for the proxy, whatever came of it. */
 export const isLetIn = (exchange: Exchange): boolean => isAnswered(exchange) && !isTurnedAway(exchange);
@@ -33,22 +36,36 @@ function failureWords({ phase, code }: Exclude<Exchange, Answered>): string {
   return phase === "time" ? words.time : `${words[phase]} (${code})`;
 }
 
-/** What a good answer says: a JSON object (empty where it says nothing), or what is wrong with it (contract.md 2 and 3). */
-export function contentOf({ status, headers, body, isTooLong }: Answered): { value: Members } | { fault: string } {
+/**
+ * What a good answer says: a JSON object (empty where it says nothing), or what is wrong with it (CONTRACT.md
+ * 2 and 3).
+ */
+export function contentOf({
+  status,
+  headers,
+  body,
+  isTooLong,
+}: Answered): { value: Members } | { fault: string } {
   if (status === 204 || body.length === 0) return { value: {} };
   if (isTooLong) return { fault: "the answer is over 1 MiB" };
   if ((headers["content-encoding"] ?? "identity") !== "identity") {
-    return { fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that` };
+    return {
+      fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that`,
+    };
   }
   const type = headers["content-type"] ?? "none";
-  if (!jsonTypes.test(type)) return { fault: `the answer's content type is ${type}, not application/json in UTF-8` };
+  if (!jsonTypes.test(type))
+    return { fault: `the answer's content type is ${type}, not application/json in UTF-8` };
   const value = parsed(body);
   if (value === undefined) return { fault: "the answer is not JSON in UTF-8" };
   if (value !== null && !isMembers(value)) return { fault: "the answer is JSON but not an object" };
   return { value: value ?? {} };
 }
 
-/** What the proxy reads: no parameter but the charset, which is UTF-8. A test holds this and the handler's own rule against one table. */
+/**
+ * What the proxy reads: no parameter but the charset, which is UTF-8. A test holds this and the handler's own
+ * rule against one table.
+ */
 const jsonTypes = /^application\/([\w.+-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -66,13 +83,18 @@ function parsed(body: Buffer): unknown {
 export const isDirective = (value: Members): boolean =>
   Object.keys(value).length > 0 && Object.keys(value).every((key) => ["deliver", "close"].includes(key));
 
-/** What is wrong with an answer to a message (contract.md 3); empty where nothing is. */
+/** What is wrong with an answer to a message (CONTRACT.md 3); empty where nothing is. */
 export function replyFaults(value: Members): string[] {
-  if (isDirective(value)) return [...deliverFaults(value["deliver"] ?? []), ...closeFaults(value["close"] ?? [])];
+  if (isDirective(value))
+    return [...deliverFaults(value["deliver"] ?? []), ...closeFaults(value["close"] ?? [])];
   const mixed = ["deliver", "close"].filter((key) => key in value);
   const others = Object.keys(value).filter((key) => !mixed.includes(key));
   return [
-    ...(mixed.length > 0 ? [`${mixed.join(" and ")} beside ${others.join(", ")}: that is no directive, all of it goes to the sender`] : []),
+    ...(mixed.length > 0
+      ? [
+          `${mixed.join(" and ")} beside ${others.join(", ")}: that is no directive, all of it goes to the sender`,
+        ]
+      : []),
     ...frameFaults(value, "the answer"),
   ];
 }
@@ -87,7 +109,8 @@ function deliverFaults(deliver: unknown): string[] {
   });
 }
 
-const closeFaults = (close: unknown): string[] => (Array.isArray(close) ? targetFaults(close, "close") : ["close is not a list"]);
+const closeFaults = (close: unknown): string[] =>
+  Array.isArray(close) ? targetFaults(close, "close") : ["close is not a list"];
 
 function targetFaults(to: unknown, place: string): string[] {
   const targets: unknown[] = Array.isArray(to) ? to : [to];
@@ -100,7 +123,7 @@ export function frameFaults(frame: unknown, place: string): string[] {
   return Buffer.byteLength(JSON.stringify(frame) ?? "") > LONGEST_FRAME ? [`${place} is over 128 KB`] : [];
 }
 
-/** What is wrong with the `initial` frames of an answer to a handshake (contract.md 2). */
+/** What is wrong with the `initial` frames of an answer to a handshake (CONTRACT.md 2). */
 export function initialFaults({ initial = [] }: Members): string[] {
   const frames: unknown[] = Array.isArray(initial) ? initial : [initial];
   return frames.flatMap((frame, index) => frameFaults(frame, `initial[${index}]`));

@@ -25,17 +25,23 @@ const reachable: Check = {
   },
 };
 
-const isRedirect = (exchange: Exchange) => isAnswered(exchange) && exchange.status >= 300 && exchange.status <= 399;
+const isRedirect = (exchange: Exchange) =>
+  isAnswered(exchange) && exchange.status >= 300 && exchange.status <= 399;
 
 const redirect: Check = {
   id: "redirect",
   title: "no endpoint redirects",
   async run(probe) {
-    const asked = await Promise.all(endpoints.map(async (endpoint) => [endpoint, await probe.stranger(endpoint, "{}")] as const));
+    const asked = await Promise.all(
+      endpoints.map(async (endpoint) => [endpoint, await probe.stranger(endpoint, "{}")] as const),
+    );
     const redirecting = asked.filter(([, exchange]) => isRedirect(exchange));
-    for (const [endpoint] of redirecting) probe.findings.missing.set(endpoint, `${probe.url(endpoint).pathname} redirects`);
+    for (const [endpoint] of redirecting)
+      probe.findings.missing.set(endpoint, `${probe.url(endpoint).pathname} redirects`);
     if (redirecting.length === 0) return passed("none of the three");
-    const where = redirecting.map(([endpoint, exchange]) => `${probe.url(endpoint).pathname} ${wordsOf(exchange)}${target(exchange)}`);
+    const where = redirecting.map(
+      ([endpoint, exchange]) => `${probe.url(endpoint).pathname} ${wordsOf(exchange)}${target(exchange)}`,
+    );
     return failed(
       where.join("; "),
       "a redirect counts as a failure and is not followed",
@@ -66,20 +72,30 @@ const endpointCheck = (endpoint: Endpoint): Check => ({
     const where = `POST ${pathname} ${wordsOf(exchange)}`;
     if (isGood(exchange)) return passed(`${where}: it is there`);
     const fault = standingFault(exchange, pathname);
-    if (!fault) return passed(`${where}: ${(isAnswered(exchange) && standings[exchange.status]) || "it is there"}`);
+    if (!fault)
+      return passed(`${where}: ${(isAnswered(exchange) && standings[exchange.status]) || "it is there"}`);
     const isNoRoute = isAnswered(exchange) && [404, 405].includes(exchange.status);
-    probe.findings.missing.set(endpoint, isNoRoute ? `there is no endpoint for ${endpoint}` : `${where} to an empty object`);
+    probe.findings.missing.set(
+      endpoint,
+      isNoRoute ? `there is no endpoint for ${endpoint}` : `${where} to an empty object`,
+    );
     return failed(where, ...fault);
   },
 });
 
 function standingFault(exchange: Exchange, pathname: string): [meaning: string, mend: string] | undefined {
-  if (!isAnswered(exchange)) return ["the proxy gets no answer from this endpoint either", mendings[exchange.phase]];
+  if (!isAnswered(exchange))
+    return ["the proxy gets no answer from this endpoint either", mendings[exchange.phase]];
   if (exchange.status === 404) {
-    return ["there is no such route", `add POST ${pathname}, or look at the backend URL's path and at where the router is mounted`];
+    return [
+      "there is no such route",
+      `add POST ${pathname}, or look at the backend URL's path and at where the router is mounted`,
+    ];
   }
-  if (exchange.status === 405) return ["the route takes other methods, but not POST", `make it POST ${pathname}`];
-  if (exchange.status >= 500) return ["an empty JSON object makes the backend fail", "look at the backend's log for the exception"];
+  if (exchange.status === 405)
+    return ["the route takes other methods, but not POST", `make it POST ${pathname}`];
+  if (exchange.status >= 500)
+    return ["an empty JSON object makes the backend fail", "look at the backend's log for the exception"];
   return undefined;
 }
 
@@ -91,7 +107,12 @@ const entry: Check = {
     const { keys } = probe.subject;
     const exchange = await probe.disconnect(markedConnection());
     probe.findings.isLetIn = isLetIn(exchange);
-    const how = keys.length === 0 ? "unsigned (no key is known)" : keys.length === 1 ? "signed" : "signed with both keys";
+    const how =
+      keys.length === 0
+        ? "unsigned (no key is known)"
+        : keys.length === 1
+          ? "signed"
+          : "signed with both keys";
     const words = `the end of an unknown connection, ${how}: ${wordsOf(exchange)}`;
     if (isAnswered(exchange) && exchange.status >= 500) {
       return warning(
@@ -145,4 +166,10 @@ const clock: Check = {
 };
 
 /** Whether the backend is there and lets the proxy in; what the other checks build on. */
-export const entryChecks: readonly Check[] = [reachable, redirect, ...endpoints.map(endpointCheck), entry, clock];
+export const entryChecks: readonly Check[] = [
+  reachable,
+  redirect,
+  ...endpoints.map(endpointCheck),
+  entry,
+  clock,
+];

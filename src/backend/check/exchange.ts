@@ -1,8 +1,17 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP, type Socket } from "node:net";
 
-/** How far a request came when it failed: looking up the name, connecting, TLS, HTTP, or waiting for the answer's end. */
+/**
+ * How far a request came when it failed: looking up the name, connecting, TLS, HTTP, or waiting for the
+ * answer's end.
+ */
 export type Phase = "dns" | "tcp" | "tls" | "http" | "time";
 
 /** An answer, as far as the proxy would read it. `ms` is the time until its last byte. */
@@ -35,7 +44,7 @@ export interface Posting {
   signal: AbortSignal;
 }
 
-/** What the proxy reads of an answer (contract.md 5). */
+/** What the proxy reads of an answer (CONTRACT.md 5). */
 const LONGEST_ANSWER = 1_048_576;
 
 /** Posts and never throws. */
@@ -60,7 +69,12 @@ function once({ url, headers, body, timeMs, signal }: Posting, agent: HttpAgent 
     const startedAt = performance.now();
     const content = Buffer.from(body);
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-    const request = send(url, { method: "POST", headers: { ...headers, "content-length": content.length }, agent, signal });
+    const request = send(url, {
+      method: "POST",
+      headers: { ...headers, "content-length": content.length },
+      agent,
+      signal,
+    });
     const phase = phaseOf(request, url);
     const end = (outcome: Omit<Answered, "ms"> | Omit<Unanswered, "ms">) => {
       clearTimeout(timer);
@@ -101,5 +115,10 @@ async function read(response: IncomingMessage): Promise<Omit<Answered, "ms">> {
     length += chunk.length;
     if (length > LONGEST_ANSWER) break;
   }
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks), isTooLong: length > LONGEST_ANSWER };
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: Buffer.concat(chunks),
+    isTooLong: length > LONGEST_ANSWER,
+  };
 }

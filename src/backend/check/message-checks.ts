@@ -1,11 +1,22 @@
-import { contentOf, isAnswered, isDirective, isGood, isRefusal, isTurnedAway, replyFaults, targetsOf, wordsOf } from "./answer.ts";
+import {
+  contentOf,
+  isAnswered,
+  isDirective,
+  isGood,
+  isRefusal,
+  isTurnedAway,
+  replyFaults,
+  targetsOf,
+  wordsOf,
+} from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { markedConnection, messageWebhookId } from "./probe.ts";
 import { registrationFault, sameAnswers, withoutConnection } from "./register-checks.ts";
 import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
 const PLAIN = '{"type":"message","body":"shelfshack-check"}';
-const CRASH = "the client gets a backend_unavailable frame; whoever sends this again and again keeps the backend busy failing";
+const CRASH =
+  "the client gets a backend_unavailable frame; whoever sends this again and again keeps the backend busy failing";
 
 /** Why the proxy could not work with an answer to a message; undefined where it can. */
 function unusable(exchange: Exchange): string | undefined {
@@ -23,7 +34,11 @@ const message: Check = {
     const exchange = await ask(connection, PLAIN);
     const fault = unusable(exchange);
     if (fault) {
-      return failed(fault, "the client gets a backend_unavailable frame", "answer with a JSON object as application/json, or with 204");
+      return failed(
+        fault,
+        "the client gets a backend_unavailable frame",
+        "answer with a JSON object as application/json, or with 204",
+      );
     }
     if (isTurnedAway(exchange)) {
       return failed(
@@ -90,7 +105,11 @@ const oddities: readonly { id: string; what: string; message: string }[] = [
   { id: "array", what: "an array", message: "[1]" },
   { id: "null", what: "null", message: "null" },
   { id: "long", what: "128 KB", message: JSON.stringify({ text: "x".repeat(131_060) }) },
-  { id: "escaped", what: "128 KB of control characters, 768 KB when escaped", message: `{"text":"${"\\u0001".repeat(131_072)}"}` },
+  {
+    id: "escaped",
+    what: "128 KB of control characters, 768 KB when escaped",
+    message: `{"text":"${"\\u0001".repeat(131_072)}"}`,
+  },
   { id: "nested", what: "2,000 nested arrays", message: nested(2_000) },
   { id: "abyss", what: "65,000 nested arrays", message: nested(65_000) },
   { id: "nul", what: "a NUL character", message: '{"text":"a\\u0000b"}' },
@@ -111,7 +130,12 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
     const { connection } = probe.findings;
     const exchange = await probe.message(connection ?? markedConnection(), text);
     const fault = unusable(exchange);
-    if (fault) return failed(fault, CRASH, "look at the backend's log for the exception; take any JSON value as a message");
+    if (fault)
+      return failed(
+        fault,
+        CRASH,
+        "look at the backend's log for the exception; take any JSON value as a message",
+      );
     if (isAnswered(exchange) && exchange.status === 413) {
       return failed(
         wordsOf(exchange),
@@ -121,11 +145,16 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
     }
     if (connection === undefined) {
       return isRefusal(exchange)
-        ? withoutConnection(probe, `${wordsOf(exchange)} to a connection that it does not know, whatever the message`)
+        ? withoutConnection(
+            probe,
+            `${wordsOf(exchange)} to a connection that it does not know, whatever the message`,
+          )
         : passed(`${wordsOf(exchange)} (from a connection that the backend does not know)`);
     }
     if (!isTurnedAway(exchange)) {
-      return passed(isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange));
+      return passed(
+        isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange),
+      );
     }
     return warning(
       wordsOf(exchange),
@@ -135,7 +164,7 @@ const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check =
   },
 });
 
-/** One byte more than the backend has to take (contract.md 5). */
+/** One byte more than the backend has to take (CONTRACT.md 5). */
 const OVER_LIMIT = 1_048_577;
 
 const overLimit: Check = {
@@ -143,7 +172,10 @@ const overLimit: Check = {
   title: "a body over 1 MiB is refused",
   needs: ["entry", "message"],
   async run(probe) {
-    const exchange = await probe.message(probe.findings.connection ?? markedConnection(), `"${"x".repeat(OVER_LIMIT)}"`);
+    const exchange = await probe.message(
+      probe.findings.connection ?? markedConnection(),
+      `"${"x".repeat(OVER_LIMIT)}"`,
+    );
     const isAlive = isAnswered(await probe.stranger("message", "{}"));
     const words = `${wordsOf(exchange)}${isAlive ? "" : "; afterwards the backend answered no more"}`;
     if (!isAlive || (isAnswered(exchange) && exchange.status >= 500)) {
@@ -178,7 +210,11 @@ const unknownConnection: Check = {
     const mend = "answer 401: the proxy closes the connection, and the client comes back with its token";
     if (isAnswered(exchange) && exchange.status === 401) return passed(wordsOf(exchange));
     if (isRefusal(exchange)) {
-      return warning(wordsOf(exchange), "after a restart of the backend the client stays connected and unknown", mend);
+      return warning(
+        wordsOf(exchange),
+        "after a restart of the backend the client stays connected and unknown",
+        mend,
+      );
     }
     return isGood(exchange)
       ? takenFromStranger(exchange, mend)
@@ -187,8 +223,19 @@ const unknownConnection: Check = {
 };
 
 function takenFromStranger(exchange: Exchange, mend: string): Verdict {
-  return warning(`${wordsOf(exchange)}: taken`, "the backend does not know who sends this, or does not remember connections at all", mend);
+  return warning(
+    `${wordsOf(exchange)}: taken`,
+    "the backend does not know who sends this, or does not remember connections at all",
+    mend,
+  );
 }
 
 /** Messages of clients. */
-export const messageChecks: readonly Check[] = [message, fanOut, repeated, ...oddities.map(oddity), overLimit, unknownConnection];
+export const messageChecks: readonly Check[] = [
+  message,
+  fanOut,
+  repeated,
+  ...oddities.map(oddity),
+  overLimit,
+  unknownConnection,
+];

@@ -7,8 +7,15 @@ import { openPost, type Exchange } from "./exchange.ts";
 export type Endpoint = "register" | "message" | "disconnect";
 export const endpoints = ["register", "message", "disconnect"] as const satisfies readonly Endpoint[];
 
-/** How long the handler waits for an answer to one attempt, in milliseconds. A request that took longer is not repeated (contract.md 5). */
-export const ATTEMPT_MS: Readonly<Record<Endpoint, number>> = { register: 5_000, message: 20_000, disconnect: 3_000 };
+/**
+ * How long the handler waits for an answer to one attempt, in milliseconds. A request that took longer is not
+ * repeated (CONTRACT.md 5).
+ */
+export const ATTEMPT_MS: Readonly<Record<Endpoint, number>> = {
+  register: 5_000,
+  message: 20_000,
+  disconnect: 3_000,
+};
 
 /** What is asked, and as whom. */
 export interface Subject {
@@ -129,12 +136,23 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
     url,
     ask,
     stranger: (endpoint, body) =>
-      transport.post({ url: url(endpoint), headers: { "content-type": "application/json" }, body, timeMs: attemptMs[endpoint], signal }),
-    register: (connectionId, who, more) => ask(handshake(connectionId, { booking: subject.booking, ...who }, more)),
+      transport.post({
+        url: url(endpoint),
+        headers: { "content-type": "application/json" },
+        body,
+        timeMs: attemptMs[endpoint],
+        signal,
+      }),
+    register: (connectionId, who, more) =>
+      ask(handshake(connectionId, { booking: subject.booking, ...who }, more)),
     message: (connectionId, message, more) => ask(clientMessage(connectionId, message, more)),
     disconnect: (connectionId, forgery) => ask(ending(connectionId, forgery)),
     async cleanUp() {
-      await Promise.all([...tried].map((connectionId) => ask(ending(connectionId), AbortSignal.timeout(attemptMs.disconnect))));
+      await Promise.all(
+        [...tried].map((connectionId) =>
+          ask(ending(connectionId), AbortSignal.timeout(attemptMs.disconnect)),
+        ),
+      );
     },
     close: () => transport.close(),
   };
@@ -155,7 +173,11 @@ const nothingFound = (): Findings => ({
 const filled = (path: string, type: string, booking: string): string =>
   path.replaceAll("{type}", encodeURIComponent(type)).replaceAll("{booking_id}", encodeURIComponent(booking));
 
-function handshake(connectionId: string, { type, token, booking }: Required<Visitor>, more: More = {}): Asked {
+function handshake(
+  connectionId: string,
+  { type, token, booking }: Required<Visitor>,
+  more: More = {},
+): Asked {
   const members = {
     type,
     booking_id: booking,
@@ -168,7 +190,11 @@ function handshake(connectionId: string, { type, token, booking }: Required<Visi
   return { endpoint: "register", connectionId, members, webhookId: `msg_c_${unique()}`, ...more };
 }
 
-function clientMessage(connectionId: string, message: string, { webhookId = messageWebhookId(), ...more }: More = {}): Asked {
+function clientMessage(
+  connectionId: string,
+  message: string,
+  { webhookId = messageWebhookId(), ...more }: More = {},
+): Asked {
   const members = { message_id: webhookId.replace(/^msg_m_/, ""), route_key: "$default" };
   return { endpoint: "message", connectionId, members, message, webhookId, ...more };
 }
@@ -185,8 +211,12 @@ const CLIENT = { ip: "192.0.2.1", user_agent: "shelfshack-ws backend check", ori
 /** `.invalid` is no domain (RFC 6761): a backend that pushes to a connection of ours reaches nobody. */
 const CALLBACK_URL = "https://backend-check.invalid/check";
 
-/** The request as the proxy sends it (contract.md 1), with what the forgery changes. */
-function signedRequest(asked: Asked, path: string, known: readonly string[]): { headers: Record<string, string>; body: string } {
+/** The request as the proxy sends it (CONTRACT.md 1), with what the forgery changes. */
+function signedRequest(
+  asked: Asked,
+  path: string,
+  known: readonly string[],
+): { headers: Record<string, string>; body: string } {
   const {
     keys = known,
     timestamp = Math.floor(Date.now() / 1_000),
@@ -204,17 +234,33 @@ function signedRequest(asked: Asked, path: string, known: readonly string[]): { 
     "x-request-id": requestId,
     "webhook-id": asked.webhookId,
     "webhook-timestamp": String(timestamp),
-    "webhook-signature": keys.length > 0 ? webhookSignature(keys, asked.webhookId, timestamp, body) : undefined,
+    "webhook-signature":
+      keys.length > 0 ? webhookSignature(keys, asked.webhookId, timestamp, body) : undefined,
     ...headers,
   };
   const present = Object.entries(all).filter((header): header is [string, string] => header[1] !== undefined);
   return { headers: Object.fromEntries(present), body: tampered(body) };
 }
 
-const events: Readonly<Record<Endpoint, string>> = { register: "connect", message: "message", disconnect: "disconnect" };
+const events: Readonly<Record<Endpoint, string>> = {
+  register: "connect",
+  message: "message",
+  disconnect: "disconnect",
+};
 
-function envelope({ endpoint, connectionId, members, message }: Asked, path: string, requestId: string): string {
-  const head = JSON.stringify({ v: 1, path, event: events[endpoint], connection_id: connectionId, request_id: requestId, ...members });
+function envelope(
+  { endpoint, connectionId, members, message }: Asked,
+  path: string,
+  requestId: string,
+): string {
+  const head = JSON.stringify({
+    v: 1,
+    path,
+    event: events[endpoint],
+    connection_id: connectionId,
+    request_id: requestId,
+    ...members,
+  });
   return message === undefined ? head : `${head.slice(0, -1)},"message":${message}}`;
 }
 

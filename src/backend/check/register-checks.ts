@@ -14,7 +14,8 @@ const register: Check = {
     const { token, type } = probe.subject;
     if (token === undefined) return await withoutToken(probe);
     const { exchange, fault } = await registered(probe, { type, token });
-    if (!fault) return passed(`type ${type}, booking ${probe.subject.booking}, the given token: ${wordsOf(exchange)}`);
+    if (!fault)
+      return passed(`type ${type}, booking ${probe.subject.booking}, the given token: ${wordsOf(exchange)}`);
     return refusedRegistration(probe, exchange, fault);
   },
 };
@@ -22,17 +23,29 @@ const register: Check = {
 async function withoutToken(probe: Probe): Promise<Verdict> {
   const { paths, booking } = probe.subject;
   // A good backend gives no booking away without a token, so none is named where the path can do without.
-  const who = { type: OPEN_TYPE, token: null, booking: paths.register.includes("{booking_id}") ? booking : null };
+  const who = {
+    type: OPEN_TYPE,
+    token: null,
+    booking: paths.register.includes("{booking_id}") ? booking : null,
+  };
   const { exchange, fault } = await registered(probe, who);
   const sent = `it takes a token that the backend accepts (--token); sent instead: type ${OPEN_TYPE} without a token, ${fault ?? wordsOf(exchange)}`;
-  const isBroken = !isAnswered(exchange) || exchange.status >= 500 || (isGood(exchange) && "fault" in contentOf(exchange));
+  const isBroken =
+    !isAnswered(exchange) || exchange.status >= 500 || (isGood(exchange) && "fault" in contentOf(exchange));
   return isBroken
-    ? failed(sent, "the client's handshake ends with 502 or 504", "look at the backend's log for the exception")
+    ? failed(
+        sent,
+        "the client's handshake ends with 502 or 504",
+        "look at the backend's log for the exception",
+      )
     : notAsked(sent, "token");
 }
 
 /** Registers a marked connection and remembers it when it was accepted. */
-async function registered(probe: Probe, who: Visitor): Promise<{ exchange: Exchange; fault: string | undefined }> {
+async function registered(
+  probe: Probe,
+  who: Visitor,
+): Promise<{ exchange: Exchange; fault: string | undefined }> {
   const connectionId = markedConnection();
   const exchange = await probe.register(connectionId, who);
   const fault = registrationFault(exchange);
@@ -56,7 +69,7 @@ export function registrationFault(exchange: Exchange): string | undefined {
   return initialFaults(content.value)[0];
 }
 
-/** Whether the client would be let in by a 2xx answer (contract.md 2). */
+/** Whether the client would be let in by a 2xx answer (CONTRACT.md 2). */
 export function isAccepting(answer: Answered): boolean {
   const content = contentOf(answer);
   return "value" in content && [undefined, true].includes(content.value["success"] as boolean | undefined);
@@ -83,16 +96,27 @@ const badToken: Check = {
   title: "a handshake with a bad token is refused",
   needs: ["entry", "register"],
   async run(probe) {
-    const exchange = await probe.register(markedConnection(), { type: probe.subject.type, token: "shelfshack-check-not-a-token" });
+    const exchange = await probe.register(markedConnection(), {
+      type: probe.subject.type,
+      token: "shelfshack-check-not-a-token",
+    });
     const words = `type ${probe.subject.type}, a token that nobody made: ${wordsOf(exchange)}`;
     const isUnreadable = isGood(exchange) && "fault" in contentOf(exchange);
     if (isGood(exchange) && !isUnreadable) {
       if (!isAccepting(exchange)) return passed(`${words} with "success" other than true`);
-      return failed(words, "anybody gets in, with any token", "check the token in register; answer 401 when it is not valid");
+      return failed(
+        words,
+        "anybody gets in, with any token",
+        "check the token in register; answer 401 when it is not valid",
+      );
     }
     if (isTurnedAway(exchange)) return passed(words);
     if (isRefusal(exchange)) {
-      return warning(words, "the client is refused, but this status does not tell it to get a new token", "answer 401");
+      return warning(
+        words,
+        "the client is refused, but this status does not tell it to get a new token",
+        "answer 401",
+      );
     }
     return failed(
       words,
@@ -123,7 +147,9 @@ export function sameAnswers([first, ...others]: readonly [Exchange, ...Exchange[
   const isSame = (other: Exchange) =>
     isAnswered(first) && isAnswered(other) && first.status === other.status && first.body.equals(other.body);
   if (others.every(isSame)) {
-    return passed(`the same answer ${others.length === 1 ? "twice" : `${others.length + 1} times`} (${wordsOf(first)})`);
+    return passed(
+      `the same answer ${others.length === 1 ? "twice" : `${others.length + 1} times`} (${wordsOf(first)})`,
+    );
   }
   return failed(
     `${words}${others.some((other) => wordsOf(other) !== wordsOf(first)) ? "" : ", with other content"}`,

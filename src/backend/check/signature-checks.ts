@@ -1,7 +1,14 @@
 import { fingerprint, newSigningKey } from "../../contract/signature.ts";
 import { contentOf, isGood, isLetIn, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
-import { endpoints, markedConnection, messageWebhookId, type Endpoint, type Forgery, type Probe } from "./probe.ts";
+import {
+  endpoints,
+  markedConnection,
+  messageWebhookId,
+  type Endpoint,
+  type Forgery,
+  type Probe,
+} from "./probe.ts";
 import { isAccepting, withoutConnection } from "./register-checks.ts";
 import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
 
@@ -18,15 +25,21 @@ interface Forged {
 const ANYBODY = "anybody who reaches the backend can pretend to be the proxy";
 const without = (header: string): Forgery => ({ headers: { [header]: undefined } });
 
-/** The backend's time in whole seconds, as far as its Date header tells it; rounded so that the limit is missed on the side that is meant. */
-const backendSeconds = ({ findings }: Probe, round: (value: number) => number): number => round((Date.now() + findings.clockOffMs) / 1_000);
+/**
+ * The backend's time in whole seconds, as far as its Date header tells it; rounded so that the limit is
+ * missed on the side that is meant.
+ */
+const backendSeconds = ({ findings }: Probe, round: (value: number) => number): number =>
+  round((Date.now() + findings.clockOffMs) / 1_000);
 
 const forgeries: readonly Forged[] = [
   {
     id: "signature-none",
     title: "no signature is refused",
     at: endpoints,
-    forge: () => ({ headers: { "webhook-id": undefined, "webhook-timestamp": undefined, "webhook-signature": undefined } }),
+    forge: () => ({
+      headers: { "webhook-id": undefined, "webhook-timestamp": undefined, "webhook-signature": undefined },
+    }),
     meaning: ANYBODY,
     mend: "check the signature before anything else, at all three endpoints",
   },
@@ -91,7 +104,8 @@ const forgeries: readonly Forged[] = [
     title: "a request signed for another path is refused",
     at: ["disconnect"],
     forge: (probe) => ({ path: probe.url("message").pathname }),
-    meaning: "a request seen at one endpoint can be sent to another one: the signature does not cover the path",
+    meaning:
+      "a request seen at one endpoint can be sent to another one: the signature does not cover the path",
     mend: "compare the body's path with the path that was requested",
   },
   {
@@ -99,17 +113,24 @@ const forgeries: readonly Forged[] = [
     title: "a request signed for another connection is refused",
     at: ["disconnect"],
     forge: () => ({ headers: { "x-connection-id": markedConnection() } }),
-    meaning: "a request of one client can be sent in the name of another one: the signature does not cover the header",
+    meaning:
+      "a request of one client can be sent in the name of another one: the signature does not cover the header",
     mend: "compare the body's connection_id with the header x-connection-id",
   },
 ];
 
 /** Sends one endpoint what the proxy would send, but forged. */
 function ask(probe: Probe, endpoint: Endpoint, forgery: Forgery): Promise<Exchange> {
-  const { connection = markedConnection(), registeredAs = { type: probe.subject.type, token: probe.subject.token ?? null } } =
-    probe.findings;
+  const {
+    connection = markedConnection(),
+    registeredAs = { type: probe.subject.type, token: probe.subject.token ?? null },
+  } = probe.findings;
   if (endpoint === "register") return probe.register(markedConnection(), registeredAs, { forgery });
-  if (endpoint === "message") return probe.message(connection, '{"type":"shelfshack-check"}', { forgery, webhookId: messageWebhookId() });
+  if (endpoint === "message")
+    return probe.message(connection, '{"type":"shelfshack-check"}', {
+      forgery,
+      webhookId: messageWebhookId(),
+    });
   return probe.disconnect(markedConnection(), forgery);
 }
 
@@ -157,8 +178,12 @@ const withinTime: Check = {
   title: "requests 299 s old, and from 299 s ahead, are accepted",
   needs: ["keys", "entry"],
   async run(probe) {
-    const old = await probe.disconnect(markedConnection(), { timestamp: backendSeconds(probe, Math.ceil) - 299 });
-    const ahead = await probe.disconnect(markedConnection(), { timestamp: backendSeconds(probe, Math.floor) + 299 });
+    const old = await probe.disconnect(markedConnection(), {
+      timestamp: backendSeconds(probe, Math.ceil) - 299,
+    });
+    const ahead = await probe.disconnect(markedConnection(), {
+      timestamp: backendSeconds(probe, Math.floor) + 299,
+    });
     const words = `${wordsOf(old)}, ${wordsOf(ahead)}`;
     if (isLetIn(old) && isLetIn(ahead)) return passed(words);
     return failed(
@@ -177,7 +202,8 @@ const eachKey: Check = {
     const { keys } = probe.subject;
     if (keys.length < 2) return notAsked("there is one key; two are there while keys rotate");
     const refused: string[] = [];
-    for (const key of keys) if (isTurnedAway(await probe.disconnect(markedConnection(), { keys: [key] }))) refused.push(key);
+    for (const key of keys)
+      if (isTurnedAway(await probe.disconnect(markedConnection(), { keys: [key] }))) refused.push(key);
     if (refused.length === 0) return passed("the backend knows both");
     const words = `the backend does not know the ${refused[0] === keys[0] ? "newer" : "older"} key (${refused.map(fingerprint).join(", ")})`;
     return warning(

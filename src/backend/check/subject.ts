@@ -8,10 +8,14 @@ const BOOKING = "shelfshack-check";
 type SubjectSettings = Pick<Settings, "backendUrl" | "variables" | "token" | "type" | "booking">;
 
 /**
- * Whom to ask, as whom: by the settings, then by the deployed function's environment, then as the contract has it.
- * Throws a CliError (exit 2) when no backend is known.
+ * Whom to ask, as whom: by the settings, then by the deployed function's environment, then as the contract
+ * has it. Throws a CliError (exit 2) when no backend is known.
  */
-export function subjectOf(settings: SubjectSettings, deployed: Readonly<Record<string, string>>, keys: readonly string[]): Subject {
+export function subjectOf(
+  settings: SubjectSettings,
+  deployed: Readonly<Record<string, string>>,
+  keys: readonly string[],
+): Subject {
   const backendUrl = settings.backendUrl ?? deployed["BACKEND_URL"]?.replace(/\/+$/, "");
   if (!backendUrl || !URL.canParse(backendUrl)) {
     throw new CliError("no backend URL is set, and no function is deployed that has one", {
@@ -19,7 +23,10 @@ export function subjectOf(settings: SubjectSettings, deployed: Readonly<Record<s
       exitCode: exitCodes.usage,
     });
   }
-  const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH, BACKEND_TIMEOUT_MS } = { ...deployed, ...settings.variables };
+  const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH, BACKEND_TIMEOUT_MS } = {
+    ...deployed,
+    ...settings.variables,
+  };
   return {
     backendUrl,
     paths: {
@@ -35,7 +42,7 @@ export function subjectOf(settings: SubjectSettings, deployed: Readonly<Record<s
   };
 }
 
-/** The whole of an event has no more time than this, however long one attempt may take (contract.md 5). */
+/** The whole of an event has no more time than this, however long one attempt may take (CONTRACT.md 5). */
 const BUDGETS_MS: Subject["attemptMs"] = { register: 8_000, message: 25_000, disconnect: 5_000 };
 
 /** The handler's own limits, or what the function's BACKEND_TIMEOUT_MS makes of them. */

@@ -1,9 +1,9 @@
 /**
  * A WebSocket that comes back: dependency-free, for API Gateway's WebSocket APIs behind shelfshack-ws.
  *
- * API Gateway closes a connection that was silent for ten minutes, and every connection after two hours. So this one
- * says something every five minutes, changes to a new connection before the two hours are over, and returns after any
- * other loss, waiting longer each time and never as long as everybody else (full jitter).
+ * API Gateway closes a connection that was silent for ten minutes, and every connection after two hours. So
+ * this one says something every five minutes, changes to a new connection before the two hours are over, and
+ * returns after any other loss, waiting longer each time and never as long as everybody else (full jitter).
  */
 
 /** Milliseconds. */
@@ -20,22 +20,21 @@ const defaultTiming = {
 /**
  * @typedef {"connecting" | "open" | "waiting" | "refused" | "closed"} State
  *
- * @typedef {object} Options
- * @property {string} endpoint The `wss://` address of the stage (VITE_WS_API_ENDPOINT).
- * @property {Record<string, string>} query What to connect to: `type`, `booking_id`.
- * @property {() => Promise<string | undefined>} fetchToken A token; asked again after the backend has refused one.
- * @property {(token: string | undefined) => Promise<string | undefined>} explainRefusal Why the backend would refuse
+ * @typedef {object} Options @property {string} endpoint The `wss://` address of the stage
+ * (VITE_WS_API_ENDPOINT). @property {Record<string, string>} query What to connect to: `type`, `booking_id`.
+ * @property {() => Promise<string | undefined>} fetchToken A token; asked again after the backend has refused
+ * one. @property {(token: string | undefined) => Promise<string | undefined>} explainRefusal Why the backend
+ * would refuse
  *   this token; undefined when it would not, or cannot be asked. A browser cannot see why a handshake failed.
- * @property {(frame: any) => void} onFrame Every frame of the backend, as JSON.
- * @property {(state: State, detail: string) => void} onState
- * @property {Partial<typeof defaultTiming>} [timing]
+ * @property {(frame: any) => void} onFrame Every frame of the backend, as JSON. @property {(state: State,
+ * detail: string) => void} onState @property {Partial<typeof defaultTiming>} [timing]
  */
 
 /**
  * Connects, and stays connected until `close()` is called or the backend refuses a fresh token twice.
  *
- * @param {Options} options
- * @returns {{ send(frame: unknown): boolean, close(): void }} `send` returns false when there is no open connection.
+ * @param {Options} options @returns {{ send(frame: unknown): boolean, close(): void }} `send` returns false
+ * when there is no open connection.
  */
 export function connect(options) {
   const timing = { ...defaultTiming, ...options.timing };
@@ -52,7 +51,8 @@ export function connect(options) {
     forgetTimers();
     options.onState("connecting", "");
     let problem = "";
-    if (!token) token = await options.fetchToken().catch((error) => void (problem = `no token: ${error.message}`));
+    if (!token)
+      token = await options.fetchToken().catch((error) => void (problem = `no token: ${error.message}`));
     if (ended || mine !== attempt) return;
     if (problem) return wait(problem);
     try {

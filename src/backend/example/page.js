@@ -1,7 +1,7 @@
 /**
  * The page around client.js. Its address may say what to do:
- * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; a name or a token connects at once.
- * `window.SHELFSHACK = { endpoint, timing }`, set earlier, does the same for an embedding page.
+ * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; a name or a token connects at
+ * once. `window.SHELFSHACK = { endpoint, timing }`, set earlier, does the same for an embedding page.
  */
 import { connect } from "./client.js";
 
@@ -10,7 +10,13 @@ const where = document.querySelector("#where");
 const say = document.querySelector("#say");
 const status = document.querySelector("#status");
 const frames = document.querySelector("#frames");
-const words = { connecting: "connecting …", open: "connected", waiting: "waiting", refused: "refused", closed: "not connected" };
+const words = {
+  connecting: "connecting …",
+  open: "connected",
+  waiting: "waiting",
+  refused: "refused",
+  closed: "not connected",
+};
 
 let connection;
 /** Ids of what is on the page: a reconnection brings the history again, and a delivery may come twice. */
@@ -66,7 +72,10 @@ function wanted(type, booking) {
 async function fetchToken() {
   if (given.has("token")) return given.get("token");
   if (!config.devTokens || !where.elements.user.value) return undefined;
-  const asked = new URLSearchParams({ user: where.elements.user.value, bookings: where.elements.booking.value });
+  const asked = new URLSearchParams({
+    user: where.elements.user.value,
+    bookings: where.elements.booking.value,
+  });
   const answer = await fetch(`dev-token?${asked}`);
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   return (await answer.json()).token;
@@ -99,7 +108,10 @@ const renderers = {
   ack: (frame) => confirm(frame),
 };
 
-/** Notes that a message has arrived; true when it is on the page already. The connection may be lost before the ack comes: then the history confirms. */
+/**
+ * Notes that a message has arrived; true when it is on the page already. The connection may be lost before
+ * the ack comes: then the history confirms.
+ */
 function confirm({ id, ref }) {
   const entry = unconfirmed.get(ref);
   entry?.classList.remove("unconfirmed");

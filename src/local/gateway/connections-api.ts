@@ -1,11 +1,19 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { closings, end, isOpen, send, type Connection, type StageAddress, type Traffic } from "./connections.ts";
+import {
+  closings,
+  end,
+  isOpen,
+  send,
+  type Connection,
+  type StageAddress,
+  type Traffic,
+} from "./connections.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 
-/** An answer of the management API; an error has a type, which AWS puts into a header (aws-behaviour 2.3). */
+/** An answer of the management API; an error has a type, which AWS puts into a header (AWS.md 2.3). */
 interface Answer {
   status: number;
   type?: string;
@@ -14,20 +22,33 @@ interface Answer {
 
 /** A closed connection and one that never was look the same, and neither has a body. */
 const gone: Answer = { status: 410, type: "GoneException" };
-const unsigned: Answer = { status: 403, type: "MissingAuthenticationTokenException", body: { message: "Missing Authentication Token" } };
-const tooLarge: Answer = { status: 413, type: "PayloadTooLargeException", body: { message: "Message too long" } };
+const unsigned: Answer = {
+  status: 403,
+  type: "MissingAuthenticationTokenException",
+  body: { message: "Missing Authentication Token" },
+};
+const tooLarge: Answer = {
+  status: 413,
+  type: "PayloadTooLargeException",
+  body: { message: "Message too long" },
+};
 
 const signature = /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/execute-api\/aws4_request,/;
 
-const methods: Record<string, (connection: Connection, request: IncomingMessage) => Answer | Promise<Answer | undefined>> = {
+const methods: Record<
+  string,
+  (connection: Connection, request: IncomingMessage) => Answer | Promise<Answer | undefined>
+> = {
   POST: post,
   GET: get,
   DELETE: remove,
 };
 
 /**
- * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (aws-behaviour 2). A Signature Version 4 header must be there, which also keeps
- * web pages out; the signature itself is not checked, but a role's session may do only what its policies allow. Ids are valid within their API and stage only, and not before `$connect` has accepted them.
+ * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (AWS.md 2). A Signature Version 4 header must
+ * be there, which also keeps web pages out; the signature itself is not checked, but a role's session may do
+ * only what its policies allow. Ids are valid within their API and stage only, and not before `$connect` has
+ * accepted them.
  */
 export async function answerConnectionCall(
   { live, options }: Traffic,
@@ -39,7 +60,14 @@ export async function answerConnectionCall(
   const method = methods[name];
   const [, region] = signature.exec(headers.authorization ?? "") ?? [];
   if (!method || region === undefined) return write(response, unsigned);
-  const denied = options.denied?.({ region, apiId, stage, method: name, connectionId, sessionToken: headers["x-amz-security-token"] });
+  const denied = options.denied?.({
+    region,
+    apiId,
+    stage,
+    method: name,
+    connectionId,
+    sessionToken: headers["x-amz-security-token"],
+  });
   if (denied !== undefined) return write(response, forbidden(denied));
   if (!isConnectionId(connectionId)) return write(response, malformedId(connectionId));
   const connection = live.get(connectionId);
@@ -48,7 +76,10 @@ export async function answerConnectionCall(
   if (answer) write(response, answer);
 }
 
-/** The client gets a text frame (aws-behaviour 1.11); bytes that are not UTF-8 are replaced, for they would end the connection. */
+/**
+ * The client gets a text frame (AWS.md 1.11); bytes that are not UTF-8 are replaced, for they would end the
+ * connection.
+ */
 async function post(connection: Connection, request: IncomingMessage): Promise<Answer | undefined> {
   const body = await bodyOf(request);
   if (body === "aborted") return undefined;
@@ -58,7 +89,11 @@ async function post(connection: Connection, request: IncomingMessage): Promise<A
 
 function get({ connectedAt, lastActiveAt, sourceIp, userAgent }: Connection): Answer {
   const identity = { sourceIp, userAgent: userAgent ?? null };
-  const body = { connectedAt: new Date(connectedAt).toISOString(), identity, lastActiveAt: new Date(lastActiveAt).toISOString() };
+  const body = {
+    connectedAt: new Date(connectedAt).toISOString(),
+    identity,
+    lastActiveAt: new Date(lastActiveAt).toISOString(),
+  };
   return { status: 200, body };
 }
 
@@ -67,13 +102,17 @@ function remove(connection: Connection): Answer {
   return { status: 204 };
 }
 
-/** The body is unverified, the status and the kind of name are not (aws-behaviour 2.3). */
+/** The body is unverified, the status and the kind of name are not (AWS.md 2.3). */
 function forbidden(message: string): Answer {
   return { status: 403, type: "AccessDeniedException", body: { message } };
 }
 
 function malformedId(connectionId: string): Answer {
-  return { status: 400, type: "BadRequestException", body: { message: `Invalid connectionId: ${connectionId}` } };
+  return {
+    status: 400,
+    type: "BadRequestException",
+    body: { message: `Invalid connectionId: ${connectionId}` },
+  };
 }
 
 /** Reads a body of at most 128 KB; of a larger one the rest is thrown away as it comes. */

@@ -14,7 +14,7 @@ export interface StageAddress {
 /** An open connection. Times are epoch milliseconds. */
 export interface Connection extends Peer {
   readonly socket: WebSocket;
-  /** The last message in either direction; pings do not count (aws-behaviour 1.13, unverified). */
+  /** The last message in either direction; pings do not count (AWS.md 1.13, unverified). */
   lastActiveAt: number;
   pingedAt: number;
   unansweredPings: number;
@@ -43,8 +43,9 @@ export interface Closing {
 }
 
 /**
- * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Unverified, and chosen here: 1001 "Going away" for idle,
- * age, a deleted stage and a stop; 1000 for `DELETE`; every text (aws-behaviour 1.4, 1.12).
+ * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Unverified, and chosen here:
+ * 1001 "Going away" for idle, age, a deleted stage and a stop; 1000 for `DELETE`; every text (AWS.md 1.4,
+ * 1.12).
  */
 export const closings = {
   goingAway: { code: 1001, reason: "Going away" },
@@ -67,7 +68,10 @@ const maxWaitingBytes = 4 * 1024 * 1024;
 const maxUnansweredPings = 2;
 const asText = { binary: false };
 
-/** Enters a fresh socket among the live ones; `receive` gets its messages. Everything else about its life is looked after here. */
+/**
+ * Enters a fresh socket among the live ones; `receive` gets its messages. Everything else about its life is
+ * looked after here.
+ */
 export function open(
   traffic: Traffic,
   peer: Peer,
@@ -98,7 +102,10 @@ export function open(
   return connection;
 }
 
-/** Sends a text frame; false when the connection is no longer open, or was cut now because its client does not read. */
+/**
+ * Sends a text frame; false when the connection is no longer open, or was cut now because its client does not
+ * read.
+ */
 export function send(connection: Connection, text: string | Buffer): boolean {
   const { socket } = connection;
   if (!isOpen(connection)) return false;
@@ -116,7 +123,10 @@ export function isOpen({ socket }: Connection): boolean {
   return socket.readyState === WebSocket.OPEN;
 }
 
-/** Closes with a close frame, unless it is closing already; nothing reaches or leaves the connection from now on. */
+/**
+ * Closes with a close frame, unless it is closing already; nothing reaches or leaves the connection from now
+ * on.
+ */
 export function end(connection: Connection, closing: Closing): void {
   if (!isOpen(connection)) return;
   connection.ending = closing;
@@ -128,11 +138,14 @@ function drop(connection: Connection, closing: Closing): void {
   connection.socket.terminate();
 }
 
-/** Ends what is too old or was idle for too long, and pings the others to find those that are no longer there. */
+/**
+ * Ends what is too old or was idle for too long, and pings the others to find those that are no longer there.
+ */
 export function sweep({ live, times }: Traffic, now: number): void {
   for (const connection of live.values()) {
     if (!isOpen(connection)) continue;
-    if (now - connection.connectedAt >= times.lifeMs || now - connection.lastActiveAt >= times.idleMs) end(connection, closings.goingAway);
+    if (now - connection.connectedAt >= times.lifeMs || now - connection.lastActiveAt >= times.idleMs)
+      end(connection, closings.goingAway);
     else if (now - connection.pingedAt >= times.pingMs) ping(connection, now);
   }
 }
@@ -147,14 +160,21 @@ function ping(connection: Connection, now: number): void {
   connection.socket.ping();
 }
 
-/** The two pairs with an empty reason and with the text for 1005 are AWS's own (aws-behaviour 1.4). */
+/** The two pairs with an empty reason and with the text for 1005 are AWS's own (AWS.md 1.4). */
 function clientClosing(code: number, reason: Buffer): Closing {
   if (code === 1005) return { code, reason: "Client-side close frame status not set" };
   return code === 1006 ? closings.lost : { code, reason: reason.toString() };
 }
 
-/** Tells the function that a connection is gone. Its answer means nothing; a stage that is gone as well is told nothing. */
-export async function deliverDisconnect(traffic: Traffic, peer: Peer, { code, reason }: Closing): Promise<void> {
+/**
+ * Tells the function that a connection is gone. Its answer means nothing; a stage that is gone as well is
+ * told nothing.
+ */
+export async function deliverDisconnect(
+  traffic: Traffic,
+  peer: Peer,
+  { code, reason }: Closing,
+): Promise<void> {
   const stage = traffic.options.find(peer.apiId, peer.stage);
   const route = stage?.routes.get("$disconnect");
   if (!stage || !route) return;
@@ -166,12 +186,25 @@ export async function deliverDisconnect(traffic: Traffic, peer: Peer, { code, re
 /** Calls a route's integration with an event, and passes on why it failed if it did. */
 export async function callRoute(
   { options }: Traffic,
-  { stage, route, peer, requestId, event }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: unknown },
+  {
+    stage,
+    route,
+    peer,
+    requestId,
+    event,
+  }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: unknown },
 ): Promise<Outcome> {
   const outcome = await callIntegration(options, stage, route, event);
   if (outcome.kind === "failed") {
     const { apiId, connectionId } = peer;
-    options.failed?.({ apiId, stage: peer.stage, routeKey: route.routeKey, connectionId, requestId, message: outcome.message });
+    options.failed?.({
+      apiId,
+      stage: peer.stage,
+      routeKey: route.routeKey,
+      connectionId,
+      requestId,
+      message: outcome.message,
+    });
   }
   return outcome;
 }

@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 
-/** One end of a connection as every event of it describes it (aws-behaviour 1.2). Times are epoch milliseconds. */
+/** One end of a connection as every event of it describes it (AWS.md 1.2). Times are epoch milliseconds. */
 export interface Peer {
   readonly connectionId: string;
   readonly apiId: string;
@@ -22,16 +22,22 @@ export interface Upgrade {
   readonly port: number;
 }
 
-/** A connection id or a message id: 11 random bytes with a 2 at byte 8, base64url with its pad, 16 characters (aws-behaviour 1.1). */
+/**
+ * A connection id or a message id: 11 random bytes with a 2 at byte 8, base64url with its pad, 16 characters
+ * (AWS.md 1.1).
+ */
 export const newConnectionId = (): string => newId(2);
 
 /** A message id has the same form. */
 export const newMessageId = (): string => newId(2);
 
-/** A request id: like a connection id, with a 5 at byte 8 (aws-behaviour 1.1). */
+/** A request id: like a connection id, with a 5 at byte 8 (AWS.md 1.1). */
 export const newRequestId = (): string => newId(5);
 
-/** Whether a text could be a connection id at all; one that could not is a 400 at `@connections`, not a 410 (aws-behaviour 2.3). */
+/**
+ * Whether a text could be a connection id at all; one that could not is a 400 at `@connections`, not a 410
+ * (AWS.md 2.3).
+ */
 export const isConnectionId = (text: string): boolean => /^[\w-]{15}=$/.test(text);
 
 const idBytes = 11;
@@ -53,9 +59,9 @@ function newId(kind: number): string {
 /**
  * Where the client is to be reached, as `requestContext.domainName` says it.
  *
- * The host that the client used where it names the API; for a client that came by path an address of the same form under
- * `localhost`. It never has the form of a real endpoint: a handler that builds `https://{domainName}/{stage}` from a local
- * event would otherwise talk to AWS.
+ * The host that the client used where it names the API; for a client that came by path an address of the same
+ * form under `localhost`. It never has the form of a real endpoint: a handler that builds
+ * `https://{domainName}/{stage}` from a local event would otherwise talk to AWS.
  */
 export function domainNameOf(apiId: string, hostHeader: string | undefined, listening: string): string {
   const [name, port = ""] = hostHeader?.toLowerCase().split(":") ?? [];
@@ -63,10 +69,15 @@ export function domainNameOf(apiId: string, hostHeader: string | undefined, list
   return `${apiId}.execute-api.localhost${/:\d+$/.exec(listening)?.[0] ?? ""}`;
 }
 
-/** The event of `$connect` (aws-behaviour 1.2). Keys that AWS leaves out are absent, not null. */
+/** The event of `$connect` (AWS.md 1.2). Keys that AWS leaves out are absent, not null. */
 export function connectEvent(
   peer: Peer,
-  { upgrade, requestId, stageVariables, now }: { upgrade: Upgrade; requestId: string; stageVariables: Record<string, string>; now: number },
+  {
+    upgrade,
+    requestId,
+    stageVariables,
+    now,
+  }: { upgrade: Upgrade; requestId: string; stageVariables: Record<string, string>; now: number },
 ) {
   const headers = headersOf(upgrade, peer.sourceIp, now);
   const query = queryOf(upgrade.url);
@@ -83,7 +94,7 @@ export function connectEvent(
   };
 }
 
-/** The event of a message (aws-behaviour 1.3): the text as it came, and no header. */
+/** The event of a message (AWS.md 1.3): the text as it came, and no header. */
 export function messageEvent(
   peer: Peer,
   {
@@ -92,17 +103,31 @@ export function messageEvent(
     body,
     stageVariables,
     now,
-  }: { routeKey: string; requestId: string; body: string; stageVariables: Record<string, string>; now: number },
+  }: {
+    routeKey: string;
+    requestId: string;
+    body: string;
+    stageVariables: Record<string, string>;
+    now: number;
+  },
 ) {
   return {
     ...variablesOf(stageVariables),
-    requestContext: { routeKey, messageId: newMessageId(), eventType: "MESSAGE", ...contextOf(peer, requestId, now) },
+    requestContext: {
+      routeKey,
+      messageId: newMessageId(),
+      eventType: "MESSAGE",
+      ...contextOf(peer, requestId, now),
+    },
     body,
     isBase64Encoded: false,
   };
 }
 
-/** The event of `$disconnect` with its four made-up headers (aws-behaviour 1.4). It has no stage variables here; AWS's side of that is unverified. */
+/**
+ * The event of `$disconnect` with its four made-up headers (AWS.md 1.4). It has no stage variables here;
+ * AWS's side of that is unverified.
+ */
 export function disconnectEvent(
   peer: Peer,
   { requestId, code, reason, now }: { requestId: string; code: number; reason: string; now: number },
@@ -160,9 +185,18 @@ const canonicalNames = new Map(
 );
 
 /** What the gateway keeps to itself or says for itself, whatever the client claimed. */
-const ownHeaders = new Set(["connection", "upgrade", "content-length", "x-forwarded-port", "x-forwarded-proto"]);
+const ownHeaders = new Set([
+  "connection",
+  "upgrade",
+  "content-length",
+  "x-forwarded-port",
+  "x-forwarded-proto",
+]);
 
-/** All values of each header under the name that AWS gives it: canonical for well-known ones, the client's own for the others. */
+/**
+ * All values of each header under the name that AWS gives it: canonical for well-known ones, the client's own
+ * for the others.
+ */
 function headersOf({ rawHeaders, port }: Upgrade, sourceIp: string, now: number): Map<string, string[]> {
   const names = new Map(canonicalNames);
   const headers = new Map<string, string[]>();
@@ -173,7 +207,8 @@ function headersOf({ rawHeaders, port }: Upgrade, sourceIp: string, now: number)
     if (!names.has(lower)) names.set(lower, name);
     append(headers, names.get(lower) ?? name, rawHeaders[index + 1] ?? "");
   }
-  // A proxy's chain is passed on and the peer added to it, as AWS does; who the peer is never comes from a header.
+  // A proxy's chain is passed on and the peer added to it, as AWS does; who the peer is never comes from a
+  // header.
   headers.set("X-Forwarded-For", [[...(headers.get("X-Forwarded-For") ?? []), sourceIp].join(", ")]);
   headers.set("X-Forwarded-Port", [String(port)]);
   headers.set("X-Forwarded-Proto", ["http"]);

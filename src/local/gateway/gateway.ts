@@ -9,7 +9,9 @@ import { createThrottle, type Allowance } from "./throttle.ts";
 export interface ServedRoute {
   routeKey: string;
   authorizationType: string;
-  /** Whether a route response is in place, so that the function's `body` goes back to the client (aws-behaviour 1.8). */
+  /**
+   * Whether a route response is in place, so that the function's `body` goes back to the client (AWS.md 1.8).
+   */
   twoWay: boolean;
   integration?: { type: string; uri: string; timeoutMs: number };
 }
@@ -56,13 +58,26 @@ export interface ConnectionCall {
   sessionToken: string | string[] | undefined;
 }
 
-/** What the gateway works with, and its times. Times are milliseconds; the defaults are AWS's limits (aws-behaviour 1.12). */
+/**
+ * What the gateway works with, and its times. Times are milliseconds; the defaults are AWS's limits (AWS.md
+ * 1.12).
+ */
 export interface GatewayOptions {
-  /** What a stage serves now; asked anew for every event, because a deployment also reaches open connections. */
+  /**
+   * What a stage serves now; asked anew for every event, because a deployment also reaches open connections.
+   */
   find(apiId: string, stage: string): ServedStage | undefined;
   /** Calls a function on behalf of the API; a rejection counts as an integration that is set up wrongly. */
-  invoke(call: { functionArn: string; sourceArn: string; account: string; event: unknown }): Promise<LambdaAnswer>;
-  /** Why a call of `@connections` with this session token is not permitted, in AWS's words; absent where everybody may. */
+  invoke(call: {
+    functionArn: string;
+    sourceArn: string;
+    account: string;
+    event: unknown;
+  }): Promise<LambdaAnswer>;
+  /**
+   * Why a call of `@connections` with this session token is not permitted, in AWS's words; absent where
+   * everybody may.
+   */
   denied?(call: ConnectionCall): string | undefined;
   /** The `host:port` that the server listens on. */
   host(): string;
@@ -70,13 +85,19 @@ export interface GatewayOptions {
   idleMs?: number;
   /** From the handshake on; 2 hours. */
   lifeMs?: number;
-  /** Between the pings that find half-open connections, two of which may go unanswered; 30 seconds. AWS sends none. */
+  /**
+   * Between the pings that find half-open connections, two of which may go unanswered; 30 seconds. AWS sends
+   * none.
+   */
   pingMs?: number;
   /** An upper limit to every integration's own time limit; 29 seconds. */
   integrationTimeoutMs?: number;
   /** Told of every integration that failed, with the reason that the client is not given. */
   failed?(failure: FailedIntegration): void;
-  /** Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the process ends. */
+  /**
+   * Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the
+   * process ends.
+   */
   broke?(error: unknown): void;
 }
 
@@ -85,7 +106,11 @@ export interface Gateway {
   /** Takes an upgrade request for a stage: asks `$connect`, then opens or refuses the connection. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): void;
   /** Answers POST, GET and DELETE on one connection id (`@connections`). */
-  connections(request: IncomingMessage, response: ServerResponse, at: StageAddress & { connectionId: string }): Promise<void>;
+  connections(
+    request: IncomingMessage,
+    response: ServerResponse,
+    at: StageAddress & { connectionId: string },
+  ): Promise<void>;
   /** Drops the connections of a deleted API, or of one deleted stage of it. */
   sever(apiId: string, stage?: string): void;
   /** Closes every connection with 1001 and delivers its `$disconnect`; settles within 3 seconds. */
@@ -106,7 +131,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     throttle: createThrottle(),
     closed: false,
   };
-  const timer = setInterval(() => sweep(traffic, Date.now()), Math.min(1_000, idleMs / 4, lifeMs / 4, pingMs / 4));
+  const timer = setInterval(
+    () => sweep(traffic, Date.now()),
+    Math.min(1_000, idleMs / 4, lifeMs / 4, pingMs / 4),
+  );
   timer.unref();
   return {
     upgrade: (request, socket, head, at) => connect(traffic, request, socket, head, at),
@@ -124,15 +152,21 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-/** Also cuts handshakes that wait for their `$connect`; they deliver a `$disconnect` when it accepts them after all. */
+/**
+ * Also cuts handshakes that wait for their `$connect`; they deliver a `$disconnect` when it accepts them
+ * after all.
+ */
 function sever(traffic: Traffic, matches: (at: StageAddress) => boolean): void {
   for (const [socket, at] of traffic.pending) if (matches(at)) socket.destroy();
-  for (const connection of traffic.live.values()) if (matches(connection)) end(connection, closings.goingAway);
+  for (const connection of traffic.live.values())
+    if (matches(connection)) end(connection, closings.goingAway);
 }
 
 /** Settles when the last socket is closed and the last `$disconnect` delivered. */
 async function settled({ live, work }: Traffic): Promise<void> {
-  await Promise.all([...live.values()].map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))));
+  await Promise.all(
+    [...live.values()].map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))),
+  );
   await Promise.all(work);
 }
 

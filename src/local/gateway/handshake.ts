@@ -1,7 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import { callRoute, closings, deliverDisconnect, open, track, type StageAddress, type Traffic } from "./connections.ts";
+import {
+  callRoute,
+  closings,
+  deliverDisconnect,
+  open,
+  track,
+  type StageAddress,
+  type Traffic,
+} from "./connections.ts";
 import { connectEvent, domainNameOf, newConnectionId, newRequestId, type Peer } from "./events.ts";
 import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
 import type { ServedStage } from "./gateway.ts";
@@ -15,8 +23,17 @@ const maxUrlLength = 4096;
 const maxHeaderBytes = 8 * 1024;
 const maxPendingHandshakes = 1_000;
 
-/** No extension is ever negotiated (aws-behaviour 1.11); a client that does not answer a close frame is cut after a second. */
-const socketOptions = { noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: maxMessageBytes, closeTimeout: 1_000 };
+/**
+ * No extension is ever negotiated (AWS.md 1.11); a client that does not answer a close frame is cut after a
+ * second.
+ */
+const socketOptions = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: maxMessageBytes,
+  closeTimeout: 1_000,
+};
 /** Turns accepted requests into WebSockets; it keeps nothing about them. */
 const sockets = new WebSocketServer(socketOptions);
 
@@ -27,11 +44,14 @@ const faults: [refused: (request: IncomingMessage) => boolean, refusal: Refusal]
   [({ httpVersion }) => httpVersion !== "1.1", { status: 426, headers: { Upgrade: "websocket" } }],
   [({ method }) => method !== "GET", { status: 405 }],
   [({ headers }) => headers.upgrade?.toLowerCase() !== "websocket", { status: 400 }],
-  [({ headers }) => headers["sec-websocket-version"] !== "13", { status: 426, headers: { "Sec-WebSocket-Version": "13" } }],
+  [
+    ({ headers }) => headers["sec-websocket-version"] !== "13",
+    { status: 426, headers: { "Sec-WebSocket-Version": "13" } },
+  ],
   [({ headers }) => !/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? ""), { status: 400 }],
 ];
 
-/** Why an integration that failed refuses the handshake, and with what (aws-behaviour 1.5; 504 is unverified). */
+/** Why an integration that failed refuses the handshake, and with what (AWS.md 1.5; 504 is unverified). */
 const failures = {
   configuration: { status: 500, message: "Internal server error" },
   function: { status: 502, message: "Internal server error" },
@@ -39,10 +59,17 @@ const failures = {
 } as const satisfies Record<string, Refusal>;
 
 /**
- * Answers an upgrade request: 101 when `$connect` has accepted it, else its status with AWS's small JSON body (aws-behaviour 1.5).
- * The gateway's work until the connection is open or refused; a client that left meanwhile gets its `$disconnect`.
+ * Answers an upgrade request: 101 when `$connect` has accepted it, else its status with AWS's small JSON body
+ * (AWS.md 1.5). The gateway's work until the connection is open or refused; a client that left meanwhile gets
+ * its `$disconnect`.
  */
-export function connect(traffic: Traffic, request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): void {
+export function connect(
+  traffic: Traffic,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  at: StageAddress,
+): void {
   socket.on("error", destroy);
   const requestId = newRequestId();
   const shaking = shakeHands(traffic, { request, socket, head, at, requestId });
@@ -57,16 +84,23 @@ interface Handshake {
   requestId: string;
 }
 
-async function shakeHands(traffic: Traffic, { request, socket, head, at, requestId }: Handshake): Promise<void> {
+async function shakeHands(
+  traffic: Traffic,
+  { request, socket, head, at, requestId }: Handshake,
+): Promise<void> {
   const peer = peerOf(request, at, traffic.options.host());
   const refusal = refusalAtOnce(traffic, request);
   if (refusal) return refuseUpgrade(socket, { requestId, ...refusal });
   traffic.pending.set(socket, at);
-  const verdict = await judge(traffic, request, peer, requestId).finally(() => traffic.pending.delete(socket));
+  const verdict = await judge(traffic, request, peer, requestId).finally(() =>
+    traffic.pending.delete(socket),
+  );
   if ("refusal" in verdict) return refuseUpgrade(socket, { requestId, ...verdict.refusal });
   const accepted = accept(request, socket, head, verdict.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, peer, closings.lost);
-  const connection = open(traffic, peer, accepted, (from, data, isBinary) => receive(traffic, from, data, isBinary));
+  const connection = open(traffic, peer, accepted, (from, data, isBinary) =>
+    receive(traffic, from, data, isBinary),
+  );
   if (verdict.twoWay) sendBody(connection, verdict.answer.body, requestId);
 }
 
@@ -76,12 +110,21 @@ function refusalAtOnce(traffic: Traffic, request: IncomingMessage): Refusal | un
   return faults.find(([refused]) => refused(request))?.[1];
 }
 
-/** Asks the stage and its `$connect` route. Without such a route everybody is accepted (aws-behaviour 1.1); authorizers are not emulated. */
-async function judge(traffic: Traffic, request: IncomingMessage, peer: Peer, requestId: string): Promise<Verdict> {
+/**
+ * Asks the stage and its `$connect` route. Without such a route everybody is accepted (AWS.md 1.1);
+ * authorizers are not emulated.
+ */
+async function judge(
+  traffic: Traffic,
+  request: IncomingMessage,
+  peer: Peer,
+  requestId: string,
+): Promise<Verdict> {
   const stage = traffic.options.find(peer.apiId, peer.stage);
   if (!stage) return { refusal: { status: 403 } };
   const bucket = `${stage.apiId}/${stage.stage}/$connect`;
-  if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt)) return { refusal: { status: 429 } };
+  if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt))
+    return { refusal: { status: 429 } };
   const route = stage.routes.get("$connect");
   if (!route) return { answer: { statusCode: 200 }, twoWay: false };
   if (route.authorizationType !== "NONE") return { refusal: { status: 403 } };
@@ -89,15 +132,26 @@ async function judge(traffic: Traffic, request: IncomingMessage, peer: Peer, req
   const outcome = await callRoute(traffic, { stage, route, peer, requestId, event });
   if (outcome.kind === "failed") return { refusal: failures[outcome.failure] };
   const { answer } = outcome;
-  return answer.statusCode < 300 ? { answer, twoWay: route.twoWay } : { refusal: { status: answer.statusCode } };
+  return answer.statusCode < 300
+    ? { answer, twoWay: route.twoWay }
+    : { refusal: { status: answer.statusCode } };
 }
 
-function eventOf({ url = "", rawHeaders, socket }: IncomingMessage, peer: Peer, requestId: string, { stageVariables }: ServedStage) {
+function eventOf(
+  { url = "", rawHeaders, socket }: IncomingMessage,
+  peer: Peer,
+  requestId: string,
+  { stageVariables }: ServedStage,
+) {
   const upgrade = { url, rawHeaders, port: socket.localPort ?? 0 };
   return connectEvent(peer, { upgrade, requestId, stageVariables, now: Date.now() });
 }
 
-function peerOf({ headers, socket }: IncomingMessage, { apiId, stage }: StageAddress, listening: string): Peer {
+function peerOf(
+  { headers, socket }: IncomingMessage,
+  { apiId, stage }: StageAddress,
+  listening: string,
+): Peer {
   const userAgent = headers["user-agent"];
   return {
     connectionId: newConnectionId(),
@@ -110,11 +164,20 @@ function peerOf({ headers, socket }: IncomingMessage, { apiId, stage }: StageAdd
   };
 }
 
-/** Writes the 101; `undefined` when the client is gone, which ws looks for itself. The subprotocol is the function's alone to choose (aws-behaviour 1.10). */
-function accept(request: IncomingMessage, socket: Duplex, head: Buffer, subprotocol: string | undefined): WebSocket | undefined {
+/**
+ * Writes the 101; `undefined` when the client is gone, which ws looks for itself. The subprotocol is the
+ * function's alone to choose (AWS.md 1.10).
+ */
+function accept(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  subprotocol: string | undefined,
+): WebSocket | undefined {
   // ws would choose among what the client offers.
   delete request.headers["sec-websocket-protocol"];
-  const choose = (lines: string[]) => void (subprotocol !== undefined && lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`));
+  const choose = (lines: string[]) =>
+    void (subprotocol !== undefined && lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`));
   let accepted: WebSocket | undefined;
   sockets.on("headers", choose);
   sockets.handleUpgrade(request, socket, head, (webSocket) => {

@@ -2,8 +2,9 @@ import type { GatewayOptions, ServedRoute, ServedStage } from "./gateway.ts";
 import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
 
 /**
- * How the call of a route's integration ended. A failure is one of three that a client can tell apart at the handshake:
- * the API is not set up to call the function (500), the function failed or answered out of shape (502), it took too long (504).
+ * How the call of a route's integration ended. A failure is one of three that a client can tell apart at the
+ * handshake: the API is not set up to call the function (500), the function failed or answered out of shape
+ * (502), it took too long (504).
  */
 export type Outcome =
   | { kind: "answered"; answer: ProxyAnswer }
@@ -13,7 +14,10 @@ const longestTimeoutMs = 29_000;
 const invokeUri =
   /^arn:aws[\w-]*:apigateway:[\w-]+:lambda:path\/2015-03-31\/functions\/(arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(?::[\w$-]+)?)\/invocations$/;
 
-/** The answers of Lambda that never reached the function. Its throttling is no 429 to the client (aws-behaviour 1.14). */
+/**
+ * The answers of Lambda that never reached the function. Its throttling is no 429 to the client (AWS.md
+ * 1.14).
+ */
 const refusals = {
   forbidden: "invalid permissions on the Lambda function",
   missing: "the Lambda function does not exist",
@@ -23,19 +27,25 @@ const refusals = {
 /**
  * Calls the function behind a route with one event and checks its answer.
  *
- * Only `AWS_PROXY` is emulated. Every other type fails as a proxy does whose function cannot be called: a local answer made up
- * from templates that were never run would be a lie. A route without a target answers 200 and calls nothing.
+ * Only `AWS_PROXY` is emulated. Every other type fails as a proxy does whose function cannot be called: a
+ * local answer made up from templates that were never run would be a lie. A route without a target answers
+ * 200 and calls nothing.
  */
 export async function callIntegration(
-  { invoke, integrationTimeoutMs = longestTimeoutMs }: Pick<GatewayOptions, "invoke" | "integrationTimeoutMs">,
+  {
+    invoke,
+    integrationTimeoutMs = longestTimeoutMs,
+  }: Pick<GatewayOptions, "invoke" | "integrationTimeoutMs">,
   stage: ServedStage,
   { routeKey, integration }: ServedRoute,
   event: unknown,
 ): Promise<Outcome> {
   if (!integration) return { kind: "answered", answer: { statusCode: 200 } };
-  if (integration.type !== "AWS_PROXY") return failed("configuration", `integrations of type ${integration.type} are not emulated`);
+  if (integration.type !== "AWS_PROXY")
+    return failed("configuration", `integrations of type ${integration.type} are not emulated`);
   const functionArn = functionArnOf(integration.uri, stage.stageVariables);
-  if (!functionArn) return failed("configuration", `the integration uri ${integration.uri} does not name a Lambda function`);
+  if (!functionArn)
+    return failed("configuration", `the integration uri ${integration.uri} does not name a Lambda function`);
   const sourceArn = `arn:aws:execute-api:${stage.region}:${stage.account}:${stage.apiId}/${stage.stage}/${routeKey}`;
   const call = invoke({ functionArn, sourceArn, account: stage.account, event }).then(
     (answer) => outcomeOf(answer),
@@ -45,7 +55,7 @@ export async function callIntegration(
 }
 
 /**
- * The function that an integration's uri names (aws-behaviour 3.2), with its stage variables filled in (1.15);
+ * The function that an integration's uri names (AWS.md 3.2), with its stage variables filled in (1.15);
  * `undefined` for any other form, which AWS accepts when it is written down and fails when it is used.
  */
 function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
@@ -57,9 +67,12 @@ function functionArnOf(uri: string, stageVariables: Record<string, string>): str
 
 function outcomeOf(lambda: Awaited<ReturnType<GatewayOptions["invoke"]>>): Outcome {
   if (lambda.kind !== "answered") return failed("configuration", refusals[lambda.kind]);
-  if (lambda.functionError !== undefined) return failed("function", `the Lambda function failed: ${lambda.payload.slice(0, 1000)}`);
+  if (lambda.functionError !== undefined)
+    return failed("function", `the Lambda function failed: ${lambda.payload.slice(0, 1000)}`);
   const answer = readProxyAnswer(lambda.payload);
-  return answer ? { kind: "answered", answer } : failed("function", `malformed Lambda proxy response: ${lambda.payload.slice(0, 1000)}`);
+  return answer
+    ? { kind: "answered", answer }
+    : failed("function", `malformed Lambda proxy response: ${lambda.payload.slice(0, 1000)}`);
 }
 
 function failed(failure: "configuration" | "function" | "timeout", message: string): Outcome {
@@ -68,7 +81,10 @@ function failed(failure: "configuration" | "function" | "timeout", message: stri
 
 function within(timeoutMs: number, call: Promise<Outcome>): Promise<Outcome> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(failed("timeout", `the integration took longer than ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => resolve(failed("timeout", `the integration took longer than ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     void call.then((outcome) => {
       clearTimeout(timer);
       resolve(outcome);

@@ -1,12 +1,21 @@
-import { callRoute, closings, end, guard, isOpen, send, type Connection, type Traffic } from "./connections.ts";
+import {
+  callRoute,
+  closings,
+  end,
+  guard,
+  isOpen,
+  send,
+  type Connection,
+  type Traffic,
+} from "./connections.ts";
 import { messageEvent, newRequestId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 import type { ServedRoute, ServedStage } from "./gateway.ts";
 import { selectRoute } from "./route-selection.ts";
 
 /**
- * What a client is told in a frame; the connection stays open (aws-behaviour 1.6). The texts for a timeout and for throttling are those of
- * REST APIs, unverified for WebSocket APIs.
+ * What a client is told in a frame; the connection stays open (AWS.md 1.6). The texts for a timeout and for
+ * throttling are those of REST APIs, unverified for WebSocket APIs.
  */
 const errors = {
   failed: "Internal server error",
@@ -16,18 +25,25 @@ const errors = {
 } as const;
 
 /**
- * Takes one message from a client: route, function, and what goes back. Messages of one connection run beside each other (aws-behaviour 1.14).
- * A binary message closes the connection with 1003 (1.11).
+ * Takes one message from a client: route, function, and what goes back. Messages of one connection run beside
+ * each other (AWS.md 1.14). A binary message closes the connection with 1003 (1.11).
  */
 export function receive(traffic: Traffic, connection: Connection, data: Buffer, isBinary: boolean): void {
   if (!isOpen(connection)) return;
   if (isBinary) return end(connection, closings.binary);
   connection.lastActiveAt = Date.now();
   const requestId = newRequestId();
-  void guard(traffic, serve(traffic, connection, requestId, data), () => sendError(connection, errors.failed, requestId));
+  void guard(traffic, serve(traffic, connection, requestId, data), () =>
+    sendError(connection, errors.failed, requestId),
+  );
 }
 
-async function serve(traffic: Traffic, connection: Connection, requestId: string, data: Buffer): Promise<void> {
+async function serve(
+  traffic: Traffic,
+  connection: Connection,
+  requestId: string,
+  data: Buffer,
+): Promise<void> {
   const stage = traffic.options.find(connection.apiId, connection.stage);
   if (!stage) return;
   const body = data.toString();
@@ -44,18 +60,31 @@ async function serve(traffic: Traffic, connection: Connection, requestId: string
 async function answer(
   traffic: Traffic,
   connection: Connection,
-  { stage, route, requestId, body }: { stage: ServedStage; route: ServedRoute; requestId: string; body: string },
+  {
+    stage,
+    route,
+    requestId,
+    body,
+  }: { stage: ServedStage; route: ServedRoute; requestId: string; body: string },
 ): Promise<void> {
   const { routeKey } = route;
-  const event = messageEvent(connection, { routeKey, requestId, body, stageVariables: stage.stageVariables, now: connection.lastActiveAt });
+  const event = messageEvent(connection, {
+    routeKey,
+    requestId,
+    body,
+    stageVariables: stage.stageVariables,
+    now: connection.lastActiveAt,
+  });
   const outcome = await callRoute(traffic, { stage, route, peer: connection, requestId, event });
-  if (outcome.kind === "failed") sendError(connection, outcome.failure === "timeout" ? errors.timeout : errors.failed, requestId);
+  if (outcome.kind === "failed")
+    sendError(connection, outcome.failure === "timeout" ? errors.timeout : errors.failed, requestId);
   else if (route.twoWay) sendBody(connection, outcome.answer.body, requestId);
 }
 
 /**
- * Sends the `body` of a two-way route as a frame, whatever its status (aws-behaviour 1.8); no `body`, no frame.
- * Unverified, and chosen here: `isBase64Encoded` changes nothing, and a body over 128 KB is a failed integration.
+ * Sends the `body` of a two-way route as a frame, whatever its status (AWS.md 1.8); no `body`, no frame.
+ * Unverified, and chosen here: `isBase64Encoded` changes nothing, and a body over 128 KB is a failed
+ * integration.
  */
 export function sendBody(connection: Connection, body: string | undefined, requestId: string): void {
   if (body === undefined) return;
@@ -63,7 +92,10 @@ export function sendBody(connection: Connection, body: string | undefined, reque
   else send(connection, body);
 }
 
-/** AWS's own spacing (aws-behaviour 1.6). */
+/** AWS's own spacing (AWS.md 1.6). */
 function sendError(connection: Connection, message: string, requestId: string): void {
-  send(connection, `{"message": "${message}", "connectionId":"${connection.connectionId}", "requestId":"${requestId}"}`);
+  send(
+    connection,
+    `{"message": "${message}", "connectionId":"${connection.connectionId}", "requestId":"${requestId}"}`,
+  );
 }

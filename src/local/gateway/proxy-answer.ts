@@ -1,4 +1,4 @@
-/** What a function answered, after API Gateway's own check of its shape (aws-behaviour 1.6). */
+/** What a function answered, after API Gateway's own check of its shape (AWS.md 1.6). */
 export interface ProxyAnswer {
   statusCode: number;
   body?: string;
@@ -10,15 +10,18 @@ export interface ProxyAnswer {
 const members: Record<string, (value: unknown) => boolean> = {
   statusCode: isStatusCode,
   headers: (value) => value === null || isPlainObject(value),
-  multiValueHeaders: (value) => value === null || (isPlainObject(value) && Object.values(value).every(Array.isArray)),
+  multiValueHeaders: (value) =>
+    value === null || (isPlainObject(value) && Object.values(value).every(Array.isArray)),
   body: (value) => value === null || typeof value === "string",
   isBase64Encoded: () => true,
 };
 
 /**
- * Reads a function's answer; `undefined` when it is malformed, which the client sees as "Internal server error" or a 502.
+ * Reads a function's answer; `undefined` when it is malformed, which the client sees as "Internal server
+ * error" or a 502.
  *
- * Unverified, and chosen here: `null` and a `body` that is not text are malformed, and so is a status below 200 or above 599.
+ * Unverified, and chosen here: `null` and a `body` that is not text are malformed, and so is a status below
+ * 200 or above 599.
  */
 export function readProxyAnswer(payload: string): ProxyAnswer | undefined {
   const answer = parsed(payload);
@@ -59,7 +62,9 @@ function isStatusCode(value: unknown): boolean {
 
 function subprotocolOf(headers: unknown): string | undefined {
   if (!isPlainObject(headers)) return undefined;
-  const value = Object.entries(headers).find(([name]) => name.toLowerCase() === "sec-websocket-protocol")?.[1];
+  const value = Object.entries(headers).find(
+    ([name]) => name.toLowerCase() === "sec-websocket-protocol",
+  )?.[1];
   const first: unknown = Array.isArray(value) ? value[0] : value;
   return typeof first === "string" ? first : undefined;
 }

@@ -10,8 +10,9 @@ export interface Refusal {
 }
 
 /**
- * Refuses an upgrade request with AWS's small JSON body (aws-behaviour 1.5), and lets go of the socket: an upgraded one is nobody's
- * but ours, so one that is only half closed would stay for as long as its client likes, and hold up the end of the server.
+ * Refuses an upgrade request with AWS's small JSON body (AWS.md 1.5), and lets go of the socket: an upgraded
+ * one is nobody's but ours, so one that is only half closed would stay for as long as its client likes, and
+ * hold up the end of the server.
  */
 export function refuseUpgrade(
   socket: Duplex,
@@ -27,5 +28,7 @@ export function refuseUpgrade(
     "apigw-requestid": requestId,
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`, () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`, () =>
+    socket.destroy(),
+  );
 }

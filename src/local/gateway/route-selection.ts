@@ -1,18 +1,23 @@
 /**
- * Chooses the route of a message (aws-behaviour 1.7): the key that the expression selects from `body`, else `$default`,
- * else `undefined`, which the client sees as a `Forbidden` frame.
+ * Chooses the route of a message (AWS.md 1.7): the key that the expression selects from `body`, else
+ * `$default`, else `undefined`, which the client sees as a `Forbidden` frame.
  *
- * Anything that evaluates to a key with a `$` goes to `$default`: a client must not reach `$connect` by naming it.
+ * Anything that evaluates to a key with a `$` goes to `$default`: a client must not reach `$connect` by
+ * naming it.
  */
-export function selectRoute(expression: string, body: string, routes: ReadonlyMap<string, unknown>): string | undefined {
+export function selectRoute(
+  expression: string,
+  body: string,
+  routes: ReadonlyMap<string, unknown>,
+): string | undefined {
   const selected = hasCustomRoute(routes) ? evaluateSelection(expression, body) : undefined;
   if (selected !== undefined && !selected.startsWith("$") && routes.has(selected)) return selected;
   return routes.has("$default") ? "$default" : undefined;
 }
 
 /**
- * The text that a route selection expression makes of a message; `undefined` when the message is not JSON with members
- * or the expression cannot be evaluated. A path that leads nowhere is the empty string.
+ * The text that a route selection expression makes of a message; `undefined` when the message is not JSON
+ * with members or the expression cannot be evaluated. A path that leads nowhere is the empty string.
  */
 export function evaluateSelection(expression: string, body: string): string | undefined {
   const message = membersOf(body);
@@ -59,7 +64,9 @@ function textAt(message: object, path: string): string | undefined {
 
 const pathSteps = /\.(?<name>[^.[\]\s'"]+)|\[(?<index>\d+)\]|\['(?<single>[^']*)'\]|\["(?<double>[^"]*)"\]/gy;
 
-/** The members that a path such as `.service['the action'][0]` names, in order; `undefined` for anything else. */
+/**
+ * The members that a path such as `.service['the action'][0]` names, in order; `undefined` for anything else.
+ */
 function stepsOf(path: string): string[] | undefined {
   const steps: string[] = [];
   let length = 0;
@@ -82,13 +89,15 @@ function textOf(value: unknown): string {
   while (rest.length > 0) {
     const next = rest.pop();
     if (Array.isArray(next)) pushReversed(rest, next);
-    else if (typeof next === "string" || typeof next === "number" || typeof next === "boolean") text += String(next);
+    else if (typeof next === "string" || typeof next === "number" || typeof next === "boolean")
+      text += String(next);
   }
   return text;
 }
 
 function pushReversed(rest: unknown[], list: readonly unknown[]): void {
   rest.push("]");
-  for (let index = list.length - 1; index >= 0; index -= 1) rest.push(list[index], ...(index > 0 ? [", "] : []));
+  for (let index = list.length - 1; index >= 0; index -= 1)
+    rest.push(list[index], ...(index > 0 ? [", "] : []));
   rest.push("[");
 }

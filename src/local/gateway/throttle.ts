@@ -4,7 +4,7 @@ export interface Allowance {
   burst: number;
 }
 
-/** Token buckets, one per stage and route (aws-behaviour 1.14). */
+/** Token buckets, one per stage and route (AWS.md 1.14). */
 export interface Throttle {
   /** Takes a token from the bucket of that name; false when there is none. `now` is in milliseconds. */
   take(bucket: string, allowance: Allowance, now: number): boolean;
@@ -23,7 +23,7 @@ export function createThrottle(): Throttle {
       if (elapsed > 0) bucket.tokens += (elapsed * rate) / 1000;
       bucket.tokens = Math.min(bucket.tokens, burst);
       bucket.at = now;
-      // A rate of 0 refuses everything, also the burst: that is how a stage is switched off (aws-behaviour 3.6).
+      // A rate of 0 refuses everything, also the burst: that is how a stage is switched off (AWS.md 3.6).
       if (rate <= 0 || bucket.tokens < 1) return false;
       bucket.tokens -= 1;
       return true;

@@ -1,6 +1,7 @@
-// Runs a Node handler: a client of Lambda's Runtime API (aws-behaviour.md 5.1), as AWS's own one behaves.
-// A plain file without imports of ours: it is started as a process of its own and must be ready within milliseconds.
-// It speaks HTTP over a bare socket: four times the events per second of node:http, and node:http need not be loaded.
+// Runs a Node handler: a client of Lambda's Runtime API (AWS.md 5.1), as AWS's own one behaves. A plain file
+// without imports of ours: it is started as a process of its own and must be ready within milliseconds. It
+// speaks HTTP over a bare socket: four times the events per second of node:http, and node:http need not be
+// loaded.
 const net = process.getBuiltinModule("node:net");
 const fs = process.getBuiltinModule("node:fs");
 const path = process.getBuiltinModule("node:path");
@@ -26,15 +27,26 @@ let currentRequestId;
 let whenIdle;
 process.on("beforeExit", () => whenIdle?.());
 
-// Console ---------------------------------------------------------------------------------------------------------------------
+// Console
+// ---------------------------------------------------------------------------------------------------------------------
 
-const levels = { trace: "TRACE", debug: "DEBUG", info: "INFO", log: "INFO", warn: "WARN", error: "ERROR", fatal: "FATAL" };
+const levels = {
+  trace: "TRACE",
+  debug: "DEBUG",
+  info: "INFO",
+  log: "INFO",
+  warn: "WARN",
+  error: "ERROR",
+  fatal: "FATAL",
+};
 
 for (const [method, level] of Object.entries(levels)) {
-  console[method] = (...texts) => print(`${new Date().toISOString()}\t${currentRequestId}\t${level}\t${format(...texts)}`);
+  console[method] = (...texts) =>
+    print(`${new Date().toISOString()}\t${currentRequestId}\t${level}\t${format(...texts)}`);
 }
 
-// A carriage return keeps the lines of one text in one log event. Written at once: nothing is lost when the process is ended.
+// A carriage return keeps the lines of one text in one log event. Written at once: nothing is lost when the
+// process is ended.
 function print(text) {
   const bytes = Buffer.from(`${text.replaceAll("\n", "\r")}\n`);
   for (let written = 0; written < bytes.length;) written += writeSome(bytes, written);
@@ -51,22 +63,37 @@ function writeSome(bytes, from) {
 }
 
 function logError(text, error) {
-  console.error(text, `\t${JSON.stringify(error, (_key, value) => (value instanceof Error ? enumerable(value) : value))}`);
+  console.error(
+    text,
+    `\t${JSON.stringify(error, (_key, value) => (value instanceof Error ? enumerable(value) : value))}`,
+  );
 }
 
 function enumerable(error) {
   const { name, message, code, stack } = error;
-  return { errorType: name, errorMessage: message, code, ...error, ...(typeof stack === "string" && { stack: stack.split("\n") }) };
+  return {
+    errorType: name,
+    errorMessage: message,
+    code,
+    ...error,
+    ...(typeof stack === "string" && { stack: stack.split("\n") }),
+  };
 }
 
-// Runtime API -----------------------------------------------------------------------------------------------------------------
+// Runtime API
+// -----------------------------------------------------------------------------------------------------------------
 
 const calls = "/2018-06-01/runtime";
-const headOf = (method, call, length) => `${method} ${calls}/${call} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${length}\r\n\r\n`;
+const headOf = (method, call, length) =>
+  `${method} ${calls}/${call} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${length}\r\n\r\n`;
 const post = (call, body) => headOf("POST", call, Buffer.byteLength(body)) + body;
 const askForNext = headOf("GET", "invocation/next", 0);
 
-const socket = net.connect({ host: address.split(":")[0], port: Number(address.split(":")[1]), noDelay: true });
+const socket = net.connect({
+  host: address.split(":")[0],
+  port: Number(address.split(":")[1]),
+  noDelay: true,
+});
 socket.on("error", () => process.exit(1));
 socket.on("close", () => process.exit(1));
 
@@ -105,7 +132,8 @@ function readAnswers(onAnswer) {
 
 const header = (head, name) => new RegExp(`^${name}: *(.*)$`, "im").exec(head)?.[1];
 
-// Handler ---------------------------------------------------------------------------------------------------------------------
+// Handler
+// ---------------------------------------------------------------------------------------------------------------------
 
 function named(name, message, cause) {
   const error = new Error(message);
@@ -126,7 +154,8 @@ async function loadHandler(handlerName) {
   const loaded = await loadModule(path.dirname(handlerName), moduleName);
   const handler = find(loaded, exported) ?? find(loaded.default, exported);
   if (!handler) throw named("Runtime.HandlerNotFound", `${handlerName} is undefined or not exported`);
-  if (typeof handler !== "function") throw named("Runtime.HandlerNotFound", `${handlerName} is not a function`);
+  if (typeof handler !== "function")
+    throw named("Runtime.HandlerNotFound", `${handlerName} is not a function`);
   if (callbacksGone && handler.length >= 3) {
     throw named(
       "Runtime.CallbackHandlerDeprecated",
@@ -140,26 +169,36 @@ async function loadModule(folder, moduleName) {
   const file = path.resolve(taskRoot, folder, moduleName);
   try {
     for (const extension of ["", ".js", ".mjs", ".cjs"]) {
-      if (fs.statSync(file + extension, { throwIfNoEntry: false })?.isFile()) return await import(pathToFileURL(file + extension).href);
+      if (fs.statSync(file + extension, { throwIfNoEntry: false })?.isFile())
+        return await import(pathToFileURL(file + extension).href);
     }
     const require = createRequire(import.meta.url);
     return require(require.resolve(moduleName, { paths: [taskRoot, path.join(taskRoot, folder)] }));
   } catch (error) {
     if (error instanceof SyntaxError) throw named("Runtime.UserCodeSyntaxError", String(error), error);
-    if (error instanceof Error && error.code === "MODULE_NOT_FOUND") throw named("Runtime.ImportModuleError", String(error), error);
+    if (error instanceof Error && error.code === "MODULE_NOT_FOUND")
+      throw named("Runtime.ImportModuleError", String(error), error);
     throw error;
   }
 }
 
 function find(loaded, names) {
-  return names.split(".").reduce((found, name) => (found && typeof found === "object" ? found[name] : undefined), loaded);
+  return names
+    .split(".")
+    .reduce((found, name) => (found && typeof found === "object" ? found[name] : undefined), loaded);
 }
 
-// Events ----------------------------------------------------------------------------------------------------------------------
+// Events
+// ----------------------------------------------------------------------------------------------------------------------
 
 function told(error) {
-  if (!(error instanceof Error)) return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
-  return JSON.stringify({ errorType: error.name, errorMessage: error.message, trace: error.stack?.split("\n") ?? [] });
+  if (!(error instanceof Error))
+    return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
+  return JSON.stringify({
+    errorType: error.name,
+    errorMessage: error.message,
+    trace: error.stack?.split("\n") ?? [],
+  });
 }
 
 /** Sends what became of an event and asks for the next one in the same breath. */
@@ -174,7 +213,10 @@ function succeed(requestId, result) {
   try {
     body = JSON.stringify(result === undefined ? null : result) ?? "null";
   } catch (cause) {
-    fail(requestId, named("Runtime.JSONStringifyError", `Unable to stringify response body: ${cause.message}`, cause));
+    fail(
+      requestId,
+      named("Runtime.JSONStringifyError", `Unable to stringify response body: ${cause.message}`, cause),
+    );
     return;
   }
   answer(requestId, "response", body);
@@ -204,7 +246,8 @@ function run(handler, head, body) {
   const context = contextOf(head, requestId);
   currentRequestId = requestId;
   environment._X_AMZN_TRACE_ID = header(head, "lambda-runtime-trace-id");
-  // While the handler works only its own timers and sockets keep the process: when they end, nothing can settle its promise.
+  // While the handler works only its own timers and sockets keep the process: when they end, nothing can
+  // settle its promise.
   socket.unref();
   let ended = false;
   const once = (act) => (value) => {
@@ -230,7 +273,11 @@ function runWithCallback(handler, event, context, success, failure) {
     if (!context.callbackWaitsForEmptyEventLoop) return send();
     whenIdle = send;
   };
-  Object.assign(context, { done: callback, succeed: (result) => callback(null, result), fail: (error) => callback(error ?? "handled") });
+  Object.assign(context, {
+    done: callback,
+    succeed: (result) => callback(null, result),
+    fail: (error) => callback(error ?? "handled"),
+  });
   const returned = handler(event, context, callback);
   if (typeof returned?.then === "function") {
     whenIdle ??= () => failure(named("Runtime.NodeJsExit", neverSettled));
@@ -245,7 +292,9 @@ function giveUp(text, error, exitCode) {
   socket.write(post("init/error", told(error)), () => process.exit(exitCode));
 }
 
-process.on("uncaughtException", (error) => giveUp("Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 129));
+process.on("uncaughtException", (error) =>
+  giveUp("Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 129),
+);
 process.on("unhandledRejection", (reason) =>
   giveUp(
     "Unhandled Promise Rejection",
@@ -263,5 +312,9 @@ try {
   });
   socket.write(askForNext);
 } catch (error) {
-  giveUp(callbacksGone ? "Init Error" : "Uncaught Exception", error instanceof Error ? error : new Error(String(error)), 1);
+  giveUp(
+    callbacksGone ? "Init Error" : "Uncaught Exception",
+    error instanceof Error ? error : new Error(String(error)),
+    1,
+  );
 }

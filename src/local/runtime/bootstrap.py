@@ -1,4 +1,4 @@
-"""Runs a Python handler: a client of Lambda's Runtime API (aws-behaviour.md 5.1), as AWS's own one behaves."""
+"""Runs a Python handler: a client of Lambda's Runtime API (AWS.md 5.1), as AWS's own one behaves."""
 
 import importlib
 import json

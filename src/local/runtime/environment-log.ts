@@ -1,5 +1,11 @@
 import type { Readable } from "node:stream";
-import { droppedLine, lastFourKilobytes, logStreamName, startLineReader, startOutputMeter } from "./log-lines.ts";
+import {
+  droppedLine,
+  lastFourKilobytes,
+  logStreamName,
+  startLineReader,
+  startOutputMeter,
+} from "./log-lines.ts";
 import type { FunctionToRun, LogEntry } from "./runtime.ts";
 
 /** The log stream of one environment: what the platform says and what the process prints. */
@@ -17,7 +23,10 @@ export interface EnvironmentLog {
 }
 
 /** Opens a log stream for an environment of a function. */
-export function openEnvironmentLog(to: { target: FunctionToRun; log(entries: LogEntry[]): void }): EnvironmentLog {
+export function openEnvironmentLog(to: {
+  target: FunctionToRun;
+  log(entries: LogEntry[]): void;
+}): EnvironmentLog {
   const { target } = to;
   const stream = logStreamName(target.version);
   const meter = startOutputMeter();
@@ -57,8 +66,9 @@ export function openEnvironmentLog(to: { target: FunctionToRun; log(entries: Log
 }
 
 /**
- * What a process printed before it answered is in its pipes by now: two turns of the event loop without more of it, and it has been read.
- * A pipe holds a fifth of a megabyte, so twenty turns are enough even when something goes on printing.
+ * What a process printed before it answered is in its pipes by now: two turns of the event loop without more
+ * of it, and it has been read. A pipe holds a fifth of a megabyte, so twenty turns are enough even when
+ * something goes on printing.
  */
 async function quiet(bytesRead: () => number): Promise<void> {
   let seen = bytesRead();

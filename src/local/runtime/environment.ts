@@ -3,7 +3,17 @@ import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
 import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
-import { exited, type Failure, largestResponse, lost, notLoaded, outOfMemory, reported, responseTooLarge, timedOut } from "./failures.ts";
+import {
+  exited,
+  type Failure,
+  largestResponse,
+  lost,
+  notLoaded,
+  outOfMemory,
+  reported,
+  responseTooLarge,
+  timedOut,
+} from "./failures.ts";
 import type { Guardian } from "./reaper.ts";
 import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn } from "./programs.ts";
@@ -83,7 +93,9 @@ export class Environment {
       if (this.#state === "starting") this.#spawn(prepared, api.address);
       else this.#processEnded(exited(null, "SIGKILL"));
     } catch (error) {
-      this.#processEnded(lost("Runtime.InvalidEntrypoint", error instanceof Error ? error.message : String(error)));
+      this.#processEnded(
+        lost("Runtime.InvalidEntrypoint", error instanceof Error ? error.message : String(error)),
+      );
     }
   }
 
@@ -97,7 +109,13 @@ export class Environment {
       this.#running = { requestId, startedAt: performance.now(), limit, answered: false, resolve };
       this.#log.begin();
       this.#log.write([platformLines.start(requestId, target.version)]);
-      this.#api?.deliver({ requestId, payload, deadlineMs: Date.now() + limitMs, functionArn: target.arn, traceId: newTraceHeader() });
+      this.#api?.deliver({
+        requestId,
+        payload,
+        deadlineMs: Date.now() + limitMs,
+        functionArn: target.arn,
+        traceId: newTraceHeader(),
+      });
     });
   }
 
@@ -110,7 +128,12 @@ export class Environment {
       ...failure.logLines(requestId),
       ...this.#lastLines(requestId, 0, failure),
     ]);
-    return { requestId, payload: failure.payload(requestId), functionError: "Unhandled", logTail: this.#log.tail() };
+    return {
+      requestId,
+      payload: failure.payload(requestId),
+      functionError: "Unhandled",
+      logTail: this.#log.tail(),
+    };
   }
 
   /** What the local AWS itself has to say in the function's log. */
@@ -157,13 +180,22 @@ export class Environment {
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
     const { target, endpointUrl, guardian, initLimitMs } = this.#launch;
-    this.#log.write([platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version))]);
+    this.#log.write([
+      platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
+    ]);
     this.#launchedAt = performance.now();
     this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
-    // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal is ours to answer.
+    // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal
+    // is ours to answer.
     const child = spawn(program.command, program.arguments, {
       cwd: folder,
-      env: environmentVariables(target, { program, folder, endpointUrl, runtimeApi, stream: this.#log.stream }),
+      env: environmentVariables(target, {
+        program,
+        folder,
+        endpointUrl,
+        runtimeApi,
+        stream: this.#log.stream,
+      }),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -173,7 +205,9 @@ export class Environment {
     this.#log.capture(child.stdout);
     this.#log.capture(child.stderr);
     child.once("error", (error) =>
-      this.#processEnded(lost("Runtime.InvalidEntrypoint", `could not start ${program.command}: ${error.message}`)),
+      this.#processEnded(
+        lost("Runtime.InvalidEntrypoint", `could not start ${program.command}: ${error.message}`),
+      ),
     );
     child.once("exit", (code, signal) => this.#processEnded(exited(code, signal)));
   }
@@ -228,7 +262,10 @@ export class Environment {
     await this.#log.outputRead();
     const failure = typeof answer === "string" ? undefined : answer;
     const { requestId } = running;
-    this.#log.write([...(failure?.logLines(requestId) ?? []), ...this.#lastLines(requestId, durationMs, failure)]);
+    this.#log.write([
+      ...(failure?.logLines(requestId) ?? []),
+      ...this.#lastLines(requestId, durationMs, failure),
+    ]);
     this.#initReported = true;
     this.#running = undefined;
     running.resolve({
@@ -272,7 +309,9 @@ export class Environment {
     this.#child?.stdout.destroy();
     this.#child?.stderr.destroy();
     if (this.startFailure)
-      this.#log.write([platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error")]);
+      this.#log.write([
+        platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error"),
+      ]);
     this.#announceEnd();
     this.#launch.ended(this);
   }

@@ -27,7 +27,10 @@ interface Queued extends WaitingEvent {
   resolve: (invocation: Invocation) => void;
 }
 
-/** An event waits this long for an environment at work before another one is started: a Node process costs 45 MB and 60 ms. */
+/**
+ * An event waits this long for an environment at work before another one is started: a Node process costs 45
+ * MB and 60 ms.
+ */
 const patienceMs = 20;
 
 /** So many start at the same time; more would only delay each other. */
@@ -56,7 +59,10 @@ export class Environments {
     this.#shared = shared;
   }
 
-  /** Runs an event in the environment that worked last, in a new one, or in order behind those that wait; never rejects. */
+  /**
+   * Runs an event in the environment that worked last, in a new one, or in order behind those that wait;
+   * never rejects.
+   */
   invoke(payload: string): Promise<Invocation> {
     const requestId = randomUUID();
     const idle = this.#takeIdle();
@@ -98,7 +104,8 @@ export class Environments {
 
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
-    // What cannot be removed now goes with the folder of the runtime; a zip that could not be unpacked has left nothing.
+    // What cannot be removed now goes with the folder of the runtime; a zip that could not be unpacked has
+    // left nothing.
     await this.#unpacked?.then(removeFolder).catch(() => undefined);
   }
 
@@ -124,7 +131,9 @@ export class Environments {
   }
 
   #patienceNow(): number {
-    return this.#all.size >= startingAtOnce && this.#shared.processors.busy() ? this.#shared.patienceWhenBusyMs : patienceMs;
+    return this.#all.size >= startingAtOnce && this.#shared.processors.busy()
+      ? this.#shared.patienceWhenBusyMs
+      : patienceMs;
   }
 
   #growLater(waitMs: number): void {
@@ -154,7 +163,10 @@ export class Environments {
 
   async #prepare(): Promise<Prepared> {
     const { runtime, memoryMb } = this.target;
-    const [program, folder] = await Promise.all([programFor(runtime, memoryMb), (this.#unpacked ??= this.#unpack())]);
+    const [program, folder] = await Promise.all([
+      programFor(runtime, memoryMb),
+      (this.#unpacked ??= this.#unpack()),
+    ]);
     return { program, folder };
   }
 
@@ -184,7 +196,8 @@ export class Environments {
   #forget(environment: Environment): void {
     this.#all.delete(environment);
     if (this.#idle.includes(environment)) this.#idle.splice(this.#idle.indexOf(environment), 1);
-    if (this.#starting.delete(environment) && environment.startFailure) this.#noteFailedStart(environment, environment.startFailure);
+    if (this.#starting.delete(environment) && environment.startFailure)
+      this.#noteFailedStart(environment, environment.startFailure);
     this.#grow();
     this.#noticeEnd();
   }

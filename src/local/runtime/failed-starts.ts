@@ -4,7 +4,10 @@ export const failedStartsToTell = { count: 5, withinMs: 10_000 };
 const shortestPauseMs = 100;
 export const longestPauseMs = 5000;
 
-/** Counts starts that failed one after the other: after each of them the next one waits twice as long, 0.1 s to 5 s. */
+/**
+ * Counts starts that failed one after the other: after each of them the next one waits twice as long, 0.1 s
+ * to 5 s.
+ */
 export function countFailedStarts(now: () => number = () => performance.now()): {
   /** says whether to tell about it: once, until a start succeeds */
   add(): boolean;

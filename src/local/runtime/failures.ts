@@ -1,4 +1,4 @@
-/** Why an event has no answer of its handler (`aws-behaviour.md` 4.8). */
+/** Why an event has no answer of its handler (`AWS.md` 4.8). */
 export interface Failure {
   /** AWS's `errorType`, for example `Runtime.ExitError` */
   type: string;
@@ -18,7 +18,11 @@ export function timedOut(seconds: number): Failure {
   const text = `Task timed out after ${seconds.toFixed(2)} seconds`;
   return {
     type: "Sandbox.Timedout",
-    payload: (requestId) => JSON.stringify({ errorType: "Sandbox.Timedout", errorMessage: `RequestId: ${requestId} Error: ${text}` }),
+    payload: (requestId) =>
+      JSON.stringify({
+        errorType: "Sandbox.Timedout",
+        errorMessage: `RequestId: ${requestId} Error: ${text}`,
+      }),
     logLines: (requestId) => [`${new Date().toISOString()} ${requestId} ${text}\n`],
     status: "timeout",
   };
@@ -37,10 +41,13 @@ export function lost(type: string, reason: string): Failure {
 
 /** The process ended by itself, in AWS's words. */
 export function exited(code: number | null, signal: NodeJS.Signals | null): Failure {
-  if (signal) return lost("Runtime.ExitError", `Runtime exited with error: signal: ${signalWords[signal] ?? signal}`);
+  if (signal)
+    return lost("Runtime.ExitError", `Runtime exited with error: signal: ${signalWords[signal] ?? signal}`);
   return lost(
     "Runtime.ExitError",
-    code === 0 ? "Runtime exited without providing a reason" : `Runtime exited with error: exit status ${code}`,
+    code === 0
+      ? "Runtime exited without providing a reason"
+      : `Runtime exited with error: exit status ${code}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { StringDecoder } from "node:string_decoder";
 
-/** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (`aws-behaviour.md` 5.3). */
+/** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (`AWS.md` 5.3). */
 export function logStreamName(version: string, now = new Date()): string {
   return `${now.toISOString().slice(0, 10).replaceAll("-", "/")}/[${version}]${randomBytes(16).toString("hex")}`;
 }
@@ -17,10 +17,12 @@ export interface Usage {
   status?: string | undefined;
 }
 
-/** The lines that the platform writes, tabs and line ends included (`aws-behaviour.md` 5.3). */
+/** The lines that the platform writes, tabs and line ends included (`AWS.md` 5.3). */
 export const platformLines = {
-  initStart: (version: string, arn: string) => `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`,
-  initReport: (initMs: number, status: string) => `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: init\tStatus: ${status}\n`,
+  initStart: (version: string, arn: string) =>
+    `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`,
+  initReport: (initMs: number, status: string) =>
+    `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: init\tStatus: ${status}\n`,
   start: (requestId: string, version: string) => `START RequestId: ${requestId} Version: ${version}\n`,
   end: (requestId: string) => `END RequestId: ${requestId}\n`,
   report: (requestId: string, usage: Usage) =>
@@ -43,8 +45,8 @@ const longestMessage = 256 * 1024;
 const outputAllowance = 1024 * 1024;
 
 /**
- * Cuts what a process prints into log messages: one per line, each ending in a line feed. A carriage return inside a line
- * becomes a line feed: that is how Lambda's runtimes keep a text of several lines in one event.
+ * Cuts what a process prints into log messages: one per line, each ending in a line feed. A carriage return
+ * inside a line becomes a line feed: that is how Lambda's runtimes keep a text of several lines in one event.
  */
 export function startLineReader(): { read(chunk: Buffer): string[]; rest(): string[] } {
   const decoder = new StringDecoder("utf8");
@@ -76,7 +78,10 @@ function asMessage(line: string): string {
   return `${line.replace(/\r+$/, "").replaceAll("\r", "\n")}\n`;
 }
 
-/** Says which output is kept: 1 MB at once and 1 MB per second after that; what was dropped is said when output is kept again. */
+/**
+ * Says which output is kept: 1 MB at once and 1 MB per second after that; what was dropped is said when
+ * output is kept again.
+ */
 export function startOutputMeter(): { admits(bytes: number, nowMs: number): boolean; takeDropped(): number } {
   let allowance = outputAllowance;
   let filledAt = 0;
@@ -105,7 +110,7 @@ export function droppedLine(bytes: number): string {
   return `[local] ${bytes} bytes of output are missing here: an environment may print 1 MB per second\n`;
 }
 
-/** The last 4 KB of a log, whole characters only: what `LogType: Tail` answers (`aws-behaviour.md` 4.8). */
+/** The last 4 KB of a log, whole characters only: what `LogType: Tail` answers (`AWS.md` 4.8). */
 export function lastFourKilobytes(text: string): string {
   const bytes = Buffer.from(text.slice(-4096));
   if (bytes.length <= 4096) return bytes.toString();

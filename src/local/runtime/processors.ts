@@ -31,5 +31,8 @@ export function watchProcessors(): Processors {
 function spent(): { idle: number; total: number } {
   const times = cpus().map((cpu) => cpu.times);
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
-  return { idle: sum(times.map(({ idle }) => idle)), total: sum(times.flatMap((time) => Object.values(time))) };
+  return {
+    idle: sum(times.map(({ idle }) => idle)),
+    total: sum(times.flatMap((time) => Object.values(time))),
+  };
 }

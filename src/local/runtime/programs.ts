@@ -22,11 +22,15 @@ class ProgramMissing extends Error {
   override readonly name = "ProgramMissing";
 }
 
-/** Finds the program for a Lambda runtime, `nodejs…` or `python…`, with the memory of its function. Throws `ProgramMissing`. */
+/**
+ * Finds the program for a Lambda runtime, `nodejs…` or `python…`, with the memory of its function. Throws
+ * `ProgramMissing`.
+ */
 export async function programFor(runtime: string, memoryMb: number): Promise<Program> {
   const language = /^[a-z]+/.exec(runtime)?.[0] ?? "";
   const program = await languages[language]?.(memoryMb);
-  if (!program) throw new ProgramMissing(`the local AWS runs functions in nodejs and python, not in ${runtime}`);
+  if (!program)
+    throw new ProgramMissing(`the local AWS runs functions in nodejs and python, not in ${runtime}`);
   return program;
 }
 
@@ -39,7 +43,8 @@ function nodeProgram(memoryMb: number): Program {
   const [major = "", minor = ""] = process.versions.node.split(".");
   return {
     command: process.execPath,
-    // Without it V8 sizes its heap by this machine, and a function that would fit into its memory seems not to.
+    // Without it V8 sizes its heap by this machine, and a function that would fit into its memory seems not
+    // to.
     arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, locate("bootstrap.mjs")],
     version: `nodejs:${major}.v${minor}`,
     path: pathWith(process.execPath),
@@ -60,7 +65,10 @@ async function pythonProgram(): Promise<Program> {
   };
 }
 
-/** Asks the `python3` of the PATH where it really is: it may be a shim that needs an environment which the handler does not get. */
+/**
+ * Asks the `python3` of the PATH where it really is: it may be a shim that needs an environment which the
+ * handler does not get.
+ */
 async function findPython(): Promise<{ command: string; version: string }> {
   const question = "import sys; print(sys.executable); print('python:%d.%d.v%d' % sys.version_info[:3])";
   try {
@@ -69,7 +77,10 @@ async function findPython(): Promise<{ command: string; version: string }> {
     return { command, version };
   } catch (error) {
     python = undefined; // it may have been installed by the next start
-    throw new ProgramMissing("python3 was not found on the PATH; a Python function needs Python 3 on this machine", { cause: error });
+    throw new ProgramMissing(
+      "python3 was not found on the PATH; a Python function needs Python 3 on this machine",
+      { cause: error },
+    );
   }
 }
 
@@ -77,11 +88,17 @@ function pathWith(command: string): string {
   return [...new Set([dirname(command), "/usr/local/bin", "/usr/bin", "/bin", "/opt/bin"])].join(":");
 }
 
-/** The runtime clients stand beside this file in the source, in `local/` beside the chunks of the built package, and the benches share the latter. */
+/**
+ * The runtime clients stand beside this file in the source, in `local/` beside the chunks of the built
+ * package, and the benches share the latter.
+ */
 function locate(file: string): string {
-  const candidates = [`./${file}`, `./local/${file}`, `../dist/local/${file}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const candidates = [`./${file}`, `./local/${file}`, `../dist/local/${file}`].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
   const found = candidates.find((path) => existsSync(path));
-  if (!found) throw new ProgramMissing(`${file} is missing from this installation; looked at ${candidates.join(", ")}`);
+  if (!found)
+    throw new ProgramMissing(`${file} is missing from this installation; looked at ${candidates.join(", ")}`);
   return found;
 }
 

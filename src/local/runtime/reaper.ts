@@ -1,6 +1,9 @@
 import { spawn } from "node:child_process";
 
-/** A small process that outlives ours by a moment: no child and no folder is left when we are killed (fault G-22). */
+/**
+ * A small process that outlives ours by a moment: no child and no folder is left when we are killed (fault
+ * G-22).
+ */
 export interface Guardian {
   watch(pid: number): void;
   release(pid: number): void;
@@ -9,9 +12,10 @@ export interface Guardian {
 }
 
 /**
- * Reads the process groups from a pipe that only we hold. At its end, whatever the cause, it kills those that are left and
- * removes the folder, also what a handler made unwritable in it. A process of its own and not a thread in each child: a thread costs 9 MB and 45 ms of CPU per Node child, in
- * Python it waits for a lock that the handler may hold, and other runtime clients would have none.
+ * Reads the process groups from a pipe that only we hold. At its end, whatever the cause, it kills those that
+ * are left and removes the folder, also what a handler made unwritable in it. A process of its own and not a
+ * thread in each child: a thread costs 9 MB and 45 ms of CPU per Node child, in Python it waits for a lock
+ * that the handler may hold, and other runtime clients would have none.
  */
 const script = `
 groups=" "

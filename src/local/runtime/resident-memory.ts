@@ -5,7 +5,10 @@ import { promisify } from "node:util";
 /** Peak resident memory of processes, in bytes, by process id; without those that are gone. */
 export type ResidentMemory = (pids: number[]) => Promise<Map<number, number>>;
 
-/** How the memory of other processes is read on this system: from /proc on Linux (its peak), elsewhere from `ps` (its present size). */
+/**
+ * How the memory of other processes is read on this system: from /proc on Linux (its peak), elsewhere from
+ * `ps` (its present size).
+ */
 export const residentMemory: ResidentMemory = process.platform === "linux" ? memoryFromProc : memoryFromPs;
 
 export async function memoryFromProc(pids: number[]): Promise<Map<number, number>> {
@@ -26,5 +29,9 @@ export async function memoryFromPs(pids: number[]): Promise<Map<number, number>>
     ({ stdout }) => stdout.trim().split("\n"),
     () => [], // ps fails when none of them is there any more
   );
-  return new Map(lines.map((line) => line.trim().split(/\s+/).map(Number)).map(([pid = 0, kilobytes = 0]) => [pid, kilobytes * 1024]));
+  return new Map(
+    lines
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .map(([pid = 0, kilobytes = 0]) => [pid, kilobytes * 1024]),
+  );
 }

@@ -23,7 +23,7 @@ export interface RuntimeListener {
   hangsUp(): void;
 }
 
-/** Lambda's Runtime API for one environment (`aws-behaviour.md` 5.1). */
+/** Lambda's Runtime API for one environment (`AWS.md` 5.1). */
 export interface RuntimeApi {
   /** `AWS_LAMBDA_RUNTIME_API` */
   address: string;
@@ -44,7 +44,8 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
     // Answers keep the order of their requests, and the event is not there yet.
     if (waiting === socket) return void socket.destroy();
     const refusal = refusalOf(request, address, waiting !== undefined);
-    if (refusal || request.method === "POST") return void socket.write(response(...(refusal ?? tell(listener, request))));
+    if (refusal || request.method === "POST")
+      return void socket.write(response(...(refusal ?? tell(listener, request))));
     waiting = socket;
     listener.asksForNext();
   };
@@ -86,16 +87,25 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
 
 type Answer = [status: number, reason: string, body: string];
 
-/** A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event (fault G-19). */
+/**
+ * A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event
+ * (fault G-19).
+ */
 function refusalOf(request: RuntimeRequest, address: string, waiting: boolean): Answer | undefined {
   if (request.host !== address || request.fromBrowser)
     return [403, "Forbidden", errorBody("Forbidden", "only the function's own process may ask")];
   if (request.method === "POST") return undefined;
   if (request.method !== "GET" || request.path !== "/2018-06-01/runtime/invocation/next") return notFound;
-  return waiting ? [403, "Forbidden", errorBody("InvalidStateTransition", "the next event was asked for already")] : undefined;
+  return waiting
+    ? [403, "Forbidden", errorBody("InvalidStateTransition", "the next event was asked for already")]
+    : undefined;
 }
 
-const notFound: Answer = [404, "Not Found", errorBody("NotFound", "there is no such call in the Runtime API")];
+const notFound: Answer = [
+  404,
+  "Not Found",
+  errorBody("NotFound", "there is no such call in the Runtime API"),
+];
 
 function tell(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer {
   const accepted: Answer = [202, "Accepted", ok];
@@ -106,9 +116,12 @@ function tell(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer
   const [, version, runtime, invocation, requestId = "", verb] = path.split("/");
   if (version !== "2018-06-01" || runtime !== "runtime" || invocation !== "invocation") return notFound;
   if (verb !== "response" && verb !== "error") return notFound;
-  const known = verb === "response" ? listener.responds(requestId, body) : listener.fails(requestId, body ?? "{}");
+  const known =
+    verb === "response" ? listener.responds(requestId, body) : listener.fails(requestId, body ?? "{}");
   if (!known) return [400, "Bad Request", errorBody("InvalidRequestID", `${requestId} is not in progress`)];
-  return body === undefined ? [413, "Payload Too Large", errorBody("RequestEntityTooLarge", "the answer is too large")] : accepted;
+  return body === undefined
+    ? [413, "Payload Too Large", errorBody("RequestEntityTooLarge", "the answer is too large")]
+    : accepted;
 }
 
 function response(status: number, reason: string, body: string): string {

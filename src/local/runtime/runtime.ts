@@ -27,7 +27,7 @@ export interface FunctionToRun {
   revision: string;
 }
 
-/** What became of one event (`aws-behaviour.md` 4.8). */
+/** What became of one event (`AWS.md` 4.8). */
 export interface Invocation {
   requestId: string;
   /** JSON text */
@@ -47,7 +47,10 @@ export interface LogEntry {
 
 /** Runs deployed functions in child processes, one per Lambda environment. */
 export interface Runtime {
-  /** Gives an event (JSON text) to a function. What goes wrong with the function is in the answer; it rejects only after `close`. */
+  /**
+   * Gives an event (JSON text) to a function. What goes wrong with the function is in the answer; it rejects
+   * only after `close`.
+   */
   invoke(target: FunctionToRun, payload: string): Promise<Invocation>;
   /** Lets a function finish the events that it has and ends its environments; resolves when they are gone. */
   retire(arn: string): Promise<void>;
@@ -73,8 +76,14 @@ const lookEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, patienceWhenBusyMs = 1_000 } = options;
-  const warn = (text: string) => options.log([{ group: "local", stream: "local", timestamp: Date.now(), message: `[local] ${text}\n` }]);
+  const {
+    maxEnvironments = 25,
+    idleMs = 5 * 60_000,
+    initLimitMs = 10_000,
+    patienceWhenBusyMs = 1_000,
+  } = options;
+  const warn = (text: string) =>
+    options.log([{ group: "local", stream: "local", timestamp: Date.now(), message: `[local] ${text}\n` }]);
   const folder = await makeWorkFolder(warn).catch((error: unknown) =>
     cannotStart(error, "TMPDIR must name a folder that can be written to"),
   );
@@ -111,7 +120,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     all.add(fresh);
     return fresh;
   };
-  const look = setInterval(() => void lookAfter(all, idleMs), process.platform === "linux" ? lookEveryMs.linux : lookEveryMs.elsewhere);
+  const look = setInterval(
+    () => void lookAfter(all, idleMs),
+    process.platform === "linux" ? lookEveryMs.linux : lookEveryMs.elsewhere,
+  );
   look.unref();
   const close = async () => {
     clearInterval(look);
@@ -135,7 +147,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 function cannotStart(cause: unknown, hint: string): never {
-  throw new CliError(`could not start the local runtime: ${cause instanceof Error ? cause.message : String(cause)}`, { hint, cause });
+  throw new CliError(
+    `could not start the local runtime: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { hint, cause },
+  );
 }
 
 async function lookAfter(all: Set<Environments>, idleMs: number): Promise<void> {

@@ -8,8 +8,8 @@ import { openZip, ZipError } from "./zip-list.ts";
 const filesAtOnce = 8;
 
 /**
- * Unpacks a zip into a folder that exists and is empty. Throws `ZipError`: for its list of entries before anything is written, for what only shows
- * in the contents with some of them written already.
+ * Unpacks a zip into a folder that exists and is empty. Throws `ZipError`: for its list of entries before
+ * anything is written, for what only shows in the contents with some of them written already.
  */
 export async function unzip(zip: Uint8Array, folder: string): Promise<void> {
   const { file, entries } = await openZip(zip);
@@ -19,7 +19,11 @@ export async function unzip(zip: Uint8Array, folder: string): Promise<void> {
     const files = entries.filter(({ fileName }) => !fileName.endsWith("/")).values();
     await Promise.all(Array.from({ length: filesAtOnce }, () => writeEach(file, files, folder)));
   } catch (cause) {
-    throw new ZipError("malformed", `could not unpack the zip: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ZipError(
+      "malformed",
+      `could not unpack the zip: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   } finally {
     file.close();
   }
@@ -30,6 +34,9 @@ async function writeEach(file: ZipFile, entries: Iterable<Entry>, folder: string
     const executable = (entry.externalFileAttributes >>> 16) & 0o100;
     // "wx": two names that a file system takes for the same one must not overwrite each other.
     const content = await file.openReadStreamPromise(entry);
-    await pipeline(content, createWriteStream(join(folder, entry.fileName), { flags: "wx", mode: 0o600 | executable }));
+    await pipeline(
+      content,
+      createWriteStream(join(folder, entry.fileName), { flags: "wx", mode: 0o600 | executable }),
+    );
   }
 }

@@ -6,15 +6,19 @@ import { isAlive } from "./is-alive.ts";
 const prefix = "shelfshack-ws-runtime-";
 
 /**
- * Makes the private folder (0700) that the functions are unpacked into. Its name carries our process id, which marks it from its
- * first moment on; folders of ours whose process is gone are removed first, and one that cannot be removed is told of.
+ * Makes the private folder (0700) that the functions are unpacked into. Its name carries our process id,
+ * which marks it from its first moment on; folders of ours whose process is gone are removed first, and one
+ * that cannot be removed is told of.
  */
 export async function makeWorkFolder(warn: (text: string) => void): Promise<string> {
   await removeLeftovers(tmpdir(), warn);
   return await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
-/** Removes a folder with what functions have made of it: a handler may have taken our right to change what it wrote. */
+/**
+ * Removes a folder with what functions have made of it: a handler may have taken our right to change what it
+ * wrote.
+ */
 export async function removeFolder(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
@@ -27,7 +31,8 @@ export async function removeFolder(path: string): Promise<void> {
 
 async function openFolders(path: string): Promise<void> {
   await chmod(path, 0o700);
-  for (const entry of await readdir(path, { withFileTypes: true })) if (entry.isDirectory()) await openFolders(join(path, entry.name));
+  for (const entry of await readdir(path, { withFileTypes: true }))
+    if (entry.isDirectory()) await openFolders(join(path, entry.name));
 }
 
 async function removeLeftovers(folder: string, warn: (text: string) => void): Promise<void> {
@@ -35,7 +40,9 @@ async function removeLeftovers(folder: string, warn: (text: string) => void): Pr
     try {
       await removeOwn(path);
     } catch (error) {
-      warn(`the folder ${path}, which an earlier local AWS has left, cannot be removed: ${(error as Error).message}`);
+      warn(
+        `the folder ${path}, which an earlier local AWS has left, cannot be removed: ${(error as Error).message}`,
+      );
     }
   };
   const names = await readdir(folder);

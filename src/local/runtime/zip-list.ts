@@ -1,6 +1,9 @@
 import { type Entry, fromBufferPromise, type ZipFile } from "yauzl";
 
-/** What Lambda allows unpacked, in bytes, and how many entries we are ready to make (`aws-behaviour.md` 4.9, fault G-21). */
+/**
+ * What Lambda allows unpacked, in bytes, and how many entries we are ready to make (`AWS.md` 4.9, fault
+ * G-21).
+ */
 export const zipLimits = { entries: 10_000, bytes: 250 * 1024 * 1024 };
 
 const fileTypeBits = 0o170000;
@@ -9,8 +12,8 @@ const link = 0o120000;
 const encryptedFlag = 1;
 
 /**
- * A deployment package that is not unpacked; the message names the entry and what is wrong with it. `kind` says who refuses it: everybody,
- * Lambda for its size, or only we, because Lambda would take it.
+ * A deployment package that is not unpacked; the message names the entry and what is wrong with it. `kind`
+ * says who refuses it: everybody, Lambda for its size, or only we, because Lambda would take it.
  */
 export class ZipError extends Error {
   override readonly name = "ZipError";
@@ -29,8 +32,9 @@ export interface OpenZip {
 }
 
 /**
- * Opens a zip and reads its list of entries. Throws `ZipError` for what is no zip, for a name that leads out of the folder, for a link, a device or
- * an encrypted entry, for a name that is there twice or is a file and a folder, and for more than 10,000 entries or 250 MB.
+ * Opens a zip and reads its list of entries. Throws `ZipError` for what is no zip, for a name that leads out
+ * of the folder, for a link, a device or an encrypted entry, for a name that is there twice or is a file and
+ * a folder, and for more than 10,000 entries or 250 MB.
  */
 export async function openZip(zip: Uint8Array): Promise<OpenZip> {
   const file = await open(zip);
@@ -52,27 +56,39 @@ async function open(zip: Uint8Array): Promise<ZipFile> {
 }
 
 const unreadable = (cause: unknown): ZipError =>
-  new ZipError("malformed", `could not read the zip: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  new ZipError(
+    "malformed",
+    `could not read the zip: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
 
 async function readList(file: ZipFile): Promise<Entry[]> {
   if (file.entryCount > zipLimits.entries)
-    throw new ZipError("not emulated", `the zip has ${file.entryCount} entries, more than ${zipLimits.entries}`);
+    throw new ZipError(
+      "not emulated",
+      `the zip has ${file.entryCount} entries, more than ${zipLimits.entries}`,
+    );
   const entries: Entry[] = [];
   let bytes = 0;
   for await (const entry of file.eachEntry()) {
     const type = (entry.externalFileAttributes >>> 16) & fileTypeBits;
-    if (type === link) throw new ZipError("not emulated", `zip entry ${JSON.stringify(entry.fileName)} is a symbolic link`);
+    if (type === link)
+      throw new ZipError("not emulated", `zip entry ${JSON.stringify(entry.fileName)} is a symbolic link`);
     const problem = problemOf(entry, type);
     if (problem) throw new ZipError("malformed", `zip entry ${JSON.stringify(entry.fileName)} ${problem}`);
     bytes += entry.uncompressedSize;
-    if (bytes > zipLimits.bytes) throw new ZipError("too large", `the zip unpacks to more than ${zipLimits.bytes} bytes`);
+    if (bytes > zipLimits.bytes)
+      throw new ZipError("too large", `the zip unpacks to more than ${zipLimits.bytes} bytes`);
     entries.push(entry);
   }
   refuseClashes(entries);
   return entries;
 }
 
-/** What makes an entry unfit; `..`, absolute names, drive letters and backslashes have been refused by the reader already. */
+/**
+ * What makes an entry unfit; `..`, absolute names, drive letters and backslashes have been refused by the
+ * reader already.
+ */
 function problemOf(entry: Entry, type: number): string | undefined {
   if (!Object.values(fileTypes).includes(type)) return "is neither a file nor a folder";
   if (entry.generalPurposeBitFlag & encryptedFlag) return "is encrypted";
@@ -87,13 +103,21 @@ function hasControlCharacter(name: string): boolean {
   return Array.from(name).some((character) => character < " " || character === "\u007F");
 }
 
-/** With the lowest of characters, which no name has, for the slash, everything in a folder stands right behind its name. */
+/**
+ * With the lowest of characters, which no name has, for the slash, everything in a folder stands right behind
+ * its name.
+ */
 function refuseClashes(entries: readonly Entry[]): void {
   const names = entries.map(({ fileName }) => fileName.replaceAll("/", "\0")).sort();
   for (const [index, name] of names.entries()) {
     const next = names[index + 1] ?? "";
     const problem =
-      next === name ? "is there twice" : next.startsWith(`${name}\0`) && !name.endsWith("\0") ? "is a file and a folder" : undefined;
-    if (problem) throw new ZipError("malformed", `zip entry ${JSON.stringify(name.replaceAll("\0", "/"))} ${problem}`);
+      next === name
+        ? "is there twice"
+        : next.startsWith(`${name}\0`) && !name.endsWith("\0")
+          ? "is a file and a folder"
+          : undefined;
+    if (problem)
+      throw new ZipError("malformed", `zip entry ${JSON.stringify(name.replaceAll("\0", "/"))} ${problem}`);
   }
 }

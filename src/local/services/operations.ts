@@ -6,14 +6,18 @@ export interface At {
   /** Epoch milliseconds. */
   now: number;
   requestId: string;
-  /** The role's session that the request is signed for; absent for the account's own user, who may do everything. */
+  /**
+   * The role's session that the request is signed for; absent for the account's own user, who may do
+   * everything.
+   */
   session: Session | undefined;
 }
 
 type Maybe<Value> = Value | Promise<Value>;
 
 /** The names of the operations that an SDK client's module can call: `CreateRole` of `CreateRoleCommand`. */
-type Names<Sdk> = { [Key in keyof Sdk]: Key extends `${infer Name}Command` ? Name : never }[keyof Sdk] & string;
+type Names<Sdk> = { [Key in keyof Sdk]: Key extends `${infer Name}Command` ? Name : never }[keyof Sdk] &
+  string;
 
 type Instance<Sdk, Name extends string> = `${Name}Command` extends keyof Sdk
   ? Sdk[`${Name}Command`] extends abstract new (...given: never[]) => infer Command
@@ -24,7 +28,9 @@ type Instance<Sdk, Name extends string> = `${Name}Command` extends keyof Sdk
 type Input<Sdk, Name extends string> = Instance<Sdk, Name> extends { input: infer Given } ? Given : never;
 
 type Output<Sdk, Name extends string> =
-  Instance<Sdk, Name> extends { resolveMiddleware(...given: never[]): (given: never) => Promise<{ output: infer Answered }> }
+  Instance<Sdk, Name> extends {
+    resolveMiddleware(...given: never[]): (given: never) => Promise<{ output: infer Answered }>;
+  }
     ? Omit<Answered, "$metadata">
     : never;
 
@@ -47,6 +53,9 @@ export type Operations<Sdk> = {
 /** One operation of any service, as the server calls it. */
 export type Operation = (input: never, at: At) => Maybe<object | void>;
 
-/** Which operations change something, by AWS's own verbs. Running a function or asking for a stream is no change. */
+/**
+ * Which operations change something, by AWS's own verbs. Running a function or asking for a stream is no
+ * change.
+ */
 export const isMutating = (operation: string): boolean =>
   /^(Add|Attach|Create|Delete|Detach|Publish|Put|Remove|Tag|Untag|Update)/.test(operation);

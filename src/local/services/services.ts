@@ -39,12 +39,12 @@ interface Service {
   protocol: Protocol;
   operations: Readonly<Record<string, Operation | undefined>>;
   constraints: Constraints;
-  /** The name of the error for an input that breaks the model (aws-behaviour 4.4, 6.3, 7.1). */
+  /** The name of the error for an input that breaks the model (AWS.md 4.4, 6.3, 7.1). */
   invalid: string;
   guard?: Guard;
 }
 
-/** The services by the names that their requests are signed for (aws-behaviour 8.1). */
+/** The services by the names that their requests are signed for (AWS.md 8.1). */
 export type Services = ReadonlyMap<string, Service>;
 
 /** See {@link Services}. */
@@ -85,7 +85,10 @@ export const servicesOf = (world: World, { invoking, logs }: { invoking: Invokin
     }),
   );
 
-/** What a request was signed for. Form and presence of the signature are checked, the signature itself is not: there are no secrets to check it with. */
+/**
+ * What a request was signed for. Form and presence of the signature are checked, the signature itself is not:
+ * there are no secrets to check it with.
+ */
 export interface Scope {
   region: string;
   service: string;
@@ -100,7 +103,10 @@ export function scopeOf(authorization: string | undefined): Scope | undefined {
   return region && service ? { region, service } : undefined;
 }
 
-/** Answers one signed request of the control plane and tells what it was. Refusals are answers too; only a bug of ours throws. */
+/**
+ * Answers one signed request of the control plane and tells what it was. Refusals are answers too; only a bug
+ * of ours throws.
+ */
 export async function answerCall(
   services: Services,
   { region, service: name }: Scope,
@@ -122,7 +128,12 @@ export async function answerCall(
     if (!service || !handler) throw notEmulated(`${call.operation} (${name})`);
     const input = protocol.read(operation, request);
     call.input = shortened(input);
-    const at = { region, now: Date.now(), requestId, session: sessionIn(request.headers["x-amz-security-token"]) };
+    const at = {
+      region,
+      now: Date.now(),
+      requestId,
+      session: sessionIn(request.headers["x-amz-security-token"]),
+    };
     const output = await perform(service, { operation, handler, input, at });
     const answer = protocol.write(operation, (output ?? {}) as Record<string, unknown>, requestId);
     record({ ...call, status: answer.status });
@@ -142,7 +153,10 @@ interface Performing {
   at: At;
 }
 
-async function perform({ constraints, invalid, guard }: Service, { operation, handler, input, at }: Performing): Promise<object | void> {
+async function perform(
+  { constraints, invalid, guard }: Service,
+  { operation, handler, input, at }: Performing,
+): Promise<object | void> {
   validate(operation.input, input, { constraints, errorName: invalid });
   const run = async () => await handler(input as never, at);
   return guard ? await guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
@@ -158,9 +172,14 @@ const nameIn = ({ method, path, headers, body }: WireRequest): string =>
 
 const unknownShapes = { operations: new Map(), errors: new Map() };
 
-/** The wire protocol in which a service that is not here can be refused, so that its client understands the refusal. */
+/**
+ * The wire protocol in which a service that is not here can be refused, so that its client understands the
+ * refusal.
+ */
 function strangerIn({ headers }: WireRequest): Protocol {
   const type = String(headers["content-type"]);
   if (type.includes("x-amz-json")) return jsonRpc(unknownShapes);
-  return type.includes("form-urlencoded") ? query(unknownShapes, "https://local.invalid/") : restJson(unknownShapes);
+  return type.includes("form-urlencoded")
+    ? query(unknownShapes, "https://local.invalid/")
+    : restJson(unknownShapes);
 }

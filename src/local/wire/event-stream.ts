@@ -3,11 +3,18 @@ import { toJson } from "./json-shape.ts";
 import type { Shape } from "./schema.ts";
 
 /**
- * Frames of `application/vnd.amazon.eventstream` (aws-behaviour 7.3): an initial response, then every event as it comes.
- * An event is an object with one member, which names its kind; a kind that ends in `Exception` ends the stream for the reader.
+ * Frames of `application/vnd.amazon.eventstream` (AWS.md 7.3): an initial response, then every event as it
+ * comes. An event is an object with one member, which names its kind; a kind that ends in `Exception` ends
+ * the stream for the reader.
  */
-export async function* eventStream(union: Shape, events: AsyncIterable<Record<string, unknown>>): AsyncGenerator<Uint8Array> {
-  yield frame({ ":message-type": "event", ":event-type": "initial-response", ":content-type": "application/json" }, "{}");
+export async function* eventStream(
+  union: Shape,
+  events: AsyncIterable<Record<string, unknown>>,
+): AsyncGenerator<Uint8Array> {
+  yield frame(
+    { ":message-type": "event", ":event-type": "initial-response", ":content-type": "application/json" },
+    "{}",
+  );
   for await (const event of events) {
     for (const [kind, value] of Object.entries(event)) {
       yield frame(headersOf(kind), JSON.stringify(toJson(union.getMemberSchema(kind), value)));

@@ -3,7 +3,7 @@ import { Readable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { WireAnswer, WireRequest } from "./protocol.ts";
 
-/** The most that a request may hold, in bytes: what Lambda takes as a zip in base64 (aws-behaviour 4.4). */
+/** The most that a request may hold, in bytes: what Lambda takes as a zip in base64 (AWS.md 4.4). */
 export const longestBody = 70_167_211;
 
 /** The whole request; undefined when it is longer than AWS takes. */
@@ -21,7 +21,10 @@ export async function readRequest(request: IncomingMessage): Promise<WireRequest
 }
 
 /** Writes an answer; one that is a stream, for as long as the client stays. */
-export async function writeAnswer(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {
+export async function writeAnswer(
+  response: ServerResponse,
+  { status, headers, body }: WireAnswer,
+): Promise<void> {
   if (typeof body === "string" || body instanceof Uint8Array) {
     const length = status === 204 ? {} : { "content-length": Buffer.byteLength(body) };
     return void response.writeHead(status, { ...headers, ...length }).end(body);
@@ -35,22 +38,31 @@ export async function writeAnswer(response: ServerResponse, { status, headers, b
   }
 }
 
-/** Refuses a request that reached no service. The connection is closed, for the rest of the request may be unread. */
-export function refuse(response: ServerResponse, status: number, { type, message }: { type: string; message: string }): void {
+/**
+ * Refuses a request that reached no service. The connection is closed, for the rest of the request may be
+ * unread.
+ */
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  { type, message }: { type: string; message: string },
+): void {
   response
     .writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" })
     .end(JSON.stringify({ message }));
 }
 
 /** Whether an upgrade request offers what we speak. */
-export const offersWebSocket = ({ headers }: Pick<IncomingMessage, "headers">): boolean => headers.upgrade?.toLowerCase() === "websocket";
+export const offersWebSocket = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
+  headers.upgrade?.toLowerCase() === "websocket";
 
 const upgradeHeaders = ["upgrade", "http2-settings", "connection"];
 
 /**
- * Serves a request that offers to go on in another protocol, such as curl's `--http2` and Java's HttpClient do with `h2c`, as if it did not: no
- * server has to take the offer (RFC 9110, 7.8). Node before 24.9 hands such a request over with its parser gone, so it is put back into its socket without
- * the offer, and the socket given to the server as a connection, which Node's documentation allows for any stream.
+ * Serves a request that offers to go on in another protocol, such as curl's `--http2` and Java's HttpClient
+ * do with `h2c`, as if it did not: no server has to take the offer (RFC 9110, 7.8). Node before 24.9 hands
+ * such a request over with its parser gone, so it is put back into its socket without the offer, and the
+ * socket given to the server as a connection, which Node's documentation allows for any stream.
  */
 export function declineUpgrade(
   server: Server,
@@ -59,8 +71,12 @@ export function declineUpgrade(
   head: Buffer,
 ): void {
   const lines = rawHeaders.flatMap((name, index) =>
-    index % 2 > 0 || upgradeHeaders.includes(name.toLowerCase()) ? [] : [`${name}: ${rawHeaders[index + 1]}\r\n`],
+    index % 2 > 0 || upgradeHeaders.includes(name.toLowerCase())
+      ? []
+      : [`${name}: ${rawHeaders[index + 1]}\r\n`],
   );
-  socket.unshift(Buffer.concat([Buffer.from(`${method} ${url} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1"), head]));
+  socket.unshift(
+    Buffer.concat([Buffer.from(`${method} ${url} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1"), head]),
+  );
   server.emit("connection", socket);
 }

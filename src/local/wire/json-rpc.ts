@@ -6,13 +6,20 @@ import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
 
 const contentType = { "content-type": "application/x-amz-json-1.1" };
 
-/** awsJson1.1, which CloudWatch Logs speaks: a header names the operation, and every error is a 400 with `__type` (aws-behaviour 7.1, 8.2). */
+/**
+ * awsJson1.1, which CloudWatch Logs speaks: a header names the operation, and every error is a 400 with
+ * `__type` (AWS.md 7.1, 8.2).
+ */
 export function jsonRpc({ operations }: ServiceShapes): Protocol {
   return {
     find: ({ headers }) => operations.get(String(headers["x-amz-target"]).split(".").at(-1) ?? ""),
     read: ({ input }, { body }) => (fromJson(input, parsed(body)) ?? {}) as Record<string, unknown>,
     write: ({ output }, value) =>
-      streamed(output, value) ?? { status: 200, headers: contentType, body: JSON.stringify(toJson(output, value) ?? {}) },
+      streamed(output, value) ?? {
+        status: 200,
+        headers: contentType,
+        body: JSON.stringify(toJson(output, value) ?? {}),
+      },
     refuse: ({ name, message, status }) => ({
       status: status ?? 400,
       headers: contentType,

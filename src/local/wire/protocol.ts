@@ -1,7 +1,9 @@
 import type { AwsError } from "../aws-error.ts";
 import type { OperationShape } from "./schema.ts";
 
-/** A signed request, read completely. `query` and `path` are as they came; the path is still percent-encoded. */
+/**
+ * A signed request, read completely. `query` and `path` are as they came; the path is still percent-encoded.
+ */
 export interface WireRequest {
   method: string;
   path: string;
@@ -19,7 +21,10 @@ export interface WireAnswer {
 
 /** One wire protocol, spoken from the server's side. */
 export interface Protocol {
-  /** The operation that the request names; `undefined` when the service has no such operation. Reads nothing else, so that it can be named in errors. */
+  /**
+   * The operation that the request names; `undefined` when the service has no such operation. Reads nothing
+   * else, so that it can be named in errors.
+   */
   find(request: WireRequest): OperationShape | undefined;
   /** The operation's input. Throws an AwsError when it cannot be read. */
   read(operation: OperationShape, request: WireRequest): Record<string, unknown>;

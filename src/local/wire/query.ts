@@ -3,11 +3,12 @@ import { isoSeconds } from "./json-shape.ts";
 import type { Protocol, WireAnswer } from "./protocol.ts";
 import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
 
-/** awsQuery, which IAM and STS speak: form fields in, XML out (aws-behaviour 8.2). */
+/** awsQuery, which IAM and STS speak: form fields in, XML out (AWS.md 8.2). */
 export function query({ operations, errors }: ServiceShapes, namespace: string): Protocol {
   return {
     find: ({ body }) => operations.get(new URLSearchParams(body.toString()).get("Action") ?? ""),
-    read: ({ input }, { body }) => (fromFields(input, treeOf(new URLSearchParams(body.toString()))) ?? {}) as Record<string, unknown>,
+    read: ({ input }, { body }) =>
+      (fromFields(input, treeOf(new URLSearchParams(body.toString()))) ?? {}) as Record<string, unknown>,
     write({ name, output }, value, requestId) {
       const result = membersOf(output).length > 0 ? element(`${name}Result`, xmlOf(output, value)) : "";
       const metadata = element("ResponseMetadata", element("RequestId", requestId));
@@ -24,11 +25,21 @@ function refusal(
   requestId: string,
 ): WireAnswer {
   const { code = name, status = own ?? 400 } = modelled;
-  const error = element("Error", element("Type", "Sender") + element("Code", code) + element("Message", escaped(message)));
-  return xml(status, `<ErrorResponse xmlns="${namespace}">${error}${element("RequestId", requestId)}</ErrorResponse>`);
+  const error = element(
+    "Error",
+    element("Type", "Sender") + element("Code", code) + element("Message", escaped(message)),
+  );
+  return xml(
+    status,
+    `<ErrorResponse xmlns="${namespace}">${error}${element("RequestId", requestId)}</ErrorResponse>`,
+  );
 }
 
-const xml = (status: number, body: string): WireAnswer => ({ status, headers: { "content-type": "text/xml" }, body });
+const xml = (status: number, body: string): WireAnswer => ({
+  status,
+  headers: { "content-type": "text/xml" },
+  body,
+});
 const element = (name: string, content: string): string => `<${name}>${content}</${name}>`;
 
 /** `Tags.member.1.Key=a` as nested nodes. */
@@ -82,10 +93,20 @@ function xmlOf(shape: Shape, value: unknown): string {
       .map(([name, member]) => (record[name] === undefined ? "" : element(name, xmlOf(member, record[name]))))
       .join("");
   }
-  if (shape.isListSchema()) return (value as unknown[]).map((item) => element("member", xmlOf(shape.getValueSchema(), item))).join("");
+  if (shape.isListSchema())
+    return (value as unknown[])
+      .map((item) => element("member", xmlOf(shape.getValueSchema(), item)))
+      .join("");
   if (shape.isTimestampSchema()) return isoSeconds(value as Date);
   return escaped(String(value));
 }
 
-const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;" };
-const escaped = (text: string): string => text.replaceAll(/[&<>"\r]/g, (character) => entities[character] ?? character);
+const entities: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\r": "&#xD;",
+};
+const escaped = (text: string): string =>
+  text.replaceAll(/[&<>"\r]/g, (character) => entities[character] ?? character);

@@ -3,9 +3,14 @@ import { fromJson, jsonName, toJson } from "./json-shape.ts";
 import type { Protocol, WireAnswer, WireRequest } from "./protocol.ts";
 import { membersOf, type ErrorShape, type OperationShape, type ServiceShapes, type Shape } from "./schema.ts";
 
-/** restJson1, which Lambda and API Gateway speak: method and path name the operation, errors carry their type in a header (aws-behaviour 8.2). */
+/**
+ * restJson1, which Lambda and API Gateway speak: method and path name the operation, errors carry their type
+ * in a header (AWS.md 8.2).
+ */
 export function restJson({ operations, errors }: ServiceShapes): Protocol {
-  const routes = [...operations.values()].flatMap(routeOf).toSorted((one, other) => other.literalLength - one.literalLength);
+  const routes = [...operations.values()]
+    .flatMap(routeOf)
+    .toSorted((one, other) => other.literalLength - one.literalLength);
   return {
     find: (request) => routes.find((route) => leadsTo(route, request))?.operation,
     read: (operation, request) => readInput(operation, labelsIn(routes, operation, request.path), request),
@@ -28,20 +33,43 @@ function routeOf(operation: OperationShape): Route[] {
   const [method, uri] = operation.http;
   const [path = "", query] = uri.split("?");
   // "@" and its like are literal; a label takes one segment, a greedy one (`{name+}`) the rest.
-  const pattern = path.replaceAll(/\{(\w+)(\+?)\}/g, (_, name: string, greedy: string) => `(?<${name}>${greedy ? ".+" : "[^/]+"})`);
+  const pattern = path.replaceAll(
+    /\{(\w+)(\+?)\}/g,
+    (_, name: string, greedy: string) => `(?<${name}>${greedy ? ".+" : "[^/]+"})`,
+  );
   const literalLength = path.replaceAll(/\{.*?\}/g, "").length;
-  return [{ operation, method, path: new RegExp(`^${pattern}/?$`), literalLength, query: new URLSearchParams(query) }];
+  return [
+    {
+      operation,
+      method,
+      path: new RegExp(`^${pattern}/?$`),
+      literalLength,
+      query: new URLSearchParams(query),
+    },
+  ];
 }
 
 const leadsTo = ({ method, path, query }: Route, request: WireRequest): boolean =>
-  method === request.method && path.test(request.path) && [...query].every(([name, value]) => request.query.get(name) === value);
+  method === request.method &&
+  path.test(request.path) &&
+  [...query].every(([name, value]) => request.query.get(name) === value);
 
-const labelsIn = (routes: readonly Route[], operation: OperationShape, path: string): Record<string, string> =>
+const labelsIn = (
+  routes: readonly Route[],
+  operation: OperationShape,
+  path: string,
+): Record<string, string> =>
   routes.find((route) => route.operation === operation)?.path.exec(path)?.groups ?? {};
 
-function readInput({ input }: OperationShape, labels: Record<string, string>, request: WireRequest): Record<string, unknown> {
+function readInput(
+  { input }: OperationShape,
+  labels: Record<string, string>,
+  request: WireRequest,
+): Record<string, unknown> {
   const body = hasBodyMembers(input) ? jsonBody(request.body) : {};
-  const read = membersOf(input).map(([name, member]) => [name, readMember(name, member, { labels, request, body })] as const);
+  const read = membersOf(input).map(
+    ([name, member]) => [name, readMember(name, member, { labels, request, body })] as const,
+  );
   return Object.fromEntries(read.filter(([, value]) => value !== undefined));
 }
 
@@ -56,7 +84,8 @@ function readMember(name: string, member: Shape, { labels, request, body }: Sour
   if (traits.httpLabel) return fromText(member, decoded(labels[name]));
   if (traits.httpQuery) return fromQuery(member, request.query.getAll(traits.httpQuery));
   if (traits.httpHeader) return fromText(member, headerOf(request, traits.httpHeader));
-  if (traits.httpPayload) return member.isBlobSchema() ? request.body : fromJson(member, jsonBody(request.body));
+  if (traits.httpPayload)
+    return member.isBlobSchema() ? request.body : fromJson(member, jsonBody(request.body));
   return fromJson(member, body[jsonName(name, member)]);
 }
 
@@ -64,7 +93,10 @@ function decoded(text: string | undefined): string | undefined {
   try {
     return text && decodeURIComponent(text);
   } catch (cause) {
-    throw new AwsError("ValidationException", `the path segment '${text}' is not percent-encoded UTF-8: ${String(cause)}`);
+    throw new AwsError(
+      "ValidationException",
+      `the path segment '${text}' is not percent-encoded UTF-8: ${String(cause)}`,
+    );
   }
 }
 
@@ -74,7 +106,9 @@ function headerOf({ headers }: WireRequest, name: string): string | undefined {
 }
 
 const fromQuery = (member: Shape, values: string[]): unknown =>
-  member.isListSchema() ? nonEmpty(values.map((value) => fromText(member.getValueSchema(), value))) : fromText(member, values[0]);
+  member.isListSchema()
+    ? nonEmpty(values.map((value) => fromText(member.getValueSchema(), value)))
+    : fromText(member, values[0]);
 
 const nonEmpty = <Item>(items: Item[]): Item[] | undefined => (items.length > 0 ? items : undefined);
 
@@ -96,7 +130,10 @@ function jsonBody(body: Buffer): Record<string, unknown> {
   try {
     return Object(JSON.parse(body.toString())) as Record<string, unknown>;
   } catch (cause) {
-    throw new AwsError("SerializationException", `Could not parse request body into json: ${(cause as Error).message}`);
+    throw new AwsError(
+      "SerializationException",
+      `Could not parse request body into json: ${(cause as Error).message}`,
+    );
   }
 }
 
@@ -104,7 +141,11 @@ const json = { "content-type": "application/json" };
 
 /** An answer as its shape binds it: status, headers, a raw payload or a JSON body. */
 function writeStructure(shape: Shape, output: Record<string, unknown>, success: number): WireAnswer {
-  const bound = membersOf(shape).map(([name, member]) => ({ traits: member.getMergedTraits(), member, value: output[name] }));
+  const bound = membersOf(shape).map(([name, member]) => ({
+    traits: member.getMergedTraits(),
+    member,
+    value: output[name],
+  }));
   const status = bound.find(({ traits }) => traits.httpResponseCode)?.value ?? success;
   const headers = bound.flatMap(({ traits: { httpHeader }, value }) =>
     httpHeader && value !== undefined ? [[httpHeader, `${value as string | number}`]] : [],
@@ -121,10 +162,21 @@ function writeBody(shape: Shape, output: Record<string, unknown>): string {
   return JSON.stringify(Object.fromEntries(written.filter(([, value]) => value !== undefined)));
 }
 
-/** The members of an error are spelled as its shape spells them: `Message` here and `message` there (aws-behaviour 4.4). */
-function writeError({ name, message, members, status }: AwsError, modelled: ErrorShape | undefined): WireAnswer {
+/**
+ * The members of an error are spelled as its shape spells them: `Message` here and `message` there (AWS.md
+ * 4.4).
+ */
+function writeError(
+  { name, message, members, status }: AwsError,
+  modelled: ErrorShape | undefined,
+): WireAnswer {
   const type = { "x-amzn-errortype": name };
-  if (!modelled) return { status: status ?? 400, headers: { ...json, ...type }, body: JSON.stringify({ message }) };
-  const answer = writeStructure(modelled.shape, { Type: "User", message, Message: message, ...members }, modelled.status);
+  if (!modelled)
+    return { status: status ?? 400, headers: { ...json, ...type }, body: JSON.stringify({ message }) };
+  const answer = writeStructure(
+    modelled.shape,
+    { Type: "User", message, Message: message, ...members },
+    modelled.status,
+  );
   return { ...answer, headers: { ...answer.headers, ...type } };
 }

@@ -15,7 +15,9 @@ export interface OperationShape {
 /** One modelled error of a service. */
 export interface ErrorShape {
   status: number;
-  /** The code on the wire where it differs from the name: IAM's `NoSuchEntity` for `NoSuchEntityException`. */
+  /**
+   * The code on the wire where it differs from the name: IAM's `NoSuchEntity` for `NoSuchEntityException`.
+   */
   code: string;
   shape: Shape;
 }
@@ -44,7 +46,9 @@ type OperationSchema = readonly [
 export function shapesOf(sdk: object): ServiceShapes {
   const schemas = Object.values(sdk).filter((value): value is readonly unknown[] => Array.isArray(value));
   const operations = schemas.filter(isOperation).map(operationShape);
-  const errors = schemas.filter(([kind]) => kind === errorKind).map((schema) => NormalizedSchema.of(schema as unknown as SchemaRef));
+  const errors = schemas
+    .filter(([kind]) => kind === errorKind)
+    .map((schema) => NormalizedSchema.of(schema as unknown as SchemaRef));
   return {
     operations: new Map(operations.map((operation) => [operation.name, operation])),
     errors: new Map(errors.map((shape) => [shape.getName() ?? "", errorShape(shape)])),
@@ -55,7 +59,12 @@ const isOperation = (schema: readonly unknown[]): schema is OperationSchema => s
 
 function operationShape([, , name, traits, input, output]: OperationSchema): OperationShape {
   const http = typeof traits === "object" ? traits.http : undefined;
-  return { name, input: NormalizedSchema.of(input), output: NormalizedSchema.of(output), ...(http ? { http } : {}) };
+  return {
+    name,
+    input: NormalizedSchema.of(input),
+    output: NormalizedSchema.of(output),
+    ...(http ? { http } : {}),
+  };
 }
 
 function errorShape(shape: Shape): ErrorShape {
@@ -67,12 +76,21 @@ function errorShape(shape: Shape): ErrorShape {
 }
 
 /** The members of a structure; none for operations without input or output. */
-export const membersOf = (shape: Shape): [name: string, member: Shape][] => (shape.isStructSchema() ? [...shape.structIterator()] : []);
+export const membersOf = (shape: Shape): [name: string, member: Shape][] =>
+  shape.isStructSchema() ? [...shape.structIterator()] : [];
 
 /** The names of the members that must be given: the SDK's schemas put them first and count them. */
 export function requiredMembersOf(shape: Shape): readonly string[] {
   const schema: unknown = shape.getSchema();
   if (!shape.isStructSchema() || !Array.isArray(schema)) return [];
-  const [, , , , names, , required] = schema as [unknown, unknown, unknown, unknown, string[], unknown, number?];
+  const [, , , , names, , required] = schema as [
+    unknown,
+    unknown,
+    unknown,
+    unknown,
+    string[],
+    unknown,
+    number?,
+  ];
   return names.slice(0, required ?? 0);
 }

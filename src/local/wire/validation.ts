@@ -14,8 +14,9 @@ export interface Constraint {
 export type Constraints = Readonly<Record<string, Constraint>>;
 
 /**
- * Checks an input against its shape and the constraints. Throws an AwsError of the given name with the text that AWS's
- * services share: `1 validation error detected: Value 'x' at 'functionName' failed to satisfy constraint: …` (aws-behaviour 4.1, 4.4, 7.1).
+ * Checks an input against its shape and the constraints. Throws an AwsError of the given name with the text
+ * that AWS's services share: `1 validation error detected: Value 'x' at 'functionName' failed to satisfy
+ * constraint: …` (AWS.md 4.1, 4.4, 7.1).
  */
 export function validate(
   shape: Shape,
@@ -24,10 +25,18 @@ export function validate(
 ): void {
   const problems = problemsOf(shape, input, "", constraints);
   if (problems.length === 0) return;
-  throw new AwsError(errorName, `${problems.length} validation error${problems.length > 1 ? "s" : ""} detected: ${problems.join("; ")}`);
+  throw new AwsError(
+    errorName,
+    `${problems.length} validation error${problems.length > 1 ? "s" : ""} detected: ${problems.join("; ")}`,
+  );
 }
 
-function problemsOf(shape: Shape, input: Record<string, unknown>, path: string, constraints: Constraints): string[] {
+function problemsOf(
+  shape: Shape,
+  input: Record<string, unknown>,
+  path: string,
+  constraints: Constraints,
+): string[] {
   const missing = requiredMembersOf(shape)
     .filter((name) => input[name] === undefined)
     .map((name) => problem(undefined, path + camel(name), "Member must not be null"));
@@ -46,12 +55,15 @@ interface Checked {
 function memberProblems(name: string, member: Shape, { value, path, constraints }: Checked): string[] {
   if (value === undefined) return [];
   const own = failures(value, constraints[name] ?? {}).map((failure) => problem(value, path, failure));
-  if (member.isStructSchema()) return [...own, ...problemsOf(member, value as Record<string, unknown>, `${path}.`, constraints)];
+  if (member.isStructSchema())
+    return [...own, ...problemsOf(member, value as Record<string, unknown>, `${path}.`, constraints)];
   if (!member.isListSchema() || !member.getValueSchema().isStructSchema()) return own;
   const items = value as Record<string, unknown>[];
   return [
     ...own,
-    ...items.flatMap((item, index) => problemsOf(member.getValueSchema(), item, `${path}.${index + 1}.member.`, constraints)),
+    ...items.flatMap((item, index) =>
+      problemsOf(member.getValueSchema(), item, `${path}.${index + 1}.member.`, constraints),
+    ),
   ];
 }
 
@@ -66,12 +78,16 @@ function failures(value: unknown, { min, max, pattern, values }: Constraint): st
       pattern !== undefined && typeof value === "string" && !matches(pattern, value),
       `Member must satisfy regular expression pattern: ${pattern?.source}`,
     ],
-    [values !== undefined && !values.includes(String(value)), `Member must satisfy enum value set: [${values?.join(", ")}]`],
+    [
+      values !== undefined && !values.includes(String(value)),
+      `Member must satisfy enum value set: [${values?.join(", ")}]`,
+    ],
   ];
   return checks.filter(([failed]) => failed).map(([, text]) => text);
 }
 
-const matches = (pattern: RegExp, value: string): boolean => new RegExp(`^(?:${pattern.source})$`, pattern.flags).test(value);
+const matches = (pattern: RegExp, value: string): boolean =>
+  new RegExp(`^(?:${pattern.source})$`, pattern.flags).test(value);
 
 const problem = (value: unknown, path: string, text: string): string =>
   `Value ${value === undefined ? "null" : `'${shown(value)}'`} at '${path}' failed to satisfy constraint: ${text}`;

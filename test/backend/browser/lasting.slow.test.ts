@@ -16,7 +16,9 @@ const example = fileURLToPath(new URL("../../../src/backend/example", import.met
 
 beforeEach((context) => {
   needsFastApi(context);
-  const missing = existsSync(executablePath) ? undefined : `a browser is needed: ${executablePath} is not there`;
+  const missing = existsSync(executablePath)
+    ? undefined
+    : `a browser is needed: ${executablePath} is not there`;
   if (missing && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
   context.skip(missing !== undefined, missing);
 });
@@ -28,11 +30,15 @@ async function restartable() {
   let local = await startLocalAws({ stateFolder });
   onTestFinished(() => local.close());
   const { url } = local;
-  const start = async () => void (local = await startLocalAws({ stateFolder, port: Number(new URL(url).port) }));
+  const start = async () =>
+    void (local = await startLocalAws({ stateFolder, port: Number(new URL(url).port) }));
   return { url, stop: () => local.close(), start };
 }
 
-/** The example's page in a browser, where hours are milliseconds; every WebSocket that it opens, and every frame that it gets. */
+/**
+ * The example's page in a browser, where hours are milliseconds; every WebSocket that it opens, and every
+ * frame that it gets.
+ */
 async function pageWith(timing: Record<string, number>) {
   const variables = { SIGNING_KEYS: newSigningKey() };
   const backend = await startUvicorn(example, "main", { ...variables, EXAMPLE_DEV_TOKENS: "1" });
@@ -41,7 +47,10 @@ async function pageWith(timing: Record<string, number>) {
   const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables });
   const changes = await stack.deploy();
   const url = `${changes.find(({ resource }) => resource === stack.stack.api)?.attributes.ApiEndpoint}/dev`;
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
+  const browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
   onTestFinished(() => browser.close());
   const page = await browser.newPage();
   const sockets: WebSocket[] = [];
@@ -50,8 +59,12 @@ async function pageWith(timing: Record<string, number>) {
     sockets.push(socket);
     socket.on("framereceived", ({ payload }) => heard.push(payload.toString()));
   });
-  await page.addInitScript(`window.SHELFSHACK = ${JSON.stringify({ timing: { firstDelay: 20, longestDelay: 100, ...timing } })}`);
-  await page.goto(`${backend.url}/?${new URLSearchParams({ ws: url, booking: "1", user: "Ann" }).toString()}`);
+  await page.addInitScript(
+    `window.SHELFSHACK = ${JSON.stringify({ timing: { firstDelay: 20, longestDelay: 100, ...timing } })}`,
+  );
+  await page.goto(
+    `${backend.url}/?${new URLSearchParams({ ws: url, booking: "1", user: "Ann" }).toString()}`,
+  );
   return { page, sockets, heard, local };
 }
 
@@ -61,47 +74,63 @@ async function isOpen(page: Page) {
   await expect.poll(() => page.getAttribute("body", "data-state"), { timeout: 20_000 }).toBe("open");
 }
 
-test("a quiet page says ping before API Gateway finds it idle, and hears pong", { timeout: 60_000 }, async () => {
-  const { page, sockets, heard } = await pageWith({ keepAlive: 200 });
-  await isOpen(page);
-  const said: string[] = [];
-  sockets[0]?.on("framesent", ({ payload }) => said.push(payload.toString()));
-  const pongs = () => heard.filter((frame) => !isHistory(frame));
-  await expect.poll(() => pongs().length, { timeout: 20_000 }).toBeGreaterThan(2);
-  expect(new Set(said)).toEqual(new Set(['{"type":"ping"}']));
-  expect(new Set(pongs())).toEqual(new Set(['{"type":"pong"}']));
-  expect(sockets.length).toBe(1);
-});
+test(
+  "a quiet page says ping before API Gateway finds it idle, and hears pong",
+  { timeout: 60_000 },
+  async () => {
+    const { page, sockets, heard } = await pageWith({ keepAlive: 200 });
+    await isOpen(page);
+    const said: string[] = [];
+    sockets[0]?.on("framesent", ({ payload }) => said.push(payload.toString()));
+    const pongs = () => heard.filter((frame) => !isHistory(frame));
+    await expect.poll(() => pongs().length, { timeout: 20_000 }).toBeGreaterThan(2);
+    expect(new Set(said)).toEqual(new Set(['{"type":"ping"}']));
+    expect(new Set(pongs())).toEqual(new Set(['{"type":"pong"}']));
+    expect(sockets.length).toBe(1);
+  },
+);
 
-test("the page moves to a new connection before the two hours of the old one are over", { timeout: 60_000 }, async () => {
-  const { page, sockets } = await pageWith({ life: 1_000 });
-  await expect.poll(() => sockets.length, { timeout: 20_000 }).toBeGreaterThan(2);
-  expect(sockets[0]?.isClosed()).toBe(true);
-  await isOpen(page);
-});
+test(
+  "the page moves to a new connection before the two hours of the old one are over",
+  { timeout: 60_000 },
+  async () => {
+    const { page, sockets } = await pageWith({ life: 1_000 });
+    await expect.poll(() => sockets.length, { timeout: 20_000 }).toBeGreaterThan(2);
+    expect(sockets[0]?.isClosed()).toBe(true);
+    await isOpen(page);
+  },
+);
 
-test("API Gateway restarts: the page waits, comes back by itself and has the history", { timeout: 60_000 }, async () => {
-  const { page, sockets, heard, local } = await pageWith({});
-  const say = async (body: string) => {
-    await page.getByLabel("Message", { exact: true }).fill(body);
-    await page.getByRole("button", { name: "Send" }).click();
-  };
-  const words = page.locator("#frames li");
-  const unconfirmed = page.locator("#frames .unconfirmed");
-  await isOpen(page);
-  await say("before");
-  await expect.poll(() => words.allInnerTexts()).toEqual(["you before"]);
-  await expect.poll(() => unconfirmed.count()).toBe(0);
-  // Whether this one arrives, and whether its ack does, is a matter of luck.
-  await say("at the last moment");
-  await local.stop();
-  await expect.poll(() => sockets.length, { timeout: 20_000 }).toBeGreaterThan(3);
-  expect(await page.getByRole("status").innerText()).toMatch(/^(waiting: no connection, again in 0\.\d s|connecting …)$/);
-  await local.start();
-  await isOpen(page);
-  await expect.poll(() => heard.filter(isHistory).length).toBe(2);
-  await say("after");
-  await expect.poll(() => page.locator("#frames li:not(.unconfirmed)").last().innerText()).toBe("you after");
-  // What the page said itself is in the history too, and is not shown a second time.
-  expect(await words.allInnerTexts()).toEqual(["you before", "you at the last moment", "you after"]);
-});
+test(
+  "API Gateway restarts: the page waits, comes back by itself and has the history",
+  { timeout: 60_000 },
+  async () => {
+    const { page, sockets, heard, local } = await pageWith({});
+    const say = async (body: string) => {
+      await page.getByLabel("Message", { exact: true }).fill(body);
+      await page.getByRole("button", { name: "Send" }).click();
+    };
+    const words = page.locator("#frames li");
+    const unconfirmed = page.locator("#frames .unconfirmed");
+    await isOpen(page);
+    await say("before");
+    await expect.poll(() => words.allInnerTexts()).toEqual(["you before"]);
+    await expect.poll(() => unconfirmed.count()).toBe(0);
+    // Whether this one arrives, and whether its ack does, is a matter of luck.
+    await say("at the last moment");
+    await local.stop();
+    await expect.poll(() => sockets.length, { timeout: 20_000 }).toBeGreaterThan(3);
+    expect(await page.getByRole("status").innerText()).toMatch(
+      /^(waiting: no connection, again in 0\.\d s|connecting …)$/,
+    );
+    await local.start();
+    await isOpen(page);
+    await expect.poll(() => heard.filter(isHistory).length).toBe(2);
+    await say("after");
+    await expect
+      .poll(() => page.locator("#frames li:not(.unconfirmed)").last().innerText())
+      .toBe("you after");
+    // What the page said itself is in the history too, and is not shown a second time.
+    expect(await words.allInnerTexts()).toEqual(["you before", "you at the last moment", "you after"]);
+  },
+);

@@ -21,7 +21,10 @@ export interface RouteState {
   responses: Map<string, sdk.RouteResponse>;
 }
 
-/** A deployment with what was in the API when it was made: what its stages serve, whatever is changed afterwards. */
+/**
+ * A deployment with what was in the API when it was made: what its stages serve, whatever is changed
+ * afterwards.
+ */
 export interface DeploymentState {
   deployment: sdk.Deployment;
   routeSelectionExpression: string;
@@ -33,8 +36,9 @@ export interface DeploymentState {
 /** Finds an API; throws NotFoundException. */
 export type FindApi = (region: string, apiId: string) => ApiState;
 
-/** An identifier as API Gateway makes them: lower-case letters and digits (aws-behaviour 1.1). */
-export const newId = (length: number): string => Array.from({ length }, () => randomInt(36).toString(36)).join("");
+/** An identifier as API Gateway makes them: lower-case letters and digits (AWS.md 1.1). */
+export const newId = (length: number): string =>
+  Array.from({ length }, () => randomInt(36).toString(36)).join("");
 
 /** Changes what the request gives and leaves the rest. */
 export function assignGiven(target: object, given: object): void {

@@ -24,7 +24,10 @@ export const apigatewayConstraints: Constraints = {
   StageName: { min: 1, max: 128, pattern: /[-\w]+|\$default/ },
 };
 
-/** API Gateway v2's control plane, for WebSocket APIs (aws-behaviour 3). Authorizers, models and domain names are not emulated. */
+/**
+ * API Gateway v2's control plane, for WebSocket APIs (AWS.md 3). Authorizers, models and domain names are not
+ * emulated.
+ */
 export function apigateway(world: World): Operations<typeof sdk> {
   const find: FindApi = (region, apiId) => {
     const found = regionIn(world.state, region).apis.get(apiId);
@@ -47,7 +50,8 @@ export function apigateway(world: World): Operations<typeof sdk> {
       return shape(made);
     },
     GetApi: ({ ApiId }, { region }) => shape(find(region, ApiId)),
-    GetApis: (paging, { region }) => pageOfItems(world, [...regionIn(world.state, region).apis.values()].map(shape), paging),
+    GetApis: (paging, { region }) =>
+      pageOfItems(world, [...regionIn(world.state, region).apis.values()].map(shape), paging),
     UpdateApi({ ApiId, ...changes }, { region, now }) {
       const found = find(region, ApiId);
       checkSelection(changes.RouteSelectionExpression ?? found.api.RouteSelectionExpression);
@@ -68,7 +72,11 @@ function newApi({ Tags = {}, ...given }: NewApi, region: string, now: number): A
   if (given.ProtocolType !== "WEBSOCKET") throw notEmulated("an API of protocol HTTP (API Gateway v2)");
   checkSelection(given.RouteSelectionExpression);
   const id = newId(10);
-  const api = { ApiKeySelectionExpression: "$request.header.x-api-key", DisableExecuteApiEndpoint: false, IpAddressType: "ipv4" as const };
+  const api = {
+    ApiKeySelectionExpression: "$request.header.x-api-key",
+    DisableExecuteApiEndpoint: false,
+    IpAddressType: "ipv4" as const,
+  };
   return {
     id,
     region,
@@ -85,13 +93,21 @@ function checkSelection(expression: string | undefined): void {
   if (!expression) throw badRequest("RouteSelectionExpression is required for a WEBSOCKET API");
 }
 
-/** Tags of APIs and stages, by ARN (aws-behaviour 3.8). */
+/** Tags of APIs and stages, by ARN (AWS.md 3.8). */
 function tagOperations(find: FindApi): Operations<typeof sdk> {
-  const tagged = (arn: string, region: string): { get(): Record<string, string>; set(tags: Record<string, string>): void } => {
-    const [, apiId = "", stageName] = /^arn:aws:apigateway:[^:]+::\/apis\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(arn) ?? [];
+  const tagged = (
+    arn: string,
+    region: string,
+  ): { get(): Record<string, string>; set(tags: Record<string, string>): void } => {
+    const [, apiId = "", stageName] =
+      /^arn:aws:apigateway:[^:]+::\/apis\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(arn) ?? [];
     if (!apiId) throw badRequest(`Invalid resource ARN: ${arn}`);
     const api = find(region, apiId);
-    if (!stageName) return { get: () => Object.fromEntries(api.tags), set: (tags) => (api.tags = new Map(Object.entries(tags))) };
+    if (!stageName)
+      return {
+        get: () => Object.fromEntries(api.tags),
+        set: (tags) => (api.tags = new Map(Object.entries(tags))),
+      };
     const stage = api.stages.get(stageName);
     if (!stage) throw notFound("Invalid stage identifier specified");
     return { get: () => stage.Tags ?? {}, set: (tags) => (stage.Tags = tags) };
@@ -103,7 +119,9 @@ function tagOperations(find: FindApi): Operations<typeof sdk> {
     },
     UntagResource({ ResourceArn, TagKeys }, { region }) {
       const resource = tagged(ResourceArn, region);
-      resource.set(Object.fromEntries(Object.entries(resource.get()).filter(([key]) => !TagKeys.includes(key))));
+      resource.set(
+        Object.fromEntries(Object.entries(resource.get()).filter(([key]) => !TagKeys.includes(key))),
+      );
     },
     GetTags: ({ ResourceArn }, { region }) => ({ Tags: tagged(ResourceArn, region).get() }),
   };
@@ -116,8 +134,8 @@ export type Guard = (
 ) => Promise<object | void>;
 
 /**
- * API Gateway's own limits: calls per second (aws-behaviour 3.9), and one change of an API at a time: each change takes
- * `apiChangeMs`, and another one that arrives in the meantime conflicts.
+ * API Gateway's own limits: calls per second (AWS.md 3.9), and one change of an API at a time: each change
+ * takes `apiChangeMs`, and another one that arrives in the meantime conflicts.
  */
 export function apigatewayGuard(world: World): Guard {
   const throttle = createThrottle();
@@ -125,7 +143,8 @@ export function apigatewayGuard(world: World): Guard {
   return async ({ mutating, input: { ApiId }, at }, run) => {
     if (world.controlRate && !throttle.take(at.region, world.controlRate, at.now)) throw tooManyRequests();
     if (!mutating || ApiId === undefined || world.delays.apiChangeMs === 0) return run();
-    if (changing.has(ApiId)) throw conflict("Unable to complete operation due to concurrent modification. Please try again later.");
+    if (changing.has(ApiId))
+      throw conflict("Unable to complete operation due to concurrent modification. Please try again later.");
     changing.add(ApiId);
     try {
       const output = await run();

@@ -2,14 +2,15 @@ import { badRequest } from "./refusals.ts";
 import { pageOf } from "../paging.ts";
 import type { World } from "../../state.ts";
 
-/** A page in API Gateway's form; the last one has no token (aws-behaviour 3.5). */
+/** A page in API Gateway's form; the last one has no token (AWS.md 3.5). */
 export function pageOfItems<Item>(
   world: World,
   all: readonly Item[],
   { MaxResults, NextToken }: { MaxResults?: string | undefined; NextToken?: string | undefined },
 ): { Items: Item[]; NextToken?: string } {
   const limit = MaxResults === undefined ? undefined : Number(MaxResults);
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw badRequest("Invalid value for maxResults");
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
+    throw badRequest("Invalid value for maxResults");
   const { items, next } = pageOf(all, {
     token: NextToken,
     limit,

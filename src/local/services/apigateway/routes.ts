@@ -7,7 +7,7 @@ import { notEmulated } from "../../aws-error.ts";
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
 
-/** Integrations, routes and route responses (aws-behaviour 3.2, 3.3). */
+/** Integrations, routes and route responses (AWS.md 3.2, 3.3). */
 export const routeOperations = (world: World, find: FindApi): Operations<typeof sdk> => ({
   ...integrationOperations(world, find),
   ...routesOperations(world, find),
@@ -29,8 +29,10 @@ function integrationOperations(world: World, find: FindApi): Operations<typeof s
       redeploy(api, now);
       return made;
     },
-    GetIntegration: ({ ApiId, IntegrationId }, { region }) => integrationOf(find(region, ApiId), IntegrationId),
-    GetIntegrations: ({ ApiId, ...paging }, { region }) => pageOfItems(world, [...find(region, ApiId).integrations.values()], paging),
+    GetIntegration: ({ ApiId, IntegrationId }, { region }) =>
+      integrationOf(find(region, ApiId), IntegrationId),
+    GetIntegrations: ({ ApiId, ...paging }, { region }) =>
+      pageOfItems(world, [...find(region, ApiId).integrations.values()], paging),
     UpdateIntegration({ ApiId, IntegrationId, ...changes }, { region, now }) {
       const api = find(region, ApiId);
       const found = integrationOf(api, IntegrationId);
@@ -49,13 +51,20 @@ function integrationOperations(world: World, find: FindApi): Operations<typeof s
   };
 }
 
-const integrationDefaults = { ConnectionType: "INTERNET", PassthroughBehavior: "WHEN_NO_MATCH", TimeoutInMillis: 29_000 } as const;
+const integrationDefaults = {
+  ConnectionType: "INTERNET",
+  PassthroughBehavior: "WHEN_NO_MATCH",
+  TimeoutInMillis: 29_000,
+} as const;
 
-type GivenIntegration = Partial<Pick<sdk.CreateIntegrationCommandInput, "IntegrationType" | "IntegrationUri" | "CredentialsArn">>;
+type GivenIntegration = Partial<
+  Pick<sdk.CreateIntegrationCommandInput, "IntegrationType" | "IntegrationUri" | "CredentialsArn">
+>;
 
 function checkIntegration({ IntegrationType, IntegrationUri, CredentialsArn }: GivenIntegration): void {
   if (CredentialsArn) throw notEmulated("an integration with a role of its own (API Gateway v2)");
-  if (IntegrationType !== "MOCK" && !IntegrationUri) throw badRequest("IntegrationUri is required for this integration type");
+  if (IntegrationType !== "MOCK" && !IntegrationUri)
+    throw badRequest("IntegrationUri is required for this integration type");
 }
 
 function routesOperations(world: World, find: FindApi): Operations<typeof sdk> {
@@ -63,7 +72,12 @@ function routesOperations(world: World, find: FindApi): Operations<typeof sdk> {
     CreateRoute({ ApiId, ...given }, { region, now }) {
       const api = find(region, ApiId);
       checkRoute(api, given);
-      const route: sdk.Route = { ApiKeyRequired: false, AuthorizationType: "NONE", ...given, RouteId: newId(7) };
+      const route: sdk.Route = {
+        ApiKeyRequired: false,
+        AuthorizationType: "NONE",
+        ...given,
+        RouteId: newId(7),
+      };
       api.routes.set(route.RouteId ?? "", { route, responses: new Map() });
       redeploy(api, now);
       return route;
@@ -98,9 +112,11 @@ function routeOf({ routes }: ApiState, id: string): RouteState {
   return found;
 }
 
-type GivenRoute = Partial<Pick<sdk.CreateRouteCommandInput, "RouteKey" | "Target" | "AuthorizationType" | "ApiKeyRequired">>;
+type GivenRoute = Partial<
+  Pick<sdk.CreateRouteCommandInput, "RouteKey" | "Target" | "AuthorizationType" | "ApiKeyRequired">
+>;
 
-/** The only routes whose keys begin with a dollar sign (aws-behaviour 1.7). */
+/** The only routes whose keys begin with a dollar sign (AWS.md 1.7). */
 const ownKeys = ["$connect", "$disconnect", "$default"];
 
 function checkRoute(
@@ -108,19 +124,24 @@ function checkRoute(
   { RouteKey, Target, AuthorizationType, ApiKeyRequired }: GivenRoute,
   own?: string,
 ): void {
-  if (RouteKey !== undefined && /^(\$|$)/.test(RouteKey) && !ownKeys.includes(RouteKey)) throw badRequest(`Invalid route key: ${RouteKey}`);
+  if (RouteKey !== undefined && /^(\$|$)/.test(RouteKey) && !ownKeys.includes(RouteKey))
+    throw badRequest(`Invalid route key: ${RouteKey}`);
   if (ApiKeyRequired) throw notEmulated("a route that requires an API key (API Gateway v2)");
   checkAuthorization(AuthorizationType, RouteKey ?? routes.get(own ?? "")?.route.RouteKey);
   if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
     throw conflict(`Route with key ${RouteKey} already exists for this API`);
   const [, integrationId] = /^integrations\/(.+)$/.exec(Target ?? "") ?? [];
   if (Target && !integrationId) throw badRequest(`Invalid target: ${Target}`);
-  if (integrationId && !integrations.has(integrationId)) throw notFound(`Invalid Integration identifier specified ${integrationId}`);
+  if (integrationId && !integrations.has(integrationId))
+    throw notFound(`Invalid Integration identifier specified ${integrationId}`);
 }
 
-const notHere: Readonly<Record<string, string>> = { CUSTOM: "a Lambda authorizer", AWS_IAM: "IAM authorization" };
+const notHere: Readonly<Record<string, string>> = {
+  CUSTOM: "a Lambda authorizer",
+  AWS_IAM: "IAM authorization",
+};
 
-/** Only `$connect` can carry authorization (aws-behaviour 1.9); the texts are unverified. */
+/** Only `$connect` can carry authorization (AWS.md 1.9); the texts are unverified. */
 function checkAuthorization(type: sdk.AuthorizationType | undefined, routeKey: string | undefined): void {
   if (type === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
   const emulating = notHere[type ?? ""];
@@ -140,7 +161,8 @@ function routeResponseOperations(world: World, find: FindApi): Operations<typeof
   return {
     CreateRouteResponse({ ApiId, RouteId, ...given }, { region, now }) {
       const responses = responsesOf(region, { ApiId, RouteId });
-      if (given.RouteResponseKey !== "$default") throw badRequest("The only route response key of a WEBSOCKET API is $default");
+      if (given.RouteResponseKey !== "$default")
+        throw badRequest("The only route response key of a WEBSOCKET API is $default");
       if ([...responses.values()].some(({ RouteResponseKey }) => RouteResponseKey === given.RouteResponseKey))
         throw conflict(`RouteResponse with key ${given.RouteResponseKey} already exists for this route`);
       const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(7) };
@@ -148,7 +170,8 @@ function routeResponseOperations(world: World, find: FindApi): Operations<typeof
       redeploy(find(region, ApiId), now);
       return made;
     },
-    GetRouteResponse: ({ RouteResponseId, ...route }, { region }) => responseOf(responsesOf(region, route), RouteResponseId),
+    GetRouteResponse: ({ RouteResponseId, ...route }, { region }) =>
+      responseOf(responsesOf(region, route), RouteResponseId),
     GetRouteResponses: ({ MaxResults, NextToken, ...route }, { region }) =>
       pageOfItems(world, [...responsesOf(region, route).values()], { MaxResults, NextToken }),
     UpdateRouteResponse({ ApiId, RouteId, RouteResponseId, ...changes }, { region, now }) {

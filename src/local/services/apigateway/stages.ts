@@ -6,7 +6,7 @@ import type { ServedRoute, ServedStage } from "../../gateway/gateway.ts";
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
 
-/** Deployments and stages (aws-behaviour 3.4, 3.6). */
+/** Deployments and stages (AWS.md 3.4, 3.6). */
 export const stageOperations = (world: World, find: FindApi): Operations<typeof sdk> => ({
   ...deploymentOperations(world, find),
   ...stagesOperations(world, find),
@@ -17,14 +17,16 @@ function deploymentOperations(world: World, find: FindApi): Operations<typeof sd
   return {
     CreateDeployment({ ApiId, Description, StageName }, { region, now }) {
       const api = find(region, ApiId);
-      if (now - (lastIn.get(region) ?? -Infinity) < world.delays.deploymentIntervalMs) throw tooManyRequests();
+      if (now - (lastIn.get(region) ?? -Infinity) < world.delays.deploymentIntervalMs)
+        throw tooManyRequests();
       const stage = StageName === undefined ? undefined : stageOf(api, StageName);
       const made = deploy(api, { now, description: Description });
       lastIn.set(region, now);
       if (stage) point(stage, made, now);
       return made;
     },
-    GetDeployment: ({ ApiId, DeploymentId }, { region }) => deploymentOf(find(region, ApiId), DeploymentId).deployment,
+    GetDeployment: ({ ApiId, DeploymentId }, { region }) =>
+      deploymentOf(find(region, ApiId), DeploymentId).deployment,
     GetDeployments: ({ ApiId, ...paging }, { region }) =>
       pageOfItems(
         world,
@@ -87,7 +89,9 @@ function servedRoute(
     routeKey: route.RouteKey ?? "",
     authorizationType: route.AuthorizationType ?? "NONE",
     twoWay: responses.size > 0,
-    ...(integration ? { integration: { type: IntegrationType, uri: IntegrationUri, timeoutMs: TimeoutInMillis } } : {}),
+    ...(integration
+      ? { integration: { type: IntegrationType, uri: IntegrationUri, timeoutMs: TimeoutInMillis } }
+      : {}),
   };
 }
 
@@ -103,7 +107,11 @@ function deployAutomatically(api: ApiState, stage: sdk.Stage, now: number): void
   if (api.routes.size > 0)
     point(
       stage,
-      deploy(api, { now, automatic: true, description: "Automatic deployment triggered by changes to the Api configuration" }),
+      deploy(api, {
+        now,
+        automatic: true,
+        description: "Automatic deployment triggered by changes to the Api configuration",
+      }),
       now,
     );
   stage.LastDeploymentStatusMessage =
@@ -112,7 +120,7 @@ function deployAutomatically(api: ApiState, stage: sdk.Stage, now: number): void
       : "Deployment attempt failed: At least one route is required before deploying the Api.";
 }
 
-/** A new stage's settings; what a request gives is laid over them (aws-behaviour 3.6). */
+/** A new stage's settings; what a request gives is laid over them (AWS.md 3.6). */
 const defaultSettings = {
   DataTraceEnabled: false,
   DetailedMetricsEnabled: false,
@@ -142,7 +150,8 @@ function stagesOperations(world: World, find: FindApi): Operations<typeof sdk> {
       return stage;
     },
     GetStage: ({ ApiId, StageName }, { region }) => stageOf(find(region, ApiId), StageName),
-    GetStages: ({ ApiId, ...paging }, { region }) => pageOfItems(world, [...find(region, ApiId).stages.values()], paging),
+    GetStages: ({ ApiId, ...paging }, { region }) =>
+      pageOfItems(world, [...find(region, ApiId).stages.values()], paging),
     UpdateStage({ ApiId, StageName, DefaultRouteSettings, ...changes }, { region, now }) {
       const api = find(region, ApiId);
       const stage = stageOf(api, StageName);
@@ -177,25 +186,43 @@ function stageOf({ stages }: ApiState, name: string): sdk.Stage {
   return found;
 }
 
-type GivenStage = Pick<sdk.Stage, "DeploymentId" | "AccessLogSettings" | "DefaultRouteSettings" | "RouteSettings" | "StageVariables">;
+type GivenStage = Pick<
+  sdk.Stage,
+  "DeploymentId" | "AccessLogSettings" | "DefaultRouteSettings" | "RouteSettings" | "StageVariables"
+>;
 
 function checkStage(
   api: ApiState,
-  { DeploymentId, AccessLogSettings, DefaultRouteSettings, RouteSettings = {}, StageVariables = {} }: GivenStage,
+  {
+    DeploymentId,
+    AccessLogSettings,
+    DefaultRouteSettings,
+    RouteSettings = {},
+    StageVariables = {},
+  }: GivenStage,
 ): void {
   if (DeploymentId !== undefined) deploymentOf(api, DeploymentId);
-  const levels = [DefaultRouteSettings, ...Object.values(RouteSettings)].map((settings) => settings?.LoggingLevel ?? "OFF");
-  // The account's role for API Gateway's logs belongs to API Gateway v1, which is not here, so it is never set (aws-behaviour 3.7).
+  const levels = [DefaultRouteSettings, ...Object.values(RouteSettings)].map(
+    (settings) => settings?.LoggingLevel ?? "OFF",
+  );
+  // The account's role for API Gateway's logs belongs to API Gateway v1, which is not here, so it is never
+  // set (AWS.md 3.7).
   if (AccessLogSettings?.DestinationArn || levels.some((level) => level !== "OFF"))
     throw badRequest("CloudWatch Logs role ARN must be set in account settings to enable logging");
   const known = new Set([...api.routes.values()].map(({ route }) => route.RouteKey));
   const unknown = Object.keys(RouteSettings).find((key) => !known.has(key));
-  if (unknown !== undefined) throw notFound(`Unable to find Route by key ${unknown} within the provided RouteSettings`);
-  const invalid = Object.entries(StageVariables).find(([name, value]) => !/^\w+$/.test(name) || !/^[\w\-.~:/?#&=,]+$/.test(value));
+  if (unknown !== undefined)
+    throw notFound(`Unable to find Route by key ${unknown} within the provided RouteSettings`);
+  const invalid = Object.entries(StageVariables).find(
+    ([name, value]) => !/^\w+$/.test(name) || !/^[\w\-.~:/?#&=,]+$/.test(value),
+  );
   if (invalid) throw badRequest(`Invalid stage variable value: ${invalid.join("=")}`);
 }
 
-/** What a stage serves to clients; `undefined` for an unknown API or stage, one without a deployment, or one whose own address is switched off (aws-behaviour 1.1). */
+/**
+ * What a stage serves to clients; `undefined` for an unknown API or stage, one without a deployment, or one
+ * whose own address is switched off (AWS.md 1.1).
+ */
 export function servedStage(world: World, apiId: string, stageName: string): ServedStage | undefined {
   const api = [...world.state.regions.values()].map(({ apis }) => apis.get(apiId)).find(Boolean);
   const stage = api?.stages.get(stageName);

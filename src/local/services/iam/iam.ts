@@ -42,7 +42,10 @@ export const iamConstraints: Constraints = {
   Value: { max: 256, pattern: /[\p{L}\p{Z}\p{N}_.:/=+\-@]*/u },
 };
 
-/** IAM: global, whatever region a request is signed for. Policy documents come back URL-encoded once (aws-behaviour 6.3). */
+/**
+ * IAM: global, whatever region a request is signed for. Policy documents come back URL-encoded once (AWS.md
+ * 6.3).
+ */
 export function iam(world: World): Operations<typeof sdk> {
   const { roles } = world.state;
   const role = (roleName: string): RoleState => {
@@ -50,16 +53,27 @@ export function iam(world: World): Operations<typeof sdk> {
     if (!found) throw noSuch(`The role with name ${roleName} cannot be found.`);
     return found;
   };
-  const page = <Item>(items: readonly Item[], { Marker, MaxItems }: { Marker?: string | undefined; MaxItems?: number | undefined }) => {
+  const page = <Item>(
+    items: readonly Item[],
+    { Marker, MaxItems }: { Marker?: string | undefined; MaxItems?: number | undefined },
+  ) => {
     const invalid = new AwsError("ValidationError", "Invalid Marker.");
-    const { items: listed, next } = pageOf(items, { token: Marker, limit: MaxItems ?? 100, pageSize: world.pageSize ?? 1000, invalid });
+    const { items: listed, next } = pageOf(items, {
+      token: Marker,
+      limit: MaxItems ?? 100,
+      pageSize: world.pageSize ?? 1000,
+      invalid,
+    });
     return { listed, more: { IsTruncated: next !== undefined, ...(next ? { Marker: next } : {}) } };
   };
 
   return {
     CreateRole(input, { now }) {
       if (roles.has(input.RoleName.toLowerCase()))
-        throw new AwsError("EntityAlreadyExistsException", `Role with name ${input.RoleName} already exists.`);
+        throw new AwsError(
+          "EntityAlreadyExistsException",
+          `Role with name ${input.RoleName} already exists.`,
+        );
       const made = newRole(world.account, input, now);
       roles.set(made.name.toLowerCase(), made);
       const { MaxSessionDuration: _shownByGetRole, ...shown } = roleShape(made);
@@ -81,8 +95,13 @@ export function iam(world: World): Operations<typeof sdk> {
     },
     DeleteRole({ RoleName }) {
       const { attached, policies } = role(RoleName);
-      if (attached.size > 0) throw new AwsError("DeleteConflictException", "Cannot delete entity, must detach all policies first.");
-      if (policies.size > 0) throw new AwsError("DeleteConflictException", "Cannot delete entity, must delete policies first.");
+      if (attached.size > 0)
+        throw new AwsError(
+          "DeleteConflictException",
+          "Cannot delete entity, must detach all policies first.",
+        );
+      if (policies.size > 0)
+        throw new AwsError("DeleteConflictException", "Cannot delete entity, must delete policies first.");
       roles.delete(RoleName.toLowerCase());
     },
 
@@ -101,7 +120,10 @@ export function iam(world: World): Operations<typeof sdk> {
       checkIdentityPolicy(PolicyDocument);
       const others = [...policies].filter(([other]) => other !== PolicyName).map(([, document]) => document);
       if ([...others, PolicyDocument].join("").replaceAll(/\s/g, "").length > 10_240)
-        throw new AwsError("LimitExceededException", `Maximum policy size of 10240 bytes exceeded for role ${RoleName}`);
+        throw new AwsError(
+          "LimitExceededException",
+          `Maximum policy size of 10240 bytes exceeded for role ${RoleName}`,
+        );
       policies.set(PolicyName, PolicyDocument);
     },
     GetRolePolicy({ RoleName, PolicyName }) {
@@ -114,13 +136,16 @@ export function iam(world: World): Operations<typeof sdk> {
       return { PolicyNames: listed, ...more };
     },
     DeleteRolePolicy({ RoleName, PolicyName }) {
-      if (!role(RoleName).policies.delete(PolicyName)) throw noSuch(`The role policy with name ${PolicyName} cannot be found.`);
+      if (!role(RoleName).policies.delete(PolicyName))
+        throw noSuch(`The role policy with name ${PolicyName} cannot be found.`);
     },
 
     AttachRolePolicy({ RoleName, PolicyArn }) {
       const { attached } = role(RoleName);
-      if (!/^arn:[^:]+:iam::/.test(PolicyArn)) throw new AwsError("ValidationError", "Invalid ARN:  Could not be parsed!");
-      if (!/^arn:aws:iam::aws:policy\/./.test(PolicyArn)) throw noSuch(`Policy ${PolicyArn} does not exist or is not attachable.`);
+      if (!/^arn:[^:]+:iam::/.test(PolicyArn))
+        throw new AwsError("ValidationError", "Invalid ARN:  Could not be parsed!");
+      if (!/^arn:aws:iam::aws:policy\/./.test(PolicyArn))
+        throw noSuch(`Policy ${PolicyArn} does not exist or is not attachable.`);
       attached.add(PolicyArn);
     },
     DetachRolePolicy({ RoleName, PolicyArn }) {
@@ -128,7 +153,10 @@ export function iam(world: World): Operations<typeof sdk> {
     },
     ListAttachedRolePolicies({ RoleName, ...paging }) {
       const { listed, more } = page([...role(RoleName).attached], paging);
-      return { AttachedPolicies: listed.map((PolicyArn) => ({ PolicyArn, PolicyName: PolicyArn.split("/").at(-1) })), ...more };
+      return {
+        AttachedPolicies: listed.map((PolicyArn) => ({ PolicyArn, PolicyName: PolicyArn.split("/").at(-1) })),
+        ...more,
+      };
     },
 
     SimulatePrincipalPolicy({ PolicySourceArn, ActionNames, ResourceArns = ["*"] }) {
@@ -153,7 +181,8 @@ const noSuch = (message: string): AwsError => new AwsError("NoSuchEntityExceptio
 
 /** GetRole's name is optional in the model, for a caller that asks for itself; here nobody is a role. */
 function required(roleName: string | undefined): string {
-  if (roleName === undefined) throw new AwsError("ValidationError", "Must specify roleName when calling with non-Role credentials");
+  if (roleName === undefined)
+    throw new AwsError("ValidationError", "Must specify roleName when calling with non-Role credentials");
   return roleName;
 }
 
@@ -164,7 +193,14 @@ type NewRole = Pick<sdk.CreateRoleCommandInput, "Path" | "Description" | "MaxSes
 
 function newRole(
   account: string,
-  { RoleName, Path = "/", AssumeRolePolicyDocument, Description, MaxSessionDuration = 3600, Tags = [] }: NewRole,
+  {
+    RoleName,
+    Path = "/",
+    AssumeRolePolicyDocument,
+    Description,
+    MaxSessionDuration = 3600,
+    Tags = [],
+  }: NewRole,
   now: number,
 ): RoleState {
   return {
@@ -183,7 +219,8 @@ function newRole(
 }
 
 /** Characters of IAM's unique ids. */
-const uniqueId = (length: number): string => [...randomBytes(length)].map((byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]).join("");
+const uniqueId = (length: number): string =>
+  [...randomBytes(length)].map((byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]).join("");
 
 function roleShape(role: RoleState): sdk.Role {
   return {
@@ -204,16 +241,22 @@ function setTags(tags: Map<string, string>, given: readonly sdk.Tag[]): Map<stri
   return tags;
 }
 
-const tagList = (tags: ReadonlyMap<string, string>): sdk.Tag[] => [...tags].map(([Key, Value]) => ({ Key, Value }));
+const tagList = (tags: ReadonlyMap<string, string>): sdk.Tag[] =>
+  [...tags].map(([Key, Value]) => ({ Key, Value }));
 
 /** RFC 3986: also the characters that encodeURIComponent leaves alone. */
 const urlEncoded = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 
 function checkedTrust(document: string): string {
   const statements = statementsIn(document);
-  if (statements.some(({ principals }) => principals.length === 0)) throw malformed("Missing required field Principal");
-  if (statements.some(({ resources }) => resources.length > 0)) throw malformed("Has prohibited field Resource");
+  if (statements.some(({ principals }) => principals.length === 0))
+    throw malformed("Missing required field Principal");
+  if (statements.some(({ resources }) => resources.length > 0))
+    throw malformed("Has prohibited field Resource");
   if (document.replaceAll(/\s/g, "").length > 2048)
     throw new AwsError("LimitExceededException", "Cannot exceed quota for ACLSizePerRole: 2048");
   return document;
@@ -221,18 +264,29 @@ function checkedTrust(document: string): string {
 
 function checkIdentityPolicy(document: string): void {
   const statements = statementsIn(document);
-  if (statements.some(({ principals }) => principals.length > 0)) throw malformed("Policy document should not specify a principal.");
-  if (statements.some(({ actions }) => actions.length === 0)) throw malformed("Policy statement must contain actions.");
-  if (statements.some(({ resources }) => resources.length === 0)) throw malformed("Policy statement must contain resources.");
+  if (statements.some(({ principals }) => principals.length > 0))
+    throw malformed("Policy document should not specify a principal.");
+  if (statements.some(({ actions }) => actions.length === 0))
+    throw malformed("Policy statement must contain actions.");
+  if (statements.some(({ resources }) => resources.length === 0))
+    throw malformed("Policy statement must contain resources.");
 }
 
 /**
- * Whether Lambda can assume a role now: it exists, its trust policy names Lambda, and it is at least `delayMs` old.
- * AWS answers the same words for a role that will be usable in seconds and for one that never will (aws-behaviour 6.4).
+ * Whether Lambda can assume a role now: it exists, its trust policy names Lambda, and it is at least
+ * `delayMs` old. AWS answers the same words for a role that will be usable in seconds and for one that never
+ * will (AWS.md 6.4).
  */
-export function lambdaCanAssume(role: RoleState | undefined, { now, delayMs }: { now: number; delayMs: number }): boolean {
+export function lambdaCanAssume(
+  role: RoleState | undefined,
+  { now, delayMs }: { now: number; delayMs: number },
+): boolean {
   if (!role || now - role.createdAt < delayMs) return false;
   return (
-    decide(statementsIn(role.trust), { action: "sts:AssumeRole", resource: role.arn, principal: "lambda.amazonaws.com" }) === "allowed"
+    decide(statementsIn(role.trust), {
+      action: "sts:AssumeRole",
+      resource: role.arn,
+      principal: "lambda.amazonaws.com",
+    }) === "allowed"
   );
 }

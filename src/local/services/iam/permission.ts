@@ -3,29 +3,46 @@ import type { RoleState } from "./iam.ts";
 import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from "./policy.ts";
 
 /**
- * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose content is not known here, a condition
- * key or operator, a policy variable), the access is allowed and a line says so: whoever works on this machine is not kept from what AWS may allow.
+ * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose
+ * content is not known here, a condition key or operator, a policy variable), the access is allowed and a
+ * line says so: whoever works on this machine is not kept from what AWS may allow.
  */
-export function permission(world: World, role: RoleState, { action, resource }: { action: string; resource: string }): Decision {
+export function permission(
+  world: World,
+  role: RoleState,
+  { action, resource }: { action: string; resource: string },
+): Decision {
   const statements = statementsOf(role);
   const access = { action, resource, context: contextOf(world, role, resource) };
   const decision = decide(statements, access, "Allow");
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {
     const doubts = new Set(statements.flatMap((statement) => doubtsAbout(statement, access) ?? []));
-    world.note(`role ${role.name} may do ${action} here; on AWS that depends on ${[...doubts].join(", ")}, which cannot be evaluated here`);
+    world.note(
+      `role ${role.name} may do ${action} here; on AWS that depends on ${[...doubts].join(", ")}, which cannot be evaluated here`,
+    );
   }
   return decision;
 }
 
-/** The managed policies whose content matters to what this program deploys (aws-behaviour 6.2). */
+/** The managed policies whose content matters to what this program deploys (AWS.md 6.2). */
 const managedPolicies: Readonly<Record<string, readonly string[]>> = {
-  "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-  "arn:aws:iam::aws:policy/AmazonAPIGatewayInvokeFullAccess": ["execute-api:Invoke", "execute-api:ManageConnections"],
+  "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": [
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+  ],
+  "arn:aws:iam::aws:policy/AmazonAPIGatewayInvokeFullAccess": [
+    "execute-api:Invoke",
+    "execute-api:ManageConnections",
+  ],
   "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess": ["logs:*"],
   "arn:aws:iam::aws:policy/AdministratorAccess": ["*"],
 };
 
-/** Everything that a role's own policies say; a managed policy whose content is not known here may permit anything. */
+/**
+ * Everything that a role's own policies say; a managed policy whose content is not known here may permit
+ * anything.
+ */
 function statementsOf({ policies, attached }: RoleState): Statement[] {
   const managed = [...attached].map((arn) => ({
     effect: "Allow" as const,

@@ -24,7 +24,7 @@ export interface Access {
 
 export type Decision = "allowed" | "explicitDeny" | "implicitDeny";
 
-/** Reads a policy document. Throws IAM's MalformedPolicyDocument (aws-behaviour 6.3). */
+/** Reads a policy document. Throws IAM's MalformedPolicyDocument (AWS.md 6.3). */
 export function statementsIn(document: string): Statement[] {
   const { Statement: given } = parsed(document);
   if (given === undefined) throw malformed("Syntax errors in policy.");
@@ -34,7 +34,8 @@ export function statementsIn(document: string): Statement[] {
 function parsed(document: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(document);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
   }
@@ -42,7 +43,8 @@ function parsed(document: string): Record<string, unknown> {
 }
 
 /** The error of IAM for a document that it cannot take. */
-export const malformed = (message: string): AwsError => new AwsError("MalformedPolicyDocumentException", message);
+export const malformed = (message: string): AwsError =>
+  new AwsError("MalformedPolicyDocumentException", message);
 
 function statementOf({ Effect, Action, Resource, Principal, Condition }: Record<string, unknown>): Statement {
   if (Effect !== "Allow" && Effect !== "Deny") throw malformed("Syntax errors in policy.");
@@ -55,11 +57,14 @@ function statementOf({ Effect, Action, Resource, Principal, Condition }: Record<
   };
 }
 
-const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
+const listOf = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value : value === undefined ? [] : [value];
 const texts = (value: unknown): string[] => listOf(value).filter((item) => typeof item === "string");
 
 const principalsOf = (principal: unknown): string[] =>
-  typeof principal === "object" && principal !== null ? Object.values(principal).flatMap(texts) : texts(principal);
+  typeof principal === "object" && principal !== null
+    ? Object.values(principal).flatMap(texts)
+    : texts(principal);
 
 function conditionsOf(condition: unknown): Statement["conditions"] {
   const operators = Object.entries((Object(condition) ?? {}) as Record<string, unknown>);
@@ -67,17 +72,29 @@ function conditionsOf(condition: unknown): Statement["conditions"] {
 }
 
 const keysOf = (keys: unknown): Map<string, string[]> =>
-  new Map(Object.entries(Object(keys) as Record<string, unknown>).map(([key, values]) => [key.toLowerCase(), conditionValues(values)]));
+  new Map(
+    Object.entries(Object(keys) as Record<string, unknown>).map(([key, values]) => [
+      key.toLowerCase(),
+      conditionValues(values),
+    ]),
+  );
 
 /** AWS takes `true` and `1` for "true" and "1". */
 const conditionValues = (values: unknown): string[] =>
-  listOf(values).flatMap((value) => (typeof value === "boolean" || typeof value === "number" ? String(value) : texts(value)));
+  listOf(values).flatMap((value) =>
+    typeof value === "boolean" || typeof value === "number" ? String(value) : texts(value),
+  );
 
 /**
- * What the statements decide together: a matching Deny beats every Allow. A statement that depends on what cannot be evaluated here, such as a
- * condition key that nobody knows, applies where it has this effect; by default never.
+ * What the statements decide together: a matching Deny beats every Allow. A statement that depends on what
+ * cannot be evaluated here, such as a condition key that nobody knows, applies where it has this effect; by
+ * default never.
  */
-export function decide(statements: readonly Statement[], access: Access, effectInDoubt?: Statement["effect"]): Decision {
+export function decide(
+  statements: readonly Statement[],
+  access: Access,
+  effectInDoubt?: Statement["effect"],
+): Decision {
   const matching = statements.filter((statement) => {
     const doubts = doubtsAbout(statement, access);
     return doubts && (doubts.length === 0 || statement.effect === effectInDoubt);
@@ -86,7 +103,10 @@ export function decide(statements: readonly Statement[], access: Access, effectI
   return matching.length > 0 ? "allowed" : "implicitDeny";
 }
 
-/** What would have to be known to tell whether a statement speaks of this access: nothing where it surely does, undefined where it surely does not. */
+/**
+ * What would have to be known to tell whether a statement speaks of this access: nothing where it surely
+ * does, undefined where it surely does not.
+ */
 export function doubtsAbout(statement: Statement, access: Access): string[] | undefined {
   if (!names(statement, access)) return undefined;
   const { resources, conditions, doubt } = statement;
@@ -99,23 +119,34 @@ export function doubtsAbout(statement: Statement, access: Access): string[] | un
   if (inConditions.some(({ held }) => held === false)) return undefined;
   return [
     ...(doubt === undefined ? [] : [doubt]),
-    ...(resources.length === 0 || resources.some((pattern) => like(pattern, access.resource)) ? [] : ["a policy variable in its resource"]),
+    ...(resources.length === 0 || resources.some((pattern) => like(pattern, access.resource))
+      ? []
+      : ["a policy variable in its resource"]),
     ...inConditions.filter(({ held }) => held === undefined).map((condition) => condition.doubt),
   ];
 }
 
-/** A statement without resources (a trust policy) names all, and an access without principal is named by all. */
-const names = ({ actions, resources, principals }: Statement, { action, resource, principal }: Access): boolean =>
+/**
+ * A statement without resources (a trust policy) names all, and an access without principal is named by all.
+ */
+const names = (
+  { actions, resources, principals }: Statement,
+  { action, resource, principal }: Access,
+): boolean =>
   actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
-  (resources.length === 0 || resources.some((pattern) => like(pattern.replaceAll(variable, "*"), resource))) &&
+  (resources.length === 0 ||
+    resources.some((pattern) => like(pattern.replaceAll(variable, "*"), resource))) &&
   (principal === undefined || principals.some((one) => one === "*" || one === principal));
 
 /** `${aws:PrincipalTag/team}`: what stands for it is not known here. */
 const variable = /\$\{[^}]*\}/g;
 
-const equalsIgnoringCase = (pattern: string, value: string): boolean => pattern.toLowerCase() === value.toLowerCase();
+const equalsIgnoringCase = (pattern: string, value: string): boolean =>
+  pattern.toLowerCase() === value.toLowerCase();
 
-/** The condition operators that policies for API Gateway and Lambda use; any other one cannot be evaluated. */
+/**
+ * The condition operators that policies for API Gateway and Lambda use; any other one cannot be evaluated.
+ */
 const operators: Readonly<Record<string, (pattern: string, value: string) => boolean>> = {
   arnlike: arnLike,
   arnequals: arnLike,
@@ -126,13 +157,21 @@ const operators: Readonly<Record<string, (pattern: string, value: string) => boo
 };
 
 /** Whether one condition holds; undefined where it cannot be evaluated. */
-function holds(operator: string, patterns: readonly string[], value: string | undefined): boolean | undefined {
+function holds(
+  operator: string,
+  patterns: readonly string[],
+  value: string | undefined,
+): boolean | undefined {
   const test = operators[operator.replace(/^(arn|string)not/, "$1")];
-  if (value === undefined || test === undefined || patterns.some((pattern) => pattern.search(variable) >= 0)) return undefined;
+  if (value === undefined || test === undefined || patterns.some((pattern) => pattern.search(variable) >= 0))
+    return undefined;
   return patterns.some((pattern) => test(pattern, value)) !== /^(arn|string)not/.test(operator);
 }
 
-/** `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever moved. */
+/**
+ * `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever
+ * moved.
+ */
 export function like(pattern: string, value: string): boolean {
   let [p, v, star, resume] = [0, 0, -1, 0];
   while (v < value.length) {
@@ -144,7 +183,10 @@ export function like(pattern: string, value: string): boolean {
   return /^\**$/.test(pattern.slice(p));
 }
 
-/** ArnLike: each of the six parts is compared by itself, so that a star does not reach over a colon (aws-behaviour 4.7). */
+/**
+ * ArnLike: each of the six parts is compared by itself, so that a star does not reach over a colon (AWS.md
+ * 4.7).
+ */
 export function arnLike(pattern: string, arn: string): boolean {
   const [patterns, parts] = [arnParts(pattern), arnParts(arn)];
   return patterns.length === parts.length && patterns.every((one, index) => like(one, parts[index] ?? ""));

@@ -18,10 +18,11 @@ export interface SessionCredentials {
 }
 
 /**
- * The session token of a role's session. It says by itself whose it is, so that nobody has to remember it; nothing is won by making one up,
- * because every other key is the account's user, who may do everything.
+ * The session token of a role's session. It says by itself whose it is, so that nobody has to remember it;
+ * nothing is won by making one up, because every other key is the account's user, who may do everything.
  */
-export const sessionToken = ({ roleArn, name }: Session): string => Buffer.from(JSON.stringify([prefix, roleArn, name])).toString("base64");
+export const sessionToken = ({ roleArn, name }: Session): string =>
+  Buffer.from(JSON.stringify([prefix, roleArn, name])).toString("base64");
 const prefix = "session of the local AWS";
 
 /** New credentials for a role's session. */
@@ -51,7 +52,10 @@ const roleOf = ({ state }: World, { roleArn }: Session): RoleState | undefined =
 export const sessionArn = ({ account }: World, { roleArn, name }: Session): string =>
   `arn:aws:sts::${account}:assumed-role/${roleArn.split("/").at(-1)}/${name}`;
 
-/** AWS's words for why a session may not do something; undefined where it may, and for the account's user (aws-behaviour 6.3, 8.2). */
+/**
+ * AWS's words for why a session may not do something; undefined where it may, and for the account's user
+ * (AWS.md 6.3, 8.2).
+ */
 export function denial(
   world: World,
   session: Session | undefined,

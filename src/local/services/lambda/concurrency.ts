@@ -7,13 +7,16 @@ const accountConcurrency = 1000;
 /** What must stay unreserved. */
 const unreservedMinimum = 100;
 
-/** Reserved concurrency, and the account's limits that it is taken from (aws-behaviour 4.9). */
+/** Reserved concurrency, and the account's limits that it is taken from (AWS.md 4.9). */
 export function concurrencyOperations(world: World): Operations<typeof sdk> {
   return {
     PutFunctionConcurrency({ FunctionName, ReservedConcurrentExecutions }, { region, now }) {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       const others = [...regionIn(world.state, region).functions.values()].filter((other) => other !== found);
-      const reserved = others.reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, ReservedConcurrentExecutions);
+      const reserved = others.reduce(
+        (sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency,
+        ReservedConcurrentExecutions,
+      );
       if (accountConcurrency - reserved < unreservedMinimum)
         throw invalidParameter(
           `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
@@ -39,7 +42,10 @@ export function concurrencyOperations(world: World): Operations<typeof sdk> {
           ConcurrentExecutions: accountConcurrency,
           UnreservedConcurrentExecutions: accountConcurrency - reserved,
         },
-        AccountUsage: { TotalCodeSize: functions.reduce((sum, { latest }) => sum + latest.zip.length, 0), FunctionCount: functions.length },
+        AccountUsage: {
+          TotalCodeSize: functions.reduce((sum, { latest }) => sum + latest.zip.length, 0),
+          FunctionCount: functions.length,
+        },
       };
     },
   };

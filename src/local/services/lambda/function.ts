@@ -10,7 +10,7 @@ export interface Build {
   /** `$LATEST`, or the number of a published version. */
   version: string;
   zip: Uint8Array;
-  /** SHA-256 of the zip's bytes, base64 (aws-behaviour 4.6). */
+  /** SHA-256 of the zip's bytes, base64 (AWS.md 4.6). */
   sha256: string;
   runtime: sdk.Runtime;
   handler: string;
@@ -54,7 +54,7 @@ export interface FunctionState {
   arn: string;
   region: string;
   latest: Build;
-  /** What invocations run: during an update still the old build (aws-behaviour 4.5). */
+  /** What invocations run: during an update still the old build (AWS.md 4.5). */
   running: Build;
   /** What is going on until `settlesAt` (epoch milliseconds). */
   change: { kind: "creating" | "updating"; settlesAt: number } | undefined;
@@ -64,12 +64,14 @@ export interface FunctionState {
   /** The number of the last version; numbers are not used twice. */
   published: number;
   aliases: Map<string, AliasState>;
-  /** By qualifier; `""` is the unqualified function. A policy of one does not cover the other (aws-behaviour 4.7). */
+  /**
+   * By qualifier; `""` is the unqualified function. A policy of one does not cover the other (AWS.md 4.7).
+   */
   policies: Map<string, ResourcePolicy>;
   reservedConcurrency: number | undefined;
 }
 
-/** What a caller means: a name, a partial or whole ARN, with or without a qualifier (aws-behaviour 8.1). */
+/** What a caller means: a name, a partial or whole ARN, with or without a qualifier (AWS.md 8.1). */
 export interface Reference {
   name: string;
   qualifier: string | undefined;
@@ -78,40 +80,57 @@ export interface Reference {
   account?: string | undefined;
 }
 
-const reference = /^(?:arn:[^:]+:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
+const reference =
+  /^(?:arn:[^:]+:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
 
 /** Reads a function's name or ARN together with a qualifier given beside it. */
 export function referenceOf(text: string, qualifier?: string): Reference {
   const [, region, account, name = text, inName] = reference.exec(text) ?? [];
   if (inName !== undefined && qualifier !== undefined && inName !== qualifier)
-    throw invalidParameter("The derived qualifier from the function name does not match the specified qualifier.");
+    throw invalidParameter(
+      "The derived qualifier from the function name does not match the specified qualifier.",
+    );
   return { name, qualifier: qualifier ?? inName, region, account };
 }
 
 /** The function that a reference to a version or an alias belongs to. */
 export const unqualified = (asked: Reference): Reference => ({ ...asked, qualifier: undefined });
 
-/** Refuses what is of another region or another account: nobody there has let us in. Both texts are from memory, unverified. */
+/**
+ * Refuses what is of another region or another account: nobody there has let us in. Both texts are from
+ * memory, unverified.
+ */
 export function checkReachable(world: World, here: string, asked: Reference): void {
   const { region = here, account = world.account } = asked;
-  if (region !== here) throw noResource(`Functions from '${region}' are not reachable in this region ('${here}')`);
+  if (region !== here)
+    throw noResource(`Functions from '${region}' are not reachable in this region ('${here}')`);
   if (account === world.account) return;
   const arn = functionArn({ account }, region, asked);
-  throw new AwsError("AccessDeniedException", `no resource-based policy allows this account, ${world.account}, to use ${arn}`, {
-    status: 403,
-  });
+  throw new AwsError(
+    "AccessDeniedException",
+    `no resource-based policy allows this account, ${world.account}, to use ${arn}`,
+    {
+      status: 403,
+    },
+  );
 }
 
-export const invalidParameter = (message: string): AwsError => new AwsError("InvalidParameterValueException", message);
+export const invalidParameter = (message: string): AwsError =>
+  new AwsError("InvalidParameterValueException", message);
 export const noResource = (message: string): AwsError => new AwsError("ResourceNotFoundException", message);
-export const resourceConflict = (message: string): AwsError => new AwsError("ResourceConflictException", message);
+export const resourceConflict = (message: string): AwsError =>
+  new AwsError("ResourceConflictException", message);
 
-export const functionArn = (world: Pick<World, "account">, region: string, { name, qualifier }: Reference): string =>
+export const functionArn = (
+  world: Pick<World, "account">,
+  region: string,
+  { name, qualifier }: Reference,
+): string =>
   `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
 
 /**
- * Finds a function as it is now: what was pending is done once its time has come. Throws ResourceNotFoundException, and AccessDeniedException
- * for one of another account.
+ * Finds a function as it is now: what was pending is done once its time has come. Throws
+ * ResourceNotFoundException, and AccessDeniedException for one of another account.
  */
 export function findFunction(world: World, region: string, asked: Reference, now: number): FunctionState {
   checkReachable(world, region, asked);
@@ -121,7 +140,7 @@ export function findFunction(world: World, region: string, asked: Reference, now
   return found;
 }
 
-/** The end of a creation or an update; the revision changes once more (aws-behaviour 4.5). */
+/** The end of a creation or an update; the revision changes once more (AWS.md 4.5). */
 export function settle(found: FunctionState, now: number): void {
   if (!found.change || now < found.change.settlesAt) return;
   found.change = undefined;
@@ -129,20 +148,30 @@ export function settle(found: FunctionState, now: number): void {
   found.revisionId = randomUUID();
 }
 
-/** The version that a qualifier stands for, of `$LATEST` the one that runs. Throws ResourceNotFoundException. */
+/**
+ * The version that a qualifier stands for, of `$LATEST` the one that runs. Throws ResourceNotFoundException.
+ */
 export function buildOf(world: World, found: FunctionState, qualifier: string | undefined): Build {
   if (qualifier === undefined || qualifier === "$LATEST") return found.running;
   const version = found.versions.get(found.aliases.get(qualifier)?.version ?? qualifier);
   const build = found.aliases.get(qualifier)?.version === "$LATEST" ? found.running : version?.build;
-  if (!build) throw noResource(`Function not found: ${functionArn(world, found.region, { name: found.name, qualifier })}`);
+  if (!build)
+    throw noResource(
+      `Function not found: ${functionArn(world, found.region, { name: found.name, qualifier })}`,
+    );
   return build;
 }
 
 /** Refuses a change while another one is going on. */
 export function refuseWhileChanging({ change, arn }: FunctionState): void {
   if (change?.kind === "creating")
-    throw resourceConflict("The operation cannot be performed at this time. The function is currently in the following state: Pending");
-  if (change) throw resourceConflict(`The operation cannot be performed at this time. An update is in progress for resource: ${arn}`);
+    throw resourceConflict(
+      "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+    );
+  if (change)
+    throw resourceConflict(
+      `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
+    );
 }
 
 /** Refuses a change that expects another revision. */
@@ -154,7 +183,7 @@ export function checkRevision(revisionId: string, expected: string | undefined):
     );
 }
 
-/** The part of a function's configuration that every answer has (aws-behaviour 4.1). */
+/** The part of a function's configuration that every answer has (AWS.md 4.1). */
 export function configurationShape(
   build: Build,
   { name, arn, revisionId }: { name: string; arn: string; revisionId: string },
@@ -191,7 +220,10 @@ export const latestShape = (found: FunctionState): sdk.FunctionConfiguration => 
 });
 
 /** The configuration of a published version, which is always ready. */
-export const versionShape = (found: FunctionState, { build, revisionId }: VersionState): sdk.FunctionConfiguration => ({
+export const versionShape = (
+  found: FunctionState,
+  { build, revisionId }: VersionState,
+): sdk.FunctionConfiguration => ({
   ...configurationShape(build, { name: found.name, arn: `${found.arn}:${build.version}`, revisionId }),
   ...runtimeVersion(found),
   ...stateShape(undefined),
@@ -204,9 +236,15 @@ const runtimeVersion = ({ region }: FunctionState) => ({
 const beingMade = "The function is being created.";
 
 function stateShape(change: "creating" | "updating" | undefined) {
-  if (change === "creating") return { State: "Pending", StateReason: beingMade, StateReasonCode: "Creating" } as const;
+  if (change === "creating")
+    return { State: "Pending", StateReason: beingMade, StateReasonCode: "Creating" } as const;
   if (change === undefined) return { State: "Active", LastUpdateStatus: "Successful" } as const;
-  // AWS answers a reason code that its own model does not list (aws-behaviour 4.5).
+  // AWS answers a reason code that its own model does not list (AWS.md 4.5).
   const code = "Creating" as sdk.LastUpdateStatusReasonCode;
-  return { State: "Active", LastUpdateStatus: "InProgress", LastUpdateStatusReason: beingMade, LastUpdateStatusReasonCode: code } as const;
+  return {
+    State: "Active",
+    LastUpdateStatus: "InProgress",
+    LastUpdateStatusReason: beingMade,
+    LastUpdateStatusReasonCode: code,
+  } as const;
 }

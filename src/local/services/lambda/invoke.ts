@@ -2,7 +2,15 @@ import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
 import type { LambdaAnswer } from "../../gateway/gateway.ts";
 import { gatewayMayInvoke } from "./policy.ts";
-import { buildOf, checkReachable, findFunction, referenceOf, refuseWhileChanging, type Build, type FunctionState } from "./function.ts";
+import {
+  buildOf,
+  checkReachable,
+  findFunction,
+  referenceOf,
+  refuseWhileChanging,
+  type Build,
+  type FunctionState,
+} from "./function.ts";
 import { denial, sessionToken, type Session } from "../iam/sessions.ts";
 import type { Operations } from "../operations.ts";
 import type { FunctionToRun, Invocation } from "../../runtime/runtime.ts";
@@ -10,10 +18,17 @@ import type { World } from "../../state.ts";
 
 /** Runs functions: for Invoke, and for API Gateway. */
 export interface Invoking {
-  /** Runs one build of a function. Throws TooManyRequestsException when its reserved concurrency is in use. */
+  /**
+   * Runs one build of a function. Throws TooManyRequestsException when its reserved concurrency is in use.
+   */
   run(found: FunctionState, build: Build, payload: string): Promise<Invocation>;
   /** What API Gateway gets: an answer, or the reason why there is none. */
-  forGateway(call: { functionArn: string; sourceArn: string; account: string; event: unknown }): Promise<LambdaAnswer>;
+  forGateway(call: {
+    functionArn: string;
+    sourceArn: string;
+    account: string;
+    event: unknown;
+  }): Promise<LambdaAnswer>;
 }
 
 /** See {@link Invoking}. Concurrency is counted here, per function. */
@@ -32,14 +47,23 @@ export function createInvoking(world: World): Invoking {
     }
   }
 
-  async function forGateway({ functionArn, sourceArn, account, event }: Parameters<Invoking["forGateway"]>[0]): Promise<LambdaAnswer> {
+  async function forGateway({
+    functionArn,
+    sourceArn,
+    account,
+    event,
+  }: Parameters<Invoking["forGateway"]>[0]): Promise<LambdaAnswer> {
     const asked = referenceOf(functionArn);
     const { region = "", qualifier } = asked;
     try {
       const found = findFunction(world, region, asked, Date.now());
       if (!gatewayMayInvoke(found, { qualifier, sourceArn, account })) return { kind: "forbidden" };
       if (found.change?.kind === "creating") return { kind: "missing" };
-      const { payload, functionError } = await run(found, buildOf(world, found, qualifier), JSON.stringify(event));
+      const { payload, functionError } = await run(
+        found,
+        buildOf(world, found, qualifier),
+        JSON.stringify(event),
+      );
       return { kind: "answered", payload, ...(functionError ? { functionError } : {}) };
     } catch (cause) {
       const kind = cause instanceof AwsError ? refusals[cause.name] : undefined;
@@ -56,7 +80,9 @@ const refusals: Readonly<Record<string, "missing" | "throttled">> = {
 };
 
 const throttled = (): AwsError =>
-  new AwsError("TooManyRequestsException", "Rate Exceeded.", { members: { Reason: "ReservedFunctionConcurrentInvocationLimitExceeded" } });
+  new AwsError("TooManyRequestsException", "Rate Exceeded.", {
+    members: { Reason: "ReservedFunctionConcurrentInvocationLimitExceeded" },
+  });
 
 const functionToRun = (world: World, { name, arn, region }: FunctionState, build: Build): FunctionToRun => ({
   arn: build.version === "$LATEST" ? arn : `${arn}:${build.version}`,
@@ -75,13 +101,18 @@ const functionToRun = (world: World, { name, arn, region }: FunctionState, build
   revision: build.id,
 });
 
-/** The most that an event may hold, in bytes (aws-behaviour 4.8). */
+/** The most that an event may hold, in bytes (AWS.md 4.8). */
 const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048_576 };
 
-/** Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (aws-behaviour 4.8). */
+/**
+ * Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (AWS.md 4.8).
+ */
 export function invokeOperations(world: World, { run }: Invoking): Operations<typeof sdk> {
   return {
-    async Invoke({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, { region, now, session }) {
+    async Invoke(
+      { FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload },
+      { region, now, session },
+    ) {
       const asked = referenceOf(FunctionName, Qualifier);
       checkReachable(world, region, asked);
       refuseDenied(world, session, { ...asked, region });
@@ -107,7 +138,10 @@ export function invokeOperations(world: World, { run }: Invoking): Operations<ty
   };
 }
 
-/** A role's session may invoke what the role's policies name; denied before anything tells whether the function is there. */
+/**
+ * A role's session may invoke what the role's policies name; denied before anything tells whether the
+ * function is there.
+ */
 function refuseDenied(
   world: World,
   session: Session | undefined,
@@ -130,12 +164,18 @@ function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType)
   try {
     JSON.parse(text);
   } catch (cause) {
-    throw new AwsError("InvalidRequestContentException", `Could not parse request body into json: ${(cause as Error).message}`);
+    throw new AwsError(
+      "InvalidRequestContentException",
+      `Could not parse request body into json: ${(cause as Error).message}`,
+    );
   }
   return text;
 }
 
-/** Runs an event whose caller does not wait: again after each failure, as often as Lambda does, then the event is dropped. */
+/**
+ * Runs an event whose caller does not wait: again after each failure, as often as Lambda does, then the event
+ * is dropped.
+ */
 async function runLater(world: World, run: () => Promise<Invocation>): Promise<void> {
   for (const delay of [0, ...world.delays.asyncRetryMs]) {
     await world.pause(delay);
@@ -147,7 +187,8 @@ async function failed(run: () => Promise<Invocation>): Promise<boolean> {
   try {
     return (await run()).functionError !== undefined;
   } catch {
-    // Throttled, or nothing could be started to run it in: nobody waits for the answer, so all there is to do is to try again.
+    // Throttled, or nothing could be started to run it in: nobody waits for the answer, so all there is to do
+    // is to try again.
     return true;
   }
 }

@@ -30,7 +30,7 @@ import { pageOf } from "../paging.ts";
 import { regionIn, type World } from "../../state.ts";
 import { checkZip } from "./zip.ts";
 
-/** Lambda's control plane and Invoke (aws-behaviour 4). */
+/** Lambda's control plane and Invoke (AWS.md 4). */
 export const lambda = (world: World, invoking: Invoking): Operations<typeof sdk> => ({
   ...functionOperations(world),
   ...listOperations(world),
@@ -63,7 +63,9 @@ function functionOperations(world: World): Operations<typeof sdk> {
       });
       made.change = { kind: "creating", settlesAt: now + world.delays.createDelayMs };
       functions.set(name, made);
-      return input.Publish ? { ...latestShape(made), Version: publish(made, {}, now).build.version } : latestShape(made);
+      return input.Publish
+        ? { ...latestShape(made), Version: publish(made, {}, now).build.version }
+        : latestShape(made);
     },
     GetFunction({ FunctionName, Qualifier }, { region, now }) {
       const asked = referenceOf(FunctionName, Qualifier);
@@ -74,7 +76,9 @@ function functionOperations(world: World): Operations<typeof sdk> {
         Configuration: shapeAt(world, found, asked.qualifier),
         Code: { RepositoryType: "S3", Location: `${world.url()}${codePath}${id}` },
         ...(tags.size > 0 ? { Tags: Object.fromEntries(tags) } : {}),
-        ...(reservedConcurrency === undefined ? {} : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
+        ...(reservedConcurrency === undefined
+          ? {}
+          : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
       };
     },
     GetFunctionConfiguration({ FunctionName, Qualifier }, { region, now }) {
@@ -88,10 +92,17 @@ function functionOperations(world: World): Operations<typeof sdk> {
       await checkZip(zip);
       checkRevision(found.revisionId, input.RevisionId);
       refuseWhileChanging(found);
-      const build = { ...found.latest, zip, sha256: sha256(zip), architectures: input.Architectures ?? found.latest.architectures };
+      const build = {
+        ...found.latest,
+        zip,
+        sha256: sha256(zip),
+        architectures: input.Architectures ?? found.latest.architectures,
+      };
       if (input.DryRun) return configurationShape(build, found);
       update(world, found, build, now);
-      return input.Publish ? { ...latestShape(found), Version: publish(found, {}, now).build.version } : latestShape(found);
+      return input.Publish
+        ? { ...latestShape(found), Version: publish(found, {}, now).build.version }
+        : latestShape(found);
     },
     UpdateFunctionConfiguration(input, { region, now }) {
       refuseNotEmulated(input);
@@ -108,7 +119,7 @@ function functionOperations(world: World): Operations<typeof sdk> {
       if (asked.qualifier !== undefined) return deleteVersion(world, found, asked.qualifier);
       regionIn(world.state, region).functions.delete(found.name);
       const arns = [found.arn, ...[...found.versions.keys()].map((version) => `${found.arn}:${version}`)];
-      // What runs already goes on to its end, and nobody waits for it (aws-behaviour 4.8).
+      // What runs already goes on to its end, and nobody waits for it (AWS.md 4.8).
       for (const arn of arns) world.retire(region, arn);
       return { StatusCode: 204 };
     },
@@ -121,7 +132,10 @@ export const codePath = "/.code/";
 /** The zip of a build, for whoever holds its id. */
 export function codeOf(world: World, id: string): Uint8Array | undefined {
   const functions = [...world.state.regions.values()].flatMap((region) => [...region.functions.values()]);
-  const builds = functions.flatMap(({ latest, versions }) => [latest, ...[...versions.values()].map(({ build }) => build)]);
+  const builds = functions.flatMap(({ latest, versions }) => [
+    latest,
+    ...[...versions.values()].map(({ build }) => build),
+  ]);
   return builds.find((build) => build.id === id)?.zip;
 }
 
@@ -133,7 +147,7 @@ function checkName(name: string): void {
     );
 }
 
-/** Also what Lambda says of a role that does not exist, or not yet (aws-behaviour 6.4). */
+/** Also what Lambda says of a role that does not exist, or not yet (AWS.md 6.4). */
 function checkRole({ state, delays }: World, arn: string, now: number): void {
   const role = [...state.roles.values()].find((candidate) => candidate.arn === arn);
   if (!lambdaCanAssume(role, { now, delayMs: delays.roleDelayMs }))
@@ -144,9 +158,13 @@ const sha256 = (zip: Uint8Array): string => createHash("sha256").update(zip).dig
 
 type NewFunction = Omit<Partial<sdk.CreateFunctionCommandInput>, "Role"> & { Role: string };
 
-function newBuild(input: NewFunction, { version, now, logGroup }: { version: string; now: number; logGroup: string }): Build {
+function newBuild(
+  input: NewFunction,
+  { version, now, logGroup }: { version: string; now: number; logGroup: string },
+): Build {
   const { Code: { ZipFile: zip = new Uint8Array() } = {}, Environment, LoggingConfig } = input;
-  if (!input.Handler) throw invalidParameter("Handler is mandatory for functions created with deployment packages.");
+  if (!input.Handler)
+    throw invalidParameter("Handler is mandatory for functions created with deployment packages.");
   checkEnvironment(Environment?.Variables ?? {});
   return {
     id: randomUUID(),
@@ -210,7 +228,7 @@ const newFunction = ({ name, region, arn, build, tags }: Made): FunctionState =>
   reservedConcurrency: undefined,
 });
 
-/** Also an update that changes nothing is an update (aws-behaviour 4.5). */
+/** Also an update that changes nothing is an update (AWS.md 4.5). */
 function update(world: World, found: FunctionState, build: Build, now: number): void {
   found.latest = { ...build, id: randomUUID(), modifiedAt: now };
   found.revisionId = randomUUID();
@@ -218,17 +236,30 @@ function update(world: World, found: FunctionState, build: Build, now: number): 
 }
 
 /** The configuration under a qualifier; an alias shows its version's, under the alias' own ARN. */
-function shapeAt(world: World, found: FunctionState, qualifier: string | undefined): sdk.FunctionConfiguration {
+function shapeAt(
+  world: World,
+  found: FunctionState,
+  qualifier: string | undefined,
+): sdk.FunctionConfiguration {
   if (qualifier === undefined) return latestShape(found);
   const { version } = buildOf(world, found, qualifier);
   const published = found.versions.get(version);
-  return { ...(published ? versionShape(found, published) : latestShape(found)), FunctionArn: `${found.arn}:${qualifier}` };
+  return {
+    ...(published ? versionShape(found, published) : latestShape(found)),
+    FunctionArn: `${found.arn}:${qualifier}`,
+  };
 }
 
-function deleteVersion(world: World, { arn, region, versions, aliases }: FunctionState, version: string): sdk.DeleteFunctionResponse {
-  if (version === "$LATEST") throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
+function deleteVersion(
+  world: World,
+  { arn, region, versions, aliases }: FunctionState,
+  version: string,
+): sdk.DeleteFunctionResponse {
+  if (version === "$LATEST")
+    throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
   const using = [...aliases.values()].filter((alias) => alias.version === version).map(({ name }) => name);
-  if (using.length > 0) throw resourceConflict(`Version ${version} is referenced by the aliases [${using.join(", ")}]`);
+  if (using.length > 0)
+    throw resourceConflict(`Version ${version} is referenced by the aliases [${using.join(", ")}]`);
   versions.delete(version);
   world.retire(region, `${arn}:${version}`);
   return { StatusCode: 204 };
@@ -240,8 +271,13 @@ function listOperations(world: World): Operations<typeof sdk> {
       const functions = [...regionIn(world.state, region).functions.values()];
       for (const found of functions) settle(found, now);
       const listed = functions.flatMap((found) => [
-        configurationShape(found.latest, { ...found, arn: FunctionVersion === "ALL" ? `${found.arn}:$LATEST` : found.arn }),
-        ...(FunctionVersion === "ALL" ? [...found.versions.values()].map((version) => versionShape(found, version)) : []),
+        configurationShape(found.latest, {
+          ...found,
+          arn: FunctionVersion === "ALL" ? `${found.arn}:$LATEST` : found.arn,
+        }),
+        ...(FunctionVersion === "ALL"
+          ? [...found.versions.values()].map((version) => versionShape(found, version))
+          : []),
       ]);
       const { items, next } = pageOf(listed, {
         token: Marker,
@@ -255,7 +291,8 @@ function listOperations(world: World): Operations<typeof sdk> {
 }
 
 function tagOperations(world: World): Operations<typeof sdk> {
-  const tagsOf = (arn: string, region: string, now: number) => findFunction(world, region, referenceOf(arn), now).tags;
+  const tagsOf = (arn: string, region: string, now: number) =>
+    findFunction(world, region, referenceOf(arn), now).tags;
   return {
     TagResource({ Resource, Tags }, { region, now }) {
       const tags = tagsOf(Resource, region, now);
@@ -265,6 +302,8 @@ function tagOperations(world: World): Operations<typeof sdk> {
       const tags = tagsOf(Resource, region, now);
       for (const key of TagKeys) tags.delete(key);
     },
-    ListTags: ({ Resource }, { region, now }) => ({ Tags: Object.fromEntries(tagsOf(Resource, region, now)) }),
+    ListTags: ({ Resource }, { region, now }) => ({
+      Tags: Object.fromEntries(tagsOf(Resource, region, now)),
+    }),
   };
 }

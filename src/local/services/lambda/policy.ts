@@ -17,16 +17,20 @@ import type { Operations } from "../operations.ts";
 import { decide, statementsIn } from "../iam/policy.ts";
 import type { World } from "../../state.ts";
 
-/** Resource policies: who may invoke a function (aws-behaviour 4.7). */
+/** Resource policies: who may invoke a function (AWS.md 4.7). */
 export function policyOperations(world: World): Operations<typeof sdk> {
   return {
     AddPermission({ FunctionName, Qualifier, StatementId, RevisionId, ...given }, { region, now }) {
       const asked = referenceOf(FunctionName, Qualifier);
       const { qualifier = "" } = asked;
       const found = findFunction(world, region, unqualified(asked), now);
-      if (qualifier === "$LATEST") throw invalidParameter("We currently do not support adding policies for $LATEST.");
+      if (qualifier === "$LATEST")
+        throw invalidParameter("We currently do not support adding policies for $LATEST.");
       if (qualifier) buildOf(world, found, qualifier);
-      const policy = found.policies.get(qualifier) ?? { statements: new Map<string, string>(), revisionId: found.revisionId };
+      const policy = found.policies.get(qualifier) ?? {
+        statements: new Map<string, string>(),
+        revisionId: found.revisionId,
+      };
       checkRevision(policy.revisionId, RevisionId);
       if (policy.statements.has(StatementId))
         throw resourceConflict(
@@ -35,7 +39,10 @@ export function policyOperations(world: World): Operations<typeof sdk> {
       const statement = statementText({ ...given, StatementId }, resourceArn(found, qualifier));
       const statements = new Map([...policy.statements, [StatementId, statement]]);
       if (documentOf(statements).length > 20_480)
-        throw new AwsError("PolicyLengthExceededException", "The final policy size is bigger than the limit (20480).");
+        throw new AwsError(
+          "PolicyLengthExceededException",
+          "The final policy size is bigger than the limit (20480).",
+        );
       found.policies.set(qualifier, { statements, revisionId: randomUUID() });
       return { Statement: statement };
     },
@@ -46,7 +53,8 @@ export function policyOperations(world: World): Operations<typeof sdk> {
       const policy = policies.get(qualifier);
       if (!policy) throw noResource("No policy is associated with the given resource.");
       checkRevision(policy.revisionId, RevisionId);
-      if (!policy.statements.has(StatementId)) throw noResource(`Statement ${StatementId} is not found in resource policy.`);
+      if (!policy.statements.has(StatementId))
+        throw noResource(`Statement ${StatementId} is not found in resource policy.`);
       const statements = new Map([...policy.statements].filter(([id]) => id !== StatementId));
       if (statements.size > 0) policies.set(qualifier, { statements, revisionId: randomUUID() });
       else policies.delete(qualifier);
@@ -61,7 +69,8 @@ export function policyOperations(world: World): Operations<typeof sdk> {
   };
 }
 
-const resourceArn = ({ arn }: FunctionState, qualifier: string): string => (qualifier ? `${arn}:${qualifier}` : arn);
+const resourceArn = ({ arn }: FunctionState, qualifier: string): string =>
+  qualifier ? `${arn}:${qualifier}` : arn;
 
 const documentOf = (statements: ResourcePolicy["statements"]): string =>
   `{"Version":"2012-10-17","Id":"default","Statement":[${[...statements.values()].join(",")}]}`;
@@ -72,7 +81,10 @@ type Permission = Pick<sdk.AddPermissionCommandInput, "SourceArn" | "SourceAccou
   Principal: string;
 };
 
-function statementText({ StatementId, Action, Principal, SourceArn, SourceAccount }: Permission, resource: string): string {
+function statementText(
+  { StatementId, Action, Principal, SourceArn, SourceAccount }: Permission,
+  resource: string,
+): string {
   const condition = {
     ...(SourceAccount === undefined ? {} : { StringEquals: { "AWS:SourceAccount": SourceAccount } }),
     ...(SourceArn === undefined ? {} : { ArnLike: { "AWS:SourceArn": SourceArn } }),
@@ -93,10 +105,17 @@ function principalOf(principal: string): unknown {
   return { AWS: /^\d{12}$/.test(principal) ? `arn:aws:iam::${principal}:root` : principal };
 }
 
-/** Whether the policy of the function, or of the alias or version that is called, lets API Gateway invoke it for `sourceArn`. */
+/**
+ * Whether the policy of the function, or of the alias or version that is called, lets API Gateway invoke it
+ * for `sourceArn`.
+ */
 export function gatewayMayInvoke(
   found: FunctionState,
-  { qualifier = "", sourceArn, account }: { qualifier?: string | undefined; sourceArn: string; account: string },
+  {
+    qualifier = "",
+    sourceArn,
+    account,
+  }: { qualifier?: string | undefined; sourceArn: string; account: string },
 ): boolean {
   const policy = found.policies.get(qualifier);
   if (!policy) return false;

@@ -23,7 +23,9 @@ export const lambdaConstraints: Constraints = {
   StatementId: { min: 1, max: 100, pattern: /([a-zA-Z0-9-_]+)/ },
   Action: { pattern: /(lambda:[*]|lambda:[a-zA-Z]+|[*])/ },
   Principal: { pattern: /[^\s]+/ },
-  SourceArn: { pattern: /arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)/ },
+  SourceArn: {
+    pattern: /arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)/,
+  },
   SourceAccount: { max: 12, pattern: /\d{12}/ },
   Name: { min: 1, max: 128, pattern: /(?!^[0-9]+$)([a-zA-Z0-9-_]+)/ },
   FunctionVersion: { min: 1, max: 1024, pattern: /(\$LATEST|[0-9]+|ALL)/ },
@@ -32,15 +34,19 @@ export const lambdaConstraints: Constraints = {
   ReservedConcurrentExecutions: { min: 0 },
 };
 
-/** What the API accepts, in the order in which its error lists it (aws-behaviour 4.2), and what came since. */
+/** What the API accepts, in the order in which its error lists it (AWS.md 4.2), and what came since. */
 const runtimes =
   "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2, ruby4.0, nodejs26.x, python3.15";
 const retired =
   /^(nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)?|python(2\.7|3\.6|3\.7)|java8|dotnetcore[123]\.[01]|go1\.x|ruby2\.[57]|provided)$/;
 
-/** The runtime of a function whose code is a zip. Refuses what Lambda refuses, in its words, and what this machine cannot run. */
+/**
+ * The runtime of a function whose code is a zip. Refuses what Lambda refuses, in its words, and what this
+ * machine cannot run.
+ */
 export function checkedRuntime(runtime: sdk.Runtime | undefined): sdk.Runtime {
-  if (!runtime) throw invalidParameter("Runtime is mandatory for functions created with deployment packages.");
+  if (!runtime)
+    throw invalidParameter("Runtime is mandatory for functions created with deployment packages.");
   if (retired.test(runtime))
     throw invalidParameter(
       `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.`,
@@ -55,9 +61,12 @@ export function checkedRuntime(runtime: sdk.Runtime | undefined): sdk.Runtime {
 
 const reserved =
   /^(_HANDLER|_X_AMZN_TRACE_ID|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|AWS_ACCESS_KEY|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR)$/;
-const unable = "Lambda was unable to configure your environment variables because the environment variables you have provided";
+const unable =
+  "Lambda was unable to configure your environment variables because the environment variables you have provided";
 
-/** Refuses variables that Lambda refuses: bad names, reserved ones, more than 4 KB as JSON (aws-behaviour 4.4, 5.2). */
+/**
+ * Refuses variables that Lambda refuses: bad names, reserved ones, more than 4 KB as JSON (AWS.md 4.4, 5.2).
+ */
 export function checkEnvironment(variables: Readonly<Record<string, string>>): void {
   const names = Object.keys(variables);
   if (!names.every((name) => /^[a-zA-Z]([a-zA-Z0-9_])+$/.test(name) || reserved.test(name)))
@@ -71,7 +80,8 @@ export function checkEnvironment(variables: Readonly<Record<string, string>>): v
       `${unable} contains reserved keys that are currently not supported for modification. Reserved keys used in this request: ${taken.join(", ")}`,
     );
   const measured = JSON.stringify(variables);
-  if (Buffer.byteLength(measured) > 4096) throw invalidParameter(`${unable} exceeded the 4KB limit. String measured: ${measured}`);
+  if (Buffer.byteLength(measured) > 4096)
+    throw invalidParameter(`${unable} exceeded the 4KB limit. String measured: ${measured}`);
 }
 
 const notHere = [
@@ -91,11 +101,14 @@ const notHere = [
 
 /** Refuses what would be ignored otherwise: an input that is given, not empty, and means nothing here. */
 export function refuseNotEmulated(input: object): void {
-  const given = Object.entries(input).find(([name, value]) => (notHere as readonly string[]).includes(name) && !isEmpty(value));
+  const given = Object.entries(input).find(
+    ([name, value]) => (notHere as readonly string[]).includes(name) && !isEmpty(value),
+  );
   if (given) throw notEmulated(`${given[0]} of a function (Lambda)`);
 }
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined ||
   value === "" ||
-  (typeof value === "object" && Object.values(value ?? {}).every((item) => item === undefined || isEmpty(item)));
+  (typeof value === "object" &&
+    Object.values(value ?? {}).every((item) => item === undefined || isEmpty(item)));

@@ -19,16 +19,29 @@ import type { Operations } from "../operations.ts";
 import { pageOf } from "../paging.ts";
 import type { World } from "../../state.ts";
 
-/** Published versions and aliases (aws-behaviour 4.6). */
-export const versionOperations = (world: World): Operations<typeof sdk> => ({ ...publishOperations(world), ...aliasOperations(world) });
+/** Published versions and aliases (AWS.md 4.6). */
+export const versionOperations = (world: World): Operations<typeof sdk> => ({
+  ...publishOperations(world),
+  ...aliasOperations(world),
+});
 
 /** Makes a version of `$LATEST`; the last one again when nothing changed since. */
-export function publish(found: FunctionState, { description }: { description?: string | undefined }, now: number): VersionState {
+export function publish(
+  found: FunctionState,
+  { description }: { description?: string | undefined },
+  now: number,
+): VersionState {
   const last = found.versions.get(String(found.published));
   if (last?.from === found.latest.id) return last;
   found.published += 1;
   const version = String(found.published);
-  const build = { ...found.latest, id: randomUUID(), version, description: description ?? found.latest.description, modifiedAt: now };
+  const build = {
+    ...found.latest,
+    id: randomUUID(),
+    version,
+    description: description ?? found.latest.description,
+    modifiedAt: now,
+  };
   const made = { build, from: found.latest.id, revisionId: randomUUID() };
   found.versions.set(version, made);
   return made;
@@ -73,7 +86,12 @@ function aliasOperations(world: World): Operations<typeof sdk> {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       checkTarget(found, FunctionVersion, RoutingConfig);
       if (found.aliases.has(Name)) throw resourceConflict(`Alias already exists: ${found.arn}:${Name}`);
-      const alias = { name: Name, version: FunctionVersion, description: Description, revisionId: randomUUID() };
+      const alias = {
+        name: Name,
+        version: FunctionVersion,
+        description: Description,
+        revisionId: randomUUID(),
+      };
       found.aliases.set(Name, alias);
       return aliasShape(found, alias);
     },
@@ -81,13 +99,21 @@ function aliasOperations(world: World): Operations<typeof sdk> {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       return aliasShape(found, aliasOf(found, Name));
     },
-    UpdateAlias({ FunctionName, Name, FunctionVersion, Description, RoutingConfig, RevisionId }, { region, now }) {
+    UpdateAlias(
+      { FunctionName, Name, FunctionVersion, Description, RoutingConfig, RevisionId },
+      { region, now },
+    ) {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
       const alias = aliasOf(found, Name);
       checkRevision(alias.revisionId, RevisionId);
       const version = FunctionVersion ?? alias.version;
       checkTarget(found, version, RoutingConfig);
-      const changed = { ...alias, version, description: Description ?? alias.description, revisionId: randomUUID() };
+      const changed = {
+        ...alias,
+        version,
+        description: Description ?? alias.description,
+        revisionId: randomUUID(),
+      };
       found.aliases.set(Name, changed);
       return aliasShape(found, changed);
     },
@@ -98,25 +124,38 @@ function aliasOperations(world: World): Operations<typeof sdk> {
     },
     ListAliases({ FunctionName, FunctionVersion, Marker, MaxItems }, { region, now }) {
       const found = findFunction(world, region, referenceOf(FunctionName), now);
-      const listed = [...found.aliases.values()].filter(({ version }) => FunctionVersion === undefined || version === FunctionVersion);
+      const listed = [...found.aliases.values()].filter(
+        ({ version }) => FunctionVersion === undefined || version === FunctionVersion,
+      );
       const { items, next } = pageOf(listed, {
         token: Marker,
         limit: MaxItems,
         pageSize: world.pageSize ?? 50,
         invalid: invalidParameter("Invalid Marker"),
       });
-      return { Aliases: items.map((alias) => aliasShape(found, alias)), ...(next ? { NextMarker: next } : {}) };
+      return {
+        Aliases: items.map((alias) => aliasShape(found, alias)),
+        ...(next ? { NextMarker: next } : {}),
+      };
     },
   };
 }
 
-function checkTarget({ versions, arn }: FunctionState, version: string, routing: sdk.AliasRoutingConfiguration | undefined): void {
+function checkTarget(
+  { versions, arn }: FunctionState,
+  version: string,
+  routing: sdk.AliasRoutingConfiguration | undefined,
+): void {
   if (Object.keys(routing?.AdditionalVersionWeights ?? {}).length > 0)
     throw notEmulated("an alias that divides its calls between versions (Lambda)");
-  if (version !== "$LATEST" && !versions.has(version)) throw noResource(`Function not found: ${arn}:${version}`);
+  if (version !== "$LATEST" && !versions.has(version))
+    throw noResource(`Function not found: ${arn}:${version}`);
 }
 
-const aliasShape = ({ arn }: FunctionState, { name, version, description, revisionId }: AliasState): sdk.AliasConfiguration => ({
+const aliasShape = (
+  { arn }: FunctionState,
+  { name, version, description, revisionId }: AliasState,
+): sdk.AliasConfiguration => ({
   AliasArn: `${arn}:${name}`,
   Name: name,
   FunctionVersion: version,

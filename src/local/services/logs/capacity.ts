@@ -10,8 +10,8 @@ const bytesPerEvent = 26;
 const most = new WeakMap<LogGroupState, number>();
 
 /**
- * Drops the oldest events of a group that has too many or too long ones, and the streams whose last event goes with them.
- * A tenth at a time: taking one from the front of a long list costs as much as taking many.
+ * Drops the oldest events of a group that has too many or too long ones, and the streams whose last event
+ * goes with them. A tenth at a time: taking one from the front of a long list costs as much as taking many.
  */
 export function dropOldest(group: LogGroupState, written: readonly LogEvent[]): void {
   const known = most.get(group);
@@ -27,7 +27,9 @@ export function dropOldest(group: LogGroupState, written: readonly LogEvent[]): 
   for (const stream of gone) group.streams.delete(stream);
 }
 
-const bytesOf = (event: LogEvent | undefined): number => (event ? Buffer.byteLength(event.message) + bytesPerEvent : 0);
+const bytesOf = (event: LogEvent | undefined): number =>
+  event ? Buffer.byteLength(event.message) + bytesPerEvent : 0;
 
 /** The size of events as CloudWatch counts it. */
-export const sizeOf = (events: readonly LogEvent[]): number => events.reduce((bytes, event) => bytes + bytesOf(event), 0);
+export const sizeOf = (events: readonly LogEvent[]): number =>
+  events.reduce((bytes, event) => bytes + bytesOf(event), 0);

@@ -1,14 +1,22 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { AwsError } from "../../aws-error.ts";
 import { lineFilter } from "./filter.ts";
-import { logGroupArn, checkLimit, invalidToken, type FindGroup, type LogEvent, type LogGroupState, type LogStreamState } from "./group.ts";
+import {
+  logGroupArn,
+  checkLimit,
+  invalidToken,
+  type FindGroup,
+  type LogEvent,
+  type LogGroupState,
+  type LogStreamState,
+} from "./group.ts";
 import type { Operations } from "../operations.ts";
 import { dropOldest } from "./capacity.ts";
 import { pageOfStream, scan } from "./pages.ts";
 import { pageOf } from "../paging.ts";
 import type { World } from "../../state.ts";
 
-/** What one page of events holds at most (aws-behaviour 7.1). */
+/** What one page of events holds at most (AWS.md 7.1). */
 const maxEvents = 10_000;
 
 interface Line {
@@ -35,7 +43,8 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
   const operations: Operations<typeof sdk> = {
     CreateLogStream({ logGroupName, logStreamName }, { region, now }) {
       const { streams } = group(region, logGroupName);
-      if (streams.has(logStreamName)) throw new AwsError("ResourceAlreadyExistsException", "The specified log stream already exists");
+      if (streams.has(logStreamName))
+        throw new AwsError("ResourceAlreadyExistsException", "The specified log stream already exists");
       streams.set(logStreamName, { name: logStreamName, createdAt: now });
     },
     DeleteLogStream({ logGroupName, logStreamName }, { region }) {
@@ -44,7 +53,15 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       found.events = found.events.filter(({ stream }) => stream !== logStreamName);
     },
     DescribeLogStreams(
-      { logGroupName, logGroupIdentifier, logStreamNamePrefix = "", orderBy, descending = false, nextToken, limit = 50 },
+      {
+        logGroupName,
+        logGroupIdentifier,
+        logStreamNamePrefix = "",
+        orderBy,
+        descending = false,
+        nextToken,
+        limit = 50,
+      },
       { region },
     ) {
       checkLimit(limit, 50);
@@ -52,18 +69,35 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       const byTime = orderBy === "LastEventTime";
       const listed = [...found.streams.values()]
         .filter(({ name }) => name.startsWith(logStreamNamePrefix))
-        .toSorted((one, other) => (byTime ? (one.lastEventAt ?? 0) - (other.lastEventAt ?? 0) : one.name < other.name ? -1 : 1));
+        .toSorted((one, other) =>
+          byTime ? (one.lastEventAt ?? 0) - (other.lastEventAt ?? 0) : one.name < other.name ? -1 : 1,
+        );
       const ordered = descending ? listed.toReversed() : listed;
-      const { items, next } = pageOf(ordered, { token: nextToken, limit, pageSize: world.pageSize ?? 50, invalid: invalidToken() });
+      const { items, next } = pageOf(ordered, {
+        token: nextToken,
+        limit,
+        pageSize: world.pageSize ?? 50,
+        invalid: invalidToken(),
+      });
       const arn = logGroupArn(world, region, found.name);
-      return { logStreams: items.map((stream) => streamShape(stream, arn)), ...(next ? { nextToken: next } : {}) };
+      return {
+        logStreams: items.map((stream) => streamShape(stream, arn)),
+        ...(next ? { nextToken: next } : {}),
+      };
     },
     PutLogEvents({ logGroupName, logStreamName, logEvents }, { region, now }) {
       const target = group(region, logGroupName);
       if (!target.streams.has(logStreamName)) throw noStream();
-      const lines = logEvents.map(({ timestamp = now, message = "" }) => ({ stream: logStreamName, timestamp, message }));
+      const lines = logEvents.map(({ timestamp = now, message = "" }) => ({
+        stream: logStreamName,
+        timestamp,
+        message,
+      }));
       if (lines.some(({ timestamp }, index) => timestamp < (lines[index - 1]?.timestamp ?? 0)))
-        throw new AwsError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.");
+        throw new AwsError(
+          "InvalidParameterException",
+          "Log events in a single PutLogEvents request must be in chronological order.",
+        );
       write(region, target, lines, now);
       return { nextSequenceToken: String(target.received) };
     },
@@ -86,8 +120,19 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
       const events = found.events.filter(
         ({ stream, timestamp }) => stream === logStreamName && timestamp >= startTime && timestamp < endTime,
       );
-      const { shown, ...tokens } = pageOfStream(events, { nextToken, startFromHead, size: Math.min(limit, world.pageSize ?? maxEvents) });
-      return { events: shown.map(({ timestamp, message, ingestedAt }) => ({ timestamp, message, ingestionTime: ingestedAt })), ...tokens };
+      const { shown, ...tokens } = pageOfStream(events, {
+        nextToken,
+        startFromHead,
+        size: Math.min(limit, world.pageSize ?? maxEvents),
+      });
+      return {
+        events: shown.map(({ timestamp, message, ingestedAt }) => ({
+          timestamp,
+          message,
+          ingestionTime: ingestedAt,
+        })),
+        ...tokens,
+      };
     },
     FilterLogEvents(input, { region }) {
       const { nextToken, limit = maxEvents } = input;
@@ -101,7 +146,11 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
         limit,
         window: world.pageSize ?? maxEvents,
       });
-      return { events: events.map(filteredShape), searchedLogStreams: [], ...(next ? { nextToken: next } : {}) };
+      return {
+        events: events.map(filteredShape),
+        searchedLogStreams: [],
+        ...(next ? { nextToken: next } : {}),
+      };
     },
   };
   return { operations, write };
@@ -109,14 +158,23 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
 
 function newEvent(target: LogGroupState, { stream, timestamp, message }: Line, now: number): LogEvent {
   target.received += 1;
-  return { id: `${timestamp}${String(target.received).padStart(20, "0")}`.padStart(56, "0"), stream, timestamp, ingestedAt: now, message };
+  return {
+    id: `${timestamp}${String(target.received).padStart(20, "0")}`.padStart(56, "0"),
+    stream,
+    timestamp,
+    ingestedAt: now,
+    message,
+  };
 }
 
 /** Keeps the events in order of time; late ones are rare and near the end. */
 function insert({ events, streams }: LogGroupState, event: LogEvent): void {
   const after = events.findLastIndex(({ timestamp }) => timestamp <= event.timestamp);
   events.splice(after + 1, 0, event);
-  const stream: LogStreamState = streams.get(event.stream) ?? { name: event.stream, createdAt: event.ingestedAt };
+  const stream: LogStreamState = streams.get(event.stream) ?? {
+    name: event.stream,
+    createdAt: event.ingestedAt,
+  };
   streams.set(event.stream, {
     ...stream,
     firstEventAt: Math.min(stream.firstEventAt ?? Infinity, event.timestamp),
@@ -125,22 +183,37 @@ function insert({ events, streams }: LogGroupState, event: LogEvent): void {
   });
 }
 
-const noStream = (): AwsError => new AwsError("ResourceNotFoundException", "The specified log stream does not exist.");
+const noStream = (): AwsError =>
+  new AwsError("ResourceNotFoundException", "The specified log stream does not exist.");
 
 function oneOf(name: string | undefined, identifier: string | undefined): string {
   const given = name ?? identifier;
-  if (given === undefined) throw new AwsError("InvalidParameterException", "Either logGroupName or logGroupIdentifier must be provided.");
+  if (given === undefined)
+    throw new AwsError(
+      "InvalidParameterException",
+      "Either logGroupName or logGroupIdentifier must be provided.",
+    );
   if (name !== undefined && identifier !== undefined)
-    throw new AwsError("InvalidParameterException", "LogGroup name and LogGroup identifier are mutually exclusive parameters.");
+    throw new AwsError(
+      "InvalidParameterException",
+      "LogGroup name and LogGroup identifier are mutually exclusive parameters.",
+    );
   return given;
 }
 
-const streamShape = ({ name, createdAt, firstEventAt, lastEventAt, lastIngestedAt }: LogStreamState, groupArn: string): sdk.LogStream => ({
+const streamShape = (
+  { name, createdAt, firstEventAt, lastEventAt, lastIngestedAt }: LogStreamState,
+  groupArn: string,
+): sdk.LogStream => ({
   logStreamName: name,
   creationTime: createdAt,
   ...(firstEventAt === undefined
     ? {}
-    : { firstEventTimestamp: firstEventAt, lastEventTimestamp: lastEventAt, lastIngestionTime: lastIngestedAt }),
+    : {
+        firstEventTimestamp: firstEventAt,
+        lastEventTimestamp: lastEventAt,
+        lastIngestionTime: lastIngestedAt,
+      }),
   arn: `${groupArn}:log-stream:${name}`,
   storedBytes: 0,
 });
@@ -153,7 +226,9 @@ const filteredShape = ({ id, stream, timestamp, message, ingestedAt }: LogEvent)
   eventId: id,
 });
 
-/** The streams and times that a filter asks for; its end is inclusive, unlike GetLogEvents' (aws-behaviour 7.1, 7.2). */
+/**
+ * The streams and times that a filter asks for; its end is inclusive, unlike GetLogEvents' (AWS.md 7.1, 7.2).
+ */
 function selection({
   logStreamNames,
   logStreamNamePrefix,
@@ -161,7 +236,10 @@ function selection({
   endTime = Infinity,
 }: sdk.FilterLogEventsCommandInput): (event: LogEvent) => boolean {
   if (logStreamNames && logStreamNamePrefix !== undefined)
-    throw new AwsError("InvalidParameterException", "LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters.");
+    throw new AwsError(
+      "InvalidParameterException",
+      "LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters.",
+    );
   return ({ stream, timestamp }) =>
     timestamp >= startTime &&
     timestamp <= endTime &&

@@ -3,7 +3,10 @@ import { like } from "../iam/policy.ts";
 
 type Test = (document: unknown) => boolean;
 
-/** `{ ($.level = "ERROR" || $.status >= 500) && $.path != "/health*" }`: comparisons of members of a line that is a JSON object. */
+/**
+ * `{ ($.level = "ERROR" || $.status >= 500) && $.path != "/health*" }`: comparisons of members of a line that
+ * is a JSON object.
+ */
 export function jsonFilter(pattern: string): (message: string) => boolean {
   const test = new Parser(pattern).filter();
   return (message) => {
@@ -23,7 +26,8 @@ function jsonOf(message: string): object | undefined {
   }
 }
 
-const token = /\s*(\$(?:\.[\w@-]+|\[\d+\])+|"(?:\\.|[^"\\])*"|&&|\|\||!=|<=|>=|[{}()=<>]|[^\s(){}=<>!&|"]+)\s*/y;
+const token =
+  /\s*(\$(?:\.[\w@-]+|\[\d+\])+|"(?:\\.|[^"\\])*"|&&|\|\||!=|<=|>=|[{}()=<>]|[^\s(){}=<>!&|"]+)\s*/y;
 
 /** Reads a filter from left to right; `&&` binds closer than `||`. */
 class Parser {
@@ -65,7 +69,9 @@ class Parser {
   #comparison(): Test {
     const selector = this.#tokens.shift() ?? this.#refuse();
     if (!selector.startsWith("$")) this.#refuse();
-    const path = [...selector.matchAll(/\.([\w@-]+)|\[(\d+)\]/g)].map(([, name, index]) => name ?? index ?? "");
+    const path = [...selector.matchAll(/\.([\w@-]+)|\[(\d+)\]/g)].map(
+      ([, name, index]) => name ?? index ?? "",
+    );
     const operator = this.#tokens.shift() ?? this.#refuse();
     const operand = this.#tokens.shift() ?? this.#refuse();
     const compare = comparisons[operator.toUpperCase()]?.(operand) ?? this.#refuse();
@@ -104,7 +110,8 @@ const comparisons: Readonly<Record<string, (operand: string) => Test>> = {
 
 function equal(operand: string): Test {
   const text = operand.startsWith('"') ? operand.slice(1, -1).replaceAll(/\\(.)/g, "$1") : operand;
-  return (value) => (typeof value === "number" ? value === Number(text) : typeof value === "string" && like(text, value));
+  return (value) =>
+    typeof value === "number" ? value === Number(text) : typeof value === "string" && like(text, value);
 }
 
 function numeric(holds: (value: number, limit: number) => boolean): (operand: string) => Test {
@@ -113,6 +120,9 @@ function numeric(holds: (value: number, limit: number) => boolean): (operand: st
 
 const valueAt = (document: unknown, path: readonly string[]): unknown =>
   path.reduce<unknown>(
-    (at, name) => (typeof at === "object" && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined),
+    (at, name) =>
+      typeof at === "object" && at !== null && Object.hasOwn(at, name)
+        ? (at as Record<string, unknown>)[name]
+        : undefined,
     document,
   );

@@ -5,8 +5,9 @@ import { jsonFilter } from "./filter-json.ts";
 export type LineFilter = (message: string) => boolean;
 
 /**
- * A filter pattern of CloudWatch Logs: terms (all), `"a phrase"`, `?either ?or`, `-not`, or a JSON filter `{ $.level = "ERROR" }`.
- * Case counts. Throws InvalidParameterException for a pattern that cannot be read; regular expressions and space-delimited patterns are not emulated.
+ * A filter pattern of CloudWatch Logs: terms (all), `"a phrase"`, `?either ?or`, `-not`, or a JSON filter `{
+ * $.level = "ERROR" }`. Case counts. Throws InvalidParameterException for a pattern that cannot be read;
+ * regular expressions and space-delimited patterns are not emulated.
  */
 export function lineFilter(pattern: string | undefined): LineFilter {
   const trimmed = pattern?.trim() ?? "";

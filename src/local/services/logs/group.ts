@@ -37,11 +37,13 @@ export interface LogEvent {
 export type FindGroup = (region: string, nameOrArn: string) => LogGroupState;
 
 /** The error for a token that is none of ours. */
-export const invalidToken = (): AwsError => new AwsError("InvalidParameterException", "The specified nextToken is invalid.");
+export const invalidToken = (): AwsError =>
+  new AwsError("InvalidParameterException", "The specified nextToken is invalid.");
 
 /** Refuses a limit over the operation's maximum, in AWS's words. */
 export function checkLimit(limit: number, max: number): void {
-  const problem = limit > max ? `less than or equal to ${max}` : limit < 1 ? "greater than or equal to 1" : undefined;
+  const problem =
+    limit > max ? `less than or equal to ${max}` : limit < 1 ? "greater than or equal to 1" : undefined;
   if (problem)
     throw new AwsError(
       "InvalidParameterException",

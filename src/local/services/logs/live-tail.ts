@@ -7,7 +7,7 @@ import { logGroupArn, type FindGroup, type LogEvent, type LogGroupState } from "
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
 
-/** Of more events than this between two updates the oldest are left out (aws-behaviour 7.3). */
+/** Of more events than this between two updates the oldest are left out (AWS.md 7.3). */
 const maxPerUpdate = 500;
 
 interface Tail {
@@ -28,15 +28,26 @@ export function liveTail(world: World, group: FindGroup) {
       const { logGroupIdentifiers } = input;
       for (const identifier of logGroupIdentifiers) checkIdentifier(identifier, region, group);
       if (logGroupIdentifiers.length > 1 && (input.logStreamNames ?? input.logStreamNamePrefixes))
-        throw new AwsError("InvalidParameterException", "Log streams can be named only with a single log group.");
-      const tail: Tail = { arns: new Set(logGroupIdentifiers), wants: wantedBy(input), pending: [], sampled: false };
+        throw new AwsError(
+          "InvalidParameterException",
+          "Log streams can be named only with a single log group.",
+        );
+      const tail: Tail = {
+        arns: new Set(logGroupIdentifiers),
+        wants: wantedBy(input),
+        pending: [],
+        sampled: false,
+      };
       tails.add(tail);
       const sessionStart = { requestId, sessionId: randomUUID(), ...input };
       return { responseStream: updates(tail, sessionStart) };
     },
   };
 
-  async function* updates(tail: Tail, sessionStart: sdk.LiveTailSessionStart): AsyncGenerator<sdk.StartLiveTailResponseStream> {
+  async function* updates(
+    tail: Tail,
+    sessionStart: sdk.LiveTailSessionStart,
+  ): AsyncGenerator<sdk.StartLiveTailResponseStream> {
     try {
       yield { sessionStart };
       for await (const _ of setInterval(world.delays.liveTailMs, undefined, { signal: world.closing }))
@@ -56,7 +67,9 @@ export function liveTail(world: World, group: FindGroup) {
       const arn = logGroupArn(world, region, name);
       for (const tail of tails) {
         if (!tail.arns.has(arn)) continue;
-        const wanted = events.filter((event) => tail.wants(event)).map((event) => resultOf(event, `${world.account}:${name}`));
+        const wanted = events
+          .filter((event) => tail.wants(event))
+          .map((event) => resultOf(event, `${world.account}:${name}`));
         const all = [...tail.pending, ...wanted];
         tail.sampled ||= all.length > maxPerUpdate;
         tail.pending = all.slice(-maxPerUpdate);
@@ -86,7 +99,10 @@ function wantedBy({
     matches(message);
 }
 
-const resultOf = ({ stream, message, timestamp, ingestedAt }: LogEvent, logGroupIdentifier: string): sdk.LiveTailSessionLogEvent => ({
+const resultOf = (
+  { stream, message, timestamp, ingestedAt }: LogEvent,
+  logGroupIdentifier: string,
+): sdk.LiveTailSessionLogEvent => ({
   logStreamName: stream,
   logGroupIdentifier,
   message,

@@ -20,15 +20,17 @@ export const logsConstraints: Constraints = {
   logEvents: { min: 1, max: 10_000 },
 };
 
-/** CloudWatch Logs. `append` is how functions write; a group that is not there is made (aws-behaviour 7.1). */
+/** CloudWatch Logs. `append` is how functions write; a group that is not there is made (AWS.md 7.1). */
 export interface Logs {
   operations: Operations<typeof sdk>;
   append(region: string, entries: readonly LogEntry[]): void;
 }
 
-const retentions = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const retentions = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 
-/** CloudWatch Logs (aws-behaviour 7). */
+/** CloudWatch Logs (AWS.md 7). */
 export function logs(world: World): Logs {
   const groupsIn = (region: string) => regionIn(world.state, region).logGroups;
   const group: FindGroup = (region, nameOrArn) => {
@@ -47,7 +49,10 @@ export function logs(world: World): Logs {
         throw new AwsError("ResourceAlreadyExistsException", "The specified log group already exists");
       groupsIn(region).set(logGroupName, newGroup(logGroupName, now, tags));
     },
-    DescribeLogGroups({ logGroupNamePrefix, logGroupNamePattern, logGroupIdentifiers, nextToken, limit = 50 }, { region }) {
+    DescribeLogGroups(
+      { logGroupNamePrefix, logGroupNamePattern, logGroupIdentifiers, nextToken, limit = 50 },
+      { region },
+    ) {
       if (logGroupNamePrefix !== undefined && logGroupNamePattern !== undefined)
         throw new AwsError(
           "InvalidParameterException",
@@ -55,10 +60,17 @@ export function logs(world: World): Logs {
         );
       checkLimit(limit, 50);
       const wanted = [...groupsIn(region).values()]
-        .filter(({ name }) => name.startsWith(logGroupNamePrefix ?? "") && name.includes(logGroupNamePattern ?? ""))
+        .filter(
+          ({ name }) => name.startsWith(logGroupNamePrefix ?? "") && name.includes(logGroupNamePattern ?? ""),
+        )
         .filter(({ name }) => !logGroupIdentifiers || logGroupIdentifiers.map(groupName).includes(name))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1));
-      const { items, next } = pageOf(wanted, { token: nextToken, limit, pageSize: world.pageSize ?? 50, invalid: invalidToken() });
+      const { items, next } = pageOf(wanted, {
+        token: nextToken,
+        limit,
+        pageSize: world.pageSize ?? 50,
+        invalid: invalidToken(),
+      });
       return {
         logGroups: items.map((found) => groupShape(found, logGroupArn(world, region, found.name))),
         ...(next ? { nextToken: next } : {}),
@@ -87,8 +99,12 @@ export function logs(world: World): Logs {
       const kept = group(region, resourceArn).tags;
       for (const key of tagKeys) kept.delete(key);
     },
-    ListTagsForResource: ({ resourceArn }, { region }) => ({ tags: Object.fromEntries(group(region, resourceArn).tags) }),
-    ListTagsLogGroup: ({ logGroupName }, { region }) => ({ tags: Object.fromEntries(group(region, logGroupName).tags) }),
+    ListTagsForResource: ({ resourceArn }, { region }) => ({
+      tags: Object.fromEntries(group(region, resourceArn).tags),
+    }),
+    ListTagsLogGroup: ({ logGroupName }, { region }) => ({
+      tags: Object.fromEntries(group(region, logGroupName).tags),
+    }),
   };
 
   return {
@@ -119,12 +135,17 @@ const newGroup = (name: string, now: number, tags: Record<string, string>): LogG
   received: 0,
 });
 
-const noGroup = (): AwsError => new AwsError("ResourceNotFoundException", "The specified log group does not exist.");
+const noGroup = (): AwsError =>
+  new AwsError("ResourceNotFoundException", "The specified log group does not exist.");
 
 /** The name in `arn:aws:logs:…:log-group:NAME[:*]`, or the name itself. */
-const groupName = (nameOrArn: string): string => /^arn:[^:]+:logs:[^:]*:[^:]*:log-group:([^:]+)(:\*)?$/.exec(nameOrArn)?.[1] ?? nameOrArn;
+const groupName = (nameOrArn: string): string =>
+  /^arn:[^:]+:logs:[^:]*:[^:]*:log-group:([^:]+)(:\*)?$/.exec(nameOrArn)?.[1] ?? nameOrArn;
 
-const groupShape = ({ name, createdAt, retentionInDays, events }: LogGroupState, arn: string): sdk.LogGroup => ({
+const groupShape = (
+  { name, createdAt, retentionInDays, events }: LogGroupState,
+  arn: string,
+): sdk.LogGroup => ({
   logGroupName: name,
   creationTime: createdAt,
   ...(retentionInDays === undefined ? {} : { retentionInDays }),

@@ -2,8 +2,9 @@ import { invalidToken, type LogEvent } from "./group.ts";
 import { placeIn, tokenFor } from "../paging.ts";
 
 /**
- * A place between events is a text that is greater than the ids before it and not greater than those after it. Ids grow with time and never come
- * again, so a place stays what it was when the oldest events are dropped, or late ones come in front of it.
+ * A place between events is a text that is greater than the ids before it and not greater than those after
+ * it. Ids grow with time and never come again, so a place stays what it was when the oldest events are
+ * dropped, or late ones come in front of it.
  */
 type Place = string;
 
@@ -22,7 +23,10 @@ interface StreamPage {
   nextBackwardToken: string;
 }
 
-/** The part of a stream that a token of GetLogEvents stands for, else its end or start. At an end there is nothing, and the token stays (aws-behaviour 7.1). */
+/**
+ * The part of a stream that a token of GetLogEvents stands for, else its end or start. At an end there is
+ * nothing, and the token stays (AWS.md 7.1).
+ */
 export function pageOfStream(
   events: readonly LogEvent[],
   { nextToken, startFromHead, size }: { nextToken: string | undefined; startFromHead: boolean; size: number },
@@ -45,12 +49,18 @@ interface Scan {
   matches(event: LogEvent): boolean;
   nextToken: string | undefined;
   limit: number;
-  /** How many events are looked at for one page; a page can come out partial or empty, with a token (aws-behaviour 7.1). */
+  /**
+   * How many events are looked at for one page; a page can come out partial or empty, with a token (AWS.md
+   * 7.1).
+   */
   window: number;
 }
 
 /** One page of FilterLogEvents. */
-export function scan(events: readonly LogEvent[], { matches, nextToken, limit, window }: Scan): { events: LogEvent[]; next?: string } {
+export function scan(
+  events: readonly LogEvent[],
+  { matches, nextToken, limit, window }: Scan,
+): { events: LogEvent[]; next?: string } {
   const found: LogEvent[] = [];
   const from = nextToken === undefined ? 0 : indexOf(events, placeIn(nextToken, invalidToken()));
   for (const [index, event] of events.slice(from, from + window).entries()) {

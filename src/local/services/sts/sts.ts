@@ -12,7 +12,10 @@ export const stsConstraints: Constraints = {
   DurationSeconds: { min: 900, max: 43_200 },
 };
 
-/** STS: who signs with the credentials of a role's session is that, everybody else is the account's user `local`. */
+/**
+ * STS: who signs with the credentials of a role's session is that, everybody else is the account's user
+ * `local`.
+ */
 export function sts(world: World): Operations<typeof sdk> {
   return {
     GetCallerIdentity: (_input, { session }) => ({
@@ -24,9 +27,13 @@ export function sts(world: World): Operations<typeof sdk> {
       const role = [...world.state.roles.values()].find(({ arn }) => arn === RoleArn);
       if (!role) {
         const caller = `arn:aws:iam::${world.account}:user/local`;
-        throw new AwsError("AccessDenied", `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`, {
-          status: 403,
-        });
+        throw new AwsError(
+          "AccessDenied",
+          `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
+          {
+            status: 403,
+          },
+        );
       }
       const session = { roleArn: role.arn, name: RoleSessionName };
       return {
