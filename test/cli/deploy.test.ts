@@ -5,17 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
-import { run, start, type Running } from "../support/program.ts";
-import {
-  callsOfOneDeploy,
-  faulty,
-  inventory,
-  localAws,
-  mutating,
-  nothing,
-  oneOfEverything,
-  stackAt,
-} from "../support/stack-scene.ts";
+import { run, start } from "../support/program.ts";
+import { inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 
 const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
@@ -247,30 +238,6 @@ test("the signing key is never shown, and stays the same", async () => {
   expect(Environment?.Variables?.SIGNING_KEYS).toMatch(/^whsec_/);
   expect(said.join("")).not.toContain("whsec_");
 });
-
-test.each(["D-01 before", "D-02 after"])(
-  "%s any one call the program is killed: the next run makes exactly one of everything",
-  { timeout: 120_000 },
-  async (when) => {
-    const calls = await callsOfOneDeploy();
-    for (let n = 0; n < calls; n++) {
-      const local = await localAws();
-      const program: { running?: Running } = {};
-      const kill = () => program.running?.signal("SIGKILL");
-      const proxy = await faulty(local, ({ index }) =>
-        index === n ? (when === "D-01 before" ? { before: kill } : { after: kill }) : undefined,
-      );
-      program.running = start(["deploy", ...backendUrl, "--no-test"], {
-        env: pointedAt(proxy.url),
-        input: null,
-      });
-      expect((await program.running.ended).code).toBe(null);
-      const next = await stackAt(local.url);
-      await next.deploy();
-      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(oneOfEverything);
-    }
-  },
-);
 
 test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 130, and the next run goes on", async () => {
   const local = await localAws({ roleDelayMs: 60_000 });

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { start, type Running } from "../support/program.ts";
+import {
+  callsOfOneDeploy,
+  faulty,
+  inventory,
+  localAws,
+  oneOfEverything,
+  stackAt,
+} from "../support/stack-scene.ts";
+
+const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
+const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
+
+test.each(["D-01 before", "D-02 after"])(
+  "%s any one call the program is killed: the next run makes exactly one of everything",
+  { timeout: 120_000 },
+  async (when) => {
+    const calls = await callsOfOneDeploy();
+    for (let n = 0; n < calls; n++) {
+      const local = await localAws();
+      const program: { running?: Running } = {};
+      const kill = () => program.running?.signal("SIGKILL");
+      const proxy = await faulty(local, ({ index }) =>
+        index === n ? (when === "D-01 before" ? { before: kill } : { after: kill }) : undefined,
+      );
+      program.running = start(["deploy", ...backendUrl, "--no-test"], {
+        env: pointedAt(proxy.url),
+        input: null,
+      });
+      expect((await program.running.ended).code).toBe(null);
+      const next = await stackAt(local.url);
+      await next.deploy();
+      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(oneOfEverything);
+    }
+  },
+);
