@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { ZipArchive } from "archiver";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { assetUrl } from "./assets.ts";
 
 /** One file of the zip; `size` in bytes. */
@@ -64,10 +64,10 @@ export function requireHandler(
   if (endings.some((ending) => names.includes(file + ending))) return;
   const looked = endings.map((ending) => file + ending).join(", ");
   throw new CliError(
+    "handler-missing",
     `the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked}`,
     {
       hint: `the zip holds ${names.join(", ")}; ${fitting(names)}`,
-      exitCode: exitCodes.usage,
     },
   );
 }

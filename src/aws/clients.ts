@@ -4,7 +4,7 @@ import { IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import { retries } from "./retry.ts";
 import { environment, type Settings } from "../settings/table.ts";
@@ -151,9 +151,8 @@ async function regionOf(client: LambdaClient): Promise<string> {
   try {
     return await client.config.region();
   } catch (cause) {
-    throw new CliError("no AWS region is set", {
+    throw new CliError("no-region", "no AWS region is set", {
       hint: 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
-      exitCode: exitCodes.usage,
       cause,
     });
   }

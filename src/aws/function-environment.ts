@@ -19,6 +19,7 @@ export type Variables = Readonly<Record<string, string>>;
 export function variablesOf({ FunctionName, Environment }: FunctionConfiguration): Variables {
   if (!Environment?.Error) return Environment?.Variables ?? {};
   throw new CliError(
+    "variables-unreadable",
     `the variables of the function ${FunctionName} cannot be read: ${Environment.Error.Message}`,
     unreadable("kms:Decrypt"),
   );

@@ -20,6 +20,7 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
     if (State !== "Pending" && LastUpdateStatus !== "InProgress") return found;
     if (performance.now() - startedAt > BUDGET_MS) {
       throw new CliError(
+        "function-still-changing",
         `the function ${FunctionName} is still ${State}, its last update ${LastUpdateStatus}, after ${BUDGET_MS / 60_000} minutes`,
       );
     }
@@ -35,7 +36,7 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
 export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
   const { trouble } = troubleOf(await untilIdle(aws, FunctionName));
   if (trouble !== undefined)
-    throw new CliError(`the function ${FunctionName} does not work: ${trouble}`, {
+    throw new CliError("function-broken", `the function ${FunctionName} does not work: ${trouble}`, {
       hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",
     });
 }

@@ -79,7 +79,7 @@ function ready({ stderr }: ChildProcess, ended: Promise<void>): Promise<void> {
     void ended.then(() => {
       const last = said.trim().split("\n").at(-1) || "python3 was not found on the PATH";
       reject(
-        new CliError(`the FastAPI example does not start: ${last}`, {
+        new CliError("fastapi-not-started", `the FastAPI example does not start: ${last}`, {
           hint: "it needs Python 3.10 and: pip install fastapi uvicorn",
         }),
       );

@@ -2,7 +2,8 @@ import { Command as Commander, CommanderError, Option } from "commander";
 import type { Command } from "./command.ts";
 import type { CommandEntry } from "../commands/index.ts";
 import { closest } from "./closest.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
+import type { ErrorCode } from "../errors/codes.ts";
 import { settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, type Given } from "./resolve.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
@@ -19,7 +20,7 @@ const HELP_WIDTH = 80;
 const notes = `
 stdout carries the result alone, everything else goes to stderr. With --json
 the result is one JSON document, a failure is
-{"error":{"message","hint","exitCode"}}, and what a command streams is one JSON
+{"error":{"code","message","hint","exitCode"}}, and what a command streams is one JSON
 document per line.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
 an unmet expectation, 4 refused, 130 interrupted.`;
@@ -168,9 +169,8 @@ function usageError(
   const meant =
     otherNames.get(word) ??
     closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
-  return new CliError(complaint, {
+  return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, {
     hint: meant ? `did you mean ${meant}?` : `${pathOf(called).join(" ")} --help shows what there is`,
-    exitCode: exitCodes.usage,
   });
 }
 
@@ -188,6 +188,16 @@ function calledBy(program: Commander, argv: readonly string[]): Commander {
   const next = program.commands.find((command) => argv.includes(command.name()));
   return next ? calledBy(next, argv.slice(argv.indexOf(next.name()) + 1)) : program;
 }
+
+/** Our codes for commander's. */
+const usageCodes: Readonly<Record<string, ErrorCode>> = {
+  "commander.unknownCommand": "command-unknown",
+  "commander.help": "command-missing",
+  "commander.unknownOption": "option-unknown",
+  "commander.optionMissingArgument": "value-missing",
+  "commander.missingArgument": "value-missing",
+  "commander.excessArguments": "argument-unexpected",
+};
 
 /** Where commander has no words of its own. */
 const complaints: Readonly<Record<string, (called: Commander) => string>> = {

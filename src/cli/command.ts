@@ -1,4 +1,4 @@
-import type { ExitCode } from "../errors/error.ts";
+import type { ExitCode } from "../errors/codes.ts";
 import type { Report } from "../progress.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { settingNames, settingTable, displayValue, type SettingName } from "../settings/table.ts";
 
 const CONFIG_FILE = "shelfshack-ws.config.json";
@@ -36,11 +36,14 @@ function contents(file: string): string {
   try {
     return readFileSync(file, "utf8").replace(/^\ufeff/, "");
   } catch (error) {
-    throw new CliError(`the config file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
-      hint: "look at the path after --config or in SHELFSHACK_CONFIG",
-      exitCode: exitCodes.usage,
-      cause: error,
-    });
+    throw new CliError(
+      "config-unreadable",
+      `the config file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+      {
+        hint: "look at the path after --config or in SHELFSHACK_CONFIG",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -84,5 +87,5 @@ function acceptedValue(file: string, name: SettingName, value: unknown): unknown
 }
 
 function refused(file: string, fault: string, cause?: unknown): CliError {
-  return new CliError(`${file}: ${fault}`, { exitCode: exitCodes.usage, cause });
+  return new CliError("config-invalid", `${file}: ${fault}`, { cause });
 }

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { packageHandler, requireHandler } from "../artifact/zip.ts";
 import type { Context } from "./command.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { connectAws } from "../aws/clients.ts";
 import type { Run } from "../stack/create.ts";
@@ -50,15 +50,14 @@ export function checkBackendUrl(
   { report }: Pick<Context, "report">,
 ): void {
   if (!backendUrl) {
-    throw new CliError("no backend URL is set", {
+    throw new CliError("no-backend-url", "no backend URL is set", {
       hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
-      exitCode: exitCodes.usage,
     });
   }
   const { protocol, hostname } = new URL(backendUrl);
   if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
   const message = `${backendUrl} is plain http to a public address: tokens and messages can be read on the way`;
   if (isProduction(env))
-    throw new CliError(message, { hint: "use https, or pass --allow-http", exitCode: exitCodes.refused });
+    throw new CliError("plain-http", message, { hint: "use https, or pass --allow-http" });
   report({ kind: "warning", message, hint: "use https before this goes to production" });
 }

@@ -1,7 +1,8 @@
 import { readArguments, type Request } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { commands } from "../commands/index.ts";
-import { CliError, exitCodes, type ExitCode } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
+import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { environment, setSdkEnvironment, type SettingName, type Settings } from "../settings/table.ts";
@@ -31,7 +32,7 @@ interface Shell {
 }
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
-const outputClosed = new CliError("nobody reads the output any more", { exitCode: exitCodes.interrupted });
+const outputClosed = new CliError("output-closed", "nobody reads the output any more", {});
 
 const asStarted = withNpx(environment);
 
@@ -140,7 +141,7 @@ const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
   (error.name === "AbortError" || explain(error).exitCode === exitCodes.interrupted);
 const isInterrupted = ({ aborted, reason }: AbortSignal): boolean => aborted && reason !== outputClosed;
 const interruptedBy = (what: string, cause?: unknown) =>
-  new CliError(`interrupted by ${what}`, { exitCode: exitCodes.interrupted, cause });
+  new CliError("interrupted", `interrupted by ${what}`, { cause });
 
 function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinner" | "plain" {
   if (quiet) return "quiet";
@@ -211,9 +212,9 @@ function printResult(
  * document says it all.
  */
 function showError(error: unknown, { out, err, json, debug, annotating, aim }: Shell): ExitCode {
-  const { message, hint: advice, exitCode, cause, stack } = explain(error);
+  const { code, message, hint: advice, exitCode, cause, stack } = explain(error);
   const hint = advice && aim(advice);
-  if (json) out.writeRaw(`${asJson({ error: { message, hint, exitCode } })}\n`);
+  if (json) out.writeRaw(`${asJson({ error: { code, message, hint, exitCode } })}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (annotating) err.write(annotation({ message, hint }));

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import {
   settingNames,
   settingTable,
@@ -101,9 +101,11 @@ function byDefault(setting: Setting, chosen: Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.type.schema, json);
   if (success) return output;
-  throw new CliError(`${where} is ${displayValue(setting, given)}: ${issues[0].message}`, {
-    exitCode: exitCodes.usage,
-  });
+  throw new CliError(
+    "value-invalid",
+    `${where} is ${displayValue(setting, given)}: ${issues[0].message}`,
+    {},
+  );
 }
 
 /**
@@ -115,10 +117,13 @@ function refuseBothAddresses(
   origins: Partial<Record<SettingName, string>>,
 ): void {
   if (!local || origins.local !== "--local" || origins.endpointUrl !== "--endpoint-url") return;
-  throw new CliError(`--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`, {
-    hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
-    exitCode: exitCodes.usage,
-  });
+  throw new CliError(
+    "options-contradict",
+    `--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`,
+    {
+      hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
+    },
+  );
 }
 
 /**

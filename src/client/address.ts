@@ -1,4 +1,4 @@
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
 
 /** What a client asks for when it connects: the query parameters of `$connect` (CONTRACT.md 2). */
@@ -18,9 +18,8 @@ export const LONGEST_URL = 4096;
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new CliError(`"${redactUrl(base)}" is not a WebSocket URL`, {
+    throw new CliError("url-invalid", `"${redactUrl(base)}" is not a WebSocket URL`, {
       hint: "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; leave --url out to use the deployed stage",
-      exitCode: exitCodes.usage,
     });
   }
   address.hash = "";

@@ -1,5 +1,5 @@
 import { Script, createContext } from "node:vm";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Frame } from "./session.ts";
 
 /**
@@ -48,9 +48,8 @@ export function expectation(source: string): Expectation {
 function subsetExpectation(source: string): Expectation {
   const expected = parsed(source);
   if (expected === undefined) {
-    throw new CliError(`--expect ${source} is not JSON`, {
+    throw new CliError("expectation-invalid", `--expect ${source} is not JSON`, {
       hint: `for words in a frame use --expect '~${source}'`,
-      exitCode: exitCodes.usage,
     });
   }
   return {
@@ -81,10 +80,13 @@ function regularExpression(source: string): RegExp {
   try {
     return new RegExp(source.slice(1));
   } catch (cause) {
-    throw new CliError(`--expect ${source} is not a regular expression: ${(cause as Error).message}`, {
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    throw new CliError(
+      "expectation-invalid",
+      `--expect ${source} is not a regular expression: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -93,11 +95,14 @@ function matches(script: Script, context: object, source: string): boolean {
   try {
     return script.runInContext(context, { timeout: LONGEST_MATCH }) as boolean;
   } catch (cause) {
-    throw new CliError(`--expect ${source} took longer than ${LONGEST_MATCH / 1000} s on one frame`, {
-      hint: "write it without nested repetition such as (a+)+",
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    throw new CliError(
+      "expectation-slow",
+      `--expect ${source} took longer than ${LONGEST_MATCH / 1000} s on one frame`,
+      {
+        hint: "write it without nested repetition such as (a+)+",
+        cause,
+      },
+    );
   }
 }
 

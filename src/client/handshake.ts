@@ -1,3 +1,4 @@
+import { errorCodes, type ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
 
@@ -33,9 +34,17 @@ export class HandshakeError extends CliError {
     { source, cause }: { source?: Source | undefined; cause?: unknown } = {},
   ) {
     const { meaning, hint } = explainHandshake(failure, address, source);
-    super(`could not open ${redactUrl(address.href)}: ${meaning}`, { hint, cause });
+    super(codeOf(failure), `could not open ${redactUrl(address.href)}: ${meaning}`, { hint, cause });
     this.failure = failure;
   }
+}
+
+function codeOf(failure: HandshakeFailure): ErrorCode {
+  if (failure.kind === "timeout") return "timed-out";
+  if (failure.kind === "protocol") return "not-websocket";
+  if (failure.kind === "network") return "unreachable";
+  const code = `handshake-${failure.status}`;
+  return code in errorCodes ? (code as ErrorCode) : "handshake-other";
 }
 
 interface Explanation {

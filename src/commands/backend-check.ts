@@ -1,7 +1,7 @@
 import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import type { Lack, Outcome } from "../backend/check/result.ts";
-import { exitCodes } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";

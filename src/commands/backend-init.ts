@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { assetUrl } from "../artifact/assets.ts";
 import type { Command, Context } from "../cli/command.ts";
@@ -28,10 +28,13 @@ export const command: Command<InitResult> = {
     if (!file.endsWith(".py")) {
       const hint =
         "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
-      throw new CliError(`cannot write the FastAPI router to ${file}: it does not end with .py`, {
-        hint,
-        exitCode: exitCodes.usage,
-      });
+      throw new CliError(
+        "file-not-python",
+        `cannot write the FastAPI router to ${file}: it does not end with .py`,
+        {
+          hint,
+        },
+      );
     }
     const router = await readFile(assetUrl("backend/shelfshack_ws.py"), "utf8");
     const present = await contentsOf(file);
@@ -63,8 +66,7 @@ async function confirm(file: string, { yes, force }: Settings, ask: Context["ask
     text: `${file} is there and differs from this version's. Overwrite it? (y/N)`,
     option: "--force",
   });
-  if (!/^y(es)?$/i.test(answer.trim()))
-    throw new CliError(`${file} was left as it is`, { exitCode: exitCodes.refused });
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", `${file} was left as it is`, {});
 }
 
 /** The module's name as an application in this folder imports it. */

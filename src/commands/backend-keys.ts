@@ -1,7 +1,7 @@
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
 import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import {
   changeEnvironment,
   deployedFunction,
@@ -83,10 +83,10 @@ function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Sett
   const action = words.find((candidate) => candidate === word);
   const usage = {
     hint: "shelfshack-ws backend keys show | rotate | rotate --finish",
-    exitCode: exitCodes.usage,
   };
-  if (!action) throw new CliError(`there is no "backend keys ${word}"`, usage);
-  if (isFinish && action !== "rotate") throw new CliError("--finish belongs to rotate", usage);
+  if (!action) throw new CliError("command-unknown", `there is no "backend keys ${word}"`, usage);
+  if (isFinish && action !== "rotate")
+    throw new CliError("options-contradict", "--finish belongs to rotate", usage);
   return isFinish ? "finish" : action;
 }
 
@@ -100,7 +100,7 @@ function minuteOf(time: string): string {
 async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedFunction> {
   const found = await deployedFunction(aws, functionName);
   if (found) return found;
-  throw new CliError(`there is no function ${functionName} in ${aws.region}`, {
+  throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
     hint: "run: shelfshack-ws deploy --backend-url https://api.example.com",
   });
 }
@@ -133,14 +133,13 @@ async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
 function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   if (keys[0] === fresh) return keys;
   if (keys.length === 0) {
-    throw new CliError("the function has no signing key to rotate", {
+    throw new CliError("no-signing-key", "the function has no signing key to rotate", {
       hint: "a deploy makes one: shelfshack-ws deploy",
     });
   }
   if (keys.length === 1) return [fresh, ...keys];
-  throw new CliError("a rotation is going on: the function signs with two keys", {
+  throw new CliError("rotation-unfinished", "a rotation is going on: the function signs with two keys", {
     hint: "give the backend both (shelfshack-ws outputs --for backend), then run: shelfshack-ws backend keys rotate --finish",
-    exitCode: exitCodes.refused,
   });
 }
 
@@ -168,9 +167,13 @@ async function finish(
 
 function withoutOlder(newest: string, keys: readonly string[]): string {
   if (keys[0] === newest) return newest;
-  throw new CliError("somebody else changed the keys at the same moment: nothing was changed by this run", {
-    hint: "look at them: shelfshack-ws backend keys show",
-  });
+  throw new CliError(
+    "keys-changed-meanwhile",
+    "somebody else changed the keys at the same moment: nothing was changed by this run",
+    {
+      hint: "look at them: shelfshack-ws backend keys show",
+    },
+  );
 }
 
 /**
@@ -195,12 +198,12 @@ async function refuseUnlessKnown(
     const exchange = await askSigned(subject, { signal });
     if (isGood(exchange)) continue;
     throw new CliError(
+      "new-key-refused",
       `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
       {
         hint: isTurnedAway(exchange)
           ? "give the backend both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
           : "look into that with: shelfshack-ws backend check; when you are sure that the backend knows the new key, add --force",
-        exitCode: exitCodes.refused,
       },
     );
   }

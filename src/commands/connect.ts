@@ -6,7 +6,8 @@ import type { Expectation, Mismatch, ExpectationResult } from "../client/expecta
 import { explainClose, explainFrame } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { deployedApi } from "../resources/api.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
@@ -240,7 +241,7 @@ async function deployedStageUrl(
   try {
     const found = await deployedApi(aws, settings);
     if (found) return `${found.ApiEndpoint}/${settings.stage}`;
-    throw new CliError(`there is no API named ${settings.apiName} in ${aws.region}`, {
+    throw new CliError("not-deployed", `there is no API named ${settings.apiName} in ${aws.region}`, {
       hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
     });
   } finally {

@@ -130,7 +130,7 @@ async function walkThrough(
     title: "Deploy: zip, role, policy, log group, API, routes, stage, function, permission",
   });
   const { url } = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
-  if (!url) throw new CliError("the deploy gave no address");
+  if (!url) throw new CliError("not-deployed", "the deploy gave no address");
 
   emit({ kind: "step", title: "Invoke the function with the test event" });
   await run("test --local --booking 1", test);
@@ -192,7 +192,10 @@ async function arrival(session: Session, words: string): Promise<Frame> {
   } finally {
     late.removeEventListener("abort", closing);
   }
-  throw new CliError(`the other client did not get the message within ${ARRIVAL_MS / 1000} s`);
+  throw new CliError(
+    "delivery-missing",
+    `the other client did not get the message within ${ARRIVAL_MS / 1000} s`,
+  );
 }
 
 /** Closed at the end of the block that holds it, however that ends. */

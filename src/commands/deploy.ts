@@ -1,4 +1,4 @@
-import { exitCodes } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { deploy, observe, plan, type Change, type Scope } from "../stack/engine.ts";
 import { checkBackendUrl, openStack, type OpenStack } from "../cli/context.ts";
 import { partsOf, refuseMissingNeeds, scopeOf } from "../stack/steps.ts";

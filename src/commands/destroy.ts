@@ -1,4 +1,4 @@
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { destroy } from "../stack/engine.ts";
 import { openStack } from "../cli/context.ts";
 import { table } from "../terminal/format.ts";
@@ -59,5 +59,5 @@ async function confirm(
     option: "--yes",
   });
   if (answer.trim() === name) return;
-  throw new CliError(`the name typed is not ${name}: nothing was removed`, { exitCode: exitCodes.refused });
+  throw new CliError("name-mismatch", `the name typed is not ${name}: nothing was removed`, {});
 }

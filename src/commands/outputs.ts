@@ -123,9 +123,13 @@ async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
       ...(served ? [] : [`stage ${stage}`]),
       ...(lambda ? [] : [`function ${functionName}`]),
     ];
-    throw new CliError(`not deployed in ${aws.region}: there is no ${missing.join(", no ")}`, {
-      hint: "run: shelfshack-ws deploy",
-    });
+    throw new CliError(
+      "not-deployed",
+      `not deployed in ${aws.region}: there is no ${missing.join(", no ")}`,
+      {
+        hint: "run: shelfshack-ws deploy",
+      },
+    );
   }
   const { ApiId, ApiEndpoint, ManagementEndpoint } = attributesOf(api);
   return {

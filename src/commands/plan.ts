@@ -1,4 +1,4 @@
-import { exitCodes } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl, openStack } from "../cli/context.ts";
 import { partsOf, scopeOf } from "../stack/steps.ts";
 import { describeChanges, renderChanges, type ChangeLine, stackOptions } from "./changes.ts";

@@ -1,4 +1,4 @@
-import { exitCodes } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { openStack } from "../cli/context.ts";
 import { partsOf, scopeOf } from "../stack/steps.ts";

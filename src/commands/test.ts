@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { readLine } from "../logs/record.ts";
 import { connectAws } from "../aws/clients.ts";
 import { duration } from "../terminal/format.ts";
@@ -45,14 +46,12 @@ async function eventFrom(file: string): Promise<WebSocketEvent> {
     const event: unknown = JSON.parse(text);
     if (typeof event === "object" && event !== null) return event;
   } catch (cause) {
-    throw new CliError(`${file} is not JSON: ${(cause as Error).message}`, {
-      exitCode: exitCodes.usage,
+    throw new CliError("event-invalid", `${file} is not JSON: ${(cause as Error).message}`, {
       cause,
     });
   }
-  throw new CliError(`${file} holds no event`, {
+  throw new CliError("event-invalid", `${file} holds no event`, {
     hint: 'an event is a JSON object with a "requestContext"',
-    exitCode: exitCodes.usage,
   });
 }
 

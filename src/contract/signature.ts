@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 
 /** A new signing key: `whsec_` and the base64 of 32 random bytes (CONTRACT.md 1). */
 export const newSigningKey = (): string => `whsec_${randomBytes(32).toString("base64")}`;
@@ -12,9 +12,8 @@ export const newSigningKey = (): string => `whsec_${randomBytes(32).toString("ba
 export function signingKeysIn(text: string, from: string, mend = HOW_KEYS_LOOK): string[] {
   const keys = wordsOf(text);
   if (keys.length === 0 || areSigningKeys(keys)) return keys;
-  throw new CliError(`${from} does not hold one or two signing keys`, {
+  throw new CliError("signing-keys-invalid", `${from} does not hold one or two signing keys`, {
     hint: mend,
-    exitCode: exitCodes.usage,
   });
 }
 

@@ -1,13 +1,4 @@
-/** The exit codes that the command line promises; nothing else is ever returned. */
-export const exitCodes = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  different: 3,
-  refused: 4,
-  interrupted: 130,
-} as const;
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 
 /**
  * A failure that is told to a person: what was attempted, with which value, and (as `hint`) what to do now.
@@ -15,19 +6,21 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
  */
 export class CliError extends Error {
   override readonly name = "CliError";
+  readonly code: ErrorCode;
   readonly hint: string | undefined;
-  readonly exitCode: ExitCode;
 
   constructor(
+    code: ErrorCode,
     message: string,
-    {
-      hint,
-      exitCode = exitCodes.failed,
-      cause,
-    }: { hint?: string; exitCode?: ExitCode; cause?: unknown } = {},
+    { hint, cause }: { hint?: string | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
+    this.code = code;
     this.hint = hint;
-    this.exitCode = exitCode;
+  }
+
+  /** What the process ends with. */
+  get exitCode(): ExitCode {
+    return errorCodes[this.code];
   }
 }

@@ -1,4 +1,5 @@
-import { CliError, exitCodes, type ExitCode } from "./error.ts";
+import { CliError } from "./error.ts";
+import type { ErrorCode } from "./codes.ts";
 
 /**
  * What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to
@@ -22,10 +23,10 @@ interface ErrorFacts {
 
 /** One well-known failure in words. */
 interface Explanation {
+  code: ErrorCode;
   when(thrown: ErrorFacts): boolean;
   message(thrown: ErrorFacts): string;
   hint(thrown: ErrorFacts): string;
-  exitCode?: ExitCode;
 }
 
 const credentialsHint =
@@ -59,6 +60,7 @@ function clockWords({ answeredAt }: ErrorFacts): string {
 /** AWS's and Node's well-known errors; the first row that fits speaks. To explain one more, add its row. */
 const explanations: readonly Explanation[] = [
   {
+    code: "credentials-expired",
     when: (thrown) =>
       /^(ExpiredToken|RequestExpired)/.test(thrown.name) ||
       (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
@@ -66,32 +68,34 @@ const explanations: readonly Explanation[] = [
     hint: (thrown) => `sign in again, for example: aws sso login --profile ${profileOf(thrown)}`,
   },
   {
+    code: "sso-failed",
     when: (thrown) => isWithoutCredentials(thrown) && /sso/i.test(thrown.message),
     message: ({ message }) => `the SSO sign-in does not work: ${message}`,
     hint: (thrown) => `sign in again: aws sso login --profile ${profileOf(thrown)}`,
   },
   {
+    code: "profile-missing",
     when: (thrown) =>
       isWithoutCredentials(thrown) &&
       (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
     message: (thrown) =>
       `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
     hint: () => "aws configure list-profiles shows the profiles; choose one with --profile or AWS_PROFILE",
-    exitCode: exitCodes.usage,
   },
   {
+    code: "no-credentials",
     when: isWithoutCredentials,
     message: () => "no AWS credentials were found",
     hint: () => credentialsHint,
-    exitCode: exitCodes.usage,
   },
   {
+    code: "no-region",
     when: ({ message }) => /^region is missing/i.test(message),
     message: () => "no AWS region is set",
     hint: () => 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
-    exitCode: exitCodes.usage,
   },
   {
+    code: "clock-wrong",
     when: ({ name, message }) =>
       /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) ||
       /signature (not yet current|expired)/i.test(message),
@@ -100,6 +104,7 @@ const explanations: readonly Explanation[] = [
     hint: () => "set the clock (timedatectl set-ntp true), then run the same command again",
   },
   {
+    code: "access-key-unknown",
     when: ({ name }) =>
       /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
     message: () => "AWS does not know the access key",
@@ -107,6 +112,7 @@ const explanations: readonly Explanation[] = [
       "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE wins over keys in variables",
   },
   {
+    code: "signature-refused",
     when: ({ name }) =>
       /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
     message: () =>
@@ -114,12 +120,14 @@ const explanations: readonly Explanation[] = [
     hint: (thrown) => `look at AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
   },
   {
+    code: "denied-explicitly",
     when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
     hint: () =>
       "a policy forbids it explicitly, which no further permission outweighs; ask whoever manages the account",
   },
   {
+    code: "denied",
     when: ({ name, message }) =>
       /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
@@ -131,18 +139,21 @@ const explanations: readonly Explanation[] = [
     },
   },
   {
+    code: "throttled",
     when: ({ name }) =>
       /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
     message: () => "AWS is limiting the rate of requests and did not let up",
     hint: () => "wait a minute, then run the same command again: it goes on where it stopped",
   },
   {
+    code: "proxy-login-needed",
     when: ({ status }) => status === 407,
     message: () => "a proxy on the way to AWS wants to know who asks (407)",
     hint: () =>
       "look at HTTPS_PROXY and its user and password, or go without the proxy: NO_PROXY=.amazonaws.com",
   },
   {
+    code: "not-an-aws-answer",
     when: isNotAwsAnswer,
     message: ({ status }) =>
       `what answered in the place of AWS cannot be understood${status > 0 ? ` (status ${status})` : ""}`,
@@ -150,6 +161,7 @@ const explanations: readonly Explanation[] = [
       "a proxy, VPN or sign-in page may be in the way; look at --endpoint-url and the network, then run the same command again",
   },
   {
+    code: "aws-unavailable",
     when: ({ status }) => status >= 500,
     message: ({ name, status }) =>
       `AWS did not do its part: ${name} (status ${status}), also after several tries`,
@@ -157,21 +169,25 @@ const explanations: readonly Explanation[] = [
       "look at https://health.aws.amazon.com, then run the same command again: it goes on where it stopped",
   },
   {
+    code: "local-aws-not-running",
     when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
     message: (thrown) => `the local AWS does not run at ${addressText(thrown)}`,
     hint: () => "start it in another terminal with: shelfshack-ws local",
   },
   {
+    code: "connection-refused",
     when: ({ code }) => code === "ECONNREFUSED",
     message: (thrown) => `${addressText(thrown)} refused the connection (ECONNREFUSED)`,
     hint: () => "look at --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy is in the way",
   },
   {
+    code: "host-not-found",
     when: ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN",
     message: (thrown) => `${addressText(thrown)} could not be looked up (${thrown.code})`,
     hint: () => "look at the network connection, the region's spelling and --endpoint-url",
   },
   {
+    code: "timed-out",
     when: ({ code, name }) =>
       /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) ||
       name === "TimeoutError",
@@ -179,6 +195,7 @@ const explanations: readonly Explanation[] = [
     hint: () => "look at the network connection, VPN and proxy, then run the same command again",
   },
   {
+    code: "tls-failed",
     when: ({ code }) =>
       /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
     message: (thrown) =>
@@ -187,11 +204,13 @@ const explanations: readonly Explanation[] = [
       "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
   },
   {
+    code: "port-in-use",
     when: ({ code }) => code === "EADDRINUSE",
     message: ({ port }) => `port ${port} is in use`,
     hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
   },
   {
+    code: "file-unusable",
     when: ({ code, path }) =>
       /^(ENOENT|EEXIST|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
     message: ({ code, path }) => `${JSON.stringify(path)} cannot be used: ${fileFaults[code]} (${code})`,
@@ -223,21 +242,20 @@ export function explain(error: unknown, { profile }: { profile?: string | undefi
     const thrown = thrownOf(candidate, profile);
     const row = explanations.find(({ when }) => when(thrown));
     if (row)
-      return new CliError(row.message(thrown), {
+      return new CliError(row.code, row.message(thrown), {
         hint: row.hint(thrown),
-        exitCode: row.exitCode ?? exitCodes.failed,
         cause: error,
       });
   }
   const { name, message } = thrownOf(error, profile);
   if (isRefusalOfAws(error)) {
     const why = redactMeasured(message).split("\n")[0];
-    return new CliError(`AWS refused the call: ${name}: ${why}`, {
+    return new CliError("aws-refused", `AWS refused the call: ${name}: ${why}`, {
       hint: "change what it names, then run the same command again",
       cause: error,
     });
   }
-  return new CliError(`unexpected failure: ${name}: ${message.split("\n")[0]}`, {
+  return new CliError("bug", `unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
   });

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 
 /**
  * Has servers listen on one port of this machine, and of nothing else: 127.0.0.1, and ::1 where that is free,
@@ -17,9 +17,8 @@ export async function listenOn(
     const { code } = cause as NodeJS.ErrnoException;
     const why =
       code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
-    throw new CliError(why, {
+    throw new CliError("port-in-use", why, {
       hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
-      exitCode: exitCodes.usage,
       cause,
     });
   }

@@ -1,7 +1,7 @@
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { isAlive } from "./runtime/is-alive.ts";
 import { emptyState, type State } from "./state.ts";
 
@@ -156,18 +156,17 @@ async function pidIn(file: string): Promise<number | undefined> {
 /** Two who start at once: the second may not see the number of the first yet. */
 const inUse = (folder: string, file: string, pid: number | undefined): CliError =>
   new CliError(
+    "state-in-use",
     `the state in ${folder} is in use by another local AWS${isAnothers(pid) || pid === process.pid ? `, process ${pid}` : ""}`,
     {
       hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
-      exitCode: exitCodes.usage,
     },
   );
 
 async function readState(file: string): Promise<State> {
   const unreadable = (cause?: unknown) =>
-    new CliError(`the state in ${file} cannot be read`, {
+    new CliError("state-unreadable", `the state in ${file} cannot be read`, {
       hint: "remove the file to begin with an empty local AWS",
-      exitCode: exitCodes.usage,
       cause,
     });
   try {

@@ -1,5 +1,5 @@
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Resource } from "../stack/resource.ts";
 
 type AccountAttributes = {
@@ -22,10 +22,10 @@ export function account(expected: string | undefined): Resource<object, AccountA
       const { Account = "", Arn = "" } = await aws.sts.send(new GetCallerIdentityCommand());
       if (expected && expected !== Account) {
         throw new CliError(
+          "account-other",
           `the credentials belong to account ${Account}, the configuration says ${expected}`,
           {
             hint: "use the profile of that account (--profile), or correct the account in the configuration",
-            exitCode: exitCodes.refused,
           },
         );
       }

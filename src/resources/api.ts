@@ -6,7 +6,7 @@ import {
   UpdateApiCommand,
   type Api,
 } from "@aws-sdk/client-apigatewayv2";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { LostRace } from "../stack/create.ts";
 import { several } from "../stack/ownership.ts";
 import { type Found, type Resource } from "../stack/resource.ts";
@@ -97,9 +97,8 @@ export async function deployedApi(
   const candidates = ours.length > 0 ? ours : named;
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
-  throw new CliError(`there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
+  throw new CliError("api-ambiguous", `there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
     hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or remove the ones that nobody uses",
-    exitCode: exitCodes.refused,
   });
 }
 

@@ -105,6 +105,9 @@ async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<s
     ));
   }
   if (DeploymentStatus === "FAILED")
-    throw new CliError(`API Gateway could not deploy the routes: ${DeploymentStatusMessage}`);
+    throw new CliError(
+      "deployment-failed",
+      `API Gateway could not deploy the routes: ${DeploymentStatusMessage}`,
+    );
   return DeploymentId;
 }

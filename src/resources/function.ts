@@ -86,6 +86,7 @@ export function lambdaFunction(
       if (!answer?.Configuration) return undefined;
       if (answer.TagsError)
         throw new CliError(
+          "tags-unreadable",
           `the tags of the function ${FunctionName} cannot be read: ${answer.TagsError.Message}`,
           unreadable("lambda:ListTags"),
         );

@@ -85,7 +85,8 @@ interface Made {
  */
 async function triedOnce(wanted: Wanted, attempt: number, walk: Run): Promise<Made | undefined> {
   const { resource, desired, before } = wanted;
-  if (!resource.create) throw new CliError(`${resource.id} ${resource.name} cannot be found`);
+  if (!resource.create)
+    throw new CliError("resource-missing", `${resource.id} ${resource.name} cannot be found`);
   try {
     return { attributes: await resource.create(walk.aws, desired, before), answered: true };
   } catch (error) {

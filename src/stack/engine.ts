@@ -249,11 +249,10 @@ async function reported<T>(
     return result;
   } catch (error) {
     if (error instanceof LostRace || walk.signal.aborted) throw error;
-    const { message, hint, exitCode } = explain(error);
+    const { code, message, hint } = explain(error);
     walk.report({ kind: "failed", id, title, message });
-    throw new CliError(`could not ${doing} ${title}: ${message}`, {
-      ...(hint ? { hint } : {}),
-      exitCode,
+    throw new CliError(code, `could not ${doing} ${title}: ${message}`, {
+      hint,
       cause: error,
     });
   }
@@ -300,7 +299,7 @@ function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
       ? `done in this run: ${done.map(({ id }) => id).join(", ")}`
       : "nothing was changed in this run";
   const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
-  return new CliError(failure.message, { hint, exitCode: failure.exitCode, cause: failure.cause });
+  return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }
 
 /**

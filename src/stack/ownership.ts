@@ -1,4 +1,4 @@
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, tagNames, type Identity, type Tags } from "../aws/tags.ts";
 import type { AnyFound, AnyResource } from "./resource.ts";
 
@@ -23,10 +23,10 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
       `  ${Object.values(attributes).slice(0, 2).join("  ")}  made ${createdAt?.toISOString()}`,
   );
   return new CliError(
+    "several-of-ours",
     `there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`,
     {
       hint: "remove the ones that nobody uses (an API with: aws apigatewayv2 delete-api --api-id ID), or the whole stack: shelfshack-ws destroy",
-      exitCode: exitCodes.refused,
     },
   );
 }
@@ -45,6 +45,5 @@ export function refuseNotOurs(
   const objections = [...found].flatMap(([resource, thing]) =>
     thing?.tags ? (objection(resource, thing.tags, identity) ?? []) : [],
   );
-  if (objections.length > 0)
-    throw new CliError(objections.join("\n"), { hint: advice, exitCode: exitCodes.refused });
+  if (objections.length > 0) throw new CliError("not-ours", objections.join("\n"), { hint: advice });
 }

@@ -77,6 +77,7 @@ function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Pa
   if (drifted.length === 0) return;
   const first = [...new Set(drifted.map(({ resource }) => stepThatMakes(resource.id)))];
   throw new CliError(
+    "step-needs-drifted",
     `${namesOf(drifted.map(({ resource }) => resource))} differ from what is to be deployed`,
     {
       hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
@@ -98,7 +99,7 @@ function refuseAbsentNeeds(stack: Stack, observed: Observed, parts: readonly Par
   );
   if (missing.size === 0) return;
   const first = [...new Set([...missing].map(({ id }) => stepThatMakes(id)))];
-  throw new CliError(`not there yet, but needed for this step: ${namesOf(missing)}`, {
+  throw new CliError("step-needs-missing", `not there yet, but needed for this step: ${namesOf(missing)}`, {
     hint: `first run: shelfshack-ws deploy --only ${first.join(",")}`,
   });
 }

@@ -1,7 +1,7 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
 import { Writable } from "node:stream";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 
 /**
  * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else
@@ -106,9 +106,8 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
   const token = done ? "" : String(value).trim();
   if (token === "")
-    throw new CliError("--token-stdin found no token on stdin", {
+    throw new CliError("token-missing", "--token-stdin found no token on stdin", {
       hint: "pass it in the first line",
-      exitCode: exitCodes.usage,
     });
   return token;
 }
@@ -131,9 +130,7 @@ export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
   try {
     return await tokenFrom(editor[Symbol.asyncIterator]());
   } catch (error) {
-    throw isInterrupted
-      ? new CliError("no token was given", { exitCode: exitCodes.interrupted, cause: error })
-      : error;
+    throw isInterrupted ? new CliError("no-answer", "no token was given", { cause: error }) : error;
   } finally {
     editor.close();
     process.stderr.write("\n");

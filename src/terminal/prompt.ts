@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { CliError, exitCodes } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import type { Writer } from "./output.ts";
 
 /** A question and the option that answers it where nobody can be asked. */
@@ -13,10 +13,10 @@ export function refuseToAsk({ text, option }: Question): never {
   // The first sentence is what it is about, the rest how to answer.
   const [matter = text] = text.split(". ");
   throw new CliError(
+    "confirmation-needed",
     `${matter.replace(/^This/, "this")}, which has to be confirmed, and nobody can be asked here`,
     {
       hint: `pass ${option} to go on without being asked`,
-      exitCode: exitCodes.usage,
     },
   );
 }
@@ -38,8 +38,7 @@ export async function askPerson(
   try {
     return await lines.question(shown(`${text} `), { signal: AbortSignal.any([signal, unanswered.signal]) });
   } catch (error) {
-    throw new CliError("no answer was given, nothing was done", {
-      exitCode: exitCodes.interrupted,
+    throw new CliError("no-answer", "no answer was given, nothing was done", {
       cause: error,
     });
   } finally {

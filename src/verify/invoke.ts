@@ -121,7 +121,7 @@ async function invoke(
   });
   const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
   if (!invoked) {
-    throw new CliError(`there is no function ${functionName} in ${aws.region}`, {
+    throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
       hint: "make it with: shelfshack-ws deploy",
     });
   }

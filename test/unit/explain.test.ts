@@ -147,7 +147,7 @@ test("the profile that was asked for is named, because the SDK does not", () => 
 });
 
 test("a CliError stays what it is, also as a cause", () => {
-  const told = new CliError("told", { exitCode: 4 });
+  const told = new CliError("not-ours", "told");
   expect(explain(told)).toBe(told);
   expect(explain(new Error("wrapped", { cause: told }))).toBe(told);
 });

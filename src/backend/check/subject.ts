@@ -1,4 +1,4 @@
-import { CliError, exitCodes } from "../../errors/error.ts";
+import { CliError } from "../../errors/error.ts";
 import type { Settings } from "../../settings/table.ts";
 import { ATTEMPT_MS, type Endpoint, type Subject } from "./probe.ts";
 
@@ -18,9 +18,8 @@ export function subjectOf(
 ): Subject {
   const backendUrl = settings.backendUrl ?? deployed["BACKEND_URL"]?.replace(/\/+$/, "");
   if (!backendUrl || !URL.canParse(backendUrl)) {
-    throw new CliError("no backend URL is set, and no function is deployed that has one", {
+    throw new CliError("no-backend-url", "no backend URL is set, and no function is deployed that has one", {
       hint: "pass --backend-url http://127.0.0.1:8000, or set SHELFSHACK_BACKEND_URL",
-      exitCode: exitCodes.usage,
     });
   }
   const { REGISTER_PATH, MESSAGE_PATH, DISCONNECT_PATH, BACKEND_TIMEOUT_MS } = {

@@ -148,6 +148,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 function cannotStart(cause: unknown, hint: string): never {
   throw new CliError(
+    "runtime-not-started",
     `could not start the local runtime: ${cause instanceof Error ? cause.message : String(cause)}`,
     { hint, cause },
   );
