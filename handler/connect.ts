@@ -1,6 +1,6 @@
 import type { Accepted, Question, Reply } from "./backend.ts";
+import type { Result, Work } from "./contract.ts";
 import type { Connect } from "./event.ts";
-import type { Result, Work } from "./handler.ts";
 import { member, pieces } from "./json.ts";
 import { asked } from "./report.ts";
 

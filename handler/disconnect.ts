@@ -1,5 +1,5 @@
+import type { Result, Work } from "./contract.ts";
 import type { Disconnect } from "./event.ts";
-import type { Result, Work } from "./handler.ts";
 import { asked } from "./report.ts";
 
 /**

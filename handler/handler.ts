@@ -1,36 +1,14 @@
-import { createBackend, type Backend } from "./backend.ts";
-import { deadlineOf, type Deadline } from "./clock.ts";
+import { createBackend } from "./backend.ts";
+import { deadlineOf } from "./clock.ts";
 import type { Configuration } from "./config.ts";
 import { connect } from "./connect.ts";
-import { connectionsAt, type Connections } from "./connections.ts";
+import { connectionsAt } from "./connections.ts";
+import type { HandlerOf, Response, Result, Work } from "./contract.ts";
 import { disconnect } from "./disconnect.ts";
 import { readEvent, type Context, type Event } from "./event.ts";
-import { createInvokeSelf, initial, type InvokeSelf } from "./initial.ts";
-import { createLog, type Line } from "./log.ts";
+import { createInvokeSelf, initial } from "./initial.ts";
+import { createLog } from "./log.ts";
 import { message } from "./message.ts";
-
-/**
- * What the Lambda returns. API Gateway refuses any other key (`AWS.md` 1.6); `headers` is there for a chosen
- * subprotocol only.
- */
-export interface Response {
-  statusCode: number;
-  headers?: { "Sec-WebSocket-Protocol": string };
-}
-
-/** What one event is carried out with. Everything but the last three is made once, when the module loads. */
-export interface Work {
-  backend: Backend;
-  connections: Connections;
-  invokeSelf: InvokeSelf;
-  /** Where @connections is; undefined where nothing says so. */
-  endpoint: URL | undefined;
-  context: Context;
-  deadline: Deadline;
-}
-
-/** How an event ended: the status that is returned, and what the log says about it. */
-export type Result = Partial<Line> & { status: number };
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
@@ -84,8 +62,6 @@ export function createHandler(configuration: Configuration, write: (line: string
     }
   };
 }
-
-type HandlerOf<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Result>;
 
 const handlers: { [Kind in Event["kind"]]: HandlerOf<Kind> } = { connect, message, disconnect, initial };
 

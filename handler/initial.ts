@@ -2,22 +2,11 @@ import { callsTo } from "./call.ts";
 import { wait } from "./clock.ts";
 import type { Configuration } from "./config.ts";
 import type { Connections } from "./connections.ts";
-import type { Connect, Initial } from "./event.ts";
+import type { InvokeSelf, Result, Work } from "./contract.ts";
+import type { Initial } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
-import type { Result, Work } from "./handler.ts";
-import type { Line } from "./log.ts";
 import { counted, reportGone } from "./report.ts";
 import { encodeSegment } from "./sigv4.ts";
-
-/**
- * Invokes this function asynchronously with frames for a connection that is not open yet; answers what the
- * log has to say about it.
- */
-export type InvokeSelf = (
-  event: Connect,
-  frames: string[],
-  work: Pick<Work, "context" | "deadline" | "endpoint">,
-) => Promise<Partial<Line>>;
 
 const invokeMs = 3_000;
 /**

@@ -1,7 +1,7 @@
 import { consequenceOf, errorFrame } from "./answer.ts";
+import type { Result, Work } from "./contract.ts";
 import type { Message } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
-import type { Result, Work } from "./handler.ts";
 import { parsed } from "./json.ts";
 import { asked, counted, reportGone } from "./report.ts";
 

@@ -1,7 +1,7 @@
 import type { Backend, Reply } from "./backend.ts";
 import { connectionsArn } from "./connections.ts";
+import type { Work } from "./contract.ts";
 import { inTurns, type DeliveryCount } from "./fan-out.ts";
-import type { Work } from "./handler.ts";
 import type { Line } from "./log.ts";
 
 /**

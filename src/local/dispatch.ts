@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Gateway } from "./gateway/contract.ts";
 import { newRequestId } from "./gateway/events.ts";
-import type { Gateway } from "./gateway/gateway.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
 import { isWelcome } from "./allowed-hosts.ts";
 import { placeOf } from "./stage-url.ts";

@@ -1,4 +1,5 @@
-import { startRuntime, type LogEntry, type Runtime } from "./runtime/runtime.ts";
+import type { LogEntry, Runtime } from "./runtime/contract.ts";
+import { startRuntime } from "./runtime/runtime.ts";
 
 /** What runs the functions: one runtime per region, because a log line does not say its region. */
 export interface Runtimes {

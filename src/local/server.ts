@@ -2,15 +2,16 @@ import { createServer, type IncomingMessage, type ServerOptions } from "node:htt
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors/error.ts";
 import { createDispatch } from "./dispatch.ts";
+import type { ConnectionCall, FailedIntegration } from "./gateway/contract.ts";
+import type { LogEntry } from "./runtime/contract.ts";
 import { servedStage } from "./services/apigateway/stages.ts";
-import { createGateway, type ConnectionCall, type FailedIntegration } from "./gateway/gateway.ts";
+import { createGateway } from "./gateway/gateway.ts";
 import { denial, sessionIn } from "./services/iam/sessions.ts";
 import { createInvoking } from "./services/lambda/invoke.ts";
 import { permittedLines } from "./services/lambda/logging.ts";
 import { listenOn } from "./listening.ts";
 import { logs as createLogs } from "./services/logs/logs.ts";
 import { shown } from "./refusals.ts";
-import type { LogEntry } from "./runtime/runtime.ts";
 import { runtimesFor } from "./runtimes.ts";
 import { servicesOf, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";

@@ -1,8 +1,8 @@
+import type { Runtime } from "./runtime/contract.ts";
 import type { ApiState } from "./services/apigateway/api-state.ts";
 import type { RoleState } from "./services/iam/iam.ts";
 import type { FunctionState } from "./services/lambda/function.ts";
 import type { LogGroupState } from "./services/logs/group.ts";
-import type { Runtime } from "./runtime/runtime.ts";
 
 /** Everything that the local AWS keeps. IAM is global, the rest belongs to a region. */
 export interface State {

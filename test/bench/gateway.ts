@@ -6,8 +6,10 @@ import WebSocket from "ws";
 import { readConfiguration } from "../../handler/config.ts";
 import { createHandler } from "../../handler/handler.ts";
 import { zipFiles } from "../../src/artifact/zip.ts";
-import { createGateway, type GatewayOptions, type ServedStage } from "../../src/local/gateway/gateway.ts";
-import { startRuntime, type FunctionToRun } from "../../src/local/runtime/runtime.ts";
+import type { GatewayOptions, ServedStage } from "../../src/local/gateway/contract.ts";
+import { createGateway } from "../../src/local/gateway/gateway.ts";
+import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
+import { startRuntime } from "../../src/local/runtime/runtime.ts";
 import { assetUrl } from "../../src/artifact/assets.ts";
 
 /**

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
-import type { FunctionToRun } from "../../src/local/runtime/runtime.ts";
+import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
 import { functionOf, pythonOf, runtimeOf, until } from "../support/functions.ts";
 
 const run = promisify(execFile);

@@ -1,11 +1,6 @@
 import { onTestFinished } from "vitest";
-import {
-  type FunctionToRun,
-  type LogEntry,
-  type Runtime,
-  type RuntimeOptions,
-  startRuntime,
-} from "../../src/local/runtime/runtime.ts";
+import type { FunctionToRun, LogEntry, Runtime, RuntimeOptions } from "../../src/local/runtime/contract.ts";
+import { startRuntime } from "../../src/local/runtime/runtime.ts";
 import { zipOf } from "./zip.ts";
 
 let revisions = 0;

@@ -1,5 +1,6 @@
 // A process that runs one event and prints the log: the tests end it in all the ways in which ours can end.
-import { type FunctionToRun, startRuntime } from "../../src/local/runtime/runtime.ts";
+import { startRuntime } from "../../src/local/runtime/runtime.ts";
+import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
 
 const { target, close } = JSON.parse(process.argv[2] ?? "{}") as {
   target: Omit<FunctionToRun, "zip"> & { zip: string };

@@ -1,15 +1,15 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import {
-  createGateway,
-  type FailedIntegration,
-  type Gateway,
-  type GatewayOptions,
-  type LambdaAnswer,
-  type ServedRoute,
-  type ServedStage,
-} from "../../src/local/gateway/gateway.ts";
+import type {
+  FailedIntegration,
+  Gateway,
+  GatewayOptions,
+  LambdaAnswer,
+  ServedRoute,
+  ServedStage,
+} from "../../src/local/gateway/contract.ts";
+import { createGateway } from "../../src/local/gateway/gateway.ts";
 import { createQueue, type Queue } from "./queue.ts";
 
 /** What the events of all three types have in common, and what only some have. */

@@ -1,15 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import {
-  closings,
-  end,
-  isOpen,
-  send,
-  type Connection,
-  type StageAddress,
-  type Traffic,
-} from "./connections.ts";
+import { closings, end, isOpen, send } from "./connections.ts";
+import type { Connection, StageAddress, Traffic } from "./contract.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 

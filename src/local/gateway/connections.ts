@@ -1,46 +1,7 @@
-import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
+import type { Closing, Connection, ServedRoute, ServedStage, Traffic } from "./contract.ts";
 import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
-import type { GatewayOptions, ServedRoute, ServedStage } from "./gateway.ts";
 import { callIntegration, type Outcome } from "./integration.ts";
-import type { Throttle } from "./throttle.ts";
-
-/** Which stage of which API something belongs to. */
-export interface StageAddress {
-  readonly apiId: string;
-  readonly stage: string;
-}
-
-/** An open connection. Times are epoch milliseconds. */
-export interface Connection extends Peer {
-  readonly socket: WebSocket;
-  /** The last message in either direction; pings do not count (AWS.md 1.13, unverified). */
-  lastActiveAt: number;
-  pingedAt: number;
-  unansweredPings: number;
-  /** Why this side ended the connection; without it the client did. */
-  ending?: Closing;
-}
-
-/** What all connections of one gateway share. */
-export interface Traffic {
-  readonly options: GatewayOptions;
-  readonly times: { idleMs: number; lifeMs: number; pingMs: number };
-  /** By connection id, from the upgrade until the socket is closed. */
-  readonly live: Map<string, Connection>;
-  /** The sockets whose `$connect` is not answered yet. */
-  readonly pending: Map<Duplex, StageAddress>;
-  /** What has to be finished before the gateway is closed: handshakes and `$disconnect` deliveries. */
-  readonly work: Set<Promise<void>>;
-  readonly throttle: Throttle;
-  closed: boolean;
-}
-
-/** A close code and its reason, as the other end and the `$disconnect` event see them. */
-export interface Closing {
-  readonly code: number;
-  readonly reason: string;
-}
 
 /**
  * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Unverified, and chosen here:

@@ -1,18 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import {
-  callRoute,
-  closings,
-  deliverDisconnect,
-  open,
-  track,
-  type StageAddress,
-  type Traffic,
-} from "./connections.ts";
+import { callRoute, closings, deliverDisconnect, open, track } from "./connections.ts";
+import type { ServedStage, StageAddress, Traffic } from "./contract.ts";
 import { connectEvent, domainNameOf, newConnectionId, newRequestId, type Peer } from "./events.ts";
 import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
-import type { ServedStage } from "./gateway.ts";
 import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";

@@ -1,4 +1,4 @@
-import type { GatewayOptions, ServedRoute, ServedStage } from "./gateway.ts";
+import type { GatewayOptions, ServedRoute, ServedStage } from "./contract.ts";
 import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
 
 /**

@@ -1,16 +1,7 @@
-import {
-  callRoute,
-  closings,
-  end,
-  guard,
-  isOpen,
-  send,
-  type Connection,
-  type Traffic,
-} from "./connections.ts";
+import { callRoute, closings, end, guard, isOpen, send } from "./connections.ts";
+import type { Connection, ServedRoute, ServedStage, Traffic } from "./contract.ts";
 import { messageEvent, newRequestId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
-import type { ServedRoute, ServedStage } from "./gateway.ts";
 import { selectRoute } from "./route-selection.ts";
 
 /**

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { FunctionToRun, LogEntry } from "./contract.ts";
 import {
   droppedLine,
   lastFourKilobytes,
@@ -6,7 +7,6 @@ import {
   startLineReader,
   startOutputMeter,
 } from "./log-lines.ts";
-import type { FunctionToRun, LogEntry } from "./runtime.ts";
 
 /** The log stream of one environment: what the platform says and what the process prints. */
 export interface EnvironmentLog {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
+import type { FunctionToRun } from "./contract.ts";
 import type { Program } from "./programs.ts";
-import type { FunctionToRun } from "./runtime.ts";
 
 /**
  * All variables of a handler's process: the function's own and Lambda's (`AWS.md` 5.2), with credentials that

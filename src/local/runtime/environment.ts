@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
+import type { FunctionToRun, Invocation, LogEntry } from "./contract.ts";
 import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
 import {
@@ -19,7 +20,6 @@ import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
-import type { FunctionToRun, Invocation, LogEntry } from "./runtime.ts";
 
 /** An event on its way to a handler. */
 export interface WaitingEvent {

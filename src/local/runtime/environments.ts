@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { FunctionToRun, Invocation } from "./contract.ts";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
 import { countFailedStarts, failedStartsToTell, longestPauseMs } from "./failed-starts.ts";
 import { type Failure, lost } from "./failures.ts";
 import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
-import type { FunctionToRun, Invocation } from "./runtime.ts";
 import { unzip } from "./unzip.ts";
 import { removeFolder } from "./work-folder.ts";
 

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import type { ServedRoute } from "../../gateway/gateway.ts";
+import type { ServedRoute } from "../../gateway/contract.ts";
 
 /** A WebSocket API with everything in it, in the shapes that the control plane answers. */
 export interface ApiState {

@@ -2,7 +2,7 @@ import type * as sdk from "@aws-sdk/client-apigatewayv2";
 import { assignGiven, newId, type ApiState, type DeploymentState, type FindApi } from "./api-state.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound, tooManyRequests } from "./refusals.ts";
-import type { ServedRoute, ServedStage } from "../../gateway/gateway.ts";
+import type { ServedRoute, ServedStage } from "../../gateway/contract.ts";
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
 

@@ -1,6 +1,5 @@
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
-import type { LambdaAnswer } from "../../gateway/gateway.ts";
 import { gatewayMayInvoke } from "./policy.ts";
 import {
   buildOf,
@@ -11,9 +10,10 @@ import {
   type Build,
   type FunctionState,
 } from "./function.ts";
+import type { LambdaAnswer } from "../../gateway/contract.ts";
+import type { FunctionToRun, Invocation } from "../../runtime/contract.ts";
 import { denial, sessionToken, type Session } from "../iam/sessions.ts";
 import type { Operations } from "../operations.ts";
-import type { FunctionToRun, Invocation } from "../../runtime/runtime.ts";
 import type { World } from "../../state.ts";
 
 /** Runs functions: for Invoke, and for API Gateway. */

@@ -1,6 +1,6 @@
+import type { LogEntry } from "../../runtime/contract.ts";
 import { permission } from "../iam/permission.ts";
 import { logGroupArn } from "../logs/group.ts";
-import type { LogEntry } from "../../runtime/runtime.ts";
 import { regionIn, type World } from "../../state.ts";
 
 /**

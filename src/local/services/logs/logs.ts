@@ -3,7 +3,7 @@ import { AwsError } from "../../aws-error.ts";
 import { sizeOf } from "./capacity.ts";
 import { eventOperations } from "./events.ts";
 import { liveTail } from "./live-tail.ts";
-import type { LogEntry } from "../../runtime/runtime.ts";
+import type { LogEntry } from "../../runtime/contract.ts";
 import type { Operations } from "../operations.ts";
 import { checkLimit, invalidToken, logGroupArn, type FindGroup, type LogGroupState } from "./group.ts";
 import { pageOf } from "../paging.ts";

@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import type { Peer } from "./events.ts";
+import type { Allowance, Throttle } from "./throttle.ts";
+
+/** A route as the stage's deployment has it. */
+export interface ServedRoute {
+  routeKey: string;
+  authorizationType: string;
+  /**
+   * Whether a route response is in place, so that the function's `body` goes back to the client (AWS.md 1.8).
+   */
+  twoWay: boolean;
+  integration?: { type: string; uri: string; timeoutMs: number };
+}
+
+/** A stage with the routes of the deployment that it serves. */
+export interface ServedStage {
+  apiId: string;
+  stage: string;
+  region: string;
+  account: string;
+  routeSelectionExpression: string;
+  routes: ReadonlyMap<string, ServedRoute>;
+  stageVariables: Record<string, string>;
+  /** Requests per second, and at once, that the stage allows on one route. */
+  throttle(routeKey: string): Allowance;
+}
+
+/** What became of a call of a function: its answer as JSON text, or why it was not called. */
+export type LambdaAnswer =
+  | { kind: "answered"; payload: string; functionError?: string }
+  /** No statement of the function's resource policy allows the call. */
+  | { kind: "forbidden" }
+  | { kind: "missing" }
+  | { kind: "throttled" };
+
+/** An integration that failed, in the words of an execution log. */
+export interface FailedIntegration {
+  apiId: string;
+  stage: string;
+  routeKey: string;
+  connectionId: string;
+  requestId: string;
+  message: string;
+}
+
+/** One call of `@connections`, for those who decide whether it is permitted. */
+export interface ConnectionCall {
+  /** The one that the call was signed for. */
+  region: string;
+  apiId: string;
+  stage: string;
+  method: string;
+  connectionId: string;
+  sessionToken: string | string[] | undefined;
+}
+
+/**
+ * What the gateway works with, and its times. Times are milliseconds; the defaults are AWS's limits (AWS.md
+ * 1.12).
+ */
+export interface GatewayOptions {
+  /**
+   * What a stage serves now; asked anew for every event, because a deployment also reaches open connections.
+   */
+  find(apiId: string, stage: string): ServedStage | undefined;
+  /** Calls a function on behalf of the API; a rejection counts as an integration that is set up wrongly. */
+  invoke(call: {
+    functionArn: string;
+    sourceArn: string;
+    account: string;
+    event: unknown;
+  }): Promise<LambdaAnswer>;
+  /**
+   * Why a call of `@connections` with this session token is not permitted, in AWS's words; absent where
+   * everybody may.
+   */
+  denied?(call: ConnectionCall): string | undefined;
+  /** The `host:port` that the server listens on. */
+  host(): string;
+  /** Without a message in either direction; 10 minutes. */
+  idleMs?: number;
+  /** From the handshake on; 2 hours. */
+  lifeMs?: number;
+  /**
+   * Between the pings that find half-open connections, two of which may go unanswered; 30 seconds. AWS sends
+   * none.
+   */
+  pingMs?: number;
+  /** An upper limit to every integration's own time limit; 29 seconds. */
+  integrationTimeoutMs?: number;
+  /** Told of every integration that failed, with the reason that the client is not given. */
+  failed?(failure: FailedIntegration): void;
+  /**
+   * Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the
+   * process ends.
+   */
+  broke?(error: unknown): void;
+}
+
+/** The WebSocket side of the local AWS: sockets on one side, functions on the other. */
+export interface Gateway {
+  /** Takes an upgrade request for a stage: asks `$connect`, then opens or refuses the connection. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, at: StageAddress): void;
+  /** Answers POST, GET and DELETE on one connection id (`@connections`). */
+  connections(
+    request: IncomingMessage,
+    response: ServerResponse,
+    at: StageAddress & { connectionId: string },
+  ): Promise<void>;
+  /** Drops the connections of a deleted API, or of one deleted stage of it. */
+  sever(apiId: string, stage?: string): void;
+  /** Closes every connection with 1001 and delivers its `$disconnect`; settles within 3 seconds. */
+  close(): Promise<void>;
+}
+
+/** Which stage of which API something belongs to. */
+export interface StageAddress {
+  readonly apiId: string;
+  readonly stage: string;
+}
+
+/** An open connection. Times are epoch milliseconds. */
+export interface Connection extends Peer {
+  readonly socket: WebSocket;
+  /** The last message in either direction; pings do not count (AWS.md 1.13, unverified). */
+  lastActiveAt: number;
+  pingedAt: number;
+  unansweredPings: number;
+  /** Why this side ended the connection; without it the client did. */
+  ending?: Closing;
+}
+
+/** What all connections of one gateway share. */
+export interface Traffic {
+  readonly options: GatewayOptions;
+  readonly times: { idleMs: number; lifeMs: number; pingMs: number };
+  /** By connection id, from the upgrade until the socket is closed. */
+  readonly live: Map<string, Connection>;
+  /** The sockets whose `$connect` is not answered yet. */
+  readonly pending: Map<Duplex, StageAddress>;
+  /** What has to be finished before the gateway is closed: handshakes and `$disconnect` deliveries. */
+  readonly work: Set<Promise<void>>;
+  readonly throttle: Throttle;
+  closed: boolean;
+}
+
+/** A close code and its reason, as the other end and the `$disconnect` event see them. */
+export interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
