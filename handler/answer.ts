@@ -4,7 +4,7 @@ import { isObject, member, pieces } from "./json.ts";
 
 /**
  * What follows from the backend's answer to a message: who gets what, and what the log says of a failure
- * (CONTRACT.md, section 3).
+ * (CONTRACT.md 3).
  */
 export interface Consequence {
   plan: Plan;
@@ -41,7 +41,7 @@ export function consequenceOf(reply: Reply, sender: string, requestId: string): 
       );
 }
 
-/** The error frame of CONTRACT.md, section 3. */
+/** The error frame of CONTRACT.md 3. */
 export function errorFrame({ code, status, detail }: ErrorWords, requestId: string): string {
   return JSON.stringify({ type: "error", code, request_id: requestId, status, detail });
 }

@@ -10,7 +10,7 @@ declare const SHELFSHACK_VERSION: string | undefined;
 /** Set by the build; whoever runs the source gets 0.0.0. */
 const version = typeof SHELFSHACK_VERSION === "string" ? SHELFSHACK_VERSION : "0.0.0";
 
-/** One thing that the backend is told (CONTRACT.md, section 1). */
+/** One thing that the backend is told (CONTRACT.md 1). */
 export interface Question {
   kind: Kind;
   /** The key against duplicates: the same on every repeat. */
@@ -52,7 +52,7 @@ export interface Failed {
 /** Asks the backend one thing until `deadline` (epoch milliseconds) at the latest; never throws. */
 export type Backend = (question: Question, deadline: number) => Promise<Reply>;
 
-/** How long one attempt may take; CONTRACT.md, section 5, has the budgets of the whole. */
+/** How long one attempt may take; CONTRACT.md 5 has the budgets of the whole. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
 const maxAnswerBytes = 1_048_576;
 

@@ -6,7 +6,7 @@ import { signingKeys } from "./webhook.ts";
 /** The events that the backend hears of. */
 export type Kind = "connect" | "message" | "disconnect";
 
-/** The function's environment (CONTRACT.md, section 7), read once when the module loads. */
+/** The function's environment (CONTRACT.md 7), read once when the module loads. */
 export interface Configuration {
   /**
    * What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in.

@@ -12,7 +12,7 @@ const passedOn: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 429]);
 /**
  * `$connect`: asks the backend who this is, and lets nobody in whom it has not accepted. Frames for the new
  * client are left to a second run of the function, because API Gateway knows the connection only after this
- * one has returned (`AWS.md` 2.5).
+ * one has returned (AWS.md 2.5).
  */
 export async function connect(event: Connect, work: Work): Promise<Result> {
   const question = questionOf(event, work.endpoint);

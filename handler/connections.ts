@@ -5,7 +5,7 @@ import { encodeSegment } from "./sigv4.ts";
 import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
 /**
- * What became of one call to @connections (`AWS.md` 2.3): `gone` is 410, the connection is closed or not open
+ * What became of one call to @connections (AWS.md 2.3): `gone` is 410, the connection is closed or not open
  * yet; `forbidden` is 403, the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not
  * sent; `failed` is everything else.
  */

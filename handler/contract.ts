@@ -5,7 +5,7 @@ import type { Connect, Context, Event } from "./event.ts";
 import type { Line } from "./log.ts";
 
 /**
- * What the Lambda returns. API Gateway refuses any other key (`AWS.md` 1.6); `headers` is there for a chosen
+ * What the Lambda returns. API Gateway refuses any other key (AWS.md 1.6); `headers` is there for a chosen
  * subprotocol only.
  */
 export interface Response {

@@ -4,7 +4,7 @@ import { asked } from "./report.ts";
 
 /**
  * `$disconnect`: tells the backend; what it answers changes nothing, and API Gateway ignores what is returned
- * (`AWS.md` 1.4).
+ * (AWS.md 1.4).
  */
 export async function disconnect(event: Disconnect, { backend, deadline }: Work): Promise<Result> {
   const members = { reason: "client", code: event.closeCode, detail: event.closeReason };

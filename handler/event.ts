@@ -60,7 +60,7 @@ export interface Initial {
 export type Event = Connect | Message | Disconnect | Initial;
 
 /**
- * 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (`AWS.md` 1.12).
+ * 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (AWS.md 1.12).
  */
 export const maxMessageBytes = 131_072;
 
@@ -80,7 +80,7 @@ export function isConnectionId(value: unknown): value is string {
 }
 
 /**
- * Reads an event (`AWS.md` 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides
+ * Reads an event (AWS.md 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides
  * what it is, because a client may send `{"action":"$connect"}`. The Lambda console's test event has neither
  * `eventType` nor `requestId`: the route key and the invocation's id stand in.
  */
@@ -187,7 +187,7 @@ function readInitial(value: unknown): Initial | undefined {
 
 /**
  * Right for API Gateway's own domains; with a custom domain API_GATEWAY_ENDPOINT has to say where
- * @connections is (`AWS.md` 2.6).
+ * @connections is (AWS.md 2.6).
  */
 function endpointOf({ domainName, stage }: Record<string, unknown>): URL | undefined {
   const usable =

@@ -12,7 +12,7 @@ import { message } from "./message.ts";
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
-/** The whole time of one event, milliseconds (CONTRACT.md, section 5). */
+/** The whole time of one event, milliseconds (CONTRACT.md 5). */
 const budgetMs: Record<Event["kind"], number> = {
   connect: 8_000,
   message: 25_000,
@@ -77,7 +77,7 @@ function levelOf({ code, failed, resource }: Result): "ERROR" | "WARN" | "INFO" 
 
 /**
  * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the
- * connection off. One that offers none must not get the header (`AWS.md` 1.10).
+ * connection off. One that offers none must not get the header (AWS.md 1.10).
  */
 function resultOf(event: Event, statusCode: number): Response {
   const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;

@@ -19,7 +19,7 @@ const reportMs = 600;
 const code = "initial_failed";
 
 /**
- * Lambda's Invoke with `InvocationType: Event` (`AWS.md` 4.8). The function is named by the ARN that it was
+ * Lambda's Invoke with `InvocationType: Event` (AWS.md 4.8). The function is named by the ARN that it was
  * itself invoked with, so that an alias or a version sends its frames by its own code.
  */
 export function createInvokeSelf(configuration: Configuration): InvokeSelf {

@@ -22,7 +22,7 @@ export interface Line {
   sent?: number;
   gone?: number;
   failed?: number;
-  /** The fixed word of CONTRACT.md, section 3, or of the check that refused the event. */
+  /** The fixed word of CONTRACT.md 3, or of the check that refused the event. */
   code?: string | undefined;
   /** A Node error code, or a fixed sentence for whoever runs the stack. */
   reason?: string | undefined;

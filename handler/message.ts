@@ -7,7 +7,7 @@ import { asked, counted, reportGone } from "./report.ts";
 
 /**
  * A message: asks the backend what follows from it and carries that out. Always 200: a status would reach
- * nobody (`AWS.md` 1.6), so the sender is told of a failure by a frame.
+ * nobody (AWS.md 1.6), so the sender is told of a failure by a frame.
  */
 export async function message(event: Message, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;

@@ -5,7 +5,7 @@ import { inTurns, type DeliveryCount } from "./fan-out.ts";
 import type { Line } from "./log.ts";
 
 /**
- * Tells the backend, once for each, which connections met 410 (CONTRACT.md, section 4), until `deadline`
+ * Tells the backend, once for each, which connections met 410 (CONTRACT.md 4), until `deadline`
  * (epoch milliseconds).
  */
 export function reportGone(

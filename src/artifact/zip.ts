@@ -26,7 +26,9 @@ export async function packageHandler(): Promise<Artifact> {
   return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
 }
 
-/** A zip whose bytes depend on names and contents alone: sorted, stored, one date, mode 0644 (C-11). */
+/**
+ * A zip whose bytes depend on names and contents alone: sorted, stored, one date, mode 0644 (FAULTS.md C-11).
+ */
 export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Artifact> {
   const sorted = [...files].sort(([one], [other]) => (one < other ? -1 : 1));
   const archive = new ZipArchive({ store: true });

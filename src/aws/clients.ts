@@ -30,7 +30,7 @@ export interface Aws {
 
 /**
  * How long one call may take: the SDK has no limit of its own, and its `requestTimeout` only warns without
- * the last flag (FAULTS.md 1.2).
+ * the last flag (AWS.md 8.5).
  */
 const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
 const REQUEST_MS = 30_000;
@@ -99,7 +99,7 @@ const thisMachine = /^(\[?::1\]?|127\.[\d.]+|localhost)$/;
 /**
  * An SDK plug-in that tells, once for each, of addresses which are neither AWS's own nor this machine's:
  * wherever one was set (an option, one of several variables, a profile), credentials are never sent there
- * silently (C-08).
+ * silently (FAULTS.md C-08).
  */
 function warnForeignEndpoint<Input extends object, Output extends object>(
   report: Report,

@@ -55,7 +55,7 @@ const MERGES_AT_MOST = 3;
  * Writes the environment that `change` makes of the present one, together with other `settings` of the
  * function, waits until it is in use and returns it. The environment can only be replaced as a whole, so
  * Lambda is told which revision the change is of: when somebody else writes in between, it is read and
- * changed once more and no variable is lost (AWS.md 4.4, 412).
+ * changed once more and no variable is lost (AWS.md 4.4: 412).
  */
 export async function changeEnvironment(
   aws: Aws,

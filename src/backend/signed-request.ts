@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { webhookSignature } from "../contract/signature.ts";
 
 /**
- * What the handler sends: the members that every request has, and those of its event (CONTRACT.md, sections 1
+ * What the handler sends: the members that every request has, and those of its event (CONTRACT.md 1
  * to 4).
  */
 export interface Envelope {

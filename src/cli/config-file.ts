@@ -16,8 +16,8 @@ export function findConfigFile(folder: string): string | undefined {
 }
 
 /**
- * The values that a config file holds. It is JSON and never executed (C-07). Throws a CliError (exit 2) with
- * the file, the path of the key, and what is expected.
+ * The values that a config file holds. It is JSON and never executed (FAULTS.md C-07). Throws a CliError
+ * (exit 2) with the file, the path of the key, and what is expected.
  */
 export function readConfigFile(file: string): Map<SettingName, unknown> {
   const json = parsed(file, contents(file));

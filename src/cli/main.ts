@@ -148,7 +148,7 @@ function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinn
   return canSpin(stream, environment) ? "spinner" : "plain";
 }
 
-/** The first signal lets the running call end (D-29), the second ends the process. */
+/** The first signal lets the running call end (FAULTS.md D-29), the second ends the process. */
 function stopOnSignals(interruption: AbortController, report: Report): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {

@@ -1,12 +1,12 @@
-/** Query parameters that say nothing secret; the value of every other one is masked (C-04). */
+/** Query parameters that say nothing secret; the value of every other one is masked (FAULTS.md C-04). */
 const harmless = new Set(["booking_id", "type"]);
 
 const parts = /^([a-z][a-z\d+.-]*:\/\/)([^/\\?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is;
 
 /**
  * A URL, or a text that was meant to be one, as it may be shown: user and password, query values that could
- * be secrets, and the fragment are `***` (C-04). A password that was not percent-encoded ends the host for a
- * parser; then everything up to the last `@` is masked.
+ * be secrets, and the fragment are `***` (FAULTS.md C-04). A password that was not percent-encoded ends the
+ * host for a parser; then everything up to the last `@` is masked.
  */
 export function redactUrl(text: string): string {
   const [, scheme = "", authority = "", path = "", query = "", fragment = ""] = parts.exec(text) ?? [];

@@ -52,8 +52,8 @@ export interface Setting<T = unknown> {
   /** Variables, the first one that is set wins. */
   env?: readonly string[];
   /**
-   * The key in the config file. C-07: none for what could send credentials elsewhere, reveal a token, or
-   * answer a question for the person.
+   * The key in the config file. FAULTS.md C-07: none for what could send credentials elsewhere, reveal a
+   * token, or answer a question for the person.
    */
   key?: string;
   type: ValueType<T>;

@@ -129,7 +129,7 @@ export const httpUrl: ValueType<string> = {
   redact: redactUrl,
 };
 
-/** The backend's base address: what CONTRACT.md allows, without the slash at its end. */
+/** The backend's base address: what CONTRACT.md 7 allows, without the slash at its end. */
 export const backendUrl: ValueType<string> = {
   parse: asText,
   schema: v.pipe(

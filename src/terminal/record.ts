@@ -10,7 +10,7 @@ export function clockTime(at: string, now = new Date()): string {
 
 /**
  * A text of several lines whose further lines begin with `| `, so that none of them can pass for a record of
- * its own (C-03).
+ * its own (FAULTS.md C-03).
  */
 export const continued = (text: string): string => text.replaceAll(/\r?\n/g, "\n| ");
 

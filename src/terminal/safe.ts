@@ -14,7 +14,7 @@ function visible(character: string): string {
 
 /**
  * The text with every character that could steer or deceive a terminal written as a visible escape such as
- * `\x1b` (C-01).
+ * `\x1b` (FAULTS.md C-01).
  */
 export function safe(text: string): string {
   return text.replace(unsafe, visible);

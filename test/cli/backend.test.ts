@@ -235,7 +235,7 @@ test("S6 two who change the environment at the same moment both find their chang
   expect(await variables()).toEqual({ ...before, ONE: "1", TWO: "1" });
 });
 
-test("11 the keys of a function that another tool manages are not rotated", async () => {
+test("S11 the keys of a function that another tool manages are not rotated", async () => {
   const { env, lambda, variables } = await deployed();
   const before = await variables();
   const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;

@@ -12,7 +12,7 @@ const echoServer = () => webSocketServer(ack);
 const lines = (text: string) => text.trimEnd().split("\n");
 const documents = (text: string) => lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test("18 an answer that is expected ends the run at once with exit code 0, whatever stdin is", async () => {
+test("S18 an answer that is expected ends the run at once with exit code 0, whatever stdin is", async () => {
   const url = await echoServer();
   const args = [
     "connect",
@@ -35,7 +35,7 @@ test("18 an answer that is expected ends the run at once with exit code 0, whate
   }
 });
 
-test("20 a refused handshake is exit code 1 with status, body, request id and meaning; a hostile body is harmless", async () => {
+test("S20 a refused handshake is exit code 1 with status, body, request id and meaning; a hostile body is harmless", async () => {
   const forbidden = await run([
     "connect",
     "--url",
@@ -59,7 +59,7 @@ test("20 a refused handshake is exit code 1 with status, body, request id and me
   });
 });
 
-test("20 refused, unknown host and a server that never answers the upgrade are exit code 1, each with its cause", async () => {
+test("S20 refused, unknown host and a server that never answers the upgrade are exit code 1, each with its cause", async () => {
   const [refused, unknown, silent] = await Promise.all([
     run(["connect", "--url", await deadAddress()]),
     run(["connect", "--url", "ws://no-such-host.invalid/dev"]),
@@ -73,7 +73,7 @@ test("20 refused, unknown host and a server that never answers the upgrade are e
   expect(silent.stderr).toContain("the upgrade was never answered within 0.3 s");
 });
 
-test("18 silence is exit code 3 with what was expected, the nearest frame and all frames", async () => {
+test("S18 silence is exit code 3 with what was expected, the nearest frame and all frames", async () => {
   const url = await webSocketServer((socket) => {
     socket.send("noise");
     socket.send('{"type":"nack","id":5}');
@@ -96,7 +96,7 @@ test("18 silence is exit code 3 with what was expected, the nearest frame and al
   expect(stdout).toContain("✗ ~^never$\n  no frame came near it");
 });
 
-test("18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
+test("S18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
   const closing = (code: number, reason = "") => webSocketServer((socket) => socket.close(code, reason));
   const expecting = await run(["connect", "--url", await closing(1000), "--expect", "~x", "--timeout", "20"]);
   expect([expecting.code, expecting.stdout]).toEqual([
@@ -126,7 +126,7 @@ test("18 an early close is exit code 3 while something is expected, 1 when it wa
   expect([left.code, left.stdout]).toEqual([0, expect.stringContaining("10 minutes")]);
 });
 
-test("18 several expectations are met in any order", async () => {
+test("S18 several expectations are met in any order", async () => {
   const url = await webSocketServer((socket) => {
     socket.send('{"n":2}');
     socket.send('{"n":1}');
@@ -151,7 +151,7 @@ test("18 several expectations are met in any order", async () => {
   });
 });
 
-test("18 each line of a piped stdin is sent; a run that checked nothing says so", async () => {
+test("S18 each line of a piped stdin is sent; a run that checked nothing says so", async () => {
   const { code, stdout } = await run(["connect", "--url", await echoServer()], {
     input: '{"a":1}\r\n\nlast',
   });
@@ -165,7 +165,7 @@ test("18 each line of a piped stdin is sent; a run that checked nothing says so"
   expect(stdout).toContain("nothing was checked");
 });
 
-test("18 with --json every frame is one line and the result the last one", async () => {
+test("S18 with --json every frame is one line and the result the last one", async () => {
   const { code, stdout, stderr } = await run([
     "connect",
     "--url",
@@ -223,7 +223,7 @@ test("C-01 C-03 hostile frames cannot steer the terminal nor pass for records", 
   ).toEqual(hostile);
 });
 
-test("21 frames of API Gateway are explained below them", async () => {
+test("S21 frames of API Gateway are explained below them", async () => {
   const url = await webSocketServer((socket) =>
     socket.send(
       '{"message": "Internal server error", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}',
@@ -292,7 +292,7 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   expect(await closing).toBe(1000);
 });
 
-test("17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0", async (context) => {
+test("S17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0", async (context) => {
   needsTerminal(context);
   let push = (_text: string) => {};
   const url = await webSocketServer((socket) => {

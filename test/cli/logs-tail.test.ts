@@ -117,7 +117,7 @@ const denied = (response: ServerResponse) => {
   );
 };
 
-test("24 no log group, or one without a stream, is not invoked yet: exit code 0, unless it is to be followed", async () => {
+test("S24 no log group, or one without a stream, is not invoked yet: exit code 0, unless it is to be followed", async () => {
   const local = await startLocalAws({ port: 0 });
   onTestFinished(() => local.close());
   const missing = await run(["logs", "tail"], {
@@ -139,7 +139,7 @@ test("24 no log group, or one without a stream, is not invoked yet: exit code 0,
 });
 
 test.each(["live", "by polling"])(
-  "24 a log group without a stream is waited for, and its first lines are shown %s",
+  "S24 a log group without a stream is waited for, and its first lines are shown %s",
   async (how) => {
     const { local, env, write, makeStream } = await logging({ streams: [] });
     const url = await proxyTo(local.url, (operation, response) => {
@@ -163,7 +163,7 @@ test.each(["live", "by polling"])(
   },
 );
 
-test("24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
+test("S24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
   const { write, env } = await logging();
   await write([
     "INIT_START Runtime Version: nodejs:24.v12\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0\n",
@@ -231,7 +231,7 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   );
 });
 
-test("24 new lines come as they are written, after the history and without repeating it; Ctrl-C is exit code 130", async () => {
+test("S24 new lines come as they are written, after the history and without repeating it; Ctrl-C is exit code 130", async () => {
   const { write, env } = await logging();
   await write(["old line\n"]);
   const running = start(["logs", "tail", "--since", "10m"], { env });
@@ -244,7 +244,7 @@ test("24 new lines come as they are written, after the history and without repea
   expect(stdout.match(/line$/gm)).toHaveLength(2);
 });
 
-test("24 the history spans pages, keeps lines that were written twice, and gives each once", async () => {
+test("S24 the history spans pages, keeps lines that were written twice, and gives each once", async () => {
   const { write, follow } = await logging({ pageSize: 2 });
   const timestamp = Date.now() - 1_000;
   await write(["same\n", "same\n", "same\n", "other\n", "last\n"], { timestamp });
@@ -260,7 +260,7 @@ test("24 the history spans pages, keeps lines that were written twice, and gives
   await stop();
 });
 
-test("24 without live tail it polls, and finds lines that arrive late", async () => {
+test("S24 without live tail it polls, and finds lines that arrive late", async () => {
   const { local, write, follow } = await logging();
   const url = await proxyTo(local.url, (operation, response) => {
     if (operation !== "StartLiveTail") return false;
@@ -279,7 +279,7 @@ test("24 without live tail it polls, and finds lines that arrive late", async ()
   await stop();
 });
 
-test("24 a live tail that breaks is followed by polling without repeating what it gave", async () => {
+test("S24 a live tail that breaks is followed by polling without repeating what it gave", async () => {
   const { local, write, follow } = await logging();
   const tails = createQueue<ServerResponse>();
   const url = await proxyTo(local.url, (operation, response) => {
@@ -301,7 +301,7 @@ test("24 a live tail that breaks is followed by polling without repeating what i
   await stop();
 });
 
-test("24 a live tail that says nothing, or never begins, is taken for broken", async () => {
+test("S24 a live tail that says nothing, or never begins, is taken for broken", async () => {
   for (const operationHeld of ["begins", "silent"]) {
     const { local, write, follow } = await logging();
     const url = await proxyTo(local.url, (operation, response) => {
@@ -320,7 +320,7 @@ test("24 a live tail that says nothing, or never begins, is taken for broken", a
 });
 
 test.each(["a variable of the service", "a profile"])(
-  "24 the live tail goes to the address that %s sets, as every other call does",
+  "S24 the live tail goes to the address that %s sets, as every other call does",
   async (place) => {
     const { local, write } = await logging();
     const folder = await mkdtemp(join(tmpdir(), "shelfshack-profile-"));

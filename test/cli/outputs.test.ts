@@ -27,7 +27,7 @@ async function deployed() {
   };
 }
 
-test("33 each of those who need values gets exactly the lines that it needs", async () => {
+test("S33 each of those who need values gets exactly the lines that it needs", async () => {
   const { env, apiId, url, endpoint, arn, keys } = await deployed();
   const [frontend, backend, terraform, github] = await Promise.all(
     ["frontend", "backend", "terraform", "github"].map((whom) => run(["outputs", "--for", whom], { env })),
@@ -47,7 +47,7 @@ test("33 each of those who need values gets exactly the lines that it needs", as
   expect(keys).toMatch(/^whsec_/);
 });
 
-test("33 for GitHub the lines are added to the file that it names", async () => {
+test("S33 for GitHub the lines are added to the file that it names", async () => {
   const { env, url } = await deployed();
   const folder = await mkdtemp(join(tmpdir(), "outputs-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -97,7 +97,7 @@ test("where nothing is deployed, or a part is missing, that is named with the co
   expect(staged).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no stage dev\n") });
 });
 
-test("11 a stack that another tool has taken over can still be looked up", async () => {
+test("S11 a stack that another tool has taken over can still be looked up", async () => {
   const { env, aws, apiId, url } = await deployed();
   const ResourceArn = `arn:aws:apigateway:us-east-1::/apis/${apiId}`;
   await aws.apigatewayv2.send(new TagResourceCommand({ ResourceArn, Tags: { ManagedBy: "terraform" } }));

@@ -196,7 +196,7 @@ test("C-04 the password of an address is shown neither with --debug nor when it 
   expect(both).toMatchObject({ code: 2, stderr: expect.not.stringContaining("canary") });
 });
 
-test("34 no credentials, no region, an unknown profile, the local AWS that does not run: one line and what helps", async () => {
+test("S34 no credentials, no region, an unknown profile, the local AWS that does not run: one line and what helps", async () => {
   const told = async (words: string[], env: Record<string, string> = {}) => {
     const { code, stdout, stderr } = await run(["status", ...words], {
       env: { AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere", ...env },

@@ -40,7 +40,7 @@ test("deploy without a terminal tells the same in plain lines on stderr, and the
   expect(stdout + stderr).not.toContain(escape);
 });
 
-test("15 destroy asks for the name: a wrong one is refused, Ctrl-D and Ctrl-C are no answer, the right one goes on", async (context) => {
+test("S15 destroy asks for the name: a wrong one is refused, Ctrl-D and Ctrl-C are no answer, the right one goes on", async (context) => {
   needsTerminal(context);
   const env = await localAws();
   await run(["deploy"], { env });

@@ -38,7 +38,7 @@ export const handler = async (event) => {
 const line = (fields: object) =>
   `console.log(JSON.stringify(${JSON.stringify({ level: "WARN", event: "connect", ...fields })}));`;
 
-test("22 the seed's event reaches the function, 200 passes, and the backend is told that the connection is gone", async () => {
+test("S22 the seed's event reaches the function, 200 passes, and the backend is told that the connection is gone", async () => {
   const { env, lambda } = await deployed(
     recording(`${line({ level: "INFO", backendStatus: 200 })} return { statusCode: 200 };`),
   );
@@ -71,7 +71,7 @@ test("22 the seed's event reaches the function, 200 passes, and the backend is t
   ]);
 });
 
-test("22 booking, type and token are ours to choose, and --event replaces the event", async () => {
+test("S22 booking, type and token are ours to choose, and --event replaces the event", async () => {
   const { env } = await deployed(
     "export const handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });",
   );
@@ -139,7 +139,7 @@ test.each([
     `${line({ event: "message", code: "backend_unavailable", backendStatus: 500 })} return { statusCode: 200 };`,
   ],
   ["API Gateway would not understand its answer", "✓??", "return { ok: true };"],
-])("22 told apart: %s", async (meaning, signs, answer) => {
+])("S22 told apart: %s", async (meaning, signs, answer) => {
   const { env } = await deployed(recording(answer));
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(3);
@@ -148,7 +148,7 @@ test.each([
   expect(stdout).toContain(meaning);
 });
 
-test("22 a token that was given is not called made up, and the time belongs to what happened", async () => {
+test("S22 a token that was given is not called made up, and the time belongs to what happened", async () => {
   const { env } = await deployed(
     recording(`${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`),
   );
@@ -158,7 +158,7 @@ test("22 a token that was given is not called made up, and the time belongs to w
   );
 });
 
-test("22 code that cannot be loaded is told apart from code that fails", async () => {
+test("S22 code that cannot be loaded is told apart from code that fails", async () => {
   const { env } = await deployed('import "no-such-module"; export const handler = async () => ({});');
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(3);
@@ -177,7 +177,7 @@ test("without a function the error says how to make one", async () => {
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
 
-test("22 a wrong key and a wrong token are told apart, although the backend refuses both in the same way", async () => {
+test("S22 a wrong key and a wrong token are told apart, although the backend refuses both in the same way", async () => {
   const key = newSigningKey();
   const backend = await startDemoBackend({ signingKeys: [key] });
   onTestFinished(() => backend.close());

@@ -125,7 +125,7 @@ test.each([
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode });
 });
 
-test("25 a refused token is one WARN line without the token", async () => {
+test("S25 a refused token is one WARN line without the token", async () => {
   const { handler, backend, raw, lines } = await startScene();
   backend.answer = () => 401;
   await handler(connectEvent({ ...query, token: "canary-token", other: "canary-query" }), contextWith());

@@ -12,7 +12,7 @@ import {
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 
-test("28 initial frames are sent by a second run, in order, once the connection is open", async () => {
+test("S28 initial frames are sent by a second run, in order, once the connection is open", async () => {
   const { handler, backend, connections, lines } = await startScene();
   backend.answer = () => ({
     success: true,

@@ -53,7 +53,7 @@ test("any other object goes to the sender as it is, big numbers included", async
   expect(connections.sent[0]!.headers.authorization).toContain("/us-east-1/execute-api/aws4_request");
 });
 
-test("29 a directive delivers, in order and without duplicates, and closes", async () => {
+test("S29 a directive delivers, in order and without duplicates, and closes", async () => {
   const { handler, backend, connections } = await startScene();
   backend.answer = () => ({
     deliver: [
@@ -170,7 +170,7 @@ test.each([500, 501, 502, 503, 504, 418])("H-06 a backend that answers %i is una
   expect(lines).toMatchObject([{ level: "WARN", code: "backend_unavailable", backendStatus: status }]);
 });
 
-test("H-01 26 a backend that is down: two repeats, an error frame, and the next message works", async () => {
+test("H-01 S26 a backend that is down: two repeats, an error frame, and the next message works", async () => {
   const url = await closedPort();
   const { connections } = await startScene();
   const { handler, lines } = loadHandler({
@@ -198,7 +198,7 @@ test("H-18 repeats keep the id and sign anew", async () => {
   expect(backend.asked).toHaveLength(3);
 });
 
-test("27 a backend that is too slow is asked once and the sender is told", async () => {
+test("S27 a backend that is too slow is asked once and the sender is told", async () => {
   const { handler, backend, connections } = await startScene({ BACKEND_TIMEOUT_MS: "150" });
   backend.answer = () => () => undefined;
   await handler(messageEvent("{}"), contextWith());
@@ -216,7 +216,7 @@ test("31 H-10 a reply of 128 KB passes, one byte more does not", async () => {
   expect(lines[1]).toMatchObject({ level: "WARN", code: "payload_too_large" });
 });
 
-test("31 one frame of a directive that is too large touches no other", async () => {
+test("S31 one frame of a directive that is too large touches no other", async () => {
   const { handler, backend, connections } = await startScene();
   backend.answer = () => ({
     deliver: [
@@ -230,7 +230,7 @@ test("31 one frame of a directive that is too large touches no other", async () 
   expect(connections.frames(connectionId)).toEqual([error("payload_too_large")]);
 });
 
-test("H-13 29 a 410 is not repeated and is reported as gone once; the other target still gets its frame", async () => {
+test("H-13 S29 a 410 is not repeated and is reported as gone once; the other target still gets its frame", async () => {
   const { handler, backend, connections } = await startScene();
   backend.answer = ({ path }) =>
     path.endsWith("/message")

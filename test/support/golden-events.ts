@@ -1,5 +1,5 @@
 /**
- * The events that API Gateway sends, field by field (`AWS.md` 1.2 to 1.4); `request` replaces members of the
+ * The events that API Gateway sends, field by field (AWS.md 1.2 to 1.4); `request` replaces members of the
  * requestContext.
  */
 

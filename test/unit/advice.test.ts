@@ -44,7 +44,7 @@ const failures: HandshakeFailure[] = [
   { kind: "protocol", detail: "an answer" },
 ];
 
-test("20 what leads to the stack goes behind a command's own words into every explanation of a handshake", async () => {
+test("S20 what leads to the stack goes behind a command's own words into every explanation of a handshake", async () => {
   const aim = await aimed();
   const frame = (message: string) =>
     explainFrame(JSON.stringify({ message, connectionId: "c", requestId: "r" })) ?? "";

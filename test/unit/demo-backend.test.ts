@@ -44,7 +44,7 @@ const booking = (id: string, more = {}) => ({
   ...more,
 });
 
-test("29 a message reaches the others of its booking and nobody else", async () => {
+test("S29 a message reaches the others of its booking and nobody else", async () => {
   const { post, backend, log } = await scene();
   expect(await post("register", "A=", booking("1", { query: { name: "ann" } }))).toEqual({
     status: 200,
@@ -78,7 +78,7 @@ test("29 a message reaches the others of its booking and nobody else", async () 
 });
 
 test.each(["bad-token", "invalid"])(
-  "25 the token %s is refused and its connection stays unknown",
+  "S25 the token %s is refused and its connection stays unknown",
   async (token) => {
     const { post } = await scene();
     expect(await post("register", "A=", booking("1", { token }))).toMatchObject({ status: 401 });

@@ -1,9 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
+import { extname } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
 import { settingsAsMarkdown } from "../../src/cli/resolve.ts";
 
-const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+const root = new URL("../../", import.meta.url);
+const read = (path: string) => readFile(new URL(path, root), "utf8");
+const readme = await read("README.md");
 
 test("the README's table of settings is the one in the code", () => {
   const shown = /<!-- settings -->\n([\s\S]*?)\n?<!-- \/settings -->/.exec(readme)?.[1];
@@ -19,4 +22,73 @@ test("every command that the README shows exists, and the README names every com
     shown.filter((words) => !names.some((name) => words === name || words.startsWith(`${name} `))),
   ).toEqual([]);
   expect(names.filter((name) => !readme.includes(name))).toEqual([]);
+});
+
+/** What a document can be asked for: the numbers of its headings, or the codes of its rows. */
+const places = {
+  "AWS.md": await placesOf("src/local/AWS.md", /^#+ (\d+(?:\.\d+)?)\.? /gm),
+  "CONTRACT.md": await placesOf("handler/CONTRACT.md", /^#+ (\d+(?:\.\d+)?)\.? /gm),
+  "FAULTS.md": await placesOf("test/FAULTS.md", /^\| ([A-Z]-?\d+) \|/gm),
+};
+type Cited = keyof typeof places;
+
+async function placesOf(path: string, heading: RegExp) {
+  const found = [...(await read(path)).matchAll(heading)].map(([, place = ""]) => place);
+  expect(found.length, path).toBe(new Set(found).size);
+  return new Set(found);
+}
+
+/** The sources and tests, by path; line ends inside comments are taken out, so that a reference is one text. */
+async function sources(): Promise<Map<string, string>> {
+  const folders = ["src", "handler", "test"];
+  const listed = await Promise.all(
+    folders.map(async (folder) =>
+      (await readdir(new URL(folder, root), { recursive: true })).map((file) => `${folder}/${file}`),
+    ),
+  );
+  const paths = listed.flat().filter((path) => [".ts", ".js", ".mjs", ".py"].includes(extname(path)));
+  const texts = await Promise.all(
+    paths.map(
+      async (path) => [path, (await read(path)).replace(/\n\s*(?:\*(?!\/)|\/\/|#)? */g, " ")] as const,
+    ),
+  );
+  return new Map(texts.filter(([path]) => path !== "test/unit/documents.test.ts"));
+}
+
+const place = String.raw`(?:[A-Z]-?\d+|\d+(?:\.\d+)?)`;
+const reference = new RegExp(
+  String.raw`\b(AWS|CONTRACT|FAULTS)\.md\b(?: (${place}(?:(?:, | and | to )${place})*))?`,
+  "g",
+);
+
+test("every reference to AWS.md, CONTRACT.md and FAULTS.md leads to a heading or a row", async () => {
+  const lost: string[] = [];
+  for (const [path, text] of await sources()) {
+    for (const [found, name, list] of text.matchAll(reference)) {
+      const known = places[`${name}.md` as Cited];
+      const named = list?.match(new RegExp(place, "g")) ?? [];
+      if (named.length === 0 || named.some((at) => !known.has(at))) lost.push(`${path}: ${found}`);
+    }
+  }
+  expect(lost).toEqual([]);
+});
+
+test("every code in a title or a comment is explained in FAULTS.md, and every row there is named somewhere", async () => {
+  const known = places["FAULTS.md"];
+  const named = new Set<string>();
+  const lost: string[] = [];
+  for (const [path, text] of await sources()) {
+    const rules = [
+      ...text.matchAll(/["`](?:[DHGC]-\d\d )*((?:[RS]\d\d? )+)|\bFAULTS\.md ((?:[A-Z]-?\d+(?:, | and )?)+)/g),
+    ];
+    const listed = rules.flatMap(
+      ([, titles = "", cited = ""]) => `${titles} ${cited}`.match(/[RS]\d+/g) ?? [],
+    );
+    for (const code of [...listed, ...(text.match(/\b[DHGC]-\d\d\b/g) ?? [])]) {
+      named.add(code);
+      if (!known.has(code)) lost.push(`${path}: ${code}`);
+    }
+  }
+  expect(lost).toEqual([]);
+  expect([...known].filter((code) => !named.has(code))).toEqual([]);
 });

@@ -36,7 +36,7 @@ test.each([
   ["~hel+o", "well, hello", true],
   ["~^hello$", "well, hello", false],
   ['~"type":"ack"', '{"type":"ack"}', true],
-])("18 %s is met by %s: %s", (source, text, met) => {
+])("S18 %s is met by %s: %s", (source, text, met) => {
   expect(isMet(source, text)).toBe(met);
 });
 

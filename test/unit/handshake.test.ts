@@ -35,7 +35,7 @@ test.each([
   [301, "redirect", "status"],
   [200, "no WebSocket", "status"],
   [418, "API Gateway does not give", "status"],
-])("20 a handshake refused with %i says what it means and what to do", async (status, meaning, command) => {
+])("S20 a handshake refused with %i says what it means and what to do", async (status, meaning, command) => {
   const url = await refusingServer(status, '{"message": "Not\\n here"}', { "x-amzn-RequestId": "req-1" });
   const error = await failure(`${url}/dev?token=secret`);
   expect(error.message).toContain(`HTTP ${status}`);
@@ -48,20 +48,20 @@ test.each([
   expect(error.failure).toMatchObject({ kind: "status", status, requestId: "req-1" });
 });
 
-test("20 a 401 without a token says that none was sent", async () => {
+test("S20 a 401 without a token says that none was sent", async () => {
   const error = await failure(`${await refusingServer(401, "")}/dev?booking_id=1`);
   expect(error.message).toContain("HTTP 401, no token was sent, and the backend lets nobody in without one");
   expect(error.hint).toContain("SHELFSHACK_TOKEN");
 });
 
-test("20 a redirect is named without the secrets of its target and not followed", async () => {
+test("S20 a redirect is named without the secrets of its target and not followed", async () => {
   const error = await failure(
     await refusingServer(302, "", { location: "https://user:pw@elsewhere.example/login?code=secret" }),
   );
   expect(error.message).toContain("leads to https://***@elsewhere.example/login?code=***");
 });
 
-test("20 a body without an end is cut, and one that stops in the middle does not hold the client", async () => {
+test("S20 a body without an end is cut, and one that stops in the middle does not hold the client", async () => {
   const endless = await failure(
     await tcpServer((socket) => {
       socket.write(`HTTP/1.1 403 Forbidden\r\ncontent-length: 100000000\r\n\r\n${"x".repeat(100_000)}`);
@@ -76,7 +76,7 @@ test("20 a body without an end is cut, and one that stops in the middle does not
   expect(halting.failure).toMatchObject({ kind: "status", status: 403, body: "half" });
 });
 
-test("20 refused, unknown host, TLS, silence and strangers' protocols are told apart", async () => {
+test("S20 refused, unknown host, TLS, silence and strangers' protocols are told apart", async () => {
   const refused = await failure(await deadAddress());
   expect(refused.failure).toMatchObject({ kind: "network", code: "ECONNREFUSED" });
   expect(refused.message).toMatch(/nothing listens on 127\.0\.0\.1:\d+/);
@@ -118,7 +118,7 @@ test("20 refused, unknown host, TLS, silence and strangers' protocols are told a
   expect(wrongAccept.message).toContain("is not a WebSocket server");
 });
 
-test("20 every kind of network trouble has its words", () => {
+test("S20 every kind of network trouble has its words", () => {
   const address = new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev");
   const explain = (code: string) =>
     explainHandshake({ kind: "network", phase: "connect", code, detail: "some detail" }, address).meaning;
@@ -139,7 +139,7 @@ test("an aborted signal ends the handshake with its reason", async () => {
   await expect(opening).rejects.toThrow("enough");
 });
 
-test("21 close codes and API Gateway's own frames are explained, those of an application are not", () => {
+test("S21 close codes and API Gateway's own frames are explained, those of an application are not", () => {
   const [aws, local] = [
     new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev"),
     new URL("ws://127.0.0.1:4566/abc/dev"),

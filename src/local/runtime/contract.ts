@@ -20,7 +20,7 @@ export interface FunctionToRun {
   revision: string;
 }
 
-/** What became of one event (`AWS.md` 4.8). */
+/** What became of one event (AWS.md 4.8). */
 export interface Invocation {
   requestId: string;
   /** JSON text */

@@ -1,4 +1,4 @@
-/** How many failures within which time are worth a line in the log (fault G-12). */
+/** How many failures within which time are worth a line in the log (FAULTS.md G-12). */
 export const failedStartsToTell = { count: 5, withinMs: 10_000 };
 
 const shortestPauseMs = 100;

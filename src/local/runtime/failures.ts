@@ -1,4 +1,4 @@
-/** Why an event has no answer of its handler (`AWS.md` 4.8). */
+/** Why an event has no answer of its handler (AWS.md 4.8). */
 export interface Failure {
   /** AWS's `errorType`, for example `Runtime.ExitError` */
   type: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { StringDecoder } from "node:string_decoder";
 
-/** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (`AWS.md` 5.3). */
+/** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (AWS.md 5.3). */
 export function logStreamName(version: string, now = new Date()): string {
   return `${now.toISOString().slice(0, 10).replaceAll("-", "/")}/[${version}]${randomBytes(16).toString("hex")}`;
 }
@@ -17,7 +17,7 @@ export interface Usage {
   status?: string | undefined;
 }
 
-/** The lines that the platform writes, tabs and line ends included (`AWS.md` 5.3). */
+/** The lines that the platform writes, tabs and line ends included (AWS.md 5.3). */
 export const platformLines = {
   initStart: (version: string, arn: string) =>
     `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`,
@@ -41,7 +41,7 @@ export const platformLines = {
 /** The longest message of a log event in CloudWatch Logs; longer lines become several events. */
 const longestMessage = 256 * 1024;
 
-/** Bytes of output that an environment may write at once, and again every second (fault G-14). */
+/** Bytes of output that an environment may write at once, and again every second (FAULTS.md G-14). */
 const outputAllowance = 1024 * 1024;
 
 /**
@@ -110,7 +110,7 @@ export function droppedLine(bytes: number): string {
   return `[local] ${bytes} bytes of output are missing here: an environment may print 1 MB per second\n`;
 }
 
-/** The last 4 KB of a log, whole characters only: what `LogType: Tail` answers (`AWS.md` 4.8). */
+/** The last 4 KB of a log, whole characters only: what `LogType: Tail` answers (AWS.md 4.8). */
 export function lastFourKilobytes(text: string): string {
   const bytes = Buffer.from(text.slice(-4096));
   if (bytes.length <= 4096) return bytes.toString();

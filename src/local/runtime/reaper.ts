@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * A small process that outlives ours by a moment: no child and no folder is left when we are killed (fault
- * G-22).
+ * A small process that outlives ours by a moment: no child and no folder is left when we are killed
+ * (FAULTS.md G-22).
  */
 export interface Guardian {
   watch(pid: number): void;

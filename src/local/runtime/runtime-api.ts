@@ -23,7 +23,7 @@ export interface RuntimeListener {
   hangsUp(): void;
 }
 
-/** Lambda's Runtime API for one environment (`AWS.md` 5.1). */
+/** Lambda's Runtime API for one environment (AWS.md 5.1). */
 export interface RuntimeApi {
   /** `AWS_LAMBDA_RUNTIME_API` */
   address: string;
@@ -89,7 +89,7 @@ type Answer = [status: number, reason: string, body: string];
 
 /**
  * A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event
- * (fault G-19).
+ * (FAULTS.md G-19).
  */
 function refusalOf(request: RuntimeRequest, address: string, waiting: boolean): Answer | undefined {
   if (request.host !== address || request.fromBrowser)

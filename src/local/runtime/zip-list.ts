@@ -1,8 +1,8 @@
 import { type Entry, fromBufferPromise, type ZipFile } from "yauzl";
 
 /**
- * What Lambda allows unpacked, in bytes, and how many entries we are ready to make (`AWS.md` 4.9, fault
- * G-21).
+ * What Lambda allows unpacked, in bytes, and how many entries we are ready to make (AWS.md 4.9,
+ * FAULTS.md G-21).
  */
 export const zipLimits = { entries: 10_000, bytes: 250 * 1024 * 1024 };
 
