@@ -1,4 +1,3 @@
-import type { Advice } from "./advice.ts";
 import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 
 /**
@@ -8,12 +7,12 @@ import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly code: ErrorCode;
-  readonly hint: Advice | undefined;
+  readonly hint: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    { hint, cause }: { hint?: Advice | undefined; cause?: unknown } = {},
+    { hint, cause }: { hint?: string | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.code = code;

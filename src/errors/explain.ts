@@ -1,5 +1,4 @@
 import { CliError } from "./error.ts";
-import type { Advice } from "./advice.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /**
@@ -27,7 +26,7 @@ interface Explanation {
   code: ErrorCode;
   when(thrown: ErrorFacts): boolean;
   message(thrown: ErrorFacts): string;
-  hint(thrown: ErrorFacts): Advice;
+  hint(thrown: ErrorFacts): string;
 }
 
 const credentialsHint =

@@ -247,7 +247,7 @@ test("names and texts of Lambda's refusals", async () => {
     ],
     [() => creating({ Code: { ZipFile: Buffer.alloc(0) } }), value, 400, /non-empty zip/],
     [
-      () => creating({ Code: { S3Bucket: "b", S3Key: "k" } }),
+      () => creating({ Code: { S3Bucket: "bucket", S3Key: "k" } }),
       "NotImplementedException",
       501,
       /S3Bucket of a function \(Lambda\) is not emulated/,

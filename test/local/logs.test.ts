@@ -118,7 +118,7 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
     [
       () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}:*`] })),
       "InvalidParameterException",
-      /not the ARN/,
+      /at 'logGroupIdentifiers' failed to satisfy constraint: Member must satisfy constraint: \[/,
     ],
     [
       () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [`${arn}-2`] })),

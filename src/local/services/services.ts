@@ -3,13 +3,17 @@ import * as logsSdk from "@aws-sdk/client-cloudwatch-logs";
 import * as iamSdk from "@aws-sdk/client-iam";
 import * as lambdaSdk from "@aws-sdk/client-lambda";
 import * as stsSdk from "@aws-sdk/client-sts";
-import { apigateway, apigatewayConstraints, apigatewayGuard, type Guard } from "./apigateway/apigateway.ts";
+import { constraints as apigatewayConstraints } from "./apigateway/constraints.ts";
+import { constraints as iamConstraints } from "./iam/constraints.ts";
+import { constraints as logsConstraints } from "./logs/constraints.ts";
+import { constraints as stsConstraints } from "./sts/constraints.ts";
+import { apigateway, apigatewayGuard, type Guard } from "./apigateway/apigateway.ts";
 import { AwsError, notEmulated } from "../aws-error.ts";
-import { iam, iamConstraints } from "./iam/iam.ts";
+import { iam } from "./iam/iam.ts";
 import type { Invoking } from "./lambda/invoke.ts";
 import { lambda } from "./lambda/lambda.ts";
-import { lambdaConstraints } from "./lambda/settings.ts";
-import { logsConstraints, type Logs } from "./logs/logs.ts";
+import { constraints as lambdaConstraints } from "./lambda/constraints.ts";
+import type { Logs } from "./logs/logs.ts";
 import { sessionIn } from "./iam/sessions.ts";
 import { isMutating, type At, type Operation } from "./operations.ts";
 import { jsonRpc } from "../wire/json-rpc.ts";
@@ -19,7 +23,7 @@ import type { Protocol, WireAnswer, WireRequest } from "../wire/protocol.ts";
 import { shapesOf, type OperationShape } from "../wire/schema.ts";
 import type { World } from "../state.ts";
 import { shortened } from "./shortened.ts";
-import { sts, stsConstraints } from "./sts/sts.ts";
+import { sts } from "./sts/sts.ts";
 import { validate, type Constraints } from "../wire/validation.ts";
 
 /** One call of the control plane, as tests and `--debug` see it. */
@@ -157,7 +161,7 @@ async function perform(
   { constraints, invalid, guard }: Service,
   { operation, handler, input, at }: Performing,
 ): Promise<object | void> {
-  validate(operation.input, input, { constraints, errorName: invalid });
+  validate(operation, input, { constraints, errorName: invalid });
   const run = async () => await handler(input as never, at);
   return guard ? await guard({ mutating: isMutating(operation.name), input, at }, run) : await run();
 }

@@ -1,6 +1,5 @@
-import { AwsError } from "../aws-error.ts";
 import { eventStream } from "./event-stream.ts";
-import { fromJson, toJson } from "./json-shape.ts";
+import { fromJson, parsedBody, toJson } from "./json-shape.ts";
 import type { Protocol, WireAnswer } from "./protocol.ts";
 import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
 
@@ -13,7 +12,7 @@ const contentType = { "content-type": "application/x-amz-json-1.1" };
 export function jsonRpc({ operations }: ServiceShapes): Protocol {
   return {
     find: ({ headers }) => operations.get(String(headers["x-amz-target"]).split(".").at(-1) ?? ""),
-    read: ({ input }, { body }) => (fromJson(input, parsed(body)) ?? {}) as Record<string, unknown>,
+    read: ({ input }, { body }) => (fromJson(input, parsedBody(body)) ?? {}) as Record<string, unknown>,
     write: ({ output }, value) =>
       streamed(output, value) ?? {
         status: 200,
@@ -26,14 +25,6 @@ export function jsonRpc({ operations }: ServiceShapes): Protocol {
       body: JSON.stringify({ __type: name, message }),
     }),
   };
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString() || "{}");
-  } catch (cause) {
-    throw new AwsError("SerializationException", `the request is not JSON: ${(cause as Error).message}`);
-  }
 }
 
 /** An answer whose only member is a stream of events, such as a live tail. */

@@ -6,7 +6,7 @@ export const jsonName = (name: string, member: Shape): string => member.getMerge
 
 /**
  * Reads a JSON value as the SDK would hold it: blobs as bytes, timestamps as dates. Throws
- * SerializationException on a wrong type.
+ * SerializationException on a wrong type (AWS.md 8.6).
  */
 export function fromJson(shape: Shape, value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
@@ -27,7 +27,7 @@ function structFromJson(shape: Shape, record: Record<string, unknown>): Record<s
 function scalarFromJson(shape: Shape, value: unknown): unknown {
   if (shape.isBlobSchema()) return Buffer.from(expected("string", value), "base64");
   if (shape.isTimestampSchema())
-    return typeof value === "number" ? new Date(value * 1000) : new Date(expected("string", value));
+    return typeof value === "number" ? new Date(value * 1000) : dateOf(expected("string", value));
   if (shape.isStringSchema()) return expected("string", value);
   if (shape.isNumericSchema()) return expected("number", value);
   if (shape.isBooleanSchema()) return expected("boolean", value);
@@ -40,24 +40,54 @@ interface Scalars {
   boolean: boolean;
 }
 
+/** The scalar kinds as AWS's refusals name them. */
+const kinds = { string: "a String", number: "an Integer", boolean: "a Boolean" };
+
 function expected<Kind extends keyof Scalars>(kind: Kind, value: unknown): Scalars[Kind] {
-  if (typeof value !== kind) throw wrongType(kind, value);
-  return value as Scalars[Kind];
+  if (typeof value === kind) return value as Scalars[Kind];
+  if (typeof value === "object") throw unexpectedStart(value);
+  const token = typeof value === "boolean" ? String(value) : typeof value;
+  throw wrongType(`${token.toUpperCase()}_VALUE can not be converted to ${kinds[kind]}`);
+}
+
+function dateOf(text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw wrongType("STRING_VALUE can not be converted to a Timestamp");
+  return date;
 }
 
 function recordOf(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw wrongType("structure", value);
+  if (typeof value !== "object" || value === null) throw wrongType("Expected null");
+  if (Array.isArray(value)) throw unexpectedStart(value);
   return value as Record<string, unknown>;
 }
 
 function listOf(value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw wrongType("list", value);
-  return value;
+  if (Array.isArray(value)) return value;
+  throw typeof value === "object" ? unexpectedStart(value) : wrongType("Expected list or null");
 }
 
-const wrongType = (kind: string, value: unknown) =>
-  new AwsError("SerializationException", `${typeof value} cannot be converted to ${kind}`);
+const unexpectedStart = (value: unknown): AwsError =>
+  wrongType(
+    Array.isArray(value)
+      ? "Start of list found where not expected"
+      : "Start of structure or map found where not expected.",
+  );
+
+const wrongType = (message: string): AwsError => new AwsError("SerializationException", message);
+
+/** A body as the object that it must hold; an empty one holds nothing. */
+export function parsedBody(body: Buffer): Record<string, unknown> {
+  return recordOf(parsed(body.toString() || "{}") ?? {});
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AwsError("SerializationException", `the request is not JSON: ${(cause as Error).message}`);
+  }
+}
 
 const mapEntries = (record: Record<string, unknown>, change: (value: unknown) => unknown) =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));

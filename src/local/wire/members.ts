@@ -34,7 +34,7 @@ type Declaration<Value> =
   | typeof kept
   | (Item<Value> extends object ? Members<Item<Value>> : Only<Item<Value>>);
 
-/** The members of an input that an operation emulates; every other one is refused by name (AWS.md 8.2). */
+/** The members of an input that an operation emulates; every other one is refused by name. */
 export type Members<Input> = { readonly [Name in keyof Input]?: Declaration<Input[Name]> };
 
 /** Makes a declaration of a member that the input does not have a type error, at every depth. */

@@ -1,7 +1,8 @@
-import type { AwsError } from "../aws-error.ts";
+import { AwsError } from "../aws-error.ts";
 import { isoSeconds } from "./json-shape.ts";
 import type { Protocol, WireAnswer } from "./protocol.ts";
 import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
+import { fromText } from "./text-shape.ts";
 
 /** awsQuery, which IAM and STS speak: form fields in, XML out (AWS.md 8.2). */
 export function query({ operations, errors }: ServiceShapes, namespace: string): Protocol {
@@ -66,10 +67,15 @@ function branch(tree: Tree, name: string): Tree {
 function fromFields(shape: Shape, node: Tree | string | undefined): unknown {
   if (node === undefined) return undefined;
   if (shape.isListSchema()) return items(node).map((item) => fromFields(shape.getValueSchema(), item));
-  if (shape.isStructSchema() && node instanceof Map) return structFromFields(shape, node);
-  if (node instanceof Map) return undefined;
-  if (shape.isNumericSchema()) return Number(node);
-  if (shape.isBooleanSchema()) return node === "true";
+  if (shape.isStructSchema()) return structFromFields(shape, branchIn(node));
+  if (node instanceof Map) throw malformed("Start of structure or map found where not expected.");
+  return fromText(shape, node, "MalformedInput");
+}
+
+const malformed = (message: string): AwsError => new AwsError("MalformedInput", message);
+
+function branchIn(node: Tree | string): Tree {
+  if (typeof node === "string") throw malformed("Expected null");
   return node;
 }
 
@@ -80,8 +86,11 @@ function structFromFields(shape: Shape, node: Tree): Record<string, unknown> {
 
 /** The items of `member.1`, `member.2`, …; an empty list arrives as an empty text. */
 function items(node: Tree | string): (Tree | string)[] {
+  if (node === "") return [];
   const members = node instanceof Map ? node.get("member") : undefined;
-  if (!(members instanceof Map)) return [];
+  if (!(members instanceof Map)) throw malformed("Expected list or null");
+  const wrong = [...members.keys()].find((index) => !/^\d+$/.test(index));
+  if (wrong !== undefined) throw malformed(`'${wrong}' is no index of a list`);
   return [...members].toSorted(([one], [other]) => Number(one) - Number(other)).map(([, item]) => item);
 }
 

@@ -1,7 +1,8 @@
 import { AwsError } from "../aws-error.ts";
-import { fromJson, jsonName, toJson } from "./json-shape.ts";
+import { fromJson, jsonName, parsedBody, toJson } from "./json-shape.ts";
 import type { Protocol, WireAnswer, WireRequest } from "./protocol.ts";
 import { membersOf, type ErrorShape, type OperationShape, type ServiceShapes, type Shape } from "./schema.ts";
+import { fromText } from "./text-shape.ts";
 
 /**
  * restJson1, which Lambda and API Gateway speak: method and path name the operation, errors carry their type
@@ -66,7 +67,7 @@ function readInput(
   labels: Record<string, string>,
   request: WireRequest,
 ): Record<string, unknown> {
-  const body = hasBodyMembers(input) ? jsonBody(request.body) : {};
+  const body = hasBodyMembers(input) ? parsedBody(request.body) : {};
   const read = membersOf(input).map(
     ([name, member]) => [name, readMember(name, member, { labels, request, body })] as const,
   );
@@ -81,11 +82,11 @@ interface Sources {
 
 function readMember(name: string, member: Shape, { labels, request, body }: Sources): unknown {
   const traits = member.getMergedTraits();
-  if (traits.httpLabel) return fromText(member, decoded(labels[name]));
+  if (traits.httpLabel) return asText(member, decoded(labels[name]));
   if (traits.httpQuery) return fromQuery(member, request.query.getAll(traits.httpQuery));
-  if (traits.httpHeader) return fromText(member, headerOf(request, traits.httpHeader));
+  if (traits.httpHeader) return asText(member, headerOf(request, traits.httpHeader));
   if (traits.httpPayload)
-    return member.isBlobSchema() ? request.body : fromJson(member, jsonBody(request.body));
+    return member.isBlobSchema() ? request.body : fromJson(member, parsedBody(request.body));
   return fromJson(member, body[jsonName(name, member)]);
 }
 
@@ -107,35 +108,19 @@ function headerOf({ headers }: WireRequest, name: string): string | undefined {
 
 const fromQuery = (member: Shape, values: string[]): unknown =>
   member.isListSchema()
-    ? nonEmpty(values.map((value) => fromText(member.getValueSchema(), value)))
-    : fromText(member, values[0]);
+    ? nonEmpty(values.map((value) => asText(member.getValueSchema(), value)))
+    : asText(member, values[0]);
 
 const nonEmpty = <Item>(items: Item[]): Item[] | undefined => (items.length > 0 ? items : undefined);
 
-function fromText(member: Shape, text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  if (member.isNumericSchema()) return Number(text);
-  if (member.isBooleanSchema()) return text === "true";
-  return text;
-}
+const asText = (member: Shape, text: string | undefined): unknown =>
+  text === undefined ? undefined : fromText(member, text, "SerializationException");
 
 const isInBody = (member: Shape): boolean => {
   const { httpLabel, httpQuery, httpHeader, httpPayload, httpResponseCode } = member.getMergedTraits();
   return !httpLabel && !httpQuery && !httpHeader && !httpPayload && !httpResponseCode;
 };
 const hasBodyMembers = (shape: Shape): boolean => membersOf(shape).some(([, member]) => isInBody(member));
-
-function jsonBody(body: Buffer): Record<string, unknown> {
-  if (body.length === 0) return {};
-  try {
-    return Object(JSON.parse(body.toString())) as Record<string, unknown>;
-  } catch (cause) {
-    throw new AwsError(
-      "SerializationException",
-      `Could not parse request body into json: ${(cause as Error).message}`,
-    );
-  }
-}
 
 const json = { "content-type": "application/json" };
 

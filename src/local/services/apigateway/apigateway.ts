@@ -5,24 +5,9 @@ import { notEmulated } from "../../aws-error.ts";
 import type { At, Operations } from "../operations.ts";
 import { regionIn, type World } from "../../state.ts";
 import { createThrottle } from "../../gateway/throttle.ts";
-import type { Constraints } from "../../wire/validation.ts";
 import { assignGiven, newId, type ApiState, type FindApi } from "./api-state.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound, tooManyRequests } from "./refusals.ts";
-
-/** Ranges and enums of API Gateway's model. */
-export const apigatewayConstraints: Constraints = {
-  Name: { min: 1, max: 128 },
-  Description: { max: 1024 },
-  ProtocolType: { values: ["WEBSOCKET", "HTTP"] },
-  IntegrationType: { values: ["AWS", "HTTP", "MOCK", "HTTP_PROXY", "AWS_PROXY"] },
-  IntegrationUri: { min: 1, max: 2048 },
-  TimeoutInMillis: { min: 50, max: 29_000 },
-  AuthorizationType: { values: ["NONE", "AWS_IAM", "CUSTOM", "JWT"] },
-  LoggingLevel: { values: ["ERROR", "INFO", "OFF"] },
-  IpAddressType: { values: ["ipv4", "dualstack"] },
-  StageName: { min: 1, max: 128, pattern: /[-\w]+|\$default/ },
-};
 
 /**
  * API Gateway v2's control plane, for WebSocket APIs (AWS.md 3). Authorizers, models and domain names are not

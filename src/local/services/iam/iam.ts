@@ -6,7 +6,6 @@ import { pageOf } from "../paging.ts";
 import { permission } from "./permission.ts";
 import { decide, malformed, statementsIn } from "./policy.ts";
 import type { World } from "../../state.ts";
-import type { Constraints } from "../../wire/validation.ts";
 
 /** A role as IAM keeps it. */
 export interface RoleState {
@@ -25,22 +24,6 @@ export interface RoleState {
   /** ARNs of managed policies. */
   attached: Set<string>;
 }
-
-const name = { min: 1, max: 64, pattern: /[\w+=,.@-]+/ };
-/** Lengths, patterns and ranges of IAM's model. */
-export const iamConstraints: Constraints = {
-  RoleName: name,
-  PolicyName: { ...name, max: 128 },
-  Path: { min: 1, max: 512, pattern: /(\/)|(\/[!-~]+\/)/ },
-  Description: { max: 1000, pattern: /[\t\n\r -~\u00A1-\u00FF]*/ },
-  AssumeRolePolicyDocument: { min: 1, max: 131_072 },
-  PolicyDocument: { min: 1, max: 131_072 },
-  PolicyArn: { min: 20, max: 2048 },
-  MaxSessionDuration: { min: 3600, max: 43_200 },
-  MaxItems: { min: 1, max: 1000 },
-  Key: { min: 1, max: 128, pattern: /[\p{L}\p{Z}\p{N}_.:/=+\-@]+/u },
-  Value: { max: 256, pattern: /[\p{L}\p{Z}\p{N}_.:/=+\-@]*/u },
-};
 
 /**
  * IAM: global, whatever region a request is signed for. Policy documents come back URL-encoded once (AWS.md

@@ -1,38 +1,6 @@
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError, notEmulated } from "../../aws-error.ts";
 import { invalidParameter } from "./function.ts";
-import type { Constraints } from "../../wire/validation.ts";
-
-const functionName =
-  /(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?/;
-
-/** Lengths, patterns, ranges and enums of Lambda's model. */
-export const lambdaConstraints: Constraints = {
-  FunctionName: { min: 1, max: 140, pattern: functionName },
-  Handler: { max: 128, pattern: /[^\s]+/ },
-  Role: { pattern: /arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+/ },
-  Description: { max: 256 },
-  Timeout: { min: 1, max: 900 },
-  MemorySize: { min: 128, max: 10_240 },
-  Size: { min: 512, max: 10_240 },
-  PackageType: { values: ["Zip", "Image"] },
-  LogFormat: { values: ["JSON", "Text"] },
-  LogGroup: { min: 1, max: 512, pattern: /[.\-_/#A-Za-z0-9]+/ },
-  InvocationType: { values: ["Event", "RequestResponse", "DryRun"] },
-  LogType: { values: ["None", "Tail"] },
-  StatementId: { min: 1, max: 100, pattern: /([a-zA-Z0-9-_]+)/ },
-  Action: { pattern: /(lambda:[*]|lambda:[a-zA-Z]+|[*])/ },
-  Principal: { pattern: /[^\s]+/ },
-  SourceArn: {
-    pattern: /arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)/,
-  },
-  SourceAccount: { max: 12, pattern: /\d{12}/ },
-  Name: { min: 1, max: 128, pattern: /(?!^[0-9]+$)([a-zA-Z0-9-_]+)/ },
-  FunctionVersion: { min: 1, max: 1024, pattern: /(\$LATEST|[0-9]+|ALL)/ },
-  Qualifier: { min: 1, max: 128, pattern: /[a-zA-Z0-9$_-]+/ },
-  MaxItems: { min: 1, max: 10_000 },
-  ReservedConcurrentExecutions: { min: 0 },
-};
 
 /** What the API accepts, in the order in which its error lists it (AWS.md 4.2), and what came since. */
 const runtimes =

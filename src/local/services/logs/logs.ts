@@ -8,17 +8,6 @@ import type { Operations } from "../operations.ts";
 import { checkLimit, invalidToken, logGroupArn, type FindGroup, type LogGroupState } from "./group.ts";
 import { pageOf } from "../paging.ts";
 import { regionIn, type World } from "../../state.ts";
-import type { Constraints } from "../../wire/validation.ts";
-
-/** Lengths, patterns and ranges of CloudWatch Logs' model. */
-export const logsConstraints: Constraints = {
-  logGroupName: { min: 1, max: 512, pattern: /[.\-_/#A-Za-z0-9]+/ },
-  logStreamName: { min: 1, max: 512, pattern: /[^:*]*/ },
-  filterPattern: { max: 1024 },
-  logEventFilterPattern: { max: 1024 },
-  logGroupIdentifiers: { min: 1, max: 10 },
-  logEvents: { min: 1, max: 10_000 },
-};
 
 /** CloudWatch Logs. `append` is how functions write; a group that is not there is made (AWS.md 7.1). */
 export interface Logs {

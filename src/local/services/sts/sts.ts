@@ -3,14 +3,6 @@ import { AwsError } from "../../aws-error.ts";
 import { credentialsFor, sessionArn } from "../iam/sessions.ts";
 import type { Operations } from "../operations.ts";
 import type { World } from "../../state.ts";
-import type { Constraints } from "../../wire/validation.ts";
-
-/** Lengths and patterns of STS's model. */
-export const stsConstraints: Constraints = {
-  RoleArn: { min: 20, max: 2048 },
-  RoleSessionName: { min: 2, max: 64, pattern: /[\w+=,.@-]*/ },
-  DurationSeconds: { min: 900, max: 43_200 },
-};
 
 /**
  * STS: who signs with the credentials of a role's session is that, everybody else is the account's user
