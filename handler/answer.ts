@@ -3,8 +3,8 @@ import { close, type Plan, type Steps } from "./fan-out.ts";
 import { isObject, member, pieces } from "./json.ts";
 
 /**
- * What follows from the backend's answer to a message: who gets what, and what the log says of a failure
- * (CONTRACT.md 3).
+ * What to do after the backend's answer to a message: which frames to send, and what the log says of a
+ * failure (CONTRACT.md 3).
  */
 export interface Consequence {
   plan: Plan;
@@ -13,10 +13,9 @@ export interface Consequence {
 }
 
 /**
- * The part of an error frame beside `type` and `request_id`: fixed words, a status, and what the backend
- * itself chose to say.
+ * An error frame without `type` and `request_id`: a fixed code, a status, and the backend's own short text.
  */
-interface ErrorWords {
+interface ErrorFields {
   code: string;
   status?: number | undefined;
   detail?: string | undefined;
@@ -42,24 +41,24 @@ export function consequenceOf(reply: Reply, sender: string, requestId: string): 
 }
 
 /** The error frame of CONTRACT.md 3. */
-export function errorFrame({ code, status, detail }: ErrorWords, requestId: string): string {
+export function errorFrame({ code, status, detail }: ErrorFields, requestId: string): string {
   return JSON.stringify({ type: "error", code, request_id: requestId, status, detail });
 }
 
 function failed(reply: Failed, sender: string, requestId: string): Consequence {
-  const words = wordsOf(reply);
-  const steps: Steps = [errorFrame(words, requestId)];
-  if (words.code === "unauthorized") steps.push(close);
-  return { plan: new Map([[sender, steps]]), code: words.code, reason: reply.reason };
+  const fields = errorFieldsOf(reply);
+  const steps: Steps = [errorFrame(fields, requestId)];
+  if (fields.code === "unauthorized") steps.push(close);
+  return { plan: new Map([[sender, steps]]), code: fields.code, reason: reply.reason };
 }
 
-function wordsOf({ status, code, detail }: Failed): ErrorWords {
+function errorFieldsOf({ status, code, detail }: Failed): ErrorFields {
   if (status === 401) return { code: "unauthorized" };
   return rejected.has(status) ? { code: "rejected", status, detail } : { code };
 }
 
 /**
- * Undefined where the object is not what a directive has to be; then nobody gets anything. `null` counts as
+ * The plan of a directive; undefined when it is not a valid one, and then nothing is sent. `null` counts as
  * left out.
  */
 function directive({ text, value }: Accepted, sender: string): Plan | undefined {
@@ -76,7 +75,7 @@ function directive({ text, value }: Accepted, sender: string): Plan | undefined 
   return add(plan, closing, close, sender) ? plan : undefined;
 }
 
-/** Adds a step for each of the targets once; false where they are neither one text nor a list of texts. */
+/** Adds a step for each of the targets once; false when they are neither a string nor a list of strings. */
 function add(plan: Plan, to: unknown, step: Steps[number], sender: string): boolean {
   const targets: unknown[] = Array.isArray(to) ? to : [to];
   const ids = new Set(targets.map((target) => (target === "self" ? sender : target)));

@@ -1,29 +1,29 @@
 import type { Configuration, Kind } from "./config.ts";
 import { isObject, parsed } from "./json.ts";
-import { createBucket, leastMs, temporary, repeated } from "./retry.ts";
+import { createBucket, leastMs, temporary, withRetries } from "./retry.ts";
 import { exchange, type Answer, type Outcome } from "./transport.ts";
 import { webhookSignature } from "./webhook.ts";
 
 const { isUtf8 } = process.getBuiltinModule("node:buffer");
 
 declare const SHELFSHACK_VERSION: string | undefined;
-/** Set by the build; whoever runs the source gets 0.0.0. */
+/** Set by the build; 0.0.0 when the source is run directly. */
 const version = typeof SHELFSHACK_VERSION === "string" ? SHELFSHACK_VERSION : "0.0.0";
 
-/** One thing that the backend is told (CONTRACT.md 1). */
+/** One request to the backend, before it is signed (CONTRACT.md 1). */
 export interface Question {
   kind: Kind;
-  /** The key against duplicates: the same on every repeat. */
+  /** Tells duplicates apart: the same on every retry. */
   webhookId: string;
   connectionId: string;
   requestId: string;
   /** The members of the envelope after the common ones. */
   members: Record<string, unknown>;
-  /** The client's message as JSON text: goes into the envelope as it is, as its last member. */
+  /** The client's message as JSON text: it becomes the envelope's last member, unchanged. */
   message?: string;
 }
 
-/** The backend's answer, by its meaning. `attempts` is how often it was asked. */
+/** The backend's answer, by its meaning. `attempts` is the number of requests that were sent. */
 export type Reply = Accepted | Failed;
 
 /** A 2xx with a JSON object or nothing. `text` is the object exactly as it came, or empty. */
@@ -49,24 +49,26 @@ export interface Failed {
   detail?: string | undefined;
 }
 
-/** Asks the backend one thing until `deadline` (epoch milliseconds) at the latest; never throws. */
+/** Asks the backend and resolves by `deadline` (epoch milliseconds); never throws. */
 export type Backend = (question: Question, deadline: number) => Promise<Reply>;
 
-/** How long one attempt may take; CONTRACT.md 5 has the budgets of the whole. */
+/** Time limit of one attempt, milliseconds; CONTRACT.md 5 has the budgets for all attempts of one event. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
 const maxAnswerBytes = 1_048_576;
 
-/** The signed HTTP call to the backend, with its repeats. Makes nothing per event but the request itself. */
+/**
+ * The signed HTTP call to the backend, with its retries. Allocates nothing per event but the request itself.
+ */
 export function createBackend({ backend, backendTimeoutMs, keys, paths, problems }: Configuration): Backend {
   const bucket = createBucket();
-  const again = (outcome: Outcome) =>
+  const mayRetry = (outcome: Outcome) =>
     (outcome.status === undefined ? outcome.repeatable : temporary.has(outcome.status)) && bucket.take();
   return async (question, deadline) => {
-    if (backend === undefined || problems.length > 0) return unasked("backend_unavailable", "configuration");
-    if (deadline - Date.now() < leastMs) return unasked("backend_timeout", "no time left");
+    if (backend === undefined || problems.length > 0) return notAsked("backend_unavailable", "configuration");
+    if (deadline - Date.now() < leastMs) return notAsked("backend_timeout", "no time left");
     const { kind, webhookId, connectionId, requestId } = question;
     const filled = filledPath(paths[kind], question.members);
-    if (filled === undefined) return { ...unasked("backend_unavailable", "path"), status: 400 };
+    if (filled === undefined) return { ...notAsked("backend_unavailable", "path"), status: 400 };
     const path = `${backend.prefix}${filled}`;
     const body = envelope(question, path);
     const once = (leftMs: number) => {
@@ -92,7 +94,7 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
         maxBytes: maxAnswerBytes,
       });
     };
-    const { outcome, attempts } = await repeated(once, deadline, again);
+    const { outcome, attempts } = await withRetries(once, deadline, mayRetry);
     const reply = meaning(outcome, attempts);
     if (reply.ok) bucket.give();
     return reply;
@@ -100,26 +102,26 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
 }
 
 /**
- * What has no place in a path, whatever encoding a server undoes: dots that climb, separators, control
- * characters, half a character.
+ * What a value in a path must not contain, however a server decodes it: a leading dot, `..`, separators,
+ * control characters, lone surrogates.
  */
-const unfit = /^\.|\.\.|[/\\\p{C}]/u;
+const unsafeSegment = /^\.|\.\.|[/\\\p{C}]/u;
 
 /**
  * The path with `{type}` and `{booking_id}` filled in, percent-encoded; undefined when one is missing or
- * unfit.
+ * unsafe.
  */
 function filledPath(template: string, members: Record<string, unknown>): string | undefined {
   let fits = true;
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = (members[name] as string | null) || "..";
-    fits &&= !unfit.test(value);
+    fits &&= !unsafeSegment.test(value);
     return fits ? encodeURIComponent(value) : "";
   });
   return fits ? path : undefined;
 }
 
-function unasked(code: Failed["code"], reason: string): Failed {
+function notAsked(code: Failed["code"], reason: string): Failed {
   return { ok: false, attempts: 0, code, reason };
 }
 
@@ -156,7 +158,7 @@ function detailOf(detail: unknown): string | undefined {
 }
 
 /**
- * Nothing counts as an empty object, and so does `null`, which is what FastAPI sends for an endpoint that
+ * An empty body counts as an empty object, and so does `null`, which FastAPI sends for an endpoint that
  * returns nothing.
  */
 function objectOf({ headers, body }: Answer): Pick<Accepted, "text" | "value"> | undefined {

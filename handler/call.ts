@@ -1,11 +1,11 @@
 import type { Configuration } from "./config.ts";
-import { temporary, repeated } from "./retry.ts";
+import { temporary, withRetries } from "./retry.ts";
 import { createSigner, type Unsigned } from "./sigv4.ts";
 import { exchange, type Address, type Exchange, type Outcome } from "./transport.ts";
 
 /**
- * One call to a service of AWS, with its repeats, each signed anew; ends by `until` (epoch milliseconds) and
- * never throws.
+ * One call to an AWS service, with its retries, each signed anew; resolves by `until` (epoch milliseconds)
+ * and never throws.
  */
 export type Call = (
   address: Address,
@@ -13,7 +13,10 @@ export type Call = (
   until: number,
 ) => Promise<Outcome>;
 
-/** A hundred silent targets among a thousand, tried three times 25 at once, leave time for the others. */
+/**
+ * Short enough that 100 silent targets among 1,000, three attempts each and 25 at a time, leave time for the
+ * others.
+ */
 const attemptMs = 1_500;
 const maxAnswerBytes = 65_536;
 
@@ -32,13 +35,13 @@ export function callsTo(service: string, { credentials, region }: Configuration)
         maxBytes: maxAnswerBytes,
       });
     };
-    return (await repeated(once, until, canPass)).outcome;
+    return (await withRetries(once, until, isRetryable)).outcome;
   };
 }
 
 /**
- * A frame may arrive twice, so a call that timed out is made again too: the next one may meet a healthy host.
+ * A frame may arrive twice, so a call that timed out is retried too: the retry may reach a healthy host.
  */
-function canPass({ status }: Outcome): boolean {
+function isRetryable({ status }: Outcome): boolean {
   return status === undefined || status === 500 || temporary.has(status);
 }

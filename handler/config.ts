@@ -3,13 +3,14 @@ import type { Credentials } from "./sigv4.ts";
 import { addressOf, type Address } from "./transport.ts";
 import { signingKeys } from "./webhook.ts";
 
-/** The events that the backend hears of. */
+/** The events that are sent to the backend. */
 export type Kind = "connect" | "message" | "disconnect";
 
 /** The function's environment (CONTRACT.md 7), read once when the module loads. */
 export interface Configuration {
   /**
-   * What is wrong, one sentence each. While there is anything, the backend is not asked and nobody gets in.
+   * What is wrong, one sentence each. While there is one, the backend is not called and no client can
+   * connect.
    */
   problems: string[];
   backend: Address | undefined;
@@ -57,7 +58,7 @@ export function readConfiguration(environment: Environment): Configuration {
       message: path("MESSAGE_PATH", "/api/ws/message"),
       disconnect: path("DISCONNECT_PATH", "/api/ws/disconnect"),
     },
-    // Blanks alone are a mistake and not the wish to go unsigned.
+    // Blanks alone are a mistake, not a choice to send unsigned requests.
     keys:
       read(
         "SIGNING_KEYS",
@@ -78,8 +79,7 @@ export function readConfiguration(environment: Environment): Configuration {
 }
 
 /**
- * The metadata services of AWS live at link-local addresses, which no backend has. The command line refuses
- * the same ones.
+ * AWS's metadata services have link-local addresses, a backend never has. The CLI refuses the same ones.
  */
 const linkLocal = /^169\.254\.|^\[(fe[89ab][0-9a-f]|fd00:ec2|::(ffff:)?a9fe):/;
 
@@ -95,7 +95,7 @@ function plainPath(text: string): string | undefined {
   return plain && !text.split("/").includes("..") ? text : undefined;
 }
 
-/** A path for `register`, where backends may have one for each type or booking. */
+/** A path for `register`; backends may have one for each type or booking. */
 function template(text: string): string | undefined {
   return plainPath(text.replaceAll(/\{(type|booking_id)\}/g, "x")) && text;
 }

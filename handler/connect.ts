@@ -2,30 +2,30 @@ import type { Accepted, Question, Reply } from "./backend.ts";
 import type { Result, Work } from "./contract.ts";
 import type { Connect } from "./event.ts";
 import { member, pieces } from "./json.ts";
-import { asked } from "./report.ts";
+import { backendFields } from "./report.ts";
 
 const types = /^[a-z][a-z0-9_-]{0,31}$/;
 const withToken: ReadonlySet<string> = new Set(["booking", "chat", "notification"]);
-/** What the backend may say to the client's handshake itself; anything else is 502. */
+/** Statuses of the backend that become the handshake's status; any other becomes 502. */
 const passedOn: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 429]);
 
 /**
- * `$connect`: asks the backend who this is, and lets nobody in whom it has not accepted. Frames for the new
- * client are left to a second run of the function, because API Gateway knows the connection only after this
- * one has returned (AWS.md 2.5).
+ * `$connect`: asks the backend, and accepts the connection only if the backend does. Frames for the new
+ * client are sent by a second invocation of the function, because API Gateway knows the connection only after
+ * this one has returned (AWS.md 2.5).
  */
 export async function connect(event: Connect, work: Work): Promise<Result> {
   const question = questionOf(event, work.endpoint);
   if ("code" in question) return question;
   const reply = await work.backend(question, work.deadline.backend);
   const status = statusOf(reply);
-  const ending = {
+  const result = {
     status,
-    ...asked(reply),
+    ...backendFields(reply),
     ...((reply.ok ? status !== 200 : status === reply.status) && { code: "rejected" }),
   };
   const frames = reply.ok && status === 200 ? initialFrames(reply) : [];
-  return frames.length === 0 ? ending : { ...ending, ...(await work.invokeSelf(event, frames, work)) };
+  return frames.length === 0 ? result : { ...result, ...(await work.invokeSelf(event, frames, work)) };
 }
 
 function questionOf(event: Connect, endpoint: URL | undefined): Question | { status: number; code: string } {
@@ -52,7 +52,7 @@ function statusOf(reply: Reply): number {
 }
 
 /**
- * The frames that an accepted handshake is greeted with, JSON texts: `initial` is a list of them, or one, or
+ * The frames to send after an accepted handshake, JSON texts: `initial` is a list of them, or one, or
  * nothing.
  */
 export function initialFrames({ text, value }: Pick<Accepted, "text" | "value">): string[] {

@@ -5,15 +5,15 @@ import { encodeSegment } from "./sigv4.ts";
 import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
 /**
- * What became of one call to @connections (AWS.md 2.3): `gone` is 410, the connection is closed or not open
+ * How one call to @connections ended (AWS.md 2.3): `gone` is 410, the connection is closed or not open
  * yet; `forbidden` is 403, the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not
  * sent; `failed` is everything else.
  */
 export type Sent = "sent" | "gone" | "forbidden" | "too large" | "failed";
 
 /**
- * The @connections API of one stage. Every call ends by `until` (epoch milliseconds) and none throws; what
- * cannot be a connection id has `failed`.
+ * The @connections API of one stage. Every call resolves by `until` (epoch milliseconds) and never throws; an
+ * impossible connection id is `failed`.
  */
 export interface Connections {
   /** Sends one frame, JSON text, to one client. */
@@ -22,8 +22,8 @@ export interface Connections {
 }
 
 /**
- * The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined where nothing can be
- * reached.
+ * The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined: then every call has
+ * `failed`.
  */
 export function connectionsAt(configuration: Configuration): (endpoint: URL | undefined) => Connections {
   const call = callsTo("execute-api", configuration);
@@ -57,8 +57,8 @@ function meaning({ status }: Outcome): Sent {
 }
 
 /**
- * What the role has to be allowed to manage: the ARN of an endpoint's @connections, region and account taken
- * from the function's own ARN.
+ * The resource of execute-api:ManageConnections: the ARN of an endpoint's @connections, with region and
+ * account of the function's own ARN.
  */
 export function connectionsArn(endpoint: URL, functionArn = "arn:aws:lambda:*:*"): string {
   const [, partition, , region, account] = functionArn.split(":");

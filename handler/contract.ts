@@ -5,20 +5,22 @@ import type { Connect, Context, Event } from "./event.ts";
 import type { Line } from "./log.ts";
 
 /**
- * What the Lambda returns. API Gateway refuses any other key (AWS.md 1.6); `headers` is there for a chosen
- * subprotocol only.
+ * What the Lambda returns. API Gateway refuses any other key (AWS.md 1.6); `headers` is only there for a
+ * chosen subprotocol.
  */
 export interface Response {
   statusCode: number;
   headers?: { "Sec-WebSocket-Protocol": string };
 }
 
-/** What one event is carried out with. Everything but the last three is made once, when the module loads. */
+/**
+ * What handling one event needs. `backend` and `invokeSelf` are made once, when the module loads.
+ */
 export interface Work {
   backend: Backend;
   connections: Connections;
   invokeSelf: InvokeSelf;
-  /** Where @connections is; undefined where nothing says so. */
+  /** Where @connections is; undefined when neither configuration nor event says so. */
   endpoint: URL | undefined;
   context: Context;
   deadline: Deadline;
@@ -27,11 +29,12 @@ export interface Work {
 /** How an event ended: the status that is returned, and what the log says about it. */
 export type Result = Partial<Line> & { status: number };
 
+/** Handles the events of one kind. */
 export type HandlerOf<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Result>;
 
 /**
- * Invokes this function asynchronously with frames for a connection that is not open yet; answers what the
- * log has to say about it.
+ * Invokes this function asynchronously with frames for a connection that is not open yet; resolves to what
+ * the log says about it.
  */
 export type InvokeSelf = (
   event: Connect,

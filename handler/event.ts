@@ -1,8 +1,7 @@
 import { isObject } from "./json.ts";
 
 /**
- * What Lambda hands over beside the event, as far as it is used. Whoever invokes by hand may leave all of it
- * out.
+ * The part of Lambda's context that is used. All of it may be missing when the function is invoked by hand.
  */
 export interface Context {
   awsRequestId?: string;
@@ -15,7 +14,7 @@ export interface Source {
   connectionId: string;
   requestId: string;
   route: string;
-  /** Of the event's domain; undefined where it is none that a connection can be reached at. */
+  /** Of the event's domain; undefined when no connection can be reached at it. */
   endpoint: URL | undefined;
 }
 
@@ -46,13 +45,13 @@ export interface Disconnect extends Source {
 }
 
 /**
- * What the handler sends to itself: frames (JSON texts) for a connection whose handshake was still going on.
+ * What the handler sends to itself: frames (JSON texts) for a connection whose handshake was not finished.
  */
 export interface Initial {
   kind: "initial";
   connectionId: string;
   requestId: string;
-  /** Undefined where it is none of API Gateway's own. */
+  /** Undefined when it is not one of API Gateway's own. */
   endpoint: URL | undefined;
   frames: string[];
 }
@@ -68,21 +67,22 @@ const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
 const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
 /**
- * Whoever may invoke the function writes the event that it sends itself, so it names nothing but what deploy
- * could have made.
+ * Any caller of the function can forge the event that it sends itself, so only API Gateway's own domains
+ * count.
  */
 const ownEndpoints = /^https:\/\/([^/]+\.amazonaws\.com(?:\.cn)?)\/([^/]+)$/;
 const stages = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Whether a text has the form of a connection id; what has not never enters a path, a header or a log. */
+/** Whether a value has the form of a connection id; any other never enters a path, a header or a log. */
 export function isConnectionId(value: unknown): value is string {
   return typeof value === "string" && connectionIds.test(value);
 }
 
 /**
- * Reads an event (AWS.md 1.2 to 1.4); undefined where it is none of ours. Only `requestContext` decides
- * what it is, because a client may send `{"action":"$connect"}`. The Lambda console's test event has neither
- * `eventType` nor `requestId`: the route key and the invocation's id stand in.
+ * Reads an event (AWS.md 1.2 to 1.4); undefined when it is not an event of this handler. Only
+ * `requestContext` decides what it is, because a client may send `{"action":"$connect"}`. The Lambda
+ * console's test event has neither `eventType` nor `requestId`: the route key and the invocation's id stand
+ * in.
  */
 export function readEvent(event: unknown, context: Context): Event | undefined {
   if (!isObject(event)) return undefined;

@@ -4,7 +4,7 @@ import type { Connections, Sent } from "./connections.ts";
 export type Steps = (string | typeof close)[];
 export const close: unique symbol = Symbol("close");
 
-/** Who gets what. The connections are served side by side, the steps of each one after the other. */
+/** Which connection gets what. Connections are served in parallel, the steps of each in order. */
 export type Plan = Map<string, Steps>;
 
 /** How a plan ended; every frame is counted exactly once. */
@@ -17,16 +17,16 @@ export interface DeliveryCount {
   tooLarge: number;
   /** The role may not use @connections. */
   forbidden: boolean;
-  /** The connections that met 410 while something was sent to them. */
+  /** The connections that answered 410 to a frame. */
   goneIds: string[];
 }
 
 const atOnce = 25;
 
-/** Carries out a plan by `until` (epoch milliseconds); what one connection does never touches another. */
+/** Carries out a plan by `until` (epoch milliseconds); connections do not affect each other. */
 export async function fanOut(plan: Plan, connections: Connections, until: number): Promise<DeliveryCount> {
-  const tally: DeliveryCount = { sent: 0, gone: 0, failed: 0, tooLarge: 0, forbidden: false, goneIds: [] };
-  await inTurns([...plan], async ([connectionId, steps]) => {
+  const total: DeliveryCount = { sent: 0, gone: 0, failed: 0, tooLarge: 0, forbidden: false, goneIds: [] };
+  await inParallel([...plan], async ([connectionId, steps]) => {
     let gone = false;
     for (const step of steps) {
       const closing = step === close;
@@ -35,16 +35,16 @@ export async function fanOut(plan: Plan, connections: Connections, until: number
         : await (closing
             ? connections.close(connectionId, until)
             : connections.send(connectionId, step, until));
-      count(tally, sent, closing);
+      count(total, sent, closing);
       gone ||= !closing && sent === "gone";
     }
-    if (gone) tally.goneIds.push(connectionId);
+    if (gone) total.goneIds.push(connectionId);
   });
-  return tally;
+  return total;
 }
 
 /** Runs `work` over all items, 25 at once. */
-export async function inTurns<Item>(
+export async function inParallel<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
@@ -56,12 +56,11 @@ export async function inTurns<Item>(
 }
 
 /**
- * A connection that has been closed, or was gone before, is as the plan wants it and no frame: only a close
- * that failed is counted.
+ * A close is not a frame: it counts only when it failed. A connection that was gone already counts as closed.
  */
-function count(tally: DeliveryCount, sent: Sent, closing: boolean): void {
-  if (sent === "sent" || sent === "gone") tally[sent] += closing ? 0 : 1;
-  else tally.failed += 1;
-  if (sent === "too large") tally.tooLarge += 1;
-  if (sent === "forbidden") tally.forbidden = true;
+function count(total: DeliveryCount, sent: Sent, closing: boolean): void {
+  if (sent === "sent" || sent === "gone") total[sent] += closing ? 0 : 1;
+  else total.failed += 1;
+  if (sent === "too large") total.tooLarge += 1;
+  if (sent === "forbidden") total.forbidden = true;
 }

@@ -12,7 +12,7 @@ import { message } from "./message.ts";
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
-/** The whole time of one event, milliseconds (CONTRACT.md 5). */
+/** Time limit of one event, milliseconds (CONTRACT.md 5). */
 const budgetMs: Record<Event["kind"], number> = {
   connect: 8_000,
   message: 25_000,
@@ -21,8 +21,8 @@ const budgetMs: Record<Event["kind"], number> = {
 };
 
 /**
- * The handler for one environment. It never throws: an event that is none of ours is 400, an error of our own
- * 500, each with a log line.
+ * The handler for one environment. It never throws: an unknown event is 400, a bug of the handler 500, each
+ * with a log line.
  */
 export function createHandler(configuration: Configuration, write: (line: string) => void): Handler {
   const log = createLog(configuration.logLevel, write);
@@ -33,7 +33,7 @@ export function createHandler(configuration: Configuration, write: (line: string
   for (const reason of problems) log("ERROR", { event: "load", code: "configuration", reason });
   if (!keys[0] && !problems[0])
     log("WARN", { event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" });
-  const carryOut = async (value: unknown, context: Context): Promise<Response> => {
+  const handle = async (value: unknown, context: Context): Promise<Response> => {
     const started = Date.now();
     const event = readEvent(value, context);
     if (event === undefined) {
@@ -42,7 +42,7 @@ export function createHandler(configuration: Configuration, write: (line: string
     }
     const endpoint = configuration.endpoint ?? event.endpoint;
     const deadline = deadlineOf(budgetMs[event.kind], context, started);
-    const ending = await end(event, {
+    const result = await dispatch(event, {
       backend,
       connections: connectionsOf(endpoint),
       invokeSelf,
@@ -50,14 +50,14 @@ export function createHandler(configuration: Configuration, write: (line: string
       context,
       deadline,
     });
-    log(levelOf(ending), { ...event, event: event.kind, ms: Date.now() - started, ...ending });
-    return resultOf(event, ending.status);
+    log(levelOf(result), { ...event, event: event.kind, ms: Date.now() - started, ...result });
+    return responseOf(event, result.status);
   };
   return async (event, context) => {
     try {
-      return await carryOut(event, context ?? {});
+      return await handle(event, context ?? {});
     } catch (error) {
-      log("ERROR", { event: "crash", status: 500, code: "internal", reason: whereabouts(error) });
+      log("ERROR", { event: "crash", status: 500, code: "internal", reason: errorLocation(error) });
       return { statusCode: 500 };
     }
   };
@@ -65,21 +65,26 @@ export function createHandler(configuration: Configuration, write: (line: string
 
 const handlers: { [Kind in Event["kind"]]: HandlerOf<Kind> } = { connect, message, disconnect, initial };
 
-function end<Kind extends Event["kind"]>(event: Extract<Event, { kind: Kind }>, work: Work): Promise<Result> {
+function dispatch<Kind extends Event["kind"]>(
+  event: Extract<Event, { kind: Kind }>,
+  work: Work,
+): Promise<Result> {
   return handlers[event.kind](event, work);
 }
 
-/** A permission that the role lacks is for a person to mend; a refusal or a failed frame is worth a look. */
+/**
+ * ERROR when the role lacks a permission, which only a person can add; WARN for a refusal or a failed frame.
+ */
 function levelOf({ code, failed, resource }: Result): "ERROR" | "WARN" | "INFO" {
   if (resource !== undefined) return "ERROR";
   return code !== undefined || failed ? "WARN" : "INFO";
 }
 
 /**
- * A client that offers subprotocols gets the first one back: without any, browsers and `ws` break the
- * connection off. One that offers none must not get the header (AWS.md 1.10).
+ * A client that offers subprotocols gets the first one back: without one, browsers and `ws` close the
+ * connection. A client that offers none must not get the header (AWS.md 1.10).
  */
-function resultOf(event: Event, statusCode: number): Response {
+function responseOf(event: Event, statusCode: number): Response {
   const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;
   return {
     statusCode,
@@ -87,8 +92,8 @@ function resultOf(event: Event, statusCode: number): Response {
   };
 }
 
-/** An error's name and where it was thrown. Its message stays out: it can hold what a client sent. */
-function whereabouts(error: unknown): string {
+/** An error's name and where it was thrown. Without its message, which can contain what a client sent. */
+function errorLocation(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return [error.name, ...(error.stack ?? "").split("\n    at ").slice(1, 3)].join(" at ");
 }

@@ -5,22 +5,22 @@ import type { Connections } from "./connections.ts";
 import type { InvokeSelf, Result, Work } from "./contract.ts";
 import type { Initial } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
-import { counted, reportGone } from "./report.ts";
+import { deliveryFields, reportGone } from "./report.ts";
 import { encodeSegment } from "./sigv4.ts";
 
 const invokeMs = 3_000;
 /**
- * For how long 410 means "not open yet": the handshake ends when the first run has returned and API Gateway
- * has written its 101.
+ * How long 410 means "not open yet": the handshake ends when the first invocation has returned and API
+ * Gateway has written its 101.
  */
 const openingMs = 3_000;
-/** Kept for telling the backend that nobody came. */
+/** Kept for telling the backend that the connection is gone. */
 const reportMs = 600;
 const code = "initial_failed";
 
 /**
  * Lambda's Invoke with `InvocationType: Event` (AWS.md 4.8). The function is named by the ARN that it was
- * itself invoked with, so that an alias or a version sends its frames by its own code.
+ * itself invoked with, so that an alias or a version sends its frames with its own code.
  */
 export function createInvokeSelf(configuration: Configuration): InvokeSelf {
   const { functionName, lambda } = configuration;
@@ -43,17 +43,18 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
 }
 
 /**
- * The second run: the frames in order, the first one again and again while the connection is not open yet.
+ * The second invocation: sends the frames in order, and repeats the first one while the connection is not
+ * open yet.
  */
 export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
-  const tally = await fanOut(
+  const count = await fanOut(
     new Map([[connectionId, frames]]),
     onceOpen(connections, deadline.backend - reportMs),
     deadline.frames,
   );
-  await reportGone(tally.goneIds, requestId, backend, deadline.backend);
-  return { status: 200, ...counted(tally, work) };
+  await reportGone(count.goneIds, requestId, backend, deadline.backend);
+  return { status: 200, ...deliveryFields(count, work) };
 }
 
 function onceOpen(connections: Connections, latest: number): Connections {

@@ -1,6 +1,6 @@
 /**
- * Whether a text is JSON. It is only looked at: what is sent on is always the text itself, because rebuilding
- * it would change numbers and duplicate keys and overflows the stack on deep nesting.
+ * The value of a JSON text, only to be inspected: what is sent on is always the text itself, because
+ * serializing it again would change numbers and duplicate keys and overflow the stack on deep nesting.
  */
 export function parsed(text: string): { value: unknown } | undefined {
   try {
@@ -10,14 +10,14 @@ export function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-/** A JSON object that is not an array; its members are strangers'. */
+/** A JSON object that is not an array; its members are untrusted. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
- * The elements of an array, or the members of an object, each as its own piece of the text. The text has to
- * be valid JSON.
+ * The elements of an array, or the members of an object, each as its own piece of the text. The text must be
+ * valid JSON.
  */
 export function pieces(text: string): string[] {
   const found: string[] = [];

@@ -22,9 +22,9 @@ export interface Line {
   sent?: number;
   gone?: number;
   failed?: number;
-  /** The fixed word of CONTRACT.md 3, or of the check that refused the event. */
+  /** The code of CONTRACT.md 3, or of the check that refused the event. */
   code?: string | undefined;
-  /** A Node error code, or a fixed sentence for whoever runs the stack. */
+  /** A Node error code, or a fixed sentence for the operator. */
   reason?: string | undefined;
   /** An ARN that the function's role may not use. */
   resource?: string | undefined;
@@ -32,15 +32,15 @@ export interface Line {
 
 export type Log = (level: Level, line: Line) => void;
 
-/** Nothing else is written, whatever else an object holds. */
-const written =
-  "level event requestId connectionId messageId route status backendStatus attempts ms bytes sent gone failed code reason resource".split(
-    " ",
-  );
+/** The only members that are written, in this order. */
+const written = (
+  "level event requestId connectionId messageId route status backendStatus attempts ms bytes " +
+  "sent gone failed code reason resource"
+).split(" ");
 
 /**
- * What a terminal obeys or hides beyond JSON's own escapes: DEL, C1 controls, line separators, bidirectional
- * and zero-width marks.
+ * What a terminal interprets or hides, beyond what JSON escapes: DEL, C1 controls, line separators,
+ * bidirectional and zero-width marks.
  */
 const unsafe = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
@@ -48,9 +48,10 @@ const unsafe = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufef
 export function createLog(minimum: Level, write: (line: string) => void): Log {
   return (level, line) => {
     if (levels.indexOf(level) < levels.indexOf(minimum)) return;
-    const text = JSON.stringify({ level, ...line }, written);
-    write(
-      `${text.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`,
+    const text = JSON.stringify({ level, ...line }, written).replace(
+      unsafe,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );
+    write(`${text}\n`);
   };
 }

@@ -3,11 +3,11 @@ import type { Result, Work } from "./contract.ts";
 import type { Message } from "./event.ts";
 import { fanOut } from "./fan-out.ts";
 import { parsed } from "./json.ts";
-import { asked, counted, reportGone } from "./report.ts";
+import { backendFields, deliveryFields, reportGone } from "./report.ts";
 
 /**
- * A message: asks the backend what follows from it and carries that out. Always 200: a status would reach
- * nobody (AWS.md 1.6), so the sender is told of a failure by a frame.
+ * A message: sends it to the backend and carries out the answer. Always 200: API Gateway passes no status on
+ * (AWS.md 1.6), so the sender is told of a failure by a frame.
  */
 export async function message(event: Message, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
@@ -19,14 +19,20 @@ export async function message(event: Message, work: Work): Promise<Result> {
   };
   const question = { ...event, webhookId: `msg_m_${messageId}`, members, message: messageOf(text) };
   const reply = await backend(question, deadline.backend);
-  const { plan, ...told } = consequenceOf(reply, connectionId, requestId);
-  const tally = await fanOut(plan, connections, deadline.frames);
-  if (tally.tooLarge) {
-    told.code = "payload_too_large";
-    await connections.send(connectionId, errorFrame({ code: told.code }, requestId), deadline.frames);
+  const { plan, ...failure } = consequenceOf(reply, connectionId, requestId);
+  const count = await fanOut(plan, connections, deadline.frames);
+  if (count.tooLarge) {
+    failure.code = "payload_too_large";
+    await connections.send(connectionId, errorFrame({ code: failure.code }, requestId), deadline.frames);
   }
-  await reportGone(tally.goneIds, requestId, backend, deadline.backend);
-  return { status: 200, bytes: Buffer.byteLength(text), ...asked(reply), ...told, ...counted(tally, work) };
+  await reportGone(count.goneIds, requestId, backend, deadline.backend);
+  return {
+    status: 200,
+    bytes: Buffer.byteLength(text),
+    ...backendFields(reply),
+    ...failure,
+    ...deliveryFields(count, work),
+  };
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { Backend, Reply } from "./backend.ts";
 import { connectionsArn } from "./connections.ts";
 import type { Work } from "./contract.ts";
-import { inTurns, type DeliveryCount } from "./fan-out.ts";
+import { inParallel, type DeliveryCount } from "./fan-out.ts";
 import type { Line } from "./log.ts";
 
 /**
- * Tells the backend, once for each, which connections met 410 (CONTRACT.md 4), until `deadline`
- * (epoch milliseconds).
+ * Tells the backend about each connection that answered 410 (CONTRACT.md 4), until `deadline` (epoch
+ * milliseconds).
  */
 export function reportGone(
   connectionIds: readonly string[],
@@ -14,7 +14,7 @@ export function reportGone(
   backend: Backend,
   deadline: number,
 ): Promise<void> {
-  return inTurns(connectionIds, async (connectionId) => {
+  return inParallel(connectionIds, async (connectionId) => {
     const members = { reason: "gone", code: null, detail: null };
     await backend(
       { kind: "disconnect", webhookId: `msg_d_${connectionId}`, connectionId, requestId, members },
@@ -23,16 +23,15 @@ export function reportGone(
   });
 }
 
-/** How asking the backend ended, for the log. */
-export function asked({ status, attempts, code, reason }: Reply): Partial<Line> {
+/** The log's fields about the backend's answer. */
+export function backendFields({ status, attempts, code, reason }: Reply): Partial<Line> {
   return { backendStatus: status, attempts, code, reason };
 }
 
 /**
- * How frames ended, for the log. What a person has to mend is named: the permission and the resource that the
- * role lacks.
+ * The log's fields about delivered frames; names the permission and the resource that the role lacks.
  */
-export function counted(
+export function deliveryFields(
   { sent, gone, failed, forbidden }: DeliveryCount,
   { context, endpoint }: Work,
 ): Partial<Line> {

@@ -24,9 +24,9 @@ const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).u
 
 /**
  * A Signature Version 4 signer for one service in one region. It is our own because `@smithy/signature-v4`
- * alone is 143 kB when bundled, seven times what the whole handler may weigh, and its start is paid on every
- * cold start; its tests hold it to golden vectors and to that package. The signing key depends on the day
- * only and is derived once a day.
+ * alone is 143 kB when bundled, seven times the whole handler, and would slow down every cold start; tests
+ * compare this one with golden vectors and with that package. The signing key depends on the day only and is
+ * derived once a day.
  */
 export function createSigner(service: string, region: string, credentials: Credentials): Sign {
   let derived = { day: "", key: hmac("", "") };
@@ -53,12 +53,14 @@ export function createSigner(service: string, region: string, credentials: Crede
       keyOf(time.slice(0, 8)),
       `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`,
     ).toString("hex");
-    const authorization = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+    const authorization =
+      `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, ` +
+      `SignedHeaders=${names}, Signature=${signature}`;
     return { ...added, authorization };
   };
 }
 
-/** One segment of a path, percent-encoded as RFC 3986 wants it. */
+/** One segment of a path, percent-encoded by RFC 3986. */
 export function encodeSegment(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
@@ -67,8 +69,8 @@ export function encodeSegment(text: string): string {
 }
 
 /**
- * Every service but S3 encodes the wire's path once more: `=` is `%3D` on the wire and `%253D` here, `@`
- * stays `@` and becomes `%40`.
+ * Every service but S3 signs the path encoded once more: `=` is `%3D` on the wire and `%253D` here, `@` is
+ * `@` on the wire and `%40` here.
  */
 function canonicalPath(path: string): string {
   return path.split("/").map(encodeSegment).join("/");

@@ -12,7 +12,7 @@ export interface Address {
   secure: boolean;
   host: string;
   port: number;
-  /** The Host header: with the port only where it is not the protocol's own. */
+  /** The Host header: with the port only when it is not the protocol's default. */
   authority: string;
   /** The URL's path without a slash at the end. */
   prefix: string;
@@ -46,7 +46,7 @@ export interface Failure {
   status?: undefined;
   headers?: undefined;
   reason: string;
-  /** Nothing of an answer had come and the time was not up: asking again can help. */
+  /** Nothing of an answer had come and the time was not up: a retry can help. */
   repeatable: boolean;
   /** A kept-alive socket had been closed by its peer before. */
   stale?: boolean;
@@ -57,7 +57,7 @@ export type Outcome = Answer | Failure;
 type Endpoint = Pick<Address, "host" | "port">;
 type Ready = (error: Error | null, socket: Socket) => void;
 
-/** What Node documents of an agent and its types leave out. */
+/** Documented members of an agent that Node's types leave out. */
 interface Connecting {
   options: object;
   createConnection: (this: Agent, options: object, ready?: Ready) => Socket;
@@ -93,7 +93,8 @@ export function addressOf({ protocol, hostname, port, host, pathname }: URL): Ad
 
 /**
  * Sends one request and reads its answer; never throws and never follows a redirect. A kept-alive socket that
- * its peer closed before any byte of the answer is replaced once, at once: the peer had gone before we asked.
+ * its peer closed before any byte of the answer is replaced once, at once: the peer had closed it before the
+ * request.
  */
 export async function exchange(request: Exchange): Promise<Outcome> {
   const started = Date.now();
@@ -170,39 +171,39 @@ function attempt(exchange: Exchange): Promise<Outcome> {
       path,
       headers: { ...headers, host: address.authority, "content-length": length },
     });
-    const settle = (outcome: Outcome) => {
+    const finish = (outcome: Outcome) => {
       clearTimeout(timer);
       resolve(outcome);
     };
     const timer = setTimeout(
       () => {
-        settle({ reason: "timeout", repeatable: false });
+        finish({ reason: "timeout", repeatable: false });
         request.destroy();
       },
       Math.max(1, timeMs),
     );
     request.on("error", (error: NodeJS.ErrnoException) =>
-      settle(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
+      finish(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );
-    const closed = () => settle({ reason: "closed", repeatable: false });
+    const closed = () => finish({ reason: "closed", repeatable: false });
     request.on("close", closed).on("response", (response) => {
       // With "connection: close" the request closes before the last of its answer has been read.
       request.off("close", closed);
-      collect(response, exchange.maxBytes, settle);
+      collect(response, exchange.maxBytes, finish);
     });
     request.end(body);
   });
 }
 
-function collect(response: IncomingMessage, maxBytes: number, settle: (outcome: Outcome) => void): void {
+function collect(response: IncomingMessage, maxBytes: number, finish: (outcome: Outcome) => void): void {
   const { statusCode: status = 0, headers } = response;
   const chunks: Buffer[] = [];
   let bytes = 0;
   const tooLong = () => {
-    settle({ status, headers, body: undefined });
+    finish({ status, headers, body: undefined });
     response.destroy();
   };
-  const cutOff = () => settle({ reason: "cut off", repeatable: false });
+  const cutOff = () => finish({ reason: "cut off", repeatable: false });
   response
     .on("error", cutOff)
     .on("close", cutOff)
@@ -211,7 +212,7 @@ function collect(response: IncomingMessage, maxBytes: number, settle: (outcome: 
       if (bytes > maxBytes) tooLong();
       else chunks.push(chunk);
     })
-    .on("end", () => settle({ status, headers, body: Buffer.concat(chunks) }));
+    .on("end", () => finish({ status, headers, body: Buffer.concat(chunks) }));
   if (Number(headers["content-length"]) > maxBytes) tooLong();
 }
 

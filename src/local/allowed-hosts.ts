@@ -10,7 +10,7 @@ const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$
  * G-18). A front end on another loopback port is welcome, and so is a client without an Origin, which no
  * browser is.
  */
-export function isWelcome(
+export function isAllowedOrigin(
   { headers, rawHeaders }: Pick<IncomingMessage, "headers" | "rawHeaders">,
   { port, allowHosts }: { port: number; allowHosts: readonly string[] },
 ): boolean {

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 import type { Gateway } from "./gateway/contract.ts";
 import { newRequestId } from "./gateway/events.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
-import { isWelcome } from "./allowed-hosts.ts";
-import { placeOf } from "./stage-url.ts";
+import { isAllowedOrigin } from "./allowed-hosts.ts";
+import { stageUrlParts } from "./stage-url.ts";
 import { refusals } from "./refusals.ts";
 import { servedStage } from "./services/apigateway/stages.ts";
 import { codeOf, codePath } from "./services/lambda/lambda.ts";
@@ -33,8 +33,8 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    if (!isWelcome(request, { port, allowHosts })) return refusals.unwelcome(response);
-    const { connectionId, ...at } = placeOf(request);
+    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.unwelcome(response);
+    const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });
     if (request.url?.startsWith(codePath))
@@ -54,7 +54,8 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
     if (!offersWebSocket(request)) return declineUpgrade(server, request, socket, head);
     // A client that leaves before it reads the answer is none of our business.
     socket.on("error", () => socket.destroy());
-    if (isWelcome(request, { port, allowHosts })) gateway.upgrade(request, socket, head, placeOf(request));
+    if (isAllowedOrigin(request, { port, allowHosts }))
+      gateway.upgrade(request, socket, head, stageUrlParts(request));
     else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
   }
 

@@ -30,11 +30,11 @@ export const refusals = {
   /** The request has been read by then, so only the answer tells whether anybody waits for it. */
   failed(response: ServerResponse, error: unknown): void {
     if (response.headersSent || response.destroyed) response.destroy();
-    else refuse(response, 500, { type: "ServiceException", message: shown(error) });
+    else refuse(response, 500, { type: "ServiceException", message: errorText(error) });
   },
 };
 
 /** What went wrong in words: what is for people as it is, anything else as the bug that it is. */
-export function shown(error: unknown): string {
+export function errorText(error: unknown): string {
   return error instanceof CliError ? error.message : `the local AWS has a bug: ${String(error)}`;
 }

@@ -13,15 +13,15 @@ export interface Runtimes {
   close(): Promise<void>;
 }
 
-interface Running {
+interface RuntimesOptions {
   url: string;
   maxEnvironments: number | undefined;
   log(region: string, entries: readonly LogEntry[]): void;
-  broke(error: unknown): void;
+  onBug(error: unknown): void;
 }
 
 /** See {@link Runtimes}. */
-export function runtimesFor({ url, maxEnvironments, log, broke }: Running): Runtimes {
+export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOptions): Runtimes {
   const runtimes = new Map<string, Promise<Runtime>>();
 
   async function start(region: string): Promise<Runtime> {
@@ -43,7 +43,7 @@ export function runtimesFor({ url, maxEnvironments, log, broke }: Running): Runt
     retire(region, arn) {
       // One that could not be started runs nothing, and whoever started it was told.
       const found = runtimes.get(region)?.catch(() => undefined);
-      found?.then((runtime) => runtime?.retire(arn)).catch(broke);
+      found?.then((runtime) => runtime?.retire(arn)).catch(onBug);
     },
     async close() {
       const ends = await Promise.allSettled(

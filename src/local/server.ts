@@ -11,7 +11,7 @@ import { createInvoking } from "./services/lambda/invoke.ts";
 import { permittedLines } from "./services/lambda/logging.ts";
 import { listenOn } from "./listening.ts";
 import { logs as createLogs } from "./services/logs/logs.ts";
-import { shown } from "./refusals.ts";
+import { errorText } from "./refusals.ts";
 import { runtimesFor } from "./runtimes.ts";
 import { servicesOf, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
@@ -32,7 +32,7 @@ export interface LocalAwsOptions extends Partial<Delays> {
   controlRate?: { rate: number; burst: number };
   /** After so long without a message a WebSocket is closed, and after so long in any case. */
   idleMs?: number;
-  lifeMs?: number;
+  maxAgeMs?: number;
   /** Lambda environments per function. */
   maxEnvironments?: number;
   /** Host names besides this machine's own that requests may be sent to. */
@@ -112,7 +112,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const calls: Call[] = [];
   /** Bugs that nobody was told of; the first one is the outcome of `close`. */
   const untold: unknown[] = [];
-  const runtimes = runtimesFor({ url, maxEnvironments: options.maxEnvironments, log, broke });
+  const runtimes = runtimesFor({ url, maxEnvironments: options.maxEnvironments, log, onBug: broke });
   const noted = new Set<string>();
   let closed: Promise<void> | undefined;
 
@@ -125,7 +125,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     url: () => url,
     runtimeIn: (region) => runtimes.runtimeIn(region),
     retire: (region, arn) => runtimes.retire(region, arn),
-    sever: (apiId, stage) => gateway.sever(apiId, stage),
+    sever: (apiId, stage) => gateway.disconnect(apiId, stage),
     note,
     pause: async (milliseconds) => pause(milliseconds, closing.signal),
     closing: closing.signal,
@@ -139,10 +139,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     denied: ({ sessionToken, ...call }) =>
       denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
     host: () => `127.0.0.1:${port}`,
-    failed: (failure) => onLog?.([executionLog(failure)]),
-    broke,
+    onFailure: (failure) => onLog?.([executionLog(failure)]),
+    onBug: broke,
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
-    ...(options.lifeMs === undefined ? {} : { lifeMs: options.lifeMs }),
+    ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
   });
 
   function log(region: string, entries: readonly LogEntry[]): void {
@@ -234,5 +234,7 @@ const ownLog = (message: string): LogEntry => ({
 /** A bug where nobody waits for an answer. */
 const bugLog = (error: unknown): LogEntry =>
   ownLog(
-    error instanceof Error && !(error instanceof CliError) ? `${shown(error)}\n${error.stack}` : shown(error),
+    error instanceof Error && !(error instanceof CliError)
+      ? `${errorText(error)}\n${error.stack}`
+      : errorText(error),
   );

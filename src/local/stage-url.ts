@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
 /** Where in the data plane a request goes. Empty texts where it names no API or no stage. */
-export interface Place {
+export interface StageUrlParts {
   apiId: string;
   stage: string;
   connectionId?: string;
@@ -14,7 +14,10 @@ const stagePath = /^\/([a-z0-9]+)\/([^/?]+)(?:\/(?:@|%40)connections\/([^/?]+)|\
  * `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it
  * `@connections` or nothing (AWS.md 1.1, 2.1).
  */
-export function placeOf({ url = "", headers }: Pick<IncomingMessage, "url" | "headers">): Place {
+export function stageUrlParts({
+  url = "",
+  headers,
+}: Pick<IncomingMessage, "url" | "headers">): StageUrlParts {
   const [, named] = apiHost.exec(headers.host ?? "") ?? [];
   const [, apiId = "", stage = "", connectionId] =
     stagePath.exec(named ? `/${named.toLowerCase()}${url}` : url) ?? [];

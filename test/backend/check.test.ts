@@ -9,7 +9,7 @@ import { resolve } from "../../src/cli/resolve.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type ContractBackend, type Flaws } from "../support/contract-backend.ts";
 import { messageEvent } from "../support/golden-events.ts";
-import { contextWith, startScene } from "../support/test-handler.ts";
+import { contextWith, testHandler } from "../support/test-handler.ts";
 import { needsFastApi, startUvicorn } from "../support/uvicorn.ts";
 
 const running: { close(): Promise<void> | void }[] = [];
@@ -335,7 +335,7 @@ test.each([
   ["application/jsonp", false],
   ["text/json", false],
 ])("H-09 the handler and the check judge the content type %s alike", async (type, isGood) => {
-  const { handler, backend: stub, connections } = await startScene();
+  const { handler, backend: stub, connections } = await testHandler();
   stub.answer = () => (response) =>
     response.writeHead(200, { "content-type": type }).end('{"code":"as it came"}');
   await handler(messageEvent("{}"), contextWith());

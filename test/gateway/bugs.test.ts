@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startGateway } from "../support/test-gateway.ts";
+import { testGateway } from "../support/test-gateway.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 /** The message is cut into frames that the gateway takes. */
@@ -9,15 +9,15 @@ test.each([
   ["60,000 lists in each other", "[".repeat(60_000) + "]".repeat(60_000)],
   ["a list of 60,000 numbers", `[${Array(60_000).fill("1").join(",")}]`],
 ])("G-02 %s where the action should be is a message like any other", async (_, action) => {
-  const stand = await startGateway({ routes: ["$connect", "$default", "join"] });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ routes: ["$connect", "$default", "join"] });
+  const socket = await openSocket(api.url);
   const text = `{"action":${action}}`;
   for (let at = 0; at < text.length; at += frameSize)
     socket.webSocket.send(text.slice(at, at + frameSize), { fin: at + frameSize >= text.length });
-  const { requestContext, body } = await stand.event("MESSAGE");
+  const { requestContext, body } = await api.event("MESSAGE");
   expect([requestContext.routeKey, body]).toEqual(["$default", text]);
   socket.send('{"action":"join"}');
-  expect((await stand.event("MESSAGE")).requestContext.routeKey).toBe("join");
+  expect((await api.event("MESSAGE")).requestContext.routeKey).toBe("join");
 });
 
 /** A gateway whose stage throws when it is asked about one route, as a bug of ours would. */
@@ -28,12 +28,12 @@ async function startBroken(broken: string) {
     if (routeKey === broken) throw bug;
     return { rate: 100, burst: 100 };
   };
-  const stand = await startGateway({
+  const api = await testGateway({
     routes: ["$connect", "$default", "join"],
     stage: { throttle },
-    broke: (error) => told.push(error),
+    onBug: (error) => told.push(error),
   });
-  return { ...stand, told, bug };
+  return { ...api, told, bug };
 }
 
 test("a bug that one message meets is told, and its client and all others are served on", async () => {
@@ -58,16 +58,16 @@ test("a bug that a handshake meets is told, and refuses it", async () => {
 test("a bug that the end of a connection meets is told", async () => {
   const told: unknown[] = [];
   const bug = new Error("a bug");
-  const failed = () => {
+  const onFailure = () => {
     throw bug;
   };
-  const stand = await startGateway({
+  const api = await testGateway({
     lambda: ({ requestContext: { eventType } }) =>
       eventType === "CONNECT" ? { kind: "answered", payload: '{"statusCode":200}' } : { kind: "missing" },
-    failed,
-    broke: (error) => told.push(error),
+    onFailure,
+    onBug: (error) => told.push(error),
   });
-  (await openSocket(stand.url)).close();
-  await stand.event("DISCONNECT");
+  (await openSocket(api.url)).close();
+  await api.event("DISCONNECT");
   await expect.poll(() => told).toEqual([bug]);
 });

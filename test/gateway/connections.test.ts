@@ -6,7 +6,7 @@ import {
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { expect, onTestFinished, test } from "vitest";
-import { answered, startGateway, type Stand, signed } from "../support/test-gateway.ts";
+import { answered, testGateway, type TestGateway, signed } from "../support/test-gateway.ts";
 import { createQueue } from "../support/queue.ts";
 import { openRaw } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
@@ -14,7 +14,7 @@ import { openSocket } from "../support/socket.ts";
 const credentials = { accessKeyId: "local", secretAccessKey: "local" };
 const unknownId = "UbT2acX1IAMCJpw=";
 
-function managementClient({ endpoint }: Stand): ApiGatewayManagementApiClient {
+function managementClient({ endpoint }: TestGateway): ApiGatewayManagementApiClient {
   const client = new ApiGatewayManagementApiClient({
     endpoint,
     region: "us-east-1",
@@ -25,28 +25,28 @@ function managementClient({ endpoint }: Stand): ApiGatewayManagementApiClient {
   return client;
 }
 
-async function openedSocket(stand: Stand, headers: Record<string, string> = {}) {
-  const socket = await openSocket(stand.url, { headers });
-  const { requestContext } = await stand.event("CONNECT");
+async function openedSocket(api: TestGateway, headers: Record<string, string> = {}) {
+  const socket = await openSocket(api.url, { headers });
+  const { requestContext } = await api.event("CONNECT");
   return { socket, id: requestContext.connectionId };
 }
 
-const call = ({ endpoint }: Stand, id: string, init: RequestInit = {}) =>
+const call = ({ endpoint }: TestGateway, id: string, init: RequestInit = {}) =>
   fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { headers: signed, ...init });
 
 test("what the SDK posts arrives as a text frame", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  await managementClient(stand).send(
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  await managementClient(api).send(
     new PostToConnectionCommand({ ConnectionId: id, Data: Buffer.from("héllo") }),
   );
   expect(await socket.next()).toBe("héllo");
 });
 
 test("a post is answered with 200 and nothing, also with everything encoded in its path", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  const response = await fetch(`${stand.endpoint}/%40connections/${encodeURIComponent(id)}`, {
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  const response = await fetch(`${api.endpoint}/%40connections/${encodeURIComponent(id)}`, {
     method: "POST",
     headers: signed,
     body: "x",
@@ -60,17 +60,17 @@ test("a post is answered with 200 and nothing, also with everything encoded in i
 });
 
 test("an empty message can be posted, and bytes that are no UTF-8 do not end the connection", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  await call(stand, id, { method: "POST", body: "" });
-  await call(stand, id, { method: "POST", body: Buffer.from([0x61, 0xff]) });
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  await call(api, id, { method: "POST", body: "" });
+  await call(api, id, { method: "POST", body: Buffer.from([0x61, 0xff]) });
   expect([await socket.next(), await socket.next()]).toEqual(["", "a\ufffd"]);
 });
 
 test("a connection is described in camel case", async () => {
-  const stand = await startGateway();
-  const { id } = await openedSocket(stand, { "User-Agent": "shelf/1.0" });
-  const response = await call(stand, id);
+  const api = await testGateway();
+  const { id } = await openedSocket(api, { "User-Agent": "shelf/1.0" });
+  const response = await call(api, id);
   const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   expect([response.status, await response.json()]).toEqual([
     200,
@@ -83,41 +83,41 @@ test("a connection is described in camel case", async () => {
 });
 
 test("the SDK understands the description, also without a user agent", async () => {
-  const stand = await startGateway();
-  const { id } = await openedSocket(stand);
-  const description = await managementClient(stand).send(new GetConnectionCommand({ ConnectionId: id }));
+  const api = await testGateway();
+  const { id } = await openedSocket(api);
+  const description = await managementClient(api).send(new GetConnectionCommand({ ConnectionId: id }));
   expect(description).toMatchObject({
     ConnectedAt: expect.any(Date),
     Identity: { SourceIp: "127.0.0.1" },
     LastActiveAt: expect.any(Date),
   });
-  expect(await (await call(stand, id)).text()).toContain('"userAgent":null');
+  expect(await (await call(api, id)).text()).toContain('"userAgent":null');
 });
 
 test("a message in either direction is activity", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
   const lastActiveAt = async () =>
-    Date.parse(((await (await call(stand, id)).json()) as { lastActiveAt: string }).lastActiveAt);
+    Date.parse(((await (await call(api, id)).json()) as { lastActiveAt: string }).lastActiveAt);
   const began = await lastActiveAt();
-  do await call(stand, id, { method: "POST", body: "x" });
+  do await call(api, id, { method: "POST", body: "x" });
   while ((await lastActiveAt()) === began);
   const posted = await lastActiveAt();
   do {
     socket.send("x");
-    await stand.event("MESSAGE");
+    await api.event("MESSAGE");
   } while ((await lastActiveAt()) === posted);
   expect(posted).toBeGreaterThan(began);
 });
 
 test("a deleted connection is closed, gone, and announced as gone", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  const response = await managementClient(stand).send(new DeleteConnectionCommand({ ConnectionId: id }));
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  const response = await managementClient(api).send(new DeleteConnectionCommand({ ConnectionId: id }));
   expect(response.$metadata.httpStatusCode).toBe(204);
-  expect((await call(stand, id)).status).toBe(410);
+  expect((await call(api, id)).status).toBe(410);
   expect((await socket.closed()).code).toBe(1000);
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+  expect((await api.event("DISCONNECT")).requestContext).toMatchObject({
     connectionId: id,
     disconnectStatusCode: 1000,
   });
@@ -126,7 +126,7 @@ test("a deleted connection is closed, gone, and announced as gone", async () => 
 test.each(["POST", "GET", "DELETE"])(
   "%s on a connection that is not there is a 410 without body",
   async (method) => {
-    const response = await call(await startGateway(), unknownId, { method });
+    const response = await call(await testGateway(), unknownId, { method });
     expect([response.status, await response.text(), response.headers.get("x-amzn-errortype")]).toEqual([
       410,
       "",
@@ -136,7 +136,7 @@ test.each(["POST", "GET", "DELETE"])(
 );
 
 test("the SDK calls a connection that is not there gone", async () => {
-  const posting = managementClient(await startGateway()).send(
+  const posting = managementClient(await testGateway()).send(
     new PostToConnectionCommand({ ConnectionId: unknownId, Data: "x" }),
   );
   await expect(posting).rejects.toBeInstanceOf(GoneException);
@@ -144,29 +144,29 @@ test("the SDK calls a connection that is not there gone", async () => {
 
 test("a connection is gone until its $connect has accepted it, and after it closed", async () => {
   const statuses = createQueue<number>();
-  const stand: Stand = await startGateway({
+  const api: TestGateway = await testGateway({
     lambda: async ({ requestContext }) => {
-      statuses.put((await call(stand, requestContext.connectionId, { method: "POST", body: "x" })).status);
+      statuses.put((await call(api, requestContext.connectionId, { method: "POST", body: "x" })).status);
       return answered({ statusCode: 200 });
     },
   });
-  const { socket, id } = await openedSocket(stand);
-  statuses.put((await call(stand, id, { method: "POST", body: "x" })).status);
+  const { socket, id } = await openedSocket(api);
+  statuses.put((await call(api, id, { method: "POST", body: "x" })).status);
   socket.close();
   expect([await statuses.next(), await statuses.next(), await statuses.next()]).toEqual([410, 200, 410]);
 });
 
 test("an id is valid in its own stage only", async () => {
-  const stand = await startGateway();
-  const { id } = await openedSocket(stand);
-  const elsewhere = await call({ ...stand, endpoint: stand.endpoint.replace("/dev", "/prod") }, id);
+  const api = await testGateway();
+  const { id } = await openedSocket(api);
+  const elsewhere = await call({ ...api, endpoint: api.endpoint.replace("/dev", "/prod") }, id);
   expect(elsewhere.status).toBe(410);
 });
 
 test.each(["x", "UbT2acX1IAMCJpw", "../../../etc=", "UbT2acX1IAMCJpw=="])(
   "the malformed id %s is a 400",
   async (id) => {
-    const response = await call(await startGateway(), id, { method: "POST", body: "x" });
+    const response = await call(await testGateway(), id, { method: "POST", body: "x" });
     expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([400, "BadRequestException"]);
     expect(await response.json()).toEqual({ message: `Invalid connectionId: ${id}` });
   },
@@ -175,9 +175,9 @@ test.each(["x", "UbT2acX1IAMCJpw", "../../../etc=", "UbT2acX1IAMCJpw=="])(
 test.each([{}, { authorization: "Bearer x" }])(
   "G-19 a call with the headers %j is not signed",
   async (headers) => {
-    const stand = await startGateway();
-    const { id } = await openedSocket(stand);
-    const response = await call(stand, id, { method: "POST", body: "x", headers });
+    const api = await testGateway();
+    const { id } = await openedSocket(api);
+    const response = await call(api, id, { method: "POST", body: "x", headers });
     expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
       403,
       "MissingAuthenticationTokenException",
@@ -187,15 +187,15 @@ test.each([{}, { authorization: "Bearer x" }])(
 );
 
 test("another method is not part of the API", async () => {
-  expect((await call(await startGateway(), unknownId, { method: "PUT", body: "x" })).status).toBe(403);
+  expect((await call(await testGateway(), unknownId, { method: "PUT", body: "x" })).status).toBe(403);
 });
 
 test("128 KB can be posted, a byte more not", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  expect((await call(stand, id, { method: "POST", body: "x".repeat(131_072) })).status).toBe(200);
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  expect((await call(api, id, { method: "POST", body: "x".repeat(131_072) })).status).toBe(200);
   expect(await socket.next()).toHaveLength(131_072);
-  const response = await call(stand, id, { method: "POST", body: "x".repeat(131_073) });
+  const response = await call(api, id, { method: "POST", body: "x".repeat(131_073) });
   expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
     413,
     "PayloadTooLargeException",
@@ -203,14 +203,14 @@ test("128 KB can be posted, a byte more not", async () => {
 });
 
 test("a caller that leaves in the middle of its message disturbs nobody", async () => {
-  const stand = await startGateway();
-  const { socket, id } = await openedSocket(stand);
-  const raw = await openRaw(stand.port);
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  const raw = await openRaw(api.port);
   const path = `/a1b2c3d4e5/dev/@connections/${id}`;
   raw.write(
     `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${signed.authorization}\r\nContent-Length: 10\r\n\r\nhalf`,
   );
   raw.cut({ reset: true });
-  await call(stand, id, { method: "POST", body: "whole" });
+  await call(api, id, { method: "POST", body: "whole" });
   expect(await socket.next()).toBe("whole");
 });

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { expect, test } from "vitest";
-import { startGateway, type Stand } from "../support/test-gateway.ts";
+import { testGateway, type TestGateway } from "../support/test-gateway.ts";
 import { closeCodeIn, encodeFrame, openRaw, upgradeRequest, type Frame } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 
@@ -115,7 +115,7 @@ const broken: Case[] = [
   ],
 ];
 
-async function converse({ port }: Stand, bytes: Buffer): Promise<number | undefined> {
+async function converse({ port }: TestGateway, bytes: Buffer): Promise<number | undefined> {
   const raw = await openRaw(port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   expect(await raw.head()).toMatch(/^HTTP\/1.1 101 /);
@@ -127,17 +127,17 @@ test(
   `G-01 each of ${broken.length} bad frames ends its connection with the right code, and no other`,
   { timeout: 60_000 },
   async () => {
-    const stand = await startGateway();
-    const bystander = await openSocket(stand.url);
+    const api = await testGateway();
+    const bystander = await openSocket(api.url);
     const codes = await Promise.all(
       broken.map(async ([name, , frames]) => [
         name,
-        await converse(stand, Buffer.concat(frames.map(encodeFrame))),
+        await converse(api, Buffer.concat(frames.map(encodeFrame))),
       ]),
     );
     expect(codes).toEqual(broken.map(([name, code]) => [name, code]));
     bystander.send("unharmed");
-    expect(await stand.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
+    expect(await api.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
   },
 );
 
@@ -167,24 +167,24 @@ test.each([
     ],
   ],
 ])("G-01 a message %s arrives whole", async (_, frames) => {
-  const stand = await startGateway();
-  const raw = await openRaw(stand.port);
+  const api = await testGateway();
+  const raw = await openRaw(api.port);
   // Sent with the handshake, before anybody could have answered it.
   raw.write(Buffer.concat([Buffer.from(upgradeRequest("/a1b2c3d4e5/dev")), ...frames.map(encodeFrame)]));
-  expect((await stand.event("MESSAGE")).body).toBe("hello");
+  expect((await api.event("MESSAGE")).body).toBe("hello");
 });
 
 test("G-01 2,000 connections that send noise disturb nobody", { timeout: 60_000 }, async () => {
-  const stand = await startGateway();
-  const bystander = await openSocket(stand.url);
+  const api = await testGateway();
+  const bystander = await openSocket(api.url);
   for (let round = 0; round < 20; round += 1) {
-    await Promise.all(Array.from({ length: 100 }, () => makeNoise(stand)));
+    await Promise.all(Array.from({ length: 100 }, () => makeNoise(api)));
   }
   bystander.send("unharmed");
-  expect(await stand.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
+  expect(await api.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
 });
 
-async function makeNoise({ port }: Stand): Promise<void> {
+async function makeNoise({ port }: TestGateway): Promise<void> {
   const raw = await openRaw(port);
   const frames = Array.from({ length: 5 }, () =>
     encodeFrame({

@@ -3,8 +3,8 @@ import {
   answered,
   functionArn,
   invokeUriOf,
-  startGateway,
-  type StandOptions,
+  testGateway,
+  type TestGatewayOptions,
 } from "../support/test-gateway.ts";
 import { openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
@@ -14,7 +14,7 @@ const target = (uri: string, type = "AWS_PROXY") => [
 ];
 const never = () => new Promise<never>(() => undefined);
 
-const refusals: [situation: string, status: number, message: string, options: StandOptions][] = [
+const refusals: [situation: string, status: number, message: string, options: TestGatewayOptions][] = [
   ["returns status 400", 400, "Bad Request", { lambda: () => answered({ statusCode: 400 }) }],
   [
     "returns status 401 with a body",
@@ -75,7 +75,7 @@ const refusals: [situation: string, status: number, message: string, options: St
 test.each(refusals)(
   "a connect function that %s is refused with %i %s",
   async (_situation, status, message, options) => {
-    const { url } = await startGateway(options);
+    const { url } = await testGateway(options);
     const refusal = await refusedSocket(url);
     expect(refusal).toMatchObject({
       status,
@@ -87,14 +87,14 @@ test.each(refusals)(
 );
 
 test("a stage that does not exist refuses with 403", async () => {
-  const { url } = await startGateway();
+  const { url } = await testGateway();
   expect(await refusedSocket(`${url}x`)).toMatchObject({ status: 403, body: '{"message":"Forbidden"}' });
 });
 
 test.each([{ statusCode: 200 }, { statusCode: "204" }, { headers: {} }, { statusCode: 299, headers: null }])(
   "a connect function that returns %j opens",
   async (answer) => {
-    const { url } = await startGateway({ lambda: () => answered(answer) });
+    const { url } = await testGateway({ lambda: () => answered(answer) });
     expect((await openSocket(url)).webSocket.protocol).toBe("");
   },
 );
@@ -105,30 +105,33 @@ test.each([
     "a $connect route without target",
     { routes: [{ routeKey: "$connect", integration: undefined as never }] },
   ],
-] as [string, StandOptions][])("a stage with %s accepts everybody and calls nobody", async (_, options) => {
-  const { url, calls } = await startGateway(options);
-  await openSocket(url);
-  expect(calls.all).toEqual([]);
-});
+] as [string, TestGatewayOptions][])(
+  "a stage with %s accepts everybody and calls nobody",
+  async (_, options) => {
+    const { url, calls } = await testGateway(options);
+    await openSocket(url);
+    expect(calls.all).toEqual([]);
+  },
+);
 
 test("the request id of a refusal is the one that the function saw", async () => {
-  const stand = await startGateway({ lambda: () => answered({ statusCode: 401 }) });
-  const { headers } = await refusedSocket(stand.url);
-  const { requestContext } = await stand.event("CONNECT");
+  const api = await testGateway({ lambda: () => answered({ statusCode: 401 }) });
+  const { headers } = await refusedSocket(api.url);
+  const { requestContext } = await api.event("CONNECT");
   expect(headers["x-amzn-requestid"]).toBe(requestContext.requestId);
 });
 
 test("the function is called for its route, and the upgrade waits for it", async () => {
   let accept = () => {};
   const accepted = new Promise<void>((resolve) => (accept = resolve));
-  const stand = await startGateway({
+  const api = await testGateway({
     stage: { stageVariables: { fn: `${functionArn}:live` } },
     routes: target(invokeUriOf("${stageVariables.fn}")),
     lambda: () => accepted.then(() => answered({ statusCode: 200 })),
   });
-  const raw = await openRaw(stand.port);
+  const raw = await openRaw(api.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev?token=t"));
-  const call = await stand.calls.next();
+  const call = await api.calls.next();
   const early = await Promise.race([
     raw.head(),
     new Promise((resolve) => setImmediate(resolve, "still waiting")),
@@ -145,15 +148,15 @@ test("the function is called for its route, and the upgrade waits for it", async
 });
 
 test("G-26 nothing that the client says about itself becomes a fact", async () => {
-  const stand = await startGateway();
+  const api = await testGateway();
   const headers = {
     "x-forwarded-for": "6.6.6.6",
     "x-forwarded-proto": "https",
     requestContext: '{"connectionId":"fake"}',
     "x-custom-Name": "1",
   };
-  await openSocket(`${stand.url}?requestContext=fake`, { headers });
-  const event = await stand.event("CONNECT");
+  await openSocket(`${api.url}?requestContext=fake`, { headers });
+  const event = await api.event("CONNECT");
   expect(event.headers).toMatchObject({
     "X-Forwarded-For": "6.6.6.6, 127.0.0.1",
     "X-Forwarded-Proto": "http",
@@ -161,51 +164,51 @@ test("G-26 nothing that the client says about itself becomes a fact", async () =
   });
   expect(Object.keys(event.headers ?? {}).map((name) => name.toLowerCase())).not.toContain("upgrade");
   expect(event.requestContext).toMatchObject({
-    domainName: `a1b2c3d4e5.execute-api.localhost:${stand.port}`,
+    domainName: `a1b2c3d4e5.execute-api.localhost:${api.port}`,
     identity: { sourceIp: "127.0.0.1" },
   });
   expect(event.requestContext.connectionId).not.toBe("fake");
 });
 
 test("the subprotocol is the one that the function returns", async () => {
-  const stand = await startGateway({
+  const api = await testGateway({
     lambda: () =>
       answered({ statusCode: 200, headers: { "sec-websocket-protocol": "shelf.v1", "X-Other": "1" } }),
   });
-  const socket = await openSocket(stand.url, { protocols: ["other", "shelf.v1"] });
+  const socket = await openSocket(api.url, { protocols: ["other", "shelf.v1"] });
   expect(socket.webSocket.protocol).toBe("shelf.v1");
-  expect((await stand.event("CONNECT")).headers).toMatchObject({
+  expect((await api.event("CONNECT")).headers).toMatchObject({
     "Sec-WebSocket-Protocol": "other,shelf.v1",
   });
 });
 
 test("the subprotocol may also come among the multi-value headers", async () => {
-  const { url } = await startGateway({
+  const { url } = await testGateway({
     lambda: () => answered({ multiValueHeaders: { "Sec-WebSocket-Protocol": ["shelf.v1"] } }),
   });
   expect((await openSocket(url, { protocols: ["shelf.v1"] })).webSocket.protocol).toBe("shelf.v1");
 });
 
 test("a client that offers subprotocols gets none that the function did not return", async () => {
-  const { url } = await startGateway();
+  const { url } = await testGateway();
   await expect(openSocket(url, { protocols: ["shelf.v1"] })).rejects.toThrow("Server sent no subprotocol");
 });
 
 test("a subprotocol that would break the response is a malformed answer", async () => {
-  const { url } = await startGateway({
+  const { url } = await testGateway({
     lambda: () => answered({ headers: { "Sec-WebSocket-Protocol": "a\r\nX-Evil: 1" } }),
   });
   expect(await refusedSocket(url)).toMatchObject({ status: 502 });
 });
 
 test("no extension is negotiated", async () => {
-  const { url } = await startGateway();
+  const { url } = await testGateway();
   expect((await openSocket(url, { perMessageDeflate: true })).webSocket.extensions).toBe("");
 });
 
 test("a route response on $connect makes its body the first frame", async () => {
   const routes = [{ routeKey: "$connect", twoWay: true }];
-  const { url } = await startGateway({
+  const { url } = await testGateway({
     routes,
     lambda: () => answered({ statusCode: 200, body: "welcome" }),
   });
@@ -234,16 +237,16 @@ test.each([
 ] as [string, number, Record<string, string | undefined>][])(
   "G-07 an upgrade request with %s is refused with %i",
   async (_, status, headers) => {
-    const stand = await startGateway();
-    const raw = await openRaw(stand.port);
+    const api = await testGateway();
+    const raw = await openRaw(api.port);
     raw.write(upgradeRequest("/a1b2c3d4e5/dev", headers));
     expect(await raw.head()).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(stand.calls.all).toEqual([]);
+    expect(api.calls.all).toEqual([]);
   },
 );
 
 test("a URL of 4,096 characters is accepted", async () => {
-  const { port } = await startGateway();
+  const { port } = await testGateway();
   const raw = await openRaw(port);
   raw.write(
     upgradeRequest(`/a1b2c3d4e5/dev?t=${"x".repeat(4_096 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)}`),
@@ -254,11 +257,11 @@ test("a URL of 4,096 characters is accepted", async () => {
 test("G-07 no more than 1,000 handshakes are pending", async () => {
   let refuse = () => {};
   const refused = new Promise<void>((resolve) => (refuse = resolve));
-  const stand = await startGateway({ lambda: () => refused.then(() => answered({ statusCode: 403 })) });
-  const all = await Promise.all(Array.from({ length: 1_001 }, () => openRaw(stand.port)));
+  const api = await testGateway({ lambda: () => refused.then(() => answered({ statusCode: 403 })) });
+  const all = await Promise.all(Array.from({ length: 1_001 }, () => openRaw(api.port)));
   for (const raw of all) raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   expect(await Promise.race(all.map((raw) => raw.head()))).toMatch(/^HTTP\/1.1 429 /);
-  expect(stand.calls.all).toHaveLength(1_000);
+  expect(api.calls.all).toHaveLength(1_000);
   refuse();
 });
 
@@ -267,13 +270,13 @@ test.each([{ reset: true }, { reset: false }])(
   async (how) => {
     let accept = () => {};
     const accepted = new Promise<void>((resolve) => (accept = resolve));
-    const stand = await startGateway({ lambda: () => accepted.then(() => answered({ statusCode: 200 })) });
-    const raw = await openRaw(stand.port);
+    const api = await testGateway({ lambda: () => accepted.then(() => answered({ statusCode: 200 })) });
+    const raw = await openRaw(api.port);
     raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
-    const { requestContext } = await stand.event("CONNECT");
+    const { requestContext } = await api.event("CONNECT");
     raw.cut(how);
     accept();
-    const gone = await stand.event("DISCONNECT");
+    const gone = await api.event("DISCONNECT");
     expect(gone.requestContext).toMatchObject({
       connectionId: requestContext.connectionId,
       disconnectStatusCode: 1006,
@@ -282,10 +285,10 @@ test.each([{ reset: true }, { reset: false }])(
 );
 
 test("a failed integration is reported with its reason", async () => {
-  const stand = await startGateway({ lambda: () => answered({ ok: true }) });
-  await refusedSocket(stand.url);
-  const { requestContext } = await stand.event("CONNECT");
-  expect(await stand.failures.next()).toEqual({
+  const api = await testGateway({ lambda: () => answered({ ok: true }) });
+  await refusedSocket(api.url);
+  const { requestContext } = await api.event("CONNECT");
+  expect(await api.failures.next()).toEqual({
     apiId: "a1b2c3d4e5",
     stage: "dev",
     routeKey: "$connect",

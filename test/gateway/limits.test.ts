@@ -3,11 +3,11 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { limitFrames } from "../../src/local/gateway/frame-limits.ts";
-import { startGateway, type Stand, signed } from "../support/test-gateway.ts";
+import { testGateway, type TestGateway, signed } from "../support/test-gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
 import { openSocket } from "../support/socket.ts";
 
-const post = ({ endpoint }: Stand, id: string, body: string | Buffer) =>
+const post = ({ endpoint }: TestGateway, id: string, body: string | Buffer) =>
   fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { method: "POST", headers: signed, body }).then(
     ({ status }) => status,
   );
@@ -19,83 +19,83 @@ test.each([
   ["131,073 bytes in frames", [32_768, 32_768, 32_768, 32_768, 1], 1009],
   ["a second frame of 32,769 bytes", [1, 32_769], 1009],
 ])("G-02 %s", async (_, sizes, code) => {
-  const stand = await startGateway();
-  const socket = await openSocket(stand.url);
+  const api = await testGateway();
+  const socket = await openSocket(api.url);
   sizes.forEach((size, index) =>
     socket.webSocket.send("x".repeat(size), { fin: index === sizes.length - 1 }),
   );
   if (code) {
     expect((await socket.closed()).code).toBe(code);
-    expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(code);
-    expect(stand.calls.all).toHaveLength(2);
+    expect((await api.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(code);
+    expect(api.calls.all).toHaveLength(2);
   } else {
-    expect((await stand.event("MESSAGE")).body).toHaveLength(sizes.reduce((sum, size) => sum + size));
+    expect((await api.event("MESSAGE")).body).toHaveLength(sizes.reduce((sum, size) => sum + size));
   }
 });
 
 test("G-02 a version of ws whose frames cannot be limited is refused, not trusted", async () => {
-  const { port } = await startGateway();
+  const { port } = await testGateway();
   const withoutReceiver = new WebSocket(`ws://127.0.0.1:${port}/nowhere/dev`);
   expect(() => limitFrames(withoutReceiver)).toThrow("the installed version of ws has no receiver");
   await expect(new Promise((_, reject) => withoutReceiver.on("error", reject))).rejects.toThrow("403");
 });
 
 test("G-03 a binary message closes the connection with 1003, and what follows it is not served", async () => {
-  const stand = await startGateway();
-  const socket = await openSocket(stand.url);
+  const api = await testGateway();
+  const socket = await openSocket(api.url);
   socket.send(Buffer.from("x"));
   socket.send("more");
   expect((await socket.closed()).code).toBe(1003);
-  expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1003);
-  expect(stand.calls.all).toHaveLength(2);
+  expect((await api.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1003);
+  expect(api.calls.all).toHaveLength(2);
 });
 
 test(
   "G-05 a reader that stalls is cut when 4 MB wait for it, and the others go on",
   { timeout: 30_000 },
   async () => {
-    const stand = await startGateway();
-    const stalled = await openSocket(stand.url);
-    const { requestContext } = await stand.event("CONNECT");
+    const api = await testGateway();
+    const stalled = await openSocket(api.url);
+    const { requestContext } = await api.event("CONNECT");
     stalled.webSocket.pause();
     const message = Buffer.alloc(128 * 1024, "x");
     let accepted = 0;
-    while ((await post(stand, requestContext.connectionId, message)) === 200) accepted += 1;
+    while ((await post(api, requestContext.connectionId, message)) === 200) accepted += 1;
     // The 4 MB that the gateway keeps, and what the buffers of the two sockets in the kernel take.
     expect(accepted * message.length).toBeLessThan(24 * 1024 * 1024);
     expect(accepted * message.length).toBeGreaterThan(4 * 1024 * 1024);
-    expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1006);
-    const reader = await openSocket(stand.url);
-    const { requestContext: other } = await stand.event("CONNECT");
-    expect(await post(stand, other.connectionId, "hello")).toBe(200);
+    expect((await api.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1006);
+    const reader = await openSocket(api.url);
+    const { requestContext: other } = await api.event("CONNECT");
+    expect(await post(api, other.connectionId, "hello")).toBe(200);
     expect(await reader.next()).toBe("hello");
   },
 );
 
 test("G-06 a client that no longer answers is dropped after two pings", async () => {
-  const stand = await startGateway({ pingMs: 40 });
-  const program = `new (require(${JSON.stringify(fileURLToPath(import.meta.resolve("ws")).replace("wrapper.mjs", "index.js"))}))(${JSON.stringify(stand.url)})`;
+  const api = await testGateway({ pingMs: 40 });
+  const program = `new (require(${JSON.stringify(fileURLToPath(import.meta.resolve("ws")).replace("wrapper.mjs", "index.js"))}))(${JSON.stringify(api.url)})`;
   const client = spawn(process.execPath, ["-e", program], { stdio: "inherit" });
   onTestFinished(() => void client.kill("SIGKILL"));
-  const { requestContext } = await stand.event("CONNECT");
-  const alive = await openSocket(stand.url);
-  await stand.event("CONNECT");
+  const { requestContext } = await api.event("CONNECT");
+  const alive = await openSocket(api.url);
+  await api.event("CONNECT");
   client.kill("SIGSTOP");
-  const gone = await stand.event("DISCONNECT");
+  const gone = await api.event("DISCONNECT");
   expect(gone.requestContext).toMatchObject({
     connectionId: requestContext.connectionId,
     disconnectStatusCode: 1006,
   });
-  expect(await post(stand, requestContext.connectionId, "x")).toBe(410);
+  expect(await post(api, requestContext.connectionId, "x")).toBe(410);
   alive.send("still here");
-  expect((await stand.event("MESSAGE")).body).toBe("still here");
+  expect((await api.event("MESSAGE")).body).toBe("still here");
 });
 
 test("a connection without messages is closed, and pings do not count as messages", async () => {
-  const stand = await startGateway({ idleMs: 60, pingMs: 10 });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ idleMs: 60, pingMs: 10 });
+  const socket = await openSocket(api.url);
   expect(await socket.closed()).toEqual({ code: 1001, reason: "Going away" });
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+  expect((await api.event("DISCONNECT")).requestContext).toMatchObject({
     disconnectStatusCode: 1001,
     disconnectReason: "Going away",
   });
@@ -103,26 +103,26 @@ test("a connection without messages is closed, and pings do not count as message
 
 test("a connection that is old enough is closed, however busy", async () => {
   const unlimited = { rate: Infinity, burst: Infinity };
-  const stand = await startGateway({ idleMs: 200, lifeMs: 300, stage: { throttle: () => unlimited } });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ idleMs: 200, maxAgeMs: 300, stage: { throttle: () => unlimited } });
+  const socket = await openSocket(api.url);
   const began = Date.now();
   const closed = socket.closed().then(({ code }) => code);
   // Every message is a round trip and none is throttled, so the connection never idles.
   const talk = async () => {
     while (socket.webSocket.readyState === socket.webSocket.OPEN) {
       socket.send("x");
-      await Promise.race([stand.event("MESSAGE"), closed]);
+      await Promise.race([api.event("MESSAGE"), closed]);
     }
   };
   await talk();
   expect(await closed).toBe(1001);
-  expect(stand.calls.all.length).toBeGreaterThan(300);
+  expect(api.calls.all.length).toBeGreaterThan(300);
   expect(Date.now() - began).toBeGreaterThanOrEqual(290);
 });
 
 test("a ping is answered", async () => {
-  const stand = await startGateway();
-  const { webSocket } = await openSocket(stand.url);
+  const api = await testGateway();
+  const { webSocket } = await openSocket(api.url);
   const pong = new Promise<string>((resolve) => webSocket.on("pong", (data) => resolve(data.toString())));
   webSocket.ping("are you there");
   expect(await pong).toBe("are you there");
@@ -135,9 +135,9 @@ test.each([
 ])(
   "a client that closes with %s is announced as gone with it",
   async (_, code, reason, disconnectStatusCode, disconnectReason) => {
-    const stand = await startGateway();
-    (await openSocket(stand.url)).close(code, reason);
-    expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({
+    const api = await testGateway();
+    (await openSocket(api.url)).close(code, reason);
+    expect((await api.event("DISCONNECT")).requestContext).toMatchObject({
       disconnectStatusCode,
       disconnectReason,
     });
@@ -145,62 +145,62 @@ test.each([
 );
 
 test("a client that hangs up without a close frame is announced as gone", async () => {
-  const stand = await startGateway();
-  (await openSocket(stand.url)).webSocket.terminate();
-  expect((await stand.event("DISCONNECT")).requestContext).toMatchObject({ disconnectStatusCode: 1006 });
+  const api = await testGateway();
+  (await openSocket(api.url)).webSocket.terminate();
+  expect((await api.event("DISCONNECT")).requestContext).toMatchObject({ disconnectStatusCode: 1006 });
 });
 
 test("the connections of a deleted stage are closed, those of other stages not", async () => {
-  const stand = await startGateway();
-  const socket = await openSocket(stand.url);
-  stand.gateway.sever("a1b2c3d4e5", "prod");
-  stand.gateway.sever("another");
+  const api = await testGateway();
+  const socket = await openSocket(api.url);
+  api.gateway.disconnect("a1b2c3d4e5", "prod");
+  api.gateway.disconnect("another");
   socket.send("still here");
-  expect((await stand.event("MESSAGE")).body).toBe("still here");
-  stand.deleteStage();
-  stand.gateway.sever("a1b2c3d4e5", "dev");
+  expect((await api.event("MESSAGE")).body).toBe("still here");
+  api.deleteStage();
+  api.gateway.disconnect("a1b2c3d4e5", "dev");
   expect(await socket.closed()).toEqual({ code: 1001, reason: "Going away" });
 });
 
 test("a deleted API takes all its connections with it, also those whose handshake is pending", async () => {
   let accept = () => {};
   const accepted = new Promise<void>((resolve) => (accept = resolve));
-  const stand = await startGateway({
+  const api = await testGateway({
     lambda: () => accepted.then(() => ({ kind: "answered", payload: '{"statusCode":200}' })),
   });
-  const raw = await openRaw(stand.port);
+  const raw = await openRaw(api.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
-  await stand.event("CONNECT");
-  stand.gateway.sever("a1b2c3d4e5");
+  await api.event("CONNECT");
+  api.gateway.disconnect("a1b2c3d4e5");
   accept();
   expect(await raw.head()).toBe("");
 });
 
 test("G-23 a gateway that closes says so to 200 clients and delivers every $disconnect", async () => {
-  const stand = await startGateway();
-  const sockets = await Promise.all(Array.from({ length: 200 }, () => openSocket(stand.url)));
-  await stand.gateway.close();
+  const api = await testGateway();
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => openSocket(api.url)));
+  await api.gateway.close();
   const ends = await Promise.all(sockets.map((socket) => socket.closed()));
   expect(new Set(ends.map(({ code }) => code))).toEqual(new Set([1001]));
-  const gone = stand.calls.all.filter(({ event }) => event.requestContext.eventType === "DISCONNECT");
+  const gone = api.calls.all.filter(({ event }) => event.requestContext.eventType === "DISCONNECT");
   expect(new Set(gone.map(({ event }) => event.requestContext.connectionId)).size).toBe(200);
 });
 
 test("G-23 a client that does not answer the close frame does not hold the gateway up", async () => {
-  const stand = await startGateway();
-  const raw = await openRaw(stand.port);
+  const api = await testGateway();
+  const raw = await openRaw(api.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   expect(await raw.head()).toMatch(/^HTTP\/1.1 101 /);
   const began = Date.now();
-  await stand.gateway.close();
+  await api.gateway.close();
   expect(Date.now() - began).toBeLessThan(3_000);
-  expect((await stand.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1001);
+  expect((await api.event("DISCONNECT")).requestContext.disconnectStatusCode).toBe(1001);
 });
 
 test("a closed gateway accepts nobody", async () => {
-  const stand = await startGateway();
-  await stand.gateway.close();
-  const raw = await openRaw(stand.port);
+  const api = await testGateway();
+  await api.gateway.close();
+  const raw = await openRaw(api.port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   expect(await raw.head()).toMatch(/^HTTP\/1.1 503 /);
 });
@@ -209,14 +209,14 @@ test(
   "G-08 500 connections are all served, and none is left after they close",
   { timeout: 30_000 },
   async () => {
-    const stand = await startGateway();
-    const raws = await Promise.all(Array.from({ length: 500 }, () => openRaw(stand.port)));
+    const api = await testGateway();
+    const raws = await Promise.all(Array.from({ length: 500 }, () => openRaw(api.port)));
     for (const raw of raws) raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
     await Promise.all(raws.map((raw) => raw.head()));
     for (const raw of raws) raw.write(encodeFrame({ opcode: 1, payload: Buffer.from("x") }));
-    for (const _ of raws) await stand.event("MESSAGE");
+    for (const _ of raws) await api.event("MESSAGE");
     for (const raw of raws) raw.cut();
-    for (const _ of raws) await stand.event("DISCONNECT");
-    expect(stand.calls.all).toHaveLength(1_500);
+    for (const _ of raws) await api.event("DISCONNECT");
+    expect(api.calls.all).toHaveLength(1_500);
   },
 );

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { answered, startGateway, type StandOptions } from "../support/test-gateway.ts";
+import { answered, testGateway, type TestGatewayOptions } from "../support/test-gateway.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const frame = (message: string, { connectionId, requestId }: { connectionId: string; requestId: string }) =>
   `{"message": "${message}", "connectionId":"${connectionId}", "requestId":"${requestId}"}`;
 
 /** The function answers so on `$default`, whose body goes back; on the other routes it just agrees. */
-const echoing = (answer: unknown): StandOptions => ({
+const echoing = (answer: unknown): TestGatewayOptions => ({
   routes: ["$connect", "$disconnect", { routeKey: "$default", twoWay: true }],
   lambda: ({ requestContext }) =>
     answered(requestContext.eventType === "MESSAGE" ? answer : { statusCode: 200 }),
@@ -28,7 +28,7 @@ test.each([
   ],
   [{ statusCode: 500, body: "yes" }],
 ])("the answer %j is well formed", async (answer) => {
-  const { url } = await startGateway(echoing(answer));
+  const { url } = await testGateway(echoing(answer));
   const socket = await openSocket(url);
   socket.send("?");
   expect(await socket.next()).toBe("yes");
@@ -49,11 +49,11 @@ test.each([
   [{ statusCode: 200, body: { obj: 1 } }],
   [{ statusCode: 200, ConnectionId: "x", Data: "y" }],
 ])("G-10 the answer %j is malformed, and the connection stays open", async (answer) => {
-  const stand = await startGateway({ ...echoing(answer), routes: ["$default"] });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ ...echoing(answer), routes: ["$default"] });
+  const socket = await openSocket(api.url);
   for (const text of ["first", "second"]) {
     socket.send(text);
-    const { requestContext } = await stand.event("MESSAGE");
+    const { requestContext } = await api.event("MESSAGE");
     expect(await socket.next()).toBe(frame("Internal server error", requestContext));
   }
 });
@@ -74,15 +74,15 @@ test.each([
     { lambda: () => new Promise(() => undefined), integrationTimeoutMs: 20 },
     "Endpoint request timed out",
   ],
-] as [string, StandOptions, string][])(
+] as [string, TestGatewayOptions, string][])(
   "G-10 a function that %s is answered with an error frame",
   async (_, options, message) => {
-    const stand = await startGateway({ routes: ["$default"], ...options });
-    const socket = await openSocket(stand.url);
+    const api = await testGateway({ routes: ["$default"], ...options });
+    const socket = await openSocket(api.url);
     socket.send("x");
-    const { requestContext } = await stand.event("MESSAGE");
+    const { requestContext } = await api.event("MESSAGE");
     expect(await socket.next()).toBe(frame(message, requestContext));
-    expect(await stand.failures.next()).toMatchObject({
+    expect(await api.failures.next()).toMatchObject({
       requestId: requestContext.requestId,
       routeKey: "$default",
     });
@@ -90,7 +90,7 @@ test.each([
 );
 
 test("without a route response nothing comes back, whatever the function answers", async () => {
-  const { url } = await startGateway({
+  const { url } = await testGateway({
     routes: [{ routeKey: "$default" }, { routeKey: "ask", twoWay: true }],
     lambda: ({ requestContext }) =>
       answered({ statusCode: requestContext.routeKey === "ask" ? 200 : 500, body: requestContext.routeKey }),
@@ -102,7 +102,7 @@ test("without a route response nothing comes back, whatever the function answers
 });
 
 test("with a route response an answer without body sends nothing", async () => {
-  const { url } = await startGateway({
+  const { url } = await testGateway({
     routes: [{ routeKey: "$default", twoWay: true }],
     lambda: ({ body }) => answered(body === "quiet" ? { statusCode: 200 } : { statusCode: 200, body }),
   });
@@ -113,17 +113,17 @@ test("with a route response an answer without body sends nothing", async () => {
 });
 
 test("a body over 128 KB does not go back", async () => {
-  const stand = await startGateway(echoing({ body: "é".repeat(64 * 1024 + 1) }));
-  const socket = await openSocket(stand.url);
+  const api = await testGateway(echoing({ body: "é".repeat(64 * 1024 + 1) }));
+  const socket = await openSocket(api.url);
   socket.send("x");
   expect(await socket.next()).toContain("Internal server error");
 });
 
 test("a message reaches the function of its route as it was sent", async () => {
-  const stand = await startGateway({ routes: ["$default", "join"] });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ routes: ["$default", "join"] });
+  const socket = await openSocket(api.url);
   socket.send('{"action":\n "join"}');
-  const { event, sourceArn } = await stand.calls.next();
+  const { event, sourceArn } = await api.calls.next();
   expect(event).toMatchObject({
     body: '{"action":\n "join"}',
     requestContext: { routeKey: "join", eventType: "MESSAGE" },
@@ -140,14 +140,14 @@ test.each([
   '"join"',
   "",
 ])("the message %j goes to $default, and to nobody without it", async (text) => {
-  const stand = await startGateway({ routes: ["$connect", "$disconnect", "$default", "join"] });
-  const socket = await openSocket(stand.url);
+  const api = await testGateway({ routes: ["$connect", "$disconnect", "$default", "join"] });
+  const socket = await openSocket(api.url);
   socket.send(text);
-  expect(await stand.event("MESSAGE")).toMatchObject({
+  expect(await api.event("MESSAGE")).toMatchObject({
     body: text,
     requestContext: { routeKey: "$default" },
   });
-  const bare = await startGateway({ routes: ["$connect", "$disconnect", "join"] });
+  const bare = await testGateway({ routes: ["$connect", "$disconnect", "join"] });
   const other = await openSocket(bare.url);
   other.send(text);
   expect(await other.next()).toMatch(
@@ -157,7 +157,7 @@ test.each([
 });
 
 test("a route without target accepts in silence", async () => {
-  const { url, calls } = await startGateway({
+  const { url, calls } = await testGateway({
     routes: [
       { routeKey: "$default", integration: undefined as never },
       { routeKey: "ask", twoWay: true },
@@ -171,18 +171,18 @@ test("a route without target accepts in silence", async () => {
 
 test("messages of one connection run beside each other", async () => {
   const waiting: (() => void)[] = [];
-  const stand = await startGateway({
+  const api = await testGateway({
     routes: [{ routeKey: "$default", twoWay: true }],
     lambda: async ({ body }) => {
       await new Promise<void>((resolve) => waiting.push(resolve));
       return answered({ body });
     },
   });
-  const socket = await openSocket(stand.url);
+  const socket = await openSocket(api.url);
   socket.send("first");
   socket.send("second");
-  await stand.event("MESSAGE");
-  await stand.event("MESSAGE");
+  await api.event("MESSAGE");
+  await api.event("MESSAGE");
   waiting[1]?.();
   expect(await socket.next()).toBe("second");
   waiting[0]?.();
@@ -190,48 +190,48 @@ test("messages of one connection run beside each other", async () => {
 });
 
 test("a throttled message is answered with an error frame, and other routes are not affected", async () => {
-  const stand = await startGateway({
+  const api = await testGateway({
     routes: ["$connect", "$default", "join"],
     stage: {
       throttle: (routeKey) => (routeKey === "join" ? { rate: 0.001, burst: 1 } : { rate: 100, burst: 100 }),
     },
   });
-  const socket = await openSocket(stand.url);
+  const socket = await openSocket(api.url);
   socket.send('{"action":"join"}');
-  await stand.event("MESSAGE");
+  await api.event("MESSAGE");
   socket.send('{"action":"join"}');
   expect(await socket.next()).toContain('{"message": "Too Many Requests", "connectionId":');
   socket.send("other");
-  expect((await stand.event("MESSAGE")).requestContext.routeKey).toBe("$default");
+  expect((await api.event("MESSAGE")).requestContext.routeKey).toBe("$default");
 });
 
 test("a stage that is made again begins with a full throttle, other stages stay as they are", async () => {
-  const stand = await startGateway({
+  const api = await testGateway({
     routes: ["$default"],
     stage: { throttle: () => ({ rate: 0.001, burst: 1 }) },
   });
-  await openSocket(stand.url);
-  expect((await refusedSocket(stand.url)).status).toBe(429);
-  stand.gateway.sever("a1b2c3d4e5", "de");
-  stand.gateway.sever("a1b2c3d4e");
-  expect((await refusedSocket(stand.url)).status).toBe(429);
-  stand.gateway.sever("a1b2c3d4e5", "dev");
-  await openSocket(stand.url);
-  expect((await refusedSocket(stand.url)).status).toBe(429);
-  stand.gateway.sever("a1b2c3d4e5");
-  await openSocket(stand.url);
+  await openSocket(api.url);
+  expect((await refusedSocket(api.url)).status).toBe(429);
+  api.gateway.disconnect("a1b2c3d4e5", "de");
+  api.gateway.disconnect("a1b2c3d4e");
+  expect((await refusedSocket(api.url)).status).toBe(429);
+  api.gateway.disconnect("a1b2c3d4e5", "dev");
+  await openSocket(api.url);
+  expect((await refusedSocket(api.url)).status).toBe(429);
+  api.gateway.disconnect("a1b2c3d4e5");
+  await openSocket(api.url);
 });
 
 test("a throttle fills again", async () => {
-  const stand = await startGateway({
+  const api = await testGateway({
     routes: ["$default"],
     stage: { throttle: () => ({ rate: 100, burst: 1 }) },
   });
-  const socket = await openSocket(stand.url);
+  const socket = await openSocket(api.url);
   socket.send("first");
-  await stand.event("MESSAGE");
+  await api.event("MESSAGE");
   // Each refused message is one round trip, so this goes on until the bucket has a token again.
-  const again = stand.event("MESSAGE").then(() => "served");
+  const again = api.event("MESSAGE").then(() => "served");
   for (let tries = 0, heard = ""; heard !== "served" && tries < 10_000; tries += 1) {
     socket.send("again");
     heard = await Promise.race([again, socket.next()]);

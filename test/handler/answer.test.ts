@@ -4,7 +4,7 @@ import type { Accepted } from "../../handler/backend.ts";
 import { consequenceOf } from "../../handler/answer.ts";
 import { initialFrames } from "../../handler/connect.ts";
 import { messageEvent } from "../support/golden-events.ts";
-import { contextWith, startScene } from "../support/test-handler.ts";
+import { contextWith, testHandler } from "../support/test-handler.ts";
 
 /** Far above what the longest answer takes, far below what an event has. */
 const limitMs = 1_000;
@@ -57,7 +57,7 @@ test.each([
 test.each(["[[1]]", "[[]]", "[1]", '["x"]', '[["to"]]', '[{"to":"A1=","data":1},[{"to":"A1=","data":1}]]'])(
   "deliver %s is no directive and the sender is told",
   async (deliver) => {
-    const { handler, backend, connections } = await startScene();
+    const { handler, backend, connections } = await testHandler();
     backend.answer = () => ({ deliver: JSON.parse(deliver) as unknown });
     expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
     expect(connections.sent.map(({ frame }) => JSON.parse(frame) as unknown)).toMatchObject([

@@ -72,7 +72,7 @@ test("the bundle weighs at most 20 kB, runs in plain Node, ends by itself and sa
     { event: "message", sent: 1 },
     { statusCode: 200 },
   ]);
-  expect(backend.asked[0]!.headers["user-agent"]).toBe("shelfshack-ws/9.8.7");
+  expect(backend.requests[0]!.headers["user-agent"]).toBe("shelfshack-ws/9.8.7");
   expect(backend.sockets.most).toBe(1);
 });
 

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { connectEvent, connectionId, consoleTestEvent } from "../support/golden-events.ts";
-import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
+import { closedPort, contextWith, loadHandler, signingKey, testHandler } from "../support/test-handler.ts";
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 
 test("a handshake becomes one signed register request", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   const result = await handler(connectEvent({ ...query, theme: "dark", __proto__x: "1" }), contextWith());
   expect(result).toEqual({ statusCode: 200 });
-  expect(backend.asked).toHaveLength(1);
-  const { path, headers, text, envelope } = backend.asked[0]!;
+  expect(backend.requests).toHaveLength(1);
+  const { path, headers, text, envelope } = backend.requests[0]!;
   expect(path).toBe("/api/ws/register");
   expect(envelope).toEqual({
     v: 1,
@@ -51,15 +51,15 @@ test("a handshake becomes one signed register request", async () => {
 });
 
 test("H-26 only the allowed headers of a handshake are passed on", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   await handler(connectEvent(query, { "X-Forwarded-For": "évil", "x-secret": "s3cret" }), contextWith());
-  expect(backend.asked[0]!.text).not.toMatch(/s3cret|session=|vil"/);
+  expect(backend.requests[0]!.text).not.toMatch(/s3cret|session=|vil"/);
 });
 
 test("README step 7: the console's test event, without event type and request id, is a handshake", async () => {
-  const { handler, backend } = await startScene({ API_GATEWAY_ENDPOINT: undefined });
+  const { handler, backend } = await testHandler({ API_GATEWAY_ENDPOINT: undefined });
   expect(await handler(consoleTestEvent, contextWith())).toEqual({ statusCode: 200 });
-  expect(backend.asked[0]!.envelope).toMatchObject({
+  expect(backend.requests[0]!.envelope).toMatchObject({
     connection_id: "test-connection-123",
     request_id: "8f5a1c0e-0000-4000-8000-000000000001",
     callback_url: "https://test.execute-api.us-east-1.amazonaws.com/dev",
@@ -78,16 +78,16 @@ test.each([
   [{ type: "" }, 400],
   [{ type: "x".repeat(33) }, 400],
 ])("a handshake with %j is refused with %i before the backend is asked", async (odd, statusCode) => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   expect(await handler(connectEvent(odd as Record<string, string>), contextWith())).toEqual({ statusCode });
-  expect(backend.asked).toEqual([]);
+  expect(backend.requests).toEqual([]);
   expect(lines).toMatchObject([{ level: "WARN", status: statusCode }]);
 });
 
 test.each(["feed", "my_own-type2"])("a %s connection needs no token", async (type) => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   expect(await handler(connectEvent({ type }), contextWith())).toEqual({ statusCode: 200 });
-  expect(backend.asked[0]!.envelope).toMatchObject({ type, booking_id: null, token: null });
+  expect(backend.requests[0]!.envelope).toMatchObject({ type, booking_id: null, token: null });
 });
 
 test.each([
@@ -108,7 +108,7 @@ test.each([
   [504, 502],
   [302, 502],
 ])("H-05 H-06 a backend that answers %i to a handshake makes %i", async (status, statusCode) => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   backend.answer = () => (status === 204 ? undefined : status);
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode });
 });
@@ -120,30 +120,30 @@ test.each([
   [{ success: "false" }, 403],
   [{ success: null }, 403],
 ])("a backend that answers %j makes %i", async (answer, statusCode) => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   backend.answer = () => answer;
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode });
 });
 
 test("S25 a refused token is one WARN line without the token", async () => {
-  const { handler, backend, raw, lines } = await startScene();
+  const { handler, backend, raw, lines } = await testHandler();
   backend.answer = () => 401;
   await handler(connectEvent({ ...query, token: "canary-token", other: "canary-query" }), contextWith());
   expect(lines).toMatchObject([{ level: "WARN", status: 401, backendStatus: 401, code: "rejected" }]);
   expect(raw.join("")).not.toContain("canary");
 });
 
-test("26 27 a handshake fails closed: 502 without a backend, 504 with a slow one", async () => {
-  const { handler } = await startScene({ BACKEND_URL: await closedPort() });
+test("S26 S27 a handshake fails closed: 502 without a backend, 504 with a slow one", async () => {
+  const { handler } = await testHandler({ BACKEND_URL: await closedPort() });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-  const slow = await startScene({ BACKEND_TIMEOUT_MS: "100" });
+  const slow = await testHandler({ BACKEND_TIMEOUT_MS: "100" });
   slow.backend.answer = () => () => undefined;
   expect(await slow.handler(connectEvent(query), contextWith())).toEqual({ statusCode: 504 });
-  expect(slow.backend.asked).toHaveLength(1);
+  expect(slow.backend.requests).toHaveLength(1);
 });
 
 test("H-31 with a malformed signing key one line says so and nobody gets in", async () => {
-  const { handler, backend, lines, raw } = await startScene({ SIGNING_KEYS: "whsec_canary" });
+  const { handler, backend, lines, raw } = await testHandler({ SIGNING_KEYS: "whsec_canary" });
   expect(lines).toEqual([
     {
       level: "ERROR",
@@ -153,32 +153,32 @@ test("H-31 with a malformed signing key one line says so and nobody gets in", as
     },
   ]);
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-  expect(backend.asked).toEqual([]);
+  expect(backend.requests).toEqual([]);
   expect(raw.join("")).not.toContain("canary");
 });
 
 test.each([",", " ", " ,\n"])(
   "H-31 SIGNING_KEYS=%j holds no key: one line says so and nobody gets in",
   async (keys) => {
-    const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+    const { handler, backend, lines } = await testHandler({ SIGNING_KEYS: keys });
     expect(lines).toMatchObject([
       { level: "ERROR", event: "load", reason: expect.stringContaining("SIGNING_KEYS has to be") },
     ]);
     expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
-    expect(backend.asked).toEqual([]);
+    expect(backend.requests).toEqual([]);
   },
 );
 
 test.each([undefined, ""])(
   "with SIGNING_KEYS=%j one WARN line says that requests go unsigned",
   async (keys) => {
-    const { handler, backend, lines } = await startScene({ SIGNING_KEYS: keys });
+    const { handler, backend, lines } = await testHandler({ SIGNING_KEYS: keys });
     expect(lines).toEqual([
       { level: "WARN", event: "load", code: "unsigned", reason: "SIGNING_KEYS is not set" },
     ]);
     expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
-    expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
-    expect((await startScene()).lines).toEqual([]);
+    expect(backend.requests[0]!.headers).not.toHaveProperty("webhook-signature");
+    expect((await testHandler()).lines).toEqual([]);
   },
 );
 
@@ -205,17 +205,17 @@ test.each([
 });
 
 test("a path before the backend's paths is kept, requested and signed", async () => {
-  const { backend } = await startScene();
+  const { backend } = await testHandler();
   const { handler } = loadHandler({
     BACKEND_URL: `${backend.url}/prefix/`,
     REGISTER_PATH: "/hooks/register",
   });
   await handler(connectEvent(query), contextWith());
-  expect(backend.asked[0]).toMatchObject({
+  expect(backend.requests[0]).toMatchObject({
     path: "/prefix/hooks/register",
     envelope: { path: "/prefix/hooks/register" },
   });
-  expect(backend.asked[0]!.headers).not.toHaveProperty("webhook-signature");
+  expect(backend.requests[0]!.headers).not.toHaveProperty("webhook-signature");
 });
 
 test.each([
@@ -223,7 +223,7 @@ test.each([
   [{ "Sec-WebSocket-Protocol": "bad proto\r\nx: y" }, undefined],
   [{}, undefined],
 ])("a client that offers %j gets %j back", async (offered, headers) => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   expect(await handler(connectEvent(query, offered), contextWith())).toEqual({
     statusCode: 200,
     ...(headers && { headers }),

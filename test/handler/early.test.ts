@@ -29,7 +29,7 @@ test("the socket that was opened early is taken once", async () => {
   await openEarly([address]);
   const outcomes = await Promise.all([exchange({ ...request, address }), exchange({ ...request, address })]);
   expect(outcomes).toMatchObject([{ status: 200 }, { status: 200 }]);
-  expect(backend.asked).toHaveLength(2);
+  expect(backend.requests).toHaveLength(2);
   expect(backend.sockets.most).toBe(2);
 });
 
@@ -41,7 +41,7 @@ test("one that its peer has closed in the meantime is replaced, not repeated", a
   await expect.poll(() => backend.sockets.now).toBe(1);
   backend.hangUp();
   expect(await exchange({ ...request, address })).toMatchObject({ status: 200 });
-  expect(backend.asked).toHaveLength(1);
+  expect(backend.requests).toHaveLength(1);
 });
 
 test("an address that nobody answers at holds nothing up", async () => {

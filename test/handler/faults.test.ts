@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createBucket, retryDelay } from "../../handler/retry.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { connectEvent, connectionId, messageEvent } from "../support/golden-events.ts";
-import { contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
+import { contextWith, loadHandler, signingKey, testHandler } from "../support/test-handler.ts";
 import { certificate, privateKey } from "../support/self-signed.ts";
 
 const query = { booking_id: "1", token: "t" };
@@ -29,7 +29,7 @@ function urlOf(server: Server, origin = "http://127.0.0.1"): string {
 const json = { "content-type": "application/json" };
 
 test("H-02 a backend that is away for a moment: every message is answered or has its error frame", async () => {
-  const { connections } = await startScene();
+  const { connections } = await testHandler();
   const first = await startBackendStub(() => ({ response: "x" }));
   const environment = {
     BACKEND_URL: first.url,
@@ -64,7 +64,7 @@ test.each([
     },
   ],
 ])("H-03 H-04 a backend that %s is cut off in total time", async (_title, answer) => {
-  const { handler, backend, connections } = await startScene({ BACKEND_TIMEOUT_MS: "300" });
+  const { handler, backend, connections } = await testHandler({ BACKEND_TIMEOUT_MS: "300" });
   backend.answer = () => (response) => {
     answer(response);
   };
@@ -76,7 +76,7 @@ test.each([
 });
 
 test("H-03 the function's remaining time ends an attempt before its own limit", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => () => undefined;
   const started = Date.now();
   await handler(messageEvent("{}"), contextWith(2_100));
@@ -115,12 +115,12 @@ test("H-07 the wait before a repeat is never negative, never over two seconds, w
 });
 
 test("H-07 a wished wait that would pass the deadline is not waited for", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   backend.answer = () => (response) => response.writeHead(503, { "retry-after": "2" }).end();
   const started = Date.now();
   await handler(messageEvent("{}"), contextWith(3_500));
   expect(Date.now() - started).toBeLessThan(500);
-  expect(backend.asked).toHaveLength(1);
+  expect(backend.requests).toHaveLength(1);
 });
 
 test("a dead backend is asked again only as long as the bucket lasts", async () => {
@@ -128,15 +128,15 @@ test("a dead backend is asked again only as long as the bucket lasts", async () 
   expect([1, 2, 3, 4, 5].map(() => bucket.take())).toEqual([true, true, true, true, false]);
   for (let answers = 0; answers < 5; answers += 1) bucket.give();
   expect([bucket.take(), bucket.take()]).toEqual([true, false]);
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   backend.answer = () => 503;
   for (let messages = 0; messages < 10; messages += 1) await handler(messageEvent("{}"), contextWith());
-  expect(backend.asked).toHaveLength(14);
+  expect(backend.requests).toHaveLength(14);
   backend.answer = () => 204;
   for (let messages = 0; messages < 5; messages += 1) await handler(messageEvent("{}"), contextWith());
   backend.answer = () => 503;
   for (let messages = 0; messages < 2; messages += 1) await handler(messageEvent("{}"), contextWith());
-  expect(backend.asked).toHaveLength(14 + 5 + 3);
+  expect(backend.requests).toHaveLength(14 + 5 + 3);
 });
 
 test.each([301, 302, 303, 307, 308])(
@@ -144,14 +144,14 @@ test.each([301, 302, 303, 307, 308])(
   async (status) => {
     const elsewhere = await startBackendStub();
     onTestFinished(() => elsewhere.close());
-    const { handler, backend, connections } = await startScene();
+    const { handler, backend, connections } = await testHandler();
     for (const location of [`${elsewhere.url}/x`, "/api/ws/message", "/api/ws/register"]) {
       backend.answer = () => (response) => response.writeHead(status, { location }).end();
       await handler(messageEvent("{}"), contextWith());
       expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
     }
-    expect(elsewhere.asked).toEqual([]);
-    expect(backend.asked).toHaveLength(6);
+    expect(elsewhere.requests).toEqual([]);
+    expect(backend.requests).toHaveLength(6);
     expect(codes(connections.frames(connectionId))).toEqual(Array(3).fill("backend_unavailable"));
   },
 );
@@ -169,7 +169,7 @@ test.each([
   ["bytes that are no UTF-8", json, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
   ["gzip", { ...json, "content-encoding": "gzip" }, Buffer.from("1f8b0800000000000003", "hex")],
 ])("H-09 H-11 %s is no answer", async (_title, headers, body) => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => (response) => response.writeHead(200, headers as Record<string, string>).end(body);
   expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
@@ -178,7 +178,7 @@ test.each([
 });
 
 test("H-09 null is what an endpoint that returns nothing answers", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => (response) => response.writeHead(200, json).end("null");
   await handler(messageEvent("{}"), contextWith());
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
@@ -186,7 +186,7 @@ test("H-09 null is what an endpoint that returns nothing answers", async () => {
 });
 
 test("H-10 an endless answer is cut off at 1 MiB without filling the memory", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   const chunk = Buffer.alloc(65_536, " ");
   let written = 0;
   backend.answer = () => (response) => {
@@ -208,12 +208,12 @@ test("H-10 an endless answer is cut off at 1 MiB without filling the memory", as
 });
 
 test("a connection cut in the middle of the answer is not repeated", async () => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   backend.answer = () => (response) => {
     response.writeHead(200, { ...json, "content-length": "100" }).write("{", () => response.destroy());
   };
   await handler(messageEvent("{}"), contextWith());
-  expect(backend.asked).toHaveLength(1);
+  expect(backend.requests).toHaveLength(1);
   expect(lines).toMatchObject([{ reason: "cut off", code: "backend_unavailable" }]);
 });
 
@@ -249,7 +249,7 @@ test.each([
 });
 
 test("H-16 a frame that @connections finds too large is told to the sender", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => ({ response: "x" });
   connections.status = () => (connections.sent.length === 1 ? 413 : 200);
   await handler(messageEvent("{}"), contextWith());
@@ -257,22 +257,22 @@ test("H-16 a frame that @connections finds too large is told to the sender", asy
 });
 
 test.each([0, 50, 500, 1_499, -5])("H-29 with %i ms left the backend is not asked", async (remaining) => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   expect(await handler(messageEvent("{}"), contextWith(remaining))).toEqual({ statusCode: 200 });
   expect(await handler(connectEvent(query), contextWith(remaining))).toEqual({ statusCode: 504 });
-  expect(backend.asked).toEqual([]);
+  expect(backend.requests).toEqual([]);
 });
 
 test("H-29 a context that says nothing leaves the budgets in force", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   for (const context of [undefined, null, {}, contextWith(Number.NaN)]) {
     expect(await handler(connectEvent(query), context)).toEqual({ statusCode: 200 });
   }
-  expect(backend.asked).toHaveLength(4);
+  expect(backend.requests).toHaveLength(4);
 });
 
 test("H-19 H-30 a thousand events at once: none fails, sockets stay within 25", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = ({ envelope }) => ({ echo: envelope["message"] });
   const ids = Array.from({ length: 1_000 }, (_, index) => `c${index}=`);
   await Promise.all(
@@ -287,12 +287,12 @@ test("H-19 H-30 a thousand events at once: none fails, sockets stay within 25", 
 });
 
 test("a kept-alive socket that the backend closed is replaced, in every one of 20 messages", async () => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   for (let messages = 0; messages < 20; messages += 1) {
     await handler(messageEvent("{}"), contextWith());
     backend.hangUp();
   }
-  expect(backend.asked).toHaveLength(20);
+  expect(backend.requests).toHaveLength(20);
   expect(new Set(lines.map(({ attempts }) => attempts))).toEqual(new Set([1]));
 });
 
@@ -312,7 +312,7 @@ test("a backend that resets a reused socket after reading is asked at once again
 });
 
 test("H-33 whatever is thrown is caught at one place", async () => {
-  const { handler, lines } = await startScene();
+  const { handler, lines } = await testHandler();
   const thrower = (thrown: unknown) => ({
     get requestContext(): never {
       throw thrown;

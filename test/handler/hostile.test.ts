@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createLog } from "../../handler/log.ts";
 import { member, pieces } from "../../handler/json.ts";
 import { connectEvent, connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
-import { contextWith, loadHandler, startScene } from "../support/test-handler.ts";
+import { contextWith, loadHandler, testHandler } from "../support/test-handler.ts";
 
 const lone = "\ud800";
 const deep = "[".repeat(65_000) + "]".repeat(65_000);
@@ -67,21 +67,21 @@ function isJson(text: string): boolean {
   }
 }
 
-test("30 H-23 every odd text reaches the backend as it is", async () => {
-  const { handler, backend } = await startScene();
+test("S30 H-23 every odd text reaches the backend as it is", async () => {
+  const { handler, backend } = await testHandler();
   for (const text of corpus) {
     expect(await handler(messageEvent(text), contextWith())).toEqual({ statusCode: 200 });
-    const got = backend.asked.at(-1)!;
+    const got = backend.requests.at(-1)!;
     const sent = got.text.slice(got.text.indexOf('"message":') + '"message":'.length, -1);
     if (!/\p{Surrogate}/u.test(text) && isJson(text)) expect(sent === text).toBe(true);
     else expect(JSON.parse(sent)).toEqual(expected(text));
-    backend.asked.length = 0;
+    backend.requests.length = 0;
   }
   expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
 });
 
 test("H-23 any text reaches the backend as the same value", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   const text = fc.oneof(
     fc.json(),
     fc.json({ stringUnit: "binary" }),
@@ -91,9 +91,9 @@ test("H-23 any text reaches the backend as the same value", async () => {
   await fc.assert(
     fc.asyncProperty(text, fc.boolean(), async (value, broken) => {
       const body = broken ? value + lone : value;
-      backend.asked.length = 0;
+      backend.requests.length = 0;
       expect(await handler(messageEvent(body), contextWith())).toEqual({ statusCode: 200 });
-      expect(backend.asked[0]!.envelope["message"]).toEqual(expected(body));
+      expect(backend.requests[0]!.envelope["message"]).toEqual(expected(body));
     }),
     { numRuns: 2_000 },
   );
@@ -157,14 +157,14 @@ test.each([
     },
   ],
 ])("H-22 H-27 %s is 400 and the backend hears nothing", async (_title, event) => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   expect(await handler(event, contextWith())).toEqual({ statusCode: 400 });
-  expect(backend.asked).toEqual([]);
+  expect(backend.requests).toEqual([]);
   expect(lines).toEqual([{ level: "WARN", event: "malformed", status: 400, code: "malformed_event" }]);
 });
 
 test("H-22 whatever member of an event is mangled, the result is a status", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   const golden = [
     connectEvent({ booking_id: "1", token: "t" }),
     messageEvent("{}"),
@@ -193,20 +193,22 @@ test("H-22 whatever member of an event is mangled, the result is a status", asyn
     { numRuns: 2_000 },
   );
   expect(
-    backend.asked.every(({ headers }) => /^[A-Za-z0-9_=-]{1,128}$/.test(String(headers["x-connection-id"]))),
+    backend.requests.every(({ headers }) =>
+      /^[A-Za-z0-9_=-]{1,128}$/.test(String(headers["x-connection-id"])),
+    ),
   ).toBe(true);
   expect(connections.sent).toEqual([]);
 });
 
 test("trusts the request context only, never the body", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   await handler(messageEvent('{"action":"$connect"}', { routeKey: "$default" }), contextWith());
-  expect(backend.asked[0]!.path).toBe("/api/ws/message");
+  expect(backend.requests[0]!.path).toBe("/api/ws/message");
 });
 
 test("H-25 H-35 what strangers send is in no log line, and no line holds a control character", async () => {
   const hostile = "canary\r\n\u001b[2J\u009b31m\u202e\u2028";
-  const { handler, backend, raw } = await startScene();
+  const { handler, backend, raw } = await testHandler();
   backend.answer = () => ({ detail: hostile, deliver: hostile });
   await handler(
     connectEvent({ booking_id: hostile, token: `${hostile}%00`, x: hostile }, { "user-agent": hostile }),
@@ -217,7 +219,7 @@ test("H-25 H-35 what strangers send is in no log line, and no line holds a contr
   await handler({ requestContext: hostile }, contextWith());
   expect(raw).toHaveLength(4);
   expect(raw.join("")).not.toContain("canary");
-  expect(backend.asked[0]!.path).toBe("/api/ws/register");
+  expect(backend.requests[0]!.path).toBe("/api/ws/register");
   const written: string[] = [];
   createLog("DEBUG", (line) => written.push(line))("INFO", {
     event: "message",

@@ -7,13 +7,13 @@ import {
   invokedFunctionArn,
   loadHandler,
   signingKey,
-  startScene,
+  testHandler,
 } from "../support/test-handler.ts";
 
 const query = { booking_id: "1", token: "eyJ.token", type: "booking" };
 
 test("S28 initial frames are sent by a second run, in order, once the connection is open", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({
     success: true,
     initial: [
@@ -41,7 +41,7 @@ test("S28 initial frames are sent by a second run, in order, once the connection
 });
 
 test("one initial frame needs no list", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => ({ initial: { type: "welcome" } });
   await handler(connectEvent(query), contextWith());
   expect(connections.invocations[0]!.event).toMatchObject({
@@ -50,27 +50,27 @@ test("one initial frame needs no list", async () => {
 });
 
 test.each([{}, { initial: [] }, { initial: null }])("%j makes no second run", async (answer) => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => answer;
   await handler(connectEvent(query), contextWith());
   expect(connections.invocations).toEqual([]);
 });
 
 test("a client that never opens is reported gone, once, within the time there is", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   connections.status = () => 410;
   const event = {
     shelfshackInitial: { connectionId, requestId: "r", endpoint: connections.endpoint, frames: ["1", "2"] },
   };
   await handler(event, contextWith(2_500));
   expect(connections.sent.length).toBeGreaterThan(3);
-  expect(backend.asked).toMatchObject([
+  expect(backend.requests).toMatchObject([
     { path: "/api/ws/disconnect", envelope: { reason: "gone", connection_id: connectionId } },
   ]);
 });
 
 test("a client that leaves between two initial frames is not waited for: only before the first one can it still be opening", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   connections.status = () => (connections.sent.length === 1 ? 200 : 410);
   const event = {
     shelfshackInitial: {
@@ -83,11 +83,11 @@ test("a client that leaves between two initial frames is not waited for: only be
   await handler(event, contextWith());
   expect(connections.sent.map(({ frame }) => frame)).toEqual(["1", "2"]);
   expect(lines.at(-1)).toMatchObject({ event: "initial", sent: 1, gone: 2 });
-  expect(backend.asked).toMatchObject([{ path: "/api/ws/disconnect", envelope: { reason: "gone" } }]);
+  expect(backend.requests).toMatchObject([{ path: "/api/ws/disconnect", envelope: { reason: "gone" } }]);
 });
 
 test("initial frames that cannot be handed over are logged, and the client stays in", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ initial: [{ type: "welcome" }] });
   connections.invokeStatus = 403;
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
@@ -104,7 +104,7 @@ test("initial frames that cannot be handed over are logged, and the client stays
 test.each([429, 500, 503, "reset"] as const)(
   "initial frames survive a single %s of Lambda, and each call is signed anew",
   async (trouble) => {
-    const { backend, connections } = await startScene();
+    const { backend, connections } = await testHandler();
     const invoked: { authorization: string | undefined; body: string }[] = [];
     const lambda = createServer((request, response) => {
       let body = "";
@@ -122,7 +122,7 @@ test.each([429, 500, 503, "reset"] as const)(
       lambda.closeAllConnections();
       await closed;
     });
-    const scene = loadHandler({
+    const loaded = loadHandler({
       BACKEND_URL: backend.url,
       API_GATEWAY_ENDPOINT: connections.endpoint,
       AWS_ENDPOINT_URL: `http://127.0.0.1:${(lambda.address() as AddressInfo).port}`,
@@ -131,8 +131,8 @@ test.each([429, 500, 503, "reset"] as const)(
       AWS_SECRET_ACCESS_KEY: "B",
     });
     backend.answer = () => ({ initial: [{ type: "welcome" }] });
-    expect(await scene.handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
-    expect(scene.lines).toMatchObject([{ level: "INFO", event: "connect", status: 200 }]);
+    expect(await loaded.handler(connectEvent(query), contextWith())).toEqual({ statusCode: 200 });
+    expect(loaded.lines).toMatchObject([{ level: "INFO", event: "connect", status: 200 }]);
     expect(invoked).toHaveLength(2);
     expect(invoked[1]!.body).toBe(invoked[0]!.body);
     if (typeof trouble === "number") expect(invoked[1]!.authorization).not.toBe(invoked[0]!.authorization);
@@ -140,7 +140,7 @@ test.each([429, 500, 503, "reset"] as const)(
 );
 
 test("a Lambda that stays out of order ends with one line and an open handshake, within the time there is", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ initial: { type: "welcome" } });
   connections.invokeStatus = 503;
   const started = Date.now();

@@ -2,17 +2,17 @@ import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { readEvent } from "../../handler/event.ts";
 import { connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
-import { closedPort, contextWith, loadHandler, signingKey, startScene } from "../support/test-handler.ts";
+import { closedPort, contextWith, loadHandler, signingKey, testHandler } from "../support/test-handler.ts";
 
 const requestId = "UbT2nH5bIAMFSnA=";
 const error = (code: string, more = {}) => ({ type: "error", code, request_id: requestId, ...more });
 const frame = (bytes: number) => ({ big: "x".repeat(bytes - '{"big":""}'.length) });
 
 test("a message becomes one signed request that holds the client's JSON byte for byte", async () => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   const body = ' { "b": 1e999,\n"a":12345678901234567890, "a":2, "__proto__": {"polluted": true} } ';
   expect(await handler(messageEvent(body, { routeKey: "chat" }), contextWith())).toEqual({ statusCode: 200 });
-  const { path, headers, text } = backend.asked[0]!;
+  const { path, headers, text } = backend.requests[0]!;
   expect(path).toBe("/api/ws/message");
   expect(text).toBe(
     `{"v":1,"path":"/api/ws/message","event":"message","connection_id":"${connectionId}","request_id":"${requestId}",` +
@@ -27,22 +27,22 @@ test("a message becomes one signed request that holds the client's JSON byte for
 
 test("H-32 with two keys both sign", async () => {
   const older = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
-  const { handler, backend } = await startScene({ SIGNING_KEYS: `${signingKey},${older}` });
+  const { handler, backend } = await testHandler({ SIGNING_KEYS: `${signingKey},${older}` });
   await handler(messageEvent("1"), contextWith());
-  const { text, headers } = backend.asked[0]!;
+  const { text, headers } = backend.requests[0]!;
   for (const key of [signingKey, older])
     expect(() => new Webhook(key).verify(text, headers as Record<string, string>)).not.toThrow();
 });
 
 test.each([[undefined], [{}]])("a backend that answers %j sends nobody anything", async (answer) => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => answer;
   await handler(messageEvent("{}"), contextWith());
   expect(connections.sent).toEqual([]);
 });
 
 test("any other object goes to the sender as it is, big numbers included", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   const answer = '{"response": "processed", "id": 12345678901234567890, "deliver": []}';
   backend.answer = () => (response) =>
     response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(answer);
@@ -54,7 +54,7 @@ test("any other object goes to the sender as it is, big numbers included", async
 });
 
 test("S29 a directive delivers, in order and without duplicates, and closes", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => ({
     deliver: [
       { to: "self", data: { type: "ack" } },
@@ -81,7 +81,7 @@ test.each([
   { close: "self" },
   { close: [{}] },
 ])("%j is no directive: the sender is told, nobody else gets anything", async (answer) => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => answer;
   await handler(messageEvent("{}"), contextWith());
   expect(connections.sent.map((sent) => JSON.parse(sent.frame) as unknown)).toEqual([
@@ -90,7 +90,7 @@ test.each([
 });
 
 test("a target that is no connection id fails alone", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ deliver: [{ to: ["../x", "A1=", "b\r\nc"], data: { n: 1 } }], close: null });
   await handler(messageEvent("{}"), contextWith());
   expect(connections.sent.map((sent) => sent.connectionId)).toEqual(["A1="]);
@@ -98,7 +98,7 @@ test("a target that is no connection id fails alone", async () => {
 });
 
 test("unauthorized: the sender is told, then closed", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => 401;
   await handler(messageEvent("{}"), contextWith());
   expect(connections.frames(connectionId)).toEqual([error("unauthorized")]);
@@ -121,7 +121,7 @@ test.each([
 ] as const)(
   "H-14 H-15 unauthorized: closing the connection ends with %s and the log says so",
   async (status, line) => {
-    const { handler, backend, connections, lines } = await startScene();
+    const { handler, backend, connections, lines } = await testHandler();
     backend.answer = () => 401;
     connections.status = ({ method }) => (method === "DELETE" ? status : 200);
     await handler(messageEvent("{}"), contextWith(2_500));
@@ -130,7 +130,7 @@ test.each([
 );
 
 test("a directive's close that fails is counted, one that succeeds or comes too late is no frame", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ close: ["A1=", "B2=", "C3="] });
   connections.status = ({ connectionId: id }) => ({ "A1=": 204, "B2=": 410 })[id] ?? 400;
   await handler(messageEvent("{}"), contextWith());
@@ -140,7 +140,7 @@ test("a directive's close that fails is counted, one that succeeds or comes too 
 test.each([400, 403, 404, 409, 413, 422, 429])(
   "H-05 rejected with %i: the sender is told why and stays",
   async (status) => {
-    const { handler, backend, connections } = await startScene();
+    const { handler, backend, connections } = await testHandler();
     backend.answer = () => status;
     expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
     expect(connections.frames(connectionId)).toEqual([
@@ -153,7 +153,7 @@ test.each([400, 403, 404, 409, 413, 422, 429])(
 test.each(["d".repeat(201), { field: "x" }, 5])(
   "a detail that is not a short text stays out: %j",
   async (detail) => {
-    const { handler, backend, connections } = await startScene();
+    const { handler, backend, connections } = await testHandler();
     backend.answer = () => (response) =>
       response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
     await handler(messageEvent("{}"), contextWith());
@@ -162,17 +162,17 @@ test.each(["d".repeat(201), { field: "x" }, 5])(
 );
 
 test.each([500, 501, 502, 503, 504, 418])("H-06 a backend that answers %i is unavailable", async (status) => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => status;
   await handler(messageEvent("{}"), contextWith());
   expect(connections.frames(connectionId)).toEqual([error("backend_unavailable")]);
-  expect(backend.asked).toHaveLength(status > 501 ? 3 : 1);
+  expect(backend.requests).toHaveLength(status > 501 ? 3 : 1);
   expect(lines).toMatchObject([{ level: "WARN", code: "backend_unavailable", backendStatus: status }]);
 });
 
 test("H-01 S26 a backend that is down: two repeats, an error frame, and the next message works", async () => {
   const url = await closedPort();
-  const { connections } = await startScene();
+  const { connections } = await testHandler();
   const { handler, lines } = loadHandler({
     BACKEND_URL: url,
     API_GATEWAY_ENDPOINT: connections.endpoint,
@@ -188,26 +188,26 @@ test("H-01 S26 a backend that is down: two repeats, an error frame, and the next
 });
 
 test("H-18 repeats keep the id and sign anew", async () => {
-  const { handler, backend } = await startScene();
-  backend.answer = () => (backend.asked.length < 3 ? 503 : {});
+  const { handler, backend } = await testHandler();
+  backend.answer = () => (backend.requests.length < 3 ? 503 : {});
   await handler(messageEvent("{}"), contextWith());
-  expect(new Set(backend.asked.map(({ headers }) => headers["webhook-id"]))).toEqual(
+  expect(new Set(backend.requests.map(({ headers }) => headers["webhook-id"]))).toEqual(
     new Set(["msg_m_UbT2ncYVoAMCJpw="]),
   );
-  expect(new Set(backend.asked.map(({ text }) => text)).size).toBe(1);
-  expect(backend.asked).toHaveLength(3);
+  expect(new Set(backend.requests.map(({ text }) => text)).size).toBe(1);
+  expect(backend.requests).toHaveLength(3);
 });
 
 test("S27 a backend that is too slow is asked once and the sender is told", async () => {
-  const { handler, backend, connections } = await startScene({ BACKEND_TIMEOUT_MS: "150" });
+  const { handler, backend, connections } = await testHandler({ BACKEND_TIMEOUT_MS: "150" });
   backend.answer = () => () => undefined;
   await handler(messageEvent("{}"), contextWith());
-  expect(backend.asked).toHaveLength(1);
+  expect(backend.requests).toHaveLength(1);
   expect(connections.frames(connectionId)).toEqual([error("backend_timeout")]);
 });
 
-test("31 H-10 a reply of 128 KB passes, one byte more does not", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+test("S31 H-10 a reply of 128 KB passes, one byte more does not", async () => {
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => frame(131_072);
   await handler(messageEvent("{}"), contextWith());
   backend.answer = () => frame(131_073);
@@ -217,7 +217,7 @@ test("31 H-10 a reply of 128 KB passes, one byte more does not", async () => {
 });
 
 test("S31 one frame of a directive that is too large touches no other", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => ({
     deliver: [
       { to: ["A1=", "B2="], data: frame(131_073) },
@@ -231,7 +231,7 @@ test("S31 one frame of a directive that is too large touches no other", async ()
 });
 
 test("H-13 S29 a 410 is not repeated and is reported as gone once; the other target still gets its frame", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = ({ path }) =>
     path.endsWith("/message")
       ? {
@@ -245,7 +245,7 @@ test("H-13 S29 a 410 is not repeated and is reported as gone once; the other tar
   await handler(messageEvent("{}"), contextWith());
   expect(connections.frames("B2=")).toEqual([1]);
   expect(connections.sent.filter((sent) => sent.connectionId === "A1=")).toHaveLength(1);
-  const reports = backend.asked.filter(({ path }) => path === "/api/ws/disconnect");
+  const reports = backend.requests.filter(({ path }) => path === "/api/ws/disconnect");
   expect(reports).toHaveLength(1);
   expect(reports[0]).toMatchObject({
     headers: { "webhook-id": "msg_d_A1=", "x-connection-id": "A1=" },
@@ -256,7 +256,7 @@ test("H-13 S29 a 410 is not repeated and is reported as gone once; the other tar
 test.each([429, 500, 503, "reset"] as const)(
   "H-14 @connections answering %s is tried three times",
   async (status) => {
-    const { handler, backend, connections, lines } = await startScene();
+    const { handler, backend, connections, lines } = await testHandler();
     backend.answer = () => ({ response: "x" });
     connections.status = () => status;
     expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
@@ -267,7 +267,7 @@ test.each([429, 500, 503, "reset"] as const)(
 );
 
 test("H-14 @connections that never answers ends with the deadline", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ response: "x" });
   connections.status = () => "hang";
   const started = Date.now();
@@ -277,7 +277,7 @@ test("H-14 @connections that never answers ends with the deadline", async () => 
 });
 
 test("H-15 a role without the right is named with its permission and resource", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ response: "x" });
   connections.status = () => 403;
   await handler(messageEvent("{}"), contextWith());
@@ -292,7 +292,7 @@ test("H-15 a role without the right is named with its permission and resource", 
 });
 
 test("H-17 of a thousand targets with a tenth each gone, refused and failing, all others get the frame", async () => {
-  const { handler, backend, connections, lines } = await startScene();
+  const { handler, backend, connections, lines } = await testHandler();
   const ids = Array.from({ length: 1_000 }, (_, index) => `id${index}=`);
   backend.answer = ({ path }) =>
     path.endsWith("/message") ? { deliver: [{ to: ids, data: { n: 1 } }] } : {};
@@ -300,14 +300,14 @@ test("H-17 of a thousand targets with a tenth each gone, refused and failing, al
   await handler(messageEvent("{}"), contextWith());
   expect(ids.filter((id) => connections.frames(id).length === 1)).toHaveLength(700);
   expect(lines).toMatchObject([{ sent: 700, gone: 100, failed: 200 }]);
-  expect(backend.asked.filter(({ path }) => path === "/api/ws/disconnect")).toHaveLength(100);
+  expect(backend.requests.filter(({ path }) => path === "/api/ws/disconnect")).toHaveLength(100);
 });
 
 test("a disconnect is told once and its answer is ignored", async () => {
-  const { handler, backend, lines } = await startScene();
+  const { handler, backend, lines } = await testHandler();
   backend.answer = () => 400;
   expect(await handler(disconnectEvent(), contextWith())).toEqual({ statusCode: 200 });
-  expect(backend.asked).toMatchObject([
+  expect(backend.requests).toMatchObject([
     {
       path: "/api/ws/disconnect",
       headers: { "webhook-id": `msg_d_${connectionId}` },
@@ -323,14 +323,14 @@ test("a disconnect is told once and its answer is ignored", async () => {
 });
 
 test("H-21 a disconnect without its two fields is fine, and so is a message after it", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   await handler(
     disconnectEvent({ disconnectStatusCode: undefined, disconnectReason: undefined }),
     contextWith(),
   );
   await handler(disconnectEvent(), contextWith());
   await handler(messageEvent("{}"), contextWith());
-  expect(backend.asked.map(({ envelope }) => [envelope["event"], envelope["code"]])).toEqual([
+  expect(backend.requests.map(({ envelope }) => [envelope["event"], envelope["code"]])).toEqual([
     ["disconnect", null],
     ["disconnect", 1005],
     ["message", undefined],
@@ -338,16 +338,16 @@ test("H-21 a disconnect without its two fields is fine, and so is a message afte
 });
 
 test("H-24 base64 is decoded once and flagged", async () => {
-  const { handler, backend } = await startScene();
+  const { handler, backend } = await testHandler();
   await handler(
     { ...messageEvent(Buffer.from('{"a":1}').toString("base64")), isBase64Encoded: true },
     contextWith(),
   );
-  expect(backend.asked[0]!.envelope).toMatchObject({ is_base64_encoded: true, message: { a: 1 } });
+  expect(backend.requests[0]!.envelope).toMatchObject({ is_base64_encoded: true, message: { a: 1 } });
 });
 
 test("H-28 the event's domain is used only where no endpoint is set, and only if it is one", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   backend.answer = () => ({ response: "x" });
   await handler(messageEvent("{}", { domainName: "evil.example", stage: "x" }), contextWith());
   expect(connections.frames(connectionId)).toEqual([{ response: "x" }]);
@@ -397,7 +397,7 @@ test.each([
 });
 
 test("H-28 an endpoint that is set wins over the one that the function sends itself; without any nothing is sent", async () => {
-  const { handler, backend, connections } = await startScene();
+  const { handler, backend, connections } = await testHandler();
   const event = {
     shelfshackInitial: { connectionId, requestId, endpoint: "https://evil.example/dev", frames: ["1"] },
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isWelcome } from "../../src/local/allowed-hosts.ts";
+import { isAllowedOrigin } from "../../src/local/allowed-hosts.ts";
 
 const hosts: [host: string, welcome: boolean][] = [
   ["localhost:4566", true],
@@ -69,15 +69,15 @@ const origins: [origin: string | undefined, welcome: boolean][] = [
 const allowed = { port: 4566, allowHosts: ["my.box"] };
 
 test.each(hosts)("G-17 Host %s: %s", (host, welcome) => {
-  expect(isWelcome({ headers: { host }, rawHeaders: ["Host", host] }, allowed)).toBe(welcome);
+  expect(isAllowedOrigin({ headers: { host }, rawHeaders: ["Host", host] }, allowed)).toBe(welcome);
 });
 
 test.each(origins)("G-18 Origin %s: %s", (origin, welcome) => {
   const headers = { host: "localhost:4566", ...(origin === undefined ? {} : { origin }) };
-  expect(isWelcome({ headers, rawHeaders: Object.entries(headers).flat() }, allowed)).toBe(welcome);
+  expect(isAllowedOrigin({ headers, rawHeaders: Object.entries(headers).flat() }, allowed)).toBe(welcome);
 });
 
 test("G-17 two Hosts are one too many", () => {
   const rawHeaders = ["Host", "localhost:4566", "host", "evil.example"];
-  expect(isWelcome({ headers: { host: "localhost:4566" }, rawHeaders }, allowed)).toBe(false);
+  expect(isAllowedOrigin({ headers: { host: "localhost:4566" }, rawHeaders }, allowed)).toBe(false);
 });

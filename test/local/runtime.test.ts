@@ -231,7 +231,7 @@ test("output between events is logged too", async () => {
 });
 
 test("events that overlap get environments of their own, up to the cap; then they wait in order", async () => {
-  const { runtime, log } = await runtimeOf({ maxEnvironments: 3, patienceWhenBusyMs: 20 });
+  const { runtime, log } = await runtimeOf({ maxEnvironments: 3, busyWaitMs: 20 });
   const target = await functionOf(
     `export const handler = async (n) => { await new Promise((r) => setTimeout(r, 100)); return { n, pid: process.pid }; };`,
   );

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from "node:net";
 
 /** One request as the backend got it. */
-export interface Asked {
+export interface BackendRequest {
   path: string;
   headers: IncomingHttpHeaders;
   /** The body, exactly. */
@@ -24,9 +24,9 @@ export type StubAnswer =
 /** A backend whose answers the test chooses. It remembers everything that it is asked. */
 export interface BackendStub {
   url: string;
-  asked: Asked[];
+  requests: BackendRequest[];
   /** Decides every answer; set it at any time. Answers `{}` until then. */
-  answer: (asked: Asked) => StubAnswer;
+  answer: (asked: BackendRequest) => StubAnswer;
   /** Open sockets now, and the most there ever were. */
   sockets: { now: number; most: number };
   /** Cuts every idle and busy connection. */
@@ -41,13 +41,13 @@ export async function startBackendStub(
 ): Promise<BackendStub> {
   const server = createServer((request, response) => {
     void read(request).then((asked) => {
-      stub.asked.push(asked);
+      stub.requests.push(asked);
       write(response, request, stub.answer(asked));
     });
   });
   const stub: BackendStub = {
     url: "",
-    asked: [],
+    requests: [],
     answer,
     sockets: { now: 0, most: 0 },
     hangUp: () => server.closeAllConnections(),
@@ -67,7 +67,7 @@ export async function startBackendStub(
   return stub;
 }
 
-async function read(request: IncomingMessage): Promise<Asked> {
+async function read(request: IncomingMessage): Promise<BackendRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString("utf8");

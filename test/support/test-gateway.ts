@@ -39,7 +39,7 @@ export interface Call {
 }
 
 /** What a test says about its stage; everything else is as a first deploy leaves it. */
-export interface StandOptions extends Partial<Omit<GatewayOptions, "find" | "invoke" | "host">> {
+export interface TestGatewayOptions extends Partial<Omit<GatewayOptions, "find" | "invoke" | "host">> {
   routes?: (string | (Partial<ServedRoute> & { routeKey: string }))[];
   stage?: Partial<Omit<ServedStage, "routes">>;
   /** What the function does with an event; without it answers `{"statusCode":200}`. */
@@ -47,7 +47,7 @@ export interface StandOptions extends Partial<Omit<GatewayOptions, "find" | "inv
 }
 
 /** A gateway behind a real HTTP server, with one API and one stage. */
-export interface Stand {
+export interface TestGateway {
   readonly gateway: Gateway;
   readonly port: number;
   /** `ws://127.0.0.1:PORT/{apiId}/{stage}` */
@@ -81,12 +81,12 @@ export const answered = (value: unknown): LambdaAnswer => ({
 const integration = { type: "AWS_PROXY", uri: invokeUriOf(functionArn), timeoutMs: 29_000 };
 
 /** Starts a gateway for one test; it is closed when the test ends. */
-export async function startGateway({
+export async function testGateway({
   routes = ["$connect", "$disconnect", "$default"],
   stage = {},
   lambda = () => answered({ statusCode: 200 }),
   ...options
-}: StandOptions = {}): Promise<Stand> {
+}: TestGatewayOptions = {}): Promise<TestGateway> {
   const calls = createQueue<Call>();
   const failures = createQueue<FailedIntegration>();
   let served: ServedStage | undefined = stageOf(stage, routes);
@@ -102,7 +102,7 @@ export async function startGateway({
       return lambda(known.event, known);
     },
     host: () => `127.0.0.1:${port}`,
-    failed: (failure) => failures.put(failure),
+    onFailure: (failure) => failures.put(failure),
     ...options,
   });
   serve(server, gateway);
@@ -124,8 +124,8 @@ export async function startGateway({
 }
 
 function stageOf(
-  stage: NonNullable<StandOptions["stage"]>,
-  routes: NonNullable<StandOptions["routes"]>,
+  stage: NonNullable<TestGatewayOptions["stage"]>,
+  routes: NonNullable<TestGatewayOptions["routes"]>,
 ): ServedStage {
   const plain = { authorizationType: "NONE", twoWay: false, integration };
   const all = routes.map((route): ServedRoute => ({

@@ -6,7 +6,7 @@ import { startBackendStub, type BackendStub } from "./backend-stub.ts";
 import { startConnectionsStub, type ConnectionsStub } from "./connections-stub.ts";
 
 /** The handler between a backend and an @connections API that the test rules over. */
-export interface Scene {
+export interface TestHandler {
   handler: Handler;
   backend: BackendStub;
   connections: ConnectionsStub;
@@ -32,10 +32,12 @@ export function contextWith(remainingMs = 30_000): Context {
  * Starts both stubs and loads the handler with an environment like the deployed one; everything ends with the
  * test.
  */
-export async function startScene(environment: Record<string, string | undefined> = {}): Promise<Scene> {
+export async function testHandler(
+  environment: Record<string, string | undefined> = {},
+): Promise<TestHandler> {
   const [backend, connections] = await Promise.all([startBackendStub(), startConnectionsStub()]);
   onTestFinished(() => Promise.all([backend.close(), connections.close()]).then(() => undefined));
-  const scene = loadHandler({
+  const loaded = loadHandler({
     BACKEND_URL: backend.url,
     API_GATEWAY_ENDPOINT: connections.endpoint,
     AWS_ENDPOINT_URL: connections.url,
@@ -46,13 +48,13 @@ export async function startScene(environment: Record<string, string | undefined>
     AWS_SESSION_TOKEN: "SESSIONTOKENEXAMPLE",
     ...environment,
   });
-  return { ...scene, backend, connections };
+  return { ...loaded, backend, connections };
 }
 
 /** The handler alone. */
 export function loadHandler(
   environment: Record<string, string | undefined>,
-): Pick<Scene, "handler" | "lines" | "raw"> {
+): Pick<TestHandler, "handler" | "lines" | "raw"> {
   const raw: string[] = [];
   const lines: Record<string, unknown>[] = [];
   const handler = createHandler(readConfiguration(environment), (line) => {

@@ -102,10 +102,10 @@ function drop(connection: Connection, closing: Closing): void {
 /**
  * Ends what is too old or was idle for too long, and pings the others to find those that are no longer there.
  */
-export function sweep({ live, times }: Traffic, now: number): void {
+export function closeExpired({ live, times }: Traffic, now: number): void {
   for (const connection of live.values()) {
     if (!isOpen(connection)) continue;
-    if (now - connection.connectedAt >= times.lifeMs || now - connection.lastActiveAt >= times.idleMs)
+    if (now - connection.connectedAt >= times.maxAgeMs || now - connection.lastActiveAt >= times.idleMs)
       end(connection, closings.goingAway);
     else if (now - connection.pingedAt >= times.pingMs) ping(connection, now);
   }
@@ -158,7 +158,7 @@ export async function callRoute(
   const outcome = await callIntegration(options, stage, route, event);
   if (outcome.kind === "failed") {
     const { apiId, connectionId } = peer;
-    options.failed?.({
+    options.onFailure?.({
       apiId,
       stage: peer.stage,
       routeKey: route.routeKey,
@@ -171,18 +171,22 @@ export async function callRoute(
 }
 
 /** Remembers work until it is finished. */
-export function track(traffic: Traffic, promise: Promise<void>, onBug?: () => void): void {
-  const guarded = guard(traffic, promise, onBug).then(() => void traffic.work.delete(guarded));
+export function track(traffic: Traffic, promise: Promise<void>, tellClient?: () => void): void {
+  const guarded = guard(traffic, promise, tellClient).then(() => void traffic.work.delete(guarded));
   traffic.work.add(guarded);
 }
 
 /** Sees to it that what goes wrong with one event is told, and ends nothing else. */
-export async function guard({ options }: Traffic, promise: Promise<void>, onBug?: () => void): Promise<void> {
+export async function guard(
+  { options }: Traffic,
+  promise: Promise<void>,
+  tellClient?: () => void,
+): Promise<void> {
   try {
     await promise;
   } catch (error) {
-    if (!options.broke) throw error;
-    options.broke(error);
-    onBug?.();
+    if (!options.onBug) throw error;
+    options.onBug(error);
+    tellClient?.();
   }
 }

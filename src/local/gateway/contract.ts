@@ -83,7 +83,7 @@ export interface GatewayOptions {
   /** Without a message in either direction; 10 minutes. */
   idleMs?: number;
   /** From the handshake on; 2 hours. */
-  lifeMs?: number;
+  maxAgeMs?: number;
   /**
    * Between the pings that find half-open connections, two of which may go unanswered; 30 seconds. AWS sends
    * none.
@@ -92,12 +92,12 @@ export interface GatewayOptions {
   /** An upper limit to every integration's own time limit; 29 seconds. */
   integrationTimeoutMs?: number;
   /** Told of every integration that failed, with the reason that the client is not given. */
-  failed?(failure: FailedIntegration): void;
+  onFailure?(failure: FailedIntegration): void;
   /**
    * Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the
    * process ends.
    */
-  broke?(error: unknown): void;
+  onBug?(error: unknown): void;
 }
 
 /** The WebSocket side of the local AWS: sockets on one side, functions on the other. */
@@ -111,7 +111,7 @@ export interface Gateway {
     at: StageAddress & { connectionId: string },
   ): Promise<void>;
   /** Drops the connections of a deleted API, or of one deleted stage of it. */
-  sever(apiId: string, stage?: string): void;
+  disconnect(apiId: string, stage?: string): void;
   /** Closes every connection with 1001 and delivers its `$disconnect`; settles within 3 seconds. */
   close(): Promise<void>;
 }
@@ -136,7 +136,7 @@ export interface Connection extends Peer {
 /** What all connections of one gateway share. */
 export interface Traffic {
   readonly options: GatewayOptions;
-  readonly times: { idleMs: number; lifeMs: number; pingMs: number };
+  readonly times: { idleMs: number; maxAgeMs: number; pingMs: number };
   /** By connection id, from the upgrade until the socket is closed. */
   readonly live: Map<string, Connection>;
   /** The sockets whose `$connect` is not answered yet. */

@@ -1,5 +1,5 @@
 import { answerConnectionCall } from "./connections-api.ts";
-import { closings, end, sweep } from "./connections.ts";
+import { closings, end, closeExpired } from "./connections.ts";
 import type { Gateway, GatewayOptions, StageAddress, Traffic } from "./contract.ts";
 import { connect } from "./handshake.ts";
 import { createThrottle } from "./throttle.ts";
@@ -8,10 +8,10 @@ const closingTimeMs = 3_000;
 
 /** Makes a gateway; it listens on nothing itself, and one timer serves all its connections. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { idleMs = 600_000, lifeMs = 7_200_000, pingMs = 30_000 } = options;
+  const { idleMs = 600_000, maxAgeMs = 7_200_000, pingMs = 30_000 } = options;
   const traffic: Traffic = {
     options,
-    times: { idleMs, lifeMs, pingMs },
+    times: { idleMs, maxAgeMs, pingMs },
     live: new Map(),
     pending: new Map(),
     work: new Set(),
@@ -19,22 +19,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     closed: false,
   };
   const timer = setInterval(
-    () => sweep(traffic, Date.now()),
-    Math.min(1_000, idleMs / 4, lifeMs / 4, pingMs / 4),
+    () => closeExpired(traffic, Date.now()),
+    Math.min(1_000, idleMs / 4, maxAgeMs / 4, pingMs / 4),
   );
   timer.unref();
   return {
     upgrade: (request, socket, head, at) => connect(traffic, request, socket, head, at),
     connections: (request, response, at) => answerConnectionCall(traffic, request, response, at),
-    sever(apiId, stage) {
-      sever(traffic, (at) => at.apiId === apiId && (stage === undefined || at.stage === stage));
+    disconnect(apiId, stage) {
+      disconnect(traffic, (at) => at.apiId === apiId && (stage === undefined || at.stage === stage));
       traffic.throttle.forget(stage === undefined ? `${apiId}/` : `${apiId}/${stage}/`);
     },
     async close() {
       traffic.closed = true;
       clearInterval(timer);
-      sever(traffic, () => true);
-      await within(closingTimeMs, settled(traffic));
+      disconnect(traffic, () => true);
+      await within(closingTimeMs, allEnded(traffic));
     },
   };
 }
@@ -43,14 +43,14 @@ export function createGateway(options: GatewayOptions): Gateway {
  * Also cuts handshakes that wait for their `$connect`; they deliver a `$disconnect` when it accepts them
  * after all.
  */
-function sever(traffic: Traffic, matches: (at: StageAddress) => boolean): void {
+function disconnect(traffic: Traffic, matches: (at: StageAddress) => boolean): void {
   for (const [socket, at] of traffic.pending) if (matches(at)) socket.destroy();
   for (const connection of traffic.live.values())
     if (matches(connection)) end(connection, closings.goingAway);
 }
 
 /** Settles when the last socket is closed and the last `$disconnect` delivered. */
-async function settled({ live, work }: Traffic): Promise<void> {
+async function allEnded({ live, work }: Traffic): Promise<void> {
   await Promise.all(
     [...live.values()].map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))),
   );

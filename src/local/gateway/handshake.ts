@@ -9,7 +9,7 @@ import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";
 
-type Verdict = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean };
+type Decision = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean };
 
 const maxUrlLength = 4096;
 const maxHeaderBytes = 8 * 1024;
@@ -30,7 +30,7 @@ const socketOptions = {
 const sockets = new WebSocketServer(socketOptions);
 
 /** What an upgrade request must not be, before anybody is asked about it. */
-const faults: [refused: (request: IncomingMessage) => boolean, refusal: Refusal][] = [
+const requestChecks: [refused: (request: IncomingMessage) => boolean, refusal: Refusal][] = [
   [({ url = "", headers }) => `ws://${headers.host}${url}`.length > maxUrlLength, { status: 414 }],
   [({ rawHeaders }) => headerBytes(rawHeaders) > maxHeaderBytes, { status: 431 }],
   [({ httpVersion }) => httpVersion !== "1.1", { status: 426, headers: { Upgrade: "websocket" } }],
@@ -64,7 +64,7 @@ export function connect(
 ): void {
   socket.on("error", destroy);
   const requestId = newRequestId();
-  const shaking = shakeHands(traffic, { request, socket, head, at, requestId });
+  const shaking = performHandshake(traffic, { request, socket, head, at, requestId });
   track(traffic, shaking, () => refuseUpgrade(socket, { requestId, status: 500 }));
 }
 
@@ -76,7 +76,7 @@ interface Handshake {
   requestId: string;
 }
 
-async function shakeHands(
+async function performHandshake(
   traffic: Traffic,
   { request, socket, head, at, requestId }: Handshake,
 ): Promise<void> {
@@ -84,7 +84,7 @@ async function shakeHands(
   const refusal = refusalAtOnce(traffic, request);
   if (refusal) return refuseUpgrade(socket, { requestId, ...refusal });
   traffic.pending.set(socket, at);
-  const verdict = await judge(traffic, request, peer, requestId).finally(() =>
+  const verdict = await askConnectRoute(traffic, request, peer, requestId).finally(() =>
     traffic.pending.delete(socket),
   );
   if ("refusal" in verdict) return refuseUpgrade(socket, { requestId, ...verdict.refusal });
@@ -99,19 +99,19 @@ async function shakeHands(
 function refusalAtOnce(traffic: Traffic, request: IncomingMessage): Refusal | undefined {
   if (traffic.closed) return { status: 503 };
   if (traffic.pending.size >= maxPendingHandshakes) return { status: 429 };
-  return faults.find(([refused]) => refused(request))?.[1];
+  return requestChecks.find(([refused]) => refused(request))?.[1];
 }
 
 /**
  * Asks the stage and its `$connect` route. Without such a route everybody is accepted (AWS.md 1.1);
  * authorizers are not emulated.
  */
-async function judge(
+async function askConnectRoute(
   traffic: Traffic,
   request: IncomingMessage,
   peer: Peer,
   requestId: string,
-): Promise<Verdict> {
+): Promise<Decision> {
   const stage = traffic.options.find(peer.apiId, peer.stage);
   if (!stage) return { refusal: { status: 403 } };
   const bucket = `${stage.apiId}/${stage.stage}/$connect`;

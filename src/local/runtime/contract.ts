@@ -62,5 +62,5 @@ export interface RuntimeOptions {
   /** an environment that is not ready after so long is ended, as on AWS */
   initLimitMs?: number;
   /** an event waits this long for an environment at work where the processors are busy */
-  patienceWhenBusyMs?: number;
+  busyWaitMs?: number;
 }

@@ -15,7 +15,7 @@ import {
   responseTooLarge,
   timedOut,
 } from "./failures.ts";
-import type { Guardian } from "./reaper.ts";
+import type { Reaper } from "./reaper.ts";
 import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
@@ -35,7 +35,7 @@ export interface Launch {
   prepare(): Promise<Prepared>;
   endpointUrl: string;
   initLimitMs: number;
-  guardian: Guardian;
+  reaper: Reaper;
   log(entries: LogEntry[]): void;
   /** it asks for an event: the first time when its init is done, then after each event */
   idle(environment: Environment): void;
@@ -179,7 +179,7 @@ export class Environment {
   }
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
-    const { target, endpointUrl, guardian, initLimitMs } = this.#launch;
+    const { target, endpointUrl, reaper, initLimitMs } = this.#launch;
     this.#log.write([
       platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
     ]);
@@ -201,7 +201,7 @@ export class Environment {
     });
     this.#child = child;
     this.pid = child.pid;
-    if (child.pid !== undefined) guardian.watch(child.pid);
+    if (child.pid !== undefined) reaper.watch(child.pid);
     this.#log.capture(child.stdout);
     this.#log.capture(child.stderr);
     child.once("error", (error) =>
@@ -297,7 +297,7 @@ export class Environment {
     this.#state = "ended";
     clearTimeout(this.#initLimit);
     killGroup(this.pid);
-    if (this.pid !== undefined) this.#launch.guardian.release(this.pid);
+    if (this.pid !== undefined) this.#launch.reaper.release(this.pid);
     void this.#leave(failure);
   }
 

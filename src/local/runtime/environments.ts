@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { FunctionToRun, Invocation } from "./contract.ts";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
-import { countFailedStarts, failedStartsToTell, longestPauseMs } from "./failed-starts.ts";
+import { countFailedStarts, failedStartsToReport, longestPauseMs } from "./failed-starts.ts";
 import { type Failure, lost } from "./failures.ts";
 import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
@@ -12,14 +12,14 @@ import { unzip } from "./unzip.ts";
 import { removeFolder } from "./work-folder.ts";
 
 /** What the environments of every function share. */
-export interface Shared extends Pick<Launch, "guardian" | "log" | "initLimitMs"> {
+export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   endpointUrl(): string;
   /** the private folder that the functions are unpacked into */
   folder: string;
   maxEnvironments: number;
   processors: Processors;
   /** the patience where the processors are busy: one process more would only take time from those at work */
-  patienceWhenBusyMs: number;
+  busyWaitMs: number;
 }
 
 interface Queued extends WaitingEvent {
@@ -31,7 +31,7 @@ interface Queued extends WaitingEvent {
  * An event waits this long for an environment at work before another one is started: a Node process costs 45
  * MB and 60 ms.
  */
-const patienceMs = 20;
+const usualWaitMs = 20;
 
 /** So many start at the same time; more would only delay each other. */
 const startingAtOnce = Math.max(2, availableParallelism());
@@ -48,7 +48,7 @@ export class Environments {
   readonly #failedStarts = countFailedStarts();
   #unpacked: Promise<string> | undefined;
   #lastFailed: { environment: Environment; failure: Failure } | undefined;
-  #patience: NodeJS.Timeout | undefined;
+  #growTimer: NodeJS.Timeout | undefined;
   #retired = false;
   #closed = false;
   #announceEnd: () => void = () => undefined;
@@ -85,7 +85,7 @@ export class Environments {
   async close(): Promise<void> {
     this.#retired = true;
     this.#closed = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#growTimer);
     const [any] = this.#all;
     if (any) this.#answerQueue(any, lost("Runtime.ExitError", "the local AWS was stopped"));
     await Promise.all([...this.#all].map((environment) => environment.end()));
@@ -125,20 +125,20 @@ export class Environments {
     }
     if (this.#all.size >= this.#shared.maxEnvironments || this.#failedStarts.pauseMs() > 0) return;
     if (this.#starting.size >= Math.min(startingAtOnce, this.#queue.length)) return;
-    const waitMs = this.#all.size === 0 ? 0 : first.queuedAt + this.#patienceNow() - performance.now();
+    const waitMs = this.#all.size === 0 ? 0 : first.queuedAt + this.#waitMsNow() - performance.now();
     if (waitMs > 0) this.#growLater(waitMs);
     else this.#startOne();
   }
 
-  #patienceNow(): number {
+  #waitMsNow(): number {
     return this.#all.size >= startingAtOnce && this.#shared.processors.busy()
-      ? this.#shared.patienceWhenBusyMs
-      : patienceMs;
+      ? this.#shared.busyWaitMs
+      : usualWaitMs;
   }
 
   #growLater(waitMs: number): void {
-    this.#patience ??= setTimeout(() => {
-      this.#patience = undefined;
+    this.#growTimer ??= setTimeout(() => {
+      this.#growTimer = undefined;
       this.#grow();
     }, waitMs);
   }
@@ -150,7 +150,7 @@ export class Environments {
       prepare: () => this.#prepare(),
       endpointUrl: shared.endpointUrl(),
       initLimitMs: shared.initLimitMs,
-      guardian: shared.guardian,
+      reaper: shared.reaper,
       log: (entries) => shared.log(entries),
       idle: () => this.#takeNext(environment),
       ended: () => this.#forget(environment),
@@ -205,7 +205,7 @@ export class Environments {
   #noteFailedStart(environment: Environment, failure: Failure): void {
     this.#lastFailed = { environment, failure };
     if (this.#failedStarts.add()) {
-      const { count, withinMs } = failedStartsToTell;
+      const { count, withinMs } = failedStartsToReport;
       const pause = `until it starts it is tried every ${longestPauseMs / 1000} s at most`;
       environment.remark(
         `${this.target.name} failed to start ${count} times within ${withinMs / 1000} s, the last time with ${failure.type}; ${pause}`,

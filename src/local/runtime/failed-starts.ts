@@ -1,5 +1,5 @@
 /** How many failures within which time are worth a line in the log (FAULTS.md G-12). */
-export const failedStartsToTell = { count: 5, withinMs: 10_000 };
+export const failedStartsToReport = { count: 5, withinMs: 10_000 };
 
 const shortestPauseMs = 100;
 export const longestPauseMs = 5000;
@@ -22,8 +22,8 @@ export function countFailedStarts(now: () => number = () => performance.now()): 
     add() {
       failedAt.push(now());
       pausedUntil = now() + Math.min(longestPauseMs, shortestPauseMs * 2 ** (failedAt.length - 1));
-      const recent = failedAt.filter((at) => at > now() - failedStartsToTell.withinMs);
-      if (told || recent.length < failedStartsToTell.count) return false;
+      const recent = failedAt.filter((at) => at > now() - failedStartsToReport.withinMs);
+      if (told || recent.length < failedStartsToReport.count) return false;
       told = true;
       return true;
     },

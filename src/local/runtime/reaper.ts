@@ -4,10 +4,10 @@ import { spawn } from "node:child_process";
  * A small process that outlives ours by a moment: no child and no folder is left when we are killed
  * (FAULTS.md G-22).
  */
-export interface Guardian {
+export interface Reaper {
   watch(pid: number): void;
   release(pid: number): void;
-  /** ends the guardian, which removes the folder; resolves when it is gone */
+  /** ends the reaper, which removes the folder; resolves when it is gone */
   close(): Promise<void>;
 }
 
@@ -30,10 +30,10 @@ chmod -R u+rwx -- "$1"
 rm -rf -- "$1"
 `;
 
-/** Starts the guardian of a folder. */
-export async function startGuardian(folder: string): Promise<Guardian> {
+/** Starts the reaper of a folder. */
+export async function startReaper(folder: string): Promise<Reaper> {
   // Its own session: an interrupt of the terminal must not reach it before it is needed.
-  const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-guardian", folder], {
+  const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-reaper", folder], {
     cwd: "/",
     env: {},
     detached: true,

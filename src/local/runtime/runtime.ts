@@ -1,36 +1,31 @@
 import { CliError } from "../../errors/error.ts";
 import type { FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
-import { startGuardian } from "./reaper.ts";
+import { startReaper } from "./reaper.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { watchProcessors } from "./processors.ts";
 import { makeWorkFolder, removeFolder } from "./work-folder.ts";
 
-const lookEveryMs = { linux: 100, elsewhere: 500 };
+const checkEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const {
-    maxEnvironments = 25,
-    idleMs = 5 * 60_000,
-    initLimitMs = 10_000,
-    patienceWhenBusyMs = 1_000,
-  } = options;
+  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, busyWaitMs = 1_000 } = options;
   const warn = (text: string) =>
     options.log([{ group: "local", stream: "local", timestamp: Date.now(), message: `[local] ${text}\n` }]);
   const folder = await makeWorkFolder(warn).catch((error: unknown) =>
     cannotStart(error, "TMPDIR must name a folder that can be written to"),
   );
-  const guardian = await startGuardian(folder).catch(async (error: unknown) => {
+  const reaper = await startReaper(folder).catch(async (error: unknown) => {
     await removeFolder(folder);
     return cannotStart(error, "it needs /bin/sh");
   });
   const shared: Shared = {
-    guardian,
+    reaper,
     folder,
     maxEnvironments,
     processors: watchProcessors(),
-    patienceWhenBusyMs,
+    busyWaitMs,
     initLimitMs,
     endpointUrl: () => options.endpointUrl(),
     log: (entries) => options.log(entries),
@@ -55,14 +50,14 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     return fresh;
   };
   const look = setInterval(
-    () => void lookAfter(all, idleMs),
-    process.platform === "linux" ? lookEveryMs.linux : lookEveryMs.elsewhere,
+    () => void checkEnvironments(all, idleMs),
+    process.platform === "linux" ? checkEveryMs.linux : checkEveryMs.elsewhere,
   );
   look.unref();
   const close = async () => {
     clearInterval(look);
     await Promise.all([...all].map((environments) => environments.close()));
-    await guardian.close();
+    await reaper.close();
     await removeFolder(folder);
   };
 
@@ -88,7 +83,7 @@ function cannotStart(cause: unknown, hint: string): never {
   );
 }
 
-async function lookAfter(all: Set<Environments>, idleMs: number): Promise<void> {
+async function checkEnvironments(all: Set<Environments>, idleMs: number): Promise<void> {
   for (const environments of all) environments.endIdle(idleMs);
   const working = [...all].flatMap((environments) => environments.working());
   if (working.length === 0) return;
