@@ -697,7 +697,7 @@ class ShelfShack:
     async def push(self, target: Target, frame: Any) -> Pushed:
         """Sends a frame that no client message asked for, e.g. from a background task or another endpoint.
 
-        Needs boto3 and AWS credentials with the right that `shelfshack-ws policy backend` prints. Connections that are
+        Needs boto3 and AWS credentials with the permission execute-api:ManageConnections. Connections that are
         gone are forgotten.
         """
         content = _json(frame)

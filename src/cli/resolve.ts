@@ -139,26 +139,6 @@ export function sourceLines({ settings, sources }: Resolved): string[] {
     .map((name) => `${name} = ${displayValue(settingTable[name], settings[name])} (${sources[name]})`);
 }
 
-/** The README's table of settings. */
-export function settingsAsMarkdown(): string {
-  const rows = settingNames.map((name) => {
-    const { flag, env = [], key, description, defaultText, default: fallback } = settingTable[name];
-    const cells = [
-      code(flag),
-      env.map(code).join(", "),
-      code(key),
-      code(defaultText ?? defaultWords(fallback)),
-      description,
-    ];
-    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  });
-  return ["| option | variable | config key | default | meaning |", "|---|---|---|---|---|", ...rows].join(
-    "\n",
-  );
-}
-
-const code = (words: string | undefined): string => (words ? `\`${words}\`` : "");
-
 /** A default as the help and the README show it; an option that is off or on by default says nothing. */
 export function defaultWords(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";

@@ -2,26 +2,48 @@ import { readFile, readdir } from "node:fs/promises";
 import { extname } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
-import { settingsAsMarkdown } from "../../src/cli/resolve.ts";
+import { commandTable } from "../../src/settings/commands.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { withTables } from "../../src/cli/readme.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFile(new URL(path, root), "utf8");
 const readme = await read("README.md");
 
-test("the README's table of settings is the one in the code", () => {
-  const shown = /<!-- settings -->\n([\s\S]*?)\n?<!-- \/settings -->/.exec(readme)?.[1];
-  expect(shown).toBe(settingsAsMarkdown());
+test("the README's tables are those that the code makes: npm run readme", () => {
+  expect(withTables(readme)).toBe(readme);
+  expect(readme).toMatch(/<!-- commands -->[^]*<!-- settings -->/);
 });
 
-test("every command that the README shows exists, and the README names every command", () => {
-  const names = commands.map(({ name }) => name);
-  const shown = [
-    ...readme.matchAll(/(?:npx |\$ |SHELFSHACK_PORT=\d+ )shelfshack-ws ([a-z]+(?: [a-z]+)?)/g),
-  ].map(([, words = ""]) => words);
-  expect(
-    shown.filter((words) => !names.some((name) => words === name || words.startsWith(`${name} `))),
-  ).toEqual([]);
-  expect(names.filter((name) => !readme.includes(name))).toEqual([]);
+/** The documents and shipped files whose command lines people copy. */
+const documents = [
+  "README.md",
+  "CHANGELOG.md",
+  "handler/CONTRACT.md",
+  ".github/CONTRIBUTING.md",
+  "src/backend/MIGRATION.md",
+  "src/backend/shelfshack_ws.py",
+  ...(await readdir(new URL("src/backend/example", root))).map((file) => `src/backend/example/${file}`),
+];
+
+/**
+ * The command lines in a text: what stands behind the program's name and, in a page, code that begins with the
+ * name of a command.
+ */
+function commandLines(text: string, isPage: boolean): string[] {
+  const named = [...text.matchAll(/\bshelfshack-ws ((?:[a-z]|--)[^`\n]*)/g)];
+  const code = new RegExp(`\`((?:${Object.keys(commandTable).join("|")})(?: [^\`]*)?)\``, "g");
+  const lines = [...named, ...(isPage ? text.matchAll(code) : [])].map(([, line = ""]) => line);
+  return lines.map((line) => line.split(/ {2,}| #| && | >>? | \| /)[0]?.trim() ?? "");
+}
+
+test.each(documents)("every command line in %s is one that the program understands", async (path) => {
+  const refused: string[] = [];
+  for (const line of commandLines(await read(path), path.endsWith(".md"))) {
+    const asked = await readArguments(line.split(/ +/), "0.0.0", commands).catch(String);
+    if (typeof asked === "string") refused.push(`${line}: ${asked}`);
+  }
+  expect(refused).toEqual([]);
 });
 
 /** What a document can be asked for: the numbers of its headings, or the codes of its rows. */

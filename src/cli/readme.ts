@@ -1,0 +1,46 @@
+import { commandTable } from "../settings/commands.ts";
+import { settingNames, settingTable } from "../settings/table.ts";
+import { defaultWords } from "./resolve.ts";
+
+/**
+ * The README with its tables written anew between their markers, `<!-- NAME -->` and `<!-- /NAME -->`. A
+ * table without markers is left out.
+ */
+export function withTables(readme: string): string {
+  return Object.entries(tables).reduce((text, [name, table]) => {
+    const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const before = text.indexOf(start);
+    const after = text.indexOf(end);
+    return before < 0 || after < before
+      ? text
+      : `${text.slice(0, before)}${start}\n${table()}\n${text.slice(after)}`;
+  }, readme);
+}
+
+const tables = { commands: commandsAsMarkdown, settings: settingsAsMarkdown };
+
+function commandsAsMarkdown(): string {
+  return markdownTable(
+    ["command", "what it does"],
+    Object.entries(commandTable).map(([name, { summary }]) => [code(name), summary]),
+  );
+}
+
+function settingsAsMarkdown(): string {
+  return markdownTable(
+    ["option", "variable", "config key", "default", "meaning"],
+    settingNames.map((name) => {
+      const { flag, env = [], key, description, defaultText, default: fallback } = settingTable[name];
+      const variables = env.map(code).join(", ");
+      return [code(flag), variables, code(key), code(defaultText ?? defaultWords(fallback)), description];
+    }),
+  );
+}
+
+const code = (words: string | undefined): string => (words ? `\`${words}\`` : "");
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line)].join("\n");
+}
