@@ -1,4 +1,4 @@
-"""A booking chat as the tests use it: the token is the user's name, "slow" answers late, "big" answers too much."""
+"""A booking chat for the tests: the token is the user's name, "slow" answers late, "big" too much."""
 
 import asyncio
 import json
@@ -43,10 +43,12 @@ async def kept(_app: FastAPI):
     """Who is connected outlives a restart when KEPT names a file, as it does with Redis."""
     file = Path(os.environ["KEPT"]) if "KEPT" in os.environ else None
     for row in json.loads(file.read_text()) if file and file.exists() else []:
-        await ws.registry.add(Connection(**row))
+        await ws.connections.add(Connection(**row))
     yield
     if file:
-        file.write_text(json.dumps([asdict(connection) for connection in await ws.connections_of(type="booking")]))
+        file.write_text(
+            json.dumps([asdict(connection) for connection in await ws.connections_of(type="booking")])
+        )
 
 
 app = FastAPI(lifespan=kept)
@@ -62,7 +64,9 @@ async def reload(request: Request):
     """New signing keys without a restart: another kit in front of the same connections."""
     keys = (await request.body()).decode()
     app.router.routes[:] = own_routes
-    app.include_router(ShelfShack(**hooks, registry=ws.registry, signing_keys=keys).router)
+    app.include_router(
+        ShelfShack(**hooks, connections=ws.connections, answers=ws.answers, signing_keys=keys).router
+    )
 
 
 own_routes = list(app.router.routes)

@@ -1,9 +1,9 @@
 /**
- * A WebSocket that comes back: dependency-free, for API Gateway's WebSocket APIs behind shelfshack-ws.
+ * A WebSocket that reconnects: dependency-free, for API Gateway's WebSocket APIs behind shelfshack-ws.
  *
- * API Gateway closes a connection that was silent for ten minutes, and every connection after two hours. So
- * this one says something every five minutes, changes to a new connection before the two hours are over, and
- * returns after any other loss, waiting longer each time and never as long as everybody else (full jitter).
+ * API Gateway closes a connection after ten silent minutes, and every connection after two hours. So this one
+ * sends a ping every five minutes, opens a new connection before the two hours are over, and reconnects after
+ * any other loss: with a random delay that grows each time (full jitter).
  */
 
 /** Milliseconds. */
@@ -20,21 +20,24 @@ const defaultTiming = {
 /**
  * @typedef {"connecting" | "open" | "waiting" | "refused" | "closed"} State
  *
- * @typedef {object} Options @property {string} endpoint The `wss://` address of the stage
- * (VITE_WS_API_ENDPOINT). @property {Record<string, string>} query What to connect to: `type`, `booking_id`.
- * @property {() => Promise<string | undefined>} fetchToken A token; asked again after the backend has refused
- * one. @property {(token: string | undefined) => Promise<string | undefined>} explainRefusal Why the backend
- * would refuse
- *   this token; undefined when it would not, or cannot be asked. A browser cannot see why a handshake failed.
- * @property {(frame: any) => void} onFrame Every frame of the backend, as JSON. @property {(state: State,
- * detail: string) => void} onState @property {Partial<typeof defaultTiming>} [timing]
+ * @typedef {object} Options
+ * @property {string} endpoint The `wss://` address of the stage (VITE_WS_API_ENDPOINT).
+ * @property {Record<string, string>} query What to connect to: `type`, `booking_id`.
+ * @property {() => Promise<string | undefined>} fetchToken A token; called again after a refusal.
+ * @property {(token: string | undefined) => Promise<string | undefined>} explainRefusal Why the backend would
+ *   refuse this token; undefined when it would not, or does not answer. A browser cannot see why a handshake
+ *   failed.
+ * @property {(frame: any) => void} onFrame Every frame of the backend, as JSON.
+ * @property {(state: State, detail: string) => void} onState
+ * @property {Partial<typeof defaultTiming>} [timing]
  */
 
 /**
  * Connects, and stays connected until `close()` is called or the backend refuses a fresh token twice.
  *
- * @param {Options} options @returns {{ send(frame: unknown): boolean, close(): void }} `send` returns false
- * when there is no open connection.
+ * @param {Options} options
+ * @returns {{ send(frame: unknown): boolean, close(): void }} `send` returns false when there is no open
+ *   connection.
  */
 export function connect(options) {
   const timing = { ...defaultTiming, ...options.timing };
@@ -97,7 +100,7 @@ export function connect(options) {
     after(timing.keepAlive, ping);
   }
 
-  /** Two hours are the most that API Gateway allows: leave before it does, at a moment of our own. */
+  /** API Gateway closes every connection after two hours: reconnect before it does. */
   function renew() {
     drop();
     void open();
@@ -114,7 +117,7 @@ export function connect(options) {
     end("refused", reason);
   }
 
-  /** Nobody knows yet when the other side is back: a random moment, in a span that doubles each time. */
+  /** Reconnects after a random delay, from a range that doubles each time. */
   function wait(reason) {
     drop();
     const delay = Math.random() * Math.min(timing.longestDelay, timing.firstDelay * 2 ** failures);
@@ -165,7 +168,7 @@ export function connect(options) {
   return { send, close: () => end("closed", "") };
 }
 
-/** The endpoint with a query; what is undefined or empty is left out. */
+/** The endpoint with a query, without undefined and empty values. */
 function address(endpoint, query) {
   const url = new URL(endpoint);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);

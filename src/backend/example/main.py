@@ -1,15 +1,15 @@
-"""An example backend: bookings with a chat, notifications and a feed, over WebSockets that FastAPI never sees.
+"""An example backend: bookings with a chat, notifications and a feed; the proxy holds the WebSockets.
 
     pip install -r requirements.txt
     PYTHONPATH=.. EXAMPLE_DEV_TOKENS=1 EXAMPLE_ALLOW_UNSIGNED=1 uvicorn main:app     # on your own machine
 
 Read from the environment:
 
-* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`); EXAMPLE_ALLOW_UNSIGNED=1 does without.
-* EXAMPLE_TOKEN_SECRET: signs the tokens of people; made anew at every start when it is not set.
-* EXAMPLE_DEV_TOKENS=1: GET /dev-token gives everybody a token for any name. Never in production.
-* VITE_WS_API_ENDPOINT: the `wss://` address that the page at / connects to (`shelfshack-ws outputs --for frontend`).
-* REDIS_URL: remembers connections in Redis, so that more than one worker can run.
+* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`). EXAMPLE_ALLOW_UNSIGNED=1: none needed.
+* EXAMPLE_TOKEN_SECRET: signs the users' tokens; a new one at every start when it is not set.
+* EXAMPLE_DEV_TOKENS=1: GET /dev-token gives any caller a token for any name. Never in production.
+* VITE_WS_API_ENDPOINT: the `wss://` address for the page at / (`shelfshack-ws outputs --for frontend`).
+* REDIS_URL: keeps connections and answers in Redis, so that several workers can run.
 """
 
 import importlib
@@ -25,7 +25,16 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from tokens import TokenError, make_token, read_token
 
-from shelfshack_ws import SELF, Connection, Deliver, Message, RedisConnectionRegistry, Registry, ShelfShack, deliver
+from shelfshack_ws import (
+    SELF,
+    Connection,
+    Deliver,
+    Message,
+    RedisAnswers,
+    RedisConnections,
+    ShelfShack,
+    deliver,
+)
 
 HERE = Path(__file__).parent
 TOKEN_SECRET = os.environ.get("EXAMPLE_TOKEN_SECRET", "").encode() or secrets.token_bytes(32)
@@ -39,28 +48,31 @@ app = FastAPI(title="ShelfShack example backend")
 
 # What a real application keeps in its database.
 history: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=50))
-people: defaultdict[str, set[str]] = defaultdict(set)
+participants: defaultdict[str, set[str]] = defaultdict(set)
 notices: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=20))
 feed: deque[dict[str, Any]] = deque(maxlen=20)
 
 
-def registry() -> Registry | None:
-    """Redis when REDIS_URL is set; otherwise the memory of this process."""
+def stores() -> dict[str, Any]:
+    """Both in Redis when REDIS_URL is set; otherwise in the memory of this process."""
     url = os.environ.get("REDIS_URL")
-    return RedisConnectionRegistry(importlib.import_module("redis.asyncio").from_url(url)) if url else None
+    if not url:
+        return {}
+    redis = importlib.import_module("redis.asyncio").from_url(url)
+    return {"connections": RedisConnections(redis), "answers": RedisAnswers(redis)}
 
 
-# --- WebSockets -------------------------------------------------------------------------------------------------------
+# --- WebSockets ---------------------------------------------------------------------------------------------
 
 
 def authenticate(token: str | None, type: str, booking_id: str | None) -> str:
-    """Everybody may read the feed; the rest is for people with a token, and a booking for its people only."""
+    """The feed needs no token, all else does; a booking is for its own users only."""
     try:
         claims = GUEST if type == "feed" and not token else read_token(TOKEN_SECRET, token)
     except TokenError as error:
         raise HTTPException(401, str(error)) from None
     if booking_id is not None and booking_id not in claims["bookings"]:
-        raise HTTPException(403, "this is somebody else's booking")
+        raise HTTPException(403, "this booking belongs to another user")
     return str(claims["sub"])
 
 
@@ -72,18 +84,18 @@ def initial(connection: Connection) -> list[dict[str, Any]]:
         return [{"type": "feed", "entries": list(feed)}]
     if connection.booking_id is None:
         return []
-    people[connection.booking_id].add(connection.user)
-    messages = [shown_to(connection.user, said) for said in history[connection.booking_id]]
+    participants[connection.booking_id].add(connection.user)
+    messages = [visible_to(connection.user, entry) for entry in history[connection.booking_id]]
     return [{"type": "history", "booking_id": connection.booking_id, "messages": messages}]
 
 
-def shown_to(user: str, said: dict[str, Any]) -> dict[str, Any]:
-    """The reference goes back to whoever sent it, and to nobody else: by it a page knows its own words again."""
-    return {name: value for name, value in said.items() if name != "ref" or said["from"] == user}
+def visible_to(user: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Only the sender gets its reference back: a page recognises its own messages by it."""
+    return {name: value for name, value in entry.items() if name != "ref" or entry["from"] == user}
 
 
 async def on_message(connection: Connection, message: Message) -> Deliver | dict[str, Any]:
-    """`{"type": "ping"}` keeps a connection alive; `{"body": "…", "ref": "…"}` or plain text is said to the booking."""
+    """`{"type": "ping"}` keeps a connection alive; `{"body": "…", "ref": "…"}` and text go to the booking."""
     content = message.content if isinstance(message.content, dict) else {}
     if content.get("type") == "ping":
         return {"type": "pong"}
@@ -91,22 +103,29 @@ async def on_message(connection: Connection, message: Message) -> Deliver | dict
     if connection.type in CHATTING and connection.booking_id and isinstance(text, str) and text.strip():
         reference = content.get("ref")
         known = {"ref": reference} if isinstance(reference, str) and len(reference) <= MAX_REFERENCE else {}
-        return await say(connection, {"id": message.id, **known}, connection.booking_id, text)
+        return await post(connection, {"id": message.id, **known}, connection.booking_id, text)
     return {"response": "processed"}
 
 
-async def say(connection: Connection, identity: dict[str, str], booking_id: str, text: str) -> Deliver:
-    """The words reach the others of the booking, and a notification those who look at something else."""
+async def post(connection: Connection, identity: dict[str, str], booking_id: str, text: str) -> Deliver:
+    """The others of the booking get the message; its participants elsewhere get a notification."""
     if len(text) > MAX_TEXT:
         raise HTTPException(413, f"a message has at most {MAX_TEXT} characters")
-    said = {"id": identity["id"], "booking_id": booking_id, "from": connection.user, "body": text, "at": time.time()}
-    history[booking_id].append({**said, **identity})
+    entry = {
+        "id": identity["id"],
+        "booking_id": booking_id,
+        "from": connection.user,
+        "body": text,
+        "at": time.time(),
+    }
+    history[booking_id].append({**entry, **identity})
     present = [one for one in await ws.connections_of(booking_id) if one.type in CHATTING]
-    directive = deliver([one for one in present if one != connection], {"type": "message", **said})
-    notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": said["at"]}
-    for person in sorted(people[booking_id] - {one.user for one in present}):
-        notices[person].append(notice)
-        directive.to(await ws.connections_of(user=person, type="notification"), {"type": "notification", **notice})
+    directive = deliver([one for one in present if one != connection], {"type": "message", **entry})
+    notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": entry["at"]}
+    for user in sorted(participants[booking_id] - {one.user for one in present}):
+        notices[user].append(notice)
+        elsewhere = await ws.connections_of(user=user, type="notification")
+        directive.to(elsewhere, {"type": "notification", **notice})
     return directive.to(SELF, {"type": "ack", **identity})
 
 
@@ -114,17 +133,17 @@ ws = ShelfShack(
     authenticate=authenticate,
     on_message=on_message,
     initial=initial,
-    registry=registry(),
     allow_unsigned=os.environ.get("EXAMPLE_ALLOW_UNSIGNED") == "1",
+    **stores(),
 )
 app.include_router(ws.router)
 
 
-# --- HTTP -------------------------------------------------------------------------------------------------------------
+# --- HTTP ---------------------------------------------------------------------------------------------------
 
 
-def person(authorization: str = Header("")) -> str:
-    """Who sends an ordinary request: `Authorization: Bearer <token>`."""
+def current_user(authorization: str = Header("")) -> str:
+    """The sender of an ordinary request: `Authorization: Bearer <token>`."""
     try:
         return str(read_token(TOKEN_SECRET, authorization.removeprefix("Bearer "))["sub"])
     except TokenError as error:
@@ -132,14 +151,14 @@ def person(authorization: str = Header("")) -> str:
 
 
 class Notice(BaseModel):
-    """A notification for one person."""
+    """A notification for one user."""
 
     user: str
     text: str
 
 
 class Entry(BaseModel):
-    """Something for everybody's feed."""
+    """An entry of the feed."""
 
     text: str
 
@@ -150,14 +169,14 @@ def health() -> dict[str, str]:
 
 
 @app.get("/whoami")
-def whoami(user: str = Depends(person)) -> dict[str, str]:
-    """A browser cannot see why a WebSocket handshake was refused; here it can ask."""
+def whoami(user: str = Depends(current_user)) -> dict[str, str]:
+    """A browser cannot see why a WebSocket handshake was refused; it asks here."""
     return {"user": user}
 
 
 @app.post("/notifications")
-async def notify(notice: Notice, sender: str = Depends(person)) -> dict[str, int]:
-    """Nobody's WebSocket message caused this one, so the backend pushes it by itself."""
+async def notify(notice: Notice, sender: str = Depends(current_user)) -> dict[str, int]:
+    """No WebSocket message asked for this one, so the backend pushes it."""
     kept = {"text": notice.text, "from": sender, "at": time.time()}
     notices[notice.user].append(kept)
     targets = await ws.connections_of(user=notice.user, type="notification")
@@ -166,7 +185,7 @@ async def notify(notice: Notice, sender: str = Depends(person)) -> dict[str, int
 
 
 @app.post("/feed")
-async def publish(entry: Entry, sender: str = Depends(person)) -> dict[str, int]:
+async def publish(entry: Entry, sender: str = Depends(current_user)) -> dict[str, int]:
     kept = {"text": entry.text, "from": sender, "at": time.time()}
     feed.append(kept)
     pushed = await ws.push(await ws.connections_of(type="feed"), {"type": "entry", **kept})
@@ -181,7 +200,7 @@ if DEV_TOKENS:
         return {"token": make_token(TOKEN_SECRET, user, bookings.split(","), seconds)}
 
 
-# --- The page ---------------------------------------------------------------------------------------------------------
+# --- The page -----------------------------------------------------------------------------------------------
 
 
 @app.get("/", include_in_schema=False)
@@ -198,5 +217,5 @@ def script(name: str) -> FileResponse:
 
 @app.get("/config.json", include_in_schema=False)
 def config() -> dict[str, Any]:
-    """What the page has to know."""
+    """The settings of the page."""
     return {"endpoint": os.environ.get("VITE_WS_API_ENDPOINT", ""), "devTokens": DEV_TOKENS}

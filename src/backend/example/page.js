@@ -1,7 +1,7 @@
 /**
- * The page around client.js. Its address may say what to do:
- * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; a name or a token connects at
- * once. `window.SHELFSHACK = { endpoint, timing }`, set earlier, does the same for an embedding page.
+ * The page around client.js. Its address may hold settings:
+ * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; with a name or a token it connects
+ * at once. An embedding page sets `window.SHELFSHACK = { endpoint, timing }` first.
  */
 import { connect } from "./client.js";
 
@@ -19,9 +19,9 @@ const words = {
 };
 
 let connection;
-/** Ids of what is on the page: a reconnection brings the history again, and a delivery may come twice. */
+/** Ids of the messages on the page: the history comes again after a reconnect, and a delivery may come twice. */
 const shown = new Set();
-/** What was said here and nobody has confirmed yet, by the reference that it was sent with. */
+/** Own messages without a confirmation yet, by the reference they were sent with. */
 const unconfirmed = new Map();
 
 const config = await (await fetch("config.json")).json();
@@ -64,7 +64,7 @@ function start() {
   });
 }
 
-/** The feed is nobody's booking: whoever has no token would be refused for naming one. */
+/** The feed has no booking: without a token, naming one would be refused. */
 function wanted(type, booking) {
   return type === "feed" ? { type } : { type, booking_id: booking };
 }
@@ -87,7 +87,7 @@ async function explainRefusal(token) {
     const answer = await fetch("whoami", { headers: { authorization: `Bearer ${token ?? ""}` } });
     return answer.status === 401 ? (await answer.json()).detail : undefined;
   } catch {
-    return undefined; // The backend is away; the next attempt will tell.
+    return undefined; // The backend does not answer; the next attempt shows more.
   }
 }
 
@@ -121,7 +121,7 @@ function confirm({ id, ref }) {
   return known;
 }
 
-/** Random, and to be had on a page without TLS too. */
+/** Random; works on a page without TLS too. */
 function newReference() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (number) => number.toString(36)).join("");
 }

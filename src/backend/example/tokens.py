@@ -1,4 +1,4 @@
-"""Signed tokens in the form of JWTs (HS256), made with the standard library; a real application uses its login's."""
+"""Signed tokens (JWTs, HS256) with the standard library. A real application uses its login's tokens."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class TokenError(Exception):
-    """Why a token is not good; safe to show to whoever sent it."""
+    """Why a token is invalid; safe to show to the sender."""
 
 
 def _encode(content: bytes) -> str:
@@ -25,7 +25,7 @@ def _signature(secret: bytes, signed: str) -> str:
 
 
 def make_token(secret: bytes, user: str, bookings: list[str], seconds: int) -> str:
-    """A token for `user`, who takes part in `bookings`, good for `seconds` from now."""
+    """A token for `user` and these bookings, valid for `seconds` from now."""
     header = _encode(b'{"alg":"HS256","typ":"JWT"}')
     claims = {"sub": user, "bookings": bookings, "exp": int(time.time()) + seconds}
     signed = f"{header}.{_encode(json.dumps(claims).encode())}"
@@ -33,11 +33,11 @@ def make_token(secret: bytes, user: str, bookings: list[str], seconds: int) -> s
 
 
 def read_token(secret: bytes, token: str | None) -> dict[str, Any]:
-    """The claims `sub`, `bookings` and `exp` of a good token; raises TokenError otherwise."""
+    """The claims `sub`, `bookings` and `exp` of a valid token; raises TokenError otherwise."""
     if not token:
         raise TokenError("no token")
     signed, _, signature = token.rpartition(".")
-    # Compared before anything is read, so that nothing but our own tokens is ever parsed; `alg` decides nothing.
+    # Compared before anything is read, so that only our own tokens are parsed; `alg` is ignored.
     if not token.isascii() or not hmac.compare_digest(_signature(secret, signed), signature):
         raise TokenError("the token is not ours")
     claims: dict[str, Any] = json.loads(_decode(signed.split(".")[1]))

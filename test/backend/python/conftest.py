@@ -1,4 +1,4 @@
-"""Fixtures: the kit in a small application under uvicorn, a Redis server, and a stand-in for `@connections`."""
+"""Fixtures: the kit in a small application under uvicorn, a Redis server, a stand-in for `@connections`."""
 
 import os
 import shutil
@@ -42,7 +42,9 @@ def start() -> Iterator[Start]:
     """Starts an application whose hooks can be replaced; `start(on_message=...)`."""
     running: list[Any] = []
 
-    def begin(uvicorn_settings: dict[str, Any] | None = None, root_path: str = "", **settings: Any) -> Application:
+    def begin(
+        uvicorn_settings: dict[str, Any] | None = None, root_path: str = "", **settings: Any
+    ) -> Application:
         seen = Seen()
 
         def echo(connection: Connection, message: Message) -> dict[str, Any]:
@@ -81,7 +83,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A redis-server of our own, on a free port; REDIS_SERVER names the program."""
     program = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     if not program or not Path(program).exists():
-        skip_or_fail("no redis-server here (Debian: apt-get install redis-server): the Redis registry is not tested")
+        skip_or_fail(
+            "no redis-server here (Debian: apt-get install redis-server): the stores in Redis are not tested"
+        )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A stand-in for the proxy: signs requests by the contract, with its own few lines, and sends them over HTTP."""
+"""A stand-in for the proxy: signs requests by the contract, with its own code, and sends them over HTTP."""
 
 import base64
 import hashlib
@@ -62,7 +62,14 @@ def signed(
 
 
 def envelope(path: str, event: str, connection_id: str, **fields: Any) -> dict[str, Any]:
-    return {"v": 1, "path": path, "event": event, "connection_id": connection_id, "request_id": "r1", **fields}
+    return {
+        "v": 1,
+        "path": path,
+        "event": event,
+        "connection_id": connection_id,
+        "request_id": "r1",
+        **fields,
+    }
 
 
 def connect_request(connection_id: str, **fields: Any) -> Signed:
@@ -96,7 +103,9 @@ def message_request(
 
 def disconnect_request(connection_id: str, reason: str = "client") -> Signed:
     path = "/api/ws/disconnect"
-    body = json.dumps(envelope(path, "disconnect", connection_id, reason=reason, code=1001, detail=None)).encode()
+    body = json.dumps(
+        envelope(path, "disconnect", connection_id, reason=reason, code=1001, detail=None)
+    ).encode()
     return signed(path, body, connection_id, webhook_id=f"msg_d_{connection_id}")
 
 
@@ -120,7 +129,9 @@ class Backend:
     def send(self, request: Signed, method: str = "POST") -> Reply:
         return self.http(method, request.path, request.body, request.headers)
 
-    def http(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def http(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, dict(headers or {}))

@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from conftest import Start
 from proxy import Backend, connect_request, message_request
-from shelfshack_ws import ConnectionRegistry, OnMessage, RedisConnectionRegistry
+from shelfshack_ws import MemoryAnswers, OnMessage, RedisAnswers, RedisConnections
 
 
 class Work:
@@ -121,7 +121,7 @@ StartWith = Callable[..., Backend]
 @pytest.fixture
 def start_in_memory(start: Start) -> StartWith:
     def begin(on_message: OnMessage, claim_seconds: float = 30) -> Backend:
-        return start(on_message=on_message, registry=ConnectionRegistry(claim_seconds=claim_seconds)).backend
+        return start(on_message=on_message, answers=MemoryAnswers(claim_seconds=claim_seconds)).backend
 
     return begin
 
@@ -134,8 +134,8 @@ def start_with_redis(start: Start, redis_url: str) -> Iterator[StartWith]:
 
     def begin(on_message: OnMessage, claim_seconds: float = 30) -> Backend:
         client = redis.asyncio.from_url(redis_url)
-        registry = RedisConnectionRegistry(client, claim_seconds=claim_seconds)
-        application = start(on_message=on_message, registry=registry)
+        answers = RedisAnswers(client, claim_seconds=claim_seconds)
+        application = start(on_message=on_message, connections=RedisConnections(client), answers=answers)
         application.app.get("/close")(client.aclose)
         started.append(application.backend)
         return application.backend
@@ -146,7 +146,9 @@ def start_with_redis(start: Start, redis_url: str) -> Iterator[StartWith]:
 
 
 @pytest.mark.parametrize("place", ["start_in_memory", "start_with_redis"])
-@pytest.mark.parametrize(("status", "name", "value"), [(429, "Retry-After", "2"), (401, "WWW-Authenticate", "Bearer")])
+@pytest.mark.parametrize(
+    ("status", "name", "value"), [(429, "Retry-After", "2"), (401, "WWW-Authenticate", "Bearer")]
+)
 def test_headers_of_a_refusal_reach_the_proxy_also_the_second_time(
     request: pytest.FixtureRequest, place: str, status: int, name: str, value: str
 ) -> None:
@@ -182,5 +184,7 @@ def test_h_18_repeats_of_a_hook_that_hangs_get_503_and_the_work_is_done_once(
         assert begun.wait(10)
         repeats = [send() for _ in range(3)]
         go.set()
-        assert [(repeat.status, repeat.json) for repeat in repeats] == [(503, {"detail": "still at work"})] * 3
+        assert [(repeat.status, repeat.json) for repeat in repeats] == [
+            (503, {"detail": "still at work"})
+        ] * 3
         assert first.result().json == send().json == {"count": 1}

@@ -1,4 +1,4 @@
-"""The example backend as a process of its own, started as its documentation says, and spoken to as the proxy does."""
+"""The example backend as a process, started as its documentation says, asked as the proxy asks."""
 
 import json
 import os
@@ -23,7 +23,9 @@ TOKEN_SECRET = b"the example's secret"
 
 
 def command(**environment: str) -> dict[str, Any]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("EXAMPLE_", "SIGNING_"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("EXAMPLE_", "SIGNING_"))
+    }
     return {
         "args": [sys.executable, "-m", "uvicorn", "main:app", "--port", "0"],
         "cwd": KIT / "example",
@@ -66,7 +68,7 @@ def start_example() -> Iterator[StartExample]:
 
 
 @dataclass
-class Visitor:
+class Client:
     """One connection of one person."""
 
     backend: Backend
@@ -80,8 +82,8 @@ def token(user: str, *bookings: str, seconds: int = 60) -> str:
     return make_token(TOKEN_SECRET, user, list(bookings), seconds)
 
 
-def arrive(backend: Backend, connection_id: str, token: str | None, **fields: Any) -> tuple[Visitor, Reply]:
-    return Visitor(backend, connection_id), backend.send(connect_request(connection_id, token=token, **fields))
+def arrive(backend: Backend, connection_id: str, token: str | None, **fields: Any) -> tuple[Client, Reply]:
+    return Client(backend, connection_id), backend.send(connect_request(connection_id, token=token, **fields))
 
 
 def frames(reply: Reply, connection_id: str) -> list[dict[str, Any]]:
@@ -194,14 +196,23 @@ def test_the_backend_pushes_by_itself(start_example: StartExample, gateway: Gate
     assert backend.http("POST", "/notifications", b'{"user":"bob","text":"hi"}', headers).json == sent
     assert backend.http("POST", "/feed", b'{"text":"news"}', headers).json == sent
     assert [path for path, _ in gateway.posts] == ["/abc/dev/@connections/N%3D", "/abc/dev/@connections/F%3D"]
-    assert backend.http("POST", "/feed", b'{"text":"news"}', {"content-type": "application/json"}).status == 401
+    assert (
+        backend.http("POST", "/feed", b'{"text":"news"}', {"content-type": "application/json"}).status == 401
+    )
 
 
 def test_the_page_is_served_and_nothing_else(start_example: StartExample) -> None:
     backend = start_example(VITE_WS_API_ENDPOINT="wss://abc.example/dev")
     assert backend.http("GET", "/health").json == {"status": "ok"}
-    assert backend.http("GET", "/config.json").json == {"endpoint": "wss://abc.example/dev", "devTokens": False}
-    for path, kind in (("/", "text/html"), ("/client.js", "text/javascript"), ("/page.js", "text/javascript")):
+    assert backend.http("GET", "/config.json").json == {
+        "endpoint": "wss://abc.example/dev",
+        "devTokens": False,
+    }
+    for path, kind in (
+        ("/", "text/html"),
+        ("/client.js", "text/javascript"),
+        ("/page.js", "text/javascript"),
+    ):
         reply = backend.http("GET", path)
         assert (reply.status, reply.headers["content-type"].split(";")[0]) == (200, kind)
     for path in ("/main.py", "/main.js", "/..%2fmain.js", "/tokens.py", "/dev-token?user=alice"):
@@ -212,7 +223,9 @@ def test_tokens_for_everybody_only_with_the_flag(start_example: StartExample) ->
     backend = start_example(EXAMPLE_DEV_TOKENS="1")
     given = backend.http("GET", "/dev-token?user=alice&bookings=1,2").json["token"]
     assert arrive(backend, "A=", given, booking_id="2")[1].status == 200
-    assert backend.http("GET", "/whoami", headers={"authorization": f"Bearer {given}"}).json == {"user": "alice"}
+    assert backend.http("GET", "/whoami", headers={"authorization": f"Bearer {given}"}).json == {
+        "user": "alice"
+    }
     old = backend.http("GET", "/dev-token?user=alice&seconds=-1").json["token"]
     refused = backend.http("GET", "/whoami", headers={"authorization": f"Bearer {old}"})
     assert (refused.status, refused.json) == (401, {"detail": "the token has expired"})
@@ -222,7 +235,7 @@ def test_two_workers_with_redis(start_example: StartExample, redis_url: str) -> 
     one, two = start_example(REDIS_URL=redis_url), start_example(REDIS_URL=redis_url)
     arrive(one, f"R1{time.time_ns()}=", token("alice", "redis"), booking_id="redis")
     bob, _ = arrive(two, "R2=", token("bob", "redis"), booking_id="redis")
-    delivered = Visitor(one, bob.id).says('{"body":"hi"}').json["deliver"]
+    delivered = Client(one, bob.id).says('{"body":"hi"}').json["deliver"]
     assert [entry["data"]["type"] for entry in delivered] == ["message", "ack"]
 
 
@@ -234,6 +247,10 @@ def test_it_does_not_start_without_keys() -> None:
 
 def test_tokens_tell_what_is_wrong_with_them() -> None:
     assert read_token(b"s", make_token(b"s", "alice", ["1"], 60))["sub"] == "alice"
-    for bad, reason in ((None, "no token"), ("x.y.z", "not ours"), (make_token(b"s", "a", [], -1), "expired")):
+    for bad, reason in (
+        (None, "no token"),
+        ("x.y.z", "not ours"),
+        (make_token(b"s", "a", [], -1), "expired"),
+    ):
         with pytest.raises(TokenError, match=reason):
             read_token(b"s", bad)

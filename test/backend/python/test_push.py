@@ -27,8 +27,8 @@ def connection(gateway: Gateway, connection_id: str) -> Connection:
 def test_a_frame_is_posted_to_the_connections_of_a_user(gateway: Gateway) -> None:
     async def story() -> None:
         ws = application([])
-        await ws.registry.add(connection(gateway, "A1="))
-        await ws.registry.add(connection(gateway, "B2="))
+        await ws.connections.add(connection(gateway, "A1="))
+        await ws.connections.add(connection(gateway, "B2="))
         pushed = await ws.push(
             await ws.connections_of(user="alice", type="notification"), {"type": "notice", "text": "ä"}
         )
@@ -37,7 +37,9 @@ def test_a_frame_is_posted_to_the_connections_of_a_user(gateway: Gateway) -> Non
     asyncio.run(story())
     content = '{"type":"notice","text":"ä"}'.encode()
     assert sorted(gateway.posts) == [(f"/abc/dev/@connections/{one}%3D", content) for one in ("A1", "B2")]
-    assert all("AKIDEXAMPLE/" in one and "/eu-central-1/execute-api/" in one for one in gateway.authorizations)
+    assert all(
+        "AKIDEXAMPLE/" in one and "/eu-central-1/execute-api/" in one for one in gateway.authorizations
+    )
 
 
 def test_h_13_gone_connections_are_forgotten_once(gateway: Gateway) -> None:
@@ -46,16 +48,16 @@ def test_h_13_gone_connections_are_forgotten_once(gateway: Gateway) -> None:
     async def story() -> None:
         ws = application(ended)
         for name in ("A=", "gone-1", "forbidden-1", "large-1"):
-            await ws.registry.add(connection(gateway, name))
-        await ws.registry.add(replace(connection(gateway, "gone-new"), registered_at=time.time()))
+            await ws.connections.add(connection(gateway, name))
+        await ws.connections.add(replace(connection(gateway, "gone-new"), registered_at=time.time()))
         targets = ["A=", "gone-1", "gone-1", "gone-new", "forbidden-1", "large-1", "never"]
         for turn in range(2):
             pushed = await ws.push(targets, {"turn": turn})
             assert pushed.sent == ["A="]
             assert sorted(pushed.gone) == ["gone-1", "gone-new", "never"]
             assert sorted(pushed.failed) == ["forbidden-1", "large-1"]
-        assert await ws.registry.get("gone-1") is None
-        assert await ws.registry.get("gone-new") is not None
+        assert await ws.connections.get("gone-1") is None
+        assert await ws.connections.get("gone-new") is not None
 
     asyncio.run(story())
     assert ended == ["gone-1"]
@@ -64,9 +66,9 @@ def test_h_13_gone_connections_are_forgotten_once(gateway: Gateway) -> None:
 def test_gone_is_known_by_its_status_alone(gateway: Gateway) -> None:
     async def story() -> None:
         ws = application([])
-        await ws.registry.add(connection(gateway, "nameless-1"))
+        await ws.connections.add(connection(gateway, "nameless-1"))
         assert (await ws.push("nameless-1", {})).gone == ["nameless-1"]
-        assert await ws.registry.get("nameless-1") is None
+        assert await ws.connections.get("nameless-1") is None
 
     asyncio.run(story())
 
@@ -76,7 +78,7 @@ def test_many_are_sent_at_most_ten_at_once(gateway: Gateway) -> None:
         ws = application([])
         names = [f"{number}=" for number in range(100)]
         for name in names:
-            await ws.registry.add(connection(gateway, name))
+            await ws.connections.add(connection(gateway, name))
         pushed = await ws.push(names, {})
         assert sorted(pushed.sent) == sorted(names)
 
@@ -92,7 +94,9 @@ def test_a_gateway_that_does_not_answer_is_a_failure_not_an_exception(
 
     async def story() -> Any:
         ws = application([])
-        await ws.registry.add(replace(connection(gateway, "A="), callback_url="http://127.0.0.1:1/abc/dev"))
+        await ws.connections.add(
+            replace(connection(gateway, "A="), callback_url="http://127.0.0.1:1/abc/dev")
+        )
         return await ws.push("A=", {})
 
     assert asyncio.run(story()).failed == ["A="]

@@ -90,7 +90,9 @@ def test_nothing_to_say_is_204(start: Start, reply: Any) -> None:
 
 def test_29_a_message_reaches_the_others_of_its_booking(start: Start) -> None:
     async def to_others(connection: Connection, message: Message) -> Deliver:
-        others = [one for one in await application.ws.connections_of(connection.booking_id) if one != connection]
+        others = [
+            one for one in await application.ws.connections_of(connection.booking_id) if one != connection
+        ]
         return deliver(others, message.content).to(SELF, {"type": "ack"})
 
     application = start(on_message=to_others)

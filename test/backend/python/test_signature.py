@@ -22,7 +22,9 @@ def headers(body: bytes = BODY, **changed: str) -> dict[str, str]:
     return full
 
 
-def refused(sent: dict[str, str], body: bytes = BODY, *, path: str = PATH, now: float = NOW, keys: Any = (KEY,)) -> str:
+def refused(
+    sent: dict[str, str], body: bytes = BODY, *, path: str = PATH, now: float = NOW, keys: Any = (KEY,)
+) -> str:
     with pytest.raises(RefusedError) as caught:
         verify(keys, sent, body, {path}, now)
     return str(caught.value)
@@ -61,7 +63,9 @@ def test_no_headers_at_all_are_refused() -> None:
     refused({})
 
 
-@pytest.mark.parametrize(("seconds", "accepted"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
+@pytest.mark.parametrize(
+    ("seconds", "accepted"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)]
+)
 def test_the_clocks_may_differ_by_five_minutes(seconds: int, accepted: bool) -> None:
     if accepted:
         verify([KEY], headers(), BODY, {PATH}, NOW + seconds)
@@ -87,7 +91,10 @@ def test_a_swapped_connection_id_is_refused(swapped: str) -> None:
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp"])
 def test_a_swapped_id_or_time_is_refused(name: str) -> None:
-    assert refused({**headers(), name: {"webhook-id": "msg_2", "webhook-timestamp": str(NOW + 1)}[name]}) == "signature"
+    assert (
+        refused({**headers(), name: {"webhook-id": "msg_2", "webhook-timestamp": str(NOW + 1)}[name]})
+        == "signature"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +120,9 @@ def test_odd_timestamps_are_refused_although_signed(timestamp: str) -> None:
     assert refused(headers(webhook_timestamp=timestamp)) == "headers"
 
 
-@pytest.mark.parametrize("request_id", ["", "1", "msg_", "msg_1\n", "msg_a.b", "msg_ä", "msg_" + "a" * 161, "MSG_1"])
+@pytest.mark.parametrize(
+    "request_id", ["", "1", "msg_", "msg_1\n", "msg_a.b", "msg_ä", "msg_" + "a" * 161, "MSG_1"]
+)
 def test_odd_ids_are_refused_although_signed(request_id: str) -> None:
     assert refused(headers(webhook_id=request_id)) == "headers"
 
