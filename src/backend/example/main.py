@@ -5,7 +5,8 @@
 
 Read from the environment:
 
-* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`). EXAMPLE_ALLOW_UNSIGNED=1: none needed.
+* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`).
+* EXAMPLE_ALLOW_UNSIGNED=1: runs without SIGNING_KEYS.
 * EXAMPLE_TOKEN_SECRET: signs the users' tokens; a new one at every start when it is not set.
 * EXAMPLE_DEV_TOKENS=1: GET /dev-token gives any caller a token for any name. Never in production.
 * VITE_WS_API_ENDPOINT: the `wss://` address for the page at / (`shelfshack-ws outputs --for frontend`).

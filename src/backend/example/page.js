@@ -1,7 +1,7 @@
 /**
  * The page around client.js. Its address may hold settings:
- * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; with a name or a token it connects
- * at once. An embedding page sets `window.SHELFSHACK = { endpoint, timing }` first.
+ * `/?ws=ws://127.0.0.1:4566/abc/dev&user=alice&booking=1&type=chat&token=…`; with a name or a token it
+ * connects at once. An embedding page sets `window.SHELFSHACK = { endpoint, timing }` first.
  */
 import { connect } from "./client.js";
 
@@ -19,7 +19,7 @@ const words = {
 };
 
 let connection;
-/** Ids of the messages on the page: the history comes again after a reconnect, and a delivery may come twice. */
+/** Ids of the messages on the page: a reconnect brings the history again, and a delivery may come twice. */
 const shown = new Set();
 /** Own messages without a confirmation yet, by the reference they were sent with. */
 const unconfirmed = new Map();
