@@ -1,3 +1,5 @@
+import type { Advice } from "./errors/advice.ts";
+
 /** How a resource (or a step of a command) ended. */
 export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done" | "incomplete";
 
@@ -22,7 +24,7 @@ export type Progress =
     }
   | { kind: "failed"; id: string; title: string; message: string }
   | { kind: "note"; message: string }
-  | { kind: "warning"; message: string; hint?: string }
+  | { kind: "warning"; message: string; hint?: Advice }
   | { kind: "debug"; message: string };
 
 /** Where work says what it does; it never prints. */

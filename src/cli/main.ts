@@ -7,7 +7,7 @@ import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { environment, setSdkEnvironment, type SettingName, type Settings } from "../settings/table.ts";
 import { sourceLines, resolve } from "./resolve.ts";
-import { withRunFlags, withNpx, type Aim } from "./print-advice.ts";
+import { advicePrinter, withRunFlags, withNpx, type AdvicePrinter, type Aim } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ShownProgress } from "../terminal/progress.ts";
@@ -28,6 +28,8 @@ interface Shell {
   annotating: boolean;
   /** Leads to the stack that this run is about, once that is known. */
   aim: Aim;
+  /** Prints advice as this run's reader would follow it. */
+  advice: AdvicePrinter;
   interruption: AbortController;
 }
 
@@ -73,6 +75,7 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
     debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
     annotating: isSet("GITHUB_ACTIONS"),
     aim: asStarted,
+    advice: advicePrinter(environment),
     interruption,
   };
 }
@@ -90,10 +93,12 @@ async function runCommand({ name, command, given, words }: CommandRequest, shell
   const { settings } = settled;
   const aim = await withRunFlags(settled, optionsOf);
   shell.aim = (text) => asStarted(aim(text));
+  shell.advice = advicePrinter(environment, settled, shell.aim);
   const progress = await showProgress(shell.err, {
     mode: progressMode(settings, shell.err),
     debug: settings.debug,
     resultOnScreen: shell.out.stream.isTTY,
+    adviceText: (advice) => shell.advice.text(advice),
   });
   for (const message of sourceLines(settled)) progress.report({ kind: "debug", message });
   setSdkEnvironment(settings);
@@ -168,15 +173,14 @@ interface Running {
 }
 
 function contextFor({ command, words, settings, shell, progress }: Running): Context<unknown> {
-  const { out, err, interruption, aim } = shell;
+  const { out, err, interruption, advice } = shell;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
-    report: (event) =>
-      progress.report(event.kind === "warning" && event.hint ? { ...event, hint: aim(event.hint) } : event),
+    report: progress.report,
     emit(item) {
       const line = settings.json ? undefined : command.line?.(item);
-      if (settings.json) out.writeRaw(`${asJson(item)}\n`);
-      else if (line !== undefined) out.write(`${line}\n`);
+      if (settings.json) out.writeRaw(`${asJson(advice.json(item))}\n`);
+      else if (line !== undefined) out.write(`${advice.text(line)}\n`);
     },
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
@@ -199,11 +203,13 @@ function printResult(
   command: CommandRequest["command"],
   result: unknown,
   settings: Settings,
-  { out, aim }: Shell,
+  { out, aim, advice }: Shell,
 ): void {
   if (settings.json)
-    return out.writeRaw(`${safeJson(result, command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`);
-  const text = aim(command.render(result, settings));
+    return out.writeRaw(
+      `${safeJson(advice.json(result), command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`,
+    );
+  const text = advice.text(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
 }
 
@@ -211,10 +217,12 @@ function printResult(
  * The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the
  * document says it all.
  */
-function showError(error: unknown, { out, err, json, debug, annotating, aim }: Shell): ExitCode {
-  const { code, message, hint: advice, exitCode, cause, stack } = explain(error);
-  const hint = advice && aim(advice);
-  if (json) out.writeRaw(`${asJson({ error: { code, message, hint, exitCode } })}\n`);
+function showError(error: unknown, { out, err, json, debug, annotating, advice }: Shell): ExitCode {
+  const { code, message, hint: advised, exitCode, cause, stack } = explain(error);
+  const hint = advised && advice.text(advised);
+  const argv = advised && advice.argv(advised);
+  if (json)
+    out.writeRaw(`${asJson({ error: { code, message, hint, ...(argv?.length && { argv }), exitCode } })}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (annotating) err.write(annotation({ message, hint }));

@@ -1,5 +1,154 @@
+import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import { commandTable, stackNames, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
 import type { Resolved } from "./resolve.ts";
+
+/** How advice leaves the program: as text for people, as words for programs. */
+export interface AdvicePrinter {
+  text(advice: Advice): string;
+  /** The words of each command in it, as the program takes them after its name. */
+  argv(advice: Advice): string[][];
+  /**
+   * A result for `--json`: each advice in it that holds a command is its text, with an `argv` beside it that
+   * has the words of all of them.
+   */
+  json(result: unknown): unknown;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Prints advice with what leads to the stack of this run in every command: followed as it stands, it must not
+ * reach another one. `resolved` are the run's settings, as soon as they are known.
+ */
+export function advicePrinter(variables: Variables, resolved?: Resolved, aim: Aim = (t) => t): AdvicePrinter {
+  const program = programOf(variables);
+  const words = (invocation: Invocation) => wordsOf(invocation, resolved);
+  const text = (advice: Advice) =>
+    partsOf(advice)
+      .map((part) =>
+        isInvocation(part)
+          ? [...portVariable(part, resolved), ...program, ...words(part).map(quoted)].join(" ")
+          : aim(part),
+      )
+      .join("");
+  const argv = (advice: Advice) => partsOf(advice).filter(isInvocation).map(words);
+  return { text, argv, json: (result) => withAdvice(result, { text, argv }, []) };
+}
+
+/**
+ * Where npx has started this run, the name alone is not on the PATH. `--no`: npx must not fetch a package of
+ * that name from the registry, where it need not be ours.
+ */
+const programOf = ({ npm_command: starter }: Variables): string[] =>
+  starter === "exec" ? ["npx", "--no", "shelfshack-ws"] : ["shelfshack-ws"];
+
+function wordsOf({ command, args, options }: Invocation, resolved: Resolved | undefined): string[] {
+  const all = { ...(resolved && runOptions(command, options, resolved)), ...options };
+  // What the advice itself asks for comes first.
+  const names = [...new Set([...Object.keys(options), ...Object.keys(all)])] as SettingName[];
+  return [
+    ...command.split(" "),
+    ...args,
+    ...names.flatMap((name) => (name === "port" && command !== "local" ? [] : flagWords(name, all[name]))),
+  ];
+}
+
+/** What decides where a stack is and which one it is. */
+const leading: readonly SettingName[] = ["region", "profile", "config", "endpointUrl", ...stackNames];
+
+/**
+ * The options of this run that a command needs to reach the same stack, as far as it takes them. What was set
+ * other than by an option is set for the next command too; the environment is named all the same, to be seen.
+ */
+function runOptions(
+  command: CommandName,
+  options: Invocation["options"],
+  { settings, sources }: Resolved,
+): Partial<Record<SettingName, unknown>> {
+  if (!isAboutStacks(command)) return { ...(command === "local" && { port: otherPort(settings.port) }) };
+  const isLocal = options["local"] === true;
+  const given = leading.filter(
+    (name) =>
+      isOption(sources[name]) &&
+      takes(command, name) &&
+      !(isLocal && ["profile", "endpointUrl"].includes(name)),
+  );
+  return {
+    ...(settings.local && { local: true }),
+    ...(settings.env !== undefined && { env: settings.env }),
+    ...Object.fromEntries(given.map((name) => [name, settings[name]])),
+    ...(isWholeDeploy(command, options) && backendOption({ settings, sources })),
+  };
+}
+
+const reads = (command: CommandName): readonly SettingName[] => commandTable[command].reads;
+const takes = (command: CommandName, name: SettingName): boolean =>
+  settingTable[name].global === true || reads(command).includes(name);
+/** `local` brings its stack with it. */
+const isAboutStacks = (command: CommandName): boolean =>
+  command !== "local" && reads(command).includes("functionName");
+
+/** A deploy of everything must know the backend. */
+const isWholeDeploy = (
+  command: CommandName,
+  { only, codeOnly, backendUrl }: Invocation["options"],
+): boolean =>
+  command === "deploy" && only === undefined && codeOnly === undefined && backendUrl === undefined;
+
+function backendOption({ settings, sources }: Resolved): { backendUrl?: string } {
+  if (settings.backendUrl === undefined) return { backendUrl: "URL" };
+  return isOption(sources.backendUrl) ? { backendUrl: settings.backendUrl } : {};
+}
+
+const isOption = (source: string): boolean => source.startsWith("--");
+
+/** A port of the local AWS that has to be named. */
+const otherPort = (port: unknown): unknown => (port === settingTable.port.default ? undefined : port);
+
+/** The local AWS's port where it is another one: only `local` has an option for it. */
+function portVariable({ command, options }: Invocation, resolved: Resolved | undefined): string[] {
+  const isLocal = isAboutStacks(command) && (options["local"] === true || resolved?.settings.local === true);
+  const port = otherPort(options["port"] ?? (resolved?.settings.local ? resolved.settings.port : undefined));
+  return isLocal && typeof port === "number" ? [`SHELFSHACK_PORT=${port}`] : [];
+}
+
+/** An option as words; nothing where the value is what the command does anyway. */
+function flagWords(name: SettingName, value: unknown): string[] {
+  const { flag = "", type, repeatable } = settingTable[name];
+  const [long = ""] = flag.split(" ");
+  if (value === undefined || value === null || long === "") return [];
+  if (typeof value === "boolean") return value === !long.startsWith("--no-") ? [long] : [];
+  if (Array.isArray(value)) {
+    const words = value.map(String);
+    return repeatable ? words.flatMap((word) => [long, word]) : [long, words.join(",")];
+  }
+  const word = typeof value === "string" ? value : JSON.stringify(value);
+  return [long, type.redact?.(word) ?? word];
+}
+
+/** The word as a shell takes it. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** `argv` collects the commands of the nearest object. */
+function withAdvice(
+  value: unknown,
+  printer: Pick<AdvicePrinter, "text" | "argv">,
+  argv: string[][],
+): unknown {
+  if (isInvocation(value)) return withAdvice([value], printer, argv);
+  if (Array.isArray(value)) {
+    if (!value.some(isInvocation)) return value.map((item) => withAdvice(item, printer, argv));
+    const advice = value as Exclude<Advice, string>;
+    argv.push(...printer.argv(advice));
+    return printer.text(advice);
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const own: string[][] = [];
+  const members = Object.entries(value).map(([key, member]) => [key, withAdvice(member, printer, own)]);
+  return { ...Object.fromEntries(members), ...(own.length > 0 && { argv: own }) };
+}
 
 /**
  * Puts what leads to the stack of this run into every command that a text names: followed as it stands, it
@@ -50,7 +199,7 @@ const localAws = /\bshelfshack-ws local\b(?! --)/g;
  * What decides where the stack is and which one it is; whoever sets it other than by an option has it set for
  * the next command too.
  */
-const leading = [
+const leadingNames = [
   "region",
   "profile",
   "config",
@@ -70,7 +219,7 @@ export async function withRunFlags(
   optionsOf: (command: string) => Promise<readonly SettingName[]>,
 ): Promise<Aim> {
   const { local, env, port, backendUrl } = settings;
-  const given = leading.filter((name) => isOption(sources[name]));
+  const given = leadingNames.filter((name) => isOption(sources[name]));
   const asked = given.every((name) => settingTable[name].global) ? [] : aboutStacks;
   const taken = new Map(
     await Promise.all(asked.map(async (command) => [command, await optionsOf(command)] as const)),
@@ -98,10 +247,4 @@ export async function withRunFlags(
       .replace(localAws, isElsewhere ? `shelfshack-ws local --port ${port}` : "$&");
 }
 
-const isOption = (origin: string): boolean => origin.startsWith("--");
-
 const shown = (name: SettingName, value: string): string => settingTable[name].type.redact?.(value) ?? value;
-
-/** The word as a shell takes it. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

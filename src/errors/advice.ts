@@ -1,21 +1,27 @@
 import type { CommandName, OptionsOf } from "../settings/commands.ts";
 
-/** A command of ours with the options and arguments that it is to be called with. */
+const invocation = Symbol("invocation");
+
+/** A command of ours with the options and arguments that it is to be called with; made by `command` alone. */
 export interface Invocation {
+  readonly [invocation]: true;
   command: CommandName;
   args: readonly string[];
   options: Readonly<Record<string, unknown>>;
 }
 
-/** What to do now, in parts: text, and commands that are printed with what leads to this run's stack. */
-export type Advice = readonly (string | Invocation)[];
+/**
+ * What to do now: a text, or parts of which some are commands. Those are printed with what leads to this run's
+ * stack (`cli/print-advice`), so a text never names a command itself.
+ */
+export type Advice = string | readonly (string | Invocation)[];
 
 /** A setting's value as a person writes it: free text and numbers also as a placeholder such as `"URL"`. */
 type WrittenValue<V> = V extends boolean | readonly unknown[] ? V : V extends number ? V | string : V;
 
 /** The options of a command as a person writes them; every one may be left out. */
 export type Written<C extends CommandName> = {
-  readonly [N in keyof OptionsOf<C>]?: WrittenValue<Exclude<OptionsOf<C>[N], undefined>>;
+  readonly [N in keyof OptionsOf<C>]?: WrittenValue<Exclude<OptionsOf<C>[N], undefined>> | undefined;
 };
 
 /** Names a command in an advice: `command("deploy", { only: ["role"] })`. */
@@ -23,4 +29,19 @@ export const command = <C extends CommandName>(
   name: C,
   options: Written<C> = {},
   ...args: string[]
-): Invocation => ({ command: name, args, options });
+): Invocation => ({ [invocation]: true, command: name, args, options });
+
+export const isInvocation = (value: unknown): value is Invocation =>
+  typeof value === "object" && value !== null && invocation in value;
+
+/** The parts of an advice; one that is a mere text is its only part. */
+export const partsOf = (advice: Advice): readonly (string | Invocation)[] =>
+  typeof advice === "string" ? [advice] : advice;
+
+/** Several advices as one, each on a line of its own; those that are absent are left out. */
+export function joined(advices: readonly (Advice | undefined)[], separator = "\n"): Advice {
+  const present = advices.filter((advice) => advice !== undefined);
+  const parts = present.flatMap((advice, index) => [...(index > 0 ? [separator] : []), ...partsOf(advice)]);
+  const texts = parts.filter((part) => typeof part === "string");
+  return texts.length === parts.length ? texts.join("") : parts;
+}

@@ -1,3 +1,4 @@
+import type { Advice } from "./advice.ts";
 import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 
 /**
@@ -7,12 +8,12 @@ import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly code: ErrorCode;
-  readonly hint: string | undefined;
+  readonly hint: Advice | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    { hint, cause }: { hint?: string | undefined; cause?: unknown } = {},
+    { hint, cause }: { hint?: Advice | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.code = code;

@@ -1,4 +1,5 @@
 import { CliError } from "./error.ts";
+import type { Advice } from "./advice.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /**
@@ -26,7 +27,7 @@ interface Explanation {
   code: ErrorCode;
   when(thrown: ErrorFacts): boolean;
   message(thrown: ErrorFacts): string;
-  hint(thrown: ErrorFacts): string;
+  hint(thrown: ErrorFacts): Advice;
 }
 
 const credentialsHint =

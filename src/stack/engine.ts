@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { Outcome } from "../progress.ts";
@@ -295,10 +296,8 @@ const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (abort
 function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   if (!(failure instanceof CliError)) return failure;
   const soFar =
-    done.length > 0
-      ? `done in this run: ${done.map(({ id }) => id).join(", ")}`
-      : "nothing was changed in this run";
-  const hint = [failure.hint, `${soFar}; run the same command again to go on`].filter(Boolean).join("\n");
+    done.length > 0 ? `done in this run: ${done.map(({ id }) => id).join(", ")}` : "no changes were made";
+  const hint = joined([failure.hint, `${soFar}; run the same command again to continue`]);
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }
 

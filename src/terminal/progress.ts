@@ -1,4 +1,5 @@
 import type { Ora } from "ora";
+import type { Advice } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
@@ -29,19 +30,21 @@ export interface ProgressWishes {
    * Whether the result goes to a screen too: then a spinner leaves nothing behind of what the result lists.
    */
   resultOnScreen: boolean;
+  /** Prints the advice of a warning; asked each time, as the run's own flags are known only after a while. */
+  adviceText(advice: Advice): string;
 }
 
 /** Shows progress on stderr. */
 export async function showProgress(
   writer: Writer,
-  { mode, debug, resultOnScreen }: ProgressWishes,
+  { mode, debug, resultOnScreen, adviceText }: ProgressWishes,
 ): Promise<ShownProgress> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
   const told = new Map<string, number>();
 
   const lineOf = (event: Progress): string | undefined => {
-    const line = eventLine(event);
+    const line = eventLine(event, adviceText);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
     if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told))))
@@ -92,7 +95,7 @@ const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiti
   `waiting for ${reason}, ${Math.round(elapsedMs / 1_000)} s of ${Math.round(budgetMs / 1_000)} s`;
 
 /** One event as a line; undefined for what only the spinner shows. */
-function eventLine(event: Progress): string | undefined {
+function eventLine(event: Progress, adviceText: ProgressWishes["adviceText"]): string | undefined {
   switch (event.kind) {
     case "started":
     case "waited":
@@ -108,7 +111,7 @@ function eventLine(event: Progress): string | undefined {
     case "warning":
       return [
         `${style.yellow("warning:")} ${event.message}`,
-        ...(event.hint ? [`  ${event.hint}`] : []),
+        ...(event.hint ? [`  ${adviceText(event.hint)}`] : []),
       ].join("\n");
     case "debug":
       return style.dim(event.message);

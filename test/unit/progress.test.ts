@@ -35,7 +35,7 @@ async function shown(mode: ProgressMode, debug = false): Promise<string> {
   const { stream, text } = streamWith();
   const progress = await showProgress(
     writerFor(stream, undefined, () => undefined),
-    { mode, debug, resultOnScreen: true },
+    { mode, debug, resultOnScreen: true, adviceText: String },
   );
   events.forEach(progress.report);
   progress.pause();
