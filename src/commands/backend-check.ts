@@ -6,13 +6,13 @@ import { explain } from "../errors/explain.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { signingKeysIn } from "../contract/signature.ts";
 import type { Progress } from "../progress.ts";
 import { connectAws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
 import { tokenOf } from "../terminal/line.ts";
 import { style } from "../terminal/style.ts";
 import type { Command, Context } from "../cli/command.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
 
 interface CheckResult {
   backendUrl: string;

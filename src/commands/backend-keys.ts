@@ -9,11 +9,12 @@ import {
   type Variables,
 } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { fingerprint, newSigningKey, signingKeysIn } from "../contract/signature.ts";
+import { fingerprint, newSigningKey } from "../contract/signature.ts";
 import { openStack, type OpenStack } from "../cli/context.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { Command, Context } from "../cli/command.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
 
 const words = ["show", "rotate"] as const;
 type Word = (typeof words)[number];

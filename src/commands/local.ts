@@ -5,12 +5,13 @@ import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import { environment, settingTable, type Settings } from "../settings/table.ts";
-import { newSigningKey, signingKeysIn } from "../contract/signature.ts";
+import { newSigningKey } from "../contract/signature.ts";
 import { connectAws } from "../aws/clients.ts";
 import { withNpx } from "../cli/print-advice.ts";
 import type { Command, Context } from "../cli/command.ts";
 import { command as deploy } from "./deploy.ts";
 import { command as logsTail } from "./logs-tail.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
 
 /**
  * What the running local AWS says: that it is ready, a line of the function's log, or that the handler was

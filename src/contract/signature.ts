@@ -1,24 +1,16 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import { CliError } from "../errors/error.ts";
 
 /** A new signing key: `whsec_` and the base64 of 32 random bytes (CONTRACT.md 1). */
 export const newSigningKey = (): string => `whsec_${randomBytes(32).toString("base64")}`;
 
 /**
- * The keys in `SIGNING_KEYS`, newest first: none, one or two, separated by commas or blanks. `from` says
- * where the text comes from, `mend` what helps. Throws a CliError (exit 2) that shows no key when a word is
- * not `whsec_` and the base64 of 24 to 64 bytes, or there are more than two.
+ * The keys in `SIGNING_KEYS`, newest first: none, one or two, separated by commas or blanks. Undefined where a
+ * word is not `whsec_` and the base64 of 24 to 64 bytes, or there are more than two.
  */
-export function signingKeysIn(text: string, from: string, mend = HOW_KEYS_LOOK): string[] {
+export function parseSigningKeys(text: string): string[] | undefined {
   const keys = wordsOf(text);
-  if (keys.length === 0 || areSigningKeys(keys)) return keys;
-  throw new CliError("signing-keys-invalid", `${from} does not hold one or two signing keys`, {
-    hint: mend,
-  });
+  return keys.length === 0 || areSigningKeys(keys) ? keys : undefined;
 }
-
-const HOW_KEYS_LOOK =
-  "a key is whsec_ and the base64 of 24 to 64 bytes; two are separated by a comma, the newest first";
 
 /** Whether the text is what the handler takes for `SIGNING_KEYS`: one or two keys. */
 export const isSigningKeys = (text: string): boolean => areSigningKeys(wordsOf(text));

@@ -4,10 +4,10 @@ import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors/error.ts";
 import { deployedFunction } from "../aws/function-environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { signingKeysIn } from "../contract/signature.ts";
 import type { Aws } from "../aws/clients.ts";
 import { diagnose, type Diagnosis, type Outcome } from "./judge.ts";
 import { orMissing } from "../aws/answers.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
 
 export interface TestResult extends Diagnosis {
   functionName: string;

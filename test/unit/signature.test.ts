@@ -1,6 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import { fingerprint, newSigningKey, signingKeysIn, webhookSignature } from "../../src/contract/signature.ts";
+import { fingerprint, newSigningKey, webhookSignature } from "../../src/contract/signature.ts";
+import { signingKeysIn } from "../../src/aws/signing-keys.ts";
 
 test("the signature is that of the published vectors", () => {
   const key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
