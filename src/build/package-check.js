@@ -14,6 +14,7 @@ const expectedFiles = [
   /^README\.md$/,
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
+  /^handler\/CONTRACT\.md$/,
   /^bin\/shelfshack-ws\.js$/,
   /^dist\/start\.js$/,
   /^dist\/[\w-]+\.js$/,
@@ -80,7 +81,7 @@ function checkVersions({ packages }) {
   }
 }
 
-/** C-14: an answer without a report is no clean answer. */
+/** FAULTS.md C-14: an answer without a report is no clean answer. */
 function audit() {
   const answer = npm(["audit"]);
   if (!answer?.auditReportVersion) return "not asked: the registry gives no audit report";

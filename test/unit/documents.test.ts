@@ -1,4 +1,4 @@
-import { readFile, readdir } from "node:fs/promises";
+import { access, readFile, readdir } from "node:fs/promises";
 import { extname } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
@@ -113,4 +113,16 @@ test("every code in a title or a comment is explained in FAULTS.md, and every ro
   }
   expect(lost).toEqual([]);
   expect([...known].filter((code) => !named.has(code))).toEqual([]);
+});
+
+test("every link from one page to another leads to a file", async () => {
+  const pages = ["README.md", ".github/ARCHITECTURE.md", ".github/CONTRIBUTING.md", "handler/CONTRACT.md"];
+  const lost: string[] = [];
+  for (const page of pages) {
+    const links = [...(await read(page)).matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+    for (const link of links.filter((at) => !/^https?:/.test(at))) {
+      await access(new URL(link, new URL(page, root))).catch(() => lost.push(`${page}: ${link}`));
+    }
+  }
+  expect(lost).toEqual([]);
 });
