@@ -65,7 +65,7 @@ export function api(
 
     settle: (aws, made, { pause }) => theOnlyOne(aws, made, { name, identity, pause }),
 
-    async update(aws, { attributes: { ApiId } }, { Name, RouteSelectionExpression }) {
+    async update(aws, { Name, RouteSelectionExpression }, { attributes: { ApiId } }) {
       await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, Name, RouteSelectionExpression }));
     },
 

@@ -99,15 +99,15 @@ export function lambdaFunction(
       return { FunctionArn };
     },
 
-    async update(aws, found, desired, changed) {
+    async update(aws, desired, found, changed) {
       const ofTheCode = new Set(["CodeSha256", "Architectures"]);
       const [code, settings] = [
         [...changed].some((one) => ofTheCode.has(one)),
         [...changed].some((one) => !ofTheCode.has(one) && one !== "State"),
       ];
       if (code) await upload(aws, config);
-      if (settings) await configure(aws, found, desired, config);
-      if (!code && !settings) await recovered(aws, found, desired, config);
+      if (settings) await configure(aws, desired, found, config);
+      if (!code && !settings) await recovered(aws, desired, found, config);
     },
 
     async delete(aws) {
@@ -154,8 +154,8 @@ async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: Fu
 
 async function configure(
   aws: Aws,
-  found: Found<FunctionProperties, FunctionAttributes>,
   { Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
+  found: Found<FunctionProperties, FunctionAttributes>,
   { functionName, variables }: FunctionConfig,
 ): Promise<void> {
   const ours = differing(found.properties.Environment, Environment);
@@ -206,13 +206,13 @@ function foundFunction(
  */
 async function recovered(
   aws: Aws,
-  found: Found<FunctionProperties, FunctionAttributes>,
   desired: FunctionProperties,
+  found: Found<FunctionProperties, FunctionAttributes>,
   config: FunctionConfig,
 ): Promise<void> {
   const { LastUpdateStatus } = await untilIdle(aws, config.functionName);
   await (LastUpdateStatus === "Failed"
-    ? configure(aws, found, desired, config)
+    ? configure(aws, desired, found, config)
     : untilActive(aws, config.functionName));
 }
 

@@ -66,7 +66,7 @@ export function integration(
       return { IntegrationId: left.IntegrationId };
     },
 
-    async update(aws, { attributes }, desired) {
+    async update(aws, desired, { attributes }) {
       await aws.apigatewayv2.send(new UpdateIntegrationCommand({ ...desired, ...attributes }));
     },
   };

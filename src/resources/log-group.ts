@@ -59,7 +59,7 @@ export function logGroup(
       return {};
     },
 
-    async update(aws, _found, { RetentionInDays }) {
+    async update(aws, { RetentionInDays }) {
       await keepFor(aws, RetentionInDays);
     },
 

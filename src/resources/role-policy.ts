@@ -66,7 +66,7 @@ export function rolePolicy(
       return {};
     },
 
-    update: (aws, _found, desired) => put(aws, desired),
+    update: put,
   };
 }
 

@@ -53,7 +53,7 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
       return { Arn: Role?.Arn ?? "" };
     },
 
-    async update(aws, _found, { AssumeRolePolicyDocument }) {
+    async update(aws, { AssumeRolePolicyDocument }) {
       await aws.iam.send(
         new UpdateAssumeRolePolicyCommand({
           RoleName: name,

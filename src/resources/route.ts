@@ -69,7 +69,7 @@ export function route(
       return { RouteId };
     },
 
-    async update(aws, { attributes: { RouteId } }, { ApiId, Target, ApiKeyRequired }) {
+    async update(aws, { ApiId, Target, ApiKeyRequired }, { attributes: { RouteId } }) {
       await aws.apigatewayv2.send(
         new UpdateRouteCommand({ ApiId, RouteId, Target, ApiKeyRequired, AuthorizationType: "NONE" }),
       );

@@ -65,7 +65,7 @@ export function stage(
       return { StageName: name };
     },
 
-    async update(aws, _found, desired, changed) {
+    async update(aws, desired, _found, changed) {
       // API Gateway takes no deployment for a stage that still deploys by itself.
       const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings } = desired;
       if (changed.has("AutoDeploy"))

@@ -122,7 +122,7 @@ async function pause({ id }: AnyResource, ms: number, { report, signal, timeScal
 /** Finishes a creation that takes more than one call and was cut between them. */
 async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Run): Promise<Attributes> {
   const missing = differences(resource, made, desired);
-  if (missing.length > 0) await resource.update?.(walk.aws, made, desired, propertiesIn(missing));
+  if (missing.length > 0) await resource.update?.(walk.aws, desired, made, propertiesIn(missing));
   return made.attributes;
 }
 

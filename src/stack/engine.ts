@@ -271,7 +271,7 @@ async function carryOut(
   }
   const paths = new Set(differing.map(({ path }) => path));
   const target = withOnly(found.properties, desired, (path) => paths.has(path));
-  await resource.update(walk.aws, found, target, propertiesIn(differing));
+  await resource.update(walk.aws, target, found, propertiesIn(differing));
   return found.attributes;
 }
 

@@ -60,7 +60,7 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
    */
   desired?(needs: AttributesOf<N>): Properties;
   read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
-  create?(aws: Aws, desired: Properties, found: Found<Properties, A> | undefined): Promise<A>;
+  create?(aws: Aws, desired: Properties, found?: Found<Properties, A>): Promise<A>;
   /**
    * Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws
    * `Overtaken` when another run's does.
@@ -72,8 +72,8 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
    */
   update?(
     aws: Aws,
-    found: Found<Properties, A>,
     desired: Properties,
+    found: Found<Properties, A>,
     changed: ReadonlySet<string>,
   ): Promise<void>;
   /** Absent: it goes with what it is within. */
