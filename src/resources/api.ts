@@ -42,7 +42,6 @@ export function api(
     type: "AWS::ApiGatewayV2::Api",
     name,
     needs,
-    exclusive: "api",
     ambiguous: true,
     desired: () => ({
       Name: name,

@@ -46,7 +46,6 @@ export function deployment(
     name: "of the routes",
     needs,
     within: needs.api,
-    exclusive: "api",
     ambiguous: true,
     copies: true,
 

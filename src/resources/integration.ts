@@ -39,7 +39,6 @@ export function integration(
     name: "AWS_PROXY",
     needs,
     within: needs.api,
-    exclusive: "api",
     ambiguous: true,
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),

@@ -44,7 +44,6 @@ export function route(
     name: key,
     needs,
     within: needs.api,
-    exclusive: "api",
 
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,

@@ -37,7 +37,6 @@ export function stage(
     name,
     needs,
     within: needs.api,
-    exclusive: "api",
     desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({
       ApiId,
       StageName: name,

@@ -189,7 +189,7 @@ async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): P
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
-      const attributes = await inTurn(resource.exclusive, () => {
+      const attributes = await inTurn((resource.within ?? resource).id, () => {
         // A run that has failed begins nothing more: behind an outage each would find out the same, after as
         // long a time.
         if (failures.length > 0) throw failures[0];
@@ -213,13 +213,12 @@ const needsOf = (resource: AnyResource): readonly AnyResource[] => [
   ...(resource.within ? [resource.within] : []),
 ];
 
-/** Work with the same word goes one after another; work without one at once. */
-function takeTurns(): <T>(word: string | undefined, work: () => Promise<T>) => Promise<T> {
+/** Work under the same key goes one after another. */
+function takeTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>();
-  return (word, work) => {
-    if (!word) return work();
-    const turn = Promise.allSettled([last.get(word)]).then(work);
-    last.set(word, turn);
+  return (key, work) => {
+    const turn = Promise.allSettled([last.get(key)]).then(work);
+    last.set(key, turn);
     return turn;
   };
 }

@@ -47,14 +47,15 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   readonly name: string;
   /** The resources whose attributes `desired` uses: order and typed values in one declaration. */
   readonly needs: N;
-  /** What it lives inside: read only when that exists, deleted with it. */
+  /**
+   * What it lives inside: read only when that exists, deleted with it. Changes inside one parent go one after
+   * another (AWS.md 8.5: concurrent ones conflict).
+   */
   readonly within?: AnyResource;
   /** AWS gives several the same name, or none: two runs at the same moment would make two (FAULTS.md R4). */
   readonly ambiguous?: true;
   /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
   readonly copies?: true;
-  /** Changes of resources with the same word go one after another (AWS.md 8.5: concurrent ones conflict). */
-  readonly exclusive?: string;
   /**
    * What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made.
    */
