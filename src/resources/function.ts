@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
+import { redactUrl } from "../settings/redact.ts";
 import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
@@ -78,6 +79,12 @@ export function lambdaFunction(
         SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
       },
     }),
+    // Every variable may hold a secret, whatever its name; of an address only a part may.
+    secret: {
+      Environment: () => "***",
+      "Environment.BACKEND_URL": redactUrl,
+      "Environment.API_GATEWAY_ENDPOINT": redactUrl,
+    },
     // What the seed calls a minimum: a larger value that somebody set is not lowered.
     same: { MemorySize: (found, desired) => found >= desired },
 

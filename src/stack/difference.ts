@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { redactUrl } from "../settings/redact.ts";
 import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type AnyFound, type AnyResource } from "./resource.ts";
 
 /** One value that is not as it should be. `from` and `to` are for people: secrets are already masked. */
@@ -14,27 +13,27 @@ type Members = Readonly<Record<string, unknown>>;
 const isMembers = (value: unknown): value is Members =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/**
- * Variables of the function whose values may be shown, as the addresses that they are; every other one may
- * hold a secret, whatever its name.
- */
-const shownVariables = new Set(["Environment.BACKEND_URL", "Environment.API_GATEWAY_ENDPOINT"]);
-
-/** What may be shown of a value: nothing of somebody's variable, unless it is one of our own placeholders. */
-function shown(path: string, value: unknown): unknown {
-  const isPlaceholder = value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY;
-  if (isPlaceholder || !path.startsWith("Environment.")) return value;
-  return typeof value === "string" && shownVariables.has(path) ? redactUrl(value) : "***";
+/** A value as people may see it: as the longest secret path that covers it says; placeholders as they are. */
+function redacted({ secret = {} }: AnyResource, path: string, value: unknown): unknown {
+  if (value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY) return value;
+  const [mask] = Object.entries(secret)
+    .filter(([covered]) => path === covered || path.startsWith(`${covered}.`))
+    .toSorted(([one], [other]) => other.length - one.length)
+    .map(([, redact]) => redact);
+  if (!mask) return value;
+  return mask(typeof value === "string" ? value : JSON.stringify(value));
 }
 
-function compared(path: string, found: unknown, desired: unknown): Difference[] {
+function compared(resource: AnyResource, path: string, found: unknown, desired: unknown): Difference[] {
   if (desired === MADE_ON_FIRST_DEPLOY && found) return [];
   if (isMembers(desired) && isMembers(found)) {
-    return Object.entries(desired).flatMap(([key, value]) => compared(`${path}.${key}`, found[key], value));
+    return Object.entries(desired).flatMap(([key, value]) =>
+      compared(resource, `${path}.${key}`, found[key], value),
+    );
   }
   return isDeepStrictEqual(found, desired)
     ? []
-    : [{ path, from: shown(path, found), to: shown(path, desired) }];
+    : [{ path, from: redacted(resource, path, found), to: redacted(resource, path, desired) }];
 }
 
 /**
@@ -48,7 +47,7 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
   const current: Members = { ...found.properties };
   const differing = Object.entries(desired)
     .filter(([key, value]) => !(key in current && same.get(key)?.(current[key], value)))
-    .flatMap(([key, value]) => compared(key, current[key], value));
+    .flatMap(([key, value]) => compared(resource, key, current[key], value));
   return found.trouble === undefined
     ? differing
     : [...differing, { path: "State", from: found.trouble, to: "in working order" }];

@@ -79,6 +79,10 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   ): Promise<void>;
   /** Absent: it goes with what it is within. */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
+  /**
+   * The paths that may hold secrets, with how people see their values; the longest that covers a path counts.
+   */
+  readonly secret?: Readonly<Record<string, (value: string) => string>>;
   /** Where equality is not the question, for example a minimum. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
