@@ -1,8 +1,8 @@
 import { exitCodes } from "../errors/codes.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { openStack } from "../cli/context.ts";
-import { partsOf, scopeOf } from "../stack/steps.ts";
-import { steps, type Step } from "../settings/table.ts";
+import { stepsThatFix } from "../stack/steps.ts";
+import type { Step } from "../settings/table.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
 import type { Command } from "../cli/command.ts";
@@ -100,13 +100,5 @@ function fixingSteps(changes: readonly Change[]): Step[] | null {
     wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")
   )
     return null;
-  return steps.filter((step) => wrong.some((change) => fixes(step, change)));
-}
-
-function fixes(step: Step, { resource, action, differences }: Change): boolean {
-  const parts = partsOf({ only: [step] }) ?? [];
-  const isInStep = scopeOf(parts);
-  if (action === "create" || differences.length === 0)
-    return parts.some(({ id, madeBy }) => id === resource.id && !madeBy);
-  return differences.some(({ path }) => isInStep?.(resource, path));
+  return stepsThatFix(wrong);
 }

@@ -1,6 +1,6 @@
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { CliError } from "../errors/error.ts";
-import type { Resource } from "../stack/resource.ts";
+import type { LookedUp } from "../stack/resource.ts";
 
 type AccountAttributes = {
   Account: string;
@@ -12,7 +12,7 @@ type AccountAttributes = {
  * The account that the credentials belong to: looked up, never made; its number is in every ARN that we
  * compute (AWS.md 6.8). Reading throws a CliError (exit 4) when it is not the expected one.
  */
-export function account(expected: string | undefined): Resource<object, AccountAttributes> {
+export function account(expected: string | undefined): LookedUp<object, AccountAttributes> {
   return {
     id: "Account",
     type: "AWS::STS::CallerIdentity",

@@ -41,6 +41,7 @@ export function api(
     id: "Api",
     type: "AWS::ApiGatewayV2::Api",
     name,
+    step: "api",
     needs,
     ambiguous: true,
     desired: () => ({

@@ -44,6 +44,7 @@ export function deployment(
     id: "Deployment",
     type: "AWS::ApiGatewayV2::Deployment",
     name: "of the routes",
+    step: "stage",
     needs,
     within: needs.api,
     ambiguous: true,

@@ -61,6 +61,12 @@ export function lambdaFunction(
     id: "Function",
     type: "AWS::Lambda::Function",
     name: FunctionName,
+    step: {
+      function: /^(?!Environment)/,
+      env: /^Environment\.(?!API_GATEWAY_ENDPOINT$)/,
+      endpoint: /^Environment\.API_GATEWAY_ENDPOINT$/,
+      code: /^CodeSha256$/,
+    },
     needs,
 
     desired: ({ role, api }) => ({

@@ -37,6 +37,7 @@ export function integration(
     id: "Integration",
     type: "AWS::ApiGatewayV2::Integration",
     name: "AWS_PROXY",
+    step: "integration",
     needs,
     within: needs.api,
     ambiguous: true,

@@ -32,6 +32,7 @@ export function logGroup(
     id: "LogGroup",
     type: "AWS::Logs::LogGroup",
     name,
+    step: "logs",
     needs,
     desired: () => ({ LogGroupName: name, RetentionInDays: retentionInDays }),
 

@@ -35,6 +35,7 @@ export function permission(
     id: "Permission",
     type: "AWS::Lambda::Permission",
     name: `${STATEMENT_ID} on ${FunctionName}`,
+    step: "permission",
     needs,
 
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({

@@ -42,6 +42,7 @@ export function rolePolicy(
     id: "RolePolicy",
     type: "AWS::IAM::RolePolicy",
     name: POLICY_NAME,
+    step: "policy",
     needs,
     within: needs.role,
 

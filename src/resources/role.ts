@@ -34,6 +34,7 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     id: "Role",
     type: "AWS::IAM::Role",
     name,
+    step: "role",
     needs: {},
     desired: () => ({ RoleName: name, AssumeRolePolicyDocument: trustsLambda }),
 

@@ -42,6 +42,7 @@ export function route(
     id: ids[key],
     type: "AWS::ApiGatewayV2::Route",
     name: key,
+    step: "routes",
     needs,
     within: needs.api,
 

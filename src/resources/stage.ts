@@ -35,6 +35,7 @@ export function stage(
     id: "Stage",
     type: "AWS::ApiGatewayV2::Stage",
     name,
+    step: "stage",
     needs,
     within: needs.api,
     desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({

@@ -1,5 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import type { Tags } from "../aws/tags.ts";
+import type { Step } from "../settings/table.ts";
 
 /**
  * What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand
@@ -11,7 +12,7 @@ export type Attributes = Readonly<Record<string, string>>;
 export interface Needs {
   readonly [name: string]: AnyResource;
 }
-type AttributesOfOne<R> = R extends Resource<infer _Properties, infer A, infer _Needs> ? A : never;
+type AttributesOfOne<R> = R extends LookedUp<infer _Properties, infer A, infer _Needs> ? A : never;
 export type AttributesOf<N extends Needs> = { readonly [K in keyof N]: AttributesOfOne<N[K]> };
 
 /** A thing as it is in AWS now. */
@@ -34,12 +35,11 @@ export interface Found<Properties, A extends Attributes> {
   duplicates?: readonly Found<Properties, A>[];
 }
 
-/**
- * One AWS object: an object literal in one file of `src/resources`. The engine knows only this shape. Type
- * and property names are CloudFormation's. Models to follow: `integration.ts` for something inside the API,
- * `role.ts` for something with tags, `permission.ts` for something that only exists.
- */
-export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs> {
+/** What a deploy can be limited to: a step of `--only`, or the code (`--code-only`). */
+export type Part = Step | "code";
+
+/** An AWS object that is found but never made, or what every resource has in common with one. */
+export interface LookedUp<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /** Its name in plan, status and export. */
   readonly id: string;
   readonly type: `AWS::${string}`;
@@ -54,14 +54,29 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   readonly within?: AnyResource;
   /** AWS gives several the same name, or none: two runs at the same moment would make two (FAULTS.md R4). */
   readonly ambiguous?: true;
+  read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
+}
+
+/** How a resource is made, changed and deleted. */
+interface Made<Properties extends object, A extends Attributes, N extends Needs = Needs> {
+  /**
+   * The step that makes it; or the steps that make or set it, each with the property paths that it covers, the
+   * one that makes it first.
+   */
+  readonly step: Step | Readonly<Partial<Record<Part, RegExp>>>;
   /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
   readonly copies?: true;
+  /** What we want; pure, interpolates attributes and never inspects them. */
+  desired(needs: AttributesOf<N>): Properties;
+  /** Where equality is not the question, for example a minimum. */
+  readonly same?: {
+    readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
+  };
   /**
-   * What we want; pure, interpolates attributes and never inspects them. Absent: looked up only, never made.
+   * The paths that may hold secrets, with how people see their values; the longest that covers a path counts.
    */
-  desired?(needs: AttributesOf<N>): Properties;
-  read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
-  create?(aws: Aws, desired: Properties, found?: Found<Properties, A>): Promise<A>;
+  readonly secret?: Readonly<Record<string, (value: string) => string>>;
+  create(aws: Aws, desired: Properties, found?: Found<Properties, A>): Promise<A>;
   /**
    * Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws
    * `Overtaken` when another run's does.
@@ -79,15 +94,15 @@ export interface Resource<Properties extends object, A extends Attributes, N ext
   ): Promise<void>;
   /** Absent: it goes with what it is within. */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
-  /**
-   * The paths that may hold secrets, with how people see their values; the longest that covers a path counts.
-   */
-  readonly secret?: Readonly<Record<string, (value: string) => string>>;
-  /** Where equality is not the question, for example a minimum. */
-  readonly same?: {
-    readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
-  };
 }
+
+/**
+ * One AWS object: an object literal in one file of `src/resources`. The engine knows only this shape. Type
+ * and property names are CloudFormation's. Models to follow: `integration.ts` for something inside the API,
+ * `role.ts` for something with tags, `permission.ts` for something that only exists.
+ */
+export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs>
+  extends LookedUp<Properties, A, N>, Made<Properties, A, N> {}
 
 /** How a creation is settled. */
 export interface Settling {
@@ -101,7 +116,7 @@ export interface Settling {
 }
 
 /** Any resource, for code that treats them all alike (the methods are bivariant on purpose). */
-export interface AnyResource extends Resource<object, Attributes, Needs> {}
+export interface AnyResource extends LookedUp<object, Attributes>, Partial<Made<object, Attributes>> {}
 export type AnyFound = Found<object, Attributes>;
 
 /** Stands for an attribute of something that does not exist yet. */
