@@ -34,30 +34,29 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
  * failed (FAULTS.md D-14).
  */
 export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
-  const { trouble } = troubleOf(await untilIdle(aws, FunctionName));
-  if (trouble !== undefined)
-    throw new CliError("function-broken", `the function ${FunctionName} does not work: ${trouble}`, {
+  const state = stateOf(await untilIdle(aws, FunctionName));
+  if (state !== "Active")
+    throw new CliError("function-broken", `the function ${FunctionName} does not work: ${state}`, {
       hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",
     });
 }
 
 /**
- * Why Lambda would not run what was deployed, with its reason and the reason's code; a function that is idle
- * wakes up by itself.
+ * "Active" where Lambda runs what was deployed, otherwise why it does not, with the reason's code. A function
+ * that is idle wakes up by itself.
  */
-export function troubleOf({
+export function stateOf({
   State = "Active",
   StateReason,
   StateReasonCode,
   LastUpdateStatus = "Successful",
   LastUpdateStatusReason,
   LastUpdateStatusReasonCode,
-}: FunctionConfiguration): { trouble?: string } {
-  const words = (what: string, reason = "no reason given", code = "no code") => ({
-    trouble: `${what}: ${reason} (${code})`,
-  });
+}: FunctionConfiguration): string {
+  const words = (what: string, reason = "no reason given", code = "no code") =>
+    `${what}: ${reason} (${code})`;
   if (State !== "Active" && State !== "Inactive")
     return words(`State ${State}`, StateReason, StateReasonCode);
-  if (LastUpdateStatus === "Successful") return {};
+  if (LastUpdateStatus === "Successful") return "Active";
   return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
 }

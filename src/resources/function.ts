@@ -14,7 +14,7 @@ import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resour
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
 import { changeEnvironment, unreadable, variablesOf, type Variables } from "../aws/function-environment.ts";
-import { untilIdle, untilActive, troubleOf } from "../aws/function-state.ts";
+import { stateOf, untilIdle, untilActive } from "../aws/function-state.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";
@@ -31,6 +31,8 @@ interface FunctionProperties {
   MemorySize: number;
   Architectures: readonly string[];
   Environment: Variables;
+  /** "Active" where Lambda runs what was deployed, otherwise why it does not. */
+  State: string;
 }
 type FunctionAttributes = { FunctionArn: string };
 
@@ -84,6 +86,7 @@ export function lambdaFunction(
         API_GATEWAY_ENDPOINT: `${api.ManagementEndpoint}/${config.stage}`,
         SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
       },
+      State: "Active",
     }),
     // Every variable may hold a secret, whatever its name; of an address only a part may.
     secret: {
@@ -114,10 +117,8 @@ export function lambdaFunction(
 
     async update(aws, desired, found, changed) {
       const ofTheCode = new Set(["CodeSha256", "Architectures"]);
-      const [code, settings] = [
-        [...changed].some((one) => ofTheCode.has(one)),
-        [...changed].some((one) => !ofTheCode.has(one) && one !== "State"),
-      ];
+      const code = [...changed].some((one) => ofTheCode.has(one));
+      const settings = [...changed].some((one) => !ofTheCode.has(one) && one !== "State");
       if (code) await upload(aws, config);
       if (settings) await configure(aws, desired, found, config);
       if (!code && !settings) await recovered(aws, desired, found, config);
@@ -139,13 +140,17 @@ export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 async function create(
   aws: Aws,
-  { CodeSha256: _ofTheZip, Environment, Architectures: _default, Runtime, ...desired }: FunctionProperties,
+  { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<string> {
   const { FunctionArn = "" } = await aws.lambda.send(
     new CreateFunctionCommand({
-      ...desired,
+      FunctionName,
       Runtime: Runtime as Runtime,
+      Handler,
+      Role,
+      Timeout,
+      MemorySize,
       Architectures: ["x86_64"],
       Code: { ZipFile },
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
@@ -207,9 +212,9 @@ function foundFunction(
       MemorySize,
       Architectures: found.Architectures ?? ["x86_64"],
       Environment: usable(variablesOf(found)),
+      State: stateOf(found),
     },
     tags,
-    ...troubleOf(found),
   };
 }
 

@@ -45,12 +45,9 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
     Object.entries(resource.same ?? {}),
   );
   const current: Members = { ...found.properties };
-  const differing = Object.entries(desired)
+  return Object.entries(desired)
     .filter(([key, value]) => !(key in current && same.get(key)?.(current[key], value)))
     .flatMap(([key, value]) => compared(resource, key, current[key], value));
-  return found.trouble === undefined
-    ? differing
-    : [...differing, { path: "State", from: found.trouble, to: "in working order" }];
 }
 
 /** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */

@@ -24,11 +24,6 @@ export interface Found<Properties, A extends Attributes> {
   tags?: Tags;
   createdAt?: Date;
   /**
-   * Why it does not work as it is, in AWS's words. An update of the property `State` waits until it does, or
-   * fails with the reason.
-   */
-  trouble?: string;
-  /**
    * More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy`
    * removes all.
    */

@@ -155,7 +155,7 @@ test.each([
     const [reason, code] = Object.values(state).slice(1);
     const trouble = `${what} Failed: ${reason} (${code})`;
     expect((await plan()).filter(({ action }) => action !== "none")).toMatchObject([
-      { action: "update", differences: [{ path: "State", from: trouble, to: "in working order" }] },
+      { action: "update", differences: [{ path: "State", from: trouble, to: "Active" }] },
     ]);
     const { message, hint } = await failureOf(deploy());
     expect(message).toContain(`the function shelfshack-websocket-proxy does not work: ${trouble}`);
