@@ -3,7 +3,7 @@ import { subjectOf } from "../backend/check/subject.ts";
 import type { Lack, Outcome } from "../backend/check/result.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
-import { deployedFunction } from "../aws/function-environment.ts";
+import { deployedFunction } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Progress } from "../progress.ts";

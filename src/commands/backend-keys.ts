@@ -7,7 +7,7 @@ import {
   deployedFunction,
   type DeployedFunction,
   type Variables,
-} from "../aws/function-environment.ts";
+} from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import { fingerprint, newSigningKey } from "../contract/signature.ts";
 import { openStack, type OpenStack } from "../cli/context.ts";

@@ -2,7 +2,7 @@ import { CliError } from "../errors/error.ts";
 import { destroy } from "../stack/engine.ts";
 import { openStack } from "../cli/context.ts";
 import { table } from "../terminal/format.ts";
-import { executionRoleOf } from "../resources/function.ts";
+import { executionRoleOf } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import { connectAws } from "../aws/clients.ts";
 import type { Command, Context } from "../cli/command.ts";

@@ -3,7 +3,7 @@ import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
-import { deployedFunction } from "../aws/function-environment.ts";
+import { deployedFunction } from "../aws/lambda-function.ts";
 import { environment, settingTable, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { connectAws } from "../aws/clients.ts";

@@ -2,7 +2,7 @@ import { appendFile } from "node:fs/promises";
 import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
 import { CliError } from "../errors/error.ts";
 import { deployedApi, attributesOf } from "../resources/api.ts";
-import { deployedFunction } from "../aws/function-environment.ts";
+import { deployedFunction } from "../aws/lambda-function.ts";
 import type { Audience, Settings } from "../settings/table.ts";
 import { connectAws, type Aws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import {
   CreateDeploymentCommand,
   GetDeploymentCommand,
@@ -14,6 +13,7 @@ import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
 import { everyPage } from "../aws/answers.ts";
+import { poll } from "../aws/wait.ts";
 
 interface DeploymentProperties {
   ApiId: string;
@@ -91,23 +91,23 @@ export type DeploymentResource = ReturnType<typeof deployment>;
 const hash = (parts: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 
-const POLL_MS = 500;
-const POLLS_AT_MOST = 60;
+/** A snapshot is made at once as a rule (AWS.md 3.4). */
+const polling = { firstMs: 500, longestMs: 500, budgetMs: 30_000 };
 
 /** Waits until the snapshot is made. Throws a CliError with API Gateway's reason when it is not. */
 async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<string> {
   const { DeploymentId = "" } = created;
-  let { DeploymentStatus, DeploymentStatusMessage } = created;
-  for (let poll = 0; DeploymentStatus === "PENDING" && poll < POLLS_AT_MOST; poll++) {
-    await delay(POLL_MS, undefined, { signal: aws.signal });
-    ({ DeploymentStatus, DeploymentStatusMessage } = await aws.apigatewayv2.send(
-      new GetDeploymentCommand({ ApiId, DeploymentId }),
-    ));
-  }
-  if (DeploymentStatus === "FAILED")
+  const isMade = ({ DeploymentStatus }: Deployment) => DeploymentStatus !== "PENDING";
+  const ended = isMade(created)
+    ? created
+    : await poll(() => aws.apigatewayv2.send(new GetDeploymentCommand({ ApiId, DeploymentId })), isMade, {
+        ...polling,
+        signal: aws.signal,
+      });
+  if (ended.DeploymentStatus === "FAILED")
     throw new CliError(
       "deployment-failed",
-      `API Gateway could not deploy the routes: ${DeploymentStatusMessage}`,
+      `API Gateway could not deploy the routes: ${ended.DeploymentStatusMessage}`,
     );
   return DeploymentId;
 }

@@ -2,7 +2,6 @@ import {
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
-  GetFunctionConfigurationCommand,
   UpdateFunctionCodeCommand,
   type FunctionConfiguration,
   type Runtime,
@@ -13,8 +12,15 @@ import { redactUrl } from "../settings/redact.ts";
 import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
-import { changeEnvironment, unreadable, variablesOf, type Variables } from "../aws/function-environment.ts";
-import { stateOf, untilIdle, untilActive } from "../aws/function-state.ts";
+import {
+  changeEnvironment,
+  stateOf,
+  unreadable,
+  untilActive,
+  untilIdle,
+  variablesOf,
+  type Variables,
+} from "../aws/lambda-function.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";
@@ -128,12 +134,6 @@ export function lambdaFunction(
       await orMissing(aws.lambda.send(new DeleteFunctionCommand({ FunctionName })));
     },
   };
-}
-
-/** The name of the role that a function runs with; undefined where there is no such function. */
-export async function executionRoleOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
-  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
-  return found?.Role?.split("/").at(-1);
 }
 
 export type FunctionResource = ReturnType<typeof lambdaFunction>;

@@ -2,7 +2,7 @@ import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { knowsKeys } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors/error.ts";
-import { deployedFunction } from "../aws/function-environment.ts";
+import { deployedFunction } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
 import { diagnose, type Diagnosis, type Outcome } from "./judge.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { GetFunctionConfigurationCommand, InvokeCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
-import { changeEnvironment } from "../../src/aws/function-environment.ts";
+import { changeEnvironment } from "../../src/aws/lambda-function.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
 import { needsTerminal, run, start } from "../support/program.ts";

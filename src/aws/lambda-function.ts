@@ -5,9 +5,9 @@ import {
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
 import { CliError } from "../errors/error.ts";
-import type { Aws } from "./clients.ts";
-import { untilIdle, untilActive } from "./function-state.ts";
 import { orMissing } from "./answers.ts";
+import type { Aws } from "./clients.ts";
+import { poll } from "./wait.ts";
 
 /** A function's environment variables. */
 export type Variables = Readonly<Record<string, string>>;
@@ -82,4 +82,61 @@ export async function changeEnvironment(
       if (!raced || attempt >= MERGES_AT_MOST) throw error;
     }
   }
+}
+
+const idle = { firstMs: 200, longestMs: 1_000, budgetMs: 300_000 };
+
+const isIdle = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
+  State !== "Pending" && LastUpdateStatus !== "InProgress";
+
+/** Waits until Lambda takes changes of the function, five minutes at most (AWS.md 4.5). */
+export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
+  const found = await poll(
+    () => aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
+    isIdle,
+    { ...idle, signal: aws.signal },
+  );
+  if (isIdle(found)) return found;
+  throw new CliError(
+    "function-still-changing",
+    `the function ${FunctionName} is still ${found.State}, its last update ${found.LastUpdateStatus}, after ${idle.budgetMs / 60_000} minutes`,
+  );
+}
+
+/**
+ * Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that
+ * failed (FAULTS.md D-14).
+ */
+export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
+  const state = stateOf(await untilIdle(aws, FunctionName));
+  if (state !== "Active")
+    throw new CliError("function-broken", `the function ${FunctionName} does not work: ${state}`, {
+      hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",
+    });
+}
+
+/**
+ * "Active" where Lambda runs what was deployed, otherwise why it does not, with the reason's code. A function
+ * that is idle wakes up by itself.
+ */
+export function stateOf({
+  State = "Active",
+  StateReason,
+  StateReasonCode,
+  LastUpdateStatus = "Successful",
+  LastUpdateStatusReason,
+  LastUpdateStatusReasonCode,
+}: FunctionConfiguration): string {
+  const words = (what: string, reason = "no reason given", code = "no code") =>
+    `${what}: ${reason} (${code})`;
+  if (State !== "Active" && State !== "Inactive")
+    return words(`State ${State}`, StateReason, StateReasonCode);
+  if (LastUpdateStatus === "Successful") return "Active";
+  return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
+}
+
+/** The name of the role that a function runs with; undefined where there is no such function. */
+export async function executionRoleOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
+  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  return found?.Role?.split("/").at(-1);
 }
