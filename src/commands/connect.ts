@@ -8,7 +8,7 @@ import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { deployedApi } from "../resources/api.ts";
+import { deployedApi } from "../aws/deployed.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import { connectAws } from "../aws/clients.ts";

@@ -1,27 +1,9 @@
 import { appendFile } from "node:fs/promises";
-import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
-import { CliError } from "../errors/error.ts";
-import { deployedApi, attributesOf } from "../resources/api.ts";
-import { deployedFunction } from "../aws/lambda-function.ts";
-import type { Audience, Settings } from "../settings/table.ts";
-import { connectAws, type Aws } from "../aws/clients.ts";
+import { deployedStack, type Deployed } from "../aws/deployed.ts";
+import type { Audience } from "../settings/table.ts";
+import { connectAws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
-import { orMissing } from "../aws/answers.ts";
-
-/** What others need to know of a deployed stack. */
-interface Deployed {
-  apiId: string;
-  /** Where clients connect: `wss://…/stage`. */
-  url: string;
-  /** The same for `@connections`: `https://…/stage`. */
-  endpoint: string;
-  functionArn: string;
-  functionName: string;
-  stage: string;
-  region: string;
-  signingKeys: string | undefined;
-}
 
 /** Names and values, as they are given on. */
 type Outputs = Readonly<Record<string, string>>;
@@ -109,37 +91,3 @@ export const command: Command<Outputs> = {
     return forms[audience ?? "people"](outputs);
   },
 };
-
-/** Looks up what is deployed, whoever made it. Throws a CliError (exit 1) that names what is missing. */
-async function deployedStack(aws: Aws, settings: Settings): Promise<Deployed> {
-  const { apiName, functionName, stage } = settings;
-  const [api, lambda] = await Promise.all([deployedApi(aws, settings), deployedFunction(aws, functionName)]);
-  const served =
-    api &&
-    (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
-  if (!api || !served || !lambda) {
-    const missing = [
-      ...(api ? [] : [`API ${apiName}`]),
-      ...(served ? [] : [`stage ${stage}`]),
-      ...(lambda ? [] : [`function ${functionName}`]),
-    ];
-    throw new CliError(
-      "not-deployed",
-      `not deployed in ${aws.region}: there is no ${missing.join(", no ")}`,
-      {
-        hint: "run: shelfshack-ws deploy",
-      },
-    );
-  }
-  const { ApiId, ApiEndpoint, ManagementEndpoint } = attributesOf(api);
-  return {
-    apiId: ApiId,
-    url: `${ApiEndpoint}/${stage}`,
-    endpoint: `${ManagementEndpoint}/${stage}`,
-    functionArn: lambda.arn,
-    functionName,
-    stage,
-    region: aws.region,
-    signingKeys: lambda.variables["SIGNING_KEYS"],
-  };
-}

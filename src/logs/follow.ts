@@ -11,7 +11,7 @@ import type {
   StartLiveTailResponseStream,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../progress.ts";
-import { findLogGroup } from "../resources/log-group.ts";
+import { findLogGroup } from "../aws/deployed.ts";
 import type { LogEvent } from "./record.ts";
 
 /** A log group that exists, by what a live tail wants to know. */

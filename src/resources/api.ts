@@ -1,18 +1,17 @@
 import {
   CreateApiCommand,
   DeleteApiCommand,
-  GetApisCommand,
   GetStagesCommand,
   UpdateApiCommand,
   type Api,
 } from "@aws-sdk/client-apigatewayv2";
-import { CliError } from "../errors/error.ts";
 import { LostRace } from "../stack/create.ts";
 import { several } from "../stack/ownership.ts";
 import { type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
-import { everyPage, orMissing } from "../aws/answers.ts";
+import { orMissing } from "../aws/answers.ts";
+import { addressesOf, allApis, type ApiAddresses } from "../aws/deployed.ts";
 import type { Tags } from "../aws/tags.ts";
 import { isOfThisRun, isOurs, type Identity } from "../aws/tags.ts";
 
@@ -21,14 +20,6 @@ interface ApiProperties {
   ProtocolType: "WEBSOCKET";
   RouteSelectionExpression: string;
 }
-type ApiAttributes = {
-  ApiId: string;
-  /** Where clients connect, without the stage: `wss://…`. */
-  ApiEndpoint: string;
-  /** The same address for `@connections`: `https://…`, never `wss`. */
-  ManagementEndpoint: string;
-};
-
 /**
  * The WebSocket API. Names of APIs are not unique (AWS.md 3.1) and may be changed, so it is found by our
  * tags.
@@ -36,7 +27,7 @@ type ApiAttributes = {
 export function api(
   { name, tags, identity }: { name: string; tags: Tags; identity: Identity },
   needs: { role: RoleResource },
-): Resource<ApiProperties, ApiAttributes, typeof needs> {
+): Resource<ApiProperties, ApiAddresses, typeof needs> {
   return {
     id: "Api",
     type: "AWS::ApiGatewayV2::Api",
@@ -56,7 +47,7 @@ export function api(
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
-      return attributesOf(
+      return addressesOf(
         await aws.apigatewayv2.send(
           new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }),
         ),
@@ -77,46 +68,13 @@ export function api(
 
 export type ApiResource = ReturnType<typeof api>;
 
-/** Every API of the account in this region, whoever made it. */
-const allApis = (aws: Aws): Promise<Api[]> =>
-  everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
-
-/**
- * Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists
- * several.
- */
-export async function deployedApi(
-  aws: Aws,
-  { apiName, functionName }: { apiName: string; functionName: string },
-): Promise<Api | undefined> {
-  const all = await allApis(aws);
-  const named = all.filter(({ Name }) => Name === apiName);
-  const ours = all.filter(({ Tags = {} }) =>
-    isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
-  );
-  const candidates = ours.length > 0 ? ours : named;
-  if (candidates.length <= 1) return candidates[0];
-  const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
-  throw new CliError("api-ambiguous", `there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
-    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or remove the ones that nobody uses",
-  });
-}
-
 const findOurs = async (aws: Aws, identity: Identity): Promise<Api[]> =>
   (await allApis(aws)).filter(({ Tags = {} }) => isOurs(Tags, identity));
 
-/** What AWS tells of an API, as attributes; `http` for an endpoint that is plain `ws`. */
-export function attributesOf({
-  ApiId = "",
-  ApiEndpoint = "",
-}: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAttributes {
-  return { ApiId, ApiEndpoint, ManagementEndpoint: ApiEndpoint.replace(/^ws/, "http") };
-}
-
-function foundApi(found: Api): Found<ApiProperties, ApiAttributes> {
+function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
   const { Name = "", RouteSelectionExpression = "", Tags = {}, CreatedDate } = found;
   return {
-    attributes: attributesOf(found),
+    attributes: addressesOf(found),
     properties: { Name, ProtocolType: "WEBSOCKET", RouteSelectionExpression },
     tags: Tags,
     ...(CreatedDate ? { createdAt: CreatedDate } : {}),
@@ -138,9 +96,9 @@ const LOOKS = 3;
  */
 async function theOnlyOne(
   aws: Aws,
-  made: ApiAttributes,
+  made: ApiAddresses,
   { name, identity, pause }: Rivals,
-): Promise<ApiAttributes> {
+): Promise<ApiAddresses> {
   let kept = made;
   for (let look = 1; ; look++) {
     const listed = (await findOurs(aws, identity)).toSorted(byAge);
@@ -162,11 +120,11 @@ async function theOnlyOne(
  */
 async function oldestOfThisRun(
   aws: Aws,
-  made: ApiAttributes,
+  made: ApiAddresses,
   listed: readonly Api[],
   identity: Identity,
-): Promise<ApiAttributes> {
-  const mine = listed.filter(({ Tags = {} }) => isOfThisRun(Tags, identity)).map(attributesOf);
+): Promise<ApiAddresses> {
+  const mine = listed.filter(({ Tags = {} }) => isOfThisRun(Tags, identity)).map(addressesOf);
   const isListed = mine.some(({ ApiId }) => ApiId === made.ApiId);
   const [oldest = made, ...younger] = isListed ? mine : [...mine, made];
   for (const { ApiId } of younger) {
@@ -182,7 +140,7 @@ async function oldestOfThisRun(
  */
 async function isToWithdraw(
   aws: Aws,
-  { ApiId }: ApiAttributes,
+  { ApiId }: ApiAddresses,
   listed: readonly Api[],
   others: readonly Api[],
 ): Promise<boolean> {

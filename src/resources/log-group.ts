@@ -1,16 +1,14 @@
 import {
   CreateLogGroupCommand,
   DeleteLogGroupCommand,
-  DescribeLogGroupsCommand,
   ListTagsForResourceCommand,
   PutRetentionPolicyCommand,
-  type CloudWatchLogsClient,
-  type LogGroup,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";
+import { findLogGroup } from "../aws/deployed.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface LogGroupProperties {
@@ -68,15 +66,4 @@ export function logGroup(
       await orMissing(aws.logs.send(new DeleteLogGroupCommand({ logGroupName: name })));
     },
   };
-}
-
-/**
- * The log group of exactly this name: AWS only looks names up by prefix (AWS.md 7.2), and the exact one sorts
- * first.
- */
-export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
-  const { logGroups = [] } = await logs.send(
-    new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }),
-  );
-  return logGroups.find(({ logGroupName }) => logGroupName === name);
 }

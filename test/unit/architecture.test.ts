@@ -87,6 +87,10 @@ test("the engine names no resource", () => {
   expect(importing(within("src/stack/engine.ts"), /^src\/resources\//)).toEqual([]);
 });
 
+test("what is known of AWS itself knows no stack and no resource", () => {
+  expect(importing(within("src/aws/"), /^src\/(stack|resources)\//)).toEqual([]);
+});
+
 test("SDK clients are constructed in aws/clients alone", () => {
   expect(matching(outside("src/aws/clients.ts"), /new [A-Z]\w*Client\(/g)).toEqual([]);
 });

@@ -1,0 +1,123 @@
+import { GetApisCommand, GetStageCommand, type Api } from "@aws-sdk/client-apigatewayv2";
+import {
+  DescribeLogGroupsCommand,
+  type CloudWatchLogsClient,
+  type LogGroup,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { CliError } from "../errors/error.ts";
+import { everyPage, orMissing } from "./answers.ts";
+import type { Aws } from "./clients.ts";
+import { deployedFunction } from "./lambda-function.ts";
+import { isOurs } from "./tags.ts";
+
+interface StackNames {
+  apiName: string;
+  functionName: string;
+  stage: string;
+}
+
+/** What others need to know of a deployed stack. */
+export interface Deployed {
+  apiId: string;
+  /** Where clients connect: `wss://…/stage`. */
+  url: string;
+  /** The same for `@connections`: `https://…/stage`. */
+  endpoint: string;
+  functionArn: string;
+  functionName: string;
+  stage: string;
+  region: string;
+  signingKeys: string | undefined;
+}
+
+/** Looks up what is deployed, whoever made it. Throws a CliError (exit 1) that names what is missing. */
+export async function deployedStack(
+  aws: Aws,
+  { apiName, functionName, stage }: StackNames,
+): Promise<Deployed> {
+  const [api, lambda] = await Promise.all([
+    deployedApi(aws, { apiName, functionName }),
+    deployedFunction(aws, functionName),
+  ]);
+  const served =
+    api &&
+    (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
+  if (!api || !served || !lambda) {
+    const missing = [
+      ...(api ? [] : [`API ${apiName}`]),
+      ...(served ? [] : [`stage ${stage}`]),
+      ...(lambda ? [] : [`function ${functionName}`]),
+    ];
+    throw new CliError(
+      "not-deployed",
+      `not deployed in ${aws.region}: there is no ${missing.join(", no ")}`,
+      {
+        hint: "run: shelfshack-ws deploy",
+      },
+    );
+  }
+  const { ApiId, ApiEndpoint, ManagementEndpoint } = addressesOf(api);
+  return {
+    apiId: ApiId,
+    url: `${ApiEndpoint}/${stage}`,
+    endpoint: `${ManagementEndpoint}/${stage}`,
+    functionArn: lambda.arn,
+    functionName,
+    stage,
+    region: aws.region,
+    signingKeys: lambda.variables["SIGNING_KEYS"],
+  };
+}
+
+/** Every API of the account in this region, whoever made it. */
+export const allApis = (aws: Aws): Promise<Api[]> =>
+  everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
+
+/**
+ * Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists
+ * several.
+ */
+export async function deployedApi(
+  aws: Aws,
+  { apiName, functionName }: Pick<StackNames, "apiName" | "functionName">,
+): Promise<Api | undefined> {
+  const all = await allApis(aws);
+  const named = all.filter(({ Name }) => Name === apiName);
+  const ours = all.filter(({ Tags = {} }) =>
+    isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
+  );
+  const candidates = ours.length > 0 ? ours : named;
+  if (candidates.length <= 1) return candidates[0];
+  const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
+  throw new CliError("api-ambiguous", `there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
+    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or remove the ones that nobody uses",
+  });
+}
+
+/** What AWS gives an API, as texts. */
+export type ApiAddresses = {
+  ApiId: string;
+  /** Where clients connect, without the stage: `wss://…`. */
+  ApiEndpoint: string;
+  /** The same address for `@connections`: `https://…`, never `wss`. */
+  ManagementEndpoint: string;
+};
+
+/** The addresses of an API; `http` for an endpoint that is plain `ws`. */
+export function addressesOf({
+  ApiId = "",
+  ApiEndpoint = "",
+}: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAddresses {
+  return { ApiId, ApiEndpoint, ManagementEndpoint: ApiEndpoint.replace(/^ws/, "http") };
+}
+
+/**
+ * The log group of exactly this name: AWS only looks names up by prefix (AWS.md 7.2), and the exact one sorts
+ * first.
+ */
+export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+  const { logGroups = [] } = await logs.send(
+    new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }),
+  );
+  return logGroups.find(({ logGroupName }) => logGroupName === name);
+}
