@@ -5,10 +5,10 @@ const apiName = /^[a-z0-9]+\.execute-api\.localhost$/;
 const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/;
 
 /**
- * Whether a request may be looked at: it must have been sent to this machine by name, and not by a web page
- * from elsewhere. That keeps pages away that have their own host name resolve to 127.0.0.1 (FAULTS.md G-17,
- * G-18). A front end on another loopback port is welcome, and so is a client without an Origin, which no
- * browser is.
+ * Whether Host and Origin of a request are allowed: it must name this machine, and must not come from a web
+ * page of another site. That stops pages whose own host name resolves to 127.0.0.1 (FAULTS.md G-17, G-18). A
+ * front end on another loopback port is allowed, and so is a client without an Origin, which is never a
+ * browser.
  */
 export function isAllowedOrigin(
   { headers, rawHeaders }: Pick<IncomingMessage, "headers" | "rawHeaders">,

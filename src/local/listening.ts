@@ -3,9 +3,8 @@ import type { AddressInfo } from "node:net";
 import { CliError } from "../errors/error.ts";
 
 /**
- * Has servers listen on one port of this machine, and of nothing else: 127.0.0.1, and ::1 where that is free,
- * because `localhost` can mean either. Returns the port. Throws a CliError (exit 2) when the port cannot be
- * had.
+ * Makes the servers listen on one loopback port: 127.0.0.1, and ::1 where it is free, because `localhost` can
+ * mean either. Returns the port. Throws a CliError (exit 2) when the port cannot be had.
  */
 export async function listenOn(
   port: number,
@@ -15,9 +14,11 @@ export async function listenOn(
     await listen(ipv4, port, "127.0.0.1");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why =
-      code === "EADDRINUSE" ? `port ${port} is in use` : `port ${port} cannot be listened on (${code})`;
-    throw new CliError("port-in-use", why, {
+    const [why, message] =
+      code === "EADDRINUSE"
+        ? (["port-in-use", `port ${port} is in use`] as const)
+        : (["port-unusable", `port ${port} cannot be listened on (${code})`] as const);
+    throw new CliError(why, message, {
       hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
       cause,
     });
@@ -26,8 +27,8 @@ export async function listenOn(
   try {
     await listen(ipv6, taken, "::1");
   } catch (cause) {
-    // No IPv6 on this machine, or somebody else has that port there: our address names 127.0.0.1, so nothing
-    // is lost.
+    // No IPv6 on this machine, or another program has that port there: our URL names 127.0.0.1, so nothing is
+    // lost.
     if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
   }
   return taken;

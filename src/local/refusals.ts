@@ -4,7 +4,7 @@ import { longestBody, refuse } from "./wire/http.ts";
 
 const unwelcome = {
   type: "ForbiddenException",
-  message: "this request was not sent to the local AWS by its own name, or comes from a web page elsewhere",
+  message: "Host or Origin is not allowed",
 };
 const tooLarge = {
   type: "RequestEntityTooLargeException",
@@ -17,7 +17,7 @@ const notUpgraded = {
   message: "this is a WebSocket API: connect with ws://",
 };
 
-/** What reaches no service, and how it is refused. */
+/** How requests that reach no service are refused. */
 export const refusals = {
   unwelcome: (response: ServerResponse) => refuse(response, 403, unwelcome),
   tooLarge: (response: ServerResponse) => refuse(response, 413, tooLarge),
@@ -27,14 +27,14 @@ export const refusals = {
     refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded),
   /** A call of the control plane without a signature. */
   unsigned: (response: ServerResponse) => refuse(response, 403, unsigned),
-  /** The request has been read by then, so only the answer tells whether anybody waits for it. */
+  /** The request has been read by then, so only the response shows whether the client is still connected. */
   failed(response: ServerResponse, error: unknown): void {
     if (response.headersSent || response.destroyed) response.destroy();
     else refuse(response, 500, { type: "ServiceException", message: errorText(error) });
   },
 };
 
-/** What went wrong in words: what is for people as it is, anything else as the bug that it is. */
+/** The message of a CliError; any other error is called a bug. */
 export function errorText(error: unknown): string {
   return error instanceof CliError ? error.message : `the local AWS has a bug: ${String(error)}`;
 }

@@ -4,11 +4,10 @@ import { startRuntime } from "./runtime/runtime.ts";
 /** What runs the functions: one runtime per region, because a log line does not say its region. */
 export interface Runtimes {
   /**
-   * Started with the first function that is invoked there; a start that failed is tried again by the next
-   * one.
+   * Started with the first invocation in that region; the next invocation retries a failed start.
    */
   runtimeIn(region: string): Promise<Runtime>;
-  /** Lets a function, or a version of it, finish its events and ends what runs it; nobody waits for that. */
+  /** Lets a function, or a version of it, finish its events and ends what runs it, in the background. */
   retire(region: string, arn: string): void;
   close(): Promise<void>;
 }
@@ -41,7 +40,7 @@ export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOption
       return found;
     },
     retire(region, arn) {
-      // One that could not be started runs nothing, and whoever started it was told.
+      // A runtime that could not be started runs nothing, and its caller got the error.
       const found = runtimes.get(region)?.catch(() => undefined);
       found?.then((runtime) => runtime?.retire(arn)).catch(onBug);
     },

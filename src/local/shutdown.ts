@@ -1,11 +1,14 @@
 import type { Server } from "node:http";
 
-/** How long the last answers, such as the end of a live tail, may take when the local AWS closes. */
+/**
+ * How long the last answers, such as the end of a live tail, may take when the local AWS closes,
+ * milliseconds.
+ */
 const lastAnswersMs = 500;
 
 /**
- * Takes every step in turn, also after one that failed: a process that cannot be ended must not cost the
- * state. Throws the first failure at the end.
+ * Runs every step in order, also after a failed one: the state is saved even if a process cannot be ended.
+ * Throws the first failure at the end.
  */
 export async function shutDown(steps: readonly (() => Promise<unknown> | void)[]): Promise<void> {
   const failures: unknown[] = [];
@@ -19,7 +22,7 @@ export async function shutDown(steps: readonly (() => Promise<unknown> | void)[]
   if (failures.length > 0) throw failures[0];
 }
 
-/** Frees the port of a server, if it listens; its last answers are cut off after a moment. */
+/** Frees the port of a server, if it listens; connections are closed after a moment, answered or not. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const cut = setTimeout(() => server.closeAllConnections(), lastAnswersMs);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** Where in the data plane a request goes. Empty texts where it names no API or no stage. */
+/** API, stage and connection that a request names. Empty strings when it names no API or no stage. */
 export interface StageUrlParts {
   apiId: string;
   stage: string;
@@ -32,7 +32,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch (error) {
-    // What is not percent-encoded text is nobody's stage or connection.
+    // Text that cannot be decoded names no stage or connection.
     if (error instanceof URIError) return text;
     throw error;
   }

@@ -167,10 +167,10 @@ test("only one may ask at a time, and hanging up while asking is noticed", async
     status: 403,
     body: expect.stringContaining("InvalidStateTransition"),
   });
-  expect(api.asked()).toBe(true);
+  expect(api.isWaiting()).toBe(true);
   first.destroy();
   await hangingUp;
-  expect(api.asked()).toBe(false);
+  expect(api.isWaiting()).toBe(false);
 });
 
 test("a client that waits for 100 Continue is told to go on", async () => {

@@ -13,7 +13,7 @@ interface Answer {
   body?: object;
 }
 
-/** A closed connection and one that never was look the same, and neither has a body. */
+/** A closed connection and one that never existed get the same answer, without a body. */
 const gone: Answer = { status: 410, type: "GoneException" };
 const unsigned: Answer = {
   status: 403,
@@ -40,8 +40,8 @@ const methods: Record<
 /**
  * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (AWS.md 2). A Signature Version 4 header must
  * be there, which also keeps web pages out; the signature itself is not checked, but a role's session may do
- * only what its policies allow. Ids are valid within their API and stage only, and not before `$connect` has
- * accepted them.
+ * only what its policies allow. An id is valid within its API and stage only, and only after `$connect` has
+ * accepted it.
  */
 export async function answerConnectionCall(
   { live, options }: Traffic,
@@ -70,8 +70,8 @@ export async function answerConnectionCall(
 }
 
 /**
- * The client gets a text frame (AWS.md 1.11); bytes that are not UTF-8 are replaced, for they would end the
- * connection.
+ * The client gets a text frame (AWS.md 1.11); bytes that are not UTF-8 are replaced, because they would end
+ * the connection.
  */
 async function post(connection: Connection, request: IncomingMessage): Promise<Answer | undefined> {
   const body = await bodyOf(request);
@@ -108,7 +108,7 @@ function malformedId(connectionId: string): Answer {
   };
 }
 
-/** Reads a body of at most 128 KB; of a larger one the rest is thrown away as it comes. */
+/** Reads a body of at most 128 KB; the rest of a larger one is discarded as it arrives. */
 function bodyOf(request: IncomingMessage): Promise<Buffer | "too large" | "aborted"> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];

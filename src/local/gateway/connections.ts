@@ -16,7 +16,7 @@ export const closings = {
   slow: { code: 1006, reason: "Client reads too slowly" },
 } as const satisfies Record<string, Closing>;
 
-/** How ws's errors about frames end a connection; what is not listed breaks the protocol, 1002. */
+/** How ws's errors about frames end a connection; an error that is not listed is a protocol error, 1002. */
 const frameErrors: Record<string, Closing> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: { code: 1009, reason: "Frame or message too large" },
   WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: { code: 1009, reason: "Frame or message too large" },
@@ -24,14 +24,14 @@ const frameErrors: Record<string, Closing> = {
   WS_ERR_TOO_MANY_BUFFERED_PARTS: { code: 1008, reason: "Too many fragments" },
 };
 
-/** What may wait for one slow reader before it is cut. */
+/** Bytes that may wait for a slow client before it is disconnected. */
 const maxWaitingBytes = 4 * 1024 * 1024;
 const maxUnansweredPings = 2;
 const asText = { binary: false };
 
 /**
- * Enters a fresh socket among the live ones; `receive` gets its messages. Everything else about its life is
- * looked after here.
+ * Adds a new socket to the live connections, and handles its pings, errors and end; `receive` gets its
+ * messages.
  */
 export function open(
   traffic: Traffic,
@@ -47,10 +47,10 @@ export function open(
     unansweredPings: 0,
   };
   traffic.live.set(peer.connectionId, connection);
-  const heard = () => void (connection.unansweredPings = 0);
-  socket.on("ping", heard).on("pong", heard);
+  const resetPings = () => void (connection.unansweredPings = 0);
+  socket.on("ping", resetPings).on("pong", resetPings);
   socket.on("message", (data: Buffer, isBinary) => {
-    heard();
+    resetPings();
     receive(connection, data, isBinary);
   });
   socket.on("error", (error: Error & { code?: string }) => {
@@ -64,8 +64,8 @@ export function open(
 }
 
 /**
- * Sends a text frame; false when the connection is no longer open, or was cut now because its client does not
- * read.
+ * Sends a text frame; false when the connection is no longer open, or was dropped just now because its client
+ * does not read.
  */
 export function send(connection: Connection, text: string | Buffer): boolean {
   const { socket } = connection;
@@ -79,14 +79,15 @@ export function send(connection: Connection, text: string | Buffer): boolean {
   return true;
 }
 
-/** Whether messages can still pass; a connection stays among the live ones until its socket is closed. */
+/**
+ * Whether messages can still pass. A closing connection stays among the live ones until its socket is closed.
+ */
 export function isOpen({ socket }: Connection): boolean {
   return socket.readyState === WebSocket.OPEN;
 }
 
 /**
- * Closes with a close frame, unless it is closing already; nothing reaches or leaves the connection from now
- * on.
+ * Closes with a close frame, unless it is closing already; no message passes from now on.
  */
 export function end(connection: Connection, closing: Closing): void {
   if (!isOpen(connection)) return;
@@ -100,7 +101,7 @@ function drop(connection: Connection, closing: Closing): void {
 }
 
 /**
- * Ends what is too old or was idle for too long, and pings the others to find those that are no longer there.
+ * Ends connections that are too old or idle for too long, and pings the others to find dead ones.
  */
 export function closeExpired({ live, times }: Traffic, now: number): void {
   for (const connection of live.values()) {
@@ -128,8 +129,7 @@ function clientClosing(code: number, reason: Buffer): Closing {
 }
 
 /**
- * Tells the function that a connection is gone. Its answer means nothing; a stage that is gone as well is
- * told nothing.
+ * Sends `$disconnect` to the function. Its answer is ignored; a deleted stage gets no event.
  */
 export async function deliverDisconnect(
   traffic: Traffic,
@@ -144,7 +144,7 @@ export async function deliverDisconnect(
   await callRoute(traffic, { stage, route, peer, requestId, event });
 }
 
-/** Calls a route's integration with an event, and passes on why it failed if it did. */
+/** Calls a route's integration with an event, and reports a failure to `onFailure`. */
 export async function callRoute(
   { options }: Traffic,
   {
@@ -170,13 +170,13 @@ export async function callRoute(
   return outcome;
 }
 
-/** Remembers work until it is finished. */
+/** Keeps work in `traffic.work` until it is finished; after a bug the client is told by `tellClient`. */
 export function track(traffic: Traffic, promise: Promise<void>, tellClient?: () => void): void {
   const guarded = guard(traffic, promise, tellClient).then(() => void traffic.work.delete(guarded));
   traffic.work.add(guarded);
 }
 
-/** Sees to it that what goes wrong with one event is told, and ends nothing else. */
+/** Reports a bug that one event meets to `onBug`, so that it ends nothing else. */
 export async function guard(
   { options }: Traffic,
   promise: Promise<void>,

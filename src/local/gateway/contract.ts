@@ -28,7 +28,7 @@ export interface ServedStage {
   throttle(routeKey: string): Allowance;
 }
 
-/** What became of a call of a function: its answer as JSON text, or why it was not called. */
+/** How calling a function ended: its answer as JSON text, or why it was not called. */
 export type LambdaAnswer =
   | { kind: "answered"; payload: string; functionError?: string }
   /** No statement of the function's resource policy allows the call. */
@@ -36,7 +36,7 @@ export type LambdaAnswer =
   | { kind: "missing" }
   | { kind: "throttled" };
 
-/** An integration that failed, in the words of an execution log. */
+/** A failed integration, as an execution log describes it. */
 export interface FailedIntegration {
   apiId: string;
   stage: string;
@@ -46,7 +46,7 @@ export interface FailedIntegration {
   message: string;
 }
 
-/** One call of `@connections`, for those who decide whether it is permitted. */
+/** One call of `@connections`, to be authorized. */
 export interface ConnectionCall {
   /** The one that the call was signed for. */
   region: string;
@@ -74,28 +74,27 @@ export interface GatewayOptions {
     event: unknown;
   }): Promise<LambdaAnswer>;
   /**
-   * Why a call of `@connections` with this session token is not permitted, in AWS's words; absent where
-   * everybody may.
+   * Why a call of `@connections` with this session token is denied, in AWS's words; absent when every call is
+   * allowed.
    */
   denied?(call: ConnectionCall): string | undefined;
   /** The `host:port` that the server listens on. */
   host(): string;
-  /** Without a message in either direction; 10 minutes. */
+  /** Closes a connection after this long without a message in either direction; 10 minutes. */
   idleMs?: number;
-  /** From the handshake on; 2 hours. */
+  /** Closes a connection this long after its handshake; 2 hours. */
   maxAgeMs?: number;
   /**
-   * Between the pings that find half-open connections, two of which may go unanswered; 30 seconds. AWS sends
-   * none.
+   * Between pings, which find half-open connections; two may go unanswered. 30 seconds. AWS sends no pings.
    */
   pingMs?: number;
   /** An upper limit to every integration's own time limit; 29 seconds. */
   integrationTimeoutMs?: number;
-  /** Told of every integration that failed, with the reason that the client is not given. */
+  /** Called for every failed integration, with the reason that the client does not get. */
   onFailure?(failure: FailedIntegration): void;
   /**
-   * Told of a bug of ours: the client gets an internal error, and everybody else is served on. Without it the
-   * process ends.
+   * Called with a bug of the local AWS: the client gets an internal error, other clients are not affected.
+   * Without it the process ends.
    */
   onBug?(error: unknown): void;
 }
@@ -112,7 +111,7 @@ export interface Gateway {
   ): Promise<void>;
   /** Drops the connections of a deleted API, or of one deleted stage of it. */
   disconnect(apiId: string, stage?: string): void;
-  /** Closes every connection with 1001 and delivers its `$disconnect`; settles within 3 seconds. */
+  /** Closes every connection with 1001 and delivers its `$disconnect`; resolves within 3 seconds. */
   close(): Promise<void>;
 }
 
@@ -141,7 +140,7 @@ export interface Traffic {
   readonly live: Map<string, Connection>;
   /** The sockets whose `$connect` is not answered yet. */
   readonly pending: Map<Duplex, StageAddress>;
-  /** What has to be finished before the gateway is closed: handshakes and `$disconnect` deliveries. */
+  /** What must finish before the gateway is closed: handshakes and `$disconnect` deliveries. */
   readonly work: Set<Promise<void>>;
   readonly throttle: Throttle;
   closed: boolean;

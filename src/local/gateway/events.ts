@@ -57,7 +57,7 @@ function newId(kind: number): string {
 }
 
 /**
- * Where the client is to be reached, as `requestContext.domainName` says it.
+ * The host of the API, as `requestContext.domainName` names it.
  *
  * The host that the client used where it names the API; for a client that came by path an address of the same
  * form under `localhost`. It never has the form of a real endpoint: a handler that builds
@@ -184,7 +184,7 @@ const canonicalNames = new Map(
     .map((name) => [name.toLowerCase(), name]),
 );
 
-/** What the gateway keeps to itself or says for itself, whatever the client claimed. */
+/** Headers that the gateway drops or sets itself, whatever the client sent. */
 const ownHeaders = new Set([
   "connection",
   "upgrade",
@@ -207,8 +207,7 @@ function headersOf({ rawHeaders, port }: Upgrade, sourceIp: string, now: number)
     if (!names.has(lower)) names.set(lower, name);
     append(headers, names.get(lower) ?? name, rawHeaders[index + 1] ?? "");
   }
-  // A proxy's chain is passed on and the peer added to it, as AWS does; who the peer is never comes from a
-  // header.
+  // A proxy's chain is passed on and the peer added to it, as on AWS; `sourceIp` never comes from a header.
   headers.set("X-Forwarded-For", [[...(headers.get("X-Forwarded-For") ?? []), sourceIp].join(", ")]);
   headers.set("X-Forwarded-Port", [String(port)]);
   headers.set("X-Forwarded-Proto", ["http"]);
@@ -234,7 +233,7 @@ function append(values: Map<string, string[]>, name: string, value: string): voi
   else values.set(name, [value]);
 }
 
-/** Of a name that came several times the single-value form holds the last. */
+/** The single-value form holds the last value of a name. */
 function lastValues(values: Map<string, string[]>): Record<string, string> {
   return Object.fromEntries([...values].map(([name, all]) => [name, all.at(-1) ?? ""]));
 }

@@ -28,8 +28,8 @@ const firstControlOpcode = 8;
  * Makes a freshly accepted socket refuse a frame over 32 KB with close code 1009. ws limits only whole
  * messages.
  *
- * Throws when the installed ws does not have the member that this leans on: a limit that silently does
- * nothing would be worse.
+ * Throws when the installed ws does not have the member that this depends on: a limit without effect would be
+ * worse.
  */
 export function limitFrames(socket: WebSocket): void {
   const reader: Partial<FrameReader> | undefined =

@@ -6,7 +6,7 @@ import { createThrottle } from "./throttle.ts";
 
 const closingTimeMs = 3_000;
 
-/** Makes a gateway; it listens on nothing itself, and one timer serves all its connections. */
+/** Makes a gateway. It does not listen itself; one timer serves all its connections. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { idleMs = 600_000, maxAgeMs = 7_200_000, pingMs = 30_000 } = options;
   const traffic: Traffic = {
@@ -40,8 +40,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /**
- * Also cuts handshakes that wait for their `$connect`; they deliver a `$disconnect` when it accepts them
- * after all.
+ * Ends matching connections and pending handshakes. A handshake that `$connect` accepts after that delivers a
+ * `$disconnect`.
  */
 function disconnect(traffic: Traffic, matches: (at: StageAddress) => boolean): void {
   for (const [socket, at] of traffic.pending) if (matches(at)) socket.destroy();
@@ -49,7 +49,7 @@ function disconnect(traffic: Traffic, matches: (at: StageAddress) => boolean): v
     if (matches(connection)) end(connection, closings.goingAway);
 }
 
-/** Settles when the last socket is closed and the last `$disconnect` delivered. */
+/** Resolves when the last socket is closed and the last `$disconnect` is delivered. */
 async function allEnded({ live, work }: Traffic): Promise<void> {
   await Promise.all(
     [...live.values()].map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))),

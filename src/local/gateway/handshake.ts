@@ -16,8 +16,8 @@ const maxHeaderBytes = 8 * 1024;
 const maxPendingHandshakes = 1_000;
 
 /**
- * No extension is ever negotiated (AWS.md 1.11); a client that does not answer a close frame is cut after a
- * second.
+ * No extension is ever negotiated (AWS.md 1.11); a client that does not answer a close frame is disconnected
+ * after a second.
  */
 const socketOptions = {
   noServer: true,
@@ -26,10 +26,10 @@ const socketOptions = {
   maxPayload: maxMessageBytes,
   closeTimeout: 1_000,
 };
-/** Turns accepted requests into WebSockets; it keeps nothing about them. */
+/** Turns accepted requests into WebSockets; it keeps no list of them. */
 const sockets = new WebSocketServer(socketOptions);
 
-/** What an upgrade request must not be, before anybody is asked about it. */
+/** Checks of an upgrade request before `$connect` is called, each with its refusal. */
 const requestChecks: [refused: (request: IncomingMessage) => boolean, refusal: Refusal][] = [
   [({ url = "", headers }) => `ws://${headers.host}${url}`.length > maxUrlLength, { status: 414 }],
   [({ rawHeaders }) => headerBytes(rawHeaders) > maxHeaderBytes, { status: 431 }],
@@ -52,8 +52,8 @@ const failures = {
 
 /**
  * Answers an upgrade request: 101 when `$connect` has accepted it, else its status with AWS's small JSON body
- * (AWS.md 1.5). The gateway's work until the connection is open or refused; a client that left meanwhile gets
- * its `$disconnect`.
+ * (AWS.md 1.5). Counts as the gateway's work until the connection is open or refused; for a client that has
+ * left meanwhile `$disconnect` is delivered.
  */
 export function connect(
   traffic: Traffic,
@@ -64,8 +64,8 @@ export function connect(
 ): void {
   socket.on("error", destroy);
   const requestId = newRequestId();
-  const shaking = performHandshake(traffic, { request, socket, head, at, requestId });
-  track(traffic, shaking, () => refuseUpgrade(socket, { requestId, status: 500 }));
+  const handshake = performHandshake(traffic, { request, socket, head, at, requestId });
+  track(traffic, handshake, () => refuseUpgrade(socket, { requestId, status: 500 }));
 }
 
 interface Handshake {
@@ -81,29 +81,29 @@ async function performHandshake(
   { request, socket, head, at, requestId }: Handshake,
 ): Promise<void> {
   const peer = peerOf(request, at, traffic.options.host());
-  const refusal = refusalAtOnce(traffic, request);
+  const refusal = immediateRefusal(traffic, request);
   if (refusal) return refuseUpgrade(socket, { requestId, ...refusal });
   traffic.pending.set(socket, at);
-  const verdict = await askConnectRoute(traffic, request, peer, requestId).finally(() =>
+  const decision = await askConnectRoute(traffic, request, peer, requestId).finally(() =>
     traffic.pending.delete(socket),
   );
-  if ("refusal" in verdict) return refuseUpgrade(socket, { requestId, ...verdict.refusal });
-  const accepted = accept(request, socket, head, verdict.answer.subprotocol);
+  if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
+  const accepted = accept(request, socket, head, decision.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, peer, closings.lost);
   const connection = open(traffic, peer, accepted, (from, data, isBinary) =>
     receive(traffic, from, data, isBinary),
   );
-  if (verdict.twoWay) sendBody(connection, verdict.answer.body, requestId);
+  if (decision.twoWay) sendBody(connection, decision.answer.body, requestId);
 }
 
-function refusalAtOnce(traffic: Traffic, request: IncomingMessage): Refusal | undefined {
+function immediateRefusal(traffic: Traffic, request: IncomingMessage): Refusal | undefined {
   if (traffic.closed) return { status: 503 };
   if (traffic.pending.size >= maxPendingHandshakes) return { status: 429 };
   return requestChecks.find(([refused]) => refused(request))?.[1];
 }
 
 /**
- * Asks the stage and its `$connect` route. Without such a route everybody is accepted (AWS.md 1.1);
+ * Asks the stage and its `$connect` route. Without such a route every client is accepted (AWS.md 1.1);
  * authorizers are not emulated.
  */
 async function askConnectRoute(
@@ -157,8 +157,8 @@ function peerOf(
 }
 
 /**
- * Writes the 101; `undefined` when the client is gone, which ws looks for itself. The subprotocol is the
- * function's alone to choose (AWS.md 1.10).
+ * Writes the 101; `undefined` when the client is gone, which ws checks itself. Only the function chooses the
+ * subprotocol (AWS.md 1.10).
  */
 function accept(
   request: IncomingMessage,

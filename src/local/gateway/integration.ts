@@ -3,7 +3,7 @@ import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
 
 /**
  * How the call of a route's integration ended. A failure is one of three that a client can tell apart at the
- * handshake: the API is not set up to call the function (500), the function failed or answered out of shape
+ * handshake: the API is not set up to call the function (500), the function failed or its answer is malformed
  * (502), it took too long (504).
  */
 export type Outcome =
@@ -11,11 +11,13 @@ export type Outcome =
   | { kind: "failed"; failure: "configuration" | "function" | "timeout"; message: string };
 
 const longestTimeoutMs = 29_000;
-const invokeUri =
-  /^arn:aws[\w-]*:apigateway:[\w-]+:lambda:path\/2015-03-31\/functions\/(arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(?::[\w$-]+)?)\/invocations$/;
+const functionArn = String.raw`arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(?::[\w$-]+)?`;
+const invokeUri = new RegExp(
+  String.raw`^arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(${functionArn})/invocations$`,
+);
 
 /**
- * The answers of Lambda that never reached the function. Its throttling is no 429 to the client (AWS.md
+ * Lambda's answers without calling the function. Its throttling is no 429 to the client (AWS.md
  * 1.14).
  */
 const refusals = {
@@ -27,9 +29,9 @@ const refusals = {
 /**
  * Calls the function behind a route with one event and checks its answer.
  *
- * Only `AWS_PROXY` is emulated. Every other type fails as a proxy does whose function cannot be called: a
- * local answer made up from templates that were never run would be a lie. A route without a target answers
- * 200 and calls nothing.
+ * Only `AWS_PROXY` is emulated. Every other type fails like a proxy whose function cannot be called: a local
+ * answer made up from templates that were never run would be misleading. A route without a target answers 200
+ * and calls nothing.
  */
 export async function callIntegration(
   {
@@ -43,11 +45,12 @@ export async function callIntegration(
   if (!integration) return { kind: "answered", answer: { statusCode: 200 } };
   if (integration.type !== "AWS_PROXY")
     return failed("configuration", `integrations of type ${integration.type} are not emulated`);
-  const functionArn = functionArnOf(integration.uri, stage.stageVariables);
-  if (!functionArn)
+  const arn = functionArnOf(integration.uri, stage.stageVariables);
+  if (!arn)
     return failed("configuration", `the integration uri ${integration.uri} does not name a Lambda function`);
-  const sourceArn = `arn:aws:execute-api:${stage.region}:${stage.account}:${stage.apiId}/${stage.stage}/${routeKey}`;
-  const call = invoke({ functionArn, sourceArn, account: stage.account, event }).then(
+  const { region, account, apiId } = stage;
+  const sourceArn = `arn:aws:execute-api:${region}:${account}:${apiId}/${stage.stage}/${routeKey}`;
+  const call = invoke({ functionArn: arn, sourceArn, account, event }).then(
     (answer) => outcomeOf(answer),
     (error: unknown) => failed("configuration", `the Lambda function could not be called: ${String(error)}`),
   );
@@ -56,7 +59,7 @@ export async function callIntegration(
 
 /**
  * The function that an integration's uri names (AWS.md 3.2), with its stage variables filled in (1.15);
- * `undefined` for any other form, which AWS accepts when it is written down and fails when it is used.
+ * `undefined` for any other form, which AWS accepts in the configuration and fails when it is called.
  */
 function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
   const filled = uri.replaceAll(/\$\{stageVariables\.(\w+)\}/g, (_, name: string) =>

@@ -5,8 +5,8 @@ import { maxMessageBytes } from "./frame-limits.ts";
 import { selectRoute } from "./route-selection.ts";
 
 /**
- * What a client is told in a frame; the connection stays open (AWS.md 1.6). The texts for a timeout and for
- * throttling are those of REST APIs, unverified for WebSocket APIs.
+ * Error messages that a client gets in a frame; the connection stays open (AWS.md 1.6). The texts for a
+ * timeout and for throttling are those of REST APIs, unverified for WebSocket APIs.
  */
 const errors = {
   failed: "Internal server error",
@@ -16,8 +16,8 @@ const errors = {
 } as const;
 
 /**
- * Takes one message from a client: route, function, and what goes back. Messages of one connection run beside
- * each other (AWS.md 1.14). A binary message closes the connection with 1003 (1.11).
+ * Takes one message from a client: route, function, and what goes back. Messages of one connection run
+ * concurrently (AWS.md 1.14). A binary message closes the connection with 1003 (1.11).
  */
 export function receive(traffic: Traffic, connection: Connection, data: Buffer, isBinary: boolean): void {
   if (!isOpen(connection)) return;

@@ -10,9 +10,9 @@ export interface Refusal {
 }
 
 /**
- * Refuses an upgrade request with AWS's small JSON body (AWS.md 1.5), and lets go of the socket: an upgraded
- * one is nobody's but ours, so one that is only half closed would stay for as long as its client likes, and
- * hold up the end of the server.
+ * Refuses an upgrade request with AWS's small JSON body (AWS.md 1.5), and destroys the socket: Node's server
+ * does not manage an upgraded socket, so a half-closed one would stay as long as its client likes and delay
+ * the end of the server.
  */
 export function refuseUpgrade(
   socket: Duplex,

@@ -17,7 +17,7 @@ export function selectRoute(
 
 /**
  * The text that a route selection expression makes of a message; `undefined` when the message is not JSON
- * with members or the expression cannot be evaluated. A path that leads nowhere is the empty string.
+ * with members or the expression cannot be evaluated. A path without a value is the empty string.
  */
 export function evaluateSelection(expression: string, body: string): string | undefined {
   const message = membersOf(body);
@@ -27,7 +27,7 @@ export function evaluateSelection(expression: string, body: string): string | un
   return evaluateTemplate(expression, message);
 }
 
-/** A stage that has only `$connect`, `$disconnect` and `$default` needs no look into its messages. */
+/** A stage with only `$connect`, `$disconnect` and `$default` does not parse its messages. */
 function hasCustomRoute(routes: ReadonlyMap<string, unknown>): boolean {
   for (const key of routes.keys()) if (!key.startsWith("$")) return true;
   return false;

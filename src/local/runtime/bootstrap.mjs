@@ -1,6 +1,6 @@
-// Runs a Node handler: a client of Lambda's Runtime API (AWS.md 5.1), as AWS's own one behaves. A plain file
-// without imports of ours: it is started as a process of its own and must be ready within milliseconds. It
-// speaks HTTP over a bare socket: four times the events per second of node:http, and node:http need not be
+// Runs a Node handler: a client of Lambda's Runtime API (AWS.md 5.1), that behaves like AWS's own. A plain
+// file without imports of ours: it runs as a process of its own and must be ready within milliseconds. It
+// speaks HTTP over a plain socket: four times the events per second of node:http, and node:http need not be
 // loaded.
 const net = process.getBuiltinModule("node:net");
 const fs = process.getBuiltinModule("node:fs");
@@ -23,12 +23,12 @@ const fixedContext = {
 };
 
 let currentRequestId;
-/** what happens when nothing is going on any more while a handler has not answered */
+/** Called when the event loop is empty while a handler has not answered. */
 let whenIdle;
 process.on("beforeExit", () => whenIdle?.());
 
 // Console
-// ---------------------------------------------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------------------------
 
 const levels = {
   trace: "TRACE",
@@ -45,8 +45,8 @@ for (const [method, level] of Object.entries(levels)) {
     print(`${new Date().toISOString()}\t${currentRequestId}\t${level}\t${format(...texts)}`);
 }
 
-// A carriage return keeps the lines of one text in one log event. Written at once: nothing is lost when the
-// process is ended.
+// A carriage return keeps the lines of one text in one log event. Written synchronously: nothing is lost
+// when the process ends.
 function print(text) {
   const bytes = Buffer.from(`${text.replaceAll("\n", "\r")}\n`);
   for (let written = 0; written < bytes.length;) written += writeSome(bytes, written);
@@ -56,7 +56,7 @@ function writeSome(bytes, from) {
   try {
     return fs.writeSync(1, bytes, from);
   } catch (error) {
-    if (error.code !== "EAGAIN") process.exit(1); // nobody reads any more: our parent is gone
+    if (error.code !== "EAGAIN") process.exit(1); // the pipe is closed: our parent is gone
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     return 0;
   }
@@ -81,7 +81,7 @@ function enumerable(error) {
 }
 
 // Runtime API
-// -----------------------------------------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------------------------
 
 const calls = "/2018-06-01/runtime";
 const headOf = (method, call, length) =>
@@ -133,7 +133,7 @@ function readAnswers(onAnswer) {
 const header = (head, name) => new RegExp(`^${name}: *(.*)$`, "im").exec(head)?.[1];
 
 // Handler
-// ---------------------------------------------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------------------------
 
 function named(name, message, cause) {
   const error = new Error(message);
@@ -146,7 +146,8 @@ async function loadHandler(handlerName) {
   if (handlerName.includes("..")) {
     throw named(
       "Runtime.MalformedHandlerName",
-      `'${handlerName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+      `'${handlerName}' is not a valid handler name. ` +
+        "Use absolute paths when specifying root directories in handler names.",
     );
   }
   const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(path.basename(handlerName)) ?? [];
@@ -159,7 +160,10 @@ async function loadHandler(handlerName) {
   if (callbacksGone && handler.length >= 3) {
     throw named(
       "Runtime.CallbackHandlerDeprecated",
-      "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to modify this function to use a supported handler signature to use Node.js 24 or later. For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.",
+      "ERROR: AWS Lambda has removed support for callback-based function handlers " +
+        "starting with Node.js 24. " +
+        "You need to modify this function to use a supported handler signature to use Node.js 24 or later. " +
+        "For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.",
     );
   }
   return handler;
@@ -189,9 +193,9 @@ function find(loaded, names) {
 }
 
 // Events
-// ----------------------------------------------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------------------------
 
-function told(error) {
+function errorBody(error) {
   if (!(error instanceof Error))
     return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
   return JSON.stringify({
@@ -201,7 +205,7 @@ function told(error) {
   });
 }
 
-/** Sends what became of an event and asks for the next one in the same breath. */
+/** Sends the outcome of an event and the request for the next one in one write. */
 function answer(requestId, verb, body) {
   whenIdle = undefined;
   socket.ref();
@@ -224,7 +228,7 @@ function succeed(requestId, result) {
 
 function fail(requestId, error) {
   logError("Invoke Error", error instanceof Error ? error : new Error(String(error)));
-  answer(requestId, "error", told(error));
+  answer(requestId, "error", errorBody(error));
 }
 
 function contextOf(head, requestId) {
@@ -239,15 +243,17 @@ function contextOf(head, requestId) {
 }
 
 const neverSettled =
-  "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes";
+  "The Lambda runtime client detected an unexpected Node.js exit code. " +
+  "This is most commonly caused by a Promise that was never settled. " +
+  "For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes";
 
 function run(handler, head, body) {
   const requestId = header(head, "lambda-runtime-aws-request-id");
   const context = contextOf(head, requestId);
   currentRequestId = requestId;
   environment._X_AMZN_TRACE_ID = header(head, "lambda-runtime-trace-id");
-  // While the handler works only its own timers and sockets keep the process: when they end, nothing can
-  // settle its promise.
+  // While the handler works, only its own timers and sockets keep the process running: when they end, nothing
+  // can settle its promise.
   socket.unref();
   let ended = false;
   const once = (act) => (value) => {
@@ -266,7 +272,7 @@ function run(handler, head, body) {
   }
 }
 
-/** Node 22 and older: an answer by callback waits, unless told otherwise, until nothing else is going on. */
+/** Node 22 and older: an answer by callback is sent when the event loop is empty, unless set otherwise. */
 function runWithCallback(handler, event, context, success, failure) {
   const callback = (error, result) => {
     const send = () => (error === undefined || error === null ? success(result) : failure(error));
@@ -285,11 +291,11 @@ function runWithCallback(handler, event, context, success, failure) {
   } else whenIdle ??= () => success(null);
 }
 
-/** The handler broke outside of its promise: Lambda gives up the environment. */
+/** An error outside of the handler's promise: Lambda ends the environment. */
 function giveUp(text, error, exitCode) {
   logError(text, error);
   socket.ref();
-  socket.write(post("init/error", told(error)), () => process.exit(exitCode));
+  socket.write(post("init/error", errorBody(error)), () => process.exit(exitCode));
 }
 
 process.on("uncaughtException", (error) =>

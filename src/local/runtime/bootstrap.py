@@ -1,4 +1,4 @@
-"""Runs a Python handler: a client of Lambda's Runtime API (AWS.md 5.1), as AWS's own one behaves."""
+"""Runs a Python handler: a client of Lambda's Runtime API (AWS.md 5.1), that behaves like AWS's own."""
 
 import importlib
 import json
@@ -14,7 +14,7 @@ ADDRESS = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 
 class RuntimeFault(Exception):
-    """Something of the handler that the runtime cannot use; the type is Lambda's name for it."""
+    """A handler that the runtime cannot use; the type is Lambda's name for the fault."""
 
     def __init__(self, error_type, message, trace=()):
         super().__init__(message)
@@ -23,7 +23,7 @@ class RuntimeFault(Exception):
 
 
 class RuntimeApi:
-    """HTTP over a bare socket: an answer and the question for the next event go out together."""
+    """HTTP over a plain socket: an answer and the request for the next event go out together."""
 
     def __init__(self):
         host, port = ADDRESS.split(":")
@@ -80,37 +80,58 @@ class LambdaContext:
 def load_handler(name):
     module_name, dot, function = name.rpartition(".")
     if not dot:
-        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+        raise RuntimeFault(
+            "Runtime.MalformedHandlerName",
+            f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)",
+        )
     if module_name.split(".")[0] in sys.builtin_module_names:
-        raise RuntimeFault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {module_name} as a handler module")
+        raise RuntimeFault(
+            "Runtime.BuiltInModuleConflict",
+            f"Cannot use built-in module {module_name} as a handler module",
+        )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}")
+        message = f"Unable to import module '{module_name}': {error}"
+        raise RuntimeFault("Runtime.ImportModuleError", message)
     except SyntaxError as error:
         trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
-        raise RuntimeFault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", trace)
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", message, trace)
     if not hasattr(module, function):
-        raise RuntimeFault("Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{module_name}'")
+        message = f"Handler '{function}' missing on module '{module_name}'"
+        raise RuntimeFault("Runtime.HandlerNotFound", message)
     return getattr(module, function)
 
 
-def told(error, request_id):
+def error_body(error, request_id):
     """Lambda's JSON for an error, without the frames of this file."""
     if isinstance(error, RuntimeFault):
         error_type, trace = error.error_type, error.trace
     else:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [index for index, frame in enumerate(frames) if frame.filename != __file__ and "importlib" not in frame.filename]
+        own = [
+            index
+            for index, frame in enumerate(frames)
+            if frame.filename != __file__ and "importlib" not in frame.filename
+        ]
         error_type, trace = type(error).__name__, traceback.format_list(frames[own[0]:] if own else [])
     return {"errorMessage": str(error), "errorType": error_type, "requestId": request_id, "stackTrace": trace}
 
 
-def log_error(told_error):
-    lines = [f"[ERROR] {told_error['errorType']}: {told_error['errorMessage']}", "Traceback (most recent call last):"]
-    lines += [line for frame in told_error["stackTrace"] for line in frame.splitlines()]
+def log_error(failure):
+    lines = [
+        f"[ERROR] {failure['errorType']}: {failure['errorMessage']}",
+        "Traceback (most recent call last):",
+    ]
+    lines += [line for frame in failure["stackTrace"] for line in frame.splitlines()]
     # As on AWS: carriage returns keep the lines in one log event, and spaces at their start do not break.
-    print("\r".join("\u00a0" * (len(line) - len(line.lstrip(" "))) + line.lstrip(" ") for line in "\n".join(lines).split("\n")))
+    print("\r".join(map(unbroken, "\n".join(lines).split("\n"))))
+
+
+def unbroken(line):
+    text = line.lstrip(" ")
+    return "\u00a0" * (len(line) - len(text)) + text
 
 
 class RequestIdOfRecord(logging.Filter):
@@ -132,7 +153,8 @@ def set_up_output():
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     output = logging.StreamHandler(sys.stdout)
-    output.setFormatter(OneEventPerRecord("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"))
+    line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+    output.setFormatter(OneEventPerRecord(line, "%Y-%m-%dT%H:%M:%S"))
     output.addFilter(RequestIdOfRecord())
     logging.getLogger().addHandler(output)
 
@@ -145,7 +167,7 @@ def marshalled(result):
 
 
 def run(handler, headers, body):
-    """The request that tells what became of an event."""
+    """Runs one event; returns the request that reports its outcome."""
     context = LambdaContext(headers)
     request_id = context.aws_request_id
     RequestIdOfRecord.request_id = request_id
@@ -154,7 +176,7 @@ def run(handler, headers, body):
         result = handler(json.loads(body), context)
         call, answer = "response", marshalled(result)
     except Exception as error:
-        failure = told(error, request_id)
+        failure = error_body(error, request_id)
         log_error(failure)
         call, answer = "error", json.dumps(failure).encode()
     sys.stdout.flush()
@@ -169,7 +191,7 @@ def main():
     try:
         handler = load_handler(os.environ["_HANDLER"])
     except Exception as error:
-        failure = told(error, "")
+        failure = error_body(error, "")
         log_error(failure)
         sys.stdout.flush()
         api.post("init/error", json.dumps(failure).encode())

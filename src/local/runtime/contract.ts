@@ -14,19 +14,19 @@ export interface FunctionToRun {
   environment: Record<string, string>;
   zip: Uint8Array;
   logGroup: string;
-  /** of the credentials that its own calls are signed with */
+  /** Of the credentials that its own calls are signed with. */
   sessionToken: string;
-  /** changes whenever code or configuration do */
+  /** Changes whenever code or configuration do. */
   revision: string;
 }
 
-/** What became of one event (AWS.md 4.8). */
+/** How one event ended (AWS.md 4.8). */
 export interface Invocation {
   requestId: string;
   /** JSON text */
   payload: string;
   functionError?: "Unhandled";
-  /** text of START to REPORT, its last 4 KB */
+  /** Text of START to REPORT, its last 4 KB. */
   logTail: string;
 }
 
@@ -41,26 +41,26 @@ export interface LogEntry {
 /** Runs deployed functions in child processes, one per Lambda environment. */
 export interface Runtime {
   /**
-   * Gives an event (JSON text) to a function. What goes wrong with the function is in the answer; it rejects
-   * only after `close`.
+   * Invokes a function with an event (JSON text). A failure of the function is in the result; it rejects only
+   * after `close`.
    */
   invoke(target: FunctionToRun, payload: string): Promise<Invocation>;
-  /** Lets a function finish the events that it has and ends its environments; resolves when they are gone. */
+  /** Lets a function finish its events and ends its environments; resolves when they are gone. */
   retire(arn: string): Promise<void>;
   /** Ends everything: environments, folders. */
   close(): Promise<void>;
 }
 
 export interface RuntimeOptions {
-  /** where the function's own AWS calls go; asked when an environment starts */
+  /** Where the function's own AWS calls go; asked when an environment starts. */
   endpointUrl(): string;
   log(entries: LogEntry[]): void;
-  /** per function */
+  /** Per function. */
   maxEnvironments?: number;
-  /** an environment that had nothing to do for so long is ended */
+  /** An environment that has been idle this long is ended. */
   idleMs?: number;
-  /** an environment that is not ready after so long is ended, as on AWS */
+  /** An environment that is not ready after this long is ended, as on AWS. */
   initLimitMs?: number;
-  /** an event waits this long for an environment at work where the processors are busy */
+  /** How long an event waits for a busy environment while the processors are busy. */
   busyWaitMs?: number;
 }

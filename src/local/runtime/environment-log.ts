@@ -8,17 +8,17 @@ import {
   startOutputMeter,
 } from "./log-lines.ts";
 
-/** The log stream of one environment: what the platform says and what the process prints. */
+/** The log stream of one environment: the platform's lines and what the process prints. */
 export interface EnvironmentLog {
   stream: string;
   write(messages: string[]): void;
-  /** takes over what a process prints */
+  /** Writes what a process prints. */
   capture(output: Readable): void;
-  /** resolves when everything has been read that was printed until now */
+  /** Resolves when everything has been read that was printed until now. */
   outputRead(): Promise<void>;
-  /** from here on the text is kept for `tail` */
+  /** From here on the text is kept for `tail`. */
   begin(): void;
-  /** the last 4 KB since `begin` */
+  /** The last 4 KB since `begin`. */
   tail(): string;
 }
 
@@ -39,7 +39,7 @@ export function openEnvironmentLog(to: {
     to.log(messages.map((message) => ({ group: target.logGroup, stream, timestamp, message })));
     kept = (kept + messages.join("")).slice(-4096);
   };
-  const writeWhatIsMissing = () => {
+  const writeDropped = () => {
     const bytes = meter.takeDropped();
     if (bytes > 0) write([droppedLine(bytes)]);
   };
@@ -53,14 +53,14 @@ export function openEnvironmentLog(to: {
       output.on("data", (chunk: Buffer) => {
         bytesRead += chunk.length;
         if (!meter.admits(chunk.length, performance.now())) return;
-        writeWhatIsMissing();
+        writeDropped();
         write(lines.read(chunk));
       });
       output.once("end", () => write(lines.rest()));
     },
     async outputRead() {
       await quiet(() => bytesRead);
-      writeWhatIsMissing();
+      writeDropped();
     },
   };
 }

@@ -4,8 +4,8 @@ import type { FunctionToRun } from "./contract.ts";
 import type { Program } from "./programs.ts";
 
 /**
- * All variables of a handler's process: the function's own and Lambda's (AWS.md 5.2), with credentials that
- * were made up for this environment. Nothing comes from our own process.
+ * All variables of a handler's process: the function's own and Lambda's (AWS.md 5.2), with made-up
+ * credentials for this environment. Nothing comes from our own process.
  */
 export function environmentVariables(
   target: FunctionToRun,

@@ -28,24 +28,24 @@ export interface WaitingEvent {
   payload: string;
 }
 
-/** Everything that one environment is made from, and where it tells what becomes of it. */
+/** What one environment is made from, and its callbacks. */
 export interface Launch {
   target: FunctionToRun;
-  /** finds the program and unpacks the zip; what it throws is why the environment does not start */
+  /** Finds the program and unpacks the zip; its error is why the environment does not start. */
   prepare(): Promise<Prepared>;
   endpointUrl: string;
   initLimitMs: number;
   reaper: Reaper;
   log(entries: LogEntry[]): void;
-  /** it asks for an event: the first time when its init is done, then after each event */
+  /** It asks for an event: the first time when its init is done, then after each event. */
   idle(environment: Environment): void;
-  /** its process is gone */
+  /** Its process is gone. */
   ended(environment: Environment): void;
 }
 
 export interface Prepared {
   program: Program;
-  /** the unpacked zip */
+  /** The unpacked zip. */
   folder: string;
 }
 
@@ -61,7 +61,7 @@ interface Running {
 export class Environment {
   /** `performance.now()` of the last event's end */
   idleSince = performance.now();
-  /** why it never became ready */
+  /** Why it never became ready. */
   startFailure: Failure | undefined;
   pid: number | undefined;
   readonly ended: Promise<void>;
@@ -85,7 +85,7 @@ export class Environment {
     this.ended = new Promise((resolve) => (this.#announceEnd = resolve));
   }
 
-  /** Starts the process; what becomes of it is told to the launch's `idle` and `ended`. */
+  /** Starts the process, which then calls the launch's `idle` and `ended`. */
   async start(): Promise<void> {
     try {
       const prepared = await this.#launch.prepare();
@@ -99,7 +99,7 @@ export class Environment {
     }
   }
 
-  /** Gives it an event; the promise never rejects. */
+  /** Gives it an event; never rejects. */
   invoke({ requestId, payload }: WaitingEvent): Promise<Invocation> {
     const { target } = this.#launch;
     const limitMs = target.timeoutSeconds * 1000;
@@ -136,7 +136,7 @@ export class Environment {
     };
   }
 
-  /** What the local AWS itself has to say in the function's log. */
+  /** Writes a line of the local AWS itself into the function's log. */
   remark(text: string): void {
     this.#log.write([`[local] ${text}\n`]);
   }
@@ -147,22 +147,22 @@ export class Environment {
     await this.ended;
   }
 
-  /** Tells it the memory that its process uses; it ends when that is more than the function has. */
+  /** Takes the memory that its process uses; ends it when that is more than the function has. */
   uses(bytes: number): void {
     this.#peakBytes = Math.max(this.#peakBytes, bytes);
     if (bytes > this.#launch.target.memoryMb * 1024 * 1024) this.#stop(outOfMemory);
   }
 
-  /** It waits for an event. */
+  /** Whether it waits for an event. */
   get ready(): boolean {
-    return this.#state === "idle" && this.#api?.asked() === true;
+    return this.#state === "idle" && this.#api?.isWaiting() === true;
   }
 
   get #maxMemoryMb(): number {
     return Math.min(this.#launch.target.memoryMb, Math.ceil(this.#peakBytes / 1024 / 1024));
   }
 
-  /** Its process is there, and its memory can grow. */
+  /** Whether its process runs, and its memory can grow. */
   get working(): boolean {
     return this.pid !== undefined && (this.#state === "starting" || this.#state === "busy");
   }
@@ -186,7 +186,7 @@ export class Environment {
     this.#launchedAt = performance.now();
     this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
     // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal
-    // is ours to answer.
+    // reaches only us.
     const child = spawn(program.command, program.arguments, {
       cwd: folder,
       env: environmentVariables(target, {
@@ -274,14 +274,14 @@ export class Environment {
       ...(failure && { functionError: "Unhandled" }),
       logTail: this.#log.tail(),
     });
-    if (this.#api?.asked()) this.#becomesIdle();
+    if (this.#api?.isWaiting()) this.#becomesIdle();
   }
 
   #lastLines(requestId: string, durationMs: number, failure: Failure | undefined): string[] {
     const { memoryMb, timeoutSeconds } = this.#launch.target;
     const limitMs = timeoutSeconds * 1000;
     const usage: Usage = {
-      // A timer may ring a fraction of a millisecond early; what ran into its limit took all of it.
+      // A timer may fire a fraction of a millisecond early; a timeout took its whole limit.
       durationMs: failure?.status === "timeout" ? limitMs : Math.min(durationMs, limitMs),
       memoryMb,
       maxMemoryMb: this.#maxMemoryMb,
@@ -298,10 +298,10 @@ export class Environment {
     clearTimeout(this.#initLimit);
     killGroup(this.pid);
     if (this.pid !== undefined) this.#launch.reaper.release(this.pid);
-    void this.#leave(failure);
+    void this.#cleanUp(failure);
   }
 
-  async #leave(failure: Failure): Promise<void> {
+  async #cleanUp(failure: Failure): Promise<void> {
     // Its last answer may have arrived together with its end.
     await this.#log.outputRead();
     await this.#finish(failure);
@@ -317,18 +317,19 @@ export class Environment {
   }
 }
 
-/** The child leads a group of its own; what it started itself ends with it. */
+/** The child leads a process group; what it started itself ends with it. */
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    // EPERM is what macOS says of a group that has only a process left which was not waited for.
+    // macOS answers EPERM for a group in which only a zombie is left.
     if (!["ESRCH", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 
 function newTraceHeader(): string {
   const hex = randomBytes(20).toString("hex");
-  return `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=0`;
+  const seconds = Math.floor(Date.now() / 1000).toString(16);
+  return `Root=1-${seconds}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=0`;
 }

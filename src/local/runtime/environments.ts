@@ -14,11 +14,13 @@ import { removeFolder } from "./work-folder.ts";
 /** What the environments of every function share. */
 export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   endpointUrl(): string;
-  /** the private folder that the functions are unpacked into */
+  /** The private folder that the functions are unpacked into. */
   folder: string;
   maxEnvironments: number;
   processors: Processors;
-  /** the patience where the processors are busy: one process more would only take time from those at work */
+  /**
+   * How long an event waits while the processors are busy: one more process would only slow down the others.
+   */
   busyWaitMs: number;
 }
 
@@ -28,12 +30,12 @@ interface Queued extends WaitingEvent {
 }
 
 /**
- * An event waits this long for an environment at work before another one is started: a Node process costs 45
- * MB and 60 ms.
+ * How long an event waits for a busy environment before another one is started: a Node process costs 45 MB
+ * and 60 ms.
  */
 const usualWaitMs = 20;
 
-/** So many start at the same time; more would only delay each other. */
+/** How many start at the same time; more would only delay each other. */
 const startingAtOnce = Math.max(2, availableParallelism());
 
 /** The environments of one revision of a function, and the events that wait for one. */
@@ -41,7 +43,7 @@ export class Environments {
   readonly target: FunctionToRun;
   readonly #shared: Shared;
   readonly #all = new Set<Environment>();
-  /** the one that worked last stands last */
+  /** The one that worked last is last. */
   readonly #idle: Environment[] = [];
   readonly #starting = new Set<Environment>();
   readonly #queue: Queued[] = [];
@@ -60,8 +62,8 @@ export class Environments {
   }
 
   /**
-   * Runs an event in the environment that worked last, in a new one, or in order behind those that wait;
-   * never rejects.
+   * Runs an event in the environment that worked last, in a new one, or in order after those that wait; never
+   * rejects.
    */
   invoke(payload: string): Promise<Invocation> {
     const requestId = randomUUID();
@@ -73,7 +75,7 @@ export class Environments {
     });
   }
 
-  /** Lets the events that are here finish, then ends every environment; resolves when all are gone. */
+  /** Lets the current events finish, then ends every environment; resolves when all are gone. */
   async retire(): Promise<void> {
     this.#retired = true;
     for (const environment of this.#idle.splice(0)) void environment.end();
@@ -91,25 +93,25 @@ export class Environments {
     await Promise.all([...this.#all].map((environment) => environment.end()));
   }
 
-  /** Ends the environments that have had nothing to do for so long. */
+  /** Ends the environments that have been idle this long. */
   endIdle(idleMs: number): void {
     const since = performance.now() - idleMs;
     while (this.#idle[0] && this.#idle[0].idleSince < since) void this.#idle.shift()?.end();
   }
 
-  /** Those whose memory can grow now. */
+  /** The environments whose memory can grow now. */
   working(): Environment[] {
     return [...this.#all].filter((environment) => environment.working);
   }
 
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
-    // What cannot be removed now goes with the folder of the runtime; a zip that could not be unpacked has
-    // left nothing.
+    // What cannot be removed now is removed with the runtime's folder; a zip that could not be unpacked
+    // leaves nothing.
     await this.#unpacked?.then(removeFolder).catch(() => undefined);
   }
 
-  /** Without those whose process is ending: their exit has not been heard of yet. */
+  /** Without those whose process is ending and whose exit has not arrived yet. */
   #takeIdle(): Environment | undefined {
     let idle = this.#idle.pop();
     while (idle && !idle.ready) idle = this.#idle.pop();
@@ -177,7 +179,7 @@ export class Environments {
       await unzip(this.target.zip, folder);
       return folder;
     } catch (error) {
-      // What stood in its way, such as a full disk, may be gone by the next start.
+      // The cause, such as a full disk, may be gone by the next start.
       this.#unpacked = undefined;
       if (folder !== undefined) await removeFolder(folder);
       throw error;
@@ -206,9 +208,9 @@ export class Environments {
     this.#lastFailed = { environment, failure };
     if (this.#failedStarts.add()) {
       const { count, withinMs } = failedStartsToReport;
-      const pause = `until it starts it is tried every ${longestPauseMs / 1000} s at most`;
+      const times = `${count} times within ${withinMs / 1000} s, the last time with ${failure.type}`;
       environment.remark(
-        `${this.target.name} failed to start ${count} times within ${withinMs / 1000} s, the last time with ${failure.type}; ${pause}`,
+        `${this.target.name} failed to start ${times}; retrying every ${longestPauseMs / 1000} s at most`,
       );
     }
     const [first] = this.#queue.splice(0, 1);

@@ -1,12 +1,12 @@
-/** Why an event has no answer of its handler (AWS.md 4.8). */
+/** Why an event has no answer from its handler (AWS.md 4.8). */
 export interface Failure {
   /** AWS's `errorType`, for example `Runtime.ExitError` */
   type: string;
-  /** the payload that the caller of the event gets, as JSON text */
+  /** The payload that the caller of the event gets, as JSON text. */
   payload(requestId: string): string;
-  /** lines for the log, between the handler's own and END */
+  /** Lines for the log, between the handler's own and END. */
   logLines(requestId: string): string[];
-  /** what REPORT says after `Status:`; absent when only the handler failed and the environment lives on */
+  /** What REPORT says after `Status:`; absent when only the handler failed and the environment stays. */
   status?: string;
 }
 
@@ -62,12 +62,12 @@ const signalWords: Partial<Record<NodeJS.Signals, string>> = {
 /** The process used more memory than its function has. */
 export const outOfMemory = lost("Runtime.OutOfMemory", "Runtime exited with error: signal: killed");
 
-/** The runtime client told of an error of the handler; its JSON is passed on as it is. */
+/** The runtime client reported an error of the handler; its JSON is passed on unchanged. */
 export function reported(body: string): Failure {
   return { type: errorTypeOf(body), payload: () => body, logLines: () => [] };
 }
 
-/** The runtime client told that the handler could not be loaded. */
+/** The runtime client reported that the handler could not be loaded. */
 export function notLoaded(body: string): Failure {
   const failure = reported(body);
   return { ...failure, status: `error\tError Type: ${failure.type}` };

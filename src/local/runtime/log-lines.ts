@@ -3,7 +3,8 @@ import { StringDecoder } from "node:string_decoder";
 
 /** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (AWS.md 5.3). */
 export function logStreamName(version: string, now = new Date()): string {
-  return `${now.toISOString().slice(0, 10).replaceAll("-", "/")}/[${version}]${randomBytes(16).toString("hex")}`;
+  const day = now.toISOString().slice(0, 10).replaceAll("-", "/");
+  return `${day}/[${version}]${randomBytes(16).toString("hex")}`;
 }
 
 /** What a REPORT line says; times in ms, memory in MB. */
@@ -11,9 +12,9 @@ export interface Usage {
   durationMs: number;
   memoryMb: number;
   maxMemoryMb: number;
-  /** only of the first event of an environment */
+  /** Only of the first event of an environment. */
   initMs?: number | undefined;
-  /** only when the environment was lost: `timeout`, or `error` with the error's type */
+  /** Only when the environment was lost: `timeout`, or `error` with the error's type. */
   status?: string | undefined;
 }
 
@@ -41,7 +42,7 @@ export const platformLines = {
 /** The longest message of a log event in CloudWatch Logs; longer lines become several events. */
 const longestMessage = 256 * 1024;
 
-/** Bytes of output that an environment may write at once, and again every second (FAULTS.md G-14). */
+/** Bytes of output that an environment may write at once, and per second after that (FAULTS.md G-14). */
 const outputAllowance = 1024 * 1024;
 
 /**
@@ -79,8 +80,7 @@ function asMessage(line: string): string {
 }
 
 /**
- * Says which output is kept: 1 MB at once and 1 MB per second after that; what was dropped is said when
- * output is kept again.
+ * Decides which output is kept: 1 MB at once and 1 MB per second after that. Counts what was dropped.
  */
 export function startOutputMeter(): { admits(bytes: number, nowMs: number): boolean; takeDropped(): number } {
   let allowance = outputAllowance;
@@ -105,7 +105,7 @@ export function startOutputMeter(): { admits(bytes: number, nowMs: number): bool
   };
 }
 
-/** The line that stands in the log for output that was not kept. */
+/** The log line that replaces dropped output. */
 export function droppedLine(bytes: number): string {
   return `[local] ${bytes} bytes of output are missing here: an environment may print 1 MB per second\n`;
 }

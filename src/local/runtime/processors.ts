@@ -2,22 +2,22 @@ import { cpus } from "node:os";
 
 /** How busy this machine's processors are. */
 export interface Processors {
-  /** Whether hardly any processor time was left over lately. */
+  /** Whether the processors were busy most of the time lately. */
   busy(): boolean;
 }
 
-/** Shorter stretches say little: the system counts in hundredths of a second. */
-const STRETCH_MS = 50;
+/** Shorter intervals say little: the system counts in hundredths of a second. */
+const INTERVAL_MS = 50;
 const IDLE_SHARE = 0.5;
 
-/** Watches the processors from now on; looks at most once every 50 ms, and only when asked. */
+/** Watches the processors from now on; measures at most once every 50 ms, and only when asked. */
 export function watchProcessors(): Processors {
   let last = { at: performance.now(), ...spent() };
-  // Until a stretch has been seen they count as busy: starting processes is what makes them so.
+  // Before the first interval they count as busy: starting processes makes them busy.
   let share = 0;
   return {
     busy() {
-      if (performance.now() - last.at >= STRETCH_MS) {
+      if (performance.now() - last.at >= INTERVAL_MS) {
         const now = { at: performance.now(), ...spent() };
         share = (now.idle - last.idle) / Math.max(1, now.total - last.total);
         last = now;

@@ -5,11 +5,11 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-/** What runs a handler: a program of this machine and our runtime client for it. */
+/** What runs a handler: a program on this machine and our runtime client for it. */
 export interface Program {
   command: string;
   arguments: string[];
-  /** as INIT_START shows it, for example `nodejs:24.v12` */
+  /** As INIT_START shows it, for example `nodejs:24.v12`. */
   version: string;
   /** `PATH` of the handler */
   path: string;
@@ -43,8 +43,7 @@ function nodeProgram(memoryMb: number): Program {
   const [major = "", minor = ""] = process.versions.node.split(".");
   return {
     command: process.execPath,
-    // Without it V8 sizes its heap by this machine, and a function that would fit into its memory seems not
-    // to.
+    // Without it V8 sizes its heap by this machine, and a function that fits into its memory can exceed it.
     arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, locate("bootstrap.mjs")],
     version: `nodejs:${major}.v${minor}`,
     path: pathWith(process.execPath),
@@ -66,7 +65,7 @@ async function pythonProgram(): Promise<Program> {
 }
 
 /**
- * Asks the `python3` of the PATH where it really is: it may be a shim that needs an environment which the
+ * Asks the `python3` of the PATH for its real location: it may be a shim that needs variables which the
  * handler does not get.
  */
 async function findPython(): Promise<{ command: string; version: string }> {
@@ -76,7 +75,7 @@ async function findPython(): Promise<{ command: string; version: string }> {
     const [command = "", version = ""] = stdout.trim().split("\n");
     return { command, version };
   } catch (error) {
-    python = undefined; // it may have been installed by the next start
+    python = undefined; // it may be installed before the next start
     throw new ProgramMissing(
       "python3 was not found on the PATH; a Python function needs Python 3 on this machine",
       { cause: error },
@@ -89,8 +88,8 @@ function pathWith(command: string): string {
 }
 
 /**
- * The runtime clients stand beside this file in the source, in `local/` beside the chunks of the built
- * package, and the benches share the latter.
+ * The runtime clients are beside this file in the source, and in `local/` beside the chunks of the built
+ * package, which the benches share.
  */
 function locate(file: string): string {
   const candidates = [`./${file}`, `./local/${file}`, `../dist/local/${file}`].map((path) =>
@@ -98,7 +97,7 @@ function locate(file: string): string {
   );
   const found = candidates.find((path) => existsSync(path));
   if (!found)
-    throw new ProgramMissing(`${file} is missing from this installation; looked at ${candidates.join(", ")}`);
+    throw new ProgramMissing(`${file} is missing from this installation; searched ${candidates.join(", ")}`);
   return found;
 }
 

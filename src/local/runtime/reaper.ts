@@ -7,15 +7,15 @@ import { spawn } from "node:child_process";
 export interface Reaper {
   watch(pid: number): void;
   release(pid: number): void;
-  /** ends the reaper, which removes the folder; resolves when it is gone */
+  /** Ends the reaper, which removes the folder; resolves when it has exited. */
   close(): Promise<void>;
 }
 
 /**
- * Reads the process groups from a pipe that only we hold. At its end, whatever the cause, it kills those that
- * are left and removes the folder, also what a handler made unwritable in it. A process of its own and not a
- * thread in each child: a thread costs 9 MB and 45 ms of CPU per Node child, in Python it waits for a lock
- * that the handler may hold, and other runtime clients would have none.
+ * Reads the process groups from a pipe that only we hold. When the pipe ends, whatever the cause, it kills
+ * those that are left and removes the folder, including what a handler made unwritable in it. A process of
+ * its own and not a thread in each child: a thread costs 9 MB and 45 ms of CPU per Node child, in Python it
+ * waits for a lock that the handler may hold, and other runtime clients would have none.
  */
 const script = `
 groups=" "
@@ -32,7 +32,7 @@ rm -rf -- "$1"
 
 /** Starts the reaper of a folder. */
 export async function startReaper(folder: string): Promise<Reaper> {
-  // Its own session: an interrupt of the terminal must not reach it before it is needed.
+  // In a session of its own: an interrupt of the terminal must not end it before it is needed.
   const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-reaper", folder], {
     cwd: "/",
     env: {},
@@ -41,7 +41,7 @@ export async function startReaper(folder: string): Promise<Reaper> {
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
-  // Somebody may kill it; the children then still end when their connection to us does.
+  // If it is killed, the children still end with their connection to us.
   child.stdin.on("error", () => child.stdin.destroy());
   return {
     watch: (pid) => void child.stdin.write(`watch ${pid}\n`),

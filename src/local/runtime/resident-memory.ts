@@ -20,14 +20,14 @@ function peakOf(pid: number): [pid: number, bytes: number][] {
     const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
     return kilobytes ? [[pid, Number(kilobytes) * 1024]] : [];
   } catch {
-    return []; // gone between two looks
+    return []; // the process has ended
   }
 }
 
 export async function memoryFromPs(pids: number[]): Promise<Map<number, number>> {
   const lines = await promisify(execFile)("ps", ["-o", "pid=,rss=", "-p", pids.join(",")]).then(
     ({ stdout }) => stdout.trim().split("\n"),
-    () => [], // ps fails when none of them is there any more
+    () => [], // ps fails when none of them exists any more
   );
   return new Map(
     lines

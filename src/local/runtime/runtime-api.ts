@@ -6,20 +6,20 @@ interface RuntimeEvent {
   requestId: string;
   /** JSON text */
   payload: string;
-  /** when the handler is cut off, ms since 1970 */
+  /** When the handler is cut off, ms since 1970. */
   deadlineMs: number;
   functionArn: string;
   traceId: string;
 }
 
-/** What a runtime client says, as the environment hears it. `false`: that request is not in progress. */
+/** The calls of a runtime client. `false`: that request is not in progress. */
 export interface RuntimeListener {
   asksForNext(): void;
   /** `undefined` instead of the body: it was larger than Lambda passes on */
   responds(requestId: string, body: string | undefined): boolean;
   fails(requestId: string, body: string): boolean;
   failsToInit(body: string): void;
-  /** the client went away while it was asking for an event */
+  /** The client went away while it was asking for an event. */
   hangsUp(): void;
 }
 
@@ -27,25 +27,25 @@ export interface RuntimeListener {
 export interface RuntimeApi {
   /** `AWS_LAMBDA_RUNTIME_API` */
   address: string;
-  /** the client is waiting for an event */
-  asked(): boolean;
-  /** gives an event to the client; only when it `asked` */
+  /** Whether the client is waiting for an event. */
+  isWaiting(): boolean;
+  /** Gives an event to the client; only when it is waiting. */
   deliver(event: RuntimeEvent): void;
   close(): void;
 }
 
 const ok = '{"status":"OK"}';
 
-/** Listens on a loopback port of its own, so that no environment can answer for another one. */
+/** Listens on its own loopback port, so that no environment can answer for another one. */
 export async function startRuntimeApi(listener: RuntimeListener): Promise<RuntimeApi> {
   let waiting: Socket | undefined;
   const sockets = new Set<Socket>();
   const take = (socket: Socket, request: RuntimeRequest) => {
-    // Answers keep the order of their requests, and the event is not there yet.
+    // Answers keep the order of their requests, and there is no event yet.
     if (waiting === socket) return void socket.destroy();
     const refusal = refusalOf(request, address, waiting !== undefined);
     if (refusal || request.method === "POST")
-      return void socket.write(response(...(refusal ?? tell(listener, request))));
+      return void socket.write(response(...(refusal ?? notify(listener, request))));
     waiting = socket;
     listener.asksForNext();
   };
@@ -57,7 +57,7 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
       malformed: (message) => socket.end(response(400, "Bad Request", errorBody("InvalidRequest", message))),
     });
     socket.on("data", reader);
-    // A child that is killed resets its connection; its exit tells the story.
+    // A child that is killed resets its connection; its exit is handled elsewhere.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       sockets.delete(socket);
@@ -71,7 +71,7 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
 
   return {
     address,
-    asked: () => waiting !== undefined,
+    isWaiting: () => waiting !== undefined,
     deliver(event) {
       const socket = waiting;
       waiting = undefined;
@@ -107,7 +107,7 @@ const notFound: Answer = [
   errorBody("NotFound", "there is no such call in the Runtime API"),
 ];
 
-function tell(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer {
+function notify(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer {
   const accepted: Answer = [202, "Accepted", ok];
   if (path === "/2018-06-01/runtime/init/error") {
     listener.failsToInit(body ?? "{}");
@@ -124,12 +124,19 @@ function tell(listener: RuntimeListener, { path, body }: RuntimeRequest): Answer
     : accepted;
 }
 
-function response(status: number, reason: string, body: string): string {
-  return `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+function response(status: number, reason: string, body: string, headers = ""): string {
+  const length = Buffer.byteLength(body);
+  const head = `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\n${headers}`;
+  return `${head}Content-Length: ${length}\r\n\r\n${body}`;
 }
 
 function eventResponse({ requestId, payload, deadlineMs, functionArn, traceId }: RuntimeEvent): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: ${requestId}\r\nLambda-Runtime-Deadline-Ms: ${deadlineMs}\r\nLambda-Runtime-Invoked-Function-Arn: ${functionArn}\r\nLambda-Runtime-Trace-Id: ${traceId}\r\nContent-Length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`;
+  const headers =
+    `Lambda-Runtime-Aws-Request-Id: ${requestId}\r\n` +
+    `Lambda-Runtime-Deadline-Ms: ${deadlineMs}\r\n` +
+    `Lambda-Runtime-Invoked-Function-Arn: ${functionArn}\r\n` +
+    `Lambda-Runtime-Trace-Id: ${traceId}\r\n`;
+  return response(200, "OK", payload, headers);
 }
 
 function errorBody(errorType: string, errorMessage: string): string {

@@ -10,7 +10,34 @@ const checkEveryMs = { linux: 100, elsewhere: 500 };
 
 /** Starts the runtime; no process of a function runs before its first event. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { maxEnvironments = 25, idleMs = 5 * 60_000, initLimitMs = 10_000, busyWaitMs = 1_000 } = options;
+  const { idleMs = 5 * 60_000 } = options;
+  const shared = await openShared(options);
+  const functions = createFunctions(shared);
+  const timer = setInterval(
+    () => void checkEnvironments(functions.all, idleMs),
+    process.platform === "linux" ? checkEveryMs.linux : checkEveryMs.elsewhere,
+  );
+  timer.unref();
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    clearInterval(timer);
+    await Promise.all([...functions.all].map((environments) => environments.close()));
+    await shared.reaper.close();
+    await removeFolder(shared.folder);
+  };
+  return {
+    async invoke(target, payload) {
+      if (closing) throw new Error(`could not invoke ${target.name}: the runtime was closed`);
+      return await functions.environmentsOf(target).invoke(payload);
+    },
+    retire: (arn) => functions.retire(arn),
+    close: () => (closing ??= close()),
+  };
+}
+
+/** Makes the folder and starts the reaper. Throws a CliError (`runtime-not-started`). */
+async function openShared(options: RuntimeOptions): Promise<Shared> {
+  const { maxEnvironments = 25, initLimitMs = 10_000, busyWaitMs = 1_000 } = options;
   const warn = (text: string) =>
     options.log([{ group: "local", stream: "local", timestamp: Date.now(), message: `[local] ${text}\n` }]);
   const folder = await makeWorkFolder(warn).catch((error: unknown) =>
@@ -20,7 +47,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await removeFolder(folder);
     return cannotStart(error, "it needs /bin/sh");
   });
-  const shared: Shared = {
+  return {
     reaper,
     folder,
     maxEnvironments,
@@ -30,48 +57,34 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     endpointUrl: () => options.endpointUrl(),
     log: (entries) => options.log(entries),
   };
+}
+
+/** The environments of every function: those of its current revision, and of older ones until they end. */
+function createFunctions(shared: Shared) {
   const current = new Map<string, Environments>();
   const all = new Set<Environments>();
-  let closing: Promise<void> | undefined;
-
   const retire = async (environments: Environments) => {
     await environments.retire();
     all.delete(environments);
     await environments.removeFiles();
   };
-  const environmentsOf = (target: FunctionToRun): Environments => {
-    const key = `${target.arn} ${target.version}`;
-    const found = current.get(key);
-    if (found?.target.revision === target.revision) return found;
-    if (found) void retire(found);
-    const fresh = new Environments(target, shared);
-    current.set(key, fresh);
-    all.add(fresh);
-    return fresh;
-  };
-  const look = setInterval(
-    () => void checkEnvironments(all, idleMs),
-    process.platform === "linux" ? checkEveryMs.linux : checkEveryMs.elsewhere,
-  );
-  look.unref();
-  const close = async () => {
-    clearInterval(look);
-    await Promise.all([...all].map((environments) => environments.close()));
-    await reaper.close();
-    await removeFolder(folder);
-  };
-
   return {
-    async invoke(target, payload) {
-      if (closing) throw new Error(`could not invoke ${target.name}: the runtime was closed`);
-      return await environmentsOf(target).invoke(payload);
+    all,
+    environmentsOf(target: FunctionToRun): Environments {
+      const key = `${target.arn} ${target.version}`;
+      const found = current.get(key);
+      if (found?.target.revision === target.revision) return found;
+      if (found) void retire(found);
+      const fresh = new Environments(target, shared);
+      current.set(key, fresh);
+      all.add(fresh);
+      return fresh;
     },
-    async retire(arn) {
+    async retire(arn: string): Promise<void> {
       const ofFunction = [...current].filter(([, { target }]) => target.arn === arn);
       for (const [key] of ofFunction) current.delete(key);
       await Promise.all(ofFunction.map(([, environments]) => retire(environments)));
     },
-    close: () => (closing ??= close()),
   };
 }
 

@@ -8,8 +8,8 @@ import { openZip, ZipError } from "./zip-list.ts";
 const filesAtOnce = 8;
 
 /**
- * Unpacks a zip into a folder that exists and is empty. Throws `ZipError`: for its list of entries before
- * anything is written, for what only shows in the contents with some of them written already.
+ * Unpacks a zip into a folder that exists and is empty. Throws `ZipError`: for a bad list of entries before
+ * anything is written, for bad contents after some files were written.
  */
 export async function unzip(zip: Uint8Array, folder: string): Promise<void> {
   const { file, entries } = await openZip(zip);
@@ -32,7 +32,7 @@ export async function unzip(zip: Uint8Array, folder: string): Promise<void> {
 async function writeEach(file: ZipFile, entries: Iterable<Entry>, folder: string): Promise<void> {
   for (const entry of entries) {
     const executable = (entry.externalFileAttributes >>> 16) & 0o100;
-    // "wx": two names that a file system takes for the same one must not overwrite each other.
+    // "wx": two names that the file system treats as one must not overwrite each other.
     const content = await file.openReadStreamPromise(entry);
     await pipeline(
       content,

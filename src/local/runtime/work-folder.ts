@@ -7,8 +7,8 @@ const prefix = "shelfshack-ws-runtime-";
 
 /**
  * Makes the private folder (0700) that the functions are unpacked into. Its name carries our process id,
- * which marks it from its first moment on; folders of ours whose process is gone are removed first, and one
- * that cannot be removed is told of.
+ * which marks it from the start. Folders of ours whose process is gone are removed first; `warn` gets those
+ * that cannot be removed.
  */
 export async function makeWorkFolder(warn: (text: string) => void): Promise<string> {
   await removeLeftovers(tmpdir(), warn);
@@ -16,8 +16,7 @@ export async function makeWorkFolder(warn: (text: string) => void): Promise<stri
 }
 
 /**
- * Removes a folder with what functions have made of it: a handler may have taken our right to change what it
- * wrote.
+ * Removes a folder that functions wrote to: a handler may have taken away our permission to change it.
  */
 export async function removeFolder(path: string): Promise<void> {
   try {
@@ -40,9 +39,8 @@ async function removeLeftovers(folder: string, warn: (text: string) => void): Pr
     try {
       await removeOwn(path);
     } catch (error) {
-      warn(
-        `the folder ${path}, which an earlier local AWS has left, cannot be removed: ${(error as Error).message}`,
-      );
+      const { message } = error as Error;
+      warn(`the folder ${path}, which an earlier local AWS has left, cannot be removed: ${message}`);
     }
   };
   const names = await readdir(folder);
@@ -56,7 +54,7 @@ function isLeftover(name: string): boolean {
 
 async function removeOwn(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    // Another start may have removed it by now.
+    // Another start may have removed it already.
     if (error.code !== "ENOENT") throw error;
   });
   if (found?.isDirectory() && found.uid === userInfo().uid) await removeFolder(path);

@@ -1,7 +1,7 @@
 import { type Entry, fromBufferPromise, type ZipFile } from "yauzl";
 
 /**
- * What Lambda allows unpacked, in bytes, and how many entries we are ready to make (AWS.md 4.9,
+ * What Lambda allows unpacked, in bytes, and how many entries we unpack (AWS.md 4.9,
  * FAULTS.md G-21).
  */
 export const zipLimits = { entries: 10_000, bytes: 250 * 1024 * 1024 };
@@ -12,8 +12,8 @@ const link = 0o120000;
 const encryptedFlag = 1;
 
 /**
- * A deployment package that is not unpacked; the message names the entry and what is wrong with it. `kind`
- * says who refuses it: everybody, Lambda for its size, or only we, because Lambda would take it.
+ * A deployment package that is refused; the message names the entry and the problem. `kind`: `malformed` for
+ * any unzipper, `too large` for Lambda, `not emulated` when Lambda would take it.
  */
 export class ZipError extends Error {
   override readonly name = "ZipError";
@@ -25,16 +25,16 @@ export class ZipError extends Error {
   }
 }
 
-/** A zip that can be unpacked, as far as its list of entries tells. Whoever opens it closes `file`. */
+/** A zip that can be unpacked, as far as its list of entries tells. The caller closes `file`. */
 export interface OpenZip {
   file: ZipFile;
   entries: Entry[];
 }
 
 /**
- * Opens a zip and reads its list of entries. Throws `ZipError` for what is no zip, for a name that leads out
- * of the folder, for a link, a device or an encrypted entry, for a name that is there twice or is a file and
- * a folder, and for more than 10,000 entries or 250 MB.
+ * Opens a zip and reads its list of entries. Throws `ZipError` when it is not a zip, for a name outside of
+ * the folder, for a link, a device or an encrypted entry, for a name that occurs twice or is a file and a
+ * folder, and for more than 10,000 entries or 250 MB.
  */
 export async function openZip(zip: Uint8Array): Promise<OpenZip> {
   const file = await open(zip);
@@ -86,8 +86,8 @@ async function readList(file: ZipFile): Promise<Entry[]> {
 }
 
 /**
- * What makes an entry unfit; `..`, absolute names, drive letters and backslashes have been refused by the
- * reader already.
+ * What is wrong with an entry; the reader has already refused `..`, absolute names, drive letters and
+ * backslashes.
  */
 function problemOf(entry: Entry, type: number): string | undefined {
   if (!Object.values(fileTypes).includes(type)) return "is neither a file nor a folder";
@@ -104,7 +104,7 @@ function hasControlCharacter(name: string): boolean {
 }
 
 /**
- * With the lowest of characters, which no name has, for the slash, everything in a folder stands right behind
+ * With the lowest character, which no name has, in place of the slash, a folder's entries sort right after
  * its name.
  */
 function refuseClashes(entries: readonly Entry[]): void {
