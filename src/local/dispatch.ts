@@ -7,29 +7,26 @@ import { refuseUpgrade } from "./gateway/refusal.ts";
 import { isAllowedOrigin } from "./allowed-hosts.ts";
 import { stageUrlParts } from "./stage-url.ts";
 import { refusals } from "./refusals.ts";
-import { servedStage } from "./services/apigateway/stages.ts";
-import { codeOf, codePath } from "./services/lambda/lambda.ts";
-import { answerCall, scopeOf, type Call, type Services } from "./services/services.ts";
-import type { World } from "./state.ts";
+import { apigateway } from "./services/apigateway/apigateway.ts";
+import { codePath } from "./services/lambda/functions.ts";
+import { lambda } from "./services/lambda/lambda.ts";
+import type { OpenServices } from "./services/service.ts";
+import { answerCall, scopeOf, type Call } from "./services/services.ts";
 import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
 
-interface Doors {
+interface DispatchOptions extends OpenServices {
   port: number;
   allowHosts: readonly string[];
-  world: World;
   gateway: Gateway;
-  services: Services;
   record(call: Call): void;
-  broke(error: unknown): void;
+  onBug(error: unknown): void;
 }
 
-/**
- * Leads every request of a server to who answers it: the gateway, the code of a function, a service, or
- * nobody.
- */
-export function createDispatch({ port, allowHosts, world, gateway, services, record, broke }: Doors): {
-  serve(server: Server): void;
-} {
+/** Leads every request of a server to what answers it: gateway, code of a function, service or refusal. */
+export function createDispatch(options: DispatchOptions): { serve(server: Server): void } {
+  const { port, allowHosts, gateway, find, portOf, record, onBug } = options;
+  const [functions, stages] = [portOf(lambda), portOf(apigateway)];
+
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
@@ -38,15 +35,15 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });
     if (request.url?.startsWith(codePath))
-      return await download(response, codeOf(world, request.url.slice(codePath.length)));
+      return await download(response, functions.codeOf(request.url.slice(codePath.length)));
     const scope = scopeOf(request.headers.authorization);
     if (!scope)
-      return servedStage(world, at.apiId, at.stage)
+      return stages.servedStage(at.apiId, at.stage)
         ? refusals.notUpgraded(response)
         : refusals.unsigned(response);
     const wire = await readRequest(request);
     if (!wire) return refusals.tooLarge(response);
-    await writeAnswer(response, await answerCall(services, scope, { request: wire, requestId, record }));
+    await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
   }
 
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -65,7 +62,7 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
       server.on("request", (request, response) => {
         answer(request, response).catch((error: unknown) => {
           // A client that breaks off in the middle of its request is no bug.
-          if (request.complete || !response.destroyed) broke(error);
+          if (request.complete || !response.destroyed) onBug(error);
           refusals.failed(response, error);
         });
       });
@@ -73,10 +70,7 @@ export function createDispatch({ port, allowHosts, world, gateway, services, rec
   };
 }
 
-/**
- * The code of a function, which needs no signature: who has the address was given it, and it cannot be
- * guessed.
- */
+/** The code of a function, which needs no signature: its address cannot be guessed. */
 async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
   if (code)
     await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });

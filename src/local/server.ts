@@ -2,21 +2,21 @@ import { createServer, type IncomingMessage, type ServerOptions } from "node:htt
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors/error.ts";
 import { createDispatch } from "./dispatch.ts";
-import type { ConnectionCall, FailedIntegration } from "./gateway/contract.ts";
-import type { LogEntry } from "./runtime/contract.ts";
-import { servedStage } from "./services/apigateway/stages.ts";
+import type { ConnectionCall, FailedIntegration, Gateway } from "./gateway/contract.ts";
 import { createGateway } from "./gateway/gateway.ts";
-import { denial, sessionIn } from "./services/iam/sessions.ts";
-import { createInvoking } from "./services/lambda/invoke.ts";
-import { permittedLines } from "./services/lambda/logging.ts";
+import type { Delays, Host } from "./host.ts";
 import { listenOn } from "./listening.ts";
-import { logs as createLogs } from "./services/logs/logs.ts";
 import { errorText } from "./refusals.ts";
-import { runtimesFor } from "./runtimes.ts";
-import { servicesOf, type Call } from "./services/services.ts";
+import type { LogEntry } from "./runtime/contract.ts";
+import { runtimesFor, type Runtimes } from "./runtimes.ts";
+import { apigateway } from "./services/apigateway/apigateway.ts";
+import { iam } from "./services/iam/iam.ts";
+import { sessionIn } from "./services/iam/sessions.ts";
+import { lambda } from "./services/lambda/lambda.ts";
+import { openServices, type PortOf } from "./services/service.ts";
+import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
-import { keptState } from "./state-folder.ts";
-import { emptyState, type Delays, type World } from "./state.ts";
+import { openStateFolder } from "./state-folder.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
 export type { Call } from "./services/services.ts";
@@ -69,7 +69,7 @@ export const realisticDelays = {
   deploymentIntervalMs: 5_000,
 } as const satisfies Partial<Delays>;
 
-/** Two delays are AWS's own: nobody waits for them to go on. */
+/** Two delays are AWS's own: no caller waits for them. */
 const noDelays: Delays = {
   roleDelayMs: 0,
   createDelayMs: 0,
@@ -100,75 +100,42 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
  * folder is, or cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
-  const { allowHosts = [], onCall, onLog, pageSize, controlRate } = options;
-  const kept = options.stateFolder === undefined ? undefined : await keptState(options.stateFolder);
+  const folder = options.stateFolder === undefined ? undefined : await openStateFolder(options.stateFolder);
   const servers = { ipv4: createServer(serverOptions), ipv6: createServer(serverOptions) };
   const port = await listenOn(options.port ?? 0, servers).catch(async (error: unknown) => {
-    await kept?.release();
+    await folder?.release();
     throw error;
   });
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
-  const calls: Call[] = [];
-  /** Bugs that nobody was told of; the first one is the outcome of `close`. */
-  const untold: unknown[] = [];
-  const runtimes = runtimesFor({ url, maxEnvironments: options.maxEnvironments, log, onBug: broke });
-  const noted = new Set<string>();
-  let closed: Promise<void> | undefined;
-
-  const world: World = {
-    account: options.account ?? "000000000000",
-    state: kept?.state ?? emptyState(),
-    delays: { ...noDelays, ...delaysIn(options) },
-    pageSize,
-    controlRate,
-    url: () => url,
-    runtimeIn: (region) => runtimes.runtimeIn(region),
-    retire: (region, arn) => runtimes.retire(region, arn),
-    sever: (apiId, stage) => gateway.disconnect(apiId, stage),
-    note,
-    pause: async (milliseconds) => pause(milliseconds, closing.signal),
-    closing: closing.signal,
-  };
-  const logs = createLogs(world);
-  const invoking = createInvoking(world);
-  const services = servicesOf(world, { invoking, logs });
-  const gateway = createGateway({
-    find: (apiId, stage) => servedStage(world, apiId, stage),
-    invoke: (call) => invoking.forGateway(call),
-    denied: ({ sessionToken, ...call }) =>
-      denial(world, sessionIn(sessionToken), manageConnections(world.account, call)),
-    host: () => `127.0.0.1:${port}`,
-    onFailure: (failure) => onLog?.([executionLog(failure)]),
-    onBug: broke,
-    ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
-    ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
+  const messages = messagesOf(options);
+  const { onBug } = messages;
+  const runtimes = runtimesFor({
+    url,
+    maxEnvironments: options.maxEnvironments,
+    log(region, entries) {
+      portOf(lambda).writeLog(region, entries);
+      options.onLog?.(entries);
+    },
+    onBug,
   });
+  const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
+  const { logOnce } = messages;
+  const host = hostFor(options, { url, runtimes, disconnect, logOnce, closing: closing.signal });
+  const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
+  const gateway = openGateway(options, { port, account: host.account, portOf, onBug });
 
-  function log(region: string, entries: readonly LogEntry[]): void {
-    logs.append(region, permittedLines(world, region, entries));
-    onLog?.(entries);
-  }
-
-  function note(message: string): void {
-    if (!noted.has(message)) onLog?.([ownLog(message)]);
-    noted.add(message);
-  }
-
-  function broke(error: unknown): void {
-    if (onLog) onLog([bugLog(error)]);
-    else untold.push(error);
-  }
-
+  const calls: Call[] = [];
   function record(call: Call): void {
     if (calls.push(call) > CALLS_KEPT) calls.shift();
-    if (call.mutating) kept?.changed();
-    onCall?.(call);
+    if (call.mutating) folder?.changed();
+    options.onCall?.(call);
   }
-
-  const { serve } = createDispatch({ port, allowHosts, world, gateway, services, record, broke });
+  const { allowHosts = [] } = options;
+  const { serve } = createDispatch({ port, allowHosts, gateway, find, portOf, record, onBug });
   for (const server of Object.values(servers)) serve(server);
 
+  let closed: Promise<void> | undefined;
   /**
    * In this order: sockets first, because their `$disconnect` still needs the functions, which still need the
    * port.
@@ -179,11 +146,73 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       () => closing.abort(),
       () => runtimes.close(),
       () => Promise.all(Object.values(servers).map(closeServer)),
-      () => kept?.save(),
-      () => kept?.release(),
-      () => (untold.length > 0 ? Promise.reject(untold[0]) : undefined),
+      () => folder?.save(),
+      () => folder?.release(),
+      () => messages.throwUnreported(),
     ]);
   return { url, port, calls, close: () => (closed ??= close()) };
+}
+
+interface Surroundings extends Pick<Host, "url" | "disconnect" | "logOnce" | "closing"> {
+  runtimes: Runtimes;
+}
+
+/** What the services share, out of the options. */
+function hostFor(options: LocalAwsOptions, given: Surroundings): Host {
+  const { account = "000000000000", pageSize, controlRate } = options;
+  return {
+    ...given,
+    account,
+    pageSize,
+    controlRate,
+    delays: { ...noDelays, ...delaysIn(options) },
+    pause: (milliseconds) => pause(milliseconds, given.closing),
+  };
+}
+
+interface GatewayParts {
+  port: number;
+  account: string;
+  portOf: PortOf;
+  onBug(error: unknown): void;
+}
+
+/** The gateway, between the services that it asks. */
+function openGateway(
+  { idleMs, maxAgeMs, onLog }: LocalAwsOptions,
+  { port, account, portOf, onBug }: GatewayParts,
+): Gateway {
+  const [roles, functions, stages] = [portOf(iam), portOf(lambda), portOf(apigateway)];
+  return createGateway({
+    find: stages.servedStage,
+    invoke: functions.invokeForGateway,
+    denied: ({ sessionToken, ...call }) =>
+      roles.denial(sessionIn(sessionToken), manageConnections(account, call)),
+    host: () => `127.0.0.1:${port}`,
+    onFailure: (failure) => onLog?.([executionLog(failure)]),
+    onBug,
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+  });
+}
+
+/** What the local AWS has to say of itself: to the log, or at the end. */
+function messagesOf({ onLog }: LocalAwsOptions) {
+  const logged = new Set<string>();
+  /** Bugs that were reported nowhere; the first one is the outcome of `close`. */
+  const unreportedErrors: unknown[] = [];
+  return {
+    logOnce(message: string): void {
+      if (!logged.has(message)) onLog?.([ownLog(message)]);
+      logged.add(message);
+    },
+    onBug(error: unknown): void {
+      if (onLog) onLog([bugLog(error)]);
+      else unreportedErrors.push(error);
+    },
+    throwUnreported: () =>
+      unreportedErrors.length > 0 ? Promise.reject(unreportedErrors[0]) : Promise.resolve(),
+  };
 }
 
 const isDelay = (name: string): boolean => name in noDelays;
@@ -231,7 +260,7 @@ const ownLog = (message: string): LogEntry => ({
   message: `${message}\n`,
 });
 
-/** A bug where nobody waits for an answer. */
+/** A bug where no caller waits for an answer. */
 const bugLog = (error: unknown): LogEntry =>
   ownLog(
     error instanceof Error && !(error instanceof CliError)

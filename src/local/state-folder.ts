@@ -3,14 +3,14 @@ import { dirname, join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError } from "../errors/error.ts";
 import { isAlive } from "./runtime/is-alive.ts";
-import { emptyState, type State } from "./state.ts";
+import { everywhere, type SavedState } from "./services/state.ts";
 
 /** Changes with the shape of what is kept. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** State that outlives the process: read once, written a moment after a change and at the end. */
-export interface KeptState {
-  state: State;
+export interface StateFolder {
+  saved: SavedState;
   changed(): void;
   save(): Promise<void>;
   /** Leaves the folder to the next one. */
@@ -24,11 +24,11 @@ const SAVE_AFTER_MS = 500;
  * it holds the functions' variables. Throws a CliError (exit 2) when the state cannot be read or another
  * local AWS has the folder: each would overwrite what the other saves.
  */
-export async function keptState(folder: string): Promise<KeptState> {
+export async function openStateFolder(folder: string): Promise<StateFolder> {
   const file = join(folder, "local-aws.state");
   await makeFolder(folder);
   const release = await lock(folder);
-  const state = await readState(file).catch(async (error: unknown) => {
+  const saved = await readState(file).catch(async (error: unknown) => {
     await release();
     throw error;
   });
@@ -40,13 +40,13 @@ export async function keptState(folder: string): Promise<KeptState> {
     timer = undefined;
     writing = writing.catch(isSaidAtTheEnd).then(async () => {
       // Written beside it and moved into place, so that a cut leaves the last whole state.
-      await writeFile(`${file}.new`, serialize({ format: FORMAT, state }), { mode: 0o600 });
+      await writeFile(`${file}.new`, serialize({ format: FORMAT, services: saved }), { mode: 0o600 });
       await rename(`${file}.new`, file);
     });
     return writing;
   };
   return {
-    state,
+    saved,
     save,
     release,
     changed: () =>
@@ -163,18 +163,44 @@ const inUse = (folder: string, file: string, pid: number | undefined): CliError 
     },
   );
 
-async function readState(file: string): Promise<State> {
+async function readState(file: string): Promise<SavedState> {
   const unreadable = (cause?: unknown) =>
     new CliError("state-unreadable", `the state in ${file} cannot be read`, {
       hint: "remove the file to begin with an empty local AWS",
       cause,
     });
   try {
-    const kept = deserialize(await readFile(file)) as { format?: number; state: State };
-    if (kept.format === FORMAT) return kept.state;
+    const kept = deserialize(await readFile(file)) as AnyFormat;
+    if (kept.format === FORMAT) return kept.services;
+    if (kept.format === 1) return fromFormat1(kept.state);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return emptyState();
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return new Map();
     throw unreadable(cause);
   }
   throw unreadable();
+}
+
+type AnyFormat = { format: typeof FORMAT; services: SavedState } | { format: 1; state: Format1 };
+
+/** As it was kept when one object held all services. */
+interface Format1 {
+  roles: object;
+  regions: Map<string, RegionOfFormat1>;
+}
+interface RegionOfFormat1 {
+  functions: object;
+  apis: object;
+  logGroups: object;
+}
+
+/** Every service's part by itself; what is in the parts has not changed. */
+function fromFormat1({ roles, regions }: Format1): SavedState {
+  const each = (part: (region: RegionOfFormat1) => object) =>
+    new Map([...regions].map(([region, held]) => [region, part(held)]));
+  return new Map([
+    ["iam", new Map([[everywhere, { roles }]])],
+    ["lambda", each(({ functions }) => ({ functions }))],
+    ["apigateway", each(({ apis }) => ({ apis }))],
+    ["logs", each(({ logGroups }) => ({ groups: logGroups }))],
+  ]);
 }

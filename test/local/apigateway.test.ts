@@ -114,7 +114,12 @@ test("names and texts of API Gateway's refusals", async () => {
     ],
     [() => rename({ AuthorizationType: "AWS_IAM" }), bad, 400, /\$connect route only/],
     [() => route({ AuthorizationType: "JWT" }), bad, 400, /JWT/],
-    [() => route({ ApiKeyRequired: true }), "NotImplementedException", 501, /API key/],
+    [
+      () => route({ ApiKeyRequired: true }),
+      "NotImplementedException",
+      501,
+      /^ApiKeyRequired true of CreateRoute is not emulated/,
+    ],
     [
       () =>
         client.send(
@@ -139,7 +144,7 @@ test("names and texts of API Gateway's refusals", async () => {
         ),
       "NotImplementedException",
       501,
-      /role of its own/,
+      /^CredentialsArn of CreateIntegration is not emulated/,
     ],
     [
       () =>

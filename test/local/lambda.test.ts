@@ -250,7 +250,7 @@ test("names and texts of Lambda's refusals", async () => {
       () => creating({ Code: { S3Bucket: "bucket", S3Key: "k" } }),
       "NotImplementedException",
       501,
-      /S3Bucket of a function \(Lambda\) is not emulated/,
+      /^Code\.S3Bucket of CreateFunction is not emulated/,
     ],
     [() => creating({ Runtime: "java21" }), "NotImplementedException", 501, /java21/],
     [

@@ -1,15 +1,12 @@
 import { request, type OutgoingHttpHeaders } from "node:http";
 import { connect } from "node:net";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { CreateStageCommand, CreateDeploymentCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
-import { GetRoleCommand, ListRolesCommand } from "@aws-sdk/client-iam";
-import { GetFunctionCommand, InvokeCommand } from "@aws-sdk/client-lambda";
-import { expect, onTestFinished, test } from "vitest";
+import { CreateStageCommand, CreateDeploymentCommand } from "@aws-sdk/client-apigatewayv2";
+import { GetRoleCommand } from "@aws-sdk/client-iam";
+import { GetFunctionCommand } from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
-import { clientsFor, makeApi, makeFunction, makeRole, openLocalAws, permit } from "../support/local-aws.ts";
+import { makeApi, makeFunction, makeRole, openLocalAws, permit } from "../support/local-aws.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 interface Sent {
@@ -314,38 +311,6 @@ test("closing twice is closing once, and the port is free afterwards", async () 
   await Promise.all([first.close(), first.close()]);
   const second = await startLocalAws({ port: first.port });
   await second.close();
-});
-
-test("a state folder keeps everything over a restart, and is for its owner's eyes only", async () => {
-  const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
-  onTestFinished(() => rm(stateFolder, { recursive: true }));
-  const before = await startLocalAws({ stateFolder });
-  const made = clientsFor(before.url);
-  const functionArn = await makeFunction(made, { source: "export const handler = async () => 42;" });
-  const { ApiId } = await makeApi(made, { functionArn });
-  await before.close();
-  expect((await stat(join(stateFolder, "local-aws.state"))).mode & 0o777).toBe(0o600);
-
-  const after = await openLocalAws({ stateFolder });
-  const answered = await after.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
-  expect(answered.Payload?.transformToString()).toBe("42");
-  expect((await after.apigatewayv2.send(new GetRoutesCommand({ ApiId }))).Items).toMatchObject([
-    { RouteKey: "$default" },
-  ]);
-  expect((await after.iam.send(new ListRolesCommand({}))).Roles).toHaveLength(1);
-});
-
-test("a state file that cannot be read is said, and left alone", async () => {
-  const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
-  onTestFinished(() => rm(stateFolder, { recursive: true }));
-  const file = join(stateFolder, "local-aws.state");
-  await writeFile(file, "something else");
-  await expect(startLocalAws({ stateFolder })).rejects.toMatchObject({
-    name: "CliError",
-    exitCode: 2,
-    message: `the state in ${file} cannot be read`,
-  });
-  expect(await readFile(file, "utf8")).toBe("something else");
 });
 
 test("regions are apart, and the one of a signature decides", async () => {

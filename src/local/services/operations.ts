@@ -1,3 +1,4 @@
+import type { Declared, Members, NoOthers } from "../wire/members.ts";
 import type { Session } from "./iam/sessions.ts";
 
 /** What an operation knows besides its input. */
@@ -25,7 +26,8 @@ type Instance<Sdk, Name extends string> = `${Name}Command` extends keyof Sdk
     : never
   : never;
 
-type Input<Sdk, Name extends string> = Instance<Sdk, Name> extends { input: infer Given } ? Given : never;
+type Input<Sdk, Name extends string> =
+  Instance<Sdk, Name> extends { input: infer Given } ? Checked<Given> : never;
 
 type Output<Sdk, Name extends string> =
   Instance<Sdk, Name> extends {
@@ -34,24 +36,38 @@ type Output<Sdk, Name extends string> =
     ? Omit<Answered, "$metadata">
     : never;
 
+type Answer<Output> = object extends Output ? Output | void : Output;
+
 /** The SDK writes a required member as `T | undefined`; here it was checked before the operation runs. */
-export type Checked<Given> = {
+type Checked<Given> = {
   [Key in keyof Given]: object extends Pick<Given, Key> ? Given[Key] : Exclude<Given[Key], undefined>;
 };
 
-/**
- * A service: its operations by name, typed by the SDK client that will call them.
- * An operation answers its output, or throws an AwsError; what is not in the table is not emulated.
- */
-export type Operations<Sdk> = {
-  [Name in Names<Sdk>]?: (
-    input: Checked<Input<Sdk, Name>>,
-    at: At,
-  ) => Maybe<object extends Output<Sdk, Name> ? Output<Sdk, Name> | void : Output<Sdk, Name>>;
-};
+/** One operation of a service that works with `Parts`. */
+export interface Operation<Parts = never> {
+  name: string;
+  /** See wire/members: what the operation emulates of its input. */
+  members: object;
+  run(input: never, at: At & Parts): Maybe<object | void>;
+}
 
-/** One operation of any service, as the server calls it. */
-export type Operation = (input: never, at: At) => Maybe<object | void>;
+/**
+ * What declares the operations of one service, typed by the SDK client that will call them. `Parts` is what
+ * the service's operations work with: its state, the host, other services' ports.
+ *
+ *     const op = operations<typeof sdk, Iam>();
+ *     op("GetRole", { RoleName: all }, ({ RoleName }, { roles }) => …);
+ *
+ * `run` gets the declared members, the {@link At} of its call and the service's parts. It answers its output,
+ * or throws an AwsError.
+ */
+export const operations =
+  <Sdk, Parts>() =>
+  <Name extends Names<Sdk>, const Given extends Members<Input<Sdk, Name>>>(
+    name: Name,
+    members: Given & NoOthers<Given, Input<Sdk, Name>>,
+    run: (input: Declared<Input<Sdk, Name>, Given>, at: At & Parts) => Maybe<Answer<Output<Sdk, Name>>>,
+  ): Operation<Parts> => ({ name, members, run });
 
 /**
  * Which operations change something, by AWS's own verbs. Running a function or asking for a stream is no

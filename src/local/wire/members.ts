@@ -7,6 +7,9 @@ export const all = Symbol("all");
 /** The member is stored and answered as AWS does, and has no further effect. */
 export const kept = Symbol("kept");
 
+/** AWS ignores the member, and so does the operation. */
+export const ignored = Symbol("ignored");
+
 const values = Symbol("only");
 
 /** See {@link only}. */
@@ -32,6 +35,7 @@ type Item<Value> = NonNullable<ItemOf<NonNullable<Value>>>;
 type Declaration<Value> =
   | typeof all
   | typeof kept
+  | typeof ignored
   | (Item<Value> extends object ? Members<Item<Value>> : Only<Item<Value>>);
 
 /** The members of an input that an operation emulates; every other one is refused by name. */

@@ -1,6 +1,22 @@
 import { randomInt } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
 import type { ServedRoute } from "../../gateway/contract.ts";
+import type { Host } from "../../host.ts";
+import type { Regional } from "../state.ts";
+import { notFound } from "./refusals.ts";
+
+/** What API Gateway keeps in one region. */
+export interface ApigatewayState {
+  apis: Map<string, ApiState>;
+}
+
+/** What API Gateway's operations work with. */
+export interface Apigateway {
+  host: Host;
+  state: Regional<ApigatewayState>;
+  /** When the last deployment was made, by region; epoch milliseconds. */
+  deployedAt: Map<string, number>;
+}
 
 /** A WebSocket API with everything in it, in the shapes that the control plane answers. */
 export interface ApiState {
@@ -34,7 +50,11 @@ export interface DeploymentState {
 }
 
 /** Finds an API; throws NotFoundException. */
-export type FindApi = (region: string, apiId: string) => ApiState;
+export function findApi({ host, state, region }: Apigateway & { region: string }, apiId: string): ApiState {
+  const found = state.in(region).apis.get(apiId);
+  if (!found) throw notFound(`Invalid API identifier specified ${host.account}:${apiId}`);
+  return found;
+}
 
 /** An identifier as API Gateway makes them: lower-case letters and digits (AWS.md 1.1). */
 export const newId = (length: number): string =>

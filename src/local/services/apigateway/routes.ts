@@ -1,55 +1,153 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import { assignGiven, newId, type ApiState, type FindApi, type RouteState } from "./api-state.ts";
+import { notEmulated } from "../../aws-error.ts";
+import { all, kept, only } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
+import { assignGiven, findApi, newId, type Apigateway, type ApiState, type RouteState } from "./api-state.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound } from "./refusals.ts";
 import { redeploy } from "./stages.ts";
-import { notEmulated } from "../../aws-error.ts";
-import type { Operations } from "../operations.ts";
-import type { World } from "../../state.ts";
 
-/** Integrations, routes and route responses (AWS.md 3.2, 3.3). */
-export const routeOperations = (world: World, find: FindApi): Operations<typeof sdk> => ({
-  ...integrationOperations(world, find),
-  ...routesOperations(world, find),
-  ...routeResponseOperations(world, find),
-});
+const op = operations<typeof sdk, Apigateway>();
+const paging = { MaxResults: all, NextToken: all } as const;
 
-function integrationOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  const integrationOf = ({ integrations }: ApiState, id: string): sdk.Integration => {
-    const found = integrations.get(id);
-    if (!found) throw notFound(`Invalid Integration identifier specified ${id}`);
-    return found;
-  };
-  return {
-    CreateIntegration({ ApiId, ...given }, { region, now }) {
-      const api = find(region, ApiId);
-      checkIntegration(given);
-      const made: sdk.Integration = { ...integrationDefaults, ...given, IntegrationId: newId(7) };
-      api.integrations.set(made.IntegrationId ?? "", made);
-      redeploy(api, now);
-      return made;
-    },
-    GetIntegration: ({ ApiId, IntegrationId }, { region }) =>
-      integrationOf(find(region, ApiId), IntegrationId),
-    GetIntegrations: ({ ApiId, ...paging }, { region }) =>
-      pageOfItems(world, [...find(region, ApiId).integrations.values()], paging),
-    UpdateIntegration({ ApiId, IntegrationId, ...changes }, { region, now }) {
-      const api = find(region, ApiId);
+const integrationSettings = {
+  ApiId: all,
+  IntegrationType: all,
+  IntegrationUri: all,
+  IntegrationMethod: kept,
+  ConnectionType: only("INTERNET"),
+  PassthroughBehavior: only("WHEN_NO_MATCH"),
+  PayloadFormatVersion: only("1.0"),
+  Description: kept,
+  TimeoutInMillis: all,
+} as const;
+const integration = { ApiId: all, IntegrationId: all } as const;
+
+const integrationOperations = [
+  op("CreateIntegration", integrationSettings, ({ ApiId, ...given }, at) => {
+    const api = findApi(at, ApiId);
+    checkIntegration(given);
+    const made: sdk.Integration = { ...integrationDefaults, ...given, IntegrationId: newId(7) };
+    api.integrations.set(made.IntegrationId ?? "", made);
+    redeploy(api, at.now);
+    return made;
+  }),
+  op("GetIntegration", integration, ({ ApiId, IntegrationId }, at) =>
+    integrationOf(findApi(at, ApiId), IntegrationId),
+  ),
+  op("GetIntegrations", { ApiId: all, ...paging }, ({ ApiId, ...page }, at) =>
+    pageOfItems(at.host, [...findApi(at, ApiId).integrations.values()], page),
+  ),
+  op(
+    "UpdateIntegration",
+    { ...integrationSettings, IntegrationId: all },
+    ({ ApiId, IntegrationId, ...changes }, at) => {
+      const api = findApi(at, ApiId);
       const found = integrationOf(api, IntegrationId);
       checkIntegration({ ...found, ...changes });
       assignGiven(found, changes);
-      redeploy(api, now);
+      redeploy(api, at.now);
       return found;
     },
-    DeleteIntegration({ ApiId, IntegrationId }, { region }) {
-      const api = find(region, ApiId);
-      integrationOf(api, IntegrationId);
-      if ([...api.routes.values()].some(({ route }) => route.Target === `integrations/${IntegrationId}`))
-        throw conflict(`Cannot delete Integration '${IntegrationId}' because it is referenced by a Route`);
-      api.integrations.delete(IntegrationId);
+  ),
+  op("DeleteIntegration", integration, ({ ApiId, IntegrationId }, at) => {
+    const api = findApi(at, ApiId);
+    integrationOf(api, IntegrationId);
+    if ([...api.routes.values()].some(({ route }) => route.Target === `integrations/${IntegrationId}`))
+      throw conflict(`Cannot delete Integration '${IntegrationId}' because it is referenced by a Route`);
+    api.integrations.delete(IntegrationId);
+  }),
+];
+
+const routeSettings = {
+  ApiId: all,
+  RouteKey: all,
+  Target: all,
+  AuthorizationType: all,
+  ApiKeyRequired: only(false),
+  OperationName: kept,
+  RouteResponseSelectionExpression: only("$default"),
+} as const;
+const routed = { ApiId: all, RouteId: all } as const;
+
+const routesOperations = [
+  op("CreateRoute", routeSettings, ({ ApiId, ...given }, at) => {
+    const api = findApi(at, ApiId);
+    checkRoute(api, given);
+    const made: sdk.Route = {
+      ApiKeyRequired: false,
+      AuthorizationType: "NONE",
+      ...given,
+      RouteId: newId(7),
+    };
+    api.routes.set(made.RouteId ?? "", { route: made, responses: new Map() });
+    redeploy(api, at.now);
+    return made;
+  }),
+  op("GetRoute", routed, ({ ApiId, RouteId }, at) => routeOf(findApi(at, ApiId), RouteId).route),
+  op("GetRoutes", { ApiId: all, ...paging }, ({ ApiId, ...page }, at) => {
+    const routes = [...findApi(at, ApiId).routes.values()].map(({ route }) => route);
+    return pageOfItems(at.host, routes, page);
+  }),
+  op("UpdateRoute", { ...routeSettings, RouteId: all }, ({ ApiId, RouteId, ...changes }, at) => {
+    const api = findApi(at, ApiId);
+    const { route } = routeOf(api, RouteId);
+    checkRoute(api, changes, RouteId);
+    assignGiven(route, changes);
+    redeploy(api, at.now);
+    return route;
+  }),
+  op("DeleteRoute", routed, ({ ApiId, RouteId }, at) => {
+    const api = findApi(at, ApiId);
+    routeOf(api, RouteId);
+    api.routes.delete(RouteId);
+    redeploy(api, at.now);
+  }),
+];
+
+const response = { ...routed, RouteResponseId: all } as const;
+
+const routeResponseOperations = [
+  op("CreateRouteResponse", { ...routed, RouteResponseKey: all }, ({ ApiId, RouteId, ...given }, at) => {
+    const api = findApi(at, ApiId);
+    const { responses } = routeOf(api, RouteId);
+    checkResponseKey(given.RouteResponseKey);
+    if ([...responses.values()].some(({ RouteResponseKey }) => RouteResponseKey === given.RouteResponseKey))
+      throw conflict(`RouteResponse with key ${given.RouteResponseKey} already exists for this route`);
+    const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(7) };
+    responses.set(made.RouteResponseId ?? "", made);
+    redeploy(api, at.now);
+    return made;
+  }),
+  op("GetRouteResponse", response, ({ ApiId, RouteId, RouteResponseId }, at) =>
+    responseOf(routeOf(findApi(at, ApiId), RouteId), RouteResponseId),
+  ),
+  op("GetRouteResponses", { ...routed, ...paging }, ({ ApiId, RouteId, ...page }, at) =>
+    pageOfItems(at.host, [...routeOf(findApi(at, ApiId), RouteId).responses.values()], page),
+  ),
+  op(
+    "UpdateRouteResponse",
+    { ...response, RouteResponseKey: all },
+    ({ ApiId, RouteId, RouteResponseId, ...changes }, at) => {
+      const api = findApi(at, ApiId);
+      const found = responseOf(routeOf(api, RouteId), RouteResponseId);
+      if (changes.RouteResponseKey !== undefined) checkResponseKey(changes.RouteResponseKey);
+      assignGiven(found, changes);
+      redeploy(api, at.now);
+      return found;
     },
-  };
-}
+  ),
+  op("DeleteRouteResponse", response, ({ ApiId, RouteId, RouteResponseId }, at) => {
+    const api = findApi(at, ApiId);
+    const route = routeOf(api, RouteId);
+    responseOf(route, RouteResponseId);
+    route.responses.delete(RouteResponseId);
+    redeploy(api, at.now);
+  }),
+];
+
+/** Integrations, routes and route responses (AWS.md 3.2, 3.3). */
+export const routeOperations = [...integrationOperations, ...routesOperations, ...routeResponseOperations];
 
 const integrationDefaults = {
   ConnectionType: "INTERNET",
@@ -57,53 +155,15 @@ const integrationDefaults = {
   TimeoutInMillis: 29_000,
 } as const;
 
-type GivenIntegration = Partial<
-  Pick<sdk.CreateIntegrationCommandInput, "IntegrationType" | "IntegrationUri" | "CredentialsArn">
->;
-
-function checkIntegration({ IntegrationType, IntegrationUri, CredentialsArn }: GivenIntegration): void {
-  if (CredentialsArn) throw notEmulated("an integration with a role of its own (API Gateway v2)");
-  if (IntegrationType !== "MOCK" && !IntegrationUri)
-    throw badRequest("IntegrationUri is required for this integration type");
+function integrationOf({ integrations }: ApiState, id: string): sdk.Integration {
+  const found = integrations.get(id);
+  if (!found) throw notFound(`Invalid Integration identifier specified ${id}`);
+  return found;
 }
 
-function routesOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  return {
-    CreateRoute({ ApiId, ...given }, { region, now }) {
-      const api = find(region, ApiId);
-      checkRoute(api, given);
-      const route: sdk.Route = {
-        ApiKeyRequired: false,
-        AuthorizationType: "NONE",
-        ...given,
-        RouteId: newId(7),
-      };
-      api.routes.set(route.RouteId ?? "", { route, responses: new Map() });
-      redeploy(api, now);
-      return route;
-    },
-    GetRoute: ({ ApiId, RouteId }, { region }) => routeOf(find(region, ApiId), RouteId).route,
-    GetRoutes: ({ ApiId, ...paging }, { region }) =>
-      pageOfItems(
-        world,
-        [...find(region, ApiId).routes.values()].map(({ route }) => route),
-        paging,
-      ),
-    UpdateRoute({ ApiId, RouteId, ...changes }, { region, now }) {
-      const api = find(region, ApiId);
-      const { route } = routeOf(api, RouteId);
-      checkRoute(api, changes, RouteId);
-      assignGiven(route, changes);
-      redeploy(api, now);
-      return route;
-    },
-    DeleteRoute({ ApiId, RouteId }, { region, now }) {
-      const api = find(region, ApiId);
-      routeOf(api, RouteId);
-      api.routes.delete(RouteId);
-      redeploy(api, now);
-    },
-  };
+function checkIntegration({ IntegrationType, IntegrationUri }: Partial<sdk.Integration>): void {
+  if (IntegrationType !== "MOCK" && !IntegrationUri)
+    throw badRequest("IntegrationUri is required for this integration type");
 }
 
 function routeOf({ routes }: ApiState, id: string): RouteState {
@@ -112,21 +172,28 @@ function routeOf({ routes }: ApiState, id: string): RouteState {
   return found;
 }
 
-type GivenRoute = Partial<
-  Pick<sdk.CreateRouteCommandInput, "RouteKey" | "Target" | "AuthorizationType" | "ApiKeyRequired">
->;
+type GivenRoute = Pick<sdk.Route, "Target" | "AuthorizationType"> & { RouteKey?: string | undefined };
+
+function checkResponseKey(key: string): void {
+  if (key !== "$default") throw badRequest("The only route response key of a WEBSOCKET API is $default");
+}
+
+function responseOf({ responses }: RouteState, id: string): sdk.RouteResponse {
+  const found = responses.get(id);
+  if (!found) throw notFound(`Invalid RouteResponse identifier specified ${id}`);
+  return found;
+}
 
 /** The only routes whose keys begin with a dollar sign (AWS.md 1.7). */
 const ownKeys = ["$connect", "$disconnect", "$default"];
 
 function checkRoute(
   { routes, integrations }: ApiState,
-  { RouteKey, Target, AuthorizationType, ApiKeyRequired }: GivenRoute,
+  { RouteKey, Target, AuthorizationType }: GivenRoute,
   own?: string,
 ): void {
   if (RouteKey !== undefined && /^(\$|$)/.test(RouteKey) && !ownKeys.includes(RouteKey))
     throw badRequest(`Invalid route key: ${RouteKey}`);
-  if (ApiKeyRequired) throw notEmulated("a route that requires an API key (API Gateway v2)");
   checkAuthorization(AuthorizationType, RouteKey ?? routes.get(own ?? "")?.route.RouteKey);
   if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
     throw conflict(`Route with key ${RouteKey} already exists for this API`);
@@ -148,43 +215,4 @@ function checkAuthorization(type: sdk.AuthorizationType | undefined, routeKey: s
   if (emulating === undefined) return;
   if (routeKey !== "$connect") throw badRequest("Authorization is supported on the $connect route only");
   throw notEmulated(`a route with ${emulating} (API Gateway v2)`);
-}
-
-function routeResponseOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  const responsesOf = (region: string, { ApiId, RouteId }: { ApiId: string; RouteId: string }) =>
-    routeOf(find(region, ApiId), RouteId).responses;
-  const responseOf = (responses: ReadonlyMap<string, sdk.RouteResponse>, id: string): sdk.RouteResponse => {
-    const found = responses.get(id);
-    if (!found) throw notFound(`Invalid RouteResponse identifier specified ${id}`);
-    return found;
-  };
-  return {
-    CreateRouteResponse({ ApiId, RouteId, ...given }, { region, now }) {
-      const responses = responsesOf(region, { ApiId, RouteId });
-      if (given.RouteResponseKey !== "$default")
-        throw badRequest("The only route response key of a WEBSOCKET API is $default");
-      if ([...responses.values()].some(({ RouteResponseKey }) => RouteResponseKey === given.RouteResponseKey))
-        throw conflict(`RouteResponse with key ${given.RouteResponseKey} already exists for this route`);
-      const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(7) };
-      responses.set(made.RouteResponseId ?? "", made);
-      redeploy(find(region, ApiId), now);
-      return made;
-    },
-    GetRouteResponse: ({ RouteResponseId, ...route }, { region }) =>
-      responseOf(responsesOf(region, route), RouteResponseId),
-    GetRouteResponses: ({ MaxResults, NextToken, ...route }, { region }) =>
-      pageOfItems(world, [...responsesOf(region, route).values()], { MaxResults, NextToken }),
-    UpdateRouteResponse({ ApiId, RouteId, RouteResponseId, ...changes }, { region, now }) {
-      const found = responseOf(responsesOf(region, { ApiId, RouteId }), RouteResponseId);
-      assignGiven(found, changes);
-      redeploy(find(region, ApiId), now);
-      return found;
-    },
-    DeleteRouteResponse({ ApiId, RouteId, RouteResponseId }, { region, now }) {
-      const responses = responsesOf(region, { ApiId, RouteId });
-      responseOf(responses, RouteResponseId);
-      responses.delete(RouteResponseId);
-      redeploy(find(region, ApiId), now);
-    },
-  };
 }

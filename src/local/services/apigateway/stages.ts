@@ -1,52 +1,138 @@
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
-import { assignGiven, newId, type ApiState, type DeploymentState, type FindApi } from "./api-state.ts";
+import type { ServedRoute, ServedStage } from "../../gateway/contract.ts";
+import { all, kept } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
+import {
+  assignGiven,
+  findApi,
+  newId,
+  type Apigateway,
+  type ApiState,
+  type DeploymentState,
+} from "./api-state.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound, tooManyRequests } from "./refusals.ts";
-import type { ServedRoute, ServedStage } from "../../gateway/contract.ts";
-import type { Operations } from "../operations.ts";
-import type { World } from "../../state.ts";
 
-/** Deployments and stages (AWS.md 3.4, 3.6). */
-export const stageOperations = (world: World, find: FindApi): Operations<typeof sdk> => ({
-  ...deploymentOperations(world, find),
-  ...stagesOperations(world, find),
-});
+const op = operations<typeof sdk, Apigateway>();
+const paging = { MaxResults: all, NextToken: all } as const;
+const deployed = { ApiId: all, DeploymentId: all } as const;
 
-function deploymentOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  const lastIn = new Map<string, number>();
-  return {
-    CreateDeployment({ ApiId, Description, StageName }, { region, now }) {
-      const api = find(region, ApiId);
-      if (now - (lastIn.get(region) ?? -Infinity) < world.delays.deploymentIntervalMs)
+const deploymentOperations = [
+  op(
+    "CreateDeployment",
+    { ApiId: all, Description: kept, StageName: all },
+    ({ ApiId, Description, StageName }, at) => {
+      const { host, deployedAt, region, now } = at;
+      const api = findApi(at, ApiId);
+      if (now - (deployedAt.get(region) ?? -Infinity) < host.delays.deploymentIntervalMs)
         throw tooManyRequests();
       const stage = StageName === undefined ? undefined : stageOf(api, StageName);
       const made = deploy(api, { now, description: Description });
-      lastIn.set(region, now);
+      deployedAt.set(region, now);
       if (stage) point(stage, made, now);
       return made;
     },
-    GetDeployment: ({ ApiId, DeploymentId }, { region }) =>
-      deploymentOf(find(region, ApiId), DeploymentId).deployment,
-    GetDeployments: ({ ApiId, ...paging }, { region }) =>
-      pageOfItems(
-        world,
-        [...find(region, ApiId).deployments.values()].map(({ deployment }) => deployment),
-        paging,
-      ),
-    UpdateDeployment({ ApiId, DeploymentId, Description }, { region }) {
-      const { deployment } = deploymentOf(find(region, ApiId), DeploymentId);
-      assignGiven(deployment, { Description });
-      return deployment;
-    },
-    DeleteDeployment({ ApiId, DeploymentId }, { region }) {
-      const api = find(region, ApiId);
-      deploymentOf(api, DeploymentId);
-      if ([...api.stages.values()].some((stage) => stage.DeploymentId === DeploymentId))
-        throw badRequest("Active stages pointing to this deployment must be moved or deleted");
-      api.deployments.delete(DeploymentId);
-    },
-  };
-}
+  ),
+  op(
+    "GetDeployment",
+    deployed,
+    ({ ApiId, DeploymentId }, at) => deploymentOf(findApi(at, ApiId), DeploymentId).deployment,
+  ),
+  op("GetDeployments", { ApiId: all, ...paging }, ({ ApiId, ...page }, at) => {
+    const deployments = [...findApi(at, ApiId).deployments.values()];
+    return pageOfItems(
+      at.host,
+      deployments.map(({ deployment }) => deployment),
+      page,
+    );
+  }),
+  op("UpdateDeployment", { ...deployed, Description: kept }, ({ ApiId, DeploymentId, ...changes }, at) => {
+    const { deployment } = deploymentOf(findApi(at, ApiId), DeploymentId);
+    assignGiven(deployment, changes);
+    return deployment;
+  }),
+  op("DeleteDeployment", deployed, ({ ApiId, DeploymentId }, at) => {
+    const api = findApi(at, ApiId);
+    deploymentOf(api, DeploymentId);
+    if ([...api.stages.values()].some((stage) => stage.DeploymentId === DeploymentId))
+      throw badRequest("Active stages pointing to this deployment must be moved or deleted");
+    api.deployments.delete(DeploymentId);
+  }),
+];
+
+const throttling = {
+  DataTraceEnabled: kept,
+  DetailedMetricsEnabled: kept,
+  LoggingLevel: all,
+  ThrottlingBurstLimit: all,
+  ThrottlingRateLimit: all,
+} as const;
+const settings = {
+  ApiId: all,
+  StageName: all,
+  DeploymentId: all,
+  AutoDeploy: all,
+  Description: kept,
+  StageVariables: all,
+  DefaultRouteSettings: throttling,
+  RouteSettings: throttling,
+  AccessLogSettings: { DestinationArn: all, Format: kept },
+} as const;
+const staged = { ApiId: all, StageName: all } as const;
+
+const stagesOperations = [
+  op("CreateStage", { ...settings, Tags: all }, ({ ApiId, ...given }, at) => {
+    const api = findApi(at, ApiId);
+    if (api.stages.has(given.StageName)) throw conflict("Stage already exists");
+    checkStage(api, given);
+    const stage: sdk.Stage = {
+      AutoDeploy: false,
+      StageVariables: {},
+      RouteSettings: {},
+      Tags: {},
+      ...given,
+      DefaultRouteSettings: { ...defaultSettings, ...given.DefaultRouteSettings },
+      CreatedDate: new Date(at.now),
+      LastUpdatedDate: new Date(at.now),
+    };
+    api.stages.set(given.StageName, stage);
+    if (stage.AutoDeploy) deployAutomatically(api, stage, at.now);
+    return stage;
+  }),
+  op("GetStage", staged, ({ ApiId, StageName }, at) => stageOf(findApi(at, ApiId), StageName)),
+  op("GetStages", { ApiId: all, ...paging }, ({ ApiId, ...page }, at) =>
+    pageOfItems(at.host, [...findApi(at, ApiId).stages.values()], page),
+  ),
+  op("UpdateStage", settings, ({ ApiId, StageName, DefaultRouteSettings, ...changes }, at) => {
+    const api = findApi(at, ApiId);
+    const stage = stageOf(api, StageName);
+    if (changes.DeploymentId !== undefined && (changes.AutoDeploy ?? stage.AutoDeploy))
+      throw badRequest("Deployment ID cannot be set on stage when AutoDeploy is enabled");
+    checkStage(api, { ...changes, DefaultRouteSettings });
+    const defaults = { ...stage.DefaultRouteSettings, ...DefaultRouteSettings };
+    const LastUpdatedDate = new Date(at.now);
+    assignGiven(stage, { ...changes, DefaultRouteSettings: defaults, LastUpdatedDate });
+    if (changes.AutoDeploy) deployAutomatically(api, stage, at.now);
+    return stage;
+  }),
+  op("DeleteStage", staged, ({ ApiId, StageName }, at) => {
+    const api = findApi(at, ApiId);
+    stageOf(api, StageName);
+    api.stages.delete(StageName);
+    at.host.disconnect(ApiId, StageName);
+  }),
+  op("DeleteAccessLogSettings", staged, ({ ApiId, StageName }, at) => {
+    delete stageOf(findApi(at, ApiId), StageName).AccessLogSettings;
+  }),
+  op("DeleteRouteSettings", { ...staged, RouteKey: all }, ({ ApiId, StageName, RouteKey }, at) => {
+    const routes = stageOf(findApi(at, ApiId), StageName).RouteSettings ?? {};
+    if (!(RouteKey in routes)) throw notFound(`Invalid Route settings identifier specified ${RouteKey}`);
+    delete routes[RouteKey];
+  }),
+];
+
+/** Deployments and stages (AWS.md 3.4, 3.6). */
+export const stageOperations = [...deploymentOperations, ...stagesOperations];
 
 function deploymentOf({ deployments }: ApiState, id: string): DeploymentState {
   const found = deployments.get(id);
@@ -129,57 +215,6 @@ const defaultSettings = {
   ThrottlingRateLimit: 10_000,
 } as const satisfies sdk.RouteSettings;
 
-function stagesOperations(world: World, find: FindApi): Operations<typeof sdk> {
-  return {
-    CreateStage({ ApiId, ...given }, { region, now }) {
-      const api = find(region, ApiId);
-      if (api.stages.has(given.StageName)) throw conflict("Stage already exists");
-      checkStage(api, given);
-      const stage: sdk.Stage = {
-        AutoDeploy: false,
-        StageVariables: {},
-        RouteSettings: {},
-        Tags: {},
-        ...given,
-        DefaultRouteSettings: { ...defaultSettings, ...given.DefaultRouteSettings },
-        CreatedDate: new Date(now),
-        LastUpdatedDate: new Date(now),
-      };
-      api.stages.set(given.StageName, stage);
-      if (stage.AutoDeploy) deployAutomatically(api, stage, now);
-      return stage;
-    },
-    GetStage: ({ ApiId, StageName }, { region }) => stageOf(find(region, ApiId), StageName),
-    GetStages: ({ ApiId, ...paging }, { region }) =>
-      pageOfItems(world, [...find(region, ApiId).stages.values()], paging),
-    UpdateStage({ ApiId, StageName, DefaultRouteSettings, ...changes }, { region, now }) {
-      const api = find(region, ApiId);
-      const stage = stageOf(api, StageName);
-      if (changes.DeploymentId !== undefined && (changes.AutoDeploy ?? stage.AutoDeploy))
-        throw badRequest("Deployment ID cannot be set on stage when AutoDeploy is enabled");
-      checkStage(api, { ...changes, DefaultRouteSettings });
-      const settings = { ...stage.DefaultRouteSettings, ...DefaultRouteSettings };
-      assignGiven(stage, { ...changes, DefaultRouteSettings: settings, LastUpdatedDate: new Date(now) });
-      if (changes.AutoDeploy) deployAutomatically(api, stage, now);
-      return stage;
-    },
-    DeleteStage({ ApiId, StageName }, { region }) {
-      const api = find(region, ApiId);
-      stageOf(api, StageName);
-      api.stages.delete(StageName);
-      world.sever(ApiId, StageName);
-    },
-    DeleteAccessLogSettings({ ApiId, StageName }, { region }) {
-      delete stageOf(find(region, ApiId), StageName).AccessLogSettings;
-    },
-    DeleteRouteSettings({ ApiId, StageName, RouteKey }, { region }) {
-      const settings = stageOf(find(region, ApiId), StageName).RouteSettings ?? {};
-      if (!(RouteKey in settings)) throw notFound(`Invalid Route settings identifier specified ${RouteKey}`);
-      delete settings[RouteKey];
-    },
-  };
-}
-
 function stageOf({ stages }: ApiState, name: string): sdk.Stage {
   const found = stages.get(name);
   if (!found) throw notFound("Invalid stage identifier specified");
@@ -223,8 +258,15 @@ function checkStage(
  * What a stage serves to clients; `undefined` for an unknown API or stage, one without a deployment, or one
  * whose own address is switched off (AWS.md 1.1).
  */
-export function servedStage(world: World, apiId: string, stageName: string): ServedStage | undefined {
-  const api = [...world.state.regions.values()].map(({ apis }) => apis.get(apiId)).find(Boolean);
+export function servedStage(
+  { host, state }: Pick<Apigateway, "host" | "state">,
+  apiId: string,
+  stageName: string,
+): ServedStage | undefined {
+  const api = state
+    .all()
+    .map(({ apis }) => apis.get(apiId))
+    .find(Boolean);
   const stage = api?.stages.get(stageName);
   const deployed = api?.deployments.get(stage?.DeploymentId ?? "");
   if (!api || !stage || !deployed || deployed.disabled) return undefined;
@@ -232,7 +274,7 @@ export function servedStage(world: World, apiId: string, stageName: string): Ser
     apiId,
     stage: stageName,
     region: api.region,
-    account: world.account,
+    account: host.account,
     routeSelectionExpression: deployed.routeSelectionExpression,
     routes: deployed.routes,
     stageVariables: stage.StageVariables ?? {},

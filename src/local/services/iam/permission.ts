@@ -1,6 +1,6 @@
-import type { World } from "../../state.ts";
-import type { RoleState } from "./iam.ts";
+import type { Host } from "../../host.ts";
 import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from "./policy.ts";
+import type { RoleState } from "./role.ts";
 
 /**
  * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose
@@ -8,16 +8,16 @@ import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from
  * line says so: whoever works on this machine is not kept from what AWS may allow.
  */
 export function permission(
-  world: World,
+  { account, logOnce }: Pick<Host, "account" | "logOnce">,
   role: RoleState,
   { action, resource }: { action: string; resource: string },
 ): Decision {
   const statements = statementsOf(role);
-  const access = { action, resource, context: contextOf(world, role, resource) };
+  const access = { action, resource, context: contextOf(account, role, resource) };
   const decision = decide(statements, access, "Allow");
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {
     const doubts = new Set(statements.flatMap((statement) => doubtsAbout(statement, access) ?? []));
-    world.note(
+    logOnce(
       `role ${role.name} may do ${action} here; on AWS that depends on ${[...doubts].join(", ")}, which cannot be evaluated here`,
     );
   }
@@ -56,7 +56,7 @@ function statementsOf({ policies, attached }: RoleState): Statement[] {
 }
 
 /** The condition keys whose values are known. */
-function contextOf({ account }: World, { arn }: RoleState, resource: string): Record<string, string> {
+function contextOf(account: string, { arn }: RoleState, resource: string): Record<string, string> {
   const region = resource.split(":")[3];
   return {
     "aws:principalarn": arn,

@@ -1,7 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { World } from "../../state.ts";
-import type { RoleState } from "./iam.ts";
-import { permission } from "./permission.ts";
 
 /** A session of a role: somebody who may do what the role's policies allow, and nothing else. */
 export interface Session {
@@ -44,30 +41,6 @@ export function sessionIn(token: string | string[] | undefined): Session | undef
   }
 }
 
-/** The role of a session, as long as it exists. */
-const roleOf = ({ state }: World, { roleArn }: Session): RoleState | undefined =>
-  [...state.roles.values()].find(({ arn }) => arn === roleArn);
-
 /** How STS and refusals name a session. */
-export const sessionArn = ({ account }: World, { roleArn, name }: Session): string =>
+export const sessionArn = (account: string, { roleArn, name }: Session): string =>
   `arn:aws:sts::${account}:assumed-role/${roleArn.split("/").at(-1)}/${name}`;
-
-/**
- * AWS's words for why a session may not do something; undefined where it may, and for the account's user
- * (AWS.md 6.3, 8.2).
- */
-export function denial(
-  world: World,
-  session: Session | undefined,
-  { action, resource }: { action: string; resource: string },
-): string | undefined {
-  if (!session) return undefined;
-  const role = roleOf(world, session);
-  const decision = role ? permission(world, role, { action, resource }) : "implicitDeny";
-  if (decision === "allowed") return undefined;
-  const why =
-    decision === "explicitDeny"
-      ? "with an explicit deny in an identity-based policy"
-      : `because no identity-based policy allows the ${action} action`;
-  return `User: ${sessionArn(world, session)} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
-}

@@ -1,10 +1,35 @@
 import { randomUUID } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
-import { regionIn, type World } from "../../state.ts";
+import type { Host } from "../../host.ts";
+import type { Roles } from "../iam/iam.ts";
+import type { LogGroups } from "../logs/logs.ts";
+import { pageOf } from "../paging.ts";
+import type { Regional } from "../state.ts";
+
+/** What Lambda keeps in one region. */
+export interface LambdaState {
+  functions: Map<string, FunctionState>;
+}
+
+/** What Lambda's operations work with. */
+export interface Lambda {
+  host: Host;
+  state: Regional<LambdaState>;
+  roles: Roles;
+  logs: LogGroups;
+  /** How many events of a function are being worked on, by its ARN. */
+  running: Map<string, number>;
+}
+
+/** What it takes to find a function: what there is, where the caller is, and when. */
+export interface Here extends Pick<Lambda, "host" | "state"> {
+  region: string;
+  now: number;
+}
 
 /** Code and configuration of one version of a function; a change makes a new one. */
-export interface Build {
+export interface FunctionVersion {
   /** Changes whenever code or configuration do; never guessable, so it also serves as the key to the code. */
   id: string;
   /** `$LATEST`, or the number of a published version. */
@@ -28,9 +53,9 @@ export interface Build {
   modifiedAt: number;
 }
 
-/** A published version, and which build of `$LATEST` it was made from. */
+/** A published version, and which code and configuration of `$LATEST` it was made from. */
 export interface VersionState {
-  build: Build;
+  build: FunctionVersion;
   from: string;
   revisionId: string;
 }
@@ -53,9 +78,9 @@ export interface FunctionState {
   name: string;
   arn: string;
   region: string;
-  latest: Build;
-  /** What invocations run: during an update still the old build (AWS.md 4.5). */
-  running: Build;
+  latest: FunctionVersion;
+  /** What invocations run: during an update still the old one (AWS.md 4.5). */
+  running: FunctionVersion;
   /** What is going on until `settlesAt` (epoch milliseconds). */
   change: { kind: "creating" | "updating"; settlesAt: number } | undefined;
   revisionId: string;
@@ -97,21 +122,18 @@ export function referenceOf(text: string, qualifier?: string): Reference {
 export const unqualified = (asked: Reference): Reference => ({ ...asked, qualifier: undefined });
 
 /**
- * Refuses what is of another region or another account: nobody there has let us in. Both texts are from
- * memory, unverified.
+ * Refuses what is of another region or another account: no policy there lets this account in. Both texts are
+ * from memory, unverified.
  */
-export function checkReachable(world: World, here: string, asked: Reference): void {
-  const { region = here, account = world.account } = asked;
+export function checkReachable({ host, region: here }: Here, asked: Reference): void {
+  const { region = here, account = host.account } = asked;
   if (region !== here)
     throw noResource(`Functions from '${region}' are not reachable in this region ('${here}')`);
-  if (account === world.account) return;
-  const arn = functionArn({ account }, region, asked);
+  if (account === host.account) return;
   throw new AwsError(
     "AccessDeniedException",
-    `no resource-based policy allows this account, ${world.account}, to use ${arn}`,
-    {
-      status: 403,
-    },
+    `no resource-based policy allows this account, ${host.account}, to use ${functionArn(account, region, asked)}`,
+    { status: 403 },
   );
 }
 
@@ -121,27 +143,25 @@ export const noResource = (message: string): AwsError => new AwsError("ResourceN
 export const resourceConflict = (message: string): AwsError =>
   new AwsError("ResourceConflictException", message);
 
-export const functionArn = (
-  world: Pick<World, "account">,
-  region: string,
-  { name, qualifier }: Reference,
-): string =>
-  `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
+/** The ARN of a function, with the qualifier that was asked for. */
+export const functionArn = (account: string, region: string, { name, qualifier }: Reference): string =>
+  `arn:aws:lambda:${region}:${account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
 
 /**
  * Finds a function as it is now: what was pending is done once its time has come. Throws
  * ResourceNotFoundException, and AccessDeniedException for one of another account.
  */
-export function findFunction(world: World, region: string, asked: Reference, now: number): FunctionState {
-  checkReachable(world, region, asked);
-  const found = regionIn(world.state, region).functions.get(asked.name);
-  if (!found) throw noResource(`Function not found: ${functionArn(world, region, asked)}`);
-  settle(found, now);
+export function findFunction(here: Here, asked: Reference): FunctionState {
+  checkReachable(here, asked);
+  const { host, state, region, now } = here;
+  const found = state.in(region).functions.get(asked.name);
+  if (!found) throw noResource(`Function not found: ${functionArn(host.account, region, asked)}`);
+  finishPending(found, now);
   return found;
 }
 
 /** The end of a creation or an update; the revision changes once more (AWS.md 4.5). */
-export function settle(found: FunctionState, now: number): void {
+export function finishPending(found: FunctionState, now: number): void {
   if (!found.change || now < found.change.settlesAt) return;
   found.change = undefined;
   found.running = found.latest;
@@ -151,15 +171,23 @@ export function settle(found: FunctionState, now: number): void {
 /**
  * The version that a qualifier stands for, of `$LATEST` the one that runs. Throws ResourceNotFoundException.
  */
-export function buildOf(world: World, found: FunctionState, qualifier: string | undefined): Build {
+export function versionOf(found: FunctionState, qualifier: string | undefined): FunctionVersion {
   if (qualifier === undefined || qualifier === "$LATEST") return found.running;
   const version = found.versions.get(found.aliases.get(qualifier)?.version ?? qualifier);
   const build = found.aliases.get(qualifier)?.version === "$LATEST" ? found.running : version?.build;
-  if (!build)
-    throw noResource(
-      `Function not found: ${functionArn(world, found.region, { name: found.name, qualifier })}`,
-    );
+  if (!build) throw noResource(`Function not found: ${found.arn}:${qualifier}`);
   return build;
+}
+
+/** A page in Lambda's form. */
+export function pageOfItems<Item>(
+  { pageSize = 50 }: { pageSize: number | undefined },
+  items: readonly Item[],
+  { Marker, MaxItems }: { Marker?: string | undefined; MaxItems?: number | undefined },
+): { listed: Item[]; more: { NextMarker?: string } } {
+  const invalid = invalidParameter("Invalid Marker");
+  const { items: listed, next } = pageOf(items, { token: Marker, limit: MaxItems, pageSize, invalid });
+  return { listed, more: next ? { NextMarker: next } : {} };
 }
 
 /** Refuses a change while another one is going on. */
@@ -185,7 +213,7 @@ export function checkRevision(revisionId: string, expected: string | undefined):
 
 /** The part of a function's configuration that every answer has (AWS.md 4.1). */
 export function configurationShape(
-  build: Build,
+  build: FunctionVersion,
   { name, arn, revisionId }: { name: string; arn: string; revisionId: string },
 ): sdk.FunctionConfiguration {
   return {

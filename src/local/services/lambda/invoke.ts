@@ -1,77 +1,72 @@
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
-import { gatewayMayInvoke } from "./policy.ts";
+import type { LambdaAnswer } from "../../gateway/contract.ts";
+import type { Host } from "../../host.ts";
+import type { FunctionToRun, Invocation } from "../../runtime/contract.ts";
+import { all } from "../../wire/members.ts";
+import { sessionToken } from "../iam/sessions.ts";
+import { operations, type At } from "../operations.ts";
 import {
-  buildOf,
   checkReachable,
   findFunction,
+  functionArn,
   referenceOf,
   refuseWhileChanging,
-  type Build,
+  versionOf,
   type FunctionState,
+  type FunctionVersion,
+  type Lambda,
+  type Reference,
 } from "./function.ts";
-import type { LambdaAnswer } from "../../gateway/contract.ts";
-import type { FunctionToRun, Invocation } from "../../runtime/contract.ts";
-import { denial, sessionToken, type Session } from "../iam/sessions.ts";
-import type { Operations } from "../operations.ts";
-import type { World } from "../../state.ts";
+import { gatewayMayInvoke } from "./policy.ts";
 
-/** Runs functions: for Invoke, and for API Gateway. */
-export interface Invoking {
-  /**
-   * Runs one build of a function. Throws TooManyRequestsException when its reserved concurrency is in use.
-   */
-  run(found: FunctionState, build: Build, payload: string): Promise<Invocation>;
-  /** What API Gateway gets: an answer, or the reason why there is none. */
-  forGateway(call: {
-    functionArn: string;
-    sourceArn: string;
-    account: string;
-    event: unknown;
-  }): Promise<LambdaAnswer>;
+const op = operations<typeof sdk, Lambda>();
+
+/**
+ * Runs one version of a function. Throws TooManyRequestsException when its reserved concurrency is in use.
+ */
+async function run(
+  { host, running }: Lambda,
+  { found, version, payload }: { found: FunctionState; version: FunctionVersion; payload: string },
+): Promise<Invocation> {
+  const busy = running.get(found.arn) ?? 0;
+  if (busy >= (found.reservedConcurrency ?? Infinity)) throw throttled();
+  running.set(found.arn, busy + 1);
+  try {
+    const runtime = await host.runtimes.runtimeIn(found.region);
+    return await runtime.invoke(functionToRun(host, found, version), payload);
+  } finally {
+    running.set(found.arn, (running.get(found.arn) ?? 1) - 1);
+  }
 }
 
-/** See {@link Invoking}. Concurrency is counted here, per function. */
-export function createInvoking(world: World): Invoking {
-  const running = new Map<string, number>();
+/** What API Gateway wants to have run, and for which of its routes. */
+export interface GatewayCall {
+  functionArn: string;
+  sourceArn: string;
+  account: string;
+  event: unknown;
+}
 
-  async function run(found: FunctionState, build: Build, payload: string): Promise<Invocation> {
-    const busy = running.get(found.arn) ?? 0;
-    if (busy >= (found.reservedConcurrency ?? Infinity)) throw throttled();
-    running.set(found.arn, busy + 1);
-    try {
-      const runtime = await world.runtimeIn(found.region);
-      return await runtime.invoke(functionToRun(world, found, build), payload);
-    } finally {
-      running.set(found.arn, (running.get(found.arn) ?? 1) - 1);
-    }
+/** What API Gateway gets: an answer, or the reason why there is none. */
+export async function invokeForGateway(
+  lambda: Lambda,
+  { functionArn: called, sourceArn, account, event }: GatewayCall,
+): Promise<LambdaAnswer> {
+  const asked = referenceOf(called);
+  const { region = "", qualifier } = asked;
+  try {
+    const found = findFunction({ ...lambda, region, now: Date.now() }, asked);
+    if (!gatewayMayInvoke(found, { qualifier, sourceArn, account })) return { kind: "forbidden" };
+    if (found.change?.kind === "creating") return { kind: "missing" };
+    const version = versionOf(found, qualifier);
+    const { payload, functionError } = await run(lambda, { found, version, payload: JSON.stringify(event) });
+    return { kind: "answered", payload, ...(functionError ? { functionError } : {}) };
+  } catch (cause) {
+    const kind = cause instanceof AwsError ? refusals[cause.name] : undefined;
+    if (kind) return { kind };
+    throw cause;
   }
-
-  async function forGateway({
-    functionArn,
-    sourceArn,
-    account,
-    event,
-  }: Parameters<Invoking["forGateway"]>[0]): Promise<LambdaAnswer> {
-    const asked = referenceOf(functionArn);
-    const { region = "", qualifier } = asked;
-    try {
-      const found = findFunction(world, region, asked, Date.now());
-      if (!gatewayMayInvoke(found, { qualifier, sourceArn, account })) return { kind: "forbidden" };
-      if (found.change?.kind === "creating") return { kind: "missing" };
-      const { payload, functionError } = await run(
-        found,
-        buildOf(world, found, qualifier),
-        JSON.stringify(event),
-      );
-      return { kind: "answered", payload, ...(functionError ? { functionError } : {}) };
-    } catch (cause) {
-      const kind = cause instanceof AwsError ? refusals[cause.name] : undefined;
-      if (kind) return { kind };
-      throw cause;
-    }
-  }
-  return { run, forGateway };
 }
 
 const refusals: Readonly<Record<string, "missing" | "throttled">> = {
@@ -84,72 +79,68 @@ const throttled = (): AwsError =>
     members: { Reason: "ReservedFunctionConcurrentInvocationLimitExceeded" },
   });
 
-const functionToRun = (world: World, { name, arn, region }: FunctionState, build: Build): FunctionToRun => ({
-  arn: build.version === "$LATEST" ? arn : `${arn}:${build.version}`,
+const functionToRun = (
+  { account }: Host,
+  { name, arn, region }: FunctionState,
+  version: FunctionVersion,
+): FunctionToRun => ({
+  arn: version.version === "$LATEST" ? arn : `${arn}:${version.version}`,
   name,
-  version: build.version,
+  version: version.version,
   region,
-  account: world.account,
-  runtime: build.runtime,
-  handler: build.handler,
-  timeoutSeconds: build.timeoutSeconds,
-  memoryMb: build.memoryMb,
-  environment: build.environment ?? {},
-  zip: build.zip,
-  logGroup: build.logging.LogGroup ?? `/aws/lambda/${name}`,
-  sessionToken: sessionToken({ roleArn: build.role, name }),
-  revision: build.id,
+  account,
+  runtime: version.runtime,
+  handler: version.handler,
+  timeoutSeconds: version.timeoutSeconds,
+  memoryMb: version.memoryMb,
+  environment: version.environment ?? {},
+  zip: version.zip,
+  logGroup: version.logging.LogGroup ?? `/aws/lambda/${name}`,
+  sessionToken: sessionToken({ roleArn: version.role, name }),
+  revision: version.id,
 });
 
 /** The most that an event may hold, in bytes (AWS.md 4.8). */
 const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048_576 };
 
-/**
- * Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (AWS.md 4.8).
- */
-export function invokeOperations(world: World, { run }: Invoking): Operations<typeof sdk> {
-  return {
-    async Invoke(
-      { FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload },
-      { region, now, session },
-    ) {
+/** Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (AWS.md 4.8). */
+export const invokeOperations = [
+  op(
+    "Invoke",
+    { FunctionName: all, Qualifier: all, InvocationType: all, LogType: all, Payload: all },
+    async ({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, at) => {
       const asked = referenceOf(FunctionName, Qualifier);
-      checkReachable(world, region, asked);
-      refuseDenied(world, session, { ...asked, region });
-      const found = findFunction(world, region, asked, now);
-      const build = buildOf(world, found, asked.qualifier);
+      checkReachable(at, asked);
+      refuseDenied(at, asked);
+      const found = findFunction(at, asked);
+      const version = versionOf(found, asked.qualifier);
       // The SDK's type is what a client may pass; over the wire it is bytes.
       const payload = checkedPayload(Payload as Uint8Array | undefined, InvocationType);
       if (found.change?.kind === "creating") refuseWhileChanging(found);
       if (InvocationType === "DryRun") return { StatusCode: 204 };
       if (InvocationType === "Event") {
-        void runLater(world, () => run(found, build, payload));
+        void runLater(at.host, () => run(at, { found, version, payload }));
         return { StatusCode: 202 };
       }
-      const { payload: answer, functionError, logTail } = await run(found, build, payload);
+      const { payload: answer, functionError, logTail } = await run(at, { found, version, payload });
       return {
         StatusCode: 200,
-        ExecutedVersion: build.version,
+        ExecutedVersion: version.version,
         Payload: Buffer.from(answer) as unknown as NonNullable<sdk.InvokeCommandOutput["Payload"]>,
         ...(functionError ? { FunctionError: functionError } : {}),
         ...(LogType === "Tail" ? { LogResult: Buffer.from(logTail).toString("base64") } : {}),
       };
     },
-  };
-}
+  ),
+];
 
 /**
  * A role's session may invoke what the role's policies name; denied before anything tells whether the
  * function is there.
  */
-function refuseDenied(
-  world: World,
-  session: Session | undefined,
-  called: { region: string; name: string; qualifier: string | undefined },
-): void {
-  const { region, name, qualifier } = called;
-  const resource = `arn:aws:lambda:${region}:${world.account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
-  const message = denial(world, session, { action: "lambda:InvokeFunction", resource });
+function refuseDenied({ host, roles, region, session }: Lambda & At, asked: Reference): void {
+  const resource = functionArn(host.account, region, asked);
+  const message = roles.denial(session, { action: "lambda:InvokeFunction", resource });
   if (message !== undefined) throw new AwsError("AccessDeniedException", message, { status: 403 });
 }
 
@@ -176,19 +167,19 @@ function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType)
  * Runs an event whose caller does not wait: again after each failure, as often as Lambda does, then the event
  * is dropped.
  */
-async function runLater(world: World, run: () => Promise<Invocation>): Promise<void> {
-  for (const delay of [0, ...world.delays.asyncRetryMs]) {
-    await world.pause(delay);
-    if (world.closing.aborted || !(await failed(run))) return;
+async function runLater({ delays, pause, closing }: Host, attempt: () => Promise<Invocation>): Promise<void> {
+  for (const delay of [0, ...delays.asyncRetryMs]) {
+    await pause(delay);
+    if (closing.aborted || !(await failed(attempt))) return;
   }
 }
 
-async function failed(run: () => Promise<Invocation>): Promise<boolean> {
+async function failed(attempt: () => Promise<Invocation>): Promise<boolean> {
   try {
-    return (await run()).functionError !== undefined;
+    return (await attempt()).functionError !== undefined;
   } catch {
-    // Throttled, or nothing could be started to run it in: nobody waits for the answer, so all there is to do
-    // is to try again.
+    // Throttled, or nothing could be started to run it in: no caller waits for the answer, so all there is to
+    // do is to try again.
     return true;
   }
 }

@@ -1,32 +1,32 @@
 import type { LogEntry } from "../../runtime/contract.ts";
-import { permission } from "../iam/permission.ts";
 import { logGroupArn } from "../logs/group.ts";
-import { regionIn, type World } from "../../state.ts";
+import type { Lambda } from "./function.ts";
 
 /**
- * The log lines that reach CloudWatch: a function writes with its role's permissions, into a group that must
- * be there unless the role may make it. So a function whose role lacks them runs without leaving a log
- * (AWS.md 6.2, 7.1).
+ * Writes the lines of functions that reach CloudWatch: a function writes with its role's permissions, into a
+ * group that must be there unless the role may create it. So a function whose role lacks them runs without
+ * leaving a log (AWS.md 6.2, 7.1).
  */
-export const permittedLines = (world: World, region: string, entries: readonly LogEntry[]): LogEntry[] => {
-  const permitted = new Set(
-    [...new Set(entries.map(({ group }) => group))].filter((group) => mayWrite(world, region, group)),
+export function writeLog(lambda: Lambda, region: string, entries: readonly LogEntry[]): void {
+  const groups = [...new Set(entries.map(({ group }) => group))];
+  const permitted = new Set(groups.filter((group) => mayWrite(lambda, region, group)));
+  lambda.logs.append(
+    region,
+    entries.filter(({ group }) => permitted.has(group)),
   );
-  return entries.filter(({ group }) => permitted.has(group));
-};
+}
 
-function mayWrite(world: World, region: string, group: string): boolean {
-  const { functions, logGroups } = regionIn(world.state, region);
-  const roles = [...functions.values()]
+function mayWrite({ host, state, roles, logs }: Lambda, region: string, group: string): boolean {
+  const writers = [...state.in(region).functions.values()]
     .filter(({ running }) => running.logging.LogGroup === group)
     .map(({ running }) => running.role);
   const needed = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
-    ...(logGroups.has(group) ? [] : ["logs:CreateLogGroup"]),
+    ...(logs.has(region, group) ? [] : ["logs:CreateLogGroup"]),
   ];
-  const resource = `${logGroupArn(world, region, group)}:log-stream:any`;
-  return [...world.state.roles.values()]
-    .filter(({ arn }) => roles.includes(arn))
-    .some((role) => needed.every((action) => permission(world, role, { action, resource }) === "allowed"));
+  const resource = `${logGroupArn(host.account, region, group)}:log-stream:any`;
+  return [...new Set(writers)].some((role) =>
+    needed.every((action) => roles.mayDo(role, { action, resource })),
+  );
 }

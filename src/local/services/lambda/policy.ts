@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-lambda";
 import { AwsError } from "../../aws-error.ts";
+import { all } from "../../wire/members.ts";
+import { decide, statementsIn } from "../iam/policy.ts";
+import { operations } from "../operations.ts";
 import {
-  buildOf,
   checkRevision,
   findFunction,
   invalidParameter,
@@ -10,63 +12,70 @@ import {
   referenceOf,
   resourceConflict,
   unqualified,
+  versionOf,
   type FunctionState,
+  type Lambda,
   type ResourcePolicy,
 } from "./function.ts";
-import type { Operations } from "../operations.ts";
-import { decide, statementsIn } from "../iam/policy.ts";
-import type { World } from "../../state.ts";
+
+const op = operations<typeof sdk, Lambda>();
+const statement = { FunctionName: all, Qualifier: all, StatementId: all, RevisionId: all } as const;
 
 /** Resource policies: who may invoke a function (AWS.md 4.7). */
-export function policyOperations(world: World): Operations<typeof sdk> {
-  return {
-    AddPermission({ FunctionName, Qualifier, StatementId, RevisionId, ...given }, { region, now }) {
+export const policyOperations = [
+  op(
+    "AddPermission",
+    { ...statement, Action: all, Principal: all, SourceArn: all, SourceAccount: all },
+    ({ FunctionName, Qualifier, RevisionId, ...given }, at) => {
       const asked = referenceOf(FunctionName, Qualifier);
       const { qualifier = "" } = asked;
-      const found = findFunction(world, region, unqualified(asked), now);
-      if (qualifier === "$LATEST")
-        throw invalidParameter("We currently do not support adding policies for $LATEST.");
-      if (qualifier) buildOf(world, found, qualifier);
-      const policy = found.policies.get(qualifier) ?? {
-        statements: new Map<string, string>(),
-        revisionId: found.revisionId,
-      };
+      const found = findFunction(at, unqualified(asked));
+      const policy = policyFor(found, qualifier);
       checkRevision(policy.revisionId, RevisionId);
+      const { StatementId } = given;
       if (policy.statements.has(StatementId))
         throw resourceConflict(
           `The statement id (${StatementId}) provided already exists. Please provide a new statement id, or remove the existing statement.`,
         );
-      const statement = statementText({ ...given, StatementId }, resourceArn(found, qualifier));
-      const statements = new Map([...policy.statements, [StatementId, statement]]);
+      const text = statementText(given, resourceArn(found, qualifier));
+      const statements = new Map([...policy.statements, [StatementId, text]]);
       if (documentOf(statements).length > 20_480)
         throw new AwsError(
           "PolicyLengthExceededException",
           "The final policy size is bigger than the limit (20480).",
         );
       found.policies.set(qualifier, { statements, revisionId: randomUUID() });
-      return { Statement: statement };
+      return { Statement: text };
     },
-    RemovePermission({ FunctionName, Qualifier, StatementId, RevisionId }, { region, now }) {
-      const asked = referenceOf(FunctionName, Qualifier);
-      const { qualifier = "" } = asked;
-      const { policies } = findFunction(world, region, unqualified(asked), now);
-      const policy = policies.get(qualifier);
-      if (!policy) throw noResource("No policy is associated with the given resource.");
-      checkRevision(policy.revisionId, RevisionId);
-      if (!policy.statements.has(StatementId))
-        throw noResource(`Statement ${StatementId} is not found in resource policy.`);
-      const statements = new Map([...policy.statements].filter(([id]) => id !== StatementId));
-      if (statements.size > 0) policies.set(qualifier, { statements, revisionId: randomUUID() });
-      else policies.delete(qualifier);
-    },
-    GetPolicy({ FunctionName, Qualifier }, { region, now }) {
-      const asked = referenceOf(FunctionName, Qualifier);
-      const { qualifier = "" } = asked;
-      const policy = findFunction(world, region, unqualified(asked), now).policies.get(qualifier);
-      if (!policy) throw noResource("The resource you requested does not exist.");
-      return { Policy: documentOf(policy.statements), RevisionId: policy.revisionId };
-    },
-  };
+  ),
+  op("RemovePermission", statement, ({ FunctionName, Qualifier, StatementId, RevisionId }, at) => {
+    const asked = referenceOf(FunctionName, Qualifier);
+    const { qualifier = "" } = asked;
+    const { policies } = findFunction(at, unqualified(asked));
+    const policy = policies.get(qualifier);
+    if (!policy) throw noResource("No policy is associated with the given resource.");
+    checkRevision(policy.revisionId, RevisionId);
+    if (!policy.statements.has(StatementId))
+      throw noResource(`Statement ${StatementId} is not found in resource policy.`);
+    const statements = new Map([...policy.statements].filter(([id]) => id !== StatementId));
+    if (statements.size > 0) policies.set(qualifier, { statements, revisionId: randomUUID() });
+    else policies.delete(qualifier);
+  }),
+  op("GetPolicy", { FunctionName: all, Qualifier: all }, ({ FunctionName, Qualifier }, at) => {
+    const asked = referenceOf(FunctionName, Qualifier);
+    const { qualifier = "" } = asked;
+    const policy = findFunction(at, unqualified(asked)).policies.get(qualifier);
+    if (!policy) throw noResource("The resource you requested does not exist.");
+    return { Policy: documentOf(policy.statements), RevisionId: policy.revisionId };
+  }),
+];
+
+/** The policy that a statement is added to: of the function, or of a version or alias that it has. */
+function policyFor(found: FunctionState, qualifier: string): ResourcePolicy {
+  if (qualifier === "$LATEST")
+    throw invalidParameter("We currently do not support adding policies for $LATEST.");
+  if (qualifier) versionOf(found, qualifier);
+  return found.policies.get(qualifier) ?? { statements: new Map(), revisionId: found.revisionId };
 }
 
 const resourceArn = ({ arn }: FunctionState, qualifier: string): string =>

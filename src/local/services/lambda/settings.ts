@@ -51,32 +51,3 @@ export function checkEnvironment(variables: Readonly<Record<string, string>>): v
   if (Buffer.byteLength(measured) > 4096)
     throw invalidParameter(`${unable} exceeded the 4KB limit. String measured: ${measured}`);
 }
-
-const notHere = [
-  "Layers",
-  "VpcConfig",
-  "DeadLetterConfig",
-  "FileSystemConfigs",
-  "ImageConfig",
-  "KMSKeyArn",
-  "CodeSigningConfigArn",
-  "CapacityProviderConfig",
-  "DurableConfig",
-  "TenancyConfig",
-  "S3Bucket",
-  "ImageUri",
-] as const;
-
-/** Refuses what would be ignored otherwise: an input that is given, not empty, and means nothing here. */
-export function refuseNotEmulated(input: object): void {
-  const given = Object.entries(input).find(
-    ([name, value]) => (notHere as readonly string[]).includes(name) && !isEmpty(value),
-  );
-  if (given) throw notEmulated(`${given[0]} of a function (Lambda)`);
-}
-
-const isEmpty = (value: unknown): boolean =>
-  value === undefined ||
-  value === "" ||
-  (typeof value === "object" &&
-    Object.values(value ?? {}).every((item) => item === undefined || isEmpty(item)));

@@ -1,29 +1,107 @@
 import { randomUUID } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-lambda";
-import { notEmulated } from "../../aws-error.ts";
+import { all, kept } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
 import {
   checkRevision,
   findFunction,
   invalidParameter,
   latestShape,
   noResource,
+  pageOfItems,
   referenceOf,
   refuseWhileChanging,
   resourceConflict,
   versionShape,
   type AliasState,
   type FunctionState,
+  type Lambda,
   type VersionState,
 } from "./function.ts";
-import type { Operations } from "../operations.ts";
-import { pageOf } from "../paging.ts";
-import type { World } from "../../state.ts";
+
+const op = operations<typeof sdk, Lambda>();
+const paging = { Marker: all, MaxItems: all } as const;
+const alias = { FunctionName: all, Name: all } as const;
 
 /** Published versions and aliases (AWS.md 4.6). */
-export const versionOperations = (world: World): Operations<typeof sdk> => ({
-  ...publishOperations(world),
-  ...aliasOperations(world),
-});
+export const versionOperations = [
+  op(
+    "PublishVersion",
+    { FunctionName: all, CodeSha256: all, Description: kept, RevisionId: all },
+    ({ FunctionName, CodeSha256, Description, RevisionId }, at) => {
+      const found = findFunction(at, referenceOf(FunctionName));
+      refuseWhileChanging(found);
+      checkRevision(found.revisionId, RevisionId);
+      const { sha256 } = found.latest;
+      if (CodeSha256 && CodeSha256 !== sha256)
+        throw invalidParameter(
+          `CodeSHA256 (${CodeSha256}) is different from current CodeSHA256 in $LATEST (${sha256}). Please try again with the CodeSHA256 in $LATEST.`,
+        );
+      return versionShape(found, publish(found, { description: Description }, at.now));
+    },
+  ),
+  op("ListVersionsByFunction", { FunctionName: all, ...paging }, ({ FunctionName, ...page }, at) => {
+    const found = findFunction(at, referenceOf(FunctionName));
+    const latest = { ...latestShape(found), FunctionArn: `${found.arn}:$LATEST` };
+    const published = [...found.versions.values()].map((version) => versionShape(found, version));
+    const { listed, more } = pageOfItems(at.host, [latest, ...published], page);
+    return { Versions: listed, ...more };
+  }),
+
+  op(
+    "CreateAlias",
+    { ...alias, FunctionVersion: all, Description: kept },
+    ({ FunctionName, Name, FunctionVersion, Description = "" }, at) => {
+      const found = findFunction(at, referenceOf(FunctionName));
+      checkTarget(found, FunctionVersion);
+      if (found.aliases.has(Name)) throw resourceConflict(`Alias already exists: ${found.arn}:${Name}`);
+      const made = {
+        name: Name,
+        version: FunctionVersion,
+        description: Description,
+        revisionId: randomUUID(),
+      };
+      found.aliases.set(Name, made);
+      return aliasShape(found, made);
+    },
+  ),
+  op("GetAlias", alias, ({ FunctionName, Name }, at) => {
+    const found = findFunction(at, referenceOf(FunctionName));
+    return aliasShape(found, aliasOf(found, Name));
+  }),
+  op(
+    "UpdateAlias",
+    { ...alias, FunctionVersion: all, Description: kept, RevisionId: all },
+    ({ FunctionName, Name, FunctionVersion, Description, RevisionId }, at) => {
+      const found = findFunction(at, referenceOf(FunctionName));
+      const before = aliasOf(found, Name);
+      checkRevision(before.revisionId, RevisionId);
+      const version = FunctionVersion ?? before.version;
+      checkTarget(found, version);
+      const description = Description ?? before.description;
+      const changed = { ...before, version, description, revisionId: randomUUID() };
+      found.aliases.set(Name, changed);
+      return aliasShape(found, changed);
+    },
+  ),
+  op("DeleteAlias", alias, ({ FunctionName, Name }, at) => {
+    const { aliases, policies } = findFunction(at, referenceOf(FunctionName));
+    aliases.delete(Name);
+    policies.delete(Name);
+  }),
+  op(
+    "ListAliases",
+    { FunctionName: all, FunctionVersion: all, ...paging },
+    ({ FunctionName, FunctionVersion, ...page }, at) => {
+      const found = findFunction(at, referenceOf(FunctionName));
+      const wanted = [...found.aliases.values()].filter(
+        ({ version }) => FunctionVersion === undefined || version === FunctionVersion,
+      );
+      const { listed, more } = pageOfItems(at.host, wanted, page);
+      return { Aliases: listed.map((each) => aliasShape(found, each)), ...more };
+    },
+  ),
+];
 
 /** Makes a version of `$LATEST`; the last one again when nothing changed since. */
 export function publish(
@@ -47,107 +125,13 @@ export function publish(
   return made;
 }
 
-function publishOperations(world: World): Operations<typeof sdk> {
-  return {
-    PublishVersion({ FunctionName, CodeSha256, Description, RevisionId }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      refuseWhileChanging(found);
-      checkRevision(found.revisionId, RevisionId);
-      const { sha256 } = found.latest;
-      if (CodeSha256 && CodeSha256 !== sha256)
-        throw invalidParameter(
-          `CodeSHA256 (${CodeSha256}) is different from current CodeSHA256 in $LATEST (${sha256}). Please try again with the CodeSHA256 in $LATEST.`,
-        );
-      return versionShape(found, publish(found, { description: Description }, now));
-    },
-    ListVersionsByFunction({ FunctionName, Marker, MaxItems }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      const latest = { ...latestShape(found), FunctionArn: `${found.arn}:$LATEST` };
-      const listed = [latest, ...[...found.versions.values()].map((version) => versionShape(found, version))];
-      const { items, next } = pageOf(listed, {
-        token: Marker,
-        limit: MaxItems,
-        pageSize: world.pageSize ?? 50,
-        invalid: invalidParameter("Invalid Marker"),
-      });
-      return { Versions: items, ...(next ? { NextMarker: next } : {}) };
-    },
-  };
+function aliasOf({ aliases, arn }: FunctionState, name: string): AliasState {
+  const found = aliases.get(name);
+  if (!found) throw noResource(`Cannot find alias arn: ${arn}:${name}`);
+  return found;
 }
 
-function aliasOperations(world: World): Operations<typeof sdk> {
-  const aliasOf = ({ aliases, arn }: FunctionState, name: string): AliasState => {
-    const alias = aliases.get(name);
-    if (!alias) throw noResource(`Cannot find alias arn: ${arn}:${name}`);
-    return alias;
-  };
-  return {
-    CreateAlias({ FunctionName, Name, FunctionVersion, Description = "", RoutingConfig }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      checkTarget(found, FunctionVersion, RoutingConfig);
-      if (found.aliases.has(Name)) throw resourceConflict(`Alias already exists: ${found.arn}:${Name}`);
-      const alias = {
-        name: Name,
-        version: FunctionVersion,
-        description: Description,
-        revisionId: randomUUID(),
-      };
-      found.aliases.set(Name, alias);
-      return aliasShape(found, alias);
-    },
-    GetAlias({ FunctionName, Name }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      return aliasShape(found, aliasOf(found, Name));
-    },
-    UpdateAlias(
-      { FunctionName, Name, FunctionVersion, Description, RoutingConfig, RevisionId },
-      { region, now },
-    ) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      const alias = aliasOf(found, Name);
-      checkRevision(alias.revisionId, RevisionId);
-      const version = FunctionVersion ?? alias.version;
-      checkTarget(found, version, RoutingConfig);
-      const changed = {
-        ...alias,
-        version,
-        description: Description ?? alias.description,
-        revisionId: randomUUID(),
-      };
-      found.aliases.set(Name, changed);
-      return aliasShape(found, changed);
-    },
-    DeleteAlias({ FunctionName, Name }, { region, now }) {
-      const { aliases, policies } = findFunction(world, region, referenceOf(FunctionName), now);
-      aliases.delete(Name);
-      policies.delete(Name);
-    },
-    ListAliases({ FunctionName, FunctionVersion, Marker, MaxItems }, { region, now }) {
-      const found = findFunction(world, region, referenceOf(FunctionName), now);
-      const listed = [...found.aliases.values()].filter(
-        ({ version }) => FunctionVersion === undefined || version === FunctionVersion,
-      );
-      const { items, next } = pageOf(listed, {
-        token: Marker,
-        limit: MaxItems,
-        pageSize: world.pageSize ?? 50,
-        invalid: invalidParameter("Invalid Marker"),
-      });
-      return {
-        Aliases: items.map((alias) => aliasShape(found, alias)),
-        ...(next ? { NextMarker: next } : {}),
-      };
-    },
-  };
-}
-
-function checkTarget(
-  { versions, arn }: FunctionState,
-  version: string,
-  routing: sdk.AliasRoutingConfiguration | undefined,
-): void {
-  if (Object.keys(routing?.AdditionalVersionWeights ?? {}).length > 0)
-    throw notEmulated("an alias that divides its calls between versions (Lambda)");
+function checkTarget({ versions, arn }: FunctionState, version: string): void {
   if (version !== "$LATEST" && !versions.has(version))
     throw noResource(`Function not found: ${arn}:${version}`);
 }

@@ -1,20 +1,24 @@
 import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
 import { AwsError } from "../../aws-error.ts";
+import { all, ignored, only } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
+import { pageOf } from "../paging.ts";
+import { dropOldest } from "./capacity.ts";
 import { lineFilter } from "./filter.ts";
 import {
-  logGroupArn,
   checkLimit,
+  findGroup,
   invalidToken,
-  type FindGroup,
+  logGroupArn,
   type LogEvent,
   type LogGroupState,
+  type Logs,
   type LogStreamState,
 } from "./group.ts";
-import type { Operations } from "../operations.ts";
-import { dropOldest } from "./capacity.ts";
+import { sendToTails } from "./live-tail.ts";
 import { pageOfStream, scan } from "./pages.ts";
-import { pageOf } from "../paging.ts";
-import type { World } from "../../state.ts";
+
+const op = operations<typeof sdk, Logs>();
 
 /** What one page of events holds at most (AWS.md 7.1). */
 const maxEvents = 10_000;
@@ -25,69 +29,61 @@ interface Line {
   message: string;
 }
 
-interface Surroundings {
-  group: FindGroup;
-  /** Called with what was just written, for live tails. */
-  written(region: string, group: LogGroupState, events: readonly LogEvent[]): void;
+/** Writes lines into a group, and to the live tails that want them. */
+export function write(
+  logs: Logs,
+  region: string,
+  { group, lines, now }: { group: LogGroupState; lines: readonly Line[]; now: number },
+): void {
+  const events = lines.map((line) => newEvent(group, line, now));
+  for (const event of events) insert(group, event);
+  dropOldest(group, events);
+  sendToTails(logs, region, { group, events });
 }
 
-/** Streams and the events in them. */
-export function eventOperations(world: World, { group, written }: Surroundings) {
-  const write = (region: string, target: LogGroupState, lines: readonly Line[], now: number): void => {
-    const events = lines.map((line) => newEvent(target, line, now));
-    for (const event of events) insert(target, event);
-    dropOldest(target, events);
-    written(region, target, events);
-  };
+const named = { logGroupName: all, logStreamName: all } as const;
+const identified = { logGroupName: all, logGroupIdentifier: all } as const;
+const paging = { nextToken: all, limit: all } as const;
 
-  const operations: Operations<typeof sdk> = {
-    CreateLogStream({ logGroupName, logStreamName }, { region, now }) {
-      const { streams } = group(region, logGroupName);
-      if (streams.has(logStreamName))
-        throw new AwsError("ResourceAlreadyExistsException", "The specified log stream already exists");
-      streams.set(logStreamName, { name: logStreamName, createdAt: now });
-    },
-    DeleteLogStream({ logGroupName, logStreamName }, { region }) {
-      const found = group(region, logGroupName);
-      if (!found.streams.delete(logStreamName)) throw noStream();
-      found.events = found.events.filter(({ stream }) => stream !== logStreamName);
-    },
-    DescribeLogStreams(
-      {
-        logGroupName,
-        logGroupIdentifier,
-        logStreamNamePrefix = "",
-        orderBy,
-        descending = false,
-        nextToken,
-        limit = 50,
-      },
-      { region },
-    ) {
+/** Streams and the events in them (AWS.md 7.1). */
+export const eventOperations = [
+  op("CreateLogStream", named, ({ logGroupName, logStreamName }, at) => {
+    const { streams } = findGroup(at, logGroupName);
+    if (streams.has(logStreamName))
+      throw new AwsError("ResourceAlreadyExistsException", "The specified log stream already exists");
+    streams.set(logStreamName, { name: logStreamName, createdAt: at.now });
+  }),
+  op("DeleteLogStream", named, ({ logGroupName, logStreamName }, at) => {
+    const found = findGroup(at, logGroupName);
+    if (!found.streams.delete(logStreamName)) throw noStream();
+    found.events = found.events.filter(({ stream }) => stream !== logStreamName);
+  }),
+  op(
+    "DescribeLogStreams",
+    { ...identified, logStreamNamePrefix: all, orderBy: all, descending: all, ...paging },
+    ({ logGroupName, logGroupIdentifier, nextToken, limit = 50, ...order }, at) => {
       checkLimit(limit, 50);
-      const found = group(region, oneOf(logGroupName, logGroupIdentifier));
-      const byTime = orderBy === "LastEventTime";
-      const listed = [...found.streams.values()]
-        .filter(({ name }) => name.startsWith(logStreamNamePrefix))
-        .toSorted((one, other) =>
-          byTime ? (one.lastEventAt ?? 0) - (other.lastEventAt ?? 0) : one.name < other.name ? -1 : 1,
-        );
-      const ordered = descending ? listed.toReversed() : listed;
-      const { items, next } = pageOf(ordered, {
+      const found = findGroup(at, oneOf(logGroupName, logGroupIdentifier));
+      const { items, next } = pageOf(inOrder([...found.streams.values()], order), {
         token: nextToken,
         limit,
-        pageSize: world.pageSize ?? 50,
+        pageSize: at.host.pageSize ?? 50,
         invalid: invalidToken(),
       });
-      const arn = logGroupArn(world, region, found.name);
+      const arn = logGroupArn(at.host.account, at.region, found.name);
       return {
         logStreams: items.map((stream) => streamShape(stream, arn)),
         ...(next ? { nextToken: next } : {}),
       };
     },
-    PutLogEvents({ logGroupName, logStreamName, logEvents }, { region, now }) {
-      const target = group(region, logGroupName);
-      if (!target.streams.has(logStreamName)) throw noStream();
+  ),
+  op(
+    "PutLogEvents",
+    { ...named, logEvents: all, sequenceToken: ignored },
+    ({ logGroupName, logStreamName, logEvents }, at) => {
+      const { region, now } = at;
+      const group = findGroup(at, logGroupName);
+      if (!group.streams.has(logStreamName)) throw noStream();
       const lines = logEvents.map(({ timestamp = now, message = "" }) => ({
         stream: logStreamName,
         timestamp,
@@ -98,53 +94,62 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
           "InvalidParameterException",
           "Log events in a single PutLogEvents request must be in chronological order.",
         );
-      write(region, target, lines, now);
-      return { nextSequenceToken: String(target.received) };
+      write(at, region, { group, lines, now });
+      return { nextSequenceToken: String(group.received) };
     },
-    GetLogEvents(
-      {
-        logGroupName,
-        logGroupIdentifier,
-        logStreamName,
-        startTime = 0,
-        endTime = Infinity,
-        nextToken,
-        limit = maxEvents,
-        startFromHead = false,
-      },
-      { region },
-    ) {
+  ),
+  op(
+    "GetLogEvents",
+    {
+      ...identified,
+      logStreamName: all,
+      startTime: all,
+      endTime: all,
+      startFromHead: all,
+      unmask: only(false),
+      ...paging,
+    },
+    ({ startTime = 0, endTime = Infinity, limit = maxEvents, ...input }, at) => {
       checkLimit(limit, maxEvents);
-      const found = group(region, oneOf(logGroupName, logGroupIdentifier));
-      if (!found.streams.has(logStreamName)) throw noStream();
+      const found = findGroup(at, oneOf(input.logGroupName, input.logGroupIdentifier));
+      if (!found.streams.has(input.logStreamName)) throw noStream();
       const events = found.events.filter(
-        ({ stream, timestamp }) => stream === logStreamName && timestamp >= startTime && timestamp < endTime,
+        ({ stream, timestamp }) =>
+          stream === input.logStreamName && timestamp >= startTime && timestamp < endTime,
       );
       const { shown, ...tokens } = pageOfStream(events, {
-        nextToken,
-        startFromHead,
-        size: Math.min(limit, world.pageSize ?? maxEvents),
+        nextToken: input.nextToken,
+        startFromHead: input.startFromHead ?? false,
+        size: Math.min(limit, at.host.pageSize ?? maxEvents),
       });
-      return {
-        events: shown.map(({ timestamp, message, ingestedAt }) => ({
-          timestamp,
-          message,
-          ingestionTime: ingestedAt,
-        })),
-        ...tokens,
-      };
+      return { events: shown.map(outputShape), ...tokens };
     },
-    FilterLogEvents(input, { region }) {
+  ),
+  op(
+    "FilterLogEvents",
+    {
+      ...identified,
+      logStreamNames: all,
+      logStreamNamePrefix: all,
+      startTime: all,
+      endTime: all,
+      filterPattern: all,
+      startFromHead: only(true),
+      interleaved: ignored,
+      unmask: only(false),
+      ...paging,
+    },
+    (input, at) => {
       const { nextToken, limit = maxEvents } = input;
       checkLimit(limit, maxEvents);
-      const found = group(region, oneOf(input.logGroupName, input.logGroupIdentifier));
+      const found = findGroup(at, oneOf(input.logGroupName, input.logGroupIdentifier));
       const wanted = selection(input);
       const matches = lineFilter(input.filterPattern);
       const { events, next } = scan(found.events.filter(wanted), {
         matches: (event) => matches(event.message),
         nextToken,
         limit,
-        window: world.pageSize ?? maxEvents,
+        window: at.host.pageSize ?? maxEvents,
       });
       return {
         events: events.map(filteredShape),
@@ -152,8 +157,26 @@ export function eventOperations(world: World, { group, written }: Surroundings) 
         ...(next ? { nextToken: next } : {}),
       };
     },
-  };
-  return { operations, write };
+  ),
+];
+
+interface StreamOrder {
+  logStreamNamePrefix?: string | undefined;
+  orderBy?: sdk.OrderBy | undefined;
+  descending?: boolean | undefined;
+}
+
+function inOrder(
+  streams: readonly LogStreamState[],
+  { logStreamNamePrefix = "", orderBy, descending = false }: StreamOrder,
+): LogStreamState[] {
+  const byTime = orderBy === "LastEventTime";
+  const listed = streams
+    .filter(({ name }) => name.startsWith(logStreamNamePrefix))
+    .toSorted((one, other) =>
+      byTime ? (one.lastEventAt ?? 0) - (other.lastEventAt ?? 0) : one.name < other.name ? -1 : 1,
+    );
+  return descending ? listed.toReversed() : listed;
 }
 
 function newEvent(target: LogGroupState, { stream, timestamp, message }: Line, now: number): LogEvent {
@@ -218,6 +241,12 @@ const streamShape = (
   storedBytes: 0,
 });
 
+const outputShape = ({ timestamp, message, ingestedAt }: LogEvent): sdk.OutputLogEvent => ({
+  timestamp,
+  message,
+  ingestionTime: ingestedAt,
+});
+
 const filteredShape = ({ id, stream, timestamp, message, ingestedAt }: LogEvent): sdk.FilteredLogEvent => ({
   logStreamName: stream,
   timestamp,
@@ -234,7 +263,10 @@ function selection({
   logStreamNamePrefix,
   startTime = 0,
   endTime = Infinity,
-}: sdk.FilterLogEventsCommandInput): (event: LogEvent) => boolean {
+}: Pick<
+  sdk.FilterLogEventsCommandInput,
+  "logStreamNames" | "logStreamNamePrefix" | "startTime" | "endTime"
+>): (event: LogEvent) => boolean {
   if (logStreamNames && logStreamNamePrefix !== undefined)
     throw new AwsError(
       "InvalidParameterException",

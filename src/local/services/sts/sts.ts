@@ -1,37 +1,64 @@
-import type * as sdk from "@aws-sdk/client-sts";
+import * as sdk from "@aws-sdk/client-sts";
 import { AwsError } from "../../aws-error.ts";
+import type { Host } from "../../host.ts";
+import { all } from "../../wire/members.ts";
+import { query } from "../../wire/query.ts";
+import { iam, type Roles } from "../iam/iam.ts";
 import { credentialsFor, sessionArn } from "../iam/sessions.ts";
-import type { Operations } from "../operations.ts";
-import type { World } from "../../state.ts";
+import { operations } from "../operations.ts";
+import { service } from "../service.ts";
+import { global } from "../state.ts";
+import { constraints } from "./constraints.ts";
+
+interface Sts {
+  host: Host;
+  roles: Roles;
+}
+
+const op = operations<typeof sdk, Sts>();
+
+/** Every caller that has no role's session. */
+const userArn = ({ account }: Host): string => `arn:aws:iam::${account}:user/local`;
 
 /**
- * STS: who signs with the credentials of a role's session is that, everybody else is the account's user
- * `local`.
+ * STS: a caller that signs with the credentials of a role's session is that session, every other one is the
+ * account's user `local`.
  */
-export function sts(world: World): Operations<typeof sdk> {
-  return {
-    GetCallerIdentity: (_input, { session }) => ({
-      Account: world.account,
-      Arn: session ? sessionArn(world, session) : `arn:aws:iam::${world.account}:user/local`,
+export const sts = service({
+  name: "sts",
+  sdk,
+  protocol: (shapes) => query(shapes, "https://sts.amazonaws.com/doc/2011-06-15/"),
+  invalidInput: "ValidationError",
+  constraints,
+  needs: { roles: iam },
+  state: global(() => ({})),
+  operations: [
+    op("GetCallerIdentity", {}, (_input, { host, session }) => ({
+      Account: host.account,
+      Arn: session ? sessionArn(host.account, session) : userArn(host),
       UserId: session ? `AROALOCALLOCALLOCALL:${session.name}` : "AIDALOCALLOCALLOCALL",
-    }),
-    AssumeRole({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { now }) {
-      const role = [...world.state.roles.values()].find(({ arn }) => arn === RoleArn);
-      if (!role) {
-        const caller = `arn:aws:iam::${world.account}:user/local`;
-        throw new AwsError(
-          "AccessDenied",
-          `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
-          {
-            status: 403,
+    })),
+    op(
+      "AssumeRole",
+      { RoleArn: all, RoleSessionName: all, DurationSeconds: all },
+      ({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { host, roles, now }) => {
+        const role = roles.byArn(RoleArn);
+        if (!role)
+          throw new AwsError(
+            "AccessDenied",
+            `User: ${userArn(host)} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
+            { status: 403 },
+          );
+        const session = { roleArn: role.arn, name: RoleSessionName };
+        return {
+          AssumedRoleUser: {
+            AssumedRoleId: `${role.id}:${RoleSessionName}`,
+            Arn: sessionArn(host.account, session),
           },
-        );
-      }
-      const session = { roleArn: role.arn, name: RoleSessionName };
-      return {
-        AssumedRoleUser: { AssumedRoleId: `${role.id}:${RoleSessionName}`, Arn: sessionArn(world, session) },
-        Credentials: { ...credentialsFor(session), Expiration: new Date(now + DurationSeconds * 1000) },
-      };
-    },
-  };
-}
+          Credentials: { ...credentialsFor(session), Expiration: new Date(now + DurationSeconds * 1000) },
+        };
+      },
+    ),
+  ],
+  open: ({ host, roles }) => ({ parts: { host, roles }, port: undefined }),
+});

@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import type * as sdk from "@aws-sdk/client-iam";
+import { AwsError } from "../../aws-error.ts";
+import type { Host } from "../../host.ts";
+import { pageOf } from "../paging.ts";
+import { malformed, statementsIn } from "./policy.ts";
+
+/** What IAM keeps. */
+export interface IamState {
+  /** By name in lower case: role names are unique whatever their case (AWS.md 6.3). */
+  roles: Map<string, RoleState>;
+}
+
+/** What IAM's operations work with. */
+export interface Iam extends IamState {
+  host: Host;
+}
+
+/** A role as IAM keeps it. */
+export interface RoleState {
+  name: string;
+  path: string;
+  id: string;
+  arn: string;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  trust: string;
+  description: string | undefined;
+  maxSessionDuration: number;
+  tags: Map<string, string>;
+  /** Inline policies: name → document. */
+  policies: Map<string, string>;
+  /** ARNs of managed policies. */
+  attached: Set<string>;
+}
+
+/** The role of a name. Throws NoSuchEntity. */
+export function roleOf({ roles }: IamState, roleName: string): RoleState {
+  const found = roles.get(roleName.toLowerCase());
+  if (!found) throw noSuch(`The role with name ${roleName} cannot be found.`);
+  return found;
+}
+
+/** The role of an ARN, if it exists. */
+export const roleByArn = ({ roles }: IamState, roleArn: string): RoleState | undefined =>
+  [...roles.values()].find(({ arn }) => arn === roleArn);
+
+export const noSuch = (message: string): AwsError => new AwsError("NoSuchEntityException", message);
+
+/** A page in IAM's form. */
+export function pageOfItems<Item>(
+  { host }: Iam,
+  items: readonly Item[],
+  { Marker, MaxItems }: { Marker?: string | undefined; MaxItems?: number | undefined },
+): { listed: Item[]; more: { IsTruncated: boolean; Marker?: string } } {
+  const { items: listed, next } = pageOf(items, {
+    token: Marker,
+    limit: MaxItems ?? 100,
+    pageSize: host.pageSize ?? 1000,
+    invalid: new AwsError("ValidationError", "Invalid Marker."),
+  });
+  return { listed, more: { IsTruncated: next !== undefined, ...(next ? { Marker: next } : {}) } };
+}
+
+interface NewRole {
+  RoleName: string;
+  AssumeRolePolicyDocument: string;
+  Path?: string | undefined;
+  Description?: string | undefined;
+  MaxSessionDuration?: number | undefined;
+  Tags?: readonly sdk.Tag[] | undefined;
+}
+
+/** A role that was made just now. Throws MalformedPolicyDocument for a trust policy that is none. */
+export function newRole(account: string, given: NewRole, now: number): RoleState {
+  const { RoleName, Path = "/", AssumeRolePolicyDocument, Description } = given;
+  const { MaxSessionDuration = 3600, Tags = [] } = given;
+  return {
+    name: RoleName,
+    path: Path,
+    id: `AROA${uniqueId(17)}`,
+    arn: `arn:aws:iam::${account}:role${Path}${RoleName}`,
+    createdAt: now,
+    trust: checkedTrust(AssumeRolePolicyDocument),
+    description: Description,
+    maxSessionDuration: MaxSessionDuration,
+    tags: setTags(new Map(), Tags),
+    policies: new Map(),
+    attached: new Set(),
+  };
+}
+
+/** Characters of IAM's unique ids. */
+const uniqueId = (length: number): string =>
+  [...randomBytes(length)].map((byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]).join("");
+
+/** A role as answers show it. */
+export function roleShape(role: RoleState): sdk.Role {
+  return {
+    Path: role.path,
+    RoleName: role.name,
+    RoleId: role.id,
+    Arn: role.arn,
+    CreateDate: new Date(role.createdAt),
+    AssumeRolePolicyDocument: urlEncoded(role.trust),
+    MaxSessionDuration: role.maxSessionDuration,
+    ...(role.description === undefined ? {} : { Description: role.description }),
+    ...(role.tags.size > 0 ? { Tags: tagList(role.tags) } : {}),
+  };
+}
+
+/** Adds tags, or replaces their values. */
+export function setTags(tags: Map<string, string>, given: readonly sdk.Tag[]): Map<string, string> {
+  for (const { Key = "", Value = "" } of given) tags.set(Key, Value);
+  return tags;
+}
+
+/** Tags in IAM's form. */
+export const tagList = (tags: ReadonlyMap<string, string>): sdk.Tag[] =>
+  [...tags].map(([Key, Value]) => ({ Key, Value }));
+
+/** RFC 3986: also the characters that encodeURIComponent leaves alone. */
+export const urlEncoded = (text: string): string =>
+  encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+
+/** A trust policy that IAM takes; throws MalformedPolicyDocument and LimitExceeded. */
+export function checkedTrust(document: string): string {
+  const statements = statementsIn(document);
+  if (statements.some(({ principals }) => principals.length === 0))
+    throw malformed("Missing required field Principal");
+  if (statements.some(({ resources }) => resources.length > 0))
+    throw malformed("Has prohibited field Resource");
+  if (document.replaceAll(/\s/g, "").length > 2048)
+    throw new AwsError("LimitExceededException", "Cannot exceed quota for ACLSizePerRole: 2048");
+  return document;
+}

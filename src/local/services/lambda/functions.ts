@@ -1,0 +1,331 @@
+import { createHash, randomUUID } from "node:crypto";
+import type * as sdk from "@aws-sdk/client-lambda";
+import { AwsError } from "../../aws-error.ts";
+import { all, kept, only } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
+import {
+  checkReachable,
+  checkRevision,
+  configurationShape,
+  findFunction,
+  finishPending,
+  functionArn,
+  invalidParameter,
+  latestShape,
+  pageOfItems,
+  referenceOf,
+  refuseWhileChanging,
+  resourceConflict,
+  unqualified,
+  versionOf,
+  versionShape,
+  type FunctionState,
+  type FunctionVersion,
+  type Here,
+  type Lambda,
+} from "./function.ts";
+import { checkEnvironment, checkedRuntime } from "./settings.ts";
+import { publish } from "./versions.ts";
+import { checkZip } from "./zip.ts";
+
+const op = operations<typeof sdk, Lambda>();
+
+/** The settings that a new function and a change of one have in common. */
+const settings = {
+  FunctionName: all,
+  Role: all,
+  Runtime: all,
+  Handler: all,
+  Description: kept,
+  Timeout: all,
+  MemorySize: all,
+  Environment: { Variables: all },
+  TracingConfig: { Mode: kept },
+  EphemeralStorage: { Size: kept },
+  SnapStart: { ApplyOn: only("None") },
+  LoggingConfig: { LogFormat: only("Text"), LogGroup: all },
+} as const;
+const qualified = { FunctionName: all, Qualifier: all } as const;
+
+/** Functions: their code, configuration and tags (AWS.md 4). */
+export const functionOperations = [
+  op(
+    "CreateFunction",
+    {
+      ...settings,
+      Code: { ZipFile: all },
+      PackageType: only("Zip"),
+      Architectures: kept,
+      Publish: all,
+      Tags: all,
+    },
+    async (input, at) => {
+      const { host, region, now } = at;
+      const asked = referenceOf(input.FunctionName);
+      checkReachable(at, asked);
+      const { name } = asked;
+      checkName(name);
+      const build = newVersion(input, { now, logGroup: `/aws/lambda/${name}` });
+      await checkZip(build.zip);
+      const { functions } = at.state.in(region);
+      if (functions.has(name)) throw resourceConflict(`Function already exist: ${name}`);
+      checkRole(at, build.role);
+      const arn = functionArn(host.account, region, { name, qualifier: undefined });
+      const made = newFunction({ name, region, arn, build, tags: input.Tags ?? {} });
+      made.change = { kind: "creating", settlesAt: now + host.delays.createDelayMs };
+      functions.set(name, made);
+      return published(made, input.Publish, now);
+    },
+  ),
+  op("GetFunction", qualified, ({ FunctionName, Qualifier }, at) => {
+    const asked = referenceOf(FunctionName, Qualifier);
+    const found = findFunction(at, asked);
+    const { id } = asked.qualifier === undefined ? found.latest : versionOf(found, asked.qualifier);
+    const { reservedConcurrency, tags } = found;
+    return {
+      Configuration: shapeAt(found, asked.qualifier),
+      Code: { RepositoryType: "S3", Location: `${at.host.url}${codePath}${id}` },
+      ...(tags.size > 0 ? { Tags: Object.fromEntries(tags) } : {}),
+      ...(reservedConcurrency === undefined
+        ? {}
+        : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
+    };
+  }),
+  op("GetFunctionConfiguration", qualified, ({ FunctionName, Qualifier }, at) => {
+    const asked = referenceOf(FunctionName, Qualifier);
+    return shapeAt(findFunction(at, asked), asked.qualifier);
+  }),
+  op(
+    "UpdateFunctionCode",
+    { FunctionName: all, ZipFile: all, Architectures: kept, Publish: all, DryRun: all, RevisionId: all },
+    async (input, at) => {
+      const found = findFunction(at, referenceOf(input.FunctionName));
+      const zip = input.ZipFile ?? new Uint8Array();
+      await checkZip(zip);
+      checkRevision(found.revisionId, input.RevisionId);
+      refuseWhileChanging(found);
+      const architectures = input.Architectures ?? found.latest.architectures;
+      const build = { ...found.latest, zip, sha256: sha256(zip), architectures };
+      if (input.DryRun) return configurationShape(build, found);
+      update(at, found, build);
+      return published(found, input.Publish, at.now);
+    },
+  ),
+  op("UpdateFunctionConfiguration", { ...settings, RevisionId: all }, (input, at) => {
+    const found = findFunction(at, referenceOf(input.FunctionName));
+    checkRevision(found.revisionId, input.RevisionId);
+    refuseWhileChanging(found);
+    if (input.Role !== undefined) checkRole(at, input.Role);
+    update(at, found, changedVersion(found.latest, input));
+    return latestShape(found);
+  }),
+  op("DeleteFunction", qualified, ({ FunctionName, Qualifier }, at) => {
+    const asked = referenceOf(FunctionName, Qualifier);
+    const found = findFunction(at, unqualified(asked));
+    if (asked.qualifier === undefined) deleteFunction(at, found);
+    else deleteVersion(at, found, asked.qualifier);
+    return { StatusCode: 204 };
+  }),
+  op(
+    "ListFunctions",
+    { FunctionVersion: all, Marker: all, MaxItems: all },
+    ({ FunctionVersion: which, ...page }, { host, state, region, now }) => {
+      const functions = [...state.in(region).functions.values()];
+      for (const found of functions) finishPending(found, now);
+      const shapes = functions.flatMap((found) => (which === "ALL" ? everyVersion(found) : [listed(found)]));
+      const { listed: Functions, more } = pageOfItems(host, shapes, page);
+      return { Functions, ...more };
+    },
+  ),
+
+  op("TagResource", { Resource: all, Tags: all }, ({ Resource, Tags }, at) => {
+    const { tags } = findFunction(at, referenceOf(Resource));
+    for (const [key, value] of Object.entries(Tags)) tags.set(key, value);
+  }),
+  op("UntagResource", { Resource: all, TagKeys: all }, ({ Resource, TagKeys }, at) => {
+    const { tags } = findFunction(at, referenceOf(Resource));
+    for (const key of TagKeys) tags.delete(key);
+  }),
+  op("ListTags", { Resource: all }, ({ Resource }, at) => ({
+    Tags: Object.fromEntries(findFunction(at, referenceOf(Resource)).tags),
+  })),
+];
+
+/** The path of a function's code, as GetFunction gives it: this, and the id of a version. */
+export const codePath = "/.code/";
+
+/** The zip of the version that has an id, in any region. */
+export function codeOf({ state }: Pick<Lambda, "state">, id: string): Uint8Array | undefined {
+  const functions = state.all().flatMap((region) => [...region.functions.values()]);
+  const builds = functions.flatMap(({ latest, versions }) => [
+    latest,
+    ...[...versions.values()].map(({ build }) => build),
+  ]);
+  return builds.find((build) => build.id === id)?.zip;
+}
+
+function checkName(name: string): void {
+  if (name.length > 64)
+    throw new AwsError(
+      "ValidationException",
+      `1 validation error detected: Value '${name}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64`,
+    );
+}
+
+/** Also what Lambda says of a role that does not exist, or not yet (AWS.md 6.4). */
+function checkRole({ roles, now }: Pick<Lambda, "roles"> & Here, arn: string): void {
+  if (!roles.mayAssume(arn, "lambda.amazonaws.com", now))
+    throw invalidParameter("The role defined for the function cannot be assumed by Lambda.");
+}
+
+const sha256 = (zip: Uint8Array): string => createHash("sha256").update(zip).digest("base64");
+
+type Settings = Pick<
+  sdk.UpdateFunctionConfigurationRequest,
+  | "Role"
+  | "Runtime"
+  | "Handler"
+  | "Description"
+  | "Timeout"
+  | "MemorySize"
+  | "Environment"
+  | "TracingConfig"
+  | "EphemeralStorage"
+  | "LoggingConfig"
+>;
+
+interface NewVersion extends Settings {
+  Role: string;
+  Code: { ZipFile?: Uint8Array | undefined };
+  Architectures?: sdk.Architecture[] | undefined;
+}
+
+function newVersion(
+  input: NewVersion,
+  { now, logGroup }: { now: number; logGroup: string },
+): FunctionVersion {
+  const { Environment, LoggingConfig } = input;
+  const { ZipFile: zip = new Uint8Array() } = input.Code;
+  if (!input.Handler)
+    throw invalidParameter("Handler is mandatory for functions created with deployment packages.");
+  checkEnvironment(Environment?.Variables ?? {});
+  return {
+    id: randomUUID(),
+    version: "$LATEST",
+    zip,
+    sha256: sha256(zip),
+    runtime: checkedRuntime(input.Runtime),
+    handler: input.Handler,
+    role: input.Role,
+    description: input.Description ?? "",
+    timeoutSeconds: input.Timeout ?? 3,
+    memoryMb: input.MemorySize ?? 128,
+    environment: Environment?.Variables,
+    architectures: input.Architectures ?? ["x86_64"],
+    ephemeralMb: input.EphemeralStorage?.Size ?? 512,
+    logging: { LogFormat: "Text", LogGroup: logGroup, ...LoggingConfig },
+    tracing: input.TracingConfig?.Mode ?? "PassThrough",
+    modifiedAt: now,
+  };
+}
+
+function changedVersion(build: FunctionVersion, input: Settings): FunctionVersion {
+  checkEnvironment(input.Environment?.Variables ?? {});
+  return {
+    ...build,
+    runtime: input.Runtime === undefined ? build.runtime : checkedRuntime(input.Runtime),
+    handler: input.Handler ?? build.handler,
+    role: input.Role ?? build.role,
+    description: input.Description ?? build.description,
+    timeoutSeconds: input.Timeout ?? build.timeoutSeconds,
+    memoryMb: input.MemorySize ?? build.memoryMb,
+    // Variables are replaced as a whole; an Environment without variables empties it.
+    environment: input.Environment ? (input.Environment.Variables ?? {}) : build.environment,
+    ephemeralMb: input.EphemeralStorage?.Size ?? build.ephemeralMb,
+    logging: { ...build.logging, ...input.LoggingConfig },
+    tracing: input.TracingConfig?.Mode ?? build.tracing,
+  };
+}
+
+interface Made {
+  name: string;
+  region: string;
+  arn: string;
+  build: FunctionVersion;
+  tags: Record<string, string>;
+}
+
+const newFunction = ({ name, region, arn, build, tags }: Made): FunctionState => ({
+  name,
+  arn,
+  region,
+  latest: build,
+  running: build,
+  change: undefined,
+  revisionId: randomUUID(),
+  tags: new Map(Object.entries(tags)),
+  versions: new Map(),
+  published: 0,
+  aliases: new Map(),
+  policies: new Map(),
+  reservedConcurrency: undefined,
+});
+
+/** Also an update that changes nothing is an update (AWS.md 4.5). */
+function update({ host, now }: Here, found: FunctionState, build: FunctionVersion): void {
+  found.latest = { ...build, id: randomUUID(), modifiedAt: now };
+  found.revisionId = randomUUID();
+  found.change = { kind: "updating", settlesAt: now + host.delays.updateDelayMs };
+}
+
+/** The configuration after a change, under the number of a new version where one was asked for. */
+function published(
+  found: FunctionState,
+  publishing: boolean | undefined,
+  now: number,
+): sdk.FunctionConfiguration {
+  if (!publishing) return latestShape(found);
+  const { version } = publish(found, {}, now).build;
+  return { ...latestShape(found), Version: version };
+}
+
+/** The configuration under a qualifier; an alias shows its version's, under the alias' own ARN. */
+function shapeAt(found: FunctionState, qualifier: string | undefined): sdk.FunctionConfiguration {
+  if (qualifier === undefined) return latestShape(found);
+  const { version } = versionOf(found, qualifier);
+  const numbered = found.versions.get(version);
+  return {
+    ...(numbered ? versionShape(found, numbered) : latestShape(found)),
+    FunctionArn: `${found.arn}:${qualifier}`,
+  };
+}
+
+/** A function as a list shows it: without its state. */
+const listed = (found: FunctionState, arn = found.arn): sdk.FunctionConfiguration =>
+  configurationShape(found.latest, { ...found, arn });
+
+const everyVersion = (found: FunctionState): sdk.FunctionConfiguration[] => [
+  listed(found, `${found.arn}:$LATEST`),
+  ...[...found.versions.values()].map((version) => versionShape(found, version)),
+];
+
+function deleteFunction({ host, state }: Lambda, { name, arn, region, versions }: FunctionState): void {
+  state.in(region).functions.delete(name);
+  const arns = [arn, ...[...versions.keys()].map((version) => `${arn}:${version}`)];
+  // What runs already goes on to its end, and no caller waits for it (AWS.md 4.8).
+  for (const each of arns) host.runtimes.retire(region, each);
+}
+
+function deleteVersion(
+  { host }: Lambda,
+  { arn, region, versions, aliases }: FunctionState,
+  version: string,
+): void {
+  if (version === "$LATEST")
+    throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
+  const using = [...aliases.values()].filter((alias) => alias.version === version).map(({ name }) => name);
+  if (using.length > 0)
+    throw resourceConflict(`Version ${version} is referenced by the aliases [${using.join(", ")}]`);
+  versions.delete(version);
+  host.runtimes.retire(region, `${arn}:${version}`);
+}

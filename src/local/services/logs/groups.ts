@@ -1,0 +1,138 @@
+import type * as sdk from "@aws-sdk/client-cloudwatch-logs";
+import { AwsError } from "../../aws-error.ts";
+import { all, only } from "../../wire/members.ts";
+import { operations } from "../operations.ts";
+import { pageOf } from "../paging.ts";
+import { sizeOf } from "./capacity.ts";
+import {
+  checkLimit,
+  findGroup,
+  groupName,
+  invalidToken,
+  logGroupArn,
+  newGroup,
+  noGroup,
+  type LogGroupState,
+  type Logs,
+} from "./group.ts";
+
+const op = operations<typeof sdk, Logs>();
+
+const retentions = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** Log groups, how long they keep events, and their tags (AWS.md 7). */
+export const groupOperations = [
+  op(
+    "CreateLogGroup",
+    {
+      logGroupName: all,
+      tags: all,
+      logGroupClass: only("STANDARD"),
+      deletionProtectionEnabled: only(false),
+    },
+    ({ logGroupName, tags = {} }, { state, region, now }) => {
+      const { groups } = state.in(region);
+      if (groups.has(logGroupName))
+        throw new AwsError("ResourceAlreadyExistsException", "The specified log group already exists");
+      groups.set(logGroupName, newGroup(logGroupName, now, tags));
+    },
+  ),
+  op(
+    "DescribeLogGroups",
+    {
+      logGroupNamePrefix: all,
+      logGroupNamePattern: all,
+      logGroupIdentifiers: all,
+      logGroupClass: only("STANDARD"),
+      includeLinkedAccounts: only(false),
+      nextToken: all,
+      limit: all,
+    },
+    ({ nextToken, limit = 50, ...wanted }, { host, state, region }) => {
+      checkLimit(limit, 50);
+      const { items, next } = pageOf(selected([...state.in(region).groups.values()], wanted), {
+        token: nextToken,
+        limit,
+        pageSize: host.pageSize ?? 50,
+        invalid: invalidToken(),
+      });
+      return {
+        logGroups: items.map((found) => groupShape(found, logGroupArn(host.account, region, found.name))),
+        ...(next ? { nextToken: next } : {}),
+      };
+    },
+  ),
+  op("DeleteLogGroup", { logGroupName: all }, ({ logGroupName }, { state, region }) => {
+    if (!state.in(region).groups.delete(logGroupName)) throw noGroup();
+  }),
+  op(
+    "PutRetentionPolicy",
+    { logGroupName: all, retentionInDays: all },
+    ({ logGroupName, retentionInDays }, at) => {
+      if (!retentions.includes(retentionInDays))
+        throw new AwsError(
+          "InvalidParameterException",
+          `1 validation error detected: Value '${retentionInDays}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [${retentions.join(", ")}]`,
+        );
+      findGroup(at, logGroupName).retentionInDays = retentionInDays;
+    },
+  ),
+  op("DeleteRetentionPolicy", { logGroupName: all }, ({ logGroupName }, at) => {
+    findGroup(at, logGroupName).retentionInDays = undefined;
+  }),
+
+  op("TagResource", { resourceArn: all, tags: all }, ({ resourceArn, tags }, at) => {
+    const found = findGroup(at, resourceArn);
+    for (const [key, value] of Object.entries(tags)) found.tags.set(key, value);
+  }),
+  op("UntagResource", { resourceArn: all, tagKeys: all }, ({ resourceArn, tagKeys }, at) => {
+    const found = findGroup(at, resourceArn);
+    for (const key of tagKeys) found.tags.delete(key);
+  }),
+  op("ListTagsForResource", { resourceArn: all }, ({ resourceArn }, at) => ({
+    tags: Object.fromEntries(findGroup(at, resourceArn).tags),
+  })),
+  op("ListTagsLogGroup", { logGroupName: all }, ({ logGroupName }, at) => ({
+    tags: Object.fromEntries(findGroup(at, logGroupName).tags),
+  })),
+];
+
+interface Wanted {
+  logGroupNamePrefix?: string | undefined;
+  logGroupNamePattern?: string | undefined;
+  logGroupIdentifiers?: readonly string[] | undefined;
+}
+
+/** The groups that a caller asks for, by name. */
+function selected(
+  groups: readonly LogGroupState[],
+  { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers }: Wanted,
+): LogGroupState[] {
+  if (prefix !== undefined && pattern !== undefined)
+    throw new AwsError(
+      "InvalidParameterException",
+      "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+    );
+  const names = logGroupIdentifiers?.map(groupName);
+  return groups
+    .filter(({ name }) => name.startsWith(prefix ?? "") && name.includes(pattern ?? ""))
+    .filter(({ name }) => names?.includes(name) ?? true)
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+const groupShape = (
+  { name, createdAt, retentionInDays, events }: LogGroupState,
+  arn: string,
+): sdk.LogGroup => ({
+  logGroupName: name,
+  creationTime: createdAt,
+  ...(retentionInDays === undefined ? {} : { retentionInDays }),
+  metricFilterCount: 0,
+  arn: `${arn}:*`,
+  logGroupArn: arn,
+  storedBytes: sizeOf(events),
+  logGroupClass: "STANDARD",
+  deletionProtectionEnabled: false,
+});
