@@ -38,7 +38,7 @@ function routeOf(operation: OperationShape): Route[] {
     /\{(\w+)(\+?)\}/g,
     (_, name: string, greedy: string) => `(?<${name}>${greedy ? ".+" : "[^/]+"})`,
   );
-  const literalLength = path.replaceAll(/\{.*?\}/g, "").length;
+  const literalLength = uri.replaceAll(/\{.*?\}/g, "").length;
   return [
     {
       operation,

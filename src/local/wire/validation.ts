@@ -200,8 +200,8 @@ function quoted(shape: Shape, value: unknown): string {
 
 /** Lists and maps in Java's form. */
 function quotable(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(quotable).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map((each) => quotable(each ?? null)).join(", ")}]`;
   if (typeof value !== "object" || value === null) return String(value);
-  const entries = Object.entries(value).map(([name, each]) => `${name}=${quotable(each)}`);
+  const entries = Object.entries(value).map(([name, each]) => `${name}=${quotable(each ?? null)}`);
   return `{${entries.join(", ")}}`;
 }
