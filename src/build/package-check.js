@@ -23,7 +23,7 @@ const expectedFiles = [
   /^dist\/local\/bootstrap\.(mjs|py)$/,
   /^dist\/backend\/[\w./-]+$/,
 ];
-/** Below these a package has a known fault; checked even where nobody can be asked about newer ones. */
+/** Below these a package has a known fault; checked even where newer ones cannot be looked up. */
 const minimumVersions = { ws: "8.21.0" };
 
 const faults = [];
