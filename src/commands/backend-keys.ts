@@ -108,7 +108,11 @@ async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedF
 
 /** Nothing of another stack or tool is written to. */
 async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
-  refuseNotOurs([[stack.lambdaFunction, await stack.lambdaFunction.read(walk.aws, {})]], stack.identity);
+  const listed = await stack.lambdaFunction.list(walk.aws, {});
+  refuseNotOurs(
+    listed.map((found) => [stack.lambdaFunction, found]),
+    stack.identity,
+  );
 }
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>

@@ -102,6 +102,7 @@ export const errorCodes = {
   // refused
   "not-ours": 4,
   "several-of-ours": 4,
+  "another-deploy-running": 4,
   "api-ambiguous": 4,
   "account-other": 4,
   "plain-http": 4,

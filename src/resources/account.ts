@@ -10,7 +10,7 @@ type AccountAttributes = {
 
 /**
  * The account that the credentials belong to: looked up, never made; its number is in every ARN that we
- * compute (AWS.md 6.8). Reading throws a CliError (exit 4) when it is not the expected one.
+ * compute (AWS.md 6.8). Listing throws a CliError (exit 4) when it is not the expected one.
  */
 export function account(expected: string | undefined): LookedUp<object, AccountAttributes> {
   return {
@@ -18,7 +18,8 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
     type: "AWS::STS::CallerIdentity",
     name: "of the credentials",
     needs: {},
-    async read(aws) {
+    foundBy: "name",
+    async list(aws) {
       const { Account = "", Arn = "" } = await aws.sts.send(new GetCallerIdentityCommand());
       if (expected && expected !== Account) {
         throw new CliError(
@@ -29,7 +30,7 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
           },
         );
       }
-      return { attributes: { Account, Partition: Arn.split(":")[1] ?? "aws" }, properties: {} };
+      return [{ attributes: { Account, Partition: Arn.split(":")[1] ?? "aws" }, properties: {} }];
     },
   };
 }

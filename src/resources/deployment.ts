@@ -47,7 +47,7 @@ export function deployment(
     step: "stage",
     needs,
     within: needs.api,
-    ambiguous: true,
+    foundBy: "content",
     copies: true,
 
     // Routes and integration are as we want them by the time that the snapshot is made of them.
@@ -59,7 +59,7 @@ export function deployment(
       ),
     }),
 
-    async read(aws, { ApiId = "" }) {
+    async list(aws, { ApiId = "" }) {
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
@@ -68,15 +68,12 @@ export function deployment(
           Description?.startsWith(PREFIX) && DeploymentStatus !== "FAILED",
       );
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
-      const newest = ours
-        .toReversed()
-        .toSorted((one, other) => Number(other.CreatedDate) - Number(one.CreatedDate))[0];
-      return (
-        newest && {
-          attributes: { DeploymentId: newest.DeploymentId ?? "" },
-          properties: { ApiId, Description: newest.Description ?? "" },
-        }
-      );
+      return ours
+        .toSorted((one, other) => Number(one.CreatedDate) - Number(other.CreatedDate))
+        .map(({ DeploymentId = "", Description = "" }) => ({
+          attributes: { DeploymentId },
+          properties: { ApiId, Description },
+        }));
     },
 
     async create(aws, desired) {

@@ -76,6 +76,7 @@ export function lambdaFunction(
       code: /^CodeSha256$/,
     },
     needs,
+    foundBy: "name",
 
     desired: ({ role, api }) => ({
       FunctionName,
@@ -103,16 +104,16 @@ export function lambdaFunction(
     // What the seed calls a minimum: a larger value that somebody set is not lowered.
     same: { MemorySize: (found, desired) => found >= desired },
 
-    async read(aws) {
+    async list(aws) {
       const answer = await orMissing(aws.lambda.send(new GetFunctionCommand({ FunctionName })));
-      if (!answer?.Configuration) return undefined;
+      if (!answer?.Configuration) return [];
       if (answer.TagsError)
         throw new CliError(
           "tags-unreadable",
           `the tags of the function ${FunctionName} cannot be read: ${answer.TagsError.Message}`,
           unreadable("lambda:ListTags"),
         );
-      return foundFunction(answer.Configuration, answer.Tags ?? {});
+      return [foundFunction(answer.Configuration, answer.Tags ?? {})];
     },
 
     async create(aws, desired) {

@@ -2,12 +2,11 @@ import {
   CreateIntegrationCommand,
   DeleteIntegrationCommand,
   GetIntegrationsCommand,
+  GetRoutesCommand,
   UpdateIntegrationCommand,
   type Integration,
 } from "@aws-sdk/client-apigatewayv2";
-import { LostRace } from "../stack/create.ts";
 import { type Found, type Resource } from "../stack/resource.ts";
-import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import { everyPage, orMissing } from "../aws/answers.ts";
@@ -40,13 +39,24 @@ export function integration(
     step: "integration",
     needs,
     within: needs.api,
-    ambiguous: true,
+    foundBy: "content",
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
 
-    async read(aws, { ApiId = "" }) {
-      const [found] = await oursIn(aws, ApiId);
-      return found && foundIntegration(ApiId, found);
+    async list(aws, { ApiId = "" }) {
+      const items = await everyPage((NextToken) =>
+        aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
+      );
+      return items
+        .filter(({ Description }) => Description === DESCRIPTION)
+        .map((found) => foundIntegration(ApiId, found));
+    },
+
+    async inUse(aws, { attributes: { IntegrationId }, properties: { ApiId } }) {
+      const routes = await everyPage((NextToken) =>
+        aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
+      );
+      return routes.some(({ Target }) => Target === `integrations/${IntegrationId}`);
     },
 
     async create(aws, desired) {
@@ -54,29 +64,14 @@ export function integration(
       return { IntegrationId };
     },
 
-    // Integrations have no dates: whoever sees another one withdraws its own, which no route points to yet,
-    // and takes that.
-    async settle(aws, made, { answered, within: { ApiId = "" } }) {
-      const others = async () =>
-        (await oursIn(aws, ApiId)).filter(({ IntegrationId }) => IntegrationId !== made.IntegrationId);
-      if (!answered || (await others()).length === 0) return made;
-      await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...made })));
-      const [left] = await others();
-      if (left?.IntegrationId === undefined) throw new LostRace("Integration AWS_PROXY");
-      return { IntegrationId: left.IntegrationId };
-    },
-
     async update(aws, desired, { attributes }) {
       await aws.apigatewayv2.send(new UpdateIntegrationCommand({ ...desired, ...attributes }));
     },
-  };
-}
 
-async function oursIn(aws: Aws, ApiId: string): Promise<Integration[]> {
-  const items = await everyPage((NextToken) =>
-    aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
-  );
-  return items.filter(({ Description }) => Description === DESCRIPTION);
+    async delete(aws, { attributes, properties: { ApiId } }) {
+      await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...attributes })));
+    },
+  };
 }
 
 /** What the integration is set to, wherever it is. */

@@ -32,24 +32,27 @@ export function logGroup(
     name,
     step: "logs",
     needs,
+    foundBy: "name",
     desired: () => ({ LogGroupName: name, RetentionInDays: retentionInDays }),
 
-    async read(aws) {
+    async list(aws) {
       const group = await findLogGroup(aws.logs, name);
-      if (!group) return undefined;
+      if (!group) return [];
       const { tags: found } =
         (await orMissing(
           aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })),
         )) ?? {};
-      return {
-        attributes: {},
-        properties: {
-          LogGroupName: name,
-          ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
+      return [
+        {
+          attributes: {},
+          properties: {
+            LogGroupName: name,
+            ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
+          },
+          tags: found ?? {},
+          ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
         },
-        tags: found ?? {},
-        ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
-      };
+      ];
     },
 
     async create(aws, { RetentionInDays }) {

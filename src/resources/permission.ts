@@ -37,6 +37,7 @@ export function permission(
     name: `${STATEMENT_ID} on ${FunctionName}`,
     step: "permission",
     needs,
+    foundBy: "name",
 
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       FunctionName,
@@ -46,11 +47,13 @@ export function permission(
       SourceAccount: Account,
     }),
 
-    async read(aws) {
+    async list(aws) {
       const answer = await orMissing(aws.lambda.send(new GetPolicyCommand({ FunctionName })));
       const { Statement = [] } = JSON.parse(answer?.Policy ?? "{}") as { Statement?: Statement[] };
-      const found = Statement.find(({ Sid }) => Sid === STATEMENT_ID);
-      return found && { attributes: {}, properties: { FunctionName, ...propertiesOf(found) } };
+      return Statement.filter(({ Sid }) => Sid === STATEMENT_ID).map((found) => ({
+        attributes: {},
+        properties: { FunctionName, ...propertiesOf(found) },
+      }));
     },
 
     async create(aws, desired, found) {

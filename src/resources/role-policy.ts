@@ -45,6 +45,7 @@ export function rolePolicy(
     step: "policy",
     needs,
     within: needs.role,
+    foundBy: "name",
 
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       RoleName: roleName,
@@ -52,14 +53,16 @@ export function rolePolicy(
       PolicyDocument: documentFor({ functionName, stage, region, Account, Partition, ApiId }),
     }),
 
-    async read(aws) {
+    async list(aws) {
       const found = await orMissing(
         aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })),
       );
-      if (!found?.PolicyDocument) return undefined;
+      if (!found?.PolicyDocument) return [];
       // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).
       const PolicyDocument = JSON.parse(decodeURIComponent(found.PolicyDocument));
-      return { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } };
+      return [
+        { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } },
+      ];
     },
 
     async create(aws, desired) {

@@ -36,11 +36,12 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     name,
     step: "role",
     needs: {},
+    foundBy: "name",
     desired: () => ({ RoleName: name, AssumeRolePolicyDocument: trustsLambda }),
 
-    async read(aws) {
+    async list(aws) {
       const answer = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName: name })));
-      return answer?.Role && foundRole(answer.Role);
+      return answer?.Role ? [foundRole(answer.Role)] : [];
     },
 
     async create(aws, { AssumeRolePolicyDocument }) {

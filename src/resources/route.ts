@@ -45,6 +45,7 @@ export function route(
     step: "routes",
     needs,
     within: needs.api,
+    foundBy: "name",
 
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
@@ -54,12 +55,11 @@ export function route(
       Target: `integrations/${IntegrationId}`,
     }),
 
-    async read(aws, { ApiId }) {
+    async list(aws, { ApiId = "" }) {
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
-      const found = items.find(({ RouteKey }) => RouteKey === key);
-      return found && foundRoute(ApiId ?? "", key, found);
+      return items.filter(({ RouteKey }) => RouteKey === key).map((found) => foundRoute(ApiId, key, found));
     },
 
     async create(aws, { AuthorizationType: _none, ...desired }) {

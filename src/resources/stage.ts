@@ -38,6 +38,7 @@ export function stage(
     step: "stage",
     needs,
     within: needs.api,
+    foundBy: "name",
     desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({
       ApiId,
       StageName: name,
@@ -50,14 +51,15 @@ export function stage(
         ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0,
     },
 
-    async read(aws, { ApiId = "" }) {
+    async list(aws, { ApiId = "" }) {
       const found = await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: name })));
-      return (
-        found && {
+      if (!found) return [];
+      return [
+        {
           attributes: { StageName: name },
           properties: { ApiId, StageName: name, ...settingsOf(found) },
-        }
-      );
+        },
+      ];
     },
 
     async create(aws, { DefaultRouteSettings: _left, ...desired }) {

@@ -4,9 +4,9 @@ import type { Report } from "../progress.ts";
 import { alreadyExists, isThrottled, mayHaveSucceeded } from "../aws/retry.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn } from "./difference.ts";
+import { createdByThisRun, keepOne, type Created, type Wanted } from "./elect.ts";
 import { refuseNotOurs } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
-import { isOfThisRun, type Identity } from "../aws/tags.ts";
 
 /** What every walk over a stack needs; `timeScale` scales the pauses (tests use a small one). */
 export interface Run {
@@ -16,21 +16,9 @@ export interface Run {
   timeScale: number;
 }
 
-/** Another run of the same stack was faster to create this one: it goes first, we look again. */
-export class LostRace extends Error {
-  override readonly name = "Overtaken";
-}
-
-/**
- * One thing to create: what it should be, what stood there before (a deployment is replaced by a newer one),
- * and what it is within.
- */
-interface Wanted {
-  resource: AnyResource;
-  desired: object;
+/** One to create, and what stood there before (a deployment is replaced by a newer one). */
+interface Creation extends Wanted {
   before: AnyFound | undefined;
-  within: Attributes;
-  identity: Identity;
 }
 
 /**
@@ -55,94 +43,87 @@ export const LONGEST_QUIET_MS = 12_000;
 
 /**
  * Creates once, and looks before it creates again: no create call has an idempotency token, so after an
- * answer that was lost the thing may be there (FAULTS.md R2). Then makes sure that it is the only one. Throws
- * what AWS says, or `Overtaken`.
+ * answer that was lost the thing may be there (FAULTS.md R2). Where there may be several, one is elected.
+ * Throws what AWS says, or `LostRace`.
  */
-export async function createOnce(wanted: Wanted, walk: Run): Promise<Attributes> {
-  const { resource } = wanted;
+export async function createOnce(creation: Creation, run: Run): Promise<Attributes> {
   for (let attempt = 1; ; attempt++) {
-    const made = await triedOnce(wanted, attempt, walk);
-    if (!made) continue;
-    let kept = await settled(wanted, made, walk);
-    // What an earlier try made turns up when the lists have caught up (FAULTS.md D-10).
-    for (let look = 0; attempt > 1 && resource.settle && look < LATER_LOOKS; look++) {
-      await pause(resource, lookEveryMs(attempt), walk);
-      kept = await settled(wanted, { ...made, attributes: kept }, walk);
-    }
-    return kept;
+    const created = await triedOnce(creation, attempt, run);
+    if (created) return await theOneKept(creation, created, attempt, run);
   }
 }
 
-/** What a try brought: answered by the create call, or found afterwards. */
-interface Made {
-  attributes: Attributes;
-  answered: boolean;
+/** The one that stays of several that may be there; a copy is content with being the newest. */
+async function theOneKept(
+  creation: Creation,
+  created: Created,
+  attempt: number,
+  run: Run,
+): Promise<Attributes> {
+  const { resource } = creation;
+  if (resource.foundBy === "name" || resource.copies) return created.attributes;
+  const pause = () => pauseFor(resource, lookEveryMs(1), run);
+  let kept = await keepOne(creation, created, { aws: run.aws, pause });
+  // What an earlier try created turns up when the lists have caught up (FAULTS.md D-10).
+  for (let look = 0; attempt > 1 && look < LATER_LOOKS; look++) {
+    await pauseFor(resource, lookEveryMs(attempt), run);
+    kept = await keepOne(creation, { ...created, attributes: kept }, { aws: run.aws, pause });
+  }
+  return kept;
 }
 
 /**
- * One try: what it made, or what turns out to have been made. Undefined where nothing was, and another try
- * may follow at once.
+ * One try: what it created, or what turns out to have been created. Undefined where nothing was, and another
+ * try may follow at once.
  */
-async function triedOnce(wanted: Wanted, attempt: number, walk: Run): Promise<Made | undefined> {
-  const { resource, desired, before } = wanted;
+async function triedOnce(creation: Creation, attempt: number, run: Run): Promise<Created | undefined> {
+  const { resource, desired, before } = creation;
   if (!resource.create)
     throw new CliError("resource-missing", `${resource.id} ${resource.name} cannot be found`);
   try {
-    return { attributes: await resource.create(walk.aws, desired, before), answered: true };
+    return { attributes: await resource.create(run.aws, desired, before), answered: true };
   } catch (error) {
-    const exists = alreadyExists(error);
-    if (!exists && !mayHaveSucceeded(error)) throw error;
-    const found = await lookAgain(
-      wanted,
-      walk,
-      exists ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) },
-    );
-    if (found) return { attributes: await completed(wanted, found, walk), answered: false };
-    if (exists || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
+    const isTaken = alreadyExists(error);
+    if (!isTaken && !mayHaveSucceeded(error)) throw error;
+    const looks = isTaken ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) };
+    const found = await lookAgain(creation, run, { ...looks, isTaken });
+    if (found) return { attributes: await completed(creation, found, run), answered: false };
+    if (isTaken || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
     return undefined;
   }
 }
 
-const settled = async (
-  { resource, within }: Wanted,
-  { attributes, answered }: Made,
-  walk: Run,
-): Promise<Attributes> =>
-  (await resource.settle?.(walk.aws, attributes, {
-    answered,
-    within,
-    pause: () => pause(resource, lookEveryMs(1), walk),
-  })) ?? attributes;
-
-async function pause({ id }: AnyResource, ms: number, { report, signal, timeScale }: Run): Promise<void> {
-  report({ kind: "waiting", id, reason: "AWS to show what was made", elapsedMs: 0, budgetMs: ms });
+async function pauseFor({ id }: AnyResource, ms: number, { report, signal, timeScale }: Run): Promise<void> {
+  report({ kind: "waiting", id, reason: "the new resource to become visible", elapsedMs: 0, budgetMs: ms });
   await delay(ms * timeScale, undefined, { signal });
 }
 
 /** Finishes a creation that takes more than one call and was cut between them. */
-async function completed({ resource, desired }: Wanted, made: AnyFound, walk: Run): Promise<Attributes> {
-  const missing = differences(resource, made, desired);
-  if (missing.length > 0) await resource.update?.(walk.aws, desired, made, propertiesIn(missing));
-  return made.attributes;
+async function completed({ resource, desired }: Creation, created: AnyFound, run: Run): Promise<Attributes> {
+  const missing = differences(resource, created, desired);
+  if (missing.length > 0) await resource.update?.(run.aws, desired, created, propertiesIn(missing));
+  return created.attributes;
 }
 
 /**
- * Reads up to `looks` times, because lists may lag behind; finds what this run made, or what is just as it
+ * Lists up to `looks` times, because lists may lag behind; finds what this run created, or what is just as it
  * should be. The last look is right before the next try.
  */
 async function lookAgain(
-  { resource, desired, within, identity }: Wanted,
-  walk: Run,
-  { looks, everyMs }: { looks: number; everyMs: number },
+  creation: Creation,
+  run: Run,
+  { looks, everyMs, isTaken }: { looks: number; everyMs: number; isTaken: boolean },
 ): Promise<AnyFound | undefined> {
+  const { resource, within, identity } = creation;
   for (let look = 0; look < looks; look++) {
-    if (look > 0) await pause(resource, everyMs, walk);
-    const found = await resource.read(walk.aws, within);
-    if (!found) continue;
-    refuseNotOurs([[resource, found]], identity);
-    const mine = [found, ...(found.duplicates ?? [])].find(({ tags }) => tags && isOfThisRun(tags, identity));
-    if (found.tags && !mine) throw new LostRace(`${resource.id} ${resource.name}`);
-    if (mine || differences(resource, found, desired).length === 0) return mine ?? found;
+    if (look > 0) await pauseFor(resource, everyMs, run);
+    const listed = await resource.list(run.aws, within);
+    refuseNotOurs(
+      listed.map((found) => [resource, found]),
+      identity,
+    );
+    const found = createdByThisRun(creation, listed, { isTaken });
+    if (found) return found;
   }
   return undefined;
 }

@@ -5,9 +5,16 @@ import { explain } from "../errors/explain.ts";
 import type { Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
-import { createOnce, LONGEST_QUIET_MS, LostRace, type Run } from "./create.ts";
+import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
+import { LostRace, standing } from "./elect.ts";
 import { refuseNotOurs, refuseSeveral } from "./ownership.ts";
-import { unknownAttributes, type AnyFound, type AnyResource, type Attributes } from "./resource.ts";
+import {
+  unknownAttributes,
+  type AnyFound,
+  type AnyResource,
+  type Attributes,
+  type Standing,
+} from "./resource.ts";
 import { isOfThisRun, isOurs, isPartialRun, type Identity } from "../aws/tags.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
@@ -27,7 +34,7 @@ export interface Change {
 }
 
 /** Everything of the stack that is in AWS now. */
-export type Observed = ReadonlyMap<AnyResource, AnyFound | undefined>;
+export type Observed = ReadonlyMap<AnyResource, Standing | undefined>;
 
 /**
  * Limits a deploy to some resources and, of those, to some property paths (the whole resource when no path is
@@ -43,14 +50,13 @@ type AttributesOfNeed = (need: AnyResource) => Attributes;
  * waves).
  */
 export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
-  const reads = new Map<AnyResource, Promise<AnyFound | undefined>>();
-  const read = async (resource: AnyResource) => {
-    if (!resource.within) return await resource.read(aws, {});
-    const parent = await reads.get(resource.within);
-    return parent && (await resource.read(aws, parent.attributes));
+  const observations = new Map<AnyResource, Promise<Standing | undefined>>();
+  const look = async (resource: AnyResource) => {
+    const parent = resource.within ? await observations.get(resource.within) : { attributes: {} };
+    return parent && (await standing(resource, await resource.list(aws, parent.attributes), aws));
   };
-  for (const resource of stack.resources) reads.set(resource, read(resource));
-  const found = await Promise.all(reads.values());
+  for (const resource of stack.resources) observations.set(resource, look(resource));
+  const found = await Promise.all(observations.values());
   return new Map(stack.resources.map((resource, index) => [resource, found[index]]));
 }
 
@@ -104,15 +110,15 @@ export async function deploy(stack: Stack, walk: Run, scope: Scope = everything)
     try {
       return await act(stack, observed, walk, scope);
     } catch (error) {
-      if (!(error instanceof LostRace) || round >= 5) throw error;
-      walk.report({
-        kind: "note",
-        message: `another deploy of this stack made ${error.message} at the same moment; it goes first`,
-      });
+      if (!(error instanceof LostRace)) throw error;
+      const message = `another deploy created ${error.message} at the same moment`;
+      if (round === ROUNDS_AT_MOST) throw new CliError("another-deploy-running", message, { cause: error });
+      walk.report({ kind: "note", message: `${message}; continuing with it` });
     }
   }
 }
 
+const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;
 /**
  * Without progress another run counts as dead after so long; longer where AWS would let both of us make the
@@ -149,7 +155,7 @@ async function whenOthersAreDone(stack: Stack, walk: Run): Promise<Observed> {
 }
 
 const isAmbiguous = (observed: Observed): boolean =>
-  [...observed].some(([resource, found]) => resource.ambiguous && !found);
+  [...observed].some(([resource, found]) => resource.foundBy !== "name" && !found);
 const countOf = (observed: Observed): number => [...observed.values()].filter(Boolean).length;
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
@@ -308,9 +314,9 @@ export async function destroy(stack: Stack, walk: Run): Promise<AnyResource[]> {
   const observed = await observe(stack, walk.aws);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    return found
-      ? [found, ...(found.duplicates ?? [])].filter(({ tags }) => tags && isOurs(tags, stack.identity))
-      : [];
+    // What is within something goes with it.
+    if (!found || resource.within) return [];
+    return [found, ...found.duplicates].filter(({ tags }) => tags && isOurs(tags, stack.identity));
   };
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
   for (const resource of stack.resources.toReversed()) {

@@ -1,6 +1,6 @@
 import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, tagNames, type Identity, type Tags } from "../aws/tags.ts";
-import type { AnyFound, AnyResource } from "./resource.ts";
+import type { AnyFound, AnyResource, Standing } from "./resource.ts";
 
 /** Why something found may not be touched, in words; undefined when it is ours. */
 function objection(resource: AnyResource, tags: Tags, identity: Identity): string | undefined {
@@ -32,9 +32,9 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
 }
 
 /** Throws that refusal for the first of which there are several. */
-export function refuseSeveral(found: Iterable<readonly [AnyResource, AnyFound | undefined]>): void {
+export function refuseSeveral(found: Iterable<readonly [AnyResource, Standing | undefined]>): void {
   for (const [resource, thing] of found)
-    if (thing?.duplicates?.length) throw several(resource, [thing, ...thing.duplicates]);
+    if (thing && thing.duplicates.length > 0) throw several(resource, [thing, ...thing.duplicates]);
 }
 
 /** Refuses (exit 4) when anything found is not ours; lists all of it. */

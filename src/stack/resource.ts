@@ -23,11 +23,6 @@ export interface Found<Properties, A extends Attributes> {
   /** Absent for things that AWS cannot tag: those are ours because what they are within is. */
   tags?: Tags;
   createdAt?: Date;
-  /**
-   * More of the same with our tags, where AWS lets several have one name: a person decides, or `destroy`
-   * removes all.
-   */
-  duplicates?: readonly Found<Properties, A>[];
 }
 
 /** What a deploy can be limited to: a step of `--only`, or the code (`--code-only`). */
@@ -47,9 +42,13 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    * another (AWS.md 8.5: concurrent ones conflict).
    */
   readonly within?: AnyResource;
-  /** AWS gives several the same name, or none: two runs at the same moment would make two (FAULTS.md R4). */
-  readonly ambiguous?: true;
-  read(aws: Aws, within: Attributes): Promise<Found<Properties, A> | undefined>;
+  /**
+   * How ours is found. AWS gives one name once; what is found by tags or by content there may be several of,
+   * when two runs start at the same moment (FAULTS.md R4): then the engine elects the one that stays.
+   */
+  readonly foundBy: "name" | "tags" | "content";
+  /** Ours, the oldest first where there are dates. By name: the one that has it, whoever made it. */
+  list(aws: Aws, within: Attributes): Promise<readonly Found<Properties, A>[]>;
 }
 
 /** How a resource is made, changed and deleted. */
@@ -59,7 +58,10 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
    * one that makes it first.
    */
   readonly step: Step | Readonly<Partial<Record<Part, RegExp>>>;
-  /** It keeps what it needs as that is when it is made: so that has to be as it should be first. */
+  /**
+   * It keeps what it needs as that is when it is made: so that has to be as it should be first, and of several
+   * the newest counts.
+   */
   readonly copies?: true;
   /** What we want; pure, interpolates attributes and never inspects them. */
   desired(needs: AttributesOf<N>): Properties;
@@ -72,11 +74,8 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
    */
   readonly secret?: Readonly<Record<string, (value: string) => string>>;
   create(aws: Aws, desired: Properties, found?: Found<Properties, A>): Promise<A>;
-  /**
-   * Looks, after a creation, whether it is the only one of ours; answers the one that stays. Throws
-   * `Overtaken` when another run's does.
-   */
-  settle?(aws: Aws, made: A, how: Settling): Promise<A>;
+  /** Whether something works with it already; asked only where there are several. */
+  inUse?(aws: Aws, found: Found<Properties, A>): Promise<boolean>;
   /**
    * `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has
    * no call to change it.
@@ -87,7 +86,10 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
     found: Found<Properties, A>,
     changed: ReadonlySet<string>,
   ): Promise<void>;
-  /** Absent: it goes with what it is within. */
+  /**
+   * `destroy` leaves what is within something to its parent, so that it needs this only where the engine elects
+   * one of several.
+   */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
 }
 
@@ -99,20 +101,15 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
 export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs>
   extends LookedUp<Properties, A, N>, Made<Properties, A, N> {}
 
-/** How a creation is settled. */
-export interface Settling {
-  /**
-   * Whether the create call of this run answered it; otherwise it was found afterwards and may be another
-   * run's.
-   */
-  answered: boolean;
-  within: Attributes;
-  pause(): Promise<void>;
-}
-
 /** Any resource, for code that treats them all alike (the methods are bivariant on purpose). */
 export interface AnyResource extends LookedUp<object, Attributes>, Partial<Made<object, Attributes>> {}
 export type AnyFound = Found<object, Attributes>;
+
+/** The one of a resource that counts. */
+export interface Standing extends AnyFound {
+  /** More of the same with our tags: a person decides, or `destroy` deletes all. */
+  duplicates: readonly AnyFound[];
+}
 
 /** Stands for an attribute of something that does not exist yet. */
 export const KNOWN_AFTER_DEPLOY = "(known after deploy)";
