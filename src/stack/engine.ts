@@ -101,19 +101,19 @@ export function plan(stack: Stack, observed: Observed, scope: Scope = everything
  * its needs are there. Whatever interrupted an earlier run, this one reads and goes on; when two runs start
  * together, one goes first and the other waits for it.
  */
-export async function deploy(stack: Stack, walk: Run, scope: Scope = everything): Promise<Change[]> {
+export async function deploy(stack: Stack, run: Run, scope: Scope = everything): Promise<Change[]> {
   for (let round = 1; ; round++) {
     // Whoever goes step by step leaves the stack unfinished on purpose.
     const observed =
-      scope === everything ? await whenOthersAreDone(stack, walk) : await observe(stack, walk.aws);
+      scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
     plan(stack, observed, scope);
     try {
-      return await act(stack, observed, walk, scope);
+      return await act(stack, observed, run, scope);
     } catch (error) {
       if (!(error instanceof LostRace)) throw error;
       const message = `another deploy created ${error.message} at the same moment`;
       if (round === ROUNDS_AT_MOST) throw new CliError("another-deploy-running", message, { cause: error });
-      walk.report({ kind: "note", message: `${message}; continuing with it` });
+      run.report({ kind: "note", message: `${message}; continuing with it` });
     }
   }
 }
@@ -131,26 +131,26 @@ const OTHER_RUN = "other-run";
  * Observes; while another run of this stack seems to be in the middle of its work, watches it until it is
  * done or makes no progress.
  */
-async function whenOthersAreDone(stack: Stack, walk: Run): Promise<Observed> {
-  let observed = await observe(stack, walk.aws);
+async function whenOthersAreDone(stack: Stack, run: Run): Promise<Observed> {
+  let observed = await observe(stack, run.aws);
   let progressAt = performance.now();
   for (;;) {
     const elapsedMs = performance.now() - progressAt;
     const budgetMs = patienceMs[isAmbiguous(observed) ? "ambiguous" : "usual"];
-    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * walk.timeScale) break;
-    walk.report({
+    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * run.timeScale) break;
+    run.report({
       kind: "waiting",
       id: OTHER_RUN,
       reason: "another deploy of this stack, which began less than a minute ago",
       elapsedMs,
       budgetMs,
     });
-    await delay(500 * walk.timeScale, undefined, { signal: walk.signal });
-    const next = await observe(stack, walk.aws);
+    await delay(500 * run.timeScale, undefined, { signal: run.signal });
+    const next = await observe(stack, run.aws);
     if (countOf(next) > countOf(observed)) progressAt = performance.now();
     observed = next;
   }
-  walk.report({ kind: "waited", id: OTHER_RUN });
+  run.report({ kind: "waited", id: OTHER_RUN });
   return observed;
 }
 
@@ -179,7 +179,7 @@ function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
  * Walks the stack once along the needs. When something fails, what runs already is finished, and the first
  * failure is thrown.
  */
-async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): Promise<Change[]> {
+async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Promise<Change[]> {
   const acts = new Map<AnyResource, Promise<Change>>();
   const failures: unknown[] = [];
   const inTurn = takeTurns();
@@ -194,12 +194,12 @@ async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): P
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
-      const work = () => carryOut(change, desired, within, observed.get(resource), { stack, walk });
+      const work = () => carryOut(change, desired, within, observed.get(resource), { stack, run });
       const attributes = await inTurn((resource.within ?? resource).id, () => {
         // A run that has failed begins nothing more: behind an outage each would find out the same, after as
         // long a time.
         if (failures.length > 0) throw failures[0];
-        return reported(resource, change.action, outcomes[change.action], walk, work);
+        return reported(resource, change.action, outcomes[change.action], run, work);
       });
       return { ...change, attributes };
     } catch (error) {
@@ -210,7 +210,7 @@ async function act(stack: Stack, observed: Observed, walk: Run, scope: Scope): P
 
   for (const resource of stack.resources) acts.set(resource, actOn(resource));
   const ended = await Promise.allSettled(acts.values());
-  if (failures.length > 0) throw failureOf(failures, ended, walk);
+  if (failures.length > 0) throw failureOf(failures, ended, run);
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
@@ -241,22 +241,22 @@ async function reported<T>(
   resource: AnyResource,
   doing: string,
   outcome: Outcome,
-  walk: Run,
+  run: Run,
   work: () => Promise<T>,
 ): Promise<T> {
   const { id } = resource;
   const title = `${id} ${resource.name}`;
   const startedAt = performance.now();
-  walk.signal.throwIfAborted();
-  walk.report({ kind: "started", id, title });
+  run.signal.throwIfAborted();
+  run.report({ kind: "started", id, title });
   try {
     const result = await work();
-    walk.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt, listed: true });
+    run.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt, listed: true });
     return result;
   } catch (error) {
-    if (error instanceof LostRace || walk.signal.aborted) throw error;
+    if (error instanceof LostRace || run.signal.aborted) throw error;
     const { code, message, hint } = explain(error);
-    walk.report({ kind: "failed", id, title, message });
+    run.report({ kind: "failed", id, title, message });
     throw new CliError(code, `could not ${doing} ${title}: ${message}`, {
       hint,
       cause: error,
@@ -269,14 +269,14 @@ async function carryOut(
   desired: object,
   within: Attributes,
   found: AnyFound | undefined,
-  { stack, walk }: { stack: Stack; walk: Run },
+  { stack, run }: { stack: Stack; run: Run },
 ): Promise<Attributes> {
   if (action !== "update" || !found || !resource.update) {
-    return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, walk);
+    return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
   const paths = new Set(differing.map(({ path }) => path));
   const target = withOnly(found.properties, desired, (path) => paths.has(path));
-  await resource.update(walk.aws, target, found, propertiesIn(differing));
+  await resource.update(run.aws, target, found, propertiesIn(differing));
   return found.attributes;
 }
 
@@ -284,9 +284,9 @@ async function carryOut(
 function failureOf(
   failures: readonly unknown[],
   ended: readonly PromiseSettledResult<Change>[],
-  walk: Run,
+  run: Run,
 ): unknown {
-  const failure = interruptionOf(walk) ?? failures.find((one) => one instanceof LostRace) ?? failures[0];
+  const failure = interruptionOf(run) ?? failures.find((one) => one instanceof LostRace) ?? failures[0];
   return withProgress(
     failure,
     ended.flatMap((one) =>
@@ -310,8 +310,8 @@ function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
  * Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns
  * what was removed.
  */
-export async function destroy(stack: Stack, walk: Run): Promise<AnyResource[]> {
-  const observed = await observe(stack, walk.aws);
+export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
+  const observed = await observe(stack, run.aws);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
     // What is within something goes with it.
@@ -325,23 +325,23 @@ export async function destroy(stack: Stack, walk: Run): Promise<AnyResource[]> {
       .map(([, removal]) => removal);
     removals.set(
       resource,
-      Promise.all(dependents).then(() => remove(resource, ours(resource), walk)),
+      Promise.all(dependents).then(() => remove(resource, ours(resource), run)),
     );
   }
   const ended = await Promise.allSettled(removals.values());
   const failed = ended.find((one) => one.status === "rejected");
   if (failed)
     throw withProgress(
-      interruptionOf(walk) ?? failed.reason,
+      interruptionOf(run) ?? failed.reason,
       ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
     );
   return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
-async function remove(resource: AnyResource, ours: readonly AnyFound[], walk: Run): Promise<AnyResource[]> {
+async function remove(resource: AnyResource, ours: readonly AnyFound[], run: Run): Promise<AnyResource[]> {
   if (ours.length === 0 || !resource.delete) return [];
-  await reported(resource, "remove", "deleted", walk, async () => {
-    for (const found of ours) await resource.delete?.(walk.aws, found);
+  await reported(resource, "remove", "deleted", run, async () => {
+    for (const found of ours) await resource.delete?.(run.aws, found);
   });
   return [resource];
 }
