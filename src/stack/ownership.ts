@@ -13,7 +13,7 @@ function objection(resource: AnyResource, tags: Tags, identity: Identity): strin
   return `${what} belongs to the same stack in ${region}, this is ${identity.region}`;
 }
 
-const advice = `nothing was changed; choose other names (--env NAME, or functionName, apiName and roleName in the config), or remove what is listed.
+const advice = `nothing was changed; choose other names (--env NAME, or each name in the config), or remove what is listed.
 To deploy with another tool take the zip from: shelfshack-ws package --out websocket_proxy.zip`;
 
 /** The refusal (exit 4) where several of ours have one name: which of them is used is for a person to say. */
@@ -26,7 +26,7 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
     "several-of-ours",
     `there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`,
     {
-      hint: "remove the ones that nobody uses (an API with: aws apigatewayv2 delete-api --api-id ID), or the whole stack: shelfshack-ws destroy",
+      hint: "delete the unused ones, or the whole stack: shelfshack-ws destroy",
     },
   );
 }

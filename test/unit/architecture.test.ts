@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { openTestStack } from "../support/stack.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -75,16 +76,25 @@ test("nothing below the commands imports a command or the command line", () => {
 });
 
 test("a resource knows the shape of a resource, not the engine or the stack", () => {
+  const description = ["src/resources/stack.ts", "src/resources/config.ts"];
   expect(
     importing(
-      within("src/resources/").filter(({ path }) => path !== "src/resources/stack.ts"),
-      /^src\/(stack\/(engine|steps)|resources\/stack|cli|commands|local|terminal)/,
+      within("src/resources/").filter(({ path }) => !description.includes(path)),
+      /^src\/(stack\/(?!resource\.ts$)|resources\/(stack|config)\.ts$|cli|commands|local|terminal)/,
     ),
   ).toEqual([]);
 });
 
-test("the engine names no resource", () => {
-  expect(importing(within("src/stack/engine.ts"), /^src\/resources\//)).toEqual([]);
+test("the engine and all beside it name no resource", async () => {
+  const engine = within("src/stack/");
+  expect(importing(engine, /^src\/resources\//)).toEqual([]);
+  expect(importing(engine, /^@aws-sdk/)).toEqual([]);
+  const { stack, aws } = await openTestStack("http://127.0.0.1:9");
+  aws.close();
+  const words = stack.resources.flatMap(({ id, type }) => [id, ...type.split("::").slice(1)]);
+  expect(words).toEqual(expect.arrayContaining(["Function", "Stage", "ApiGatewayV2"]));
+  expect(matching(engine, new RegExp(`\\b(${[...new Set(words)].join("|")})\\b`, "g"))).toEqual([]);
+  expect(matching(engine, /\bEnvironment\b|\bapigateway|\blambda\b|\bLambda/g)).toEqual([]);
 });
 
 test("what is known of AWS itself knows no stack and no resource", () => {
