@@ -12,7 +12,9 @@ export class LostRace extends Error {
 
 const lostRace = ({ id, name }: AnyResource): LostRace => new LostRace(`${id} ${name}`);
 
-/** Which of those listed counts: of copies the newest, of tagged ones the oldest, otherwise the one in use. */
+/**
+ * Which of those listed counts: of copies the newest, of tagged ones the oldest, otherwise the one in use.
+ */
 export async function standing(
   resource: AnyResource,
   listed: readonly AnyFound[],
@@ -79,7 +81,8 @@ export interface Verdict<C extends Candidate> {
  * first. Of this run's own the oldest stays and the others go, unless they are in use. Beside another run's,
  *
  * - with dates: ours gives way when it is not in use, and another one is older or in use;
- * - without: ours gives way when the create call answered it, as nothing points to it yet. Where none is known
+ * - without: ours gives way when the create call answered it, as nothing points to it yet. Where none is
+ *   known
  *   to be ours, the one in use stays, or on the last look the first one, which is the same for every run.
  */
 export function elect<C extends Candidate>(
@@ -142,7 +145,7 @@ export async function keepOne(
 
 /** Everything listed, and what was created where the list does not show it yet (FAULTS.md D-10). */
 async function candidatesFor(
-  { resource, within, identity }: Wanted,
+  { resource, desired, within, identity }: Wanted,
   { attributes, answered }: Created,
   aws: Aws,
 ): Promise<(Candidate & { found: AnyFound })[]> {
@@ -153,7 +156,7 @@ async function candidatesFor(
     isMine: found.tags ? isOfThisRun(found.tags, identity) : answered && isCreated(found),
   }));
   const isHidden = !listed.some(isCreated) && (answered || resource.foundBy === "tags");
-  const all = isHidden ? [...known, { found: { attributes, properties: {} }, isMine: true }] : known;
+  const all = isHidden ? [...known, { found: { attributes, properties: desired }, isMine: true }] : known;
   if (all.length === 1) return all.map((one) => ({ ...one, isInUse: false }));
   return await Promise.all(
     all.map(async (one) => ({ ...one, isInUse: (await resource.inUse?.(aws, one.found)) ?? false })),

@@ -1,4 +1,5 @@
 import {
+  CreateIntegrationCommand,
   DeleteStageCommand,
   GetApisCommand,
   GetRoutesCommand,
@@ -104,7 +105,7 @@ test(
   },
 );
 
-test("R6 tries are counted for each reason by itself: after many busy answers some 503 are nothing", async () => {
+test("R6 tries are counted for each reason by itself: some 503 after many busy answers", async () => {
   const local = await localAws();
   await (await stackAt(local.url)).deploy();
   const busy = {
@@ -158,7 +159,7 @@ test.each([
       { action: "update", differences: [{ path: "State", from: trouble, to: "Active" }] },
     ]);
     const { message, hint } = await failureOf(deploy());
-    expect(message).toContain(`the function shelfshack-websocket-proxy does not work: ${trouble}`);
+    expect(message).toContain(`the function shelfshack-websocket-proxy is not usable: ${trouble}`);
     expect(hint).toContain("shelfshack-ws destroy");
   },
 );
@@ -192,14 +193,18 @@ test("D-13 a function that is still pending when a run begins is waited for", as
   expect(Configuration?.State).toBe("Active");
 });
 
-test("a snapshot is made of what we want only: the step stage alone refuses routes that somebody changed", async () => {
+test("the step stage alone refuses to copy routes that were changed by hand", async () => {
   const local = await localAws();
   const { aws, stack, deploy } = await stackAt(local.url);
   await deploy();
   const ApiId = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.ApiId ?? "";
   const { Items = [] } = await aws.apigatewayv2.send(new GetRoutesCommand({ ApiId }));
   const standard = Items.find(({ RouteKey }) => RouteKey === "$default");
-  await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId: standard?.RouteId, Target: "" }));
+  const { IntegrationId } = await aws.apigatewayv2.send(
+    new CreateIntegrationCommand({ ApiId, IntegrationType: "MOCK" }),
+  );
+  const Target = `integrations/${IntegrationId}`;
+  await aws.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId: standard?.RouteId, Target }));
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId, StageName: "dev" }));
   const refused = async (only: ("stage" | "routes")[]) =>
     refuseMissingNeeds(stack, await observe(stack, aws), partsOf({ only }));
