@@ -12,7 +12,7 @@ import { environment, type Settings } from "../settings/table.ts";
 /** The clients that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {
   region: string;
-  /** Aborted by Ctrl-C: whoever waits for AWS stops waiting. */
+  /** Aborted by Ctrl-C: ends every wait for AWS. */
   signal: AbortSignal;
   lambda: LambdaClient;
   apigatewayv2: ApiGatewayV2Client;
@@ -146,7 +146,7 @@ function prefixingOwnHosts<Input extends object, Output extends object>(config: 
   };
 }
 
-/** The region that the SDK settled on: ours, or the profile's. */
+/** The region that the SDK resolved: ours, or the profile's. */
 async function regionOf(client: LambdaClient): Promise<string> {
   try {
     return await client.config.region();

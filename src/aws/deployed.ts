@@ -30,7 +30,9 @@ export interface Deployed {
   signingKeys: string | undefined;
 }
 
-/** Looks up what is deployed, whoever made it. Throws a CliError (exit 1) that names what is missing. */
+/**
+ * Looks up what is deployed, also when it is not ours. Throws a CliError (exit 1) that names what is missing.
+ */
 export async function deployedStack(
   aws: Aws,
   { apiName, functionName, stage }: StackNames,
@@ -69,13 +71,13 @@ export async function deployedStack(
   };
 }
 
-/** Every API of the account in this region, whoever made it. */
+/** Every API of the account in this region. */
 export const allApis = (aws: Aws): Promise<Api[]> =>
   everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
 
 /**
- * Our API, or the only one of it, whoever made it; undefined for none. Throws a CliError (exit 4) that lists
- * several.
+ * Our API by its tags, or the only one of that name; undefined for none. Throws a CliError (exit 4) that
+ * lists several.
  */
 export async function deployedApi(
   aws: Aws,
@@ -90,7 +92,7 @@ export async function deployedApi(
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
   throw new CliError("api-ambiguous", `there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
-    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or remove the ones that nobody uses",
+    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or delete the unused ones",
   });
 }
 

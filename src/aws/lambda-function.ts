@@ -27,7 +27,7 @@ export function variablesOf({ FunctionName, Environment }: FunctionConfiguration
 
 /** What to do where a permission to read is missing. */
 export const unreadable = (action: string) => ({
-  hint: `give ${action} to whoever runs this, then run the same command again`,
+  hint: `give ${action} to the caller, then run the same command again`,
 });
 
 /** What a function is set to that matters to others than the deploy. */
@@ -54,8 +54,8 @@ const MERGES_AT_MOST = 3;
 /**
  * Writes the environment that `change` makes of the present one, together with other `settings` of the
  * function, waits until it is in use and returns it. The environment can only be replaced as a whole, so
- * Lambda is told which revision the change is of: when somebody else writes in between, it is read and
- * changed once more and no variable is lost (AWS.md 4.4: 412).
+ * Lambda is told which revision the change is of: after a write by another in between, it is read
+ * and changed once more, so that no variable is lost (AWS.md 4.4: 412).
  */
 export async function changeEnvironment(
   aws: Aws,
@@ -97,9 +97,10 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
     { ...idle, signal: aws.signal },
   );
   if (isIdle(found)) return found;
+  const state = `${found.State}, its last update ${found.LastUpdateStatus}`;
   throw new CliError(
     "function-still-changing",
-    `the function ${FunctionName} is still ${found.State}, its last update ${found.LastUpdateStatus}, after ${idle.budgetMs / 60_000} minutes`,
+    `the function ${FunctionName} is still ${state}, after ${idle.budgetMs / 60_000} minutes`,
   );
 }
 
@@ -110,8 +111,8 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
 export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
   const state = stateOf(await untilIdle(aws, FunctionName));
   if (state !== "Active")
-    throw new CliError("function-broken", `the function ${FunctionName} does not work: ${state}`, {
-      hint: "mend what it names; where that does not help, remove the function (shelfshack-ws destroy) and deploy again",
+    throw new CliError("function-broken", `the function ${FunctionName} is not usable: ${state}`, {
+      hint: "fix the reason given; if that does not help, delete the stack (shelfshack-ws destroy) and deploy again",
     });
 }
 

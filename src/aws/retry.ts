@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Pluggable } from "@smithy/types";
 import type { Report } from "../progress.ts";
 
-/** What the retry rules look at: AWS's error name and message, HTTP status and Node's error code. */
+/** What the retry rules match: AWS's error name and message, HTTP status and Node's error code. */
 interface Failure {
   name: string;
   message: string;
@@ -12,7 +12,7 @@ interface Failure {
 }
 
 /**
- * One row of the retry table: which failures, why we wait (shown to people), how the pauses grow, and when to
+ * One row of the retry table: which failures, why we wait (in the progress), how the pauses grow, and when to
  * give up.
  */
 interface Rule {
@@ -56,7 +56,7 @@ const isUnavailable = (failure: Failure) =>
  */
 const rules: readonly Rule[] = [
   {
-    reason: "IAM to let Lambda use the new role",
+    reason: "IAM propagation",
     matches: ({ name, message }) =>
       name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
     firstMs: 250,
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
     budgetMs: 180_000,
   },
   {
-    reason: "the function's running update to end",
+    reason: "the running update of the function",
     matches: ({ name, message }) =>
       name === "ResourceConflictException" && /in progress|Pending/.test(message),
     firstMs: 300,
@@ -76,7 +76,7 @@ const rules: readonly Rule[] = [
     budgetMs: 300_000,
   },
   {
-    reason: "another change of the same API to end",
+    reason: "another change of the same API",
     matches: ({ name, message }) =>
       /^(ConcurrentModification|OperationAborted)/.test(name) ||
       (name === "ConflictException" && /concurrent|try again/i.test(message)),
@@ -97,7 +97,7 @@ const rules: readonly Rule[] = [
     notIdempotent: true,
   },
   {
-    reason: "AWS to be reached",
+    reason: "a connection to AWS",
     matches: isUnreached,
     firstMs: 100,
     longestMs: 1_000,
@@ -109,7 +109,7 @@ const rules: readonly Rule[] = [
     notIdempotent: true,
   },
   {
-    reason: "AWS to answer",
+    reason: "an answer of AWS",
     matches: isUnavailable,
     firstMs: 100,
     longestMs: 5_000,
@@ -154,7 +154,7 @@ export function mayHaveSucceeded(error: unknown): boolean {
   return isUnavailable(failure) || isThrottle(failure);
 }
 
-/** Whether AWS limits the rate of calls: it lets up by itself, so there is more patience with it. */
+/** Whether AWS limits the rate of calls, which ends by itself. */
 export const isThrottled = (error: unknown): boolean => isThrottle(failureOf(error));
 
 /**

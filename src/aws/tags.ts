@@ -28,7 +28,7 @@ const STEP_BY_STEP = "steps-";
 export const newRun = ({ isPartial }: { isPartial: boolean }): string =>
   `${isPartial ? STEP_BY_STEP : ""}${randomBytes(16).toString("hex")}`;
 
-/** Whether the run that made it was to do some steps only. */
+/** Whether the run that created it was limited to some steps. */
 export const isPartialRun = (tags: Tags): boolean => tags[tagNames.run]?.startsWith(STEP_BY_STEP) ?? false;
 
 /** The tags that go into the create call of a resource. */
@@ -40,11 +40,11 @@ export const tagsFor = (identity: Identity, component: string): Record<string, s
   [tagNames.run]: identity.run,
 });
 
-/** Whether the tags say that this thing is of the stack, whatever run made it. */
+/** Whether the tags say that it belongs to the stack, whichever run created it. */
 export const isOurs = (tags: Tags, identity: Identity): boolean =>
   tags[tagNames.managedBy] === MANAGED_BY &&
   tags[tagNames.stack] === identity.stack &&
   tags[tagNames.region] === identity.region;
 
-/** Whether this very run made it. */
+/** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;

@@ -9,7 +9,7 @@ type AccountAttributes = {
 };
 
 /**
- * The account that the credentials belong to: looked up, never made; its number is in every ARN that we
+ * The account that the credentials belong to: looked up, never created; its number is in every ARN that we
  * compute (AWS.md 6.8). Listing throws a CliError (exit 4) when it is not the expected one.
  */
 export function account(expected: string | undefined): LookedUp<object, AccountAttributes> {

@@ -58,7 +58,7 @@ export interface FunctionConfig {
 }
 
 /**
- * The function with its code, settings and environment. Variables that somebody else set stay as they are.
+ * The function with its code, settings and environment. Variables that others have set stay as they are.
  */
 export function lambdaFunction(
   config: FunctionConfig,
@@ -101,7 +101,7 @@ export function lambdaFunction(
       "Environment.BACKEND_URL": redactUrl,
       "Environment.API_GATEWAY_ENDPOINT": redactUrl,
     },
-    // What the seed calls a minimum: a larger value that somebody set is not lowered.
+    // What the seed calls a minimum: a larger existing value is not lowered.
     same: { MemorySize: (found, desired) => found >= desired },
 
     async list(aws) {
@@ -236,8 +236,7 @@ async function recovered(
 }
 
 /**
- * The variables without signing keys that nobody can read: those are to be made anew, as if they were not
- * there.
+ * The variables without signing keys that are invalid: those are created again, as if they were missing.
  */
 function usable({ SIGNING_KEYS, ...others }: Variables): Variables {
   return SIGNING_KEYS !== undefined && isSigningKeys(SIGNING_KEYS) ? { ...others, SIGNING_KEYS } : others;
@@ -251,7 +250,7 @@ function withSigningKey(variables: Variables, given: string = newSigningKey()): 
   };
 }
 
-/** The variables that we want otherwise than they were found: the others are left to whoever sets them. */
+/** The variables that are to change; the others stay as they are. */
 const differing = (found: Variables = {}, desired: Variables): Variables =>
   Object.fromEntries(Object.entries(desired).filter(([name, value]) => found[name] !== value));
 

@@ -82,10 +82,16 @@ export const settingsOf = (
   Description: DESCRIPTION,
   IntegrationType: "AWS_PROXY",
   IntegrationMethod: "POST",
-  // A WebSocket API takes the function's ARN only in this form; the plain one fails at run time.
-  IntegrationUri: `arn:${Partition}:apigateway:${region}:lambda:path/2015-03-31/functions/arn:${Partition}:lambda:${region}:${Account}:function:${functionName}/invocations`,
+  IntegrationUri: invocationUri(
+    { Partition, region },
+    `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
+  ),
   TimeoutInMillis: 29_000,
 });
+
+/** A WebSocket API takes the function's ARN only in this form; the plain one fails at run time. */
+const invocationUri = ({ Partition, region }: { Partition: string; region: string }, arn: string): string =>
+  `arn:${Partition}:apigateway:${region}:lambda:path/2015-03-31/functions/${arn}/invocations`;
 
 export type IntegrationResource = ReturnType<typeof integration>;
 

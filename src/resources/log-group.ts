@@ -17,8 +17,8 @@ interface LogGroupProperties {
 }
 
 /**
- * The function's log group. Made before the function, which otherwise makes one that keeps its lines for ever
- * (AWS.md 6.2).
+ * The function's log group. Created before the function, which otherwise creates one that keeps its lines for
+ * ever (AWS.md 6.2).
  */
 export function logGroup(
   { name, retentionInDays, tags }: { name: string; retentionInDays: number; tags: Tags },

@@ -17,7 +17,7 @@ const POLICY_NAME = "WebSocketAPIPermissions";
 
 /**
  * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
- * own log group, and invoke itself (a second run delivers the frames that nobody may send during `$connect`).
+ * own log group, and invoke itself (a second run delivers the frames that cannot be sent during `$connect`).
  * AWS.md 6.6.
  */
 export function rolePolicy(

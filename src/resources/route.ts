@@ -31,8 +31,8 @@ const ids: Readonly<Record<RouteKey, string>> = {
 };
 
 /**
- * One route to the function. Updated in place, never deleted and made again, so that no message falls into a
- * gap.
+ * One route to the function. Updated in place, never deleted and created again, so that no message is lost in
+ * between.
  */
 export function route(
   key: RouteKey,

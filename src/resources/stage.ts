@@ -14,7 +14,7 @@ interface StageProperties {
   ApiId: string;
   StageName: string;
   DeploymentId: string;
-  /** With it, API Gateway points the stage elsewhere by itself, and nobody else may. */
+  /** With it, API Gateway alone chooses the deployment of the stage. */
   AutoDeploy: boolean;
   DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
 }
@@ -24,7 +24,7 @@ const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
 /**
  * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is
- * stale. Throttling is left to whoever sets it, but for 0: that refuses every handshake with 429 (AWS.md
+ * stale. Throttling stays as it is set, except 0, which refuses every handshake with 429 (AWS.md
  * 3.6).
  */
 export function stage(

@@ -8,7 +8,7 @@ import { createdByThisRun, keepOne, type Created, type Wanted } from "./elect.ts
 import { refuseNotOurs } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
 
-/** What every walk over a stack needs; `timeScale` scales the pauses (tests use a small one). */
+/** What a run needs; `timeScale` scales its pauses (tests use a small one). */
 export interface Run {
   aws: Aws;
   report: Report;
@@ -16,35 +16,29 @@ export interface Run {
   timeScale: number;
 }
 
-/** One to create, and what stood there before (a deployment is replaced by a newer one). */
+/** What is to be created, and what it replaces. */
 interface Creation extends Wanted {
   before: AnyFound | undefined;
 }
 
-/**
- * How often something is created. Throttling lets up by itself, so there is more patience with it (FAULTS.md
- * R2, R6).
- */
+/** Tries of one creation. Throttling ends by itself, so it gets more of them (FAULTS.md R2, R6). */
 const triesAtMost = { throttled: 10, unanswered: 5 };
 const LOOKS = 3;
 const LATER_LOOKS = 2;
 
 /**
- * Between two looks: five seconds of looking at the least, and longer each time, as API Gateway takes one
- * deployment every 5 s (AWS.md 3.9).
+ * The pause between two looks: five seconds in all at the least, and longer with each try, as API Gateway
+ * takes one deployment every 5 s (AWS.md 3.9).
  */
 const lookEveryMs = (attempt: number): number => Math.min(2_500 * 1.5 ** (attempt - 1), 5_000);
 
-/**
- * For so long a run may do nothing that others could see, unless a call hangs; they wait longer before they
- * take it for dead.
- */
+/** The longest time without a visible change in a run whose calls do not hang; other runs wait longer. */
 export const LONGEST_QUIET_MS = 12_000;
 
 /**
- * Creates once, and looks before it creates again: no create call has an idempotency token, so after an
- * answer that was lost the thing may be there (FAULTS.md R2). Where there may be several, one is elected.
- * Throws what AWS says, or `LostRace`.
+ * Creates once, and looks before it creates again: no create call has an idempotency token, so the resource
+ * may exist although the answer was lost (FAULTS.md R2). Where there may be several, one is elected. Throws
+ * AWS's error, or `LostRace`.
  */
 export async function createOnce(creation: Creation, run: Run): Promise<Attributes> {
   for (let attempt = 1; ; attempt++) {
@@ -53,7 +47,7 @@ export async function createOnce(creation: Creation, run: Run): Promise<Attribut
   }
 }
 
-/** The one that stays of several that may be there; a copy is content with being the newest. */
+/** The one that stays where there may be several; of copies the newest counts, without an election. */
 async function theOneKept(
   creation: Creation,
   created: Created,
@@ -73,8 +67,8 @@ async function theOneKept(
 }
 
 /**
- * One try: what it created, or what turns out to have been created. Undefined where nothing was, and another
- * try may follow at once.
+ * One try: what it created, or what was found afterwards. Undefined where there is nothing and another try
+ * may follow at once.
  */
 async function triedOnce(creation: Creation, attempt: number, run: Run): Promise<Created | undefined> {
   const { resource, desired, before } = creation;

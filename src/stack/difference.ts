@@ -37,7 +37,7 @@ function compared(resource: AnyResource, path: string, found: unknown, desired: 
 }
 
 /**
- * What differs between a thing as it is and as it should be. Only members that we set are compared: AWS's
+ * What differs between a resource as it is and as it should be. Only members that we set are compared: AWS's
  * defaults and other people's additions are not drift. Lists are compared whole.
  */
 export function differences(resource: AnyResource, found: AnyFound, desired: object): Difference[] {

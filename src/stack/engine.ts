@@ -46,8 +46,8 @@ const everything: Scope = () => true;
 type AttributesOfNeed = (need: AnyResource) => Attributes;
 
 /**
- * Reads the whole stack: what stands alone at once, what is within something as soon as that is known (two
- * waves).
+ * Reads the whole stack in two waves: what stands alone, and what is within something as soon as that is
+ * known.
  */
 export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
   const observations = new Map<AnyResource, Promise<Standing | undefined>>();
@@ -98,12 +98,12 @@ export function plan(stack: Stack, observed: Observed, scope: Scope = everything
 
 /**
  * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as
- * its needs are there. Whatever interrupted an earlier run, this one reads and goes on; when two runs start
- * together, one goes first and the other waits for it.
+ * its needs are there. Whatever interrupted an earlier run, this one observes and continues; when two runs
+ * start together, one goes first and the other waits for it.
  */
 export async function deploy(stack: Stack, run: Run, scope: Scope = everything): Promise<Change[]> {
   for (let round = 1; ; round++) {
-    // Whoever goes step by step leaves the stack unfinished on purpose.
+    // A run of single steps leaves the stack unfinished on purpose.
     const observed =
       scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
     plan(stack, observed, scope);
@@ -121,22 +121,19 @@ export async function deploy(stack: Stack, run: Run, scope: Scope = everything):
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;
 /**
- * Without progress another run counts as dead after so long; longer where AWS would let both of us make the
- * same thing.
+ * After this time without progress another run counts as ended; it is longer where AWS would let both runs
+ * create the same resource.
  */
-const patienceMs = { usual: 5_000, ambiguous: LONGEST_QUIET_MS + 3_000 };
+const patienceMs = { usual: 5_000, severalPossible: LONGEST_QUIET_MS + 3_000 };
 const OTHER_RUN = "other-run";
 
-/**
- * Observes; while another run of this stack seems to be in the middle of its work, watches it until it is
- * done or makes no progress.
- */
+/** Observes; while another run of this stack seems to be at work, until it is done or makes no progress. */
 async function whenOthersAreDone(stack: Stack, run: Run): Promise<Observed> {
   let observed = await observe(stack, run.aws);
   let progressAt = performance.now();
   for (;;) {
     const elapsedMs = performance.now() - progressAt;
-    const budgetMs = patienceMs[isAmbiguous(observed) ? "ambiguous" : "usual"];
+    const budgetMs = patienceMs[mayBecomeSeveral(observed) ? "severalPossible" : "usual"];
     if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * run.timeScale) break;
     run.report({
       kind: "waiting",
@@ -154,29 +151,29 @@ async function whenOthersAreDone(stack: Stack, run: Run): Promise<Observed> {
   return observed;
 }
 
-const isAmbiguous = (observed: Observed): boolean =>
+const mayBecomeSeveral = (observed: Observed): boolean =>
   [...observed].some(([resource, found]) => resource.foundBy !== "name" && !found);
 const countOf = (observed: Observed): number => [...observed.values()].filter(Boolean).length;
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const found = [...observed.values()];
-  const isYoung = (thing: AnyFound) =>
-    thing.createdAt !== undefined && Date.now() - thing.createdAt.getTime() < YOUNG_MS;
+  const isYoung = ({ createdAt }: AnyFound) =>
+    createdAt !== undefined && Date.now() - createdAt.getTime() < YOUNG_MS;
   return (
-    found.some((thing) => !thing) &&
+    found.some((one) => !one) &&
     found.some(
-      (thing) =>
-        thing?.tags &&
-        isOurs(thing.tags, identity) &&
-        !isOfThisRun(thing.tags, identity) &&
-        !isPartialRun(thing.tags) &&
-        isYoung(thing),
+      (one) =>
+        one?.tags &&
+        isOurs(one.tags, identity) &&
+        !isOfThisRun(one.tags, identity) &&
+        !isPartialRun(one.tags) &&
+        isYoung(one),
     )
   );
 }
 
 /**
- * Walks the stack once along the needs. When something fails, what runs already is finished, and the first
+ * Walks the stack once along the needs. When something fails, work in progress is finished, and the first
  * failure is thrown.
  */
 async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Promise<Change[]> {
@@ -196,8 +193,8 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, observed.get(resource), { stack, run });
       const attributes = await inTurn((resource.within ?? resource).id, () => {
-        // A run that has failed begins nothing more: behind an outage each would find out the same, after as
-        // long a time.
+        // A run that has failed begins nothing more: in an outage each resource would fail after as long a
+        // time.
         if (failures.length > 0) throw failures[0];
         return reported(resource, change.action, outcomes[change.action], run, work);
       });
@@ -236,7 +233,7 @@ const outcomes: Readonly<Record<Action, Outcome>> = {
   none: "unchanged",
 };
 
-/** Tells how work on a resource goes; a failure is told as what could not be done. */
+/** Reports the work on a resource; a failure becomes an error that says what could not be done. */
 async function reported<T>(
   resource: AnyResource,
   doing: string,
@@ -280,7 +277,7 @@ async function carryOut(
   return found.attributes;
 }
 
-/** The failure to throw: that the run was interrupted, that it was overtaken, else the first one. */
+/** The failure to throw: an interruption, else a lost race, else the first one. */
 function failureOf(
   failures: readonly unknown[],
   ended: readonly PromiseSettledResult<Change>[],
@@ -297,7 +294,7 @@ function failureOf(
 
 const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (aborted ? reason : undefined);
 
-/** The failure with what was done before it, and how to go on. */
+/** The failure with what was done before it, and how to continue. */
 function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   if (!(failure instanceof CliError)) return failure;
   const soFar =
@@ -306,15 +303,12 @@ function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }
 
-/**
- * Removes everything of the stack that carries our tags, last first; what is already gone is fine. Returns
- * what was removed.
- */
+/** Deletes everything of the stack that carries our tags, last first, and returns what was deleted. */
 export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
   const observed = await observe(stack, run.aws);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    // What is within something goes with it.
+    // What is within something is deleted with it.
     if (!found || resource.within) return [];
     return [found, ...found.duplicates].filter(({ tags }) => tags && isOurs(tags, stack.identity));
   };

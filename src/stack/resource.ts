@@ -3,8 +3,8 @@ import type { Tags } from "../aws/tags.ts";
 import type { Step } from "../settings/table.ts";
 
 /**
- * What AWS gives a thing when it exists: ids, ARNs, addresses; always text, so that a placeholder can stand
- * for it before it exists.
+ * What AWS gives a resource when it exists: ids, ARNs, addresses; always text, so that a placeholder can
+ * stand for it before it exists.
  */
 export type Attributes = Readonly<Record<string, string>>;
 
@@ -15,12 +15,12 @@ export interface Needs {
 type AttributesOfOne<R> = R extends LookedUp<infer _Properties, infer A, infer _Needs> ? A : never;
 export type AttributesOf<N extends Needs> = { readonly [K in keyof N]: AttributesOfOne<N[K]> };
 
-/** A thing as it is in AWS now. */
+/** A resource as it is in AWS now. */
 export interface Found<Properties, A extends Attributes> {
   attributes: A;
   /** Only what can be compared: the properties that the stack sets. */
   properties: Partial<Properties>;
-  /** Absent for things that AWS cannot tag: those are ours because what they are within is. */
+  /** Absent where AWS keeps no tags: then it is ours because what it is within is. */
   tags?: Tags;
   createdAt?: Date;
 }
@@ -28,7 +28,7 @@ export interface Found<Properties, A extends Attributes> {
 /** What a deploy can be limited to: a step of `--only`, or the code (`--code-only`). */
 export type Part = Step | "code";
 
-/** An AWS object that is found but never made, or what every resource has in common with one. */
+/** A resource that is looked up but never created; also what every resource has in common with one. */
 export interface LookedUp<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /** Its name in plan, status and export. */
   readonly id: string;
@@ -43,42 +43,43 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    */
   readonly within?: AnyResource;
   /**
-   * How ours is found. AWS gives one name once; what is found by tags or by content there may be several of,
-   * when two runs start at the same moment (FAULTS.md R4): then the engine elects the one that stays.
+   * How ours is found. A name is unique. Found by tags or by content there may be several, when two runs
+   * start at the same moment (FAULTS.md R4): then the engine elects the one that stays.
    */
   readonly foundBy: "name" | "tags" | "content";
-  /** Ours, the oldest first where there are dates. By name: the one that has it, whoever made it. */
+  /** Ours, the oldest first where there are dates. By name: the one that has it, also when it is not ours. */
   list(aws: Aws, within: Attributes): Promise<readonly Found<Properties, A>[]>;
 }
 
-/** How a resource is made, changed and deleted. */
-interface Made<Properties extends object, A extends Attributes, N extends Needs = Needs> {
+/** How a resource is created, changed and deleted. */
+interface Lifecycle<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /**
-   * The step that makes it; or the steps that make or set it, each with the property paths that it covers, the
-   * one that makes it first.
+   * The step that creates it; or the steps that create or set it, each with the property paths that it
+   * covers, the one that creates it first.
    */
   readonly step: Step | Readonly<Partial<Record<Part, RegExp>>>;
   /**
-   * It keeps what it needs as that is when it is made: so that has to be as it should be first, and of several
-   * the newest counts.
+   * It copies what it needs when it is created: so that has to be as it should be first, and of several the
+   * newest counts.
    */
   readonly copies?: true;
   /** What we want; pure, interpolates attributes and never inspects them. */
   desired(needs: AttributesOf<N>): Properties;
-  /** Where equality is not the question, for example a minimum. */
+  /** Comparisons other than equality, for example with a minimum. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
   };
   /**
-   * The paths that may hold secrets, with how people see their values; the longest that covers a path counts.
+   * The paths that may hold secrets, with how their values are displayed; the longest that covers a path
+   * counts.
    */
   readonly secret?: Readonly<Record<string, (value: string) => string>>;
   create(aws: Aws, desired: Properties, found?: Found<Properties, A>): Promise<A>;
-  /** Whether something works with it already; asked only where there are several. */
+  /** Whether it is in use already; asked only where there are several. */
   inUse?(aws: Aws, found: Found<Properties, A>): Promise<boolean>;
   /**
-   * `changed` names the properties that differ. Absent: a difference means a new one (`create`), as AWS has
-   * no call to change it.
+   * `changed` names the properties that differ. Absent: it is replaced (`create`), as AWS has no call to
+   * change it.
    */
   update?(
     aws: Aws,
@@ -87,8 +88,8 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
     changed: ReadonlySet<string>,
   ): Promise<void>;
   /**
-   * `destroy` leaves what is within something to its parent, so that it needs this only where the engine elects
-   * one of several.
+   * `destroy` leaves what is within something to its parent, so that it needs this only where the engine
+   * elects one of several.
    */
   delete?(aws: Aws, found: Found<Properties, A>): Promise<void>;
 }
@@ -99,10 +100,10 @@ interface Made<Properties extends object, A extends Attributes, N extends Needs 
  * `role.ts` for something with tags, `permission.ts` for something that only exists.
  */
 export interface Resource<Properties extends object, A extends Attributes, N extends Needs = Needs>
-  extends LookedUp<Properties, A, N>, Made<Properties, A, N> {}
+  extends LookedUp<Properties, A, N>, Lifecycle<Properties, A, N> {}
 
-/** Any resource, for code that treats them all alike (the methods are bivariant on purpose). */
-export interface AnyResource extends LookedUp<object, Attributes>, Partial<Made<object, Attributes>> {}
+/** Any resource, for code that treats all alike (the methods are bivariant on purpose). */
+export interface AnyResource extends LookedUp<object, Attributes>, Partial<Lifecycle<object, Attributes>> {}
 export type AnyFound = Found<object, Attributes>;
 
 /** The one of a resource that counts. */

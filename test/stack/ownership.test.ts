@@ -22,7 +22,7 @@ async function refusal(run: Promise<unknown>): Promise<CliError> {
   return error as CliError;
 }
 
-test("D-22 a role and a log group of our names that are not ours: exit 4, both listed, nothing touched", async () => {
+test("D-22 a role and a log group of our names that are not ours: exit 4, both listed", async () => {
   const local = await localAws();
   const { aws, deploy } = await stackAt(local.url);
   await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
@@ -30,7 +30,9 @@ test("D-22 a role and a log group of our names that are not ours: exit 4, both l
   const before = mutating(local).length;
   const { message, exitCode } = await refusal(deploy());
   expect(exitCode).toBe(4);
-  expect(message).toContain("Role shelfshack-websocket-proxy-role exists and was not made by shelfshack-ws");
+  expect(message).toContain(
+    "Role shelfshack-websocket-proxy-role exists and was not created by shelfshack-ws",
+  );
   expect(message).toContain("LogGroup /aws/lambda/shelfshack-websocket-proxy");
   expect(mutating(local)).toHaveLength(before);
 });
@@ -115,7 +117,7 @@ test("D-11 our API is found on a later page", async () => {
   expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
 });
 
-test("a step whose needs are missing says which step to run first, and the steps one by one make the whole", async () => {
+test("the steps one by one create the whole stack", async () => {
   const local = await localAws();
   const steps = [
     "role",
