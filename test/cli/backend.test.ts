@@ -8,7 +8,8 @@ import { changeEnvironment } from "../../src/aws/lambda-function.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
-import { localAws, stackAt } from "../support/stack-scene.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { openTestStack } from "../support/stack.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
 
@@ -32,9 +33,9 @@ async function backendWith(keys: readonly string[], flaws: Flaws = {}) {
 async function deployed(flaws: Flaws = {}) {
   const known = [newSigningKey()];
   const backend = await backendWith(known, flaws);
-  const local = await localAws();
+  const local = await openLocalAws();
   const { zip, sha256 } = await packageHandler();
-  const stack = await stackAt(local.url, {
+  const stack = await openTestStack(local.url, {
     zip,
     zipSha256: sha256,
     backendUrl: backend.url,
@@ -351,7 +352,7 @@ test("C-01 what a hostile backend answers does not steer the terminal", async ()
 });
 
 test("check without any backend is wrong usage", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
   expect(await run(["backend", "check"], { env })).toMatchObject({
     code: 2,

@@ -1,13 +1,8 @@
 import { expect, test } from "vitest";
 import { start, type Running } from "../support/program.ts";
-import {
-  callsOfOneDeploy,
-  faulty,
-  inventory,
-  localAws,
-  oneOfEverything,
-  stackAt,
-} from "../support/stack-scene.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { callsOfOneDeploy, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
 const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
@@ -18,10 +13,10 @@ test.each(["D-01 before", "D-02 after"])(
   async (when) => {
     const calls = await callsOfOneDeploy();
     for (let n = 0; n < calls; n++) {
-      const local = await localAws();
+      const local = await openLocalAws();
       const program: { running?: Running } = {};
       const kill = () => program.running?.signal("SIGKILL");
-      const proxy = await faulty(local, ({ index }) =>
+      const proxy = await openFaultProxy(local, ({ index }) =>
         index === n ? (when === "D-01 before" ? { before: kill } : { after: kill }) : undefined,
       );
       program.running = start(["deploy", ...backendUrl, "--no-test"], {
@@ -29,9 +24,9 @@ test.each(["D-01 before", "D-02 after"])(
         input: null,
       });
       expect((await program.running.ended).code).toBe(null);
-      const next = await stackAt(local.url);
+      const next = await openTestStack(local.url);
       await next.deploy();
-      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(oneOfEverything);
+      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(completeStack);
     }
   },
 );

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { run, start } from "../support/program.ts";
-import { inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import { mutating, openLocalAws } from "../support/local-aws.ts";
+import { completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
 const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
@@ -18,7 +19,7 @@ async function demoBackend() {
 }
 
 test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the second one changes nothing", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = { ...pointedAt(local.url), CI: "1" };
   const backend = await demoBackend();
   const first = await run(["deploy", ...backend, "--json", "--yes"], { env });
@@ -39,7 +40,7 @@ test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the se
 });
 
 test("S32 in GitHub Actions a deploy adds to the step's summary, and an error becomes an annotation", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const folder = await mkdtemp(join(tmpdir(), "summary-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, "summary.md");
@@ -56,7 +57,7 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, and an error be
 });
 
 test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   const { code, stdout } = await run(["plan", ...backendUrl], { env });
   expect(code).toBe(0);
@@ -68,7 +69,7 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
 });
 
 test("a backend that nobody reaches does not make the deploy a failure, and is said", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const { code, stdout, stderr } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
   expect(code).toBe(0);
   expect(stdout).toContain("! test event: the backend could not be reached");
@@ -80,7 +81,7 @@ test("a backend that nobody reaches does not make the deploy a failure, and is s
 test("a proof says which token it sent, and the next command sends one too", async () => {
   const backend = await demoBackend();
   const deploy = async (options: string[], input?: string) => {
-    const local = await localAws();
+    const local = await openLocalAws();
     return await run(["deploy", ...backend, ...options], { env: pointedAt(local.url), input: input ?? null });
   };
   const without = await deploy([]);
@@ -100,10 +101,10 @@ test("a proof says which token it sent, and the next command sends one too", asy
 });
 
 test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
-  const { aws } = await stackAt(local.url);
+  const { aws } = await openTestStack(local.url);
   const FunctionName = "shelfshack-websocket-proxy";
   const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
@@ -119,7 +120,7 @@ test("variables that somebody broke make the deploy a failure: the handler lets 
 });
 
 test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what differs", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).code).toBe(3);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
@@ -133,13 +134,13 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
 });
 
 test("S14 where the function is there, status advises the steps that mend the rest, and they do", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).stdout).toMatch(
     /run: .*shelfshack-ws deploy --local --backend-url URL$/m,
   );
   await run(["deploy", ...backendUrl, "--no-test"], { env });
-  const { aws } = await stackAt(local.url);
+  const { aws } = await openTestStack(local.url);
   const FunctionName = "shelfshack-websocket-proxy";
   await aws.logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` }));
   const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
@@ -154,14 +155,14 @@ test("S14 where the function is there, status advises the steps that mend the re
 });
 
 test("S15 destroy asks for the name: not without a terminal, and not another one", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const unasked = await run(["destroy"], { env });
   expect(unasked).toMatchObject({ code: 2, stdout: "" });
   expect(unasked.stderr).toContain("--yes");
-  const { aws } = await stackAt(local.url);
-  expect(await inventory(aws)).toEqual(oneOfEverything);
+  const { aws } = await openTestStack(local.url);
+  expect(await inventory(aws)).toEqual(completeStack);
   expect((await run(["destroy", "--yes", "--json"], { env })).code).toBe(0);
   expect(await inventory(aws)).toEqual(nothing);
   expect(JSON.parse((await run(["destroy", "--yes", "--json"], { env })).stdout)).toMatchObject({
@@ -175,7 +176,7 @@ test.each([
   [["deploy", "--only", "rolle", ...backendUrl], "rolle"],
   [["deploy", "--env", "../x", ...backendUrl], "../x"],
 ])("%j is refused with 2 before any call", async (args, words) => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const { code, stdout, stderr } = await run(args, { env: pointedAt(local.url) });
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(words);
@@ -183,14 +184,14 @@ test.each([
 });
 
 test("a step alone needs what it stands on, and says which step to run first", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const { code, stderr } = await run(["deploy", "--only", "routes"], { env: pointedAt(local.url) });
   expect(code).toBe(1);
   expect(stderr).toContain("deploy --local --only api,integration");
 });
 
 test("steps alone count only what they look at, and an address is shown when there is a stage", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   const some = await run(["deploy", "--only", "role,logs,api,policy"], { env });
   expect(some.code).toBe(0);
@@ -207,7 +208,7 @@ test("steps alone count only what they look at, and an address is shown when the
 });
 
 test("plain http to a public address: a warning in dev, exit 4 in prod", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   const address = ["--backend-url", "http://203.0.113.9:8000"];
   const dev = await run(["plan", ...address], { env });
@@ -218,7 +219,7 @@ test("plain http to a public address: a warning in dev, exit 4 in prod", async (
 });
 
 test("the signing key is never shown, and stays the same", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   const said: string[] = [];
   for (const args of [
@@ -231,7 +232,7 @@ test("the signing key is never shown, and stays the same", async () => {
     const { stdout, stderr } = await run([...args, ...backendUrl], { env });
     said.push(stdout, stderr);
   }
-  const { aws } = await stackAt(local.url);
+  const { aws } = await openTestStack(local.url);
   const { Environment } = await aws.lambda.send(
     new GetFunctionConfigurationCommand({ FunctionName: "shelfshack-websocket-proxy" }),
   );
@@ -240,7 +241,7 @@ test("the signing key is never shown, and stays the same", async () => {
 });
 
 test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 130, and the next run goes on", async () => {
-  const local = await localAws({ roleDelayMs: 60_000 });
+  const local = await openLocalAws({ roleDelayMs: 60_000 });
   const env = pointedAt(local.url);
   const running = start(["deploy", ...backendUrl, "--json"], { env, input: null });
   await running.says("waiting for IAM");
@@ -259,7 +260,7 @@ test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 
 });
 
 test("S15 destroy finds what was deployed under names of its own by the function's name alone", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const env = pointedAt(local.url);
   const names = ["--function-name", "f1", "--api-name", "my api", "--role-name", "r1", "--stage", "v1"];
   expect((await run(["deploy", ...backendUrl, "--no-test", ...names], { env })).code).toBe(0);
@@ -268,5 +269,5 @@ test("S15 destroy finds what was deployed under names of its own by the function
   expect(
     (JSON.parse(stdout) as { removed: { id: string }[] }).removed.map(({ id }) => id).toSorted(),
   ).toEqual(["Api", "Function", "LogGroup", "Role"]);
-  expect(await inventory((await stackAt(local.url)).aws)).toEqual(nothing);
+  expect(await inventory((await openTestStack(local.url)).aws)).toEqual(nothing);
 });

@@ -5,12 +5,13 @@ import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../support/program.ts";
-import { localAws, stackAt } from "../support/stack-scene.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { openTestStack } from "../support/stack.ts";
 
 /** A deployed stack, the variables that point the program at it, and what AWS says of it. */
 async function deployed() {
-  const local = await localAws();
-  const { aws, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy } = await openTestStack(local.url);
   await deploy();
   const [api] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
   const { Environment } = await aws.lambda.send(

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { folderOf, needs, python } from "../support/aws-clients.ts";
 import { invocationUri, lambdaTrust, openLocalAws, policy } from "../support/local-aws.ts";
 import { openSocket } from "../support/socket.ts";
-import { stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
 
 /**
@@ -150,11 +149,12 @@ print(json.dumps({
     "log": [group["logGroupName"] == "/aws/lambda/" + function["FunctionName"], group["retentionInDays"]],
 }))
 `;
+import { openTestStack } from "../support/stack.ts";
 
 test("a stack that the program deployed is read back by boto3", { timeout: 60_000 }, async (context) => {
   needs(context, "python3", ["-c", "import boto3"]);
   const aws = await openLocalAws();
-  await (await stackAt(aws.url)).deploy();
+  await (await openTestStack(aws.url)).deploy();
   expect(await python(aws, { script: readBack, cwd: await folderOf({}) })).toEqual({
     api: ["shelfshack-websocket-api", "WEBSOCKET"],
     routes: ["$connect", "$default", "$disconnect"],

@@ -1,15 +1,14 @@
 import { expect, test } from "vitest";
-import type { Fault } from "../support/fault-proxy.ts";
-import { acting } from "../support/stack.ts";
+import { type Fault, openFaultProxy } from "../support/fault-proxy.ts";
+import { openLocalAws } from "../support/local-aws.ts";
 import {
   callsOfOneDeploy,
-  faulty,
+  changedIds,
+  completeStack,
   inventory,
-  localAws,
   nothing,
-  oneOfEverything,
-  stackAt,
-} from "../support/stack-scene.ts";
+  openTestStack,
+} from "../support/stack.ts";
 
 const passing: readonly [string, Fault][] = [
   ["D-03 lost reply to", "lost"],
@@ -26,13 +25,13 @@ test.each(passing)(
   async (_title, fault) => {
     const calls = await callsOfOneDeploy();
     for (let n = 0; n < calls; n++) {
-      const local = await localAws();
-      const proxy = await faulty(local, ({ index }) => (index === n ? fault : undefined));
-      const { deploy } = await stackAt(proxy.url);
+      const local = await openLocalAws();
+      const proxy = await openFaultProxy(local, ({ index }) => (index === n ? fault : undefined));
+      const { deploy } = await openTestStack(proxy.url);
       await deploy();
-      const direct = await stackAt(local.url);
-      expect(await inventory(direct.aws), `${String(fault)} at call ${n}`).toEqual(oneOfEverything);
-      expect(acting(await direct.deploy()), `${String(fault)} at call ${n}`).toEqual([]);
+      const direct = await openTestStack(local.url);
+      expect(await inventory(direct.aws), `${String(fault)} at call ${n}`).toEqual(completeStack);
+      expect(changedIds(await direct.deploy()), `${String(fault)} at call ${n}`).toEqual([]);
     }
   },
 );
@@ -43,33 +42,37 @@ test.each(["D-01 before", "D-02 after"])(
   async (when) => {
     const calls = await callsOfOneDeploy();
     for (let n = 0; n < calls; n++) {
-      const local = await localAws();
+      const local = await openLocalAws();
       let dead = false;
-      const proxy = await faulty(local, ({ index }) => {
+      const proxy = await openFaultProxy(local, ({ index }) => {
         if (dead || (when === "D-01 before" && index === n)) return ((dead = true), "cut-before");
         return index === n ? { after: () => void (dead = true) } : undefined;
       });
-      const first = await stackAt(proxy.url);
+      const first = await openTestStack(proxy.url);
       await first.deploy().catch((error: unknown) => expect(error).toBeInstanceOf(Error));
-      const next = await stackAt(local.url);
+      const next = await openTestStack(local.url);
       await next.deploy();
-      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(oneOfEverything);
-      expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+      expect(await inventory(next.aws), `${when} call ${n}`).toEqual(completeStack);
+      expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
     }
   },
 );
 
 test("D-34 destroy cut at any call is finished by the next one", { timeout: 60_000 }, async () => {
   for (let n = 0; n < 6; n++) {
-    const local = await localAws();
-    await (await stackAt(local.url)).deploy();
+    const local = await openLocalAws();
+    await (await openTestStack(local.url)).deploy();
     let dead = false;
-    const proxy = await faulty(local, ({ index }) => {
+    const proxy = await openFaultProxy(local, ({ index }) => {
       if (dead) return "cut-before";
       return index === n ? { after: () => void (dead = true) } : undefined;
     });
-    await (await stackAt(proxy.url)).destroy().catch((error: unknown) => expect(error).toBeInstanceOf(Error));
-    const next = await stackAt(local.url);
+    await (
+      await openTestStack(proxy.url)
+    )
+      .destroy()
+      .catch((error: unknown) => expect(error).toBeInstanceOf(Error));
+    const next = await openTestStack(local.url);
     await next.destroy();
     expect(await inventory(next.aws), `after call ${n}`).toEqual(nothing);
   }

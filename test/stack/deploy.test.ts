@@ -2,18 +2,18 @@ import { GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetRoleCommand, GetRolePolicyCommand } from "@aws-sdk/client-iam";
 import { GetFunctionCommand, GetPolicyCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import { acting } from "../support/stack.ts";
-import { inventory, localAws, mutating, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
+import { mutating, openLocalAws } from "../support/local-aws.ts";
+import { changedIds, completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
 test("S1 the first deploy makes everything, with least privilege and the endpoint known at once", async () => {
-  const local = await localAws();
-  const { deploy, aws } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { deploy, aws } = await openTestStack(local.url);
   const changes = await deploy();
   expect(new Set(changes.filter(({ resource }) => resource.desired).map(({ action }) => action))).toEqual(
     new Set(["create"]),
   );
-  expect(await inventory(aws)).toEqual(oneOfEverything);
+  expect(await inventory(aws)).toEqual(completeStack);
 
   const { Configuration, Tags } = await aws.lambda.send(
     new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
@@ -59,31 +59,31 @@ test("S1 the first deploy makes everything, with least privilege and the endpoin
 });
 
 test("S2 a second deploy changes nothing and reads in at most two waves", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
   const before = local.calls.length;
-  const second = await stackAt(local.url);
-  expect(acting(await second.deploy())).toEqual([]);
+  const second = await openTestStack(local.url);
+  expect(changedIds(await second.deploy())).toEqual([]);
   const calls = local.calls.slice(before);
   expect(calls.filter((call) => call.mutating)).toEqual([]);
   expect(calls.length).toBeLessThanOrEqual(15);
 });
 
 test("S3 a plan on an empty account lists every creation and writes nothing", async () => {
-  const local = await localAws();
-  const { plan } = await stackAt(local.url);
-  expect(acting(await plan())).toHaveLength(12);
+  const local = await openLocalAws();
+  const { plan } = await openTestStack(local.url);
+  expect(changedIds(await plan())).toHaveLength(12);
   expect(mutating(local)).toEqual([]);
 });
 
 test("S7 changed code is uploaded once, unchanged code never", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
   const before = local.calls.length;
-  const changed = await stackAt(local.url, {
+  const changed = await openTestStack(local.url, {
     zip: await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 201 });" }),
   });
-  expect(acting(await changed.deploy())).toEqual(["Function"]);
+  expect(changedIds(await changed.deploy())).toEqual(["Function"]);
   expect(
     local.calls
       .slice(before)
@@ -93,8 +93,8 @@ test("S7 changed code is uploaded once, unchanged code never", async () => {
 });
 
 test("S15 destroy removes everything of the stack, and again does nothing", async () => {
-  const local = await localAws();
-  const { deploy, destroy, aws } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { deploy, destroy, aws } = await openTestStack(local.url);
   await deploy();
   expect((await destroy()).map(({ id }) => id).toSorted()).toEqual(["Api", "Function", "LogGroup", "Role"]);
   expect(await inventory(aws)).toEqual(nothing);
@@ -102,23 +102,23 @@ test("S15 destroy removes everything of the stack, and again does nothing", asyn
 });
 
 test("D-12 a role that Lambda cannot assume yet is waited for, and the reason is shown", async () => {
-  const local = await localAws({ roleDelayMs: 300 });
-  const { deploy, aws, progress } = await stackAt(local.url);
+  const local = await openLocalAws({ roleDelayMs: 300 });
+  const { deploy, aws, progress } = await openTestStack(local.url);
   await deploy();
-  expect(await inventory(aws)).toEqual(oneOfEverything);
+  expect(await inventory(aws)).toEqual(completeStack);
   expect(progress).toContainEqual(
     expect.objectContaining({ kind: "waiting", reason: expect.stringContaining("IAM"), budgetMs: 180_000 }),
   );
 });
 
 test("D-13 pending functions and running updates are waited for", async () => {
-  const local = await localAws({ createDelayMs: 300, updateDelayMs: 300 });
-  await (await stackAt(local.url)).deploy();
-  const other = await stackAt(local.url, {
+  const local = await openLocalAws({ createDelayMs: 300, updateDelayMs: 300 });
+  await (await openTestStack(local.url)).deploy();
+  const other = await openTestStack(local.url, {
     zip: await zipOf({ "index.mjs": "export const handler = 1;" }),
     timeout: 20,
   });
-  expect(acting(await other.deploy())).toEqual(["Function"]);
+  expect(changedIds(await other.deploy())).toEqual(["Function"]);
   const { Configuration } = await other.aws.lambda.send(
     new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
   );
@@ -130,10 +130,10 @@ test(
   { timeout: 60_000 },
   async () => {
     for (let round = 0; round < 5; round++) {
-      const local = await localAws({ roleDelayMs: 50 });
-      const stacks = await Promise.all([1, 2, 3].map(() => stackAt(local.url)));
+      const local = await openLocalAws({ roleDelayMs: 50 });
+      const stacks = await Promise.all([1, 2, 3].map(() => openTestStack(local.url)));
       await Promise.all(stacks.map(({ deploy }) => deploy()));
-      expect(await inventory(stacks[0]!.aws), `round ${round}`).toEqual(oneOfEverything);
+      expect(await inventory(stacks[0]!.aws), `round ${round}`).toEqual(completeStack);
     }
   },
 );

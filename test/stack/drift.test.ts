@@ -31,9 +31,9 @@ import {
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import type { Aws } from "../../src/aws/clients.ts";
-import { acting } from "../support/stack.ts";
-import { inventory, localAws, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 import { zipOf } from "../support/zip.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
 const RoleName = "shelfshack-websocket-proxy-role";
@@ -126,17 +126,17 @@ const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = 
 test.each(removals)(
   "D-25 S14 %s is removed by hand: plan names it, deploy restores just that",
   async (_what, remove, expected) => {
-    const local = await localAws();
-    const first = await stackAt(local.url);
+    const local = await openLocalAws();
+    const first = await openTestStack(local.url);
     await first.deploy();
     await remove(first.aws);
-    const next = await stackAt(local.url);
-    expect(acting(await next.plan())).toEqual(expect.arrayContaining(expected));
-    expect(acting(await next.deploy()).toSorted()).toEqual(expected.toSorted());
-    const { deployments, ...rest } = oneOfEverything;
+    const next = await openTestStack(local.url);
+    expect(changedIds(await next.plan())).toEqual(expect.arrayContaining(expected));
+    expect(changedIds(await next.deploy()).toSorted()).toEqual(expected.toSorted());
+    const { deployments, ...rest } = completeStack;
     expect(await inventory(next.aws)).toMatchObject(rest);
     expect(deployments).toBe(1);
-    expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+    expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
   },
 );
 
@@ -273,28 +273,28 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
 test.each(changes)(
   "D-26 %s is changed by hand: plan names the property, deploy restores it",
   async (_what, change, id, path) => {
-    const local = await localAws();
-    const first = await stackAt(local.url);
+    const local = await openLocalAws();
+    const first = await openTestStack(local.url);
     await first.deploy();
     await change(first.aws);
-    const next = await stackAt(local.url);
+    const next = await openTestStack(local.url);
     const planned = (await next.plan()).find(({ resource }) => resource.id === id);
     expect(planned?.differences.map((difference) => difference.path)).toContain(path);
     await next.deploy();
-    expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+    expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
   },
 );
 
 test("D-27 variables and larger memory that somebody else set stay as they are", async () => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
+  const local = await openLocalAws();
+  const first = await openTestStack(local.url);
   await first.deploy();
   const before = await environment(first.aws);
   await configure({
     MemorySize: 1024,
     Environment: { Variables: { ...before, FOO: "theirs", BACKEND_URL: "http://elsewhere" } },
   })(first.aws);
-  const next = await stackAt(local.url);
+  const next = await openTestStack(local.url);
   await next.deploy();
   expect(await environment(next.aws)).toEqual({ ...before, FOO: "theirs" });
   expect((await next.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).MemorySize).toBe(
@@ -303,42 +303,44 @@ test("D-27 variables and larger memory that somebody else set stay as they are",
 });
 
 test("a stage made by hand serves on after its routes were restored", async () => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
+  const local = await openLocalAws();
+  const first = await openTestStack(local.url);
   await first.deploy();
   const ApiId = await apiId(first.aws);
   const before = await first.aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: "dev" }));
   await deleteRoute(first.aws, "$default");
-  await (await stackAt(local.url)).deploy();
+  await (await openTestStack(local.url)).deploy();
   const after = await first.aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: "dev" }));
   expect(after.DeploymentId).toBe(before.DeploymentId);
 });
 
 test("a password in an address that somebody set by hand is not shown", async () => {
-  const local = await localAws();
-  const { aws, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy } = await openTestStack(local.url);
   await deploy();
   const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, BACKEND_URL: "https://bob:s3cret@api.example.com" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  const [change] = (await (await stackAt(local.url)).plan()).filter(({ action }) => action === "update");
+  const [change] = (await (await openTestStack(local.url)).plan()).filter(
+    ({ action }) => action === "update",
+  );
   expect(change?.differences).toEqual([
     { path: "Environment.BACKEND_URL", from: "https://***@api.example.com", to: "https://api.example.com" },
   ]);
 });
 
 test("signing keys that nobody can read are made anew", async () => {
-  const local = await localAws();
-  const { aws, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy } = await openTestStack(local.url);
   await deploy();
   const variables = async () =>
     (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables ??
     {};
   const Variables = { ...(await variables()), SIGNING_KEYS: "x", FOO: "bar" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  const next = await stackAt(local.url);
-  expect(acting(await next.plan())).toEqual(["Function"]);
-  expect(acting(await next.deploy())).toEqual(["Function"]);
+  const next = await openTestStack(local.url);
+  expect(changedIds(await next.plan())).toEqual(["Function"]);
+  expect(changedIds(await next.deploy())).toEqual(["Function"]);
   expect(await variables()).toMatchObject({ SIGNING_KEYS: expect.stringMatching(/^whsec_/), FOO: "bar" });
-  expect(acting(await next.deploy())).toEqual([]);
+  expect(changedIds(await next.deploy())).toEqual([]);
 });

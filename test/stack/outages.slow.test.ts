@@ -10,16 +10,9 @@ import { expect, test } from "vitest";
 import { CliError } from "../../src/errors/error.ts";
 import { observe } from "../../src/stack/engine.ts";
 import { partsOf, refuseMissingNeeds } from "../../src/stack/steps.ts";
-import type { Call, Fault } from "../support/fault-proxy.ts";
-import { acting } from "../support/stack.ts";
-import {
-  callsOfOneDeploy,
-  faulty,
-  inventory,
-  localAws,
-  oneOfEverything,
-  stackAt,
-} from "../support/stack-scene.ts";
+import { type Call, type Fault, openFaultProxy } from "../support/fault-proxy.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { callsOfOneDeploy, changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
 /** What a run that has to fail fails with. */
 async function failureOf(run: Promise<unknown>): Promise<CliError> {
@@ -61,13 +54,13 @@ test.each<[string, Fault, RegExp]>([
   async (_title, fault, words) => {
     const calls = await callsOfOneDeploy();
     for (let n = 0; n < calls; n++) {
-      const local = await localAws();
+      const local = await openLocalAws();
       let broken: string | undefined;
-      const proxy = await faulty(local, ({ index, operation }) => {
+      const proxy = await openFaultProxy(local, ({ index, operation }) => {
         if (index === n) broken = operation;
         return operation === broken ? fault : undefined;
       });
-      const { deploy, progress } = await stackAt(proxy.url);
+      const { deploy, progress } = await openTestStack(proxy.url);
       const outcome = await deploy().then(
         () => undefined,
         (error: unknown) => error as CliError,
@@ -82,9 +75,9 @@ test.each<[string, Fault, RegExp]>([
       expect(proxy.calls.filter(({ operation }) => operation === broken).length, broken).toBeLessThanOrEqual(
         30,
       );
-      const next = await stackAt(local.url);
+      const next = await openTestStack(local.url);
       await next.deploy();
-      expect(await inventory(next.aws), broken).toEqual(oneOfEverything);
+      expect(await inventory(next.aws), broken).toEqual(completeStack);
     }
   },
 );
@@ -95,29 +88,29 @@ test(
   async () => {
     const calls = await callsOfOneDeploy();
     for (let n = 0; n < calls; n++) {
-      const local = await localAws();
-      const proxy = await faulty(local, ({ index }) => (index === n ? "hang" : undefined));
-      await (await stackAt(proxy.url, {}, { requestMs: 500 })).deploy();
-      const direct = await stackAt(local.url);
-      expect(await inventory(direct.aws), `at call ${n}`).toEqual(oneOfEverything);
-      expect(acting(await direct.deploy()), `at call ${n}`).toEqual([]);
+      const local = await openLocalAws();
+      const proxy = await openFaultProxy(local, ({ index }) => (index === n ? "hang" : undefined));
+      await (await openTestStack(proxy.url, {}, { requestMs: 500 })).deploy();
+      const direct = await openTestStack(local.url);
+      expect(await inventory(direct.aws), `at call ${n}`).toEqual(completeStack);
+      expect(changedIds(await direct.deploy()), `at call ${n}`).toEqual([]);
     }
   },
 );
 
 test("R6 tries are counted for each reason by itself: some 503 after many busy answers", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
   const busy = {
     status: 409,
     name: "ResourceConflictException",
     message: "An update is in progress for resource: f",
   };
   const answers: Fault[] = [...Array.from({ length: 7 }, () => ({ refusal: busy })), "503", "503"];
-  const proxy = await faulty(local, ({ operation }) =>
+  const proxy = await openFaultProxy(local, ({ operation }) =>
     operation.endsWith("/configuration") ? answers.shift() : undefined,
   );
-  expect(acting(await (await stackAt(proxy.url, { timeout: 20 })).deploy())).toEqual(["Function"]);
+  expect(changedIds(await (await openTestStack(proxy.url, { timeout: 20 })).deploy())).toEqual(["Function"]);
   expect(answers).toEqual([]);
 });
 
@@ -134,9 +127,9 @@ test.each([
 ])(
   "D-14 a function whose %s is Failed: plan names it, deploy fails with Lambda's reason and its code",
   async (what, state) => {
-    const local = await localAws();
-    await (await stackAt(local.url)).deploy();
-    const proxy = await faulty(local, ({ operation }) => {
+    const local = await openLocalAws();
+    await (await openTestStack(local.url)).deploy();
+    const proxy = await openFaultProxy(local, ({ operation }) => {
       if (!/^Get .*\/functions\/shelfshack-websocket-proxy(\/configuration)?$/.test(operation))
         return undefined;
       return {
@@ -152,7 +145,7 @@ test.each([
         },
       };
     });
-    const { plan, deploy } = await stackAt(proxy.url);
+    const { plan, deploy } = await openTestStack(proxy.url);
     const [reason, code] = Object.values(state).slice(1);
     const trouble = `${what} Failed: ${reason} (${code})`;
     expect((await plan()).filter(({ action }) => action !== "none")).toMatchObject([
@@ -165,27 +158,27 @@ test.each([
 );
 
 test("D-14 an update that Lambda could not carry out is written once more", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
   let written = false;
   const failed = {
     LastUpdateStatus: "Failed",
     LastUpdateStatusReason: "No room.",
     LastUpdateStatusReasonCode: "SubnetOutOfIPAddresses",
   };
-  const proxy = await faulty(local, ({ operation }) => {
+  const proxy = await openFaultProxy(local, ({ operation }) => {
     if (operation.startsWith("PUT ")) return { after: () => void (written = true) };
     return written ? undefined : shown(failed)({ operation });
   });
-  expect(acting(await (await stackAt(proxy.url)).deploy())).toEqual(["Function"]);
-  expect(acting(await (await stackAt(proxy.url)).deploy())).toEqual([]);
+  expect(changedIds(await (await openTestStack(proxy.url)).deploy())).toEqual(["Function"]);
+  expect(changedIds(await (await openTestStack(proxy.url)).deploy())).toEqual([]);
 });
 
 test("D-13 a function that is still pending when a run begins is waited for", async () => {
-  const local = await localAws({ createDelayMs: 300 });
-  const first = await stackAt(local.url);
+  const local = await openLocalAws({ createDelayMs: 300 });
+  const first = await openTestStack(local.url);
   const creating = first.deploy();
-  const second = await stackAt(local.url);
+  const second = await openTestStack(local.url);
   await Promise.all([creating, second.deploy()]);
   const { Configuration } = await second.aws.lambda.send(
     new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
@@ -194,8 +187,8 @@ test("D-13 a function that is still pending when a run begins is waited for", as
 });
 
 test("the step stage alone refuses to copy routes that were changed by hand", async () => {
-  const local = await localAws();
-  const { aws, stack, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, stack, deploy } = await openTestStack(local.url);
   await deploy();
   const ApiId = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.ApiId ?? "";
   const { Items = [] } = await aws.apigatewayv2.send(new GetRoutesCommand({ ApiId }));
@@ -212,5 +205,5 @@ test("the step stage alone refuses to copy routes that were changed by hand", as
   expect(message).toBe("RouteDefault $default differ from what is to be deployed");
   expect(hint).toBe("first run: shelfshack-ws deploy --only routes");
   await refused(["routes", "stage"]);
-  expect(acting(await deploy(["routes", "stage"]))).toEqual(["RouteDefault", "Stage"]);
+  expect(changedIds(await deploy(["routes", "stage"]))).toEqual(["RouteDefault", "Stage"]);
 });

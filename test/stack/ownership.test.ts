@@ -4,9 +4,9 @@ import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
 import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { CliError } from "../../src/errors/error.ts";
-import { acting } from "../support/stack.ts";
-import { inventory, localAws, mutating, oneOfEverything, stackAt } from "../support/stack-scene.ts";
 import { newRun } from "../../src/aws/tags.ts";
+import { mutating, openLocalAws } from "../support/local-aws.ts";
+import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
 const trust = JSON.stringify({
   Version: "2012-10-17",
@@ -23,8 +23,8 @@ async function refusal(run: Promise<unknown>): Promise<CliError> {
 }
 
 test("D-22 a role and a log group of our names that are not ours: exit 4, both listed", async () => {
-  const local = await localAws();
-  const { aws, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy } = await openTestStack(local.url);
   await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
   await aws.logs.send(new CreateLogGroupCommand({ logGroupName: "/aws/lambda/shelfshack-websocket-proxy" }));
   const before = mutating(local).length;
@@ -38,8 +38,8 @@ test("D-22 a role and a log group of our names that are not ours: exit 4, both l
 });
 
 test("S11 a function that Terraform manages: exit 4 with the alternatives", async () => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
+  const local = await openLocalAws();
+  const first = await openTestStack(local.url);
   await first.deploy();
   await first.aws.lambda.send(
     new TagResourceCommand({
@@ -47,27 +47,27 @@ test("S11 a function that Terraform manages: exit 4 with the alternatives", asyn
       Tags: { ManagedBy: "terraform" },
     }),
   );
-  const { message, hint, exitCode } = await refusal((await stackAt(local.url)).deploy());
+  const { message, hint, exitCode } = await refusal((await openTestStack(local.url)).deploy());
   expect(exitCode).toBe(4);
   expect(message).toContain("is managed by terraform");
   expect(hint).toContain("package --out");
 });
 
 test("D-23 other APIs of the same name are ignored: tags decide", async () => {
-  const local = await localAws();
-  const { aws, deploy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy } = await openTestStack(local.url);
   for (let n = 0; n < 3; n++)
     await aws.apigatewayv2.send(
       new CreateApiCommand({ Name: "shelfshack-websocket-api", ProtocolType, RouteSelectionExpression }),
     );
   await deploy();
   expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items).toHaveLength(4);
-  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
 });
 
 test("D-24 S12 two APIs with our tags: exit 4 with both ids", async () => {
-  const local = await localAws();
-  const first = await stackAt(local.url);
+  const local = await openLocalAws();
+  const first = await openTestStack(local.url);
   await first.deploy();
   const [ours] = (await first.aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
   const twin = await first.aws.apigatewayv2.send(
@@ -78,24 +78,26 @@ test("D-24 S12 two APIs with our tags: exit 4 with both ids", async () => {
       Tags: ours?.Tags,
     }),
   );
-  const { message, exitCode } = await refusal((await stackAt(local.url)).deploy());
+  const { message, exitCode } = await refusal((await openTestStack(local.url)).deploy());
   expect(exitCode).toBe(4);
   expect(message).toContain(ours?.ApiId);
   expect(message).toContain(twin.ApiId);
 });
 
 test("D-21 the same stack in another region is refused, with the region where it lives", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url, { region: "us-east-1" })).deploy();
-  const { message, exitCode } = await refusal((await stackAt(local.url, { region: "eu-west-1" })).deploy());
+  const local = await openLocalAws();
+  await (await openTestStack(local.url, { region: "us-east-1" })).deploy();
+  const { message, exitCode } = await refusal(
+    (await openTestStack(local.url, { region: "eu-west-1" })).deploy(),
+  );
   expect(exitCode).toBe(4);
   expect(message).toContain("us-east-1");
 });
 
 test("D-20 S12 another account than the configuration says: exit 4 before any change", async () => {
-  const local = await localAws({ account: "111111111111" });
+  const local = await openLocalAws({ account: "111111111111" });
   const { exitCode, message } = await refusal(
-    (await stackAt(local.url, { account: "222222222222" })).deploy(),
+    (await openTestStack(local.url, { account: "222222222222" })).deploy(),
   );
   expect(exitCode).toBe(4);
   expect(message).toContain("111111111111");
@@ -103,8 +105,8 @@ test("D-20 S12 another account than the configuration says: exit 4 before any ch
 });
 
 test("D-11 our API is found on a later page", async () => {
-  const local = await localAws({ pageSize: 25 });
-  const first = await stackAt(local.url);
+  const local = await openLocalAws({ pageSize: 25 });
+  const first = await openTestStack(local.url);
   for (let n = 0; n < 60; n++)
     await first.aws.apigatewayv2.send(
       new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }),
@@ -114,11 +116,11 @@ test("D-11 our API is found on a later page", async () => {
     await first.aws.apigatewayv2.send(
       new CreateApiCommand({ Name: `other-${n}`, ProtocolType, RouteSelectionExpression }),
     );
-  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
 });
 
 test("the steps one by one create the whole stack", async () => {
-  const local = await localAws();
+  const local = await openLocalAws();
   const steps = [
     "role",
     "logs",
@@ -130,16 +132,16 @@ test("the steps one by one create the whole stack", async () => {
     "permission",
     "stage",
   ] as const;
-  const one = await stackAt(local.url);
+  const one = await openTestStack(local.url);
   for (const step of steps) await one.deploy([step]);
-  expect(await inventory(one.aws)).toEqual(oneOfEverything);
-  expect(acting(await (await stackAt(local.url)).deploy())).toEqual([]);
+  expect(await inventory(one.aws)).toEqual(completeStack);
+  expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
   await one.aws.lambda.send(new DeleteFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
 });
 
 test("destroy leaves what is not ours", async () => {
-  const local = await localAws();
-  const { deploy, destroy, aws } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { deploy, destroy, aws } = await openTestStack(local.url);
   await deploy();
   await aws.iam.send(new TagRoleCommand({ RoleName, Tags: [{ Key: "ManagedBy", Value: "terraform" }] }));
   expect((await destroy()).map(({ id }) => id).toSorted()).toEqual(["Api", "Function", "LogGroup"]);
@@ -147,18 +149,18 @@ test("destroy leaves what is not ours", async () => {
 });
 
 test("an API of ours whose name is to be another one is renamed, not made a second time", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url)).deploy();
-  const { aws, deploy } = await stackAt(local.url, { apiName: "another name" });
-  expect(acting(await deploy())).toEqual(["Api"]);
-  expect(await inventory(aws)).toEqual(oneOfEverything);
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
+  const { aws, deploy } = await openTestStack(local.url, { apiName: "another name" });
+  expect(changedIds(await deploy())).toEqual(["Api"]);
+  expect(await inventory(aws)).toEqual(completeStack);
   expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.Name).toBe("another name");
 });
 
 test("what a run of single steps has left undone on purpose is nobody's unfinished work", async () => {
-  const local = await localAws();
-  await (await stackAt(local.url, { run: newRun({ isPartial: true }) })).deploy(["role"]);
-  const { deploy, progress } = await stackAt(local.url);
+  const local = await openLocalAws();
+  await (await openTestStack(local.url, { run: newRun({ isPartial: true }) })).deploy(["role"]);
+  const { deploy, progress } = await openTestStack(local.url);
   await deploy();
   expect(progress.filter((event) => event.kind === "waiting" && event.id === "other-run")).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { CreateApiCommand, CreateIntegrationCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { expect, test } from "vitest";
 import type { CliError } from "../../src/errors/error.ts";
-import type { Call, Fault } from "../support/fault-proxy.ts";
-import { acting } from "../support/stack.ts";
-import { faulty, inventory, localAws, nothing, oneOfEverything, stackAt } from "../support/stack-scene.ts";
+import { type Call, type Fault, openFaultProxy } from "../support/fault-proxy.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { changedIds, completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
 /** Slow enough that a pause of seconds is longer than the calls around it. */
 const SLOWLY = { timeScale: 0.05 };
@@ -27,17 +27,17 @@ test.each([
   { timeout: 120_000 },
   async (_name, fault, isIt) => {
     for (let after = 0; after < 6; after++) {
-      const local = await localAws();
-      const second = await stackAt(local.url, {}, SLOWLY);
+      const local = await openLocalAws();
+      const second = await openTestStack(local.url, {}, SLOWLY);
       let [countdown, other]: [number, Promise<"done" | number> | undefined] = [Infinity, undefined];
-      const proxy = await faulty(local, (call): Fault | undefined => {
+      const proxy = await openFaultProxy(local, (call): Fault | undefined => {
         const isFirst = isIt(call) && countdown === Infinity;
         if (isFirst) countdown = after;
         else countdown -= 1;
         if (countdown === 0) other ??= ending(second.deploy());
         return isFirst ? fault : undefined;
       });
-      const first = await stackAt(proxy.url, {}, SLOWLY);
+      const first = await openTestStack(proxy.url, {}, SLOWLY);
       const [one, two] = [await ending(first.deploy()), await (other ?? ending(second.deploy()))];
       const when = `${after} calls after it: ${one} and ${two}`;
       expect(
@@ -45,9 +45,9 @@ test.each([
         when,
       ).toEqual([]);
       expect([one, two], when).toContain("done");
-      const { aws, deploy } = await stackAt(local.url);
-      expect(await inventory(aws), when).toEqual(oneOfEverything);
-      expect(acting(await deploy()), when).toEqual([]);
+      const { aws, deploy } = await openTestStack(local.url);
+      expect(await inventory(aws), when).toEqual(completeStack);
+      expect(changedIds(await deploy()), when).toEqual([]);
     }
   },
 );
@@ -55,10 +55,10 @@ test.each([
 test.each([1, 2, 3, 4, 5])(
   "D-10 a new API that is missing from %i lists: one of everything",
   async (stale) => {
-    const local = await localAws();
+    const local = await openLocalAws();
     let [reads, hidden]: [number, Set<string>] = [0, new Set()];
     const known = new Set<string>();
-    const proxy = await faulty(local, (call) => {
+    const proxy = await openFaultProxy(local, (call) => {
       // The reply to the first one is lost, and for a while no list shows it.
       if (isCreateApi(call) && known.size === 0) return (known.add("first"), "lost");
       if (!call.operation.startsWith("Get /v2/apis?") || known.size === 0) return undefined;
@@ -75,16 +75,16 @@ test.each([1, 2, 3, 4, 5])(
         },
       };
     });
-    await (await stackAt(proxy.url)).deploy();
-    const { aws, deploy } = await stackAt(local.url);
-    expect(await inventory(aws)).toEqual(oneOfEverything);
-    expect(acting(await deploy())).toEqual([]);
+    await (await openTestStack(proxy.url)).deploy();
+    const { aws, deploy } = await openTestStack(local.url);
+    expect(await inventory(aws)).toEqual(completeStack);
+    expect(changedIds(await deploy())).toEqual([]);
   },
 );
 
 test("R9 destroy removes every API with our tags, also where there are several", async () => {
-  const local = await localAws();
-  const { aws, deploy, destroy } = await stackAt(local.url);
+  const local = await openLocalAws();
+  const { aws, deploy, destroy } = await openTestStack(local.url);
   await deploy();
   const [ours] = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
   const { Name = "", Tags = {} } = ours ?? {};

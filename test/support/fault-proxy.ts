@@ -1,6 +1,7 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { onTestFinished } from "vitest";
 
 /** One call on its way to AWS. `index` counts the calls that change something, from 0; reads have none. */
 export interface Call {
@@ -46,8 +47,11 @@ function operationOf({ method = "", url = "", headers }: IncomingMessage, body: 
   return method === "GET" ? `Get ${url}` : `${method} ${url.split("?")[0]}`;
 }
 
-/** A proxy in front of the local AWS that breaks calls as `faultFor` says. */
-export async function startFaultProxy(target: string, faultFor: (call: Call) => Fault | undefined) {
+/** A proxy in front of the local AWS that breaks calls as `faultFor` says; closed when the test ends. */
+export async function openFaultProxy(
+  { url: target }: { url: string },
+  faultFor: (call: Call) => Fault | undefined,
+) {
   const calls: Call[] = [];
   let mutations = 0;
   const server = createServer((request, response) => {
@@ -82,15 +86,14 @@ export async function startFaultProxy(target: string, faultFor: (call: Call) => 
 
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    calls: calls as readonly Call[],
-    close: () =>
+  onTestFinished(
+    () =>
       new Promise<void>((closed) => {
         server.close(() => closed());
         server.closeAllConnections();
       }),
-  };
+  );
+  return { url: `http://127.0.0.1:${port}`, calls: calls as readonly Call[] };
 }
 
 /** What AWS calls an error that has no name of its own. */

@@ -189,3 +189,6 @@ export async function permit(
     }),
   );
 }
+
+/** The calls that changed something, or were to. */
+export const mutating = (local: LocalAws) => local.calls.filter((call) => call.mutating);

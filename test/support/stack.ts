@@ -1,11 +1,23 @@
 import { createHash, randomBytes } from "node:crypto";
+import {
+  GetApisCommand,
+  GetDeploymentsCommand,
+  GetIntegrationsCommand,
+  GetRoutesCommand,
+  GetStagesCommand,
+} from "@aws-sdk/client-apigatewayv2";
+import { DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { ListRolesCommand } from "@aws-sdk/client-iam";
+import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import { onTestFinished } from "vitest";
 import type { Progress } from "../../src/progress.ts";
 import { deploy, destroy, observe, plan, type Change } from "../../src/stack/engine.ts";
 import type { Run } from "../../src/stack/create.ts";
 import { stackOf, type StackConfig } from "../../src/resources/stack.ts";
 import type { Step } from "../../src/settings/table.ts";
 import { partsOf, scopeOf } from "../../src/stack/steps.ts";
-import { connectAws } from "../../src/aws/clients.ts";
+import { connectAws, type Aws } from "../../src/aws/clients.ts";
+import { mutating, openLocalAws } from "./local-aws.ts";
 import { zipOf } from "./zip.ts";
 
 /**
@@ -22,7 +34,7 @@ export interface Timing {
 
 /**
  * A stack against the local AWS at `url`, as one run of the program sees it: with its own run id, clients and
- * progress.
+ * progress. The clients are closed when the test ends.
  */
 export async function openTestStack(
   url: string,
@@ -59,6 +71,7 @@ export async function openTestStack(
     run: randomBytes(16).toString("hex"),
     ...overrides,
   });
+  onTestFinished(() => aws.close());
   return {
     aws,
     stack,
@@ -70,5 +83,45 @@ export async function openTestStack(
 }
 
 /** The ids of what is not as it should be. */
-export const acting = (changes: readonly Change[]): string[] =>
+export const changedIds = (changes: readonly Change[]): string[] =>
   changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
+
+/** How many there are of each resource in an account with one stack. */
+export async function inventory(aws: Aws) {
+  const apis = (await aws.apigatewayv2.send(new GetApisCommand({}))).Items ?? [];
+  const ApiId = apis[0]?.ApiId;
+  const within = async <T>(list: Promise<{ Items?: T[] | undefined }>) => (await list).Items?.length;
+  return {
+    roles: (await aws.iam.send(new ListRolesCommand({}))).Roles?.length,
+    logGroups: (await aws.logs.send(new DescribeLogGroupsCommand({}))).logGroups?.length,
+    functions: (await aws.lambda.send(new ListFunctionsCommand({}))).Functions?.length,
+    apis: apis.length,
+    ...(ApiId
+      ? {
+          integrations: await within(aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId }))),
+          routes: await within(aws.apigatewayv2.send(new GetRoutesCommand({ ApiId }))),
+          deployments: await within(aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId }))),
+          stages: await within(aws.apigatewayv2.send(new GetStagesCommand({ ApiId }))),
+        }
+      : {}),
+  };
+}
+/** The inventory of an account with one complete stack, and of one with none. */
+export const completeStack = {
+  roles: 1,
+  logGroups: 1,
+  functions: 1,
+  apis: 1,
+  integrations: 1,
+  routes: 3,
+  deployments: 1,
+  stages: 1,
+};
+export const nothing = { roles: 0, logGroups: 0, functions: 0, apis: 0 };
+
+/** How many calls that change something a first deploy makes. */
+export async function callsOfOneDeploy(): Promise<number> {
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
+  return mutating(local).length;
+}

@@ -1,8 +1,9 @@
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import type { StackConfig } from "../../src/resources/stack.ts";
-import { localAws, stackAt } from "./stack-scene.ts";
 import { startUvicorn } from "./uvicorn.ts";
+import { openLocalAws } from "./local-aws.ts";
+import { openTestStack } from "./stack.ts";
 
 /** Which application is the backend: `module` of `folder`, with these variables besides its signing key. */
 export interface Application {
@@ -21,10 +22,10 @@ export async function wholePath(
 ) {
   const key = newSigningKey();
   const backend = await startUvicorn(folder, module, { SIGNING_KEYS: key, ...env });
-  const local = await localAws();
+  const local = await openLocalAws();
   const { zip, sha256 } = await packageHandler();
   const variables = { SIGNING_KEYS: key, ...overrides.variables };
-  const stack = await stackAt(local.url, {
+  const stack = await openTestStack(local.url, {
     zip,
     zipSha256: sha256,
     backendUrl: backend.url,

@@ -8,8 +8,8 @@ import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../../src/artifact/zip.ts";
 import { startLocalAws } from "../../../src/local/server.ts";
 import { newSigningKey } from "../../../src/contract/signature.ts";
-import { stackAt } from "../../support/stack-scene.ts";
 import { needsFastApi, startUvicorn } from "../../support/uvicorn.ts";
+import { openTestStack } from "../../support/stack.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const example = fileURLToPath(new URL("../../../src/backend/example", import.meta.url));
@@ -44,7 +44,12 @@ async function pageWith(timing: Record<string, number>) {
   const backend = await startUvicorn(example, "main", { ...variables, EXAMPLE_DEV_TOKENS: "1" });
   const local = await restartable();
   const { zip, sha256 } = await packageHandler();
-  const stack = await stackAt(local.url, { zip, zipSha256: sha256, backendUrl: backend.url, variables });
+  const stack = await openTestStack(local.url, {
+    zip,
+    zipSha256: sha256,
+    backendUrl: backend.url,
+    variables,
+  });
   const changes = await stack.deploy();
   const url = `${changes.find(({ resource }) => resource === stack.stack.api)?.attributes.ApiEndpoint}/dev`;
   const browser = await chromium.launch({
