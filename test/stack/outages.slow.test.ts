@@ -67,8 +67,8 @@ test.each<[string, Fault, RegExp]>([
       );
       // Answered with a page after the work, a call that is looked up again has done its part.
       if (outcome || fault === "503") expect(outcome?.message, broken).toMatch(words);
-      expect(outcome?.hint ?? "run the same command again to go on").toContain(
-        "run the same command again to go on",
+      expect(outcome?.hint ?? "run the same command again to continue").toContain(
+        "run the same command again to continue",
       );
       const waited = progress.reduce((sum, event) => sum + (event.kind === "waiting" ? 1 : 0), 0);
       expect(waited, broken).toBeLessThan(60);
