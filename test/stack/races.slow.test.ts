@@ -1,5 +1,14 @@
-import { CreateApiCommand, CreateIntegrationCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateApiCommand,
+  CreateDeploymentCommand,
+  CreateIntegrationCommand,
+  CreateRouteCommand,
+  CreateStageCommand,
+  GetApisCommand,
+} from "@aws-sdk/client-apigatewayv2";
+import { AddPermissionCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import type { Aws } from "../../src/aws/clients.ts";
 import type { CliError } from "../../src/errors/error.ts";
 import { type Call, type Fault, openFaultProxy } from "../support/fault-proxy.ts";
 import { openLocalAws } from "../support/local-aws.ts";
@@ -79,6 +88,68 @@ test.each([1, 2, 3, 4, 5])(
     const { aws, deploy } = await openTestStack(local.url);
     expect(await inventory(aws)).toEqual(completeStack);
     expect(changedIds(await deploy())).toEqual([]);
+  },
+);
+
+/** What another run does just before this call of ours, so that its name is taken. */
+const taken: readonly [string, RegExp, (aws: Aws, ApiId: string) => Promise<unknown>][] = [
+  [
+    "stage",
+    /^POST .*\/stages$/,
+    async ({ apigatewayv2 }, ApiId) => {
+      const { DeploymentId } = await apigatewayv2.send(new CreateDeploymentCommand({ ApiId }));
+      await apigatewayv2.send(new CreateStageCommand({ ApiId, StageName: "dev", DeploymentId }));
+    },
+  ],
+  [
+    "route",
+    /^POST .*\/routes$/,
+    async ({ apigatewayv2 }, ApiId) => {
+      const { IntegrationId } = await apigatewayv2.send(
+        new CreateIntegrationCommand({ ApiId, IntegrationType: "MOCK" }),
+      );
+      const Target = `integrations/${IntegrationId}`;
+      await apigatewayv2.send(new CreateRouteCommand({ ApiId, RouteKey: "$connect", Target }));
+    },
+  ],
+  [
+    "permission",
+    /^POST .*\/policy$/,
+    ({ lambda }) =>
+      lambda.send(
+        new AddPermissionCommand({
+          FunctionName: "shelfshack-websocket-proxy",
+          StatementId: "shelfshack-ws",
+          Action: "lambda:InvokeFunction",
+          Principal: "apigateway.amazonaws.com",
+        }),
+      ),
+  ],
+];
+
+test.each(taken)(
+  "D-16 another run takes the name of the %s first: this run starts over",
+  async (_name, call, take) => {
+    const local = await openLocalAws();
+    const other = await openTestStack(local.url);
+    let isTaken = false;
+    const proxy = await openFaultProxy(local, ({ operation }): Fault | undefined => {
+      if (isTaken || !call.test(operation)) return undefined;
+      isTaken = true;
+      return {
+        async before() {
+          const { Items = [] } = await other.aws.apigatewayv2.send(new GetApisCommand({}));
+          await take(other.aws, Items[0]?.ApiId ?? "");
+        },
+      };
+    });
+    const { deploy, progress } = await openTestStack(proxy.url);
+    await deploy();
+    expect(isTaken).toBe(true);
+    expect(progress.filter(({ kind }) => kind === "note")).toHaveLength(1);
+    expect(changedIds(await other.deploy())).toEqual([]);
+    const { stages, routes, apis, functions } = completeStack;
+    expect(await inventory(other.aws)).toMatchObject({ stages, routes, apis, functions });
   },
 );
 

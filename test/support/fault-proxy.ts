@@ -25,7 +25,7 @@ export type Fault =
   | "429"
   | "html"
   | "truncated"
-  | { before?: () => void; after?: () => void; rewrite?: (payload: Buffer) => Buffer }
+  | { before?: () => unknown; after?: () => void; rewrite?: (payload: Buffer) => Buffer }
   | { refusal: Refusal };
 
 /** An error of AWS's own, answered without doing anything. */
@@ -68,7 +68,7 @@ export async function openFaultProxy(
     if (fault === "cut-before") return void request.socket.destroy();
     if (fault === "503" || fault === "429") return refuse(response, unnamed(Number(fault)));
     if (typeof fault === "object" && "refusal" in fault) return refuse(response, fault.refusal);
-    if (typeof fault === "object") fault.before?.();
+    if (typeof fault === "object") await fault.before?.();
     const { status, headers, payload: answered } = await passOn(target, request, body);
     const payload = (typeof fault === "object" && fault.rewrite?.(answered)) || answered;
     if (typeof fault === "object") fault.after?.();
