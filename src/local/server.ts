@@ -225,7 +225,13 @@ const manageConnections = (
   { region, apiId, stage, method, connectionId }: Omit<ConnectionCall, "sessionToken">,
 ) => ({
   action: "execute-api:ManageConnections",
-  resource: `arn:aws:execute-api:${region}:${account}:${apiId}/${stage}/${method}/@connections/${connectionId}`,
+  resource: [
+    `arn:aws:execute-api:${region}:${account}:${apiId}`,
+    stage,
+    method,
+    "@connections",
+    connectionId,
+  ].join("/"),
 });
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -154,14 +154,12 @@ async function pidIn(file: string): Promise<number | undefined> {
 }
 
 /** Two who start at once: the second may not see the number of the first yet. */
-const inUse = (folder: string, file: string, pid: number | undefined): CliError =>
-  new CliError(
-    "state-in-use",
-    `the state in ${folder} is in use by another local AWS${isAnothers(pid) || pid === process.pid ? `, process ${pid}` : ""}`,
-    {
-      hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
-    },
-  );
+function inUse(folder: string, file: string, pid: number | undefined): CliError {
+  const who = isAnothers(pid) || pid === process.pid ? `, process ${pid}` : "";
+  return new CliError("state-in-use", `the state in ${folder} is in use by another local AWS${who}`, {
+    hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
+  });
+}
 
 async function readState(file: string): Promise<SavedState> {
   const unreadable = (cause?: unknown) =>

@@ -165,7 +165,7 @@ test.each([
     await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "web-proxy" })));
   expect([(await invoke()).name, (await invoke()).name]).toEqual(Array(2).fill("ResourceNotFoundException"));
   expect(told).toEqual([
-    `role proxy-role may do lambda:InvokeFunction here; on AWS that depends on ${doubt}, which cannot be evaluated here\n`,
+    `role proxy-role may do lambda:InvokeFunction here; on AWS that depends on ${doubt}, which is not emulated\n`,
   ]);
 });
 

@@ -37,8 +37,10 @@ export interface Scope {
   service: string;
 }
 
-const signature =
-  /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/([\w-]+)\/aws4_request, *SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$/;
+const signature = new RegExp(
+  String.raw`^AWS4-HMAC-SHA256 +Credential=[^/\s,]+/\d{8}/([\w-]+)/([\w-]+)/aws4_request, *` +
+    String.raw`SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$`,
+);
 
 /** The scope of a request's signature; undefined when it carries none. */
 export function scopeOf(authorization: string | undefined): Scope | undefined {

@@ -18,7 +18,8 @@ export function permission(
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {
     const doubts = new Set(statements.flatMap((statement) => doubtsAbout(statement, access) ?? []));
     logOnce(
-      `role ${role.name} may do ${action} here; on AWS that depends on ${[...doubts].join(", ")}, which cannot be evaluated here`,
+      `role ${role.name} may do ${action} here; on AWS that depends on ${[...doubts].join(", ")}, ` +
+        "which is not emulated",
     );
   }
   return decision;

@@ -19,7 +19,8 @@ export const concurrencyOperations = [
       const others = [...at.state.in(at.region).functions.values()].filter((other) => other !== found);
       if (accountConcurrency - reservedBy(others) - wanted < unreservedMinimum)
         throw invalidParameter(
-          `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
+          "Specified ReservedConcurrentExecutions for function decreases account's " +
+            `UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
         );
       found.reservedConcurrency = wanted;
       return { ReservedConcurrentExecutions: wanted };

@@ -105,8 +105,10 @@ export interface Reference {
   account?: string | undefined;
 }
 
-const reference =
-  /^(?:arn:[^:]+:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?([\w-]+)(?::([\w$-]+))?$/;
+const reference = new RegExp(
+  String.raw`^(?:arn:[^:]+:lambda:)?(?:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?(?:function:)?` +
+    String.raw`([\w-]+)(?::([\w$-]+))?$`,
+);
 
 /** Reads a function's name or ARN together with a qualifier given beside it. */
 export function referenceOf(text: string, qualifier?: string): Reference {
@@ -130,9 +132,10 @@ export function checkReachable({ host, region: here }: Here, asked: Reference): 
   if (region !== here)
     throw noResource(`Functions from '${region}' are not reachable in this region ('${here}')`);
   if (account === host.account) return;
+  const arn = functionArn(account, region, asked);
   throw new AwsError(
     "AccessDeniedException",
-    `no resource-based policy allows this account, ${host.account}, to use ${functionArn(account, region, asked)}`,
+    `no resource-based policy allows this account, ${host.account}, to use ${arn}`,
     { status: 403 },
   );
 }
@@ -194,7 +197,8 @@ export function pageOfItems<Item>(
 export function refuseWhileChanging({ change, arn }: FunctionState): void {
   if (change?.kind === "creating")
     throw resourceConflict(
-      "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+      "The operation cannot be performed at this time. " +
+        "The function is currently in the following state: Pending",
     );
   if (change)
     throw resourceConflict(
@@ -207,7 +211,8 @@ export function checkRevision(revisionId: string, expected: string | undefined):
   if (expected !== undefined && expected !== revisionId)
     throw new AwsError(
       "PreconditionFailedException",
-      "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+      "The Revision Id provided does not match the latest Revision Id. " +
+        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
     );
 }
 

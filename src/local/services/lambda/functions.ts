@@ -168,7 +168,8 @@ function checkName(name: string): void {
   if (name.length > 64)
     throw new AwsError(
       "ValidationException",
-      `1 validation error detected: Value '${name}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64`,
+      `1 validation error detected: Value '${name}' at 'functionName' failed to satisfy constraint: ` +
+        "Member must have length less than or equal to 64",
     );
 }
 

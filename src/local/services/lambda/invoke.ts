@@ -103,7 +103,7 @@ const functionToRun = (
 /** The most that an event may hold, in bytes (AWS.md 4.8). */
 const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048_576 };
 
-/** Invoke: waiting for the answer, without waiting, or only asking whether it would be allowed (AWS.md 4.8). */
+/** Invoke: with an answer, without one, or only to see whether it would be allowed (AWS.md 4.8). */
 export const invokeOperations = [
   op(
     "Invoke",
@@ -149,7 +149,8 @@ function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType)
   if (bytes.length > maxPayload[type])
     throw new AwsError(
       "RequestTooLargeException",
-      `${bytes.length} byte payload is too large for the ${type} invocation type (limit ${maxPayload[type]} bytes)`,
+      `${bytes.length} byte payload is too large for the ${type} invocation type ` +
+        `(limit ${maxPayload[type]} bytes)`,
     );
   const text = Buffer.from(bytes).toString() || "{}";
   try {

@@ -35,7 +35,8 @@ export const policyOperations = [
       const { StatementId } = given;
       if (policy.statements.has(StatementId))
         throw resourceConflict(
-          `The statement id (${StatementId}) provided already exists. Please provide a new statement id, or remove the existing statement.`,
+          `The statement id (${StatementId}) provided already exists. ` +
+            "Please provide a new statement id, or remove the existing statement.",
         );
       const text = statementText(given, resourceArn(found, qualifier));
       const statements = new Map([...policy.statements, [StatementId, text]]);

@@ -35,7 +35,8 @@ export const versionOperations = [
       const { sha256 } = found.latest;
       if (CodeSha256 && CodeSha256 !== sha256)
         throw invalidParameter(
-          `CodeSHA256 (${CodeSha256}) is different from current CodeSHA256 in $LATEST (${sha256}). Please try again with the CodeSHA256 in $LATEST.`,
+          `CodeSHA256 (${CodeSha256}) is different from current CodeSHA256 in $LATEST (${sha256}). ` +
+            "Please try again with the CodeSHA256 in $LATEST.",
         );
       return versionShape(found, publish(found, { description: Description }, at.now));
     },

@@ -97,7 +97,8 @@ export function checkLimit(limit: number, max: number): void {
   if (problem)
     throw new AwsError(
       "InvalidParameterException",
-      `1 validation error detected: Value '${limit}' at 'limit' failed to satisfy constraint: Member must have value ${problem}`,
+      `1 validation error detected: Value '${limit}' at 'limit' failed to satisfy constraint: ` +
+        `Member must have value ${problem}`,
     );
 }
 

@@ -74,7 +74,8 @@ export const groupOperations = [
       if (!retentions.includes(retentionInDays))
         throw new AwsError(
           "InvalidParameterException",
-          `1 validation error detected: Value '${retentionInDays}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [${retentions.join(", ")}]`,
+          `1 validation error detected: Value '${retentionInDays}' at 'retentionInDays' failed to satisfy ` +
+            `constraint: Member must satisfy enum value set: [${retentions.join(", ")}]`,
         );
       findGroup(at, logGroupName).retentionInDays = retentionInDays;
     },

@@ -77,7 +77,8 @@ function checkIdentifier(identifier: string, at: Logs & At): void {
   if (!/^arn:[^:]+:logs:[^:]+:\d{12}:log-group:[^:*]+$/.test(identifier))
     throw new AwsError(
       "InvalidParameterException",
-      `The specified log group identifier '${identifier}' is not the ARN of a log group without a trailing *.`,
+      `The specified log group identifier '${identifier}' is not the ARN of a log group ` +
+        "without a trailing *.",
     );
   findGroup(at, identifier);
 }
