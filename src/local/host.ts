@@ -34,7 +34,7 @@ export interface Host {
   disconnect(apiId: string, stage?: string): void;
   /** Writes one line about the local AWS itself into the log, each only once. */
   logOnce(message: string): void;
-  /** Resolves after so many milliseconds, or at once when the local AWS closes. */
+  /** Resolves after this time, or at once when the local AWS closes. */
   pause(milliseconds: number): Promise<void>;
   /** Aborted when the local AWS closes. */
   closing: AbortSignal;

@@ -41,8 +41,8 @@ export interface LocalAwsOptions extends Partial<Delays> {
   stateFolder?: string;
   onCall?(call: Call): void;
   /**
-   * Told of every line that a function writes, and of every integration that fails, whoever may read it in
-   * CloudWatch; and of what cannot be told here as AWS would.
+   * Gets every line that a function writes, also where its role may not write into CloudWatch, every
+   * integration that fails, and what the local AWS has to say of itself.
    */
   onLog?(entries: readonly LogEntry[]): void;
 }
@@ -56,7 +56,7 @@ export interface LocalAws {
   calls: readonly Call[];
   /**
    * Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port.
-   * Rejects with the first thing that failed on the way.
+   * Rejects with the first failure.
    */
   close(): Promise<void>;
 }

@@ -119,8 +119,8 @@ async function take(file: string): Promise<boolean> {
 }
 
 /**
- * Takes a lock that nobody holds any more. One at a time, because who looks and then removes may remove what
- * another has taken meanwhile.
+ * Takes a lock whose process has ended. One process at a time does this: otherwise it could remove the lock
+ * that another one has just taken.
  */
 async function takeOver(file: string): Promise<boolean> {
   const turn = `${file}.turn`;
@@ -139,7 +139,7 @@ async function takeOver(file: string): Promise<boolean> {
   }
 }
 
-/** An empty lock names nobody: its process was killed before it wrote. */
+/** An empty lock names no process: its own was killed before it wrote. */
 const isAnothers = (pid = 0): boolean =>
   Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isAlive(pid);
 

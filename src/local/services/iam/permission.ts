@@ -5,7 +5,7 @@ import type { RoleState } from "./role.ts";
 /**
  * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose
  * content is not known here, a condition key or operator, a policy variable), the access is allowed and a
- * line says so: whoever works on this machine is not kept from what AWS may allow.
+ * log line says so: what AWS may allow is not refused here.
  */
 export function permission(
   { account, logOnce }: Pick<Host, "account" | "logOnce">,

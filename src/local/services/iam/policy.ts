@@ -9,7 +9,7 @@ export interface Statement {
   principals: readonly string[];
   /** Operator → key → patterns; operators and keys in lower case. */
   conditions: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
-  /** Why nobody here can tell whether AWS's statement speaks of an access that this one speaks of. */
+  /** What would have to be known to tell whether the statement applies to an access that it names. */
   doubt?: string;
 }
 
@@ -87,8 +87,7 @@ const conditionValues = (values: unknown): string[] =>
 
 /**
  * What the statements decide together: a matching Deny beats every Allow. A statement that depends on what
- * cannot be evaluated here, such as a condition key that nobody knows, applies where it has this effect; by
- * default never.
+ * is not emulated, such as an unknown condition key, applies where it has this effect; by default never.
  */
 export function decide(
   statements: readonly Statement[],
@@ -119,7 +118,7 @@ export function doubtsAbout(statement: Statement, access: Access): string[] | un
   if (inConditions.some(({ held }) => held === false)) return undefined;
   return [
     ...(doubt === undefined ? [] : [doubt]),
-    ...(resources.length === 0 || resources.some((pattern) => like(pattern, access.resource))
+    ...(resources.length === 0 || resources.some((pattern) => matchesWildcard(pattern, access.resource))
       ? []
       : ["a policy variable in its resource"]),
     ...inConditions.filter(({ held }) => held === undefined).map((condition) => condition.doubt),
@@ -133,9 +132,9 @@ const names = (
   { actions, resources, principals }: Statement,
   { action, resource, principal }: Access,
 ): boolean =>
-  actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
+  actions.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase())) &&
   (resources.length === 0 ||
-    resources.some((pattern) => like(pattern.replaceAll(variable, "*"), resource))) &&
+    resources.some((pattern) => matchesWildcard(pattern.replaceAll(variable, "*"), resource))) &&
   (principal === undefined || principals.some((one) => one === "*" || one === principal));
 
 /** `${aws:PrincipalTag/team}`: what stands for it is not known here. */
@@ -150,7 +149,7 @@ const equalsIgnoringCase = (pattern: string, value: string): boolean =>
 const operators: Readonly<Record<string, (pattern: string, value: string) => boolean>> = {
   arnlike: arnLike,
   arnequals: arnLike,
-  stringlike: like,
+  stringlike: matchesWildcard,
   stringequals: (pattern, value) => pattern === value,
   stringequalsignorecase: equalsIgnoringCase,
   bool: equalsIgnoringCase,
@@ -172,7 +171,7 @@ function holds(
  * `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever
  * moved.
  */
-export function like(pattern: string, value: string): boolean {
+export function matchesWildcard(pattern: string, value: string): boolean {
   let [p, v, star, resume] = [0, 0, -1, 0];
   while (v < value.length) {
     if (pattern[p] === "*") [star, resume, p] = [p, v, p + 1];
@@ -189,7 +188,10 @@ export function like(pattern: string, value: string): boolean {
  */
 export function arnLike(pattern: string, arn: string): boolean {
   const [patterns, parts] = [arnParts(pattern), arnParts(arn)];
-  return patterns.length === parts.length && patterns.every((one, index) => like(one, parts[index] ?? ""));
+  return (
+    patterns.length === parts.length &&
+    patterns.every((one, index) => matchesWildcard(one, parts[index] ?? ""))
+  );
 }
 
 function arnParts(arn: string): string[] {

@@ -15,8 +15,8 @@ export interface SessionCredentials {
 }
 
 /**
- * The session token of a role's session. It says by itself whose it is, so that nobody has to remember it;
- * nothing is won by making one up, because every other key is the account's user, who may do everything.
+ * The session token of a role's session. It names its role, so that no list of sessions is kept. A made-up
+ * one gains nothing, because every other key is the account's user, who may do everything.
  */
 export const sessionToken = ({ roleArn, name }: Session): string =>
   Buffer.from(JSON.stringify([prefix, roleArn, name])).toString("base64");

@@ -36,7 +36,8 @@ export function checkedRuntime(runtime: sdk.Runtime | undefined): sdk.Runtime {
 
 const reserved = new RegExp(
   "^(_HANDLER|_X_AMZN_TRACE_ID|AWS_REGION|AWS_DEFAULT_REGION|AWS_EXECUTION_ENV|AWS_LAMBDA_.*|" +
-    "AWS_ACCESS_KEY|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR)$",
+    "AWS_ACCESS_KEY|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|" +
+    "LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR)$",
 );
 const unable =
   "Lambda was unable to configure your environment variables because the environment variables you " +

@@ -25,7 +25,7 @@ export async function checkZip(zip: Uint8Array): Promise<void> {
 }
 
 const refusals: Readonly<Record<ZipError["kind"], (error: ZipError) => AwsError>> = {
-  // Lambda does not say what it could not unzip; whoever reads this wants to know.
+  // Lambda does not say what it could not unzip; here the reason is added.
   malformed: ({ message }) => invalidParameter(`${malformed} [local] ${message}`),
   "too large": () => invalidParameter(`Unzipped size must be smaller than ${zipLimits.bytes} bytes`),
   "not emulated": ({ message }) => notEmulated(`a deployment package where ${message} (Lambda)`),

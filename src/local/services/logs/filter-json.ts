@@ -1,5 +1,5 @@
 import { AwsError } from "../../aws-error.ts";
-import { like } from "../iam/policy.ts";
+import { matchesWildcard } from "../iam/policy.ts";
 
 type Test = (document: unknown) => boolean;
 
@@ -111,7 +111,9 @@ const comparisons: Readonly<Record<string, (operand: string) => Test>> = {
 function equal(operand: string): Test {
   const text = operand.startsWith('"') ? operand.slice(1, -1).replaceAll(/\\(.)/g, "$1") : operand;
   return (value) =>
-    typeof value === "number" ? value === Number(text) : typeof value === "string" && like(text, value);
+    typeof value === "number"
+      ? value === Number(text)
+      : typeof value === "string" && matchesWildcard(text, value);
 }
 
 function numeric(holds: (value: number, limit: number) => boolean): (operand: string) => Test {
