@@ -202,14 +202,13 @@ test("128 KB can be posted, a byte more not", async () => {
   ]);
 });
 
-test("a caller that leaves in the middle of its message disturbs nobody", async () => {
+test("a caller that leaves in the middle of its message affects no connection", async () => {
   const api = await testGateway();
   const { socket, id } = await openedSocket(api);
   const raw = await openRaw(api.port);
   const path = `/a1b2c3d4e5/dev/@connections/${id}`;
-  raw.write(
-    `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${signed.authorization}\r\nContent-Length: 10\r\n\r\nhalf`,
-  );
+  const authorization = `Authorization: ${signed.authorization}`;
+  raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${authorization}\r\nContent-Length: 10\r\n\r\nhalf`);
   raw.cut({ reset: true });
   await call(api, id, { method: "POST", body: "whole" });
   expect(await socket.next()).toBe("whole");

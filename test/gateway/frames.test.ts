@@ -115,7 +115,7 @@ const broken: Case[] = [
   ],
 ];
 
-async function converse({ port }: TestGateway, bytes: Buffer): Promise<number | undefined> {
+async function closeCodeAfter({ port }: TestGateway, bytes: Buffer): Promise<number | undefined> {
   const raw = await openRaw(port);
   raw.write(upgradeRequest("/a1b2c3d4e5/dev"));
   expect(await raw.head()).toMatch(/^HTTP\/1.1 101 /);
@@ -132,7 +132,7 @@ test(
     const codes = await Promise.all(
       broken.map(async ([name, , frames]) => [
         name,
-        await converse(api, Buffer.concat(frames.map(encodeFrame))),
+        await closeCodeAfter(api, Buffer.concat(frames.map(encodeFrame))),
       ]),
     );
     expect(codes).toEqual(broken.map(([name, code]) => [name, code]));
@@ -160,7 +160,7 @@ test.each([
     ],
   ],
   [
-    "after a pong that nobody asked for",
+    "after an unsolicited pong",
     [
       { opcode: pong, payload: hello },
       { opcode: text, payload: hello },
@@ -169,20 +169,24 @@ test.each([
 ])("G-01 a message %s arrives whole", async (_, frames) => {
   const api = await testGateway();
   const raw = await openRaw(api.port);
-  // Sent with the handshake, before anybody could have answered it.
+  // Sent with the handshake, before it could have been answered.
   raw.write(Buffer.concat([Buffer.from(upgradeRequest("/a1b2c3d4e5/dev")), ...frames.map(encodeFrame)]));
   expect((await api.event("MESSAGE")).body).toBe("hello");
 });
 
-test("G-01 2,000 connections that send noise disturb nobody", { timeout: 60_000 }, async () => {
-  const api = await testGateway();
-  const bystander = await openSocket(api.url);
-  for (let round = 0; round < 20; round += 1) {
-    await Promise.all(Array.from({ length: 100 }, () => makeNoise(api)));
-  }
-  bystander.send("unharmed");
-  expect(await api.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
-});
+test(
+  "G-01 2,000 connections that send noise do not disturb another client",
+  { timeout: 60_000 },
+  async () => {
+    const api = await testGateway();
+    const bystander = await openSocket(api.url);
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(Array.from({ length: 100 }, () => makeNoise(api)));
+    }
+    bystander.send("unharmed");
+    expect(await api.calls.next(({ event }) => event.body === "unharmed")).toBeDefined();
+  },
+);
 
 async function makeNoise({ port }: TestGateway): Promise<void> {
   const raw = await openRaw(port);

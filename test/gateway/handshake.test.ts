@@ -12,6 +12,8 @@ import { openSocket, refusedSocket } from "../support/socket.ts";
 const target = (uri: string, type = "AWS_PROXY") => [
   { routeKey: "$connect", integration: { type, uri, timeoutMs: 29_000 } },
 ];
+/** The URL that a long query is added to. */
+const longUrl = "ws://127.0.0.1/a1b2c3d4e5/dev?t=";
 const never = () => new Promise<never>(() => undefined);
 
 const refusals: [situation: string, status: number, message: string, options: TestGatewayOptions][] = [
@@ -106,7 +108,7 @@ test.each([
     { routes: [{ routeKey: "$connect", integration: undefined as never }] },
   ],
 ] as [string, TestGatewayOptions][])(
-  "a stage with %s accepts everybody and calls nobody",
+  "a stage with %s accepts every client and calls no function",
   async (_, options) => {
     const { url, calls } = await testGateway(options);
     await openSocket(url);
@@ -231,7 +233,7 @@ test.each([
     "4,097 characters of URL",
     414,
     {
-      request: `GET /a1b2c3d4e5/dev?t=${"x".repeat(4_097 - "ws://127.0.0.1/a1b2c3d4e5/dev?t=".length)} HTTP/1.1`,
+      request: `GET /a1b2c3d4e5/dev?t=${"x".repeat(4_097 - longUrl.length)} HTTP/1.1`,
     },
   ],
 ] as [string, number, Record<string, string | undefined>][])(

@@ -139,7 +139,7 @@ test.each([
   '{"action":"$disconnect"}',
   '"join"',
   "",
-])("the message %j goes to $default, and to nobody without it", async (text) => {
+])("the message %j goes to $default, and is refused without it", async (text) => {
   const api = await testGateway({ routes: ["$connect", "$disconnect", "$default", "join"] });
   const socket = await openSocket(api.url);
   socket.send(text);
@@ -169,7 +169,7 @@ test("a route without target accepts in silence", async () => {
   expect((await calls.next()).event.requestContext.routeKey).toBe("ask");
 });
 
-test("messages of one connection run beside each other", async () => {
+test("messages of one connection run concurrently", async () => {
   const waiting: (() => void)[] = [];
   const api = await testGateway({
     routes: [{ routeKey: "$default", twoWay: true }],

@@ -4,7 +4,7 @@ import { startConnectionsStub } from "../support/connections-stub.ts";
 import { connectEvent, disconnectEvent, messageEvent } from "../support/golden-events.ts";
 import { contextWith, loadHandler, signingKey } from "../support/test-handler.ts";
 
-test("S28 S29 two people of a booking meet through the handler; a third one's booking hears nothing", async () => {
+test("S28 S29 two clients of a booking reach each other; another booking gets nothing", async () => {
   const [backend, connections] = await Promise.all([
     startDemoBackend({ signingKeys: [signingKey] }),
     startConnectionsStub(),

@@ -37,11 +37,15 @@ async function bundle(): Promise<string> {
  * line by line.
  */
 async function invoked(outfile: string, environment: Record<string, string>): Promise<string[]> {
+  const message = {
+    requestContext: { ...consoleTestEvent.requestContext, routeKey: "$default" },
+    body: "{}",
+  };
   const script = `
     const { handler } = await import(${JSON.stringify(outfile)});
     console.log("loaded");
     console.log(JSON.stringify(await handler(${JSON.stringify(consoleTestEvent)}, {})));
-    console.log(JSON.stringify(await handler({ requestContext: { ...${JSON.stringify(consoleTestEvent.requestContext)}, routeKey: "$default" }, body: "{}" }, {})));`;
+    console.log(JSON.stringify(await handler(${JSON.stringify(message)}, {})));`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], {
     env: environment,
     timeout: 20_000,

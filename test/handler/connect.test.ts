@@ -56,7 +56,7 @@ test("H-26 only the allowed headers of a handshake are passed on", async () => {
   expect(backend.requests[0]!.text).not.toMatch(/s3cret|session=|vil"/);
 });
 
-test("README step 7: the console's test event, without event type and request id, is a handshake", async () => {
+test("README step 7: the console's test event, without type and request id, is a handshake", async () => {
   const { handler, backend } = await testHandler({ API_GATEWAY_ENDPOINT: undefined });
   expect(await handler(consoleTestEvent, contextWith())).toEqual({ statusCode: 200 });
   expect(backend.requests[0]!.envelope).toMatchObject({
@@ -142,7 +142,7 @@ test("S26 S27 a handshake fails closed: 502 without a backend, 504 with a slow o
   expect(slow.backend.requests).toHaveLength(1);
 });
 
-test("H-31 with a malformed signing key one line says so and nobody gets in", async () => {
+test("H-31 with a malformed signing key one log line says so and no client can connect", async () => {
   const { handler, backend, lines, raw } = await testHandler({ SIGNING_KEYS: "whsec_canary" });
   expect(lines).toEqual([
     {
@@ -158,7 +158,7 @@ test("H-31 with a malformed signing key one line says so and nobody gets in", as
 });
 
 test.each([",", " ", " ,\n"])(
-  "H-31 SIGNING_KEYS=%j holds no key: one line says so and nobody gets in",
+  "H-31 SIGNING_KEYS=%j holds no key: one log line says so and no client can connect",
   async (keys) => {
     const { handler, backend, lines } = await testHandler({ SIGNING_KEYS: keys });
     expect(lines).toMatchObject([

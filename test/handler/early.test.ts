@@ -17,7 +17,7 @@ test("the first request takes the socket that was opened early", async () => {
   onTestFinished(() => backend.close());
   const address = addressOf(new URL(backend.url));
   await openEarly([address]);
-  await expect.poll(() => backend.sockets.now).toBe(1);
+  await backend.opened.next();
   expect(await exchange({ ...request, address })).toMatchObject({ status: 200 });
   expect(backend.sockets.most).toBe(1);
 });
@@ -33,26 +33,22 @@ test("the socket that was opened early is taken once", async () => {
   expect(backend.sockets.most).toBe(2);
 });
 
-test("one that its peer has closed in the meantime is replaced, not repeated", async () => {
+test("a socket that its peer has closed meanwhile is replaced, without a retry", async () => {
   const backend = await startBackendStub();
   onTestFinished(() => backend.close());
   const address = addressOf(new URL(backend.url));
   await openEarly([address]);
-  await expect.poll(() => backend.sockets.now).toBe(1);
+  await backend.opened.next();
   backend.hangUp();
   expect(await exchange({ ...request, address })).toMatchObject({ status: 200 });
   expect(backend.requests).toHaveLength(1);
 });
 
-test("an address that nobody answers at holds nothing up", async () => {
+test("an address that does not answer does not block loading", async () => {
   const silent = createTcpServer((socket) => socket.on("error", () => undefined).resume());
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => new Promise<void>((resolve) => silent.close(() => resolve())));
   const { port } = silent.address() as AddressInfo;
-  const started = Date.now();
-  await openEarly([
-    addressOf(new URL(`https://127.0.0.1:${port}`)),
-    addressOf(new URL("http://127.0.0.1:1")),
-  ]);
-  expect(Date.now() - started).toBeLessThan(2_500);
+  const addresses = [`https://127.0.0.1:${port}`, "http://127.0.0.1:1"];
+  expect(await openEarly(addresses.map((url) => addressOf(new URL(url))))).toBeUndefined();
 });

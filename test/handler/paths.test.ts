@@ -4,7 +4,7 @@ import { contextWith, testHandler } from "../support/test-handler.ts";
 
 const template = "/api/ws/{type}/{booking_id}/register";
 
-test("REGISTER_PATH takes the type and the booking, percent-encoded, and the envelope repeats the path", async () => {
+test("REGISTER_PATH takes type and booking, percent-encoded, and the envelope repeats it", async () => {
   const { handler, backend } = await testHandler({ REGISTER_PATH: template });
   const event = connectEvent({ booking_id: "a b&ü?{type}", token: "t" });
   expect(await handler(event, contextWith())).toEqual({ statusCode: 200 });
@@ -23,7 +23,7 @@ test.each(["..", ".", "../admin", "a/b", "a\\b", "a\nb", "a\u0000b", "\ud800", "
   },
 );
 
-test("REGISTER_PATH: a connection without the booking that the path asks for is refused with 400", async () => {
+test("REGISTER_PATH: without the booking of the path a connection is refused with 400", async () => {
   const { handler, backend } = await testHandler({ REGISTER_PATH: template });
   expect(await handler(connectEvent({ type: "chat", token: "t" }), contextWith())).toEqual({
     statusCode: 400,

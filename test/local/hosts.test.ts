@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isAllowedOrigin } from "../../src/local/allowed-hosts.ts";
 
-const hosts: [host: string, welcome: boolean][] = [
+const hosts: [host: string, isAllowed: boolean][] = [
   ["localhost:4566", true],
   ["LOCALHOST:4566", true],
   ["127.0.0.1:4566", true],
@@ -37,7 +37,7 @@ const hosts: [host: string, welcome: boolean][] = [
   ["localhost:", false],
   ["localhost:04566x", false],
 ];
-const origins: [origin: string | undefined, welcome: boolean][] = [
+const origins: [origin: string | undefined, isAllowed: boolean][] = [
   [undefined, true],
   ["http://localhost", true],
   ["http://localhost:5173", true],
@@ -68,13 +68,13 @@ const origins: [origin: string | undefined, welcome: boolean][] = [
 ];
 const allowed = { port: 4566, allowHosts: ["my.box"] };
 
-test.each(hosts)("G-17 Host %s: %s", (host, welcome) => {
-  expect(isAllowedOrigin({ headers: { host }, rawHeaders: ["Host", host] }, allowed)).toBe(welcome);
+test.each(hosts)("G-17 Host %s: %s", (host, isAllowed) => {
+  expect(isAllowedOrigin({ headers: { host }, rawHeaders: ["Host", host] }, allowed)).toBe(isAllowed);
 });
 
-test.each(origins)("G-18 Origin %s: %s", (origin, welcome) => {
+test.each(origins)("G-18 Origin %s: %s", (origin, isAllowed) => {
   const headers = { host: "localhost:4566", ...(origin === undefined ? {} : { origin }) };
-  expect(isAllowedOrigin({ headers, rawHeaders: Object.entries(headers).flat() }, allowed)).toBe(welcome);
+  expect(isAllowedOrigin({ headers, rawHeaders: Object.entries(headers).flat() }, allowed)).toBe(isAllowed);
 });
 
 test("G-17 two Hosts are one too many", () => {

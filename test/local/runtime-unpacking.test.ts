@@ -16,7 +16,7 @@ async function runtimeWithFolder() {
   return { runtime, work: join(folder, (await readdir(folder))[0] ?? "") };
 }
 
-test("a zip that could not be unpacked is unpacked when what stood in its way is gone", async () => {
+test("a zip that could not be unpacked is unpacked once the cause is gone", async () => {
   const { runtime, work } = await runtimeWithFolder();
   const target = await functionOf("export const handler = async () => 42;");
   await rename(work, `${work}-away`);
@@ -28,7 +28,7 @@ test("a zip that could not be unpacked is unpacked when what stood in its way is
   await until(async () => (await runtime.invoke(target, "{}")).payload === "42");
 });
 
-test("what was written of a zip that turns out broken is removed", async () => {
+test("the files of a zip that turns out broken are removed", async () => {
   const { runtime, work } = await runtimeWithFolder();
   const zip = rawZipOf([
     { name: "index.mjs", content: "export const handler = async () => 42;" },

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { createQueue, type Queue } from "./queue.ts";
 
 /** One request as the backend got it. */
 export interface BackendRequest {
@@ -29,6 +30,8 @@ export interface BackendStub {
   answer: (asked: BackendRequest) => StubAnswer;
   /** Open sockets now, and the most there ever were. */
   sockets: { now: number; most: number };
+  /** One item for each socket that was opened. */
+  opened: Queue<Socket>;
   /** Cuts every idle and busy connection. */
   hangUp(): void;
   close(): Promise<void>;
@@ -50,6 +53,7 @@ export async function startBackendStub(
     requests: [],
     answer,
     sockets: { now: 0, most: 0 },
+    opened: createQueue(),
     hangUp: () => server.closeAllConnections(),
     close: () =>
       new Promise((resolve) => {
@@ -61,6 +65,7 @@ export async function startBackendStub(
     stub.sockets.now += 1;
     stub.sockets.most = Math.max(stub.sockets.most, stub.sockets.now);
     socket.on("close", () => (stub.sockets.now -= 1));
+    stub.opened.put(socket);
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

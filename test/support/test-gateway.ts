@@ -69,7 +69,8 @@ export const invokeUriOf = (arn: string): string =>
 /** What a signed call of `@connections` has to carry; the signature itself is not checked. */
 export const signed = {
   authorization:
-    "AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
+    "AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/execute-api/aws4_request, " +
+    "SignedHeaders=host, Signature=0",
 };
 
 /** Lambda's answer with this value as its payload. */

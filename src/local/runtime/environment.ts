@@ -237,6 +237,7 @@ export class Environment {
   #failsToInit(body: string): void {
     // A runtime client reports an error outside of the handler with the same call while an event is running.
     if (this.#running) void this.#finish(reported(body));
+    else if (this.#state === "ended") this.startFailure = notLoaded(body);
     else this.#stop(notLoaded(body));
   }
 
@@ -302,8 +303,9 @@ export class Environment {
   }
 
   async #cleanUp(failure: Failure): Promise<void> {
-    // Its last answer may have arrived together with its end.
+    // The last thing that it sent may be read after its end was noticed.
     await this.#log.outputRead();
+    await this.#api?.drained();
     await this.#finish(failure);
     this.#api?.close();
     this.#child?.stdout.destroy();

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { type RuntimeRequest, startRequestReader } from "./runtime-requests.ts";
 
 /** One event for a runtime client. */
@@ -31,9 +33,12 @@ export interface RuntimeApi {
   isWaiting(): boolean;
   /** Gives an event to the client; only when it is waiting. */
   deliver(event: RuntimeEvent): void;
+  /** Resolves when the connections of a process that has ended are closed: all that it sent has been read. */
+  drained(): Promise<void>;
   close(): void;
 }
 
+const longestDrainMs = 1_000;
 const ok = '{"status":"OK"}';
 
 /** Listens on its own loopback port, so that no environment can answer for another one. */
@@ -76,6 +81,11 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
       const socket = waiting;
       waiting = undefined;
       socket?.write(eventResponse(event));
+    },
+    async drained() {
+      const closed = Promise.all([...sockets].map((socket) => once(socket, "close")));
+      // A process that a handler detached may hold its connection open.
+      await Promise.race([closed, setTimeout(longestDrainMs, undefined, { ref: false })]);
     },
     close() {
       waiting = undefined;
