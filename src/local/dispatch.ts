@@ -30,7 +30,7 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.unwelcome(response);
+    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.notAllowed(response);
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { CliError } from "../errors/error.ts";
 import { longestBody, refuse } from "./wire/http.ts";
 
-const unwelcome = {
+const notAllowed = {
   type: "ForbiddenException",
   message: "Host or Origin is not allowed",
 };
@@ -19,7 +19,7 @@ const notUpgraded = {
 
 /** How requests that reach no service are refused. */
 export const refusals = {
-  unwelcome: (response: ServerResponse) => refuse(response, 403, unwelcome),
+  notAllowed: (response: ServerResponse) => refuse(response, 403, notAllowed),
   tooLarge: (response: ServerResponse) => refuse(response, 413, tooLarge),
   noCode: (response: ServerResponse) => refuse(response, 404, noCode),
   /** A browser or curl at a stage. */

@@ -170,7 +170,7 @@ test("a log writes its own level and above, and no member that is not allowed", 
   const written: string[] = [];
   const log = createLog("WARN", (line) => written.push(line));
   log("INFO", { event: "message" });
-  const stranger = { event: "message", token: "t", body: "b", connectionId };
-  log("WARN", stranger);
+  const unlisted = { event: "message", token: "t", body: "b", connectionId };
+  log("WARN", unlisted);
   expect(written).toEqual([`{"level":"WARN","event":"message","connectionId":"${connectionId}"}\n`]);
 });

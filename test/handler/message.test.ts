@@ -35,7 +35,7 @@ test("H-32 with two keys both sign", async () => {
     expect(() => new Webhook(key).verify(text, headers as Record<string, string>)).not.toThrow();
 });
 
-test.each([[undefined], [{}]])("a backend that answers %j sends nobody anything", async (answer) => {
+test.each([[undefined], [{}]])("a backend that answers %j sends no frame", async (answer) => {
   const { handler, backend, connections } = await testHandler();
   backend.answer = () => answer;
   await handler(messageEvent("{}"), contextWith());
@@ -81,7 +81,7 @@ test.each([
   { deliver: [null] },
   { close: "self" },
   { close: [{}] },
-])("%j is no directive: the sender is told, nobody else gets anything", async (answer) => {
+])("%j is not a directive: only the sender gets a frame, an error", async (answer) => {
   const { handler, backend, connections } = await testHandler();
   backend.answer = () => answer;
   await handler(messageEvent("{}"), contextWith());
@@ -98,7 +98,7 @@ test("a target that is no connection id fails alone", async () => {
   expect(lines).toMatchObject([{ level: "WARN", sent: 1, failed: 2 }]);
 });
 
-test("unauthorized: the sender is told, then closed", async () => {
+test("unauthorized: the sender gets an error frame and is closed", async () => {
   const { handler, backend, connections } = await testHandler();
   backend.answer = () => 401;
   await handler(messageEvent("{}"), contextWith());
@@ -139,7 +139,7 @@ test("a close that fails is counted; one that succeeds or comes too late is not"
 });
 
 test.each([400, 403, 404, 409, 413, 422, 429])(
-  "H-05 rejected with %i: the sender is told why and stays",
+  "H-05 rejected with %i: the sender gets the reason and stays connected",
   async (status) => {
     const { handler, backend, connections } = await testHandler();
     backend.answer = () => status;

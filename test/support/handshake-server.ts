@@ -55,7 +55,7 @@ export function refusingServer(
 /** Accepts the connection and the request, and never answers. */
 export const silentServer = (): Promise<Url> => tcpServer(() => {});
 
-/** A TLS server whose certificate nobody has signed. */
+/** A TLS server with a self-signed certificate. */
 export async function selfSignedServer(): Promise<Url> {
   return listening(createTlsServer({ cert: certificate, key: privateKey }), "wss");
 }

@@ -15,7 +15,7 @@ export interface Frame {
 /** A TCP connection to a server, with everything that came back. */
 export interface RawSocket {
   write(data: Buffer | string): void;
-  /** Destroys the connection, with a reset instead of a goodbye if asked. */
+  /** Destroys the connection, with a reset if asked. */
   cut(options?: { reset?: boolean }): void;
   /** All text until the empty line that ends a response's head. */
   head(): Promise<string>;

@@ -64,7 +64,7 @@ export function loadHandler(
   return { handler, raw, lines };
 }
 
-/** A port of this machine that nobody listens on. */
+/** The URL of a port on which nothing listens. */
 export async function closedPort(): Promise<string> {
   const stub = await startBackendStub();
   await stub.close();
