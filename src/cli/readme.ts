@@ -2,22 +2,23 @@ import { commandTable } from "../settings/commands.ts";
 import { settingNames, settingTable } from "../settings/table.ts";
 import { defaultWords } from "./resolve.ts";
 
+/** The README's tables, by the names of their markers. */
+export const tables = { commands: commandsAsMarkdown, settings: settingsAsMarkdown };
+
 /**
- * The README with its tables written anew between their markers, `<!-- NAME -->` and `<!-- /NAME -->`. A
- * table without markers is left out.
+ * A page with its tables written anew between their markers, `<!-- NAME -->` and `<!-- /NAME -->`. A table
+ * without markers is left out.
  */
-export function withTables(readme: string): string {
-  return Object.entries(tables).reduce((text, [name, table]) => {
+export function withTables(page: string, tablesByName: Readonly<Record<string, () => string>>): string {
+  return Object.entries(tablesByName).reduce((text, [name, table]) => {
     const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
     const before = text.indexOf(start);
     const after = text.indexOf(end);
     return before < 0 || after < before
       ? text
       : `${text.slice(0, before)}${start}\n${table()}\n${text.slice(after)}`;
-  }, readme);
+  }, page);
 }
-
-const tables = { commands: commandsAsMarkdown, settings: settingsAsMarkdown };
 
 function commandsAsMarkdown(): string {
   return markdownTable(

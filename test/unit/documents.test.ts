@@ -2,17 +2,21 @@ import { access, readFile, readdir } from "node:fs/promises";
 import { extname } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "../../src/commands/index.ts";
+import { emulatedAsMarkdown } from "../../src/local/services/emulated.ts";
 import { commandTable } from "../../src/settings/commands.ts";
 import { readArguments } from "../../src/cli/arguments.ts";
-import { withTables } from "../../src/cli/readme.ts";
+import { tables, withTables } from "../../src/cli/readme.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFile(new URL(path, root), "utf8");
 const readme = await read("README.md");
 
-test("the README's tables are those that the code makes: npm run readme", () => {
-  expect(withTables(readme)).toBe(readme);
+test("the tables of the README and of AWS.md are those that the code makes: npm run readme", async () => {
+  const facts = await read("src/local/AWS.md");
+  expect(withTables(readme, tables)).toBe(readme);
+  expect(withTables(facts, { emulated: emulatedAsMarkdown })).toBe(facts);
   expect(readme).toMatch(/<!-- commands -->[^]*<!-- settings -->/);
+  expect(facts).toContain("<!-- emulated -->");
 });
 
 /** The documents and shipped files whose command lines people copy. */
@@ -79,7 +83,7 @@ async function sources(): Promise<Map<string, string>> {
 
 const place = String.raw`(?:[A-Z]-?\d+|\d+(?:\.\d+)?)`;
 const reference = new RegExp(
-  String.raw`\b(AWS|CONTRACT|FAULTS)\.md\b(?: (${place}(?:(?:, | and | to )${place})*))?`,
+  String.raw`(?<!/)\b(AWS|CONTRACT|FAULTS)\.md\b(?: (${place}(?:(?:, | and | to )${place})*))?`,
   "g",
 );
 

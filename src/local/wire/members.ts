@@ -137,3 +137,22 @@ function isEmpty(value: unknown): boolean {
     return value === undefined || value === "";
   return Object.values(value).every(isEmpty);
 }
+
+/** What declared members say, member by member with its path: for a page about what is emulated. */
+export function describeMembers(members: object, path = ""): { acts: string[]; keeps: string[] } {
+  const acts: string[] = [];
+  const keeps: string[] = [];
+  for (const [name, declaration] of Object.entries(members as AnyMembers)) {
+    if (declaration === undefined) continue;
+    const member = `${path}${name}`;
+    if (typeof declaration === "symbol") (declaration === all ? acts : keeps).push(member);
+    else if (isOnly(declaration))
+      keeps.push(`${member} (${declaration[values].map(String).join(", ")} only)`);
+    else {
+      const inner = describeMembers(declaration, `${member}.`);
+      acts.push(...inner.acts);
+      keeps.push(...inner.keeps);
+    }
+  }
+  return { acts, keeps };
+}
