@@ -1,19 +1,21 @@
 // `npm run constraints [-- FOLDER]` writes src/local/services/*/constraints.ts: what AWS's models say about
-// the inputs of the operations that are emulated. The models are those of the AWS CLI that
+// the members that the operations declare. The models are those of the AWS CLI that
 // test/local/requirements.txt names: botocore's folder `data`, given, or found beside the programs on the
 // PATH; without them the exit code is 2. With `--check` nothing is written, and it is 1 where a file differs.
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 
 /**
- * The services by their folders, with the names of their models. `differs` has what AWS does otherwise than
+ * The models of the services, by the names of their folders. `differs` has what AWS does otherwise than
  * its model says, by shape or by operation and member; undefined takes a constraint away.
  */
-const services = {
+const modelled = {
   apigateway: {
     modelName: "apigatewayv2",
     differs: {
@@ -57,14 +59,45 @@ function readModel(models, name) {
   return JSON.parse(readFileSync(join(models, name, newest, "service-2.json"), "utf8"));
 }
 
-/** The operations that a service's files name. */
-function emulated(folder, { operations }) {
-  const files = readdirSync(folder).filter((file) => file !== "constraints.ts");
-  const source = files.map((file) => readFileSync(join(folder, file), "utf8")).join("\n");
-  return Object.keys(operations)
-    .filter((name) => new RegExp(`(^|[^.\\w])${name}\\b\\s*[(:]|"${name}"`, "m").test(source))
-    .sort();
+/** Stands in for the files that this script writes, so that services can be read before they are written. */
+const withoutConstraints = {
+  name: "without-constraints",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/constraints\.ts$/ }, ({ path }) => ({ path, namespace: "constraints" }));
+    onLoad({ filter: /.*/, namespace: "constraints" }, () => ({
+      contents: "export const constraints = { operations: {} };",
+    }));
+  },
+};
+
+/** The services as their folders declare them: their names and their operations with the members. */
+async function declaredServices() {
+  const folder = mkdtempSync(join(tmpdir(), "constraints-"));
+  const outfile = join(folder, "services.mjs");
+  const require =
+    'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+  try {
+    await build({
+      entryPoints: ["src/local/services/services.ts"],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      mainFields: ["module", "main"],
+      banner: { js: require },
+      plugins: [withoutConstraints],
+      logLevel: "warning",
+      outfile,
+    });
+    const { services } = await import(pathToFileURL(outfile).href);
+    return services;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
+
+/** A word about a whole member, or declarations of what is in it (src/local/wire/members.ts). */
+const isWhole = (declaration) =>
+  typeof declaration === "symbol" || Object.getOwnPropertySymbols(declaration).length > 0;
 
 /** Some models say a text's length in words only: `A string with a length between [1-128].` */
 function lengthInWords({ type, documentation = "" }) {
@@ -117,20 +150,37 @@ function shapesOf({ modelName, differs = {} }, { shapes }) {
 
   const itemOf = ({ member, value }) => (member ?? value) && reference((member ?? value).shape);
 
-  const membersOf = ({ members = {} }, operation = "") =>
-    literal(
+  const membersOf = ({ members = {} }) =>
+    literal(Object.fromEntries(Object.entries(members).map(([name, { shape }]) => [name, reference(shape)])));
+
+  /** What is declared of a structure's members; `operation` where it is that operation's input. */
+  function declaredMembers({ members = {} }, declared, operation) {
+    const given = Object.entries(members).filter(([name]) => declared[name]);
+    return literal(
       Object.fromEntries(
-        Object.entries(members).map(([member, { shape }]) => {
-          const own = differs[`${operation}.${member}`];
+        given.map(([name, { shape }]) => {
+          const own = differs[`${operation}.${name}`];
           return [
-            member,
-            own ? literal({ ...constraintOf(shape, shapes[shape]), ...own }) : reference(shape),
+            name,
+            own
+              ? literal({ ...constraintOf(shape, shapes[shape]), ...own })
+              : declaredPart(shape, declared[name]),
           ];
         }),
       ),
     );
+  }
 
-  return { membersOf, written };
+  /** What is declared of a shape; of lists and maps a declaration speaks of each item. */
+  function declaredPart(name, declaration) {
+    if (isWhole(declaration)) return reference(name);
+    const shape = shapes[name];
+    if (shape.type === "structure") return literal({ members: declaredMembers(shape, declaration) });
+    const item = declaredPart((shape.member ?? shape.value).shape, declaration);
+    return literal({ ...constraintOf(name, { ...shape, member: undefined, value: undefined }), item });
+  }
+
+  return { declaredMembers, written };
 }
 
 /** An object as source; undefined when nothing is in it. Shapes and inner objects are source already. */
@@ -153,13 +203,16 @@ const rawText = (text) =>
     .join(" + ");
 
 /** The source of a service's file. */
-function sourceOf(folder, service, { models, version }) {
-  const model = readModel(models, service.modelName);
-  const { membersOf, written } = shapesOf(service, model);
-  const operations = emulated(folder, model).map((name) => {
-    const { input } = model.operations[name];
-    return [name, (input && membersOf(model.shapes[input.shape], name)) ?? "{}"];
-  });
+function sourceOf({ name: service, operations }, { models, version }) {
+  const { oncePerValue, ...ofModel } = modelled[service];
+  const model = readModel(models, ofModel.modelName);
+  const { declaredMembers, written } = shapesOf(ofModel, model);
+  const lines = operations
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, members }) => {
+      const { input } = model.operations[name];
+      return `${name}: ${(input && declaredMembers(model.shapes[input.shape], members, name)) ?? "{}"},`;
+    });
   const shapes = [...written]
     .filter(([, source]) => source)
     .map(([name, source]) => `const ${name} = ${source};`);
@@ -168,11 +221,11 @@ import type { Constraints } from "../../wire/validation.ts";
 
 ${shapes.join("\n")}
 
-/** What the model says about the inputs of the operations that are emulated. */
+/** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
-${service.oncePerValue ? "oncePerValue: true," : ""}
+${oncePerValue ? "oncePerValue: true," : ""}
 operations: {
-${operations.map(([name, source]) => `${name}: ${source},`).join("\n")}
+${lines.join("\n")}
 },
 };
 `;
@@ -195,7 +248,7 @@ function missingModels(models) {
   return versionOf(models) === wanted ? undefined : `the models are not those of AWS CLI ${wanted}`;
 }
 
-function main(args) {
+async function main(args) {
   const check = args.includes("--check");
   const models = args.find((argument) => !argument.startsWith("--")) ?? modelsOnPath();
   const reason = missingModels(models);
@@ -203,10 +256,10 @@ function main(args) {
     process.stderr.write(`constraints: ${reason}\n`);
     return 2;
   }
-  const files = Object.entries(services).map(([name, service]) => {
-    const folder = `src/local/services/${name}`;
-    const file = `${folder}/constraints.ts`;
-    const source = formatted(sourceOf(folder, service, { models, version: versionOf(models) }), file);
+  const version = versionOf(models);
+  const files = (await declaredServices()).map((service) => {
+    const file = `src/local/services/${service.name}/constraints.ts`;
+    const source = formatted(sourceOf(service, { models, version }), file);
     return { file, source, differs: source !== readIfThere(file) };
   });
   for (const { file, source } of files.filter(({ differs }) => differs)) {
@@ -218,4 +271,4 @@ function main(args) {
   return check && files.some(({ differs }) => differs) ? 1 : 0;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

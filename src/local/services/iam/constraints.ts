@@ -19,50 +19,13 @@ const policyPathType = { min: 1, max: 512, pattern: String.raw`((/[A-Za-z0-9\.,\
 const markerType = { min: 1, max: 320, pattern: String.raw`[\u0020-\u00FF]+` };
 const maxItemsType = { min: 1, max: 1000 };
 const pathPrefixType = { min: 1, max: 512, pattern: String.raw`\u002F[\u0021-\u007F]*` };
-const SimulationPolicyListType = { item: policyDocumentType };
-const PolicyIdentifierPolicyType = {
-  values: ["inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp"],
-};
-const AttachmentType = { values: ["user", "group", "role"] };
-const AttachmentName = { min: 1, max: 128, pattern: String.raw`[\w+=,.@-]+` };
-const InlinePolicyIdentifierType = {
-  members: { PolicyName: policyNameType, AttachmentType, AttachmentName },
-};
-const PolicyIdentifier = {
-  members: {
-    PolicyType: PolicyIdentifierPolicyType,
-    PolicyArn: arnType,
-    InlinePolicyIdentifier: InlinePolicyIdentifierType,
-  },
-};
-const PolicyExclusionsListType = { max: 256, item: PolicyIdentifier };
 const ActionNameType = { min: 3, max: 128 };
 const ActionNameListType = { item: ActionNameType };
 const ResourceNameType = { min: 1, max: 2048 };
 const ResourceNameListType = { item: ResourceNameType };
-const ContextKeyNameType = { min: 5, max: 256 };
-const ContextKeyTypeEnum = {
-  values: [
-    "string",
-    "stringList",
-    "numeric",
-    "numericList",
-    "boolean",
-    "booleanList",
-    "ip",
-    "ipList",
-    "binary",
-    "binaryList",
-    "date",
-    "dateList",
-  ],
-};
-const ContextEntry = { members: { ContextKeyName: ContextKeyNameType, ContextKeyType: ContextKeyTypeEnum } };
-const ContextEntryListType = { item: ContextEntry };
-const ResourceHandlingOptionType = { min: 1, max: 64 };
 const tagKeyListType = { max: 50, item: tagKeyType };
 
-/** What the model says about the inputs of the operations that are emulated. */
+/** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
   operations: {
     AttachRolePolicy: { RoleName: roleNameType, PolicyArn: arnType },
@@ -72,7 +35,6 @@ export const constraints: Constraints = {
       AssumeRolePolicyDocument: policyDocumentType,
       Description: roleDescriptionType,
       MaxSessionDuration: roleMaxSessionDurationType,
-      PermissionsBoundary: arnType,
       Tags: tagListType,
     },
     DeleteRole: { RoleName: roleNameType },
@@ -92,16 +54,8 @@ export const constraints: Constraints = {
     PutRolePolicy: { RoleName: roleNameType, PolicyName: policyNameType, PolicyDocument: policyDocumentType },
     SimulatePrincipalPolicy: {
       PolicySourceArn: arnType,
-      PolicyInputList: SimulationPolicyListType,
-      PermissionsBoundaryPolicyInputList: SimulationPolicyListType,
-      PolicyExclusionList: PolicyExclusionsListType,
       ActionNames: ActionNameListType,
       ResourceArns: ResourceNameListType,
-      ResourcePolicy: policyDocumentType,
-      ResourceOwner: ResourceNameType,
-      CallerArn: ResourceNameType,
-      ContextEntries: ContextEntryListType,
-      ResourceHandlingOption: ResourceHandlingOptionType,
       MaxItems: maxItemsType,
       Marker: markerType,
     },

@@ -19,15 +19,12 @@ const Arn = {
     String.raw`arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?` +
     String.raw`-[a-z]+-\d{1})?:(\d{12})?:(.*)`,
 };
-const FunctionUrlAuthType = { values: ["NONE", "AWS_IAM"] };
 const SourceOwner = { min: 0, max: 12, pattern: String.raw`\d{12}` };
-const EventSourceToken = { min: 0, max: 256, pattern: String.raw`[a-zA-Z0-9._\-]+` };
 const NumericLatestPublishedOrAliasQualifier = {
   min: 1,
   max: 128,
   pattern: String.raw`\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`,
 };
-const PrincipalOrgID = { min: 12, max: 34, pattern: "o-[a-z0-9]{10,32}" };
 const FunctionName = {
   min: 1,
   max: 140,
@@ -42,116 +39,30 @@ const VersionWithLatestPublished = {
   pattern: String.raw`(\$LATEST(\.PUBLISHED)?|[0-9]+)`,
 };
 const Description = { min: 0, max: 256 };
-const AdditionalVersion = { min: 1, max: 1024, pattern: "[0-9]+" };
-const Weight = { min: 0, max: 1 };
-const AdditionalVersionWeights = { key: AdditionalVersion, item: Weight };
-const AliasRoutingConfiguration = { members: { AdditionalVersionWeights } };
 const RoleArn = {
   min: 0,
   max: 10000,
   pattern: String.raw`arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`,
 };
 const Handler = { min: 0, max: 128, pattern: String.raw`[^\s]+` };
-const S3Bucket = { min: 3, max: 63, pattern: String.raw`[0-9A-Za-z\.\-_]*(?<!\.)` };
-const S3Key = { min: 1, max: 1024, pattern: ".*" };
-const S3ObjectVersion = { min: 1, max: 1024, pattern: ".*" };
-const S3ObjectStorageMode = { values: ["COPY", "REFERENCE"] };
-const KMSKeyArn = { min: 0, max: 10000, pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()" };
-const FunctionCode = {
-  members: { S3Bucket, S3Key, S3ObjectVersion, S3ObjectStorageMode, SourceKMSKeyArn: KMSKeyArn },
-};
 const Timeout = { min: 1, max: 900 };
 const MemorySize = { min: 128, max: 10240 };
-const FunctionVersionLatestPublished = { values: ["LATEST_PUBLISHED"] };
-const SubnetId = { min: 0, max: 1024, pattern: "subnet-[0-9a-z]*" };
-const SubnetIds = { min: 0, max: 16, item: SubnetId };
-const SecurityGroupId = { min: 0, max: 1024, pattern: "sg-[0-9a-zA-Z]*" };
-const SecurityGroupIds = { min: 0, max: 5, item: SecurityGroupId };
-const VpcConfig = { members: { SubnetIds, SecurityGroupIds } };
 const PackageType = { values: ["Zip", "Image"] };
-const ResourceArn = { min: 0, max: 10000, pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()" };
-const DeadLetterConfig = { members: { TargetArn: ResourceArn } };
 const EnvironmentVariableName = { pattern: "[a-zA-Z]([a-zA-Z0-9_])+" };
 const EnvironmentVariables = { key: EnvironmentVariableName };
-const Environment = { members: { Variables: EnvironmentVariables } };
 const TracingMode = { values: ["Active", "PassThrough"] };
-const TracingConfig = { members: { Mode: TracingMode } };
 const TagKey = { min: 1, max: 128, pattern: String.raw`([\p{L}\p{Z}\p{N}_.:/=+\-@]*)` };
 const TagValue = { min: 0, max: 256, pattern: String.raw`([\p{L}\p{Z}\p{N}_.:/=+\-@]*)` };
 const Tags = { key: TagKey, item: TagValue };
-const LayerVersionArn = {
-  min: 1,
-  max: 2048,
-  pattern:
-    String.raw`((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{` +
-    String.raw`1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA` +
-    "-Z0-9-_]+))",
-};
-const LayerList = { item: LayerVersionArn };
-const FileSystemArn = {
-  min: 0,
-  max: 256,
-  pattern:
-    "arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-" +
-    String.raw`z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:` +
-    "]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}",
-};
-const LocalMountPath = { min: 0, max: 160, pattern: "/mnt/[a-zA-Z0-9-_.]+" };
-const FileSystemConfig = { members: { Arn: FileSystemArn, LocalMountPath } };
-const FileSystemConfigList = { min: 0, max: 1, item: FileSystemConfig };
-const CodeSigningConfigArn = {
-  min: 0,
-  max: 200,
-  pattern:
-    String.raw`arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}` +
-    String.raw`:\d{12}:code-signing-config:csc-[a-z0-9]{17}`,
-};
-const StringList = { min: 0, max: 1500 };
-const WorkingDirectory = { min: 0, max: 1000 };
-const ImageConfig = { members: { EntryPoint: StringList, Command: StringList, WorkingDirectory } };
 const Architecture = { values: ["x86_64", "arm64"] };
 const ArchitecturesList = { min: 1, max: 1, item: Architecture };
 const EphemeralStorageSize = { min: 512, max: 10240 };
-const EphemeralStorage = { members: { Size: EphemeralStorageSize } };
 const SnapStartApplyOn = { values: ["PublishedVersions", "None"] };
-const SnapStart = { members: { ApplyOn: SnapStartApplyOn } };
 const LogFormat = { values: ["JSON", "Text"] };
-const ApplicationLogLevel = { values: ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] };
-const SystemLogLevel = { values: ["DEBUG", "INFO", "WARN"] };
 const LogGroup = { min: 1, max: 512, pattern: String.raw`[\.\-_/#A-Za-z0-9]+` };
-const LoggingConfig = { members: { LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup } };
-const TenantIsolationMode = { values: ["PER_TENANT"] };
-const TenancyConfig = { members: { TenantIsolationMode } };
-const CapacityProviderArn = {
-  min: 1,
-  max: 140,
-  pattern:
-    String.raw`arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{` +
-    "12}:capacity-provider:[a-zA-Z0-9-_]+",
-};
-const PerExecutionEnvironmentMaxConcurrency = { min: 1, max: 1600 };
-const ExecutionEnvironmentMemoryGiBPerVCpu = { min: 2, max: 8 };
-const LambdaManagedInstancesCapacityProviderConfig = {
-  members: {
-    CapacityProviderArn,
-    PerExecutionEnvironmentMaxConcurrency,
-    ExecutionEnvironmentMemoryGiBPerVCpu,
-  },
-};
-const CapacityProviderConfig = { members: { LambdaManagedInstancesCapacityProviderConfig } };
-const RetentionPeriodInDays = { min: 1, max: 90 };
-const ExecutionTimeout = { min: 1, max: 31622400 };
-const DurableConfig = { members: { KMSKeyArn, RetentionPeriodInDays, ExecutionTimeout } };
 const InvocationType = { values: ["Event", "RequestResponse", "DryRun"] };
 const LogType = { values: ["None", "Tail"] };
-const DurableExecutionName = { min: 1, max: 64, pattern: "[a-zA-Z0-9-_]+" };
-const TenantId = { min: 1, max: 256, pattern: String.raw`[a-zA-Z0-9\._:\/=+\-@ ]+` };
 const MaxListItems = { min: 1, max: 10000 };
-const MasterRegion = {
-  min: 1,
-  max: 50,
-  pattern: String.raw`ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`,
-};
 const FunctionVersion = { values: ["ALL"] };
 const TaggableResource = {
   min: 1,
@@ -167,7 +78,7 @@ const ReservedConcurrentExecutions = { min: 0 };
 const NamespacedStatementId = { min: 1, max: 100, pattern: "([a-zA-Z0-9-_.]+)" };
 const TagKeyList = { item: TagKey };
 
-/** What the model says about the inputs of the operations that are emulated. */
+/** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
   oncePerValue: true,
   operations: {
@@ -177,46 +88,25 @@ export const constraints: Constraints = {
       Action,
       Principal,
       SourceArn: Arn,
-      FunctionUrlAuthType,
       SourceAccount: SourceOwner,
-      EventSourceToken,
       Qualifier: NumericLatestPublishedOrAliasQualifier,
-      PrincipalOrgID,
     },
-    CreateAlias: {
-      FunctionName,
-      Name: Alias,
-      FunctionVersion: VersionWithLatestPublished,
-      Description,
-      RoutingConfig: AliasRoutingConfiguration,
-    },
+    CreateAlias: { FunctionName, Name: Alias, FunctionVersion: VersionWithLatestPublished, Description },
     CreateFunction: {
       FunctionName,
       Role: RoleArn,
       Handler,
-      Code: FunctionCode,
       Description,
       Timeout,
       MemorySize,
-      PublishTo: FunctionVersionLatestPublished,
-      VpcConfig,
       PackageType,
-      DeadLetterConfig,
-      Environment,
-      KMSKeyArn,
-      TracingConfig,
+      Environment: { members: { Variables: EnvironmentVariables } },
+      TracingConfig: { members: { Mode: TracingMode } },
       Tags,
-      Layers: LayerList,
-      FileSystemConfigs: FileSystemConfigList,
-      CodeSigningConfigArn,
-      ImageConfig,
       Architectures: ArchitecturesList,
-      EphemeralStorage,
-      SnapStart,
-      LoggingConfig,
-      TenancyConfig,
-      CapacityProviderConfig,
-      DurableConfig,
+      EphemeralStorage: { members: { Size: EphemeralStorageSize } },
+      SnapStart: { members: { ApplyOn: SnapStartApplyOn } },
+      LoggingConfig: { members: { LogFormat, LogGroup } },
     },
     DeleteAlias: { FunctionName, Name: Alias },
     DeleteFunction: {
@@ -237,15 +127,13 @@ export const constraints: Constraints = {
       FunctionName: NamespacedFunctionName,
       InvocationType,
       LogType,
-      DurableExecutionName,
       Qualifier: NumericLatestPublishedOrAliasQualifier,
-      TenantId,
     },
     ListAliases: { FunctionName, FunctionVersion: VersionWithLatestPublished, MaxItems: MaxListItems },
-    ListFunctions: { MasterRegion, FunctionVersion, MaxItems: MaxListItems },
+    ListFunctions: { FunctionVersion, MaxItems: MaxListItems },
     ListTags: { Resource: TaggableResource },
     ListVersionsByFunction: { FunctionName: NamespacedFunctionName, MaxItems: MaxListItems },
-    PublishVersion: { FunctionName, Description, PublishTo: FunctionVersionLatestPublished },
+    PublishVersion: { FunctionName, Description },
     PutFunctionConcurrency: { FunctionName, ReservedConcurrentExecutions },
     RemovePermission: {
       FunctionName: NamespacedFunctionName,
@@ -254,23 +142,8 @@ export const constraints: Constraints = {
     },
     TagResource: { Resource: TaggableResource, Tags },
     UntagResource: { Resource: TaggableResource, TagKeys: TagKeyList },
-    UpdateAlias: {
-      FunctionName,
-      Name: Alias,
-      FunctionVersion: VersionWithLatestPublished,
-      Description,
-      RoutingConfig: AliasRoutingConfiguration,
-    },
-    UpdateFunctionCode: {
-      FunctionName,
-      S3Bucket,
-      S3Key,
-      S3ObjectVersion,
-      S3ObjectStorageMode,
-      Architectures: ArchitecturesList,
-      PublishTo: FunctionVersionLatestPublished,
-      SourceKMSKeyArn: KMSKeyArn,
-    },
+    UpdateAlias: { FunctionName, Name: Alias, FunctionVersion: VersionWithLatestPublished, Description },
+    UpdateFunctionCode: { FunctionName, Architectures: ArchitecturesList },
     UpdateFunctionConfiguration: {
       FunctionName,
       Role: RoleArn,
@@ -278,19 +151,11 @@ export const constraints: Constraints = {
       Description,
       Timeout,
       MemorySize,
-      VpcConfig,
-      Environment,
-      DeadLetterConfig,
-      KMSKeyArn,
-      TracingConfig,
-      Layers: LayerList,
-      FileSystemConfigs: FileSystemConfigList,
-      ImageConfig,
-      EphemeralStorage,
-      SnapStart,
-      LoggingConfig,
-      CapacityProviderConfig,
-      DurableConfig,
+      Environment: { members: { Variables: EnvironmentVariables } },
+      TracingConfig: { members: { Mode: TracingMode } },
+      EphemeralStorage: { members: { Size: EphemeralStorageSize } },
+      SnapStart: { members: { ApplyOn: SnapStartApplyOn } },
+      LoggingConfig: { members: { LogFormat, LogGroup } },
     },
   },
 };

@@ -2,14 +2,11 @@
 import type { Constraints } from "../../wire/validation.ts";
 
 const LogGroupName = { min: 1, max: 512, pattern: String.raw`[\.\-_/#A-Za-z0-9]+` };
-const KmsKeyId = { max: 256 };
 const TagKey = { min: 1, max: 128, pattern: String.raw`^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$` };
 const TagValue = { max: 256, pattern: String.raw`^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$` };
 const Tags = { min: 1, max: 50, key: TagKey, item: TagValue };
 const LogGroupClass = { values: ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"] };
 const LogStreamName = { min: 1, max: 512, pattern: "[^:*]*" };
-const AccountId = { min: 12, max: 12, pattern: String.raw`^\d{12}$` };
-const AccountIds = { min: 0, max: 20, item: AccountId };
 const LogGroupNamePattern = { min: 0, max: 512, pattern: String.raw`[\.\-_/#A-Za-z0-9]*` };
 const NextToken = { min: 1 };
 const DescribeLimit = { min: 1, max: 50 };
@@ -25,31 +22,18 @@ const EventMessage = { min: 1 };
 const InputLogEvent = { members: { timestamp: Timestamp, message: EventMessage } };
 const InputLogEvents = { min: 1, max: 10000, item: InputLogEvent };
 const SequenceToken = { min: 1 };
-const EntityKeyAttributesKey = { min: 1, max: 32 };
-const EntityKeyAttributesValue = { min: 1, max: 512 };
-const EntityKeyAttributes = { min: 2, max: 4, key: EntityKeyAttributesKey, item: EntityKeyAttributesValue };
-const EntityAttributesKey = { min: 1, max: 256 };
-const EntityAttributesValue = { min: 1, max: 512 };
-const EntityAttributes = { min: 0, max: 10, key: EntityAttributesKey, item: EntityAttributesValue };
-const Entity = { members: { keyAttributes: EntityKeyAttributes, attributes: EntityAttributes } };
 const StartLiveTailLogGroupIdentifiers = { min: 1, max: 10, item: LogGroupIdentifier };
 const TagKeyList = { min: 0, max: 50, item: TagKey };
 
-/** What the model says about the inputs of the operations that are emulated. */
+/** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
   operations: {
-    CreateLogGroup: {
-      logGroupName: LogGroupName,
-      kmsKeyId: KmsKeyId,
-      tags: Tags,
-      logGroupClass: LogGroupClass,
-    },
+    CreateLogGroup: { logGroupName: LogGroupName, tags: Tags, logGroupClass: LogGroupClass },
     CreateLogStream: { logGroupName: LogGroupName, logStreamName: LogStreamName },
     DeleteLogGroup: { logGroupName: LogGroupName },
     DeleteLogStream: { logGroupName: LogGroupName, logStreamName: LogStreamName },
     DeleteRetentionPolicy: { logGroupName: LogGroupName },
     DescribeLogGroups: {
-      accountIdentifiers: AccountIds,
       logGroupNamePrefix: LogGroupName,
       logGroupNamePattern: LogGroupNamePattern,
       nextToken: NextToken,
@@ -92,7 +76,6 @@ export const constraints: Constraints = {
       logStreamName: LogStreamName,
       logEvents: InputLogEvents,
       sequenceToken: SequenceToken,
-      entity: Entity,
     },
     PutRetentionPolicy: { logGroupName: LogGroupName },
     StartLiveTail: {

@@ -6,7 +6,6 @@ import { pageOf } from "../paging.ts";
 import { dropOldest } from "./capacity.ts";
 import { lineFilter } from "./filter.ts";
 import {
-  checkLimit,
   findGroup,
   invalidToken,
   logGroupArn,
@@ -62,7 +61,6 @@ export const eventOperations = [
     "DescribeLogStreams",
     { ...identified, logStreamNamePrefix: all, orderBy: all, descending: all, ...paging },
     ({ logGroupName, logGroupIdentifier, nextToken, limit = 50, ...order }, at) => {
-      checkLimit(limit, 50);
       const found = findGroup(at, oneOf(logGroupName, logGroupIdentifier));
       const { items, next } = pageOf(inOrder([...found.streams.values()], order), {
         token: nextToken,
@@ -110,7 +108,6 @@ export const eventOperations = [
       ...paging,
     },
     ({ startTime = 0, endTime = Infinity, limit = maxEvents, ...input }, at) => {
-      checkLimit(limit, maxEvents);
       const found = findGroup(at, oneOf(input.logGroupName, input.logGroupIdentifier));
       if (!found.streams.has(input.logStreamName)) throw noStream();
       const events = found.events.filter(
@@ -141,7 +138,6 @@ export const eventOperations = [
     },
     (input, at) => {
       const { nextToken, limit = maxEvents } = input;
-      checkLimit(limit, maxEvents);
       const found = findGroup(at, oneOf(input.logGroupName, input.logGroupIdentifier));
       const wanted = selection(input);
       const matches = lineFilter(input.filterPattern);

@@ -90,18 +90,6 @@ export const newGroup = (name: string, now: number, tags: Record<string, string>
 export const invalidToken = (): AwsError =>
   new AwsError("InvalidParameterException", "The specified nextToken is invalid.");
 
-/** Refuses a limit over the operation's maximum, in AWS's words. */
-export function checkLimit(limit: number, max: number): void {
-  const problem =
-    limit > max ? `less than or equal to ${max}` : limit < 1 ? "greater than or equal to 1" : undefined;
-  if (problem)
-    throw new AwsError(
-      "InvalidParameterException",
-      `1 validation error detected: Value '${limit}' at 'limit' failed to satisfy constraint: ` +
-        `Member must have value ${problem}`,
-    );
-}
-
 /** A log group's ARN, without the `:*` that some answers carry. */
 export const logGroupArn = (account: string, region: string, name: string): string =>
   `arn:aws:logs:${region}:${account}:log-group:${name}`;

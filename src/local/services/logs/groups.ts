@@ -5,7 +5,6 @@ import { operations } from "../operations.ts";
 import { pageOf } from "../paging.ts";
 import { sizeOf } from "./capacity.ts";
 import {
-  checkLimit,
   findGroup,
   groupName,
   invalidToken,
@@ -51,7 +50,6 @@ export const groupOperations = [
       limit: all,
     },
     ({ nextToken, limit = 50, ...wanted }, { host, state, region }) => {
-      checkLimit(limit, 50);
       const { items, next } = pageOf(selected([...state.in(region).groups.values()], wanted), {
         token: nextToken,
         limit,

@@ -7,42 +7,15 @@ const arnType = {
   pattern: String.raw`[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+`,
 };
 const roleSessionNameType = { min: 2, max: 64, pattern: String.raw`[\w+=,.@-]*` };
-const PolicyDescriptorType = { members: { arn: arnType } };
-const policyDescriptorListType = { item: PolicyDescriptorType };
-const unrestrictedSessionPolicyDocumentType = {
-  min: 1,
-  pattern: String.raw`[\u0009\u000A\u000D\u0020-\u00FF]+`,
-};
 const roleDurationSecondsType = { min: 900, max: 43200 };
-const tagKeyType = { min: 1, max: 128, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]+` };
-const tagValueType = { min: 0, max: 256, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]*` };
-const Tag = { members: { Key: tagKeyType, Value: tagValueType } };
-const tagListType = { max: 50, item: Tag };
-const tagKeyListType = { max: 50, item: tagKeyType };
-const externalIdType = { min: 2, max: 1224, pattern: String.raw`[\w+=,.@:\/-]*` };
-const serialNumberType = { min: 9, max: 256, pattern: String.raw`[\w+=/:,.@-]*` };
-const tokenCodeType = { min: 6, max: 6, pattern: String.raw`[\d]*` };
-const sourceIdentityType = { min: 2, max: 64, pattern: String.raw`[\w+=,.@-]*` };
-const contextAssertionType = { min: 4, max: 2048 };
-const ProvidedContext = { members: { ProviderArn: arnType, ContextAssertion: contextAssertionType } };
-const ProvidedContextsListType = { min: 1, max: 5, item: ProvidedContext };
 
-/** What the model says about the inputs of the operations that are emulated. */
+/** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
   operations: {
     AssumeRole: {
       RoleArn: arnType,
       RoleSessionName: roleSessionNameType,
-      PolicyArns: policyDescriptorListType,
-      Policy: unrestrictedSessionPolicyDocumentType,
       DurationSeconds: roleDurationSecondsType,
-      Tags: tagListType,
-      TransitiveTagKeys: tagKeyListType,
-      ExternalId: externalIdType,
-      SerialNumber: serialNumberType,
-      TokenCode: tokenCodeType,
-      SourceIdentity: sourceIdentityType,
-      ProvidedContexts: ProvidedContextsListType,
     },
     GetCallerIdentity: {},
   },
