@@ -23,8 +23,8 @@ export async function standing(
   const [oldest, ...younger] = listed;
   if (!oldest || younger.length === 0) return oldest && { ...oldest, duplicates: [] };
   if (resource.foundBy === "tags") return { ...oldest, duplicates: younger };
-  const used = resource.copies ? listed.at(-1) : await firstInUse(resource, listed, aws);
-  return { ...(used ?? oldest), duplicates: [] };
+  const counting = resource.copies ? listed.at(-1) : await firstInUse(resource, listed, aws);
+  return { ...(counting ?? oldest), duplicates: [] };
 }
 
 async function firstInUse(

@@ -85,6 +85,13 @@ test("a resource knows the shape of a resource, not the engine or the stack", ()
   ).toEqual([]);
 });
 
+test("every resource stands in the description of the stack", () => {
+  const description = ["src/resources/stack.ts", "src/resources/config.ts"];
+  const described = within("src/resources/stack.ts").flatMap(({ imports }) => imports);
+  const resources = within("src/resources/").map(({ path }) => path);
+  expect(resources.filter((path) => !description.includes(path) && !described.includes(path))).toEqual([]);
+});
+
 test("the engine and all beside it name no resource", async () => {
   const engine = within("src/stack/");
   expect(importing(engine, /^src\/resources\//)).toEqual([]);

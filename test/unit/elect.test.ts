@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { elect } from "../../src/stack/elect.ts";
+import type { Identity } from "../../src/aws/tags.ts";
+import { tagsFor } from "../../src/aws/tags.ts";
+import { createdByThisRun, elect, LostRace } from "../../src/stack/elect.ts";
+import type { AnyFound, AnyResource } from "../../src/stack/resource.ts";
 
 /**
  * Candidates as words, the oldest first: "mine" or "theirs", "+" behind one that is in use. The verdict in the
@@ -66,4 +69,36 @@ test.each(orders)("with dates: of runs %i, %i, %i exactly one goes on", (...orde
   const verdicts = runs.map((run) => verdict(order.map((by) => (by === run ? "mine" : "theirs")).join(" ")));
   expect(verdicts.filter((one) => one === "unclear")).toHaveLength(1);
   expect(verdicts.filter((one) => one.startsWith("withdraw"))).toHaveLength(2);
+});
+
+const ofRun = (run: string): Identity => ({ stack: "s", region: "us-east-1", run });
+const found = (Name: string, run?: string): AnyFound => ({
+  attributes: {},
+  properties: { Name },
+  ...(run === undefined ? {} : { tags: tagsFor(ofRun(run), "Api") }),
+});
+const resource: AnyResource = {
+  id: "Api",
+  type: "AWS::ApiGatewayV2::Api",
+  name: "api",
+  needs: {},
+  foundBy: "tags",
+  list: async () => [],
+};
+
+test.each<[string, AnyFound[], boolean, AnyFound | "lost" | undefined]>([
+  ["nothing is listed", [], false, undefined],
+  ["this run's tag", [found("other", "1")], false, found("other", "1")],
+  ["this run's tag among others", [found("wanted", "2"), found("wanted", "1")], false, found("wanted", "1")],
+  ["another run's tag", [found("wanted", "2")], false, "lost"],
+  ["no tags, as it should be", [found("other"), found("wanted")], false, found("wanted")],
+  ["no tags, otherwise", [found("other")], false, undefined],
+  ["no tags, the name is taken, as it should be", [found("wanted")], true, found("wanted")],
+  ["no tags, the name is taken by another", [found("other")], true, "lost"],
+  ["the name is taken by what is not listed yet", [], true, undefined],
+])("created by this run: %s", (_title, listed, isTaken, expected) => {
+  const wanted = { resource, desired: { Name: "wanted" }, within: {}, identity: ofRun("1") };
+  const search = () => createdByThisRun(wanted, listed, { isTaken });
+  if (expected === "lost") expect(search).toThrow(LostRace);
+  else expect(search()).toEqual(expected);
 });
