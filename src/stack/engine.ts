@@ -121,20 +121,24 @@ export async function deploy(stack: Stack, run: Run, scope: Scope = everything):
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;
 /**
- * After this time without progress another run counts as ended; it is longer where AWS would let both runs
- * create the same resource.
+ * After this time and this many looks without progress another run counts as ended: where calls are slow, they
+ * are so for that run too. It takes longer where AWS would let both runs create the same resource.
  */
-const patienceMs = { usual: 5_000, severalPossible: LONGEST_QUIET_MS + 3_000 };
+const patience = {
+  usual: { budgetMs: 5_000, looksAtLeast: 3 },
+  severalPossible: { budgetMs: LONGEST_QUIET_MS + 3_000, looksAtLeast: 10 },
+};
 const OTHER_RUN = "other-run";
 
 /** Observes; while another run of this stack seems to be at work, until it is done or makes no progress. */
 async function whenOthersAreDone(stack: Stack, run: Run): Promise<Observed> {
   let observed = await observe(stack, run.aws);
   let progressAt = performance.now();
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     const elapsedMs = performance.now() - progressAt;
-    const budgetMs = patienceMs[mayBecomeSeveral(observed) ? "severalPossible" : "usual"];
-    if (!isBeingMadeByOthers(stack, observed) || elapsedMs >= budgetMs * run.timeScale) break;
+    const { budgetMs, looksAtLeast } = patience[mayBecomeSeveral(observed) ? "severalPossible" : "usual"];
+    const hasEnded = elapsedMs >= budgetMs * run.timeScale && looks >= looksAtLeast;
+    if (!isBeingMadeByOthers(stack, observed) || hasEnded) break;
     run.report({
       kind: "waiting",
       id: OTHER_RUN,
@@ -144,7 +148,7 @@ async function whenOthersAreDone(stack: Stack, run: Run): Promise<Observed> {
     });
     await delay(500 * run.timeScale, undefined, { signal: run.signal });
     const next = await observe(stack, run.aws);
-    if (countOf(next) > countOf(observed)) progressAt = performance.now();
+    if (countOf(next) > countOf(observed)) [progressAt, looks] = [performance.now(), 0];
     observed = next;
   }
   run.report({ kind: "waited", id: OTHER_RUN });
