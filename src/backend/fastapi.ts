@@ -5,7 +5,7 @@ import { CliError } from "../errors/error.ts";
 import { environment } from "../settings/table.ts";
 import { assetUrl } from "../artifact/assets.ts";
 
-/** The example application that ships with this package, under uvicorn. */
+/** The shipped example application, under uvicorn. */
 export interface FastApiExample {
   url: string;
   /** A token that it accepts for this name, valid for booking 1. */
@@ -14,8 +14,8 @@ export interface FastApiExample {
 }
 
 /**
- * Starts the example under the `python3` of the PATH, on a free port of 127.0.0.1. Throws a CliError (exit 1)
- * with what uvicorn said when it cannot.
+ * Starts the example with the `python3` of the PATH, on a free port of 127.0.0.1. Throws a CliError (exit 1)
+ * with uvicorn's last line when it does not start.
  */
 export async function startFastApiExample({
   signingKeys,
@@ -23,29 +23,17 @@ export async function startFastApiExample({
   signingKeys: readonly string[];
 }): Promise<FastApiExample> {
   const port = await freePort();
-  const child = spawn(
-    "python3",
-    [
-      "-m",
-      "uvicorn",
-      "main:app",
-      "--port",
-      String(port),
-      "--no-access-log",
-      "--app-dir",
-      folderOf("backend/example/"),
-    ],
-    {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: {
-        ...environment,
-        PYTHONPATH: folderOf("backend/"),
-        PYTHONDONTWRITEBYTECODE: "1",
-        SIGNING_KEYS: signingKeys.join(","),
-        EXAMPLE_DEV_TOKENS: "1",
-      },
+  const options = ["--no-access-log", "--app-dir", folderOf("backend/example/")];
+  const child = spawn("python3", ["-m", "uvicorn", "main:app", "--port", String(port), ...options], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: {
+      ...environment,
+      PYTHONPATH: folderOf("backend/"),
+      PYTHONDONTWRITEBYTECODE: "1",
+      SIGNING_KEYS: signingKeys.join(","),
+      EXAMPLE_DEV_TOKENS: "1",
     },
-  );
+  });
   const ended = new Promise<void>((resolve) =>
     child.once("error", () => resolve()).once("close", () => resolve()),
   );
@@ -54,9 +42,8 @@ export async function startFastApiExample({
   return {
     url,
     async token(name) {
-      const answer = await fetch(
-        `${url}/dev-token?${new URLSearchParams({ user: name, bookings: "1" }).toString()}`,
-      );
+      const query = new URLSearchParams({ user: name, bookings: "1" });
+      const answer = await fetch(`${url}/dev-token?${query.toString()}`);
       return ((await answer.json()) as { token: string }).token;
     },
     close() {
@@ -87,7 +74,7 @@ function ready({ stderr }: ChildProcess, ended: Promise<void>): Promise<void> {
   });
 }
 
-/** uvicorn does not tell which port it took when asked for any. */
+/** uvicorn does not report which port it took. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

@@ -124,7 +124,7 @@ class Connection:
     type: str = field(compare=False)
     booking_id: str | None = field(compare=False)
     user: Any = field(compare=False)
-    callback_url: str = field(compare=False)
+    callback_url: str | None = field(compare=False)
     registered_at: float = field(compare=False)
     query: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -414,6 +414,8 @@ class ShelfShack:
             pushed.sent.append(connection_id)
 
     def _post(self, connection: Connection, content: bytes) -> None:
+        if connection.callback_url is None:
+            raise _PushError("the proxy named no callback_url")
         errors = importlib.import_module("botocore.exceptions")
         client = self._client(connection.callback_url)
         try:
@@ -880,7 +882,7 @@ class _ConnectEnvelope(_Envelope):
     query: dict[str, Any] = {}
     client: _Client = _Client()
     connected_at: int | None = None
-    callback_url: str
+    callback_url: str | None
 
 
 class _MessageEnvelope(_Envelope):

@@ -11,7 +11,7 @@ const example = {
   module: "main",
   env: { EXAMPLE_DEV_TOKENS: "1" },
 };
-/** What keeps Chromium from talking to anybody but the page's own address. */
+/** Keeps Chromium from connecting to any other address than the page's. */
 const quiet = [
   "--no-sandbox",
   "--disable-gpu",

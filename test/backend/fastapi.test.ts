@@ -27,7 +27,7 @@ async function client(url: string, booking: string, token: string) {
   return { ...socket, frame: async () => JSON.parse(await socket.next()) as Record<string, unknown> };
 }
 
-test("S25 a token that the backend refuses: 401, nobody is remembered, and the token is in no log line", async () => {
+test("S25 a refused token: 401, no connection is stored, and the token is in no log line", async () => {
   const { url, backend, local } = await wholePath(chat);
   expect(await refusedSocket(asking(url, "1", "bad-secret"))).toMatchObject({ status: 401 });
   expect(await known(backend, "1")).toEqual([]);
@@ -64,7 +64,7 @@ test("S27 a slow backend: handshake 504", { timeout: 60_000 }, async () => {
   expect(await refusedSocket(asking(url, "1", "slow"))).toMatchObject({ status: 504 });
 });
 
-test("S28 S29 history on open; two clients of a booking hear each other once, another booking hears nothing", async () => {
+test("S28 S29 history on open; two clients of a booking get each message once, another booking none", async () => {
   const { url, backend } = await wholePath(chat);
   const [ann, ben, eve] = [
     await client(url, "1", "ann"),
@@ -117,7 +117,7 @@ test("S31 an answer over 128 KB: payload_too_large, and the connection stays", a
   expect(await ann.frame()).toMatchObject({ type: "ack" });
 });
 
-test("a stranger who posts to the backend directly gets 401, whatever is posted", async () => {
+test("an unsigned request to the backend gets 401, with any body", async () => {
   const { backend } = await wholePath(chat);
   const body = JSON.stringify({
     v: 1,

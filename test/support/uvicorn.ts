@@ -6,11 +6,10 @@ import { onTestFinished, type TestContext } from "vitest";
 const backendFolder = fileURLToPath(new URL("../../src/backend", import.meta.url));
 const python = spawnSync("python3", ["-c", "import fastapi, uvicorn"], { encoding: "utf8" });
 
+const lastLine = (python.stderr ?? String(python.error)).trim().split("\n").at(-1);
+
 /** Why no FastAPI application can be run here; undefined where it can. */
-const missing =
-  python.status === 0
-    ? undefined
-    : `python3 with fastapi and uvicorn is needed: ${(python.stderr ?? String(python.error)).trim().split("\n").at(-1)}`;
+const missing = python.status === 0 ? undefined : `python3 with fastapi and uvicorn is needed: ${lastLine}`;
 
 /** Skips the test with the reason, or fails it where the backend is required (`REQUIRE_BACKEND=1`). */
 export function needsFastApi({ skip }: TestContext): void {
@@ -41,16 +40,8 @@ export async function startUvicorn(
   onTestFinished(() => stop());
 
   function serve(): Promise<() => Promise<void>> {
-    const args = [
-      "-m",
-      "uvicorn",
-      `${module}:app`,
-      "--port",
-      String(port),
-      "--no-access-log",
-      "--app-dir",
-      folder,
-    ];
+    const options = ["--port", String(port), "--no-access-log", "--app-dir", folder];
+    const args = ["-m", "uvicorn", `${module}:app`, ...options];
     const child = spawn("python3", args, {
       env: { PATH: process.env["PATH"], PYTHONPATH: backendFolder, PYTHONDONTWRITEBYTECODE: "1", ...env },
     });

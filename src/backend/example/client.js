@@ -40,132 +40,162 @@ const defaultTiming = {
  *   connection.
  */
 export function connect(options) {
-  const timing = { ...defaultTiming, ...options.timing };
-  /** @type {WebSocket | undefined} */
-  let socket;
-  /** @type {string | undefined} */
-  let token;
-  let [attempt, failures, refusals, heard, ended] = [0, 0, 0, 0, false];
-  /** @type {Set<number>} */
-  const timers = new Set();
+  const connection = new Reconnecting(options);
+  connection.start();
+  return { send: (frame) => connection.send(frame), close: () => connection.end("closed", "") };
+}
 
-  async function open() {
-    const mine = ++attempt;
-    forgetTimers();
-    options.onState("connecting", "");
+class Reconnecting {
+  #options;
+  #timing;
+  #timers = timers();
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {string | undefined} */
+  #token;
+  #attempt = 0;
+  #failures = 0;
+  #refusals = 0;
+  #heard = 0;
+  #ended = false;
+  #backOnline = () => {
+    if (!this.#socket) void this.#open();
+  };
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+  }
+
+  start() {
+    addEventListener("online", this.#backOnline);
+    void this.#open();
+  }
+
+  send(frame) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  end(state, reason) {
+    this.#ended = true;
+    this.#drop();
+    removeEventListener("online", this.#backOnline);
+    this.#options.onState(state, reason);
+  }
+
+  async #open() {
+    const mine = ++this.#attempt;
+    this.#timers.clear();
+    this.#options.onState("connecting", "");
     let problem = "";
-    if (!token)
-      token = await options.fetchToken().catch((error) => void (problem = `no token: ${error.message}`));
-    if (ended || mine !== attempt) return;
-    if (problem) return wait(problem);
+    this.#token ||= await this.#options
+      .fetchToken()
+      .catch((error) => void (problem = `no token: ${error.message}`));
+    if (this.#ended || mine !== this.#attempt) return;
+    if (problem) return this.#wait(problem);
+    const query = { ...this.#options.query, token: this.#token };
     try {
-      listen(new WebSocket(address(options.endpoint, { ...options.query, token })));
+      this.#listen(new WebSocket(address(this.#options.endpoint, query)));
     } catch (error) {
-      end("refused", error.message);
+      this.end("refused", error.message);
     }
   }
 
   /** Follows one connection from its handshake to its end. */
-  function listen(opening) {
+  #listen(opening) {
     let opened = false;
-    socket = opening;
-    const current = (step) => (event) => socket === opening && step(event);
+    this.#socket = opening;
+    const current = (step) => (event) => this.#socket === opening && step(event);
     opening.onopen = current(() => {
       opened = true;
-      refusals = 0;
-      options.onState("open", "");
-      after(timing.steadyAfter, () => (failures = 0));
-      after(timing.keepAlive, ping);
-      after(timing.life * (0.9 + Math.random() / 10), renew);
+      this.#opened();
     });
-    opening.onmessage = current((event) => receive(event.data));
+    opening.onmessage = current((event) => this.#receive(event.data));
     opening.onclose = current((event) => {
-      if (opened) wait(`connection lost (${event.code})`);
-      else void refused();
+      if (opened) this.#wait(`connection lost (${event.code})`);
+      else void this.#refused();
     });
   }
 
-  function receive(text) {
-    heard += 1;
+  #opened() {
+    this.#refusals = 0;
+    this.#options.onState("open", "");
+    const { steadyAfter, keepAlive, life } = this.#timing;
+    this.#timers.after(steadyAfter, () => (this.#failures = 0));
+    this.#timers.after(keepAlive, () => this.#ping());
+    this.#timers.after(life * (0.9 + Math.random() / 10), () => this.#renew());
+  }
+
+  #receive(text) {
+    this.#heard += 1;
     const frame = JSON.parse(text);
     // The proxy closes the connection after this frame; a fresh token opens the next one.
-    if (frame?.type === "error" && frame.code === "unauthorized") token = undefined;
-    if (frame?.type !== "pong") options.onFrame(frame);
+    if (frame?.type === "error" && frame.code === "unauthorized") this.#token = undefined;
+    if (frame?.type !== "pong") this.#options.onFrame(frame);
   }
 
-  function ping() {
-    const before = heard;
-    send({ type: "ping" });
-    after(timing.pongWithin, () => heard === before && wait("no answer"));
-    after(timing.keepAlive, ping);
+  #ping() {
+    const before = this.#heard;
+    this.send({ type: "ping" });
+    this.#timers.after(this.#timing.pongWithin, () => this.#heard === before && this.#wait("no answer"));
+    this.#timers.after(this.#timing.keepAlive, () => this.#ping());
   }
 
   /** API Gateway closes every connection after two hours: reconnect before it does. */
-  function renew() {
-    drop();
-    void open();
+  #renew() {
+    this.#drop();
+    void this.#open();
   }
 
-  async function refused() {
-    const asked = socket;
-    const reason = await options.explainRefusal(token);
-    if (socket !== asked || ended) return;
-    if (!reason) return wait("no connection");
-    token = undefined;
-    refusals += 1;
-    if (refusals < 2) return wait(reason);
-    end("refused", reason);
+  async #refused() {
+    const refused = this.#socket;
+    const reason = await this.#options.explainRefusal(this.#token);
+    if (this.#socket !== refused || this.#ended) return;
+    if (!reason) return this.#wait("no connection");
+    this.#token = undefined;
+    this.#refusals += 1;
+    if (this.#refusals < 2) return this.#wait(reason);
+    this.end("refused", reason);
   }
 
   /** Reconnects after a random delay, from a range that doubles each time. */
-  function wait(reason) {
-    drop();
-    const delay = Math.random() * Math.min(timing.longestDelay, timing.firstDelay * 2 ** failures);
-    failures += 1;
-    options.onState("waiting", `${reason}, again in ${(delay / 1000).toFixed(1)} s`);
-    after(delay, open);
+  #wait(reason) {
+    this.#drop();
+    const { longestDelay, firstDelay } = this.#timing;
+    const delay = Math.random() * Math.min(longestDelay, firstDelay * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#options.onState("waiting", `${reason}, again in ${(delay / 1000).toFixed(1)} s`);
+    this.#timers.after(delay, () => void this.#open());
   }
 
-  function send(frame) {
-    if (socket?.readyState !== WebSocket.OPEN) return false;
-    socket.send(JSON.stringify(frame));
-    return true;
-  }
-
-  function end(state, reason) {
-    ended = true;
-    drop();
-    removeEventListener("online", backOnline);
-    options.onState(state, reason);
-  }
-
-  function drop() {
-    forgetTimers();
-    const last = socket;
-    socket = undefined;
+  #drop() {
+    this.#timers.clear();
+    const last = this.#socket;
+    this.#socket = undefined;
     last?.close(1000);
   }
+}
 
-  function after(milliseconds, step) {
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      step();
-    }, milliseconds);
-    timers.add(timer);
-  }
-
-  function forgetTimers() {
-    timers.forEach(clearTimeout);
-    timers.clear();
-  }
-
-  function backOnline() {
-    if (!socket) void open();
-  }
-
-  addEventListener("online", backOnline);
-  void open();
-  return { send, close: () => end("closed", "") };
+/** Timers that end together. */
+function timers() {
+  /** @type {Set<number>} */
+  const running = new Set();
+  return {
+    after(milliseconds, step) {
+      const timer = setTimeout(() => {
+        running.delete(timer);
+        step();
+      }, milliseconds);
+      running.add(timer);
+    },
+    clear() {
+      running.forEach(clearTimeout);
+      running.clear();
+    },
+  };
 }
 
 /** The endpoint with a query, without undefined and empty values. */

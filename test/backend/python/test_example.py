@@ -152,7 +152,7 @@ def test_25_bad_tokens_are_refused(start_example: StartExample, type: str) -> No
     assert arrive(backend, "A=", good, type=type)[1].status == 200
 
 
-def test_everybody_may_read_the_feed(start_example: StartExample) -> None:
+def test_the_feed_needs_no_token(start_example: StartExample) -> None:
     reply = arrive(start_example(), "F=", None, type="feed", booking_id=None)[1]
     assert reply.json == {"success": True, "initial": [{"type": "feed", "entries": []}]}
 
@@ -219,7 +219,7 @@ def test_the_page_is_served_and_nothing_else(start_example: StartExample) -> Non
         assert backend.http("GET", path).status == 404
 
 
-def test_tokens_for_everybody_only_with_the_flag(start_example: StartExample) -> None:
+def test_dev_tokens_only_with_the_flag(start_example: StartExample) -> None:
     backend = start_example(EXAMPLE_DEV_TOKENS="1")
     given = backend.http("GET", "/dev-token?user=alice&bookings=1,2").json["token"]
     assert arrive(backend, "A=", given, booking_id="2")[1].status == 200

@@ -102,6 +102,15 @@ def test_a_gateway_that_does_not_answer_is_a_failure_not_an_exception(
     assert asyncio.run(story()).failed == ["A="]
 
 
+def test_a_connection_without_a_callback_url_is_a_failure() -> None:
+    async def story() -> Any:
+        ws = application([])
+        await ws.connections.add(Connection("A=", "notification", None, "alice", None, time.time()))
+        return await ws.push("A=", {})
+
+    assert asyncio.run(story()).failed == ["A="]
+
+
 def test_31_a_frame_over_128_kb_is_not_sent(gateway: Gateway) -> None:
     with pytest.raises(ValueError, match="131074 bytes"):
         asyncio.run(application([]).push("A=", "x" * 131_072))

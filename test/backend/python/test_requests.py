@@ -36,6 +36,10 @@ def test_register_message_disconnect(start: Start) -> None:
     assert backend.send(message_request("C=", "{}")).status == 401
 
 
+def test_a_handshake_without_a_callback_url_is_accepted(start: Start) -> None:
+    assert start().backend.send(connect_request("C=", callback_url=None)).json == {"success": True}
+
+
 def test_25_a_bad_token_is_refused_and_nothing_is_stored(start: Start) -> None:
     application = start()
     for token in ("bad", None):
@@ -176,7 +180,7 @@ def test_a_body_over_1_mib_is_413_and_never_read_further(start: Start) -> None:
         assert (reply.status, reply.json) == (413, {"detail": "too large"})
 
 
-def test_a_body_that_breaks_off_harms_nobody(start: Start) -> None:
+def test_a_body_that_breaks_off_does_no_harm(start: Start) -> None:
     application = start()
     connection = http.client.HTTPConnection("127.0.0.1", application.backend.port, timeout=5)
     connection.putrequest("POST", "/api/ws/message")
