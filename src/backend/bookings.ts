@@ -1,103 +1,125 @@
-import type { Envelope } from "./signed-request.ts";
+import type { Envelope } from "../contract/envelope.ts";
 
-/**
- * The connections of the demo backend and what it does about each event: the status and the JSON of its
- * answer.
- */
+type Answer = [status: number, answer: object];
+
+/** The connections of the demo backend, and its answer to each event: the status and the JSON. */
 export interface Bookings {
-  register(envelope: Envelope): [status: number, answer: object];
-  message(envelope: Envelope): [status: number, answer: object];
-  disconnect(envelope: Envelope): [status: number, answer: object];
+  register(envelope: Envelope): Answer;
+  message(envelope: Envelope): Answer;
+  disconnect(envelope: Envelope): Answer;
 }
 
+/** An open connection. */
 interface Guest {
   name: string;
   booking: string | null;
   at: number;
 }
 
-/**
- * A connection lives two hours at most, and `$disconnect` may never come: ten minutes later it is certainly
- * gone.
- */
+/** A connection lives two hours at most, and `$disconnect` may never come: it is forgotten after that. */
 const lifeMs = 130 * 60_000;
 const maxGuests = 10_000;
 
-/** Keeps who is connected to which booking. `now` gives epoch milliseconds. */
+/** Remembers which connection belongs to which booking. `now` gives epoch milliseconds. */
 export function bookings(log: (line: string) => void, now: () => number): Bookings {
-  const guests = new Map<string, Guest>();
+  const guests = guestList(now);
   let arrivals = 0;
+  return {
+    register(envelope) {
+      const refusal = refusalOf(envelope);
+      if (refusal) {
+        log(refusal.line);
+        return refusal.answer;
+      }
+      arrivals += 1;
+      const { connection_id: id } = envelope;
+      const guest = guestIn(envelope, `guest-${arrivals}`, now());
+      // A test event's connection does not exist: stored, it would be sent every message of the booking.
+      const isReal = !id.startsWith("test-");
+      if (isReal) guests.add(id, guest);
+      const others = guests.othersOf(id, guest).length;
+      log(`${guest.name} joined ${place(guest)}, ${others} already there`);
+      const welcome = { type: "welcome", booking: guest.booking, you: guest.name, others };
+      return [200, { success: true, ...(isReal ? { initial: [welcome] } : {}) }];
+    },
+    message({ connection_id: id, message, message_id: messageId }) {
+      const guest = guests.get(id);
+      if (guest === undefined) return [401, { detail: "unknown connection" }];
+      const { name: from, booking } = guest;
+      const others = guests.othersOf(id, guest);
+      log(`${from} wrote to ${place(guest)}: ${count(others.length, "receiver")}`);
+      const ack = { to: "self", data: { type: "ack", id: messageId } };
+      const news = { to: others, data: { type: "message", booking, from, body: bodyOf(message) } };
+      return [200, { deliver: others.length > 0 ? [ack, news] : [ack] }];
+    },
+    disconnect({ connection_id: id, reason }) {
+      const guest = guests.remove(id);
+      if (guest)
+        log(`${guest.name} left ${place(guest)}${reason === "gone" ? " without a close event" : ""}`);
+      return [200, { success: true }];
+    },
+  };
+}
+
+/** The guests by connection id; the oldest are forgotten. */
+function guestList(now: () => number) {
+  const guests = new Map<string, Guest>();
   const forget = () => {
     for (const [id, { at }] of guests) {
       if (at > now() - lifeMs && guests.size <= maxGuests) return;
       guests.delete(id);
     }
   };
-  const othersOf = (id: string, { booking }: Guest): string[] =>
-    booking === null
-      ? []
-      : [...guests]
-          .filter(([other, guest]) => other !== id && guest.booking === booking)
-          .map(([other]) => other);
   return {
-    register({ connection_id: id, token, booking_id: booking, query }) {
-      if (typeof token === "string" && !/^(demo|test)/.test(token)) {
-        log("refused a token");
-        return [401, { detail: "token refused" }];
-      }
-      // The proxy asks for a token only with some types: whoever comes without one must not hear a booking.
-      if (typeof token !== "string" && typeof booking === "string") {
-        log("refused a booking without a token");
-        return [403, { detail: "a booking takes a token" }];
-      }
-      arrivals += 1;
-      const guest = {
-        name: nameIn(query) ?? `guest-${arrivals}`,
-        booking: typeof booking === "string" ? booking : null,
-        at: now(),
-      };
-      // The console's test event names a connection that nobody holds: remembered, it would be sent
-      // everybody's messages.
-      const isReal = !id.startsWith("test-");
-      if (isReal) guests.set(id, guest);
+    add(id: string, guest: Guest) {
+      guests.set(id, guest);
       forget();
-      const others = othersOf(id, guest).length;
-      log(`${guest.name} joined ${place(guest)}, ${others} already there`);
-      const welcome = { type: "welcome", booking: guest.booking, you: guest.name, others };
-      return [200, { success: true, ...(isReal ? { initial: [welcome] } : {}) }];
     },
-    message({ connection_id: id, message, message_id: messageId }) {
+    get(id: string): Guest | undefined {
       forget();
-      const guest = guests.get(id);
-      if (guest === undefined) return [401, { detail: "unknown connection" }];
-      const others = othersOf(id, guest);
-      log(`${guest.name} wrote to ${place(guest)}: ${others.length} to tell`);
-      const ack = { to: "self", data: { type: "ack", id: messageId } };
-      const news = {
-        to: others,
-        data: { type: "message", booking: guest.booking, from: guest.name, body: bodyOf(message) },
-      };
-      return [200, { deliver: others.length > 0 ? [ack, news] : [ack] }];
+      return guests.get(id);
     },
-    disconnect({ connection_id: id, reason }) {
+    remove(id: string): Guest | undefined {
       const guest = guests.get(id);
       guests.delete(id);
-      if (guest) log(`${guest.name} left ${place(guest)}${reason === "gone" ? " without a word" : ""}`);
-      return [200, { success: true }];
+      return guest;
+    },
+    /** The connection ids of the same booking. */
+    othersOf(id: string, { booking }: Guest): string[] {
+      if (booking === null) return [];
+      const same = [...guests].filter(([other, guest]) => other !== id && guest.booking === booking);
+      return same.map(([other]) => other);
     },
   };
 }
 
-function place({ booking }: Guest): string {
-  return booking === null ? "no booking" : `booking ${booking}`;
+/** Why a client is not accepted: the answer, and the line of the log. */
+function refusalOf({ token, booking_id: booking }: Envelope): { line: string; answer: Answer } | undefined {
+  if (typeof token === "string") {
+    if (/^(demo|test)/.test(token)) return undefined;
+    return { line: "refused a token", answer: [401, { detail: "token refused" }] };
+  }
+  // The proxy requires a token for some types only: without one, a booking is not accepted.
+  if (typeof booking !== "string") return undefined;
+  const answer: Answer = [403, { detail: "a booking requires a token" }];
+  return { line: "refused a booking without a token", answer };
 }
+
+const guestIn = ({ booking_id: booking, query }: Envelope, name: string, at: number): Guest => ({
+  name: nameIn(query) ?? name,
+  booking: typeof booking === "string" ? booking : null,
+  at,
+});
+
+const place = ({ booking }: Guest): string => (booking === null ? "no booking" : `booking ${booking}`);
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 function nameIn(query: unknown): string | undefined {
   const name = (query as { name?: unknown } | undefined)?.name;
   return typeof name === "string" && /^[\w.-]{1,32}$/.test(name) ? name : undefined;
 }
 
-/** `{"body": …}` and `{"text": …}` are what people write; anything else is passed on whole. */
+/** The text of `{"body": …}` and `{"text": …}`; anything else is passed on whole. */
 function bodyOf(message: unknown): unknown {
   const { body, text } =
     typeof message === "object" && message !== null ? (message as { body?: unknown; text?: unknown }) : {};

@@ -1,11 +1,10 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ANSWER_LIFE_MS, defaultPaths, LONGEST_REQUEST, type Envelope } from "../contract/envelope.ts";
 import { bookings, type Bookings } from "./bookings.ts";
-import { verified, type Envelope } from "./signed-request.ts";
+import { verified } from "./signed-request.ts";
 
-/**
- * One request that the demo backend answered; `event` and `connectionId` are empty where it was a stranger's.
- */
+/** A request that the demo backend answered; `event` and `connectionId` are empty where it was rejected. */
 export interface Received {
   event: string;
   connectionId: string;
@@ -24,14 +23,14 @@ export interface DemoBackend {
 export interface DemoOptions {
   /** 0, the default, is any. */
   port?: number;
-  /** `whsec_…`; without any, signatures are not asked for. */
+  /** `whsec_…`; without any, signatures are not checked. */
   signingKeys?: readonly string[];
   /**
-   * The keys as they are now; asked, once a second at most, when a request is signed by none of those that
-   * are known (a rotation). Where that fails the known ones stay.
+   * Reads the current keys; called, once a second at most, when a request is signed with none of the known
+   * ones (a rotation). When it fails, the known ones stay.
    */
   freshKeys?: () => Promise<readonly string[]>;
-  /** Gets one line for people about everything that happens. */
+  /** Gets one line about each event. */
   log?: (line: string) => void;
   /** The clock, epoch milliseconds. */
   now?: () => number;
@@ -42,23 +41,19 @@ interface Answer {
   body: string;
 }
 
-const maxBodyBytes = 1_048_576;
 const maxReceived = 1_000;
-/** The answer to a repeated request is the first one again, for this long. */
-const repeatMs = 600_000;
 const maxRememberedBytes = 16 * 1_048_576;
 
 /** What the three endpoints of the contract answer. */
 const endpoints: Record<string, (room: Bookings, envelope: Envelope) => Answer> = {
-  "/api/ws/register": (room, envelope) => json(...room.register(envelope)),
-  "/api/ws/message": (room, envelope) => json(...room.message(envelope)),
-  "/api/ws/disconnect": (room, envelope) => json(...room.disconnect(envelope)),
+  [defaultPaths.register]: (room, envelope) => json(...room.register(envelope)),
+  [defaultPaths.message]: (room, envelope) => json(...room.message(envelope)),
+  [defaultPaths.disconnect]: (room, envelope) => json(...room.disconnect(envelope)),
 };
 
 /**
- * A backend to try things with: keeps the contract, lets everybody in whose token starts with "demo" or
- * "test", and passes each message on to the others of the same booking. Listens on 127.0.0.1; what it
- * remembers is bounded and forgotten.
+ * A backend to try things with: follows the contract, accepts tokens that start with "demo" or "test", and
+ * sends each message to the others of the same booking. Listens on 127.0.0.1; its memory is bounded.
  */
 export async function startDemoBackend({
   port = 0,
@@ -89,7 +84,7 @@ export async function startDemoBackend({
       status: result.status,
     });
     if (received.length > maxReceived) received.shift();
-    if (!envelope) log(`refused a request to ${path} that is not signed by us`);
+    if (!envelope) log(`rejected an unsigned request to ${path}`);
     return result;
   };
   const server = createServer((request, response) => {
@@ -111,10 +106,7 @@ export async function startDemoBackend({
 
 const askAgainMs = 1_000;
 
-/**
- * The signature check, with keys that may be others after a while; whoever comes while they are looked up
- * waits for them.
- */
+/** The signature check, with keys that may change; a request that arrives while they are read waits. */
 function verifier(
   known: readonly string[],
   freshKeys: DemoOptions["freshKeys"],
@@ -122,24 +114,24 @@ function verifier(
 ) {
   let keys = known;
   let askedAt = -Infinity;
-  let lookUp: Promise<void> | undefined;
-  const lookedUp = async (ask: () => Promise<readonly string[]>) => {
+  let reading: Promise<void> | undefined;
+  const readKeys = async (ask: () => Promise<readonly string[]>) => {
     askedAt = now();
     try {
       keys = await ask();
     } catch (error) {
-      log(`the signing keys could not be looked up: ${(error as Error).message}`);
+      log(`reading the signing keys failed: ${(error as Error).message}`);
     }
   };
   return async (headers: IncomingHttpHeaders, body: string, path: string): Promise<Envelope | undefined> => {
     const envelope = verified(keys, headers, body, path, now());
-    if (envelope || !freshKeys || (!lookUp && now() - askedAt < askAgainMs)) return envelope;
-    await (lookUp ??= lookedUp(freshKeys).finally(() => (lookUp = undefined)));
+    if (envelope || !freshKeys || (!reading && now() - askedAt < askAgainMs)) return envelope;
+    await (reading ??= readKeys(freshKeys).finally(() => (reading = undefined)));
     return verified(keys, headers, body, path, now());
   };
 }
 
-/** JSON, or 422 for what is nested too deeply to be written again. */
+/** JSON, or 422 where it is nested too deeply to be written again. */
 function json(status: number, value: object): Answer {
   try {
     return { status, body: JSON.stringify(value) };
@@ -154,9 +146,9 @@ async function textOf(request: IncomingMessage): Promise<string | undefined> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes <= maxBodyBytes) chunks.push(chunk);
+    if (bytes <= LONGEST_REQUEST) chunks.push(chunk);
   }
-  return bytes > maxBodyBytes ? undefined : Buffer.concat(chunks).toString("utf8");
+  return bytes > LONGEST_REQUEST ? undefined : Buffer.concat(chunks).toString("utf8");
 }
 
 /**
@@ -168,7 +160,7 @@ function rememberedAnswers(now: () => number) {
   let bytes = 0;
   const forgetOldest = () => {
     for (const [id, { at, body }] of answers) {
-      if (at > now() - repeatMs && bytes <= maxRememberedBytes) return;
+      if (at > now() - ANSWER_LIFE_MS && bytes <= maxRememberedBytes) return;
       answers.delete(id);
       bytes -= id.length + body.length;
     }

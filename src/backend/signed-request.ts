@@ -1,19 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { TOLERANCE_SECONDS, type Envelope } from "../contract/envelope.ts";
 import { webhookSignature } from "../contract/signature.ts";
 
-/**
- * What the handler sends: the members that every request has, and those of its event (CONTRACT.md 1
- * to 4).
- */
-export interface Envelope {
-  path: string;
-  event: string;
-  connection_id: string;
-  [member: string]: unknown;
-}
-
-const toleranceSeconds = 300;
 const ids = /^msg_[A-Za-z0-9_-]{1,120}={0,2}$/;
 const signatures = /^v1,[A-Za-z0-9+/]{43}=$/;
 
@@ -45,7 +34,7 @@ function isSigned(
     String(headers[name] ?? ""),
   );
   if (!ids.test(id!) || !/^[0-9]{10}$/.test(timestamp!) || given!.length > 512) return false;
-  if (Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp)) > toleranceSeconds) return false;
+  if (Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp)) > TOLERANCE_SECONDS) return false;
   const candidates = given!
     .split(" ")
     .slice(0, 4)

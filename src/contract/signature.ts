@@ -4,8 +4,8 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 export const newSigningKey = (): string => `whsec_${randomBytes(32).toString("base64")}`;
 
 /**
- * The keys in `SIGNING_KEYS`, newest first: none, one or two, separated by commas or blanks. Undefined where a
- * word is not `whsec_` and the base64 of 24 to 64 bytes, or there are more than two.
+ * The keys in `SIGNING_KEYS`, newest first: none, one or two, separated by commas or blanks. Undefined where
+ * a word is not `whsec_` and the base64 of 24 to 64 bytes, or there are more than two.
  */
 export function parseSigningKeys(text: string): string[] | undefined {
   const keys = wordsOf(text);
