@@ -26,6 +26,13 @@ export async function packageHandler(): Promise<Artifact> {
   return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
 }
 
+/** The same, after making sure that this handler and runtime can run it; throws as `requireHandler` does. */
+export async function packageFor(wanted: { handler: string; runtime: string }): Promise<Artifact> {
+  const artifact = await packageHandler();
+  requireHandler(wanted, artifact.entries);
+  return artifact;
+}
+
 /**
  * A zip whose bytes depend on names and contents alone: sorted, stored, one date, mode 0644 (FAULTS.md C-11).
  */

@@ -1,16 +1,16 @@
 import { Command as Commander, CommanderError, Option } from "commander";
-import type { Command } from "./command.ts";
-import type { CommandEntry } from "../commands/index.ts";
+import type { AnyCommand, CommandFiles, Example } from "./command.ts";
 import { closest } from "./closest.ts";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { settingNames, settingTable, type SettingName } from "../settings/table.ts";
+import { commandNames, commandRows, type CommandName } from "../settings/commands.ts";
+import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, type Given } from "./resolve.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
 
-/** What the words of the command line ask for. */
+/** What the command line asks for. */
 export type Request =
-  | { kind: "command"; name: string; command: Command<unknown, unknown>; given: Given; words: string[] }
+  | { kind: "command"; name: CommandName; command: AnyCommand; given: Given; args: string[] }
   /** Help or version, ready to print. */
   | { kind: "text"; text: string };
 
@@ -32,10 +32,10 @@ an unmet expectation, 4 refused, 130 interrupted.`;
 export async function readArguments(
   argv: readonly string[],
   version: string,
-  commands: readonly CommandEntry[],
+  files: CommandFiles,
 ): Promise<Request> {
   let text = "";
-  let asked: Request = { kind: "text", text };
+  let request: Request = { kind: "text", text };
   const program = new Commander(PROGRAM)
     .description("Packages, deploys and tests a Lambda WebSocket proxy on AWS")
     .usage("<command> [options]")
@@ -59,9 +59,7 @@ export async function readArguments(
     })
     .addHelpText("after", notes);
   addOptions(program, globalSettings);
-  for (const entry of commands) {
-    declare(program, entry, (found) => void (asked = found));
-  }
+  for (const name of commandNames) declare(program, name, files[name], (found) => void (request = found));
   try {
     await program.parseAsync(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
   } catch (error) {
@@ -69,18 +67,18 @@ export async function readArguments(
     if (error.exitCode !== 0) throw usageError(error, program, argv);
     return { kind: "text", text };
   }
-  return asked;
+  return request;
 }
 
 const globalSettings = settingNames.filter((name) => settingTable[name].global);
 
 function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
   for (const name of names) {
-    const { flag, description, descriptionIn, default: fallback, defaultText } = settingTable[name];
+    const { flag, default: fallback, defaultText } = settingTable[name];
     if (flag === undefined) continue;
     const words = defaultText ?? defaultWords(fallback);
-    const says = descriptionIn?.[command] ?? description;
-    commander.addOption(repeated(name, new Option(flag, words ? `${says} [${words}]` : says)));
+    const text = descriptionOf(name, command);
+    commander.addOption(repeated(name, new Option(flag, words ? `${text} [${words}]` : text)));
   }
 }
 
@@ -89,14 +87,14 @@ function repeated(name: SettingName, option: Option): Option {
   return option.argParser((word: string, earlier: string[] | undefined) => [...(earlier ?? []), word]);
 }
 
-/**
- * Declares a command by its row alone; its options and examples are added when it is the one that is called.
- */
+/** Declares a command by its row; its file is loaded, and its examples added, when it is the one that is called. */
 function declare(
   program: Commander,
-  { name, summary, load }: CommandEntry,
-  found: (asked: Request) => void,
+  name: CommandName,
+  load: () => Promise<{ command: AnyCommand }>,
+  found: (request: Request) => void,
 ): void {
+  const { summary, args, reads } = commandRows[name];
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent
@@ -104,29 +102,24 @@ function declare(
     .description(summary)
     .helpOption("-h, --help", "print help")
     .allowExcessArguments(false);
+  if (args !== undefined) declared.argument(args);
+  addOptions(declared, reads, name);
   parent.hook("preSubcommand", async (_parent, called) => {
     if (called !== declared) return;
     const { command } = await load();
-    const { usage, options, examples } = command;
-    addOptions(declared, options, name);
-    if (usage !== undefined)
-      declared.argument(usage.includes("[") || usage.includes("<") ? usage : `[${usage}...]`);
-    declared.addHelpText("after", `\nExamples:\n${examples.map(exampleLines).join("\n")}`);
-    declared.action(() =>
-      found({
-        kind: "command",
-        name,
-        command,
-        given: givenTo(declared, [...globalSettings, ...options]),
-        words: declared.args,
-      }),
-    );
+    declared.addHelpText("after", `\nExamples:\n${command.examples.map(exampleLines).join("\n")}`);
+    declared.action(() => {
+      const given = givenTo(declared, [...globalSettings, ...reads]);
+      found({ kind: "command", name, command, given, args: declared.args });
+    });
   });
 }
 
 /** An example as its line, which is never broken, and what it does. */
-function exampleLines({ line, does }: Command<unknown>["examples"][number]): string {
-  const explained = wrap(does, Math.min(screenWidth(), HELP_WIDTH) - 6).map((words) => `      ${words}`);
+function exampleLines({ line, description }: Example): string {
+  const explained = wrap(description, Math.min(screenWidth(), HELP_WIDTH) - 6).map(
+    (words) => `      ${words}`,
+  );
   return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
 }
 
@@ -170,7 +163,7 @@ function usageError(
     otherNames.get(word) ??
     closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
   return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, {
-    hint: meant ? `did you mean ${meant}?` : `${pathOf(called).join(" ")} --help shows what there is`,
+    hint: meant ? `did you mean ${meant}?` : `see ${pathOf(called).join(" ")} --help`,
   });
 }
 
@@ -201,9 +194,10 @@ const usageCodes: Readonly<Record<string, ErrorCode>> = {
 
 /** Where commander has no words of its own. */
 const complaints: Readonly<Record<string, (called: Commander) => string>> = {
-  "commander.excessArguments": (called) => `"${called.name()}" takes no words: ${called.args.join(" ")}`,
+  "commander.excessArguments": (called) =>
+    `"${called.name()}": unexpected argument: ${called.args.join(" ")}`,
   "commander.help": (called) =>
     called.parent
-      ? `"${called.name()}" needs one more word: ${namesIn(called).join(", ")}`
+      ? `"${called.name()}" needs a subcommand: ${namesIn(called).join(", ")}`
       : "no command was given",
 };

@@ -40,7 +40,7 @@ function contents(file: string): string {
       "config-unreadable",
       `the config file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
       {
-        hint: "look at the path after --config or in SHELFSHACK_CONFIG",
+        hint: "check --config or SHELFSHACK_CONFIG",
         cause: error,
       },
     );

@@ -1,63 +1,114 @@
-import { isIP } from "node:net";
-import { packageHandler, requireHandler } from "../artifact/zip.ts";
-import type { Context } from "./command.ts";
-import { CliError } from "../errors/error.ts";
-import type { Settings } from "../settings/table.ts";
-import { connectAws } from "../aws/clients.ts";
-import type { Run } from "../stack/create.ts";
-import { stackOf, type WebSocketStack } from "../resources/stack.ts";
-import { newRun } from "../aws/tags.ts";
+import type { Artifact } from "../artifact/zip.ts";
+import type { Aws } from "../aws/clients.ts";
+import type { Report } from "../progress.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import type { AwsOptions, StackNames, StackProperties, TokenOptions } from "../settings/commands.ts";
+import type { Step } from "../settings/table.ts";
+import type { DeployableStack, OpenStack } from "../stack/deploy.ts";
+import { pipedLines, tokenFrom, tokenOf, type PipedLines } from "../terminal/line.ts";
+import type { Question } from "../terminal/prompt.ts";
 
-/** A stack as the settings describe it, with the clients to reach it. */
-export interface OpenStack {
-  stack: WebSocketStack;
-  walk: Run;
-  zip: { bytes: number; sha256: string };
+/** Where a run says what it does, and what ends it. */
+interface Run {
+  report: Report;
+  /** Aborted by the first Ctrl-C or SIGTERM: finish the running call, then stop. */
+  signal: AbortSignal;
 }
 
-/** Describes the stack that the settings mean and connects to AWS; calls nothing yet. */
-export async function openStack(
-  settings: Settings,
-  { report, signal }: Pick<Context, "report" | "signal">,
-): Promise<OpenStack> {
-  const { zip, sha256, entries } = await packageHandler();
-  requireHandler(settings, entries);
-  const aws = await connectAws(settings, { report, signal });
-  const stack = stackOf({
-    ...settings,
-    region: aws.region,
-    timeout: settings.functionTimeout,
-    zip,
-    zipSha256: sha256,
-    run: newRun({ isPartial: settings.only !== undefined }),
-  });
-  return { stack, walk: { aws, report, signal, timeScale: 1 }, zip: { bytes: zip.length, sha256 } };
+/** What the command line hands to a command. */
+export interface Shell<Item> {
+  /** Hands over one streamed item: a line of text, or one line of JSON with `--json`. */
+  emit(item: Item): void;
+  /**
+   * Asks a person; without a terminal, and in CI, it throws a CliError with exit code 2 that names the option
+   * to use instead.
+   */
+  ask(question: Question): Promise<string>;
+  /** The arguments after the command's name that are not options. */
+  args: readonly string[];
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
 }
-
-/** The environments in which a backend without TLS is refused rather than warned of. */
-const isProduction = (env: string | undefined): boolean => env?.startsWith("prod") ?? false;
-const isPrivate = (hostname: string): boolean =>
-  privateName.test(hostname) || (isIP(hostname.replace(/^\[|\]$/g, "")) > 0 && privateAddress.test(hostname));
-const privateName = /^localhost$|\.(internal|local|localhost)$/;
-const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/;
 
 /**
- * Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in
- * production; elsewhere that is a warning.
+ * What a command gets from the outside besides its settings. What it opens is made on first use and closed
+ * when the command has ended; no command closes anything of it. `Item` is what the command streams while it
+ * runs (frames, log lines).
  */
-export function checkBackendUrl(
-  { backendUrl, env, allowHttp }: Settings,
-  { report }: Pick<Context, "report">,
-): void {
-  if (!backendUrl) {
-    throw new CliError("no-backend-url", "no backend URL is set", {
-      hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
-    });
-  }
-  const { protocol, hostname } = new URL(backendUrl);
-  if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
-  const message = `${backendUrl} is plain http to a public address: tokens and messages can be read on the way`;
-  if (isProduction(env))
-    throw new CliError("plain-http", message, { hint: "use https, or pass --allow-http" });
-  report({ kind: "warning", message, hint: "use https before this goes to production" });
+export interface Context<Item = never> extends Run, Shell<Item> {
+  /** The clients of one address. Throws a CliError (exit 2) when no region is known. */
+  aws(at: AwsOptions): Promise<Aws>;
+  /** A stack to read and to delete: of what is not given nothing is compared. */
+  stack(of: StackNames & Partial<StackProperties>): Promise<OpenStack<WebSocketStack>>;
+  /** A stack to deploy, `only` some steps of it or all. */
+  stack(
+    of: StackNames & StackProperties & { only?: readonly Step[] | undefined },
+    artifact: Artifact,
+  ): Promise<DeployableStack<WebSocketStack>>;
+  /** The client's token, if any: `--token`, the first line of stdin, or on a terminal the answer to a question. */
+  token(of: TokenOptions): Promise<string | undefined>;
+  /** The lines of a stdin that is no terminal; with `--token-stdin` those after the token. */
+  lines(): AsyncIterableIterator<string>;
+}
+
+/** A context that loads AWS's SDK, makes clients and reads stdin only where a command asks for them. */
+export function openContext(run: Run, shell: Shell<object>): Context<object> & AsyncDisposable {
+  const closings: (() => void)[] = [];
+  const clients = new Map<string, Promise<Aws>>();
+  let piped: PipedLines | undefined;
+
+  const connect = async (at: AwsOptions): Promise<Aws> => {
+    const { connectAws } = await import("../aws/clients.ts");
+    const aws = await connectAws(at, run);
+    closings.push(() => aws.close());
+    return aws;
+  };
+  const aws = ({ local, port, endpointUrl, region }: AwsOptions): Promise<Aws> => {
+    const address = JSON.stringify([local, port, endpointUrl, region]);
+    const opened = clients.get(address) ?? connect({ local, port, endpointUrl, region });
+    clients.set(address, opened);
+    return opened;
+  };
+  const lines = (): PipedLines => {
+    if (piped) return piped;
+    const opened = pipedLines(shell.stdin);
+    closings.push(() => opened.close());
+    return (piped = opened);
+  };
+  return {
+    ...run,
+    ...shell,
+    aws,
+    stack: async (of: Described, artifact?: Artifact) =>
+      await describe(of, artifact, { ...run, aws: await aws(of), timeScale: 1 }),
+    async token({ token, tokenStdin }) {
+      if (!tokenStdin) return token;
+      return shell.stdin.isTTY ? await tokenOf(shell.stdin) : await tokenFrom(lines());
+    },
+    lines,
+    async [Symbol.asyncDispose]() {
+      for (const close of closings.toReversed()) close();
+    },
+  };
+}
+
+type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
+
+/** The stack that the options describe; calls nothing yet. */
+async function describe(
+  of: Described,
+  artifact: Artifact | undefined,
+  run: OpenStack["run"],
+): Promise<DeployableStack<WebSocketStack>> {
+  const [{ stackOf, webSocketUrl }, { stackConfig }] = await Promise.all([
+    import("../resources/stack.ts"),
+    import("../resources/config.ts"),
+  ]);
+  const stack = stackOf(stackConfig(of, run.aws.region, artifact));
+  return {
+    stack,
+    run,
+    urlIn: (changes) => webSocketUrl(stack, changes),
+    code: { bytes: artifact?.zip.length ?? 0, sha256: artifact?.sha256 ?? "" },
+  };
 }

@@ -1,11 +1,12 @@
 import { readArguments, type Request } from "./arguments.ts";
-import type { Context } from "./command.ts";
-import { commands } from "../commands/index.ts";
+import type { AnyCommand, CommandFiles } from "./command.ts";
+import { openContext, type Shell } from "./context.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { environment, setSdkEnvironment, type SettingName, type Settings } from "../settings/table.ts";
+import { commandRows, type CommandName } from "../settings/commands.ts";
+import { environment, setSdkEnvironment, type Settings } from "../settings/table.ts";
 import { sourceLines, resolve } from "./resolve.ts";
 import { advicePrinter, withRunFlags, withNpx, type AdvicePrinter, type Aim } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
@@ -15,11 +16,8 @@ import { safeJson } from "../terminal/safe.ts";
 import { style, unstyled } from "../terminal/style.ts";
 import { version } from "./version.ts";
 
-/**
- * Both streams, how they are to be used, and what ends the command early: a signal, or that nobody reads the
- * output any more.
- */
-interface Shell {
+/** Both streams, how they are to be used, and what ends the command early: a signal, or output that is closed. */
+interface Session {
   out: Writer;
   err: Writer;
   json: boolean;
@@ -34,7 +32,7 @@ interface Shell {
 }
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
-const outputClosed = new CliError("output-closed", "nobody reads the output any more", {});
+const outputClosed = new CliError("output-closed", "output closed", {});
 
 const asStarted = withNpx(environment);
 
@@ -44,13 +42,14 @@ type CommandRequest = Request & { kind: "command" };
  * Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the
  * exit code.
  */
-export async function main(argv: readonly string[]): Promise<never> {
-  const shell = await shellFor(argv);
-  process.on("uncaughtException", (error) => void end(shell, showError(error, shell)));
-  return await end(shell, await answer(argv, shell).catch((error: unknown) => showError(error, shell)));
+export async function main(argv: readonly string[], commands: CommandFiles): Promise<never> {
+  const session = await sessionFor(argv);
+  process.on("uncaughtException", (error) => void end(session, showError(error, session)));
+  const answered = answer(argv, commands, session);
+  return await end(session, await answered.catch((error: unknown) => showError(error, session)));
 }
 
-async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
+async function end({ out, err }: Session, code: ExitCode): Promise<never> {
   await Promise.all([out.flushed(), err.flushed()]);
   process.exit(code);
 }
@@ -59,7 +58,7 @@ async function end({ out, err }: Shell, code: ExitCode): Promise<never> {
  * Decided by the bare words and variables, because a fault in the arguments themselves must be shown in the
  * right form too.
  */
-async function shellFor(argv: readonly string[]): Promise<Shell> {
+async function sessionFor(argv: readonly string[]): Promise<Session> {
   const interruption = new AbortController();
   const isSet = (variable: string) => /^(1|true|yes)$/i.test(environment[variable] ?? "");
   const color =
@@ -80,60 +79,74 @@ async function shellFor(argv: readonly string[]): Promise<Shell> {
   };
 }
 
-async function answer(argv: readonly string[], shell: Shell): Promise<ExitCode> {
-  const asked = await readArguments(argv, version, commands);
-  if (asked.kind === "command") return await runCommand(asked, shell);
-  shell.out.write(asked.text);
+async function answer(argv: readonly string[], commands: CommandFiles, session: Session): Promise<ExitCode> {
+  const request = await readArguments(argv, version, commands);
+  if (request.kind === "command") return await runCommand(request, session);
+  session.out.write(request.text);
   return exitCodes.done;
 }
 
-async function runCommand({ name, command, given, words }: CommandRequest, shell: Shell): Promise<ExitCode> {
-  const { signal } = shell.interruption;
-  const settled = resolve(given, environment, process.cwd());
-  const { settings } = settled;
-  const aim = await withRunFlags(settled, optionsOf);
-  shell.aim = (text) => asStarted(aim(text));
-  shell.advice = advicePrinter(environment, settled, shell.aim);
-  const progress = await showProgress(shell.err, {
-    mode: progressMode(settings, shell.err),
+/** A command that runs, with what it was called with. */
+interface Running extends CommandRequest {
+  settings: Settings;
+  session: Session;
+  progress: ShownProgress;
+}
+
+async function runCommand(request: CommandRequest, session: Session): Promise<ExitCode> {
+  const { command, given } = request;
+  const resolved = resolve(given, environment, process.cwd());
+  const { settings } = resolved;
+  const aim = await withRunFlags(resolved, async (name) => commandRows[name as CommandName].reads);
+  session.aim = (text) => asStarted(aim(text));
+  session.advice = advicePrinter(environment, resolved, session.aim);
+  const progress = await showProgress(session.err, {
+    mode: progressMode(settings, session.err),
     debug: settings.debug,
-    resultOnScreen: shell.out.stream.isTTY,
-    adviceText: (advice) => shell.advice.text(advice),
+    resultOnScreen: session.out.stream.isTTY,
+    adviceText: (advice) => session.advice.text(advice),
   });
-  for (const message of sourceLines(settled)) progress.report({ kind: "debug", message });
+  for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   setSdkEnvironment(settings);
-  stopOnSignals(shell.interruption, command.untilInterrupted ? () => {} : progress.report);
-  const context = contextFor({ command, words, settings, shell, progress });
+  stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);
+  const running = { ...request, settings, session, progress };
   try {
-    const result = await command.run(settings, context);
-    progress.pause();
-    printResult(command, result, settings, shell);
-    if (settings.githubSummary && command.summary) {
-      const summarised = writeStepSummary(
-        settings.githubSummary,
-        `shelfshack-ws ${name}`,
-        command.summary(result, settings),
-      );
-      await summarised.catch((error: unknown) =>
-        progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` }),
-      );
-    }
-    return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
+    return await resultOf(running);
   } catch (error) {
     progress.pause();
-    if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal)))
-      return exitCodes.interrupted;
-    const told = explain(error, settings);
-    const isEnding =
-      isInterrupted(signal) && told.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
-    return showError(isEnding ? interruptedBy("a signal", error) : told, shell);
+    return failureOf(error, running);
   }
 }
 
-/** What a command takes besides the global settings. */
-async function optionsOf(name: string): Promise<readonly SettingName[]> {
-  const entry = commands.find((candidate) => candidate.name === name);
-  return (await entry?.load())?.command.options ?? [];
+async function resultOf(running: Running): Promise<ExitCode> {
+  const { command, settings, session, progress } = running;
+  const { signal } = session.interruption;
+  await using context = openContext({ report: progress.report, signal }, shellOf(running));
+  const result = await command.run(settings, context);
+  progress.pause();
+  printResult(command, result, settings, session);
+  await writeSummary(running, result);
+  return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
+}
+
+function failureOf(error: unknown, { command, settings, session }: Running): ExitCode {
+  const { signal } = session.interruption;
+  if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal)))
+    return exitCodes.interrupted;
+  const explained = explain(error, settings);
+  const isEnding =
+    isInterrupted(signal) && explained.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
+  return showError(isEnding ? interruptedBy("a signal", error) : explained, session);
+}
+
+async function writeSummary({ name, command, settings, progress }: Running, result: object): Promise<void> {
+  if (!settings.githubSummary || !command.summary) return;
+  const text = command.summary(result, settings);
+  try {
+    await writeStepSummary(settings.githubSummary, `shelfshack-ws ${name}`, text);
+  } catch (error) {
+    progress.report({ kind: "warning", message: `no summary: ${explain(error).message}` });
+  }
 }
 
 /**
@@ -164,22 +177,14 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
   }
 }
 
-interface Running {
-  command: CommandRequest["command"];
-  words: readonly string[];
-  settings: Settings;
-  shell: Shell;
-  progress: ShownProgress;
-}
-
-function contextFor({ command, words, settings, shell, progress }: Running): Context<unknown> {
-  const { out, err, interruption, advice } = shell;
+/** What a command gets of the process. */
+function shellOf({ command, args, settings, session, progress }: Running): Shell<object> {
+  const { out, err, interruption, advice } = session;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
-    report: progress.report,
     emit(item) {
       const line = settings.json ? undefined : command.line?.(item);
-      if (settings.json) out.writeRaw(`${asJson(advice.json(item))}\n`);
+      if (settings.json) out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
       else if (line !== undefined) out.write(`${advice.text(line)}\n`);
     },
     async ask(question) {
@@ -188,26 +193,31 @@ function contextFor({ command, words, settings, shell, progress }: Running): Con
       progress.pause();
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
-    signal: interruption.signal,
-    words,
+    args,
     stdin: process.stdin,
     stdout: process.stdout,
   };
 }
+
+/** The version of every JSON document: a key that is renamed or removed makes a new one, a new key does not. */
+const SCHEMA_VERSION = 1;
+
+/** A result, a streamed item or an error as a document. */
+const asDocument = (content: unknown): object => Object.assign({ schemaVersion: SCHEMA_VERSION }, content);
 
 /** JSON for programs: escaped like everything else, and without styles, which are for people. */
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
 
 /** The result on stdout; after streamed items its JSON is one more line. */
 function printResult(
-  command: CommandRequest["command"],
-  result: unknown,
+  command: AnyCommand,
+  result: object,
   settings: Settings,
-  { out, aim, advice }: Shell,
+  { out, aim, advice }: Session,
 ): void {
   if (settings.json)
     return out.writeRaw(
-      `${safeJson(advice.json(result), command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`,
+      `${safeJson(asDocument(advice.json(result)), command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`,
     );
   const text = advice.text(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
@@ -217,12 +227,12 @@ function printResult(
  * The error in words on stderr, and as a document on stdout where JSON was asked for; on one screen the
  * document says it all.
  */
-function showError(error: unknown, { out, err, json, debug, annotating, advice }: Shell): ExitCode {
+function showError(error: unknown, { out, err, json, debug, annotating, advice }: Session): ExitCode {
   const { code, message, hint: advised, exitCode, cause, stack } = explain(error);
   const hint = advised && advice.text(advised);
   const argv = advised && advice.argv(advised);
-  if (json)
-    out.writeRaw(`${asJson({ error: { code, message, hint, ...(argv?.length && { argv }), exitCode } })}\n`);
+  const document = { error: { code, message, hint, ...(argv?.length && { argv }), exitCode } };
+  if (json) out.writeRaw(`${asJson(asDocument(document))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
   if (annotating) err.write(annotation({ message, hint }));

@@ -1,5 +1,5 @@
 import { commandTable } from "../settings/commands.ts";
-import { settingNames, settingTable } from "../settings/table.ts";
+import { descriptionOf, settingNames, settingTable } from "../settings/table.ts";
 import { defaultWords } from "./resolve.ts";
 
 /** The README's tables, by the names of their markers. */
@@ -31,9 +31,15 @@ function settingsAsMarkdown(): string {
   return markdownTable(
     ["option", "variable", "config key", "default", "meaning"],
     settingNames.map((name) => {
-      const { flag, env = [], key, description, defaultText, default: fallback } = settingTable[name];
+      const { flag, env = [], key, defaultText, default: fallback } = settingTable[name];
       const variables = env.map(code).join(", ");
-      return [code(flag), variables, code(key), code(defaultText ?? defaultWords(fallback)), description];
+      return [
+        code(flag),
+        variables,
+        code(key),
+        code(defaultText ?? defaultWords(fallback)),
+        descriptionOf(name),
+      ];
     }),
   );
 }

@@ -121,7 +121,7 @@ function refuseBothAddresses(
     "options-contradict",
     `--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`,
     {
-      hint: "the local AWS at another port: --local with SHELFSHACK_PORT set",
+      hint: "for another port use --local with SHELFSHACK_PORT set",
     },
   );
 }

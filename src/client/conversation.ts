@@ -29,7 +29,7 @@ export interface Conversation {
   sent: number;
   received: number;
   /** Whether every line was sent. */
-  saidAll: boolean;
+  sentAll: boolean;
   close: Closed;
 }
 
@@ -38,7 +38,7 @@ export async function exchange(
   session: Session,
   { lines, expected, limitMs, quietMs, onFrame, signal }: Script,
 ): Promise<Conversation> {
-  const course = { sent: 0, received: 0, saidAll: false };
+  const course = { sent: 0, received: 0, sentAll: false };
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
   let lastFrameAt = performance.now();
@@ -61,7 +61,7 @@ export async function exchange(
       if (!frame) return receiving;
       pass(frame, "sent");
     }
-    course.saidAll = true;
+    course.sentAll = true;
     if (limitMs !== undefined) return receiving;
     return quietMs === undefined ? "left" : untilQuiet(quietMs, () => lastFrameAt, limit);
   };

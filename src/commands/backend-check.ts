@@ -4,14 +4,13 @@ import type { Lack, Outcome } from "../backend/check/result.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import { deployedFunction } from "../aws/lambda-function.ts";
-import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Progress } from "../progress.ts";
-import { connectAws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
-import { tokenOf } from "../terminal/line.ts";
 import { style } from "../terminal/style.ts";
-import type { Command, Context } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import type { AwsOptions, OptionsOf } from "../settings/commands.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 interface CheckResult {
@@ -29,29 +28,46 @@ interface CheckResult {
 
 const LIMIT_SECONDS = 120;
 
-export const command: Command<CheckResult> = {
-  options: ["backendUrl", "token", "tokenStdin", "type", "booking", "timeoutSeconds", "functionName"],
+export const command: Command<"backend check", CheckResult> = {
   examples: [
     {
       line: "backend check",
-      does: "asks the deployed function's backend, signed with the function's keys; exit code 3 when a check fails",
+      description:
+        "asks the deployed function's backend, signed with the function's keys; exit code 3 when a check fails",
     },
     {
       line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
-      does: "asks this backend, with a token that it accepts; the keys come from SIGNING_KEYS when that is set",
+      description:
+        "asks this backend, with a token that it accepts; the keys come from SIGNING_KEYS when that is set",
     },
   ],
 
-  async run(settings, context) {
-    const token = settings.tokenStdin ? await tokenOf(context.stdin) : settings.token;
-    const { variables, ...keys } = await knownFrom(settings, context);
-    const subject = subjectOf({ ...settings, token }, variables, keys.keys);
+  async run(
+    {
+      backendUrl: given,
+      booking,
+      token: givenToken,
+      tokenStdin,
+      type,
+      timeoutSeconds,
+      signingKeys,
+      variables,
+      functionName,
+      ...options
+    },
+    context,
+  ) {
+    const token = await context.token({ token: givenToken, tokenStdin });
+    const deployed = () => deployedVariables({ ...options, functionName, backendUrl: given }, context);
+    const keys = await knownFrom({ signingKeys, backendUrl: given }, deployed);
+    const asked = { backendUrl: given, booking, token, type, variables };
+    const subject = subjectOf(asked, keys.variables, keys.keys);
     const backendUrl = redactUrl(subject.backendUrl);
     context.report({ kind: "started", id: "check", title: `asking ${backendUrl}` });
     const startedAt = performance.now();
     const checks = await checkBackend(subject, {
       signal: context.signal,
-      limitMs: (settings.timeoutSeconds ?? LIMIT_SECONDS) * 1_000,
+      limitMs: (timeoutSeconds ?? LIMIT_SECONDS) * 1_000,
     });
     context.report(endOf(checks, backendUrl, performance.now() - startedAt));
     const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
@@ -154,31 +170,31 @@ interface Known {
  * Keys and addresses: from the environment where both are there, so that a backend can be checked without
  * AWS; the rest from the deployed function.
  */
-async function knownFrom(settings: Settings, context: Context): Promise<Known> {
-  const given = signingKeysIn(settings.signingKeys ?? "", "SIGNING_KEYS");
-  if (given.length > 0 && settings.backendUrl) return { keys: given, from: "the environment", variables: {} };
-  const variables = await deployedVariables(settings, context);
+async function knownFrom(
+  { signingKeys, backendUrl }: Pick<Options, "signingKeys" | "backendUrl">,
+  deployed: () => Promise<Known["variables"]>,
+): Promise<Known> {
+  const given = signingKeysIn(signingKeys ?? "", "SIGNING_KEYS");
+  if (given.length > 0 && backendUrl) return { keys: given, from: "the environment", variables: {} };
+  const variables = await deployed();
   if (given.length > 0) return { keys: given, from: "the environment", variables };
   const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
   return { keys, from: keys.length > 0 ? "the deployed function" : null, variables };
 }
 
+type Options = OptionsOf<"backend check">;
+
 /** Nothing, with a warning, where AWS cannot be asked but the backend is known all the same. */
 async function deployedVariables(
-  settings: Settings,
-  context: Context,
-): Promise<Readonly<Record<string, string>>> {
+  { functionName, backendUrl, ...options }: AwsOptions & Pick<Options, "functionName" | "backendUrl">,
+  { aws, report, signal }: Context,
+): Promise<Known["variables"]> {
   try {
-    const aws = await connectAws(settings, context);
-    try {
-      return (await deployedFunction(aws, settings.functionName))?.variables ?? {};
-    } finally {
-      aws.close();
-    }
+    return (await deployedFunction(await aws(options), functionName))?.variables ?? {};
   } catch (error) {
-    if (!settings.backendUrl || context.signal.aborted) throw error;
+    if (!backendUrl || signal.aborted) throw error;
     const message = `no signing key is known: SIGNING_KEYS is not set, and the deployed function could not be asked (${explain(error).message})`;
-    context.report({
+    report({
       kind: "warning",
       message,
       hint: "set SIGNING_KEYS to the backend's keys to have the signature checked",

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
 import { CliError } from "../errors/error.ts";
-import type { Settings } from "../settings/table.ts";
 import { assetUrl } from "../artifact/assets.ts";
-import type { Command, Context } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
 
 interface InitResult {
   file: string;
@@ -12,19 +12,18 @@ interface InitResult {
   next: { what: string; lines: string[] }[];
 }
 
-export const command: Command<InitResult> = {
-  options: ["backendFile", "force"],
+export const command: Command<"backend init", InitResult> = {
   examples: [
     {
       line: "backend init",
-      does: "writes shelfshack_ws.py: the three endpoints of a FastAPI backend, the signature check and the connections",
+      description:
+        "writes shelfshack_ws.py: the three endpoints of a FastAPI backend, the signature check and the connections",
     },
-    { line: "backend init --out app/shelfshack_ws.py", does: "writes it somewhere else" },
-    { line: "backend init --force", does: "replaces the file by this version's" },
+    { line: "backend init --out app/shelfshack_ws.py", description: "writes it somewhere else" },
+    { line: "backend init --force", description: "replaces the file by this version's" },
   ],
 
-  async run(settings, context) {
-    const file = settings.backendFile;
+  async run({ backendFile: file, force, yes }, context) {
     if (!file.endsWith(".py")) {
       const hint =
         "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
@@ -39,7 +38,8 @@ export const command: Command<InitResult> = {
     const router = await readFile(assetUrl("backend/shelfshack_ws.py"), "utf8");
     const present = await contentsOf(file);
     const changed = present !== router;
-    if (changed && present !== undefined) await confirm(file, settings, (question) => context.ask(question));
+    if (changed && present !== undefined && !(yes || force))
+      await confirm(file, (question) => context.ask(question));
     if (changed) await writeFile(file, router);
     return { file, changed, next: nextSteps(file) };
   },
@@ -60,10 +60,9 @@ async function contentsOf(file: string): Promise<string | undefined> {
   }
 }
 
-async function confirm(file: string, { yes, force }: Settings, ask: Context["ask"]): Promise<void> {
-  if (yes || force) return;
+async function confirm(file: string, ask: Context["ask"]): Promise<void> {
   const answer = await ask({
-    text: `${file} is there and differs from this version's. Overwrite it? (y/N)`,
+    text: `${file} exists and differs from this version. Overwrite it? (y/N)`,
     option: "--force",
   });
   if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", `${file} was left as it is`, {});

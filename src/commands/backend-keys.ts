@@ -8,12 +8,14 @@ import {
   type DeployedFunction,
   type Variables,
 } from "../aws/lambda-function.ts";
-import type { Settings } from "../settings/table.ts";
+import type { OptionsOf } from "../settings/commands.ts";
+import { defaultSettings } from "../settings/table.ts";
 import { fingerprint, newSigningKey } from "../contract/signature.ts";
-import { openStack, type OpenStack } from "../cli/context.ts";
+import type { OpenStack } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
-import type { Command, Context } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 const words = ["show", "rotate"] as const;
@@ -32,36 +34,32 @@ interface KeysResult {
   next: string[];
 }
 
-export const command: Command<KeysResult> = {
-  options: ["finish", "force", "showKeys", "functionName"],
-  usage: "[show|rotate]",
+export const command: Command<"backend keys", KeysResult> = {
   examples: [
-    { line: "backend keys show", does: "how many keys the function signs with, and their fingerprints" },
-    { line: "backend keys show --show-keys", does: "the keys themselves" },
-    { line: "backend keys rotate", does: "puts a new key before the old one; both sign from then on" },
+    {
+      line: "backend keys show",
+      description: "how many keys the function signs with, and their fingerprints",
+    },
+    { line: "backend keys show --show-keys", description: "the keys themselves" },
+    { line: "backend keys rotate", description: "puts a new key before the old one; both sign from then on" },
     {
       line: "backend keys rotate --finish",
-      does: "drops the old key, after the backend has shown that it knows the new one",
+      description: "drops the old key, after the backend has shown that it knows the new one",
     },
   ],
 
-  async run(settings, context) {
-    const action = actionIn(context.words, settings);
-    const opened = await openStack(settings, context);
-    const { aws } = opened.walk;
-    try {
-      const found = await deployed(aws, settings);
-      if (action === "show")
-        return resultOf(settings, keysOf(found.variables), {
-          action,
-          changed: false,
-          since: found.lastModified,
-        });
-      await refuseOthers(opened);
-      return action === "finish" ? await finish(aws, settings, context, found) : await rotate(aws, settings);
-    } finally {
-      aws.close();
-    }
+  async run({ finish: isFinish, force, showKeys, ...options }, context) {
+    const { functionName } = options;
+    const action = actionIn(context.args, isFinish);
+    const { stack, run } = await context.stack(options);
+    const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
+    const found = await deployed(run.aws, functionName);
+    // Nothing of another stack or tool is written to.
+    if (action !== "show") refuseNotOurs(observed, stack.identity);
+    const change = { functionName, force, showKeys };
+    if (action === "finish") return await finish(run, change, found);
+    if (action === "rotate") return await rotate(run.aws, change);
+    return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
   },
 
   render({ action, functionName, changed, keys, unchangedSince, next }) {
@@ -80,7 +78,7 @@ export const command: Command<KeysResult> = {
   },
 };
 
-function actionIn([word = "show"]: readonly string[], { finish: isFinish }: Settings): Action {
+function actionIn([word = "show"]: readonly string[], isFinish: boolean): Action {
   const action = words.find((candidate) => candidate === word);
   const usage = {
     hint: "shelfshack-ws backend keys show | rotate | rotate --finish",
@@ -98,7 +96,7 @@ function minuteOf(time: string): string {
   return year === undefined ? time : `${Number(day)} ${month} ${year}, ${minute} UTC`;
 }
 
-async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedFunction> {
+async function deployed(aws: Aws, functionName: string): Promise<DeployedFunction> {
   const found = await deployedFunction(aws, functionName);
   if (found) return found;
   throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
@@ -106,14 +104,8 @@ async function deployed(aws: Aws, { functionName }: Settings): Promise<DeployedF
   });
 }
 
-/** Nothing of another stack or tool is written to. */
-async function refuseOthers({ stack, walk }: OpenStack): Promise<void> {
-  const listed = await stack.lambdaFunction.list(walk.aws, {});
-  refuseNotOurs(
-    listed.map((found) => [stack.lambdaFunction, found]),
-    stack.identity,
-  );
-}
+/** What is changed, and how. */
+type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys">;
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
   signingKeysIn(
@@ -122,13 +114,13 @@ const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
     "a deploy puts a new one in their place, for the backend too: shelfshack-ws deploy",
   );
 
-async function rotate(aws: Aws, settings: Settings): Promise<KeysResult> {
+async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
   const fresh = newSigningKey();
-  const written = await changeEnvironment(aws, settings.functionName, (present) => ({
+  const written = await changeEnvironment(aws, change.functionName, (present) => ({
     ...present,
     SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
   }));
-  return resultOf(settings, keysOf(written), { action: "rotate", changed: true });
+  return resultOf(change, keysOf(written), { action: "rotate", changed: true });
 }
 
 /**
@@ -149,25 +141,24 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
 }
 
 async function finish(
-  aws: Aws,
-  settings: Settings,
-  context: Context,
+  { aws, signal }: Pick<OpenStack["run"], "aws" | "signal">,
+  change: Change,
   { variables, lastModified }: DeployedFunction,
 ): Promise<KeysResult> {
   const [newest, older] = keysOf(variables);
   if (newest === undefined || older === undefined) {
-    return resultOf(settings, newest === undefined ? [] : [newest], {
+    return resultOf(change, newest === undefined ? [] : [newest], {
       action: "finish",
       changed: false,
       since: lastModified,
     });
   }
-  if (!settings.force) await refuseUnlessKnown(newest, variables, settings, context);
-  const written = await changeEnvironment(aws, settings.functionName, (present) => ({
+  if (!change.force) await refuseUnlessKnown(newest, variables, signal);
+  const written = await changeEnvironment(aws, change.functionName, (present) => ({
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));
-  return resultOf(settings, keysOf(written), { action: "finish", changed: true });
+  return resultOf(change, keysOf(written), { action: "finish", changed: true });
 }
 
 function withoutOlder(newest: string, keys: readonly string[]): string {
@@ -187,18 +178,22 @@ function withoutOlder(newest: string, keys: readonly string[]): string {
  */
 const PROOFS = 8;
 
+/** The answer tells of the keys before it tells of a client. */
+const anyClient = {
+  backendUrl: undefined,
+  variables: {},
+  token: undefined,
+  type: defaultSettings().type,
+  booking: undefined,
+};
+
 /**
  * Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it
  * accepts that every time.
  */
-async function refuseUnlessKnown(
-  newest: string,
-  variables: Variables,
-  settings: Settings,
-  { signal }: Context,
-): Promise<void> {
+async function refuseUnlessKnown(newest: string, variables: Variables, signal: AbortSignal): Promise<void> {
   // The function's own address counts, not the one that a next deploy would give it.
-  const subject = subjectOf({ ...settings, backendUrl: undefined, variables: {} }, variables, [newest]);
+  const subject = subjectOf(anyClient, variables, [newest]);
   for (let proof = 0; proof < PROOFS; proof++) {
     const exchange = await askSigned(subject, { signal });
     if (isGood(exchange)) continue;
@@ -215,7 +210,7 @@ async function refuseUnlessKnown(
 }
 
 function resultOf(
-  { functionName, showKeys }: Settings,
+  { functionName, showKeys }: Change,
   keys: readonly string[],
   { action, changed, since }: Pick<KeysResult, "action" | "changed"> & { since?: string | undefined },
 ): KeysResult {

@@ -3,20 +3,20 @@ import { exchange } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
 import type { Expectation, Mismatch, ExpectationResult } from "../client/expectation.ts";
-import { explainClose, explainFrame } from "../client/handshake.ts";
+import { explainClose, explainFrame, type Source } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { deployedApi } from "../aws/deployed.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { connectAws } from "../aws/clients.ts";
-import { pipedLines, tokenFrom, tokenOf, typedLines } from "../terminal/line.ts";
+import type { Aws } from "../aws/clients.ts";
+import { typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
-import type { Command, Context } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
 
 /** A frame as it is shown; `meaning` explains one that API Gateway itself has sent. */
 export interface ShownFrame extends Frame {
@@ -31,7 +31,7 @@ export interface ConnectResult {
   ended: Conversation["ended"];
   sent: number;
   received: number;
-  saidAll: boolean;
+  sentAll: boolean;
   /** Whether anything was expected at all. */
   checked: boolean;
   expectations: ExpectationResult[];
@@ -45,63 +45,62 @@ const EXPECTING_MS = 10_000;
 /** How long a script that expects nothing listens after its last frame when no `--timeout` says so. */
 const QUIET_MS = 2_000;
 
-export const command: Command<ConnectResult, ShownFrame> = {
-  options: [
-    "booking",
-    "token",
-    "tokenStdin",
-    "type",
-    "url",
-    "send",
-    "expect",
-    "timeoutSeconds",
-    "keepalive",
-    "functionName",
-    "apiName",
-    "stage",
-  ],
+export const command: Command<"connect", ConnectResult, ShownFrame> = {
   examples: [
     {
       line: "connect --booking 1",
-      does: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
+      description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
     },
     {
       line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
-      does: "done as soon as a frame holds that JSON (arrays in full, objects in part); exit code 3 when none does",
+      description:
+        "done as soon as a frame holds that JSON (arrays in full, objects in part); exit code 3 when none does",
     },
     {
       line: "connect --expect '~shipped' --expect '{\"id\":5}'",
-      does: "each must be met by some frame, in any order",
+      description: "each must be met by some frame, in any order",
     },
     {
       line: "connect --booking 1 < frames.txt",
-      does: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
+      description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
     },
     {
       line: "connect --url wss://ws.example.com/v1 --keepalive 540",
-      does: "another address, kept open past API Gateway's ten idle minutes",
+      description: "another address, kept open past API Gateway's ten idle minutes",
     },
   ],
 
-  async run(settings, context) {
+  async run(
+    {
+      booking,
+      token: given,
+      tokenStdin,
+      type,
+      url,
+      send,
+      expect,
+      timeoutSeconds,
+      keepalive,
+      functionName,
+      apiName,
+      stage,
+      ...options
+    },
+    context,
+  ) {
     // Before anything is opened: a mistake in them must not cost a connection.
-    const expected = (settings.expect ?? []).map(expectation);
+    const expected = (expect ?? []).map(expectation);
     const isTTY = Boolean(context.stdin.isTTY);
-    const piped = !isTTY && (settings.tokenStdin || !settings.send) ? pipedLines(context.stdin) : undefined;
-    try {
-      const token = settings.tokenStdin
-        ? await (piped ? tokenFrom(piped) : tokenOf(context.stdin))
-        : settings.token;
-      const address = addressOf(settings.url ?? (await deployedStageUrl(settings, context)), {
-        ...settings,
-        token,
-      });
-      const interactive = isTTY && !settings.send && expected.length === 0;
-      const lines = settings.send ?? (piped ? withoutEmpty(piped) : []);
-      return await connect({ ...settings, address, expected, interactive, lines }, context);
-    } finally {
-      piped?.close();
-    }
+    const token = await context.token({ token: given, tokenStdin });
+    const base = url ?? (await stageUrl(await context.aws(options), { functionName, apiName, stage }));
+    const address = addressOf(base, { booking, type, token });
+    const interactive = isTTY && !send && expected.length === 0;
+    const lines = send ?? (isTTY ? [] : withoutEmpty(context.lines()));
+    const source = url !== undefined ? "given" : options.local ? "local" : "deployed";
+    return await connect(
+      { address, source, expected, interactive, lines, timeoutSeconds, keepalive },
+      context,
+    );
   },
 
   render: (result) =>
@@ -109,17 +108,18 @@ export const command: Command<ConnectResult, ShownFrame> = {
   line: frameLine,
   untilInterrupted: true,
 
-  exitCode({ expectations: verdicts, ended, saidAll, close, interactive }) {
+  exitCode({ expectations: verdicts, ended, sentAll, close, interactive }) {
     if (verdicts.some(({ met }) => !met)) return exitCodes.different;
     const brokeOff =
       ended === "closed by the peer" &&
-      (!isPeaceful(close.code) || (!saidAll && !interactive && verdicts.length === 0));
+      (!isPeaceful(close.code) || (!sentAll && !interactive && verdicts.length === 0));
     return brokeOff ? exitCodes.failed : exitCodes.done;
   },
 };
 
-interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive" | "url" | "local"> {
+interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> {
   address: URL;
+  source: Source;
   expected: readonly Expectation[];
   /** Whether a person types what is sent; otherwise `lines` are. */
   interactive: boolean;
@@ -137,7 +137,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
     signal: context.signal,
-    source: options.url !== undefined ? "given" : options.local ? "local" : "deployed",
+    source: options.source,
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });
@@ -233,20 +233,16 @@ const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
  * The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a
  * CliError when there is none, or (exit 4) when it is not clear which.
  */
-async function deployedStageUrl(
-  settings: Settings,
-  { report, signal }: Pick<Context, "report" | "signal">,
+async function stageUrl(
+  aws: Aws,
+  names: Pick<Settings, "functionName" | "apiName" | "stage">,
 ): Promise<string> {
-  const aws = await connectAws(settings, { report, signal });
-  try {
-    const found = await deployedApi(aws, settings);
-    if (found) return `${found.ApiEndpoint}/${settings.stage}`;
-    throw new CliError("not-deployed", `there is no API named ${settings.apiName} in ${aws.region}`, {
-      hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
-    });
-  } finally {
-    aws.close();
-  }
+  const { deployedApi } = await import("../aws/deployed.ts");
+  const found = await deployedApi(aws, names);
+  if (found) return `${found.ApiEndpoint}/${names.stage}`;
+  throw new CliError("not-deployed", `there is no API named ${names.apiName} in ${aws.region}`, {
+    hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
+  });
 }
 
 function shown(frame: Frame): ShownFrame {

@@ -4,13 +4,19 @@ import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
 import { CliError } from "../errors/error.ts";
 import { startLocalAws } from "../local/server.ts";
-import type { Settings } from "../settings/table.ts";
+import { defaultSettings, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import type { Command, Context } from "../cli/command.ts";
-import { command as deployAndGoOn, outcome } from "./deploy.ts";
-import { command as destroy } from "./destroy.ts";
-import { command as logsTail } from "./logs-tail.ts";
-import { command as test } from "./test.ts";
+import { packageFor } from "../artifact/zip.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import type { StackNames, StackProperties } from "../settings/commands.ts";
+import { deployStack, destroyStack } from "../stack/deploy.ts";
+import { deploymentText, removalText } from "../terminal/changes.ts";
+import { recordLine, tailText } from "../terminal/log-line.ts";
+import { testText } from "../terminal/round-trip.ts";
+import { tailLog } from "../logs/tail.ts";
+import type { LogRecord } from "../logs/record.ts";
+import { testFunction } from "../verify/invoke.ts";
 
 /**
  * A piece of the transcript: the heading of a step, a command as a user would type it, or what came out of
@@ -45,49 +51,40 @@ const backends: Readonly<
   fastapi: startFastApiExample,
 };
 
-/**
- * The deploy without its advice on what to do next: here that comes by itself, and later there is nothing
- * left of it.
- */
-const deploy = { ...deployAndGoOn, render: outcome };
-
 /** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (AWS.md 6.4). */
 const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
 const ARRIVAL_MS = 10_000;
 
-export const command: Command<DemoResult, TranscriptItem> = {
-  options: ["demoBackend"],
+export const command: Command<"demo", DemoResult, TranscriptItem> = {
   examples: [
     {
       line: "demo",
-      does: "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again",
+      description:
+        "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again",
     },
     {
       line: "demo --backend fastapi",
-      does: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)",
+      description: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)",
     },
   ],
 
-  async run(settings, context) {
+  async run({ demoBackend }, context) {
     const startedAt = performance.now();
     const signingKey = newSigningKey();
     await using local = disposable(await startLocalAws({ port: 0, ...delays }));
-    await using backend = disposable(await backends[settings.demoBackend]({ signingKeys: [signingKey] }));
+    await using backend = disposable(await backends[demoBackend]({ signingKeys: [signingKey] }));
     context.emit({
       kind: "step",
-      title: `A local AWS and a ${settings.demoBackend} backend, both on this machine`,
+      title: `A local AWS and a ${demoBackend} backend, both on this machine`,
     });
     context.emit({ kind: "output", text: `local AWS     ${local.url}\ndemo backend  ${backend.url}` });
 
-    const target: Settings = {
-      ...settings,
+    const target = {
+      ...defaultSettings(),
       local: true,
       port: local.port,
       backendUrl: backend.url,
       variables: { SIGNING_KEYS: signingKey },
-      booking: "1",
-      token: await backend.token("Demo"),
-      yes: true,
     };
     const result = await walkThrough(target, backend, context).catch((error: unknown) => {
       // How to go on with a step that was interrupted is of no use: nothing of the demo is left.
@@ -99,54 +96,87 @@ export const command: Command<DemoResult, TranscriptItem> = {
 
   line: transcript,
   render: ({ seconds }) =>
-    `\nAll of that ran on this machine in ${seconds} s, and nothing of it is left.\nOn AWS: shelfshack-ws deploy --backend-url https://api.example.com`,
+    `\nAll of that ran on this machine in ${seconds} s, and everything was removed.\nOn AWS: shelfshack-ws deploy --backend-url https://api.example.com`,
 };
+
+/** The stack of the demo, with the defaults for its names: nobody's config decides about it. */
+type Target = StackNames & StackProperties;
 
 /** Every step of setting it up by hand, each as the command that does it. */
 async function walkThrough(
-  settings: Settings,
+  target: Target,
   backend: DemoBackend,
   context: Context<TranscriptItem>,
 ): Promise<Omit<DemoResult, "seconds">> {
   const { emit } = context;
-  const tell = (text: string | undefined) => {
-    if (text) emit({ kind: "output", text });
-  };
-  const run = async <Result, Item>(
-    line: string,
-    what: Command<Result, Item>,
-    overrides: Partial<Settings> = {},
-  ): Promise<Result> => {
-    context.signal.throwIfAborted();
-    const chosen = { ...settings, ...overrides };
-    emit({ kind: "command", line });
-    const result = await what.run(chosen, { ...context, emit: (item) => tell(what.line?.(item)) });
-    tell(what.render(result, chosen));
-    return result;
+  const step = (title: string) => emit({ kind: "step", title });
+  const open = await context.stack(target, await packageFor(target));
+  const deploy = async () => {
+    const deployed = await typed(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
+      deployStack(open),
+    );
+    told(deploymentText(deployed), context);
+    return deployed;
   };
 
-  emit({
-    kind: "step",
-    title: "Deploy: zip, role, policy, log group, API, routes, stage, function, permission",
-  });
-  const { url } = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
-  if (!url) throw new CliError("not-deployed", "the deploy gave no address");
+  step("Deploy: zip, role, policy, log group, API, routes, stage, function, permission");
+  const { url } = await deploy();
+  if (!url) throw new CliError("not-deployed", "deploy returned no URL");
 
-  emit({ kind: "step", title: "Invoke the function with the test event" });
-  await run("test --local --booking 1", test);
+  step("Invoke the function with the test event");
+  await invoke(target, backend, context);
 
-  emit({ kind: "step", title: "Two people in booking 1, each with a real WebSocket" });
+  step("Two people in booking 1, each with a real WebSocket");
   const delivered = await talk(url, backend, context);
 
-  emit({ kind: "step", title: "What the function says" });
-  await run("logs tail --local --no-follow", logsTail, { follow: false });
+  step("What the function logs");
+  await readLog(target, context);
 
-  emit({ kind: "step", title: "Deploy again: nothing has changed" });
-  const second = await run(`deploy --local --backend-url ${settings.backendUrl}`, deploy, { test: false });
+  step("Deploy again: nothing has changed");
+  const second = await deploy();
 
-  emit({ kind: "step", title: "Remove everything" });
-  const { removed } = await run("destroy --local --yes", destroy);
-  return { delivered, secondDeployChanged: second.changed, removed: removed.length };
+  step("Remove everything");
+  const removal = await typed("destroy --local --yes", context, () => destroyStack(open));
+  told(removalText(removal), context);
+  return { delivered, secondDeployChanged: second.changed, removed: removal.removed.length };
+}
+
+/** Runs what a command does, behind the command as a user would type it. */
+async function typed<T>(
+  line: string,
+  { signal, emit }: Context<TranscriptItem>,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  emit({ kind: "command", line });
+  return await work();
+}
+
+function told(text: string | undefined, { emit }: Context<TranscriptItem>): void {
+  if (text) emit({ kind: "output", text });
+}
+
+async function invoke(
+  { functionName, stage, ...target }: Target,
+  backend: DemoBackend,
+  context: Context<TranscriptItem>,
+): Promise<void> {
+  const client = { booking: "1", type: "booking", token: await backend.token("Demo") };
+  const aws = await context.aws(target);
+  const result = await typed("test --local --booking 1", context, () =>
+    testFunction(aws, { functionName, stage, ...client }, context.signal),
+  );
+  told(testText(result), context);
+}
+
+async function readLog({ functionName, ...target }: Target, context: Context<TranscriptItem>): Promise<void> {
+  const aws = await context.aws(target);
+  const follow = false;
+  const emit = (record: LogRecord) => told(recordLine(record), context);
+  const result = await typed("logs tail --local --no-follow", context, () =>
+    tailLog(aws, { functionName, errors: false, follow }, { ...context, emit }),
+  );
+  told(tailText(result, follow), context);
 }
 
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */

@@ -4,13 +4,16 @@ import { watchHandler } from "../artifact/watch.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../aws/lambda-function.ts";
-import { environment, settingTable, type Settings } from "../settings/table.ts";
+import { environment, settingTable } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import { connectAws } from "../aws/clients.ts";
+import { packageFor } from "../artifact/zip.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
 import { withNpx } from "../cli/print-advice.ts";
-import type { Command, Context } from "../cli/command.ts";
-import { command as deploy } from "./deploy.ts";
-import { command as logsTail } from "./logs-tail.ts";
+import { checkBackendUrl } from "../resources/config.ts";
+import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
+import { deployStack, type DeployLimits, type DeployOutcome } from "../stack/deploy.ts";
+import { recordLine } from "../terminal/log-line.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 /**
@@ -33,32 +36,34 @@ interface LocalResult {
   redeploys: number;
 }
 
-export const command: Command<LocalResult, LocalItem> = {
-  options: ["port", "backendUrl", "stateFolder", "realistic"],
+export const command: Command<"local", LocalResult, LocalItem> = {
   examples: [
     {
       line: "local",
-      does: "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C",
+      description:
+        "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C",
     },
     {
       line: "local --backend-url http://127.0.0.1:8000",
-      does: "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token TOKEN",
+      description:
+        "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token TOKEN",
     },
-    { line: "local --port 0 --state .shelfshack", does: "any free port; what it holds is kept in a folder" },
+    {
+      line: "local --port 0 --state .shelfshack",
+      description: "any free port; what it holds is kept in a folder",
+    },
   ],
 
-  async run(settings, context) {
-    const logged = (message: string, timestamp: number, stream: string) =>
-      context.emit({ kind: "log", record: recordOf({ message, timestamp, stream }) });
+  async run({ port, stateFolder, realistic, allowHttp, ...options }, context) {
+    if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     const local = await startLocalAws({
-      port: settings.port,
-      ...(settings.realistic ? realisticDelays : {}),
-      ...(settings.stateFolder ? { stateFolder: settings.stateFolder } : {}),
-      onLog: (entries) =>
-        entries.forEach(({ message, timestamp, stream }) => logged(message, timestamp, stream)),
+      port,
+      ...(realistic ? realisticDelays : {}),
+      ...(stateFolder ? { stateFolder } : {}),
+      onLog: (entries) => entries.forEach((entry) => context.emit({ kind: "log", record: recordOf(entry) })),
     });
     try {
-      return await serve({ ...settings, local: true, port: local.port, test: false }, context, local.url);
+      return await serve({ ...options, local: true, port: local.port }, context, local.url);
     } finally {
       await local.close();
     }
@@ -72,7 +77,7 @@ export const command: Command<LocalResult, LocalItem> = {
 function spoken(item: LocalItem): string | undefined {
   if (item.kind === "redeployed")
     return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
-  if (item.kind === "log") return logsTail.line?.(item.record);
+  if (item.kind === "log") return recordLine(item.record);
   const place = item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `;
   const lines = [
     `local AWS  ${item.endpointUrl}`,
@@ -93,45 +98,54 @@ function spoken(item: LocalItem): string | undefined {
   return withNpx(environment)(lines.join("\n"));
 }
 
+/** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
+type Target = StackNames & StackProperties;
+
 async function serve(
-  settings: Settings,
+  options: Target,
   context: Context<LocalItem>,
   endpointUrl: string,
 ): Promise<LocalResult> {
-  const keys = (await deployedKeys(settings, context)) ?? [newSigningKey()];
-  const freshKeys = async () => (await deployedKeys(settings, context)) ?? keys;
-  const demo = settings.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
-  const target: Settings = demo
+  const keys = (await deployedKeys(options, context)) ?? [newSigningKey()];
+  const freshKeys = async () => (await deployedKeys(options, context)) ?? keys;
+  const demo = options.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
+  const target: Target = demo
     ? {
-        ...settings,
+        ...options,
         backendUrl: demo.url,
-        variables: { ...settings.variables, SIGNING_KEYS: keys.join(",") },
+        variables: { ...options.variables, SIGNING_KEYS: keys.join(",") },
       }
-    : settings;
-  const deployed: Context = { ...context, emit: () => {} };
+    : options;
   try {
-    const { url } = await deploy.run(target, deployed);
+    const { url } = await deployed(target, context);
     context.emit({
       kind: "ready",
-      port: settings.port,
+      port: options.port,
       endpointUrl,
       backendUrl: target.backendUrl ?? "",
       demoBackend: demo !== undefined,
       url,
     });
-    return { redeploys: await redeployOnChange(target, context, deployed) };
+    return { redeploys: await redeployOnChange(target, context) };
   } finally {
     await demo?.close();
   }
 }
 
+/** Deploys the handler as it is now. */
+const deployed = async (
+  target: Target,
+  context: Context<LocalItem>,
+  limits?: DeployLimits,
+): Promise<DeployOutcome> => await deployStack(await context.stack(target, await packageFor(target)), limits);
+
 /** The signing keys of the function, when there is one: kept by a state folder, or rotated meanwhile. */
 async function deployedKeys(
-  { functionName, ...settings }: Settings,
-  context: Context,
+  { functionName, ...options }: AwsOptions & Pick<OptionsOf<"local">, "functionName">,
+  context: Context<LocalItem>,
 ): Promise<string[] | undefined> {
-  const aws = await connectAws(settings, context);
-  const { SIGNING_KEYS } = (await deployedFunction(aws, functionName).finally(aws.close))?.variables ?? {};
+  const { variables = {} } = (await deployedFunction(await context.aws(options), functionName)) ?? {};
+  const { SIGNING_KEYS } = variables;
   return SIGNING_KEYS ? signingKeysIn(SIGNING_KEYS, `the function ${functionName}`) : undefined;
 }
 
@@ -139,20 +153,17 @@ async function deployedKeys(
  * Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has
  * ended it.
  */
-async function redeployOnChange(
-  settings: Settings,
-  { report, signal, emit }: Context<LocalItem>,
-  deployed: Context,
-): Promise<number> {
+async function redeployOnChange(target: Target, context: Context<LocalItem>): Promise<number> {
+  const { report, signal, emit } = context;
   let redeploys = 0;
   const broken = (output: string) =>
     report({
       kind: "warning",
-      message: `the handler cannot be built, the last one goes on running:\n${output.trim()}`,
+      message: `the handler's build failed, the previous one keeps running:\n${output.trim()}`,
     });
   for await (const _change of watchHandler(signal, broken)) {
     try {
-      const { changed, code } = await deploy.run({ ...settings, codeOnly: true }, deployed);
+      const { changed, code } = await deployed(target, context, { codeOnly: true });
       if (changed) redeploys++;
       emit({ kind: "redeployed", changed, sha256: code.sha256 });
     } catch (error) {

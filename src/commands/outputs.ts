@@ -1,7 +1,6 @@
 import { appendFile } from "node:fs/promises";
 import { deployedStack, type Deployed } from "../aws/deployed.ts";
 import type { Audience } from "../settings/table.ts";
-import { connectAws } from "../aws/clients.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
 
@@ -47,43 +46,38 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
   people: (outputs) => table(Object.entries(outputs)),
 };
 
-export const command: Command<Outputs> = {
-  options: ["outputsFor", "functionName", "apiName", "stage"],
+export const command: Command<"outputs", Outputs> = {
   examples: [
-    { line: "outputs", does: "the addresses and names of what is deployed; never the signing keys" },
-    { line: "outputs --for frontend >> .env", does: "VITE_WS_API_ENDPOINT=wss://…" },
+    { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
+    { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
     {
       line: "outputs --for backend",
-      does: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
+      description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
     },
     {
       line: "outputs --for terraform > shelfshack.auto.tfvars",
-      does: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
+      description: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
     },
     {
       line: "outputs --for github",
-      does: "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, otherwise printed",
+      description:
+        "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, otherwise printed",
     },
   ],
 
-  async run(settings, context) {
-    const aws = await connectAws(settings, context);
-    try {
-      const deployed = await deployedStack(aws, settings);
-      if (settings.outputsFor === "backend" && !deployed.signingKeys) {
-        context.report({
-          kind: "warning",
-          message: "the function has no SIGNING_KEYS: its requests are not signed",
-          hint: "a deploy makes a key: shelfshack-ws deploy",
-        });
-      }
-      const outputs = outputsFor[settings.outputsFor ?? "people"](deployed);
-      if (settings.outputsFor === "github" && settings.githubOutput)
-        await appendFile(settings.githubOutput, `${forms.github(outputs)}\n`);
-      return outputs;
-    } finally {
-      aws.close();
+  async run({ outputsFor: audience, githubOutput, functionName, apiName, stage, ...options }, context) {
+    const aws = await context.aws(options);
+    const deployed = await deployedStack(aws, { functionName, apiName, stage });
+    if (audience === "backend" && !deployed.signingKeys) {
+      context.report({
+        kind: "warning",
+        message: "the function has no SIGNING_KEYS: its requests are not signed",
+        hint: "deploy creates one: shelfshack-ws deploy",
+      });
     }
+    const outputs = outputsFor[audience ?? "people"](deployed);
+    if (audience === "github" && githubOutput) await appendFile(githubOutput, `${forms.github(outputs)}\n`);
+    return outputs;
   },
 
   render(outputs, { outputsFor: audience, githubOutput }) {

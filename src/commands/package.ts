@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { packageHandler, requireHandler, type Entry } from "../artifact/zip.ts";
+import { packageFor, type Entry } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 
 interface PackageResult {
@@ -11,16 +11,14 @@ interface PackageResult {
   sha256: string;
 }
 
-export const command: Command<PackageResult> = {
-  options: ["out", "handler", "runtime"],
+export const command: Command<"package", PackageResult> = {
   examples: [
-    { line: "package", does: "writes websocket_proxy.zip" },
-    { line: "package --out build/proxy.zip", does: "writes it somewhere else" },
+    { line: "package", description: "writes websocket_proxy.zip" },
+    { line: "package --out build/proxy.zip", description: "writes it somewhere else" },
   ],
 
   async run({ out, handler, runtime }) {
-    const { zip, sha256, entries } = await packageHandler();
-    requireHandler({ handler, runtime }, entries);
+    const { zip, sha256, entries } = await packageFor({ handler, runtime });
     await writeFile(out, zip);
     return { file: out, size: zip.length, entries, sha256 };
   },

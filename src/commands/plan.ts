@@ -1,33 +1,30 @@
-import { exitCodes } from "../errors/codes.ts";
-import { checkBackendUrl, openStack } from "../cli/context.ts";
-import { partsOf, scopeOf } from "../stack/steps.ts";
-import { describeChanges, renderChanges, type ChangeLine, stackOptions } from "./changes.ts";
+import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
-import { planned } from "./deploy.ts";
+import { exitCodes } from "../errors/codes.ts";
+import { checkBackendUrl } from "../resources/config.ts";
+import { planStack, type DeployOutcome } from "../stack/deploy.ts";
+import { renderChanges } from "../terminal/changes.ts";
 
-interface PlanResult {
-  changed: boolean;
-  resources: ChangeLine[];
-}
+type PlanResult = Pick<DeployOutcome, "changed" | "resources">;
 
-export const command: Command<PlanResult> = {
-  options: ["backendUrl", "only", "codeOnly", "exitCode", "allowHttp", ...stackOptions],
+export const command: Command<"plan", PlanResult> = {
   examples: [
-    { line: "plan --backend-url https://api.example.com", does: "what a deploy would create or change" },
+    {
+      line: "plan --backend-url https://api.example.com",
+      description: "what a deploy would create or change",
+    },
     {
       line: "plan --exit-code --backend-url https://api.example.com",
-      does: "exit code 3 when it would change something, for CI",
+      description: "exit code 3 when it would change something, for CI",
     },
   ],
 
-  async run(settings, context) {
-    const parts = partsOf(settings);
-    if (!parts || settings.backendUrl) checkBackendUrl(settings, context);
-    const resources = describeChanges(
-      await planned(await openStack(settings, context), parts),
-      scopeOf(parts),
-    );
-    return { changed: resources.some(({ action }) => action !== "none"), resources };
+  async run({ only, codeOnly, allowHttp, ...options }, context) {
+    const isPartial = only !== undefined || codeOnly;
+    if (!isPartial || options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    const open = await context.stack({ ...options, only }, await packageFor(options));
+    const { changed, resources } = await planStack(open, { only, codeOnly });
+    return { changed, resources };
   },
 
   render: ({ changed, resources }) => (changed ? renderChanges(resources, "would") : "no changes"),

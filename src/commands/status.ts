@@ -1,17 +1,17 @@
-import { exitCodes } from "../errors/codes.ts";
-import { observe, plan, type Change } from "../stack/engine.ts";
-import { openStack } from "../cli/context.ts";
-import { stepsThatFix } from "../stack/steps.ts";
-import type { Step } from "../settings/table.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
-import { describeChanges, shownValues, webSocketUrl, type ChangeLine, stackOptions } from "./changes.ts";
+import { packageFor, type Artifact } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
+import { exitCodes } from "../errors/codes.ts";
+import { CliError } from "../errors/error.ts";
+import type { Report } from "../progress.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import type { Step } from "../settings/table.ts";
+import { describeChanges, type ChangeLine } from "../stack/describe.ts";
+import { observe, plan, type Change } from "../stack/engine.ts";
+import { stepsThatFix } from "../stack/steps.ts";
+import { shownValues } from "../terminal/changes.ts";
 import { table, type Row } from "../terminal/format.ts";
 
-/**
- * How one resource stands: there, absent, not as it should be, or (the stage) serving the routes of an older
- * deployment.
- */
+/** Of one resource; `stale`: the stage serves the routes of an older deployment. */
 type State = "ok" | "missing" | "differs" | "stale";
 
 interface StatusResult {
@@ -21,55 +21,57 @@ interface StatusResult {
   upToDate: boolean;
   url: string | null;
   /**
-   * The steps that mend it, where the function holds the backend's address; null where the whole stack is to
+   * The steps that fix it, where the function holds the backend's address; null where the whole stack is to
    * be deployed, or nothing.
    */
   steps: Step[] | null;
-  resources: (Omit<ChangeLine, "action" | "lookedAt"> & { standing: State })[];
+  resources: (Omit<ChangeLine, "action" | "compared"> & { state: State })[];
 }
 
-export const command: Command<StatusResult> = {
-  options: ["backendUrl", ...stackOptions],
+export const command: Command<"status", StatusResult> = {
   examples: [
     {
       line: "status",
-      does: "what is there, what differs, whether the stage is stale, and the URL; exit code 3 unless all is well",
+      description: "resources, differences, a stale stage and the URL; exit code 3 unless all is up to date",
     },
   ],
 
-  async run(settings, context) {
-    const { stack, walk } = await openStack(settings, context);
-    const observed = await observe(stack, walk.aws).finally(walk.aws.close);
+  async run(options, context) {
+    const artifact = await packageIfPossible(options, context.report);
+    const { stack, run, urlIn } = await (artifact
+      ? context.stack(options, artifact)
+      : context.stack(options));
+    const observed = await observe(stack, run.aws);
     const changes = plan(stack, observed);
-    const resources = describeChanges(changes).map(({ action, lookedAt: _everything, ...line }) => ({
+    const resources = describeChanges(changes).map(({ action, compared: _all, ...line }) => ({
       ...line,
-      standing: stateOf(line.id, action, stack),
+      state: stateOf(line.id, action, stack),
     }));
     return {
-      region: walk.aws.region,
+      region: run.aws.region,
       account: observed.get(stack.account)?.attributes.Account ?? "",
-      deployed: resources.every(({ standing }) => standing !== "missing"),
-      upToDate: resources.every(({ standing }) => standing === "ok"),
-      url: webSocketUrl(stack, changes),
+      deployed: resources.every(({ state }) => state !== "missing"),
+      upToDate: resources.every(({ state }) => state === "ok"),
+      url: urlIn(changes),
       steps: fixingSteps(changes),
       resources,
     };
   },
 
-  render({ region, account, deployed, upToDate, url, steps: mending, resources }, { backendUrl }) {
-    const rows = resources.flatMap(({ id, name, standing, differences }): Row[] => [
-      [`${signs[standing]} ${id}`, name, standing === "ok" ? "" : standing],
+  render({ region, account, deployed, upToDate, url, steps: fixing, resources }, { backendUrl }) {
+    const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
+      [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
         const { from, to } = shownValues(difference);
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);
     // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
-    const deploy = `shelfshack-ws deploy${mending && backendUrl === undefined ? ` --only ${mending.join(",")}` : ""}`;
+    const deploy = `shelfshack-ws deploy${fixing && backendUrl === undefined ? ` --only ${fixing.join(",")}` : ""}`;
     const verdict = upToDate
-      ? "everything is as it should be"
+      ? "up to date"
       : deployed
-        ? `something differs; mend it with: ${deploy}`
+        ? `differences found; fix: ${deploy}`
         : `not (completely) deployed; run: ${deploy}`;
     return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join(
       "\n",
@@ -78,6 +80,20 @@ export const command: Command<StatusResult> = {
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
 };
+
+/** The code to compare with; without any, as the settings ask for another handler, a warning says why. */
+async function packageIfPossible(
+  wanted: { handler: string; runtime: string },
+  report: Report,
+): Promise<Artifact | undefined> {
+  try {
+    return await packageFor(wanted);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    report({ kind: "warning", message: `the code is not compared: ${error.message}` });
+    return undefined;
+  }
+}
 
 const signs: Readonly<Record<State, string>> = { ok: "✓", missing: "✗", differs: "~", stale: "~" };
 

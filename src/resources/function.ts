@@ -45,15 +45,16 @@ type FunctionAttributes = { FunctionArn: string };
 export interface FunctionConfig {
   functionName: string;
   stage: string;
-  runtime: string;
-  handler: string;
-  timeout: number;
-  memory: number;
+  /** What is absent of these stays as it is. */
+  runtime?: string | undefined;
+  handler?: string | undefined;
+  timeout?: number | undefined;
+  memory?: number | undefined;
   backendUrl: string | undefined;
   /** More variables. `SIGNING_KEYS` among them counts on the first deploy only. */
   variables: Variables;
-  zip: Uint8Array;
-  zipSha256: string;
+  zip?: Uint8Array | undefined;
+  zipSha256?: string | undefined;
   tags: Tags;
 }
 
@@ -80,12 +81,14 @@ export function lambdaFunction(
 
     desired: ({ role, api }) => ({
       FunctionName,
-      CodeSha256: config.zipSha256,
-      Runtime: config.runtime,
-      Handler: config.handler,
+      ...given({
+        CodeSha256: config.zipSha256,
+        Runtime: config.runtime,
+        Handler: config.handler,
+        Timeout: config.timeout,
+        MemorySize: config.memory,
+      }),
       Role: role.Arn,
-      Timeout: config.timeout,
-      MemorySize: config.memory,
       Architectures: ["x86_64"],
       Environment: {
         ...config.variables,
@@ -136,6 +139,10 @@ export function lambdaFunction(
     },
   };
 }
+
+/** The members that have a value. */
+const given = <T extends object>(members: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
 
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
 

@@ -21,7 +21,7 @@ interface LogGroupProperties {
  * ever (AWS.md 6.2).
  */
 export function logGroup(
-  { name, retentionInDays, tags }: { name: string; retentionInDays: number; tags: Tags },
+  { name, retentionInDays, tags }: { name: string; retentionInDays: number | undefined; tags: Tags },
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
@@ -33,7 +33,10 @@ export function logGroup(
     step: "logs",
     needs,
     foundBy: "name",
-    desired: () => ({ LogGroupName: name, RetentionInDays: retentionInDays }),
+    desired: () => ({
+      LogGroupName: name,
+      ...(retentionInDays === undefined ? {} : { RetentionInDays: retentionInDays }),
+    }),
 
     async list(aws) {
       const group = await findLogGroup(aws.logs, name);

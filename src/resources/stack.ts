@@ -9,8 +9,8 @@ import { rolePolicy } from "./role-policy.ts";
 import { role } from "./role.ts";
 import { route } from "./route.ts";
 import { stage } from "./stage.ts";
-import type { Stack } from "../stack/engine.ts";
-import type { AnyResource } from "../stack/resource.ts";
+import type { Change, Stack } from "../stack/engine.ts";
+import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { tagsFor, type Identity } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
@@ -20,22 +20,23 @@ export interface StackConfig {
   apiName: string;
   roleName: string;
   stage: string;
-  runtime: string;
-  handler: string;
+  /** Whatever is absent of the following stays as it is. */
+  runtime?: string | undefined;
+  handler?: string | undefined;
   /** Seconds. */
-  timeout: number;
+  timeout?: number | undefined;
   /** MB. */
-  memory: number;
+  memory?: number | undefined;
   /** Days. */
-  logRetention: number;
-  /** Absent: the variable stays as it is. */
+  logRetention?: number | undefined;
   backendUrl: string | undefined;
   /** More variables for the function. */
   variables: Readonly<Record<string, string>>;
   /** The account that it must be, if the configuration says so. */
   account: string | undefined;
-  zip: Uint8Array;
-  zipSha256: string;
+  /** The code; without it the stack can be read, compared and deleted, but no function created. */
+  zip?: Uint8Array | undefined;
+  zipSha256?: string | undefined;
   /** 128 random bits, new for every run. */
   run: string;
 }
@@ -123,4 +124,12 @@ export function stackOf(config: StackConfig): WebSocketStack {
       invokePermission,
     ],
   };
+}
+
+/** Where clients connect; null as long as the API or the stage is not there. */
+export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]): string | null {
+  const attributesOf = (wanted: AnyResource) =>
+    changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
+  const isThere = [stack.api, stack.stage].every((resource) => attributesOf(resource) !== unknownAttributes);
+  return isThere ? `${attributesOf(stack.api).ApiEndpoint}/${stack.stage.name}` : null;
 }

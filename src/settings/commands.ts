@@ -1,16 +1,16 @@
-import type { SettingName, Settings } from "./table.ts";
+import type { GlobalName, SettingName, Settings } from "./table.ts";
 
-/** One command as data: what the program's help says of it and which settings it reads. */
+/** One command as data: what the help says of it and which settings it reads. */
 export interface CommandRow {
   /** A verb phrase of at most 70 characters. */
   summary: string;
   /** Its arguments in the usage line, for example `[show|rotate]`. */
   args?: string;
-  /** The settings that its `run` reads besides the global ones, in the order of its help. */
+  /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
 }
 
-/** What a stack is called, and the account that it must be in. */
+/** What a stack is called, and the account that it must be in: enough to read and to delete it. */
 export const stackNames = ["functionName", "apiName", "stage", "roleName", "account"] as const;
 
 /** What a stack is made of. */
@@ -22,37 +22,47 @@ export const stackProperties = [
   "handler",
   "logRetention",
   "variables",
-  "allowHttp",
 ] as const;
 
-const token = ["token", "tokenStdin"] as const;
+/** A client's token, in one of two ways. */
+export const token = ["token", "tokenStdin"] as const;
+
 const subscription = ["booking", ...token, "type"] as const;
 
-/** Every command, in the order of the help: a new one is a row here, its file, and its line in `commands/index`. */
+/** Every command, in the order of the help. A new one is a row here, its file, and its line in `commands/index`. */
 export const commandTable = {
-  package: { summary: "make the zip of the handler", reads: ["out", "handler", "runtime"] },
+  package: { summary: "build the handler's zip", reads: ["out", "handler", "runtime"] },
   plan: {
     summary: "show what deploy would change",
-    reads: ["only", "codeOnly", "exitCode", ...stackNames, ...stackProperties],
+    reads: ["only", "codeOnly", "exitCode", "allowHttp", ...stackProperties, ...stackNames],
   },
   deploy: {
-    summary: "make AWS match the description",
-    reads: ["only", "codeOnly", "dryRun", "test", ...subscription, ...stackNames, ...stackProperties],
+    summary: "create or update the stack",
+    reads: [
+      "only",
+      "codeOnly",
+      "dryRun",
+      "test",
+      "allowHttp",
+      ...subscription,
+      ...stackProperties,
+      ...stackNames,
+    ],
   },
   status: {
-    summary: "show what is there, what differs, and the URL",
-    reads: [...stackNames, ...stackProperties],
+    summary: "show resources, differences and the URL",
+    reads: [...stackProperties, ...stackNames],
   },
   outputs: {
     summary: "print values for the front end, the backend, Terraform or GitHub",
     reads: ["outputsFor", "githubOutput", "functionName", "apiName", "stage"],
   },
   test: {
-    summary: "invoke the function with a test event, and say how far it came",
+    summary: "invoke the function with a test event and show which hop fails",
     reads: ["event", ...subscription, "functionName", "stage"],
   },
   connect: {
-    summary: "open a real WebSocket to the stage",
+    summary: "open a WebSocket to the stage",
     reads: [
       ...subscription,
       "url",
@@ -66,7 +76,7 @@ export const commandTable = {
     ],
   },
   "logs tail": {
-    summary: "print what the function logs, live",
+    summary: "follow the function's log",
     reads: ["since", "filter", "errors", "connection", "follow", "functionName"],
   },
   "backend init": {
@@ -74,41 +84,40 @@ export const commandTable = {
     reads: ["backendFile", "force"],
   },
   "backend check": {
-    summary: "prove that a backend keeps the contract",
-    reads: ["backendUrl", ...subscription, "functionName", "signingKeys", "variables"],
+    summary: "check a backend against the contract",
+    reads: ["backendUrl", ...subscription, "timeoutSeconds", "signingKeys", "variables", "functionName"],
   },
   "backend keys": {
     summary: "show or rotate the signing keys",
     args: "[show|rotate]",
     reads: ["finish", "force", "showKeys", ...stackNames],
   },
-  destroy: { summary: "remove what deploy made", reads: stackNames },
+  destroy: { summary: "delete what deploy created", reads: stackNames },
   local: {
     summary: "run a local AWS with the stack deployed to it",
-    reads: ["port", "stateFolder", "realistic", ...stackNames, ...stackProperties],
+    reads: ["port", "stateFolder", "realistic", "allowHttp", ...stackProperties, ...stackNames],
   },
-  demo: { summary: "show all of it on this machine, without an account", reads: ["demoBackend"] },
+  demo: { summary: "run everything locally, without an AWS account", reads: ["demoBackend"] },
 } as const satisfies Record<string, CommandRow>;
 
+/** A command's name: one word, or two as in "logs tail". */
 export type CommandName = keyof typeof commandTable;
 
-/** Every command takes these. */
-type GlobalName =
-  | "env"
-  | "region"
-  | "profile"
-  | "config"
-  | "local"
-  | "endpointUrl"
-  | "json"
-  | "yes"
-  | "quiet"
-  | "debug"
-  | "color"
-  | "port";
+/** All names, in the table's order. */
+export const commandNames = Object.keys(commandTable) as CommandName[];
 
-/** The settings that a command can see: the global ones and its own; `port` is global, its flag is `local`'s alone. */
-export type OptionsOf<C extends CommandName> = Pick<
-  Settings,
-  GlobalName | (typeof commandTable)[C]["reads"][number]
->;
+/** The table for those who walk through it. */
+export const commandRows: Readonly<Record<CommandName, CommandRow>> = commandTable;
+
+/** The global settings; `port` is one of them as a variable, and a flag of `local` only. */
+export type GlobalOptions = Pick<Settings, GlobalName | "port">;
+
+/** The settings that a command can see: the global ones and those of its row. */
+export type OptionsOf<C extends CommandName> = GlobalOptions &
+  Pick<Settings, (typeof commandTable)[C]["reads"][number]>;
+
+/** Where AWS is. */
+export type AwsOptions = Pick<Settings, "local" | "port" | "endpointUrl" | "region">;
+export type StackNames = Pick<Settings, (typeof stackNames)[number]> & AwsOptions;
+export type StackProperties = Pick<Settings, (typeof stackProperties)[number]>;
+export type TokenOptions = Pick<Settings, (typeof token)[number]>;

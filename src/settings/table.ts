@@ -34,7 +34,7 @@ export type Step = (typeof steps)[number];
 export const audiences = ["frontend", "backend", "terraform", "github"] as const;
 export type Audience = (typeof audiences)[number];
 
-/** What a derived default may look at: values that are settled before it. */
+/** What a derived default may use: values that are resolved before it. */
 export interface Chosen {
   env?: string | undefined;
   functionName?: string;
@@ -63,6 +63,8 @@ export interface Setting<T = unknown> {
   /** How the README words the derived default. */
   defaultText?: string;
   description: string;
+  /** What it may be, where that is a list: the help and the README show it behind the description. */
+  values?: readonly string[];
   /** What it means in one of the commands that understand it differently, by the command's name. */
   descriptionIn?: Readonly<Record<string, string>>;
   /** Never shown, not even with --debug. */
@@ -87,7 +89,7 @@ const retentionDays = [
 ];
 const prefix = (env: string | undefined) => (env === undefined ? "shelfshack" : `shelfshack-${env}`);
 
-/** Every setting, once. Adding an entry is all that a new setting needs. */
+/** Every setting, once. A new one is an entry here, and its name in the rows of `settings/commands` that read it. */
 const table = {
   env: {
     flag: "--env <name>",
@@ -95,7 +97,7 @@ const table = {
     key: "env",
     global: true,
     type: environmentName,
-    description: "environment; names everything shelfshack-NAME-… and the stage NAME",
+    description: "environment; prefixes all names with shelfshack-NAME",
   },
   region: {
     flag: "--region <region>",
@@ -110,14 +112,15 @@ const table = {
     env: ["SHELFSHACK_PROFILE", "AWS_PROFILE"],
     global: true,
     type: text("a profile's name"),
-    description: "profile of the AWS configuration to take credentials from",
+    description: "AWS profile to use",
   },
   config: {
     flag: "--config <file>",
     env: ["SHELFSHACK_CONFIG"],
     global: true,
     type: text("a file"),
-    description: "config file; otherwise shelfshack-ws.config.json here or in a folder above",
+    description: "config file",
+    defaultText: "nearest shelfshack-ws.config.json",
   },
   local: {
     flag: "--local",
@@ -125,7 +128,7 @@ const table = {
     global: true,
     type: boolean,
     default: false,
-    description: "use the local AWS that `shelfshack-ws local` runs",
+    description: "use the local AWS (start it: `shelfshack-ws local`)",
   },
   endpointUrl: {
     flag: "--endpoint-url <url>",
@@ -148,7 +151,7 @@ const table = {
     global: true,
     type: boolean,
     default: false,
-    description: "ask nothing",
+    description: "skip confirmation prompts",
   },
   quiet: {
     flag: "--quiet",
@@ -172,7 +175,7 @@ const table = {
     global: true,
     type: boolean,
     default: true,
-    description: "no colours",
+    description: "print no colours",
   },
 
   backendUrl: {
@@ -180,7 +183,7 @@ const table = {
     env: ["SHELFSHACK_BACKEND_URL"],
     key: "backendUrl",
     type: backendUrl,
-    description: "the backend that the function calls, for example https://api.example.com",
+    description: "the backend that the function calls, like https://api.example.com",
   },
   functionName: {
     flag: "--function-name <name>",
@@ -225,7 +228,7 @@ const table = {
     key: "memory",
     type: wholeNumber(128, 10_240, "MB"),
     default: 256,
-    description: "the function's memory in MB; a larger value that somebody set is kept",
+    description: "the function's memory in MB; a larger existing value is kept",
   },
   functionTimeout: {
     env: ["SHELFSHACK_FUNCTION_TIMEOUT"],
@@ -255,7 +258,7 @@ const table = {
     env: ["SHELFSHACK_ACCOUNT"],
     key: "account",
     type: name("an account id of 12 digits, as text", /^\d{12}$/),
-    description: "the AWS account that it must be; nothing is done in another one",
+    description: "refuse to run against any other AWS account",
   },
   allowHttp: {
     flag: "--allow-http",
@@ -263,21 +266,22 @@ const table = {
     key: "allowHttp",
     type: boolean,
     default: false,
-    description: "allow a prod environment with a backend that is not https",
+    description: "allow a backend without https in a prod environment",
   },
   variables: {
     key: "variables",
     type: functionVariables,
     default: {},
     secret: true,
-    description: "more environment variables for the function: an object of names and texts",
+    description: "more variables for the function: an object of strings",
   },
 
   only: {
     flag: "--only <steps>",
     env: ["SHELFSHACK_ONLY"],
     type: listOf(steps),
-    description: `do these steps only: ${steps.join(", ")}`,
+    description: "run only these steps",
+    values: steps,
   },
   codeOnly: {
     flag: "--code-only",
@@ -291,7 +295,7 @@ const table = {
     env: ["SHELFSHACK_DRY_RUN"],
     type: boolean,
     default: false,
-    description: "show what would be done, change nothing",
+    description: "show the changes without making them",
   },
   test: {
     flag: "--no-test",
@@ -299,7 +303,7 @@ const table = {
     key: "test",
     type: boolean,
     default: true,
-    description: "leave out the test at the end",
+    description: "skip the smoke test after deploying",
   },
   exitCode: {
     flag: "--exit-code",
@@ -322,7 +326,7 @@ const table = {
     key: "handler",
     type: name("a handler like index.handler", /^[^\s/.][^\s]*\.[A-Za-z_$][\w$]*$/),
     default: "index.handler",
-    description: "what Lambda calls: a file of the zip without its ending, a dot, the function",
+    description: "handler as FILE.FUNCTION, no file extension",
   },
 
   port: {
@@ -330,13 +334,13 @@ const table = {
     env: ["SHELFSHACK_PORT"],
     type: wholeNumber(0, 65_535),
     default: 4566,
-    description: "port of the local AWS; 0 takes a free one",
+    description: "port of the local AWS; 0 for any free port",
   },
   stateFolder: {
     flag: "--state <folder>",
     env: ["SHELFSHACK_STATE"],
     type: text("a folder"),
-    description: "keep what the local AWS holds in this folder",
+    description: "persist the local AWS's state in this folder",
   },
 
   demoBackend: {
@@ -344,30 +348,29 @@ const table = {
     env: ["SHELFSHACK_DEMO_BACKEND"],
     type: choice(["node", "fastapi"]),
     default: "node",
-    description:
-      "the demo's backend: node, or fastapi (the shipped example; needs Python with fastapi and uvicorn)",
+    description: "the demo's backend; fastapi needs Python with fastapi and uvicorn",
   },
   realistic: {
     flag: "--realistic",
     env: ["SHELFSHACK_REALISTIC"],
     type: boolean,
     default: false,
-    description: "let roles, functions and deployments take as long as on AWS",
+    description: "simulate AWS's delays",
   },
 
   booking: {
     flag: "--booking <id>",
     env: ["SHELFSHACK_BOOKING"],
     type: text("a booking's id"),
-    description: "the booking to connect for; test and the test of a deploy use 1 otherwise",
-    descriptionIn: { connect: "the booking to connect for" },
+    description: "booking id [test and deploy: 1]",
+    descriptionIn: { connect: "booking id", "backend check": "booking id [shelfshack-check]" },
   },
   token: {
     flag: "--token <token>",
     env: ["SHELFSHACK_TOKEN"],
     type: text("a token"),
     secret: true,
-    description: "the client's token; better as a variable or with --token-stdin",
+    description: "the client's token; prefer SHELFSHACK_TOKEN or --token-stdin",
   },
   tokenStdin: {
     flag: "--token-stdin",
@@ -388,26 +391,25 @@ const table = {
     env: ["SHELFSHACK_URL"],
     type: text("a URL"),
     secret: true,
-    description: "another address than the deployed stage, for example wss://…",
+    description: "connect to this URL instead of the deployed stage",
   },
   send: {
     flag: "--send <frame>",
     type: repeatable("a frame's text"),
     repeatable: true,
-    description: "send this frame; may be given several times",
+    description: "send this frame; repeatable",
   },
   expect: {
     flag: "--expect <frame>",
     type: repeatable("a part of a JSON frame, or ~ and a regular expression"),
     repeatable: true,
-    description:
-      "wait 10 s (or --timeout) for a frame that holds this JSON, or matches ~regex; may be given several times",
+    description: "wait for a frame that holds this JSON or matches ~regex; repeatable",
   },
   timeoutSeconds: {
     flag: "--timeout <seconds>",
     env: ["SHELFSHACK_TIMEOUT"],
     type: seconds,
-    description: "give up after so many seconds",
+    description: "give up after this many seconds",
   },
   event: {
     flag: "--event <file>",
@@ -419,14 +421,14 @@ const table = {
     flag: "--keepalive <seconds>",
     env: ["SHELFSHACK_KEEPALIVE"],
     type: seconds,
-    description: "send a ping every so many seconds",
+    description: 'after this many idle seconds send `{"type":"ping"}`',
   },
 
   since: {
     flag: "--since <time>",
     env: ["SHELFSHACK_SINCE"],
     type: since,
-    description: "from then on: 90s, 10m, 2h, 3d ago, or an ISO time",
+    description: "start at: 90s, 10m, 2h, 3d ago, or an ISO time",
   },
   filter: {
     flag: "--filter <pattern>",
@@ -452,25 +454,26 @@ const table = {
     env: ["SHELFSHACK_FOLLOW"],
     type: boolean,
     default: true,
-    description: "print what is there and stop: the last hour, or --since",
+    description: "print existing lines and exit; the last hour, or from --since",
   },
 
   outputsFor: {
     flag: "--for <whom>",
     env: ["SHELFSHACK_FOR"],
     type: choice(audiences),
-    description: `only what one of them needs, in its own form: ${audiences.join(", ")} (the backend needs the signing keys)`,
+    description: "print only the values for one audience; backend includes the keys",
+    values: audiences,
   },
   githubOutput: {
     env: ["GITHUB_OUTPUT"],
     type: text("a file"),
-    description: "the file that GitHub Actions reads a step's outputs from; GitHub sets it",
+    description: "file for a step's outputs; GitHub Actions sets it",
   },
   githubSummary: {
     env: ["GITHUB_STEP_SUMMARY"],
+    global: true,
     type: text("a file"),
-    description:
-      "the file that GitHub Actions reads a step's summary from, which a deploy adds to; GitHub sets it",
+    description: "file for a step's summary, which deploy adds to; GitHub sets it",
   },
   backendFile: {
     flag: "--out <file>",
@@ -483,8 +486,7 @@ const table = {
     flag: "--force",
     type: boolean,
     default: false,
-    description:
-      "overwrite the file without asking (backend init); finish a rotation without asking the backend (backend keys)",
+    description: "overwrite (backend init) or finish (backend keys) without asking",
     descriptionIn: {
       "backend init": "overwrite the file without asking",
       "backend keys": "finish the rotation without asking the backend",
@@ -494,14 +496,14 @@ const table = {
     flag: "--finish",
     type: boolean,
     default: false,
-    description: "end the rotation: drop the older key",
+    description: "end the rotation: remove the older key",
   },
   showKeys: { flag: "--show-keys", type: boolean, default: false, description: "print the keys themselves" },
   signingKeys: {
     env: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],
     type: text("signing keys"),
     secret: true,
-    description: "the keys to sign with instead of those of the deployed function",
+    description: "sign with these keys instead of the deployed function's",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -519,11 +521,33 @@ type Value<E> = E extends { type: ValueType<infer T> }
 /** Every setting's value; `undefined` where none was given and there is no default. */
 export type Settings = { [N in SettingName]: Value<Table[N]> };
 
+/** The settings that every command takes. */
+export type GlobalName = {
+  [N in SettingName]: Table[N] extends { global: true } ? N : never;
+}[SettingName];
+
 /** The table for those who walk through it. */
 export const settingTable: Readonly<Record<SettingName, Setting>> = table;
 
+/** What a setting means, in general or in one command. */
+export function descriptionOf(name: SettingName, command = ""): string {
+  const { description, descriptionIn, values } = settingTable[name];
+  const text = descriptionIn?.[command] ?? description;
+  return values ? `${text}: ${values.join(", ")}` : text;
+}
+
 /** All names, in the table's order. */
 export const settingNames = Object.keys(table) as SettingName[];
+
+/** Every setting as it is where nothing was given. */
+export function defaultSettings(): Settings {
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) {
+    const { defaultFrom, default: fallback } = settingTable[name];
+    settings[name] = defaultFrom ? defaultFrom(settings as Chosen) : fallback;
+  }
+  return settings as unknown as Settings;
+}
 
 /**
  * A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find

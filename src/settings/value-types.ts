@@ -174,7 +174,7 @@ const backendUrlFaults: readonly { when(words: string): boolean; message: string
   },
   {
     when: (words) => /\/\/.*\/\/|\/(\.|%2e){1,2}(\/|$)/i.test(words),
-    message: "expected a path that is one: no empty parts (//), no . and no ..",
+    message: "expected a path without //, . or ..",
   },
   {
     when: (words) => /%(?![0-9a-f]{2})/i.test(words),
@@ -238,9 +238,9 @@ export const functionVariables: ValueType<Record<string, string>> = {
   schema: v.pipe(
     v.custom<object>(
       (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-      "expected an object of names and texts",
+      "expected an object of strings",
     ),
-    v.record(v.string(), v.string('expected a text, such as "1"')),
+    v.record(v.string(), v.string('expected a string, such as "1"')),
     v.record(
       v.pipe(
         v.string(),
@@ -250,7 +250,7 @@ export const functionVariables: ValueType<Record<string, string>> = {
         ),
         v.check(
           (name) => !takenVariable.test(name),
-          "expected a variable that neither Lambda nor deploy sets itself",
+          "expected a name that is not reserved: Lambda or deploy sets it",
         ),
       ),
       v.string(),

@@ -63,8 +63,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
    * newest counts.
    */
   readonly copies?: true;
-  /** What we want; pure, interpolates attributes and never inspects them. */
-  desired(needs: AttributesOf<N>): Properties;
+  /** What we want; pure, interpolates attributes and never inspects them. What is left out stays as it is. */
+  desired(needs: AttributesOf<N>): Partial<Properties>;
   /** Comparisons other than equality, for example with a minimum. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;

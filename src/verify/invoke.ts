@@ -21,7 +21,7 @@ export interface TestResult extends Diagnosis {
   /** The end of the function's log of this invocation (4 KB). */
   log: string[];
   /** Whether the backend was told that the test connection is gone; null when it never had it. */
-  forgotten: boolean | null;
+  disconnected: boolean | null;
 }
 
 /** The token of the test event where none was given. */
@@ -53,7 +53,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
     ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) })
     : first;
   const { statusCode, answer, log } = outcome;
-  const farewell = mayBeKnown(event, outcome)
+  const disconnected = mayBeKnown(event, outcome)
     ? await invoke(aws, functionName, disconnectOf(event), signal)
     : undefined;
   return {
@@ -65,7 +65,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
     answer,
     ms,
     log,
-    forgotten: farewell ? farewell.statusCode === 200 : null,
+    disconnected: disconnected ? disconnected.statusCode === 200 : null,
   };
 }
 

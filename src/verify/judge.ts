@@ -12,7 +12,7 @@ export interface Diagnosis {
   configured: boolean;
   meaning: string;
   /** What to do now, where there is more to say than the meaning does. */
-  advice: string | null;
+  fix: string | null;
 }
 
 /** What an invocation brought. */
@@ -92,7 +92,7 @@ const judgements: readonly {
   accepted: boolean | null;
   meaning: (facts: Facts) => string;
   misconfigured?: true;
-  advice?: string;
+  fix?: string;
 }[] = [
   {
     when: ({ reason }) => reason === "configuration",
@@ -100,7 +100,7 @@ const judgements: readonly {
     accepted: null,
     misconfigured: true,
     meaning: () => "the handler asks no backend, as its variables are wrong",
-    advice: "its log names them: shelfshack-ws logs tail --since 1h --errors --no-follow",
+    fix: "its log names them: shelfshack-ws logs tail --since 1h --errors --no-follow",
   },
   {
     when: ({ code }) => checks.has(code),
@@ -159,23 +159,21 @@ const judgements: readonly {
     reached: true,
     accepted: false,
     meaning: () => "the backend does not know the function's signing keys",
-    advice:
-      "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
+    fix: "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
   },
   {
     when: ({ status, knowsKeys }) => status === 401 && knowsKeys === true,
     reached: true,
     accepted: false,
     meaning: (facts) => rejectedToken(facts),
-    advice: "pass a token that it knows with --token-stdin",
+    fix: "pass a token that it knows with --token-stdin",
   },
   {
     when: ({ status }) => status === 401,
     reached: true,
     accepted: false,
     meaning: (facts) => `${rejectedToken(facts)}, or it does not know the function's signing keys`,
-    advice:
-      "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
+    fix: "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
   },
   {
     when: () => true,
@@ -208,7 +206,7 @@ export function diagnose({
     configured: !row?.misconfigured,
     meaning:
       row && facts ? row.meaning(facts) : "the handler ran, but API Gateway would not understand its answer",
-    advice: row?.advice ?? null,
+    fix: row?.fix ?? null,
   };
 }
 
@@ -225,6 +223,6 @@ function judgeFailure(answer: unknown): Diagnosis {
     backendAccepted: null,
     configured: true,
     meaning: `${row?.meaning} (${failure})`,
-    advice: null,
+    fix: null,
   };
 }

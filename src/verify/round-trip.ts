@@ -3,12 +3,9 @@ import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession } from "../client/session.ts";
 import { explain } from "../errors/explain.ts";
-import type { Progress } from "../progress.ts";
+import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
-import type { Run } from "../stack/create.ts";
 import type { Aws } from "../aws/clients.ts";
-import { duration } from "../terminal/format.ts";
-import { style } from "../terminal/style.ts";
 import { MADE_UP_TOKEN, testFunction, type TestResult } from "./invoke.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
@@ -37,40 +34,44 @@ const HANDSHAKE_MS = 30_000;
  */
 const PROPAGATION_MS = 10_000;
 
-/** Proves the deployed path, as far as it can without a client's own token. */
+/** Of whom the smoke test connects, and to what. */
+export type SmokeTestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type">;
+
+/** Tests the deployed path, as far as it can without a client's own token. */
 export async function smokeTest(
   url: string,
-  settings: Settings,
-  { aws, report, signal }: Run,
+  options: SmokeTestOptions,
+  { aws, report, signal }: { aws: Aws; report: Report; signal: AbortSignal },
 ): Promise<SmokeTest> {
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
-  report({ kind: "started", id: "proof", title });
-  const invocation = await invoke(aws, settings, signal);
-  const subscription = {
-    ...settings,
-    booking: settings.booking ?? "1",
-    token: settings.token ?? MADE_UP_TOKEN,
-  };
-  const proof = { invocation, roundTrip: await handshake(addressOf(url, subscription), signal) };
-  report(ending(proof, title, performance.now() - startedAt));
-  return proof;
+  report({ kind: "started", id: ID, title });
+  const invocation = await invoke(aws, options, signal);
+  const client = { ...options, booking: options.booking ?? "1", token: options.token ?? MADE_UP_TOKEN };
+  const tested = { invocation, roundTrip: await handshake(addressOf(url, client), signal) };
+  report(ending(tested, title, performance.now() - startedAt));
+  return tested;
 }
 
-/** How the proof went, for the progress: the result says more. */
-function ending(proof: SmokeTest, title: string, ms: number): Progress {
-  if (!worksAsDeployed(proof))
-    return { kind: "failed", id: "proof", title, message: "what was deployed does not work" };
-  const rest = isProven(proof)
+const ID = "smoke-test";
+
+/** How it went, for the progress: the result says more. */
+function ending(tested: SmokeTest, title: string, ms: number): Progress {
+  if (!worksAsDeployed(tested)) return { kind: "failed", id: ID, title, message: "the smoke test failed" };
+  const rest = hasPassed(tested)
     ? ({ outcome: "done" } as const)
-    : ({ outcome: "incomplete", detail: "the backend does not do its part" } as const);
-  return { kind: "finished", id: "proof", title, ms, ...rest };
+    : ({ outcome: "incomplete", detail: "the backend fails" } as const);
+  return { kind: "finished", id: ID, title, ms, ...rest };
 }
 
 /** The test invocation; where it is denied or fails, that is its result: the deploy itself is done. */
-async function invoke(aws: Aws, settings: Settings, signal: AbortSignal): Promise<SmokeTest["invocation"]> {
+async function invoke(
+  aws: Aws,
+  options: SmokeTestOptions,
+  signal: AbortSignal,
+): Promise<SmokeTest["invocation"]> {
   try {
-    const tested = await testFunction(aws, { ...settings, event: undefined }, signal);
+    const tested = await testFunction(aws, options, signal);
     const { passed, handlerRan, backendReached, backendAccepted, configured, meaning } = tested;
     return { passed, handlerRan, backendReached, backendAccepted, configured, meaning };
   } catch (error) {
@@ -104,17 +105,17 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 }
 
 /** Whether a message gets through the whole path. */
-const isProven = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.passed && roundTrip.open;
+const hasPassed = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.passed && roundTrip.open;
 
 /** The command that goes on from here, or tells more of what is missing. */
 export function nextAfter(
-  proof: SmokeTest | null,
+  tested: SmokeTest | null,
   { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
 ): string {
-  // The proof's made-up token says nothing about a client that sends none.
+  // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? " --token-stdin" : token === undefined ? " --token TOKEN" : "";
-  if (!proof || isProven(proof)) return `shelfshack-ws connect --booking ${booking}${sameToken}`;
-  return worksAsDeployed(proof) ? "shelfshack-ws backend check" : "shelfshack-ws test";
+  if (!tested || hasPassed(tested)) return `shelfshack-ws connect --booking ${booking}${sameToken}`;
+  return worksAsDeployed(tested) ? "shelfshack-ws backend check" : "shelfshack-ws test";
 }
 
 /**
@@ -125,12 +126,3 @@ export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: Smo
   invocation.handlerRan !== false &&
   invocation.configured &&
   (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));
-
-/** The proof in lines, with what to do where something is missing. */
-export function renderProof({ invocation, roundTrip }: SmokeTest): string[] {
-  const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
-  const trip = roundTrip.open
-    ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
-    : roundTrip.meaning;
-  return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];
-}

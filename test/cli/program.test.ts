@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { commands } from "../../src/commands/index.ts";
+import { commandNames, commandRows } from "../../src/settings/commands.ts";
 import { refusingServer } from "../support/handshake-server.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 
@@ -53,9 +53,8 @@ test("--version prints the package's version, alone and after a command", async 
 test("--help lists every command and the global options on stdout", async () => {
   const { code, stdout, stderr } = await run(["--help"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  for (const { name, summary } of commands) {
-    expect(stdout).toMatch(new RegExp(`^ {2}${name} +${summary.slice(0, 20)}`, "m"));
-  }
+  for (const name of commandNames)
+    expect(stdout).toMatch(new RegExp(`^ {2}${name} +${commandRows[name].summary.slice(0, 20)}`, "m"));
   expect(stdout).toContain("--env <name>");
   expect(stdout).toContain("Exit codes: 0 done");
   expect(await run(["help"])).toEqual({ code, stdout, stderr });
@@ -88,7 +87,7 @@ const loaderThatTells = `data:text/javascript,${encodeURIComponent(
   'import{writeSync}from"node:fs";export const load=(url,context,next)=>(writeSync(2,"loaded "+url+"\\n"),next(url,context));',
 )}`;
 
-test.each(commands.map(({ name }) => [name]))("%s --help shows its options and examples", async (name) => {
+test.each(commandNames)("%s --help shows its options and examples", async (name) => {
   const { code, stdout } = await run([...name.split(" "), "--help"]);
   expect(code).toBe(0);
   expect(stdout).toContain(`Usage: shelfshack-ws ${name}`);
@@ -113,26 +112,27 @@ test("help keeps to the width of the terminal, and --force has its own words in 
 });
 
 test.each([
-  [["deplyo"], 'unknown command "deplyo"', "did you mean deploy?"],
-  [["logs"], '"logs" needs one more word: tail', "shelfshack-ws logs --help"],
-  [["logs", "tial"], 'unknown command "tial"', "did you mean tail?"],
-  [["package", "--ouf=x"], 'unknown option "--ouf=x"', "did you mean --out?"],
-  [["package", "--regoin", "x"], 'unknown option "--regoin"', "did you mean --region?"],
-  [["version"], 'unknown command "version"', "did you mean --version?"],
-  [["-v"], 'unknown option "-v"', "did you mean --version?"],
-  [["package", "--out"], "argument missing", "shelfshack-ws package --help"],
-  [["package", "extra"], '"package" takes no words: extra', "shelfshack-ws package --help"],
-  [[], "no command was given", "shelfshack-ws --help"],
-  [["package", "--env", "Dev"], '--env is "Dev": expected a name', ""],
-  [["connect", "--timeout", "soon"], '--timeout is "soon": expected a number of seconds', ""],
+  [["deplyo"], "command-unknown", "did you mean deploy?"],
+  [["logs"], "command-missing", "shelfshack-ws logs --help"],
+  [["logs", "tial"], "command-unknown", "did you mean tail?"],
+  [["package", "--ouf=x"], "option-unknown", "did you mean --out?"],
+  [["package", "--regoin", "x"], "option-unknown", "did you mean --region?"],
+  [["version"], "command-unknown", "did you mean --version?"],
+  [["-v"], "option-unknown", "did you mean --version?"],
+  [["package", "--out"], "value-missing", "shelfshack-ws package --help"],
+  [["package", "extra"], "argument-unexpected", "shelfshack-ws package --help"],
+  [[], "command-missing", "shelfshack-ws --help"],
+  [["package", "--env", "Dev"], "value-invalid", undefined],
+  [["connect", "--timeout", "soon"], "value-invalid", undefined],
 ])(
-  "wrong usage %j is exit code 2, one clear line on stderr, nothing on stdout",
-  async (words, message, hint) => {
-    const { code, stdout, stderr } = await run(words);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr.split("\n")[0]).toContain(`error: `);
-    expect(stderr.split("\n")[0]).toContain(message);
-    expect(stderr).toContain(hint);
+  "wrong usage %j is exit code 2, with a code of its own and what was probably meant",
+  async (words, code, hint) => {
+    const { error } = JSON.parse((await run([...words, "--json"])).stdout);
+    expect(error).toMatchObject({ code, exitCode: 2 });
+    if (hint !== undefined) expect(error.hint).toContain(hint);
+    const { stdout, stderr } = await run(words);
+    expect(stdout).toBe("");
+    expect(stderr.split("\n")[0]).toBe(`error: ${error.message}`);
     expect(stderr).not.toMatch(/^\s+at /m);
   },
 );
@@ -144,8 +144,8 @@ test("with --json a failure is one document on stdout, whatever failed", async (
     ["status", "--json", "--local", "--config", "/nowhere"],
   ]) {
     const { code, stdout } = await run(words);
-    expect(JSON.parse(stdout)).toEqual({
-      error: expect.objectContaining({ message: expect.any(String), exitCode: code }),
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: expect.any(String), message: expect.any(String), exitCode: code },
     });
     expect(code).toBe(2);
   }
@@ -348,7 +348,7 @@ test("D-29 an interrupted command ends with exit code 130, with --json as a docu
   running.signal("SIGINT");
   const { code, stdout } = await running.ended;
   expect(code).toBe(130);
-  expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({ redeploys: 0 });
+  expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({ schemaVersion: 1, redeploys: 0 });
 });
 
 test("with --json on a terminal the error is there once, as the document", async (context) => {

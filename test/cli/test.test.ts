@@ -92,7 +92,7 @@ test("S22 booking, type and token are ours to choose, and --event replaces the e
   expect(own.code).toBe(0);
   expect(JSON.parse(own.stdout)).toMatchObject({
     connectionId: null,
-    forgotten: null,
+    disconnected: null,
     answer: { body: expect.stringContaining("hello") },
   });
   expect((await run(["test", "--event", join(folder, "broken.json")], { env })).code).toBe(2);
@@ -197,7 +197,7 @@ test("S22 a wrong key and a wrong token are told apart, although the backend ref
     const { code, stdout } = await run(["test", "--token", token, "--json"], { env });
     return {
       code,
-      ...(JSON.parse(stdout) as { meaning: string; advice: string | null; backendAccepted: boolean }),
+      ...(JSON.parse(stdout) as { meaning: string; fix: string | null; backendAccepted: boolean }),
     };
   };
   expect(await said(key, "demo")).toMatchObject({ code: 0, backendAccepted: true });
@@ -208,5 +208,5 @@ test("S22 a wrong key and a wrong token are told apart, although the backend ref
     backendAccepted: false,
     meaning: "the backend does not know the function's signing keys",
   });
-  expect(strange.advice).toMatch(/SHELFSHACK_PORT=\d+ shelfshack-ws outputs --local --for backend/);
+  expect(strange.fix).toMatch(/SHELFSHACK_PORT=\d+ shelfshack-ws outputs --local --for backend/);
 });

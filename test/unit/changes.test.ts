@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shownValues } from "../../src/commands/changes.ts";
+import { shownValues } from "../../src/terminal/changes.ts";
 
 const statement = (stage: string) => [
   { Sid: "Push", Resource: `${"arn:".repeat(60)}${stage}/POST/${"x".repeat(200)}` },

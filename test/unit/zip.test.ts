@@ -69,6 +69,7 @@ test("8 package makes the same bytes in three time zones and at any umask, with 
       const bytes = readFileSync(file);
       const sha256 = createHash("sha256").update(bytes).digest("base64");
       expect(JSON.parse(stdout)).toEqual({
+        schemaVersion: 1,
         file,
         size: bytes.length,
         entries: [{ name: "index.mjs", size: expect.any(Number) }],

@@ -1,50 +1,11 @@
-import type { SettingName } from "../settings/table.ts";
 import type { Difference } from "../stack/difference.ts";
-import type { Action, Change, Scope } from "../stack/engine.ts";
-import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
-import { table, type Row } from "../terminal/format.ts";
-import { style } from "../terminal/style.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
-
-/** The settings that say what the stack is called and made of. */
-export const stackOptions = [
-  "functionName",
-  "apiName",
-  "stage",
-  "roleName",
-  "memory",
-  "runtime",
-  "logRetention",
-  "account",
-] as const satisfies readonly SettingName[];
-
-/** One resource in the result of plan, deploy and status. */
-export interface ChangeLine {
-  id: string;
-  type: string;
-  name: string;
-  action: Action;
-  /** False for what `--only` or `--code-only` left out: then nothing is known of it. */
-  lookedAt: boolean;
-  differences: readonly Difference[];
-}
-
-/** The changes as plain data, without what is only looked up; `scope` as the plan or deploy had it. */
-export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
-  changes
-    .filter(({ resource }) => resource.desired)
-    .map(({ resource, action, differences }) => {
-      const { id, type, name } = resource;
-      return { id, type, name, action, lookedAt: scope(resource), differences };
-    });
-
-/** Where clients connect; null as long as the API or the stage is not there. */
-export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]): string | null {
-  const attributesOf = (wanted: AnyResource) =>
-    changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
-  const isThere = [stack.api, stack.stage].every((resource) => attributesOf(resource) !== unknownAttributes);
-  return isThere ? `${attributesOf(stack.api).ApiEndpoint}/${stack.stage.name}` : null;
-}
+import type { DeployOutcome, Removal } from "../stack/deploy.ts";
+import type { ChangeLine } from "../stack/describe.ts";
+import type { Action } from "../stack/engine.ts";
+import type { SmokeTest } from "../verify/round-trip.ts";
+import { table, type Row } from "./format.ts";
+import { smokeTestLines } from "./round-trip.ts";
+import { style } from "./style.ts";
 
 const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
 const paints: Readonly<Record<Action, (text: string) => string>> = {
@@ -99,17 +60,42 @@ function differenceLine(difference: Difference): string {
 }
 
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
-  const looked = lines.filter(({ lookedAt }) => lookedAt);
-  const count = (action: Action) => looked.filter((line) => line.action === action).length;
+  const comparedLines = lines.filter(({ compared }) => compared);
+  const count = (action: Action) => comparedLines.filter((line) => line.action === action).length;
   const changed = (["create", "update", "replace"] as const).map(
     (action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const,
   );
   return [
     ...changed,
     [count("none"), "unchanged"] as const,
-    [lines.length - looked.length, "not looked at"] as const,
+    [lines.length - comparedLines.length, "not compared"] as const,
   ]
     .filter(([number]) => number > 0)
     .map(([number, word]) => `${number} ${word}`)
     .join(", ");
+}
+
+/** What a deploy did (or with `dryRun` would do), how its smoke test ended, and where clients connect. */
+export function deploymentText(
+  { changed, resources, code, url }: DeployOutcome,
+  { dryRun = false, only, test = null }: DeploymentFacts = {},
+): string {
+  const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
+  const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
+  const where = url ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${url}`] : [];
+  return [what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where].join("\n");
+}
+
+interface DeploymentFacts {
+  dryRun?: boolean;
+  /** What it was limited to. */
+  only?: readonly string[] | undefined;
+  test?: SmokeTest | null;
+}
+
+/** What was deleted. */
+export function removalText({ removed, stack, region }: Removal): string {
+  if (removed.length === 0) return `nothing to remove: there is no stack ${stack} in ${region}`;
+  const rows = removed.map(({ id, name }) => [`- ${id}`, name]);
+  return [table(rows), "", `${removed.length} removed, with everything inside them`].join("\n");
 }

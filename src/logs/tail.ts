@@ -1,0 +1,72 @@
+import type { Aws } from "../aws/clients.ts";
+import type { Report } from "../progress.ts";
+import { followedGroup, followLog, hasStreams, type FollowedGroup } from "./follow.ts";
+import { recordOf, selected, type LogRecord } from "./record.ts";
+
+/** Which function's log, and what of it. `since` in milliseconds since 1970. */
+export interface TailOptions {
+  functionName: string;
+  since?: number | undefined;
+  filter?: string | undefined;
+  errors: boolean;
+  connection?: string | undefined;
+  follow: boolean;
+}
+
+export interface TailResult {
+  group: string;
+  /** Whether there is a log group at all. */
+  exists: boolean;
+  /** Whether the function has ever written to its log. */
+  invoked: boolean;
+  /** How many records were emitted. */
+  records: number;
+}
+
+interface Reader {
+  report: Report;
+  signal: AbortSignal;
+  emit(record: LogRecord): void;
+}
+
+/** How far back it reads without `since` where it does not follow. */
+const HOUR_MS = 3_600_000;
+
+/** Emits the records of a function's log, until its end or until the signal is aborted. */
+export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): Promise<TailResult> {
+  const { functionName, follow } = options;
+  const group = `/aws/lambda/${functionName}`;
+  const found = await followedGroup(aws.logs, group);
+  const now = Date.now();
+  const isInvoked = found && (await hasStreams(aws.logs, found));
+  if (!found || !(isInvoked || follow))
+    return { group, exists: found !== undefined, invoked: false, records: 0 };
+  if (!isInvoked)
+    reader.report({ kind: "note", message: `not invoked yet: there is nothing in ${group}, waiting` });
+  // Into an empty log the first lines may come before the live tail has begun.
+  const since = options.since ?? (!isInvoked ? now : follow ? undefined : now - HOUR_MS);
+  const records = await emitted(aws, found, { ...options, since }, reader);
+  return { group, exists: true, invoked: Boolean(isInvoked) || records > 0, records };
+}
+
+/** Emits what is wanted of the log; returns how many records. */
+async function emitted(
+  { logs }: Aws,
+  group: FollowedGroup,
+  options: TailOptions,
+  { report, signal, emit }: Reader,
+): Promise<number> {
+  const isWanted = selected(options);
+  let records = 0;
+  try {
+    for await (const event of followLog(logs, group, { ...options, report, signal })) {
+      const record = recordOf(event);
+      if (!isWanted(record)) continue;
+      records += 1;
+      emit(record);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return records;
+}

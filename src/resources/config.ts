@@ -1,0 +1,62 @@
+import { isIP } from "node:net";
+import type { Artifact } from "../artifact/zip.ts";
+import { newRun } from "../aws/tags.ts";
+import { CliError } from "../errors/error.ts";
+import type { Report } from "../progress.ts";
+import type { StackNames, StackProperties } from "../settings/commands.ts";
+import type { Settings, Step } from "../settings/table.ts";
+import type { StackConfig } from "./stack.ts";
+
+type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
+
+/**
+ * The settings as the description of a stack. Without an artifact code, runtime and handler are left as they
+ * are; so is every other property that is not given.
+ */
+export function stackConfig(of: Described, region: string, artifact: Artifact | undefined): StackConfig {
+  return {
+    region,
+    functionName: of.functionName,
+    apiName: of.apiName,
+    roleName: of.roleName,
+    stage: of.stage,
+    account: of.account,
+    timeout: of.functionTimeout,
+    memory: of.memory,
+    logRetention: of.logRetention,
+    backendUrl: of.backendUrl,
+    variables: of.variables ?? {},
+    ...(artifact
+      ? { zip: artifact.zip, zipSha256: artifact.sha256, runtime: of.runtime, handler: of.handler }
+      : {}),
+    run: newRun({ isPartial: of.only !== undefined }),
+  };
+}
+
+/** The environments in which a backend without TLS is refused rather than warned of. */
+const isProduction = (env: string | undefined): boolean => env?.startsWith("prod") ?? false;
+const isPrivate = (hostname: string): boolean =>
+  privateName.test(hostname) || (isIP(hostname.replace(/^\[|\]$/g, "")) > 0 && privateAddress.test(hostname));
+const privateName = /^localhost$|\.(internal|local|localhost)$/;
+const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/;
+
+/**
+ * Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in
+ * production; elsewhere that is a warning.
+ */
+export function checkBackendUrl(
+  { backendUrl, env, allowHttp }: Pick<Settings, "backendUrl" | "env" | "allowHttp">,
+  report: Report,
+): void {
+  if (!backendUrl) {
+    throw new CliError("no-backend-url", "no backend URL is set", {
+      hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
+    });
+  }
+  const { protocol, hostname } = new URL(backendUrl);
+  if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
+  const message = `${backendUrl} is plain http to a public address: tokens and messages are not encrypted`;
+  if (isProduction(env))
+    throw new CliError("plain-http", message, { hint: "use https, or pass --allow-http" });
+  report({ kind: "warning", message, hint: "use https before this goes to production" });
+}

@@ -1,0 +1,48 @@
+import { readLine } from "../logs/record.ts";
+import type { TestResult } from "../verify/invoke.ts";
+import type { SmokeTest } from "../verify/round-trip.ts";
+import { duration } from "./format.ts";
+import { levelWord } from "./log-line.ts";
+import { asRecord, continued } from "./record.ts";
+import { style } from "./style.ts";
+
+/** The smoke test of a deploy in two lines. */
+export function smokeTestLines({ invocation, roundTrip }: SmokeTest): string[] {
+  const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
+  const trip = roundTrip.open
+    ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
+    : roundTrip.meaning;
+  return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];
+}
+
+/** The result of the test event: the three hops, the answer, the log. */
+export function testText(result: TestResult): string {
+  const { handlerRan, backendReached, backendAccepted, meaning, fix, answer, ms, log } = result;
+  return [
+    `${sign(handlerRan)} the handler ran`,
+    `${sign(backendReached)} the backend was reached`,
+    `${sign(backendAccepted)} the backend accepted`,
+    `after ${duration(ms)}: ${continued(meaning)}`,
+    ...(fix === null ? [] : [`  ${fix}`]),
+    ...(result.disconnected === false ? [notDisconnected] : []),
+    `answer ${JSON.stringify(answer)}`,
+    ...logLines(log),
+  ].join("\n");
+}
+
+const notDisconnected = "the backend was not told that the test connection ended; it expires there by itself";
+
+const sign = (outcome: boolean | null) =>
+  outcome === null ? style.yellow("?") : outcome ? style.green("✓") : style.red("✗");
+
+function logLines(log: readonly string[]): string[] {
+  const readings = log.map(readLine).filter(({ origin }) => origin !== "start" && origin !== "end");
+  return readings.length === 0
+    ? []
+    : [
+        "log",
+        ...readings.map(({ level, origin, text }) =>
+          asRecord(`  ${levelWord(level)}`, origin === "report" ? `report ${text}` : text),
+        ),
+      ];
+}

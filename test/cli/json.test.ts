@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { startDemoBackend } from "../../src/backend/demo.ts";
+import { startLocalAws, type LocalAws } from "../../src/local/server.ts";
+import { commandNames, type CommandName } from "../../src/settings/commands.ts";
+import { run, start } from "../support/program.ts";
+
+type Document = Record<string, unknown>;
+
+const documentsIn = (stdout: string): Document[] =>
+  stdout.trimStart().startsWith("{\n")
+    ? [JSON.parse(stdout)]
+    : stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+
+/** The keys of a document by path: `a.b`, and `a[].b` for the members of a list. */
+function keysOf(value: unknown, path = ""): string[] {
+  if (Array.isArray(value)) return [...new Set(value.flatMap((item) => keysOf(item, `${path}[]`)))];
+  if (typeof value !== "object" || value === null) return path === "" ? [] : [path];
+  return Object.entries(value).flatMap(([key, member]) =>
+    keysOf(member, path === "" ? key : `${path}.${key}`),
+  );
+}
+
+/** What a program may count on in the result of each command; other keys may be added. */
+const promised: Readonly<Record<CommandName, string>> = {
+  package: "file size sha256 entries[].name entries[].size",
+  plan: `changed ${ofResources("id type name action compared")}`,
+  deploy: `changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
+    ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
+    test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning`,
+  status: `region account deployed upToDate url steps ${ofResources("id type name state")}`,
+  outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint websocket_lambda_function_arn
+    websocket_lambda_function_name region`,
+  test: `functionName connectionId passed handlerRan backendReached backendAccepted configured meaning fix
+    statusCode answer.statusCode ms log[] disconnected`,
+  connect: `url openMs interactive ended sent received sentAll checked expectations[].met
+    expectations[].expected close.code close.reason`,
+  "logs tail": "group exists invoked records",
+  "backend init": "file changed next[].what next[].lines[]",
+  "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
+    checks[].title`,
+  "backend keys": "action changed functionName keys[].fingerprint unchangedSince",
+  destroy: "changed stack region removed[].id removed[].type removed[].name",
+  local: "redeploys",
+  demo: "seconds delivered.text delivered.ms secondDeployChanged removed",
+};
+
+function ofResources(keys: string): string {
+  return keys.replaceAll(/\w+/g, "resources[].$&");
+}
+
+/** The commands that run against a stack, in an order in which each finds what it needs. */
+const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
+  ["package", ({ folder }) => ["--out", join(folder, "p.zip")]],
+  ["plan", ({ backendUrl }) => ["--backend-url", backendUrl]],
+  ["deploy", ({ backendUrl }) => ["--backend-url", backendUrl]],
+  ["status", () => []],
+  ["outputs", () => []],
+  ["test", () => ["--token", "demo"]],
+  ["connect", () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "1"]],
+  ["logs tail", () => ["--no-follow"]],
+  ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
+  ["backend check", () => []],
+  ["backend keys", () => ["show"]],
+  ["destroy", () => ["--yes"]],
+];
+
+interface Scene {
+  local: LocalAws;
+  folder: string;
+  backendUrl: string;
+}
+
+async function scene(): Promise<Scene & { env: Record<string, string> }> {
+  const backend = await startDemoBackend();
+  const local = await startLocalAws();
+  const folder = await mkdtemp(join(tmpdir(), "json-"));
+  onTestFinished(async () => {
+    await Promise.all([backend.close(), local.close(), rm(folder, { recursive: true })]);
+  });
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  return { local, folder, backendUrl: backend.url, env };
+}
+
+const expectPromised = (name: CommandName, documents: readonly Document[]) => {
+  expect(
+    documents.map(({ schemaVersion }) => schemaVersion),
+    name,
+  ).toEqual(documents.map(() => 1));
+  expect(keysOf(documents.at(-1)), name).toEqual(expect.arrayContaining(promised[name].split(/\s+/)));
+};
+
+test("every command's JSON has the keys that are promised, and schemaVersion 1 in every document", async () => {
+  const { env, ...all } = await scene();
+  for (const [name, options] of lines) {
+    const { stdout } = await run([...name.split(" "), ...options(all), "--json"], { env });
+    expectPromised(name, documentsIn(stdout));
+  }
+}, 60_000);
+
+test(
+  "local and demo stream documents of their own, all with schemaVersion 1",
+  { timeout: 60_000 },
+  async () => {
+    const local = start(["local", "--port", "0", "--json"], { input: null });
+    await local.says('"kind":"ready"');
+    local.signal("SIGINT");
+    expectPromised("local", documentsIn((await local.ended).stdout));
+    expectPromised("demo", documentsIn((await run(["demo", "--json"])).stdout));
+  },
+);
+
+test("no command is left out", () => {
+  const covered: CommandName[] = [...lines.map(([name]) => name), "local", "demo"];
+  expect(covered.toSorted()).toEqual(commandNames.toSorted());
+});
+
+test("an error's JSON has a code, a message, an exit code and, where there is one, a hint", async () => {
+  const { code, stdout } = await run(["plan", "--local", "--json"]);
+  expect([code, JSON.parse(stdout)]).toEqual([
+    2,
+    {
+      schemaVersion: 1,
+      error: { code: "no-backend-url", message: expect.any(String), hint: expect.any(String), exitCode: 2 },
+    },
+  ]);
+});
