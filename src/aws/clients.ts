@@ -4,7 +4,7 @@ import { IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
-import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { retries } from "./retry.ts";
 import { environment, type Settings } from "../settings/table.ts";
@@ -150,10 +150,7 @@ function prefixingOwnHosts<Input extends object, Output extends object>(config: 
 async function regionOf(client: LambdaClient): Promise<string> {
   try {
     return await client.config.region();
-  } catch (cause) {
-    throw new CliError("no-region", "no AWS region is set", {
-      hint: 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
-      cause,
-    });
+  } catch (error) {
+    throw explain(error);
   }
 }

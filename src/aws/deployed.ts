@@ -4,6 +4,7 @@ import {
   type CloudWatchLogsClient,
   type LogGroup,
 } from "@aws-sdk/client-cloudwatch-logs";
+import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { everyPage, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
@@ -54,7 +55,7 @@ export async function deployedStack(
       "not-deployed",
       `not deployed in ${aws.region}: there is no ${missing.join(", no ")}`,
       {
-        hint: "run: shelfshack-ws deploy",
+        hint: ["run: ", command("deploy")],
       },
     );
   }

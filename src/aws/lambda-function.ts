@@ -4,6 +4,7 @@ import {
   UpdateFunctionConfigurationCommand,
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
+import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
@@ -112,7 +113,10 @@ export async function untilActive(aws: Aws, FunctionName: string): Promise<void>
   const state = stateOf(await untilIdle(aws, FunctionName));
   if (state !== "Active")
     throw new CliError("function-broken", `the function ${FunctionName} is not usable: ${state}`, {
-      hint: "fix the reason given; if that does not help, delete the stack (shelfshack-ws destroy) and deploy again",
+      hint: [
+        "fix the reason given; if that does not help, delete the stack and deploy again: ",
+        command("destroy"),
+      ],
     });
 }
 

@@ -1,3 +1,4 @@
+import type { Advice } from "../errors/advice.ts";
 import type { ExitCode } from "../errors/codes.ts";
 import type { CommandName, OptionsOf } from "../settings/commands.ts";
 import type { Context } from "./context.ts";
@@ -17,11 +18,11 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   examples: readonly Example[];
   run(options: OptionsOf<C>, context: Context<Item>): Promise<Result>;
   /** The result for people. With `--json` the result itself is printed instead. */
-  render(result: Result, options: OptionsOf<C>): string;
+  render(result: Result, options: OptionsOf<C>): Advice;
   /** The result for the summary of a step in GitHub Actions. */
   summary?(result: Result, options: OptionsOf<C>): string;
   /** A streamed item for people; undefined leaves it out. */
-  line?(item: Item): string | undefined;
+  line?(item: Item): Advice | undefined;
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
   /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
   untilInterrupted?: true;

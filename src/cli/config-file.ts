@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
+import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { settingNames, settingTable, displayValue, type SettingName } from "../settings/table.ts";
 
@@ -22,7 +23,7 @@ export function findConfigFile(folder: string): string | undefined {
 export function readConfigFile(file: string): Map<SettingName, unknown> {
   const json = parsed(file, contents(file));
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw refused(file, "expected a JSON object");
+    throw refused("config-invalid", file, "expected a JSON object");
   // An editor finds the file's JSON schema by this key.
   return new Map(
     Object.entries(json)
@@ -51,7 +52,7 @@ function parsed(file: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw refused(file, `expected JSON: ${(error as Error).message}`, error);
+    throw refused("config-invalid", file, `expected JSON: ${(error as Error).message}`, error);
   }
 }
 
@@ -67,11 +68,13 @@ function settingOf(file: string, key: string): SettingName {
   const forbidden = settingNames.find((candidate) => candidate === key);
   if (forbidden)
     throw refused(
+      "config-key-forbidden",
       file,
       `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`,
     );
   const meant = closest(key, [...keyed.keys()]);
   throw refused(
+    "config-key-unknown",
     file,
     `unknown key ${JSON.stringify(key)}${meant ? `, did you mean ${JSON.stringify(meant)}?` : `; known are ${[...keyed.keys()].join(", ")}`}`,
   );
@@ -83,9 +86,13 @@ function acceptedValue(file: string, name: SettingName, value: unknown): unknown
   if (success) return output;
   const [issue] = issues;
   const path = [key, ...(issue.path ?? []).map((step) => String(step.key))].join(".");
-  throw refused(file, `${path} is ${displayValue(settingTable[name], value)}: ${issue.message}`);
+  throw refused(
+    "config-invalid",
+    file,
+    `${path} is ${displayValue(settingTable[name], value)}: ${issue.message}`,
+  );
 }
 
-function refused(file: string, fault: string, cause?: unknown): CliError {
-  return new CliError("config-invalid", `${file}: ${fault}`, { cause });
+function refused(code: ErrorCode, file: string, fault: string, cause?: unknown): CliError {
+  return new CliError(code, `${file}: ${fault}`, { cause });
 }

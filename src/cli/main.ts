@@ -5,10 +5,9 @@ import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { commandRows, type CommandName } from "../settings/commands.ts";
 import { environment, setSdkEnvironment, type Settings } from "../settings/table.ts";
 import { sourceLines, resolve } from "./resolve.ts";
-import { advicePrinter, withRunFlags, withNpx, type AdvicePrinter, type Aim } from "./print-advice.ts";
+import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ShownProgress } from "../terminal/progress.ts";
@@ -24,17 +23,13 @@ interface Session {
   debug: boolean;
   /** Whether GitHub Actions is to show errors at the run as well. */
   annotating: boolean;
-  /** Leads to the stack that this run is about, once that is known. */
-  aim: Aim;
   /** Prints advice as this run's reader would follow it. */
   advice: AdvicePrinter;
   interruption: AbortController;
 }
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
-const outputClosed = new CliError("output-closed", "output closed", {});
-
-const asStarted = withNpx(environment);
+const outputClosed = new CliError("output-closed", "output closed");
 
 type CommandRequest = Request & { kind: "command" };
 
@@ -73,7 +68,6 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
     json: argv.includes("--json") || isSet("SHELFSHACK_JSON"),
     debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
     annotating: isSet("GITHUB_ACTIONS"),
-    aim: asStarted,
     advice: advicePrinter(environment),
     interruption,
   };
@@ -97,9 +91,7 @@ async function runCommand(request: CommandRequest, session: Session): Promise<Ex
   const { command, given } = request;
   const resolved = resolve(given, environment, process.cwd());
   const { settings } = resolved;
-  const aim = await withRunFlags(resolved, async (name) => commandRows[name as CommandName].reads);
-  session.aim = (text) => asStarted(aim(text));
-  session.advice = advicePrinter(environment, resolved, session.aim);
+  session.advice = advicePrinter(environment, resolved);
   const progress = await showProgress(session.err, {
     mode: progressMode(settings, session.err),
     debug: settings.debug,
@@ -213,12 +205,10 @@ function printResult(
   command: AnyCommand,
   result: object,
   settings: Settings,
-  { out, aim, advice }: Session,
+  { out, advice }: Session,
 ): void {
   if (settings.json)
-    return out.writeRaw(
-      `${safeJson(asDocument(advice.json(result)), command.line ? undefined : 2, (text) => aim(unstyled(text)))}\n`,
-    );
+    return out.writeRaw(`${asJson(asDocument(advice.json(result)), command.line ? undefined : 2)}\n`);
   const text = advice.text(command.render(result, settings));
   if (text !== "") out.write(`${text}\n`);
 }
@@ -228,10 +218,10 @@ function printResult(
  * document says it all.
  */
 function showError(error: unknown, { out, err, json, debug, annotating, advice }: Session): ExitCode {
-  const { code, message, hint: advised, exitCode, cause, stack } = explain(error);
+  const { code, message, hint: advised, phase, exitCode, cause, stack } = explain(error);
   const hint = advised && advice.text(advised);
   const argv = advised && advice.argv(advised);
-  const document = { error: { code, message, hint, ...(argv?.length && { argv }), exitCode } };
+  const document = { error: { code, message, phase, hint, ...(argv?.length && { argv }), exitCode } };
   if (json) out.writeRaw(`${asJson(asDocument(document))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);

@@ -101,11 +101,7 @@ function byDefault(setting: Setting, chosen: Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.type.schema, json);
   if (success) return output;
-  throw new CliError(
-    "value-invalid",
-    `${where} is ${displayValue(setting, given)}: ${issues[0].message}`,
-    {},
-  );
+  throw new CliError("value-invalid", `${where} is ${displayValue(setting, given)}: ${issues[0].message}`);
 }
 
 /**

@@ -8,14 +8,14 @@ import type { Closed, Frame, Session } from "./session.ts";
  */
 export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left" | "interrupted";
 
-/** What is said and what is waited for. */
+/** What is sent and what is waited for. */
 export interface Script {
   lines: AsyncIterable<string>;
   expected: Expectations;
   /** The longest it may take from the moment of opening, in milliseconds. */
   limitMs?: number;
   /**
-   * Ends it when all has been said and then nothing came for so many milliseconds. Without this and a limit
+   * Ends it when all was sent and then nothing came for this many milliseconds. Without this and a limit
    * it ends with the lines.
    */
   quietMs?: number;

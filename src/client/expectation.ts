@@ -7,9 +7,8 @@ import type { Frame } from "./session.ts";
  *
  * - `~words` is a regular expression that must match somewhere in the frame's text.
  * - Anything else is JSON and must be a subset of the frame: of an object every given key must match (other
- *   keys do not matter), an array must have the
- * same length and match element by element, strings, numbers, true, false and null must be equal. A frame
- *   that is not JSON counts as a string.
+ *   keys do not matter), an array must have the same length and match element by element, strings, numbers,
+ *   true, false and null must be equal. A frame that is not JSON counts as a string.
  *
  * With several expectations each must be met by some frame, in any order; one frame may meet more than one.
  */

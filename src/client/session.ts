@@ -5,7 +5,8 @@ import { Readable } from "node:stream";
 import WebSocket from "ws";
 import type { RawData } from "ws";
 import { HandshakeError } from "./handshake.ts";
-import type { HandshakeFailure, Phase, Source } from "./handshake.ts";
+import type { HandshakeFailure, Source } from "./handshake.ts";
+import type { Phase } from "../errors/network.ts";
 
 /**
  * One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its
@@ -39,7 +40,7 @@ export interface Session {
    * (`closed` tells why).
    */
   send(text: string): Promise<Frame | undefined>;
-  /** Says goodbye with 1000; a peer that does not answer within two seconds is cut off. */
+  /** Sends a close frame with 1000; a peer that does not answer within two seconds is cut off. */
   close(): Promise<Closed>;
 }
 
@@ -72,7 +73,7 @@ export const KEEPALIVE_MESSAGE = '{"type":"ping"}';
 
 const LONGEST_RECEIVED = 16 * 1024 * 1024;
 const LONGEST_BODY = 4096;
-const GOODBYE_MS = 2_000;
+const CLOSE_MS = 2_000;
 
 /**
  * Opens a WebSocket. Throws a HandshakeError when there is none in time, and the signal's reason when it is
@@ -109,8 +110,8 @@ function followPhases(request: ClientRequest, address: URL): () => Phase {
   let phase: Phase = isIP(address.hostname.replace(/^\[|\]$/g, "")) ? "connect" : "lookup";
   request.on("socket", (socket: Socket) => {
     socket.once("lookup", () => (phase = "connect"));
-    socket.once("connect", () => (phase = address.protocol === "wss:" ? "tls" : "upgrade"));
-    socket.once("secureConnect", () => (phase = "upgrade"));
+    socket.once("connect", () => (phase = address.protocol === "wss:" ? "tls" : "http"));
+    socket.once("secureConnect", () => (phase = "http"));
   });
   return () => phase;
 }
@@ -194,7 +195,7 @@ function failureOf(error: NodeJS.ErrnoException, phase: Phase): HandshakeFailure
     : { kind: "network", phase, code, detail: message };
 }
 
-/** What is received, as a stream that stops the peer while nobody reads. */
+/** What is received, as a stream that stops the peer while it is not read. */
 function inbox(socket: WebSocket): Readable {
   const frames = new Readable({ objectMode: true, highWaterMark: 256, read: () => socket.resume() });
   socket.on("message", (payload, isBinary) => {
@@ -252,7 +253,7 @@ function sendFragment(socket: WebSocket, fragment: Buffer, isLast: boolean): Pro
 async function close(socket: WebSocket, closed: Promise<Closed>): Promise<Closed> {
   socket.resume();
   socket.close(1000);
-  const cutOff = setTimeout(() => socket.terminate(), GOODBYE_MS);
+  const cutOff = setTimeout(() => socket.terminate(), CLOSE_MS);
   try {
     return await closed;
   } finally {

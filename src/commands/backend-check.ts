@@ -1,6 +1,7 @@
 import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import type { Lack, Outcome } from "../backend/check/result.ts";
+import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import { deployedFunction } from "../aws/lambda-function.ts";
@@ -97,14 +98,14 @@ export const command: Command<"backend check", CheckResult> = {
       `${warnings} ${warnings === 1 ? "warning" : "warnings"}`,
       `${notAsked} not asked`,
     ];
-    return [
+    return joined([
       `${backendUrl}, ${signed}`,
       "",
       table(checks.flatMap(rowsOf)),
       "",
       counts.join(", "),
       ...unproven(checks, lacks),
-    ].join("\n");
+    ]);
   },
 
   exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
@@ -130,10 +131,10 @@ function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number)
     : { kind: "finished", id: "check", title: `asked ${backendUrl}`, outcome: "done", ms };
 }
 
-const handOver: Readonly<Record<Lack, { lack: string; pass: string }>> = {
+const handOver: Readonly<Record<Lack, { lack: string; pass: Advice }>> = {
   keys: {
     lack: "no signing key is known",
-    pass: "set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend",
+    pass: ["set SIGNING_KEYS to what this prints: ", invocation("outputs", { outputsFor: "backend" })],
   },
   token: {
     lack: "no token was given",
@@ -145,7 +146,7 @@ const handOver: Readonly<Record<Lack, { lack: string; pass: string }>> = {
  * What the run does not prove for want of keys or a token, so that nobody takes the count of what passed for
  * a proof of it.
  */
-function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): string[] {
+function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): Advice[] {
   const count = (rows: readonly CheckRow[], topic: string) =>
     rows.filter((row) => row.topic === topic).length;
   const open = checks.filter((row) => row.lacks);
@@ -155,7 +156,7 @@ function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): string[]
   );
   return [
     `not proven: ${topics.join(", ")}, because ${lacks.map((lack) => handOver[lack].lack).join(" and ")}`,
-    ...lacks.map((lack) => `  ${handOver[lack].pass}`),
+    ...lacks.map((lack) => ["  ", ...partsOf(handOver[lack].pass)]),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
+import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { assetUrl } from "../artifact/assets.ts";
 import type { Command } from "../cli/command.ts";
@@ -9,7 +10,7 @@ interface InitResult {
   file: string;
   changed: boolean;
   /** What to do with the file, one line of code or shell each. */
-  next: { what: string; lines: string[] }[];
+  next: { what: string; lines: Advice[] }[];
 }
 
 export const command: Command<"backend init", InitResult> = {
@@ -25,13 +26,14 @@ export const command: Command<"backend init", InitResult> = {
 
   async run({ backendFile: file, force, yes }, context) {
     if (!file.endsWith(".py")) {
-      const hint =
-        "name a file that Python can import: shelfshack-ws backend init --out app/shelfshack_ws.py";
       throw new CliError(
         "file-not-python",
         `cannot write the FastAPI router to ${file}: it does not end with .py`,
         {
-          hint,
+          hint: [
+            "name a file that Python can import: ",
+            invocation("backend init", { backendFile: "app/shelfshack_ws.py" }),
+          ],
         },
       );
     }
@@ -45,10 +47,14 @@ export const command: Command<"backend init", InitResult> = {
   },
 
   render: ({ file, changed, next }) =>
-    [
+    joined([
       `${file} ${changed ? "written" : "is already up to date"}`,
-      ...next.flatMap(({ what, lines }) => ["", `${what}:`, ...lines.map((line) => `  ${line}`)]),
-    ].join("\n"),
+      ...next.flatMap(({ what, lines }) => [
+        "",
+        `${what}:`,
+        ...lines.map((line) => ["  ", ...partsOf(line)]),
+      ]),
+    ]),
 };
 
 async function contentsOf(file: string): Promise<string | undefined> {
@@ -62,10 +68,11 @@ async function contentsOf(file: string): Promise<string | undefined> {
 
 async function confirm(file: string, ask: Context["ask"]): Promise<void> {
   const answer = await ask({
-    text: `${file} exists and differs from this version. Overwrite it? (y/N)`,
+    subject: `${file} exists and differs from this version`,
+    action: "overwrite it? (y/N)",
     option: "--force",
   });
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", `${file} was left as it is`, {});
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", `${file} was left as it is`);
 }
 
 /** The module's name as an application in this folder imports it. */
@@ -87,7 +94,10 @@ const nextSteps = (file: string): InitResult["next"] => [
   {
     what: "run it with the signing keys of the deployed function",
     lines: [
-      "shelfshack-ws outputs --for backend > backend.env && set -a && . ./backend.env && set +a",
+      [
+        invocation("outputs", { outputsFor: "backend" }),
+        " > backend.env && set -a && . ./backend.env && set +a",
+      ],
       "uvicorn main:app --port 8000",
     ],
   },
@@ -95,7 +105,7 @@ const nextSteps = (file: string): InitResult["next"] => [
     what: "prove it from another terminal, with the same keys and a token that `authenticate` accepts",
     lines: [
       "set -a && . ./backend.env && set +a",
-      "shelfshack-ws backend check --backend-url http://127.0.0.1:8000 --token demo",
+      [invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo" })],
     ],
   },
 ];

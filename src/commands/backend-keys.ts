@@ -1,6 +1,7 @@
 import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
 import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
+import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import {
   changeEnvironment,
@@ -31,7 +32,7 @@ interface KeysResult {
   /** When the function was last written: its keys are at least that old. ISO time. */
   unchangedSince: string | undefined;
   /** What to do now. */
-  next: string[];
+  next: Advice[];
 }
 
 export const command: Command<"backend keys", KeysResult> = {
@@ -65,27 +66,34 @@ export const command: Command<"backend keys", KeysResult> = {
   render({ action, functionName, changed, keys, unchangedSince, next }) {
     const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
     const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
-    const state = action === "finish" && !changed ? "there is nothing to finish: " : changed ? "now " : "";
+    const state = action === "finish" && !changed ? "no rotation in progress: " : changed ? "now " : "";
     const rows = keys.map(
       ({ fingerprint: print, key }, index) =>
         `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
     );
-    return [
+    return joined([
       `${state}${functionName} signs with ${count}${since}`,
       ...rows,
-      ...(next.length > 0 ? ["", "next:", ...next.map((line) => `  ${line}`)] : []),
-    ].join("\n");
+      ...(next.length > 0 ? ["", "next:", ...next.map((line) => ["  ", ...partsOf(line)])] : []),
+    ]);
   },
 };
 
 function actionIn([word = "show"]: readonly string[], isFinish: boolean): Action {
   const action = words.find((candidate) => candidate === word);
   const usage = {
-    hint: "shelfshack-ws backend keys show | rotate | rotate --finish",
+    hint: [
+      "use one of: ",
+      invocation("backend keys", {}, "show"),
+      ", ",
+      invocation("backend keys", {}, "rotate"),
+      ", ",
+      finishRotation,
+    ],
   };
-  if (!action) throw new CliError("command-unknown", `there is no "backend keys ${word}"`, usage);
+  if (!action) throw new CliError("command-unknown", `unknown action "backend keys ${word}"`, usage);
   if (isFinish && action !== "rotate")
-    throw new CliError("options-contradict", "--finish belongs to rotate", usage);
+    throw new CliError("options-contradict", "--finish requires rotate", usage);
   return isFinish ? "finish" : action;
 }
 
@@ -100,7 +108,7 @@ async function deployed(aws: Aws, functionName: string): Promise<DeployedFunctio
   const found = await deployedFunction(aws, functionName);
   if (found) return found;
   throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
-    hint: "run: shelfshack-ws deploy --backend-url https://api.example.com",
+    hint: ["deploy it: ", invocation("deploy")],
   });
 }
 
@@ -108,11 +116,10 @@ async function deployed(aws: Aws, functionName: string): Promise<DeployedFunctio
 type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys">;
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
-  signingKeysIn(
-    SIGNING_KEYS,
-    "the function's SIGNING_KEYS",
-    "a deploy puts a new one in their place, for the backend too: shelfshack-ws deploy",
-  );
+  signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS", [
+    "deploy creates a new key for the function and the backend: ",
+    invocation("deploy"),
+  ]);
 
 async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
   const fresh = newSigningKey();
@@ -131,12 +138,12 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   if (keys[0] === fresh) return keys;
   if (keys.length === 0) {
     throw new CliError("no-signing-key", "the function has no signing key to rotate", {
-      hint: "a deploy makes one: shelfshack-ws deploy",
+      hint: ["deploy creates one: ", invocation("deploy")],
     });
   }
   if (keys.length === 1) return [fresh, ...keys];
-  throw new CliError("rotation-unfinished", "a rotation is going on: the function signs with two keys", {
-    hint: "give the backend both (shelfshack-ws outputs --for backend), then run: shelfshack-ws backend keys rotate --finish",
+  throw new CliError("rotation-unfinished", "a rotation is in progress: the function signs with two keys", {
+    hint: ["give the backend both keys: ", backendKeys, "; then run: ", finishRotation],
   });
 }
 
@@ -165,9 +172,9 @@ function withoutOlder(newest: string, keys: readonly string[]): string {
   if (keys[0] === newest) return newest;
   throw new CliError(
     "keys-changed-meanwhile",
-    "somebody else changed the keys at the same moment: nothing was changed by this run",
+    "another run changed the keys: nothing was changed by this one",
     {
-      hint: "look at them: shelfshack-ws backend keys show",
+      hint: ["check them: ", invocation("backend keys", {}, "show")],
     },
   );
 }
@@ -202,8 +209,8 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
       `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
       {
         hint: isTurnedAway(exchange)
-          ? "give the backend both keys (shelfshack-ws outputs --for backend), restart it, then run this again"
-          : "look into that with: shelfshack-ws backend check; when you are sure that the backend knows the new key, add --force",
+          ? ["give the backend both keys: ", backendKeys, "; restart it, then run this again"]
+          : ["check with: ", invocation("backend check"), "; if the backend knows the new key, add --force"],
       },
     );
   }
@@ -224,13 +231,15 @@ function resultOf(
   };
 }
 
-function nextSteps(count: number, changed: boolean): string[] {
-  if (count === 0) return ["a deploy makes a key: shelfshack-ws deploy"];
-  if (count === 2) {
+const backendKeys = invocation("outputs", { outputsFor: "backend" });
+const finishRotation = invocation("backend keys", { finish: true }, "rotate");
+
+function nextSteps(count: number, changed: boolean): Advice[] {
+  if (count === 0) return [["deploy creates a key: ", invocation("deploy")]];
+  if (count === 2)
     return [
-      "give the backend both keys: shelfshack-ws outputs --for backend",
-      "then: shelfshack-ws backend keys rotate --finish",
+      ["give the backend both keys: ", backendKeys],
+      ["then: ", finishRotation],
     ];
-  }
-  return changed ? ["the backend can forget the old key: shelfshack-ws outputs --for backend"] : [];
+  return changed ? [["remove the old key from the backend: ", backendKeys]] : [];
 }

@@ -3,9 +3,11 @@ import { exchange } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
 import type { Expectation, Mismatch, ExpectationResult } from "../client/expectation.ts";
-import { explainClose, explainFrame, type Source } from "../client/handshake.ts";
+import { explainClose, explainFrame, type FrameExplanation } from "../client/frames.ts";
+import type { Source } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame } from "../client/session.ts";
+import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
 import type { Settings } from "../settings/table.ts";
@@ -18,10 +20,8 @@ import { style } from "../terminal/style.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 
-/** A frame as it is shown; `meaning` explains one that API Gateway itself has sent. */
-export interface ShownFrame extends Frame {
-  meaning?: string;
-}
+/** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
+export type ShownFrame = Frame & Partial<FrameExplanation>;
 
 export interface ConnectResult {
   /** With secrets masked. */
@@ -127,17 +127,17 @@ interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> 
 }
 
 async function connect(options: ConnectOptions, context: Context<ShownFrame>): Promise<ConnectResult> {
-  const { address, interactive, timeoutSeconds } = options;
+  const { address, source, interactive, timeoutSeconds } = options;
   if (address.href.length > LONGEST_URL)
     context.report({
       kind: "warning",
       message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}`,
     });
-  let show = (frame: Frame) => context.emit(shown(frame));
+  let show = (frame: Frame) => context.emit(shown(frame, source));
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
     signal: context.signal,
-    source: options.source,
+    source,
     keepaliveMs: options.keepalive && options.keepalive * 1000,
     onKeepalive: (frame) => show(frame),
   });
@@ -146,7 +146,7 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
     message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}`,
   });
   const speech = interactive ? typed(context) : scripted(options.lines);
-  show = (frame) => speech.above(() => context.emit(shown(frame)));
+  show = (frame) => speech.above(() => context.emit(shown(frame, source)));
   const following = expectations(options.expected);
   try {
     const conversation = await exchange(session, {
@@ -241,31 +241,38 @@ async function stageUrl(
   const found = await deployedApi(aws, names);
   if (found) return `${found.ApiEndpoint}/${names.stage}`;
   throw new CliError("not-deployed", `there is no API named ${names.apiName} in ${aws.region}`, {
-    hint: "make it with: shelfshack-ws deploy; or pass the address with --url wss://…",
+    hint: ["deploy it: ", invocation("deploy"), "; or pass the address with --url wss://…"],
   });
 }
 
-function shown(frame: Frame): ShownFrame {
-  const meaning =
-    frame.direction === "received" && frame.text !== undefined ? explainFrame(frame.text) : undefined;
-  return meaning ? { ...frame, meaning } : frame;
+/** Behind an address that was given no stack is known, so nothing is advised about one. */
+function shown(frame: Frame, source: Source): ShownFrame {
+  if (frame.direction !== "received" || frame.text === undefined) return frame;
+  const { fix, ...explained } = explainFrame(frame.text) ?? {};
+  return { ...frame, ...explained, ...(fix !== undefined && source !== "given" && { fix }) };
 }
 
 const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
 
-function frameLine({ direction, at, bytes, text, base64, meaning }: ShownFrame): string {
+function frameLine(frame: ShownFrame): Advice {
+  const { meaning, fix } = frame;
+  return joined([
+    frameRecord(frame),
+    ...(meaning === undefined ? [] : [`  ${style.yellow(meaning)}`]),
+    ...(fix === undefined ? [] : [["  ", ...partsOf(fix)]]),
+  ]);
+}
+
+function frameRecord({ direction, at, bytes, text, base64 }: Frame): string {
   const content = text ?? `(binary) ${base64}`;
-  return (
-    asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content) +
-    (meaning ? `\n  ${style.yellow(meaning)}` : "")
-  );
+  return asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content);
 }
 
 const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`);
 
 function ending({ sent, received, ended, close }: ConnectResult): string {
   const counts = `${sent} sent, ${received} received`;
-  if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; the time is up` : counts;
+  if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; timed out` : counts;
   const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
     Boolean,
   );
@@ -275,10 +282,10 @@ function ending({ sent, received, ended, close }: ConnectResult): string {
 function verdictLines(verdict: ExpectationResult): string {
   if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
   const { expected, nearest } = verdict;
-  if (!nearest) return `${style.red("✗")} ${expected}\n  no frame came near it`;
+  if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;
   return [
     `${style.red("✗")} ${expected}`,
-    `  nearest: ${frameLine(nearest.frame)}`,
+    `  nearest: ${frameRecord(nearest.frame)}`,
     ...nearest.differences.map(mismatchLine),
   ].join("\n");
 }
@@ -289,4 +296,4 @@ const mismatchLine = (mismatch: Mismatch): string =>
 const unchecked = ({ checked, interactive, ended }: ConnectResult): string[] =>
   checked || interactive || ended === "interrupted"
     ? []
-    : [`nothing was checked, as nothing was asked: add --expect '{"type":"ack"}' to check an answer`];
+    : [`no expectations given: add --expect '{"type":"ack"}' to check an answer`];

@@ -2,6 +2,7 @@ import { startDemoBackend } from "../backend/demo.ts";
 import { startFastApiExample } from "../backend/fastapi.ts";
 import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
+import { command as invocation, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { startLocalAws } from "../local/server.ts";
 import { defaultSettings, type Settings } from "../settings/table.ts";
@@ -25,7 +26,7 @@ import { testFunction } from "../verify/invoke.ts";
 type TranscriptItem =
   | { kind: "step"; title: string }
   | { kind: "command"; line: string }
-  | { kind: "output"; text: string };
+  | { kind: "output"; text: Advice };
 
 interface DemoResult {
   /** Seconds for all of it. */
@@ -95,8 +96,10 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
   },
 
   line: transcript,
-  render: ({ seconds }) =>
-    `\nAll of that ran on this machine in ${seconds} s, and everything was removed.\nOn AWS: shelfshack-ws deploy --backend-url https://api.example.com`,
+  render: ({ seconds }) => [
+    `\nAll of that ran on this machine in ${seconds} s, and everything was removed.\nOn AWS: `,
+    invocation("deploy", { backendUrl: "https://api.example.com" }),
+  ],
 };
 
 /** The stack of the demo, with the defaults for its names: nobody's config decides about it. */
@@ -152,7 +155,7 @@ async function typed<T>(
   return await work();
 }
 
-function told(text: string | undefined, { emit }: Context<TranscriptItem>): void {
+function told(text: Advice | undefined, { emit }: Context<TranscriptItem>): void {
   if (text) emit({ kind: "output", text });
 }
 
@@ -232,8 +235,12 @@ async function arrival(session: Session, words: string): Promise<Frame> {
 const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDisposable =>
   Object.assign(thing, { [Symbol.asyncDispose]: () => thing.close() });
 
-function transcript(item: TranscriptItem): string | undefined {
+function transcript(item: TranscriptItem): Advice {
   if (item.kind === "step") return `\n── ${item.title}`;
   if (item.kind === "command") return `$ shelfshack-ws ${item.line}`;
-  return item.text.replaceAll(/^(?=.)/gm, "  ");
+  const lines = partsOf(item.text);
+  return [
+    "  ",
+    ...lines.map((part) => (typeof part === "string" ? part.replaceAll(/\n(?=.)/g, "\n  ") : part)),
+  ];
 }

@@ -1,5 +1,6 @@
 import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
+import type { Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import { deployStack, planStack, type DeployOutcome } from "../stack/deploy.ts";
@@ -13,6 +14,8 @@ interface DeployResult extends DeployOutcome {
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
   /** How the smoke test ended; null where there was none: nothing changed, or it was not wanted. */
   test: SmokeTest | null;
+  /** What to do now; null where there is no stage yet, or nothing was done. */
+  next: Invocation | null;
 }
 
 export const command: Command<"deploy", DeployResult> = {
@@ -39,11 +42,13 @@ export const command: Command<"deploy", DeployResult> = {
     const deployment = await (dryRun ? planStack : deployStack)(open, { only, codeOnly });
     const { changed, url } = deployment;
     const client = { ...options, booking, type, token };
+    const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
     return {
       ...deployment,
       dryRun,
       frontend: url === null ? null : { VITE_WS_API_ENDPOINT: url },
-      test: isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null,
+      test: tested,
+      next: url === null || dryRun ? null : nextAfter(tested, { booking, token: given, tokenStdin }),
     };
   },
 
@@ -51,9 +56,8 @@ export const command: Command<"deploy", DeployResult> = {
 
   summary: (result, { only }) => deploymentText(result, { ...result, only }),
 
-  render(result, { only, booking, token, tokenStdin }) {
+  render(result, { only }) {
     const text = deploymentText(result, { ...result, only });
-    if (result.url === null || result.dryRun) return text;
-    return `${text}\n\nnext: ${nextAfter(result.test, { booking, token, tokenStdin })}`;
+    return result.next === null ? text : [`${text}\n\nnext: `, result.next];
   },
 };

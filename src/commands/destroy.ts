@@ -27,9 +27,10 @@ export const command: Command<"destroy", Removal> = {
 
 async function confirm(name: string, ask: Context["ask"]): Promise<void> {
   const answer = await ask({
-    text: `This removes the stack ${name}. Type its name to go on:`,
+    subject: `the stack ${name} will be deleted`,
+    action: "type its name to continue:",
     option: "--yes",
   });
   if (answer.trim() === name) return;
-  throw new CliError("name-mismatch", `the name typed is not ${name}: nothing was removed`, {});
+  throw new CliError("name-mismatch", `the name typed is not ${name}: nothing was removed`);
 }

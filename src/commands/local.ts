@@ -1,15 +1,14 @@
 import { startDemoBackend } from "../backend/demo.ts";
+import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
 import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { deployedFunction } from "../aws/lambda-function.ts";
-import { environment, settingTable } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
-import { withNpx } from "../cli/print-advice.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack, type DeployLimits, type DeployOutcome } from "../stack/deploy.ts";
@@ -74,12 +73,12 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   untilInterrupted: true,
 };
 
-function spoken(item: LocalItem): string | undefined {
+function spoken(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed")
     return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
   if (item.kind === "log") return recordLine(item.record);
-  const place = item.port === settingTable.port.default ? "" : `SHELFSHACK_PORT=${item.port} `;
-  const lines = [
+  const here = { local: true, port: item.port };
+  return joined([
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
@@ -88,14 +87,20 @@ function spoken(item: LocalItem): string | undefined {
     ...(item.demoBackend
       ? []
       : [
-          `its keys:  ${place}shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a`,
+          [
+            "its keys:  ",
+            invocation("outputs", { outputsFor: "backend", ...here }),
+            " > backend.env && set -a && . ./backend.env && set +a",
+          ],
         ]),
     "",
-    `in another terminal: ${place}shelfshack-ws connect --local --booking 1 --token ${item.demoBackend ? "demo" : "TOKEN"}`,
+    [
+      "in another terminal: ",
+      invocation("connect", { booking: "1", token: item.demoBackend ? "demo" : "TOKEN", ...here }),
+    ],
     "the function's log follows; Ctrl-C stops everything",
     "",
-  ];
-  return withNpx(environment)(lines.join("\n"));
+  ]);
 }
 
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */

@@ -1,6 +1,7 @@
 import { appendFile } from "node:fs/promises";
 import { deployedStack, type Deployed } from "../aws/deployed.ts";
 import type { Audience } from "../settings/table.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
 
@@ -72,7 +73,7 @@ export const command: Command<"outputs", Outputs> = {
       context.report({
         kind: "warning",
         message: "the function has no SIGNING_KEYS: its requests are not signed",
-        hint: "deploy creates one: shelfshack-ws deploy",
+        hint: ["deploy creates one: ", invocation("deploy")],
       });
     }
     const outputs = outputsFor[audience ?? "people"](deployed);

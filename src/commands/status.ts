@@ -1,5 +1,6 @@
 import { packageFor, type Artifact } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
+import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
@@ -25,6 +26,8 @@ interface StatusResult {
    * be deployed, or nothing.
    */
   steps: Step[] | null;
+  /** The deploy that fixes it; null where nothing is to be done. */
+  fix: Invocation | null;
   resources: (Omit<ChangeLine, "action" | "compared"> & { state: State })[];
 }
 
@@ -47,18 +50,23 @@ export const command: Command<"status", StatusResult> = {
       ...line,
       state: stateOf(line.id, action, stack),
     }));
+    const fixing = fixingSteps(changes);
+    const upToDate = resources.every(({ state }) => state === "ok");
+    // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
+    const only = options.backendUrl === undefined ? (fixing ?? undefined) : undefined;
     return {
       region: run.aws.region,
       account: observed.get(stack.account)?.attributes.Account ?? "",
       deployed: resources.every(({ state }) => state !== "missing"),
-      upToDate: resources.every(({ state }) => state === "ok"),
+      upToDate,
       url: urlIn(changes),
-      steps: fixingSteps(changes),
+      steps: fixing,
+      fix: upToDate ? null : deploy("deploy", { only }),
       resources,
     };
   },
 
-  render({ region, account, deployed, upToDate, url, steps: fixing, resources }, { backendUrl }) {
+  render({ region, account, deployed, url, fix, resources }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
@@ -66,16 +74,11 @@ export const command: Command<"status", StatusResult> = {
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);
-    // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
-    const deploy = `shelfshack-ws deploy${fixing && backendUrl === undefined ? ` --only ${fixing.join(",")}` : ""}`;
-    const verdict = upToDate
-      ? "up to date"
-      : deployed
-        ? `differences found; fix: ${deploy}`
-        : `not (completely) deployed; run: ${deploy}`;
-    return [`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict].join(
-      "\n",
-    );
+    const verdict: Advice =
+      fix === null
+        ? "up to date"
+        : [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
+    return joined([`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict]);
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),

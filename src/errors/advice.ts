@@ -11,8 +11,8 @@ export interface Invocation {
 }
 
 /**
- * What to do now: a text, or parts of which some are commands. Those are printed with what leads to this run's
- * stack (`cli/print-advice`), so a text never names a command itself.
+ * What to do now: a text, or parts of which some are commands. Those are printed with what leads to this
+ * run's stack (`cli/print-advice`), so a text never names a command itself.
  */
 export type Advice = string | readonly (string | Invocation)[];
 

@@ -10,8 +10,8 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * Every error of this program, with the exit code that it ends with: one fault, one exit code. The codes are a
- * promise (they stand in `--json`); the texts are not.
+ * Every error of this program, with the exit code that it ends with: one fault, one exit code. The codes are
+ * a promise (they stand in `--json`); the texts are not.
  */
 export const errorCodes = {
   // AWS
@@ -39,6 +39,7 @@ export const errorCodes = {
   "certificate-invalid": 1,
   "not-websocket": 1,
   redirected: 1,
+  "not-http": 1,
   // a refused handshake, by its status
   "handshake-400": 1,
   "handshake-401": 1,

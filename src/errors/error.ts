@@ -1,5 +1,6 @@
 import type { Advice } from "./advice.ts";
 import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
+import type { Phase } from "./network.ts";
 
 /**
  * A failure that is told to a person: what was attempted, with which value, and (as `hint`) what to do now.
@@ -9,15 +10,18 @@ export class CliError extends Error {
   override readonly name = "CliError";
   readonly code: ErrorCode;
   readonly hint: Advice | undefined;
+  /** How far a connection had got that failed. */
+  readonly phase: Phase | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    { hint, cause }: { hint?: Advice | undefined; cause?: unknown } = {},
+    { hint, phase, cause }: { hint?: Advice | undefined; phase?: Phase | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.code = code;
     this.hint = hint;
+    this.phase = phase;
   }
 
   /** What the process ends with. */

@@ -1,12 +1,10 @@
+import { command, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
-import type { Advice } from "./advice.ts";
+import { explainNetwork } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
 
-/**
- * What is looked at in a thrown value: AWS's error name and message, Node's error code and where it tried to
- * go.
- */
-interface ErrorFacts {
+/** What the explanations read of a thrown value: AWS's error name and message, Node's code and address. */
+export interface ErrorFacts {
   name: string;
   message: string;
   code: string;
@@ -14,7 +12,9 @@ interface ErrorFacts {
   hostname: string;
   port: number | undefined;
   path: string;
-  /** The status of AWS's answer, or of whoever answered in its place; 0 where nobody did. */
+  /** The system call that failed. */
+  syscall: string;
+  /** The status of AWS's answer, or of whatever answered in its place; 0 where nothing did. */
   status: number;
   /** The `Date` of AWS's answer, where there was one. */
   answeredAt: string;
@@ -30,13 +30,9 @@ interface Explanation {
   hint(thrown: ErrorFacts): Advice;
 }
 
-const credentialsHint =
-  "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; without an account try: shelfshack-ws demo";
-const isLoopback = ({ address, hostname }: ErrorFacts) =>
-  /^(127\.|::1$|localhost$)/.test(address || hostname);
-const addressText = ({ address, hostname, port }: ErrorFacts) =>
-  `${hostname || address || "the server"}${port === undefined ? "" : ` port ${port}`}`;
-const profileOf = ({ message, profile }: ErrorFacts) =>
+const again = "run the same command again to continue";
+const signIn = (thrown: ErrorFacts): string => `sign in again: aws sso login --profile ${profileOf(thrown)}`;
+const profileOf = ({ message, profile }: ErrorFacts): string =>
   profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
 const isWithoutCredentials = ({ name }: ErrorFacts) => /^(Credentials|Token)ProviderError$/.test(name);
 /** The SDK found something else than the answer's wire format (FAULTS.md D-06). */
@@ -59,35 +55,38 @@ function clockWords({ answeredAt }: ErrorFacts): string {
 }
 
 /** AWS's and Node's well-known errors; the first row that fits speaks. To explain one more, add its row. */
-const explanations: readonly Explanation[] = [
+export const explanations: readonly Explanation[] = [
   {
     code: "credentials-expired",
     when: (thrown) =>
       /^(ExpiredToken|RequestExpired)/.test(thrown.name) ||
       (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
     message: () => "the AWS credentials have expired",
-    hint: (thrown) => `sign in again, for example: aws sso login --profile ${profileOf(thrown)}`,
+    hint: signIn,
   },
   {
     code: "sso-failed",
     when: (thrown) => isWithoutCredentials(thrown) && /sso/i.test(thrown.message),
-    message: ({ message }) => `the SSO sign-in does not work: ${message}`,
-    hint: (thrown) => `sign in again: aws sso login --profile ${profileOf(thrown)}`,
+    message: ({ message }) => `SSO sign-in failed: ${message}`,
+    hint: signIn,
   },
   {
     code: "profile-missing",
     when: (thrown) =>
       isWithoutCredentials(thrown) &&
       (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
-    message: (thrown) =>
-      `there is no AWS profile ${JSON.stringify(profileOf(thrown))}, or it holds no credentials`,
-    hint: () => "aws configure list-profiles shows the profiles; choose one with --profile or AWS_PROFILE",
+    message: (thrown) => `AWS profile ${JSON.stringify(profileOf(thrown))} not found, or without credentials`,
+    hint: () => "choose one with --profile or AWS_PROFILE; to list them: aws configure list-profiles",
   },
   {
     code: "no-credentials",
     when: isWithoutCredentials,
     message: () => "no AWS credentials were found",
-    hint: () => credentialsHint,
+    hint: () => [
+      "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass --profile NAME, or run: aws configure; " +
+        "without an account try: ",
+      command("demo"),
+    ],
   },
   {
     code: "no-region",
@@ -101,31 +100,31 @@ const explanations: readonly Explanation[] = [
       /^(RequestTimeTooSkewed|RequestInTheFuture)$/.test(name) ||
       /signature (not yet current|expired)/i.test(message),
     message: (thrown) =>
-      `AWS refuses the request's time: this machine's clock is wrong, ${clockWords(thrown)}`,
+      `AWS rejected the request time: this machine's clock is wrong, ${clockWords(thrown)}`,
     hint: () => "set the clock (timedatectl set-ntp true), then run the same command again",
   },
   {
     code: "access-key-unknown",
     when: ({ name }) =>
       /^(InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidAccessKeyId|AuthFailure)$/.test(name),
-    message: () => "AWS does not know the access key",
+    message: () => "unknown AWS access key",
     hint: () =>
-      "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE wins over keys in variables",
+      "check AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and --profile; AWS_PROFILE overrides keys in variables",
   },
   {
     code: "signature-refused",
     when: ({ name }) =>
       /^(SignatureDoesNotMatch|InvalidSignature(Exception)?|IncompleteSignature(Exception)?)$/.test(name),
     message: () =>
-      "AWS refuses the request's signature: the secret access key does not belong to the access key, or this machine's clock is wrong",
-    hint: (thrown) => `look at AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
+      "AWS rejected the signature: the secret access key does not belong to the access key, " +
+      "or this machine's clock is wrong",
+    hint: (thrown) => `check AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
   },
   {
     code: "denied-explicitly",
     when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
-    hint: () =>
-      "a policy forbids it explicitly, which no further permission outweighs; ask whoever manages the account",
+    hint: () => "a policy holds an explicit deny; ask your AWS administrator",
   },
   {
     code: "denied",
@@ -135,74 +134,37 @@ const explanations: readonly Explanation[] = [
     hint: (thrown) => {
       const statement = statementFor(thrown);
       return statement
-        ? `add this statement to the policy of whoever runs this: ${statement}`
-        : "ask whoever manages the account for this permission";
+        ? `add this statement to the caller's policy: ${statement}`
+        : "ask your AWS administrator for this permission";
     },
   },
   {
     code: "throttled",
     when: ({ name }) =>
       /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
-    message: () => "AWS is limiting the rate of requests and did not let up",
-    hint: () => "wait a minute, then run the same command again: it goes on where it stopped",
+    message: () => "AWS is throttling requests",
+    hint: () => `wait a minute, then ${again}`,
   },
   {
     code: "proxy-login-needed",
     when: ({ status }) => status === 407,
-    message: () => "a proxy on the way to AWS wants to know who asks (407)",
-    hint: () =>
-      "look at HTTPS_PROXY and its user and password, or go without the proxy: NO_PROXY=.amazonaws.com",
+    message: () => "the HTTP proxy requires authentication (407)",
+    hint: () => "check the user and password in HTTPS_PROXY, or bypass the proxy: NO_PROXY=.amazonaws.com",
   },
   {
     code: "not-an-aws-answer",
     when: isNotAwsAnswer,
     message: ({ status }) =>
-      `what answered in the place of AWS cannot be understood${status > 0 ? ` (status ${status})` : ""}`,
+      `the response did not come from AWS (no valid JSON or XML${status > 0 ? `, status ${status}` : ""})`,
     hint: () =>
-      "a proxy, VPN or sign-in page may be in the way; look at --endpoint-url and the network, then run the same command again",
+      "a proxy, VPN or sign-in page may have answered; " +
+      "check --endpoint-url and the network, then run the same command again",
   },
   {
     code: "aws-unavailable",
     when: ({ status }) => status >= 500,
-    message: ({ name, status }) =>
-      `AWS did not do its part: ${name} (status ${status}), also after several tries`,
-    hint: () =>
-      "look at https://health.aws.amazon.com, then run the same command again: it goes on where it stopped",
-  },
-  {
-    code: "local-aws-not-running",
-    when: (thrown) => thrown.code === "ECONNREFUSED" && isLoopback(thrown),
-    message: (thrown) => `the local AWS does not run at ${addressText(thrown)}`,
-    hint: () => "start it in another terminal with: shelfshack-ws local",
-  },
-  {
-    code: "connection-refused",
-    when: ({ code }) => code === "ECONNREFUSED",
-    message: (thrown) => `${addressText(thrown)} refused the connection (ECONNREFUSED)`,
-    hint: () => "look at --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy is in the way",
-  },
-  {
-    code: "host-not-found",
-    when: ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN",
-    message: (thrown) => `${addressText(thrown)} could not be looked up (${thrown.code})`,
-    hint: () => "look at the network connection, the region's spelling and --endpoint-url",
-  },
-  {
-    code: "timed-out",
-    when: ({ code, name }) =>
-      /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|UND_ERR_CONNECT_TIMEOUT)$/.test(code) ||
-      name === "TimeoutError",
-    message: (thrown) => `${addressText(thrown)} did not answer (${thrown.code || thrown.message})`,
-    hint: () => "look at the network connection, VPN and proxy, then run the same command again",
-  },
-  {
-    code: "tls-failed",
-    when: ({ code }) =>
-      /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code),
-    message: (thrown) =>
-      `the TLS connection to ${addressText(thrown)} failed: ${thrown.message} (${thrown.code})`,
-    hint: () =>
-      "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate; a server without TLS needs http://",
+    message: ({ name, status }) => `AWS returned ${status} (${name}) after several retries`,
+    hint: () => `check https://health.aws.amazon.com, then ${again}`,
   },
   {
     code: "port-in-use",
@@ -211,17 +173,29 @@ const explanations: readonly Explanation[] = [
     hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
   },
   {
+    code: "port-unusable",
+    when: ({ syscall }) => syscall === "listen",
+    message: ({ port, code }) => `cannot listen on port ${port} (${code})`,
+    hint: () => "choose another port, or pass --port 0 for a free one",
+  },
+  {
     code: "file-unusable",
-    when: ({ code, path }) =>
-      /^(ENOENT|EEXIST|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|ENOSPC|EMFILE)$/.test(code) && path !== "",
+    when: ({ code, path }) => Object.hasOwn(fileFaults, code) && path !== "",
     message: ({ code, path }) => `${JSON.stringify(path)} cannot be used: ${fileFaults[code]} (${code})`,
-    hint: () => "look at the path and its permissions, or name another file",
+    hint: () => "check the path and its permissions, or name another file",
+  },
+  {
+    code: "aws-refused",
+    when: ({ status }) => status >= 400,
+    message: ({ name, message }) =>
+      `AWS refused the call: ${name}: ${redactMeasured(message).split("\n")[0]}`,
+    hint: () => "correct the value it names, then run the same command again",
   },
 ];
 
 const fileFaults: Record<string, string> = {
   ENOENT: "there is no such file or folder",
-  EEXIST: "something else is there",
+  EEXIST: "it already exists",
   EACCES: "permission denied",
   EPERM: "operation not permitted",
   EROFS: "the file system is read-only",
@@ -233,40 +207,37 @@ const fileFaults: Record<string, string> = {
 
 /**
  * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a
- * cause, or among several attempts) by the table, everything else as a bug of this program (exit 1). The
+ * cause, or among several attempts) by the tables, everything else as a bug of this program (exit 1). The
  * thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any: the SDK does not
  * say that it misses it.
  */
 export function explain(error: unknown, { profile }: { profile?: string | undefined } = {}): CliError {
   for (const candidate of withCauses(error)) {
     if (candidate instanceof CliError) return candidate;
-    const thrown = thrownOf(candidate, profile);
-    const row = explanations.find(({ when }) => when(thrown));
-    if (row)
-      return new CliError(row.code, row.message(thrown), {
-        hint: row.hint(thrown),
-        cause: error,
-      });
+    const explained = explainFacts(factsOf(candidate, profile));
+    if (explained) return new CliError(explained.code, explained.message, { ...explained, cause: error });
   }
-  const { name, message } = thrownOf(error, profile);
-  if (isRefusalOfAws(error)) {
-    const why = redactMeasured(message).split("\n")[0];
-    return new CliError("aws-refused", `AWS refused the call: ${name}: ${why}`, {
-      hint: "change what it names, then run the same command again",
-      cause: error,
-    });
-  }
+  const { name, message } = factsOf(error, profile);
   return new CliError("bug", `unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
   });
 }
 
-/** Whether AWS itself said no, for a reason that has no row of its own. */
-function isRefusalOfAws(error: unknown): boolean {
-  const status =
-    (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode ?? 0;
-  return status >= 400 && status < 500;
+function explainFacts(thrown: ErrorFacts): { code: ErrorCode; message: string; hint: Advice } | undefined {
+  const row = explanations.find(({ when }) => when(thrown));
+  if (row) return { code: row.code, message: row.message(thrown), hint: row.hint(thrown) };
+  const { name, code, message: detail } = thrown;
+  // An empty code is a time limit of our own, which the SDK and `AbortSignal.timeout` report by this name.
+  if (code === "" && name !== "TimeoutError") return undefined;
+  const network = explainNetwork({ peer: "aws", code, detail, address: addressText(thrown) });
+  return network && { code: network.code, message: network.meaning, hint: network.hint };
+}
+
+/** Host and port as in a URL. */
+function addressText({ address, hostname, port }: ErrorFacts): string {
+  const host = hostname || address || "the server";
+  return `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`;
 }
 
 /**
@@ -288,8 +259,8 @@ function withCauses(error: unknown, depth = 0): unknown[] {
   ];
 }
 
-function thrownOf(error: unknown, profile: string | undefined): ErrorFacts {
-  const { name, message, code, address, hostname, host, port, path, $response, $metadata } = (
+export function factsOf(error: unknown, profile: string | undefined): ErrorFacts {
+  const { name, message, code, address, hostname, host, port, path, syscall, $response, $metadata } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
   const { headers, statusCode } = ($response ?? {}) as {
@@ -304,6 +275,7 @@ function thrownOf(error: unknown, profile: string | undefined): ErrorFacts {
     hostname: textOr(hostname, textOr(host, "")),
     port: typeof port === "number" ? port : undefined,
     path: textOr(path, ""),
+    syscall: textOr(syscall, ""),
     status: ($metadata as { httpStatusCode?: number } | undefined)?.httpStatusCode ?? statusCode ?? 0,
     answeredAt: textOr(headers?.["date"], ""),
     profile,

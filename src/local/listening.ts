@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
 
 /**
  * Makes the servers listen on one loopback port: 127.0.0.1, and ::1 where it is free, because `localhost` can
@@ -12,23 +12,15 @@ export async function listenOn(
 ): Promise<number> {
   try {
     await listen(ipv4, port, "127.0.0.1");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const [why, message] =
-      code === "EADDRINUSE"
-        ? (["port-in-use", `port ${port} is in use`] as const)
-        : (["port-unusable", `port ${port} cannot be listened on (${code})`] as const);
-    throw new CliError(why, message, {
-      hint: "another local AWS may be running; stop it, or pass --port 0 for a free one",
-      cause,
-    });
+  } catch (error) {
+    throw explain(error);
   }
   const taken = (ipv4.address() as AddressInfo).port;
   try {
     await listen(ipv6, taken, "::1");
   } catch (cause) {
-    // No IPv6 on this machine, or another program has that port there: our URL names 127.0.0.1, so nothing is
-    // lost.
+    // No IPv6 on this machine, or somebody else has that port there: our address names 127.0.0.1, so nothing
+    // is lost.
     if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
   }
   return taken;

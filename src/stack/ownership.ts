@@ -1,3 +1,4 @@
+import { command, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, tagNames, type Identity, type Tags } from "../aws/tags.ts";
 import type { AnyFound, AnyResource, Standing } from "./resource.ts";
@@ -13,8 +14,11 @@ function objection(resource: AnyResource, tags: Tags, identity: Identity): strin
   return `${what} belongs to the same stack in ${region}, this is ${identity.region}`;
 }
 
-const advice = `no changes were made; use other names (--env NAME, or in the config), or delete what is listed.
-To deploy with another tool take the zip from: shelfshack-ws package --out websocket_proxy.zip`;
+const advice: Advice = [
+  "no changes were made; use other names (--env NAME, or in the config), or delete what is listed.\n" +
+    "To deploy with another tool take the zip from: ",
+  command("package", { out: "websocket_proxy.zip" }),
+];
 
 /** The refusal (exit 4) where there are several of ours: a person decides which of them is used. */
 export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: readonly AnyFound[]): CliError {
@@ -26,7 +30,7 @@ export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: rea
     "several-of-ours",
     `there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`,
     {
-      hint: "delete the unused ones, or the whole stack: shelfshack-ws destroy",
+      hint: ["delete the unused ones, or the whole stack: ", command("destroy")],
     },
   );
 }

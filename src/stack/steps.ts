@@ -1,3 +1,4 @@
+import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
 import { plan, type Change, type Observed, type Scope, type Stack } from "./engine.ts";
@@ -72,8 +73,8 @@ function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Pa
     .filter(({ resource, action }) => action === "update" && copied.has(resource) && !covers(parts, resource))
     .map(({ resource }) => resource);
   if (drifted.length === 0) return;
-  throw new CliError("step-needs-drifted", `${namesOf(drifted)} differ from what is to be deployed`, {
-    hint: `first run: shelfshack-ws deploy --only ${stepsThatMake(drifted).join(",")}`,
+  throw new CliError("step-needs-drifted", `${namesOf(drifted)} have drifted`, {
+    hint: ["first run: ", command("deploy", { only: stepsThatMake(drifted) })],
   });
 }
 
@@ -88,7 +89,7 @@ function refuseAbsentNeeds(stack: Stack, observed: Observed, parts: readonly Par
     ),
   );
   if (missing.size === 0) return;
-  throw new CliError("step-needs-missing", `not there yet, but needed for this step: ${namesOf(missing)}`, {
-    hint: `first run: shelfshack-ws deploy --only ${stepsThatMake([...missing]).join(",")}`,
+  throw new CliError("step-needs-missing", `missing, but needed for this step: ${namesOf(missing)}`, {
+    hint: ["first run: ", command("deploy", { only: stepsThatMake([...missing]) })],
   });
 }

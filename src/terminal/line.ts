@@ -126,7 +126,7 @@ export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
     editor.close();
     process.emit("SIGINT");
   });
-  process.stderr.write("token (it is not shown): ");
+  process.stderr.write("token (hidden): ");
   try {
     return await tokenFrom(editor[Symbol.asyncIterator]());
   } catch (error) {

@@ -1,3 +1,4 @@
+import { command, type Advice } from "../errors/advice.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
 import type { TailResult } from "../logs/tail.ts";
 import { asRecord, clockTime } from "./record.ts";
@@ -23,10 +24,13 @@ const levelStyles: Readonly<Record<LogLevel, (text: string) => string>> = {
 export const levelWord = (level: LogLevel): string => levelStyles[level](level.padEnd(5));
 
 /** How a tail ended; empty where its records say it all. */
-export function tailText({ group, exists, invoked, records }: TailResult, follow: boolean): string {
+export function tailText({ group, exists, invoked, records }: TailResult, follow: boolean): Advice {
   if (!exists)
-    return `not invoked yet: there is no log group ${group}, and nothing seems to be deployed; shelfshack-ws status shows what is there`;
+    return [
+      `not invoked yet: there is no log group ${group}, and nothing seems to be deployed; check with: `,
+      command("status"),
+    ];
   if (!invoked)
-    return `not invoked yet: there is nothing in ${group}; shelfshack-ws test invokes the function once`;
+    return [`not invoked yet: there is nothing in ${group}; to invoke it once: `, command("test")];
   return records === 0 && !follow ? `nothing in ${group} in that time` : "";
 }

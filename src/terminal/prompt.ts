@@ -2,23 +2,18 @@ import { createInterface } from "node:readline/promises";
 import { CliError } from "../errors/error.ts";
 import type { Writer } from "./output.ts";
 
-/** A question and the option that answers it where nobody can be asked. */
+/** What has to be confirmed, what to type, and the option that stands in for it. */
 export interface Question {
-  text: string;
+  subject: string;
+  action: string;
   option: string;
 }
 
 /** Throws a CliError (exit 2) that names the option to use instead. */
-export function refuseToAsk({ text, option }: Question): never {
-  // The first sentence is what it is about, the rest how to answer.
-  const [matter = text] = text.split(". ");
-  throw new CliError(
-    "confirmation-needed",
-    `${matter.replace(/^This/, "this")}, which has to be confirmed, and nobody can be asked here`,
-    {
-      hint: `pass ${option} to go on without being asked`,
-    },
-  );
+export function refuseToAsk({ subject, option }: Question): never {
+  throw new CliError("confirmation-needed", `${subject}: confirmation needed, but no interactive terminal`, {
+    hint: `pass ${option} to skip the question`,
+  });
 }
 
 /**
@@ -26,7 +21,7 @@ export function refuseToAsk({ text, option }: Question): never {
  * or Ctrl-C.
  */
 export async function askPerson(
-  { text }: Question,
+  { subject, action }: Question,
   { stream, shown }: Writer,
   stdin: NodeJS.ReadStream,
   signal: AbortSignal,
@@ -36,7 +31,9 @@ export async function askPerson(
   lines.on("SIGINT", () => process.emit("SIGINT"));
   lines.on("close", () => unanswered.abort());
   try {
-    return await lines.question(shown(`${text} `), { signal: AbortSignal.any([signal, unanswered.signal]) });
+    return await lines.question(shown(`${subject}; ${action} `), {
+      signal: AbortSignal.any([signal, unanswered.signal]),
+    });
   } catch (error) {
     throw new CliError("no-answer", "no answer was given, nothing was done", {
       cause: error,

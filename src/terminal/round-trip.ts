@@ -1,3 +1,4 @@
+import { joined, partsOf, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 import type { TestResult } from "../verify/invoke.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
@@ -16,18 +17,18 @@ export function smokeTestLines({ invocation, roundTrip }: SmokeTest): string[] {
 }
 
 /** The result of the test event: the three hops, the answer, the log. */
-export function testText(result: TestResult): string {
+export function testText(result: TestResult): Advice {
   const { handlerRan, backendReached, backendAccepted, meaning, fix, answer, ms, log } = result;
-  return [
+  return joined([
     `${sign(handlerRan)} the handler ran`,
     `${sign(backendReached)} the backend was reached`,
     `${sign(backendAccepted)} the backend accepted`,
     `after ${duration(ms)}: ${continued(meaning)}`,
-    ...(fix === null ? [] : [`  ${fix}`]),
+    ...(fix === null ? [] : [["  ", ...partsOf(fix)]]),
     ...(result.disconnected === false ? [notDisconnected] : []),
     `answer ${JSON.stringify(answer)}`,
     ...logLines(log),
-  ].join("\n");
+  ]);
 }
 
 const notDisconnected = "the backend was not told that the test connection ended; it expires there by itself";

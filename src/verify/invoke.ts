@@ -1,6 +1,7 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { knowsKeys } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
+import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { deployedFunction } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
@@ -122,7 +123,7 @@ async function invoke(
   const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
   if (!invoked) {
     throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
-      hint: "make it with: shelfshack-ws deploy",
+      hint: ["deploy it: ", command("deploy")],
     });
   }
   const answer = parsed(Buffer.from(invoked.Payload ?? []).toString());

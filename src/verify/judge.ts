@@ -1,18 +1,46 @@
+import { command, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
+
+/** What became of the test event. A code is a promise, the meaning is not. */
+export type FindingCode =
+  | "accepted"
+  | "accepted-odd-status"
+  | "handler-not-loadable"
+  | "handler-not-exported"
+  | "handler-timed-out"
+  | "process-ended"
+  | "answer-too-big"
+  | "handler-threw"
+  | "handler-failed"
+  | "answer-unreadable"
+  | "handler-misconfigured"
+  | "type-invalid"
+  | "booking-missing"
+  | "token-missing"
+  | "event-malformed"
+  | "message-refused"
+  | "backend-answer-invalid"
+  | "backend-timeout"
+  | "backend-unreachable"
+  | "keys-unknown"
+  | "token-refused"
+  | "token-or-keys"
+  | "backend-refused";
 
 /** How far the test event got; null where that cannot be known, or was never tried. */
 export interface Diagnosis {
+  code: FindingCode;
   handlerRan: boolean;
   backendReached: boolean | null;
   backendAccepted: boolean | null;
   /**
-   * False when the handler says that its own configuration is wrong: then it lets nobody in, whatever the
+   * False when the handler says that its own configuration is wrong: then no client can connect, whatever the
    * backend does.
    */
   configured: boolean;
   meaning: string;
   /** What to do now, where there is more to say than the meaning does. */
-  fix: string | null;
+  fix: Advice | null;
 }
 
 /** What an invocation brought. */
@@ -21,35 +49,56 @@ export interface Outcome {
   statusCode: number | null;
   answer: unknown;
   log: string[];
-  /** Whether the backend knows the function's signing keys; absent where nobody could ask it. */
+  /** Whether the backend knows the function's signing keys; absent where it could not be asked. */
   knowsKeys?: boolean | undefined;
   /** Whether the event holds the token that the test event has where none was given. */
   madeUpToken: boolean;
 }
 
-/**
- * Why a function did not end by itself, by Lambda's `errorType` and `errorMessage` (AWS.md 4.8); the first
- * that fits.
- */
-const functionErrors: readonly { error: RegExp; ran: boolean; meaning: string }[] = [
+/** A function that did not end by itself. */
+interface FailureRow {
+  code: FindingCode;
+  error: RegExp;
+  ran: boolean;
+  meaning: string;
+  fix?: Advice;
+}
+
+/** By Lambda's `errorType` and `errorMessage` (AWS.md 4.8); the first row that fits. */
+export const failureRows: readonly FailureRow[] = [
   {
+    code: "handler-not-loadable",
     error: /^Runtime\.(ImportModule|UserCodeSyntax)Error|^Error: Cannot find (package|module)/,
     ran: false,
-    meaning: "the handler's code cannot be loaded: shelfshack-ws deploy --code-only",
+    meaning: "the handler's code cannot be loaded",
+    fix: ["upload it again: ", command("deploy", { codeOnly: true })],
   },
   {
+    code: "handler-not-exported",
     error: /^Runtime\.(HandlerNotFound|MalformedHandlerName)/,
     ran: false,
-    meaning: "the code has no function of the handler's name: shelfshack-ws deploy",
+    meaning: "the code has no function of the handler's name",
+    fix: ["set the handler's name and its code: ", command("deploy", { only: ["function"] })],
   },
   {
+    code: "handler-timed-out",
     error: /^Sandbox\.Timedout/,
     ran: true,
     meaning: "the handler did not end within the function's time limit",
   },
-  { error: /^Runtime\.ExitError/, ran: false, meaning: "the function's process ended before it answered" },
-  { error: /^Function\.ResponseSizeTooLarge/, ran: true, meaning: "the handler's answer is over 6 MB" },
-  { error: /.*/, ran: true, meaning: "the handler threw an error" },
+  {
+    code: "process-ended",
+    error: /^Runtime\.ExitError/,
+    ran: false,
+    meaning: "the function's process ended before it answered",
+  },
+  {
+    code: "answer-too-big",
+    error: /^Function\.ResponseSizeTooLarge/,
+    ran: true,
+    meaning: "the handler's answer is over 6 MB",
+  },
+  { code: "handler-threw", error: /.*/, ran: true, meaning: "the handler threw an error" },
 ];
 
 /** What the handler's own log line about the event tells (handler/log.ts); empty for other handlers. */
@@ -59,62 +108,69 @@ interface HandlerLine {
   reason?: string;
 }
 
-/**
- * What a row of the table knows: the returned status, the handler's line about the event, and what was sent.
- */
+/** What a row knows: the returned status, the handler's line about the event, and what was sent. */
 interface Facts extends HandlerLine, Pick<Outcome, "madeUpToken" | "knowsKeys"> {
   status: number;
 }
 
-/** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */
-const checks: ReadonlyMap<string | undefined, string> = new Map([
-  ["bad_type", "the type is not a plain word"],
-  ["no_booking", "a booking's id is missing, pass --booking"],
-  ["no_token", "a token is missing, pass --token-stdin"],
-  ["malformed_event", "it is not an event of a WebSocket API"],
-]);
+interface AnswerRow {
+  code: FindingCode;
+  when(facts: Facts): boolean;
+  reached: boolean | null;
+  accepted: boolean | null;
+  meaning(facts: Facts): string;
+  misconfigured?: true;
+  fix?: Advice;
+}
 
 const isGood = (status: number) => status >= 200 && status < 300;
-/** A backend that lets a made-up token in may refuse a client that sends none, and the other way round. */
+/** A backend that accepts the made-up token may refuse a client that sends none, and the other way round. */
 const madeUp = ({ madeUpToken }: Facts) =>
   madeUpToken ? " (no token was given, a made-up one was sent)" : "";
-const rejectedToken = ({ madeUpToken }: Facts) =>
-  `the backend rejected the token${madeUpToken ? " (none was given, a made-up one was sent)" : ""}`;
 const because = ({ reason }: Facts) => (reason ? ` (${reason})` : "");
+const rejectedToken = (facts: Facts) => `the backend rejected the token${madeUp(facts)}`;
+const passToken = "pass a token that the backend accepts with --token-stdin";
+
+/** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */
+const rejectedEvent = (code: FindingCode, logged: string, why: string, fix?: Advice): AnswerRow => ({
+  code,
+  when: (facts) => facts.code === logged,
+  reached: null,
+  accepted: null,
+  meaning: () => `the handler rejected the event before calling the backend: ${why}`,
+  ...(fix !== undefined && { fix }),
+});
 
 /**
  * How far an event got, by the returned status and the handler's log line; the first row that fits
  * (CONTRACT.md 2 and 3).
  */
-const judgements: readonly {
-  when: (facts: Facts) => boolean;
-  reached: boolean | null;
-  accepted: boolean | null;
-  meaning: (facts: Facts) => string;
-  misconfigured?: true;
-  fix?: string;
-}[] = [
+export const answerRows: readonly AnswerRow[] = [
   {
+    code: "handler-misconfigured",
     when: ({ reason }) => reason === "configuration",
     reached: false,
     accepted: null,
     misconfigured: true,
-    meaning: () => "the handler asks no backend, as its variables are wrong",
-    fix: "its log names them: shelfshack-ws logs tail --since 1h --errors --no-follow",
+    meaning: () => "the handler's configuration is invalid",
+    fix: [
+      "its log names the variables: ",
+      command("logs tail", { since: "1h", errors: true, follow: false }),
+    ],
   },
+  rejectedEvent("type-invalid", "bad_type", "the type is not a plain word"),
+  rejectedEvent("booking-missing", "no_booking", "the booking's id is missing", "pass --booking"),
+  rejectedEvent("token-missing", "no_token", "the token is missing", "pass it with --token-stdin"),
+  rejectedEvent("event-malformed", "malformed_event", "it is not an event of a WebSocket API"),
   {
-    when: ({ code }) => checks.has(code),
-    reached: null,
-    accepted: null,
-    meaning: ({ code }) => `the handler refused the event before it asked the backend: ${checks.get(code)}`,
-  },
-  {
+    code: "accepted",
     when: ({ status, code }) => status === 200 && code === undefined,
     reached: true,
     accepted: true,
     meaning: (facts) => `the backend accepted the event${madeUp(facts)}`,
   },
   {
+    code: "accepted-odd-status",
     when: ({ status, code }) => isGood(status) && code === undefined,
     reached: true,
     accepted: true,
@@ -122,6 +178,7 @@ const judgements: readonly {
       `the backend accepted the event${madeUp(facts)}, but the function returned ${facts.status} and not 200`,
   },
   {
+    code: "message-refused",
     when: ({ status, code }) => isGood(status) && (code === "unauthorized" || code === "rejected"),
     reached: true,
     accepted: false,
@@ -129,53 +186,66 @@ const judgements: readonly {
       `the backend refused the message with ${backendStatus}, which the client is told in a frame`,
   },
   {
+    code: "backend-answer-invalid",
     when: ({ status, backendStatus }) => (isGood(status) || status === 502) && backendStatus !== undefined,
     reached: true,
     accepted: false,
     meaning: (facts) =>
-      `the backend answered ${facts.backendStatus}, which is not an answer of the contract${because(facts)}`,
+      `the backend answered ${facts.backendStatus}, which the contract does not allow${because(facts)}`,
+    fix: ["this shows what the contract asks for: ", command("backend check")],
   },
   {
+    code: "backend-timeout",
     when: ({ status, code }) => status === 504 || code === "backend_timeout",
     reached: null,
     accepted: null,
-    meaning: () =>
-      "the backend did not answer in time: it is too slow, or something on the way drops the connection",
+    meaning: () => "the backend did not answer in time: it is too slow, or a firewall drops the connection",
   },
   {
+    code: "backend-unreachable",
     when: ({ status }) => isGood(status) || status === 502,
     reached: false,
     accepted: null,
     meaning: (facts) => `the backend could not be reached${because(facts)}`,
   },
   {
+    code: "handler-failed",
     when: ({ status }) => status === 500,
     reached: null,
     accepted: null,
     meaning: () => "the handler failed",
   },
   {
+    code: "keys-unknown",
     when: ({ status, knowsKeys }) => status === 401 && knowsKeys === false,
     reached: true,
     accepted: false,
     meaning: () => "the backend does not know the function's signing keys",
-    fix: "give it what shelfshack-ws outputs --for backend prints, and restart it; shelfshack-ws backend check tells more",
+    fix: [
+      "give the backend what this prints, and restart it: ",
+      command("outputs", { outputsFor: "backend" }),
+      "; then check it: ",
+      command("backend check"),
+    ],
   },
   {
+    code: "token-refused",
     when: ({ status, knowsKeys }) => status === 401 && knowsKeys === true,
     reached: true,
     accepted: false,
-    meaning: (facts) => rejectedToken(facts),
-    fix: "pass a token that it knows with --token-stdin",
+    meaning: rejectedToken,
+    fix: passToken,
   },
   {
+    code: "token-or-keys",
     when: ({ status }) => status === 401,
     reached: true,
     accepted: false,
     meaning: (facts) => `${rejectedToken(facts)}, or it does not know the function's signing keys`,
-    fix: "pass a token that it knows with --token-stdin; shelfshack-ws backend check shows what it says to the keys",
+    fix: [`${passToken}; to check the keys: `, command("backend check")],
   },
   {
+    code: "backend-refused",
     when: () => true,
     reached: true,
     accepted: false,
@@ -194,35 +264,51 @@ export function diagnose({
   madeUpToken,
   knowsKeys,
 }: Outcome): Diagnosis {
-  if (functionError) return judgeFailure(answer);
+  if (functionError) return diagnoseFailure(answer);
   const line: HandlerLine =
     log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
   const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, knowsKeys };
-  const row = facts && judgements.find(({ when }) => when(facts));
-  return {
-    handlerRan: true,
-    backendReached: row?.reached ?? null,
-    backendAccepted: row?.accepted ?? null,
-    configured: !row?.misconfigured,
-    meaning:
-      row && facts ? row.meaning(facts) : "the handler ran, but API Gateway would not understand its answer",
-    fix: row?.fix ?? null,
-  };
+  const row = facts && answerRows.find(({ when }) => when(facts));
+  return row ? diagnosis(row, row.meaning(facts)) : unreadable;
 }
 
-function judgeFailure(answer: unknown): Diagnosis {
+const diagnosis = (
+  { code, reached, accepted, misconfigured, fix }: AnswerRow,
+  meaning: string,
+): Diagnosis => ({
+  code,
+  handlerRan: true,
+  backendReached: reached,
+  backendAccepted: accepted,
+  configured: !misconfigured,
+  meaning,
+  fix: fix ?? null,
+});
+
+const unreadable: Diagnosis = {
+  code: "answer-unreadable",
+  handlerRan: true,
+  backendReached: null,
+  backendAccepted: null,
+  configured: true,
+  meaning: "the handler ran, but API Gateway would reject its answer",
+  fix: null,
+};
+
+function diagnoseFailure(answer: unknown): Diagnosis {
   const { errorType = "", errorMessage = "" } = (answer ?? {}) as {
     errorType?: string;
     errorMessage?: string;
   };
   const failure = [errorType, errorMessage].filter(Boolean).join(": ");
-  const row = functionErrors.find(({ error }) => error.test(failure));
+  const row = failureRows.find(({ error }) => error.test(failure));
   return {
+    code: row?.code ?? "handler-threw",
     handlerRan: row?.ran ?? true,
     backendReached: null,
     backendAccepted: null,
     configured: true,
     meaning: `${row?.meaning} (${failure})`,
-    fix: null,
+    fix: row?.fix ?? null,
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession } from "../client/session.ts";
+import { command, type Invocation } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
@@ -111,11 +112,11 @@ const hasPassed = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.
 export function nextAfter(
   tested: SmokeTest | null,
   { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
-): string {
+): Invocation {
   // The test's made-up token says nothing about a client that sends none.
-  const sameToken = tokenStdin ? " --token-stdin" : token === undefined ? " --token TOKEN" : "";
-  if (!tested || hasPassed(tested)) return `shelfshack-ws connect --booking ${booking}${sameToken}`;
-  return worksAsDeployed(tested) ? "shelfshack-ws backend check" : "shelfshack-ws test";
+  const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
+  if (!tested || hasPassed(tested)) return command("connect", { booking, ...sameToken });
+  return worksAsDeployed(tested) ? command("backend check") : command("test");
 }
 
 /**

@@ -101,7 +101,7 @@ test("init asks a person, and only a yes overwrites", async (context) => {
   const file = join(await folder(), "shelfshack_ws.py");
   await writeFile(file, "mine = True\n");
   const asked = start(["backend", "init", "--out", file], { columns: 200 });
-  await asked.says("Overwrite it?");
+  await asked.says("overwrite it?");
   asked.type("no\n");
   expect((await asked.ended).code).toBe(4);
   expect(await readFile(file, "utf8")).toBe("mine = True\n");
@@ -315,7 +315,7 @@ test("check says what it does not prove for want of keys and a token, and what t
   expect(neither.stdout).toContain(
     [
       "not proven: the way in (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), endings (3 of 3), because no signing key is known and no token was given",
-      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --region us-east-1 --for backend",
+      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend --region us-east-1",
       "  pass --token (or --token-stdin) with one that the backend accepts\n",
     ].join("\n"),
   );

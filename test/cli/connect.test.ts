@@ -46,31 +46,28 @@ test("S20 a refused handshake is exit code 1 with status, body, request id and m
     'HTTP 403, the stage does not exist or has no deployment, or the backend refused this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
   );
   expect(forbidden.stdout).toBe("");
-  expect(forbidden.stderr).toMatch(
-    /\n {2}shelfshack-ws logs tail --since 5m shows whether the function was asked\n$/,
-  );
+  expect(forbidden.stderr).not.toContain("shelfshack-ws");
   const failed = await run(["connect", "--json", "--url", await refusingServer(500, "")]);
   expect(failed.code).toBe(1);
   expect(JSON.parse(failed.stdout)).toMatchObject({
-    error: {
-      message: expect.stringContaining("may not invoke"),
-      hint: "shelfshack-ws deploy --only permission",
-    },
+    error: { code: "handshake-500" },
   });
 });
 
 test("S20 refused, unknown host and a server that never answers the upgrade are exit code 1, each with its cause", async () => {
+  const errorOf = async (...words: string[]) => {
+    const { code, stdout } = await run(["connect", "--json", "--url", ...words]);
+    expect(code).toBe(1);
+    return (JSON.parse(stdout) as { error: object }).error;
+  };
   const [refused, unknown, silent] = await Promise.all([
-    run(["connect", "--url", await deadAddress()]),
-    run(["connect", "--url", "ws://no-such-host.invalid/dev"]),
-    run(["connect", "--url", await silentServer(), "--timeout", "0.3"]),
+    errorOf(await deadAddress()),
+    errorOf("ws://no-such-host.invalid/dev"),
+    errorOf(await silentServer(), "--timeout", "0.3"),
   ]);
-  expect([refused.code, unknown.code, silent.code]).toEqual([1, 1, 1]);
-  expect(refused.stderr).toMatch(
-    /connection refused, nothing listens on 127\.0\.0\.1:\d+ .*\n {2}check host and port of the URL\n$/,
-  );
-  expect(unknown.stderr).toMatch(/unknown host|name server/);
-  expect(silent.stderr).toContain("the upgrade was never answered within 0.3 s");
+  expect(refused).toMatchObject({ code: "connection-refused", phase: "connect" });
+  expect(unknown).toMatchObject({ code: expect.stringMatching(/^(host-not-found|name-server-failed)$/) });
+  expect(silent).toMatchObject({ code: "timed-out", phase: "http" });
 });
 
 test("S18 silence is exit code 3 with what was expected, the nearest frame and all frames", async () => {
@@ -93,7 +90,7 @@ test("S18 silence is exit code 3 with what was expected, the nearest frame and a
   expect(stdout).toContain("noise");
   expect(stdout).toContain('✗ {"type":"ack","id":5}\n  nearest: ');
   expect(stdout).toContain('$.type: expected "ack", got "nack"');
-  expect(stdout).toContain("✗ ~^never$\n  no frame came near it");
+  expect(stdout).toContain("✗ ~^never$\n  no similar frame");
 });
 
 test("S18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
@@ -162,7 +159,7 @@ test("S18 each line of a piped stdin is sent; a run that checked nothing says so
       .map((line) => line.split("B  ")[1]),
   ).toEqual(['{"a":1}', "last"]);
   expect(stdout).toContain("2 sent, 2 received");
-  expect(stdout).toContain("nothing was checked");
+  expect(stdout).toContain("no expectations given");
 });
 
 test("S18 with --json every frame is one line and the result the last one", async () => {
@@ -230,9 +227,7 @@ test("S21 frames of API Gateway are explained below them", async () => {
     ),
   );
   const { stdout } = await run(["connect", "--url", url, "--expect", "~Internal", "--timeout", "20"]);
-  expect(stdout).toContain(
-    "\n  the function failed, timed out or may not be invoked: shelfshack-ws logs tail --errors\n",
-  );
+  expect(stdout).toContain("\n  the function failed, timed out or may not be invoked\n");
 });
 
 test("C-04 the token comes from a variable or stdin, is sent percent-encoded and never shown", async () => {
@@ -286,7 +281,7 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   const { code, stdout, stderr } = await running.ended;
   expect({ code, stdout }).toEqual({
     code: 130,
-    stdout: "0 sent, 0 received\n✗ ~x\n  no frame came near it\n",
+    stdout: "0 sent, 0 received\n✗ ~x\n  no similar frame\n",
   });
   expect(stderr).toMatch(/^open in .*\n$/);
   expect(await closing).toBe(1000);
@@ -315,7 +310,7 @@ test("S17 typed lines are sent, the half-typed line survives a frame, Ctrl-D clo
   const { code, stdout } = await running.ended;
   expect(code).toBe(0);
   expect(stdout).toContain("1 sent, 2 received");
-  expect(stdout).not.toContain("nothing was checked");
+  expect(stdout).not.toContain("no expectations given");
 });
 
 test("17 --token-stdin on a terminal asks for the token and does not show it, then lines are typed", async (context) => {
@@ -326,7 +321,7 @@ test("17 --token-stdin on a terminal asks for the token and does not show it, th
     ack(socket);
   });
   const running = start(["connect", "--url", url, "--token-stdin", "--no-color"], { columns: 80 });
-  await running.says("token (it is not shown): ");
+  await running.says("token (hidden): ");
   running.type("s3cr3t\r");
   await running.says("> ");
   running.type("hello\r");
@@ -341,7 +336,7 @@ test("17 --token-stdin on a terminal asks for the token and does not show it, th
 test("17 Ctrl-C where the token is asked for is exit code 130", async (context) => {
   needsTerminal(context);
   const running = start(["connect", "--url", await echoServer(), "--token-stdin"], { columns: 80 });
-  await running.says("token (it is not shown): ");
+  await running.says("token (hidden): ");
   running.type("half\u0003");
   expect(await running.ended).toMatchObject({ code: 130, stdout: expect.not.stringContaining("error") });
 });

@@ -86,10 +86,10 @@ test("a proof says which token it sent, and the next command sends one too", asy
   expect(without.stdout).toContain(
     "test event: the backend accepted the event (no token was given, a made-up one was sent)\n",
   );
-  expect(without.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token TOKEN$/m);
+  expect(without.stdout).toMatch(/^next: .*shelfshack-ws connect --booking 1 --token TOKEN --local$/m);
   const piped = await deploy(["--token-stdin"], "demo-ann\n");
   expect(piped.stdout).toContain("test event: the backend accepted the event\n");
-  expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --local --booking 1 --token-stdin$/m);
+  expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --booking 1 --token-stdin --local$/m);
   expect(piped.stdout + piped.stderr).not.toContain("demo-ann");
   const none = await deploy(["--token-stdin"]);
   expect([none.code, none.stderr]).toEqual([
@@ -109,7 +109,7 @@ test("variables that somebody broke make the deploy a failure: the handler lets 
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const { code, stdout, stderr } = await run(["deploy", "--backend-url", "http://127.0.0.1:8"], { env });
   expect(code).toBe(3);
-  expect(stdout).toContain("! test event: the handler asks no backend, as its variables are wrong");
+  expect(stdout).toContain("! test event: the handler's configuration is invalid");
   expect(stdout).toMatch(/^next: .*shelfshack-ws test --local$/m);
   expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain(
     "MESSAGE_PATH has to be a path",
@@ -147,7 +147,7 @@ test("S14 where the function is there, status advises the steps that mend the re
   const { stdout } = await run(["status"], { env });
   const [, advice = ""] =
     /not \(completely\) deployed; run: .*shelfshack-ws (deploy .*)$/m.exec(stdout) ?? [];
-  expect(advice).toBe("deploy --local --only logs,endpoint");
+  expect(advice).toBe("deploy --only logs,endpoint --local");
   expect((await run(advice.split(" "), { env })).code).toBe(0);
   expect((await run(["status"], { env })).code).toBe(0);
 });

@@ -32,11 +32,12 @@ const promised: Readonly<Record<CommandName, string>> = {
   plan: `changed ${ofResources("id type name action compared")}`,
   deploy: `changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
     ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
-    test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning`,
-  status: `region account deployed upToDate url steps ${ofResources("id type name state")}`,
+    test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
+    argv[][]`,
+  status: `region account deployed upToDate url steps fix ${ofResources("id type name state")}`,
   outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint websocket_lambda_function_arn
     websocket_lambda_function_name region`,
-  test: `functionName connectionId passed handlerRan backendReached backendAccepted configured meaning fix
+  test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured meaning fix
     statusCode answer.statusCode ms log[] disconnected`,
   connect: `url openMs interactive ended sent received sentAll checked expectations[].met
     expectations[].expected close.code close.reason`,
@@ -62,7 +63,10 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
   ["status", () => []],
   ["outputs", () => []],
   ["test", () => ["--token", "demo"]],
-  ["connect", () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "1"]],
+  [
+    "connect",
+    () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "10"],
+  ],
   ["logs tail", () => ["--no-follow"]],
   ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
   ["backend check", () => []],

@@ -58,9 +58,7 @@ test(
     expect(stderr).not.toMatch(/interrupted|press Ctrl-C/);
     const refused = await run(["status"], { env });
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain(
-      `start it in another terminal with: shelfshack-ws local --port ${port}\n`,
-    );
+    expect(refused.stderr).toContain(`start it in another terminal: shelfshack-ws local --port ${port}\n`);
   },
 );
 

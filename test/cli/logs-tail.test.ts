@@ -126,7 +126,7 @@ test("S24 no log group, or one without a stream, is not invoked yet: exit code 0
   expect([missing.code, missing.stdout]).toEqual([
     0,
     expect.stringContaining(
-      `not invoked yet: there is no log group ${logGroupName}, and nothing may be deployed under that name`,
+      `not invoked yet: there is no log group ${logGroupName}, and nothing seems to be deployed`,
     ),
   ]);
   expect(missing.stdout).not.toContain("shelfshack-ws test");

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandNames, commandRows } from "../../src/settings/commands.ts";
-import { refusingServer } from "../support/handshake-server.ts";
+import { startLocalAws } from "../../src/local/server.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 
 const version: unknown = JSON.parse(
@@ -212,10 +212,10 @@ test("S34 no credentials, no region, an unknown profile, the local AWS that does
     /^2 error: no AWS region is set\n {2}.*--region us-east-1/,
   );
   expect(await told(["--region", "us-east-1", "--profile", "nope"])).toMatch(
-    /^2 error: there is no AWS profile "nope"/,
+    /^2 error: AWS profile "nope" not found/,
   );
   expect(await told(["--local"], { SHELFSHACK_PORT: "9" })).toMatch(
-    /^1 error: the local AWS does not run at 127\.0\.0\.1 port 9\n {2}.*shelfshack-ws local/,
+    /^1 error: no local AWS at 127\.0\.0\.1:9\n {2}.*shelfshack-ws local/,
   );
 });
 
@@ -262,26 +262,21 @@ test("C-08 the address of a profile is used, and announced", async () => {
 test("advice names the stack that the options chose, as far as its command takes them", async () => {
   const port = { SHELFSHACK_PORT: "9" };
   const local = await run(["status", "--local", "--region", "eu-west-1"], { env: port });
-  expect(local.stderr).toContain("start it in another terminal with: shelfshack-ws local --port 9\n");
+  expect(local.stderr).toContain("start it in another terminal: shelfshack-ws local --port 9\n");
   const byNpx = await run(["status", "--local"], { env: { ...port, npm_command: "exec" } });
-  expect(byNpx.stderr).toContain("start it in another terminal with: npx shelfshack-ws local --port 9\n");
-  const { url } = await silentAws();
-  const chosen = [
-    "--endpoint-url",
-    url,
-    "--region",
-    "eu-west-1",
-    "--function-name",
-    "f",
-    "--api-name",
-    "the api",
-    "--stage",
-    "s",
-  ];
-  const refused = await run(["connect", ...chosen, "--url", await refusingServer(502)], { env: keys });
-  const place = `--region eu-west-1 --endpoint-url ${url} --function-name f`;
-  expect(refused.stderr).toContain(`shelfshack-ws test ${place} --stage s tells which`);
-  expect(refused.stderr).toContain(`shelfshack-ws logs tail ${place} --since 5m`);
+  expect(byNpx.stderr).toContain("start it in another terminal: npx --no shelfshack-ws local --port 9\n");
+  const names = ["--function-name", "f", "--api-name", "the api", "--stage", "s"];
+  const aws = await startLocalAws({ port: 0 });
+  onTestFinished(() => aws.close());
+  const absent = await run(["outputs", "--local", "--region", "eu-west-1", ...names, "--json"], {
+    env: { SHELFSHACK_PORT: String(aws.port) },
+  });
+  expect(JSON.parse(absent.stdout)).toMatchObject({
+    error: {
+      code: "not-deployed",
+      argv: [["deploy", "--local", "--region", "eu-west-1", ...names, "--backend-url", "URL"]],
+    },
+  });
 });
 
 test("a config file that is not valid is one line with the key's path and what was expected", async () => {
@@ -389,6 +384,6 @@ test("nobody is asked where nobody can answer: exit code 2 and the option to use
   const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });
   expect(code).toBe(2);
   expect(stderr).toBe(
-    "error: this removes the stack shelfshack-websocket-proxy, which has to be confirmed, and nobody can be asked here\n  pass --yes to go on without being asked\n",
+    "error: the stack shelfshack-websocket-proxy will be deleted: confirmation needed, but no interactive terminal\n  pass --yes to skip the question\n",
   );
 });

@@ -47,7 +47,7 @@ test("S15 destroy asks for the name: a wrong one is refused, Ctrl-D and Ctrl-C a
   const answered = async (typed: string) => {
     const running = start(["destroy"], { env, columns: 80 });
     const name =
-      /removes the stack (\S+)\./.exec(await running.says(/removes the stack \S+\..*:/))?.[1] ?? "";
+      /the stack (\S+) will/.exec(await running.says(/the stack \S+ will be deleted; .*:/))?.[1] ?? "";
     running.type(typed.replace("NAME", name));
     return await running.ended;
   };

@@ -100,17 +100,17 @@ test("S22 booking, type and token are ours to choose, and --event replaces the e
 
 test.each([
   [
-    "token (none was given, a made-up one was sent), or it does not know the function's signing keys\n  pass a token",
+    "token (no token was given, a made-up one was sent), or it does not know the function's signing keys\n  pass a token",
     "✓✓✗",
     `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`,
   ],
   [
-    "asks no backend, as its variables are wrong\n  its log names them: ",
+    "the handler's configuration is invalid\n  its log names the variables: ",
     "✓✗?",
     `${line({ code: "backend_unavailable", reason: "configuration" })} return { statusCode: 502 };`,
   ],
   [
-    "before it asked the backend: a token is missing",
+    "before calling the backend: the token is missing",
     "✓??",
     `${line({ code: "no_token" })} return { statusCode: 401 };`,
   ],
@@ -138,7 +138,7 @@ test.each([
     "✓✓✗",
     `${line({ event: "message", code: "backend_unavailable", backendStatus: 500 })} return { statusCode: 200 };`,
   ],
-  ["API Gateway would not understand its answer", "✓??", "return { ok: true };"],
+  ["API Gateway would reject its answer", "✓??", "return { ok: true };"],
 ])("S22 told apart: %s", async (meaning, signs, answer) => {
   const { env } = await deployed(recording(answer));
   const { code, stdout } = await run(["test"], { env });
@@ -173,7 +173,7 @@ test("without a function the error says how to make one", async () => {
     env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) },
   });
   expect(code).toBe(1);
-  const advice = `make it with: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
+  const advice = `deploy it: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
 
@@ -195,18 +195,18 @@ test("S22 a wrong key and a wrong token are told apart, although the backend ref
     await stack.deploy();
     const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) };
     const { code, stdout } = await run(["test", "--token", token, "--json"], { env });
-    return {
-      code,
-      ...(JSON.parse(stdout) as { meaning: string; fix: string | null; backendAccepted: boolean }),
-    };
+    const result = JSON.parse(stdout) as { code: string; backendAccepted: boolean; argv?: string[][] };
+    return { ...result, exitCode: code };
   };
-  expect(await said(key, "demo")).toMatchObject({ code: 0, backendAccepted: true });
-  expect(await said(key, "stale")).toMatchObject({ code: 3, meaning: "the backend rejected the token" });
-  const strange = await said(newSigningKey(), "demo");
-  expect(strange).toMatchObject({
-    code: 3,
+  expect(await said(key, "demo")).toMatchObject({ exitCode: 0, code: "accepted", backendAccepted: true });
+  expect(await said(key, "stale")).toMatchObject({ exitCode: 3, code: "token-refused" });
+  expect(await said(newSigningKey(), "demo")).toMatchObject({
+    exitCode: 3,
+    code: "keys-unknown",
     backendAccepted: false,
-    meaning: "the backend does not know the function's signing keys",
+    argv: [
+      ["outputs", "--for", "backend", "--local"],
+      ["backend", "check", "--local"],
+    ],
   });
-  expect(strange.fix).toMatch(/SHELFSHACK_PORT=\d+ shelfshack-ws outputs --local --for backend/);
 });

@@ -3,6 +3,7 @@ import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
 import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { newRun } from "../../src/aws/tags.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
@@ -50,7 +51,7 @@ test("S11 a function that Terraform manages: exit 4 with the alternatives", asyn
   const { message, hint, exitCode } = await refusal((await openTestStack(local.url)).deploy());
   expect(exitCode).toBe(4);
   expect(message).toContain("is managed by terraform");
-  expect(hint).toContain("package --out");
+  expect(hint).toContainEqual(command("package", { out: "websocket_proxy.zip" }));
 });
 
 test("D-23 other APIs of the same name are ignored: tags decide", async () => {

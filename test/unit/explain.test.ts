@@ -1,6 +1,23 @@
-import { expect, test } from "vitest";
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { describe, expect, test } from "vitest";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { advicePrinter } from "../../src/cli/print-advice.ts";
+import { resolve } from "../../src/cli/resolve.ts";
+import { explainFrame, frameRows } from "../../src/client/frames.ts";
+import { explainHandshake, statusRows, type HandshakeFailure } from "../../src/client/handshake.ts";
+import { commands as files } from "../../src/commands/index.ts";
+import { isInvocation, partsOf, type Advice } from "../../src/errors/advice.ts";
+import { errorCodes } from "../../src/errors/codes.ts";
 import { CliError } from "../../src/errors/error.ts";
-import { explain } from "../../src/errors/explain.ts";
+import { explain, explanations, factsOf } from "../../src/errors/explain.ts";
+import {
+  explainConnection,
+  explainNetwork,
+  networkRows,
+  type NetworkFailure,
+} from "../../src/errors/network.ts";
+import { answerRows, diagnose, failureRows, type Outcome } from "../../src/verify/judge.ts";
 
 /** An error as AWS's clients or Node throw it. */
 const failure = (properties: Record<string, unknown>, message = "some words") =>
@@ -12,138 +29,294 @@ const denied = (rest: string) =>
     { name: "AccessDeniedException" },
     `User: arn:aws:iam::123456789012:user/ci is not authorized to perform: lambda:GetFunction on resource: arn:aws:lambda:us-east-1:123456789012:function:f ${rest}`,
   );
+const noCredentials = (message: string) => failure({ name: "CredentialsProviderError" }, message);
 
-test.each([
-  [
-    "no credentials",
-    failure({ name: "CredentialsProviderError" }, "Could not load credentials from any providers"),
-    "no AWS credentials were found",
-    /aws configure/,
-  ],
-  ["an expired token", failure({ name: "ExpiredTokenException" }), "have expired", /aws sso login/],
-  ["an expired token in a query service", failure({ name: "ExpiredToken" }), "have expired", /aws sso login/],
-  [
-    "an expired SSO session",
-    failure(
-      { name: "CredentialsProviderError" },
-      "The SSO session associated with profile=dev has expired. Run aws sso login",
-    ),
-    "have expired",
-    /aws sso login --profile dev/,
-  ],
-  [
-    "an SSO session that never was",
-    failure(
-      { name: "CredentialsProviderError" },
-      "The SSO session token associated with profile=dev was not found or is invalid.",
-    ),
-    "the SSO sign-in does not work",
-    /aws sso login --profile dev/,
-  ],
-  [
-    "an unknown profile",
-    failure(
-      { name: "CredentialsProviderError" },
-      "Could not resolve credentials using profile: [nope] in configuration/credentials file(s).",
-    ),
-    'there is no AWS profile "nope"',
-    /list-profiles/,
-  ],
-  ["no region", failure({}, "Region is missing"), "no AWS region is set", /--region us-east-1/],
-  ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock is wrong", /set the clock/],
-  [
-    "an unknown key",
-    failure({ name: "UnrecognizedClientException" }),
-    "does not know the access key",
-    /AWS_ACCESS_KEY_ID/,
-  ],
-  [
-    "a wrong secret",
-    failure({ name: "SignatureDoesNotMatch" }),
-    "refuses the request's signature",
-    /AWS_SECRET_ACCESS_KEY/,
-  ],
-  [
-    "throttling",
-    failure({ name: "TooManyRequestsException" }),
-    "limiting the rate",
-    /run the same command again/,
-  ],
-  [
-    "an unknown host",
-    failure({ code: "ENOTFOUND", hostname: "lambda.us-esat-1.amazonaws.com" }),
-    "lambda.us-esat-1.amazonaws.com could not be looked up (ENOTFOUND)",
-    /region/,
-  ],
-  [
-    "a refused connection",
-    refused("10.0.0.1", 443),
-    "10.0.0.1 port 443 refused the connection",
-    /--endpoint-url/,
-  ],
-  [
-    "a time limit",
-    failure({ code: "ETIMEDOUT", address: "10.0.0.1", port: 443 }),
-    "10.0.0.1 port 443 did not answer (ETIMEDOUT)",
-    /network/,
-  ],
-  [
-    "TLS",
-    failure({ code: "SELF_SIGNED_CERT_IN_CHAIN" }, "self-signed certificate"),
-    "the TLS connection to the server failed",
-    /NODE_EXTRA_CA_CERTS/,
-  ],
-  ["a port in use", failure({ code: "EADDRINUSE", port: 4566 }), "port 4566 is in use", /--port 0/],
-  [
-    "a missing file",
-    failure({ code: "ENOENT", path: "/x/e.json" }),
-    '"/x/e.json" cannot be used: there is no such file',
-    /path/,
-  ],
-  [
-    "a denied call",
-    denied("because no identity-based policy allows the lambda:GetFunction action"),
-    "lambda:GetFunction",
-    /"Action":"lambda:GetFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"/,
-  ],
-  [
-    "an explicitly denied call",
-    denied("with an explicit deny in a service control policy"),
-    "lambda:GetFunction",
-    /forbids it explicitly/,
-  ],
-] as const)("34 %s", (_what, error, message, hint) => {
-  const explained = explain(error);
-  expect(explained.message).toContain(message);
-  expect(explained.message).not.toContain("\n");
-  expect(explained.hint).toMatch(hint);
-  expect(explained.cause).toBe(error);
-});
+/** What is printed of an advice in an ordinary run. */
+const printer = advicePrinter({}, resolve({}, {}, tmpdir()));
 
-test("the local AWS that does not run is told with the command that starts it, also behind several addresses", () => {
-  const attempts = new AggregateError([refused("::1", 4566), refused("127.0.0.1", 4566)]);
-  for (const error of [refused("127.0.0.1", 4566), attempts, new Error("read failed", { cause: attempts })]) {
-    expect(explain(error).message).toMatch(/^the local AWS does not run at (::1|127\.0\.0\.1) port 4566$/);
-    expect(explain(error).hint).toContain("shelfshack-ws local");
+/** Each command in an advice is one that the program understands, and no text names one by itself. */
+async function expectFollowable(advice: Advice): Promise<void> {
+  for (const words of printer.argv(advice)) {
+    const request = await readArguments(words, "0.0.0", files);
+    expect(request.kind, words.join(" ")).toBe("command");
   }
-});
+  for (const part of partsOf(advice))
+    if (!isInvocation(part)) expect(part).not.toMatch(/shelfshack-ws [a-z]/);
+}
 
-test("D-31 how far the clock is off is said when AWS's answer tells the time", () => {
-  const date = new Date(Date.now() - 7_200_000).toUTCString();
-  expect(
-    explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
-  ).toMatch(/120 minutes ahead$/);
-});
+describe("AWS's and Node's errors", () => {
+  const examples = [
+    ["an expired token", failure({ name: "ExpiredTokenException" }), "credentials-expired"],
+    ["an expired token in a query service", failure({ name: "ExpiredToken" }), "credentials-expired"],
+    [
+      "an expired SSO session",
+      noCredentials("The SSO session associated with profile=dev has expired. Run aws sso login"),
+      "credentials-expired",
+    ],
+    [
+      "an SSO session that never was",
+      noCredentials("The SSO session token associated with profile=dev was not found or is invalid."),
+      "sso-failed",
+    ],
+    [
+      "an unknown profile",
+      noCredentials(
+        "Could not resolve credentials using profile: [nope] in configuration/credentials file(s).",
+      ),
+      "profile-missing",
+    ],
+    ["no credentials", noCredentials("Could not load credentials from any providers"), "no-credentials"],
+    ["no region", failure({}, "Region is missing"), "no-region"],
+    ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock-wrong"],
+    ["an unknown key", failure({ name: "UnrecognizedClientException" }), "access-key-unknown"],
+    ["a wrong secret", failure({ name: "SignatureDoesNotMatch" }), "signature-refused"],
+    [
+      "an explicitly denied call",
+      denied("with an explicit deny in a service control policy"),
+      "denied-explicitly",
+    ],
+    ["a denied call", denied("because no identity-based policy allows it"), "denied"],
+    ["a denied call that names no action", failure({ name: "AccessDenied" }), "denied"],
+    ["throttling", failure({ name: "TooManyRequestsException" }), "throttled"],
+    ["a proxy with a login", failure({ $response: { statusCode: 407 } }), "proxy-login-needed"],
+    ["a sign-in page", failure({}, "Deserialization error: to see the raw response"), "not-an-aws-answer"],
+    [
+      "a failure of AWS",
+      failure({ name: "ServiceException", $metadata: { httpStatusCode: 503 } }),
+      "aws-unavailable",
+    ],
+    ["a port in use", failure({ code: "EADDRINUSE", syscall: "listen", port: 4566 }), "port-in-use"],
+    ["a port of the system", failure({ code: "EACCES", syscall: "listen", port: 80 }), "port-unusable"],
+    ["a missing file", failure({ code: "ENOENT", path: "/x/e.json" }), "file-unusable"],
+    [
+      "a call that AWS refuses",
+      failure({ name: "BadRequest", $metadata: { httpStatusCode: 400 } }),
+      "aws-refused",
+    ],
+  ] as const;
 
-test("the profile that was asked for is named, because the SDK does not", () => {
-  const error = failure(
-    { name: "CredentialsProviderError" },
-    "Could not load credentials from any providers",
-  );
-  expect(explain(error, { profile: "staging" })).toMatchObject({
-    message: expect.stringContaining('"staging"'),
-    exitCode: 2,
+  test.each(examples)("S34 %s", async (_what, error, code) => {
+    const explained = explain(error);
+    expect(explained.code).toBe(code);
+    expect(explained.message).not.toContain("\n");
+    expect(explained.cause).toBe(error);
+    await expectFollowable(explained.hint ?? "");
   });
+
+  test("each row is reached by an example", () => {
+    const rowOf = (error: Error) => explanations.find(({ when }) => when(factsOf(error, undefined)));
+    const reached = new Set(examples.map(([, error]) => rowOf(error)));
+    expect(explanations.filter((row) => !reached.has(row)).map(({ code }) => code)).toEqual([]);
+  });
+
+  test("the profile is the one that the message names", () => {
+    expect(explain(examples[3][1]).hint).toBe("sign in again: aws sso login --profile dev");
+    expect(explain(examples[4][1]).message).toBe('AWS profile "nope" not found, or without credentials');
+  });
+
+  test("a denied call is told with the statement that it needs", () => {
+    expect(explain(denied("because no identity-based policy allows it")).hint).toContain(
+      '{"Effect":"Allow","Action":"lambda:GetFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}',
+    );
+  });
+
+  test("D-31 how far the clock is off is said when AWS's answer tells the time", () => {
+    const date = new Date(Date.now() - 7_200_000).toUTCString();
+    expect(
+      explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
+    ).toMatch(/120 minutes ahead$/);
+  });
+
+  test("the profile that was asked for is named, because the SDK does not", () => {
+    const error = noCredentials("Could not load credentials from any providers");
+    expect(explain(error, { profile: "staging" })).toMatchObject({
+      code: "profile-missing",
+      message: expect.stringContaining('"staging"'),
+    });
+  });
+});
+
+describe("the network", () => {
+  const at = (
+    code: string,
+    peer: NetworkFailure["peer"] = "deployed",
+    more: Partial<NetworkFailure> = {},
+  ): NetworkFailure => ({ peer, code, detail: "some detail", address: "h.example:443", ...more });
+  const examples = [
+    ["local-aws-not-running", at("ECONNREFUSED", "local")],
+    ["local-aws-not-running", at("ECONNREFUSED", "aws", { address: "[::1]:4566" })],
+    ["connection-refused", at("ECONNREFUSED", "backend", { address: "127.0.0.1:8000" })],
+    ["host-not-found", at("ENOTFOUND")],
+    ["name-server-failed", at("EAI_AGAIN")],
+    ["unreachable", at("EHOSTUNREACH")],
+    ["connection-reset", at("ECONNRESET")],
+    ["certificate-invalid", at("CERT_HAS_EXPIRED")],
+    ["certificate-invalid", at("ERR_TLS_CERT_ALTNAME_INVALID")],
+    ["certificate-invalid", at("SELF_SIGNED_CERT_IN_CHAIN")],
+    ["tls-failed", at("EPROTO")],
+    ["not-http", at("HPE_INVALID_CONSTANT", "backend")],
+    ["timed-out", at("", "deployed", { phase: "lookup", afterMs: 5 })],
+    ["timed-out", at("ETIMEDOUT", "backend", { phase: "connect" })],
+    ["timed-out", at("", "backend", { phase: "tls" })],
+    ["timed-out", at("", "given", { phase: "http" })],
+    ["timed-out", at("ETIMEDOUT", "aws")],
+  ] as const;
+  const peers = ["aws", "backend", "deployed", "local", "given"] as const;
+
+  test.each(examples)("S20 %s: %o", async (code, example) => {
+    const explained = explainNetwork(example);
+    expect(explained).toMatchObject({
+      code,
+      meaning: expect.stringContaining(example.address.split(":")[0] ?? ""),
+    });
+    for (const peer of peers) await expectFollowable(explainConnection({ ...example, peer }).hint);
+    const given = explainConnection({ ...example, peer: "given" }).hint;
+    expect(printer.argv(given), "no stack is known behind --url").toEqual([]);
+  });
+
+  test("each row is reached by an example", () => {
+    const reached = new Set(examples.map(([, example]) => networkRows.find(({ when }) => when(example))));
+    expect(networkRows.filter((row) => !reached.has(row)).map(({ code }) => code)).toEqual([]);
+  });
+
+  test("a connection that failed otherwise is told in Node's words", () => {
+    expect(explainNetwork(at("EWEIRD"))).toBeUndefined();
+    expect(explainConnection(at("EWEIRD"))).toMatchObject({
+      code: "unreachable",
+      meaning: "h.example:443: some detail",
+    });
+  });
+
+  test("an AWS call that fails there is explained by the same rows, also behind several addresses", () => {
+    const attempts = new AggregateError([refused("::1", 4566), refused("127.0.0.1", 4566)]);
+    for (const error of [attempts, new Error("read failed", { cause: attempts })])
+      expect(explain(error)).toMatchObject({
+        code: "local-aws-not-running",
+        message: "no local AWS at [::1]:4566",
+      });
+    expect(explain(failure({ code: "ENOTFOUND", hostname: "lambda.us-esat-1.amazonaws.com" })).code).toBe(
+      "host-not-found",
+    );
+    expect(explain(failure({ name: "TimeoutError" })).code).toBe("timed-out");
+  });
+});
+
+describe("a refused handshake", () => {
+  const address = new URL("wss://abc.execute-api.us-east-1.amazonaws.com/dev?token=t");
+  const status = (code: number): HandshakeFailure => ({ kind: "status", status: code, body: "" });
+  const examples = [
+    [400, "handshake-400"],
+    [401, "handshake-401"],
+    [403, "handshake-403"],
+    [404, "handshake-404"],
+    [409, "handshake-409"],
+    [429, "handshake-429"],
+    [500, "handshake-500"],
+    [502, "handshake-502"],
+    [503, "handshake-503"],
+    [504, "handshake-504"],
+    [200, "not-websocket"],
+    [426, "not-websocket"],
+    [302, "redirected"],
+    [418, "handshake-other"],
+  ] as const;
+
+  test.each(examples)("S20 %i is %s", async (found, code) => {
+    const deployed = explainHandshake(status(found), address);
+    expect(deployed.code).toBe(code);
+    await expectFollowable(deployed.hint);
+    const given = explainHandshake(status(found), address, "given");
+    expect(given).toMatchObject({ code, meaning: deployed.meaning });
+    expect(printer.argv(given.hint), "no stack is known behind --url").toEqual([]);
+  });
+
+  test("S20 a 401 without a token has a code of its own", () => {
+    expect(explainHandshake(status(401), new URL("/dev?booking_id=1", address)).code).toBe(
+      "handshake-401-no-token",
+    );
+  });
+
+  test("each row is reached by an example", () => {
+    const sent = [{ token: true }, { token: false }];
+    const reached = new Set(
+      examples.flatMap(([found]) => sent.map((one) => statusRows.find(({ when }) => when(found, one)))),
+    );
+    expect(statusRows.filter((row) => !reached.has(row)).map(({ code }) => code)).toEqual([]);
+  });
+});
+
+test.each(Object.keys(frameRows))("S21 API Gateway's frame %j is explained", async (message) => {
+  const frame = JSON.stringify({ message, connectionId: "c", requestId: "r" });
+  expect(explainFrame(frame)).toBe(frameRows[message]);
+  await expectFollowable(frameRows[message]?.fix ?? "");
+});
+
+describe("an invocation", () => {
+  const outcome = (more: Partial<Outcome>): Outcome => ({
+    functionError: false,
+    statusCode: 200,
+    answer: {},
+    log: [],
+    madeUpToken: true,
+    ...more,
+  });
+  const failed = (errorType: string, errorMessage = "") =>
+    outcome({ functionError: true, statusCode: null, answer: { errorType, errorMessage } });
+  const returned = (statusCode: number, line: object = {}, more: Partial<Outcome> = {}) =>
+    outcome({ statusCode, log: [JSON.stringify({ event: "connect", ...line })], ...more });
+  const failures = [
+    ["handler-not-loadable", failed("Runtime.ImportModuleError")],
+    ["handler-not-exported", failed("Runtime.HandlerNotFound")],
+    ["handler-timed-out", failed("Sandbox.Timedout")],
+    ["process-ended", failed("Runtime.ExitError")],
+    ["answer-too-big", failed("Function.ResponseSizeTooLarge")],
+    ["handler-threw", failed("TypeError", "x is undefined")],
+  ] as const;
+  const answers = [
+    ["handler-misconfigured", returned(500, { reason: "configuration" })],
+    ["type-invalid", returned(400, { code: "bad_type" })],
+    ["booking-missing", returned(400, { code: "no_booking" })],
+    ["token-missing", returned(401, { code: "no_token" })],
+    ["event-malformed", returned(400, { code: "malformed_event" })],
+    ["accepted", returned(200)],
+    ["accepted-odd-status", returned(204)],
+    ["message-refused", returned(200, { code: "rejected", backendStatus: 422 })],
+    ["backend-answer-invalid", returned(502, { code: "x", backendStatus: 200 })],
+    ["backend-timeout", returned(504)],
+    ["backend-unreachable", returned(502, { code: "x" })],
+    ["handler-failed", returned(500)],
+    ["keys-unknown", returned(401, {}, { knowsKeys: false })],
+    ["token-refused", returned(401, {}, { knowsKeys: true })],
+    ["token-or-keys", returned(401)],
+    ["backend-refused", returned(403)],
+  ] as const;
+
+  test.each([...failures, ...answers, ["answer-unreadable", outcome({ statusCode: null })] as const])(
+    "that ends as %s",
+    async (code, example) => {
+      const found = diagnose(example);
+      expect(found.code).toBe(code);
+      await expectFollowable(found.fix ?? "");
+    },
+  );
+
+  test("each row is reached by an example", () => {
+    const reached = new Set<string>([...failures, ...answers].map(([code]) => code));
+    expect(
+      [...failureRows, ...answerRows].map(({ code }) => code).filter((code) => !reached.has(code)),
+    ).toEqual([]);
+  });
+
+  test("a made-up token is said where the backend judged it", () => {
+    expect(diagnose(returned(403)).meaning).toContain("a made-up one was sent");
+    expect(diagnose(returned(403, {}, { madeUpToken: false })).meaning).not.toContain("made-up");
+  });
+});
+
+test("one cause has one row: no code stands in two, but a time limit for each phase", () => {
+  const rows = [...explanations, ...networkRows, ...statusRows, ...answerRows, ...failureRows];
+  const codes = rows.map(({ code }) => code).filter((code) => code !== "timed-out");
+  expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
 });
 
 test("a CliError stays what it is, also as a cause", () => {
@@ -160,9 +333,19 @@ test("anything else is a bug: one line, exit code 1, and where the stack is", ()
     null,
     { odd: true },
   ]) {
-    const { message, hint, exitCode } = explain(thrown);
+    const { code, message, hint, exitCode } = explain(thrown);
+    expect(code).toBe("bug");
     expect(message).toMatch(/^unexpected failure: .*[^\n]*$/);
     expect(hint).toContain("--debug");
     expect(exitCode).toBe(1);
   }
+});
+
+test("every error code is used somewhere", () => {
+  const root = new URL("../../src/", import.meta.url);
+  const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && file !== "errors/codes.ts")
+    .map((file) => readFileSync(new URL(file, root), "utf8"))
+    .join("\n");
+  expect(Object.keys(errorCodes).filter((code) => !sources.includes(`"${code}"`))).toEqual([]);
 });

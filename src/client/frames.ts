@@ -1,0 +1,92 @@
+import { command, type Advice } from "../errors/advice.ts";
+
+const isLoopback = (hostname: string) =>
+  /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) || hostname.endsWith(".localhost");
+
+/** What the close codes of a WebSocket mean behind API Gateway (AWS.md 1.12). */
+export const closeCodes: Readonly<Record<number, string>> = {
+  1000: "closed normally",
+  1001: "API Gateway ended it: no message for 10 minutes, or 2 hours old",
+  1003: "a binary frame was sent; API Gateway takes text only",
+  1005: "closed without a code",
+  1006: "connection lost without a close frame: network, proxy or a server that died",
+  1007: "a text frame was not valid UTF-8",
+  1008: "refused by a policy of the server",
+  1009: "too big: API Gateway takes frames of 32 KB and messages of 128 KB",
+  1011: "the server met an error of its own",
+  1012: "the server restarts",
+  1013: "the server is overloaded; try again later",
+};
+
+/** A close code in words, or undefined for one that only the application knows. */
+export function explainClose(code: number, { hostname }: Pick<URL, "hostname">): string | undefined {
+  const meaning = closeCodes[code];
+  return code === 1001 && isLoopback(hostname) ? `${meaning}, or the local AWS stopped` : meaning;
+}
+
+/** A frame of API Gateway's own: what it means and, behind a stack that is known, what to do. */
+export interface FrameExplanation {
+  code:
+    | "frame-internal-error"
+    | "frame-forbidden"
+    | "frame-bad-request"
+    | "frame-timeout"
+    | "frame-throttled";
+  meaning: string;
+  fix?: Advice;
+}
+
+const throttled: FrameExplanation = {
+  code: "frame-throttled",
+  meaning: "throttled by the stage's or the account's limit",
+};
+
+/** API Gateway's own frames, by their `message` (AWS.md 1.6). */
+export const frameRows: Readonly<Record<string, FrameExplanation>> = {
+  "Internal server error": {
+    code: "frame-internal-error",
+    meaning: "the function failed, timed out or may not be invoked",
+    fix: ["see: ", command("logs tail", { errors: true })],
+  },
+  Forbidden: {
+    code: "frame-forbidden",
+    meaning: "no route matches this message",
+    fix: ["run: ", command("deploy", { only: ["routes", "stage"] })],
+  },
+  "Bad request body": {
+    code: "frame-bad-request",
+    meaning: "the route's model does not allow this message",
+  },
+  "Endpoint request timed out": {
+    code: "frame-timeout",
+    meaning: "the function took longer than the integration's limit (29 s at most)",
+    fix: ["see: ", command("logs tail")],
+  },
+  "Too Many Requests": throttled,
+  "Limit Exceeded": throttled,
+};
+
+/**
+ * What a received frame means when API Gateway itself has sent it: `message` with a connection or request id;
+ * undefined for the application's frames.
+ */
+export function explainFrame(text: string): FrameExplanation | undefined {
+  if (text.length > 1024 || !text.startsWith("{")) return undefined;
+  const frame = parsedOrNothing(text);
+  const fromGateway =
+    frame?.["connectionId"] !== undefined &&
+    (frame["requestId"] !== undefined || frame["messageId"] !== undefined);
+  const message = frame?.["message"];
+  return fromGateway && typeof message === "string" && Object.hasOwn(frameRows, message)
+    ? frameRows[message]
+    : undefined;
+}
+
+function parsedOrNothing(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
