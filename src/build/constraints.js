@@ -3,7 +3,7 @@
 // test/local/requirements.txt names: botocore's folder `data`, given, or found beside the programs on the
 // PATH; without them the exit code is 2. With `--check` nothing is written, and it is 1 where a file differs.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -40,16 +40,14 @@ const modelled = {
   sts: { modelName: "sts" },
 };
 
-const isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
 /** The models of an AWS CLI whose program lies in a folder of the PATH. */
 const modelsOnPath = () =>
   (process.env.PATH ?? "")
     .split(delimiter)
     .map((folder) => join(folder, "..", "lib"))
-    .filter(isFolder)
+    .filter((lib) => existsSync(lib))
     .flatMap((lib) => readdirSync(lib).map((name) => join(lib, name, "site-packages/awscli/botocore/data")))
-    .find(isFolder);
+    .find((models) => existsSync(models));
 
 const versionOf = (models) =>
   /__version__ = '(.+)'/.exec(readFileSync(join(models, "../../__init__.py"), "utf8"))?.[1];
@@ -237,13 +235,12 @@ const formatted = (source, file) =>
     encoding: "utf8",
   });
 
-const readIfThere = (file) =>
-  statSync(file, { throwIfNoEntry: false }) ? readFileSync(file, "utf8") : undefined;
+const readIfThere = (file) => (existsSync(file) ? readFileSync(file, "utf8") : undefined);
 
 /** Why the models cannot be read; undefined when they can. */
 function missingModels(models) {
   const [, wanted] = /^awscli==(\S+)$/m.exec(readFileSync("test/local/requirements.txt", "utf8"));
-  if (!models || !isFolder(models))
+  if (!models || !existsSync(models))
     return `there are no models of AWS CLI ${wanted}: see test/local/requirements.txt`;
   return versionOf(models) === wanted ? undefined : `the models are not those of AWS CLI ${wanted}`;
 }
