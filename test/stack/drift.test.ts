@@ -346,8 +346,7 @@ test("signing keys that nobody can read are made anew", async () => {
 });
 
 test("every resource that a deploy creates is removed or changed by hand here", async () => {
-  const { stack, aws } = await openTestStack("http://127.0.0.1:9");
-  aws.close();
+  const { stack } = await openTestStack("http://127.0.0.1:9");
   const covered = new Set([...removals.flatMap(([, , ids]) => ids), ...changes.map(([, , id]) => id)]);
   const created = stack.resources.filter(({ desired }) => desired).map(({ id }) => id);
   expect(created.filter((id) => !covered.has(id))).toEqual([]);

@@ -152,8 +152,7 @@ test("the engine and all beside it name no resource", async () => {
   const engine = within("src/stack/");
   expect(importing(engine, /^src\/resources\//)).toEqual([]);
   expect(importing(engine, /^@aws-sdk/)).toEqual([]);
-  const { stack, aws } = await openTestStack("http://127.0.0.1:9");
-  aws.close();
+  const { stack } = await openTestStack("http://127.0.0.1:9");
   const words = stack.resources.flatMap(({ id, type }) => [id, ...type.split("::").slice(1)]);
   expect(words).toEqual(expect.arrayContaining(["Function", "Stage", "ApiGatewayV2"]));
   expect(matching(engine, new RegExp(`\\b(${[...new Set(words)].join("|")})\\b`, "g"))).toEqual([]);

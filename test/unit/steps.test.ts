@@ -5,8 +5,7 @@ import { openTestStack } from "../support/stack.ts";
 
 /** The stack as it is described; nothing is called. */
 async function described() {
-  const { stack, aws } = await openTestStack("http://127.0.0.1:9");
-  aws.close();
+  const { stack } = await openTestStack("http://127.0.0.1:9");
   return stack;
 }
 
