@@ -5,18 +5,18 @@ import {
   UpdateApiCommand,
   type Api,
 } from "@aws-sdk/client-apigatewayv2";
-import { type Found, type Resource } from "../stack/resource.ts";
+import type { Found, Resource } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";
 import { addressesOf, allApis, type ApiAddresses } from "../aws/deployed.ts";
-import type { Tags } from "../aws/tags.ts";
-import { isOurs, type Identity } from "../aws/tags.ts";
+import { isOurs, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties {
   Name: string;
   ProtocolType: "WEBSOCKET";
   RouteSelectionExpression: string;
 }
+
 /**
  * The WebSocket API. Names of APIs are not unique (AWS.md 3.1) and may be changed, so it is found by our
  * tags.

@@ -6,7 +6,7 @@ import {
   UpdateIntegrationCommand,
   type Integration,
 } from "@aws-sdk/client-apigatewayv2";
-import { type Found, type Resource } from "../stack/resource.ts";
+import type { Found, Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import { everyPage, orMissing } from "../aws/answers.ts";

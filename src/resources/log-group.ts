@@ -4,7 +4,7 @@ import {
   ListTagsForResourceCommand,
   PutRetentionPolicyCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { type Resource } from "../stack/resource.ts";
+import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 import { orMissing } from "../aws/answers.ts";

@@ -1,5 +1,5 @@
 import { AddPermissionCommand, GetPolicyCommand, RemovePermissionCommand } from "@aws-sdk/client-lambda";
-import { type Resource } from "../stack/resource.ts";
+import type { Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { FunctionResource } from "./function.ts";

@@ -1,5 +1,5 @@
 import { GetRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { type Resource } from "../stack/resource.ts";
+import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";

@@ -9,7 +9,7 @@ import {
   UpdateAssumeRolePolicyCommand,
   type Role,
 } from "@aws-sdk/client-iam";
-import { type Found, type Resource } from "../stack/resource.ts";
+import type { Found, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import { orMissing } from "../aws/answers.ts";
 import type { Tags } from "../aws/tags.ts";

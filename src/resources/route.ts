@@ -4,7 +4,7 @@ import {
   UpdateRouteCommand,
   type Route,
 } from "@aws-sdk/client-apigatewayv2";
-import { type Found, type Resource } from "../stack/resource.ts";
+import type { Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { everyPage } from "../aws/answers.ts";

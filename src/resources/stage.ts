@@ -4,7 +4,7 @@ import {
   UpdateStageCommand,
   type GetStageCommandOutput,
 } from "@aws-sdk/client-apigatewayv2";
-import { type Resource } from "../stack/resource.ts";
+import type { Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
 import { orMissing } from "../aws/answers.ts";

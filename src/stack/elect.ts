@@ -82,8 +82,7 @@ export interface Verdict<C extends Candidate> {
  *
  * - with dates: ours gives way when it is not in use, and another one is older or in use;
  * - without: ours gives way when the create call answered it, as nothing points to it yet. Where none is
- *   known
- *   to be ours, the one in use stays, or on the last look the first one, which is the same for every run.
+ *   known to be ours, the one in use stays, or on the last look the first, which is the same for every run.
  */
 export function elect<C extends Candidate>(
   candidates: readonly C[],
