@@ -131,6 +131,20 @@ test("in the local AWS the wire, the gateway and the runtime know no service, an
   expect(importing(within("src/local/runtime/"), /^src\/local\/(?!runtime\/)/)).toEqual([]);
 });
 
+test("a service of the local AWS uses another one by what it lends: its port, policies, session tokens", () => {
+  const folders = within("src/local/services/").flatMap(
+    ({ path }) => /^src\/local\/services\/(\w+)\//.exec(path)?.[1] ?? [],
+  );
+  const used = [...new Set(folders)].flatMap((folder) =>
+    importing(within(`src/local/services/${folder}/`), /^src\/local\/services\/\w+\//).filter(
+      (line) => !line.includes(`→ src/local/services/${folder}/`),
+    ),
+  );
+  const lent = /→ src\/local\/services\/(?:(\w+)\/\1|iam\/(?:policy|sessions))\.ts$/;
+  expect(used.filter((line) => !lent.test(line))).toEqual([]);
+  expect(used.length).toBeGreaterThan(0);
+});
+
 test("a resource knows the shape of a resource, not the engine or the stack", () => {
   const description = ["src/resources/stack.ts", "src/resources/config.ts"];
   expect(

@@ -1,5 +1,4 @@
 import type { LogEntry } from "../../runtime/contract.ts";
-import { logGroupArn } from "../logs/group.ts";
 import type { Lambda } from "./function.ts";
 
 /**
@@ -16,7 +15,7 @@ export function writeLog(lambda: Lambda, region: string, entries: readonly LogEn
   );
 }
 
-function mayWrite({ host, state, roles, logs }: Lambda, region: string, group: string): boolean {
+function mayWrite({ state, roles, logs }: Lambda, region: string, group: string): boolean {
   const writers = [...state.in(region).functions.values()]
     .filter(({ running }) => running.logging.LogGroup === group)
     .map(({ running }) => running.role);
@@ -25,7 +24,7 @@ function mayWrite({ host, state, roles, logs }: Lambda, region: string, group: s
     "logs:PutLogEvents",
     ...(logs.has(region, group) ? [] : ["logs:CreateLogGroup"]),
   ];
-  const resource = `${logGroupArn(host.account, region, group)}:log-stream:any`;
+  const resource = `${logs.arn(region, group)}:log-stream:any`;
   return [...new Set(writers)].some((role) =>
     needed.every((action) => roles.mayDo(role, { action, resource })),
   );

@@ -4,7 +4,7 @@ import { service } from "../service.ts";
 import { regional } from "../state.ts";
 import { constraints } from "./constraints.ts";
 import { eventOperations, write } from "./events.ts";
-import { newGroup, type Logs, type LogsState } from "./group.ts";
+import { logGroupArn, newGroup, type Logs, type LogsState } from "./group.ts";
 import { groupOperations } from "./groups.ts";
 import { liveTailOperations } from "./live-tail.ts";
 
@@ -23,6 +23,8 @@ export interface LogGroups {
   append(region: string, entries: readonly Entry[]): void;
   /** Whether there is a group of this name. */
   has(region: string, group: string): boolean;
+  /** The ARN of a group, whether there is one or not. */
+  arn(region: string, group: string): string;
 }
 
 /** CloudWatch Logs (AWS.md 7). */
@@ -40,6 +42,7 @@ export const logs = service({
     const port: LogGroups = {
       append: (region, entries) => append(parts, region, entries),
       has: (region, group) => state.in(region).groups.has(group),
+      arn: (region, group) => logGroupArn(host.account, region, group),
     };
     return { parts, port };
   },
