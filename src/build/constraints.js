@@ -12,8 +12,9 @@ import { build } from "esbuild";
 process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 
 /**
- * The models of the services, by the names of their folders. `differs` has what AWS does otherwise than
- * its model says, by shape or by operation and member; undefined takes a constraint away.
+ * What is said of some services besides their models, by the names of their folders: a model's name where it
+ * is another one, and in `differs` what AWS does otherwise than its model says, by shape or by operation and
+ * member; undefined takes a constraint away.
  */
 const modelled = {
   apigateway: {
@@ -24,9 +25,7 @@ const modelled = {
       "CreateStage.StageName": { pattern: String.raw`[-\w]+|\$default` },
     },
   },
-  iam: { modelName: "iam" },
   lambda: {
-    modelName: "lambda",
     oncePerValue: true,
     differs: {
       // The service has its own list and its own error (AWS.md 4.2).
@@ -36,8 +35,6 @@ const modelled = {
       MemorySize: { max: 10_240 },
     },
   },
-  logs: { modelName: "logs" },
-  sts: { modelName: "sts" },
 };
 
 /** The models of an AWS CLI whose program lies in a folder of the PATH. */
@@ -202,7 +199,7 @@ const rawText = (text) =>
 
 /** The source of a service's file. */
 function sourceOf({ name: service, operations }, { models, version }) {
-  const { oncePerValue, ...ofModel } = modelled[service];
+  const { oncePerValue, ...ofModel } = { modelName: service, ...modelled[service] };
   const model = readModel(models, ofModel.modelName);
   const { declaredMembers, written } = shapesOf(ofModel, model);
   const lines = operations

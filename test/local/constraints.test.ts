@@ -6,22 +6,10 @@ import * as lambda from "@aws-sdk/client-lambda";
 import * as sts from "@aws-sdk/client-sts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { constraints as ofApigateway } from "../../src/local/services/apigateway/constraints.ts";
-import { constraints as ofIam } from "../../src/local/services/iam/constraints.ts";
-import { constraints as ofLambda } from "../../src/local/services/lambda/constraints.ts";
-import { constraints as ofLogs } from "../../src/local/services/logs/constraints.ts";
-import { constraints as ofSts } from "../../src/local/services/sts/constraints.ts";
+import { services } from "../../src/local/services/services.ts";
 import { membersOf, shapesOf, type OperationShape, type Shape } from "../../src/local/wire/schema.ts";
 import { validate, type Constraint } from "../../src/local/wire/validation.ts";
 import { lambdaTrust, openLocalAws, refusal, type Clients } from "../support/local-aws.ts";
-
-const services = {
-  apigateway: { sdk: apigatewayv2, constraints: ofApigateway },
-  iam: { sdk: iam, constraints: ofIam },
-  lambda: { sdk: lambda, constraints: ofLambda },
-  logs: { sdk: logs, constraints: ofLogs },
-  sts: { sdk: sts, constraints: ofSts },
-};
 
 test("the generated constraints are those of the models", { timeout: 60_000 }, (context) => {
   const script = ["src/build/constraints.js", "--check"];
@@ -30,36 +18,47 @@ test("the generated constraints are those of the models", { timeout: 60_000 }, (
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
 });
 
-/** The request of an operation with an empty input, good enough to be recognized. */
-function emptyRequest({ name, http }: OperationShape, protocol: "query" | "json" | "rest") {
-  const [method, uri] = http ?? ["POST", "/"];
-  const types = {
-    query: { "content-type": "application/x-www-form-urlencoded" },
-    json: { "content-type": "application/x-amz-json-1.1", "x-amz-target": `Logs_20140328.${name}` },
-    rest: { "content-type": "application/json" },
-  };
-  const body = protocol === "query" ? `Action=${name}` : "{}";
+/** The request of an operation with an empty input, good enough to be recognized by its service. */
+function emptyRequest({ name, http }: OperationShape) {
+  if (!http)
+    return {
+      path: "/",
+      init: {
+        method: "POST",
+        headers: {
+          "content-type": "application/x-www-form-urlencoded",
+          "x-amz-target": `Logs_20140328.${name}`,
+        },
+        body: `Action=${name}`,
+      },
+    };
+  const [method, uri] = http;
   const hasBody = method !== "GET" && method !== "DELETE";
-  const path = uri.replaceAll(/\{\w+\+?\}/g, "x");
-  return { path, init: { method, headers: types[protocol], ...(hasBody ? { body } : {}) } };
+  const headers = { "content-type": "application/json" };
+  return {
+    path: uri.replaceAll(/\{\w+\+?\}/g, "x"),
+    init: { method, headers, ...(hasBody ? { body: "{}" } : {}) },
+  };
 }
 
-test.each(
-  Object.entries({ apigateway: "rest", iam: "query", lambda: "rest", logs: "json", sts: "query" } as const),
-)("%s has constraints for the operations that it emulates and for no other", async (service, protocol) => {
-  const { sdk, constraints } = services[service as keyof typeof services];
-  const { url } = await openLocalAws();
-  const credential = `Credential=AKIDTEST/20261123/us-east-1/${service}/aws4_request`;
-  const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=${"0".repeat(64)}`;
-  const emulated: string[] = [];
-  for (const operation of shapesOf(sdk).operations.values()) {
-    const { path, init } = emptyRequest(operation, protocol);
-    const response = await fetch(url + path, { ...init, headers: { ...init.headers, authorization } });
-    const said = await response.text();
-    if (response.status !== 501 || !said.includes(`${operation.name} (`)) emulated.push(operation.name);
-  }
-  expect(emulated.toSorted()).toEqual(Object.keys(constraints.operations).toSorted());
-});
+const named = services.map((service) => [service.name, service] as const);
+
+test.each(named)(
+  "%s has constraints for the operations that it emulates and for no other",
+  async (service, { sdk, constraints }) => {
+    const { url } = await openLocalAws();
+    const credential = `Credential=AKIDTEST/20261123/us-east-1/${service}/aws4_request`;
+    const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=${"0".repeat(64)}`;
+    const emulated: string[] = [];
+    for (const operation of shapesOf(sdk).operations.values()) {
+      const { path, init } = emptyRequest(operation);
+      const response = await fetch(url + path, { ...init, headers: { ...init.headers, authorization } });
+      const said = await response.text();
+      if (response.status !== 501 || !said.includes(`${operation.name} (`)) emulated.push(operation.name);
+    }
+    expect(emulated.toSorted()).toEqual(Object.keys(constraints.operations).toSorted());
+  },
+);
 
 type Call = (clients: Clients) => Promise<unknown>;
 
@@ -309,7 +308,7 @@ function allowed(shape: Shape, constraint: Constraint): fc.Arbitrary<unknown> {
   return texts(constraint);
 }
 
-test.each(Object.entries(services))("%s: what the model allows is not refused", (_, { sdk, constraints }) => {
+test.each(named)("%s: what the model allows is not refused", (_, { sdk, constraints }) => {
   const { operations } = shapesOf(sdk);
   for (const [name, members] of Object.entries(constraints.operations)) {
     const operation = operations.get(name);

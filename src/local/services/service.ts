@@ -36,6 +36,7 @@ type PortsOf<Given> = { [Word in keyof Given]: Given[Word] extends Service<infer
 export interface Service<Port = unknown> {
   name: string;
   sdk: object;
+  constraints: Constraints;
   operations: readonly Pick<Operation, "name" | "members">[];
   open(host: Host, saved: SavedService, portOf: PortOf): OpenService<Port>;
 }
@@ -66,6 +67,7 @@ export function service<State, const Given extends Needs, Parts, Port>(
   return {
     name,
     sdk,
+    constraints,
     operations,
     open(host, saved, portOf) {
       const ports = Object.fromEntries(
