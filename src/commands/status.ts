@@ -50,7 +50,7 @@ export const command: Command<"status", StatusResult> = {
       ...line,
       state: stateOf(line.id, action, stack),
     }));
-    const fixing = fixingSteps(changes);
+    const fixing = fixingSteps(changes, stack);
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
     const only = options.backendUrl === undefined ? (fixing ?? undefined) : undefined;
@@ -112,12 +112,10 @@ function stateOf(id: string, action: Change["action"], stack: WebSocketStack): S
  * The steps that make what is missing and set what differs; null where nothing does, or where the function
  * itself is to be made.
  */
-function fixingSteps(changes: readonly Change[]): Step[] | null {
+function fixingSteps(changes: readonly Change[], { lambdaFunction }: WebSocketStack): Step[] | null {
   const wrong = changes.filter(({ action }) => action !== "none");
-  if (
-    wrong.length === 0 ||
-    wrong.some(({ resource, action }) => resource.id === "Function" && action === "create")
-  )
-    return null;
-  return stepsThatFix(wrong);
+  const isToBeCreated = wrong.some(
+    ({ resource, action }) => resource === lambdaFunction && action === "create",
+  );
+  return wrong.length === 0 || isToBeCreated ? null : stepsThatFix(wrong);
 }
