@@ -1,29 +1,32 @@
-import { checkBackend, type CheckRow } from "../backend/check/checks.ts";
+import { deployedFunction } from "../aws/lambda-function.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
+import { checkBackend, type CheckReport, type CheckRow } from "../backend/check/checks.ts";
+import { readKit } from "../backend/kit.ts";
+import type { Missing, Outcome } from "../backend/check/result.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import type { Lack, Outcome } from "../backend/check/result.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
-import { deployedFunction } from "../aws/lambda-function.ts";
-import { redactUrl } from "../settings/redact.ts";
 import type { Progress } from "../progress.ts";
-import { table } from "../terminal/format.ts";
-import { style } from "../terminal/style.ts";
-import type { Command } from "../cli/command.ts";
-import type { Context } from "../cli/context.ts";
 import type { AwsOptions, OptionsOf } from "../settings/commands.ts";
-import { signingKeysIn } from "../aws/signing-keys.ts";
+import { redactUrl } from "../settings/redact.ts";
+import { tableLines } from "../terminal/format.ts";
+import { style } from "../terminal/style.ts";
 
 interface CheckResult {
   backendUrl: string;
   /** Where the signing keys come from, and how many there are. */
   keys: { from: "the environment" | "the deployed function" | null; count: number };
+  /** The FastAPI kit that the backend's answers name, and the one that `backend init` writes. */
+  kit: { version: string; current: string | null } | null;
   passed: number;
   failed: number;
   warnings: number;
-  notAsked: number;
-  /** What was not there, and would have let more be asked. */
-  lacks: Lack[];
+  skipped: number;
+  /** What was not given; with it more would have been checked. */
+  missing: Missing[];
   checks: CheckRow[];
 }
 
@@ -34,12 +37,11 @@ export const command: Command<"backend check", CheckResult> = {
     {
       line: "backend check",
       description:
-        "asks the deployed function's backend, signed with the function's keys; exit code 3 when a check fails",
+        "checks the deployed function's backend, with the function's keys; exit code 3 when a check fails",
     },
     {
       line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
-      description:
-        "asks this backend, with a token that it accepts; the keys come from SIGNING_KEYS when that is set",
+      description: "checks this backend, with a token that it accepts; set SIGNING_KEYS to use its keys",
     },
   ],
 
@@ -60,103 +62,119 @@ export const command: Command<"backend check", CheckResult> = {
   ) {
     const token = await context.token({ token: givenToken, tokenStdin });
     const deployed = () => deployedVariables({ ...options, functionName, backendUrl: given }, context);
-    const keys = await knownFrom({ signingKeys, backendUrl: given }, deployed);
-    const asked = { backendUrl: given, booking, token, type, variables };
-    const subject = subjectOf(asked, keys.variables, keys.keys);
+    const known = await knownFrom({ signingKeys, backendUrl: given }, deployed);
+    const client = { backendUrl: given, booking, token, type, variables };
+    const subject = subjectOf(client, known.variables, known.keys);
     const backendUrl = redactUrl(subject.backendUrl);
-    context.report({ kind: "started", id: "check", title: `asking ${backendUrl}` });
+    context.report({ kind: "started", id: "check", title: `checking ${backendUrl}` });
     const startedAt = performance.now();
-    const checks = await checkBackend(subject, {
-      signal: context.signal,
-      limitMs: (timeoutSeconds ?? LIMIT_SECONDS) * 1_000,
-    });
-    context.report(endOf(checks, backendUrl, performance.now() - startedAt));
-    const count = (outcome: Outcome) => checks.filter((row) => row.outcome === outcome).length;
-    return {
-      backendUrl,
-      keys: { from: keys.from, count: keys.keys.length },
-      passed: count("passed"),
-      failed: count("failed"),
-      warnings: count("warning"),
-      notAsked: count("not asked"),
-      lacks: [
-        ...(keys.keys.length === 0 ? (["keys"] as const) : []),
-        ...(token === undefined ? (["token"] as const) : []),
-      ],
-      checks,
-    };
+    const limitMs = (timeoutSeconds ?? LIMIT_SECONDS) * 1_000;
+    const report = await checkBackend(subject, { signal: context.signal, limitMs });
+    context.report(endOf(report.rows, backendUrl, performance.now() - startedAt));
+    return resultOf(backendUrl, known, token, report, (await readKit()).version);
   },
 
-  render({ backendUrl, keys, checks, passed, failed, warnings, notAsked, lacks }) {
+  render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, missing }) {
     const signed =
       keys.from === null
-        ? "not signed: no key is known"
+        ? "unsigned: no signing key"
         : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
-    const counts = [
-      `${passed} passed`,
-      `${failed} failed`,
-      `${warnings} ${warnings === 1 ? "warning" : "warnings"}`,
-      `${notAsked} not asked`,
-    ];
+    const warned = `${warnings} ${warnings === 1 ? "warning" : "warnings"}`;
     return joined([
       `${backendUrl}, ${signed}`,
+      ...kitLine(kit),
       "",
-      table(checks.flatMap(rowsOf)),
+      ...rowLines(checks),
       "",
-      counts.join(", "),
-      ...unproven(checks, lacks),
+      `${passed} passed, ${failed} failed, ${warned}, ${skipped} skipped`,
+      ...unchecked(checks, missing),
     ]);
   },
 
   exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
 };
 
+function resultOf(
+  backendUrl: string,
+  { keys, from }: Known,
+  token: string | undefined,
+  { rows, kit }: CheckReport,
+  current: string | undefined,
+): CheckResult {
+  const count = (outcome: Outcome) => rows.filter((row) => row.outcome === outcome).length;
+  return {
+    backendUrl,
+    keys: { from, count: keys.length },
+    kit: kit === undefined ? null : { version: kit, current: current ?? null },
+    passed: count("passed"),
+    failed: count("failed"),
+    warnings: count("warning"),
+    skipped: count("skipped"),
+    missing: [
+      ...(keys.length === 0 ? (["keys"] as const) : []),
+      ...(token === undefined ? (["token"] as const) : []),
+    ],
+    checks: rows,
+  };
+}
+
+function kitLine(kit: CheckResult["kit"]): Advice[] {
+  if (kit === null) return [];
+  if (kit.version === kit.current) return [`FastAPI kit ${kit.version}`];
+  return [[`FastAPI kit ${kit.version}; to write ${kit.current}: `, invocation("backend init")]];
+}
+
 const signs: Readonly<Record<Outcome, string>> = {
   passed: style.green("✓"),
   failed: style.red("✗"),
   warning: style.yellow("!"),
-  "not asked": style.dim("-"),
+  skipped: style.dim("-"),
 };
 
-const rowsOf = ({ outcome, title, happened, meaning, mend }: CheckRow): string[][] => [
-  [signs[outcome], title, outcome === "not asked" ? `not asked: ${happened}` : happened],
-  ...(meaning ? [["", "", `which means: ${meaning}`]] : []),
-  ...(mend ? [["", "", `mend it: ${mend}`]] : []),
-];
-
-/** The end of the asking; a backend that nobody reached was not asked. */
-function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number): Progress {
-  return reachable?.outcome === "failed"
-    ? { kind: "failed", id: "check", title: `could not ask ${backendUrl}`, message: reachable.happened }
-    : { kind: "finished", id: "check", title: `asked ${backendUrl}`, outcome: "done", ms };
+/** The checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
+function rowLines(checks: readonly CheckRow[]): Advice[] {
+  const rows = checks.flatMap(({ outcome, title, finding, meaning, fix }) => [
+    { row: [signs[outcome], title, outcome === "skipped" ? `skipped: ${finding}` : finding] },
+    ...(meaning ? [{ row: `why: ${meaning}` }] : []),
+    ...(fix === undefined ? [] : [{ row: "fix:", fix }]),
+  ]);
+  const lines = tableLines(rows.map(({ row }) => row));
+  return rows.map(({ fix }, index) =>
+    fix === undefined ? (lines[index] ?? "") : [`${lines[index]} `, ...partsOf(fix)],
+  );
 }
 
-const handOver: Readonly<Record<Lack, { lack: string; pass: Advice }>> = {
+/** The end of the checks; a backend that cannot be reached was not checked. */
+function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number): Progress {
+  return reachable?.outcome === "failed"
+    ? { kind: "failed", id: "check", title: `could not check ${backendUrl}`, message: reachable.finding }
+    : { kind: "finished", id: "check", title: `checked ${backendUrl}`, outcome: "done", ms };
+}
+
+const remedies: Readonly<Record<Missing, { reason: string; fix: Advice }>> = {
   keys: {
-    lack: "no signing key is known",
-    pass: ["set SIGNING_KEYS to what this prints: ", invocation("outputs", { outputsFor: "backend" })],
+    reason: "there is no signing key",
+    fix: ["set SIGNING_KEYS to the output of: ", invocation("outputs", { outputsFor: "backend" })],
   },
   token: {
-    lack: "no token was given",
-    pass: "pass --token (or --token-stdin) with one that the backend accepts",
+    reason: "no token was given",
+    fix: "pass --token (or --token-stdin) with a token that the backend accepts",
   },
 };
 
-/**
- * What the run does not prove for want of keys or a token, so that nobody takes the count of what passed for
- * a proof of it.
- */
-function unproven(checks: readonly CheckRow[], lacks: readonly Lack[]): Advice[] {
+/** What was skipped for want of keys or a token: the count of passed checks does not cover it. */
+function unchecked(checks: readonly CheckRow[], missing: readonly Missing[]): Advice[] {
+  const open = checks.filter((row) => row.missing);
+  if (open.length === 0) return [];
   const count = (rows: readonly CheckRow[], topic: string) =>
     rows.filter((row) => row.topic === topic).length;
-  const open = checks.filter((row) => row.lacks);
-  if (open.length === 0) return [];
   const topics = [...new Set(open.map(({ topic }) => topic))].map(
     (topic) => `${topic} (${count(open, topic)} of ${count(checks, topic)})`,
   );
+  const reasons = missing.map((what) => remedies[what].reason).join(" and ");
   return [
-    `not proven: ${topics.join(", ")}, because ${lacks.map((lack) => handOver[lack].lack).join(" and ")}`,
-    ...lacks.map((lack) => ["  ", ...partsOf(handOver[lack].pass)]),
+    `skipped: ${topics.join(", ")}, because ${reasons}`,
+    ...missing.map((what) => ["  ", ...partsOf(remedies[what].fix)]),
   ];
 }
 
@@ -166,6 +184,8 @@ interface Known {
   /** The deployed function's environment; empty where it was not needed or not found. */
   variables: Readonly<Record<string, string>>;
 }
+
+type Options = OptionsOf<"backend check">;
 
 /**
  * Keys and addresses: from the environment where both are there, so that a backend can be checked without
@@ -183,9 +203,7 @@ async function knownFrom(
   return { keys, from: keys.length > 0 ? "the deployed function" : null, variables };
 }
 
-type Options = OptionsOf<"backend check">;
-
-/** Nothing, with a warning, where AWS cannot be asked but the backend is known all the same. */
+/** Empty, with a warning, where AWS does not answer but the backend is known all the same. */
 async function deployedVariables(
   { functionName, backendUrl, ...options }: AwsOptions & Pick<Options, "functionName" | "backendUrl">,
   { aws, report, signal }: Context,
@@ -194,10 +212,10 @@ async function deployedVariables(
     return (await deployedFunction(await aws(options), functionName))?.variables ?? {};
   } catch (error) {
     if (!backendUrl || signal.aborted) throw error;
-    const message = `no signing key is known: SIGNING_KEYS is not set, and the deployed function could not be asked (${explain(error).message})`;
+    const reason = `the deployed function could not be read (${explain(error).message})`;
     report({
       kind: "warning",
-      message,
+      message: `no signing key: SIGNING_KEYS is not set, and ${reason}`,
       hint: "set SIGNING_KEYS to the backend's keys to have the signature checked",
     });
     return {};

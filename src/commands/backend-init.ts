@@ -1,14 +1,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
-import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
-import { CliError } from "../errors/error.ts";
-import { assetUrl } from "../artifact/assets.ts";
+import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
+import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
 
 interface InitResult {
   file: string;
   changed: boolean;
+  /** The kit's version in the file before (null: no file, or none in it), and now. */
+  version: { before: string | null; now: string | null };
   /** What to do with the file, one line of code or shell each. */
   next: { what: string; lines: Advice[] }[];
 }
@@ -18,37 +20,41 @@ export const command: Command<"backend init", InitResult> = {
     {
       line: "backend init",
       description:
-        "writes shelfshack_ws.py: the three endpoints of a FastAPI backend, the signature check and the connections",
+        "writes shelfshack_ws.py: a FastAPI router with the three endpoints and the signature check",
     },
     { line: "backend init --out app/shelfshack_ws.py", description: "writes it somewhere else" },
-    { line: "backend init --force", description: "replaces the file by this version's" },
+    { line: "backend init --force", description: "replaces the file with this version" },
   ],
 
   async run({ backendFile: file, force, yes }, context) {
     if (!file.endsWith(".py")) {
-      throw new CliError(
-        "file-not-python",
-        `cannot write the FastAPI router to ${file}: it does not end with .py`,
-        {
-          hint: [
-            "name a file that Python can import: ",
-            invocation("backend init", { backendFile: "app/shelfshack_ws.py" }),
-          ],
-        },
-      );
+      throw new CliError("file-not-python", `cannot write Python code to ${file}: it does not end with .py`, {
+        hint: [
+          "name a file that Python can import: ",
+          invocation("backend init", { backendFile: "app/shelfshack_ws.py" }),
+        ],
+      });
     }
-    const router = await readFile(assetUrl("backend/shelfshack_ws.py"), "utf8");
+    const kit = await readKit();
     const present = await contentsOf(file);
-    const changed = present !== router;
+    const before = present === undefined ? undefined : kitVersionIn(present);
+    const changed = present !== kit.text;
     if (changed && present !== undefined && !(yes || force))
-      await confirm(file, (question) => context.ask(question));
-    if (changed) await writeFile(file, router);
-    return { file, changed, next: nextSteps(file) };
+      await confirm(differenceOf(file, before, kit.version), (question) => context.ask(question));
+    if (changed) await writeFile(file, kit.text);
+    return {
+      file,
+      changed,
+      version: { before: before ?? null, now: kit.version ?? null },
+      next: nextSteps(file),
+    };
   },
 
-  render: ({ file, changed, next }) =>
+  render: ({ file, changed, version: { before, now }, next }) =>
     joined([
-      `${file} ${changed ? "written" : "is already up to date"}`,
+      changed
+        ? `${file} written: kit ${now}${before !== null && before !== now ? `, replaces ${before}` : ""}`
+        : `${file} is already up to date: kit ${now}`,
       ...next.flatMap(({ what, lines }) => [
         "",
         `${what}:`,
@@ -56,6 +62,14 @@ export const command: Command<"backend init", InitResult> = {
       ]),
     ]),
 };
+
+/** Which version is there and which one would be written. */
+function differenceOf(file: string, present: string | undefined, written: string | undefined): string {
+  if (present === undefined) return `${file} exists, names no kit version, and differs from kit ${written}`;
+  return present === written
+    ? `${file} is kit ${present} with changes, which would be lost`
+    : `${file} is kit ${present}, this would write ${written}`;
+}
 
 async function contentsOf(file: string): Promise<string | undefined> {
   try {
@@ -66,13 +80,9 @@ async function contentsOf(file: string): Promise<string | undefined> {
   }
 }
 
-async function confirm(file: string, ask: Context["ask"]): Promise<void> {
-  const answer = await ask({
-    subject: `${file} exists and differs from this version`,
-    action: "overwrite it? (y/N)",
-    option: "--force",
-  });
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", `${file} was left as it is`);
+async function confirm(subject: string, ask: Context["ask"]): Promise<void> {
+  const answer = await ask({ subject, action: "overwrite it? (y/N)", option: "--force" });
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("file-kept", "the file was not changed");
 }
 
 /** The module's name as an application in this folder imports it. */
@@ -85,8 +95,9 @@ function moduleOf(file: string): string {
 
 const nextSteps = (file: string): InitResult["next"] => [
   {
-    what: `in the FastAPI application, below \`from ${moduleOf(file)} import ShelfShack\` (the head of the file shows the two functions, which are yours)`,
+    what: `add to the FastAPI application, with your own two functions (see the top of ${basename(file)})`,
     lines: [
+      `from ${moduleOf(file)} import ShelfShack`,
       "ws = ShelfShack(authenticate=authenticate, on_message=on_message)",
       "app.include_router(ws.router)",
     ],
@@ -102,7 +113,7 @@ const nextSteps = (file: string): InitResult["next"] => [
     ],
   },
   {
-    what: "prove it from another terminal, with the same keys and a token that `authenticate` accepts",
+    what: "check it from another terminal, with the same keys and a token that `authenticate` accepts",
     lines: [
       "set -a && . ./backend.env && set +a",
       [invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo" })],

@@ -1,4 +1,4 @@
-import { isGood, isTurnedAway, wordsOf } from "../backend/check/answer.ts";
+import { isGood, isUnauthorized, wordsOf } from "../backend/check/answer.ts";
 import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
@@ -208,7 +208,7 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
       "new-key-refused",
       `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
       {
-        hint: isTurnedAway(exchange)
+        hint: isUnauthorized(exchange)
           ? ["give the backend both keys: ", backendKeys, "; restart it, then run this again"]
           : ["check with: ", invocation("backend check"), "; if the backend knows the new key, add --force"],
       },

@@ -32,10 +32,14 @@ export type Row = readonly string[] | string;
  * even that is too wide, every row becomes a block of lines. A cell that must wrap loses its style, no text
  * is ever left out.
  */
-export function table(rows: readonly Row[], width = screenWidth()): string {
+export const table = (rows: readonly Row[], width = screenWidth()): string =>
+  tableLines(rows, width).join("\n");
+
+/** The same, the text of each row by itself. */
+export function tableLines(rows: readonly Row[], width = screenWidth()): string[] {
   const cells = rows.filter((row) => typeof row !== "string");
   const lines = rowsIn(columnWidths(cells), width);
-  return rows.map((row) => (typeof row === "string" ? remark(row, width) : lines(row))).join("\n");
+  return rows.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
 }
 
 /**

@@ -64,7 +64,7 @@ test("S27 a slow backend: handshake 504", { timeout: 60_000 }, async () => {
   expect(await refusedSocket(asking(url, "1", "slow"))).toMatchObject({ status: 504 });
 });
 
-test("S28 S29 history on open; two clients of a booking get each message once, another booking none", async () => {
+test("S28 S29 history on open; two clients of a booking get a message once, others none", async () => {
   const { url, backend } = await wholePath(chat);
   const [ann, ben, eve] = [
     await client(url, "1", "ann"),

@@ -6,7 +6,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { changeEnvironment } from "../../src/aws/lambda-function.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
-import { startContractBackend, type Flaws } from "../support/contract-backend.ts";
+import { readKit } from "../../src/backend/kit.ts";
+import {
+  acceptsUnknownConnections,
+  answersMessages,
+  comparesNoPath,
+  startContractBackend,
+  type Flaw,
+} from "../support/contract-backend.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
@@ -20,8 +27,8 @@ async function folder(): Promise<string> {
 }
 
 /** A backend that knows these keys. */
-async function backendWith(keys: readonly string[], flaws: Flaws = {}) {
-  const backend = await startContractBackend(keys, flaws);
+async function backendWith(keys: readonly string[], ...flaws: Flaw[]) {
+  const backend = await startContractBackend(keys, ...flaws);
   onTestFinished(() => backend.close());
   return backend;
 }
@@ -30,9 +37,9 @@ async function backendWith(keys: readonly string[], flaws: Flaws = {}) {
  * The shipped handler deployed in front of a backend that knows its key, and the variables that point the
  * program at it.
  */
-async function deployed(flaws: Flaws = {}) {
+async function deployed(...flaws: Flaw[]) {
   const known = [newSigningKey()];
-  const backend = await backendWith(known, flaws);
+  const backend = await backendWith(known, ...flaws);
   const local = await openLocalAws();
   const { zip, sha256 } = await packageHandler();
   const stack = await openTestStack(local.url, {
@@ -54,7 +61,7 @@ async function deployed(flaws: Flaws = {}) {
   };
 }
 
-test("init writes the shipped router, says what to do with it, and does nothing the second time", async () => {
+test("init writes the kit, shows the next steps, and changes nothing the second time", async () => {
   const file = join(await folder(), "shelfshack_ws.py");
   const first = await run(["backend", "init", "--out", file]);
   expect(first.code).toBe(0);
@@ -62,17 +69,42 @@ test("init writes the shipped router, says what to do with it, and does nothing 
   expect(first.stdout).toContain("app.include_router(ws.router)");
   expect(first.stdout).toContain("outputs --for backend");
   expect(first.stdout).toContain("uvicorn main:app");
+  const { version } = await readKit();
+  expect(first.stdout).toContain(`${file} written: kit ${version}\n`);
   expect(await readFile(file, "utf8")).toContain("class ShelfShack:");
   const second = await run(["backend", "init", "--out", file, "--json"]);
   expect(second.code).toBe(0);
-  expect(JSON.parse(second.stdout)).toMatchObject({ file, changed: false });
+  expect(JSON.parse(second.stdout)).toMatchObject({
+    file,
+    changed: false,
+    version: { before: version, now: version },
+  });
 });
 
-test("init proves with what a proof takes: the keys and a token", async () => {
-  const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
-  expect(stdout).toMatch(
-    /prove it.*\n {2}set -a && \. \.\/backend\.env && set \+a\n {2}shelfshack-ws backend check .*--token \S+\n$/,
+test("init tells which version is there and which would be written", async () => {
+  const file = join(await folder(), "shelfshack_ws.py");
+  const { text, version } = await readKit();
+  const refusalOf = async (content: string) => {
+    await writeFile(file, content);
+    return (await run(["backend", "init", "--out", file])).stderr;
+  };
+  expect(await refusalOf(text.replace(`"${version}"`, '"0.0.9"'))).toContain(
+    `${file} is kit 0.0.9, this would write ${version}`,
   );
+  expect(await refusalOf(`${text}# changed\n`)).toContain(`${file} is kit ${version} with changes`);
+  expect(await refusalOf("mine = True\n")).toContain("names no kit version");
+  await writeFile(file, '__version__ = "0.0.9"\n');
+  const replaced = await run(["backend", "init", "--out", file, "--force", "--json"]);
+  expect(JSON.parse(replaced.stdout)).toMatchObject({
+    changed: true,
+    version: { before: "0.0.9", now: version },
+  });
+});
+
+test("init shows how to check the backend: with the keys and a token", async () => {
+  const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
+  expect(stdout).toContain("\n  set -a && . ./backend.env && set +a\n  shelfshack-ws backend check ");
+  expect(stdout).toMatch(/ --token \S+\n$/);
 });
 
 test("init writes Python files only", async () => {
@@ -133,11 +165,11 @@ test("a rotation that is not going on cannot be finished", async () => {
   expect(JSON.parse(json.stdout)).toMatchObject({ action: "finish", changed: false });
 });
 
-test("H-32 a rotation in four steps, under a stream of messages: nothing is rejected, and no step can be done too early", async () => {
-  const { env, known, backend, lambda, variables } = await deployed({
-    answersMessages: () => ({ body: "{}" }),
-    takesStrangers: true,
-  });
+test("H-32 a rotation under a stream of messages: none is rejected, no step can come too early", async () => {
+  const { env, known, backend, lambda, variables } = await deployed(
+    answersMessages(() => ({ body: "{}" })),
+    acceptsUnknownConnections,
+  );
   const before = known[0] ?? "";
   const stream = messages(lambda);
 
@@ -256,35 +288,42 @@ test.each([
   expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });
 
-test("check asks the deployed function's backend with the function's keys", async () => {
+test("check runs against the deployed function's backend with the function's keys", async () => {
   const { env, known, backend } = await deployed();
   const { code, stdout, stderr } = await run(["backend", "check"], {
     env: { ...env, SHELFSHACK_TOKEN: "good" },
   });
   expect(code).toBe(0);
   expect(stdout).toContain(`${backend.url}, signed with the key of the deployed function`);
-  expect(stdout).toMatch(/\n49 passed, 0 failed, 0 warnings, 1 not asked\n$/);
+  expect(stdout).toMatch(/\n49 passed, 0 failed, 0 warnings, 1 skipped\n$/);
   expect(stdout + stderr).not.toContain(known[0]);
   expect(stdout + stderr).not.toContain("good\n");
   expect(backend.connected).toEqual(new Set());
 });
 
-test("check tells what failed, what it means and how to mend it; exit code 3, also as JSON", async () => {
+test("a failed check has why and fix, and exit code 3, also as JSON", async () => {
   const key = newSigningKey();
-  const backend = await backendWith([key], { skips: ["path"] });
+  const backend = await backendWith([key], comparesNoPath);
   const env = { SIGNING_KEYS: key, SHELFSHACK_TOKEN: "good" };
   const args = ["backend", "check", "--backend-url", backend.url];
   const [told, json] = [await run(args, { env }), await run([...args, "--json"], { env })];
   expect(told.code).toBe(3);
-  expect(told.stdout).toMatch(
-    /✗ {2}a request signed for another path is refused .*answered 204\n.*which means: .*\n.*mend it: compare the body's path/,
-  );
+  expect(told.stdout).toMatch(/✗ {2}a request signed for another path is rejected .*answered 204\n/);
+  expect(told.stdout).toMatch(/\n +why: .*\n +fix: compare the body's path/);
   expect(json.code).toBe(3);
-  const document = JSON.parse(json.stdout) as { failed: number; checks: { id: string; outcome: string }[] };
+  const document = JSON.parse(json.stdout) as { checks: { id: string; outcome: string }[] };
   expect(document).toMatchObject({
     backendUrl: backend.url,
     keys: { from: "the environment", count: 1 },
+    kit: null,
     failed: 1,
+    missing: [],
+  });
+  expect(document.checks.find(({ id }) => id === "path-swapped")).toMatchObject({
+    topic: "signatures",
+    finding: "answered 204",
+    meaning: expect.any(String),
+    fix: expect.any(String),
   });
   expect(document.checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual([
     "path-swapped",
@@ -292,7 +331,7 @@ test("check tells what failed, what it means and how to mend it; exit code 3, al
   expect(json.stdout + json.stderr + told.stdout + told.stderr).not.toContain(key);
 });
 
-test("check without keys and without AWS says that the signature was not asked about", async () => {
+test("check without keys and without AWS skips the signature", async () => {
   const backend = await backendWith([]);
   const { code, stdout, stderr } = await run(
     ["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"],
@@ -301,12 +340,12 @@ test("check without keys and without AWS says that the signature was not asked a
     },
   );
   expect(code).toBe(0);
-  expect(stderr).toContain("no signing key is known");
-  expect(stdout).toContain("not signed: no key is known");
-  expect(stdout).toMatch(/- {2}no signature is refused at register +not asked: no signing key is known/);
+  expect(stderr).toContain("no signing key");
+  expect(stdout).toContain("unsigned: no signing key");
+  expect(stdout).toMatch(/- {2}an unsigned request is rejected at register +skipped: no signing key/);
 });
 
-test("check says what it does not prove for want of keys and a token, and what to pass", async () => {
+test("check lists what it skipped for want of keys and a token, and what to pass", async () => {
   const keys = [newSigningKey()];
   const backend = await backendWith(keys);
   const args = ["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"];
@@ -314,36 +353,39 @@ test("check says what it does not prove for want of keys and a token, and what t
   expect(neither.code).toBe(0);
   expect(neither.stdout).toContain(
     [
-      "not proven: the way in (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), endings (3 of 3), because no signing key is known and no token was given",
-      "  set SIGNING_KEYS to what this prints: shelfshack-ws outputs --for backend --region us-east-1",
-      "  pass --token (or --token-stdin) with one that the backend accepts\n",
+      "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), " +
+        "endings (3 of 3), because there is no signing key and no token was given",
+      "  set SIGNING_KEYS to the output of: shelfshack-ws outputs --for backend --region us-east-1",
+      "  pass --token (or --token-stdin) with a token that the backend accepts\n",
     ].join("\n"),
   );
   const withoutToken = await run(args, { env: { SIGNING_KEYS: keys.join() } });
   expect(withoutToken.code).toBe(0);
   expect(withoutToken.stdout).toMatch(
-    /\nnot proven: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/,
+    /\nskipped: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/,
   );
-  expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message does no harm/);
+  expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message is handled/);
   const json = await run([...args, "--json"], { env: { SIGNING_KEYS: keys.join() } });
-  expect(JSON.parse(json.stdout)).toMatchObject({ lacks: ["token"] });
+  expect(JSON.parse(json.stdout)).toMatchObject({ missing: ["token"] });
 });
 
-test("check puts no tick to a backend that nobody reached", async () => {
+test("check shows no tick for a backend that cannot be reached", async () => {
   const env = { SIGNING_KEYS: newSigningKey(), SHELFSHACK_TOKEN: "good" };
   const { code, stdout, stderr } = await run(["backend", "check", "--backend-url", "http://127.0.0.1:1"], {
     env,
   });
   expect(code).toBe(3);
-  expect(stderr).toContain("✗ could not ask http://127.0.0.1:1: no answer: no connection (ECONNREFUSED)");
+  expect(stderr).toMatch(/✗ could not check http:\/\/127\.0\.0\.1:1: no answer: .*ECONNREFUSED/);
   expect(stdout + stderr).not.toContain("✓");
-  expect(stdout).not.toContain("not proven");
+  expect(stdout).not.toContain("skipped: entry");
 });
 
 test("C-01 what a hostile backend answers does not steer the terminal", async () => {
-  const backend = await backendWith([], {
-    answersMessages: () => ({ body: '{"\\u001b]0;owned\\u0007":1,"deliver":[]}', type: "application/json" }),
-  });
+  const hostile = '{"\\u001b]0;owned\\u0007":1,"deliver":[]}';
+  const backend = await backendWith(
+    [],
+    answersMessages(() => ({ body: hostile })),
+  );
   const { stdout } = await run(["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"], {
     env: { SHELFSHACK_TOKEN: "good" },
   });

@@ -2,44 +2,8 @@ import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a backend may do wrong, one thing each. */
-export interface Flaws {
-  /** Leaves these steps of the signature check out. */
-  skips?: readonly (
-    | "signature"
-    | "old"
-    | "ahead"
-    | "path"
-    | "connection"
-    | "id header"
-    | "message signature"
-    | "connection header"
-  )[];
-  /** Seconds either way. */
-  tolerance?: number;
-  acceptsAnyToken?: true;
-  forgetsRepeats?: true;
-  redirects?: true;
-  missing?: readonly string[];
-  wrongMethod?: string;
-  /** Bytes. */
-  bodyLimit?: number;
-  answersMessages?: (content: unknown) => { status?: number; body?: string; type?: string };
-  parsesFirst?: true;
-  disconnectsOnce?: true;
-  takesStrangers?: true;
-  forgetsConnections?: true;
-  /** Milliseconds, by the body. */
-  delay?: (body: string) => number;
-  never?: string;
-  /** Fails on what has no envelope, at this path. */
-  failsOnStrangers?: string;
-  /** A proxy in front takes this off the path. */
-  stripped?: string;
-}
-
 /**
- * A backend that keeps the contract in every point but the flaws. It remembers every connection id that was
+ * A backend that follows the contract in every point but its flaws. It remembers every connection id that was
  * registered and not ended.
  */
 export interface ContractBackend {
@@ -52,45 +16,209 @@ export interface ContractBackend {
   close(): Promise<void>;
 }
 
+export interface Reply {
+  status: number;
+  body?: string;
+  type?: string;
+}
+
+/** A request as it arrived; the headers are undefined where they are missing. */
+interface Received {
+  path: string;
+  body: string;
+  envelope: Record<string, unknown>;
+  id: string | undefined;
+  timestamp: string | undefined;
+  signatures: string | undefined;
+  connection: string | undefined;
+}
+
+/** One step of the signature check: whether the request passes it. */
+type Step = (request: Received, keys: readonly string[]) => boolean;
+
+/** What the backend does; a flaw puts something else in the place of a member. */
+interface Behaviour {
+  /** The path as the application sees it. */
+  pathOf(url: string): string;
+  /** Bytes. */
+  bodyLimit: number;
+  /** An answer before anything is checked. */
+  early(path: string, body: string): Reply | undefined;
+  /** Need keys. */
+  signatureSteps: Readonly<Record<"id" | "timestamp" | "notOld" | "notAhead" | "signature", Step>>;
+  /** Need none. */
+  boundSteps: Readonly<Record<"path" | "connectionHeader" | "connection", Step>>;
+  remembersAnswers: boolean;
+  acceptsToken(token: unknown): boolean;
+  knows(id: string, connected: ReadonlySet<string>): boolean;
+  message(content: unknown, connected: ReadonlySet<string>): Reply;
+  disconnect(wasConnected: boolean): Reply;
+  answersAt(path: string): boolean;
+  /** Milliseconds. */
+  delay(body: string): number;
+}
+
+/** One thing that a backend does wrong. */
+export type Flaw = (correct: Behaviour) => Partial<Behaviour>;
+
+const ageOf = ({ timestamp }: Received): number => Date.now() / 1_000 - Number(timestamp);
+
+const isSigned: Step = ({ id, timestamp, signatures = "", body }, keys) => {
+  const sign = (key: string) =>
+    createHmac("sha256", Buffer.from(key.slice(6), "base64"))
+      .update(`${id}.${timestamp}.${body}`)
+      .digest("base64");
+  const expected = keys.map((key) => `v1,${sign(key)}`);
+  return signatures.split(" ").some((signature) => expected.includes(signature));
+};
+
+const ok = (value: unknown): Reply => ({ status: 200, body: JSON.stringify(value) });
+const detail = (status: number): Reply => ({ status, body: JSON.stringify({ detail: `${status}` }) });
+
+function correctBehaviour(): Behaviour {
+  let messages = 0;
+  return {
+    pathOf: (url) => url,
+    bodyLimit: 1_048_576,
+    early: () => undefined,
+    signatureSteps: {
+      id: ({ id }) => id !== undefined,
+      timestamp: ({ timestamp }) => timestamp !== undefined,
+      notOld: (request) => !(ageOf(request) > 300),
+      notAhead: (request) => !(ageOf(request) < -300),
+      signature: isSigned,
+    },
+    boundSteps: {
+      path: ({ path, envelope }) => envelope["path"] === path,
+      connectionHeader: ({ connection }) => connection !== undefined,
+      connection: ({ connection, envelope }) =>
+        connection === undefined || envelope["connection_id"] === connection,
+    },
+    remembersAnswers: true,
+    acceptsToken: (token) => token === "good",
+    knows: (id, connected) => connected.has(id),
+    message(_content, connected) {
+      messages += 1;
+      const ack = { to: "self", data: { type: "ack", nr: messages } };
+      return ok({ deliver: [{ to: [...connected], data: { type: "message" } }, ack] });
+    },
+    disconnect: () => ({ status: 204 }),
+    answersAt: () => true,
+    delay: () => 0,
+  };
+}
+
+/** Checks no signature, at this path or at all of them. */
+export const checksNoSignature =
+  (at?: string): Flaw =>
+  ({ signatureSteps }) => {
+    const steps = Object.entries(signatureSteps).map(([name, step]): [string, Step] => [
+      name,
+      (request, keys) => at === undefined || request.path === at || step(request, keys),
+    ]);
+    return { signatureSteps: Object.fromEntries(steps) as Behaviour["signatureSteps"] };
+  };
+export const acceptsMissingId: Flaw = ({ signatureSteps }) => ({
+  signatureSteps: {
+    ...signatureSteps,
+    id: () => true,
+    signature: (request, keys) => request.id === undefined || isSigned(request, keys),
+  },
+});
+export const acceptsMissingConnection: Flaw = ({ boundSteps }) => ({
+  boundSteps: { ...boundSteps, connectionHeader: () => true },
+});
+export const acceptsOld: Flaw = ({ signatureSteps }) => ({
+  signatureSteps: { ...signatureSteps, notOld: () => true },
+});
+export const acceptsFuture: Flaw = ({ signatureSteps }) => ({
+  signatureSteps: { ...signatureSteps, notAhead: () => true },
+});
+/** Seconds either way. */
+export const toleratesOnly =
+  (seconds: number): Flaw =>
+  ({ signatureSteps }) => ({
+    signatureSteps: {
+      ...signatureSteps,
+      notOld: (request) => !(ageOf(request) > seconds),
+      notAhead: (request) => !(ageOf(request) < -seconds),
+    },
+  });
+export const comparesNoPath: Flaw = ({ boundSteps }) => ({ boundSteps: { ...boundSteps, path: () => true } });
+export const comparesNoConnection: Flaw = ({ boundSteps }) => ({
+  boundSteps: { ...boundSteps, connection: () => true },
+});
+export const acceptsAnyToken: Flaw = () => ({ acceptsToken: () => true });
+export const forgetsAnswers: Flaw = () => ({ remembersAnswers: false });
+export const redirects: Flaw = () => ({ early: () => ({ status: 307 }) });
+export const lacks =
+  (missing: string): Flaw =>
+  () => ({ early: (path) => (path === missing ? detail(404) : undefined) });
+export const takesNoPostAt =
+  (refused: string): Flaw =>
+  () => ({ early: (path) => (path === refused ? detail(405) : undefined) });
+/** Fails on a body without an envelope, at this path. */
+export const failsOnEmptyObjectsAt =
+  (failing: string): Flaw =>
+  () => ({ early: (path, body) => (path === failing && body === "{}" ? detail(500) : undefined) });
+export const takesBodiesUpTo =
+  (bodyLimit: number): Flaw =>
+  () => ({ bodyLimit });
+export const answersMessages =
+  (answer: (content: unknown) => Partial<Reply>): Flaw =>
+  () => ({ message: (content) => ({ status: 200, ...answer(content) }) });
+export const failsOnSecondEnd: Flaw = () => ({
+  disconnect: (wasConnected) =>
+    wasConnected ? { status: 204 } : { status: 500, body: '{"detail":"KeyError"}' },
+});
+export const acceptsUnknownConnections: Flaw = () => ({ knows: () => true });
+export const forgetsConnections: Flaw = () => ({ knows: () => false });
+/** Milliseconds, by the body. */
+export const delays =
+  (delay: (body: string) => number): Flaw =>
+  () => ({ delay });
+export const neverAnswersAt =
+  (silent: string): Flaw =>
+  () => ({ answersAt: (path) => path !== silent });
+/** Behind a reverse proxy that strips this prefix of the path. */
+export const isBehind =
+  (prefix: string): Flaw =>
+  () => ({ pathOf: (url) => url.replace(prefix, "") });
+
 class Refusal extends Error {
   constructor(readonly status: number) {
     super(`refused with ${status}`);
   }
 }
 
-type Envelope = Record<string, unknown>;
 interface State {
   keys: readonly string[];
-  flaws: Flaws;
+  behaviour: Behaviour;
   connected: Set<string>;
   answers: Map<string, Promise<Reply>>;
-  messages: number;
-}
-interface Reply {
-  status: number;
-  body?: string;
-  type?: string;
+  bodies: string[];
 }
 
-/** Starts it on 127.0.0.1. The token that it likes is `good`; `keys` may be changed while it runs. */
+/** Starts it on 127.0.0.1. It accepts the token `good`; `keys` may be changed while it runs. */
 export async function startContractBackend(
   keys: readonly string[],
-  flaws: Flaws = {},
+  ...flaws: readonly Flaw[]
 ): Promise<ContractBackend> {
-  const state: State = { keys, flaws, connected: new Set(), answers: new Map(), messages: 0 };
-  const bodies: string[] = [];
+  const behaviour = flaws.reduce((all, flaw) => ({ ...all, ...flaw(all) }), correctBehaviour());
+  const state: State = { keys, behaviour, connected: new Set(), answers: new Map(), bodies: [] };
+  const { connected, bodies } = state;
   const statuses: number[] = [];
   const server = createServer((request, response) => {
-    void answer(request, state, bodies).then((reply) => {
+    void answer(request, state).then((reply) => {
       if (!reply) return;
       statuses.push(reply.status);
-      setTimeout(() => write(response, reply), flaws.delay?.(bodies.at(-1) ?? "") ?? 0);
+      setTimeout(() => write(response, reply), behaviour.delay(bodies.at(-1) ?? ""));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connected: state.connected,
+    connected,
     bodies,
     statuses,
     close: () =>
@@ -107,21 +235,19 @@ function write(response: ServerResponse, { status, body, type = "application/jso
   response.writeHead(status, headers).end(body);
 }
 
-async function answer(request: IncomingMessage, state: State, bodies: string[]): Promise<Reply | undefined> {
-  const { flaws } = state;
-  const path = (request.url ?? "").replace(flaws.stripped ?? "", "");
-  const detail = (status: number) => ({ status, body: JSON.stringify({ detail: `${status}` }) });
+async function answer(request: IncomingMessage, state: State): Promise<Reply | undefined> {
+  const { behaviour, bodies } = state;
+  const path = behaviour.pathOf(request.url ?? "");
   try {
-    const body = await read(request, flaws.bodyLimit ?? 1_048_576);
+    const body = await read(request, behaviour.bodyLimit);
     bodies.push(body);
-    if (flaws.redirects) return { status: 307 };
-    if (flaws.missing?.includes(path) || !(path in work)) return detail(404);
-    if (flaws.wrongMethod === path) return detail(405);
-    if (flaws.failsOnStrangers === path && body === "{}") return detail(500);
-    if (flaws.parsesFirst && !("v" in JSON.parse(body))) return detail(422);
-    const envelope = verified(request, body, path, state);
-    if (flaws.never === path) return undefined;
-    return await once(request, envelope, state, () => work[path]?.(envelope, state) ?? { status: 404 });
+    const early = behaviour.early(path, body);
+    if (early) return early;
+    const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
+    if (!endpoint) return detail(404);
+    const received = verified(request, path, body, state);
+    if (!behaviour.answersAt(path)) return undefined;
+    return await once(received, state, () => endpoint(received.envelope, state));
   } catch (error) {
     return detail(error instanceof Refusal ? error.status : 500);
   }
@@ -140,78 +266,51 @@ async function read(request: IncomingMessage, limit: number): Promise<string> {
 
 function verified(
   { headers }: IncomingMessage,
-  body: string,
   path: string,
-  { keys, flaws }: State,
-): Envelope {
-  const skips = new Set(flaws.skips);
-  const [id, timestamp, signatures] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(
-    (name) => headers[name] as string | undefined,
-  );
-  const isSkipped = skips.has("signature") || (skips.has("message signature") && path.endsWith("message"));
-  if (keys.length > 0 && !isSkipped) {
-    if ((id === undefined && !skips.has("id header")) || timestamp === undefined || signatures === undefined)
-      throw new Refusal(401);
-    const age = Date.now() / 1_000 - Number(timestamp);
-    const tolerance = flaws.tolerance ?? 300;
-    if (age > tolerance && !skips.has("old")) throw new Refusal(401);
-    if (age < -tolerance && !skips.has("ahead")) throw new Refusal(401);
-    const expected = keys.map(
-      (key) =>
-        `v1,${createHmac("sha256", Buffer.from(key.slice(6), "base64"))
-          .update(`${id}.${timestamp}.${body}`)
-          .digest("base64")}`,
-    );
-    if (id !== undefined && !signatures.split(" ").some((signature) => expected.includes(signature)))
-      throw new Refusal(401);
-  }
-  const envelope = JSON.parse(body) as Envelope;
-  if (envelope["path"] !== path && !skips.has("path")) throw new Refusal(401);
-  const connection = headers["x-connection-id"];
-  if (connection === undefined && !skips.has("connection header")) throw new Refusal(401);
-  if (connection !== undefined && connection !== envelope["connection_id"] && !skips.has("connection"))
-    throw new Refusal(401);
-  return envelope;
+  body: string,
+  { keys, behaviour }: State,
+): Received {
+  const header = (name: string) => headers[name] as string | undefined;
+  const received = {
+    path,
+    body,
+    envelope: {},
+    id: header("webhook-id"),
+    timestamp: header("webhook-timestamp"),
+    signatures: header("webhook-signature"),
+    connection: header("x-connection-id"),
+  };
+  const passes = (request: Received, steps: Readonly<Record<string, Step>>) =>
+    Object.values(steps).every((step) => step(request, keys));
+  if (keys.length > 0 && !passes(received, behaviour.signatureSteps)) throw new Refusal(401);
+  const parsed = { ...received, envelope: JSON.parse(body) as Received["envelope"] };
+  if (!passes(parsed, behaviour.boundSteps)) throw new Refusal(401);
+  return parsed;
 }
 
-/** The first answer under a webhook-id is given to whoever comes with it again. */
+/** A repeat under a webhook-id gets the first answer. */
 async function once(
-  request: IncomingMessage,
-  envelope: Envelope,
-  { answers, flaws }: State,
+  { id, envelope }: Received,
+  { answers, behaviour }: State,
   first: () => Reply,
 ): Promise<Reply> {
-  if (flaws.forgetsRepeats || envelope["event"] === "disconnect") return first();
-  const id = String(request.headers["webhook-id"]);
-  const answered = answers.get(id) ?? Promise.resolve().then(first);
-  answers.set(id, answered);
+  if (!behaviour.remembersAnswers || envelope["event"] === "disconnect") return first();
+  const answered = answers.get(String(id)) ?? Promise.resolve().then(first);
+  answers.set(String(id), answered);
   return await answered;
 }
 
-const ok = (value: unknown): Reply => ({ status: 200, body: JSON.stringify(value) });
-
-const work: Readonly<Record<string, (envelope: Envelope, state: State) => Reply>> = {
-  "/api/ws/register"({ token, connection_id: id }, { connected, flaws }) {
-    if (token !== "good" && !flaws.acceptsAnyToken) return { status: 401, body: '{"detail":"no"}' };
+const endpoints: Readonly<Record<string, (envelope: Received["envelope"], state: State) => Reply>> = {
+  "/api/ws/register"({ token, connection_id: id }, { connected, behaviour }) {
+    if (!behaviour.acceptsToken(token)) return { status: 401, body: '{"detail":"no"}' };
     connected.add(String(id));
     return ok({ success: true, initial: [{ type: "history" }] });
   },
-  "/api/ws/message"({ connection_id: id, message }, state) {
-    const { connected, flaws } = state;
-    if ((!connected.has(String(id)) || flaws.forgetsConnections) && !flaws.takesStrangers)
-      return { status: 401, body: '{"detail":"who?"}' };
-    if (flaws.answersMessages) return { status: 200, ...flaws.answersMessages(message) };
-    state.messages += 1;
-    return ok({
-      deliver: [
-        { to: [...connected], data: { type: "message" } },
-        { to: "self", data: { type: "ack", nr: state.messages } },
-      ],
-    });
+  "/api/ws/message"({ connection_id: id, message }, { connected, behaviour }) {
+    if (!behaviour.knows(String(id), connected)) return { status: 401, body: '{"detail":"who?"}' };
+    return behaviour.message(message, connected);
   },
-  "/api/ws/disconnect"({ connection_id: id }, { connected, flaws }) {
-    if (!connected.delete(String(id)) && flaws.disconnectsOnce)
-      return { status: 500, body: '{"detail":"KeyError"}' };
-    return { status: 204 };
+  "/api/ws/disconnect"({ connection_id: id }, { connected, behaviour }) {
+    return behaviour.disconnect(connected.delete(String(id)));
   },
 };

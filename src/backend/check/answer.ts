@@ -1,11 +1,10 @@
-import type { Answered, Exchange } from "./exchange.ts";
+import { LONGEST_FRAME } from "../../contract/envelope.ts";
+import { explainConnection, type NetworkExplanation } from "../../errors/network.ts";
+import type { Answered, Exchange, Unanswered } from "./exchange.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 const isMembers = (value: unknown): value is Members =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** 128 KB: no longer frame reaches a client (AWS.md 1.12). */
-const LONGEST_FRAME = 131_072;
 
 export const isAnswered = (exchange: Exchange): exchange is Answered => "status" in exchange;
 /** Whether the backend answered with a 2xx status. */
@@ -14,27 +13,23 @@ export const isGood = (exchange: Exchange): exchange is Answered =>
 /** Whether the backend answered with a 4xx status. */
 export const isRefusal = (exchange: Exchange): boolean =>
   isAnswered(exchange) && exchange.status >= 400 && exchange.status <= 499;
-/** Whether the backend turned the asker away as a stranger: 401 or 403. */
-export const isTurnedAway = (exchange: Exchange): boolean =>
+/** Whether the backend rejected the request as not the proxy's: 401 or 403. */
+export const isUnauthorized = (exchange: Exchange): boolean =>
   isAnswered(exchange) && [401, 403].includes(exchange.status);
 
-/** Whether the backend took the asker for the proxy, whatever came of it. */
-export const isLetIn = (exchange: Exchange): boolean => isAnswered(exchange) && !isTurnedAway(exchange);
+/** Whether the backend accepted the request as the proxy's, even if it failed after that. */
+export const isAccepted = (exchange: Exchange): boolean => isAnswered(exchange) && !isUnauthorized(exchange);
+/** Whether the backend took the request and then sent no answer in time. */
+export const isTimeout = (exchange: Exchange): boolean =>
+  !isAnswered(exchange) && exchange.phase === "http" && exchange.code === "";
 
 /** An exchange in a few words. */
 export const wordsOf = (exchange: Exchange): string =>
-  isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${failureWords(exchange)}`;
+  isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${explainUnanswered(exchange).meaning}`;
 
-function failureWords({ phase, code }: Exclude<Exchange, Answered>): string {
-  const words = {
-    dns: "the name could not be looked up",
-    tcp: "no connection",
-    tls: "the TLS connection failed",
-    http: "the connection was cut",
-    time: "the time was up",
-  };
-  return phase === "time" ? words.time : `${words[phase]} (${code})`;
-}
+/** Why there was no answer, and what to do. */
+export const explainUnanswered = (exchange: Unanswered): NetworkExplanation =>
+  explainConnection({ ...exchange, peer: "backend" });
 
 /**
  * What a good answer says: a JSON object (empty where it says nothing), or what is wrong with it (CONTRACT.md
@@ -49,9 +44,7 @@ export function contentOf({
   if (status === 204 || body.length === 0) return { value: {} };
   if (isTooLong) return { fault: "the answer is over 1 MiB" };
   if ((headers["content-encoding"] ?? "identity") !== "identity") {
-    return {
-      fault: `the answer is encoded with ${headers["content-encoding"]} although nobody asked for that`,
-    };
+    return { fault: `the answer is encoded with ${headers["content-encoding"]} without being requested` };
   }
   const type = headers["content-type"] ?? "none";
   if (!jsonTypes.test(type))
@@ -91,9 +84,7 @@ export function replyFaults(value: Members): string[] {
   const others = Object.keys(value).filter((key) => !mixed.includes(key));
   return [
     ...(mixed.length > 0
-      ? [
-          `${mixed.join(" and ")} beside ${others.join(", ")}: that is no directive, all of it goes to the sender`,
-        ]
+      ? [`${mixed.join(" and ")} beside ${others.join(", ")}: no directive, all of it goes to the sender`]
       : []),
     ...frameFaults(value, "the answer"),
   ];

@@ -1,17 +1,15 @@
+import type { Endpoint } from "../../contract/envelope.ts";
 import { endingChecks } from "./ending-checks.ts";
 import { entryChecks } from "./entry-checks.ts";
 import { messageChecks } from "./message-checks.ts";
-import { openProbe, type Endpoint, type Probe, type Subject } from "./probe.ts";
+import { openProbe, type Probe, type Subject } from "./probe.ts";
 import { registerChecks, withoutConnection } from "./register-checks.ts";
 import { signatureChecks } from "./signature-checks.ts";
-import { notAsked, type Check, type Need, type Verdict } from "./result.ts";
+import { skipped, type Check, type Need, type Result } from "./result.ts";
 
-/**
- * What the checks are about, in the order in which they run: what the later ones build on comes first. One
- * more is one more entry in its file.
- */
+/** The topics in the order in which they run: later checks need earlier ones. */
 const topics: Readonly<Record<string, readonly Check[]>> = {
-  "the way in": entryChecks,
+  entry: entryChecks,
   handshakes: registerChecks,
   signatures: signatureChecks,
   messages: messageChecks,
@@ -23,19 +21,26 @@ export const checks = Object.entries(topics).flatMap(([topic, those]) =>
   those.map((check) => ({ ...check, topic })),
 );
 
-/** One row of the result. */
-export type CheckRow = { id: string; title: string; topic: string } & Verdict;
+/** The result of one check. */
+export type CheckRow = { id: string; title: string; topic: string } & Result;
+
+/** What a run found. */
+export interface CheckReport {
+  rows: CheckRow[];
+  /** The version of the kit that the backend says it uses; undefined where it names none. */
+  kit: string | undefined;
+}
 
 export interface CheckOptions {
   signal: AbortSignal;
   /** Hears each row as soon as it is known. */
   onRow?: (row: CheckRow) => void;
-  /** For the whole run, in milliseconds; what was not reached by then is "not asked". */
+  /** For the whole run, in milliseconds; checks that were not reached by then are skipped. */
   limitMs: number;
 }
 
-/** So many requests without an answer say enough about a backend. */
-const SILENCES_AT_MOST = 3;
+/** After so many requests without an answer the rest is skipped. */
+const MAX_TIMEOUTS = 3;
 
 /**
  * Runs every check against a backend, one after another, and disconnects what they registered. Rejects only
@@ -44,19 +49,15 @@ const SILENCES_AT_MOST = 3;
 export async function checkBackend(
   subject: Subject,
   { signal, onRow, limitMs }: CheckOptions,
-): Promise<CheckRow[]> {
+): Promise<CheckReport> {
   const probe = openProbe(subject, { signal });
   const endsAt = performance.now() + limitMs;
   const rows: CheckRow[] = [];
   try {
     for (const check of checks) {
       signal.throwIfAborted();
-      const row = {
-        id: check.id,
-        title: check.title,
-        topic: check.topic,
-        ...(await verdictOf(check, probe, endsAt)),
-      };
+      const { id, title, topic } = check;
+      const row = { id, title, topic, ...(await resultOf(check, probe, endsAt)) };
       rows.push(row);
       onRow?.(row);
     }
@@ -64,45 +65,44 @@ export async function checkBackend(
     await probe.cleanUp();
     probe.close();
   }
-  return rows;
+  return { rows, kit: probe.findings.kit };
 }
 
-async function verdictOf(check: (typeof checks)[number], probe: Probe, endsAt: number): Promise<Verdict> {
+async function resultOf(check: (typeof checks)[number], probe: Probe, endsAt: number): Promise<Result> {
   return obstacleTo(check, probe, endsAt) ?? (await check.run(probe));
 }
 
 const isThere =
   (endpoint: Endpoint) =>
-  ({ findings: { missing } }: Probe): Verdict | undefined => {
-    const why = missing.get(endpoint);
-    return why === undefined ? undefined : notAsked(`${why}, see above`);
+  ({ findings: { unusable } }: Probe): Result | undefined => {
+    const why = unusable.get(endpoint);
+    return why === undefined ? undefined : skipped(`${why}, see above`);
   };
 
-/** The verdict where what a need asks for is not there; undefined where it is. */
-const lacking: Readonly<Record<Need, (probe: Probe) => Verdict | undefined>> = {
+/** The result where a need is not met; undefined where it is. */
+const unmet: Readonly<Record<Need, (probe: Probe) => Result | undefined>> = {
   register: isThere("register"),
   message: isThere("message"),
   disconnect: isThere("disconnect"),
   keys: ({ subject: { keys } }) =>
-    keys.length === 0 ? notAsked("no signing key is known: set SIGNING_KEYS, or deploy", "keys") : undefined,
-  entry: ({ findings: { isLetIn }, subject: { keys } }) =>
-    isLetIn
+    keys.length === 0 ? skipped("no signing key: set SIGNING_KEYS, or deploy", "keys") : undefined,
+  entry: ({ findings: { isAccepted }, subject: { keys } }) =>
+    isAccepted
       ? undefined
-      : notAsked(
-          "the backend lets no request of this check in, see above",
+      : skipped(
+          "the backend rejects the check's requests, see above",
           keys.length === 0 ? "keys" : undefined,
         ),
   connection: (probe) =>
     probe.findings.connection === undefined
-      ? withoutConnection(probe, "no handshake was accepted, so there is no connection to ask about")
+      ? withoutConnection(probe, "no handshake was accepted, so there is no connection to test with")
       : undefined,
 };
 
-function obstacleTo(check: (typeof checks)[number], probe: Probe, endsAt: number): Verdict | undefined {
-  const { isReachable, silences } = probe.findings;
-  if (check !== checks[0] && !isReachable) return notAsked("the backend cannot be reached");
-  if (performance.now() > endsAt) return notAsked("the time for the whole check was up");
-  if (silences >= SILENCES_AT_MOST && check.id !== "times")
-    return notAsked(`${silences} requests stayed without an answer`);
-  return check.needs?.map((need) => lacking[need](probe)).find((verdict) => verdict !== undefined);
+function obstacleTo(check: (typeof checks)[number], probe: Probe, endsAt: number): Result | undefined {
+  const { isReachable, timeouts } = probe.findings;
+  if (check !== checks[0] && !isReachable) return skipped("the backend cannot be reached");
+  if (performance.now() > endsAt) return skipped("the time for the whole check is over");
+  if (timeouts >= MAX_TIMEOUTS && check.id !== "times") return skipped(`${timeouts} requests timed out`);
+  return check.needs?.map((need) => unmet[need](probe)).find((result) => result !== undefined);
 }

@@ -1,23 +1,25 @@
+import { endpoints } from "../../contract/envelope.ts";
 import { isGood, isRefusal, wordsOf } from "./answer.ts";
+import { CHECK_LOG } from "./entry-checks.ts";
 import type { Exchange } from "./exchange.ts";
-import { endpoints, markedConnection, type Probe } from "./probe.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
+import { markedConnection, type Findings, type Subject } from "./probe.ts";
+import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
 
-/** The verdict on the ends of connections, in words and by their answers; the proxy ignores what they say. */
-function endings(what: string, exchanges: readonly Exchange[]): Verdict {
-  const words = `${what}: ${exchanges.map(wordsOf).join(", then ")}`;
-  if (exchanges.every(isGood)) return passed(words);
+/** The result for the answers to ends of connections; the proxy ignores their content. */
+function endings(what: string, exchanges: readonly Exchange[]): Result {
+  const finding = `${what}: ${exchanges.map(wordsOf).join(", then ")}`;
+  if (exchanges.every(isGood)) return passed(finding);
   if (exchanges.every((exchange) => isGood(exchange) || isRefusal(exchange))) {
     return warning(
-      words,
-      "the proxy ignores this answer, but the end of a connection may come twice, or for one that was never registered",
+      finding,
+      "the proxy ignores this; the end of a connection may come twice, or for one never registered",
       "answer 200 or 204",
     );
   }
   return failed(
-    words,
+    finding,
     "the end of a connection makes the backend fail",
-    "look at the backend's log for the exception; let the second end do nothing",
+    `${CHECK_LOG}; let the second end do nothing`,
   );
 }
 
@@ -28,7 +30,7 @@ const twice: Check = {
   async run(probe) {
     const { connection = "" } = probe.findings;
     const first = await probe.disconnect(connection);
-    const second = await probe.ask({
+    const second = await probe.send({
       endpoint: "disconnect",
       connectionId: connection,
       members: { reason: "gone", code: null, detail: null },
@@ -46,31 +48,40 @@ const unknown: Check = {
 };
 
 const SLOW_MS = 1_000;
+const WORK_LATER = "answer first and work in the background";
 
 const times: Check = {
   id: "times",
   title: "answers come in time",
   needs: ["entry"],
-  async run({ findings, subject: { attemptMs } }: Probe) {
-    const slowest = endpoints.flatMap((endpoint) => {
-      const all = findings.times.filter((time) => time.endpoint === endpoint).map(({ ms }) => ms);
-      return all.length > 0 ? [{ endpoint, ms: Math.max(...all) }] : [];
-    });
-    if (slowest.length === 0) return notAsked("nothing was answered with a 2xx status");
-    const words = `the slowest answers: ${slowest.map(({ endpoint, ms }) => `${endpoint} ${Number.isFinite(ms) ? `${Math.ceil(ms)} ms` : `none in ${attemptMs[endpoint] / 1_000} s`}`).join(", ")}`;
-    if (slowest.some(({ ms }) => !Number.isFinite(ms))) {
-      return failed(
-        words,
-        "the proxy gives up by then: the client gets 504 or a backend_timeout frame",
-        "answer first and work in the background",
-      );
-    }
-    if (slowest.some(({ ms }) => ms > SLOW_MS)) {
-      return warning(words, "every message waits as long as this", "answer first and work in the background");
-    }
-    return passed(words);
+  run({ findings, subject }) {
+    const slowest = slowestOf(findings);
+    if (slowest.length === 0) return Promise.resolve(skipped("there was no answer with a 2xx status"));
+    const finding = `the slowest answers: ${slowest.map((time) => timeWords(time, subject)).join(", ")}`;
+    return Promise.resolve(timesResult(finding, Math.max(...slowest.map(({ ms }) => ms))));
   },
 };
+
+type Time = Findings["times"][number];
+
+/** The slowest answer of each endpoint that answered. */
+const slowestOf = ({ times: all }: Findings): Time[] =>
+  endpoints.flatMap((endpoint) => {
+    const own = all.filter((time) => time.endpoint === endpoint).map(({ ms }) => ms);
+    return own.length > 0 ? [{ endpoint, ms: Math.max(...own) }] : [];
+  });
+
+const timeWords = ({ endpoint, ms }: Time, { attemptMs }: Subject): string =>
+  Number.isFinite(ms)
+    ? `${endpoint} ${Math.ceil(ms)} ms`
+    : `${endpoint} none in ${attemptMs[endpoint] / 1_000} s`;
+
+function timesResult(finding: string, slowestMs: number): Result {
+  if (slowestMs <= SLOW_MS) return passed(finding);
+  if (Number.isFinite(slowestMs)) return warning(finding, "every message waits as long as this", WORK_LATER);
+  const meaning = "the proxy gives up by then: the client gets 504 or a backend_timeout frame";
+  return failed(finding, meaning, WORK_LATER);
+}
 
 /** How connections end, and how long all of it took. */
 export const endingChecks: readonly Check[] = [twice, unknown, times];

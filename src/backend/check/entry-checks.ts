@@ -1,25 +1,27 @@
-import { isAnswered, isGood, isLetIn, isTurnedAway, wordsOf } from "./answer.ts";
-import type { Exchange, Phase } from "./exchange.ts";
-import { endpoints, markedConnection, type Endpoint } from "./probe.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
+import { endpoints, TOLERANCE_SECONDS, type Endpoint } from "../../contract/envelope.ts";
+import { command, type Advice } from "../../errors/advice.ts";
+import { explainUnanswered, isAccepted, isAnswered, isUnauthorized, wordsOf } from "./answer.ts";
+import type { Exchange, Unanswered } from "./exchange.ts";
+import { markedConnection, type Probe } from "./probe.ts";
+import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
 
-const UNREACHABLE = "nobody can connect: the proxy answers every handshake with 502 or 504";
+export const CHECK_LOG = "check the backend's log for the exception";
 
-/** What to do when a request ends in this phase. */
-const mendings: Readonly<Record<Phase, string>> = {
-  dns: "look at the spelling of the host in the backend URL, and at its DNS record",
-  tcp: "start the backend; look at its port, and whether a firewall or security group lets this address in",
-  tls: "look at the certificate (name, expiry, chain) and whether this port speaks TLS at all",
-  http: "look at what listens there: it does not speak HTTP, or it cuts the connection; its log should say why",
-  time: "look at the backend's log: it accepts the connection and does not answer",
-};
+/** The failure where there was no answer; its fix and cause are those of the network's error. */
+function unanswered(exchange: Unanswered, finding: string, meaning: string): Result {
+  const { code, hint } = explainUnanswered(exchange);
+  return { ...failed(finding, meaning, hint), cause: code };
+}
 
 const reachable: Check = {
   id: "reachable",
   title: "the backend answers HTTP",
   async run(probe) {
-    const exchange = await probe.stranger("disconnect", "{}");
-    if (!isAnswered(exchange)) return failed(wordsOf(exchange), UNREACHABLE, mendings[exchange.phase]);
+    const exchange = await probe.unsignedRequest("disconnect", "{}");
+    if (!isAnswered(exchange)) {
+      const meaning = "no client can connect: the proxy answers every handshake with 502 or 504";
+      return unanswered(exchange, wordsOf(exchange), meaning);
+    }
     probe.findings.isReachable = true;
     return passed(`${wordsOf(exchange)} in ${Math.ceil(exchange.ms)} ms`);
   },
@@ -32,12 +34,12 @@ const redirect: Check = {
   id: "redirect",
   title: "no endpoint redirects",
   async run(probe) {
-    const asked = await Promise.all(
-      endpoints.map(async (endpoint) => [endpoint, await probe.stranger(endpoint, "{}")] as const),
+    const answers = await Promise.all(
+      endpoints.map(async (endpoint) => [endpoint, await probe.unsignedRequest(endpoint, "{}")] as const),
     );
-    const redirecting = asked.filter(([, exchange]) => isRedirect(exchange));
+    const redirecting = answers.filter(([, exchange]) => isRedirect(exchange));
     for (const [endpoint] of redirecting)
-      probe.findings.missing.set(endpoint, `${probe.url(endpoint).pathname} redirects`);
+      probe.findings.unusable.set(endpoint, `${probe.url(endpoint).pathname} redirects`);
     if (redirecting.length === 0) return passed("none of the three");
     const where = redirecting.map(
       ([endpoint, exchange]) => `${probe.url(endpoint).pathname} ${wordsOf(exchange)}${target(exchange)}`,
@@ -45,7 +47,7 @@ const redirect: Check = {
     return failed(
       where.join("; "),
       "a redirect counts as a failure and is not followed",
-      "give the address that it leads to as the backend URL, or stop redirecting (slashes at the end, http to https)",
+      "use the address it leads to as the backend URL, or stop redirecting (final slashes, http to https)",
     );
   },
 };
@@ -53,91 +55,91 @@ const redirect: Check = {
 const target = (exchange: Exchange): string =>
   isAnswered(exchange) && exchange.headers.location ? ` to ${exchange.headers.location.slice(0, 120)}` : "";
 
-/** What an answer to a stranger's empty object says about an endpoint, by its status. */
-const standings: Readonly<Record<number, string>> = {
-  400: "it is there and does not like an empty object",
-  401: "it is there and turns strangers away",
-  403: "it is there and turns strangers away",
-  422: "it is there and validates what it gets",
+/** What an answer to an unsigned empty object says about an endpoint, by its status. */
+const meanings: Readonly<Record<number, string>> = {
+  400: "it exists and rejects an empty object",
+  401: "it exists and rejects unsigned requests",
+  403: "it exists and rejects unsigned requests",
+  422: "it exists and validates the body",
 };
 
 const endpointCheck = (endpoint: Endpoint): Check => ({
   id: `endpoint-${endpoint}`,
-  title: `the endpoint for ${endpoint} is there`,
+  title: `the endpoint for ${endpoint} exists`,
   async run(probe) {
     const { pathname } = probe.url(endpoint);
-    const known = probe.findings.missing.get(endpoint);
-    if (known !== undefined) return notAsked(`${known}, see above`);
-    const exchange = await probe.stranger(endpoint, "{}");
+    const known = probe.findings.unusable.get(endpoint);
+    if (known !== undefined) return skipped(`${known}, see above`);
+    const exchange = await probe.unsignedRequest(endpoint, "{}");
     const where = `POST ${pathname} ${wordsOf(exchange)}`;
-    if (isGood(exchange)) return passed(`${where}: it is there`);
-    const fault = standingFault(exchange, pathname);
+    const fault = endpointFault(exchange, where, pathname);
     if (!fault)
-      return passed(`${where}: ${(isAnswered(exchange) && standings[exchange.status]) || "it is there"}`);
+      return passed(`${where}: ${(isAnswered(exchange) && meanings[exchange.status]) || "it exists"}`);
     const isNoRoute = isAnswered(exchange) && [404, 405].includes(exchange.status);
-    probe.findings.missing.set(
-      endpoint,
-      isNoRoute ? `there is no endpoint for ${endpoint}` : `${where} to an empty object`,
-    );
-    return failed(where, ...fault);
+    const reason = isNoRoute ? `there is no endpoint for ${endpoint}` : `${where} to an empty object`;
+    probe.findings.unusable.set(endpoint, reason);
+    return fault;
   },
 });
 
-function standingFault(exchange: Exchange, pathname: string): [meaning: string, mend: string] | undefined {
+function endpointFault(exchange: Exchange, where: string, pathname: string): Result | undefined {
   if (!isAnswered(exchange))
-    return ["the proxy gets no answer from this endpoint either", mendings[exchange.phase]];
+    return unanswered(exchange, where, "the proxy gets no answer from this endpoint either");
   if (exchange.status === 404) {
-    return [
+    return failed(
+      where,
       "there is no such route",
-      `add POST ${pathname}, or look at the backend URL's path and at where the router is mounted`,
-    ];
+      `add POST ${pathname}, or check the path of the backend URL and where the router is mounted`,
+    );
   }
   if (exchange.status === 405)
-    return ["the route takes other methods, but not POST", `make it POST ${pathname}`];
-  if (exchange.status >= 500)
-    return ["an empty JSON object makes the backend fail", "look at the backend's log for the exception"];
+    return failed(where, "the route takes other methods, but not POST", `make it POST ${pathname}`);
+  if (exchange.status >= 500) return failed(where, "an empty JSON object makes the backend fail", CHECK_LOG);
   return undefined;
 }
 
+const signedAs = ({ subject: { keys } }: Probe): string =>
+  keys.length === 0 ? "unsigned (no signing key)" : keys.length === 1 ? "signed" : "signed with both keys";
+
 const entry: Check = {
   id: "entry",
-  title: "a request in the proxy's form is let in",
+  title: "a request of the proxy is accepted",
   needs: ["disconnect"],
   async run(probe) {
-    const { keys } = probe.subject;
     const exchange = await probe.disconnect(markedConnection());
-    probe.findings.isLetIn = isLetIn(exchange);
-    const how =
-      keys.length === 0
-        ? "unsigned (no key is known)"
-        : keys.length === 1
-          ? "signed"
-          : "signed with both keys";
-    const words = `the end of an unknown connection, ${how}: ${wordsOf(exchange)}`;
-    if (isAnswered(exchange) && exchange.status >= 500) {
-      return warning(
-        words,
-        "it was not turned away, but something fails after that",
-        "look at the backend's log for the exception, and at the ends of connections below",
-      );
-    }
-    if (probe.findings.isLetIn) return passed(words);
-    if (isTurnedAway(exchange) && keys.length === 0) {
-      return notAsked(`${words}; the backend wants a signature, so set SIGNING_KEYS to its keys`, "keys");
-    }
-    return isTurnedAway(exchange)
-      ? turnedAway(words, probe.url("disconnect").pathname)
-      : failed(words, "the proxy's requests do not get through", mendings.http);
+    probe.findings.isAccepted = isAccepted(exchange);
+    const finding = `the end of an unknown connection, ${signedAs(probe)}: ${wordsOf(exchange)}`;
+    if (!isAnswered(exchange)) return unanswered(exchange, finding, "the proxy's requests do not arrive");
+    if (isUnauthorized(exchange)) return unauthorized(finding, probe);
+    if (exchange.status < 500) return passed(finding);
+    return warning(
+      finding,
+      "accepted, but the backend then failed",
+      `${CHECK_LOG}, and the ends of connections below`,
+    );
   },
 };
 
-/** Every refusal is the same on purpose, so all that it may come from is named. */
-const turnedAway = (words: string, pathname: string): Verdict =>
-  failed(
-    words,
-    `the backend does not know these keys, its clock is more than 300 s off, it does not compute the signature over the raw body, or it does not see the path ${pathname}, which is signed and compared (a proxy in front strips a prefix)`,
-    "give it the keys that this prints: shelfshack-ws outputs --for backend; then restart it. Where a proxy strips a prefix, tell the backend: uvicorn --root-path /prefix",
-  );
+function unauthorized(finding: string, probe: Probe): Result {
+  if (probe.subject.keys.length === 0)
+    return skipped(`${finding}; the backend requires a signature: set SIGNING_KEYS to its keys`, "keys");
+  return failed(finding, causesOf401(probe.url("disconnect").pathname), giveKeys);
+}
+
+/** Every rejection is the same 401 on purpose, so all its causes are named. */
+const causesOf401 = (pathname: string): string =>
+  [
+    "one of these: the backend does not know these keys",
+    `its clock is more than ${TOLERANCE_SECONDS} s off`,
+    "it does not compute the signature over the raw body",
+    `it does not see the path ${pathname}, which is signed and compared (a reverse proxy strips a prefix)`,
+  ].join("; ");
+
+const giveKeys: Advice = [
+  "give the backend the keys of: ",
+  command("outputs", { outputsFor: "backend" }),
+  "; then restart it. Where a reverse proxy strips a prefix: uvicorn --root-path /prefix",
+];
 
 /** What a `Date` header may lag behind: it has whole seconds, and some servers renew it once a second. */
 const DATE_LAG_MS = 2_000;
@@ -148,24 +150,24 @@ const clock: Check = {
   title: "the backend's clock is right",
   async run(probe) {
     const sentAt = Date.now();
-    const exchange = await probe.stranger("disconnect", "{}");
+    const exchange = await probe.unsignedRequest("disconnect", "{}");
     const date = isAnswered(exchange) ? Date.parse(exchange.headers.date ?? "") : NaN;
-    if (Number.isNaN(date)) return notAsked("its answers have no Date header");
+    if (Number.isNaN(date)) return skipped("its answers have no Date header");
     const [least, most] = [date - Date.now(), date + DATE_LAG_MS - sentAt];
     probe.findings.clockOffMs = least <= 0 && most >= 0 ? 0 : (least + most) / 2;
     const off = Math.round(Math.abs(probe.findings.clockOffMs) / 1_000);
     if (Math.abs(probe.findings.clockOffMs) < TOLERABLE_MS) {
-      return passed(off === 0 ? "no difference to this machine's" : `${off} s off this machine's`);
+      return passed(off === 0 ? "no difference from this machine's" : `${off} s off this machine's`);
     }
     return warning(
       `${off} s off this machine's`,
-      "from 300 s on every request of the proxy is refused",
-      "let both machines keep the time: timedatectl set-ntp true",
+      `from ${TOLERANCE_SECONDS} s on every request of the proxy is rejected`,
+      "synchronise the clocks of both machines: timedatectl set-ntp true",
     );
   },
 };
 
-/** Whether the backend is there and lets the proxy in; what the other checks build on. */
+/** Whether the backend is there and accepts the proxy's requests; the other checks need that. */
 export const entryChecks: readonly Check[] = [
   reachable,
   redirect,

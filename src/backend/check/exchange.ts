@@ -7,12 +7,10 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP, type Socket } from "node:net";
+import { LONGEST_ANSWER } from "../../contract/envelope.ts";
 
-/**
- * How far a request came when it failed: looking up the name, connecting, TLS, HTTP, or waiting for the
- * answer's end.
- */
-export type Phase = "dns" | "tcp" | "tls" | "http" | "time";
+/** How far a request had got when it failed: looking up the name, connecting, TLS, then HTTP. */
+export type Phase = "lookup" | "connect" | "tls" | "http";
 
 /** An answer, as far as the proxy would read it. `ms` is the time until its last byte. */
 export interface Answered {
@@ -24,10 +22,17 @@ export interface Answered {
   ms: number;
 }
 
-/** No answer. `code` is Node's error code, or what it says. */
+/** No answer. */
 export interface Unanswered {
   phase: Phase;
+  /** Node's error code; empty where our own time limit ended it. */
   code: string;
+  /** What Node says. */
+  detail: string;
+  /** Host and port. */
+  address: string;
+  /** The time limit where it ended the request, in milliseconds. */
+  afterMs?: number;
   /** It was a kept connection that turned out to be closed. */
   isStale: boolean;
   ms: number;
@@ -43,9 +48,6 @@ export interface Posting {
   timeMs: number;
   signal: AbortSignal;
 }
-
-/** What the proxy reads of an answer (CONTRACT.md 5). */
-const LONGEST_ANSWER = 1_048_576;
 
 /** Posts and never throws. */
 export type Post = (posting: Posting) => Promise<Exchange>;
@@ -80,12 +82,13 @@ function once({ url, headers, body, timeMs, signal }: Posting, agent: HttpAgent 
       clearTimeout(timer);
       resolve({ ...outcome, ms: performance.now() - startedAt });
     };
-    const fail = (error: NodeJS.ErrnoException) => {
-      const code = error.code ?? error.message;
-      end({ phase: phase(), code, isStale: request.reusedSocket && ["ECONNRESET", "EPIPE"].includes(code) });
+    const address = url.port ? url.host : `${url.hostname}:${url.protocol === "https:" ? 443 : 80}`;
+    const fail = ({ code = "UNKNOWN", message }: NodeJS.ErrnoException) => {
+      const isStale = request.reusedSocket && ["ECONNRESET", "EPIPE"].includes(code);
+      end({ phase: phase(), code, detail: message, address, isStale });
     };
     const timer = setTimeout(() => {
-      end({ phase: phase() === "http" ? "time" : phase(), code: "no answer in time", isStale: false });
+      end({ phase: phase(), code: "", detail: "", address, afterMs: timeMs, isStale: false });
       request.destroy();
     }, timeMs);
     request.on("error", fail);
@@ -99,8 +102,8 @@ function phaseOf(request: ClientRequest, url: URL): () => Phase {
   let phase: Phase = "http";
   request.on("socket", (socket: Socket) => {
     if (!socket.connecting) return;
-    phase = isIP(url.hostname.replace(/^\[|\]$/g, "")) > 0 ? "tcp" : "dns";
-    socket.once("lookup", (error: Error | null) => (phase = error ? "dns" : "tcp"));
+    phase = isIP(url.hostname.replace(/^\[|\]$/g, "")) > 0 ? "connect" : "lookup";
+    socket.once("lookup", (error: Error | null) => (phase = error ? "lookup" : "connect"));
     socket.once("connect", () => (phase = url.protocol === "https:" ? "tls" : "http"));
     socket.once("secureConnect", () => (phase = "http"));
   });

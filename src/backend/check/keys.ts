@@ -1,10 +1,10 @@
-import { isGood, isTurnedAway } from "./answer.ts";
+import { isGood, isUnauthorized } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { markedConnection, openProbe, type Subject } from "./probe.ts";
 
 /**
- * Asks a backend the one signed thing that does no harm, the end of a connection that never was, over a
- * connection of its own.
+ * Sends a backend the one signed request that does no harm, the end of a connection that never existed, over
+ * its own TCP connection.
  */
 export async function askSigned(subject: Subject, { signal }: { signal: AbortSignal }): Promise<Exchange> {
   const probe = openProbe(subject, { signal });
@@ -16,9 +16,9 @@ export async function askSigned(subject: Subject, { signal }: { signal: AbortSig
 }
 
 /**
- * Whether the backend accepts a request that is signed with the subject's keys (a backend that checks no
- * signature does); false where it answers 401 or 403, undefined where anything else, or nothing, is answered.
- * Rejects only when `signal` is aborted.
+ * Whether the backend accepts a request that is signed with the subject's keys (a backend without a signature
+ * check does); false for 401 or 403, undefined for any other answer or none. Rejects only when `signal` is
+ * aborted.
  */
 export async function knowsKeys(
   subject: Subject,
@@ -26,5 +26,5 @@ export async function knowsKeys(
 ): Promise<boolean | undefined> {
   const exchange = await askSigned(subject, { signal });
   signal.throwIfAborted();
-  return isGood(exchange) ? true : isTurnedAway(exchange) ? false : undefined;
+  return isGood(exchange) ? true : isUnauthorized(exchange) ? false : undefined;
 }

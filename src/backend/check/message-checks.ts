@@ -1,24 +1,25 @@
+import { LONGEST_REQUEST } from "../../contract/envelope.ts";
 import {
   contentOf,
   isAnswered,
   isDirective,
   isGood,
   isRefusal,
-  isTurnedAway,
+  isUnauthorized,
   replyFaults,
   targetsOf,
   wordsOf,
 } from "./answer.ts";
+import { CHECK_LOG } from "./entry-checks.ts";
 import type { Exchange } from "./exchange.ts";
-import { markedConnection, messageWebhookId } from "./probe.ts";
+import { markedConnection, messageWebhookId, type Probe } from "./probe.ts";
 import { registrationFault, sameAnswers, withoutConnection } from "./register-checks.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
+import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
 
 const PLAIN = '{"type":"message","body":"shelfshack-check"}';
-const CRASH =
-  "the client gets a backend_unavailable frame; whoever sends this again and again keeps the backend busy failing";
+const UNAVAILABLE = "the client gets a backend_unavailable frame";
 
-/** Why the proxy could not work with an answer to a message; undefined where it can. */
+/** Why the proxy could not use an answer to a message; undefined where it can. */
 function unusable(exchange: Exchange): string | undefined {
   if (!isAnswered(exchange) || exchange.status >= 500) return wordsOf(exchange);
   if (exchange.status >= 300 && exchange.status <= 399) return wordsOf(exchange);
@@ -30,47 +31,44 @@ const message: Check = {
   id: "message",
   title: "a message is answered with a JSON object or nothing",
   needs: ["entry", "message", "connection"],
-  async run({ message: ask, findings: { connection = "" } }) {
-    const exchange = await ask(connection, PLAIN);
+  async run({ message: send, findings: { connection = "" } }) {
+    const exchange = await send(connection, PLAIN);
     const fault = unusable(exchange);
-    if (fault) {
-      return failed(
-        fault,
-        "the client gets a backend_unavailable frame",
-        "answer with a JSON object as application/json, or with 204",
-      );
-    }
-    if (isTurnedAway(exchange)) {
+    if (fault)
+      return failed(fault, UNAVAILABLE, "answer with a JSON object as application/json, or with 204");
+    if (isUnauthorized(exchange)) {
       return failed(
         `a registered connection: ${wordsOf(exchange)}`,
         "the proxy tells the client so, and closes the connection on 401",
-        "remember connection_id at register and find it again at message (also with several workers)",
+        "store connection_id at register and find it at message (with several workers: in a shared store)",
       );
     }
-    if (isRefusal(exchange)) return passed(`${wordsOf(exchange)}: the client gets a "rejected" frame`);
-    return passed(wordsOf(exchange));
+    return passed(answeredWords(exchange));
   },
 };
 
+const answeredWords = (exchange: Exchange): string =>
+  isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange);
+
 const fanOut: Check = {
   id: "fan-out",
-  title: "deliver and close have the form that the proxy carries out",
+  title: "deliver and close have the form that the proxy understands",
   needs: ["entry", "message", "connection"],
   async run(probe) {
     const { connection = "", registeredAs } = probe.findings;
-    if (!registeredAs) return notAsked("no handshake was accepted");
+    if (!registeredAs) return skipped("no handshake was accepted");
     const other = markedConnection();
     const hasOther = !registrationFault(await probe.register(other, registeredAs));
     const exchange = await probe.message(connection, PLAIN);
-    if (!isGood(exchange)) return notAsked(`the message was ${wordsOf(exchange)}`);
+    if (!isGood(exchange)) return skipped(`the message was ${wordsOf(exchange)}`);
     const content = contentOf(exchange);
-    if ("fault" in content) return notAsked(content.fault);
+    if ("fault" in content) return skipped(content.fault);
     const faults = replyFaults(content.value);
     if (faults.length > 0) {
       return failed(
         faults.join("; "),
         "the proxy does not carry out such an answer",
-        'answer {"deliver": [{"to": "self" or ids, "data": frame}], "close": [ids]} and nothing beside these two keys',
+        'answer {"deliver": [{"to": "self" or ids, "data": frame}], "close": [ids]} without other keys',
       );
     }
     return passed(reach(content.value, hasOther ? other : undefined));
@@ -78,27 +76,29 @@ const fanOut: Check = {
 };
 
 function reach(value: Readonly<Record<string, unknown>>, other: string | undefined): string {
-  if (Object.keys(value).length === 0) return "nobody gets anything";
+  if (Object.keys(value).length === 0) return "nothing is sent";
   if (!isDirective(value)) return "the answer goes to the sender";
   const targets = new Set(targetsOf(value));
-  return `well-formed, ${targets.size} target${targets.size === 1 ? "" : "s"}${other !== undefined && targets.has(other) ? ", the other connection of the booking among them" : ""}`;
+  const count = `${targets.size} target${targets.size === 1 ? "" : "s"}`;
+  const reached = other !== undefined && targets.has(other);
+  return `well-formed, ${count}${reached ? ", one of them the other connection of the booking" : ""}`;
 }
 
 const repeated: Check = {
   id: "message-repeated",
-  title: "a message that is repeated gets the first answer again",
+  title: "a repeated message gets the first answer again",
   needs: ["entry", "message", "connection"],
-  async run({ message: ask, findings: { connection = "" } }) {
+  async run({ message: send, findings: { connection = "" } }) {
     const more = { webhookId: messageWebhookId() };
-    const [first, second] = await Promise.all([ask(connection, PLAIN, more), ask(connection, PLAIN, more)]);
-    return sameAnswers([first, second, await ask(connection, PLAIN, more)]);
+    const [first, second] = await Promise.all([send(connection, PLAIN, more), send(connection, PLAIN, more)]);
+    return sameAnswers([first, second, await send(connection, PLAIN, more)]);
   },
 };
 
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 /** Messages that clients do send, as the JSON text that the proxy passes on. */
-const oddities: readonly { id: string; what: string; message: string }[] = [
+const unusualMessages: readonly { id: string; what: string; message: string }[] = [
   { id: "text", what: "plain text", message: '{"text":"not JSON"}' },
   { id: "string", what: "a JSON string", message: '"hello"' },
   { id: "number", what: "a number", message: "5" },
@@ -122,120 +122,100 @@ const oddities: readonly { id: string; what: string; message: string }[] = [
   { id: "infinite", what: "the number 1e999", message: '{"n":1e999}' },
 ];
 
-const oddity = ({ id, what, message: text }: (typeof oddities)[number]): Check => ({
+const unusualCheck = ({ id, what, message: text }: (typeof unusualMessages)[number]): Check => ({
   id: `odd-${id}`,
-  title: `${what} as a message does no harm`,
+  title: `${what} as a message is handled`,
   needs: ["entry", "message"],
   async run(probe) {
     const { connection } = probe.findings;
     const exchange = await probe.message(connection ?? markedConnection(), text);
-    const fault = unusable(exchange);
-    if (fault)
-      return failed(
-        fault,
-        CRASH,
-        "look at the backend's log for the exception; take any JSON value as a message",
-      );
-    if (isAnswered(exchange) && exchange.status === 413) {
-      return failed(
-        wordsOf(exchange),
-        "longer messages of clients are lost: 128 KB of text can grow to 768 KB when it is escaped",
-        "raise the limit of the request's body to 1 MiB, also in a proxy in front",
-      );
-    }
-    if (connection === undefined) {
-      return isRefusal(exchange)
-        ? withoutConnection(
-            probe,
-            `${wordsOf(exchange)} to a connection that it does not know, whatever the message`,
-          )
-        : passed(`${wordsOf(exchange)} (from a connection that the backend does not know)`);
-    }
-    if (!isTurnedAway(exchange)) {
-      return passed(
-        isRefusal(exchange) ? `${wordsOf(exchange)}: the client gets a "rejected" frame` : wordsOf(exchange),
-      );
-    }
-    return warning(
-      wordsOf(exchange),
-      "the client is told that it is not authorised, and on 401 it is disconnected",
-      "take any JSON value as a message, or answer 422",
-    );
+    return unhandled(exchange) ?? handled(probe, exchange);
   },
 });
 
-/** One byte more than the backend has to take (CONTRACT.md 5). */
-const OVER_LIMIT = 1_048_577;
+/** The failure where an unusual message broke the backend, or did not get through. */
+function unhandled(exchange: Exchange): Result | undefined {
+  const fault = unusable(exchange);
+  if (fault) {
+    return failed(
+      fault,
+      `${UNAVAILABLE}; a client that repeats this keeps the backend busy failing`,
+      `${CHECK_LOG}; take any JSON value as a message`,
+    );
+  }
+  if (!isAnswered(exchange) || exchange.status !== 413) return undefined;
+  return failed(
+    wordsOf(exchange),
+    "longer messages of clients are lost: 128 KB of text can grow to 768 KB when it is escaped",
+    "raise the limit of the request's body to 1 MiB, also in a reverse proxy",
+  );
+}
+
+function handled(probe: Probe, exchange: Exchange): Result {
+  if (probe.findings.connection === undefined) {
+    return isRefusal(exchange)
+      ? withoutConnection(probe, `${wordsOf(exchange)}, for any message of an unknown connection`)
+      : passed(`${wordsOf(exchange)}, for an unknown connection`);
+  }
+  if (!isUnauthorized(exchange)) return passed(answeredWords(exchange));
+  return warning(
+    wordsOf(exchange),
+    "the client is told that it is not authorised, and on 401 it is disconnected",
+    "take any JSON value as a message, or answer 422",
+  );
+}
+
+const COUNT_BYTES = "count the bytes while reading and stop at 1 MiB with 413";
 
 const overLimit: Check = {
   id: "body-over-limit",
-  title: "a body over 1 MiB is refused",
+  title: "a body over 1 MiB is rejected",
   needs: ["entry", "message"],
   async run(probe) {
-    const exchange = await probe.message(
-      probe.findings.connection ?? markedConnection(),
-      `"${"x".repeat(OVER_LIMIT)}"`,
-    );
-    const isAlive = isAnswered(await probe.stranger("message", "{}"));
-    const words = `${wordsOf(exchange)}${isAlive ? "" : "; afterwards the backend answered no more"}`;
-    if (!isAlive || (isAnswered(exchange) && exchange.status >= 500)) {
-      return failed(
-        words,
-        "one long request of a stranger makes the backend fail",
-        "count the bytes while reading and stop at 1 MiB with 413",
-      );
-    }
+    const connection = probe.findings.connection ?? markedConnection();
+    const exchange = await probe.message(connection, `"${"x".repeat(LONGEST_REQUEST + 1)}"`);
+    const isAlive = isAnswered(await probe.unsignedRequest("message", "{}"));
+    const finding = `${wordsOf(exchange)}${isAlive ? "" : "; after that the backend no longer answered"}`;
+    if (!isAlive || (isAnswered(exchange) && exchange.status >= 500))
+      return failed(finding, "one long request crashes the backend", COUNT_BYTES);
     if (isGood(exchange)) {
-      return failed(
-        words,
-        "a stranger can fill the backend's memory: nothing the proxy sends is this long",
-        "count the bytes while reading and stop at 1 MiB with 413",
-      );
+      const meaning = "an unsigned request can exhaust memory: the proxy sends nothing this long";
+      return failed(finding, meaning, COUNT_BYTES);
     }
-    if (isAnswered(exchange) && exchange.status === 413) return passed(words);
+    if (isAnswered(exchange) && exchange.status === 413) return passed(finding);
     return warning(
-      words,
-      "refused, but not for its length: it may have been read as a whole first",
-      "count the bytes while reading and stop at 1 MiB with 413",
+      finding,
+      "rejected, but not for its length: it may have been read as a whole first",
+      COUNT_BYTES,
     );
   },
 };
 
 const unknownConnection: Check = {
   id: "message-unknown",
-  title: "a message of an unknown connection is answered 401",
+  title: "a message of an unknown connection is answered with 401",
   needs: ["entry", "message"],
-  async run({ message: ask }) {
-    const exchange = await ask(markedConnection(), PLAIN);
-    const mend = "answer 401: the proxy closes the connection, and the client comes back with its token";
-    if (isAnswered(exchange) && exchange.status === 401) return passed(wordsOf(exchange));
+  async run({ message: send }) {
+    const exchange = await send(markedConnection(), PLAIN);
+    const fix = "answer 401: the proxy closes the connection, and the client connects again with its token";
+    const finding = wordsOf(exchange);
+    if (isAnswered(exchange) && exchange.status === 401) return passed(finding);
     if (isRefusal(exchange)) {
-      return warning(
-        wordsOf(exchange),
-        "after a restart of the backend the client stays connected and unknown",
-        mend,
-      );
+      const meaning = "after a restart of the backend the client stays connected and unknown";
+      return warning(finding, meaning, fix);
     }
     return isGood(exchange)
-      ? takenFromStranger(exchange, mend)
-      : failed(wordsOf(exchange), "after a restart of the backend every client meets this", mend);
+      ? warning(finding, "the backend does not know the sender, or does not store connections at all", fix)
+      : failed(finding, "after a restart of the backend every client meets this", fix);
   },
 };
-
-function takenFromStranger(exchange: Exchange, mend: string): Verdict {
-  return warning(
-    `${wordsOf(exchange)}: taken`,
-    "the backend does not know who sends this, or does not remember connections at all",
-    mend,
-  );
-}
 
 /** Messages of clients. */
 export const messageChecks: readonly Check[] = [
   message,
   fanOut,
   repeated,
-  ...oddities.map(oddity),
+  ...unusualMessages.map(unusualCheck),
   overLimit,
   unknownConnection,
 ];

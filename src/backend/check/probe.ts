@@ -1,28 +1,16 @@
 import { randomBytes } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { events, type Endpoint } from "../../contract/envelope.ts";
 import { webhookSignature } from "../../contract/signature.ts";
-import { isAnswered, isGood } from "./answer.ts";
+import { isGood, isTimeout } from "./answer.ts";
 import { openPost, type Exchange } from "./exchange.ts";
 
-/** The backend's three endpoints, by what they are told of. */
-export type Endpoint = "register" | "message" | "disconnect";
-export const endpoints = ["register", "message", "disconnect"] as const satisfies readonly Endpoint[];
-
-/**
- * How long the handler waits for an answer to one attempt, in milliseconds. A request that took longer is not
- * repeated (CONTRACT.md 5).
- */
-export const ATTEMPT_MS: Readonly<Record<Endpoint, number>> = {
-  register: 5_000,
-  message: 20_000,
-  disconnect: 3_000,
-};
-
-/** What is asked, and as whom. */
+/** The backend to check, and as which client. */
 export interface Subject {
   backendUrl: string;
   /** Below the backend's address; the one of `register` may hold `{type}` and `{booking_id}`. */
   paths: Readonly<Record<Endpoint, string>>;
-  /** `whsec_…`, newest first; none where they are not known. */
+  /** `whsec_…`, newest first; empty where they are not known. */
   keys: readonly string[];
   token: string | undefined;
   type: string;
@@ -31,15 +19,15 @@ export interface Subject {
   attemptMs: Readonly<Record<Endpoint, number>>;
 }
 
-/** Who comes in a handshake; the subject's booking where none is given. */
-export interface Visitor {
+/** The client of a handshake; the subject's booking where none is given. */
+export interface Client {
   type: string;
   token: string | null;
   booking?: string | null;
 }
 
-/** How a request differs from what the proxy would send. */
-export interface Forgery {
+/** How a request differs from one of the proxy. */
+export interface Tampering {
   /** Before it is signed. */
   keys?: readonly string[];
   /** Seconds since 1970. */
@@ -51,7 +39,7 @@ export interface Forgery {
 }
 
 /** One request in the proxy's form. */
-export interface Asked {
+export interface ProxyRequest {
   endpoint: Endpoint;
   connectionId: string;
   /** The members of the envelope after the common ones. */
@@ -59,43 +47,46 @@ export interface Asked {
   /** The client's message as JSON text. */
   message?: string;
   webhookId: string;
-  forgery?: Forgery;
+  tampering?: Tampering;
 }
 
 /** What became known while checking. */
 export interface Findings {
-  /** The endpoints that cannot be asked, with the reason. */
-  missing: Map<Endpoint, string>;
+  /** The endpoints that cannot be checked, with the reason. */
+  unusable: Map<Endpoint, string>;
   isReachable: boolean;
-  isLetIn: boolean;
+  /** Whether requests in the proxy's form are accepted. */
+  isAccepted: boolean;
   /** A registered connection that messages can come from. */
   connection: string | undefined;
-  /** What the successful registration was asked with. */
-  registeredAs: Visitor | undefined;
-  /** How many requests stayed without an answer although the backend was reached. */
-  silences: number;
+  /** The client that was registered. */
+  registeredAs: Client | undefined;
+  /** How many requests timed out although the backend was reached. */
+  timeouts: number;
   /** The backend's clock minus ours, in milliseconds; 0 as far as can be told. */
   clockOffMs: number;
   times: { endpoint: Endpoint; ms: number }[];
+  /** The version of the FastAPI kit that the backend's answers name. */
+  kit: string | undefined;
 }
 
 /** What may differ between two requests of the same sort. */
 interface More {
   webhookId?: string;
-  forgery?: Forgery;
+  tampering?: Tampering;
 }
 
-/** Asks a backend what the proxy would ask it, and remembers what came of it. */
+/** Sends a backend what the proxy would send, and remembers what became known. */
 export interface Probe {
   subject: Subject;
   findings: Findings;
   url(endpoint: Endpoint, type?: string): URL;
-  /** Posts without an envelope or a signature: a stranger's request. */
-  stranger(endpoint: Endpoint, body: string): Promise<Exchange>;
-  ask(asked: Asked): Promise<Exchange>;
-  register(connectionId: string, who: Visitor, more?: More): Promise<Exchange>;
+  /** Posts without an envelope or a signature. */
+  unsignedRequest(endpoint: Endpoint, body: string): Promise<Exchange>;
+  send(request: ProxyRequest): Promise<Exchange>;
+  register(connectionId: string, who: Client, more?: More): Promise<Exchange>;
   message: (connectionId: string, message: string, more?: More) => Promise<Exchange>;
-  disconnect(connectionId: string, forgery?: Forgery): Promise<Exchange>;
+  disconnect(connectionId: string, tampering?: Tampering): Promise<Exchange>;
   /** Disconnects every connection id that a handshake was tried with; not ended by the probe's signal. */
   cleanUp(): Promise<void>;
   close(): void;
@@ -116,17 +107,17 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
   const url = (endpoint: Endpoint, type = subject.type) =>
     new URL(`${subject.backendUrl}${filled(subject.paths[endpoint], type, subject.booking)}`);
 
-  const ask = async (asked: Asked, until = signal): Promise<Exchange> => {
-    const { endpoint, connectionId, members } = asked;
+  const send = async (request: ProxyRequest, until = signal): Promise<Exchange> => {
+    const { endpoint, connectionId, members } = request;
     if (endpoint === "register") tried.add(connectionId);
     const address = url(endpoint, endpoint === "register" ? String(members["type"]) : undefined);
     const exchange = await transport.post({
       url: address,
-      ...signedRequest(asked, address.pathname, subject.keys),
+      ...signedRequest(request, address.pathname, subject.keys),
       timeMs: attemptMs[endpoint],
       signal: until,
     });
-    note(findings, asked, exchange);
+    record(findings, request, exchange);
     return exchange;
   };
 
@@ -134,8 +125,8 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
     subject,
     findings,
     url,
-    ask,
-    stranger: (endpoint, body) =>
+    send,
+    unsignedRequest: (endpoint, body) =>
       transport.post({
         url: url(endpoint),
         headers: { "content-type": "application/json" },
@@ -144,13 +135,13 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
         signal,
       }),
     register: (connectionId, who, more) =>
-      ask(handshake(connectionId, { booking: subject.booking, ...who }, more)),
-    message: (connectionId, message, more) => ask(clientMessage(connectionId, message, more)),
-    disconnect: (connectionId, forgery) => ask(ending(connectionId, forgery)),
+      send(handshake(connectionId, { booking: subject.booking, ...who }, more)),
+    message: (connectionId, message, more) => send(clientMessage(connectionId, message, more)),
+    disconnect: (connectionId, tampering) => send(ending(connectionId, tampering)),
     async cleanUp() {
       await Promise.all(
         [...tried].map((connectionId) =>
-          ask(ending(connectionId), AbortSignal.timeout(attemptMs.disconnect)),
+          send(ending(connectionId), AbortSignal.timeout(attemptMs.disconnect)),
         ),
       );
     },
@@ -159,14 +150,15 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
 }
 
 const nothingFound = (): Findings => ({
-  missing: new Map(),
+  unusable: new Map(),
   isReachable: false,
-  isLetIn: false,
+  isAccepted: false,
   connection: undefined,
   registeredAs: undefined,
-  silences: 0,
+  timeouts: 0,
   clockOffMs: 0,
   times: [],
+  kit: undefined,
 });
 
 /** The path of `register` for one handshake: its templates filled in, percent-encoded. */
@@ -175,9 +167,9 @@ const filled = (path: string, type: string, booking: string): string =>
 
 function handshake(
   connectionId: string,
-  { type, token, booking }: Required<Visitor>,
+  { type, token, booking }: Required<Client>,
   more: More = {},
-): Asked {
+): ProxyRequest {
   const members = {
     type,
     booking_id: booking,
@@ -194,26 +186,26 @@ function clientMessage(
   connectionId: string,
   message: string,
   { webhookId = messageWebhookId(), ...more }: More = {},
-): Asked {
+): ProxyRequest {
   const members = { message_id: webhookId.replace(/^msg_m_/, ""), route_key: "$default" };
   return { endpoint: "message", connectionId, members, message, webhookId, ...more };
 }
 
-const ending = (connectionId: string, forgery: Forgery = {}): Asked => ({
+const ending = (connectionId: string, tampering: Tampering = {}): ProxyRequest => ({
   endpoint: "disconnect",
   connectionId,
   members: { reason: "client", code: 1000, detail: null },
   webhookId: `msg_d_${connectionId}`,
-  forgery,
+  tampering,
 });
 
 const CLIENT = { ip: "192.0.2.1", user_agent: "shelfshack-ws backend check", origin: null };
-/** `.invalid` is no domain (RFC 6761): a backend that pushes to a connection of ours reaches nobody. */
+/** `.invalid` is no domain (RFC 6761): a push of the backend to a connection of ours goes nowhere. */
 const CALLBACK_URL = "https://backend-check.invalid/check";
 
-/** The request as the proxy sends it (CONTRACT.md 1), with what the forgery changes. */
+/** The request as the proxy sends it (CONTRACT.md 1), with the changes of the tampering. */
 function signedRequest(
-  asked: Asked,
+  request: ProxyRequest,
   path: string,
   known: readonly string[],
 ): { headers: Record<string, string>; body: string } {
@@ -223,33 +215,27 @@ function signedRequest(
     headers = {},
     body: tampered = (text: string) => text,
     path: claimed = path,
-  } = asked.forgery ?? {};
+  } = request.tampering ?? {};
   const requestId = unique();
-  const body = envelope(asked, claimed, requestId);
+  const body = envelope(request, claimed, requestId);
   const all: Record<string, string | undefined> = {
     "content-type": "application/json",
     "accept-encoding": "identity",
     "user-agent": "shelfshack-ws",
-    "x-connection-id": asked.connectionId,
+    "x-connection-id": request.connectionId,
     "x-request-id": requestId,
-    "webhook-id": asked.webhookId,
+    "webhook-id": request.webhookId,
     "webhook-timestamp": String(timestamp),
     "webhook-signature":
-      keys.length > 0 ? webhookSignature(keys, asked.webhookId, timestamp, body) : undefined,
+      keys.length > 0 ? webhookSignature(keys, request.webhookId, timestamp, body) : undefined,
     ...headers,
   };
   const present = Object.entries(all).filter((header): header is [string, string] => header[1] !== undefined);
   return { headers: Object.fromEntries(present), body: tampered(body) };
 }
 
-const events: Readonly<Record<Endpoint, string>> = {
-  register: "connect",
-  message: "message",
-  disconnect: "disconnect",
-};
-
 function envelope(
-  { endpoint, connectionId, members, message }: Asked,
+  { endpoint, connectionId, members, message }: ProxyRequest,
   path: string,
   requestId: string,
 ): string {
@@ -264,10 +250,17 @@ function envelope(
   return message === undefined ? head : `${head.slice(0, -1)},"message":${message}}`;
 }
 
-function note(findings: Findings, { endpoint }: Asked, exchange: Exchange): void {
-  if (isGood(exchange)) findings.times.push({ endpoint, ms: exchange.ms });
-  if (!isAnswered(exchange) && exchange.phase === "time") {
-    findings.silences += 1;
+function record(findings: Findings, { endpoint }: ProxyRequest, exchange: Exchange): void {
+  if (isGood(exchange)) {
+    findings.times.push({ endpoint, ms: exchange.ms });
+    findings.kit ??= kitVersionIn(exchange.headers);
+  }
+  if (isTimeout(exchange)) {
+    findings.timeouts += 1;
     findings.times.push({ endpoint, ms: Infinity });
   }
 }
+
+/** The kit names its version in answers to signed requests. */
+const kitVersionIn = ({ "shelfshack-kit": version }: IncomingHttpHeaders): string | undefined =>
+  typeof version === "string" && /^[\w.+-]{1,40}$/.test(version) ? version : undefined;

@@ -1,52 +1,56 @@
-import type { Endpoint, Probe } from "./probe.ts";
+import type { Endpoint } from "../../contract/envelope.ts";
+import type { Advice } from "../../errors/advice.ts";
+import type { ErrorCode } from "../../errors/codes.ts";
+import type { Probe } from "./probe.ts";
 
-/** How a check ended. What could not be asked is never "passed". */
-export type Outcome = "passed" | "failed" | "warning" | "not asked";
+/** How a check ended. A check that could not run is never "passed". */
+export type Outcome = "passed" | "failed" | "warning" | "skipped";
 
-/** What whoever runs the check may have to hand over, so that more can be asked. */
-export type Lack = "keys" | "token";
+/** What the user may pass, so that more can be checked. */
+export type Missing = "keys" | "token";
 
-/**
- * What a check found; `meaning` and `mend` say why that matters and what to do, `lacks` for want of what it
- * was not asked.
- */
-export interface Verdict {
+/** What a check found. */
+export interface Result {
   outcome: Outcome;
-  happened: string;
+  finding: string;
+  /** Why that matters. */
   meaning?: string;
-  mend?: string;
-  lacks?: Lack;
+  fix?: Advice;
+  /** For want of what it was skipped. */
+  missing?: Missing;
+  /** The network's error, where there was no answer because of one. */
+  cause?: ErrorCode;
 }
 
-export const passed = (happened: string): Verdict => ({ outcome: "passed", happened });
-export const notAsked = (happened: string, lacks?: Lack): Verdict => ({
-  outcome: "not asked",
-  happened,
-  ...(lacks && { lacks }),
+export const passed = (finding: string): Result => ({ outcome: "passed", finding });
+export const skipped = (finding: string, missing?: Missing): Result => ({
+  outcome: "skipped",
+  finding,
+  ...(missing && { missing }),
 });
-export const failed = (happened: string, meaning: string, mend: string): Verdict => ({
+export const failed = (finding: string, meaning: string, fix: Advice): Result => ({
   outcome: "failed",
-  happened,
+  finding,
   meaning,
-  mend,
+  fix,
 });
-export const warning = (happened: string, meaning: string, mend: string): Verdict => ({
+export const warning = (finding: string, meaning: string, fix: Advice): Result => ({
   outcome: "warning",
-  happened,
+  finding,
   meaning,
-  mend,
+  fix,
 });
 
 /**
- * What has to be so for a check to say anything: an endpoint that is there, requests of ours let in, keys to
+ * What a check needs, or it is skipped: an endpoint that exists, a backend that accepts our requests, keys to
  * sign with, a registered connection.
  */
 export type Need = Endpoint | "entry" | "keys" | "connection";
 
-/** One thing that the contract asks of a backend. */
+/** One thing that the contract requires of a backend. Its id is stable: programs may rely on it. */
 export interface Check {
   id: string;
   title: string;
   needs?: readonly Need[];
-  run(probe: Probe): Promise<Verdict>;
+  run(probe: Probe): Promise<Result>;
 }

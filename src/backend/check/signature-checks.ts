@@ -1,29 +1,26 @@
+import { endpoints, type Endpoint } from "../../contract/envelope.ts";
 import { fingerprint, newSigningKey } from "../../contract/signature.ts";
-import { contentOf, isGood, isLetIn, isRefusal, isTurnedAway, wordsOf } from "./answer.ts";
+import { command } from "../../errors/advice.ts";
+import { contentOf, isAccepted, isGood, isRefusal, isUnauthorized, wordsOf } from "./answer.ts";
+import { CHECK_LOG } from "./entry-checks.ts";
 import type { Exchange } from "./exchange.ts";
-import {
-  endpoints,
-  markedConnection,
-  messageWebhookId,
-  type Endpoint,
-  type Forgery,
-  type Probe,
-} from "./probe.ts";
-import { isAccepting, withoutConnection } from "./register-checks.ts";
-import { failed, notAsked, passed, warning, type Check, type Verdict } from "./result.ts";
+import { markedConnection, messageWebhookId, type Probe, type Tampering } from "./probe.ts";
+import { acceptsClient, withoutConnection } from "./register-checks.ts";
+import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
 
-/** A request that the proxy never made. The backend has to turn it away, at each of these endpoints. */
-interface Forged {
+/** A request that the proxy would not send. The backend has to reject it, at each of these endpoints. */
+interface Tampered {
   id: string;
   title: string;
   at: readonly Endpoint[];
-  forge: (probe: Probe) => Forgery;
+  tamper: (probe: Probe) => Tampering;
   meaning: string;
-  mend: string;
+  fix: string;
 }
 
-const ANYBODY = "anybody who reaches the backend can pretend to be the proxy";
-const without = (header: string): Forgery => ({ headers: { [header]: undefined } });
+const IMPERSONATION = "any sender can impersonate the proxy";
+const SIGN_ALL = "compute the signature over webhook-id, webhook-timestamp and the raw body, joined by dots";
+const without = (header: string): Tampering => ({ headers: { [header]: undefined } });
 
 /**
  * The backend's time in whole seconds, as far as its Date header tells it; rounded so that the limit is
@@ -32,163 +29,152 @@ const without = (header: string): Forgery => ({ headers: { [header]: undefined }
 const backendSeconds = ({ findings }: Probe, round: (value: number) => number): number =>
   round((Date.now() + findings.clockOffMs) / 1_000);
 
-const forgeries: readonly Forged[] = [
+const tamperedRequests: readonly Tampered[] = [
   {
     id: "signature-none",
-    title: "no signature is refused",
+    title: "an unsigned request is rejected",
     at: endpoints,
-    forge: () => ({
+    tamper: () => ({
       headers: { "webhook-id": undefined, "webhook-timestamp": undefined, "webhook-signature": undefined },
     }),
-    meaning: ANYBODY,
-    mend: "check the signature before anything else, at all three endpoints",
+    meaning: IMPERSONATION,
+    fix: "check the signature before anything else, at all three endpoints",
   },
   {
     id: "signature-wrong",
-    title: "a signature with another key is refused",
+    title: "a signature with another key is rejected",
     at: endpoints,
-    forge: () => ({ keys: [newSigningKey()] }),
-    meaning: ANYBODY,
-    mend: "compare the signature with the one computed from your own keys",
+    tamper: () => ({ keys: [newSigningKey()] }),
+    meaning: IMPERSONATION,
+    fix: "compare the signature with the one computed from your own keys",
   },
   {
     id: "signature-body",
-    title: "a changed body is refused",
+    title: "a changed body is rejected",
     at: ["disconnect"],
-    forge: () => ({ body: (body) => body.replace('"code":1000', '"code":1001') }),
-    meaning: "whoever sees one signed request can send others under its signature",
-    mend: "compute the signature over webhook-id, webhook-timestamp and the raw body, joined by dots",
+    tamper: () => ({ body: (body) => body.replace('"code":1000', '"code":1001') }),
+    meaning: "a recorded signature can be used for other requests",
+    fix: SIGN_ALL,
   },
   {
     id: "signature-id",
-    title: "a changed webhook-id is refused",
+    title: "a changed webhook-id is rejected",
     at: ["disconnect"],
-    forge: () => ({ headers: { "webhook-id": "msg_d_shelfshackCheckOther" } }),
-    meaning: "an old request can be sent again and is not recognised as a repeat",
-    mend: "compute the signature over webhook-id, webhook-timestamp and the raw body, joined by dots",
+    tamper: () => ({ headers: { "webhook-id": "msg_d_shelfshackCheckOther" } }),
+    meaning: "a recorded request can be sent again and is not recognised as a repeat",
+    fix: SIGN_ALL,
   },
   {
     id: "signature-timestamp",
-    title: "a changed timestamp is refused",
+    title: "a changed timestamp is rejected",
     at: ["disconnect"],
-    forge: () => ({ headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 7) } }),
-    meaning: "an old request can be sent again with a new time",
-    mend: "compute the signature over webhook-id, webhook-timestamp and the raw body, joined by dots",
+    tamper: () => ({ headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 7) } }),
+    meaning: "a recorded request can be sent again with a new time",
+    fix: SIGN_ALL,
   },
   ...["webhook-id", "webhook-timestamp", "webhook-signature", "x-connection-id"].map((header) => ({
     id: `header-${header}`,
-    title: `a request without ${header} is refused`,
+    title: `a request without ${header} is rejected`,
     at: ["disconnect"] as const,
-    forge: () => without(header),
-    meaning: `${header} is part of what makes a request the proxy's`,
-    mend: `refuse a request that lacks ${header}`,
+    tamper: () => without(header),
+    meaning: `every request of the proxy has ${header}`,
+    fix: `reject a request without ${header}`,
   })),
   {
     id: "time-old",
-    title: "a request that is 301 s old is refused",
+    title: "a request that is 301 s old is rejected",
     at: ["disconnect"],
-    forge: (probe) => ({ timestamp: backendSeconds(probe, Math.floor) - 301 }),
+    tamper: (probe) => ({ timestamp: backendSeconds(probe, Math.floor) - 301 }),
     meaning: "a recorded request can be sent again for ever",
-    mend: "refuse what is more than 300 s away from the backend's clock",
+    fix: "reject a timestamp more than 300 s before the backend's clock",
   },
   {
     id: "time-future",
-    title: "a request from 301 s ahead is refused",
+    title: "a request from 301 s ahead is rejected",
     at: ["disconnect"],
-    forge: (probe) => ({ timestamp: backendSeconds(probe, Math.ceil) + 301 }),
-    meaning: "a request can be kept and sent long after the webhook-ids of its time were forgotten",
-    mend: "refuse what is more than 300 s away from the backend's clock, on both sides",
+    tamper: (probe) => ({ timestamp: backendSeconds(probe, Math.ceil) + 301 }),
+    meaning: "a request can be kept and sent after its webhook-id is forgotten",
+    fix: "reject a timestamp more than 300 s after the backend's clock",
   },
   {
     id: "path-swapped",
-    title: "a request signed for another path is refused",
+    title: "a request signed for another path is rejected",
     at: ["disconnect"],
-    forge: (probe) => ({ path: probe.url("message").pathname }),
-    meaning:
-      "a request seen at one endpoint can be sent to another one: the signature does not cover the path",
-    mend: "compare the body's path with the path that was requested",
+    tamper: (probe) => ({ path: probe.url("message").pathname }),
+    meaning: "a recorded request can be sent to another endpoint: the signature does not cover the URL",
+    fix: "compare the body's path with the requested path",
   },
   {
     id: "connection-swapped",
-    title: "a request signed for another connection is refused",
+    title: "a request signed for another connection is rejected",
     at: ["disconnect"],
-    forge: () => ({ headers: { "x-connection-id": markedConnection() } }),
-    meaning:
-      "a request of one client can be sent in the name of another one: the signature does not cover the header",
-    mend: "compare the body's connection_id with the header x-connection-id",
+    tamper: () => ({ headers: { "x-connection-id": markedConnection() } }),
+    meaning: "a request can be sent in another client's name: the signature does not cover the header",
+    fix: "compare the body's connection_id with the header x-connection-id",
   },
 ];
 
-/** Sends one endpoint what the proxy would send, but forged. */
-function ask(probe: Probe, endpoint: Endpoint, forgery: Forgery): Promise<Exchange> {
+/** Sends one endpoint a request of the proxy, tampered with. */
+function send(probe: Probe, endpoint: Endpoint, tampering: Tampering): Promise<Exchange> {
   const {
     connection = markedConnection(),
     registeredAs = { type: probe.subject.type, token: probe.subject.token ?? null },
   } = probe.findings;
-  if (endpoint === "register") return probe.register(markedConnection(), registeredAs, { forgery });
-  if (endpoint === "message")
-    return probe.message(connection, '{"type":"shelfshack-check"}', {
-      forgery,
-      webhookId: messageWebhookId(),
-    });
-  return probe.disconnect(markedConnection(), forgery);
+  if (endpoint === "register") return probe.register(markedConnection(), registeredAs, { tampering });
+  if (endpoint === "disconnect") return probe.disconnect(markedConnection(), tampering);
+  const webhookId = messageWebhookId();
+  return probe.message(connection, '{"type":"shelfshack-check"}', { tampering, webhookId });
 }
 
-/** One check for each endpoint that the forgery is tried at. */
-const forgeryChecks = ({ id, title, at, forge, meaning, mend }: Forged): Check[] =>
+/** One check for each endpoint that the request is sent to. */
+const tamperingChecks = ({ id, title, at, tamper, meaning, fix }: Tampered): Check[] =>
   at.map((endpoint) => ({
     id: at.length > 1 ? `${id}-${endpoint}` : id,
     title: at.length > 1 ? `${title} at ${endpoint}` : title,
     needs: ["keys", "entry", endpoint],
     async run(probe) {
-      const exchange = await ask(probe, endpoint, forge(probe));
-      const words = wordsOf(exchange);
-      const isRefusedAsClient = isRefusedHandshake(endpoint, exchange);
-      if (isGood(exchange) && !isRefusedAsClient) return failed(words, meaning, mend);
-      if (!isRefusal(exchange) && !isRefusedAsClient) return brokenBy(words);
-      // Without a connection and a good token, a genuine request would be refused here as well.
+      const exchange = await send(probe, endpoint, tamper(probe));
+      const finding = wordsOf(exchange);
+      const isRefused = isRefusedHandshake(endpoint, exchange);
+      if (isGood(exchange) && !isRefused) return failed(finding, meaning, fix);
+      if (!isRefusal(exchange) && !isRefused) return crashed(finding);
+      // Without a connection and a valid token, a genuine request would be refused here as well.
       if (endpoint !== "disconnect" && !probe.findings.connection) {
-        return withoutConnection(probe, `${words}, but perhaps for want of a token (--token)`);
+        return withoutConnection(probe, `${finding}, but perhaps for want of a token (--token)`);
       }
-      return isTurnedAway(exchange) || isRefusedAsClient ? passed(words) : otherStatus(words);
+      return isUnauthorized(exchange) || isRefused ? passed(finding) : otherStatus(finding);
     },
   }));
 
-/** A 2xx that keeps the client out all the same. */
+/** A 2xx that does not accept the client. */
 const isRefusedHandshake = (endpoint: Endpoint, exchange: Exchange): boolean =>
-  endpoint === "register" && isGood(exchange) && "value" in contentOf(exchange) && !isAccepting(exchange);
+  endpoint === "register" && isGood(exchange) && "value" in contentOf(exchange) && !acceptsClient(exchange);
 
-const brokenBy = (words: string): Verdict =>
-  failed(
-    words,
-    "a stranger's request makes the backend fail instead of being refused",
-    "look at the backend's log for the exception; answer 401",
-  );
+const crashed = (finding: string): Result =>
+  failed(finding, "an unsigned request crashes the backend", `${CHECK_LOG}; answer 401`);
 
-const otherStatus = (words: string): Verdict =>
+const otherStatus = (finding: string): Result =>
   warning(
-    words,
-    "refused, but not as a stranger: the request was looked into before its signature was checked, or there were too many of them",
-    "check the signature first; every refusal is the same 401",
+    finding,
+    "rejected, but not with 401: something else was checked before the signature, or a rate limit was hit",
+    "check the signature first; answer every rejection with the same 401",
   );
 
-/** What the proxy may well send, so it has to be let in. */
+/** The proxy may send these, so they have to be accepted. */
 const withinTime: Check = {
   id: "time-within",
   title: "requests 299 s old, and from 299 s ahead, are accepted",
   needs: ["keys", "entry"],
   async run(probe) {
-    const old = await probe.disconnect(markedConnection(), {
-      timestamp: backendSeconds(probe, Math.ceil) - 299,
-    });
-    const ahead = await probe.disconnect(markedConnection(), {
-      timestamp: backendSeconds(probe, Math.floor) + 299,
-    });
-    const words = `${wordsOf(old)}, ${wordsOf(ahead)}`;
-    if (isLetIn(old) && isLetIn(ahead)) return passed(words);
+    const oldest = backendSeconds(probe, Math.ceil) - 299;
+    const old = await probe.disconnect(markedConnection(), { timestamp: oldest });
+    const newest = backendSeconds(probe, Math.floor) + 299;
+    const ahead = await probe.disconnect(markedConnection(), { timestamp: newest });
+    const finding = `${wordsOf(old)}, ${wordsOf(ahead)}`;
+    if (isAccepted(old) && isAccepted(ahead)) return passed(finding);
     return failed(
-      words,
-      "the backend allows less than 300 s: a small difference of the clocks locks everybody out",
+      finding,
+      "the backend allows less than 300 s: a small clock difference rejects all requests",
       "allow 300 s on both sides",
     );
   },
@@ -200,19 +186,23 @@ const eachKey: Check = {
   needs: ["keys", "entry"],
   async run(probe) {
     const { keys } = probe.subject;
-    if (keys.length < 2) return notAsked("there is one key; two are there while keys rotate");
-    const refused: string[] = [];
+    if (keys.length < 2) return skipped("there is one key; there are two while keys rotate");
+    const rejected: string[] = [];
     for (const key of keys)
-      if (isTurnedAway(await probe.disconnect(markedConnection(), { keys: [key] }))) refused.push(key);
-    if (refused.length === 0) return passed("the backend knows both");
-    const words = `the backend does not know the ${refused[0] === keys[0] ? "newer" : "older"} key (${refused.map(fingerprint).join(", ")})`;
+      if (isUnauthorized(await probe.disconnect(markedConnection(), { keys: [key] }))) rejected.push(key);
+    if (rejected.length === 0) return passed("the backend knows both");
+    const which = rejected[0] === keys[0] ? "newer" : "older";
     return warning(
-      words,
-      "nothing is lost while the proxy signs with both, but the rotation cannot be finished before the backend knows the newer one",
-      "give the backend both: shelfshack-ws outputs --for backend",
+      `the backend does not know the ${which} key (${rejected.map(fingerprint).join(", ")})`,
+      "the proxy signs with both, but the rotation cannot be finished before the backend knows the newer one",
+      ["give the backend both keys: ", command("outputs", { outputsFor: "backend" })],
     );
   },
 };
 
-/** Whether strangers are kept out, and the proxy is not. */
-export const signatureChecks: readonly Check[] = [...forgeries.flatMap(forgeryChecks), withinTime, eachKey];
+/** Whether requests of others are rejected, and the proxy's accepted. */
+export const signatureChecks: readonly Check[] = [
+  ...tamperedRequests.flatMap(tamperingChecks),
+  withinTime,
+  eachKey,
+];

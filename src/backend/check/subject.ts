@@ -1,15 +1,16 @@
+import { ATTEMPT_MS, BUDGET_MS, defaultPaths, type Endpoint } from "../../contract/envelope.ts";
 import { CliError } from "../../errors/error.ts";
 import type { Settings } from "../../settings/table.ts";
-import { ATTEMPT_MS, type Endpoint, type Subject } from "./probe.ts";
+import type { Subject } from "./probe.ts";
 
-/** Marks what a check makes in a backend that keeps it. */
+/** Marks what a check creates in a backend that stores it. */
 const BOOKING = "shelfshack-check";
 
 type SubjectSettings = Pick<Settings, "backendUrl" | "variables" | "token" | "type" | "booking">;
 
 /**
- * Whom to ask, as whom: by the settings, then by the deployed function's environment, then as the contract
- * has it. Throws a CliError (exit 2) when no backend is known.
+ * The backend to check, and as which client: from the settings, then the deployed function's environment,
+ * then the contract's defaults. Throws a CliError (exit 2) when no backend is known.
  */
 export function subjectOf(
   settings: SubjectSettings,
@@ -18,7 +19,7 @@ export function subjectOf(
 ): Subject {
   const backendUrl = settings.backendUrl ?? deployed["BACKEND_URL"]?.replace(/\/+$/, "");
   if (!backendUrl || !URL.canParse(backendUrl)) {
-    throw new CliError("no-backend-url", "no backend URL is set, and no function is deployed that has one", {
+    throw new CliError("no-backend-url", "no backend URL is set, and no deployed function has one", {
       hint: "pass --backend-url http://127.0.0.1:8000, or set SHELFSHACK_BACKEND_URL",
     });
   }
@@ -29,9 +30,9 @@ export function subjectOf(
   return {
     backendUrl,
     paths: {
-      register: REGISTER_PATH || "/api/ws/register",
-      message: MESSAGE_PATH || "/api/ws/message",
-      disconnect: DISCONNECT_PATH || "/api/ws/disconnect",
+      register: REGISTER_PATH || defaultPaths.register,
+      message: MESSAGE_PATH || defaultPaths.message,
+      disconnect: DISCONNECT_PATH || defaultPaths.disconnect,
     },
     keys,
     token: settings.token,
@@ -41,12 +42,9 @@ export function subjectOf(
   };
 }
 
-/** The whole of an event has no more time than this, however long one attempt may take (CONTRACT.md 5). */
-const BUDGETS_MS: Subject["attemptMs"] = { register: 8_000, message: 25_000, disconnect: 5_000 };
-
 /** The handler's own limits, or what the function's BACKEND_TIMEOUT_MS makes of them. */
 function attemptsOf(backendTimeoutMs: number): Subject["attemptMs"] {
   if (!(backendTimeoutMs >= 1)) return ATTEMPT_MS;
-  const most = (endpoint: Endpoint) => Math.min(BUDGETS_MS[endpoint], backendTimeoutMs);
+  const most = (endpoint: Endpoint) => Math.min(BUDGET_MS[endpoint], backendTimeoutMs);
   return { register: most("register"), message: most("message"), disconnect: most("disconnect") };
 }
