@@ -158,7 +158,7 @@ test("a rotation that is not going on cannot be finished", async () => {
   const { code, stdout } = await run(["backend", "keys", "rotate", "--finish"], { env });
   expect({ code, stdout }).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^there is nothing to finish: \S+ signs with 1 key, /),
+    stdout: expect.stringMatching(/^no rotation in progress: \S+ signs with 1 key, /),
   });
   expect((await variables())["SIGNING_KEYS"]).toBe(known[0]);
   const json = await run(["backend", "keys", "rotate", "--finish", "--json"], { env });
@@ -181,10 +181,10 @@ test("H-32 a rotation under a stream of messages: none is rejected, no step can 
   const again = await run(["backend", "keys", "rotate"], { env });
   expect(again).toMatchObject({
     code: 4,
-    stderr: expect.stringContaining("backend keys rotate --local --finish"),
+    stderr: expect.stringContaining("backend keys rotate --finish --local"),
   });
   const early = await run(["backend", "keys", "rotate", "--finish"], { env });
-  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --local --for backend") });
+  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("outputs --for backend --local") });
   expect((await variables())["SIGNING_KEYS"]).toBe(`${fresh},${before}`);
 
   const refusedBefore = backend.statuses.filter((status) => status === 401).length;
@@ -282,8 +282,8 @@ test("S11 the keys of a function that another tool manages are not rotated", asy
 });
 
 test.each([
-  [["backend", "keys", "frob"], 'there is no "backend keys frob"'],
-  [["backend", "keys", "show", "--finish"], "--finish belongs to rotate"],
+  [["backend", "keys", "frob"], 'unknown action "backend keys frob"'],
+  [["backend", "keys", "show", "--finish"], "--finish requires rotate"],
 ])("wrong words are wrong usage: %j", async (args, message) => {
   expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });
