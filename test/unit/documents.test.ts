@@ -119,13 +119,24 @@ test("every code in a title or a comment is explained in FAULTS.md, and every ro
   expect([...known].filter((code) => !named.has(code))).toEqual([]);
 });
 
-test("every link from one page to another leads to a file", async () => {
+test("every link and every path in a page leads to a file", async () => {
   const pages = ["README.md", ".github/ARCHITECTURE.md", ".github/CONTRIBUTING.md", "handler/CONTRACT.md"];
   const lost: string[] = [];
   for (const page of pages) {
-    const links = [...(await read(page)).matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
-    for (const link of links.filter((at) => !/^https?:/.test(at))) {
-      await access(new URL(link, new URL(page, root))).catch(() => lost.push(`${page}: ${link}`));
+    const text = await read(page);
+    const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(
+      ([, at = ""]) => new URL(at, new URL(page, root)),
+    );
+    const paths = [...text.matchAll(/`((?:src|test|handler)\/[\w./-]+)`/g)].map(([, at = ""]) => at);
+    const named = paths.filter((at) => !at.includes("NAME")).map((at) => new URL(at, root));
+    for (const file of [...links, ...named]) {
+      const exists = (at: URL) =>
+        access(at).then(
+          () => true,
+          () => false,
+        );
+      if (!(await exists(file)) && !(await exists(new URL(`${file.href}.test.ts`))))
+        lost.push(`${page}: ${file.href}`);
     }
   }
   expect(lost).toEqual([]);
