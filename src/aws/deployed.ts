@@ -93,7 +93,9 @@ export async function deployedApi(
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");
   throw new CliError("api-ambiguous", `there are ${candidates.length} APIs named ${apiName}:\n${list}`, {
-    hint: "choose one with --url wss://… (connect), another one with --api-name NAME, or delete the unused ones",
+    hint:
+      "choose one with --url wss://… (connect), another one with --api-name NAME, " +
+      "or delete the unused ones",
   });
 }
 

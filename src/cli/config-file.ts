@@ -73,10 +73,11 @@ function settingOf(file: string, key: string): SettingName {
       `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`,
     );
   const meant = closest(key, [...keyed.keys()]);
+  const known = `; known are ${[...keyed.keys()].join(", ")}`;
   throw refused(
     "config-key-unknown",
     file,
-    `unknown key ${JSON.stringify(key)}${meant ? `, did you mean ${JSON.stringify(meant)}?` : `; known are ${[...keyed.keys()].join(", ")}`}`,
+    `unknown key ${JSON.stringify(key)}${meant ? `, did you mean ${JSON.stringify(meant)}?` : known}`,
   );
 }
 

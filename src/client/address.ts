@@ -19,7 +19,9 @@ export function addressOf(base: string, { booking, type, token }: Subscription):
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
     throw new CliError("url-invalid", `"${redactUrl(base)}" is not a WebSocket URL`, {
-      hint: "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; leave --url out to use the deployed stage",
+      hint:
+        "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; " +
+        "leave --url out to use the deployed stage",
     });
   }
   address.hash = "";

@@ -291,7 +291,8 @@ function verdictLines(verdict: ExpectationResult): string {
 }
 
 const mismatchLine = (mismatch: Mismatch): string =>
-  `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ${"actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing"}`;
+  `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ` +
+  ("actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing");
 
 const unchecked = ({ checked, interactive, ended }: ConnectResult): string[] =>
   checked || interactive || ended === "interrupted"
