@@ -50,6 +50,12 @@ export async function deployedFunction(
   );
 }
 
+/** What to throw where there is no such function. */
+export const functionMissing = ({ region }: Pick<Aws, "region">, name: string): CliError =>
+  new CliError("not-deployed", `there is no function ${name} in ${region}`, {
+    hint: ["deploy it: ", command("deploy")],
+  });
+
 const MERGES_AT_MOST = 3;
 
 /**

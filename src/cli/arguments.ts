@@ -1,6 +1,7 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { AnyCommand, CommandFiles, Example } from "./command.ts";
 import { closest } from "./closest.ts";
+import { help } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { commandNames, commandRows, type CommandName } from "../settings/commands.ts";
@@ -20,8 +21,8 @@ const HELP_WIDTH = 80;
 const notes = `
 stdout carries the result alone, everything else goes to stderr. With --json
 the result is one JSON document, a failure is
-{"error":{"code","message","hint","exitCode"}}, and what a command streams is one JSON
-document per line.
+{"error":{"code","message","hint","argv","exitCode"}}, and what a command
+streams is one JSON document per line.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
 an unmet expectation, 4 refused, 130 interrupted.`;
 
@@ -163,7 +164,7 @@ function usageError(
     otherNames.get(word) ??
     closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
   return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, {
-    hint: meant ? `did you mean ${meant}?` : `see ${pathOf(called).join(" ")} --help`,
+    hint: meant ? `did you mean ${meant}?` : ["see: ", help(pathOf(called).slice(1))],
   });
 }
 

@@ -15,7 +15,9 @@ import { safeJson } from "../terminal/safe.ts";
 import { style, unstyled } from "../terminal/style.ts";
 import { version } from "./version.ts";
 
-/** Both streams, how they are to be used, and what ends the command early: a signal, or output that is closed. */
+/**
+ * Both streams, how they are to be used, and what ends the command early: a signal, or output that is closed.
+ */
 interface Session {
   out: Writer;
   err: Writer;
@@ -191,7 +193,9 @@ function shellOf({ command, args, settings, session, progress }: Running): Shell
   };
 }
 
-/** The version of every JSON document: a key that is renamed or removed makes a new one, a new key does not. */
+/**
+ * The version of every JSON document: a key that is renamed or removed makes a new one, a new key does not.
+ */
 const SCHEMA_VERSION = 1;
 
 /** A result, a streamed item or an error as a document. */

@@ -44,6 +44,7 @@ const programOf = ({ npm_command: starter }: Variables): string[] =>
   starter === "exec" ? ["npx", "--no", "shelfshack-ws"] : ["shelfshack-ws"];
 
 function wordsOf({ command, args, options }: Invocation, resolved: Resolved | undefined): string[] {
+  if (command === "") return [...args];
   const all = { ...(resolved && runOptions(command, options, resolved)), ...options };
   // What the advice itself asks for comes first.
   const names = [...new Set([...Object.keys(options), ...Object.keys(all)])] as SettingName[];
@@ -108,7 +109,10 @@ const otherPort = (port: unknown): unknown => (port === settingTable.port.defaul
 
 /** The local AWS's port where it is another one: only `local` has an option for it. */
 function portVariable({ command, options }: Invocation, resolved: Resolved | undefined): string[] {
-  const isLocal = isAboutStacks(command) && (options["local"] === true || resolved?.settings.local === true);
+  const isLocal =
+    command !== "" &&
+    isAboutStacks(command) &&
+    (options["local"] === true || resolved?.settings.local === true);
   const port = otherPort(options["port"] ?? (resolved?.settings.local ? resolved.settings.port : undefined));
   return isLocal && typeof port === "number" ? [`SHELFSHACK_PORT=${port}`] : [];
 }

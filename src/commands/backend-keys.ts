@@ -6,6 +6,7 @@ import { CliError } from "../errors/error.ts";
 import {
   changeEnvironment,
   deployedFunction,
+  functionMissing,
   type DeployedFunction,
   type Variables,
 } from "../aws/lambda-function.ts";
@@ -107,9 +108,7 @@ function minuteOf(time: string): string {
 async function deployed(aws: Aws, functionName: string): Promise<DeployedFunction> {
   const found = await deployedFunction(aws, functionName);
   if (found) return found;
-  throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
-    hint: ["deploy it: ", invocation("deploy")],
-  });
+  throw functionMissing(aws, functionName);
 }
 
 /** What is changed, and how. */

@@ -5,7 +5,8 @@ const invocation = Symbol("invocation");
 /** A command of ours with the options and arguments that it is to be called with; made by `command` alone. */
 export interface Invocation {
   readonly [invocation]: true;
-  command: CommandName;
+  /** Empty for the program itself. */
+  command: CommandName | "";
   args: readonly string[];
   options: Readonly<Record<string, unknown>>;
 }
@@ -30,6 +31,14 @@ export const command = <C extends CommandName>(
   options: Written<C> = {},
   ...args: string[]
 ): Invocation => ({ [invocation]: true, command: name, args, options });
+
+/** Names the help of a command, of a group of commands (`["logs"]`) or of the program. */
+export const help = (path: readonly string[]): Invocation => ({
+  [invocation]: true,
+  command: "",
+  args: [...path, "--help"],
+  options: {},
+});
 
 export const isInvocation = (value: unknown): value is Invocation =>
   typeof value === "object" && value !== null && invocation in value;

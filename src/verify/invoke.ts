@@ -1,9 +1,8 @@
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { knowsKeys } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { deployedFunction } from "../aws/lambda-function.ts";
+import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
 import { diagnose, type Diagnosis, type Outcome } from "./judge.ts";
@@ -121,11 +120,7 @@ async function invoke(
     Payload: Buffer.from(JSON.stringify(event)),
   });
   const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
-  if (!invoked) {
-    throw new CliError("not-deployed", `there is no function ${functionName} in ${aws.region}`, {
-      hint: ["deploy it: ", command("deploy")],
-    });
-  }
+  if (!invoked) throw functionMissing(aws, functionName);
   const answer = parsed(Buffer.from(invoked.Payload ?? []).toString());
   const log = Buffer.from(invoked.LogResult ?? "", "base64")
     .toString()

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { advicePrinter } from "../../src/cli/print-advice.ts";
 import { resolve, type Given } from "../../src/cli/resolve.ts";
-import { command } from "../../src/errors/advice.ts";
+import { command, help } from "../../src/errors/advice.ts";
 
 /** The printer of a run with these options, or variables, in an empty folder. */
 const printer = (given: Given, variables: Record<string, string> = {}) =>
@@ -89,6 +89,13 @@ test("in a JSON result an advice is its text, with the words of its commands bes
     rows: [{ fix: "none" }, { fix: "shelfshack-ws demo", argv: [["demo"]] }],
     ids: ["a"],
   });
+});
+
+test("the help of a command, of a group and of the program", () => {
+  const advice = ["see: ", help(["logs"]), ", ", help([])];
+  expect(printer({ local: true }, { npm_command: "exec" }).text(advice)).toBe(
+    "see: npx --no shelfshack-ws logs --help, npx --no shelfshack-ws --help",
+  );
 });
 
 test("before the settings are known a command is printed bare", () => {
