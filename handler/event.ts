@@ -168,12 +168,7 @@ function readDisconnect(_event: unknown, request: Record<string, unknown>, sourc
 
 function readInitial(value: unknown): Initial | undefined {
   const { connectionId, requestId, endpoint, frames } = isObject(value) ? value : {};
-  if (
-    !isConnectionId(connectionId) ||
-    !isId(requestId) ||
-    typeof endpoint !== "string" ||
-    !Array.isArray(frames)
-  )
+  if (!isConnectionId(connectionId) || !isId(requestId) || typeof endpoint !== "string" || !isTexts(frames))
     return undefined;
   const [, domainName, stage] = ownEndpoints.exec(endpoint) ?? [];
   return {
@@ -181,7 +176,7 @@ function readInitial(value: unknown): Initial | undefined {
     connectionId,
     requestId,
     endpoint: endpointOf({ domainName, stage }),
-    frames: frames.map(String),
+    frames,
   };
 }
 
@@ -204,6 +199,11 @@ function header(headers: Record<string, unknown>, name: string): string | null {
 
 function orNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
+}
+
+/** Nothing else becomes a text here: an object may have a `toString` that is no function. */
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 function isId(value: unknown): value is string {

@@ -89,6 +89,11 @@ test("the pieces of a JSON text are its elements and members", () => {
   );
 });
 
+function deliveryOf(frames: unknown[]) {
+  const endpoint = "https://abc123.execute-api.us-east-1.amazonaws.com/dev";
+  return { shelfshackInitial: { connectionId, requestId: "r", endpoint, frames } };
+}
+
 test.each([
   ["nothing", undefined],
   ["null", null],
@@ -125,6 +130,9 @@ test.each([
       },
     },
   ],
+  ["a delivery with a frame of another type", deliveryOf(["1", 1])],
+  ["a delivery with a frame without a text", deliveryOf(["1", { toString: 1 }])],
+  ["a delivery with a list as a frame", deliveryOf([[{ toString: null }]])],
 ])("H-22 H-27 %s is 400 and is not sent to the backend", async (_title, event) => {
   const { handler, backend, lines } = await testHandler();
   expect(await handler(event, contextWith())).toEqual({ statusCode: 400 });
@@ -133,6 +141,24 @@ test.each([
 });
 
 test("H-22 with any member of an event replaced, the result is a status", () => anyMemberGivesStatus(200));
+
+test("H-22 with any member of a delivery to itself replaced, the result is 200 or 400", async () => {
+  const { handler, lines } = await testHandler();
+  const junk = fc.anything({
+    maxDepth: 3,
+    withNullPrototype: true,
+    key: fc.oneof(fc.constantFrom("toString", "valueOf", "toJSON", "length"), fc.string()),
+  });
+  const { shelfshackInitial } = deliveryOf([]);
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...Object.keys(shelfshackInitial)), junk, async (name, value) => {
+      const event = { shelfshackInitial: { ...shelfshackInitial, [name]: value } };
+      expect([200, 400]).toContain((await handler(event, contextWith())).statusCode);
+    }),
+    { numRuns: 1_000 },
+  );
+  expect(lines.filter(({ event }) => event === "crash")).toEqual([]);
+});
 
 test("trusts the request context only, never the body", async () => {
   const { handler, backend } = await testHandler();
