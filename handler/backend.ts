@@ -145,31 +145,41 @@ function meaning(outcome: Outcome, attempts: number): Reply {
     return { ...failed, reason, ...(reason === "timeout" && { code: "backend_timeout" }) };
   }
   const { status, body } = outcome;
-  const object = objectOf(outcome);
-  if (status < 200 || status > 299) return { ...failed, detail: detailOf(object?.value["detail"]) };
-  if (object) return { ok: true, status, attempts, ...object };
-  return body
-    ? { ...failed, reason: "not a JSON object" }
-    : { ...failed, code: "payload_too_large", reason: "answer over 1 MiB" };
+  const content = contentOf(outcome);
+  const isGood = status >= 200 && status <= 299;
+  if (!isGood) return { ...failed, detail: detailOf(content) };
+  if (typeof content !== "string") return { ok: true, status, attempts, ...content };
+  return { ...failed, reason: content, ...(body === undefined && { code: "payload_too_large" }) };
 }
 
-function detailOf(detail: unknown): string | undefined {
+function detailOf(content: Content | string): string | undefined {
+  const detail = typeof content === "string" ? undefined : content.value["detail"];
   return typeof detail === "string" && detail.length <= 200 ? detail : undefined;
 }
 
+type Content = Pick<Accepted, "text" | "value">;
+
 /**
- * An empty body counts as an empty object, and so does `null`, which FastAPI sends for an endpoint that
- * returns nothing.
+ * The object of an answer, or why it has none, for the log (CONTRACT.md 5.1). An empty body counts as an empty
+ * object, and so does `null`, which FastAPI sends for an endpoint that returns nothing.
  */
-function objectOf({ headers, body }: Answer): Pick<Accepted, "text" | "value"> | undefined {
-  if (body === undefined) return undefined;
+function contentOf({ headers, body }: Answer): Content | string {
+  if (body === undefined) return "answer over 1 MiB";
   if (body.length === 0) return { text: "", value: {} };
-  const encoded = (headers["content-encoding"] ?? "identity") !== "identity";
-  if (encoded || !isUtf8(body) || !jsonTypes.test(headers["content-type"] ?? "")) return undefined;
-  const text = body.toString();
+  const { "content-encoding": encoding = "", "content-type": type = "" } = headers;
+  if (!/^(identity)?$/i.test(encoding)) return header("content-encoding", encoding);
+  if (!jsonTypes.test(type)) return header("content-type", type);
+  if (!isUtf8(body)) return "not UTF-8";
+  const text = body.toString().replace(/^\ufeff/, "");
   const value = parsed(text)?.value;
   if (value === null) return { text: "", value: {} };
-  return isObject(value) ? { text: text.trim(), value } : undefined;
+  return isObject(value) ? { text: text.trim(), value } : "not a JSON object";
 }
 
-const jsonTypes = /^application\/([\w.+-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
+function header(name: string, value: string): string {
+  return value ? `${name} ${value.slice(0, 100)}` : `no ${name}`;
+}
+
+/** Of a type's parameters only a charset counts (RFC 8259, 8.1 and 11); ASCII is UTF-8. */
+const jsonTypes =
+  /^application\/([\w.+-]+\+)?json\s*(;(?!\s*charset\s*=)[^;]*|;\s*charset="?(utf-?8|(us-)?ascii)"?\s*)*$/i;

@@ -158,25 +158,53 @@ test.each([301, 302, 303, 307, 308])(
   },
 );
 
+const notJson = "not a JSON object";
+const typed = (type: string) => ({ "content-type": type });
+
 test.each([
-  ["HTML", { "content-type": "text/html" }, "<h1>hi</h1>"],
-  ["JSON called HTML", { "content-type": "text/html" }, "{}"],
-  ["JSON without a type", {}, '{"a":1}'],
-  ["invalid JSON", json, "{"],
-  ["a number", json, "5"],
-  ["a text", json, '"x"'],
-  ["an array", json, "[1]"],
-  ["a byte order mark", json, "\ufeff{}"],
-  ["another charset", { "content-type": "application/json; charset=latin1" }, "{}"],
-  ["bytes that are no UTF-8", json, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
-  ["gzip", { ...json, "content-encoding": "gzip" }, Buffer.from("1f8b0800000000000003", "hex")],
-])("H-09 H-11 %s is no answer", async (_title, headers, body) => {
+  ["HTML", typed("text/html"), "<h1>hi</h1>", "content-type text/html"],
+  ["JSON called HTML", typed("text/html"), "{}", "content-type text/html"],
+  ["JSON called text", typed("text/plain"), "{}", "content-type text/plain"],
+  ["JSON called text/json", typed("text/json"), "{}", "content-type text/json"],
+  ["JSON without a type", {}, '{"a":1}', "no content-type"],
+  ["JSON with a type of 10 kB", typed("x".repeat(10_000)), "{}", `content-type ${"x".repeat(100)}`],
+  ["invalid JSON", json, "{", notJson],
+  ["a number", json, "5", notJson],
+  ["a text", json, '"x"', notJson],
+  ["an array", json, "[1]", notJson],
+  ["two byte order marks", json, "\ufeff\ufeff{}", notJson],
+  [
+    "another charset",
+    typed("application/json; charset=latin1"),
+    "{}",
+    "content-type application/json; charset=latin1",
+  ],
+  ["bytes that are no UTF-8", json, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), "not UTF-8"],
+  [
+    "gzip",
+    { ...json, "content-encoding": "gzip" },
+    Buffer.from("1f8b0800000000000003", "hex"),
+    "content-encoding gzip",
+  ],
+])("H-09 H-11 %s is no answer, and the log says why", async (_title, headers, body, reason) => {
   const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => (response) => response.writeHead(200, headers as Record<string, string>).end(body);
   expect(await handler(messageEvent("{}"), contextWith())).toEqual({ statusCode: 200 });
   expect(await handler(connectEvent(query), contextWith())).toEqual({ statusCode: 502 });
   expect(codes(connections.frames(connectionId))).toEqual(["backend_unavailable"]);
-  expect(lines[0]).toMatchObject({ reason: "not a JSON object" });
+  expect(lines).toMatchObject([{ reason }, { reason }]);
+});
+
+test.each([
+  ["application/json", "\ufeff"],
+  ["application/json; charset=us-ascii", ""],
+  ["application/json; charset=utf-8; version=1", ""],
+  ["application/vnd.api+json; version=1", "\ufeff \n"],
+])("H-09 an answer of type %j after %j goes to the client without the mark", async (type, before) => {
+  const { handler, backend, connections } = await testHandler();
+  backend.answer = () => (response) => response.writeHead(200, typed(type)).end(`${before}{"n": 1}\n`);
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent.map(({ frame }) => frame)).toEqual(['{"n": 1}']);
 });
 
 test("H-09 null is what an endpoint that returns nothing answers", async () => {

@@ -43,7 +43,7 @@ export function contentOf({
 }: Answered): { value: Members } | { fault: string } {
   if (status === 204 || body.length === 0) return { value: {} };
   if (isTooLong) return { fault: "the answer is over 1 MiB" };
-  if ((headers["content-encoding"] ?? "identity") !== "identity") {
+  if (!/^(identity)?$/i.test(headers["content-encoding"] ?? "")) {
     return { fault: `the answer is encoded with ${headers["content-encoding"]} without being requested` };
   }
   const type = headers["content-type"] ?? "none";
@@ -56,12 +56,14 @@ export function contentOf({
 }
 
 /**
- * What the proxy reads: no parameter but the charset, which is UTF-8. A test holds this and the handler's own
- * rule against one table.
+ * What the proxy reads: of the parameters only a charset counts, UTF-8 or ASCII. A test holds this and the
+ * handler's own rule against one table.
  */
-const jsonTypes = /^application\/([\w.+-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
+const jsonTypes =
+  /^application\/([\w.+-]+\+)?json\s*(;(?!\s*charset\s*=)[^;]*|;\s*charset="?(utf-?8|(us-)?ascii)"?\s*)*$/i;
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Skips a byte order mark, as the handler does. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function parsed(body: Buffer): unknown {
   try {
