@@ -1,4 +1,5 @@
 import type { Accepted, Failed, Reply } from "./backend.ts";
+import { isConnectionId } from "./event.ts";
 import { close, type Plan, type Steps } from "./fan-out.ts";
 import { isObject, member, pieces } from "./json.ts";
 
@@ -10,6 +11,7 @@ export interface Consequence {
   plan: Plan;
   code?: string;
   reason?: string | undefined;
+  level?: "ERROR";
 }
 
 /**
@@ -29,15 +31,32 @@ const rejected: ReadonlySet<number | undefined> = new Set([400, 403, 404, 409, 4
  */
 export function consequenceOf(reply: Reply, sender: string, requestId: string): Consequence {
   if (!reply.ok) return failed(reply, sender, requestId);
-  const isDirective = Object.keys(reply.value).every((key) => key === "deliver" || key === "close");
-  const plan = isDirective ? directive(reply, sender) : new Map([[sender, [reply.text]]]);
-  return plan
-    ? { plan }
-    : failed(
-        { ...reply, ok: false, code: "backend_unavailable", reason: "not a directive" },
-        sender,
-        requestId,
-      );
+  if (Object.keys(reply.value).every((key) => key === "deliver" || key === "close")) {
+    const plan = directive(reply, sender);
+    return plan ? { plan } : refused(reply, sender, requestId, "not a directive");
+  }
+  if (holdsOrders(reply.value))
+    return { ...refused(reply, sender, requestId, "another key beside deliver or close"), level: "ERROR" };
+  return { plan: new Map([[sender, [reply.text]]]) };
+}
+
+/**
+ * Whether an object that is no directive, because it has another key, was meant as one: as a frame it would
+ * show others' ids to the sender. Lists of anything else are the backend's own data.
+ */
+function holdsOrders({ deliver, close: closing }: Record<string, unknown>): boolean {
+  return (
+    (Array.isArray(deliver) && deliver.some(isDelivery)) ||
+    (Array.isArray(closing) && closing.some(isConnectionId))
+  );
+}
+
+function isDelivery(entry: unknown): boolean {
+  return isObject(entry) && "to" in entry && "data" in entry;
+}
+
+function refused(reply: Accepted, sender: string, requestId: string, reason: string): Consequence {
+  return failed({ ...reply, ok: false, code: "backend_unavailable", reason }, sender, requestId);
 }
 
 /** The error frame of CONTRACT.md 3. */

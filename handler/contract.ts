@@ -2,7 +2,7 @@ import type { Backend } from "./backend.ts";
 import type { Deadline } from "./clock.ts";
 import type { Connections } from "./connections.ts";
 import type { Connect, Context, Event } from "./event.ts";
-import type { Line } from "./log.ts";
+import type { Level, Line } from "./log.ts";
 
 /**
  * What the Lambda returns. API Gateway refuses any other key (AWS.md 1.6); `headers` is only there for a
@@ -27,7 +27,11 @@ export interface Work {
 }
 
 /** How an event ended: the status that is returned, and what the log says about it. */
-export type Result = Partial<Line> & { status: number };
+export type Result = Partial<Line> & {
+  status: number;
+  /** ERROR for what only a person can repair. */
+  level?: Level;
+};
 
 /** Handles the events of one kind. */
 export type HandlerOf<Kind> = (event: Extract<Event, { kind: Kind }>, work: Work) => Promise<Result>;
@@ -40,4 +44,4 @@ export type InvokeSelf = (
   event: Connect,
   frames: string[],
   work: Pick<Work, "context" | "deadline" | "endpoint">,
-) => Promise<Partial<Line>>;
+) => Promise<Omit<Result, "status">>;

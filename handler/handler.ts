@@ -7,7 +7,7 @@ import type { HandlerOf, Response, Result, Work } from "./contract.ts";
 import { disconnect } from "./disconnect.ts";
 import { readEvent, type Context, type Event } from "./event.ts";
 import { createInvokeSelf, initial } from "./initial.ts";
-import { createLog } from "./log.ts";
+import { createLog, type Level } from "./log.ts";
 import { message } from "./message.ts";
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
@@ -72,12 +72,9 @@ function dispatch<Kind extends Event["kind"]>(
   return handlers[event.kind](event, work);
 }
 
-/**
- * ERROR when the role lacks a permission, which only a person can add; WARN for a refusal or a failed frame.
- */
-function levelOf({ code, failed, resource }: Result): "ERROR" | "WARN" | "INFO" {
-  if (resource !== undefined) return "ERROR";
-  return code !== undefined || failed ? "WARN" : "INFO";
+/** WARN for a refusal or a failed frame, where the result does not say its level itself. */
+function levelOf({ code, failed, level }: Result): Level {
+  return level ?? (code !== undefined || failed ? "WARN" : "INFO");
 }
 
 /**

@@ -34,7 +34,7 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
     const outcome = await call(lambda, request, Math.min(deadline.frames, Date.now() + invokeMs));
     if (outcome.status === 202) return {};
     if (outcome.status === 403)
-      return { code, reason: "the role lacks lambda:InvokeFunction", resource: name };
+      return { level: "ERROR", code, reason: "the role lacks lambda:InvokeFunction", resource: name };
     return {
       code,
       reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}`,

@@ -2,7 +2,7 @@
 export const levels = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
 export type Level = (typeof levels)[number];
 
-/** What a log line may hold: never a body, a header, a token, a query string or a URL. */
+/** What a log line may hold: nothing that a client wrote, no body, no token, no query string, no URL. */
 export interface Line {
   /** What happened: connect, message, disconnect, initial, malformed, load or crash. */
   event: string;

@@ -1,6 +1,6 @@
 import type { Backend, Reply } from "./backend.ts";
 import { connectionsArn } from "./connections.ts";
-import type { Work } from "./contract.ts";
+import type { Result, Work } from "./contract.ts";
 import { inParallel, type DeliveryCount } from "./fan-out.ts";
 import type { Line } from "./log.ts";
 
@@ -34,12 +34,12 @@ export function backendFields({ status, attempts, code, reason }: Reply): Partia
 export function deliveryFields(
   { sent, gone, failed, forbidden }: DeliveryCount,
   { context, endpoint }: Work,
-): Partial<Line> {
+): Omit<Result, "status"> {
   const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
   return {
     sent,
     gone,
     failed,
-    ...(forbidden && { reason: "the role lacks execute-api:ManageConnections", resource }),
+    ...(forbidden && { level: "ERROR", reason: "the role lacks execute-api:ManageConnections", resource }),
   };
 }

@@ -90,6 +90,37 @@ test.each([
   ]);
 });
 
+test.each([
+  { deliver: [{ to: ["A1="], data: { n: 1 } }], meta: 1 },
+  { deliver: [{ to: "self", data: 1 }], close: [], ok: true },
+  { deliver: [null, { to: ["A1="], data: null, more: 1 }], meta: {} },
+  { close: ["A1="], response: "bye" },
+  { response: "bye", deliver: "x", close: [5, "A1="] },
+  { success: true, deliver: [{ to: "A1=", data: {} }] },
+])("H-36 %j is an error in the log, and of its ids none reaches a client", async (answer) => {
+  const { handler, backend, connections, lines } = await testHandler();
+  backend.answer = () => answer;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.sent).toHaveLength(1);
+  expect(connections.frames(connectionId)).toEqual([error("backend_unavailable")]);
+  expect(lines).toMatchObject([
+    { level: "ERROR", code: "backend_unavailable", reason: "another key beside deliver or close" },
+  ]);
+});
+
+test.each([
+  { response: 1, deliver: [], close: [] },
+  { type: "order", deliver: [{ to: "Main Street 1" }, { data: 1 }, "A1="] },
+  { opens: "9:00", close: ["18:00", { day: 1 }], deliver: { to: "A1=", data: 1 } },
+  { message: { deliver: [{ to: "A1=", data: 1 }] } },
+])("H-36 %j is the backend's own data and goes to the sender", async (answer) => {
+  const { handler, backend, connections, lines } = await testHandler();
+  backend.answer = () => answer;
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([answer]);
+  expect(lines).toMatchObject([{ level: "INFO", sent: 1 }]);
+});
+
 test("a target that is no connection id fails alone", async () => {
   const { handler, backend, connections, lines } = await testHandler();
   backend.answer = () => ({ deliver: [{ to: ["../x", "A1=", "b\r\nc"], data: { n: 1 } }], close: null });
