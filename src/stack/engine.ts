@@ -121,8 +121,8 @@ export async function deploy(stack: Stack, run: Run, scope: Scope = everything):
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;
 /**
- * After this time and this many looks without progress another run counts as ended: where calls are slow, they
- * are so for that run too. It takes longer where AWS would let both runs create the same resource.
+ * After this time and this many looks without progress another run counts as ended: slow calls are slow for
+ * that run too. It takes longer where AWS would let both runs create the same resource.
  */
 const patience = {
   usual: { budgetMs: 5_000, looksAtLeast: 3 },

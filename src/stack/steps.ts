@@ -65,7 +65,7 @@ export function refuseMissingNeeds(
   refuseDriftedNeeds(stack, observed, parts);
 }
 
-/** A copy of what somebody else has changed would pass for one of what we want (see `Resource.copies`). */
+/** A copy of what was changed by hand would count as a copy of what we want (see `Resource.copies`). */
 function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
   const copies = stack.resources.filter((resource) => resource.copies && covers(parts, resource));
   const copied = new Set(copies.flatMap(({ needs }) => Object.values<AnyResource>(needs)));

@@ -6,7 +6,7 @@ import { zipOf } from "../support/zip.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
-test("S1 the first deploy makes everything, with least privilege and the endpoint known at once", async () => {
+test("S1 the first deploy creates everything, with least privilege and the endpoint known", async () => {
   const local = await openLocalAws();
   const { deploy, aws } = await openTestStack(local.url);
   const changes = await deploy();

@@ -5,8 +5,8 @@ import { createdByThisRun, elect, LostRace } from "../../src/stack/elect.ts";
 import type { AnyFound, AnyResource } from "../../src/stack/resource.ts";
 
 /**
- * Candidates as words, the oldest first: "mine" or "theirs", "+" behind one that is in use. The verdict in the
- * same words: what stays, "withdraw" or "unclear", and what is deleted.
+ * Candidates as words, the oldest first: "mine" or "theirs", "+" behind one that is in use. The verdict in
+ * the same words: what stays, "withdraw" or "unclear", and what is deleted.
  */
 function verdict(candidates: string, { hasDates = true, isLastLook = false } = {}): string {
   const all = candidates
