@@ -3,6 +3,7 @@ import { GetRoleCommand, GetRolePolicyCommand } from "@aws-sdk/client-iam";
 import { GetFunctionCommand, GetPolicyCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { zipOf } from "../support/zip.ts";
+import { openFaultProxy, type Fault } from "../support/fault-proxy.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
@@ -104,9 +105,19 @@ test("S15 destroy removes everything of the stack, and again does nothing", asyn
 });
 
 test("D-12 a role that Lambda cannot assume yet is waited for, and the reason is shown", async () => {
-  const local = await openLocalAws({ roleDelayMs: 300 });
-  const { deploy, aws, progress } = await openTestStack(local.url);
+  const local = await openLocalAws();
+  const refusal = {
+    status: 400,
+    name: "InvalidParameterValueException",
+    message: "The role defined for the function cannot be assumed by Lambda.",
+  };
+  const answers: Fault[] = [{ refusal }, { refusal }];
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    /^POST .*\/functions$/.test(operation) ? answers.shift() : undefined,
+  );
+  const { deploy, aws, progress } = await openTestStack(proxy.url);
   await deploy();
+  expect(answers).toEqual([]);
   expect(await inventory(aws)).toEqual(completeStack);
   expect(progress).toContainEqual(
     expect.objectContaining({ kind: "waiting", reason: expect.stringContaining("IAM"), budgetMs: 180_000 }),
