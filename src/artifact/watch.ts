@@ -22,7 +22,7 @@ const QUIET_MS = 100;
 
 /**
  * Yields each time that the handler's source has changed and, in a clone, has been built again; ends when the
- * signal is aborted. A build that fails is told through `onFailure` (its output) and leaves the last build in
+ * signal is aborted. A build that fails is reported to `onFailure` (its output) and leaves the last build in
  * place.
  */
 export async function* watchHandler(

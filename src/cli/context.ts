@@ -5,7 +5,7 @@ import type { WebSocketStack } from "../resources/stack.ts";
 import type { AwsOptions, StackNames, StackProperties, TokenOptions } from "../settings/commands.ts";
 import type { Step } from "../settings/table.ts";
 import type { DeployableStack, OpenStack } from "../stack/deploy.ts";
-import { pipedLines, tokenFrom, tokenOf, type PipedLines } from "../terminal/line.ts";
+import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/line.ts";
 import type { Question } from "../terminal/prompt.ts";
 
 /** Where a run says what it does, and what ends it. */
@@ -83,7 +83,7 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
       await describe(of, artifact, { ...run, aws: await aws(of), timeScale: 1 }),
     async token({ token, tokenStdin }) {
       if (!tokenStdin) return token;
-      return shell.stdin.isTTY ? await tokenOf(shell.stdin) : await tokenFrom(lines());
+      return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(lines());
     },
     lines,
     async [Symbol.asyncDispose]() {

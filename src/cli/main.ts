@@ -10,7 +10,7 @@ import { sourceLines, resolve } from "./resolve.ts";
 import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
-import { showProgress, type ShownProgress } from "../terminal/progress.ts";
+import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
 import { safeJson } from "../terminal/safe.ts";
 import { style, unstyled } from "../terminal/style.ts";
 import { version } from "./version.ts";
@@ -86,7 +86,7 @@ async function answer(argv: readonly string[], commands: CommandFiles, session: 
 interface Running extends CommandRequest {
   settings: Settings;
   session: Session;
-  progress: ShownProgress;
+  progress: ProgressDisplay;
 }
 
 async function runCommand(request: CommandRequest, session: Session): Promise<ExitCode> {

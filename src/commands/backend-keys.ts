@@ -20,9 +20,8 @@ import type { Aws } from "../aws/clients.ts";
 import type { Command } from "../cli/command.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
-const words = ["show", "rotate"] as const;
-type Word = (typeof words)[number];
-type Action = Word | "finish";
+const actions = ["show", "rotate"] as const;
+type Action = (typeof actions)[number] | "finish";
 
 interface KeysResult {
   action: Action;
@@ -43,10 +42,10 @@ export const command: Command<"backend keys", KeysResult> = {
       description: "how many keys the function signs with, and their fingerprints",
     },
     { line: "backend keys show --show-keys", description: "the keys themselves" },
-    { line: "backend keys rotate", description: "puts a new key before the old one; both sign from then on" },
+    { line: "backend keys rotate", description: "adds a new key; both sign from then on" },
     {
       line: "backend keys rotate --finish",
-      description: "drops the old key, after the backend has shown that it knows the new one",
+      description: "removes the old key once the backend accepts the new one",
     },
   ],
 
@@ -81,7 +80,7 @@ export const command: Command<"backend keys", KeysResult> = {
 };
 
 function actionIn([word = "show"]: readonly string[], isFinish: boolean): Action {
-  const action = words.find((candidate) => candidate === word);
+  const action = actions.find((candidate) => candidate === word);
   const usage = {
     hint: [
       "use one of: ",

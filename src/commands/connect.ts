@@ -21,7 +21,7 @@ import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 
 /** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
-export type ShownFrame = Frame & Partial<FrameExplanation>;
+export type ExplainedFrame = Frame & Partial<FrameExplanation>;
 
 export interface ConnectResult {
   /** With secrets masked. */
@@ -45,7 +45,7 @@ const EXPECTING_MS = 10_000;
 /** How long a script that expects nothing listens after its last frame when no `--timeout` says so. */
 const QUIET_MS = 2_000;
 
-export const command: Command<"connect", ConnectResult, ShownFrame> = {
+export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
   examples: [
     {
       line: "connect --booking 1",
@@ -104,15 +104,15 @@ export const command: Command<"connect", ConnectResult, ShownFrame> = {
   },
 
   render: (result) =>
-    [ending(result), ...result.expectations.map(verdictLines), ...unchecked(result)].join("\n"),
+    [ending(result), ...result.expectations.map(expectationLines), ...unchecked(result)].join("\n"),
   line: frameLine,
   untilInterrupted: true,
 
-  exitCode({ expectations: verdicts, ended, sentAll, close, interactive }) {
-    if (verdicts.some(({ met }) => !met)) return exitCodes.different;
+  exitCode({ expectations: results, ended, sentAll, close, interactive }) {
+    if (results.some(({ met }) => !met)) return exitCodes.different;
     const brokeOff =
       ended === "closed by the peer" &&
-      (!isPeaceful(close.code) || (!sentAll && !interactive && verdicts.length === 0));
+      (!isPeaceful(close.code) || (!sentAll && !interactive && results.length === 0));
     return brokeOff ? exitCodes.failed : exitCodes.done;
   },
 };
@@ -126,14 +126,14 @@ interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> 
   lines: Iterable<string> | AsyncIterable<string>;
 }
 
-async function connect(options: ConnectOptions, context: Context<ShownFrame>): Promise<ConnectResult> {
+async function connect(options: ConnectOptions, context: Context<ExplainedFrame>): Promise<ConnectResult> {
   const { address, source, interactive, timeoutSeconds } = options;
   if (address.href.length > LONGEST_URL)
     context.report({
       kind: "warning",
       message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}`,
     });
-  let show = (frame: Frame) => context.emit(shown(frame, source));
+  let show = (frame: Frame) => context.emit(explained(frame, source));
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
     signal: context.signal,
@@ -145,13 +145,13 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
     kind: "note",
     message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}`,
   });
-  const speech = interactive ? typed(context) : scripted(options.lines);
-  show = (frame) => speech.above(() => context.emit(shown(frame, source)));
+  const input = interactive ? terminalInput(context) : scriptedInput(options.lines);
+  show = (frame) => input.above(() => context.emit(explained(frame, source)));
   const following = expectations(options.expected);
   try {
     const conversation = await exchange(session, {
-      lines: sayable(speech.lines, (message) =>
-        speech.above(() => context.report({ kind: "warning", message })),
+      lines: checked(input.lines, (message) =>
+        input.above(() => context.report({ kind: "warning", message })),
       ),
       expected: following,
       ...limits(options),
@@ -165,24 +165,24 @@ async function connect(options: ConnectOptions, context: Context<ShownFrame>): P
       ...resultOf(conversation, following.verdicts(), address),
     };
   } finally {
-    speech.close();
+    input.close();
   }
 }
 
 /** Where the lines to send come from, and how something is printed meanwhile. */
-interface Speech {
+interface Input {
   lines: ConnectOptions["lines"];
   above: (print: () => void) => void;
   close: () => void;
 }
 
-function typed({ stdin, stdout, report }: Context<ShownFrame>): Speech {
+function terminalInput({ stdin, stdout, report }: Context<ExplainedFrame>): Input {
   report({ kind: "note", message: "type a message and press Enter; Ctrl-D closes" });
-  const speech = typedLines(stdin, stdout);
-  return { ...speech, lines: withoutEmpty(speech.lines) };
+  const input = typedLines(stdin, stdout);
+  return { ...input, lines: withoutEmpty(input.lines) };
 }
 
-const scripted = (lines: ConnectOptions["lines"]): Speech => ({
+const scriptedInput = (lines: ConnectOptions["lines"]): Input => ({
   lines,
   above: (print) => print(),
   close: () => {},
@@ -193,7 +193,7 @@ async function* withoutEmpty(lines: AsyncIterable<string>): AsyncGenerator<strin
 }
 
 /** Lines on their way out, with a warning before one that API Gateway will answer by closing. */
-async function* sayable(
+async function* checked(
   lines: ConnectOptions["lines"],
   warn: (message: string) => void,
 ): AsyncGenerator<string> {
@@ -216,12 +216,12 @@ function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): {
   return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
 }
 
-function resultOf({ close, ...course }: Conversation, verdicts: ExpectationResult[], address: URL) {
+function resultOf({ close, ...counts }: Conversation, results: ExpectationResult[], address: URL) {
   const meaning = explainClose(close.code, address);
   return {
-    ...course,
-    checked: verdicts.length > 0,
-    expectations: verdicts,
+    ...counts,
+    checked: results.length > 0,
+    expectations: results,
     close: { ...close, ...(meaning ? { meaning } : {}) },
   };
 }
@@ -246,15 +246,15 @@ async function stageUrl(
 }
 
 /** Behind an address that was given no stack is known, so nothing is advised about one. */
-function shown(frame: Frame, source: Source): ShownFrame {
+function explained(frame: Frame, source: Source): ExplainedFrame {
   if (frame.direction !== "received" || frame.text === undefined) return frame;
-  const { fix, ...explained } = explainFrame(frame.text) ?? {};
-  return { ...frame, ...explained, ...(fix !== undefined && source !== "given" && { fix }) };
+  const { fix, ...explanation } = explainFrame(frame.text) ?? {};
+  return { ...frame, ...explanation, ...(fix !== undefined && source !== "given" && { fix }) };
 }
 
 const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
 
-function frameLine(frame: ShownFrame): Advice {
+function frameLine(frame: ExplainedFrame): Advice {
   const { meaning, fix } = frame;
   return joined([
     frameRecord(frame),
@@ -279,7 +279,7 @@ function ending({ sent, received, ended, close }: ConnectResult): string {
   return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
 }
 
-function verdictLines(verdict: ExpectationResult): string {
+function expectationLines(verdict: ExpectationResult): string {
   if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
   const { expected, nearest } = verdict;
   if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;

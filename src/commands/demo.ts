@@ -102,7 +102,7 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
   ],
 };
 
-/** The stack of the demo, with the defaults for its names: nobody's config decides about it. */
+/** The stack of the demo, with the defaults for its names, whatever the config says. */
 type Target = StackNames & StackProperties;
 
 /** Every step of setting it up by hand, each as the command that does it. */
@@ -115,10 +115,10 @@ async function walkThrough(
   const step = (title: string) => emit({ kind: "step", title });
   const open = await context.stack(target, await packageFor(target));
   const deploy = async () => {
-    const deployed = await typed(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
+    const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),
     );
-    told(deploymentText(deployed), context);
+    emitText(deploymentText(deployed), context);
     return deployed;
   };
 
@@ -139,13 +139,13 @@ async function walkThrough(
   const second = await deploy();
 
   step("Remove everything");
-  const removal = await typed("destroy --local --yes", context, () => destroyStack(open));
-  told(removalText(removal), context);
+  const removal = await asTyped("destroy --local --yes", context, () => destroyStack(open));
+  emitText(removalText(removal), context);
   return { delivered, secondDeployChanged: second.changed, removed: removal.removed.length };
 }
 
 /** Runs what a command does, behind the command as a user would type it. */
-async function typed<T>(
+async function asTyped<T>(
   line: string,
   { signal, emit }: Context<TranscriptItem>,
   work: () => Promise<T>,
@@ -155,7 +155,7 @@ async function typed<T>(
   return await work();
 }
 
-function told(text: Advice | undefined, { emit }: Context<TranscriptItem>): void {
+function emitText(text: Advice | undefined, { emit }: Context<TranscriptItem>): void {
   if (text) emit({ kind: "output", text });
 }
 
@@ -166,20 +166,20 @@ async function invoke(
 ): Promise<void> {
   const client = { booking: "1", type: "booking", token: await backend.token("Demo") };
   const aws = await context.aws(target);
-  const result = await typed("test --local --booking 1", context, () =>
+  const result = await asTyped("test --local --booking 1", context, () =>
     testFunction(aws, { functionName, stage, ...client }, context.signal),
   );
-  told(testText(result), context);
+  emitText(testText(result), context);
 }
 
 async function readLog({ functionName, ...target }: Target, context: Context<TranscriptItem>): Promise<void> {
   const aws = await context.aws(target);
   const follow = false;
-  const emit = (record: LogRecord) => told(recordLine(record), context);
-  const result = await typed("logs tail --local --no-follow", context, () =>
+  const emit = (record: LogRecord) => emitText(recordLine(record), context);
+  const result = await asTyped("logs tail --local --no-follow", context, () =>
     tailLog(aws, { functionName, errors: false, follow }, { ...context, emit }),
   );
-  told(tailText(result, follow), context);
+  emitText(tailText(result, follow), context);
 }
 
 /** Ann and Ben connect to the same booking; what Ann says must arrive at Ben. */

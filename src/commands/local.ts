@@ -49,7 +49,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
     },
     {
       line: "local --port 0 --state .shelfshack",
-      description: "any free port; what it holds is kept in a folder",
+      description: "any free port; keeps its state in a folder",
     },
   ],
 

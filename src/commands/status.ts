@@ -9,7 +9,7 @@ import type { Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observe, plan, type Change } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
-import { shownValues } from "../terminal/changes.ts";
+import { shortValues } from "../terminal/changes.ts";
 import { table, type Row } from "../terminal/format.ts";
 
 /** Of one resource; `stale`: the stage serves the routes of an older deployment. */
@@ -70,7 +70,7 @@ export const command: Command<"status", StatusResult> = {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
-        const { from, to } = shownValues(difference);
+        const { from, to } = shortValues(difference);
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);

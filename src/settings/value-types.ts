@@ -205,7 +205,7 @@ const isPath = (words: string): boolean =>
 const aPath = "expected a path such as /api/ws/message";
 
 /**
- * The handler's own variables: where one is wrong it lets nobody in (handler/config.ts), so it is refused
+ * The handler's own variables: with a wrong one it refuses every client (handler/config.ts), so it is refused
  * before it gets there.
  */
 const handlerVariables: Readonly<Record<string, { isRight(words: string): boolean; expected: string }>> = {

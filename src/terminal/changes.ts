@@ -24,7 +24,7 @@ const LONGEST_VALUE = 120;
 const LEAD = 40;
 
 /** Two values that differ, each short enough for one line: of long ones the part where they do. */
-export function shownValues({ from, to }: Difference): { from: string; to: string } {
+export function shortValues({ from, to }: Difference): { from: string; to: string } {
   const one = textOf(from);
   const other = textOf(to);
   const isShort = Math.max(one.length, other.length) <= LONGEST_VALUE;
@@ -55,7 +55,7 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
 }
 
 function differenceLine(difference: Difference): string {
-  const { from, to } = shownValues(difference);
+  const { from, to } = shortValues(difference);
   return `${difference.path}: ${from} → ${to}`;
 }
 

@@ -113,11 +113,10 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
 }
 
 /**
- * The token that `--token-stdin` promises, from any stdin: on a terminal it is asked for, and nobody sees it
- * typed. Throws as `tokenFrom` does, or (exit 130) for Ctrl-C.
+ * The token that `--token-stdin` promises, asked for on a terminal and not shown when typed. Throws as
+ * `tokenFrom` does, or (exit 130) for Ctrl-C.
  */
-export async function tokenOf(input: NodeJS.ReadStream): Promise<string> {
-  if (!input.isTTY) return await tokenFrom(pipedLines(input));
+export async function typedToken(input: NodeJS.ReadStream): Promise<string> {
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
   const editor = createInterface({ input, output: unseen, terminal: true });
   let isInterrupted = false;

@@ -22,16 +22,16 @@ export interface OutputOptions {
   environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Whether a CI system runs this: then nobody watches, and nobody can answer. */
+/** Whether a CI system runs this: then there is no person to watch or to answer. */
 export const isCi = ({ CI }: OutputOptions["environment"]): boolean =>
   Boolean(CI) && CI !== "false" && CI !== "0";
 
 /** Chalk for a stream that gets colours, loaded for those only. */
 export async function colouring(
   stream: WriteStream,
-  wishes: OutputOptions,
+  options: OutputOptions,
 ): Promise<ChalkInstance | undefined> {
-  return coloursOn(stream, wishes) ? new (await import("chalk")).Chalk({ level: 1 }) : undefined;
+  return coloursOn(stream, options) ? new (await import("chalk")).Chalk({ level: 1 }) : undefined;
 }
 
 /**

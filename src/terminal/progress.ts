@@ -12,17 +12,17 @@ import { style } from "./style.ts";
 export type ProgressMode = "spinner" | "plain" | "quiet";
 
 /** Progress that is being shown. */
-export interface ShownProgress {
+export interface ProgressDisplay {
   report: Report;
   /** Takes the spinner off the screen, for good or until the next event. */
   pause(): void;
 }
 
-/** A wait is told again in plain lines only after so many milliseconds. */
+/** In plain lines a wait is printed again only after this many milliseconds. */
 const WAIT_LINE_MS = 10_000;
 
 /** How much of the progress is shown. */
-export interface ProgressWishes {
+export interface ProgressOptions {
   mode: ProgressMode;
   /** Also what is of interest only with `--debug`. */
   debug: boolean;
@@ -37,17 +37,17 @@ export interface ProgressWishes {
 /** Shows progress on stderr. */
 export async function showProgress(
   writer: Writer,
-  { mode, debug, resultOnScreen, adviceText }: ProgressWishes,
-): Promise<ShownProgress> {
+  { mode, debug, resultOnScreen, adviceText }: ProgressOptions,
+): Promise<ProgressDisplay> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
-  const told = new Map<string, number>();
+  const printed = new Map<string, number>();
 
   const lineOf = (event: Progress): string | undefined => {
     const line = eventLine(event, adviceText);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
-    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, told))))
+    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, printed))))
       return undefined;
     return spinner && resultOnScreen && event.kind === "finished" && event.listed ? undefined : line;
   };
@@ -82,12 +82,12 @@ function follow(event: Progress, { steps, waits }: Running): void {
 
 function isNewWait(
   { id, reason, elapsedMs }: Progress & { kind: "waiting" },
-  told: Map<string, number>,
+  printed: Map<string, number>,
 ): boolean {
   const wait = `${id} ${reason}`;
-  const last = told.get(wait);
+  const last = printed.get(wait);
   if (last !== undefined && elapsedMs >= last && elapsedMs - last < WAIT_LINE_MS) return false;
-  told.set(wait, elapsedMs);
+  printed.set(wait, elapsedMs);
   return true;
 }
 
@@ -95,7 +95,7 @@ const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiti
   `waiting for ${reason}, ${Math.round(elapsedMs / 1_000)} s of ${Math.round(budgetMs / 1_000)} s`;
 
 /** One event as a line; undefined for what only the spinner shows. */
-function eventLine(event: Progress, adviceText: ProgressWishes["adviceText"]): string | undefined {
+function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): string | undefined {
   switch (event.kind) {
     case "started":
     case "waited":

@@ -7,7 +7,7 @@ type Style = (typeof styles)[number];
 /**
  * A styled text carries marks instead of escape sequences, so that it can be made without knowing where it
  * will be shown, and so that everything else can be made safe when it is written. The key is new in each
- * process: nobody's text can hold a mark.
+ * process: no text from outside can hold a mark.
  */
 const key = Math.random().toString(36).slice(2);
 const mark = (name: string): string => `\ufdd0${key}${name}\ufdd1`;

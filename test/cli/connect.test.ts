@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { WebSocket } from "ws";
 import { safe } from "../../src/terminal/safe.ts";
 import { deadAddress, refusingServer, silentServer, webSocketServer } from "../support/handshake-server.ts";
-import { needsTerminal, run, start } from "../support/program.ts";
+import { errorCode, needsTerminal, run, start } from "../support/program.ts";
 
 const ack = (socket: WebSocket) =>
   socket.on("message", (payload: Buffer) =>
@@ -246,8 +246,8 @@ test("C-04 the token comes from a variable or stdin, is sent percent-encoded and
     expect(stderr).toContain("token=***");
   }
   expect(byStdin.stdout).toContain("frame after the token");
-  const none = await run([...args, "--token-stdin"], { input: "" });
-  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("no token on stdin")]);
+  const none = await run([...args, "--token-stdin", "--json"], { input: "" });
+  expect([none.code, errorCode(none)]).toEqual([2, "token-missing"]);
 });
 
 test("mistakes in the arguments are exit code 2 before anything is opened", async () => {
@@ -257,8 +257,8 @@ test("mistakes in the arguments are exit code 2 before anything is opened", asyn
     ["--url", "https://example.com"],
     ["--url", "nonsense"],
   ]) {
-    const { code, stderr } = await run(["connect", "--url", "ws://127.0.0.1:1", ...args]);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: /)]);
+    const refused = await run(["connect", "--url", "ws://127.0.0.1:1", ...args, "--json"]);
+    expect([refused.code, errorCode(refused)]).toEqual([2, expect.stringMatching(/-invalid$/)]);
   }
 });
 

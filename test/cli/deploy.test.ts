@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
-import { run, start } from "../support/program.ts";
+import { errorCode, run, start } from "../support/program.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
 
@@ -91,11 +91,8 @@ test("a proof says which token it sent, and the next command sends one too", asy
   expect(piped.stdout).toContain("test event: the backend accepted the event\n");
   expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --booking 1 --token-stdin --local$/m);
   expect(piped.stdout + piped.stderr).not.toContain("demo-ann");
-  const none = await deploy(["--token-stdin"]);
-  expect([none.code, none.stderr]).toEqual([
-    2,
-    expect.stringContaining("--token-stdin found no token on stdin"),
-  ]);
+  const none = await deploy(["--token-stdin", "--json"]);
+  expect([none.code, errorCode(none)]).toEqual([2, "token-missing"]);
 });
 
 test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
@@ -186,7 +183,7 @@ test("destroy, status and backend keys refuse another account than the one that 
   const before = mutating(local).length;
   for (const args of [["destroy", "--yes"], ["status"], ["backend", "keys", "rotate"]]) {
     const { code, stdout } = await run([...args, "--account", "123456789012", "--json"], { env });
-    expect([code, JSON.parse(stdout).error.code]).toEqual([4, "account-other"]);
+    expect([code, JSON.parse(stdout).error?.code]).toEqual([4, "account-other"]);
   }
   expect(mutating(local)).toHaveLength(before);
 });
@@ -195,9 +192,8 @@ test("S15 destroy asks for the name: not without a terminal, and not another one
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
-  const unasked = await run(["destroy"], { env });
-  expect(unasked).toMatchObject({ code: 2, stdout: "" });
-  expect(unasked.stderr).toContain("--yes");
+  const unasked = await run(["destroy", "--json"], { env });
+  expect([unasked.code, errorCode(unasked)]).toEqual([2, "confirmation-needed"]);
   const { aws } = await openTestStack(local.url);
   expect(await inventory(aws)).toEqual(completeStack);
   expect((await run(["destroy", "--yes", "--json"], { env })).code).toBe(0);
@@ -208,15 +204,14 @@ test("S15 destroy asks for the name: not without a terminal, and not another one
 });
 
 test.each([
-  [["deploy"], "no backend URL is set"],
-  [["deploy", "--backend-url", "api.example.com"], "api.example.com"],
-  [["deploy", "--only", "rolle", ...backendUrl], "rolle"],
-  [["deploy", "--env", "../x", ...backendUrl], "../x"],
-])("%j is refused with 2 before any call", async (args, words) => {
+  [["deploy"], "no-backend-url"],
+  [["deploy", "--backend-url", "api.example.com"], "value-invalid"],
+  [["deploy", "--only", "rolle", ...backendUrl], "value-invalid"],
+  [["deploy", "--env", "../x", ...backendUrl], "value-invalid"],
+])("%j is refused with 2 before any call", async (args, expected) => {
   const local = await openLocalAws();
-  const { code, stdout, stderr } = await run(args, { env: pointedAt(local.url) });
-  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain(words);
+  const refused = await run([...args, "--json"], { env: pointedAt(local.url) });
+  expect([refused.code, errorCode(refused)]).toEqual([2, expected]);
   expect(local.calls).toEqual([]);
 });
 
@@ -249,9 +244,12 @@ test("plain http to a public address: a warning in dev, exit 4 in prod", async (
   const env = pointedAt(local.url);
   const address = ["--backend-url", "http://203.0.113.9:8000"];
   const dev = await run(["plan", ...address], { env });
-  expect(dev.code).toBe(0);
-  expect(dev.stderr).toContain("plain http to a public address");
-  expect((await run(["plan", "--env", "prod", ...address], { env })).code).toBe(4);
+  expect([dev.code, dev.stderr]).toEqual([
+    0,
+    expect.stringMatching(/^warning: .* is plain http to a public/),
+  ]);
+  const prod = await run(["plan", "--env", "prod", ...address, "--json"], { env });
+  expect([prod.code, errorCode(prod)]).toEqual([4, "plain-http"]);
   expect((await run(["plan", "--env", "prod", "--allow-http", ...address], { env })).code).toBe(0);
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { run, start } from "../support/program.ts";
+import { errorCode, run, start } from "../support/program.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -95,9 +95,8 @@ test(
     const first = start(["local", "--port", "0", "--state", folder], { input: null });
     const [, port = ""] =
       /local AWS +http:\/\/127\.0\.0\.1:(\d+)/.exec(await first.says(/local AWS .*\n/)) ?? [];
-    const taken = await run(["local", "--port", port]);
-    expect(taken.code).toBe(2);
-    expect(taken.stderr).toContain(`port ${port} is in use`);
+    const taken = await run(["local", "--port", port, "--json"]);
+    expect([taken.code, errorCode(taken)]).toEqual([2, "port-in-use"]);
     first.signal("SIGTERM");
     await first.ended;
 
@@ -137,8 +136,7 @@ test("a state folder that cannot be made is one line", async () => {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, "file"), "");
   for (const state of [join(folder, "file"), "/proc/none/at/all"]) {
-    const { code, stderr } = await run(["local", "--port", "0", "--state", state]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: "\S+" cannot be used: /);
+    const refused = await run(["local", "--port", "0", "--state", state, "--json"]);
+    expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
   }
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
-import { run } from "../support/program.ts";
+import { errorCode, run } from "../support/program.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
@@ -94,8 +94,8 @@ test("where nothing is deployed, or a part is missing, that is named with the co
     /run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other --backend-url URL\n/,
   );
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: apiId, StageName: "dev" }));
-  const staged = await run(["outputs"], { env });
-  expect(staged).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no stage dev\n") });
+  const staged = await run(["outputs", "--json"], { env });
+  expect([staged.code, errorCode(staged)]).toEqual([1, "not-deployed"]);
 });
 
 test("S11 a stack that another tool has taken over can still be looked up", async () => {
@@ -109,8 +109,6 @@ test("S11 a stack that another tool has taken over can still be looked up", asyn
 });
 
 test("an unknown --for is wrong usage", async () => {
-  expect(await run(["outputs", "--for", "nobody"])).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("expected one of frontend, backend, terraform, github"),
-  });
+  const refused = await run(["outputs", "--for", "nobody", "--json"]);
+  expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
 });

@@ -7,7 +7,7 @@ import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
-import { run } from "../support/program.ts";
+import { errorCode, run } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
 
@@ -95,7 +95,8 @@ test("S22 booking, type and token are ours to choose, and --event replaces the e
     disconnected: null,
     answer: { body: expect.stringContaining("hello") },
   });
-  expect((await run(["test", "--event", join(folder, "broken.json")], { env })).code).toBe(2);
+  const broken = await run(["test", "--event", join(folder, "broken.json"), "--json"], { env });
+  expect([broken.code, errorCode(broken)]).toEqual([2, "event-invalid"]);
 });
 
 test.each([

@@ -129,6 +129,9 @@ export function start(
   };
 }
 
+/** The code of the error in an output with `--json`. */
+export const errorCode = ({ stdout }: Ended): unknown => JSON.parse(stdout).error?.code;
+
 /** Runs the built program to its end. */
 export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ended> =>
   start(args, { input: null, ...options }).ended;

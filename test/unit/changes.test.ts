@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
-import { shownValues } from "../../src/terminal/changes.ts";
+import { shortValues } from "../../src/terminal/changes.ts";
 
 const statement = (stage: string) => [
   { Sid: "Push", Resource: `${"arn:".repeat(60)}${stage}/POST/${"x".repeat(200)}` },
 ];
 
 test("two long values are shown where they part, short ones whole", () => {
-  const { from, to } = shownValues({ path: "Statement", from: statement("dev"), to: statement("other") });
+  const { from, to } = shortValues({ path: "Statement", from: statement("dev"), to: statement("other") });
   expect(from).toMatch(/^….*arn:dev\/POST\/x+…$/);
   expect(to).toMatch(/^….*arn:other\/POST\/x+…$/);
   expect(Math.max(from.length, to.length)).toBeLessThanOrEqual(122);
-  expect(shownValues({ path: "Memory", from: undefined, to: 256 })).toEqual({ from: "(not set)", to: "256" });
+  expect(shortValues({ path: "Memory", from: undefined, to: 256 })).toEqual({ from: "(not set)", to: "256" });
   const longer = "a".repeat(200);
-  expect(shownValues({ path: "x", from: longer, to: `${longer}b` })).toEqual({
+  expect(shortValues({ path: "x", from: longer, to: `${longer}b` })).toEqual({
     from: `…${"a".repeat(40)}`,
     to: `…${"a".repeat(40)}b`,
   });
