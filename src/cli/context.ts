@@ -54,33 +54,22 @@ export interface Context<Item = never> extends Run, Shell<Item> {
 /** A context that loads AWS's SDK, makes clients and reads stdin only where a command asks for them. */
 export function openContext(run: Run, shell: Shell<object>): Context<object> & AsyncDisposable {
   const closings: (() => void)[] = [];
-  const clients = new Map<string, Promise<Aws>>();
-  let piped: PipedLines | undefined;
+  const aws = clientsFor(run, closings);
+  const lines = linesOf(shell.stdin, closings);
 
-  const connect = async (at: AwsOptions): Promise<Aws> => {
-    const { connectAws } = await import("../aws/clients.ts");
-    const aws = await connectAws(at, run);
-    closings.push(() => aws.close());
-    return aws;
-  };
-  const aws = ({ local, port, endpointUrl, region }: AwsOptions): Promise<Aws> => {
-    const address = JSON.stringify([local, port, endpointUrl, region]);
-    const opened = clients.get(address) ?? connect({ local, port, endpointUrl, region });
-    clients.set(address, opened);
-    return opened;
-  };
-  const lines = (): PipedLines => {
-    if (piped) return piped;
-    const opened = pipedLines(shell.stdin);
-    closings.push(() => opened.close());
-    return (piped = opened);
-  };
+  function stack(of: Described): Promise<OpenStack<WebSocketStack>>;
+  function stack(of: Described, artifact: Artifact): Promise<DeployableStack<WebSocketStack>>;
+  async function stack(of: Described, artifact?: Artifact): Promise<OpenStack<WebSocketStack>> {
+    const open = await describe(of, artifact, { ...run, aws: await aws(of), timeScale: 1 });
+    if (!artifact) return open;
+    const deployable: DeployableStack<WebSocketStack> = { ...open, code: codeOf(artifact) };
+    return deployable;
+  }
   return {
     ...run,
     ...shell,
     aws,
-    stack: async (of: Described, artifact?: Artifact) =>
-      await describe(of, artifact, { ...run, aws: await aws(of), timeScale: 1 }),
+    stack,
     async token({ token, tokenStdin }) {
       if (!tokenStdin) return token;
       return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(lines());
@@ -92,6 +81,34 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
   };
 }
 
+/** Makes the clients of an address, once. */
+function clientsFor(run: Run, closings: (() => void)[]): (at: AwsOptions) => Promise<Aws> {
+  const clients = new Map<string, Promise<Aws>>();
+  const connect = async (at: AwsOptions): Promise<Aws> => {
+    const { connectAws } = await import("../aws/clients.ts");
+    const aws = await connectAws(at, run);
+    closings.push(() => aws.close());
+    return aws;
+  };
+  return ({ local, port, endpointUrl, region }) => {
+    const address = JSON.stringify([local, port, endpointUrl, region]);
+    const opened = clients.get(address) ?? connect({ local, port, endpointUrl, region });
+    clients.set(address, opened);
+    return opened;
+  };
+}
+
+/** Starts to read the lines of stdin, once. */
+function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => PipedLines {
+  let opened: PipedLines | undefined;
+  return () => {
+    if (opened) return opened;
+    const lines = pipedLines(stdin);
+    closings.push(() => lines.close());
+    return (opened = lines);
+  };
+}
+
 type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
 
 /** The stack that the options describe; calls nothing yet. */
@@ -99,16 +116,13 @@ async function describe(
   of: Described,
   artifact: Artifact | undefined,
   run: OpenStack["run"],
-): Promise<DeployableStack<WebSocketStack>> {
+): Promise<OpenStack<WebSocketStack>> {
   const [{ stackOf, webSocketUrl }, { stackConfig }] = await Promise.all([
     import("../resources/stack.ts"),
     import("../resources/config.ts"),
   ]);
   const stack = stackOf(stackConfig(of, run.aws.region, artifact));
-  return {
-    stack,
-    run,
-    urlIn: (changes) => webSocketUrl(stack, changes),
-    code: { bytes: artifact?.zip.length ?? 0, sha256: artifact?.sha256 ?? "" },
-  };
+  return { stack, run, urlIn: (changes) => webSocketUrl(stack, changes) };
 }
+
+const codeOf = ({ zip, sha256 }: Artifact) => ({ bytes: zip.length, sha256 });

@@ -29,7 +29,7 @@ export interface Resolved {
 
 interface Found {
   value: unknown;
-  origin: string;
+  source: string;
 }
 
 /**
@@ -52,17 +52,17 @@ export function resolve(
   const file = named ?? findConfigFile(folder);
   const configured = file === undefined ? new Map<SettingName, unknown>() : readConfigFile(file);
   const settings: Partial<Record<SettingName, unknown>> = {};
-  const origins: Partial<Record<SettingName, string>> = {};
+  const sources: Partial<Record<SettingName, string>> = {};
   for (const name of settingNames) {
     const found =
       outside.get(name) ??
       fromFile(name, configured, file) ??
       byDefault(settingTable[name], settings as Chosen);
     settings[name] = found.value;
-    origins[name] = found.origin;
+    sources[name] = found.source;
   }
-  refuseBothAddresses(settings as unknown as Settings, origins);
-  return { settings: settings as unknown as Settings, sources: origins as Record<SettingName, string> };
+  refuseBothAddresses(settings as unknown as Settings, sources);
+  return { settings: settings as unknown as Settings, sources: sources as Record<SettingName, string> };
 }
 
 /** The option's long form, for example "--backend-url". */
@@ -72,7 +72,7 @@ function fromOption(name: SettingName, given: string | string[] | boolean | unde
   if (given === undefined) return undefined;
   const setting = settingTable[name];
   const json = typeof given === "string" ? setting.type.parse(given) : given;
-  return { value: accepted(setting, json, optionOf(setting), given), origin: optionOf(setting) };
+  return { value: accepted(setting, json, optionOf(setting), given), source: optionOf(setting) };
 }
 
 /** An empty variable counts as one that is not set, as in the AWS CLI. */
@@ -83,7 +83,7 @@ function fromVariable(
   const variable = setting.env?.find((candidate) => variables[candidate]);
   const words = variable === undefined ? undefined : variables[variable];
   if (variable === undefined || words === undefined) return undefined;
-  return { value: accepted(setting, setting.type.parse(words), variable, words), origin: variable };
+  return { value: accepted(setting, setting.type.parse(words), variable, words), source: variable };
 }
 
 function fromFile(
@@ -91,11 +91,11 @@ function fromFile(
   configured: ReadonlyMap<SettingName, unknown>,
   file = "",
 ): Found | undefined {
-  return configured.has(name) ? { value: configured.get(name), origin: file } : undefined;
+  return configured.has(name) ? { value: configured.get(name), source: file } : undefined;
 }
 
 function byDefault(setting: Setting, chosen: Chosen): Found {
-  return { value: setting.defaultFrom ? setting.defaultFrom(chosen) : setting.default, origin: "default" };
+  return { value: setting.defaultFrom ? setting.defaultFrom(chosen) : setting.default, source: "default" };
 }
 
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
@@ -110,9 +110,9 @@ function accepted(setting: Setting, json: unknown, where: string, given: unknown
  */
 function refuseBothAddresses(
   { local, endpointUrl }: Settings,
-  origins: Partial<Record<SettingName, string>>,
+  sources: Partial<Record<SettingName, string>>,
 ): void {
-  if (!local || origins.local !== "--local" || origins.endpointUrl !== "--endpoint-url") return;
+  if (!local || sources.local !== "--local" || sources.endpointUrl !== "--endpoint-url") return;
   throw new CliError(
     "options-contradict",
     `--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`,
@@ -123,7 +123,7 @@ function refuseBothAddresses(
 }
 
 /**
- * One line per setting for `--debug`: value and origin. Secrets are `***`; what was not set, and options that
+ * One line per setting for `--debug`: value and source. Secrets are `***`; what was not set, and options that
  * are at rest, are left out.
  */
 export function sourceLines({ settings, sources }: Resolved): string[] {

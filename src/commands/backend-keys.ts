@@ -3,12 +3,10 @@ import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import {
-  changeEnvironment,
-  deployedFunction,
-  functionMissing,
-  type DeployedFunction,
-  type Variables,
+import type {
+  changeEnvironment as ChangeEnvironment,
+  DeployedFunction,
+  Variables,
 } from "../aws/lambda-function.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { defaultSettings } from "../settings/table.ts";
@@ -105,6 +103,7 @@ function minuteOf(time: string): string {
 }
 
 async function deployed(aws: Aws, functionName: string): Promise<DeployedFunction> {
+  const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
   const found = await deployedFunction(aws, functionName);
   if (found) return found;
   throw functionMissing(aws, functionName);
@@ -119,9 +118,15 @@ const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
     invocation("deploy"),
   ]);
 
+/** The environment with this change. */
+async function changed(...call: Parameters<typeof ChangeEnvironment>): Promise<Variables> {
+  const { changeEnvironment } = await import("../aws/lambda-function.ts");
+  return await changeEnvironment(...call);
+}
+
 async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
   const fresh = newSigningKey();
-  const written = await changeEnvironment(aws, change.functionName, (present) => ({
+  const written = await changed(aws, change.functionName, (present) => ({
     ...present,
     SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
   }));
@@ -159,7 +164,7 @@ async function finish(
     });
   }
   if (!change.force) await refuseUnlessKnown(newest, variables, signal);
-  const written = await changeEnvironment(aws, change.functionName, (present) => ({
+  const written = await changed(aws, change.functionName, (present) => ({
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));

@@ -4,7 +4,6 @@ import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
 import { command as invocation, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { startLocalAws } from "../local/server.ts";
 import { defaultSettings, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor } from "../artifact/zip.ts";
@@ -15,9 +14,7 @@ import { deployStack, destroyStack } from "../stack/deploy.ts";
 import { deploymentText, removalText } from "../terminal/changes.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 import { testText } from "../terminal/round-trip.ts";
-import { tailLog } from "../logs/tail.ts";
 import type { LogRecord } from "../logs/record.ts";
-import { testFunction } from "../verify/invoke.ts";
 
 /**
  * A piece of the transcript: the heading of a step, a command as a user would type it, or what came out of
@@ -72,6 +69,7 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
   async run({ demoBackend }, context) {
     const startedAt = performance.now();
     const signingKey = newSigningKey();
+    const { startLocalAws } = await import("../local/server.ts");
     await using local = disposable(await startLocalAws({ port: 0, ...delays }));
     await using backend = disposable(await backends[demoBackend]({ signingKeys: [signingKey] }));
     context.emit({
@@ -166,6 +164,7 @@ async function invoke(
 ): Promise<void> {
   const client = { booking: "1", type: "booking", token: await backend.token("Demo") };
   const aws = await context.aws(target);
+  const { testFunction } = await import("../verify/invoke.ts");
   const result = await asTyped("test --local --booking 1", context, () =>
     testFunction(aws, { functionName, stage, ...client }, context.signal),
   );
@@ -176,6 +175,7 @@ async function readLog({ functionName, ...target }: Target, context: Context<Tra
   const aws = await context.aws(target);
   const follow = false;
   const emit = (record: LogRecord) => emitText(recordLine(record), context);
+  const { tailLog } = await import("../logs/tail.ts");
   const result = await asTyped("logs tail --local --no-follow", context, () =>
     tailLog(aws, { functionName, errors: false, follow }, { ...context, emit }),
   );

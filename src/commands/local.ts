@@ -2,9 +2,7 @@ import { startDemoBackend } from "../backend/demo.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
-import { realisticDelays, startLocalAws } from "../local/server.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
-import { deployedFunction } from "../aws/lambda-function.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
@@ -55,6 +53,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
 
   async run({ port, stateFolder, realistic, allowHttp, ...options }, context) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    const { realisticDelays, startLocalAws } = await import("../local/server.ts");
     const local = await startLocalAws({
       port,
       ...(realistic ? realisticDelays : {}),
@@ -149,6 +148,7 @@ async function deployedKeys(
   { functionName, ...options }: AwsOptions & Pick<OptionsOf<"local">, "functionName">,
   context: Context<LocalItem>,
 ): Promise<string[] | undefined> {
+  const { deployedFunction } = await import("../aws/lambda-function.ts");
   const { variables = {} } = (await deployedFunction(await context.aws(options), functionName)) ?? {};
   const { SIGNING_KEYS } = variables;
   return SIGNING_KEYS ? signingKeysIn(SIGNING_KEYS, `the function ${functionName}`) : undefined;

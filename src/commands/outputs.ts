@@ -1,5 +1,5 @@
 import { appendFile } from "node:fs/promises";
-import { deployedStack, type Deployed } from "../aws/deployed.ts";
+import type { Deployed } from "../aws/deployed.ts";
 import type { Audience } from "../settings/table.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { table } from "../terminal/format.ts";
@@ -68,6 +68,7 @@ export const command: Command<"outputs", Outputs> = {
 
   async run({ outputsFor: audience, githubOutput, functionName, apiName, stage, ...options }, context) {
     const aws = await context.aws(options);
+    const { deployedStack } = await import("../aws/deployed.ts");
     const deployed = await deployedStack(aws, { functionName, apiName, stage });
     if (audience === "backend" && !deployed.signingKeys) {
       context.report({

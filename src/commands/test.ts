@@ -3,7 +3,7 @@ import type { Command } from "../cli/command.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { testText } from "../terminal/round-trip.ts";
-import { testFunction, type TestResult, type WebSocketEvent } from "../verify/invoke.ts";
+import type { TestResult, WebSocketEvent } from "../verify/invoke.ts";
 
 export const command: Command<"test", TestResult> = {
   examples: [
@@ -25,6 +25,7 @@ export const command: Command<"test", TestResult> = {
     const event = file === undefined ? undefined : await eventFrom(file);
     const token = await context.token({ token: given, tokenStdin });
     const aws = await context.aws(options);
+    const { testFunction } = await import("../verify/invoke.ts");
     return await testFunction(aws, { functionName, stage, booking, type, token, event }, context.signal);
   },
 

@@ -7,7 +7,7 @@ import { explain } from "../errors/explain.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
-import { MADE_UP_TOKEN, testFunction, type TestResult } from "./invoke.ts";
+import type { TestResult } from "./invoke.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
 interface RoundTrip {
@@ -48,6 +48,7 @@ export async function smokeTest(
   const startedAt = performance.now();
   report({ kind: "started", id: ID, title });
   const invocation = await invoke(aws, options, signal);
+  const { MADE_UP_TOKEN } = await import("./invoke.ts");
   const client = { ...options, booking: options.booking ?? "1", token: options.token ?? MADE_UP_TOKEN };
   const tested = { invocation, roundTrip: await handshake(addressOf(url, client), signal) };
   report(ending(tested, title, performance.now() - startedAt));
@@ -72,6 +73,7 @@ async function invoke(
   signal: AbortSignal,
 ): Promise<SmokeTest["invocation"]> {
   try {
+    const { testFunction } = await import("./invoke.ts");
     const tested = await testFunction(aws, options, signal);
     const { passed, handlerRan, backendReached, backendAccepted, configured, meaning } = tested;
     return { passed, handlerRan, backendReached, backendAccepted, configured, meaning };

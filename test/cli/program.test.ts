@@ -60,27 +60,36 @@ test("--help lists every command and the global options on stdout", async () => 
   expect(await run(["help"])).toEqual({ code, stdout, stderr });
 });
 
-test("--help and --version load neither the SDK nor a command", async () => {
+/** The files of the built program that it loads. */
+async function loadedBy(args: readonly string[]): Promise<string[]> {
   const dist = new URL("../../dist/", import.meta.url).pathname;
-  for (const option of ["--help", "--version"]) {
-    const child = spawn(process.execPath, ["--experimental-loader", loaderThatTells, program, option], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let loaded = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
-    await once(child, "close");
-    const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)]
-      .map(([, file = ""]) => file)
-      .filter((file) => file.startsWith(dist));
-    expect(files.length).toBeGreaterThan(0);
-    expect(
-      files.filter((file) =>
-        /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8")),
-      ),
-    ).toEqual([]);
-    expect(files.filter((file) => /\/(deploy|package|connect|local|demo|status)-/.test(file))).toEqual([]);
-  }
+  const child = spawn(process.execPath, ["--experimental-loader", loaderThatTells, program, ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    cwd: folder(),
+  });
+  let loaded = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
+  await once(child, "close");
+  const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)].map(([, file = ""]) => file);
+  expect(files.length).toBeGreaterThan(0);
+  return files.filter((file) => file.startsWith(dist));
+}
+
+const isOfTheSdk = (file: string) =>
+  /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8"));
+
+test.each([["--help"], ["--version"]])("%s loads neither the SDK nor a command", async (option) => {
+  const files = await loadedBy([option]);
+  expect(files.filter(isOfTheSdk)).toEqual([]);
+  expect(files.filter((file) => /\/(deploy|package|connect|local|demo|status)-/.test(file))).toEqual([]);
 });
+
+test.each([["package"], ...commandNames.map((name) => [...name.split(" "), "--help"])])(
+  "%s %s %s loads no SDK",
+  async (...args) => {
+    expect((await loadedBy(args)).filter(isOfTheSdk)).toEqual([]);
+  },
+);
 
 /** Tells on stderr which files are loaded. */
 const loaderThatTells = `data:text/javascript,${encodeURIComponent(
