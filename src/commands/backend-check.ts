@@ -1,4 +1,3 @@
-import { deployedFunction } from "../aws/lambda-function.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { checkBackend, type CheckReport, type CheckRow } from "../backend/check/checks.ts";
 import { readKit } from "../backend/kit.ts";
@@ -209,6 +208,7 @@ async function deployedVariables(
   { aws, report, signal }: Context,
 ): Promise<Known["variables"]> {
   try {
+    const { deployedFunction } = await import("../aws/lambda-function.ts");
     return (await deployedFunction(await aws(options), functionName))?.variables ?? {};
   } catch (error) {
     if (!backendUrl || signal.aborted) throw error;
