@@ -219,7 +219,7 @@ test("a step alone needs what it stands on, and says which step to run first", a
   const local = await openLocalAws();
   const { code, stderr } = await run(["deploy", "--only", "routes"], { env: pointedAt(local.url) });
   expect(code).toBe(1);
-  expect(stderr).toContain("deploy --local --only api,integration");
+  expect(stderr).toContain("deploy --only api,integration");
 });
 
 test("steps alone count only what they look at, and an address is shown when there is a stage", async () => {

@@ -134,7 +134,7 @@ test("S24 no log group, or one without a stream, is not invoked yet: exit code 0
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect([empty.code, JSON.parse(empty.stdout)]).toEqual([
     0,
-    { group: logGroupName, exists: true, invoked: false, records: 0 },
+    { schemaVersion: 1, group: logGroupName, exists: true, invoked: false, records: 0 },
   ]);
 });
 
