@@ -160,12 +160,12 @@ test.each([{ handler: "app.handler" }, { runtime: "python3.13" }])(
     const plain = pointedAt(local.url);
     expect((await run(["deploy", ...backendUrl, "--no-test"], { env: plain })).code).toBe(0);
     const env = { ...plain, SHELFSHACK_CONFIG: file };
-    for (const command of ["plan", "deploy", "package"]) {
-      const { code, stdout } = await run([command, ...(command === "package" ? [] : backendUrl), "--json"], {
-        env,
-      });
-      expect([code, JSON.parse(stdout).error.code]).toEqual([2, "handler-missing"]);
-    }
+    await Promise.all(
+      [["plan", ...backendUrl], ["deploy", ...backendUrl], ["package"]].map(async (args) => {
+        const refused = await run([...args, "--json"], { env });
+        expect([refused.code, errorCode(refused)]).toEqual([2, "handler-missing"]);
+      }),
+    );
     const status = await run(["status", "--json"], { env });
     expect([status.code, JSON.parse(status.stdout)]).toMatchObject([0, { upToDate: true }]);
     expect(status.stderr).toContain("warning: the code is not compared: ");
@@ -174,6 +174,7 @@ test.each([{ handler: "app.handler" }, { runtime: "python3.13" }])(
     expect((await run(["destroy", "--yes"], { env })).code).toBe(0);
     expect(await inventory((await openTestStack(local.url)).aws)).toEqual(nothing);
   },
+  60_000,
 );
 
 test("destroy, status and backend keys refuse another account than the one that is set", async () => {
@@ -217,9 +218,10 @@ test.each([
 
 test("a step alone needs what it stands on, and says which step to run first", async () => {
   const local = await openLocalAws();
-  const { code, stderr } = await run(["deploy", "--only", "routes"], { env: pointedAt(local.url) });
-  expect(code).toBe(1);
-  expect(stderr).toContain("deploy --only api,integration");
+  const refused = await run(["deploy", "--only", "routes", "--json"], { env: pointedAt(local.url) });
+  const { error } = JSON.parse(refused.stdout);
+  expect([refused.code, error.code]).toEqual([1, "step-needs-missing"]);
+  expect(error.argv).toEqual([["deploy", "--only", "api,integration", "--local"]]);
 });
 
 test("steps alone count only what they look at, and an address is shown when there is a stage", async () => {
