@@ -88,7 +88,7 @@ function repeated(name: SettingName, option: Option): Option {
   return option.argParser((word: string, earlier: string[] | undefined) => [...(earlier ?? []), word]);
 }
 
-/** Declares a command by its row; its file is loaded, and its examples added, when it is the one that is called. */
+/** Declares a command by its row; only that of the called one is loaded, which adds its examples. */
 function declare(
   program: Commander,
   name: CommandName,

@@ -45,7 +45,7 @@ export interface Context<Item = never> extends Run, Shell<Item> {
     of: StackNames & StackProperties & { only?: readonly Step[] | undefined },
     artifact: Artifact,
   ): Promise<DeployableStack<WebSocketStack>>;
-  /** The client's token, if any: `--token`, the first line of stdin, or on a terminal the answer to a question. */
+  /** The client's token, if any: `--token`, or with `--token-stdin` the first line or an answer. */
   token(of: TokenOptions): Promise<string | undefined>;
   /** The lines of a stdin that is no terminal; with `--token-stdin` those after the token. */
   lines(): AsyncIterableIterator<string>;

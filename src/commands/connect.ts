@@ -54,7 +54,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     {
       line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
       description:
-        "done as soon as a frame holds that JSON (arrays in full, objects in part); exit code 3 when none does",
+        "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
     },
     {
       line: "connect --expect '~shipped' --expect '{\"id\":5}'",

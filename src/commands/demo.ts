@@ -57,8 +57,7 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
   examples: [
     {
       line: "demo",
-      description:
-        "a local AWS, a demo backend, deploy, test, two clients talking, the log, and everything removed again",
+      description: "a local AWS, a demo backend, deploy, test, two clients talking, the log, destroy",
     },
     {
       line: "demo --backend fastapi",

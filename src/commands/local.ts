@@ -42,8 +42,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
     },
     {
       line: "local --backend-url http://127.0.0.1:8000",
-      description:
-        "the same with your own backend; then, elsewhere: shelfshack-ws connect --local --booking 1 --token TOKEN",
+      description: "the same with your own backend; the other commands find it with --local",
     },
     {
       line: "local --port 0 --state .shelfshack",

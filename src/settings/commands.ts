@@ -29,7 +29,7 @@ export const token = ["token", "tokenStdin"] as const;
 
 const subscription = ["booking", ...token, "type"] as const;
 
-/** Every command, in the order of the help. A new one is a row here, its file, and its line in `commands/index`. */
+/** Every command, in the order of the help. A new one is a row, a file, and a line in `commands/index`. */
 export const commandTable = {
   package: { summary: "build the handler's zip", reads: ["out", "handler", "runtime"] },
   plan: {

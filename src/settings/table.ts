@@ -89,7 +89,7 @@ const retentionDays = [
 ];
 const prefix = (env: string | undefined) => (env === undefined ? "shelfshack" : `shelfshack-${env}`);
 
-/** Every setting, once. A new one is an entry here, and its name in the rows of `settings/commands` that read it. */
+/** Every setting, once. A new one is an entry, and its name in the rows of `settings/commands` that read it. */
 const table = {
   env: {
     flag: "--env <name>",
