@@ -4,7 +4,7 @@ import { closest } from "./closest.ts";
 import { help } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { commandNames, commandRows, type CommandName } from "../settings/commands.ts";
+import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, type Given } from "./resolve.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
@@ -95,7 +95,7 @@ function declare(
   load: () => Promise<{ command: AnyCommand }>,
   found: (request: Request) => void,
 ): void {
-  const { summary, args, reads } = commandRows[name];
+  const { summary, args, reads } = commandTable[name];
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent

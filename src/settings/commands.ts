@@ -30,7 +30,7 @@ export const token = ["token", "tokenStdin"] as const;
 const subscription = ["booking", ...token, "type"] as const;
 
 /** Every command, in the order of the help. A new one is a row, a file, and a line in `commands/index`. */
-export const commandTable = {
+const table = {
   package: { summary: "build the handler's zip", reads: ["out", "handler", "runtime"] },
   plan: {
     summary: "show what deploy would change",
@@ -101,20 +101,20 @@ export const commandTable = {
 } as const satisfies Record<string, CommandRow>;
 
 /** A command's name: one word, or two as in "logs tail". */
-export type CommandName = keyof typeof commandTable;
+export type CommandName = keyof typeof table;
 
 /** All names, in the table's order. */
-export const commandNames = Object.keys(commandTable) as CommandName[];
+export const commandNames = Object.keys(table) as CommandName[];
 
 /** The table for those who walk through it. */
-export const commandRows: Readonly<Record<CommandName, CommandRow>> = commandTable;
+export const commandTable: Readonly<Record<CommandName, CommandRow>> = table;
 
 /** The global settings; `port` is one of them as a variable, and a flag of `local` only. */
 export type GlobalOptions = Pick<Settings, GlobalName | "port">;
 
 /** The settings that a command can see: the global ones and those of its row. */
 export type OptionsOf<C extends CommandName> = GlobalOptions &
-  Pick<Settings, (typeof commandTable)[C]["reads"][number]>;
+  Pick<Settings, (typeof table)[C]["reads"][number]>;
 
 /** Where AWS is. */
 export type AwsOptions = Pick<Settings, "local" | "port" | "endpointUrl" | "region">;

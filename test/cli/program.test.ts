@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { commandNames, commandRows } from "../../src/settings/commands.ts";
+import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
 
@@ -54,7 +54,7 @@ test("--help lists every command and the global options on stdout", async () => 
   const { code, stdout, stderr } = await run(["--help"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   for (const name of commandNames)
-    expect(stdout).toMatch(new RegExp(`^ {2}${name} +${commandRows[name].summary.slice(0, 20)}`, "m"));
+    expect(stdout).toMatch(new RegExp(`^ {2}${name} +${commandTable[name].summary.slice(0, 20)}`, "m"));
   expect(stdout).toContain("--env <name>");
   expect(stdout).toContain("Exit codes: 0 done");
   expect(await run(["help"])).toEqual({ code, stdout, stderr });

@@ -3,7 +3,7 @@ import type { AnyCommand } from "../../src/cli/command.ts";
 import { commands } from "../../src/commands/index.ts";
 import {
   commandNames,
-  commandRows,
+  commandTable,
   stackNames,
   stackProperties,
   type CommandName,
@@ -45,7 +45,7 @@ const isInGroup = (name: SettingName, reads: readonly SettingName[]): boolean =>
 
 test.each(commandNames)("%s uses every setting that it offers", async (name) => {
   const texts = readersOf(await fileOf(name));
-  const { reads } = commandRows[name];
+  const { reads } = commandTable[name];
   const single = reads.filter((one) => !isInGroup(one, reads));
   expect(single.filter((one) => !texts.some((text) => uses(text, one)))).toEqual([]);
   if (single.length === reads.length) return;
@@ -58,13 +58,13 @@ test("a setting that is offered and not used is found", () => {
 });
 
 test("every setting is read by some command, or by all of them", () => {
-  const read = new Set(commandNames.flatMap((name) => commandRows[name].reads));
+  const read = new Set(commandNames.flatMap((name) => commandTable[name].reads));
   expect(settingNames.filter((name) => !settingTable[name].global && !read.has(name))).toEqual([]);
 });
 
 test("every command has a summary of at most 70 characters, and examples that name it", async () => {
   for (const name of commandNames) {
-    expect(commandRows[name].summary.length).toBeLessThanOrEqual(70);
+    expect(commandTable[name].summary.length).toBeLessThanOrEqual(70);
     const { examples } = await fileOf(name);
     expect(examples.length).toBeGreaterThan(0);
     expect(examples.filter(({ line }) => line !== name && !line.startsWith(`${name} `))).toEqual([]);
