@@ -83,7 +83,7 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
         "webhook-timestamp": String(timestamp),
         ...(keys.length > 0 && { "webhook-signature": webhookSignature(keys, webhookId, timestamp, body) }),
       };
-      const timeMs = Math.min(leftMs, backendTimeoutMs ?? attemptMs[kind]);
+      const timeMs = backendTimeoutMs ?? attemptMs[kind];
       return exchange({
         address: backend,
         method: "POST",
@@ -91,6 +91,7 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
         headers,
         body,
         timeMs,
+        leftMs,
         maxBytes: maxAnswerBytes,
       });
     };

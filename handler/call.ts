@@ -20,6 +20,24 @@ export type Call = (
 const attemptMs = 1_500;
 const maxAnswerBytes = 65_536;
 
+/**
+ * Why a call failed, for the log: `Lambda answered 429 (TooManyRequestsException)`, `@connections: ENOTFOUND`.
+ */
+export function causeOf(service: string, outcome: Outcome): string {
+  if (outcome.status === undefined) return `${service}: ${outcome.reason}`;
+  const type = errorType(outcome);
+  return `${service} answered ${outcome.status}${type && ` (${type})`}`;
+}
+
+/** Whether an answer says that the role lacks the right; 403 says other things too (AWS.md 2.3). */
+export function isDenied(outcome: Outcome): boolean {
+  return outcome.status === 403 && /^(AccessDenied|$)/.test(errorType(outcome));
+}
+
+function errorType({ headers }: Outcome): string {
+  return /^\w{1,64}/.exec(String(headers?.["x-amzn-errortype"] ?? ""))?.[0] ?? "";
+}
+
 /** The calls to one service (its name as Signature Version 4 has it); undefined without credentials. */
 export function callsTo(service: string, { credentials, region }: Configuration): Call | undefined {
   const sign = credentials && createSigner(service, region, credentials);
@@ -31,7 +49,8 @@ export function callsTo(service: string, { credentials, region }: Configuration)
         ...request,
         address,
         headers,
-        timeMs: Math.min(leftMs, attemptMs),
+        timeMs: attemptMs,
+        leftMs,
         maxBytes: maxAnswerBytes,
       });
     };

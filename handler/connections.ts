@@ -1,29 +1,42 @@
-import { callsTo } from "./call.ts";
+import { callsTo, causeOf, isDenied } from "./call.ts";
 import type { Configuration } from "./config.ts";
 import { isConnectionId, maxMessageBytes } from "./event.ts";
 import { encodeSegment } from "./sigv4.ts";
 import { addressOf, type Exchange, type Outcome } from "./transport.ts";
 
 /**
- * How one call to @connections ended (AWS.md 2.3): `gone` is 410, the connection is closed or not open
- * yet; `forbidden` is 403, the role lacks execute-api:ManageConnections; `too large` was over 128 KB and not
- * sent; `failed` is everything else.
+ * How one call to @connections ended (AWS.md 2.3): `gone` is 410, the connection is closed or not open yet.
  */
-export type Sent = "sent" | "gone" | "forbidden" | "too large" | "failed";
+export type Sent = "sent" | "gone" | Undelivered;
+
+/** Why a frame was not sent, or a connection not closed. */
+export interface Undelivered {
+  /** For the log, without the host. */
+  cause: string;
+  /** What @connections answered, where it did. */
+  status?: number | undefined;
+}
+
+/** The role lacks execute-api:ManageConnections. */
+export const denied: Undelivered = { cause: "the role lacks execute-api:ManageConnections", status: 403 };
+/** Over 128 KB, and therefore not sent. */
+export const tooLarge: Undelivered = { cause: "a frame over 128 KB" };
 
 /**
  * The @connections API of one stage. Every call resolves by `until` (epoch milliseconds) and never throws; an
- * impossible connection id is `failed`.
+ * impossible connection id is not asked about.
  */
 export interface Connections {
+  /** Where it is, for the log; undefined where nothing says so. */
+  host: string | undefined;
   /** Sends one frame, JSON text, to one client. */
   send(connectionId: string, frame: string, until: number): Promise<Sent>;
   close(connectionId: string, until: number): Promise<Sent>;
 }
 
 /**
- * The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined: then every call has
- * `failed`.
+ * The @connections API at an endpoint, which is `https://{domain}/{stage}`, or undefined: then every call
+ * fails.
  */
 export function connectionsAt(configuration: Configuration): (endpoint: URL | undefined) => Connections {
   const call = callsTo("execute-api", configuration);
@@ -35,25 +48,28 @@ export function connectionsAt(configuration: Configuration): (endpoint: URL | un
       body: string,
       until: number,
     ): Promise<Sent> => {
-      if (call === undefined || address === undefined || !isConnectionId(connectionId) || until <= Date.now())
-        return "failed";
+      if (call === undefined) return { cause: "no credentials" };
+      if (address === undefined) return { cause: "no endpoint" };
+      if (!isConnectionId(connectionId)) return { cause: "not a connection id" };
+      if (until <= Date.now()) return { cause: "no time left" };
       const path = `${address.prefix}/@connections/${encodeSegment(connectionId)}`;
       return meaning(await call(address, { method, path, body }, until));
     };
     return {
+      host: address?.authority,
       send: async (connectionId, frame, until) =>
-        Buffer.byteLength(frame) > maxMessageBytes ? "too large" : ask("POST", connectionId, frame, until),
+        Buffer.byteLength(frame) > maxMessageBytes ? tooLarge : ask("POST", connectionId, frame, until),
       close: (connectionId, until) => ask("DELETE", connectionId, "", until),
     };
   };
 }
 
-function meaning({ status }: Outcome): Sent {
-  if (status === undefined) return "failed";
-  if (status >= 200 && status <= 299) return "sent";
-  return (
-    ({ 403: "forbidden", 410: "gone", 413: "too large" } as const)[status as 403 | 410 | 413] ?? "failed"
-  );
+function meaning(outcome: Outcome): Sent {
+  const { status } = outcome;
+  if (status !== undefined && status >= 200 && status <= 299) return "sent";
+  if (status === 410) return "gone";
+  if (status === 413) return tooLarge;
+  return isDenied(outcome) ? denied : { cause: causeOf("@connections", outcome), status };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Connections, Sent } from "./connections.ts";
+import { denied, tooLarge, type Connections, type Sent } from "./connections.ts";
 
 /** What one connection gets, in order: frames (JSON texts), and `close` to end it. */
 export type Steps = (string | typeof close)[];
@@ -16,7 +16,9 @@ export interface DeliveryCount {
   /** Frames over 128 KB, which are counted as failed too. */
   tooLarge: number;
   /** The role may not use @connections. */
-  forbidden: boolean;
+  isDenied: boolean;
+  /** Why they failed, with the number of each cause; undefined where none did. */
+  causes: Map<string, number> | undefined;
   /** The connections that answered 410 to a frame. */
   goneIds: string[];
 }
@@ -25,7 +27,15 @@ const atOnce = 25;
 
 /** Carries out a plan by `until` (epoch milliseconds); connections do not affect each other. */
 export async function fanOut(plan: Plan, connections: Connections, until: number): Promise<DeliveryCount> {
-  const total: DeliveryCount = { sent: 0, gone: 0, failed: 0, tooLarge: 0, forbidden: false, goneIds: [] };
+  const total: DeliveryCount = {
+    sent: 0,
+    gone: 0,
+    failed: 0,
+    tooLarge: 0,
+    isDenied: false,
+    causes: undefined,
+    goneIds: [],
+  };
   await inParallel([...plan], async ([connectionId, steps]) => {
     let gone = false;
     for (const step of steps) {
@@ -56,11 +66,17 @@ export async function inParallel<Item>(
 }
 
 /**
- * A close is not a frame: it counts only when it failed. A connection that was gone already counts as closed.
+ * Adds one outcome. A close is not a frame: it counts only when it failed. A connection that was gone already
+ * counts as closed.
  */
-function count(total: DeliveryCount, sent: Sent, closing: boolean): void {
-  if (sent === "sent" || sent === "gone") total[sent] += closing ? 0 : 1;
-  else total.failed += 1;
-  if (sent === "too large") total.tooLarge += 1;
-  if (sent === "forbidden") total.forbidden = true;
+export function count(total: DeliveryCount, sent: Sent, closing: boolean): void {
+  if (sent === "sent" || sent === "gone") {
+    total[sent] += closing ? 0 : 1;
+    return;
+  }
+  total.failed += 1;
+  total.causes ??= new Map();
+  total.causes.set(sent.cause, (total.causes.get(sent.cause) ?? 0) + 1);
+  if (sent === tooLarge) total.tooLarge += 1;
+  if (sent === denied) total.isDenied = true;
 }

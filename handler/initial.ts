@@ -1,4 +1,4 @@
-import { callsTo } from "./call.ts";
+import { callsTo, causeOf, isDenied } from "./call.ts";
 import { wait } from "./clock.ts";
 import type { Configuration } from "./config.ts";
 import type { Connections } from "./connections.ts";
@@ -33,12 +33,11 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
     const request = { method: "POST", path, body, headers: { "x-amz-invocation-type": "Event" } } as const;
     const outcome = await call(lambda, request, Math.min(deadline.frames, Date.now() + invokeMs));
     if (outcome.status === 202) return {};
-    if (outcome.status === 403)
-      return { level: "ERROR", code, reason: "the role lacks lambda:InvokeFunction", resource: name };
-    return {
-      code,
-      reason: outcome.status === undefined ? outcome.reason : `Lambda answered ${outcome.status}`,
-    };
+    const failed = { code, host: lambda.authority };
+    if (isDenied(outcome))
+      return { ...failed, level: "ERROR", reason: "the role lacks lambda:InvokeFunction", resource: name };
+    if (outcome.status === 413) return { ...failed, reason: "initial in the answer to connect is over 1 MB" };
+    return { ...failed, reason: causeOf("Lambda", outcome) };
   };
 }
 
@@ -54,7 +53,11 @@ export async function initial({ connectionId, requestId, frames }: Initial, work
     deadline.frames,
   );
   await reportGone(count.goneIds, requestId, backend, deadline.backend);
-  return { status: 200, ...deliveryFields(count, work) };
+  return {
+    status: 200,
+    ...(count.tooLarge > 0 && { code: "payload_too_large" }),
+    ...deliveryFields(count, work, "connect"),
+  };
 }
 
 function onceOpen(connections: Connections, latest: number): Connections {

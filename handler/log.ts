@@ -26,6 +26,8 @@ export interface Line {
   code?: string | undefined;
   /** A Node error code, or a fixed sentence for the operator. */
   reason?: string | undefined;
+  /** The AWS host that did not take what was sent: @connections, or Lambda for the self-invocation. */
+  host?: string | undefined;
   /** An ARN that the function's role may not use. */
   resource?: string | undefined;
 }
@@ -35,7 +37,7 @@ export type Log = (level: Level, line: Line) => void;
 /** The only members that are written, in this order. */
 const written = (
   "level event requestId connectionId messageId route status backendStatus attempts ms bytes " +
-  "sent gone failed code reason resource"
+  "sent gone failed code reason host resource"
 ).split(" ");
 
 /**

@@ -1,7 +1,7 @@
 import { consequenceOf, errorFrame } from "./answer.ts";
 import type { Result, Work } from "./contract.ts";
 import type { Message } from "./event.ts";
-import { fanOut } from "./fan-out.ts";
+import { count, fanOut } from "./fan-out.ts";
 import { parsed } from "./json.ts";
 import { backendFields, deliveryFields, reportGone } from "./report.ts";
 
@@ -20,18 +20,20 @@ export async function message(event: Message, work: Work): Promise<Result> {
   const question = { ...event, webhookId: `msg_m_${messageId}`, members, message: messageOf(text) };
   const reply = await backend(question, deadline.backend);
   const { plan, ...failure } = consequenceOf(reply, connectionId, requestId);
-  const count = await fanOut(plan, connections, deadline.frames);
-  if (count.tooLarge) {
+  const total = await fanOut(plan, connections, deadline.frames);
+  if (total.tooLarge) {
     failure.code = "payload_too_large";
-    await connections.send(connectionId, errorFrame({ code: failure.code }, requestId), deadline.frames);
+    const frame = errorFrame({ code: failure.code }, requestId);
+    // As a close, it counts only when it failed.
+    count(total, await connections.send(connectionId, frame, deadline.frames), true);
   }
-  await reportGone(count.goneIds, requestId, backend, deadline.backend);
+  await reportGone(total.goneIds, requestId, backend, deadline.backend);
   return {
     status: 200,
     bytes: Buffer.byteLength(text),
     ...backendFields(reply),
     ...failure,
-    ...deliveryFields(count, work),
+    ...deliveryFields(total, work, "message", failure.reason),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Backend, Reply } from "./backend.ts";
-import { connectionsArn } from "./connections.ts";
+import type { Kind } from "./config.ts";
+import { connectionsArn, tooLarge } from "./connections.ts";
 import type { Result, Work } from "./contract.ts";
 import { inParallel, type DeliveryCount } from "./fan-out.ts";
 import type { Line } from "./log.ts";
@@ -28,18 +29,31 @@ export function backendFields({ status, attempts, code, reason }: Reply): Partia
   return { backendStatus: status, attempts, code, reason };
 }
 
+/** More causes than these are of no use to a reader. */
+const maxCauses = 5;
+
 /**
- * The log's fields about delivered frames; names the permission and the resource that the role lacks.
+ * The log's fields about delivered frames. Where some failed: every cause, after `before`, the host, and the
+ * resource that the role lacks the right for. `asked` is the event whose answer the frames are from.
  */
 export function deliveryFields(
-  { sent, gone, failed, forbidden }: DeliveryCount,
-  { context, endpoint }: Work,
+  { sent, gone, failed, causes, isDenied }: DeliveryCount,
+  { context, connections, endpoint }: Work,
+  asked: Kind,
+  before?: string,
 ): Omit<Result, "status"> {
+  if (causes === undefined) return { sent, gone, failed };
+  const told = [...causes].slice(0, maxCauses).map(([cause, times]) => {
+    const origin = cause === tooLarge.cause ? ` in the answer to ${asked}` : "";
+    return `${cause}${origin}${times > 1 ? ` (${times} times)` : ""}`;
+  });
   const resource = endpoint && connectionsArn(endpoint, context.invokedFunctionArn);
   return {
     sent,
     gone,
     failed,
-    ...(forbidden && { level: "ERROR", reason: "the role lacks execute-api:ManageConnections", resource }),
+    reason: [...(before ? [before] : []), ...told].join("; "),
+    host: connections.host,
+    ...(isDenied && { level: "ERROR", resource }),
   };
 }

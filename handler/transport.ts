@@ -25,8 +25,13 @@ export interface Exchange {
   path: string;
   headers: OutgoingHttpHeaders;
   body: string;
-  /** For the whole exchange, connecting and the last byte of the answer included. */
+  /**
+   * From when the request has a socket to the last byte of the answer, connecting included. A request that
+   * waits for one of the sockets has not begun, so it has not failed either.
+   */
   timeMs: number;
+  /** For everything, the wait for a socket included. */
+  leftMs: number;
   /** An answer that is longer is cut off and comes back without its body. */
   maxBytes: number;
 }
@@ -100,7 +105,7 @@ export async function exchange(request: Exchange): Promise<Outcome> {
   const started = Date.now();
   const outcome = await attempt(request);
   if (outcome.status !== undefined || !outcome.stale) return outcome;
-  return attempt({ ...request, timeMs: request.timeMs - (Date.now() - started) });
+  return attempt({ ...request, leftMs: request.leftMs - (Date.now() - started) });
 }
 
 /**
@@ -160,7 +165,7 @@ function keyOf({ host, port }: Endpoint): string {
 }
 
 function attempt(exchange: Exchange): Promise<Outcome> {
-  const { address, body, headers, method, path, timeMs } = exchange;
+  const { address, body, headers, method, path, timeMs, leftMs } = exchange;
   return new Promise((resolve) => {
     const [module, agent] = address.secure ? [https, agents.https] : [http, agents.http];
     const length = Buffer.byteLength(body);
@@ -175,13 +180,18 @@ function attempt(exchange: Exchange): Promise<Outcome> {
       clearTimeout(timer);
       resolve(outcome);
     };
-    const timer = setTimeout(
-      () => {
-        finish({ reason: "timeout", repeatable: false });
-        request.destroy();
-      },
-      Math.max(1, timeMs),
-    );
+    const expire = () => {
+      finish({ reason: "timeout", repeatable: false });
+      request.destroy();
+    };
+    // Without a CPU for a while, the answer may be there unread: it is read before the immediate runs.
+    const late = () => void setImmediate(expire);
+    const until = Date.now() + leftMs;
+    let timer = setTimeout(late, Math.max(1, leftMs));
+    request.on("socket", () => {
+      clearTimeout(timer);
+      timer = setTimeout(late, Math.max(1, Math.min(timeMs, until - Date.now())));
+    });
     request.on("error", (error: NodeJS.ErrnoException) =>
       finish(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );

@@ -148,7 +148,7 @@ const rejectedEvent = (code: FindingCode, logged: string, why: string, fix?: Adv
 export const answerRows: readonly AnswerRow[] = [
   {
     code: "handler-misconfigured",
-    when: ({ reason }) => reason === "configuration",
+    when: ({ reason }) => reason !== undefined && /^configuration\b/.test(reason),
     reached: false,
     accepted: null,
     misconfigured: true,

@@ -9,6 +9,7 @@ const request = {
   headers: {},
   body: "{}",
   timeMs: 5_000,
+  leftMs: 5_000,
   maxBytes: 1_000,
 } as const;
 

@@ -29,6 +29,8 @@ export interface ConnectionsStub {
   status: (sent: Sent) => number | "hang" | "reset";
   /** The status of an Invoke; 202 until set. */
   invokeStatus: number;
+  /** The `x-amzn-ErrorType` of every answer over 299; none until set. */
+  errorType: string | undefined;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     invocations: [],
     status: ({ method }) => (method === "DELETE" ? 204 : 200),
     invokeStatus: 202,
+    errorType: undefined,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -60,7 +63,7 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     const [, name] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(path) ?? [];
     if (name !== undefined) {
       stub.invocations.push({ name: decodeURIComponent(name), headers, event: JSON.parse(text) });
-      response.writeHead(stub.invokeStatus).end();
+      answer(response, stub.invokeStatus);
       return;
     }
     const connectionId = decodeURIComponent(path.split("/@connections/")[1] ?? "");
@@ -70,8 +73,14 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     if (status === 200) delivered.push(sent);
     if (status === 204) stub.closed.push(connectionId);
     if (status === "reset") request.socket.destroy();
-    else if (status !== "hang") response.writeHead(status).end();
+    else if (status !== "hang") answer(response, status);
   };
+  const answer = (response: ServerResponse, status: number) =>
+    response
+      .writeHead(status, {
+        ...(status > 299 && stub.errorType !== undefined && { "x-amzn-errortype": stub.errorType }),
+      })
+      .end();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   stub.endpoint = `${stub.url}/abc123/dev`;
