@@ -11,7 +11,7 @@ import { apigateway } from "./services/apigateway/apigateway.ts";
 import { codePath } from "./services/lambda/functions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
 import type { OpenServices } from "./services/service.ts";
-import { answerCall, scopeOf, type Call } from "./services/services.ts";
+import { answerCall, scopeOf, scopeWithoutSignature, type Call } from "./services/services.ts";
 import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
 
 interface DispatchOptions extends OpenServices {
@@ -30,19 +30,19 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.notAllowed(response);
+    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.notAllowed(request, response);
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });
     if (request.url?.startsWith(codePath))
-      return await download(response, functions.codeOf(request.url.slice(codePath.length)));
-    const scope = scopeOf(request.headers.authorization);
-    if (!scope)
-      return stages.servedStage(at.apiId, at.stage)
-        ? refusals.notUpgraded(response)
-        : refusals.unsigned(response);
+      return await download(request, response, functions.codeOf(request.url.slice(codePath.length)));
+    const signed = scopeOf(request.headers.authorization);
+    if (signed?.service === "execute-api") return refusals.noConnection(request, response);
+    if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
     const wire = await readRequest(request);
-    if (!wire) return refusals.tooLarge(response);
+    if (!wire) return refusals.tooLarge(request, response);
+    const scope = signed ?? scopeWithoutSignature(wire);
+    if (!scope) return refusals.unsigned(request, response);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
   }
 
@@ -63,7 +63,7 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
         answer(request, response).catch((error: unknown) => {
           // A client that breaks off in the middle of its request is no bug.
           if (request.complete || !response.destroyed) onBug(error);
-          refusals.failed(response, error);
+          refusals.failed(request, response, error);
         });
       });
     },
@@ -71,8 +71,12 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
 }
 
 /** The code of a function, which needs no signature: its address cannot be guessed. */
-async function download(response: ServerResponse, code: Uint8Array | undefined): Promise<void> {
+async function download(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: Uint8Array | undefined,
+): Promise<void> {
   if (code)
     await writeAnswer(response, { status: 200, headers: { "content-type": "application/zip" }, body: code });
-  else refusals.noCode(response);
+  else refusals.noCode(request, response);
 }

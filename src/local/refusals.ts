@@ -1,40 +1,86 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { CliError } from "../errors/error.ts";
-import { longestBody, refuse } from "./wire/http.ts";
+import { AwsError } from "./aws-error.ts";
+import { longestBody, writeAnswer } from "./wire/http.ts";
+import { jsonRpc } from "./wire/json-rpc.ts";
+import type { Protocol } from "./wire/protocol.ts";
+import { query } from "./wire/query.ts";
+import { restJson } from "./wire/rest-json.ts";
 
-const notAllowed = {
-  type: "ForbiddenException",
-  message: "Host or Origin is not allowed",
-};
+interface Refusal {
+  status: number;
+  type: string;
+  message: string;
+}
+
+const notAllowed = { status: 403, type: "ForbiddenException", message: "Host or Origin is not allowed" };
 const tooLarge = {
+  status: 413,
   type: "RequestEntityTooLargeException",
   message: `Request must be smaller than ${longestBody} bytes`,
 };
-const unsigned = { type: "MissingAuthenticationTokenException", message: "Missing Authentication Token" };
-const noCode = { type: "NoSuchKey", message: "The specified key does not exist." };
+const unsigned = {
+  status: 403,
+  type: "MissingAuthenticationTokenException",
+  message: "Missing Authentication Token",
+};
+const noCode = { status: 404, type: "NoSuchKey", message: "The specified key does not exist." };
 const notUpgraded = {
+  status: 426,
   type: "UpgradeRequiredException",
   message: "this is a WebSocket API: connect with ws://",
 };
+const noConnection = { status: 403, type: "ForbiddenException", message: "Forbidden" };
 
-/** How requests that reach no service are refused. */
+/** How requests that reach no service are refused, each in the protocol that its client speaks. */
 export const refusals = {
-  notAllowed: (response: ServerResponse) => refuse(response, 403, notAllowed),
-  tooLarge: (response: ServerResponse) => refuse(response, 413, tooLarge),
-  noCode: (response: ServerResponse) => refuse(response, 404, noCode),
+  notAllowed: (request: IncomingMessage, response: ServerResponse) => write(request, response, notAllowed),
+  tooLarge: (request: IncomingMessage, response: ServerResponse) => write(request, response, tooLarge),
+  noCode: (request: IncomingMessage, response: ServerResponse) => write(request, response, noCode),
   /** A browser or curl at a stage. */
-  notUpgraded: (response: ServerResponse) =>
-    refuse(response.setHeader("upgrade", "websocket"), 426, notUpgraded),
+  notUpgraded: (request: IncomingMessage, response: ServerResponse) =>
+    write(request, response.setHeader("upgrade", "websocket"), notUpgraded),
   /** A call of the control plane without a signature. */
-  unsigned: (response: ServerResponse) => refuse(response, 403, unsigned),
+  unsigned: (request: IncomingMessage, response: ServerResponse) => write(request, response, unsigned),
+  /** A call that is signed for an API and names no connection (AWS.md 2.3). */
+  noConnection: (request: IncomingMessage, response: ServerResponse) =>
+    write(request, response, noConnection),
   /** The request has been read by then, so only the response shows whether the client is still connected. */
-  failed(response: ServerResponse, error: unknown): void {
+  failed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (response.headersSent || response.destroyed) response.destroy();
-    else refuse(response, 500, { type: "ServiceException", message: errorText(error) });
+    else write(request, response, { status: 500, type: "ServiceException", message: errorText(error) });
   },
 };
 
 /** The message of a CliError; any other error is called a bug. */
 export function errorText(error: unknown): string {
   return error instanceof CliError ? error.message : `the local AWS has a bug: ${String(error)}`;
+}
+
+/**
+ * XML for a form, else JSON. The connection is closed, for the rest of the request may be unread.
+ */
+function write(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  { status, type, message }: Refusal,
+): void {
+  const requestId = String(response.getHeader("x-amzn-RequestId") ?? "");
+  const name = isForm(headers) ? type.replace(/Exception$/, "") : type;
+  const answer = protocolOf(headers).refuse(new AwsError(name, message, { status }), requestId);
+  void writeAnswer(response.setHeader("connection", "close"), answer);
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+const isForm = (headers: Headers): boolean => String(headers["content-type"]).includes("form-urlencoded");
+const unknownShapes = { operations: new Map(), errors: new Map() };
+
+/**
+ * The wire protocol in which a client understands a refusal, whatever service it calls: by the type of its
+ * request's body.
+ */
+export function protocolOf(headers: Headers): Protocol {
+  if (String(headers["content-type"]).includes("x-amz-json")) return jsonRpc(unknownShapes);
+  return isForm(headers) ? query(unknownShapes, "https://local.invalid/") : restJson(unknownShapes);
 }

@@ -187,7 +187,10 @@ function openGateway(
     find: stages.servedStage,
     invoke: functions.invokeForGateway,
     denied: ({ sessionToken, ...call }) =>
-      roles.denial(sessionIn(sessionToken), manageConnections(account, call)),
+      roles.denial(sessionIn(sessionToken), manageConnections(account, call), {
+        ...manageConnections(masked(account), { ...call, connectionId: "{connectionId}" }),
+        reason: false,
+      }),
     host: () => `127.0.0.1:${port}`,
     onFailure: (failure) => onLog?.([executionLog(failure)]),
     onBug,
@@ -218,6 +221,9 @@ function messagesOf({ onLog }: LocalAwsOptions) {
 const isDelay = (name: string): boolean => name in noDelays;
 const delaysIn = (options: LocalAwsOptions): Partial<Delays> =>
   Object.fromEntries(Object.entries(options).filter(([name, value]) => isDelay(name) && value !== undefined));
+
+/** An account as API Gateway's refusals show it: its last four digits (AWS.md 2.3). */
+const masked = (account: string): string => account.replaceAll(/\d(?=\d{4})/g, "*");
 
 /** The permission that a call of `@connections` needs (AWS.md 2.2). */
 const manageConnections = (

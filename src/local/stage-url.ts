@@ -9,18 +9,21 @@ export interface StageUrlParts {
 
 const apiHost = /^([a-z0-9]+)\.execute-api\.localhost(?::\d+)?$/i;
 const stagePath = /^\/([a-z0-9]+)\/([^/?]+)(?:\/(?:@|%40)connections\/([^/?]+)|\/?)(?:\?|$)/i;
+/** `@connections` of an API without its stage. */
+const stagelessPath = /^\/([a-z0-9]+)()\/(?:@|%40)connections\/([^/?]+)(?:\?|$)/i;
 
 /**
  * `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it
- * `@connections` or nothing (AWS.md 1.1, 2.1).
+ * `@connections` or nothing (AWS.md 1.1, 2.1). `@connections` without a stage is an address too: one that is
+ * refused as AWS refuses it (AWS.md 2.3).
  */
 export function stageUrlParts({
   url = "",
   headers,
 }: Pick<IncomingMessage, "url" | "headers">): StageUrlParts {
   const [, named] = apiHost.exec(headers.host ?? "") ?? [];
-  const [, apiId = "", stage = "", connectionId] =
-    stagePath.exec(named ? `/${named.toLowerCase()}${url}` : url) ?? [];
+  const path = named ? `/${named.toLowerCase()}${url}` : url;
+  const [, apiId = "", stage = "", connectionId] = stagelessPath.exec(path) ?? stagePath.exec(path) ?? [];
   return {
     apiId,
     stage: decoded(stage),

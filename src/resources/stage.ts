@@ -19,7 +19,9 @@ interface StageProperties {
   DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
 }
 
-/** AWS's own limits of a new stage (AWS.md 3.6). */
+/**
+ * The limits of the account, which hold where a stage has none: a new one has none (AWS.md 1.12, 3.6).
+ */
 const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
 /**

@@ -120,6 +120,7 @@ test("a deleted connection is closed, gone, and announced as gone", async () => 
   expect((await api.event("DISCONNECT")).requestContext).toMatchObject({
     connectionId: id,
     disconnectStatusCode: 1000,
+    disconnectReason: "Connection Closed Normally",
   });
 });
 
@@ -156,11 +157,45 @@ test("a connection is gone until its $connect has accepted it, and after it clos
   expect([await statuses.next(), await statuses.next(), await statuses.next()]).toEqual([410, 200, 410]);
 });
 
-test("an id is valid in its own stage only", async () => {
+test.each(["POST", "GET", "DELETE"])(
+  "%s at a stage that is not there is a 403 for every id, not a 410 (AWS.md 2.3)",
+  async (method) => {
+    const api = await testGateway();
+    const { id } = await openedSocket(api);
+    const elsewhere = { ...api, endpoint: api.endpoint.replace("/dev", "/prod") };
+    for (const asked of [id, unknownId]) {
+      const response = await call(elsewhere, asked, { method });
+      expect([response.status, response.headers.get("x-amzn-errortype"), await response.text()]).toEqual([
+        403,
+        "ForbiddenException",
+        '{"message":"Forbidden"}',
+      ]);
+    }
+  },
+);
+
+test("a call that is signed for another region is refused (AWS.md 2.2)", async () => {
   const api = await testGateway();
   const { id } = await openedSocket(api);
-  const elsewhere = await call({ ...api, endpoint: api.endpoint.replace("/dev", "/prod") }, id);
-  expect(elsewhere.status).toBe(410);
+  const headers = { authorization: signed.authorization.replace("us-east-1", "eu-west-1") };
+  const response = await call(api, id, { method: "POST", body: "x", headers });
+  expect([response.status, response.headers.get("x-amzn-errortype")]).toEqual([
+    403,
+    "InvalidSignatureException",
+  ]);
+});
+
+test("a call can be signed in its query", async () => {
+  const api = await testGateway();
+  const { socket, id } = await openedSocket(api);
+  const query = new URLSearchParams({
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": "local/20261123/us-east-1/execute-api/aws4_request",
+    "X-Amz-Signature": "0",
+  });
+  const url = `${api.endpoint}/@connections/${encodeURIComponent(id)}?${query.toString()}`;
+  expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(200);
+  expect(await socket.next()).toBe("x");
 });
 
 test.each(["x", "UbT2acX1IAMCJpw", "../../../etc=", "UbT2acX1IAMCJpw=="])(

@@ -274,9 +274,10 @@ test("a stage's settings are laid over the defaults; a throttle of 0 closes it",
   );
   const set = (DefaultRouteSettings: gateway.RouteSettings) =>
     aws.apigatewayv2.send(new gateway.UpdateStageCommand({ ...stage, DefaultRouteSettings }));
-  expect((await set({ DetailedMetricsEnabled: true })).DefaultRouteSettings).toMatchObject({
-    ThrottlingBurstLimit: 5000,
-    ThrottlingRateLimit: 10_000,
+  expect((await set({ DetailedMetricsEnabled: true })).DefaultRouteSettings).toEqual({
+    DataTraceEnabled: false,
+    DetailedMetricsEnabled: true,
+    LoggingLevel: "OFF",
   });
   await set({ ThrottlingBurstLimit: 0, ThrottlingRateLimit: 0 });
   expect((await refusedSocket(`ws://127.0.0.1:${aws.port}/${ApiId}/dev`)).status).toBe(429);

@@ -98,6 +98,41 @@ test("G-19 what a web page can send without a preflight changes nothing", async 
   expect(calls).toEqual([]);
 });
 
+test("a refusal has its caller's protocol, and a wrong address of @connections AWS's words", async () => {
+  const { port, calls } = await openLocalAws();
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const unsigned = await send({ port, method: "POST", headers: form, body: "Action=GetCallerIdentity" });
+  expect([unsigned.status, unsigned.headers["content-type"]]).toEqual([403, "text/xml"]);
+  expect(unsigned.body).toContain("<Code>MissingAuthenticationToken</Code>");
+  const stranger = { ...form, host: "evil.example" };
+  expect((await send({ port, method: "POST", headers: stranger })).body).toContain("<Code>Forbidden</Code>");
+  const json = {
+    "content-type": "application/x-amz-json-1.1",
+    "x-amz-target": "Logs_20140328.CreateLogGroup",
+  };
+  expect(await send({ port, method: "POST", headers: json, body: "{}" })).toMatchObject({
+    status: 403,
+    body: '{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}',
+  });
+  expect(calls).toEqual([]);
+  const body = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=a&WebIdentityToken=t";
+  const federated = await send({ port, method: "POST", headers: form, body });
+  expect([federated.status, federated.headers["content-type"]]).toEqual([501, "text/xml"]);
+  expect(federated.body).toContain("AssumeRoleWithWebIdentity (sts) is not emulated");
+  const headers = { authorization: signedFor("execute-api") };
+  for (const path of [
+    "/abcdefghij/@connections/L0SM9cOFvHcCIhw%3D",
+    "/@connections/L0SM9cOFvHcCIhw%3D",
+    "/x",
+  ])
+    for (const method of ["GET", "POST", "DELETE"])
+      expect(await send({ port, method, path, headers })).toMatchObject({
+        status: 403,
+        headers: { "x-amzn-errortype": "ForbiddenException" },
+        body: '{"message":"Forbidden"}',
+      });
+});
+
 test.each([
   "",
   "Bearer abc",

@@ -43,15 +43,40 @@ function connecting(url: string, rawHeaders: string[], stageVariables: Record<st
 
 test("ids are 11 bytes in base64url with a pad, and say what they are ids of", () => {
   for (const [id, kind] of [
-    [newConnectionId(), 2],
-    [newMessageId(), 2],
-    [newRequestId(), 5],
+    [newConnectionId("us-east-1"), 2],
+    [newMessageId("UbT2acX1IAMCJpw="), 2],
+    [newRequestId("UbT2acX1IAMCJpw="), 5],
   ] as const) {
     expect(id).toMatch(/^[\w-]{15}=$/);
     expect(Buffer.from(id, "base64url")).toHaveLength(11);
     expect(Buffer.from(id, "base64url")[8]).toBe(kind);
   }
-  expect(new Set(Array.from({ length: 1_000 }, newConnectionId)).size).toBe(1_000);
+  const many = Array.from({ length: 10_000 }, () => newMessageId("UbT2acX1IAMCJpw="));
+  expect(new Set(many).size).toBe(10_000);
+});
+
+/** What an id says of time and place, and how it ends. */
+function partsOf(id: string) {
+  const bytes = Buffer.from(id, "base64url");
+  return {
+    ticks: bytes.readUInt32BE(0),
+    place: bytes.readUInt16BE(6) & 0x7fff,
+    end: bytes.readUInt16BE(9),
+  };
+}
+
+test("ids carry time and place, and a message's ends as its connection's (AWS.md 1.1)", () => {
+  const before = Math.floor(Date.now() / 25) >>> 0;
+  const connectionId = newConnectionId("us-east-1");
+  const [connection, message] = [partsOf(connectionId), partsOf(newMessageId(connectionId))];
+  expect(connection.ticks - before).toBeLessThan(400);
+  expect(connection.ticks).toBeGreaterThanOrEqual(before);
+  expect([connection.place, partsOf(newConnectionId("ap-northeast-1")).place]).toEqual([0x2003, 0x2917]);
+  expect(message).toMatchObject({ place: connection.place, end: connection.end });
+  expect(partsOf(newRequestId(connectionId)).place).toBe(0x2003);
+  expect(message.ticks).toBeGreaterThanOrEqual(connection.ticks);
+  // Ids that AWS gave out, of one connection and a message of it.
+  expect(partsOf("UbT2acX1IAMCJpw=").place).toBe(0x2003);
 });
 
 test.each([

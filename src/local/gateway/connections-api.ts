@@ -26,7 +26,29 @@ const tooLarge: Answer = {
   body: { message: "Message too long" },
 };
 
-const signature = /^AWS4-HMAC-SHA256 +Credential=[^/\s,]+\/\d{8}\/([\w-]+)\/execute-api\/aws4_request,/;
+/** A wrong address, which tells nothing of any connection: no stage, or one that is not there. */
+const wrongAddress: Answer = { status: 403, type: "ForbiddenException", body: { message: "Forbidden" } };
+
+const credential = /^[^/\s,]+\/\d{8}\/([\w-]+)\/execute-api\/aws4_request$/;
+const header = /^AWS4-HMAC-SHA256 +Credential=([^\s,]+),/;
+
+/** What a call was signed for; its region is undefined where it carries no signature. */
+interface Signed {
+  region: string | undefined;
+  sessionToken: string | string[] | undefined;
+}
+
+/** A signature stands in the headers or, of a presigned call, in the query. */
+function signatureOf({ headers, url = "" }: IncomingMessage): Signed {
+  const query = new URLSearchParams(url.split("?").slice(1).join("?"));
+  const [, inHeader] = header.exec(headers.authorization ?? "") ?? [];
+  const inQuery = query.has("X-Amz-Signature") ? query.get("X-Amz-Credential") : undefined;
+  const [, region] = credential.exec(inHeader ?? inQuery ?? "") ?? [];
+  return {
+    region,
+    sessionToken: headers["x-amz-security-token"] ?? query.get("X-Amz-Security-Token") ?? undefined,
+  };
+}
 
 const methods: Record<
   string,
@@ -38,10 +60,10 @@ const methods: Record<
 };
 
 /**
- * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (AWS.md 2). A Signature Version 4 header must
- * be there, which also keeps web pages out; the signature itself is not checked, but a role's session may do
- * only what its policies allow. An id is valid within its API and stage only, and only after `$connect` has
- * accepted it.
+ * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (AWS.md 2). A Signature Version 4 must be
+ * there, which also keeps web pages out; the signature itself is not checked, but it must be for the API's
+ * region, and a role's session may do only what its policies allow. An id is valid within its API and stage
+ * only, and only after `$connect` has accepted it.
  */
 export async function answerConnectionCall(
   { live, options }: Traffic,
@@ -49,17 +71,20 @@ export async function answerConnectionCall(
   response: ServerResponse,
   { apiId, stage, connectionId }: StageAddress & { connectionId: string },
 ): Promise<void> {
-  const { method: name = "", headers } = request;
+  const { method: name = "" } = request;
   const method = methods[name];
-  const [, region] = signature.exec(headers.authorization ?? "") ?? [];
+  const { region, sessionToken } = signatureOf(request);
   if (!method || region === undefined) return write(response, unsigned);
+  const served = options.find(apiId, stage);
+  if (!served) return write(response, wrongAddress);
+  if (served.region !== region) return write(response, wrongRegion(region));
   const denied = options.denied?.({
     region,
     apiId,
     stage,
     method: name,
     connectionId,
-    sessionToken: headers["x-amz-security-token"],
+    sessionToken,
   });
   if (denied !== undefined) return write(response, forbidden(denied));
   if (!isConnectionId(connectionId)) return write(response, malformedId(connectionId));
@@ -98,6 +123,12 @@ function remove(connection: Connection): Answer {
 /** The body is unverified, the status and the kind of name are not (AWS.md 2.3). */
 function forbidden(message: string): Answer {
   return { status: 403, type: "AccessDeniedException", body: { message } };
+}
+
+/** The text of other services; that of API Gateway is unverified (AWS.md 2.2). */
+function wrongRegion(region: string): Answer {
+  const message = `Credential should be scoped to a valid region, not '${region}'.`;
+  return { status: 403, type: "InvalidSignatureException", body: { message } };
 }
 
 function malformedId(connectionId: string): Answer {

@@ -4,13 +4,13 @@ import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
 import { callIntegration, type Outcome } from "./integration.ts";
 
 /**
- * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Unverified, and chosen here:
- * 1001 "Going away" for idle, age, a deleted stage and a stop; 1000 for `DELETE`; every text (AWS.md 1.4,
- * 1.12).
+ * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Reported: what `$disconnect`
+ * says after `DELETE`. Unverified, and chosen here: 1001 "Going away" for idle, age, a deleted stage and a
+ * stop; every other text; that the client is told the same (AWS.md 1.4, 1.12).
  */
 export const closings = {
   goingAway: { code: 1001, reason: "Going away" },
-  deleted: { code: 1000, reason: "" },
+  deleted: { code: 1000, reason: "Connection Closed Normally" },
   binary: { code: 1003, reason: "Binary frames are not supported" },
   lost: { code: 1006, reason: "Connection lost" },
   slow: { code: 1006, reason: "Client reads too slowly" },
@@ -139,7 +139,7 @@ export async function deliverDisconnect(
   const stage = traffic.options.find(peer.apiId, peer.stage);
   const route = stage?.routes.get("$disconnect");
   if (!stage || !route) return;
-  const requestId = newRequestId();
+  const requestId = newRequestId(peer.connectionId);
   const event = disconnectEvent(peer, { requestId, code, reason, now: Date.now() });
   await callRoute(traffic, { stage, route, peer, requestId, event });
 }

@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 
 /** One end of a connection as every event of it describes it (AWS.md 1.2). Times are epoch milliseconds. */
 export interface Peer {
@@ -23,16 +23,21 @@ export interface Upgrade {
 }
 
 /**
- * A connection id or a message id: 11 random bytes with a 2 at byte 8, base64url with its pad, 16 characters
- * (AWS.md 1.1).
+ * A connection id: time, place and chance in 11 bytes, base64url with its pad, 16 characters (AWS.md 1.1). No
+ * secret: most of it can be guessed.
  */
-export const newConnectionId = (): string => newId(2);
+export const newConnectionId = (region: string): string =>
+  newId(kinds.connection, placeOf(region), randomInt(0x1_0000));
 
-/** A message id has the same form. */
-export const newMessageId = (): string => newId(2);
+/** The id of a message, which ends as its connection's does. */
+export function newMessageId(connectionId: string): string {
+  const connection = Buffer.from(connectionId, "base64url");
+  return newId(kinds.connection, connection.readUInt16BE(placeAt), connection.readUInt16BE(endAt));
+}
 
-/** A request id: like a connection id, with a 5 at byte 8 (AWS.md 1.1). */
-export const newRequestId = (): string => newId(5);
+/** A request id, of the same place as the connection that it belongs to, where there is one. */
+export const newRequestId = (connectionId = newConnectionId("us-east-1")): string =>
+  newId(kinds.request, Buffer.from(connectionId, "base64url").readUInt16BE(placeAt), randomInt(0x1_0000));
 
 /**
  * Whether a text could be a connection id at all; one that could not is a 400 at `@connections`, not a 410
@@ -41,18 +46,34 @@ export const newRequestId = (): string => newId(5);
 export const isConnectionId = (text: string): boolean => /^[\w-]{15}=$/.test(text);
 
 const idBytes = 11;
-/** Random bytes for the next ids: asking the system for each id alone costs a seventh of a message's time. */
-const unusedBytes = Buffer.alloc(idBytes * 256);
-let used = unusedBytes.length;
+/** Which byte says what an id belongs to, and what it says. */
+const kindAt = 8;
+const kinds = { connection: 2, request: 5 } as const;
+/** Where an id's place and its end stand, two bytes each. */
+const placeAt = 6;
+const endAt = 9;
+/** An id's clock goes on by one in so many milliseconds; where it began is unknown. */
+const tickMs = 25;
 
-function newId(kind: number): string {
-  if (used === unusedBytes.length) {
-    randomFillSync(unusedBytes);
-    used = 0;
-  }
-  const bytes = unusedBytes.subarray(used, used + idBytes);
-  used += idBytes;
-  bytes[8] = kind;
+/** The places that are known; those of other regions are made up. */
+const places: Readonly<Record<string, number>> = { "us-east-1": 0x2003, "ap-northeast-1": 0x2917 };
+const placeOf = (region: string): number =>
+  places[region] ?? Buffer.from(region).reduce((place, byte) => (place * 31 + byte) & 0x7fff, 0);
+
+/** Counts ids, so that no two of one tick are equal. */
+let counted = randomInt(0x1_0000);
+/** Odd, so that numbers in a row are scattered over all that two bytes hold. */
+const scatter = 40_503;
+
+function newId(kind: number, place: number, end: number): string {
+  counted = (counted + 1) & 0xffff;
+  const bytes = Buffer.alloc(idBytes);
+  bytes.writeUInt32BE(Math.floor(Date.now() / tickMs) >>> 0);
+  bytes.writeUInt16BE((counted * scatter) & 0xffff, 4);
+  // Its top bit changes from id to id and belongs to no place.
+  bytes.writeUInt16BE((place & 0x7fff) | (randomInt(2) << 15), placeAt);
+  bytes[kindAt] = kind;
+  bytes.writeUInt16BE(end, endAt);
   return `${bytes.toString("base64url")}=`;
 }
 
@@ -115,7 +136,7 @@ export function messageEvent(
     ...variablesOf(stageVariables),
     requestContext: {
       routeKey,
-      messageId: newMessageId(),
+      messageId: newMessageId(peer.connectionId),
       eventType: "MESSAGE",
       ...contextOf(peer, requestId, now),
     },

@@ -63,28 +63,34 @@ export function connect(
   at: StageAddress,
 ): void {
   socket.on("error", destroy);
-  const requestId = newRequestId();
-  const handshake = performHandshake(traffic, { request, socket, head, at, requestId });
+  const { find, host } = traffic.options;
+  const stage = find(at.apiId, at.stage);
+  const peer = peerOf(request, at, { region: stage?.region ?? noRegion, listening: host() });
+  const requestId = newRequestId(peer.connectionId);
+  const handshake = performHandshake(traffic, { request, socket, head, stage, peer, requestId });
   track(traffic, handshake, () => refuseUpgrade(socket, { requestId, status: 500 }));
 }
+
+/** Where the id of a refused handshake comes from when no API is there. */
+const noRegion = "us-east-1";
 
 interface Handshake {
   request: IncomingMessage;
   socket: Duplex;
   head: Buffer;
-  at: StageAddress;
+  stage: ServedStage | undefined;
+  peer: Peer;
   requestId: string;
 }
 
 async function performHandshake(
   traffic: Traffic,
-  { request, socket, head, at, requestId }: Handshake,
+  { request, socket, head, stage, peer, requestId }: Handshake,
 ): Promise<void> {
-  const peer = peerOf(request, at, traffic.options.host());
   const refusal = immediateRefusal(traffic, request);
   if (refusal) return refuseUpgrade(socket, { requestId, ...refusal });
-  traffic.pending.set(socket, at);
-  const decision = await askConnectRoute(traffic, request, peer, requestId).finally(() =>
+  traffic.pending.set(socket, peer);
+  const decision = await askConnectRoute(traffic, { request, stage, peer, requestId }).finally(() =>
     traffic.pending.delete(socket),
   );
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
@@ -108,11 +114,8 @@ function immediateRefusal(traffic: Traffic, request: IncomingMessage): Refusal |
  */
 async function askConnectRoute(
   traffic: Traffic,
-  request: IncomingMessage,
-  peer: Peer,
-  requestId: string,
+  { request, stage, peer, requestId }: Pick<Handshake, "request" | "stage" | "peer" | "requestId">,
 ): Promise<Decision> {
-  const stage = traffic.options.find(peer.apiId, peer.stage);
   if (!stage) return { refusal: { status: 403 } };
   const bucket = `${stage.apiId}/${stage.stage}/$connect`;
   if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt))
@@ -142,11 +145,11 @@ function eventOf(
 function peerOf(
   { headers, socket }: IncomingMessage,
   { apiId, stage }: StageAddress,
-  listening: string,
+  { region, listening }: { region: string; listening: string },
 ): Peer {
   const userAgent = headers["user-agent"];
   return {
-    connectionId: newConnectionId(),
+    connectionId: newConnectionId(region),
     apiId,
     stage,
     connectedAt: Date.now(),

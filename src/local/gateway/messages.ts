@@ -23,7 +23,7 @@ export function receive(traffic: Traffic, connection: Connection, data: Buffer, 
   if (!isOpen(connection)) return;
   if (isBinary) return end(connection, closings.binary);
   connection.lastActiveAt = Date.now();
-  const requestId = newRequestId();
+  const requestId = newRequestId(connection.connectionId);
   void guard(traffic, serve(traffic, connection, requestId, data), () =>
     sendError(connection, errors.failed, requestId),
   );

@@ -1,8 +1,6 @@
 import { AwsError, notEmulated } from "../aws-error.ts";
-import { jsonRpc } from "../wire/json-rpc.ts";
-import type { Protocol, WireAnswer, WireRequest } from "../wire/protocol.ts";
-import { query } from "../wire/query.ts";
-import { restJson } from "../wire/rest-json.ts";
+import { protocolOf } from "../refusals.ts";
+import type { WireAnswer, WireRequest } from "../wire/protocol.ts";
 import { apigateway } from "./apigateway/apigateway.ts";
 import { iam } from "./iam/iam.ts";
 import { sessionIn } from "./iam/sessions.ts";
@@ -42,6 +40,13 @@ const signature = new RegExp(
     String.raw`SignedHeaders=[^,\s]+, *Signature=[0-9a-f]{64}$`,
 );
 
+/** Operations of STS that are called without a signature, for their callers have no credentials yet. */
+const unsignedOperations = ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"];
+
+/** The scope of a call that needs no signature; undefined for every other one. */
+export const scopeWithoutSignature = (request: WireRequest): Scope | undefined =>
+  unsignedOperations.includes(nameIn(request)) ? { region: "us-east-1", service: "sts" } : undefined;
+
 /** The scope of a request's signature; undefined when it carries none. */
 export function scopeOf(authorization: string | undefined): Scope | undefined {
   const [, region, service] = signature.exec(authorization ?? "") ?? [];
@@ -58,7 +63,7 @@ export async function answerCall(
   { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
 ): Promise<WireAnswer> {
   const service = find(name);
-  const protocol = service?.protocol ?? protocolOf(request);
+  const protocol = service?.protocol ?? protocolOf(request.headers);
   const shape = service?.protocol.find(request);
   const operation = shape?.name ?? nameIn(request);
   const mutating = isMutating(shape?.name ?? "");
@@ -88,17 +93,3 @@ const nameIn = ({ method, path, headers, body }: WireRequest): string =>
     .at(-1) ||
   new URLSearchParams(body.toString("latin1")).get("Action") ||
   `${method} ${path}`;
-
-const unknownShapes = { operations: new Map(), errors: new Map() };
-
-/**
- * The wire protocol in which a service that is not here can be refused, so that its client understands the
- * refusal.
- */
-function protocolOf({ headers }: WireRequest): Protocol {
-  const type = String(headers["content-type"]);
-  if (type.includes("x-amz-json")) return jsonRpc(unknownShapes);
-  return type.includes("form-urlencoded")
-    ? query(unknownShapes, "https://local.invalid/")
-    : restJson(unknownShapes);
-}

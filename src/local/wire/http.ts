@@ -38,20 +38,6 @@ export async function writeAnswer(
   }
 }
 
-/**
- * Refuses a request that reached no service. The connection is closed, for the rest of the request may be
- * unread.
- */
-export function refuse(
-  response: ServerResponse,
-  status: number,
-  { type, message }: { type: string; message: string },
-): void {
-  response
-    .writeHead(status, { "content-type": "application/json", "x-amzn-ErrorType": type, connection: "close" })
-    .end(JSON.stringify({ message }));
-}
-
 /** Whether an upgrade request offers what we speak. */
 export const offersWebSocket = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
   headers.upgrade?.toLowerCase() === "websocket";

@@ -12,7 +12,7 @@ const paging = { MaxResults: all, NextToken: all } as const;
 
 const integrationSettings = {
   ApiId: all,
-  IntegrationType: all,
+  IntegrationType: only("AWS_PROXY", "MOCK"),
   IntegrationUri: all,
   IntegrationMethod: kept,
   ConnectionType: only("INTERNET"),
@@ -114,7 +114,7 @@ const routeResponseOperations = [
     checkResponseKey(given.RouteResponseKey);
     if ([...responses.values()].some(({ RouteResponseKey }) => RouteResponseKey === given.RouteResponseKey))
       throw conflict(`RouteResponse with key ${given.RouteResponseKey} already exists for this route`);
-    const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(7) };
+    const made: sdk.RouteResponse = { ...given, RouteResponseId: newId(6) };
     responses.set(made.RouteResponseId ?? "", made);
     redeploy(api, at.now);
     return made;

@@ -86,7 +86,6 @@ const stagesOperations = [
     if (api.stages.has(given.StageName)) throw conflict("Stage already exists");
     checkStage(api, given);
     const stage: sdk.Stage = {
-      AutoDeploy: false,
       StageVariables: {},
       RouteSettings: {},
       Tags: {},
@@ -206,13 +205,13 @@ function deployAutomatically(api: ApiState, stage: sdk.Stage, now: number): void
       : "Deployment attempt failed: At least one route is required before deploying the Api.";
 }
 
-/** A new stage's settings; what a request gives is laid over them (AWS.md 3.6). */
+/**
+ * A new stage's settings; what a request gives is laid over them. It has no limits of its own (AWS.md 3.6).
+ */
 const defaultSettings = {
   DataTraceEnabled: false,
   DetailedMetricsEnabled: false,
   LoggingLevel: "OFF",
-  ThrottlingBurstLimit: 5000,
-  ThrottlingRateLimit: 10_000,
 } as const satisfies sdk.RouteSettings;
 
 function stageOf({ stages }: ApiState, name: string): sdk.Stage {
@@ -282,6 +281,7 @@ export function servedStage(
   };
 }
 
+/** What the stage does not limit, the account does (AWS.md 1.12). */
 const allowance = ({ ThrottlingRateLimit = 10_000, ThrottlingBurstLimit = 5000 }: sdk.RouteSettings) => ({
   rate: ThrottlingRateLimit,
   burst: ThrottlingBurstLimit,

@@ -16,6 +16,14 @@ interface Access {
   resource: string;
 }
 
+/** A denial that tells less than was asked for. */
+interface Shown {
+  /** The resource as the refusal names it. */
+  resource: string;
+  /** Whether it says that no policy allows the action. */
+  reason: boolean;
+}
+
 /** What IAM lends to other services. */
 export interface Roles {
   byArn(arn: string): Readonly<Pick<RoleState, "id" | "arn">> | undefined;
@@ -31,7 +39,7 @@ export interface Roles {
    * AWS's words for why a session may not do something; undefined where it may, and for the account's user
    * (AWS.md 6.3, 8.2).
    */
-  denial(session: Session | undefined, access: Access): string | undefined;
+  denial(session: Session | undefined, access: Access, shown?: Shown): string | undefined;
 }
 
 /** IAM: global, whatever region a request is signed for. */
@@ -51,7 +59,8 @@ const rolesPort = (parts: Iam): Roles => ({
   byArn: (arn) => roleByArn(parts, arn),
   mayAssume: (arn, by, now) => mayAssume(parts, { role: roleByArn(parts, arn), by, now }),
   mayDo: (arn, access) => decision(parts, arn, access) === "allowed",
-  denial: (session, access) => session && denial(parts, session, access),
+  denial: (session, access, shown = { resource: access.resource, reason: true }) =>
+    session && denial(parts, session, { access, shown }),
 });
 
 function mayAssume(
@@ -68,13 +77,16 @@ function decision(parts: Iam, roleArn: string, access: Access) {
   return role ? permission(parts.host, role, access) : "implicitDeny";
 }
 
-function denial(parts: Iam, session: Session, { action, resource }: Access): string | undefined {
-  const decided = decision(parts, session.roleArn, { action, resource });
+function denial(
+  parts: Iam,
+  session: Session,
+  { access, shown }: { access: Access; shown: Shown },
+): string | undefined {
+  const decided = decision(parts, session.roleArn, access);
   if (decided === "allowed") return undefined;
-  const why =
-    decided === "explicitDeny"
-      ? "with an explicit deny in an identity-based policy"
-      : `because no identity-based policy allows the ${action} action`;
+  const { action } = access;
+  const implicit = shown.reason ? ` because no identity-based policy allows the ${action} action` : "";
+  const why = decided === "explicitDeny" ? " with an explicit deny in an identity-based policy" : implicit;
   const who = sessionArn(parts.host.account, session);
-  return `User: ${who} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
+  return `User: ${who} is not authorized to perform: ${action} on resource: ${shown.resource}${why}`;
 }
