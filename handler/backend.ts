@@ -70,7 +70,7 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
     const filled = filledPath(paths[kind], question.members);
     if (filled === undefined) return { ...notAsked("backend_unavailable", "path"), status: 400 };
     const path = `${backend.prefix}${filled}`;
-    const body = envelope(question, path);
+    const body = envelope(question, backend.authority, path);
     const once = (leftMs: number) => {
       const timestamp = Math.floor(Date.now() / 1_000);
       const headers = {
@@ -126,10 +126,15 @@ function notAsked(code: Failed["code"], reason: string): Failed {
   return { ok: false, attempts: 0, code, reason };
 }
 
-/** The signature covers neither path nor headers, so the body repeats both. */
-function envelope({ kind, connectionId, requestId, members, message }: Question, path: string): string {
+/** The signature covers neither URL nor headers, so the body repeats both. */
+function envelope(
+  { kind, connectionId, requestId, members, message }: Question,
+  host: string,
+  path: string,
+): string {
   const head = JSON.stringify({
     v: 1,
+    host,
     path,
     event: kind,
     connection_id: connectionId,

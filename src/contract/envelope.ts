@@ -23,6 +23,8 @@ export const defaultPaths: Readonly<Record<Endpoint, string>> = {
 
 /** The body of a request: the members that every request has, and those of its event (CONTRACT.md 1 to 4). */
 export interface Envelope {
+  /** The host that the request is for; absent from handlers before version 1.1. */
+  host?: string;
   path: string;
   event: string;
   connection_id: string;

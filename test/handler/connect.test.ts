@@ -14,6 +14,7 @@ test("a handshake becomes one signed register request", async () => {
   expect(path).toBe("/api/ws/register");
   expect(envelope).toEqual({
     v: 1,
+    host: new URL(backend.url).host,
     path: "/api/ws/register",
     event: "connect",
     connection_id: connectionId,

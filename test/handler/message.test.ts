@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { readEvent } from "../../handler/event.ts";
+import { addressOf } from "../../handler/transport.ts";
 import { connectionId, disconnectEvent, messageEvent } from "../support/golden-events.ts";
 import { closedPort, contextWith, loadHandler, signingKey, testHandler } from "../support/test-handler.ts";
 
@@ -15,7 +16,7 @@ test("a message becomes one signed request that holds the client's JSON byte for
   const { path, headers, text } = backend.requests[0]!;
   expect(path).toBe("/api/ws/message");
   expect(text).toBe(
-    `{"v":1,"path":"/api/ws/message","event":"message",` +
+    `{"v":1,"host":"${new URL(backend.url).host}","path":"/api/ws/message","event":"message",` +
       `"connection_id":"${connectionId}","request_id":"${requestId}",` +
       `"message_id":"UbT2ncYVoAMCJpw=","route_key":"chat","message":${body}}`,
   );
@@ -24,6 +25,16 @@ test("a message becomes one signed request that holds the client's JSON byte for
   expect(lines).toMatchObject([
     { level: "INFO", event: "message", messageId: "UbT2ncYVoAMCJpw=", bytes: body.length, sent: 0 },
   ]);
+});
+
+test.each([
+  ["http://BACKEND.invalid:80/x", "backend.invalid"],
+  ["https://backend.invalid:443", "backend.invalid"],
+  ["https://backend.invalid:8443/x", "backend.invalid:8443"],
+  ["http://bücher.invalid", "xn--bcher-kva.invalid"],
+  ["http://[::1]:8000", "[::1]:8000"],
+])("the host of %s is named as the Host header has it: %s", (url, host) => {
+  expect(addressOf(new URL(url)).authority).toBe(host);
 });
 
 test("H-32 with two keys both sign", async () => {
