@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { createBacklog } from "../../src/local/gateway/backlog.ts";
 import { limitFrames } from "../../src/local/gateway/frame-limits.ts";
 import { testGateway, type TestGateway, signed } from "../support/test-gateway.ts";
 import { encodeFrame, openRaw, upgradeRequest } from "../support/raw-socket.ts";
@@ -71,6 +75,79 @@ test(
     expect(await reader.next()).toBe("hello");
   },
 );
+
+test(
+  "G-05 twenty readers that stall hold less than 32 MB together, and the others go on",
+  { timeout: 60_000 },
+  async () => {
+    const api = await testGateway();
+    const ids: string[] = [];
+    for (let clients = 0; clients < 20; clients += 1) {
+      const { webSocket } = await openSocket(api.url);
+      webSocket.pause();
+      ids.push((await api.event("CONNECT")).requestContext.connectionId);
+    }
+    const message = Buffer.alloc(128 * 1024, "x");
+    const before = memoryHeld();
+    let most = 0;
+    const cut = new Set<string>();
+    for (let rounds = 0; rounds < 200 && cut.size < 10; rounds += 1) {
+      for (const id of ids) if ((await post(api, id, message)) !== 200) cut.add(id);
+      most = Math.max(most, memoryHeld() - before);
+    }
+    expect(cut.size).toBeGreaterThanOrEqual(10);
+    expect(most).toBeLessThan(32 * 1024 * 1024);
+    expect(most).toBeGreaterThan(8 * 1024 * 1024);
+    const reader = await openSocket(api.url);
+    const { requestContext } = await api.event("CONNECT");
+    expect(await post(api, requestContext.connectionId, message)).toBe(200);
+    expect(await reader.next()).toHaveLength(message.length);
+    const rest = await Promise.all(ids.map((id) => post(api, id, "small")));
+    expect(rest).toContain(200);
+  },
+);
+
+/** Bytes of buffers that something holds on to. */
+function memoryHeld(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().arrayBuffers;
+}
+
+test("G-05 what waits never exceeds the limit by more than what was sent last, whoever reads when", () => {
+  const client = fc.integer({ min: 0, max: 9 });
+  const step = fc.oneof(
+    fc.record({ sends: client, bytes: fc.integer({ min: 1, max: 40 }) }),
+    fc.record({ reads: client, bytes: fc.integer({ min: 0, max: 60 }) }),
+    fc.record({ leaves: client, bytes: fc.constant(0) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const backlog = createBacklog<{ socket: { bufferedAmount: number } }>(100);
+      const clients = Array.from({ length: 10 }, () => ({ socket: { bufferedAmount: 0 } }));
+      const waiting = () => clients.map(({ socket }) => socket.bufferedAmount);
+      const total = () => waiting().reduce((sum, bytes) => sum + bytes);
+      const leave = (one: (typeof clients)[number]) => {
+        backlog.forget(one);
+        one.socket.bufferedAmount = 0;
+      };
+      for (const { bytes, ...what } of steps) {
+        if ("sends" in what) {
+          const one = clients[what.sends]!;
+          one.socket.bufferedAmount += bytes;
+          const dropped = backlog.update(one);
+          expect(dropped !== undefined).toBe(total() > 100);
+          if (dropped) expect(dropped.socket.bufferedAmount).toBe(Math.max(...waiting()));
+          if (dropped) leave(dropped);
+          expect(total()).toBeLessThanOrEqual(100);
+        } else if ("reads" in what) {
+          const { socket } = clients[what.reads]!;
+          socket.bufferedAmount = Math.max(0, socket.bufferedAmount - bytes);
+        } else leave(clients[what.leaves]!);
+      }
+    }),
+  );
+});
 
 test("G-06 a client that no longer answers is dropped after two pings", async () => {
   const api = await testGateway({ pingMs: 150 });

@@ -1,4 +1,5 @@
 import { WebSocket } from "ws";
+import { MAX_WAITING_BYTES } from "./backlog.ts";
 import type { Closing, Connection, ServedRoute, ServedStage, Traffic } from "./contract.ts";
 import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
 import { callIntegration, type Outcome } from "./integration.ts";
@@ -24,8 +25,6 @@ const frameErrors: Record<string, Closing> = {
   WS_ERR_TOO_MANY_BUFFERED_PARTS: { code: 1008, reason: "Too many fragments" },
 };
 
-/** Bytes that may wait for a slow client before it is disconnected. */
-const maxWaitingBytes = 4 * 1024 * 1024;
 const maxUnansweredPings = 2;
 const asText = { binary: false };
 
@@ -42,6 +41,7 @@ export function open(
   const connection: Connection = {
     ...peer,
     socket,
+    backlog: traffic.backlog,
     lastActiveAt: peer.connectedAt,
     pingedAt: peer.connectedAt,
     unansweredPings: 0,
@@ -58,6 +58,7 @@ export function open(
   });
   socket.on("close", (code, reason) => {
     traffic.live.delete(connection.connectionId);
+    traffic.backlog.forget(connection);
     track(traffic, deliverDisconnect(traffic, connection, connection.ending ?? clientClosing(code, reason)));
   });
   return connection;
@@ -65,18 +66,20 @@ export function open(
 
 /**
  * Sends a text frame; false when the connection is no longer open, or was dropped just now because its client
- * does not read.
+ * does not read. Where too much waits for all clients together, the one that reads least is dropped.
  */
 export function send(connection: Connection, text: string | Buffer): boolean {
   const { socket } = connection;
   if (!isOpen(connection)) return false;
-  if (socket.bufferedAmount > maxWaitingBytes) {
+  if (socket.bufferedAmount > MAX_WAITING_BYTES) {
     drop(connection, closings.slow);
     return false;
   }
   connection.lastActiveAt = Date.now();
   socket.send(text, asText);
-  return true;
+  const slowest = connection.backlog.update(connection);
+  if (slowest) drop(slowest, closings.slow);
+  return slowest !== connection;
 }
 
 /**
@@ -97,6 +100,7 @@ export function end(connection: Connection, closing: Closing): void {
 
 function drop(connection: Connection, closing: Closing): void {
   connection.ending = closing;
+  connection.backlog.forget(connection);
   connection.socket.terminate();
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
+import type { Backlog } from "./backlog.ts";
 import type { Peer } from "./events.ts";
 import type { Allowance, Throttle } from "./throttle.ts";
 
@@ -124,6 +125,8 @@ export interface StageAddress {
 /** An open connection. Times are epoch milliseconds. */
 export interface Connection extends Peer {
   readonly socket: WebSocket;
+  /** The gateway's, for all its connections. */
+  readonly backlog: Backlog<Connection>;
   /** The last message in either direction; pings do not count (AWS.md 1.13, unverified). */
   lastActiveAt: number;
   pingedAt: number;
@@ -143,6 +146,7 @@ export interface Traffic {
   /** What must finish before the gateway is closed: handshakes and `$disconnect` deliveries. */
   readonly work: Set<Promise<void>>;
   readonly throttle: Throttle;
+  readonly backlog: Backlog<Connection>;
   closed: boolean;
 }
 

@@ -1,3 +1,4 @@
+import { createBacklog } from "./backlog.ts";
 import { answerConnectionCall } from "./connections-api.ts";
 import { closings, end, closeExpired } from "./connections.ts";
 import type { Gateway, GatewayOptions, StageAddress, Traffic } from "./contract.ts";
@@ -16,6 +17,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     pending: new Map(),
     work: new Set(),
     throttle: createThrottle(),
+    backlog: createBacklog(),
     closed: false,
   };
   const timer = setInterval(
