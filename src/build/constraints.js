@@ -25,6 +25,13 @@ const modelled = {
       "CreateStage.StageName": { pattern: String.raw`[-\w]+|\$default` },
     },
   },
+  logs: {
+    differs: {
+      // Longer names have an error of their own (AWS.md 7.2).
+      LogGroupName: { max: undefined },
+      LogStreamName: { max: undefined },
+    },
+  },
   lambda: {
     oncePerValue: true,
     differs: {

@@ -11,9 +11,10 @@ async function makeLog({ logs: client }: AwsForTest, streams: string[]) {
   for (const logStreamName of streams)
     await client.send(new logs.CreateLogStreamCommand({ logGroupName, logStreamName }));
   let lines = 0;
+  const base = Date.now() - 1_000_000;
   const write = (logStreamName: string, count: number, length = 1) => {
     const logEvents = Array.from({ length: count }, () => ({
-      timestamp: (lines += 1),
+      timestamp: base + (lines += 1),
       message: String(lines).padEnd(length, "x"),
     }));
     return client.send(new logs.PutLogEventsCommand({ logGroupName, logStreamName, logEvents }));

@@ -5,6 +5,9 @@ import { openLocalAws, refusal, type AwsForTest } from "../support/local-aws.ts"
 const logGroupName = "/aws/lambda/proxy";
 const arn = `arn:aws:logs:us-east-1:000000000000:log-group:${logGroupName}`;
 
+/** A minute ago; the events of these tests are this much later. */
+const base = Date.now() - 60_000;
+
 /** A group with a stream, and how to write lines into it, each a millisecond after the one before. */
 async function makeGroup({ logs: client }: AwsForTest, logStreamName = "a") {
   await client.send(new logs.CreateLogGroupCommand({ logGroupName })).catch((error: Error) => {
@@ -14,7 +17,7 @@ async function makeGroup({ logs: client }: AwsForTest, logStreamName = "a") {
   let at = 1_000;
   return (messages: string[], from = at) => {
     at = from + messages.length;
-    const logEvents = messages.map((message, index) => ({ message, timestamp: from + index }));
+    const logEvents = messages.map((message, index) => ({ message, timestamp: base + from + index }));
     return client.send(new logs.PutLogEventsCommand({ logGroupName, logStreamName, logEvents }));
   };
 }
@@ -110,6 +113,59 @@ test("names and texts of CloudWatch Logs' refusals, all of them 400", async () =
       "InvalidParameterException",
       /filter pattern/,
     ],
+    ...["%(?=a)%", "%a*?%", "%(%", "%a\\1%"].map(
+      (filterPattern): [() => Promise<unknown>, string, RegExp] => [
+        () => client.send(new logs.FilterLogEventsCommand({ logGroupName, filterPattern })),
+        "InvalidParameterException",
+        /filter pattern/,
+      ],
+    ),
+    [
+      () =>
+        client.send(
+          new logs.DescribeLogStreamsCommand({
+            logGroupName,
+            orderBy: "LastEventTime",
+            logStreamNamePrefix: "a",
+          }),
+        ),
+      "InvalidParameterException",
+      /^Cannot order by LastEventTime with a logStreamNamePrefix\.$/,
+    ],
+    [
+      () => client.send(new logs.DescribeLogStreamsCommand({ logGroupName, logGroupIdentifier: arn })),
+      "ValidationException",
+      /^LogGroup name and LogGroup ARN are mutually exclusive parameters\.$/,
+    ],
+    [
+      () => client.send(new logs.DescribeLogStreamsCommand({ logGroupIdentifier: `${arn}:*` })),
+      "InvalidParameterException",
+      /at 'logGroupIdentifier' failed to satisfy constraint/,
+    ],
+    ...[arn.replace("us-east-1", "eu-west-1"), arn.replace("000000000000", "111111111111")].flatMap(
+      (elsewhere): [() => Promise<unknown>, string, RegExp][] => [
+        [
+          () => client.send(new logs.DescribeLogStreamsCommand({ logGroupIdentifier: elsewhere })),
+          "ResourceNotFoundException",
+          /log group does not exist/,
+        ],
+        [
+          () => client.send(new logs.ListTagsForResourceCommand({ resourceArn: elsewhere })),
+          "ResourceNotFoundException",
+          /log group does not exist/,
+        ],
+      ],
+    ),
+    [
+      () => client.send(new logs.CreateLogGroupCommand({ logGroupName: "x".repeat(513) })),
+      "InvalidParameterException",
+      /^Invalid LogGroup or LogStream, both must have length less than or equal to 512\.$/,
+    ],
+    [
+      () => client.send(new logs.CreateLogStreamCommand({ logGroupName, logStreamName: "x".repeat(513) })),
+      "InvalidParameterException",
+      /^Invalid LogGroup or LogStream, both must have length less than or equal to 512\.$/,
+    ],
     [
       () => client.send(new logs.StartLiveTailCommand({ logGroupIdentifiers: [logGroupName] })),
       "InvalidParameterException",
@@ -154,7 +210,7 @@ test("events come in the order of their times, whenever they arrived, and the en
   await other(["b1\n"], 999);
   await write(["late\n"], 500);
   expect(await filtered(aws)).toEqual(["late\n", "b1\n", "a1\n", "a2\n"]);
-  expect(await filtered(aws, { startTime: 999, endTime: 1_000 })).toEqual(["b1\n", "a1\n"]);
+  expect(await filtered(aws, { startTime: base + 999, endTime: base + 1_000 })).toEqual(["b1\n", "a1\n"]);
   expect(await filtered(aws, { logStreamNames: ["b"] })).toEqual(["b1\n"]);
   expect(
     await filtered(aws, { logStreamNamePrefix: "a", logGroupName: undefined, logGroupIdentifier: arn }),
@@ -165,9 +221,49 @@ test("events come in the order of their times, whenever they arrived, and the en
     new logs.DescribeLogStreamsCommand({ logGroupName, orderBy: "LastEventTime", descending: true }),
   );
   expect(logStreams).toMatchObject([
-    { logStreamName: "a", firstEventTimestamp: 500, lastEventTimestamp: 1_001 },
+    { logStreamName: "a", firstEventTimestamp: base + 500, lastEventTimestamp: base + 1_001 },
     { logStreamName: "b" },
   ]);
+});
+
+test("events that are too old, kept no longer or too far ahead are dropped, and the answer says which (AWS.md 7.2)", async () => {
+  const aws = await openLocalAws();
+  await makeGroup(aws);
+  const day = 86_400_000;
+  const put = async (...days: number[]) => {
+    const logEvents = days.map((ago) => ({ message: `${ago}`, timestamp: Date.now() - ago * day }));
+    const command = new logs.PutLogEventsCommand({ logGroupName, logStreamName: "a", logEvents });
+    return (await aws.logs.send(command)).rejectedLogEventsInfo;
+  };
+  expect(await put(16, 15, 13, 0, -1 / 8)).toEqual({
+    tooOldLogEventEndIndex: 2,
+    tooNewLogEventStartIndex: 4,
+  });
+  expect(await put(13, 1, -1 / 24)).toBeUndefined();
+  await aws.logs.send(new logs.PutRetentionPolicyCommand({ logGroupName, retentionInDays: 3 }));
+  expect(await put(15, 4, 2)).toEqual({ tooOldLogEventEndIndex: 1, expiredLogEventEndIndex: 2 });
+  expect(await filtered(aws)).toEqual(["13", "13", "2", "1", "0", `${-1 / 24}`]);
+});
+
+test("groups are listed by patterns, and tagged by their names", async () => {
+  const aws = await openLocalAws();
+  await makeGroup(aws);
+  await aws.logs.send(new logs.CreateLogGroupCommand({ logGroupName: "other" }));
+  const named = async (logGroupNamePattern?: string) =>
+    (await aws.logs.send(new logs.ListLogGroupsCommand({ logGroupNamePattern }))).logGroups;
+  expect(await named("^/aws/lambda|nothing")).toEqual([
+    { logGroupName, logGroupArn: arn, logGroupClass: "STANDARD" },
+  ]);
+  expect([(await named("lambda"))?.length, (await named("^lambda"))?.length]).toEqual([1, 0]);
+  expect(await named()).toHaveLength(2);
+  await aws.logs.send(new logs.TagLogGroupCommand({ logGroupName, tags: { a: "1", b: "2" } }));
+  await aws.logs.send(new logs.UntagLogGroupCommand({ logGroupName, tags: ["a"] }));
+  expect((await aws.logs.send(new logs.ListTagsLogGroupCommand({ logGroupName }))).tags).toEqual({ b: "2" });
+  const byPattern = new logs.DescribeLogGroupsCommand({ logGroupNamePattern: "lambda" });
+  const [shown] = (await aws.logs.send(byPattern)).logGroups ?? [];
+  expect(shown).toMatchObject({ logGroupName, logGroupClass: "STANDARD" });
+  expect(shown).not.toHaveProperty("storedBytes");
+  expect(shown).not.toHaveProperty("deletionProtectionEnabled");
 });
 
 test("a page of a search can be empty and still have a token", async () => {
@@ -208,6 +304,13 @@ const patterns: [pattern: string, matching: number[]][] = [
   ["{ $.gone IS NULL }", [4]],
   ["{ $.user.name NOT EXISTS }", [4]],
   ["{ $.toString NOT EXISTS }", [3, 4]],
+  ["%ERROR|WARN%", [0, 1, 3]],
+  ["%^[A-Z]{4} \\w+%", [1, 2]],
+  ["%one two$%", [2]],
+  ["two -%^INFO%", [1]],
+  ["?%^WARN% ?health", [1, 4]],
+  ["{ $.path = %^/api/% }", [3]],
+  ["{ $.status = %^5..$% && $.level != %INFO% }", [3]],
 ];
 
 test.each(patterns)("filter pattern %s", async (filterPattern, matching) => {
@@ -238,7 +341,7 @@ test("GetLogEvents walks a stream both ways; its end is exclusive, and at the en
   });
   const tail = await get({ limit: 3 });
   expect([tail.text, (await get({ nextToken: tail.nextBackwardToken })).text]).toEqual(["234", "1"]);
-  expect((await get({ startTime: 1_001, endTime: 1_003 })).text).toBe("23");
+  expect((await get({ startTime: base + 1_001, endTime: base + 1_003 })).text).toBe("23");
 });
 
 test("a live tail sends what is written from now on, and an update even when there is nothing", async () => {

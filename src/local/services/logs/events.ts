@@ -61,6 +61,11 @@ export const eventOperations = [
     "DescribeLogStreams",
     { ...identified, logStreamNamePrefix: all, orderBy: all, descending: all, ...paging },
     ({ logGroupName, logGroupIdentifier, nextToken, limit = 50, ...order }, at) => {
+      if (order.orderBy === "LastEventTime" && order.logStreamNamePrefix !== undefined)
+        throw new AwsError(
+          "InvalidParameterException",
+          "Cannot order by LastEventTime with a logStreamNamePrefix.",
+        );
       const found = findGroup(at, oneOf(logGroupName, logGroupIdentifier));
       const { items, next } = pageOf(inOrder([...found.streams.values()], order), {
         token: nextToken,
@@ -92,8 +97,12 @@ export const eventOperations = [
           "InvalidParameterException",
           "Log events in a single PutLogEvents request must be in chronological order.",
         );
-      write(at, region, { group, lines, now });
-      return { nextSequenceToken: String(group.received) };
+      const { taken, rejected } = acceptable(lines, group, now);
+      write(at, region, { group, lines: taken, now });
+      return {
+        nextSequenceToken: String(group.received),
+        ...(rejected ? { rejectedLogEventsInfo: rejected } : {}),
+      };
     },
   ),
   op(
@@ -156,6 +165,34 @@ export const eventOperations = [
   ),
 ];
 
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** How far from now an event's time may be (AWS.md 7.2). */
+const accepted = { pastMs: 14 * dayMs, aheadMs: 2 * hourMs };
+
+/**
+ * The lines that CloudWatch takes, and where those begin and end that it drops: too old, older than the group
+ * keeps, or too far ahead. The lines are in order of time.
+ */
+function acceptable(
+  lines: readonly Line[],
+  { retentionInDays = Infinity }: Pick<LogGroupState, "retentionInDays">,
+  now: number,
+): { taken: readonly Line[]; rejected?: sdk.RejectedLogEventsInfo } {
+  const olderThan = (ms: number): number => lines.filter(({ timestamp }) => timestamp < now - ms).length;
+  const tooOld = olderThan(accepted.pastMs);
+  const expired = olderThan(retentionInDays * dayMs);
+  const ahead = lines.findIndex(({ timestamp }) => timestamp > now + accepted.aheadMs);
+  const taken = lines.slice(Math.max(tooOld, expired), ahead < 0 ? lines.length : ahead);
+  if (taken.length === lines.length) return { taken };
+  const rejected = {
+    ...(ahead < 0 ? {} : { tooNewLogEventStartIndex: ahead }),
+    ...(tooOld > 0 ? { tooOldLogEventEndIndex: tooOld } : {}),
+    ...(expired > tooOld ? { expiredLogEventEndIndex: expired } : {}),
+  };
+  return { taken, rejected };
+}
+
 interface StreamOrder {
   logStreamNamePrefix?: string | undefined;
   orderBy?: sdk.OrderBy | undefined;
@@ -214,8 +251,8 @@ function oneOf(name: string | undefined, identifier: string | undefined): string
     );
   if (name !== undefined && identifier !== undefined)
     throw new AwsError(
-      "InvalidParameterException",
-      "LogGroup name and LogGroup identifier are mutually exclusive parameters.",
+      "ValidationException",
+      "LogGroup name and LogGroup ARN are mutually exclusive parameters.",
     );
   return given;
 }

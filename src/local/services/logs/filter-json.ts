@@ -1,5 +1,5 @@
-import { AwsError } from "../../aws-error.ts";
 import { matchesWildcard } from "../iam/policy.ts";
+import { invalidPattern, regexTest } from "./filter-regex.ts";
 
 type Test = (document: unknown) => boolean;
 
@@ -27,7 +27,7 @@ function jsonOf(message: string): object | undefined {
 }
 
 const token =
-  /\s*(\$(?:\.[\w@-]+|\[\d+\])+|"(?:\\.|[^"\\])*"|&&|\|\||!=|<=|>=|[{}()=<>]|[^\s(){}=<>!&|"]+)\s*/y;
+  /\s*(\$(?:\.[\w@-]+|\[\d+\])+|"(?:\\.|[^"\\])*"|%(?:\\.|[^%\\])+%|&&|\|\||!=|<=|>=|[{}()=<>]|[^\s(){}=<>!&|"]+)\s*/y;
 
 /** Reads a filter from left to right; `&&` binds closer than `||`. */
 class Parser {
@@ -89,7 +89,7 @@ class Parser {
   }
 
   #refuse(): never {
-    throw new AwsError("InvalidParameterException", `Invalid filter pattern: ${this.#pattern}`);
+    throw invalidPattern(this.#pattern);
   }
 }
 
@@ -109,6 +109,10 @@ const comparisons: Readonly<Record<string, (operand: string) => Test>> = {
 };
 
 function equal(operand: string): Test {
+  if (/^%.+%$/.test(operand)) {
+    const matches = regexTest(operand.slice(1, -1), operand);
+    return (value) => (typeof value === "string" || typeof value === "number") && matches(String(value));
+  }
   const text = operand.startsWith('"') ? operand.slice(1, -1).replaceAll(/\\(.)/g, "$1") : operand;
   return (value) =>
     typeof value === "number"

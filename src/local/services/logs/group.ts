@@ -59,21 +59,33 @@ export interface LogEvent {
 }
 
 /** Finds a log group by name or ARN; throws ResourceNotFoundException. */
-export function findGroup(
-  { state, region }: { state: Regional<LogsState>; region: string },
-  nameOrArn: string,
-): LogGroupState {
-  const found = state.in(region).groups.get(groupName(nameOrArn));
+export function findGroup(at: Place & { state: Regional<LogsState> }, nameOrArn: string): LogGroupState {
+  const found = at.state.in(at.region).groups.get(groupName(at, nameOrArn));
   if (!found) throw noGroup();
   return found;
+}
+
+/** Finds a log group by its ARN alone; throws ResourceNotFoundException, also for a name. */
+export const groupOfArn = (at: Place & { state: Regional<LogsState> }, arn: string): LogGroupState =>
+  findGroup(at, arn.startsWith("arn:") ? arn : "");
+
+/** Where a call is made. */
+interface Place {
+  host: Pick<Host, "account">;
+  region: string;
 }
 
 export const noGroup = (): AwsError =>
   new AwsError("ResourceNotFoundException", "The specified log group does not exist.");
 
-/** The name in `arn:aws:logs:…:log-group:NAME[:*]`, or the name itself. */
-export const groupName = (nameOrArn: string): string =>
-  /^arn:[^:]+:logs:[^:]*:[^:]*:log-group:([^:]+)(:\*)?$/.exec(nameOrArn)?.[1] ?? nameOrArn;
+/**
+ * The name in an ARN of this account and region, or the name itself. Any other ARN stays one, which is no
+ * group's name.
+ */
+export function groupName({ host, region }: Place, nameOrArn: string): string {
+  const own = logGroupArn(host.account, region, "");
+  return nameOrArn.startsWith(own) ? nameOrArn.slice(own.length) : nameOrArn;
+}
 
 /** A log group with nothing in it. */
 export const newGroup = (name: string, now: number, tags: Record<string, string>): LogGroupState => ({

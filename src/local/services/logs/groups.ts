@@ -7,6 +7,7 @@ import { sizeOf } from "./capacity.ts";
 import {
   findGroup,
   groupName,
+  groupOfArn,
   invalidToken,
   logGroupArn,
   newGroup,
@@ -49,15 +50,47 @@ export const groupOperations = [
       nextToken: all,
       limit: all,
     },
-    ({ nextToken, limit = 50, ...wanted }, { host, state, region }) => {
-      const { items, next } = pageOf(selected([...state.in(region).groups.values()], wanted), {
+    ({ nextToken, limit = 50, ...wanted }, at) => {
+      const { host, state, region } = at;
+      const names = wanted.logGroupIdentifiers?.map((identifier) => groupName(at, identifier));
+      const groups = selected([...state.in(region).groups.values()], { ...wanted, names });
+      const { items, next } = pageOf(groups, {
+        token: nextToken,
+        limit,
+        pageSize: host.pageSize ?? 50,
+        invalid: invalidToken(),
+      });
+      const shape = wanted.logGroupNamePattern === undefined ? groupShape : patternShape;
+      return {
+        logGroups: items.map((found) => shape(found, logGroupArn(host.account, region, found.name))),
+        ...(next ? { nextToken: next } : {}),
+      };
+    },
+  ),
+  op(
+    "ListLogGroups",
+    {
+      logGroupNamePattern: all,
+      logGroupClass: only("STANDARD"),
+      includeLinkedAccounts: only(false),
+      nextToken: all,
+      limit: all,
+    },
+    ({ nextToken, limit = 50, logGroupNamePattern }, { host, state, region }) => {
+      const groups = selected([...state.in(region).groups.values()], {});
+      const named = groups.filter(({ name }) => matchesOne(logGroupNamePattern, name));
+      const { items, next } = pageOf(named, {
         token: nextToken,
         limit,
         pageSize: host.pageSize ?? 50,
         invalid: invalidToken(),
       });
       return {
-        logGroups: items.map((found) => groupShape(found, logGroupArn(host.account, region, found.name))),
+        logGroups: items.map(({ name }) => ({
+          logGroupName: name,
+          logGroupArn: logGroupArn(host.account, region, name),
+          logGroupClass: "STANDARD" as const,
+        })),
         ...(next ? { nextToken: next } : {}),
       };
     },
@@ -83,16 +116,20 @@ export const groupOperations = [
   }),
 
   op("TagResource", { resourceArn: all, tags: all }, ({ resourceArn, tags }, at) => {
-    const found = findGroup(at, resourceArn);
-    for (const [key, value] of Object.entries(tags)) found.tags.set(key, value);
+    addTags(groupOfArn(at, resourceArn), tags);
   }),
   op("UntagResource", { resourceArn: all, tagKeys: all }, ({ resourceArn, tagKeys }, at) => {
-    const found = findGroup(at, resourceArn);
-    for (const key of tagKeys) found.tags.delete(key);
+    removeTags(groupOfArn(at, resourceArn), tagKeys);
   }),
   op("ListTagsForResource", { resourceArn: all }, ({ resourceArn }, at) => ({
-    tags: Object.fromEntries(findGroup(at, resourceArn).tags),
+    tags: Object.fromEntries(groupOfArn(at, resourceArn).tags),
   })),
+  op("TagLogGroup", { logGroupName: all, tags: all }, ({ logGroupName, tags }, at) => {
+    addTags(findGroup(at, logGroupName), tags);
+  }),
+  op("UntagLogGroup", { logGroupName: all, tags: all }, ({ logGroupName, tags }, at) => {
+    removeTags(findGroup(at, logGroupName), tags);
+  }),
   op("ListTagsLogGroup", { logGroupName: all }, ({ logGroupName }, at) => ({
     tags: Object.fromEntries(findGroup(at, logGroupName).tags),
   })),
@@ -101,20 +138,42 @@ export const groupOperations = [
 interface Wanted {
   logGroupNamePrefix?: string | undefined;
   logGroupNamePattern?: string | undefined;
-  logGroupIdentifiers?: readonly string[] | undefined;
+  names?: readonly string[] | undefined;
 }
+
+/** The most tags that a group has (AWS.md 7.2). */
+const maxTags = 50;
+
+function addTags({ name, tags }: LogGroupState, given: Readonly<Record<string, string>>): void {
+  const added = new Map([...tags, ...Object.entries(given)]);
+  if (added.size > maxTags)
+    throw new AwsError("TooManyTagsException", `The log group ${name} has more than ${maxTags} tags`);
+  for (const [key, value] of added) tags.set(key, value);
+}
+
+function removeTags({ tags }: LogGroupState, keys: readonly string[]): void {
+  for (const key of keys) tags.delete(key);
+}
+
+/** Whether a name matches one of `^prefix|substring`, as ListLogGroups takes them. */
+const matchesOne = (patterns: string | undefined, name: string): boolean =>
+  patterns === undefined ||
+  patterns
+    .split("|")
+    .some((pattern) =>
+      pattern.startsWith("^") ? name.startsWith(pattern.slice(1)) : name.includes(pattern),
+    );
 
 /** The groups that a caller asks for, by name. */
 function selected(
   groups: readonly LogGroupState[],
-  { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers }: Wanted,
+  { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, names }: Wanted,
 ): LogGroupState[] {
   if (prefix !== undefined && pattern !== undefined)
     throw new AwsError(
       "InvalidParameterException",
       "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
     );
-  const names = logGroupIdentifiers?.map(groupName);
   return groups
     .filter(({ name }) => name.startsWith(prefix ?? "") && name.includes(pattern ?? ""))
     .filter(({ name }) => names?.includes(name) ?? true)
@@ -135,3 +194,13 @@ const groupShape = (
   logGroupClass: "STANDARD",
   deletionProtectionEnabled: false,
 });
+
+/** A listing by pattern says less (AWS.md 7.2). */
+function patternShape(group: LogGroupState, arn: string): sdk.LogGroup {
+  const {
+    storedBytes: _notListed,
+    deletionProtectionEnabled: _notListedEither,
+    ...shown
+  } = groupShape(group, arn);
+  return shown;
+}

@@ -1,6 +1,7 @@
 import * as sdk from "@aws-sdk/client-cloudwatch-logs";
+import { AwsError } from "../../aws-error.ts";
 import { jsonRpc } from "../../wire/json-rpc.ts";
-import { service } from "../service.ts";
+import { service, type Guard } from "../service.ts";
 import { regional } from "../state.ts";
 import { constraints } from "./constraints.ts";
 import { eventOperations, write } from "./events.ts";
@@ -44,9 +45,21 @@ export const logs = service({
       has: (region, group) => state.in(region).groups.has(group),
       arn: (region, group) => logGroupArn(host.account, region, group),
     };
-    return { parts, port };
+    return { parts, port, guard: refuseLongNames };
   },
 });
+
+/** The longest name, and how a longer one is refused: not by the model's words (AWS.md 7.2). */
+const longestName = 512;
+
+const refuseLongNames: Guard = ({ input: { logGroupName, logStreamName } }, run) => {
+  if ([logGroupName, logStreamName].some((name) => typeof name === "string" && name.length > longestName))
+    throw new AwsError(
+      "InvalidParameterException",
+      `Invalid LogGroup or LogStream, both must have length less than or equal to ${longestName}.`,
+    );
+  return run();
+};
 
 function append(parts: Logs, region: string, entries: readonly Entry[]): void {
   const now = Date.now();
