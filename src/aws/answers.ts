@@ -1,4 +1,44 @@
 /**
+ * What came back is not AWS's: a page, nothing at all, or an answer without what the operation cannot lack.
+ * Whether the call was carried out is unknown (FAULTS.md D-06).
+ */
+export class NotAwsAnswer extends Error {
+  override readonly name = "NotAwsAnswer";
+  readonly $metadata: { httpStatusCode?: number };
+
+  /** `why` is a part of a sentence: "no request id". */
+  constructor(why: string, status?: number) {
+    super(why);
+    this.$metadata = status === undefined ? {} : { httpStatusCode: status };
+  }
+}
+
+/** An object of AWS's that has these members. */
+export type Complete<T, K extends keyof T> = T & { [Name in K]-?: NonNullable<T[Name]> };
+
+/** Which of these members an object of AWS's lacks; all of them where there is no object. */
+export function lacking<T extends object>(answered: T | undefined, members: readonly (keyof T)[]): string[] {
+  return members.filter((name) => (answered?.[name] ?? undefined) === undefined).map(String);
+}
+
+/**
+ * The same object, known to have these members. Throws `NotAwsAnswer` where it lacks one: a part of AWS's
+ * answer that is missing is never taken for an empty one.
+ */
+export function complete<T extends object, K extends keyof T>(
+  answered: T | undefined,
+  members: readonly K[],
+): Complete<T, K> {
+  const missing = lacking(answered, members);
+  if (missing.length > 0) throw new NotAwsAnswer(`no ${missing.join(", no ")}`);
+  return answered as Complete<T, K>;
+}
+
+/** The members that have a value. */
+export const given = <T extends object>(members: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+/**
  * The answer, or undefined where AWS says that there is no such thing (the names of Lambda and Logs, IAM, API
  * Gateway).
  */
@@ -21,7 +61,7 @@ export async function everyPage<T>(
   const items: T[] = [];
   let token: string | undefined;
   do {
-    const { Items = [], NextToken } = await page(token);
+    const { Items, NextToken } = complete(await page(token), ["Items"]);
     items.push(...Items);
     token = NextToken;
   } while (token);

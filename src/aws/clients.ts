@@ -6,6 +6,7 @@ import { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
+import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
 import { retries } from "./retry.ts";
 import { environment, type Settings } from "../settings/table.ts";
 
@@ -74,15 +75,19 @@ export async function connectAws(
   };
   const rules = { report, signal, timeScale };
   const announced = new Set<string>();
-  const equip = <Input extends object, Output extends object>(stack: MiddlewareStack<Input, Output>) => {
+  const equip = <Input extends object, Output extends object>(
+    stack: MiddlewareStack<Input, Output>,
+    protocol: Protocol,
+  ) => {
     stack.use(retries(rules));
+    stack.use(onlyAwsAnswers(protocol));
     stack.use(warnForeignEndpoint(report, announced));
   };
-  equip(clients.lambda.middlewareStack);
-  equip(clients.apigatewayv2.middlewareStack);
-  equip(clients.iam.middlewareStack);
-  equip(clients.sts.middlewareStack);
-  equip(clients.logs.middlewareStack);
+  equip(clients.lambda.middlewareStack, "json");
+  equip(clients.apigatewayv2.middlewareStack, "json");
+  equip(clients.iam.middlewareStack, "xml");
+  equip(clients.sts.middlewareStack, "xml");
+  equip(clients.logs.middlewareStack, "json");
   clients.logs.middlewareStack.use(prefixingOwnHosts(clients.logs.config));
   return {
     region: await regionOf(clients.lambda),

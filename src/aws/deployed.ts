@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-cloudwatch-logs";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { everyPage, orMissing } from "./answers.ts";
+import { complete, everyPage, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { deployedFunction } from "./lambda-function.ts";
 import { isOurs } from "./tags.ts";
@@ -86,8 +86,8 @@ export async function deployedApi(
 ): Promise<Api | undefined> {
   const all = await allApis(aws);
   const named = all.filter(({ Name }) => Name === apiName);
-  const ours = all.filter(({ Tags = {} }) =>
-    isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
+  const ours = all.filter(
+    ({ Tags }) => Tags && isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
   );
   const candidates = ours.length > 0 ? ours : named;
   if (candidates.length <= 1) return candidates[0];
@@ -108,12 +108,24 @@ export type ApiAddresses = {
   ManagementEndpoint: string;
 };
 
-/** The addresses of an API; `http` for an endpoint that is plain `ws`. */
-export function addressesOf({
-  ApiId = "",
-  ApiEndpoint = "",
-}: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAddresses {
-  return { ApiId, ApiEndpoint, ManagementEndpoint: ApiEndpoint.replace(/^ws/, "http") };
+/**
+ * The addresses of an API. An endpoint that comes as http(s), as from an emulator or a proxy, is ws(s) for
+ * clients. Throws a CliError where it is no address at all: nothing may be given it then.
+ */
+export function addressesOf(api: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAddresses {
+  const { ApiId, ApiEndpoint } = complete(api, ["ApiId", "ApiEndpoint"]);
+  const address = ApiEndpoint.replace(/\/+$/, "");
+  if (!/^(ws|http)s?:\/\//.test(address) || !URL.canParse(address))
+    throw new CliError(
+      "api-endpoint-invalid",
+      `the endpoint that AWS gave the API ${ApiId} is not a valid URL: ${JSON.stringify(ApiEndpoint)}`,
+      { hint: "an emulator or proxy may have answered; check --endpoint-url and its settings" },
+    );
+  return {
+    ApiId,
+    ApiEndpoint: address.replace(/^http/, "ws"),
+    ManagementEndpoint: address.replace(/^ws/, "http"),
+  };
 }
 
 /**
@@ -121,8 +133,9 @@ export function addressesOf({
  * first.
  */
 export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
-  const { logGroups = [] } = await logs.send(
-    new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 }),
+  const { logGroups } = complete(
+    await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 })),
+    ["logGroups"],
   );
   return logGroups.find(({ logGroupName }) => logGroupName === name);
 }

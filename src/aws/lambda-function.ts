@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { orMissing } from "./answers.ts";
+import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { poll } from "./wait.ts";
 
@@ -18,7 +18,9 @@ export type Variables = Readonly<Record<string, string>>;
  * own without kms:Decrypt): taking that for none would write an environment without them.
  */
 export function variablesOf({ FunctionName, Environment }: FunctionConfiguration): Variables {
-  if (!Environment?.Error) return Environment?.Variables ?? {};
+  // Lambda leaves the member out where a function has no variables; what it answered is whole (AWS.md 8.7).
+  if (!Environment) return {};
+  if (!Environment.Error) return complete(Environment, ["Variables"]).Variables;
   throw new CliError(
     "variables-unreadable",
     `the variables of the function ${FunctionName} cannot be read: ${Environment.Error.Message}`,
@@ -45,9 +47,9 @@ export async function deployedFunction(
   FunctionName: string,
 ): Promise<DeployedFunction | undefined> {
   const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
-  return (
-    found && { arn: found.FunctionArn ?? "", variables: variablesOf(found), lastModified: found.LastModified }
-  );
+  if (!found) return undefined;
+  const { FunctionArn: arn, LastModified: lastModified } = complete(found, ["FunctionArn"]);
+  return { arn, variables: variablesOf(found), lastModified };
 }
 
 /** What to throw where there is no such function. */
@@ -71,7 +73,8 @@ export async function changeEnvironment(
   settings: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId"> = {},
 ): Promise<Variables> {
   for (let attempt = 1; ; attempt++) {
-    const present = await untilIdle(aws, FunctionName);
+    // Without a revision nothing would keep this from replacing what another one wrote.
+    const present = complete(await untilIdle(aws, FunctionName), ["RevisionId"]);
     const Variables = { ...change(variablesOf(present)) };
     try {
       await aws.lambda.send(
@@ -149,5 +152,5 @@ export function stateOf({
 /** The name of the role that a function runs with; undefined where there is no such function. */
 export async function executionRoleOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
   const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
-  return found?.Role?.split("/").at(-1);
+  return found && complete(found, ["Role"]).Role.split("/").at(-1);
 }

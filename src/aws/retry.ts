@@ -44,7 +44,8 @@ const isThrottle = (failure: Failure) => failure.status === 429 || throttleNames
 const isUnreached = ({ name, message }: Failure) =>
   name === "TimeoutError" && /did not establish a connection/.test(message);
 const isUnreadable = (failure: Failure) =>
-  failure.name === "SyntaxError" || /Deserialization error|XML parse error/.test(failure.message);
+  /^(SyntaxError|NotAwsAnswer)$/.test(failure.name) ||
+  /Deserialization error|XML parse error/.test(failure.message);
 const isUnavailable = (failure: Failure) =>
   (failure.status !== undefined && failure.status >= 500) ||
   failure.name === "TimeoutError" ||

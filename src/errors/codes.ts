@@ -62,6 +62,7 @@ export const errorCodes = {
   "variables-unreadable": 1,
   "tags-unreadable": 1,
   "deployment-failed": 1,
+  "api-endpoint-invalid": 1,
   "resource-missing": 1,
   // others
   "no-signing-key": 1,

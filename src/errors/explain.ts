@@ -35,8 +35,9 @@ const signIn = (thrown: ErrorFacts): string => `sign in again: aws sso login --p
 const profileOf = ({ message, profile }: ErrorFacts): string =>
   profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
 const isWithoutCredentials = ({ name }: ErrorFacts) => /^(Credentials|Token)ProviderError$/.test(name);
-/** The SDK found something else than the answer's wire format (FAULTS.md D-06). */
-const isNotAwsAnswer = ({ message }: ErrorFacts) => /Deserialization error|XML parse error/.test(message);
+/** Something else than AWS answered: an answer that the clients or the SDK do not accept (FAULTS.md D-06). */
+const isNotAwsAnswer = ({ name, message }: ErrorFacts) =>
+  name === "NotAwsAnswer" || /Deserialization error|XML parse error/.test(message);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
@@ -154,8 +155,10 @@ export const explanations: readonly Explanation[] = [
   {
     code: "not-an-aws-answer",
     when: isNotAwsAnswer,
-    message: ({ status }) =>
-      `the response did not come from AWS (no valid JSON or XML${status > 0 ? `, status ${status}` : ""})`,
+    message: ({ name, message, status }) => {
+      const why = name === "NotAwsAnswer" ? message : "no valid JSON or XML";
+      return `the response did not come from AWS (${why}${status > 0 ? `, status ${status}` : ""})`;
+    },
     hint: () =>
       "a proxy, VPN or sign-in page may have answered; " +
       "check --endpoint-url and the network, then run the same command again",

@@ -1,4 +1,5 @@
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import { complete, NotAwsAnswer } from "../aws/answers.ts";
 import { CliError } from "../errors/error.ts";
 import type { LookedUp } from "../stack/resource.ts";
 
@@ -20,7 +21,8 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
     needs: {},
     foundBy: "name",
     async list(aws) {
-      const { Account = "", Arn = "" } = await aws.sts.send(new GetCallerIdentityCommand());
+      const answer = await aws.sts.send(new GetCallerIdentityCommand());
+      const { Account, Arn } = complete(answer, ["Account", "Arn"]);
       if (expected && expected !== Account) {
         throw new CliError(
           "account-other",
@@ -30,9 +32,16 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
           },
         );
       }
-      return [{ attributes: { Account, Partition: Arn.split(":")[1] ?? "aws" }, properties: {} }];
+      return [{ attributes: { Account, Partition: partitionOf(Arn) }, properties: {} }];
     },
   };
+}
+
+/** The second part of an ARN. */
+function partitionOf(arn: string): string {
+  const [, partition] = /^arn:([\w-]+):/.exec(arn) ?? [];
+  if (partition === undefined) throw new NotAwsAnswer(`an ARN that is none: ${JSON.stringify(arn)}`);
+  return partition;
 }
 
 export type AccountResource = ReturnType<typeof account>;

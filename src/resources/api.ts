@@ -7,7 +7,8 @@ import {
 } from "@aws-sdk/client-apigatewayv2";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, orMissing } from "../aws/answers.ts";
+import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, type ApiAddresses } from "../aws/deployed.ts";
 import { isOurs, type Identity, type Tags } from "../aws/tags.ts";
 
@@ -39,13 +40,13 @@ export function api(
     }),
 
     async list(aws) {
-      const ours = (await allApis(aws)).filter(({ Tags = {} }) => isOurs(Tags, identity));
+      const ours = (await allApis(aws)).filter(({ Tags }) => Tags && isOurs(Tags, identity));
       return ours.toSorted(byAge).map(foundApi);
     },
 
     async inUse(aws, { attributes: { ApiId } }) {
       const stages = await orMissing(aws.apigatewayv2.send(new GetStagesCommand({ ApiId })));
-      return (stages?.Items ?? []).length > 0;
+      return stages !== undefined && complete(stages, ["Items"]).Items.length > 0;
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
@@ -69,7 +70,7 @@ export function api(
 export type ApiResource = ReturnType<typeof api>;
 
 function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
-  const { Name = "", RouteSelectionExpression = "", Tags = {}, CreatedDate } = found;
+  const { Name, RouteSelectionExpression, Tags, CreatedDate } = complete(found, [...apiMembers, "Tags"]);
   return {
     attributes: addressesOf(found),
     properties: { Name, ProtocolType: "WEBSOCKET", RouteSelectionExpression },

@@ -12,7 +12,7 @@ import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
-import { everyPage } from "../aws/answers.ts";
+import { complete, everyPage } from "../aws/answers.ts";
 import { poll } from "../aws/wait.ts";
 
 interface DeploymentProperties {
@@ -59,7 +59,8 @@ export function deployment(
       ),
     }),
 
-    async list(aws, { ApiId = "" }) {
+    async list(aws, within) {
+      const { ApiId } = complete(within, ["ApiId"]);
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
@@ -70,7 +71,8 @@ export function deployment(
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
       return ours
         .toSorted((one, other) => Number(one.CreatedDate) - Number(other.CreatedDate))
-        .map(({ DeploymentId = "", Description = "" }) => ({
+        .map((found) => complete(found, ["DeploymentId", "Description"]))
+        .map(({ DeploymentId, Description }) => ({
           attributes: { DeploymentId },
           properties: { ApiId, Description },
         }));
@@ -93,7 +95,7 @@ const polling = { firstMs: 500, longestMs: 500, budgetMs: 30_000 };
 
 /** Waits until the snapshot is made. Throws a CliError with API Gateway's reason when it is not. */
 async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<string> {
-  const { DeploymentId = "" } = created;
+  const { DeploymentId } = complete(created, ["DeploymentId"]);
   const isMade = ({ DeploymentStatus }: Deployment) => DeploymentStatus !== "PENDING";
   const ended = isMade(created)
     ? created

@@ -23,7 +23,8 @@ import {
 } from "../aws/lambda-function.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, given, orMissing } from "../aws/answers.ts";
+import { functionMembers } from "../aws/authentic.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface FunctionProperties {
@@ -109,14 +110,16 @@ export function lambdaFunction(
 
     async list(aws) {
       const answer = await orMissing(aws.lambda.send(new GetFunctionCommand({ FunctionName })));
-      if (!answer?.Configuration) return [];
+      if (!answer) return [];
       if (answer.TagsError)
         throw new CliError(
           "tags-unreadable",
           `the tags of the function ${FunctionName} cannot be read: ${answer.TagsError.Message}`,
           unreadable("lambda:ListTags"),
         );
-      return [foundFunction(answer.Configuration, answer.Tags ?? {})];
+      // Lambda leaves the tags out where a function has none.
+      const { Configuration } = complete(answer, ["Configuration"]);
+      return [foundFunction(Configuration, { ...answer.Tags })];
     },
 
     async create(aws, desired) {
@@ -140,10 +143,6 @@ export function lambdaFunction(
   };
 }
 
-/** The members that have a value. */
-const given = <T extends object>(members: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
-
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 async function create(
@@ -151,7 +150,7 @@ async function create(
   { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<string> {
-  const { FunctionArn = "" } = await aws.lambda.send(
+  const created = await aws.lambda.send(
     new CreateFunctionCommand({
       FunctionName,
       Runtime: Runtime as Runtime,
@@ -166,7 +165,7 @@ async function create(
     }),
     aws.longCall,
   );
-  return FunctionArn;
+  return complete(created, ["FunctionArn"]).FunctionArn;
 }
 
 async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
@@ -198,19 +197,15 @@ function foundFunction(
   found: FunctionConfiguration,
   tags: Tags,
 ): Found<FunctionProperties, FunctionAttributes> {
-  const {
-    FunctionArn = "",
-    FunctionName = "",
-    CodeSha256 = "",
-    Runtime = "",
-    Handler = "",
-    Role = "",
-    Timeout = 3,
-    MemorySize = 128,
-  } = found;
+  const { FunctionArn, FunctionName, CodeSha256, Role, Timeout, MemorySize } = complete(
+    found,
+    functionMembers,
+  );
+  // A function from a container image has neither of the first two.
+  const { Runtime, Handler, Architectures } = found;
   return {
     attributes: { FunctionArn },
-    properties: {
+    properties: given({
       FunctionName,
       CodeSha256,
       Runtime,
@@ -218,10 +213,10 @@ function foundFunction(
       Role,
       Timeout,
       MemorySize,
-      Architectures: found.Architectures ?? ["x86_64"],
+      Architectures,
       Environment: usable(variablesOf(found)),
       State: stateOf(found),
-    },
+    }),
     tags,
   };
 }

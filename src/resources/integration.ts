@@ -9,7 +9,7 @@ import {
 import type { Found, Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
-import { everyPage, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 
 interface IntegrationProperties {
   ApiId: string;
@@ -43,7 +43,8 @@ export function integration(
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
 
-    async list(aws, { ApiId = "" }) {
+    async list(aws, within) {
+      const { ApiId } = complete(within, ["ApiId"]);
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
@@ -60,7 +61,8 @@ export function integration(
     },
 
     async create(aws, desired) {
-      const { IntegrationId = "" } = await aws.apigatewayv2.send(new CreateIntegrationCommand(desired));
+      const created = await aws.apigatewayv2.send(new CreateIntegrationCommand(desired));
+      const { IntegrationId } = complete(created, ["IntegrationId"]);
       return { IntegrationId };
     },
 
@@ -99,23 +101,17 @@ function foundIntegration(
   ApiId: string,
   found: Integration,
 ): Found<IntegrationProperties, IntegrationAttributes> {
-  const {
-    IntegrationId = "",
-    Description = "",
-    IntegrationType,
-    IntegrationMethod = "",
-    IntegrationUri = "",
-    TimeoutInMillis = 29_000,
-  } = found;
+  const { IntegrationId } = complete(found, ["IntegrationId"]);
+  const { Description, IntegrationType, IntegrationMethod, IntegrationUri, TimeoutInMillis } = found;
   return {
     attributes: { IntegrationId },
-    properties: {
+    properties: given({
       ApiId,
       Description,
-      ...(IntegrationType === "AWS_PROXY" ? { IntegrationType } : {}),
+      IntegrationType: IntegrationType === "AWS_PROXY" ? IntegrationType : undefined,
       IntegrationMethod,
       IntegrationUri,
       TimeoutInMillis,
-    },
+    }),
   };
 }

@@ -7,7 +7,7 @@ import {
 import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, orMissing } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/deployed.ts";
 import type { Tags } from "../aws/tags.ts";
 
@@ -41,10 +41,10 @@ export function logGroup(
     async list(aws) {
       const group = await findLogGroup(aws.logs, name);
       if (!group) return [];
-      const { tags: found } =
-        (await orMissing(
-          aws.logs.send(new ListTagsForResourceCommand({ resourceArn: group.logGroupArn })),
-        )) ?? {};
+      const { logGroupArn: resourceArn } = complete(group, ["logGroupArn"]);
+      const tagged = await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn })));
+      // Deleted since it was listed.
+      if (!tagged) return [];
       return [
         {
           attributes: {},
@@ -52,7 +52,7 @@ export function logGroup(
             LogGroupName: name,
             ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
           },
-          tags: found ?? {},
+          tags: complete(tagged, ["tags"]).tags,
           ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
         },
       ];

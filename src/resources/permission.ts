@@ -3,7 +3,7 @@ import type { Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { FunctionResource } from "./function.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, given, orMissing } from "../aws/answers.ts";
 
 interface PermissionProperties {
   FunctionName: string;
@@ -49,7 +49,9 @@ export function permission(
 
     async list(aws) {
       const answer = await orMissing(aws.lambda.send(new GetPolicyCommand({ FunctionName })));
-      const { Statement = [] } = JSON.parse(answer?.Policy ?? "{}") as { Statement?: Statement[] };
+      if (!answer) return [];
+      const policy = JSON.parse(complete(answer, ["Policy"]).Policy) as { Statement?: Statement[] };
+      const { Statement } = complete(policy, ["Statement"]);
       return Statement.filter(({ Sid }) => Sid === STATEMENT_ID).map((found) => ({
         attributes: {},
         properties: { FunctionName, ...propertiesOf(found) },
@@ -68,18 +70,14 @@ export function permission(
   };
 }
 
-const valueOf = (conditions: Record<string, string> | undefined, name: string): string =>
-  Object.entries(conditions ?? {}).find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
+const valueOf = (conditions: Record<string, string> | undefined, name: string): string | undefined =>
+  conditions && Object.entries(conditions).find(([key]) => key.toLowerCase() === name)?.[1];
 
-function propertiesOf({
-  Action = "",
-  Principal,
-  Condition,
-}: Statement): Omit<PermissionProperties, "FunctionName"> {
-  return {
+/** The statement's parts; one that another tool wrote may lack some. */
+const propertiesOf = ({ Action, Principal, Condition }: Statement): Partial<PermissionProperties> =>
+  given({
     Action,
-    Principal: Principal?.Service ?? "",
+    Principal: Principal?.Service,
     SourceArn: valueOf(Condition?.ArnLike, "aws:sourcearn"),
     SourceAccount: valueOf(Condition?.StringEquals, "aws:sourceaccount"),
-  };
-}
+  });

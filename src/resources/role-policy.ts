@@ -4,7 +4,7 @@ import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { RoleResource } from "./role.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, orMissing } from "../aws/answers.ts";
 
 interface RolePolicyProperties {
   RoleName: string;
@@ -57,9 +57,11 @@ export function rolePolicy(
       const found = await orMissing(
         aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })),
       );
-      if (!found?.PolicyDocument) return [];
+      if (!found) return [];
       // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).
-      const PolicyDocument = JSON.parse(decodeURIComponent(found.PolicyDocument));
+      const PolicyDocument = JSON.parse(
+        decodeURIComponent(complete(found, ["PolicyDocument"]).PolicyDocument),
+      );
       return [
         { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } },
       ];

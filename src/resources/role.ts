@@ -11,7 +11,8 @@ import {
 } from "@aws-sdk/client-iam";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, orMissing } from "../aws/answers.ts";
+import { roleMembers } from "../aws/authentic.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface RoleProperties {
@@ -41,7 +42,7 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
 
     async list(aws) {
       const answer = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName: name })));
-      return answer?.Role ? [foundRole(answer.Role)] : [];
+      return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
     },
 
     async create(aws, { AssumeRolePolicyDocument }) {
@@ -52,7 +53,7 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
           Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
         }),
       );
-      return { Arn: Role?.Arn ?? "" };
+      return { Arn: complete(Role, ["Arn"]).Arn };
     },
 
     async update(aws, { AssumeRolePolicyDocument }) {
@@ -75,13 +76,10 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
 
 export type RoleResource = ReturnType<typeof role>;
 
-function foundRole({
-  RoleName = "",
-  Arn = "",
-  AssumeRolePolicyDocument = "%7B%7D",
-  Tags = [],
-  CreateDate,
-}: Role): Found<RoleProperties, RoleAttributes> {
+function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
+  const { RoleName, Arn, AssumeRolePolicyDocument } = complete(found, roleMembers);
+  // IAM leaves the tags out where a role has none.
+  const { Tags, CreateDate } = found;
   return {
     attributes: { Arn },
     // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (AWS.md 6.3).
@@ -89,7 +87,7 @@ function foundRole({
       RoleName,
       AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)),
     },
-    tags: Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])),
+    tags: Tags ? Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])) : {},
     ...(CreateDate ? { createdAt: CreateDate } : {}),
   };
 }
@@ -97,12 +95,14 @@ function foundRole({
 /** A role with policies cannot be deleted (AWS.md 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
-  for (const PolicyName of listed?.PolicyNames ?? [])
+  if (!listed) return;
+  for (const PolicyName of complete(listed, ["PolicyNames"]).PolicyNames)
     await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
   const listed = await orMissing(aws.iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
-  for (const { PolicyArn } of listed?.AttachedPolicies ?? [])
+  if (!listed) return;
+  for (const { PolicyArn } of complete(listed, ["AttachedPolicies"]).AttachedPolicies)
     await orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
 }

@@ -7,7 +7,7 @@ import {
 import type { Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
-import { everyPage } from "../aws/answers.ts";
+import { complete, everyPage, given } from "../aws/answers.ts";
 
 /**
  * The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (AWS.md
@@ -55,7 +55,8 @@ export function route(
       Target: `integrations/${IntegrationId}`,
     }),
 
-    async list(aws, { ApiId = "" }) {
+    async list(aws, within) {
+      const { ApiId } = complete(within, ["ApiId"]);
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
       );
@@ -63,9 +64,10 @@ export function route(
     },
 
     async create(aws, { AuthorizationType: _none, ...desired }) {
-      const { RouteId = "" } = await aws.apigatewayv2.send(
+      const created = await aws.apigatewayv2.send(
         new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }),
       );
+      const { RouteId } = complete(created, ["RouteId"]);
       return { RouteId };
     },
 
@@ -84,9 +86,10 @@ function foundRoute(
   RouteKey: RouteKey,
   found: Route,
 ): Found<RouteProperties, RouteAttributes> {
-  const { RouteId = "", AuthorizationType = "NONE", ApiKeyRequired = false, Target = "" } = found;
+  const { RouteId } = complete(found, ["RouteId"]);
+  const { AuthorizationType, ApiKeyRequired, Target } = found;
   return {
     attributes: { RouteId },
-    properties: { ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target },
+    properties: given({ ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target }),
   };
 }

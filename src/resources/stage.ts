@@ -7,7 +7,7 @@ import {
 import type { Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
-import { orMissing } from "../aws/answers.ts";
+import { complete, given, orMissing } from "../aws/answers.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface StageProperties {
@@ -53,7 +53,8 @@ export function stage(
         ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0,
     },
 
-    async list(aws, { ApiId = "" }) {
+    async list(aws, within) {
+      const { ApiId } = complete(within, ["ApiId"]);
       const found = await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: name })));
       if (!found) return [];
       return [
@@ -80,15 +81,17 @@ export function stage(
   };
 }
 
+/** A stage without a deployment serves nothing; limits that AWS leaves out are its own (AWS.md 3.6). */
 const settingsOf = ({
-  DeploymentId = "",
-  AutoDeploy = false,
-  DefaultRouteSettings,
-}: GetStageCommandOutput): Omit<StageProperties, "ApiId" | "StageName"> => ({
   DeploymentId,
   AutoDeploy,
-  DefaultRouteSettings: {
-    ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? limits.ThrottlingBurstLimit,
-    ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? limits.ThrottlingRateLimit,
-  },
-});
+  DefaultRouteSettings,
+}: GetStageCommandOutput): Partial<StageProperties> =>
+  given({
+    DeploymentId,
+    AutoDeploy: AutoDeploy === true,
+    DefaultRouteSettings: {
+      ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? limits.ThrottlingBurstLimit,
+      ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? limits.ThrottlingRateLimit,
+    },
+  });
