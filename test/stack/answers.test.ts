@@ -36,12 +36,14 @@ test("every call that is made has a row that says what its answer cannot lack, a
 const services = { apigatewayv2, logs, iam, lambda, sts };
 type ServiceName = keyof typeof services;
 
+const ADDRESSES = `FunctionName ApiId IntegrationId RouteId StageName DeploymentId RoleName PolicyName
+  PolicyArn StatementId logGroupName resourceArn`;
+
 /** What the inputs of all calls need for an address. */
-const input = {
-  ...{ FunctionName: "f", ApiId: "a", IntegrationId: "i", RouteId: "r", StageName: "s", DeploymentId: "d" },
-  ...{ RoleName: "r", PolicyName: "p", PolicyArn: "arn:aws:iam::aws:policy/p", StatementId: "s" },
-  ...{ logGroupName: "g", logGroupIdentifiers: ["g"], resourceArn: "arn:aws:logs:::g", retentionInDays: 1 },
-};
+const input = Object.fromEntries([
+  ...ADDRESSES.split(/\s+/).map((name) => [name, "some-name"]),
+  ["logGroupIdentifiers", ["some-name"]],
+]);
 
 /** Makes the call of this name with a client of ours. */
 async function make(aws: Aws, name: string): Promise<unknown> {
@@ -116,8 +118,13 @@ test.each(foreign)(
 
 /** The calls that AWS answers without a body: a request id is all that there is. */
 const bodyless = [
-  ...["DeleteApi", "DeleteIntegration", "DeleteFunction", "RemovePermission"],
-  ...["CreateLogGroup", "DeleteLogGroup", "PutRetentionPolicy"],
+  "DeleteApi",
+  "DeleteIntegration",
+  "DeleteFunction",
+  "RemovePermission",
+  "CreateLogGroup",
+  "DeleteLogGroup",
+  "PutRetentionPolicy",
 ];
 /** What a function returns is its own: any content type, any text. */
 const ofAFunction = ["Invoke"];
