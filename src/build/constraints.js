@@ -141,6 +141,7 @@ function shapesOf({ modelName, differs = {} }, { shapes }) {
     return {
       min,
       max,
+      decimal: shape.type === "double" && max !== undefined ? true : undefined,
       pattern: understood(pattern, `${modelName}.${name}`),
       values,
       members: shape.members && membersOf(shape),

@@ -1,5 +1,6 @@
 import type { LogEntry, Runtime } from "./runtime/contract.ts";
 import { startRuntime } from "./runtime/runtime.ts";
+import { functionSession, sessionToken } from "./services/iam/sessions.ts";
 
 /** What runs the functions: one runtime per region, because a log line does not say its region. */
 export interface Runtimes {
@@ -26,7 +27,12 @@ export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOption
   async function start(region: string): Promise<Runtime> {
     const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
     try {
-      return await startRuntime({ endpointUrl: () => url, log: (entries) => log(region, entries), ...limit });
+      return await startRuntime({
+        endpointUrl: () => url,
+        log: (entries) => log(region, entries),
+        sessionToken: (target) => sessionToken(functionSession(target)),
+        ...limit,
+      });
     } catch (error) {
       runtimes.delete(region);
       throw error;

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { redactUrl } from "./redact.ts";
+import { reservedVariables } from "../contract/reserved-variables.ts";
 import { isSigningKeys } from "../contract/signature.ts";
 
 /**
@@ -195,9 +196,8 @@ function isLinkLocal(host: string): boolean {
 }
 
 const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
-/** Lambda refuses these (AWS.md 5.2), or the deploy sets them itself. */
-const takenVariable =
-  /^(AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_.*|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR|BACKEND_URL|API_GATEWAY_ENDPOINT)$/;
+/** Lambda refuses these, or the deploy sets them itself. */
+const takenVariables = [...reservedVariables, "BACKEND_URL", "API_GATEWAY_ENDPOINT"];
 
 /** A path below the backend's address, as the handler takes it. */
 const isPath = (words: string): boolean =>
@@ -249,7 +249,7 @@ export const functionVariables: ValueType<Record<string, string>> = {
           "expected a variable's name: two or more letters, digits and _, a letter first",
         ),
         v.check(
-          (name) => !takenVariable.test(name),
+          (name) => !takenVariables.includes(name),
           "expected a name that is not reserved: Lambda or deploy sets it",
         ),
       ),

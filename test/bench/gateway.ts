@@ -105,7 +105,8 @@ const inItsOwnProcess: Lambda = async (environment) => {
     environment,
     zip,
     logGroup: "/aws/lambda/proxy",
-    sessionToken: "session",
+    role: "arn:aws:iam::123456789012:role/proxy",
+    traced: false,
     revision: "1",
   };
   return {

@@ -10,6 +10,7 @@ import { CreateRoleCommand } from "@aws-sdk/client-iam";
 import * as lambda from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { isAlive } from "../../src/local/runtime/is-alive.ts";
+import { sessionIn } from "../../src/local/services/iam/sessions.ts";
 import { until } from "../support/functions.ts";
 import {
   lambdaTrust,
@@ -149,7 +150,9 @@ test("what Invoke refuses", async () => {
   });
   expect(await refusal(invoke(aws, undefined, { Payload: "{" }))).toMatchObject({
     name: "InvalidRequestContentException",
-    message: expect.stringMatching(/^Could not parse request body into json: /),
+    message: expect.stringMatching(
+      /^Could not parse request body into json: Could not parse payload into json: /,
+    ),
   });
   expect(await refusal(invoke(aws, "x".repeat(6_291_457)))).toMatchObject({
     name: "RequestTooLargeException",
@@ -196,4 +199,64 @@ test("functions of two regions log each in its own", async () => {
   const groups = async ({ logs }: Clients) =>
     (await logs.send(new DescribeLogGroupsCommand({}))).logGroups?.map(({ logGroupName }) => logGroupName);
   expect([await groups(aws), await groups(west)]).toEqual([[], ["/aws/lambda/proxy"]]);
+});
+
+test("the request id of Invoke is that of its invocation, for every attempt of an event", async () => {
+  const aws = await openLocalAws({ asyncRetryMs: [1, 1] });
+  await makeFunction(aws, {
+    source: `export const handler = async (event, { awsRequestId }) => {
+      if (event.fail) throw new Error("boom");
+      return awsRequestId;
+    };`,
+  });
+  const answered = await invoke(aws, {}, { LogType: "Tail" });
+  const { requestId } = answered.$metadata;
+  expect(JSON.parse(answered.Payload?.transformToString() ?? "")).toBe(requestId);
+  const tail = Buffer.from(answered.LogResult ?? "", "base64").toString();
+  for (const line of ["START", "END", "REPORT"]) expect(tail).toContain(`${line} RequestId: ${requestId}`);
+  const later = await invoke(aws, { fail: true }, { InvocationType: "Event" });
+  const starts = async () => (await linesOf(aws)).filter((line) => line.startsWith("START"));
+  await until(async () => (await starts()).length === 4);
+  for (const line of (await starts()).slice(1))
+    expect(line).toBe(`START RequestId: ${later.$metadata.requestId} Version: $LATEST\n`);
+});
+
+test("a handler sees the ARN that was called, and its version", async () => {
+  const aws = await openLocalAws();
+  const arn = await makeFunction(aws, {
+    source: `export const handler = async (event, { invokedFunctionArn, functionVersion }) =>
+      [invokedFunctionArn, functionVersion];`,
+    Publish: true,
+  });
+  await aws.lambda.send(new lambda.CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "1" }));
+  const seen = async (given: Partial<lambda.InvokeCommandInput>) =>
+    JSON.parse((await invoke(aws, {}, given)).Payload?.transformToString() ?? "") as unknown;
+  expect(await seen({})).toEqual([arn, "$LATEST"]);
+  expect(await seen({ Qualifier: "$LATEST" })).toEqual([`${arn}:$LATEST`, "$LATEST"]);
+  expect(await seen({ Qualifier: "1" })).toEqual([`${arn}:1`, "1"]);
+  expect(await seen({ Qualifier: "live" })).toEqual([`${arn}:live`, "1"]);
+  expect(await seen({ FunctionName: "000000000000:function:proxy:live" })).toEqual([`${arn}:live`, "1"]);
+});
+
+test("a function of one letter has a session of a longer name, another in each environment", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws, {
+    FunctionName: "f",
+    source: `export const handler = async () => [process.env.AWS_SESSION_TOKEN, process.pid];`,
+  });
+  const environment = async () =>
+    JSON.parse((await invoke(aws, {}, { FunctionName: "f" })).Payload?.transformToString() ?? "[]") as [
+      string,
+      number,
+    ];
+  const [token, pid] = await environment();
+  process.kill(pid, "SIGKILL");
+  await until(() => !isAlive(pid));
+  const [other, otherPid] = await environment();
+  expect([other === token, otherPid === pid]).toEqual([false, false]);
+  for (const each of [token, other])
+    expect(sessionIn(each)).toEqual({
+      roleArn: "arn:aws:iam::000000000000:role/f-role",
+      name: "f@lambda_function",
+    });
 });

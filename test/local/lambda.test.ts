@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as lambda from "@aws-sdk/client-lambda";
 import { UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
 import { expect, test } from "vitest";
+import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { until } from "../support/functions.ts";
 import {
   functionInput,
@@ -158,9 +159,9 @@ test("names and texts of Lambda's refusals", async () => {
     [() => creating({ FunctionName }), "ResourceConflictException", 409, /^Function already exist: proxy$/],
     [
       () => creating({ FunctionName: "x".repeat(65) }),
-      "ValidationException",
+      value,
       400,
-      /at 'functionName' .* less than or equal to 64$/,
+      /^1 validation error detected: Value 'x{65}' at 'functionName' failed .* less than or equal to 64$/,
     ],
     [
       () => creating({ FunctionName: "a b" }),
@@ -184,7 +185,7 @@ test("names and texts of Lambda's refusals", async () => {
       () => creating({ Runtime: "foo" as lambda.Runtime }),
       value,
       400,
-      /^Value foo at 'runtime' .* enum value set: \[nodejs20\.x, .*\] or be a valid ARN$/,
+      /^Value foo at 'runtime' .* enum value set: \[nodejs20\.x, .*, java8\.al2\] or be a valid ARN$/,
     ],
     [
       () => creating({ Runtime: "nodejs14.x" }),
@@ -334,4 +335,169 @@ test("tags belong to the function's ARN", async () => {
   await aws.lambda.send(new lambda.TagResourceCommand({ Resource, Tags: { a: "1", b: "2" } }));
   await aws.lambda.send(new lambda.UntagResourceCommand({ Resource, TagKeys: ["a", "c"] }));
   expect((await aws.lambda.send(new lambda.ListTagsCommand({ Resource }))).Tags).toEqual({ b: "2" });
+});
+
+test("tags are refused where a function takes none, and past fifty", async () => {
+  const aws = await openLocalAws();
+  const Resource = await makeFunction(aws, { Publish: true });
+  await aws.lambda.send(new lambda.CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "1" }));
+  const tagsOf = (count: number, prefix = "k") =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${prefix}${index}`, "v"]));
+  const tag = (Tags: Record<string, string>, to = Resource) =>
+    aws.lambda.send(new lambda.TagResourceCommand({ Resource: to, Tags }));
+  const refused = (message: string) => ({ name: "InvalidParameterValueException", status: 400, message });
+  for (const qualifier of ["live", "1", "$LATEST"]) {
+    const to = `${Resource}:${qualifier}`;
+    const calls = [
+      () => tag({ a: "1" }, to),
+      () => aws.lambda.send(new lambda.UntagResourceCommand({ Resource: to, TagKeys: ["a"] })),
+      () => aws.lambda.send(new lambda.ListTagsCommand({ Resource: to })),
+    ];
+    for (const call of calls)
+      expect(await refusal(call())).toEqual(
+        refused("Tags on function aliases and versions are not supported. Please specify a function ARN."),
+      );
+  }
+  expect(await refusal(tag({}))).toEqual(refused("An error occurred and the request cannot be processed."));
+  const tooMany = refused("Number of tags exceeds resource tag limit.");
+  expect(await refusal(tag(tagsOf(51)))).toEqual(tooMany);
+  await tag(tagsOf(50));
+  await tag({ k0: "another value" });
+  expect(await refusal(tag({ more: "v" }))).toEqual(tooMany);
+  const input = await functionInput(await makeRole(aws, "other"), {
+    FunctionName: "other",
+    Tags: tagsOf(51),
+  });
+  expect(await refusal(aws.lambda.send(new lambda.CreateFunctionCommand(input)))).toEqual(tooMany);
+  expect(await refusal(tag({ a: "1" }, "arn:aws:something"))).toEqual({
+    name: "ValidationException",
+    status: 400,
+    message: expect.stringMatching(
+      /^1 validation error detected: Value 'arn:aws:something' at 'resource' failed to satisfy constraint: /,
+    ),
+  });
+});
+
+test("each operation has its own words for what is not there", async () => {
+  const aws = await openLocalAws();
+  const arn = await makeFunction(aws);
+  const none = arn.replace("proxy", "none");
+  const permission = { StatementId: "s", Action: "lambda:InvokeFunction", Principal: "*" };
+  const cases: [call: () => Promise<unknown>, message: string][] = [
+    [
+      () => aws.lambda.send(new lambda.InvokeCommand({ FunctionName: "none" })),
+      `Function not found: ${none}:$LATEST`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.InvokeCommand({ FunctionName: "none", Qualifier: "live" })),
+      `Function not found: ${none}:live`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.InvokeCommand({ FunctionName, Qualifier: "live" })),
+      `Function not found: ${arn}:live`,
+    ],
+    [
+      () =>
+        aws.lambda.send(
+          new lambda.PutFunctionConcurrencyCommand({ FunctionName: "none", ReservedConcurrentExecutions: 1 }),
+        ),
+      `Function not found: ${none}:$LATEST`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.GetPolicyCommand({ FunctionName: "none" })),
+      "The resource you requested does not exist.",
+    ],
+    [
+      () => aws.lambda.send(new lambda.RemovePermissionCommand({ FunctionName: "none", StatementId: "s" })),
+      `No policy found for: ${none}`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.AddPermissionCommand({ FunctionName: "none", ...permission })),
+      `Function not found: ${none}`,
+    ],
+    [
+      () =>
+        aws.lambda.send(new lambda.AddPermissionCommand({ FunctionName, Qualifier: "live", ...permission })),
+      `Cannot find alias arn: ${arn}:live`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.GetAliasCommand({ FunctionName, Name: "live" })),
+      `Cannot find alias arn: ${arn}:live`,
+    ],
+    [
+      () => aws.lambda.send(new lambda.UpdateAliasCommand({ FunctionName, Name: "live" })),
+      `Alias not found: ${arn}:live`,
+    ],
+  ];
+  for (const [call, message] of cases)
+    expect(await refusal(call())).toEqual({ name: "ResourceNotFoundException", status: 404, message });
+});
+
+test("a stale revision is told which call has the newest", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws);
+  const RevisionId = "00000000-0000-0000-0000-000000000000";
+  const permission = { FunctionName, StatementId: "s", Action: "lambda:InvokeFunction", Principal: "*" };
+  await aws.lambda.send(new lambda.AddPermissionCommand(permission));
+  const cases: [call: () => Promise<unknown>, which: string][] = [
+    [
+      () => aws.lambda.send(new lambda.UpdateFunctionConfigurationCommand({ FunctionName, RevisionId })),
+      "GetFunction/GetAlias",
+    ],
+    [
+      () => aws.lambda.send(new lambda.AddPermissionCommand({ ...permission, StatementId: "t", RevisionId })),
+      "GetPolicy",
+    ],
+    [
+      () =>
+        aws.lambda.send(new lambda.RemovePermissionCommand({ FunctionName, StatementId: "s", RevisionId })),
+      "GetPolicy",
+    ],
+  ];
+  for (const [call, which] of cases)
+    expect(await refusal(call())).toEqual({
+      name: "PreconditionFailedException",
+      status: 412,
+      message:
+        "The Revision Id provided does not match the latest Revision Id. " +
+        `Call the ${which} API to retrieve the latest Revision Id`,
+    });
+});
+
+test("an error has a Type where AWS sends one", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws);
+  const typeOf = async (call: Promise<unknown>) =>
+    await call.then(
+      () => "not refused",
+      (error: unknown) => (error as { Type?: string }).Type,
+    );
+  const reserve = new lambda.PutFunctionConcurrencyCommand({
+    FunctionName,
+    ReservedConcurrentExecutions: 901,
+  });
+  expect(await typeOf(aws.lambda.send(reserve))).toBeUndefined();
+  const input = await functionInput("arn:aws:iam::000000000000:role/r", { FunctionName: "x".repeat(65) });
+  expect(await typeOf(aws.lambda.send(new lambda.CreateFunctionCommand(input)))).toBe("User");
+});
+
+test("variables are reserved by name", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws);
+  const set = (name: string) =>
+    aws.lambda.send(
+      new lambda.UpdateFunctionConfigurationCommand({
+        FunctionName,
+        Environment: { Variables: { [name]: "x" } },
+      }),
+    );
+  const free = ["AWS_LAMBDA_EXEC_WRAPPER", "AWS_LAMBDA_DOTNET_PREJIT", "NODE_PATH", "NODE_OPTIONS", "TZ"];
+  for (const name of free) expect((await set(name)).Environment?.Variables).toEqual({ [name]: "x" });
+  // The model's pattern refuses a name that begins with an underscore.
+  for (const name of reservedVariables.filter((each) => !each.startsWith("_")))
+    expect(await refusal(set(name))).toEqual({
+      name: "InvalidParameterValueException",
+      status: 400,
+      message: expect.stringMatching(new RegExp(`Reserved keys used in this request: ${name}$`)),
+    });
 });

@@ -61,12 +61,8 @@ test("over every protocol a member that is not emulated is refused before anythi
       "logGroupClass 'INFREQUENT_ACCESS' of CreateLogGroup",
     ],
     [
-      () => lambda.send(new AddPermissionCommand({ ...permission, PrincipalOrgID: "o-1234567890" })),
-      "PrincipalOrgID of AddPermission",
-    ],
-    [
-      () => lambda.send(new AddPermissionCommand({ ...permission, EventSourceToken: "token" })),
-      "EventSourceToken of AddPermission",
+      () => lambda.send(new AddPermissionCommand({ ...permission, InvokedViaFunctionUrl: true })),
+      "InvokedViaFunctionUrl of AddPermission",
     ],
     [
       () => lambda.send(new InvokeCommand({ FunctionName: "proxy", ClientContext: "e30=" })),

@@ -74,7 +74,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   aws: lowest,
   backend: ["artifact", ...lowest],
   client: lowest,
-  local: ["artifact", "errors"],
+  local: ["artifact", "errors", "contract"],
   artifact: lowest,
   progress: ["errors", "settings", "contract"],
   errors: ["settings", "contract"],

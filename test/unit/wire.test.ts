@@ -217,13 +217,14 @@ describe("validation", () => {
 
   test("reports the values of a map together, in Lambda with all that they must satisfy", () => {
     const operation = operationOf("lambda", "UpdateAlias");
-    const members = { AdditionalVersionWeights: { item: { min: 0, max: 1 } } };
+    const members = { AdditionalVersionWeights: { item: { min: 0, max: 1, decimal: true } } };
     const constraints = { operations: { UpdateAlias: { RoutingConfig: { members } } }, oncePerValue: true };
     const RoutingConfig = { AdditionalVersionWeights: { 1: 2, 2: 0.5 } };
     expect(problems(operation, { FunctionName: "f", Name: "a", RoutingConfig }, constraints)).toEqual([
-      "Value '{1=2, 2=0.5}' at 'routingConfig.additionalVersionWeights' Map value must satisfy constraint: " +
-        "[Member must have value less than or equal to 1, Member must have value greater than or equal to 0, " +
-        "Member must not be null]",
+      "Value '{1=2.0, 2=0.5}' at 'routingConfig.additionalVersionWeights' Map value must satisfy " +
+        "constraint: " +
+        "[Member must have value less than or equal to 1.0, " +
+        "Member must have value greater than or equal to 0.0, Member must not be null]",
     ]);
   });
 

@@ -14,10 +14,20 @@ export interface FunctionToRun {
   environment: Record<string, string>;
   zip: Uint8Array;
   logGroup: string;
-  /** Of the credentials that its own calls are signed with. */
-  sessionToken: string;
+  /** The ARN of its execution role. */
+  role: string;
+  /** Whether its calls are sampled for X-Ray. */
+  traced: boolean;
   /** Changes whenever code or configuration do. */
   revision: string;
+}
+
+/** What is said of one call of a function besides its event. */
+export interface CallOptions {
+  /** Of this call and of what it logs; a new one when left out. */
+  requestId?: string;
+  /** What the handler sees as `invokedFunctionArn`; the function's own when left out. */
+  calledArn?: string;
 }
 
 /** How one event ended (AWS.md 4.8). */
@@ -44,7 +54,7 @@ export interface Runtime {
    * Invokes a function with an event (JSON text). A failure of the function is in the result; it rejects only
    * after `close`.
    */
-  invoke(target: FunctionToRun, payload: string): Promise<Invocation>;
+  invoke(target: FunctionToRun, payload: string, options?: CallOptions): Promise<Invocation>;
   /** Lets a function finish its events and ends its environments; resolves when they are gone. */
   retire(arn: string): Promise<void>;
   /** Ends everything: environments, folders. */
@@ -55,6 +65,8 @@ export interface RuntimeOptions {
   /** Where the function's own AWS calls go; asked when an environment starts. */
   endpointUrl(): string;
   log(entries: LogEntry[]): void;
+  /** Of the credentials of a new environment; without it they belong to no session. */
+  sessionToken?(target: FunctionToRun): string;
   /** Per function. */
   maxEnvironments?: number;
   /** An environment that has been idle this long is ended. */

@@ -9,7 +9,14 @@ import type { Program } from "./programs.ts";
  */
 export function environmentVariables(
   target: FunctionToRun,
-  local: { program: Program; folder: string; endpointUrl: string; runtimeApi: string; stream: string },
+  local: {
+    program: Program;
+    folder: string;
+    endpointUrl: string;
+    runtimeApi: string;
+    stream: string;
+    sessionToken: string;
+  },
 ): Record<string, string> {
   const changeable = {
     PATH: local.program.path,
@@ -36,12 +43,12 @@ export function environmentVariables(
     LAMBDA_RUNTIME_DIR: dirname(local.program.arguments.at(-1) ?? ""),
     PWD: local.folder,
     SHLVL: "0",
-    ...credentials(target),
+    ...credentials(local.sessionToken),
   };
   return { ...changeable, ...target.environment, ...reserved };
 }
 
-function credentials({ sessionToken }: FunctionToRun): Record<string, string> {
+function credentials(sessionToken: string): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
     AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64"),

@@ -26,6 +26,7 @@ export interface WaitingEvent {
   requestId: string;
   /** JSON text */
   payload: string;
+  calledArn: string;
 }
 
 /** What one environment is made from, and its callbacks. */
@@ -34,6 +35,7 @@ export interface Launch {
   /** Finds the program and unpacks the zip; its error is why the environment does not start. */
   prepare(): Promise<Prepared>;
   endpointUrl: string;
+  sessionToken: string;
   initLimitMs: number;
   reaper: Reaper;
   log(entries: LogEntry[]): void;
@@ -100,7 +102,7 @@ export class Environment {
   }
 
   /** Gives it an event; never rejects. */
-  invoke({ requestId, payload }: WaitingEvent): Promise<Invocation> {
+  invoke({ requestId, payload, calledArn }: WaitingEvent): Promise<Invocation> {
     const { target } = this.#launch;
     const limitMs = target.timeoutSeconds * 1000;
     this.#state = "busy";
@@ -113,8 +115,8 @@ export class Environment {
         requestId,
         payload,
         deadlineMs: Date.now() + limitMs,
-        functionArn: target.arn,
-        traceId: newTraceHeader(),
+        functionArn: calledArn,
+        traceId: newTraceHeader(target.traced),
       });
     });
   }
@@ -179,7 +181,7 @@ export class Environment {
   }
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
-    const { target, endpointUrl, reaper, initLimitMs } = this.#launch;
+    const { target, endpointUrl, sessionToken, reaper, initLimitMs } = this.#launch;
     this.#log.write([
       platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
     ]);
@@ -195,6 +197,7 @@ export class Environment {
         endpointUrl,
         runtimeApi,
         stream: this.#log.stream,
+        sessionToken,
       }),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -330,8 +333,8 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function newTraceHeader(): string {
+function newTraceHeader(sampled: boolean): string {
   const hex = randomBytes(20).toString("hex");
   const seconds = Math.floor(Date.now() / 1000).toString(16);
-  return `Root=1-${seconds}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=0`;
+  return `Root=1-${seconds}-${hex.slice(0, 24)};Parent=${hex.slice(24)};Sampled=${sampled ? 1 : 0}`;
 }

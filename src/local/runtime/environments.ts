@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { FunctionToRun, Invocation } from "./contract.ts";
+import type { CallOptions, FunctionToRun, Invocation } from "./contract.ts";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
 import { countFailedStarts, failedStartsToReport, longestPauseMs } from "./failed-starts.ts";
 import { type Failure, lost } from "./failures.ts";
@@ -14,6 +14,7 @@ import { removeFolder } from "./work-folder.ts";
 /** What the environments of every function share. */
 export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   endpointUrl(): string;
+  sessionToken(target: FunctionToRun): string;
   /** The private folder that the functions are unpacked into. */
   folder: string;
   maxEnvironments: number;
@@ -65,12 +66,15 @@ export class Environments {
    * Runs an event in the environment that worked last, in a new one, or in order after those that wait; never
    * rejects.
    */
-  invoke(payload: string): Promise<Invocation> {
-    const requestId = randomUUID();
+  invoke(
+    payload: string,
+    { requestId = randomUUID(), calledArn = this.target.arn }: CallOptions = {},
+  ): Promise<Invocation> {
+    const event: WaitingEvent = { requestId, payload, calledArn };
     const idle = this.#takeIdle();
-    if (idle) return idle.invoke({ requestId, payload });
+    if (idle) return idle.invoke(event);
     return new Promise((resolve) => {
-      this.#queue.push({ requestId, payload, queuedAt: performance.now(), resolve });
+      this.#queue.push({ ...event, queuedAt: performance.now(), resolve });
       this.#grow();
     });
   }
@@ -151,6 +155,7 @@ export class Environments {
       target: this.target,
       prepare: () => this.#prepare(),
       endpointUrl: shared.endpointUrl(),
+      sessionToken: shared.sessionToken(this.target),
       initLimitMs: shared.initLimitMs,
       reaper: shared.reaper,
       log: (entries) => shared.log(entries),

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { CliError } from "../../errors/error.ts";
 import type { FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
@@ -26,9 +27,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await removeFolder(shared.folder);
   };
   return {
-    async invoke(target, payload) {
+    async invoke(target, payload, call) {
       if (closing) throw new Error(`could not invoke ${target.name}: the runtime was closed`);
-      return await functions.environmentsOf(target).invoke(payload);
+      return await functions.environmentsOf(target).invoke(payload, call);
     },
     retire: (arn) => functions.retire(arn),
     close: () => (closing ??= close()),
@@ -55,6 +56,7 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
     busyWaitMs,
     initLimitMs,
     endpointUrl: () => options.endpointUrl(),
+    sessionToken: (target) => options.sessionToken?.(target) ?? randomUUID(),
     log: (entries) => options.log(entries),
   };
 }

@@ -6,6 +6,8 @@ export interface Constraint {
   /** Of a number, or of a length: UTF-16 units of a text, bytes, items. */
   min?: number;
   max?: number;
+  /** A number with a fraction, which AWS's errors write as Java does: `1.0`. */
+  decimal?: boolean;
   /** Must match the whole text; spelled as in AWS's model, as its errors quote it. */
   pattern?: string;
   values?: readonly string[];
@@ -76,17 +78,15 @@ const notNull = "Member must not be null";
 
 /** The problems of a member's value, then those of what it holds. */
 function problemsOf(shape: Shape, value: unknown, place: Place): string[] {
-  const { sizes, forms } = checksOf(value, place.constraint);
+  const { constraint } = place;
+  const { sizes, forms } = checksOf(value, constraint);
   const failed = [...forms, ...sizes].filter((check) => check.failed).map(({ text }) => text);
   const own = place.once ? failed.slice(0, 1) : failed;
-  return [
-    ...own.map((text) => problem(shape, value, place.path, text)),
-    ...contentProblems(shape, value, place),
-  ];
+  return [...own.map((text) => problem(shape, value, place, text)), ...contentProblems(shape, value, place)];
 }
 
-const problem = (shape: Shape, value: unknown, path: string, text: string): string =>
-  `Value${quoted(shape, value)} at '${path}' ${unsatisfied}: ${text}`;
+const problem = (shape: Shape, value: unknown, { path, constraint }: Place, text: string): string =>
+  `Value${quoted(shape, value, constraint)} at '${path}' ${unsatisfied}: ${text}`;
 
 /** The problems of what a structure, a list or a map holds. */
 function contentProblems(shape: Shape, value: unknown, place: Place): string[] {
@@ -100,7 +100,7 @@ function contentProblems(shape: Shape, value: unknown, place: Place): string[] {
     constraint: constraint.item ?? {},
   });
   return [
-    ...entryProblems(shape, entries, place).map((text) => problem(shape, value, path, text)),
+    ...entryProblems(shape, entries, place).map((text) => problem(shape, value, place, text)),
     ...entries.flatMap(([name, item]) =>
       item === undefined ? [] : contentProblems(shape.getValueSchema(), item, ofItem(name)),
     ),
@@ -148,18 +148,18 @@ interface Check {
 
 function checksOf(
   value: unknown,
-  { min, max, pattern, values }: Constraint,
+  { min, max, decimal, pattern, values }: Constraint,
 ): Record<"sizes" | "forms", readonly Check[]> {
   const measure = typeof value === "number" ? "value" : "length";
   const size = sizeOf(value);
   const sizes = [
     max !== undefined && {
       failed: size > max,
-      text: `Member must have ${measure} less than or equal to ${max}`,
+      text: `Member must have ${measure} less than or equal to ${numberText(max, decimal)}`,
     },
     min !== undefined && {
       failed: size < min,
-      text: `Member must have ${measure} greater than or equal to ${min}`,
+      text: `Member must have ${measure} greater than or equal to ${numberText(min, decimal)}`,
     },
   ];
   const forms = [
@@ -192,16 +192,20 @@ function regexOf(pattern: string): RegExp {
   return made;
 }
 
+const numberText = (number: number, decimal = false): string =>
+  decimal && Number.isInteger(number) ? `${number}.0` : String(number);
+
 /** A value as AWS quotes it, ` '[a, b]'`; nothing for secrets and bytes. */
-function quoted(shape: Shape, value: unknown): string {
+function quoted(shape: Shape, value: unknown, constraint: Constraint): string {
   const isSecret = shape.getMergedTraits().sensitive || value instanceof Uint8Array;
-  return isSecret ? "" : ` '${quotable(value)}'`;
+  return isSecret ? "" : ` '${quotable(value, constraint)}'`;
 }
 
 /** Lists and maps in Java's form. */
-function quotable(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((each) => quotable(each ?? null)).join(", ")}]`;
+function quotable(value: unknown, { decimal, item = {} }: Constraint): string {
+  if (Array.isArray(value)) return `[${value.map((each) => quotable(each ?? null, item)).join(", ")}]`;
+  if (typeof value === "number") return numberText(value, decimal);
   if (typeof value !== "object" || value === null) return String(value);
-  const entries = Object.entries(value).map(([name, each]) => `${name}=${quotable(each ?? null)}`);
+  const entries = Object.entries(value).map(([name, each]) => `${name}=${quotable(each ?? null, item)}`);
   return `{${entries.join(", ")}}`;
 }

@@ -14,12 +14,19 @@ export interface SessionCredentials {
   SessionToken: string;
 }
 
+/** The session of a function's environment, named after the function if that is long enough (AWS.md 4.10). */
+export const functionSession = ({ role, name }: { role: string; name: string }): Session => ({
+  roleArn: role,
+  name: name.length > 1 ? name : `${name}@lambda_function`,
+});
+
 /**
- * The session token of a role's session. It names its role, so that no list of sessions is kept. A made-up
- * one gains nothing, because every other key is the account's user, who may do everything.
+ * A session token of a role's session, another one at each call. It names its role, so that no list of
+ * sessions is kept. A made-up one gains nothing, because every other key is the account's user, who may do
+ * everything.
  */
 export const sessionToken = ({ roleArn, name }: Session): string =>
-  Buffer.from(JSON.stringify([prefix, roleArn, name])).toString("base64");
+  Buffer.from(JSON.stringify([prefix, roleArn, name, randomBytes(12).toString("hex")])).toString("base64");
 const prefix = "session of the local AWS";
 
 /** New credentials for a role's session. */

@@ -1,7 +1,16 @@
 import type * as sdk from "@aws-sdk/client-lambda";
 import { all } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
-import { findFunction, invalidParameter, referenceOf, type FunctionState, type Lambda } from "./function.ts";
+import {
+  findChangeable,
+  findFunction,
+  invalidParameter,
+  latestNotFound,
+  referenceOf,
+  refuseQualified,
+  type FunctionState,
+  type Lambda,
+} from "./function.ts";
 
 const op = operations<typeof sdk, Lambda>();
 
@@ -15,12 +24,16 @@ export const concurrencyOperations = [
     "PutFunctionConcurrency",
     { FunctionName: all, ReservedConcurrentExecutions: all },
     ({ FunctionName, ReservedConcurrentExecutions: wanted }, at) => {
-      const found = findFunction(at, referenceOf(FunctionName));
+      const asked = referenceOf(FunctionName);
+      refuseQualified(asked);
+      const found = findFunction(at, asked, latestNotFound);
       const others = [...at.state.in(at.region).functions.values()].filter((other) => other !== found);
       if (accountConcurrency - reservedBy(others) - wanted < unreservedMinimum)
+        // This one has no Type on AWS.
         throw invalidParameter(
           "Specified ReservedConcurrentExecutions for function decreases account's " +
             `UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
+          { Type: undefined },
         );
       found.reservedConcurrency = wanted;
       return { ReservedConcurrentExecutions: wanted };
@@ -31,7 +44,7 @@ export const concurrencyOperations = [
     return reservedConcurrency === undefined ? {} : { ReservedConcurrentExecutions: reservedConcurrency };
   }),
   op("DeleteFunctionConcurrency", { FunctionName: all }, ({ FunctionName }, at) => {
-    findFunction(at, referenceOf(FunctionName)).reservedConcurrency = undefined;
+    findChangeable(at, FunctionName).reservedConcurrency = undefined;
   }),
   op("GetAccountSettings", {}, (_input, { state, region }) => {
     const functions = [...state.in(region).functions.values()];

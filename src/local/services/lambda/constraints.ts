@@ -19,12 +19,15 @@ const Arn = {
     String.raw`arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?` +
     String.raw`-[a-z]+-\d{1})?:(\d{12})?:(.*)`,
 };
+const FunctionUrlAuthType = { values: ["NONE", "AWS_IAM"] };
 const SourceOwner = { min: 0, max: 12, pattern: String.raw`\d{12}` };
+const EventSourceToken = { min: 0, max: 256, pattern: String.raw`[a-zA-Z0-9._\-]+` };
 const NumericLatestPublishedOrAliasQualifier = {
   min: 1,
   max: 128,
   pattern: String.raw`\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`,
 };
+const PrincipalOrgID = { min: 12, max: 34, pattern: "o-[a-z0-9]{10,32}" };
 const FunctionName = {
   min: 1,
   max: 140,
@@ -39,6 +42,9 @@ const VersionWithLatestPublished = {
   pattern: String.raw`(\$LATEST(\.PUBLISHED)?|[0-9]+)`,
 };
 const Description = { min: 0, max: 256 };
+const AdditionalVersion = { min: 1, max: 1024, pattern: "[0-9]+" };
+const Weight = { min: 0, max: 1, decimal: true };
+const AdditionalVersionWeights = { key: AdditionalVersion, item: Weight };
 const RoleArn = {
   min: 0,
   max: 10000,
@@ -88,10 +94,19 @@ export const constraints: Constraints = {
       Action,
       Principal,
       SourceArn: Arn,
+      FunctionUrlAuthType,
       SourceAccount: SourceOwner,
+      EventSourceToken,
       Qualifier: NumericLatestPublishedOrAliasQualifier,
+      PrincipalOrgID,
     },
-    CreateAlias: { FunctionName, Name: Alias, FunctionVersion: VersionWithLatestPublished, Description },
+    CreateAlias: {
+      FunctionName,
+      Name: Alias,
+      FunctionVersion: VersionWithLatestPublished,
+      Description,
+      RoutingConfig: { members: { AdditionalVersionWeights } },
+    },
     CreateFunction: {
       FunctionName,
       Role: RoleArn,
@@ -142,7 +157,13 @@ export const constraints: Constraints = {
     },
     TagResource: { Resource: TaggableResource, Tags },
     UntagResource: { Resource: TaggableResource, TagKeys: TagKeyList },
-    UpdateAlias: { FunctionName, Name: Alias, FunctionVersion: VersionWithLatestPublished, Description },
+    UpdateAlias: {
+      FunctionName,
+      Name: Alias,
+      FunctionVersion: VersionWithLatestPublished,
+      Description,
+      RoutingConfig: { members: { AdditionalVersionWeights } },
+    },
     UpdateFunctionCode: { FunctionName, Architectures: ArchitecturesList },
     UpdateFunctionConfiguration: {
       FunctionName,

@@ -58,6 +58,8 @@ export interface VersionState {
   build: FunctionVersion;
   from: string;
   revisionId: string;
+  /** Until when it is Pending, epoch milliseconds; undefined where it was made of a function at rest. */
+  settlesAt?: number | undefined;
 }
 
 export interface AliasState {
@@ -65,6 +67,8 @@ export interface AliasState {
   version: string;
   description: string;
   revisionId: string;
+  /** The share of its calls that another version gets, from 0 to 1, by that version's number. */
+  weights?: Readonly<Record<string, number>>;
 }
 
 /** A resource policy: statements by their id, as JSON text. */
@@ -140,8 +144,8 @@ export function checkReachable({ host, region: here }: Here, asked: Reference): 
   );
 }
 
-export const invalidParameter = (message: string): AwsError =>
-  new AwsError("InvalidParameterValueException", message);
+export const invalidParameter = (message: string, members?: Record<string, unknown>): AwsError =>
+  new AwsError("InvalidParameterValueException", message, members && { members });
 export const noResource = (message: string): AwsError => new AwsError("ResourceNotFoundException", message);
 export const resourceConflict = (message: string): AwsError =>
   new AwsError("ResourceConflictException", message);
@@ -150,21 +154,50 @@ export const resourceConflict = (message: string): AwsError =>
 export const functionArn = (account: string, region: string, { name, qualifier }: Reference): string =>
   `arn:aws:lambda:${region}:${account}:function:${name}${qualifier === undefined ? "" : `:${qualifier}`}`;
 
+/** What an operation says where there is no such function, by the ARN that it was asked for (AWS.md 4.4). */
+export type Missing = (arn: string) => string;
+
+const notFound: Missing = (arn) => `Function not found: ${arn}`;
+/** Invoke and PutFunctionConcurrency name the version. */
+export const latestNotFound: Missing = (arn) =>
+  notFound(arn.split(":").length > functionArnParts ? arn : `${arn}:$LATEST`);
+const functionArnParts = 7;
+
 /**
  * Finds a function as it is now: what was pending is done once its time has come. Throws
  * ResourceNotFoundException, and AccessDeniedException for one of another account.
  */
-export function findFunction(here: Here, asked: Reference): FunctionState {
+export function findFunction(here: Here, asked: Reference, missing: Missing = notFound): FunctionState {
   checkReachable(here, asked);
   const { host, state, region, now } = here;
   const found = state.in(region).functions.get(asked.name);
-  if (!found) throw noResource(`Function not found: ${functionArn(host.account, region, asked)}`);
+  if (!found) throw noResource(missing(functionArn(host.account, region, asked)));
   finishPending(found, now);
   return found;
 }
 
+const functionsOnly =
+  "This operation is permitted on Lambda functions only. " +
+  "Aliases and versions do not support this operation. " +
+  "Please specify either a function name or an unqualified function ARN.";
+
+/** Refuses what is about a version or an alias. Recorded of PutFunctionConcurrency alone (AWS.md 4.4). */
+export function refuseQualified({ qualifier }: Reference, ...allowed: readonly string[]): void {
+  if (qualifier !== undefined && !allowed.includes(qualifier)) throw invalidParameter(functionsOnly);
+}
+
+/** Finds the function that an operation changes, which can only be the function itself or its `$LATEST`. */
+export function findChangeable(here: Here, name: string): FunctionState {
+  const asked = referenceOf(name);
+  refuseQualified(asked, "$LATEST");
+  return findFunction(here, unqualified(asked));
+}
+
 /** The end of a creation or an update; the revision changes once more (AWS.md 4.5). */
 export function finishPending(found: FunctionState, now: number): void {
+  for (const version of found.versions.values())
+    if (version.settlesAt !== undefined && now >= version.settlesAt)
+      Object.assign(version, { settlesAt: undefined, revisionId: randomUUID() });
   if (!found.change || now < found.change.settlesAt) return;
   found.change = undefined;
   found.running = found.latest;
@@ -178,9 +211,34 @@ export function versionOf(found: FunctionState, qualifier: string | undefined): 
   if (qualifier === undefined || qualifier === "$LATEST") return found.running;
   const version = found.versions.get(found.aliases.get(qualifier)?.version ?? qualifier);
   const build = found.aliases.get(qualifier)?.version === "$LATEST" ? found.running : version?.build;
-  if (!build) throw noResource(`Function not found: ${found.arn}:${qualifier}`);
+  if (!build) throw noResource(notFound(`${found.arn}:${qualifier}`));
   return build;
 }
+
+/**
+ * The version that the next call of a qualifier runs: an alias can share its calls between two versions
+ * (AWS.md 4.6). Throws ResourceNotFoundException.
+ */
+export function versionToRun(found: FunctionState, qualifier: string | undefined): FunctionVersion {
+  const { weights = {} } = found.aliases.get(qualifier ?? "") ?? {};
+  const [second] = Object.entries(weights);
+  return versionOf(found, second && Math.random() < second[1] ? second[0] : qualifier);
+}
+
+/** Refuses to run what is still being created. */
+export function refuseWhilePending(found: FunctionState, { version }: FunctionVersion): void {
+  const pending =
+    version === "$LATEST"
+      ? found.change?.kind === "creating"
+      : found.versions.get(version)?.settlesAt !== undefined;
+  if (pending) throw stillPending();
+}
+
+const stillPending = (): AwsError =>
+  resourceConflict(
+    "The operation cannot be performed at this time. " +
+      "The function is currently in the following state: Pending",
+  );
 
 /** A page in Lambda's form. */
 export function pageOfItems<Item>(
@@ -195,24 +253,24 @@ export function pageOfItems<Item>(
 
 /** Refuses a change while another one is going on. */
 export function refuseWhileChanging({ change, arn }: FunctionState): void {
-  if (change?.kind === "creating")
-    throw resourceConflict(
-      "The operation cannot be performed at this time. " +
-        "The function is currently in the following state: Pending",
-    );
+  if (change?.kind === "creating") throw stillPending();
   if (change)
     throw resourceConflict(
       `The operation cannot be performed at this time. An update is in progress for resource: ${arn}`,
     );
 }
 
-/** Refuses a change that expects another revision. */
-export function checkRevision(revisionId: string, expected: string | undefined): void {
+/** Refuses a change that expects another revision; `call` tells the newest one. */
+export function checkRevision(
+  revisionId: string,
+  expected: string | undefined,
+  call = "GetFunction/GetAlias",
+): void {
   if (expected !== undefined && expected !== revisionId)
     throw new AwsError(
       "PreconditionFailedException",
       "The Revision Id provided does not match the latest Revision Id. " +
-        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+        `Call the ${call} API to retrieve the latest Revision Id`,
     );
 }
 
@@ -252,15 +310,23 @@ export const latestShape = (found: FunctionState): sdk.FunctionConfiguration => 
   ...stateShape(found.change?.kind),
 });
 
-/** The configuration of a published version, which is always ready. */
-export const versionShape = (
-  found: FunctionState,
-  { build, revisionId }: VersionState,
-): sdk.FunctionConfiguration => ({
-  ...configurationShape(build, { name: found.name, arn: `${found.arn}:${build.version}`, revisionId }),
+/** The configuration of a published version with the state that it is in. */
+export const versionShape = (found: FunctionState, version: VersionState): sdk.FunctionConfiguration => ({
+  ...listedVersion(found, version),
   ...runtimeVersion(found),
-  ...stateShape(undefined),
+  ...stateShape(version.settlesAt === undefined ? undefined : "creating"),
 });
+
+/** A published version as lists show it: without its state (AWS.md 4.3). */
+export const listedVersion = (
+  { name, arn }: FunctionState,
+  { build, revisionId }: VersionState,
+): sdk.FunctionConfiguration =>
+  configurationShape(build, { name, arn: `${arn}:${build.version}`, revisionId });
+
+/** `$LATEST` as lists show it. */
+export const listedLatest = (found: FunctionState, arn = found.arn): sdk.FunctionConfiguration =>
+  configurationShape(found.latest, { ...found, arn });
 
 const runtimeVersion = ({ region }: FunctionState) => ({
   RuntimeVersionConfig: { RuntimeVersionArn: `arn:aws:lambda:${region}::runtime:${"0".repeat(64)}` },

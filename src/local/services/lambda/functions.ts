@@ -1,19 +1,22 @@
 import { createHash, randomUUID } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-lambda";
-import { AwsError } from "../../aws-error.ts";
 import { all, kept, only } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
 import {
   checkReachable,
   checkRevision,
   configurationShape,
+  findChangeable,
   findFunction,
   finishPending,
   functionArn,
   invalidParameter,
   latestShape,
+  listedLatest,
+  listedVersion,
   pageOfItems,
   referenceOf,
+  refuseQualified,
   refuseWhileChanging,
   resourceConflict,
   unqualified,
@@ -64,7 +67,9 @@ export const functionOperations = [
       const asked = referenceOf(input.FunctionName);
       checkReachable(at, asked);
       const { name } = asked;
+      refuseQualified(asked);
       checkName(name);
+      checkTagCount(Object.keys(input.Tags ?? {}));
       const build = newVersion(input, { now, logGroup: `/aws/lambda/${name}` });
       await checkZip(build.zip);
       const { functions } = at.state.in(region);
@@ -74,7 +79,9 @@ export const functionOperations = [
       const made = newFunction({ name, region, arn, build, tags: input.Tags ?? {} });
       made.change = { kind: "creating", settlesAt: now + host.delays.createDelayMs };
       functions.set(name, made);
-      return published(made, input.Publish, now);
+      if (!input.Publish) return latestShape(made);
+      const { build: first } = publish(made, {}, now);
+      return { ...latestShape(made), Version: first.version };
     },
   ),
   op("GetFunction", qualified, ({ FunctionName, Qualifier }, at) => {
@@ -99,7 +106,7 @@ export const functionOperations = [
     "UpdateFunctionCode",
     { FunctionName: all, ZipFile: all, Architectures: kept, Publish: all, DryRun: all, RevisionId: all },
     async (input, at) => {
-      const found = findFunction(at, referenceOf(input.FunctionName));
+      const found = findChangeable(at, input.FunctionName);
       const zip = input.ZipFile ?? new Uint8Array();
       await checkZip(zip);
       checkRevision(found.revisionId, input.RevisionId);
@@ -108,11 +115,11 @@ export const functionOperations = [
       const build = { ...found.latest, zip, sha256: sha256(zip), architectures };
       if (input.DryRun) return configurationShape(build, found);
       update(at, found, build);
-      return published(found, input.Publish, at.now);
+      return input.Publish ? versionShape(found, publish(found, {}, at.now)) : latestShape(found);
     },
   ),
   op("UpdateFunctionConfiguration", { ...settings, RevisionId: all }, (input, at) => {
-    const found = findFunction(at, referenceOf(input.FunctionName));
+    const found = findChangeable(at, input.FunctionName);
     checkRevision(found.revisionId, input.RevisionId);
     refuseWhileChanging(found);
     if (input.Role !== undefined) checkRole(at, input.Role);
@@ -121,9 +128,11 @@ export const functionOperations = [
   }),
   op("DeleteFunction", qualified, ({ FunctionName, Qualifier }, at) => {
     const asked = referenceOf(FunctionName, Qualifier);
+    const { qualifier } = asked;
+    if (qualifier !== undefined) refuseUndeletable(qualifier);
     const found = findFunction(at, unqualified(asked));
-    if (asked.qualifier === undefined) deleteFunction(at, found);
-    else deleteVersion(at, found, asked.qualifier);
+    if (qualifier === undefined) deleteFunction(at, found);
+    else deleteVersion(at, found, qualifier);
     return { StatusCode: 204 };
   }),
   op(
@@ -132,22 +141,28 @@ export const functionOperations = [
     ({ FunctionVersion: which, ...page }, { host, state, region, now }) => {
       const functions = [...state.in(region).functions.values()];
       for (const found of functions) finishPending(found, now);
-      const shapes = functions.flatMap((found) => (which === "ALL" ? everyVersion(found) : [listed(found)]));
+      const shapes = functions.flatMap((found) =>
+        which === "ALL" ? everyVersion(found) : [listedLatest(found)],
+      );
       const { listed: Functions, more } = pageOfItems(host, shapes, page);
       return { Functions, ...more };
     },
   ),
 
   op("TagResource", { Resource: all, Tags: all }, ({ Resource, Tags }, at) => {
-    const { tags } = findFunction(at, referenceOf(Resource));
-    for (const [key, value] of Object.entries(Tags)) tags.set(key, value);
+    const { tags } = findTaggable(at, Resource);
+    const given = Object.entries(Tags);
+    // An empty map has no better text on AWS.
+    if (given.length === 0) throw invalidParameter("An error occurred and the request cannot be processed.");
+    checkTagCount([...tags.keys(), ...given.map(([key]) => key)]);
+    for (const [key, value] of given) tags.set(key, value);
   }),
   op("UntagResource", { Resource: all, TagKeys: all }, ({ Resource, TagKeys }, at) => {
-    const { tags } = findFunction(at, referenceOf(Resource));
+    const { tags } = findTaggable(at, Resource);
     for (const key of TagKeys) tags.delete(key);
   }),
   op("ListTags", { Resource: all }, ({ Resource }, at) => ({
-    Tags: Object.fromEntries(findFunction(at, referenceOf(Resource)).tags),
+    Tags: Object.fromEntries(findTaggable(at, Resource).tags),
   })),
 ];
 
@@ -164,13 +179,30 @@ export function codeOf({ state }: Pick<Lambda, "state">, id: string): Uint8Array
   return builds.find((build) => build.id === id)?.zip;
 }
 
+/** Elsewhere a name may be longer, and a constraint of the model refuses it (AWS.md 4.1). */
 function checkName(name: string): void {
   if (name.length > 64)
-    throw new AwsError(
-      "ValidationException",
+    throw invalidParameter(
       `1 validation error detected: Value '${name}' at 'functionName' failed to satisfy constraint: ` +
         "Member must have length less than or equal to 64",
     );
+}
+
+const mostTags = 50;
+
+/** Refuses more tags than a function can have, of these keys (AWS.md 4.4, 4.9). */
+function checkTagCount(keys: readonly string[]): void {
+  if (new Set(keys).size > mostTags) throw invalidParameter("Number of tags exceeds resource tag limit.");
+}
+
+/** The function that an ARN names; versions and aliases have no tags. */
+function findTaggable(at: Here, resource: string): FunctionState {
+  const asked = referenceOf(resource);
+  if (asked.qualifier !== undefined)
+    throw invalidParameter(
+      "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+    );
+  return findFunction(at, asked);
 }
 
 /** Also what Lambda says of a role that does not exist, or not yet (AWS.md 6.4). */
@@ -279,17 +311,6 @@ function update({ host, now }: Here, found: FunctionState, build: FunctionVersio
   found.change = { kind: "updating", settlesAt: now + host.delays.updateDelayMs };
 }
 
-/** The configuration after a change, under the number of a new version where one was asked for. */
-function published(
-  found: FunctionState,
-  publishing: boolean | undefined,
-  now: number,
-): sdk.FunctionConfiguration {
-  if (!publishing) return latestShape(found);
-  const { version } = publish(found, {}, now).build;
-  return { ...latestShape(found), Version: version };
-}
-
 /** The configuration under a qualifier; an alias shows its version's, under the alias' own ARN. */
 function shapeAt(found: FunctionState, qualifier: string | undefined): sdk.FunctionConfiguration {
   if (qualifier === undefined) return latestShape(found);
@@ -301,13 +322,10 @@ function shapeAt(found: FunctionState, qualifier: string | undefined): sdk.Funct
   };
 }
 
-/** A function as a list shows it: without its state. */
-const listed = (found: FunctionState, arn = found.arn): sdk.FunctionConfiguration =>
-  configurationShape(found.latest, { ...found, arn });
-
+/** A function and its versions as lists show them. */
 const everyVersion = (found: FunctionState): sdk.FunctionConfiguration[] => [
-  listed(found, `${found.arn}:$LATEST`),
-  ...[...found.versions.values()].map((version) => versionShape(found, version)),
+  listedLatest(found, `${found.arn}:$LATEST`),
+  ...[...found.versions.values()].map((version) => listedVersion(found, version)),
 ];
 
 function deleteFunction({ host, state }: Lambda, { name, arn, region, versions }: FunctionState): void {
@@ -317,16 +335,26 @@ function deleteFunction({ host, state }: Lambda, { name, arn, region, versions }
   for (const each of arns) host.runtimes.retire(region, each);
 }
 
+/** What can be no version's number is refused, whether or not the function is there (AWS.md 4.6). */
+function refuseUndeletable(qualifier: string): void {
+  if (qualifier === "$LATEST")
+    throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
+  if (!/^[0-9]+$/.test(qualifier)) throw invalidParameter("Deletion of aliases is not currently supported.");
+}
+
+/** Also of a version that is not there: deleting twice is deleting (AWS.md 4.6). */
 function deleteVersion(
   { host }: Lambda,
   { arn, region, versions, aliases }: FunctionState,
   version: string,
 ): void {
-  if (version === "$LATEST")
-    throw invalidParameter("$LATEST version cannot be deleted without deleting the function.");
-  const using = [...aliases.values()].filter((alias) => alias.version === version).map(({ name }) => name);
+  const using = [...aliases.values()]
+    .filter((alias) => [alias.version, ...Object.keys(alias.weights ?? {})].includes(version))
+    .map(({ name }) => name);
   if (using.length > 0)
-    throw resourceConflict(`Version ${version} is referenced by the aliases [${using.join(", ")}]`);
+    throw resourceConflict(
+      `Unable to delete version because the following aliases reference it: [${using.join(", ")}]`,
+    );
   versions.delete(version);
   host.runtimes.retire(region, `${arn}:${version}`);
 }

@@ -4,15 +4,15 @@ import type { LambdaAnswer } from "../../gateway/contract.ts";
 import type { Host } from "../../host.ts";
 import type { FunctionToRun, Invocation } from "../../runtime/contract.ts";
 import { all } from "../../wire/members.ts";
-import { sessionToken } from "../iam/sessions.ts";
 import { operations, type At } from "../operations.ts";
 import {
   checkReachable,
   findFunction,
   functionArn,
+  latestNotFound,
   referenceOf,
-  refuseWhileChanging,
-  versionOf,
+  refuseWhilePending,
+  versionToRun,
   type FunctionState,
   type FunctionVersion,
   type Lambda,
@@ -22,19 +22,30 @@ import { gatewayMayInvoke } from "./policy.ts";
 
 const op = operations<typeof sdk, Lambda>();
 
+/** One call of a function. */
+interface Call {
+  found: FunctionState;
+  version: FunctionVersion;
+  payload: string;
+  /** What was called: with the qualifier that was given, or with none (AWS.md 4.8). */
+  calledArn: string;
+  /** A new one when left out. */
+  requestId?: string;
+}
+
 /**
  * Runs one version of a function. Throws TooManyRequestsException when its reserved concurrency is in use.
  */
 async function run(
   { host, running }: Lambda,
-  { found, version, payload }: { found: FunctionState; version: FunctionVersion; payload: string },
+  { found, version, payload, ...called }: Call,
 ): Promise<Invocation> {
   const busy = running.get(found.arn) ?? 0;
   if (busy >= (found.reservedConcurrency ?? Infinity)) throw throttled();
   running.set(found.arn, busy + 1);
   try {
     const runtime = await host.runtimes.runtimeIn(found.region);
-    return await runtime.invoke(functionToRun(host, found, version), payload);
+    return await runtime.invoke(functionToRun(host, found, version), payload, called);
   } finally {
     running.set(found.arn, (running.get(found.arn) ?? 1) - 1);
   }
@@ -58,9 +69,15 @@ export async function invokeForGateway(
   try {
     const found = findFunction({ ...lambda, region, now: Date.now() }, asked);
     if (!gatewayMayInvoke(found, { qualifier, sourceArn, account })) return { kind: "forbidden" };
-    if (found.change?.kind === "creating") return { kind: "missing" };
-    const version = versionOf(found, qualifier);
-    const { payload, functionError } = await run(lambda, { found, version, payload: JSON.stringify(event) });
+    const version = versionToRun(found, qualifier);
+    refuseWhilePending(found, version);
+    const call: Call = {
+      found,
+      version,
+      payload: JSON.stringify(event),
+      calledArn: functionArn(lambda.host.account, region, asked),
+    };
+    const { payload, functionError } = await run(lambda, call);
     return { kind: "answered", payload, ...(functionError ? { functionError } : {}) };
   } catch (cause) {
     const kind = cause instanceof AwsError ? refusals[cause.name] : undefined;
@@ -71,6 +88,7 @@ export async function invokeForGateway(
 
 const refusals: Readonly<Record<string, "missing" | "throttled">> = {
   ResourceNotFoundException: "missing",
+  ResourceConflictException: "missing",
   TooManyRequestsException: "throttled",
 };
 
@@ -96,7 +114,8 @@ const functionToRun = (
   environment: version.environment ?? {},
   zip: version.zip,
   logGroup: version.logging.LogGroup ?? `/aws/lambda/${name}`,
-  sessionToken: sessionToken({ roleArn: version.role, name }),
+  role: version.role,
+  traced: version.tracing === "Active",
   revision: version.id,
 });
 
@@ -112,17 +131,20 @@ export const invokeOperations = [
       const asked = referenceOf(FunctionName, Qualifier);
       checkReachable(at, asked);
       refuseDenied(at, asked);
-      const found = findFunction(at, asked);
-      const version = versionOf(found, asked.qualifier);
+      const found = findFunction(at, asked, latestNotFound);
+      const version = versionToRun(found, asked.qualifier);
       // The SDK's type is what a client may pass; over the wire it is bytes.
       const payload = checkedPayload(Payload as Uint8Array | undefined, InvocationType);
-      if (found.change?.kind === "creating") refuseWhileChanging(found);
+      refuseWhilePending(found, version);
       if (InvocationType === "DryRun") return { StatusCode: 204 };
+      const calledArn = functionArn(at.host.account, at.region, asked);
+      // The id of the answer is the invocation's, of every attempt of it.
+      const call: Call = { found, version, payload, calledArn, requestId: at.requestId };
       if (InvocationType === "Event") {
-        void runLater(at.host, () => run(at, { found, version, payload }));
+        void runLater(at.host, () => run(at, call));
         return { StatusCode: 202 };
       }
-      const { payload: answer, functionError, logTail } = await run(at, { found, version, payload });
+      const { payload: answer, functionError, logTail } = await run(at, call);
       return {
         StatusCode: 200,
         ExecutedVersion: version.version,
@@ -158,7 +180,8 @@ function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType)
   } catch (cause) {
     throw new AwsError(
       "InvalidRequestContentException",
-      `Could not parse request body into json: ${(cause as Error).message}`,
+      "Could not parse request body into json: " +
+        `Could not parse payload into json: ${(cause as Error).message}`,
     );
   }
   return text;

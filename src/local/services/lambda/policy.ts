@@ -25,13 +25,23 @@ const statement = { FunctionName: all, Qualifier: all, StatementId: all, Revisio
 export const policyOperations = [
   op(
     "AddPermission",
-    { ...statement, Action: all, Principal: all, SourceArn: all, SourceAccount: all },
+    {
+      ...statement,
+      Action: all,
+      Principal: all,
+      SourceArn: all,
+      SourceAccount: all,
+      PrincipalOrgID: all,
+      FunctionUrlAuthType: all,
+      EventSourceToken: all,
+    },
     ({ FunctionName, Qualifier, RevisionId, ...given }, at) => {
       const asked = referenceOf(FunctionName, Qualifier);
       const { qualifier = "" } = asked;
       const found = findFunction(at, unqualified(asked));
       const policy = policyFor(found, qualifier);
-      checkRevision(policy.revisionId, RevisionId);
+      checkPermission(given);
+      checkRevision(policy.revisionId, RevisionId, "GetPolicy");
       const { StatementId } = given;
       if (policy.statements.has(StatementId))
         throw resourceConflict(
@@ -52,10 +62,10 @@ export const policyOperations = [
   op("RemovePermission", statement, ({ FunctionName, Qualifier, StatementId, RevisionId }, at) => {
     const asked = referenceOf(FunctionName, Qualifier);
     const { qualifier = "" } = asked;
-    const { policies } = findFunction(at, unqualified(asked));
+    const { policies } = findFunction(at, asked, (arn) => `No policy found for: ${arn}`);
     const policy = policies.get(qualifier);
     if (!policy) throw noResource("No policy is associated with the given resource.");
-    checkRevision(policy.revisionId, RevisionId);
+    checkRevision(policy.revisionId, RevisionId, "GetPolicy");
     if (!policy.statements.has(StatementId))
       throw noResource(`Statement ${StatementId} is not found in resource policy.`);
     const statements = new Map([...policy.statements].filter(([id]) => id !== StatementId));
@@ -65,8 +75,9 @@ export const policyOperations = [
   op("GetPolicy", { FunctionName: all, Qualifier: all }, ({ FunctionName, Qualifier }, at) => {
     const asked = referenceOf(FunctionName, Qualifier);
     const { qualifier = "" } = asked;
-    const policy = findFunction(at, unqualified(asked)).policies.get(qualifier);
-    if (!policy) throw noResource("The resource you requested does not exist.");
+    const missing = "The resource you requested does not exist.";
+    const policy = findFunction(at, asked, () => missing).policies.get(qualifier);
+    if (!policy) throw noResource(missing);
     return { Policy: documentOf(policy.statements), RevisionId: policy.revisionId };
   }),
 ];
@@ -75,6 +86,8 @@ export const policyOperations = [
 function policyFor(found: FunctionState, qualifier: string): ResourcePolicy {
   if (qualifier === "$LATEST")
     throw invalidParameter("We currently do not support adding policies for $LATEST.");
+  if (/[^0-9]/.test(qualifier) && !found.aliases.has(qualifier))
+    throw noResource(`Cannot find alias arn: ${found.arn}:${qualifier}`);
   if (qualifier) versionOf(found, qualifier);
   return found.policies.get(qualifier) ?? { statements: new Map(), revisionId: found.revisionId };
 }
@@ -85,20 +98,36 @@ const resourceArn = ({ arn }: FunctionState, qualifier: string): string =>
 const documentOf = (statements: ResourcePolicy["statements"]): string =>
   `{"Version":"2012-10-17","Id":"default","Statement":[${[...statements.values()].join(",")}]}`;
 
-type Permission = Pick<sdk.AddPermissionCommandInput, "SourceArn" | "SourceAccount"> & {
+/** The members that restrict a permission, each by the condition key that it becomes, by operator. */
+const conditionKeys = {
+  StringEquals: {
+    SourceAccount: "AWS:SourceAccount",
+    PrincipalOrgID: "aws:PrincipalOrgID",
+    FunctionUrlAuthType: "lambda:FunctionUrlAuthType",
+    EventSourceToken: "lambda:EventSourceToken",
+  },
+  ArnLike: { SourceArn: "AWS:SourceArn" },
+} as const;
+type Restriction = keyof (typeof conditionKeys)["StringEquals"] | "SourceArn";
+
+type Permission = Pick<sdk.AddPermissionCommandInput, Restriction> & {
   StatementId: string;
   Action: string;
   Principal: string;
 };
 
+function checkPermission({ Action, Principal, FunctionUrlAuthType }: Permission): void {
+  if (FunctionUrlAuthType !== undefined && Action !== "lambda:InvokeFunctionUrl")
+    throw invalidParameter("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action");
+  if (principalOf(Principal) === undefined)
+    throw invalidParameter("The provided principal was invalid. Please check the principal and try again.");
+}
+
 function statementText(
-  { StatementId, Action, Principal, SourceArn, SourceAccount }: Permission,
+  { StatementId, Action, Principal, ...restrictions }: Permission,
   resource: string,
 ): string {
-  const condition = {
-    ...(SourceAccount === undefined ? {} : { StringEquals: { "AWS:SourceAccount": SourceAccount } }),
-    ...(SourceArn === undefined ? {} : { ArnLike: { "AWS:SourceArn": SourceArn } }),
-  };
+  const condition = conditionOf(restrictions);
   return JSON.stringify({
     Sid: StatementId,
     Effect: "Allow",
@@ -109,10 +138,23 @@ function statementText(
   });
 }
 
+function conditionOf(restrictions: Pick<Permission, Restriction>): Record<string, Record<string, string>> {
+  const operators = Object.entries(conditionKeys).map(([operator, keys]) => {
+    const given = Object.entries(keys).flatMap(([member, key]) => {
+      const value = restrictions[member as Restriction];
+      return value === undefined ? [] : [[key, value]];
+    });
+    return [operator, Object.fromEntries(given)] as const;
+  });
+  return Object.fromEntries(operators.filter(([, keys]) => Object.keys(keys).length > 0));
+}
+
+/** A service, an account, an ARN, or everybody; undefined for anything else. */
 function principalOf(principal: string): unknown {
   if (principal === "*") return "*";
-  if (principal.endsWith(".amazonaws.com")) return { Service: principal };
-  return { AWS: /^\d{12}$/.test(principal) ? `arn:aws:iam::${principal}:root` : principal };
+  if (/\.amazon(aws)?\.com(\.cn)?$/.test(principal)) return { Service: principal };
+  if (/^\d{12}$/.test(principal)) return { AWS: `arn:aws:iam::${principal}:root` };
+  return principal.startsWith("arn:") ? { AWS: principal } : undefined;
 }
 
 /**
