@@ -6,11 +6,25 @@ import type { Level, Line } from "./log.ts";
 
 /**
  * What the Lambda returns. API Gateway refuses any other key (AWS.md 1.6); `headers` is only there for a
- * chosen subprotocol.
+ * chosen subprotocol, `proof` only for a caller of Invoke who asked for it.
  */
 export interface Response {
   statusCode: number;
   headers?: { "Sec-WebSocket-Protocol": string };
+  proof?: Proven;
+}
+
+/** What became of a proof's frame (CONTRACT.md 9). */
+export interface Proven {
+  /** `gone` is good too: @connections was reached, knows the stage and accepted the role. */
+  outcome: "sent" | "gone" | "failed";
+  /** Why it failed, and what @connections answered, where it did. */
+  cause?: string;
+  status?: number | undefined;
+  /** Where the handler sends frames; undefined where nothing says so. */
+  endpoint: string | undefined;
+  /** The ARN that the role may not use. */
+  resource: string | undefined;
 }
 
 /**
@@ -31,6 +45,8 @@ export type Result = Partial<Line> & {
   status: number;
   /** ERROR for what only a person can repair. */
   level?: Level;
+  /** For the caller, not for the log. */
+  proof?: Proven;
 };
 
 /** Handles the events of one kind. */

@@ -56,7 +56,22 @@ export interface Initial {
   frames: string[];
 }
 
-export type Event = Connect | Message | Disconnect | Initial;
+/**
+ * A frame through @connections is asked for, by a client on its own connection, or by a caller of Invoke.
+ */
+export interface Proof {
+  kind: "proof";
+  connectionId: string;
+  requestId: string;
+  endpoint: URL | undefined;
+  /** By a caller of Invoke, who gets the outcome. */
+  isInvoked: boolean;
+}
+
+export type Event = Connect | Message | Disconnect | Initial | Proof;
+
+/** The one text of a client that no backend gets: a client that sends it gets one fixed frame back. */
+const prove = '{"type":"shelfshack.prove"}';
 
 /**
  * 128 KB: the longest message that API Gateway takes, and the longest frame that it sends (AWS.md 1.12).
@@ -67,8 +82,8 @@ const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
 const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
 /**
- * Any caller of the function can forge the event that it sends itself, so only API Gateway's own domains
- * count.
+ * Any caller of the function can forge the events that API Gateway does not send, so only its own domains count
+ * in them.
  */
 const ownEndpoints = /^https:\/\/([^/]+\.amazonaws\.com(?:\.cn)?)\/([^/]+)$/;
 const stages = /^[A-Za-z0-9_-]{1,128}$/;
@@ -86,7 +101,9 @@ export function isConnectionId(value: unknown): value is string {
  */
 export function readEvent(event: unknown, context: Context): Event | undefined {
   if (!isObject(event)) return undefined;
+  // API Gateway makes all members of its events itself, so only a caller of Invoke can send these two.
   if ("shelfshackInitial" in event) return readInitial(event["shelfshackInitial"]);
+  if ("shelfshackProof" in event) return readProof(event["shelfshackProof"], requestIdOf({}, context));
   const request = event["requestContext"];
   if (!isObject(request)) return undefined;
   const { connectionId, eventType, routeKey } = request;
@@ -94,13 +111,17 @@ export function readEvent(event: unknown, context: Context): Event | undefined {
     readers.get(eventType ?? routeKey) ??
     (eventType === undefined && typeof routeKey === "string" ? readMessage : undefined);
   if (read === undefined || !isConnectionId(connectionId)) return undefined;
-  const requestId = [request["requestId"], context.awsRequestId].find(isId) ?? crypto.randomUUID();
+  const requestId = requestIdOf(request, context);
   return read(event, request, {
     connectionId,
     requestId,
     route: (orNull(routeKey) ?? "").slice(0, 128),
     endpoint: endpointOf(request),
   });
+}
+
+function requestIdOf(request: Record<string, unknown>, context: Context): string {
+  return [request["requestId"], context.awsRequestId].find(isId) ?? crypto.randomUUID();
 }
 
 type Reader = (
@@ -146,11 +167,12 @@ function readMessage(
   event: Record<string, unknown>,
   request: Record<string, unknown>,
   source: Source,
-): Message | undefined {
+): Message | Proof | undefined {
   const body = event["body"] ?? "";
   if (typeof body !== "string") return undefined;
   const wasBase64 = event["isBase64Encoded"] === true;
   const text = wasBase64 ? Buffer.from(body, "base64").toString("utf8") : body;
+  if (text === prove) return { ...source, kind: "proof", isInvoked: false };
   if (Buffer.byteLength(text) > maxMessageBytes) return undefined;
   const messageId = isId(request["messageId"]) ? request["messageId"] : source.requestId;
   return { ...source, kind: "message", messageId, text, wasBase64 };
@@ -170,14 +192,18 @@ function readInitial(value: unknown): Initial | undefined {
   const { connectionId, requestId, endpoint, frames } = isObject(value) ? value : {};
   if (!isConnectionId(connectionId) || !isId(requestId) || typeof endpoint !== "string" || !isTexts(frames))
     return undefined;
-  const [, domainName, stage] = ownEndpoints.exec(endpoint) ?? [];
-  return {
-    kind: "initial",
-    connectionId,
-    requestId,
-    endpoint: endpointOf({ domainName, stage }),
-    frames,
-  };
+  return { kind: "initial", connectionId, requestId, endpoint: ownEndpoint(endpoint), frames };
+}
+
+function readProof(value: unknown, requestId: string): Proof | undefined {
+  const { connectionId, endpoint } = isObject(value) ? value : {};
+  if (!isConnectionId(connectionId)) return undefined;
+  return { kind: "proof", connectionId, requestId, endpoint: ownEndpoint(endpoint), isInvoked: true };
+}
+
+function ownEndpoint(endpoint: unknown): URL | undefined {
+  const [, domainName, stage] = ownEndpoints.exec(orNull(endpoint) ?? "") ?? [];
+  return endpointOf({ domainName, stage });
 }
 
 /**

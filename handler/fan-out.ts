@@ -27,15 +27,7 @@ const atOnce = 25;
 
 /** Carries out a plan by `until` (epoch milliseconds); connections do not affect each other. */
 export async function fanOut(plan: Plan, connections: Connections, until: number): Promise<DeliveryCount> {
-  const total: DeliveryCount = {
-    sent: 0,
-    gone: 0,
-    failed: 0,
-    tooLarge: 0,
-    isDenied: false,
-    causes: undefined,
-    goneIds: [],
-  };
+  const total = noneYet();
   await inParallel([...plan], async ([connectionId, steps]) => {
     let gone = false;
     for (const step of steps) {
@@ -51,6 +43,10 @@ export async function fanOut(plan: Plan, connections: Connections, until: number
     if (gone) total.goneIds.push(connectionId);
   });
   return total;
+}
+
+export function noneYet(): DeliveryCount {
+  return { sent: 0, gone: 0, failed: 0, tooLarge: 0, isDenied: false, causes: undefined, goneIds: [] };
 }
 
 /** Runs `work` over all items, 25 at once. */

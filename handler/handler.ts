@@ -9,6 +9,7 @@ import { readEvent, type Context, type Event } from "./event.ts";
 import { createInvokeSelf, initial } from "./initial.ts";
 import { createLog, type Level } from "./log.ts";
 import { message } from "./message.ts";
+import { proof } from "./proof.ts";
 
 export type Handler = (event: unknown, context?: Context | null) => Promise<Response>;
 
@@ -18,6 +19,7 @@ const budgetMs: Record<Event["kind"], number> = {
   message: 25_000,
   disconnect: 5_000,
   initial: 25_000,
+  proof: 8_000,
 };
 
 /**
@@ -51,7 +53,7 @@ export function createHandler(configuration: Configuration, write: (line: string
       deadline,
     });
     log(levelOf(result), { ...event, event: event.kind, ms: Date.now() - started, ...result });
-    return responseOf(event, result.status);
+    return responseOf(event, result);
   };
   return async (event, context) => {
     try {
@@ -63,7 +65,13 @@ export function createHandler(configuration: Configuration, write: (line: string
   };
 }
 
-const handlers: { [Kind in Event["kind"]]: HandlerOf<Kind> } = { connect, message, disconnect, initial };
+const handlers: { [Kind in Event["kind"]]: HandlerOf<Kind> } = {
+  connect,
+  message,
+  disconnect,
+  initial,
+  proof,
+};
 
 function dispatch<Kind extends Event["kind"]>(
   event: Extract<Event, { kind: Kind }>,
@@ -81,11 +89,12 @@ function levelOf({ code, failed, level }: Result): Level {
  * A client that offers subprotocols gets the first one back: without one, browsers and `ws` close the
  * connection. A client that offers none must not get the header (AWS.md 1.10).
  */
-function responseOf(event: Event, statusCode: number): Response {
+function responseOf(event: Event, { status: statusCode, proof: proven }: Result): Response {
   const subprotocol = event.kind === "connect" && statusCode === 200 ? event.subprotocol : undefined;
   return {
     statusCode,
     ...(subprotocol !== undefined && { headers: { "Sec-WebSocket-Protocol": subprotocol } }),
+    ...(proven && { proof: proven }),
   };
 }
 

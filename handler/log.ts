@@ -4,7 +4,7 @@ export type Level = (typeof levels)[number];
 
 /** What a log line may hold: nothing that a client wrote, no body, no token, no query string, no URL. */
 export interface Line {
-  /** What happened: connect, message, disconnect, initial, malformed, load or crash. */
+  /** What happened: connect, message, disconnect, initial, proof, malformed, load or crash. */
   event: string;
   requestId?: string;
   connectionId?: string;
