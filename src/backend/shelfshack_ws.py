@@ -16,13 +16,24 @@ into an HTTP POST to this application. This file answers those requests:
         others = [c for c in await ws.connections_of(connection.booking_id) if c != connection]
         return deliver(others, message.content).to(SELF, {"type": "ack"})
 
+Only `deliver(...)` and `close(...)` give orders. Anything else that `on_message` returns goes to the sender,
+even if it looks like an order: a client's own words never reach another client by being sent back.
+
 A client may name a booking with every `type`, but the proxy requires a token only for `booking`, `chat` and
 `notification`. Accepted connections are found by `connections_of(booking_id)`, so `authenticate` must check
 `booking_id` whenever there is one, even for types that need no token.
 
 Requests are signed with the key in the environment variable SIGNING_KEYS
-(`shelfshack-ws outputs --for backend`). Needs Python 3.10 and FastAPI 0.92 or newer with pydantic 1.10 or 2;
+(`shelfshack-ws outputs --for backend`). Needs Python 3.10 and FastAPI 0.107 or newer with pydantic 1.10 or 2;
 `redis` and `boto3` only for the parts that use them. The file is yours from here on: read it, change it.
+
+* Several workers, or `--reload` without losing connections: `RedisConnections` and `RedisAnswers`. In memory
+  each process knows only the clients that connected to it.
+* `await ws.push(connections, frame)` sends without a client's message. It needs `pip install boto3` and AWS
+  credentials with `execute-api:ManageConnections`; for a local AWS `outputs --for backend --local` has some.
+* `host="api.example.com"` refuses requests that the proxy signed for another host. What was answered is
+  remembered for 600 s by `webhook-id`, in memory until a restart: a recorded request can then be sent again
+  until it is 300 s old. `RedisAnswers` remembers over a restart.
 """
 
 from __future__ import annotations
@@ -42,6 +53,7 @@ import math
 import os
 import re
 import secrets
+import sys
 import threading
 import time
 from collections.abc import (
@@ -54,10 +66,11 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
+import starlette
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ValidationError
@@ -69,6 +82,7 @@ __all__ = [
     "ANSWER_LIFE_SECONDS",
     "CLAIM_SECONDS",
     "CONNECTION_LIFE_SECONDS",
+    "MAX_FRAME_BYTES",
     "SELF",
     "STILL_AT_WORK",
     "Answer",
@@ -90,9 +104,11 @@ __all__ = [
     "Reply",
     "ShelfShack",
     "SignedRequest",
+    "StoreError",
     "Target",
     "close",
     "deliver",
+    "newest_that_fit",
     "read_keys",
     "verify",
 ]
@@ -100,17 +116,25 @@ __all__ = [
 CONNECTION_LIFE_SECONDS: Final = 2 * 3600 + 600  # API Gateway ends every connection after two hours
 ANSWER_LIFE_SECONDS: Final = 600  # a timestamp is accepted for 300 s before and after its time
 CLAIM_SECONDS: Final = 30  # longer than the proxy waits for any answer
+MAX_FRAME_BYTES: Final = 128 * 1024  # API Gateway's limit: a longer frame reaches no client
 
 _MAX_BODY_BYTES: Final = 1024 * 1024  # 128 KB of client text can grow six times when it is escaped
-_MAX_FRAME_BYTES: Final = 128 * 1024  # API Gateway's limit
+_MAX_ANSWER_BYTES: Final = 1024 * 1024  # the proxy reads no more of an answer
+_MAX_INITIAL_BYTES: Final = _MAX_ANSWER_BYTES - 4096  # the proxy adds a little when it passes the frames on
 _MAX_NESTING: Final = 100
 _MAX_ANSWERS_BYTES: Final = 16 * 1024 * 1024
+_ENTRY_BYTES: Final = 512  # what a remembered answer takes beside its content
+_STORE_SECONDS: Final = 2  # the proxy waits 5 s for the answer to a handshake
+_BODY_SECONDS: Final = 4
+_SILENT_SECONDS: Final = 60  # the same line is logged once in this time
 _TOLERANCE_SECONDS: Final = 300
 _OPENING_SECONDS: Final = 10  # a connection that is still opening answers 410 like one that is gone
 _PUSHES_AT_ONCE: Final = 10
 _GONE: Final = 410
+_FORBIDDEN: Final = 403
 
 _log = logging.getLogger("shelfshack_ws")
+_Found = TypeVar("_Found")
 
 
 # --- What the application gets and returns ------------------------------------------------------------------
@@ -204,16 +228,31 @@ def _ids(target: Target) -> list[str]:
     return [one.id if isinstance(one, Connection) else one for one in several]
 
 
+def newest_that_fit(entries: Iterable[Any], room: int = MAX_FRAME_BYTES - 1024) -> list[Any]:
+    """The last of `entries` that fit into one frame together, in their order: a history of any length.
+
+    `room` is in bytes; by default 1 KB is left for the rest of the frame.
+    """
+    kept: list[Any] = []
+    for entry in reversed(list(entries)):
+        room -= len(_json(entry)) + 1
+        if room < 0:
+            break
+        kept.append(entry)
+    return kept[::-1]
+
+
 @dataclass
 class Pushed:
-    """The result of a push: the ids of its connections, each in one of the lists."""
+    """The result of a push: the ids of its connections, each in one of the lists, and why some failed."""
 
     sent: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
 
-Reply = Mapping[str, Any] | Deliver | None
+Reply = Any  # deliver(...), close(...), None for nothing, or what the sender gets: JSON or a pydantic model
 Authenticate = Callable[[str | None, str, str | None], Any]
 OnMessage = Callable[[Connection, Message], Reply | Awaitable[Reply]]
 Initial = Callable[[Connection], Sequence[Any] | Awaitable[Sequence[Any]]]
@@ -230,15 +269,21 @@ class ShelfShack:
 
     * `authenticate(token, type, booking_id)` → the user, a small JSON value such as an id. None or False
       → 401. It must check `booking_id` for every type.
-    * `on_message(connection, message)` → None, an object for the sender, or `deliver(...)` / `close(...)`.
-    * `initial(connection)` → frames that the client gets as soon as it is connected.
+    * `on_message(connection, message)` → None, `deliver(...)` / `close(...)`, or JSON (or a pydantic model)
+      for the sender. A frame over 128 KB reaches nobody; all of an answer must fit into 1 MiB.
+    * `initial(connection)` → frames that the client gets as soon as it is connected: at most 128 KB each and
+      1 MiB together, what does not fit is left out. `newest_that_fit` cuts a history to one frame.
     * `on_disconnect(connection)` → called once per connection that is known to have ended.
 
     `signing_keys` replaces the environment variable SIGNING_KEYS. Without keys the application does not
     start, unless `allow_unsigned=True`: then every sender can impersonate the proxy. Local use only.
 
+    `host` is the host of the backend's URL, or several: `api.example.com`, with the port where it is not the
+    protocol's own. Requests that are signed for another host are refused then.
+
     `connections` and `answers` remember things in this process's memory by default, which is right for one
     worker. Several workers share them: `connections=RedisConnections(redis), answers=RedisAnswers(redis)`.
+    When a store does not answer, requests get 503, and the proxy tries again while it has time.
     """
 
     def __init__(
@@ -250,6 +295,7 @@ class ShelfShack:
         on_disconnect: OnDisconnect | None = None,
         signing_keys: str | None = None,
         allow_unsigned: bool = False,
+        host: str | Collection[str] = (),
         connections: ConnectionStore | None = None,
         answers: AnswerStore | None = None,
         register_path: str = "/api/ws/register",
@@ -264,10 +310,14 @@ class ShelfShack:
             )
         if not self._keys:
             _log.warning("requests are not checked: no SIGNING_KEYS and allow_unsigned=True")
+        self._hosts = _read_hosts([host] if isinstance(host, str) else host)
         self._authenticate, self._on_message = authenticate, on_message
         self._initial, self._on_disconnect = initial, on_disconnect
         self.connections: ConnectionStore = MemoryConnections() if connections is None else connections
         self.answers: AnswerStore = MemoryAnswers() if answers is None else answers
+        self._said: dict[str, float] = {}  # when a line was logged
+        for line in _surroundings(isinstance(self.connections, MemoryConnections), self.answers):
+            _log.warning(line)
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self.router = APIRouter(include_in_schema=False)
@@ -280,18 +330,19 @@ class ShelfShack:
     ) -> list[Connection]:
         """The open connections of a booking, a user or a type; of all that are given where several are."""
         wanted = _indexes(booking_id, type, user)
-        found = await self.connections.find(wanted[0]) if wanted else []
+        found = await self._stored(self.connections.find(wanted[0])) if wanted else []
         return [connection for connection in found if set(wanted) <= set(connection.indexes())]
 
     async def push(self, target: Target, frame: Any) -> Pushed:
         """Sends a frame without a client's message, e.g. from a background task or another endpoint.
 
-        Needs boto3 and AWS credentials with the permission execute-api:ManageConnections. Connections that
-        are gone are forgotten.
+        Needs boto3 and AWS credentials with the permission execute-api:ManageConnections; for a local AWS
+        `shelfshack-ws outputs --for backend --local` prints some. What is missing is in `reasons` and in the
+        log. Connections that are gone are forgotten.
         """
         content = _json(frame)
-        if len(content) > _MAX_FRAME_BYTES:
-            limit = f"API Gateway's limit of {_MAX_FRAME_BYTES}"
+        if len(content) > MAX_FRAME_BYTES:
+            limit = f"API Gateway's limit of {MAX_FRAME_BYTES}"
             raise ValueError(f"a frame of {len(content)} bytes is over {limit}")
         pushed, turns = Pushed(), asyncio.Semaphore(_PUSHES_AT_ONCE)
 
@@ -300,6 +351,8 @@ class ShelfShack:
                 await self._push_one(connection_id, content, pushed)
 
         await asyncio.gather(*map(send, dict.fromkeys(_ids(target))))
+        for reason in pushed.reasons:
+            _log.warning("push: %d frames were not sent: %s", len(pushed.failed), reason)
         return pushed
 
     async def verified(self, request: Request) -> SignedRequest:
@@ -307,18 +360,52 @@ class ShelfShack:
 
         It reads the body itself, so such an endpoint must not declare one.
         """
-        body = await _body(request)
+        body = await self._body(request)
         paths = _requested_paths(request.scope)
         try:
             if not self._keys:
-                return _read_request(request.headers, body, paths)
-            return verify(self._keys, request.headers, body, paths, time.time())
+                return _read_request(request.headers, body, paths, self._hosts)
+            return verify(self._keys, request.headers, body, paths, time.time(), hosts=self._hosts)
         except RefusedError as refused:
             _log.warning("rejected an unsigned request: %s", refused)
             raise HTTPException(401, "unauthorized") from None
 
+    async def _body(self, request: Request) -> bytes:
+        try:
+            return await asyncio.wait_for(_read_body(request), _BODY_SECONDS)
+        except asyncio.TimeoutError:
+            self._say(
+                logging.WARNING,
+                f"a request's body did not arrive within {_BODY_SECONDS} s: its sender is slow, or a "
+                "middleware read the body before; a middleware that reads it must hand it on",
+            )
+            raise HTTPException(408, "incomplete") from None
+
+    def _say(self, level: int, line: str, detail: object = "") -> None:
+        """Logs a line, but not again and again: what causes it often lasts."""
+        now = time.monotonic()
+        if now - self._said.get(line, -math.inf) < _SILENT_SECONDS:
+            return
+        self._said[line] = now
+        _log.log(level, "%s%s", line, detail)
+
+    async def _stored(self, work: Awaitable[_Found], seconds: float | None = _STORE_SECONDS) -> _Found:
+        """What a store says. Its failures become StoreError (503), mistakes in its code do not."""
+        try:
+            return await asyncio.wait_for(work, seconds)
+        except Exception as error:
+            if isinstance(error, _MISTAKES) and not isinstance(error, OSError):
+                raise
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            self._say(
+                logging.ERROR,
+                "requests get 503, because the store of connections or answers does not answer",
+                f" ({words})",
+            )
+            raise StoreError from error
+
     def _endpoint(
-        self, work: Callable[[SignedRequest], Awaitable[Any]]
+        self, work: Callable[[SignedRequest], Awaitable[bytes]]
     ) -> Callable[..., Awaitable[Response]]:
         verified = Depends(self.verified)
 
@@ -330,12 +417,15 @@ class ShelfShack:
 
         return endpoint
 
-    async def _once(self, signed: SignedRequest, work: Callable[[SignedRequest], Awaitable[Any]]) -> Answer:
+    async def _once(self, signed: SignedRequest, work: Callable[[SignedRequest], Awaitable[bytes]]) -> Answer:
         """The proxy repeats a request whose answer was lost: the work is done once, the answer sent again."""
         # Disconnecting twice is harmless, and `gone` and `client` share one id although both count.
         if not signed.id or signed.fields.get("event") == "disconnect":
             return await _answer(work, signed)
-        earlier = await self.answers.claim(signed.id)
+        try:
+            earlier = await self._stored(self.answers.claim(signed.id), None)
+        except StoreError as error:
+            return _refusal(error)
         if earlier:
             return earlier
         answer = None
@@ -345,60 +435,67 @@ class ShelfShack:
         finally:
             # After 429 and 5xx the proxy tries again under the same id and must find the work undone.
             final = answer is not None and answer.status != 429 and answer.status < 500
-            await self.answers.finish(signed.id, answer if final else None)
+            # The work is done, so its answer goes out even where it cannot be remembered.
+            with suppress(StoreError):
+                await self._stored(self.answers.finish(signed.id, answer if final else None))
 
-    async def _register(self, signed: SignedRequest) -> Any:
+    async def _register(self, signed: SignedRequest) -> bytes:
         envelope = _parse(_ConnectEnvelope, signed)
         user = await _call(self._authenticate, envelope.token, envelope.type, envelope.booking_id)
         if user is None or user is False:
             raise HTTPException(401, "unauthorized")
         identity = (envelope.connection_id, envelope.type, envelope.booking_id, user)
         connection = Connection(*identity, envelope.callback_url, time.time(), envelope.query)
-        await self.connections.add(connection)
+        await self._stored(self.connections.add(connection))
         try:
-            frames = await _call(self._initial, connection) if self._initial else []
+            frames = _initial_frames(await _call(self._initial, connection)) if self._initial else []
         except BaseException:
-            await self.connections.remove(connection.id)
+            await self._stored(self.connections.remove(connection.id))
             raise
-        return {"success": True, "initial": frames} if frames else {"success": True}
+        return b'{"success":true%s}' % (b',"initial":[' + b",".join(frames) + b"]" if frames else b"")
 
-    async def _message(self, signed: SignedRequest) -> Any:
+    async def _message(self, signed: SignedRequest) -> bytes:
         envelope = _parse(_MessageEnvelope, signed)
-        connection = await self.connections.get(envelope.connection_id)
+        connection = await self._stored(self.connections.get(envelope.connection_id))
         if connection is None:
+            self._say(
+                logging.WARNING,
+                "a message of a connection that is not known here got 401; its client is told to connect "
+                f"again. {_causes_of_unknown(self.connections)}",
+                f" (connection {envelope.connection_id})",
+            )
             # The proxy closes the connection, and the client connects again with its token.
-            raise HTTPException(401, "unauthorized")
+            raise HTTPException(401, "unknown connection")
         message = Message(envelope.message_id, envelope.route_key, envelope.message, signed.message_text)
         reply = await _call(self._on_message, connection, message)
-        if isinstance(reply, Deliver):
-            return reply.as_json()
-        if reply is None or isinstance(reply, Mapping):
-            return reply
-        raise TypeError(
-            f"on_message returned {type(reply).__name__}; "
-            "it may return a dict, deliver(...), close(...) or None"
-        )
+        if isinstance(reply, Mapping) and not _ORDERS.isdisjoint(reply):
+            self._say(
+                logging.WARNING,
+                "on_message returned an object with deliver or close: it goes to the sender as it is; "
+                "orders are given with deliver(...) and close(...)",
+            )
+        return _reply_content(reply)
 
-    async def _disconnect(self, signed: SignedRequest) -> Any:
+    async def _disconnect(self, signed: SignedRequest) -> bytes:
         envelope = _parse(_DisconnectEnvelope, signed)
-        connection = await self.connections.get(envelope.connection_id)
+        connection = await self._stored(self.connections.get(envelope.connection_id))
         if connection and envelope.reason == "gone":
             await self._gone(connection)
         elif connection:
             await self._ended(connection)
-        return {"success": True}
+        return b'{"success":true}'
 
     async def _gone(self, connection: Connection) -> None:
         if time.time() - connection.registered_at > _OPENING_SECONDS:
             await self._ended(connection)
 
     async def _ended(self, connection: Connection) -> None:
-        removed = await self.connections.remove(connection.id)
+        removed = await self._stored(self.connections.remove(connection.id))
         if removed and self._on_disconnect:
             await _call(self._on_disconnect, removed)
 
     async def _push_one(self, connection_id: str, content: bytes, pushed: Pushed) -> None:
-        connection = await self.connections.get(connection_id)
+        connection = await self._stored(self.connections.get(connection_id))
         if connection is None:
             pushed.gone.append(connection_id)
             return
@@ -408,22 +505,31 @@ class ShelfShack:
             pushed.gone.append(connection_id)
             await self._gone(connection)
         except _PushError as error:
-            _log.warning("push to %s failed: %s", connection_id, error)
             pushed.failed.append(connection_id)
+            if str(error) not in pushed.reasons:
+                pushed.reasons.append(str(error))
         else:
             pushed.sent.append(connection_id)
 
     def _post(self, connection: Connection, content: bytes) -> None:
         if connection.callback_url is None:
             raise _PushError("the proxy named no callback_url")
-        errors = importlib.import_module("botocore.exceptions")
-        client = self._client(connection.callback_url)
         try:
+            errors = importlib.import_module("botocore.exceptions")
+            importlib.import_module("boto3.session")
+        except ImportError as error:
+            raise _PushError("boto3 is not installed: pip install boto3") from error
+        try:
+            client = self._client(connection.callback_url)
             client.post_to_connection(ConnectionId=connection.id, Data=content)
+        except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
+            raise _PushError(_NO_CREDENTIALS) from error
         except (errors.BotoCoreError, errors.ClientError) as error:
             # By its status: the answer has no body, and the error's name is not in every answer's headers.
             status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
-            raise (_GoneError if status == _GONE else _PushError)(str(error)) from error
+            if status == _GONE:
+                raise _GoneError from error
+            raise _PushError(f"{error}{_NO_RIGHT if status == _FORBIDDEN else ''}") from error
 
     def _client(self, callback_url: str) -> Any:
         """One boto3 client per stage: making one takes longer than using it."""
@@ -449,12 +555,34 @@ class _PushError(Exception):
     """AWS did not take the frame."""
 
 
+_NO_CREDENTIALS: Final = (
+    "there are no AWS credentials: for a local AWS set the variables that "
+    "`shelfshack-ws outputs --for backend --local` prints; "
+    "on AWS give the backend a role with execute-api:ManageConnections"
+)
+_NO_RIGHT: Final = (
+    "; the backend's credentials need execute-api:ManageConnections for this API, in its account and region"
+)
+
+
 # --- Stores: open connections, and answers already given ----------------------------------------------------
+
+
+class StoreError(HTTPException):
+    """A store does not answer. In an endpoint, also one of your own, it becomes the status 503."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "the store of connections does not answer")
+
+
+# What these mean is a mistake in a store's code, not that something is away.
+_MISTAKES: Final = (TypeError, ValueError, AttributeError, NameError, LookupError, AssertionError, StoreError)
 
 
 class ConnectionStore(Protocol):
     """Remembers open connections. Write your own to keep them elsewhere.
 
+    What its methods raise, and more than 2 s without an answer, is answered with 503.
     `$disconnect` is best effort in API Gateway: forget a connection after CONNECTION_LIFE_SECONDS.
     """
 
@@ -547,7 +675,7 @@ class MemoryConnections:
 class MemoryAnswers:
     """Answers in this process's memory: right for one worker. More workers need RedisAnswers.
 
-    When all of them hold more than 16 MiB, the oldest are forgotten before their time.
+    When all of them take more than 16 MiB, the oldest are forgotten before their time.
     """
 
     def __init__(
@@ -591,13 +719,14 @@ class MemoryAnswers:
 
 def _size(request_id: str, answer: Answer) -> int:
     headers = sum(len(name) + len(value) for name, value in answer.headers.items())
-    return len(request_id) + len(answer.body) + headers
+    return _ENTRY_BYTES + len(request_id) + len(answer.body) + headers
 
 
 class RedisConnections:
     """Connections in Redis, for any number of workers: `RedisConnections(redis.asyncio.from_url(...))`.
 
-    Users must be JSON values. All keys share one hash tag, so a Redis Cluster works as well.
+    Users must be JSON values. All keys share one hash tag, so a Redis Cluster works as well. Give `from_url`
+    a `socket_connect_timeout` and a `socket_timeout`: without them a Redis that is away holds connections.
     """
 
     def __init__(
@@ -643,7 +772,11 @@ class RedisConnections:
 
 
 class RedisAnswers:
-    """Answers in Redis, for any number of workers: `RedisAnswers(redis.asyncio.from_url(...))`."""
+    """Answers in Redis, for any number of workers: `RedisAnswers(redis.asyncio.from_url(...))`.
+
+    A claim lives for `claim_seconds` and is renewed while its worker is alive. When the worker is killed, the
+    claim ends by itself, and the next repeat does the work.
+    """
 
     def __init__(
         self,
@@ -652,32 +785,45 @@ class RedisAnswers:
         claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
         self._redis, self._prefix, self._claim_seconds = redis, prefix, claim_seconds
-        self._tokens: dict[str, str] = {}  # by request id: the claims of this worker
+        self._claims: dict[str, tuple[str, asyncio.Task[None]]] = {}  # of this worker, by request id
 
     def _key(self, request_id: str) -> str:
         return f"{self._prefix}answer:{request_id}"
 
     async def claim(self, request_id: str) -> Answer | None:
         key, token = self._key(request_id), f"{_WORKING}{secrets.token_hex(16)}"
-        until = time.monotonic() + self._claim_seconds
-        # The claim itself expires too, as its worker may have died; by then the proxy no longer asks.
-        while request_id in self._tokens or not await self._redis.set(
-            key, token, nx=True, ex=ANSWER_LIFE_SECONDS
-        ):
-            stored = await self._redis.get(key)
+        # A little longer than a claim lives: when its worker was killed, this one gets it.
+        until = time.monotonic() + self._claim_seconds + 0.5
+        life = int(self._claim_seconds * 1000)
+        while request_id in self._claims or not await _soon(self._redis.set(key, token, nx=True, px=life)):
+            stored = await _soon(self._redis.get(key))
             text = stored.decode() if isinstance(stored, bytes) else stored
             if text and not text.startswith(_WORKING):
                 return _stored_answer(text)
             if time.monotonic() > until:
                 return STILL_AT_WORK
             await asyncio.sleep(0.05)
-        self._tokens[request_id] = token
+        self._claims[request_id] = token, asyncio.create_task(self._renew(key, token, life))
         return None
+
+    async def _renew(self, key: str, token: str, life: int) -> None:
+        """Keeps a claim, but no longer than an answer would be remembered."""
+        until = time.monotonic() + ANSWER_LIFE_SECONDS
+        while time.monotonic() < until:
+            await asyncio.sleep(self._claim_seconds / 3)
+            with suppress(Exception):
+                if not await _soon(self._redis.eval(_RENEW, 1, key, token, life)):
+                    return
 
     async def finish(self, request_id: str, answer: Answer | None) -> None:
         stored = b"" if answer is None else _answer_to_store(answer)
-        key, token = self._key(request_id), self._tokens.pop(request_id)
-        await self._redis.eval(_FINISH, 1, key, token, stored, ANSWER_LIFE_SECONDS)
+        token, renewal = self._claims.pop(request_id)
+        renewal.cancel()
+        await _soon(self._redis.eval(_FINISH, 1, self._key(request_id), token, stored, ANSWER_LIFE_SECONDS))
+
+
+async def _soon(call: Awaitable[_Found]) -> _Found:
+    return await asyncio.wait_for(call, _STORE_SECONDS)
 
 
 _WORKING: Final = "working:"  # an answer begins with its status
@@ -686,6 +832,10 @@ _FINISH: Final = """
 local held = redis.call("GET", KEYS[1])
 if held and held ~= ARGV[1] then return end
 if ARGV[2] == "" then redis.call("DEL", KEYS[1]) else redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3]) end
+"""
+_RENEW: Final = """
+if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end
+return 0
 """
 
 
@@ -705,8 +855,11 @@ def _stored_answer(text: str) -> Answer:
 _ID = re.compile(r"msg_[A-Za-z0-9_+/=-]{1,160}")
 _TIMESTAMP = re.compile(r"[0-9]{10}")
 _SIGNATURE = re.compile(r"v1,([A-Za-z0-9+/]{43}=)")
+_BLANKS = " \t\r\n"
 _MARK = re.compile(r"[ \t\r\n]*([{}:,])[ \t\r\n]*")
-_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+# Strings, arrays and objects that hold no others, and single brackets.
+_NESTING = re.compile(r""""[^"\\]*(?:\\.[^"\\]*)*"|[\[{][^\[\]{}"]*[\]}]|[\[\]{}]""")
+_HOST = re.compile(r"[a-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
 
 
 class RefusedError(Exception):
@@ -741,12 +894,27 @@ def _read_key(word: str) -> bytes:
     return key
 
 
+def _read_hosts(words: Collection[str]) -> frozenset[str]:
+    hosts = frozenset(word.lower() for word in words)
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"host: {host!r} is not a host such as api.example.com or 127.0.0.1:8000")
+    return hosts
+
+
 def verify(
-    keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, paths: Collection[str], now: float
+    keys: Sequence[bytes],
+    headers: Mapping[str, str],
+    body: bytes,
+    paths: Collection[str],
+    now: float,
+    *,
+    hosts: Collection[str] = (),
 ) -> SignedRequest:
     """The signature check: Standard Webhooks 1.0, plus path and connection id. Raises RefusedError only.
 
-    `paths` are the spellings of the requested path, `now` is in seconds since 1970.
+    `paths` are the spellings of the requested path, `now` is in seconds since 1970. `hosts` are the backend's
+    own names in small letters; without any the host is not compared.
     """
     request_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     signatures = headers.get("webhook-signature", "")
@@ -762,11 +930,13 @@ def verify(
             equal |= hmac.compare_digest(expected, signature)
     if not equal:
         raise RefusedError("signature")
-    return _read_request(headers, body, paths)
+    return _read_request(headers, body, paths, hosts)
 
 
-def _read_request(headers: Mapping[str, str], body: bytes, paths: Collection[str]) -> SignedRequest:
-    """Compares path and connection id with the body: the standard signs neither URL nor headers."""
+def _read_request(
+    headers: Mapping[str, str], body: bytes, paths: Collection[str], hosts: Collection[str]
+) -> SignedRequest:
+    """Compares host, path and connection id with the body: the standard signs neither URL nor headers."""
     fields: dict[str, Any] = {}
     message_text = ""
     try:
@@ -782,6 +952,10 @@ def _read_request(headers: Mapping[str, str], body: bytes, paths: Collection[str
         raise RefusedError("path or connection id")
     if connection_id != headers.get("x-connection-id"):
         raise RefusedError("path or connection id")
+    # A proxy older than 1.1 names no host.
+    host = fields.get("host")
+    if hosts and "host" in fields and not (isinstance(host, str) and host.lower() in hosts):
+        raise RefusedError(f"host: it is for {str(host)[:100]!r}")
     return SignedRequest(headers.get("webhook-id", ""), fields, message_text)
 
 
@@ -805,10 +979,13 @@ def _members(text: str) -> Iterator[tuple[str, Any, str]]:
         if not isinstance(key, str):
             raise ValueError("a key is not a string")
         start = _mark(text, at, ":")[1]
-        depth, at = _extent(text, start)
-        value = None
-        if depth <= _MAX_NESTING:
+        if not _is_deep(text, start):
             value, at = _decode(text, start)
+        elif key == "message":
+            # It comes last, so the end of the envelope is its end.
+            value, at = None, len(text.rstrip(_BLANKS).removesuffix("}").rstrip(_BLANKS))
+        else:
+            raise ValueError("nested too deeply")
         yield key, value, text[start:at]
         mark, at = _mark(text, at, ",}")
     if at != len(text):
@@ -822,15 +999,17 @@ def _mark(text: str, at: int, expected: str) -> tuple[str, int]:
     return match[1], match.end()
 
 
-def _extent(text: str, at: int) -> tuple[int, int]:
-    """How deep the array or object at `at` goes, and where it ends. Does not recurse; 0 for anything else."""
-    depth = deepest = 0
-    for token in _NESTING.finditer(text, at) if text[at : at + 1] in ("[", "{") else ():
-        depth += (token[0] in "[{") - (token[0] in "]}")
-        deepest = max(deepest, depth)
+def _is_deep(text: str, at: int) -> bool:
+    """Whether the array or object at `at` is nested too deeply to be read. Ends where that is known."""
+    depth = 0
+    for match in _NESTING.finditer(text, at) if text[at : at + 1] in ("[", "{") else ():
+        token = match[0]
+        depth += (token[0] in "[{") - (token[-1] in "]}")
+        if depth + (len(token) > 1 and token[0] != '"') > _MAX_NESTING:
+            return True
         if depth == 0:
-            return deepest, token.end()
-    return deepest, len(text)
+            return False
+    return False
 
 
 def _requested_paths(scope: MutableMapping[str, Any]) -> set[str]:
@@ -839,7 +1018,7 @@ def _requested_paths(scope: MutableMapping[str, Any]) -> set[str]:
     return paths | {scope.get("root_path", "").rstrip("/") + path for path in paths}
 
 
-async def _body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     """The raw body, never more than _MAX_BODY_BYTES of it."""
     body = bytearray()
     try:
@@ -882,7 +1061,7 @@ class _ConnectEnvelope(_Envelope):
     query: dict[str, Any] = {}
     client: _Client = _Client()
     connected_at: int | None = None
-    callback_url: str | None
+    callback_url: str | None = None
 
 
 class _MessageEnvelope(_Envelope):
@@ -908,19 +1087,89 @@ _AnyEnvelope = TypeVar("_AnyEnvelope", bound=_Envelope)
 
 def _parse(model: type[_AnyEnvelope], signed: SignedRequest) -> _AnyEnvelope:
     try:
-        return model(**signed.fields)
+        # In Python True equals 1.
+        return model(
+            **{**signed.fields, "v": None if signed.fields.get("v") is True else signed.fields.get("v")}
+        )
     except ValidationError as error:
         # Only the places: the values may hold a token.
         _log.error("envelope and kit differ in version: %s", [entry["loc"] for entry in error.errors()])
         raise HTTPException(422, "envelope not understood") from None
 
 
-async def _answer(work: Callable[[SignedRequest], Awaitable[Any]], signed: SignedRequest) -> Answer:
+async def _answer(work: Callable[[SignedRequest], Awaitable[bytes]], signed: SignedRequest) -> Answer:
     try:
-        answer = await work(signed)
+        content = await work(signed)
     except HTTPException as error:
-        return Answer(error.status_code, _json({"detail": error.detail}), error.headers or {})
-    return Answer(200, _json(answer)) if answer else Answer(204, b"")
+        return _refusal(error)
+    return Answer(200, content) if content else Answer(204, b"")
+
+
+def _refusal(error: HTTPException) -> Answer:
+    return Answer(error.status_code, _json({"detail": error.detail}), error.headers or {})
+
+
+_ORDERS: Final = frozenset({"deliver", "close"})
+
+
+def _reply_content(reply: Reply) -> bytes:
+    """The answer to a message; empty when nothing is to be sent."""
+    if isinstance(reply, Deliver):
+        content = _directive_content(reply)
+    else:
+        frame = b"{}" if reply is None else _reply_frame("the sender", reply)
+        # Only kept as it is where it cannot be read as an order.
+        is_plain = frame.startswith(b"{") and not any(b'"%s"' % word.encode() in frame for word in _ORDERS)
+        content = frame if is_plain else b'{"deliver":[{"to":"self","data":%s}]}' % frame
+    if len(content) > _MAX_ANSWER_BYTES:
+        limit = f"the proxy reads {_MAX_ANSWER_BYTES}: nobody gets anything of it"
+        _log.error("on_message returned %d bytes in all, and %s", len(content), limit)
+    return b"" if content == b"{}" else content
+
+
+def _directive_content(reply: Deliver) -> bytes:
+    directive = reply.as_json()
+    entries = [
+        b'{"to":%s,"data":%s}' % (_json(one["to"]), _reply_frame(one["to"], one["data"]))
+        for one in directive.get("deliver", [])
+    ]
+    parts = [b'"deliver":[%s]' % b",".join(entries)] if entries else []
+    parts += [b'"close":%s' % _json(directive["close"])] if "close" in directive else []
+    return b"{%s}" % b",".join(parts)
+
+
+def _encoded(hook: str, frame: Any) -> bytes:
+    try:
+        return _json(frame)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{hook} returned {type(frame).__name__}, which is not JSON: {error}") from error
+
+
+def _reply_frame(target: object, frame: Any) -> bytes:
+    """A frame as JSON. One that is too long for any client is named in the log, with its hook."""
+    content = _encoded("on_message", frame)
+    if len(content) > MAX_FRAME_BYTES:
+        words = f"{len(content)} bytes for {str(target)[:200]}"
+        _log.error("on_message: a frame of %s is over API Gateway's limit of %d", words, MAX_FRAME_BYTES)
+    return content
+
+
+def _initial_frames(frames: Any) -> list[bytes]:
+    """The frames that fit: the handshake must not fail because a history has grown."""
+    several = [frames] if isinstance(frames, Mapping | BaseModel | str | bytes) else list(frames or [])
+    contents = [_encoded("initial", one) for one in several]
+    kept: list[bytes] = []
+    room = _MAX_INITIAL_BYTES
+    for content in contents:
+        # The proxy passes the frames on as JSON strings.
+        size = len(content) + content.count(b'"') + content.count(b"\\") + 3
+        if len(content) <= MAX_FRAME_BYTES and size <= room:
+            kept.append(content)
+            room -= size
+    if len(kept) < len(contents):
+        left = f"{len(contents) - len(kept)} of {len(contents)} frames ({sum(map(len, contents))} bytes)"
+        _log.error("initial: %s do not fit into 128 KB each and 1 MiB together, and are left out", left)
+    return kept
 
 
 async def _call(hook: Callable[..., Any], *arguments: object) -> Any:
@@ -933,11 +1182,24 @@ async def _call(hook: Callable[..., Any], *arguments: object) -> Any:
 
 def _json(value: Any) -> bytes:
     """Clients may send `1e999` or half a surrogate pair; an echo of it must not fail here."""
-    write = partial(json.dumps, allow_nan=False, separators=(",", ":"), default=jsonable_encoder)
     try:
-        return write(value, ensure_ascii=False).encode()
-    except ValueError:
-        return write(_finite(value)).encode()
+        text = _write(value)
+    except (TypeError, ValueError):
+        try:
+            text = _write(_finite(value))
+        except (TypeError, ValueError):
+            # Keys that are no strings, and numbers inside of models.
+            text = _write(_finite(jsonable_encoder(value)))
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _write(value: Any) -> str:
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=jsonable_encoder
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -947,3 +1209,40 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(entry) for key, entry in value.items()}
     return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+# --- Where it runs ------------------------------------------------------------------------------------------
+
+
+def _surroundings(is_in_memory: bool, answers: AnswerStore) -> Iterator[str]:
+    """What is wrong with the place where the application runs, a line each."""
+    workers = _workers()
+    if workers > 1 and (is_in_memory or isinstance(answers, MemoryAnswers)):
+        yield (
+            f"{workers} workers, but connections or answers are in the memory of each: messages that reach "
+            "another worker than their handshake get 401. Give ShelfShack connections=RedisConnections(...) "
+            "and answers=RedisAnswers(...), or run one worker"
+        )
+    version = [int(word) for word in re.findall(r"\d+", starlette.__version__)[:2]]
+    if version < [0, 28]:
+        yield (
+            f"Starlette {starlette.__version__} is older than 0.28: behind a middleware that reads the body "
+            "requests never end. Install FastAPI 0.107 or newer"
+        )
+
+
+def _workers() -> int:
+    """How many processes the server was told to start; 1 where that cannot be told."""
+    command = " ".join(sys.argv[1:]) if re.search(r"uvicorn|gunicorn|hypercorn|fastapi", sys.argv[0]) else ""
+    option = re.search(r"(?:^|\s)(?:--workers[= ]|-w[= ]?)([0-9]{1,4})(?=\s|$)", command)
+    count = option[1] if option else os.environ.get("WEB_CONCURRENCY", "")
+    return int(count) if re.fullmatch(r"[0-9]{1,4}", count) else 1
+
+
+def _causes_of_unknown(connections: ConnectionStore) -> str:
+    if isinstance(connections, MemoryConnections):
+        return (
+            "Causes: this process was restarted or reloaded since, or another worker took the handshake. "
+            "Several workers need connections=RedisConnections(...) and answers=RedisAnswers(...)"
+        )
+    return "Causes: the connection has ended, or the store was emptied or is not the one of the other workers"

@@ -8,22 +8,29 @@ Read from the environment:
 * SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend`).
 * EXAMPLE_ALLOW_UNSIGNED=1: runs without SIGNING_KEYS.
 * EXAMPLE_TOKEN_SECRET: signs the users' tokens; a new one at every start when it is not set.
-* EXAMPLE_DEV_TOKENS=1: GET /dev-token gives any caller a token for any name. Never in production.
+* EXAMPLE_DEV_TOKENS=1: GET /dev-token gives any caller on this machine a token for any name, under the names
+  localhost, 127.0.0.1 and [::1] only. Never in production.
+* EXAMPLE_HOST: the host of the backend's URL (`api.example.com`); requests for another are refused then.
 * VITE_WS_API_ENDPOINT: the `wss://` address for the page at / (`shelfshack-ws outputs --for frontend`).
 * REDIS_URL: keeps connections and answers in Redis, so that several workers can run.
+
+POST /notifications and POST /feed push without a client's message, which needs AWS credentials: for a local
+AWS set the variables of `shelfshack-ws outputs --for backend --local`. Everybody with a token may notify
+everybody and write to the feed: a real application decides who may.
 """
 
 import importlib
 import os
+import re
 import secrets
 import time
 from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from tokens import TokenError, make_token, read_token
 
 from shelfshack_ws import (
@@ -31,10 +38,12 @@ from shelfshack_ws import (
     Connection,
     Deliver,
     Message,
+    Pushed,
     RedisAnswers,
     RedisConnections,
     ShelfShack,
     deliver,
+    newest_that_fit,
 )
 
 HERE = Path(__file__).parent
@@ -42,6 +51,9 @@ TOKEN_SECRET = os.environ.get("EXAMPLE_TOKEN_SECRET", "").encode() or secrets.to
 DEV_TOKENS = os.environ.get("EXAMPLE_DEV_TOKENS") == "1"
 MAX_TEXT = 4000
 MAX_REFERENCE = 64
+MAX_NAME = 64
+MAX_USERS = 10_000
+LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 CHATTING = ("booking", "chat")
 GUEST: dict[str, Any] = {"sub": "guest", "bookings": []}
 
@@ -59,7 +71,7 @@ def stores() -> dict[str, Any]:
     url = os.environ.get("REDIS_URL")
     if not url:
         return {}
-    redis = importlib.import_module("redis.asyncio").from_url(url)
+    redis = importlib.import_module("redis.asyncio").from_url(url, socket_connect_timeout=1, socket_timeout=2)
     return {"connections": RedisConnections(redis), "answers": RedisAnswers(redis)}
 
 
@@ -78,16 +90,17 @@ def authenticate(token: str | None, type: str, booking_id: str | None) -> str:
 
 
 def initial(connection: Connection) -> list[dict[str, Any]]:
-    """What the client gets as soon as it is connected."""
+    """What the client gets as soon as it is connected: the newest, as much as fits into one frame."""
     if connection.type == "notification":
-        return [{"type": "notifications", "notifications": list(notices[connection.user])}]
+        kept = newest_that_fit(notices.get(connection.user, ()))
+        return [{"type": "notifications", "notifications": kept}]
     if connection.type == "feed":
-        return [{"type": "feed", "entries": list(feed)}]
+        return [{"type": "feed", "entries": newest_that_fit(feed)}]
     if connection.booking_id is None:
         return []
     participants[connection.booking_id].add(connection.user)
     messages = [visible_to(connection.user, entry) for entry in history[connection.booking_id]]
-    return [{"type": "history", "booking_id": connection.booking_id, "messages": messages}]
+    return [{"type": "history", "booking_id": connection.booking_id, "messages": newest_that_fit(messages)}]
 
 
 def visible_to(user: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -124,10 +137,17 @@ async def post(connection: Connection, identity: dict[str, str], booking_id: str
     directive = deliver([one for one in present if one != connection], {"type": "message", **entry})
     notice = {"text": f"{connection.user} wrote in booking {booking_id}", "at": entry["at"]}
     for user in sorted(participants[booking_id] - {one.user for one in present}):
-        notices[user].append(notice)
+        keep_notice(user, notice)
         elsewhere = await ws.connections_of(user=user, type="notification")
         directive.to(elsewhere, {"type": "notification", **notice})
     return directive.to(SELF, {"type": "ack", **identity})
+
+
+def keep_notice(user: str, notice: dict[str, Any]) -> None:
+    """For the user's next connection; the users that were notified first are forgotten."""
+    notices[user].append(notice)
+    while len(notices) > MAX_USERS:
+        del notices[next(iter(notices))]
 
 
 ws = ShelfShack(
@@ -135,6 +155,7 @@ ws = ShelfShack(
     on_message=on_message,
     initial=initial,
     allow_unsigned=os.environ.get("EXAMPLE_ALLOW_UNSIGNED") == "1",
+    host=os.environ.get("EXAMPLE_HOST", "").split(),
     **stores(),
 )
 app.include_router(ws.router)
@@ -154,14 +175,20 @@ def current_user(authorization: str = Header("")) -> str:
 class Notice(BaseModel):
     """A notification for one user."""
 
-    user: str
-    text: str
+    user: str = Field(max_length=MAX_NAME)
+    text: str = Field(max_length=MAX_TEXT)
 
 
 class Entry(BaseModel):
     """An entry of the feed."""
 
-    text: str
+    text: str = Field(max_length=MAX_TEXT)
+
+
+def told(pushed: Pushed) -> dict[str, Any]:
+    """How a push went; with the reasons where frames were not sent."""
+    counts = {"sent": len(pushed.sent), "gone": len(pushed.gone), "failed": len(pushed.failed)}
+    return {**counts, "reasons": pushed.reasons} if pushed.reasons else counts
 
 
 @app.get("/health")
@@ -176,28 +203,36 @@ def whoami(user: str = Depends(current_user)) -> dict[str, str]:
 
 
 @app.post("/notifications")
-async def notify(notice: Notice, sender: str = Depends(current_user)) -> dict[str, int]:
+async def notify(notice: Notice, sender: str = Depends(current_user)) -> dict[str, Any]:
     """No WebSocket message asked for this one, so the backend pushes it."""
     kept = {"text": notice.text, "from": sender, "at": time.time()}
-    notices[notice.user].append(kept)
+    keep_notice(notice.user, kept)
     targets = await ws.connections_of(user=notice.user, type="notification")
-    pushed = await ws.push(targets, {"type": "notification", **kept})
-    return {"sent": len(pushed.sent), "gone": len(pushed.gone), "failed": len(pushed.failed)}
+    return told(await ws.push(targets, {"type": "notification", **kept}))
 
 
 @app.post("/feed")
-async def publish(entry: Entry, sender: str = Depends(current_user)) -> dict[str, int]:
+async def publish(entry: Entry, sender: str = Depends(current_user)) -> dict[str, Any]:
     kept = {"text": entry.text, "from": sender, "at": time.time()}
     feed.append(kept)
-    pushed = await ws.push(await ws.connections_of(type="feed"), {"type": "entry", **kept})
-    return {"sent": len(pushed.sent), "gone": len(pushed.gone), "failed": len(pushed.failed)}
+    return told(await ws.push(await ws.connections_of(type="feed"), {"type": "entry", **kept}))
 
 
 if DEV_TOKENS:
 
     @app.get("/dev-token")
-    def dev_token(user: str, bookings: str = "1", seconds: int = 3600) -> dict[str, str]:
-        """A token for any name, for trying things out: /dev-token?user=alice&bookings=1,2"""
+    def dev_token(
+        request: Request,
+        user: str = Query(max_length=MAX_NAME),
+        bookings: str = Query("1", max_length=MAX_TEXT),
+        seconds: int = 3600,
+    ) -> dict[str, str]:
+        """A token for any name, for trying things out: /dev-token?user=alice&bookings=1,2
+
+        A page of the internet may point a name of its own at this machine; it gets none.
+        """
+        if not LOOPBACK.fullmatch(request.headers.get("host", "")):
+            raise HTTPException(403, "only under localhost, 127.0.0.1 and [::1]")
         return {"token": make_token(TOKEN_SECRET, user, bookings.split(","), seconds)}
 
 

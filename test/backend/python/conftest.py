@@ -86,10 +86,18 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         skip_or_fail(
             "no redis-server here (Debian: apt-get install redis-server): the stores in Redis are not tested"
         )
+    port, stop = start_redis(tmp_path_factory.mktemp("redis"))
+    yield f"redis://127.0.0.1:{port}/0"
+    stop()
+
+
+def start_redis(folder: Path, port: int = 0) -> tuple[int, Callable[[], None]]:
+    """A redis-server on a free port, or on the given one; the function ends it."""
+    program = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
     command = [str(program), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout
@@ -98,13 +106,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             break
     else:
         pytest.fail("redis-server did not start")
-    drain = threading.Thread(target=server.stdout.read, daemon=True)
+    output = server.stdout
+    drain = threading.Thread(target=output.read, daemon=True)
     drain.start()
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(10)
-    drain.join(10)
-    server.stdout.close()
+
+    def stop() -> None:
+        server.terminate()
+        server.wait(10)
+        drain.join(10)
+        output.close()
+
+    return port, stop
 
 
 STATUS_OF = {

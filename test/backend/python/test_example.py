@@ -201,6 +201,84 @@ def test_the_backend_pushes_by_itself(start_example: StartExample, gateway: Gate
     )
 
 
+CONTROL = "\\u0001" * 4000
+LONG = "x" * 4001
+
+
+def test_f_06_no_message_keeps_others_out_of_a_booking(start_example: StartExample) -> None:
+    backend = start_example()
+    alice, _ = arrive(backend, "A=", token("alice", "1"))
+    for _ in range(50):
+        assert alice.says('{"body":"' + CONTROL + '"}').status == 200
+    assert alice.says('{"body":"the newest \\ud800"}').status == 200
+    status, welcome = (reply := arrive(backend, "B=", token("bob", "1"))[1]).status, reply.json
+    assert (status, len(reply.body) <= 128 * 1024) == (200, True)
+    assert welcome["initial"][0]["messages"][-1]["body"] == "the newest \ud800"
+    assert len(welcome["initial"][0]["messages"]) > 2
+
+
+@pytest.mark.parametrize(
+    ("path", "type", "key"),
+    [("/notifications", "notification", "notifications"), ("/feed", "feed", "entries")],
+)
+def test_f_06_no_notice_keeps_its_receiver_out(
+    start_example: StartExample, path: str, type: str, key: str
+) -> None:
+    backend = start_example()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token('mallory')}"}
+
+    def send(text: str, user: str = "bob") -> int:
+        body = f'{{"user":"{user}","text":"{text}"}}'.encode()
+        return backend.http("POST", path, body, headers).status
+
+    assert send("x" * 1_100_000) == 422
+    assert send(LONG) == 422
+    assert path == "/feed" or send("x", "b" * 65) == 422
+    for _ in range(20):
+        assert send(CONTROL) == 200
+    reply = arrive(backend, "N=", token("bob"), type=type, booking_id=None)[1]
+    assert (reply.status, len(reply.body) <= 128 * 1024) == (200, True)
+    assert 2 < len(reply.json["initial"][0][key]) < 20
+
+
+def test_f_17_dev_tokens_under_loopback_names_only(start_example: StartExample) -> None:
+    backend = start_example(EXAMPLE_DEV_TOKENS="1")
+
+    def status(host: str) -> int:
+        return backend.http("GET", "/dev-token?user=bob", headers={"host": host}).status
+
+    for host in ("localhost", "LOCALHOST:8000", "127.0.0.1", f"127.0.0.1:{backend.port}", "[::1]:80"):
+        assert status(host) == 200, host
+    for host in (
+        "rebind.example",
+        "rebind.example:8000",
+        "127.0.0.1.example",
+        "localhost.example",
+        "example:127.0.0.1",
+        "127.0.0.1:80@example",
+        "127x0.0.1",
+        "10.0.0.1",
+        "",
+    ):
+        assert status(host) == 403, host
+
+
+def test_f_18_requests_for_another_host_are_refused(start_example: StartExample) -> None:
+    backend = start_example(EXAMPLE_HOST="api.example.com 127.0.0.1:8000")
+    for host, status in (("api.example.com", 200), ("127.0.0.1:8000", 200), ("other.example", 401)):
+        assert arrive(backend, "A=", token("alice", "1"), host=host)[1].status == status
+
+
+def test_f_21_a_push_without_credentials_says_so(start_example: StartExample, tmp_path: Path) -> None:
+    without = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+    backend = start_example(**without, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    arrive(backend, "N=", token("bob"), type="notification", booking_id=None)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token('alice')}"}
+    reply = backend.http("POST", "/notifications", b'{"user":"bob","text":"hi"}', headers).json
+    assert (reply["sent"], reply["failed"]) == (0, 1)
+    assert "outputs --for backend --local" in reply["reasons"][0]
+
+
 def test_the_page_is_served_and_nothing_else(start_example: StartExample) -> None:
     backend = start_example(VITE_WS_API_ENDPOINT="wss://abc.example/dev")
     assert backend.http("GET", "/health").json == {"status": "ok"}

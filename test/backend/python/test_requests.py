@@ -203,7 +203,7 @@ def test_every_refusal_is_the_same(start: Start) -> None:
         signed(good.path, good.body, "C=", keys=(b"z" * 32,)),
         signed(good.path, b"\xff", "C="),
         signed(good.path, b"[" * 65_000, "C="),
-        good,  # right, but this connection is unknown
+        signed(good.path, good.body.replace(b'"v": 1', b'"v": ' + b"[" * 200 + b"]" * 200), "C="),
     ]
     assert {(reply.status, reply.body) for reply in map(backend.send, variants)} == {
         (401, b'{"detail":"unauthorized"}')
@@ -213,9 +213,10 @@ def test_every_refusal_is_the_same(start: Start) -> None:
 
 def test_a_signed_envelope_of_another_version_is_422(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     application = start()
-    request = connect_request("C=", v=2, token="secret-token", type=5)
-    reply = application.backend.send(request)
-    assert (reply.status, reply.json) == (422, {"detail": "envelope not understood"})
+    for version in (2, True, False, None, "1", [1], 0):
+        request = connect_request("C=", v=version, token="secret-token")
+        reply = application.backend.send(request)
+        assert (reply.status, reply.json) == (422, {"detail": "envelope not understood"}), version
     assert "secret-token" not in caplog.text
 
 
@@ -291,16 +292,18 @@ def test_endpoints_of_your_own_can_use_the_check() -> None:
         assert backend.http("POST", "/own", b"{}").status == 401
 
 
-def test_a_wrong_reply_type_is_named(start: Start) -> None:
-    application = start(on_message=lambda *_: ["list"])
+def test_a_reply_that_is_no_json_is_named(start: Start) -> None:
+    application = start(on_message=lambda *_: object())
     application.backend.send(connect_request("C="))
     assert application.backend.send(message_request("C=", "{}")).status == 500
-    assert isinstance(asyncio.run(_error_of(application)), TypeError)
+    error = asyncio.run(_error_of(application))
+    assert "on_message returned object" in str(error)
 
 
 async def _error_of(application: Application) -> BaseException | None:
     request = message_request("C=", "{}")
     fields = json.loads(request.body)
+    await application.ws.connections.add(Connection("C=", "chat", None, "user", None, 0.0))
     try:
         await application.ws._message(SignedRequest("msg_1", fields, "{}"))
     except TypeError as error:

@@ -230,7 +230,7 @@ def test_h_18_a_worker_whose_claim_has_ended_leaves_the_claim_of_another_alone(
     async def story() -> None:
         async with redis.asyncio.from_url(redis_url) as client:
             await client.flushdb()
-            one, two, three = (RedisAnswers(client, claim_seconds=0.1) for _ in range(3))
+            one, two, three = (RedisAnswers(client, claim_seconds=1) for _ in range(3))
             assert await one.claim("msg_1") is None
             await client.delete("{shelfshack}:answer:msg_1")
             assert await two.claim("msg_1") is None
