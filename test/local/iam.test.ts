@@ -43,6 +43,9 @@ test("policy documents come back URL-encoded exactly once", async () => {
   expect(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "")).toBe(lambdaTrust);
 });
 
+const tags = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ Key: `k${index}`, Value: "" }));
+
 test("names and texts of IAM's refusals", async () => {
   const aws = await openLocalAws();
   await aws.iam.send(create());
@@ -86,6 +89,39 @@ test("names and texts of IAM's refusals", async () => {
       "MalformedPolicyDocumentException",
       400,
       /Principal/,
+    ],
+    [
+      () =>
+        aws.iam.send(
+          create({
+            RoleName: "b",
+            AssumeRolePolicyDocument: policy({ Principal: "*", Action: "sts:BadAssumeRole" }),
+          }),
+        ),
+      "MalformedPolicyDocumentException",
+      400,
+      /^AssumeRole policy may only specify STS AssumeRole actions\.$/,
+    ],
+    [
+      () => aws.iam.send(create({ RoleName: "b", Tags: ["a", "A"].map((Key) => ({ Key, Value: "" })) })),
+      "InvalidInputException",
+      400,
+      /^Duplicate tag keys found\. Please note that Tag keys are case insensitive\.$/,
+    ],
+    [
+      () => aws.iam.send(new iam.TagRoleCommand({ RoleName, Tags: tags(51) })),
+      "ValidationError",
+      400,
+      /at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50$/,
+    ],
+    [
+      async () => {
+        await aws.iam.send(new iam.TagRoleCommand({ RoleName, Tags: tags(50) }));
+        await aws.iam.send(new iam.TagRoleCommand({ RoleName, Tags: [{ Key: "more", Value: "" }] }));
+      },
+      "LimitExceededException",
+      409,
+      /50/,
     ],
     [
       () => aws.iam.send(create({ RoleName: "x".repeat(65) })),
@@ -236,4 +272,121 @@ test("everybody is the account's local user, and can assume a role that is there
   expect(assumed.Credentials?.Expiration?.getTime()).toBeGreaterThan(Date.now());
   const other = new AssumeRoleCommand({ RoleArn: `${RoleArn}-other`, RoleSessionName: "me" });
   expect(await refusal(aws.sts.send(other))).toMatchObject({ name: "AccessDenied", status: 403 });
+});
+
+test("names and texts of AssumeRole's refusals (AWS.md 6.8)", async () => {
+  const aws = await openLocalAws();
+  const RoleArn = await makeRole(aws);
+  const cases: [given: object, name: string, message: string][] = [
+    [{ RoleArn: "this is no ARN at all" }, "ValidationError", "this is no ARN at all is invalid"],
+    [
+      { RoleArn: "arn:aws:iam::000000000000:user/somebody" },
+      "ValidationError",
+      "arn:aws:iam::000000000000:user/somebody is invalid",
+    ],
+    [
+      { RoleSessionName: "S1:2" },
+      "ValidationError",
+      "1 validation error detected: Value 'S1:2' at 'roleSessionName' failed to satisfy constraint: " +
+        String.raw`Member must satisfy regular expression pattern: [\w+=,.@-]*`,
+    ],
+    [
+      { DurationSeconds: 3601 },
+      "ValidationError",
+      "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+    ],
+  ];
+  for (const [given, name, message] of cases)
+    expect(
+      await refusal(aws.sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "me", ...given }))),
+    ).toEqual({ name, status: 400, message });
+});
+
+const PolicyArn = "arn:aws:iam::000000000000:policy/team/mine";
+const allowing = (Action: string) => policy({ Action, Resource: "*" });
+
+/** Creates a managed policy of the account's own. */
+const createPolicy = (Action: string) =>
+  new iam.CreatePolicyCommand({ PolicyName: "mine", Path: "/team/", PolicyDocument: allowing(Action) });
+
+test("a managed policy of one's own has versions, tags and roles, and is answered as IAM answers it", async () => {
+  const aws = await openLocalAws();
+  await aws.iam.send(create());
+  const { Policy } = await aws.iam.send(createPolicy("logs:*"));
+  expect(Policy).toMatchObject({
+    PolicyId: expect.stringMatching(/^ANPA[A-Z2-7]{17}$/),
+    Arn: PolicyArn,
+    DefaultVersionId: "v1",
+    AttachmentCount: 0,
+    IsAttachable: true,
+  });
+  await aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn }));
+  await aws.iam.send(new iam.TagPolicyCommand({ PolicyArn, Tags: [{ Key: "a", Value: "1" }] }));
+  const version = new iam.CreatePolicyVersionCommand({
+    PolicyArn,
+    PolicyDocument: allowing("lambda:*"),
+    SetAsDefault: true,
+  });
+  expect((await aws.iam.send(version)).PolicyVersion).toMatchObject({
+    VersionId: "v2",
+    IsDefaultVersion: true,
+  });
+  const got = await aws.iam.send(new iam.GetPolicyCommand({ PolicyArn }));
+  expect(got.Policy).toMatchObject({
+    DefaultVersionId: "v2",
+    AttachmentCount: 1,
+    Tags: [{ Key: "a", Value: "1" }],
+  });
+  const second = await aws.iam.send(new iam.GetPolicyVersionCommand({ PolicyArn, VersionId: "v2" }));
+  expect(decodeURIComponent(second.PolicyVersion?.Document ?? "")).toBe(allowing("lambda:*"));
+  const { Versions = [] } = await aws.iam.send(new iam.ListPolicyVersionsCommand({ PolicyArn }));
+  expect(Versions.map(({ VersionId }) => VersionId)).toEqual(["v2", "v1"]);
+  const { Policies } = await aws.iam.send(
+    new iam.ListPoliciesCommand({ Scope: "Local", PathPrefix: "/team/" }),
+  );
+  expect(Policies).toMatchObject([{ PolicyName: "mine" }]);
+  const entities = await aws.iam.send(
+    new iam.ListEntitiesForPolicyCommand({ PolicyArn, EntityFilter: "Role" }),
+  );
+  expect(entities.PolicyRoles).toMatchObject([{ RoleName }]);
+  const attached = await aws.iam.send(new iam.ListAttachedRolePoliciesCommand({ RoleName }));
+  expect(attached.AttachedPolicies).toEqual([{ PolicyArn, PolicyName: "mine" }]);
+});
+
+test("a managed policy is deleted only when nothing hangs on it", async () => {
+  const aws = await openLocalAws();
+  await aws.iam.send(create());
+  await aws.iam.send(createPolicy("logs:*"));
+  await aws.iam.send(new iam.AttachRolePolicyCommand({ RoleName, PolicyArn }));
+  const another = new iam.CreatePolicyVersionCommand({ PolicyArn, PolicyDocument: allowing("lambda:*") });
+  for (let made = 1; made < 5; made += 1) await aws.iam.send(another);
+  const remove = () => aws.iam.send(new iam.DeletePolicyCommand({ PolicyArn }));
+  const removeVersion = (VersionId: string) =>
+    aws.iam.send(new iam.DeletePolicyVersionCommand({ PolicyArn, VersionId }));
+  const refused = async (call: Promise<unknown>) => {
+    const { name, message } = await refusal(call);
+    return [name, message];
+  };
+  expect(await refused(aws.iam.send(createPolicy("s3:*")))).toEqual([
+    "EntityAlreadyExistsException",
+    "A policy called mine already exists. Duplicate names are not allowed.",
+  ]);
+  expect((await refused(aws.iam.send(another)))[0]).toBe("LimitExceededException");
+  expect(await refused(remove())).toEqual([
+    "DeleteConflictException",
+    "Cannot delete a policy attached to entities.",
+  ]);
+  await aws.iam.send(new iam.DetachRolePolicyCommand({ RoleName, PolicyArn }));
+  expect((await refused(remove()))[1]).toMatch(/^This policy has more than one version\./);
+  expect(await refused(removeVersion("v1"))).toEqual([
+    "DeleteConflictException",
+    "Cannot delete the default version of a policy.",
+  ]);
+  await aws.iam.send(new iam.SetDefaultPolicyVersionCommand({ PolicyArn, VersionId: "v3" }));
+  for (const id of ["v1", "v2", "v4", "v5"]) await removeVersion(id);
+  await remove();
+  expect(await refused(aws.iam.send(new iam.GetPolicyCommand({ PolicyArn })))).toEqual([
+    "NoSuchEntityException",
+    `Policy ${PolicyArn} was not found.`,
+  ]);
 });

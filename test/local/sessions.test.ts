@@ -4,9 +4,20 @@ import {
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { CreateDeploymentCommand, CreateStageCommand } from "@aws-sdk/client-apigatewayv2";
-import { AttachRolePolicyCommand, DeleteRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import {
+  AttachRolePolicyCommand,
+  CreatePolicyCommand,
+  CreatePolicyVersionCommand,
+  DeleteRolePolicyCommand,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import {
+  AssumeRoleCommand,
+  GetCallerIdentityCommand,
+  GetSessionTokenCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
 import { expect, onTestFinished, test } from "vitest";
 import {
   makeApi,
@@ -93,6 +104,52 @@ test("a session may write to connections where its role's policies allow it, and
   expect((await post()).message).toContain("with an explicit deny");
   await permitNothing();
   expect(await post()).toEqual(denied);
+});
+
+test("a session may do what the default version of its role's managed policy says, also after a change", async () => {
+  const { aws, clients, told } = await session();
+  const invoke = async () =>
+    (await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" })))).name;
+  const { Policy } = await aws.iam.send(
+    new CreatePolicyCommand({
+      PolicyName: "mine",
+      PolicyDocument: policy({ Action: "lambda:InvokeFunction", Resource: "*" }),
+    }),
+  );
+  const PolicyArn = Policy?.Arn;
+  expect(await invoke()).toBe("AccessDeniedException");
+  await aws.iam.send(new AttachRolePolicyCommand({ RoleName: "proxy-role", PolicyArn }));
+  expect(await invoke()).toBe("ResourceNotFoundException");
+  await aws.iam.send(
+    new CreatePolicyVersionCommand({
+      PolicyArn,
+      PolicyDocument: policy({ Action: "logs:*", Resource: "*" }),
+      SetAsDefault: true,
+    }),
+  );
+  expect([await invoke(), told]).toEqual(["AccessDeniedException", []]);
+});
+
+test("GetSessionToken's credentials are the account's user; a session gets none", async () => {
+  const { aws, clients } = await session();
+  const { Credentials } = await aws.sts.send(new GetSessionTokenCommand({ DurationSeconds: 900 }));
+  expect(Credentials?.Expiration?.getTime()).toBeLessThan(Date.now() + 901_000);
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
+  const credentials = {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+  };
+  const client = new STSClient({ endpoint: aws.url, region: "us-east-1", credentials });
+  onTestFinished(() => client.destroy());
+  expect((await client.send(new GetCallerIdentityCommand({}))).Arn).toBe(
+    `arn:aws:iam::${account}:user/local`,
+  );
+  expect(await refusal(clients.sts.send(new GetSessionTokenCommand({})))).toEqual({
+    name: "AccessDenied",
+    status: 403,
+    message: "Cannot call GetSessionToken with session credentials",
+  });
 });
 
 test("a session may invoke the functions that its role's policies name", async () => {

@@ -74,4 +74,4 @@ export const operations =
  * change.
  */
 export const isMutating = (operation: string): boolean =>
-  /^(Add|Attach|Create|Delete|Detach|Publish|Put|Remove|Tag|Untag|Update)/.test(operation);
+  /^(Add|Attach|Create|Delete|Detach|Publish|Put|Remove|Set|Tag|Untag|Update)/.test(operation);

@@ -3,21 +3,26 @@ import type { Constraints } from "../../wire/validation.ts";
 
 const roleNameType = { min: 1, max: 64, pattern: String.raw`[\w+=,.@-]+` };
 const arnType = { min: 20, max: 2048 };
-const pathType = { min: 1, max: 512, pattern: String.raw`(\u002F)|(\u002F[\u0021-\u007E]+\u002F)` };
+const policyNameType = { min: 1, max: 128, pattern: String.raw`[\w+=,.@-]+` };
+const policyPathType = { min: 1, max: 512, pattern: String.raw`((/[A-Za-z0-9\.,\+@=_-]+)*)/` };
 const policyDocumentType = { min: 1, max: 131072, pattern: String.raw`[\u0009\u000A\u000D\u0020-\u00FF]+` };
+const policyDescriptionType = { max: 1000 };
+const tagKeyType = { min: 1, max: 128, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]+` };
+const tagValueType = { min: 0, max: 256, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]*` };
+const Tag = { members: { Key: tagKeyType, Value: tagValueType } };
+const tagListType = { max: 50, item: Tag };
+const pathType = { min: 1, max: 512, pattern: String.raw`(\u002F)|(\u002F[\u0021-\u007E]+\u002F)` };
 const roleDescriptionType = {
   max: 1000,
   pattern: String.raw`[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`,
 };
 const roleMaxSessionDurationType = { min: 3600, max: 43200 };
-const tagKeyType = { min: 1, max: 128, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]+` };
-const tagValueType = { min: 0, max: 256, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]*` };
-const Tag = { members: { Key: tagKeyType, Value: tagValueType } };
-const tagListType = { max: 50, item: Tag };
-const policyNameType = { min: 1, max: 128, pattern: String.raw`[\w+=,.@-]+` };
-const policyPathType = { min: 1, max: 512, pattern: String.raw`((/[A-Za-z0-9\.,\+@=_-]+)*)/` };
+const policyVersionIdType = { pattern: String.raw`v[1-9][0-9]*(\.[A-Za-z0-9-]*)?` };
 const markerType = { min: 1, max: 320, pattern: String.raw`[\u0020-\u00FF]+` };
 const maxItemsType = { min: 1, max: 1000 };
+const EntityType = { values: ["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"] };
+const policyScopeType = { values: ["All", "AWS", "Local"] };
+const PolicyUsageType = { values: ["PermissionsPolicy", "PermissionsBoundary"] };
 const pathPrefixType = { min: 1, max: 512, pattern: String.raw`\u002F[\u0021-\u007F]*` };
 const ActionNameType = { min: 3, max: 128 };
 const ActionNameListType = { item: ActionNameType };
@@ -29,6 +34,14 @@ const tagKeyListType = { max: 50, item: tagKeyType };
 export const constraints: Constraints = {
   operations: {
     AttachRolePolicy: { RoleName: roleNameType, PolicyArn: arnType },
+    CreatePolicy: {
+      PolicyName: policyNameType,
+      Path: policyPathType,
+      PolicyDocument: policyDocumentType,
+      Description: policyDescriptionType,
+      Tags: tagListType,
+    },
+    CreatePolicyVersion: { PolicyArn: arnType, PolicyDocument: policyDocumentType },
     CreateRole: {
       Path: pathType,
       RoleName: roleNameType,
@@ -37,9 +50,13 @@ export const constraints: Constraints = {
       MaxSessionDuration: roleMaxSessionDurationType,
       Tags: tagListType,
     },
+    DeletePolicy: { PolicyArn: arnType },
+    DeletePolicyVersion: { PolicyArn: arnType, VersionId: policyVersionIdType },
     DeleteRole: { RoleName: roleNameType },
     DeleteRolePolicy: { RoleName: roleNameType, PolicyName: policyNameType },
     DetachRolePolicy: { RoleName: roleNameType, PolicyArn: arnType },
+    GetPolicy: { PolicyArn: arnType },
+    GetPolicyVersion: { PolicyArn: arnType, VersionId: policyVersionIdType },
     GetRole: { RoleName: roleNameType },
     GetRolePolicy: { RoleName: roleNameType, PolicyName: policyNameType },
     ListAttachedRolePolicies: {
@@ -48,10 +65,27 @@ export const constraints: Constraints = {
       Marker: markerType,
       MaxItems: maxItemsType,
     },
+    ListEntitiesForPolicy: {
+      PolicyArn: arnType,
+      EntityFilter: EntityType,
+      PathPrefix: pathType,
+      Marker: markerType,
+      MaxItems: maxItemsType,
+    },
+    ListPolicies: {
+      Scope: policyScopeType,
+      PathPrefix: policyPathType,
+      PolicyUsageFilter: PolicyUsageType,
+      Marker: markerType,
+      MaxItems: maxItemsType,
+    },
+    ListPolicyTags: { PolicyArn: arnType, Marker: markerType, MaxItems: maxItemsType },
+    ListPolicyVersions: { PolicyArn: arnType, Marker: markerType, MaxItems: maxItemsType },
     ListRolePolicies: { RoleName: roleNameType, Marker: markerType, MaxItems: maxItemsType },
     ListRoleTags: { RoleName: roleNameType, Marker: markerType, MaxItems: maxItemsType },
     ListRoles: { PathPrefix: pathPrefixType, Marker: markerType, MaxItems: maxItemsType },
     PutRolePolicy: { RoleName: roleNameType, PolicyName: policyNameType, PolicyDocument: policyDocumentType },
+    SetDefaultPolicyVersion: { PolicyArn: arnType, VersionId: policyVersionIdType },
     SimulatePrincipalPolicy: {
       PolicySourceArn: arnType,
       ActionNames: ActionNameListType,
@@ -59,7 +93,9 @@ export const constraints: Constraints = {
       MaxItems: maxItemsType,
       Marker: markerType,
     },
+    TagPolicy: { PolicyArn: arnType, Tags: tagListType },
     TagRole: { RoleName: roleNameType, Tags: tagListType },
+    UntagPolicy: { PolicyArn: arnType, TagKeys: tagKeyListType },
     UntagRole: { RoleName: roleNameType, TagKeys: tagKeyListType },
     UpdateAssumeRolePolicy: { RoleName: roleNameType, PolicyDocument: policyDocumentType },
     UpdateRole: {

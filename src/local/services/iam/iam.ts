@@ -3,6 +3,7 @@ import { query } from "../../wire/query.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
 import { constraints } from "./constraints.ts";
+import { managedPolicyOperations } from "./managed-policies.ts";
 import { permission } from "./permission.ts";
 import { decide, statementsIn } from "./policy.ts";
 import { roleByArn, type Iam, type IamState, type RoleState } from "./role.ts";
@@ -26,7 +27,7 @@ interface Shown {
 
 /** What IAM lends to other services. */
 export interface Roles {
-  byArn(arn: string): Readonly<Pick<RoleState, "id" | "arn">> | undefined;
+  byArn(arn: string): Readonly<Pick<RoleState, "id" | "arn" | "maxSessionDuration">> | undefined;
   /**
    * Whether a service such as `lambda.amazonaws.com` can assume a role now: the role exists, its trust policy
    * names the service, and it is old enough. AWS answers the same words for a role that will be usable in
@@ -51,8 +52,11 @@ export const iam = service({
   constraints,
   needs: {},
   state: global<IamState>(() => ({ roles: new Map() })),
-  operations: [...roleOperations, ...rolePolicyOperations],
-  open: ({ host, state: { roles } }) => ({ parts: { host, roles }, port: rolesPort({ host, roles }) }),
+  operations: [...roleOperations, ...rolePolicyOperations, ...managedPolicyOperations],
+  open({ host, state }) {
+    const parts: Iam = { host, roles: state.roles, managed: (state.managed ??= new Map()) };
+    return { parts, port: rolesPort(parts) };
+  },
 });
 
 const rolesPort = (parts: Iam): Roles => ({
@@ -74,7 +78,7 @@ function mayAssume(
 
 function decision(parts: Iam, roleArn: string, access: Access) {
   const role = roleByArn(parts, roleArn);
-  return role ? permission(parts.host, role, access) : "implicitDeny";
+  return role ? permission(parts, role, access) : "implicitDeny";
 }
 
 function denial(

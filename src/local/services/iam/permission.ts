@@ -1,6 +1,6 @@
-import type { Host } from "../../host.ts";
+import { managedStatements } from "./managed-policies.ts";
 import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from "./policy.ts";
-import type { RoleState } from "./role.ts";
+import type { Iam, RoleState } from "./role.ts";
 
 /**
  * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose
@@ -8,11 +8,12 @@ import type { RoleState } from "./role.ts";
  * log line says so: what AWS may allow is not refused here.
  */
 export function permission(
-  { account, logOnce }: Pick<Host, "account" | "logOnce">,
+  iam: Iam,
   role: RoleState,
   { action, resource }: { action: string; resource: string },
 ): Decision {
-  const statements = statementsOf(role);
+  const { account, logOnce } = iam.host;
+  const statements = statementsOf(iam, role);
   const access = { action, resource, context: contextOf(account, role, resource) };
   const decision = decide(statements, access, "Allow");
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {
@@ -44,17 +45,19 @@ const managedPolicies: Readonly<Record<string, readonly string[]>> = {
  * Everything that a role's own policies say; a managed policy whose content is not known here may permit
  * anything.
  */
-function statementsOf({ policies, attached }: RoleState): Statement[] {
-  const managed = [...attached].map((arn) => ({
-    effect: "Allow" as const,
-    actions: managedPolicies[arn] ?? ["*"],
-    resources: ["*"],
-    principals: [],
-    conditions: new Map(),
-    ...(managedPolicies[arn] ? {} : { doubt: `the content of ${arn}` }),
-  }));
+function statementsOf(iam: Iam, { policies, attached }: RoleState): Statement[] {
+  const managed = [...attached].flatMap((arn) => managedStatements(iam, arn) ?? [ofAws(arn)]);
   return [...[...policies.values()].flatMap(statementsIn), ...managed];
 }
+
+const ofAws = (arn: string): Statement => ({
+  effect: "Allow",
+  actions: managedPolicies[arn] ?? ["*"],
+  resources: ["*"],
+  principals: [],
+  conditions: new Map(),
+  ...(managedPolicies[arn] ? {} : { doubt: `the content of ${arn}` }),
+});
 
 /** The condition keys whose values are known. */
 function contextOf(account: string, { arn }: RoleState, resource: string): Record<string, string> {

@@ -3,7 +3,7 @@ import { AwsError } from "../../aws-error.ts";
 import { all, only } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
 import { malformed, statementsIn } from "./policy.ts";
-import { noSuch, pageOfItems, roleOf, urlEncoded, type Iam } from "./role.ts";
+import { isManagedByAws, noSuch, pageOfItems, roleOf, urlEncoded, type Iam } from "./role.ts";
 
 const op = operations<typeof sdk, Iam>();
 const paging = { Marker: all, MaxItems: all } as const;
@@ -40,8 +40,10 @@ export const rolePolicyOperations = [
     const { attached } = roleOf(at, RoleName);
     if (!/^arn:[^:]+:iam::/.test(PolicyArn))
       throw new AwsError("ValidationError", "Invalid ARN:  Could not be parsed!");
-    if (!/^arn:aws:iam::aws:policy\/./.test(PolicyArn))
+    if (!isManagedByAws(PolicyArn) && !at.managed.has(PolicyArn))
       throw noSuch(`Policy ${PolicyArn} does not exist or is not attachable.`);
+    if (!attached.has(PolicyArn) && attached.size >= maxAttached)
+      throw new AwsError("LimitExceededException", `Cannot exceed quota for PoliciesPerRole: ${maxAttached}`);
     attached.add(PolicyArn);
   }),
   op("DetachRolePolicy", { RoleName: all, PolicyArn: all }, ({ RoleName, PolicyArn }, at) => {
@@ -60,7 +62,11 @@ export const rolePolicyOperations = [
   ),
 ];
 
-function checkIdentityPolicy(document: string): void {
+/** The most managed policies of a role (AWS.md 6.3). */
+const maxAttached = 10;
+
+/** Throws MalformedPolicyDocument for what is no policy of a role. */
+export function checkIdentityPolicy(document: string): void {
   const statements = statementsIn(document);
   if (statements.some(({ principals }) => principals.length > 0))
     throw malformed("Policy document should not specify a principal.");

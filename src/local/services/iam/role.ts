@@ -3,18 +3,48 @@ import type * as sdk from "@aws-sdk/client-iam";
 import { AwsError } from "../../aws-error.ts";
 import type { Host } from "../../host.ts";
 import { pageOf } from "../paging.ts";
-import { malformed, statementsIn } from "./policy.ts";
+import { malformed, matchesWildcard, statementsIn } from "./policy.ts";
 
 /** What IAM keeps. */
 export interface IamState {
   /** By name in lower case: role names are unique whatever their case (AWS.md 6.3). */
   roles: Map<string, RoleState>;
+  /** The account's own managed policies by ARN; absent until there is one. */
+  managed?: Map<string, ManagedPolicy>;
 }
 
 /** What IAM's operations work with. */
-export interface Iam extends IamState {
+export interface Iam extends Required<IamState> {
   host: Host;
 }
+
+/** A managed policy as IAM keeps it; times in epoch milliseconds. */
+export interface ManagedPolicy {
+  name: string;
+  path: string;
+  id: string;
+  arn: string;
+  createdAt: number;
+  updatedAt: number;
+  description: string | undefined;
+  tags: Map<string, string>;
+  /** Oldest first; at least the default one. */
+  versions: PolicyVersionState[];
+  /** The number of the newest version; numbers never come again. */
+  newest: number;
+  defaultVersion: string;
+}
+
+/** One version of a managed policy. */
+export interface PolicyVersionState {
+  /** `v1`, `v2`, … */
+  id: string;
+  document: string;
+  createdAt: number;
+}
+
+/** Whether a policy is one of AWS's own, which every account may attach. */
+export const isManagedByAws = (arn: string): boolean => /^arn:aws:iam::aws:policy\/./.test(arn);
 
 /** A role as IAM keeps it. */
 export interface RoleState {
@@ -91,7 +121,7 @@ export function newRole(account: string, given: NewRole, now: number): RoleState
 }
 
 /** Characters of IAM's unique ids. */
-const uniqueId = (length: number): string =>
+export const uniqueId = (length: number): string =>
   [...randomBytes(length)].map((byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]).join("");
 
 /** A role as answers show it. */
@@ -109,10 +139,35 @@ export function roleShape(role: RoleState): sdk.Role {
   };
 }
 
-/** Adds tags, or replaces their values. */
+/** The most tags that a role or a policy has (AWS.md 6.3). */
+const maxTags = 50;
+
+/**
+ * Adds tags, or replaces their values: keys are the same whatever their case. Throws InvalidInput for a key
+ * that is given twice, and LimitExceeded.
+ */
 export function setTags(tags: Map<string, string>, given: readonly sdk.Tag[]): Map<string, string> {
-  for (const { Key = "", Value = "" } of given) tags.set(Key, Value);
+  if (new Set(given.map(({ Key = "" }) => Key.toLowerCase())).size < given.length)
+    throw new AwsError(
+      "InvalidInputException",
+      "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    );
+  const changed = new Map(tags);
+  for (const { Key = "", Value = "" } of given) {
+    removeTags(changed, [Key]);
+    changed.set(Key, Value);
+  }
+  if (changed.size > maxTags)
+    throw new AwsError("LimitExceededException", `Cannot exceed quota for TagsPerResource: ${maxTags}`);
+  tags.clear();
+  for (const [key, value] of changed) tags.set(key, value);
   return tags;
+}
+
+/** Removes tags by their keys, whatever their case. */
+export function removeTags(tags: Map<string, string>, keys: readonly string[]): void {
+  const gone = new Set(keys.map((key) => key.toLowerCase()));
+  for (const key of tags.keys()) if (gone.has(key.toLowerCase())) tags.delete(key);
 }
 
 /** Tags in IAM's form. */
@@ -126,6 +181,19 @@ export const urlEncoded = (text: string): string =>
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 
+/** What a trust policy can be about; a pattern is taken when it may mean one of them (AWS.md 6.3). */
+const trustActions = [
+  "sts:assumerole",
+  "sts:assumerolewithsaml",
+  "sts:assumerolewithwebidentity",
+  "sts:setcontext",
+  "sts:setsourceidentity",
+  "sts:tagsession",
+];
+
+const isTrustAction = (action: string): boolean =>
+  trustActions.some((known) => matchesWildcard(action.toLowerCase(), known));
+
 /** A trust policy that IAM takes; throws MalformedPolicyDocument and LimitExceeded. */
 export function checkedTrust(document: string): string {
   const statements = statementsIn(document);
@@ -133,6 +201,8 @@ export function checkedTrust(document: string): string {
     throw malformed("Missing required field Principal");
   if (statements.some(({ resources }) => resources.length > 0))
     throw malformed("Has prohibited field Resource");
+  if (statements.some(({ actions }) => !actions.every(isTrustAction)))
+    throw malformed("AssumeRole policy may only specify STS AssumeRole actions.");
   if (document.replaceAll(/\s/g, "").length > 2048)
     throw new AwsError("LimitExceededException", "Cannot exceed quota for ACLSizePerRole: 2048");
   return document;

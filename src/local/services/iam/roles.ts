@@ -8,6 +8,7 @@ import {
   newRole,
   noSuch,
   pageOfItems,
+  removeTags,
   roleByArn,
   roleOf,
   roleShape,
@@ -28,7 +29,7 @@ export const roleOperations = [
       AssumeRolePolicyDocument: all,
       Path: all,
       Description: kept,
-      MaxSessionDuration: kept,
+      MaxSessionDuration: all,
       Tags: all,
     },
     (input, { host, roles, now }) => {
@@ -53,7 +54,7 @@ export const roleOperations = [
   }),
   op(
     "UpdateRole",
-    { RoleName: all, Description: kept, MaxSessionDuration: kept },
+    { RoleName: all, Description: kept, MaxSessionDuration: all },
     ({ RoleName, Description, MaxSessionDuration = 3600 }, at) => {
       Object.assign(roleOf(at, RoleName), {
         description: Description,
@@ -77,8 +78,7 @@ export const roleOperations = [
     setTags(roleOf(at, RoleName).tags, Tags);
   }),
   op("UntagRole", { RoleName: all, TagKeys: all }, ({ RoleName, TagKeys }, at) => {
-    const { tags } = roleOf(at, RoleName);
-    for (const key of TagKeys) tags.delete(key);
+    removeTags(roleOf(at, RoleName).tags, TagKeys);
   }),
   op("ListRoleTags", { RoleName: all, ...paging }, ({ RoleName, ...page }, at) => {
     const { listed, more } = pageOfItems(at, tagList(roleOf(at, RoleName).tags), page);
@@ -97,7 +97,7 @@ export const roleOperations = [
         EvaluationResults: listed.map(({ action, resource }) => ({
           EvalActionName: action,
           EvalResourceName: resource,
-          EvalDecision: permission(at.host, source, { action, resource }),
+          EvalDecision: permission(at, source, { action, resource }),
           MatchedStatements: [],
           MissingContextValues: [],
         })),

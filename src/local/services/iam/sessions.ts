@@ -29,11 +29,11 @@ export const sessionToken = ({ roleArn, name }: Session): string =>
   Buffer.from(JSON.stringify([prefix, roleArn, name, randomBytes(12).toString("hex")])).toString("base64");
 const prefix = "session of the local AWS";
 
-/** New credentials for a role's session. */
-export const credentialsFor = (session: Session): SessionCredentials => ({
+/** New credentials: for a role's session or, without one, for the account's user. */
+export const credentialsFor = (session?: Session): SessionCredentials => ({
   AccessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
   SecretAccessKey: randomBytes(30).toString("base64"),
-  SessionToken: sessionToken(session),
+  SessionToken: session ? sessionToken(session) : randomBytes(100).toString("base64"),
 });
 
 /** Whose session a token is; undefined for none, and for one that was not given out here. */

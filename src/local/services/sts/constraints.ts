@@ -8,6 +8,7 @@ const arnType = {
 };
 const roleSessionNameType = { min: 2, max: 64, pattern: String.raw`[\w+=,.@-]*` };
 const roleDurationSecondsType = { min: 900, max: 43200 };
+const durationSecondsType = { min: 900, max: 129600 };
 
 /** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
@@ -18,5 +19,6 @@ export const constraints: Constraints = {
       DurationSeconds: roleDurationSecondsType,
     },
     GetCallerIdentity: {},
+    GetSessionToken: { DurationSeconds: durationSecondsType },
   },
 };

@@ -4,7 +4,7 @@ import type { Host } from "../../host.ts";
 import { all } from "../../wire/members.ts";
 import { query } from "../../wire/query.ts";
 import { iam, type Roles } from "../iam/iam.ts";
-import { credentialsFor, sessionArn } from "../iam/sessions.ts";
+import { credentialsFor, sessionArn, type Session } from "../iam/sessions.ts";
 import { operations } from "../operations.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
@@ -16,6 +16,9 @@ interface Sts {
 }
 
 const op = operations<typeof sdk, Sts>();
+
+const roleId = (roles: Roles, { roleArn }: Session): string =>
+  roles.byArn(roleArn)?.id ?? "AROALOCALLOCALLOCALL";
 
 /** Every caller that has no role's session. */
 const userArn = ({ account }: Host): string => `arn:aws:iam::${account}:user/local`;
@@ -33,16 +36,30 @@ export const sts = service({
   needs: { roles: iam },
   state: global(() => ({})),
   operations: [
-    op("GetCallerIdentity", {}, (_input, { host, session }) => ({
+    op("GetCallerIdentity", {}, (_input, { host, roles, session }) => ({
       Account: host.account,
       Arn: session ? sessionArn(host.account, session) : userArn(host),
-      UserId: session ? `AROALOCALLOCALLOCALL:${session.name}` : "AIDALOCALLOCALLOCALL",
+      UserId: session ? `${roleId(roles, session)}:${session.name}` : "AIDALOCALLOCALLOCALL",
     })),
+    op("GetSessionToken", { DurationSeconds: all }, ({ DurationSeconds = 43_200 }, { session, now }) => {
+      if (session)
+        throw new AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", {
+          status: 403,
+        });
+      return { Credentials: { ...credentialsFor(), Expiration: new Date(now + DurationSeconds * 1000) } };
+    }),
     op(
       "AssumeRole",
       { RoleArn: all, RoleSessionName: all, DurationSeconds: all },
       ({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { host, roles, now }) => {
+        if (!/^arn:[\w-]+:iam::\d{12}:role\/./.test(RoleArn))
+          throw new AwsError("ValidationError", `${RoleArn} is invalid`);
         const role = roles.byArn(RoleArn);
+        if (role && DurationSeconds > role.maxSessionDuration)
+          throw new AwsError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+          );
         if (!role)
           throw new AwsError(
             "AccessDenied",
