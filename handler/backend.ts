@@ -166,8 +166,8 @@ function detailOf(content: Content | string): string | undefined {
 type Content = Pick<Accepted, "text" | "value">;
 
 /**
- * The object of an answer, or why it has none, for the log (CONTRACT.md 5.1). An empty body counts as an empty
- * object, and so does `null`, which FastAPI sends for an endpoint that returns nothing.
+ * The object of an answer, or why it has none, for the log (CONTRACT.md 5.1). An empty body counts as an
+ * empty object, and so does `null`, which FastAPI sends for an endpoint that returns nothing.
  */
 function contentOf({ headers, body }: Answer): Content | string {
   if (body === undefined) return "answer over 1 MiB";

@@ -20,9 +20,7 @@ export type Call = (
 const attemptMs = 1_500;
 const maxAnswerBytes = 65_536;
 
-/**
- * Why a call failed, for the log: `Lambda answered 429 (TooManyRequestsException)`, `@connections: ENOTFOUND`.
- */
+/** Why a call failed, for the log: `Lambda answered 429 (TooManyRequests)`, `@connections: ENOTFOUND`. */
 export function causeOf(service: string, outcome: Outcome): string {
   if (outcome.status === undefined) return `${service}: ${outcome.reason}`;
   const type = errorType(outcome);

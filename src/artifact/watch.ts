@@ -17,7 +17,7 @@ const sources = fileURLToPath(new URL("../../handler", assetUrl("handler/index.m
 const build = fileURLToPath(new URL("../../src/build/bundle.js", assetUrl("handler/index.mjs")));
 const clone = fileURLToPath(new URL("../..", assetUrl("handler/index.mjs")));
 
-/** An editor writes a file in several steps: looked at after so long, it is whole. */
+/** An editor writes a file in several steps; this long after the first one it is whole. */
 const QUIET_MS = 100;
 
 /**
@@ -30,7 +30,7 @@ export async function* watchHandler(
   onFailure: (output: string) => void,
 ): AsyncGenerator<void> {
   const inClone = existsSync(sources) && existsSync(build);
-  for await (const _change of settledChanges(inClone ? sources : dirname(bundle), signal)) {
+  for await (const _change of contentChanges(inClone ? sources : dirname(bundle), signal)) {
     if (!inClone || (await rebuilt(onFailure))) yield;
   }
 }
@@ -38,7 +38,7 @@ export async function* watchHandler(
 /**
  * Yields when the content of a folder has changed: events alone say little, one saving makes several of them.
  */
-async function* settledChanges(folder: string, signal: AbortSignal): AsyncGenerator<void> {
+async function* contentChanges(folder: string, signal: AbortSignal): AsyncGenerator<void> {
   let last = await fingerprint(folder);
   try {
     for await (const _event of watch(folder, { signal })) {
@@ -64,7 +64,7 @@ async function fingerprint(folder: string): Promise<string> {
 
 async function rebuilt(onFailure: (output: string) => void): Promise<boolean> {
   try {
-    // esbuild resolves against the folder that it was started in, and that is wherever somebody runs `local`.
+    // esbuild resolves against its working directory, and `local` runs in any folder.
     await promisify(execFile)(process.execPath, [build, "--handler"], { cwd: clone });
     return true;
   } catch (error) {

@@ -24,7 +24,9 @@ const shared = {
 };
 // CommonJS packages ask for Node's modules with require, which an ES module lacks.
 const banner = {
-  js: 'import{createRequire as shelfshackRequire}from"node:module";const require=shelfshackRequire(import.meta.url);',
+  js:
+    'import{createRequire as shelfshackRequire}from"node:module";' +
+    "const require=shelfshackRequire(import.meta.url);",
 };
 const out = `dist.${process.pid}`;
 

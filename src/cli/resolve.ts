@@ -33,7 +33,7 @@ interface Found {
 }
 
 /**
- * Settles every setting: option, variable, config file, default, in this order. The config file is looked for
+ * Resolves every setting: option, variable, config file, default, in this order. The config file is searched
  * in `folder` and the folders above it. Throws a CliError (exit 2) with the option, variable or key, the
  * value, and what is expected.
  */

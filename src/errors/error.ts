@@ -3,7 +3,7 @@ import { errorCodes, type ErrorCode, type ExitCode } from "./codes.ts";
 import type { Phase } from "./network.ts";
 
 /**
- * A failure that is told to a person: what was attempted, with which value, and (as `hint`) what to do now.
+ * A failure that is shown to a person: what was attempted, with which value, and (as `hint`) what to do now.
  * Anything else that is thrown is a bug and is reported as one.
  */
 export class CliError extends Error {

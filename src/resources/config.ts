@@ -50,7 +50,9 @@ export function checkBackendUrl(
 ): void {
   if (!backendUrl) {
     throw new CliError("no-backend-url", "no backend URL is set", {
-      hint: 'pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, or set "backendUrl" in shelfshack-ws.config.json',
+      hint:
+        "pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, " +
+        'or set "backendUrl" in shelfshack-ws.config.json',
     });
   }
   const { protocol, hostname } = new URL(backendUrl);

@@ -4,8 +4,14 @@ import { unstyled } from "./style.ts";
 const GAP = 2;
 /** A column is not squeezed below this; where that is not enough, the table gives up columns. */
 const NARROWEST = 8;
-const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+/** Characters that take two columns: East Asian scripts, full-width forms, emoji. */
+const wide = new RegExp(
+  [
+    "[\\u1100-\\u115f\\u2e80-\\u303e\\u3041-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f",
+    "\\uff00-\\uff60\\uffe0-\\uffe6\\u{1f300}-\\u{1faff}\\u{20000}-\\u{3fffd}]",
+  ].join(""),
+  "u",
+);
 
 /** How many columns a text takes on a terminal. */
 export function widthOf(text: string): number {

@@ -5,7 +5,8 @@ import { unstyled } from "./style.ts";
 /** The line that GitHub Actions shows as an annotation of the run; it reads both streams. */
 export function annotation({ message, hint }: { message: string; hint: string | undefined }): string {
   const words = unstyled(hint === undefined ? message : `${message}\n${hint}`);
-  return `::error title=shelfshack-ws::${words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")}\n`;
+  const escaped = words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  return `::error title=shelfshack-ws::${escaped}\n`;
 }
 
 /** Adds a text, as it stands, to the summary of a step. */

@@ -12,7 +12,7 @@ export interface Writer {
   writeRaw(text: string): void;
   /** The text as `write` would write it. */
   shown(text: string): string;
-  /** Settles when everything has left the process. */
+  /** Resolves when everything has left the process. */
   flushed(): Promise<void>;
 }
 
@@ -70,6 +70,6 @@ export function writerFor(stream: WriteStream, chalk: ChalkInstance | undefined,
     write: (text) => writeRaw(paint(text, chalk)),
     writeRaw,
     shown: (text) => paint(text, chalk),
-    flushed: () => new Promise((settle) => (isGone ? settle() : stream.write("", () => settle()))),
+    flushed: () => new Promise((resolve) => (isGone ? resolve() : stream.write("", () => resolve()))),
   };
 }

@@ -9,11 +9,11 @@ import { style } from "./style.ts";
 
 /** The smoke test of a deploy in two lines. */
 export function smokeTestLines({ invocation, roundTrip }: SmokeTest): string[] {
-  const sign = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
+  const mark = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
   const trip = roundTrip.open
     ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
     : roundTrip.meaning;
-  return [`${sign(invocation.passed)} test event: ${invocation.meaning}`, `${sign(roundTrip.open)} ${trip}`];
+  return [`${mark(invocation.passed)} test event: ${invocation.meaning}`, `${mark(roundTrip.open)} ${trip}`];
 }
 
 /** The result of the test event: the three hops, the answer, the log. */

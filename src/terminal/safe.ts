@@ -3,8 +3,13 @@
  * bidirectional controls, zero width, line and paragraph separators, interlinear and tag characters,
  * noncharacters, and lone surrogates.
  */
-const unsafe =
-  /[\p{Cs}\p{Noncharacter_Code_Point}\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const unsafe = new RegExp(
+  [
+    "[\\p{Cs}\\p{Noncharacter_Code_Point}\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f",
+    "\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
+  ].join(""),
+  "gu",
+);
 
 function visible(character: string): string {
   const code = character.codePointAt(0) ?? 0;

@@ -35,7 +35,7 @@ test("S18 an answer that is expected ends the run at once with exit code 0, what
   }
 });
 
-test("S20 a refused handshake is exit code 1 with status, body, request id and meaning; a hostile body is harmless", async () => {
+test("S20 a refused handshake: exit code 1, status, escaped body and request id", async () => {
   const forbidden = await run([
     "connect",
     "--url",
@@ -43,7 +43,8 @@ test("S20 a refused handshake is exit code 1 with status, body, request id and m
   ]);
   expect(forbidden.code).toBe(1);
   expect(forbidden.stderr).toContain(
-    'HTTP 403, the stage does not exist or has no deployment, or the backend refused this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
+    "HTTP 403, the stage does not exist or has no deployment, or the backend refused this client " +
+      '(answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
   );
   expect(forbidden.stdout).toBe("");
   expect(forbidden.stderr).not.toContain("shelfshack-ws");
@@ -54,7 +55,7 @@ test("S20 a refused handshake is exit code 1 with status, body, request id and m
   });
 });
 
-test("S20 refused, unknown host and a server that never answers the upgrade are exit code 1, each with its cause", async () => {
+test("S20 refused, unknown host and no answer to the upgrade exit with 1, each with its code", async () => {
   const errorOf = async (...words: string[]) => {
     const { code, stdout } = await run(["connect", "--json", "--url", ...words]);
     expect(code).toBe(1);
@@ -93,7 +94,7 @@ test("S18 silence is exit code 3 with what was expected, the nearest frame and a
   expect(stdout).toContain("✗ ~^never$\n  no similar frame");
 });
 
-test("S18 an early close is exit code 3 while something is expected, 1 when it was no peace, 0 otherwise", async () => {
+test("S18 an early close exits with 3 where a frame is expected, 1 after an error, else 0", async () => {
   const closing = (code: number, reason = "") => webSocketServer((socket) => socket.close(code, reason));
   const expecting = await run(["connect", "--url", await closing(1000), "--expect", "~x", "--timeout", "20"]);
   expect([expecting.code, expecting.stdout]).toEqual([
@@ -223,7 +224,8 @@ test("C-01 C-03 hostile frames cannot steer the terminal nor pass for records", 
 test("S21 frames of API Gateway are explained below them", async () => {
   const url = await webSocketServer((socket) =>
     socket.send(
-      '{"message": "Internal server error", "connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}',
+      '{"message": "Internal server error", ' +
+        '"connectionId":"UbT2acX1IAMCJpw=", "requestId":"UbT2nH5bIAMFSnA="}',
     ),
   );
   const { stdout } = await run(["connect", "--url", url, "--expect", "~Internal", "--timeout", "20"]);
@@ -271,7 +273,7 @@ test("a message or URL that API Gateway does not take is warned of first", async
   expect(stderr).toContain("this message has 131073 bytes; API Gateway closes the connection (1009)");
 });
 
-test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => {
+test("Ctrl-C ends a scripted run with exit code 130 and a close frame", async () => {
   let closed = (_code: number) => {};
   const closing = new Promise<number>((resolve) => (closed = resolve));
   const url = await webSocketServer((socket) => socket.on("close", (code) => closed(code)));
@@ -287,7 +289,7 @@ test("Ctrl-C ends a scripted run with exit code 130 and a goodbye", async () => 
   expect(await closing).toBe(1000);
 });
 
-test("S17 typed lines are sent, the half-typed line survives a frame, Ctrl-D closes with exit code 0", async (context) => {
+test("S17 typed lines are sent, a frame keeps the half-typed line, Ctrl-D exits with 0", async (context) => {
   needsTerminal(context);
   let push = (_text: string) => {};
   const url = await webSocketServer((socket) => {
@@ -313,7 +315,7 @@ test("S17 typed lines are sent, the half-typed line survives a frame, Ctrl-D clo
   expect(stdout).not.toContain("no expectations given");
 });
 
-test("17 --token-stdin on a terminal asks for the token and does not show it, then lines are typed", async (context) => {
+test("17 --token-stdin on a terminal asks for the hidden token, then for lines", async (context) => {
   needsTerminal(context);
   const asked: string[] = [];
   const url = await webSocketServer((socket, path) => {

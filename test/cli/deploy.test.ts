@@ -18,7 +18,7 @@ async function demoBackend() {
   return ["--backend-url", backend.url];
 }
 
-test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the second one changes nothing", async () => {
+test("S1 S2 S32 deploy as JSON: one document with the smoke test; the second is empty", async () => {
   const local = await openLocalAws();
   const env = { ...pointedAt(local.url), CI: "1" };
   const backend = await demoBackend();
@@ -39,7 +39,7 @@ test("S1 S2 S32 deploy as JSON: one document, proven against the backend; the se
   expect(mutating(local)).toHaveLength(before);
 });
 
-test("S32 in GitHub Actions a deploy adds to the step's summary, and an error becomes an annotation", async () => {
+test("S32 in GitHub Actions a deploy adds to the step's summary, an error is an annotation", async () => {
   const local = await openLocalAws();
   const folder = await mkdtemp(join(tmpdir(), "summary-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -66,7 +66,7 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
   expect(mutating(local)).toEqual([]);
 });
 
-test("a backend that nobody reaches does not make the deploy a failure, and is said", async () => {
+test("a backend that is not reachable is reported, and the deploy succeeds", async () => {
   const local = await openLocalAws();
   const { code, stdout, stderr } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
   expect(code).toBe(0);
@@ -95,7 +95,7 @@ test("a proof says which token it sent, and the next command sends one too", asy
   expect([none.code, errorCode(none)]).toEqual([2, "token-missing"]);
 });
 
-test("variables that somebody broke make the deploy a failure: the handler lets nobody in", async () => {
+test("the deploy fails where variables are invalid: the handler accepts no client", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
@@ -128,7 +128,7 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
   expect(stdout).toContain("Environment.BACKEND_URL: http://127.0.0.1:8, should be http://127.0.0.1:9");
 });
 
-test("S14 where the function is there, status advises the steps that mend the rest, and they do", async () => {
+test("S14 where the function exists, status advises the steps that fix the rest, and they do", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).stdout).toMatch(
@@ -224,7 +224,7 @@ test("a step alone needs what it stands on, and says which step to run first", a
   expect(error.argv).toEqual([["deploy", "--only", "api,integration", "--local"]]);
 });
 
-test("steps alone count only what they look at, and an address is shown when there is a stage", async () => {
+test("steps alone count only what they compare, and the URL is shown when there is a stage", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   const some = await run(["deploy", "--only", "role,logs,api,policy"], { env });
@@ -277,7 +277,7 @@ test("the signing key is never shown, and stays the same", async () => {
   expect(said.join("")).not.toContain("whsec_");
 });
 
-test("D-29 Ctrl-C in the middle of a deploy: the running call is finished, exit 130, and the next run goes on", async () => {
+test("D-29 Ctrl-C during a deploy: the running call finishes, exit 130, the next run continues", async () => {
   const local = await openLocalAws({ roleDelayMs: 60_000 });
   const env = pointedAt(local.url);
   const running = start(["deploy", ...backendUrl, "--json"], { env, input: null });

@@ -35,10 +35,10 @@ const promised: Readonly<Record<CommandName, string>> = {
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     argv[][]`,
   status: `region account deployed upToDate url steps fix ${ofResources("id type name state")}`,
-  outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint websocket_lambda_function_arn
-    websocket_lambda_function_name region`,
-  test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured meaning fix
-    statusCode answer.statusCode ms log[] disconnected`,
+  outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint
+    websocket_lambda_function_arn websocket_lambda_function_name region`,
+  test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured
+    meaning fix statusCode answer.statusCode ms log[] disconnected`,
   connect: `url openMs interactive ended sent received sentAll checked expectations[].met
     expectations[].expected close.code close.reason`,
   "logs tail": "group exists invoked records",
@@ -99,7 +99,7 @@ const expectPromised = (name: CommandName, documents: readonly Document[]) => {
   expect(keysOf(documents.at(-1)), name).toEqual(expect.arrayContaining(promised[name].split(/\s+/)));
 };
 
-test("every command's JSON has the keys that are promised, and schemaVersion 1 in every document", async () => {
+test("every command's JSON has the promised keys, and every document has schemaVersion 1", async () => {
   const { env, ...all } = await scene();
   for (const [name, options] of lines) {
     const { stdout } = await run([...name.split(" "), ...options(all), "--json"], { env });

@@ -106,7 +106,8 @@ test(
     );
     const said = await second.says(/in another terminal: .*\n/);
     expect(said).toContain(
-      `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env && set -a && . ./backend.env && set +a\n`,
+      `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env ` +
+        "&& set -a && . ./backend.env && set +a\n",
     );
     expect(said).toContain("Function shelfshack-websocket-proxy updated");
     expect(said).not.toContain("created");
@@ -114,7 +115,7 @@ test(
 );
 
 test(
-  "what goes wrong at the end of local is told, although Ctrl-C is how it ends",
+  "a failure while local ends is reported, although Ctrl-C is how it ends",
   { timeout: 60_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-state-"));

@@ -117,7 +117,7 @@ const denied = (response: ServerResponse) => {
   );
 };
 
-test("S24 no log group, or one without a stream, is not invoked yet: exit code 0, unless it is to be followed", async () => {
+test("S24 no log group, or one without a stream: not invoked yet, exit code 0", async () => {
   const local = await startLocalAws({ port: 0 });
   onTestFinished(() => local.close());
   const missing = await run(["logs", "tail"], {
@@ -163,19 +163,23 @@ test.each(["live", "by polling"])(
   },
 );
 
-test("S24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01 nothing raw, C-03 one record is one record", async () => {
+test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escaped", async () => {
   const { write, env } = await logging();
   await write([
     "INIT_START Runtime Version: nodejs:24.v12\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0\n",
     `START RequestId: ${id} Version: $LATEST\n`,
-    '{"level":"WARN","event":"connect","requestId":"r=","connectionId":"C1=","status":401,"reason":"two words"}\n',
+    '{"level":"WARN","event":"connect",' +
+      '"requestId":"r=","connectionId":"C1=","status":401,"reason":"two words"}\n',
     `2026-11-23T15:04:40.500Z\t${id}\tERROR\tInvoke Error \t{"errorType":"Error"}\n`,
-    '[ERROR] ValueError: bad\nTraceback (most recent call last):\n\u00a0\u00a0File "app.py"\n15:04:40.500 INFO   forged\n',
+    "[ERROR] ValueError: bad\nTraceback (most recent call last):\n" +
+      '\u00a0\u00a0File "app.py"\n15:04:40.500 INFO   forged\n',
     `2026-11-23T15:04:43.500Z ${id} Task timed out after 3.00 seconds\n\n`,
     "plain \u001b[31mred\u202e \u009b\n",
     `END RequestId: ${id}\n`,
-    `REPORT RequestId: ${id}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n`,
-    '{"time":"t","type":"platform.report","record":{"requestId":"x","status":"timeout","metrics":{"durationMs":3000}}}',
+    `REPORT RequestId: ${id}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t` +
+      "Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n",
+    '{"time":"t","type":"platform.report",' +
+      '"record":{"requestId":"x","status":"timeout","metrics":{"durationMs":3000}}}',
   ]);
   const { code, stdout, stderr } = await run(["logs", "tail", "--no-follow"], { env });
   expect(code).toBe(0);
@@ -184,7 +188,10 @@ test("S24 the history is readable: JSON unfolded, Lambda's lines condensed, C-01
       "INFO   cold start, nodejs:24.v12",
       'WARN   connect requestId=r= connectionId=C1= status=401 reason="two words"',
       'ERROR  Invoke Error \t{"errorType":"Error"}',
-      'ERROR  ValueError: bad\n| Traceback (most recent call last):\n|   File "app.py"\n| 15:04:40.500 INFO   forged',
+      "ERROR  ValueError: bad",
+      "| Traceback (most recent call last):",
+      '|   File "app.py"',
+      "| 15:04:40.500 INFO   forged",
       "ERROR  Task timed out after 3.00 seconds",
       "INFO   plain \\x1b[31mred\\u202e \\x9b",
       "INFO   report 3.01 ms, billed 4 ms, 36 MB of 128 MB, cold start 110.10 ms",
@@ -222,7 +229,8 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   const shown = async (...options: string[]) =>
     (await run(["logs", "tail", "--no-follow", ...options], { env })).stdout.replaceAll(/^[\d:. -]+/gm, "");
   expect(await shown("--connection", "A=")).toBe(
-    "INFO   message connectionId=A=\nINFO   report 1.00 ms\nERROR  message connectionId=A=\nINFO   Traceback of A\n",
+    "INFO   message connectionId=A=\nINFO   report 1.00 ms\n" +
+      "ERROR  message connectionId=A=\nINFO   Traceback of A\n",
   );
   expect(await shown("--errors")).toBe("WARN   message connectionId=B=\nERROR  message connectionId=A=\n");
   expect(await shown("--filter", "Traceback")).toBe("INFO   Traceback of A\n");
@@ -231,7 +239,7 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   );
 });
 
-test("S24 new lines come as they are written, after the history and without repeating it; Ctrl-C is exit code 130", async () => {
+test("S24 new lines follow the history as they are written, none twice; Ctrl-C exits with 130", async () => {
   const { write, env } = await logging();
   await write(["old line\n"]);
   const running = start(["logs", "tail", "--since", "10m"], { env });
@@ -297,7 +305,7 @@ test("S24 a live tail that breaks is followed by polling without repeating what 
   tail.destroy();
   await write(["polled\n"], { timestamp: now + 1 });
   expect(await next()).toBe("polled\n");
-  expect(notes).toEqual([expect.stringContaining("asking every two seconds")]);
+  expect(notes).toEqual([expect.stringContaining("polling every 2 s")]);
   await stop();
 });
 
@@ -327,7 +335,8 @@ test.each(["a variable of the service", "a profile"])(
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(
       join(folder, "config"),
-      `[profile elsewhere]\nregion = us-east-1\nendpoint_url = ${local.url}\naws_access_key_id = a\naws_secret_access_key = b\n`,
+      `[profile elsewhere]\nregion = us-east-1\nendpoint_url = ${local.url}\n` +
+        "aws_access_key_id = a\naws_secret_access_key = b\n",
     );
     const keys = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_REGION: "us-east-1" };
     const running =

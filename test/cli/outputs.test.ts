@@ -83,7 +83,7 @@ test("C-05 the keys are printed for the backend alone", async () => {
   expect(JSON.parse(stdout)).toMatchObject({ SIGNING_KEYS: keys });
 });
 
-test("where nothing is deployed, or a part is missing, that is named with the command that mends it", async () => {
+test("where the stack or a part is missing, the error names the command that fixes it", async () => {
   const { env, aws, apiId } = await deployed();
   const other = await run(["outputs", "--env", "other", "--for", "frontend"], { env });
   expect(other).toMatchObject({ code: 1, stdout: "" });

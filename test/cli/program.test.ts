@@ -93,7 +93,8 @@ test.each([["package"], ...commandNames.map((name) => [...name.split(" "), "--he
 
 /** Tells on stderr which files are loaded. */
 const loaderThatTells = `data:text/javascript,${encodeURIComponent(
-  'import{writeSync}from"node:fs";export const load=(url,context,next)=>(writeSync(2,"loaded "+url+"\\n"),next(url,context));',
+  'import{writeSync}from"node:fs";' +
+    'export const load=(url,context,next)=>(writeSync(2,"loaded "+url+"\\n"),next(url,context));',
 )}`;
 
 test.each(commandNames)("%s --help shows its options and examples", async (name) => {
@@ -107,7 +108,7 @@ test.each(commandNames)("%s --help shows its options and examples", async (name)
   expect(stdout).not.toMatch(/README/);
 });
 
-test("help keeps to the width of the terminal, and --force has its own words in each command", async (context) => {
+test("help fits the width of the terminal, and --force is described for each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");
   expect(await shown(["backend", "init"])).toContain("--force overwrite the file without asking -h");
   expect(await shown(["backend", "keys"])).toContain(
@@ -205,7 +206,7 @@ test("C-04 the password of an address is shown neither with --debug nor when it 
   expect(both).toMatchObject({ code: 2, stderr: expect.not.stringContaining("canary") });
 });
 
-test("S34 no credentials, no region, an unknown profile, the local AWS that does not run: one line and what helps", async () => {
+test("S34 no credentials, no region, an unknown profile, no local AWS: one line and what helps", async () => {
   const told = async (words: string[], env: Record<string, string> = {}) => {
     const { code, stdout, stderr } = await run(["status", ...words], {
       env: { AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere", ...env },
@@ -258,7 +259,8 @@ test("C-08 the address of a profile is used, and announced", async () => {
   const home = folder();
   writeFileSync(
     join(home, "config"),
-    "[profile elsewhere]\nregion = us-east-1\nendpoint_url = http://nowhere.invalid:99\naws_access_key_id = a\naws_secret_access_key = b\n",
+    "[profile elsewhere]\nregion = us-east-1\nendpoint_url = http://nowhere.invalid:99\n" +
+      "aws_access_key_id = a\naws_secret_access_key = b\n",
   );
   const { stderr } = await run(["status", "--profile", "elsewhere"], {
     env: { AWS_CONFIG_FILE: join(home, "config") },
@@ -296,7 +298,7 @@ test("a config file that is not valid is one line with the key's path and what w
   expect(stderr).toBe(`error: ${file}: unknown key "memroy", did you mean "memory"?\n`);
 });
 
-test("C-01 what a stranger wrote reaches the terminal as visible escapes, in text and in JSON", async () => {
+test("C-01 text from outside reaches the terminal as visible escapes, in text and in JSON", async () => {
   const hostile = `/nowhere/${escape}[31m\u202e\u009b2J`;
   for (const words of [
     ["package", "--out", hostile],
@@ -388,11 +390,12 @@ test("a reader that leaves early ends the command quietly", async () => {
   expect([0, 130]).toContain(code);
 });
 
-test("nobody is asked where nobody can answer: exit code 2 and the option to use", async () => {
+test("without a terminal nothing is asked: exit code 2 and the option to use", async () => {
   const { url } = await silentAws();
   const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });
   expect(code).toBe(2);
   expect(stderr).toBe(
-    "error: the stack shelfshack-websocket-proxy will be deleted: confirmation needed, but no interactive terminal\n  pass --yes to skip the question\n",
+    "error: the stack shelfshack-websocket-proxy will be deleted: confirmation needed, " +
+      "but no interactive terminal\n  pass --yes to skip the question\n",
   );
 });

@@ -30,7 +30,7 @@ test.for([40, 80, 200])(
   },
 );
 
-test("deploy without a terminal tells the same in plain lines on stderr, and the result alone on stdout", async () => {
+test("deploy without a terminal prints plain lines on stderr and only the result on stdout", async () => {
   const env = await localAws();
   const { code, stdout, stderr } = await run(["deploy", "--json"], { env });
   expect(code).toBe(0);
@@ -40,7 +40,7 @@ test("deploy without a terminal tells the same in plain lines on stderr, and the
   expect(stdout + stderr).not.toContain(escape);
 });
 
-test("S15 destroy asks for the name: a wrong one is refused, Ctrl-D and Ctrl-C are no answer, the right one goes on", async (context) => {
+test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not", async (context) => {
   needsTerminal(context);
   const env = await localAws();
   await run(["deploy"], { env });

@@ -38,7 +38,7 @@ export const handler = async (event) => {
 const line = (fields: object) =>
   `console.log(JSON.stringify(${JSON.stringify({ level: "WARN", event: "connect", ...fields })}));`;
 
-test("S22 the seed's event reaches the function, 200 passes, and the backend is told that the connection is gone", async () => {
+test("S22 the test event reaches the function, 200 passes, and the backend gets the disconnect", async () => {
   const { env, lambda } = await deployed(
     recording(`${line({ level: "INFO", backendStatus: 200 })} return { statusCode: 200 };`),
   );
@@ -101,7 +101,8 @@ test("S22 booking, type and token are ours to choose, and --event replaces the e
 
 test.each([
   [
-    "token (no token was given, a made-up one was sent), or it does not know the function's signing keys\n  pass a token",
+    "token (no token was given, a made-up one was sent), " +
+      "or it does not know the function's signing keys\n  pass a token",
     "✓✓✗",
     `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`,
   ],
@@ -137,10 +138,11 @@ test.each([
   [
     "the backend answered 500",
     "✓✓✗",
-    `${line({ event: "message", code: "backend_unavailable", backendStatus: 500 })} return { statusCode: 200 };`,
+    line({ event: "message", code: "backend_unavailable", backendStatus: 500 }) +
+      " return { statusCode: 200 };",
   ],
   ["API Gateway would reject its answer", "✓??", "return { ok: true };"],
-])("S22 told apart: %s", async (meaning, signs, answer) => {
+])("S22 distinguished: %s", async (meaning, signs, answer) => {
   const { env } = await deployed(recording(answer));
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(3);
@@ -159,7 +161,7 @@ test("S22 a token that was given is not called made up, and the time belongs to 
   );
 });
 
-test("S22 code that cannot be loaded is told apart from code that fails", async () => {
+test("S22 code that cannot be loaded is distinguished from code that fails", async () => {
   const { env } = await deployed('import "no-such-module"; export const handler = async () => ({});');
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(3);
@@ -178,7 +180,7 @@ test("without a function the error says how to make one", async () => {
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
 
-test("S22 a wrong key and a wrong token are told apart, although the backend refuses both in the same way", async () => {
+test("S22 a wrong key and a wrong token are distinguished, although both get the same answer", async () => {
   const key = newSigningKey();
   const backend = await startDemoBackend({ signingKeys: [key] });
   onTestFinished(() => backend.close());

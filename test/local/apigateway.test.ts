@@ -10,7 +10,8 @@ const newApi = {
   RouteSelectionExpression: "$request.body.action",
 } as const;
 const echo =
-  "export const handler = async (event) => ({ statusCode: 200, body: `${event.requestContext.routeKey} ${event.stageVariables?.v ?? 1}` });";
+  "export const handler = async ({ requestContext: { routeKey }, stageVariables }) => " +
+  "({ statusCode: 200, body: `${routeKey} ${stageVariables?.v ?? 1}` });";
 
 test("an API is answered as API Gateway answers it, and its address is this local AWS", async () => {
   const aws = await openLocalAws();
@@ -334,7 +335,7 @@ test("a stage serves its deployment's snapshot until it is pointed at another on
   expect((await socket.closed()).code).toBe(1001);
 });
 
-test("an API whose own address is switched off refuses everybody from its next deployment on", async () => {
+test("an API whose own address is disabled rejects all clients from its next deployment on", async () => {
   const aws = await openLocalAws();
   const { ApiId, ApiEndpoint } = await makeApi(aws, { routes: ["$default"] });
   const client = aws.apigatewayv2;
@@ -432,7 +433,7 @@ test("tags of APIs and stages, by their ARNs", async () => {
   expect((await aws.apigatewayv2.send(new gateway.GetApiCommand({ ApiId }))).Tags).toEqual({ b: "2" });
 });
 
-test("deployments, calls per second and changes at the same time have limits where they are asked for", async () => {
+test("with limits on: deployments, calls per second and changes at the same time are limited", async () => {
   const aws = await openLocalAws({
     deploymentIntervalMs: 60_000,
     apiChangeMs: 50,

@@ -22,11 +22,12 @@ def lambda_handler(event, context):
         management.post_to_connection(ConnectionId=at["connectionId"], Data=json.dumps(answer).encode())
     return {"statusCode": 200}
 `;
-const nodeFunction = `import { ApiGatewayManagementApiClient, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
-const management = new ApiGatewayManagementApiClient({ endpoint: process.env.API_GATEWAY_ENDPOINT });
+const nodeFunction = `import * as sdk from "@aws-sdk/client-apigatewaymanagementapi";
+const management = new sdk.ApiGatewayManagementApiClient({ endpoint: process.env.API_GATEWAY_ENDPOINT });
 export const handler = async ({ requestContext: { eventType, connectionId }, body: said }) => {
+  const Data = JSON.stringify({ connectionId, said });
   if (eventType === "MESSAGE")
-    await management.send(new PostToConnectionCommand({ ConnectionId: connectionId, Data: JSON.stringify({ connectionId, said }) }));
+    await management.send(new sdk.PostToConnectionCommand({ ConnectionId: connectionId, Data }));
   return { statusCode: 200 };
 };`;
 
@@ -52,26 +53,32 @@ import boto3
 runtime, handler = sys.argv[1:]
 iam, fn, gw = (boto3.client(name) for name in ("iam", "lambda", "apigatewayv2"))
 role = iam.create_role(RoleName="r", AssumeRolePolicyDocument='''${lambdaTrust}''')["Role"]["Arn"]
-iam.put_role_policy(RoleName="r", PolicyName="WebSocketAPIPermissions", PolicyDocument='''${policy({ Action: ["execute-api:ManageConnections", "logs:*"], Resource: "*" })}''')
+permissions = '''${policy({ Action: ["execute-api:ManageConnections", "logs:*"], Resource: "*" })}'''
+iam.put_role_policy(RoleName="r", PolicyName="WebSocketAPIPermissions", PolicyDocument=permissions)
 code = open("websocket_proxy.zip", "rb").read()
-arn = fn.create_function(FunctionName="f", Role=role, Runtime=runtime, Handler=handler, Timeout=30, MemorySize=256, Code={"ZipFile": code})["FunctionArn"]
+properties = dict(Role=role, Runtime=runtime, Handler=handler, Timeout=30, MemorySize=256)
+arn = fn.create_function(FunctionName="f", Code={"ZipFile": code}, **properties)["FunctionArn"]
 fn.get_waiter("function_active_v2").wait(FunctionName="f")
 
-api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")["ApiId"]
+action = "$request.body.action"
+api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", RouteSelectionExpression=action)["ApiId"]
 uri = "${invocationUri("FUNCTION")}".replace("FUNCTION", arn)
-integration = gw.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationMethod="POST", IntegrationUri=uri)["IntegrationId"]
+proxy = dict(IntegrationType="AWS_PROXY", IntegrationMethod="POST", IntegrationUri=uri)
+integration = gw.create_integration(ApiId=api, **proxy)["IntegrationId"]
 for route in ("$connect", "$disconnect", "$default"):
     gw.create_route(ApiId=api, RouteKey=route, Target="integrations/" + integration)
 deployment = gw.create_deployment(ApiId=api)["DeploymentId"]
 gw.create_stage(ApiId=api, StageName="dev", DeploymentId=deployment)
-fn.add_permission(FunctionName="f", StatementId="gateway", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com",
+fn.add_permission(FunctionName="f", StatementId="gateway", Action="lambda:InvokeFunction",
+                  Principal="apigateway.amazonaws.com",
                   SourceArn="arn:aws:execute-api:us-east-1:000000000000:" + api + "/*/*")
-fn.update_function_configuration(FunctionName="f", Environment={"Variables": {"API_GATEWAY_ENDPOINT": fn.meta.endpoint_url + "/" + api + "/dev"}})
+variables = {"API_GATEWAY_ENDPOINT": fn.meta.endpoint_url + "/" + api + "/dev"}
+fn.update_function_configuration(FunctionName="f", Environment={"Variables": variables})
 fn.get_waiter("function_updated_v2").wait(FunctionName="f")
 print(json.dumps(api))
 `;
 
-/** What somebody besides the function does with a connection: writes to it, looks at it, ends it. */
+/** What a caller besides the function does with a connection: sends to it, reads it, ends it. */
 const fromOutside = `
 import json, sys
 import boto3
@@ -85,7 +92,8 @@ try:
     management.post_to_connection(ConnectionId=connection, Data=b"late")
 except management.exceptions.GoneException as error:
     gone = error.response["ResponseMetadata"]["HTTPStatusCode"]
-print(json.dumps({"sourceIp": found["Identity"]["SourceIp"], "times": found["ConnectedAt"] <= found["LastActiveAt"], "gone": gone}))
+times = found["ConnectedAt"] <= found["LastActiveAt"]
+print(json.dumps({"sourceIp": found["Identity"]["SourceIp"], "times": times, "gone": gone}))
 `;
 
 const functions = [
@@ -102,7 +110,7 @@ const functions = [
 ];
 
 test.for(functions)(
-  "boto3 makes the stack by hand; the function in $runtime writes to the client, and so does anybody with the right",
+  "boto3 makes the stack by hand; the function in $runtime and a caller with permission can push",
   { timeout: 60_000 },
   async ({ runtime, handler, files }, context) => {
     needs(context, "python3", ["-c", "import boto3"]);
@@ -142,7 +150,7 @@ print(json.dumps({
     "routes": sorted(route["RouteKey"] for route in routes),
     "targets": all(route["Target"] == "integrations/" + integration["IntegrationId"] for route in routes),
     "calls": function["FunctionArn"] in integration["IntegrationUri"],
-    "permits": any(api["ApiId"] in statement["Condition"]["ArnLike"]["AWS:SourceArn"] for statement in statements),
+    "permits": any(api["ApiId"] in one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in statements),
     "deployed": gw.get_deployment(ApiId=api["ApiId"], DeploymentId=stage["DeploymentId"])["DeploymentStatus"],
     "role": role["Arn"] == function["Role"],
     "policies": len(iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]),

@@ -46,7 +46,8 @@ test(
     await cli(`lambda create-function ${named} --role ${role} ${code} --timeout 30 --memory-size 256`);
     await cli(`lambda wait function-active-v2 ${named}`);
     await cli(
-      `lambda update-function-configuration ${named} --environment Variables={BACKEND_URL=http://127.0.0.1:1}`,
+      `lambda update-function-configuration ${named} ` +
+        "--environment Variables={BACKEND_URL=http://127.0.0.1:1}",
     );
     await cli(`lambda wait function-updated-v2 ${named}`);
 
@@ -73,7 +74,8 @@ test(
     await Promise.all([
       cli(`apigatewayv2 create-stage ${api} --stage-name dev --deployment-id ${String(DeploymentId)}`),
       cli(
-        `lambda add-permission ${named} ${allowed} --source-arn arn:aws:execute-api:us-east-1:000000000000:${String(ApiId)}/*/*`,
+        `lambda add-permission ${named} ${allowed} ` +
+          `--source-arn arn:aws:execute-api:us-east-1:000000000000:${String(ApiId)}/*/*`,
       ),
     ]);
 
@@ -153,7 +155,8 @@ role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
 seen["trust"] = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]
 code = open("websocket_proxy.zip", "rb").read()
 def create(name):
-    return fn.create_function(FunctionName=name, Role=role, Runtime="python3.12", Handler="lambda_function.lambda_handler",
+    return fn.create_function(FunctionName=name, Role=role, Runtime="python3.12",
+                              Handler="lambda_function.lambda_handler",
                               Code={"ZipFile": code}, Tags={"app": "ws"})
 for name in ("a", "b", "f"):
     create(name)
@@ -164,18 +167,23 @@ event = {"requestContext": {"routeKey": "$default"}, "body": "hi"}
 answer = fn.invoke(FunctionName="f", Payload=json.dumps(event), LogType="Tail")
 seen["answer"] = json.load(answer["Payload"])
 seen["logHasReport"] = "REPORT RequestId" in base64.b64decode(answer["LogResult"]).decode()
-seen["functions"] = [f["FunctionName"] for page in fn.get_paginator("list_functions").paginate() for f in page["Functions"]]
-fn.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+listed = fn.get_paginator("list_functions").paginate()
+seen["functions"] = [f["FunctionName"] for page in listed for f in page["Functions"]]
+fn.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction",
+                  Principal="apigateway.amazonaws.com")
 seen["policyStatements"] = len(json.loads(fn.get_policy(FunctionName="f")["Policy"])["Statement"])
 try:
     create("f")
 except ClientError as error:
-    seen["duplicate"] = [error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Message"]]
+    refused, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    seen["duplicate"] = [refused["Code"], status, refused["Message"]]
 
-api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action", Tags={"app": "ws"})
+api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", Tags={"app": "ws"},
+                    RouteSelectionExpression="$request.body.action")
 arn = "arn:aws:apigateway:us-east-1::/apis/" + api["ApiId"]
 seen["tags"] = gw.get_tags(ResourceArn=arn)["Tags"]
-management = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["AWS_ENDPOINT_URL"] + "/" + api["ApiId"] + "/dev")
+stage = os.environ["AWS_ENDPOINT_URL"] + "/" + api["ApiId"] + "/dev"
+management = boto3.client("apigatewaymanagementapi", endpoint_url=stage)
 try:
     management.post_to_connection(ConnectionId="L0SM9cOFIAMCJPw=", Data=b"hi")
 except ClientError as error:
@@ -184,9 +192,11 @@ except ClientError as error:
 logs.create_log_group(logGroupName="g")
 logs.create_log_stream(logGroupName="g", logStreamName="s")
 def write(*messages):
-    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": int(time.time() * 1000), "message": m} for m in messages])
+    events = [{"timestamp": int(time.time() * 1000), "message": message} for message in messages]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
 write("one", "two")
-seen["events"] = [e["message"] for page in logs.get_paginator("filter_log_events").paginate(logGroupName="g") for e in page["events"]]
+found = logs.get_paginator("filter_log_events").paginate(logGroupName="g")
+seen["events"] = [e["message"] for page in found for e in page["events"]]
 group = logs.describe_log_groups(logGroupNamePrefix="g")["logGroups"][0]["logGroupArn"]
 tailing = boto3.client("logs", config=boto3.session.Config(inject_host_prefix=False))
 for event in tailing.start_live_tail(logGroupIdentifiers=[group])["responseStream"]:

@@ -67,7 +67,7 @@ test("Invoke runs the deployed zip and tells what became of it", async () => {
   expect((await linesOf(aws)).filter((line) => line.startsWith("REPORT"))).toHaveLength(3);
 });
 
-test("an event that nobody waits for runs later, and again after a failure", async () => {
+test("an event that no caller waits for runs later, and again after a failure", async () => {
   const aws = await openLocalAws({ asyncRetryMs: [1, 1] });
   await makeFunction(aws, { source });
   expect(await invoke(aws, { fail: true }, { InvocationType: "Event" })).toMatchObject({ StatusCode: 202 });
@@ -104,7 +104,7 @@ test("versions and aliases run what they were published with", async () => {
   expect((await invoke(aws)).Payload?.transformToString()).toBe("2");
 });
 
-test("a function that is deleted goes on with the events that it has, and nobody waits for them", async () => {
+test("a deleted function finishes the events that it has, and no caller waits for them", async () => {
   const aws = await openLocalAws();
   let answer = () => {};
   const gate = createServer((_request, response) => void (answer = () => response.end("done"))).listen(
@@ -177,7 +177,7 @@ test("a function that is switched off is throttled, with the reason", async () =
   });
 });
 
-test("a function whose role may not write logs leaves none; with the group there, less permission is enough", async () => {
+test("a role that may not write logs: none; an existing group needs less permission", async () => {
   const aws = await openLocalAws();
   const { Role } = await aws.iam.send(
     new CreateRoleCommand({ RoleName: "bare", AssumeRolePolicyDocument: lambdaTrust }),

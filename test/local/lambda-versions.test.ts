@@ -6,7 +6,7 @@ import { zipOf } from "../support/zip.ts";
 
 const FunctionName = "proxy";
 
-test("publishing without a change gives the same version again, and versions keep what they were", async () => {
+test("publishing without a change answers with the same version, and a version never changes", async () => {
   const aws = await openLocalAws();
   await makeFunction(aws);
   const publish = (given: Partial<lambda.PublishVersionCommandInput> = {}) =>

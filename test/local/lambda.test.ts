@@ -74,13 +74,13 @@ test("a role can be assumed only after a while, and only by whom it trusts", asy
   expect(await refusal(aws.lambda.send(new lambda.CreateFunctionCommand(missing)))).toEqual(refused);
 });
 
-test("while a function is pending or an update is in progress, changes conflict and revisions move on", async () => {
+test("while a function is pending or updating, changes conflict; revisions change", async () => {
   const aws = await openLocalAws({ createDelayMs: 150, updateDelayMs: 150 });
   await makeFunction(aws);
   const update = () =>
     aws.lambda.send(new lambda.UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 9 }));
-  const pending =
-    "The operation cannot be performed at this time. The function is currently in the following state: Pending";
+  const notNow = "The operation cannot be performed at this time.";
+  const pending = `${notNow} The function is currently in the following state: Pending`;
   expect(await refusal(update())).toMatchObject({
     name: "ResourceConflictException",
     status: 409,
@@ -95,7 +95,7 @@ test("while a function is pending or an update is in progress, changes conflict 
     LastUpdateStatusReasonCode: "Creating",
     Timeout: 9,
   });
-  const inProgress = `The operation cannot be performed at this time. An update is in progress for resource: ${updated.FunctionArn}`;
+  const inProgress = `${notNow} An update is in progress for resource: ${updated.FunctionArn}`;
   for (const call of [
     () => update(),
     async () =>
@@ -114,7 +114,7 @@ test("while a function is pending or an update is in progress, changes conflict 
   expect(new Set([before.RevisionId, updated.RevisionId, after.RevisionId]).size).toBe(3);
 });
 
-test("an update changes what it names; variables are replaced as a whole; a stale revision is refused", async () => {
+test("an update changes what it names, all variables at once; a stale revision is refused", async () => {
   const aws = await openLocalAws();
   await makeFunction(aws, { Environment: { Variables: { AA: "1", BB: "2" } }, Description: "first" });
   const { RevisionId } = await aws.lambda.send(configuration);

@@ -61,7 +61,7 @@ test("a group keeps the last 64 MB", async () => {
 });
 
 test(
-  "whoever reads on while the oldest events are dropped misses none and reads none twice",
+  "a reader misses none while the oldest events are dropped and reads none twice",
   { timeout: 60_000 },
   async () => {
     const aws = await openLocalAws();
@@ -86,7 +86,7 @@ test(
   },
 );
 
-test("a search goes on behind the event where its last page ended, also when that is dropped meanwhile", async () => {
+test("a search continues behind the last event of its page, also when that was dropped", async () => {
   const aws = await openLocalAws();
   const { write } = await makeLog(aws, ["a"]);
   await write("a", 10);
@@ -120,7 +120,7 @@ test("a token of GetLogEvents leads back to where it came from, with what has co
   expect([empty.text, (await get({ nextToken: empty.nextForwardToken, limit: 1 })).text]).toEqual(["", "1"]);
 });
 
-test("a live tail that is not read keeps no more than one update holds, and says that it left some out", async () => {
+test("a live tail that is not read keeps one update's events and reports that it left some out", async () => {
   const aws = await openLocalAws({ liveTailMs: 300 });
   const { write } = await makeLog(aws, ["a"]);
   const { responseStream } = await aws.logs.send(

@@ -37,9 +37,10 @@ async function send({ port, method = "GET", path = "/", headers = {}, body = "",
 }
 
 const signedFor = (service: string, region = "us-east-1") =>
-  `AWS4-HMAC-SHA256 Credential=AKIDTEST/20261123/${region}/${service}/aws4_request, SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`;
+  `AWS4-HMAC-SHA256 Credential=AKIDTEST/20261123/${region}/${service}/aws4_request, ` +
+  `SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`;
 
-test("G-17 G-18 strangers are refused at every door before anything runs", async () => {
+test("G-17 G-18 unsigned requests and foreign hosts are refused before anything runs", async () => {
   const { port, calls } = await openLocalAws();
   const authorization = signedFor("lambda");
   for (const headers of [{ host: "evil.example" }, { origin: "http://evil.example" }, { origin: "null" }]) {
@@ -159,7 +160,9 @@ test("every answer carries a request id and a date, in each protocol's own form"
       "x-amzn-errortype": "ResourceNotFoundException",
       date: expect.any(String),
     },
-    body: '{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}',
+    body:
+      '{"Type":"User",' +
+      '"Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}',
   });
   const publish = { "content-type": "application/json", authorization: signedFor("lambda") };
   const invalid = await send({
@@ -186,7 +189,10 @@ test("every answer carries a request id and a date, in each protocol's own form"
   });
   expect(missing).toMatchObject({ status: 404, headers: { "content-type": "text/xml" } });
   expect(missing.body).toBe(
-    `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>The role with name r cannot be found.</Message></Error><RequestId>${missing.headers["x-amzn-requestid"] as string}</RequestId></ErrorResponse>`,
+    '<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">' +
+      "<Error><Type>Sender</Type><Code>NoSuchEntity</Code>" +
+      "<Message>The role with name r cannot be found.</Message></Error>" +
+      `<RequestId>${missing.headers["x-amzn-requestid"] as string}</RequestId></ErrorResponse>`,
   );
   const target = {
     "content-type": "application/x-amz-json-1.1",
@@ -256,7 +262,7 @@ test("calls are recorded with what was asked and what came of it, zips by their 
   expect(seen).toEqual(aws.calls.map(({ operation }) => operation));
 });
 
-test("the stage is reached by path and by host name, and a plain GET is told what it is", async () => {
+test("the stage is reached by path and by host name, and answers a plain GET with what it is", async () => {
   const aws = await openLocalAws();
   const functionArn = await makeFunction(aws);
   const { ApiId } = await makeApi(aws, { functionArn });
@@ -309,7 +315,7 @@ test("G-16 a port in use is said in one line, with what to do", async () => {
   });
 });
 
-test("code is given to whoever holds its address, and to nobody else", async () => {
+test("code is given to a client that has its URL, and to no other", async () => {
   const aws = await openLocalAws();
   await makeFunction(aws);
   const { Code, Configuration } = await aws.lambda.send(new GetFunctionCommand({ FunctionName: "proxy" }));

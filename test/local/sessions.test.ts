@@ -92,10 +92,12 @@ test("a session may write to connections where its role's policies allow it, and
   const denied = {
     name: "AccessDeniedException",
     status: 403,
-    message: `${caller} is not authorized to perform: execute-api:ManageConnections on resource: ${shown}/{connectionId}`,
+    message:
+      `${caller} is not authorized to perform: execute-api:ManageConnections ` +
+      `on resource: ${shown}/{connectionId}`,
   };
   expect(await post()).toEqual(denied);
-  // Who may write learns that nobody is there.
+  // With the permission the answer is that the connection is gone.
   await permit({ Action: "execute-api:ManageConnections", Resource: `${sent}/*` });
   expect(await post()).toMatchObject({ name: GoneException.name, status: 410 });
   await permit({ Action: "execute-api:ManageConnections", Resource: sent.replace("/dev/", "/prod/") + "/*" });
@@ -234,7 +236,7 @@ test.each([
     [{ ...calls, Resource: "arn:aws:lambda:*:*:function:${aws:PrincipalTag/team}-*" }],
     "a policy variable in its resource",
   ],
-])("what depends on %s is allowed, and told once", async (_what, statements, doubt) => {
+])("what depends on %s is allowed, and logged once", async (_what, statements, doubt) => {
   const { clients, told, permit } = await session();
   for (const [index, statement] of statements.entries())
     await permit(statement, index === 0 ? "logs" : "other");
@@ -242,11 +244,12 @@ test.each([
     await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "web-proxy" })));
   expect([(await invoke()).name, (await invoke()).name]).toEqual(Array(2).fill("ResourceNotFoundException"));
   expect(told).toEqual([
-    `role proxy-role may do lambda:InvokeFunction here; on AWS that depends on ${doubt}, which is not emulated\n`,
+    "role proxy-role may do lambda:InvokeFunction here; " +
+      `on AWS that depends on ${doubt}, which is not emulated\n`,
   ]);
 });
 
-test("a managed policy whose content is not known may permit anything, one that is known what it says", async () => {
+test("an unknown managed policy may permit anything, a known one what its document says", async () => {
   const { aws, clients, told, permitNothing } = await session();
   await permitNothing();
   await makeFunction(aws, {

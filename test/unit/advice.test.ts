@@ -66,7 +66,8 @@ test("a deploy of everything names the backend: as it was given, or as a placeho
 test("the local AWS at another port is reached by the variable, and started with the option", () => {
   const other = printer({ local: true }, { SHELFSHACK_PORT: "9", npm_command: "exec" });
   expect(other.text(["start: ", command("local"), "; then: ", command("status")])).toBe(
-    "start: npx --no shelfshack-ws local --port 9; then: SHELFSHACK_PORT=9 npx --no shelfshack-ws status --local",
+    "start: npx --no shelfshack-ws local --port 9; " +
+      "then: SHELFSHACK_PORT=9 npx --no shelfshack-ws status --local",
   );
   const local = printer({ env: "e", profile: "people" });
   expect(local.text([command("connect", { local: true, port: 7, booking: "1" })])).toBe(

@@ -27,7 +27,7 @@ function split(text: string, from: number): { inside: string; after: string } {
   return { inside: "", after: text };
 }
 
-/** Whether a function takes a setting apart in its parameter list and uses it, under the name that it gives it. */
+/** Whether a function names a setting in its parameter list and uses it, under that name or its alias. */
 function uses(text: string, name: SettingName): boolean {
   for (let at = text.indexOf("{"); at >= 0; at = text.indexOf("{", at + 1)) {
     const { inside, after } = split(text, at);

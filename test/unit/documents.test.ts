@@ -31,8 +31,8 @@ const documents = [
 ];
 
 /**
- * The command lines in a text: what stands behind the program's name and, in a page, code that begins with the
- * name of a command.
+ * The command lines in a text: what stands behind the program's name and, in a page, code that begins with
+ * the name of a command.
  */
 function commandLines(text: string, isPage: boolean): string[] {
   const named = [...text.matchAll(/\bshelfshack-ws ((?:[a-z]|--)[^`\n]*)/g)];
@@ -64,7 +64,7 @@ async function placesOf(path: string, heading: RegExp) {
   return new Set(found);
 }
 
-/** The sources and tests, by path; line ends inside comments are taken out, so that a reference is one text. */
+/** Sources and tests by path; without the line ends inside comments, so that a reference is one text. */
 async function sources(): Promise<Map<string, string>> {
   const folders = ["src", "handler", "test"];
   const listed = await Promise.all(
@@ -99,7 +99,7 @@ test("every reference to AWS.md, CONTRACT.md and FAULTS.md leads to a heading or
   expect(lost).toEqual([]);
 });
 
-test("every code in a title or a comment is explained in FAULTS.md, and every row there is named somewhere", async () => {
+test("every code in a title or a comment has its row in FAULTS.md, and every row is used", async () => {
   const known = places["FAULTS.md"];
   const named = new Set<string>();
   const lost: string[] = [];

@@ -27,7 +27,8 @@ const refused = (address: string, port: number) =>
 const denied = (rest: string) =>
   failure(
     { name: "AccessDeniedException" },
-    `User: arn:aws:iam::123456789012:user/ci is not authorized to perform: lambda:GetFunction on resource: arn:aws:lambda:us-east-1:123456789012:function:f ${rest}`,
+    "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: lambda:GetFunction " +
+      `on resource: arn:aws:lambda:us-east-1:123456789012:function:f ${rest}`,
   );
 const noCredentials = (message: string) => failure({ name: "CredentialsProviderError" }, message);
 
@@ -116,7 +117,8 @@ describe("AWS's and Node's errors", () => {
 
   test("a denied call is told with the statement that it needs", () => {
     expect(explain(denied("because no identity-based policy allows it")).hint).toContain(
-      '{"Effect":"Allow","Action":"lambda:GetFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}',
+      '{"Effect":"Allow","Action":"lambda:GetFunction",' +
+        '"Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}',
     );
   });
 

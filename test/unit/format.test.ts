@@ -71,7 +71,7 @@ test("a styled text has colours where they are on, and only its words elsewhere"
   expect(widthOf(text)).toBe(3);
 });
 
-test("C-01 a stranger's text inside a style is as safe as outside, and cannot make a style of its own", () => {
+test("C-01 text from outside is escaped inside a style too, and cannot make a style of its own", () => {
   expect(paint(style.red("x\x1b[2J"), chalk)).toBe(chalk.red("x\\x1b[2J"));
   expect(paint("\ufdd0bold\ufdd1x\ufdd0\ufdd1", chalk)).toBe("\\ufdd0bold\\ufdd1x\\ufdd0\\ufdd1");
 });

@@ -41,7 +41,7 @@ test("S20 a redirect is named without the secrets of its target and not followed
   expect(error.message).toContain("leads to https://***@elsewhere.example/login?code=***");
 });
 
-test("S20 a body without an end is cut, and one that stops in the middle does not hold the client", async () => {
+test("S20 a body without an end is cut, and one that stops early does not delay the client", async () => {
   const endless = await failure(
     await tcpServer((socket) => {
       socket.write(`HTTP/1.1 403 Forbidden\r\ncontent-length: 100000000\r\n\r\n${"x".repeat(100_000)}`);
@@ -84,7 +84,8 @@ test("S20 refused, unknown host, TLS, silence and other protocols are told apart
   expect(await codeOf(await tcpServer((socket) => socket.end()))).toBe("connection-reset");
   const wrongAccept = await tcpServer((socket) =>
     socket.write(
-      "HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: no\r\n\r\n",
+      "HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
+        "sec-websocket-accept: no\r\n\r\n",
     ),
   );
   expect(await codeOf(wrongAccept)).toBe("not-websocket");

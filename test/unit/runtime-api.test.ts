@@ -117,7 +117,8 @@ test("an answer and the question for the next event may come in any pieces", asy
   const { api, said } = await apiOf();
   const host = `Host: ${api.address}\r\n`;
   const bytes = Buffer.from(
-    `POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\n${host}Content-Length: 4\r\n\r\n"ü"GET ${next} HTTP/1.1\r\n${host}\r\n`,
+    `POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\n${host}Content-Length: 4\r\n\r\n` +
+      `"ü"GET ${next} HTTP/1.1\r\n${host}\r\n`,
   );
   for (let at = 1; at < bytes.length; at += 7) {
     const reading = raw(api, [bytes.subarray(0, at), bytes.subarray(at)], (text) => text.includes("OK"));
@@ -173,9 +174,11 @@ test("only one may ask at a time, and hanging up while asking is noticed", async
   expect(api.isWaiting()).toBe(false);
 });
 
-test("a client that waits for 100 Continue is told to go on", async () => {
+test("a client that waits for 100 Continue gets it", async () => {
   const { api } = await apiOf();
-  const head = `POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: ${api.address}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`;
+  const head =
+    `POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: ${api.address}\r\n` +
+    "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   expect(await raw(api, [head, "{}"], (text) => text.includes("202"))).toMatch(
     /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 202 Accepted\r\n/,
   );

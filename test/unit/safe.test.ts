@@ -5,8 +5,9 @@ import { safe, safeJson } from "../../src/terminal/safe.ts";
 /** What must never be written, spelled out apart from the code under test. */
 function isSteering(code: number): boolean {
   const ranges = [
-    [0x00, 0x08], [0x0b, 0x1f], [0x7f, 0x9f], [0x202a, 0x202e], [0x2066, 0x2069], [0x200b, 0x200f], [0x2060, 0x2064], [0x61c, 0x61c],
-    [0xfeff, 0xfeff], [0xe0000, 0xe007f], [0xd800, 0xdfff], [0xfdd0, 0xfdef], [0x2028, 0x2029],
+    [0x00, 0x08], [0x0b, 0x1f], [0x7f, 0x9f], [0x202a, 0x202e], [0x2066, 0x2069], [0x200b, 0x200f],
+    [0x2060, 0x2064], [0x61c, 0x61c], [0xfeff, 0xfeff], [0xe0000, 0xe007f], [0xd800, 0xdfff],
+    [0xfdd0, 0xfdef], [0x2028, 0x2029],
   ]; // prettier-ignore
   return ranges.some(([from = 0, to = 0]) => code >= from && code <= to);
 }
@@ -15,9 +16,11 @@ const holdsNone = (text: string): boolean =>
   Array.from(text).every((character) => !isSteering(character.codePointAt(0) ?? 0));
 
 const sequences = [
-  "\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://evil\x1b\\link", "\x1b[2J", "\x1b[?1049h", "\x1bc", "\x9b31m", "\x9d0;t\x9c", "\x90q\x9c", "a\rb", "a\bb",
-  "\x07", "\x00", "\x7f", "\x85", "\u202eevil", "\u2066x\u2069", "\u200e\u200f\u061c", "z\u200bz", "\u200d", "\ufeff", "\u{e0041}", "\ud800", "\udc00x", "\u2028", "\x1b[6n",
-  "\x1b]52;c;Zm9v\x07", "\x1b[5i", "\x1bP+q544e\x1b\\", "\x0e\x0f", "\ufdd0bold\ufdd1x", "\u00ad", "\u180e",
+  "\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://evil\x1b\\link", "\x1b[2J", "\x1b[?1049h", "\x1bc",
+  "\x9b31m", "\x9d0;t\x9c", "\x90q\x9c", "a\rb", "a\bb", "\x07", "\x00", "\x7f", "\x85", "\u202eevil",
+  "\u2066x\u2069", "\u200e\u200f\u061c", "z\u200bz", "\u200d", "\ufeff", "\u{e0041}", "\ud800", "\udc00x",
+  "\u2028", "\x1b[6n", "\x1b]52;c;Zm9v\x07", "\x1b[5i", "\x1bP+q544e\x1b\\", "\x0e\x0f", "\ufdd0bold\ufdd1x",
+  "\u00ad", "\u180e",
 ]; // prettier-ignore
 
 test("C-01 known sequences become visible escapes", () => {

@@ -59,7 +59,7 @@ export interface VersionState {
   from: string;
   revisionId: string;
   /** Until when it is Pending, epoch milliseconds; undefined where it was made of a function at rest. */
-  settlesAt?: number | undefined;
+  endsAt?: number | undefined;
 }
 
 export interface AliasState {
@@ -85,8 +85,8 @@ export interface FunctionState {
   latest: FunctionVersion;
   /** What invocations run: during an update still the old one (AWS.md 4.5). */
   running: FunctionVersion;
-  /** What is going on until `settlesAt` (epoch milliseconds). */
-  change: { kind: "creating" | "updating"; settlesAt: number } | undefined;
+  /** What is in progress until `endsAt` (epoch milliseconds). */
+  change: { kind: "creating" | "updating"; endsAt: number } | undefined;
   revisionId: string;
   tags: Map<string, string>;
   versions: Map<string, VersionState>;
@@ -196,9 +196,9 @@ export function findChangeable(here: Here, name: string): FunctionState {
 /** The end of a creation or an update; the revision changes once more (AWS.md 4.5). */
 export function finishPending(found: FunctionState, now: number): void {
   for (const version of found.versions.values())
-    if (version.settlesAt !== undefined && now >= version.settlesAt)
-      Object.assign(version, { settlesAt: undefined, revisionId: randomUUID() });
-  if (!found.change || now < found.change.settlesAt) return;
+    if (version.endsAt !== undefined && now >= version.endsAt)
+      Object.assign(version, { endsAt: undefined, revisionId: randomUUID() });
+  if (!found.change || now < found.change.endsAt) return;
   found.change = undefined;
   found.running = found.latest;
   found.revisionId = randomUUID();
@@ -230,7 +230,7 @@ export function refuseWhilePending(found: FunctionState, { version }: FunctionVe
   const pending =
     version === "$LATEST"
       ? found.change?.kind === "creating"
-      : found.versions.get(version)?.settlesAt !== undefined;
+      : found.versions.get(version)?.endsAt !== undefined;
   if (pending) throw stillPending();
 }
 
@@ -314,7 +314,7 @@ export const latestShape = (found: FunctionState): sdk.FunctionConfiguration => 
 export const versionShape = (found: FunctionState, version: VersionState): sdk.FunctionConfiguration => ({
   ...listedVersion(found, version),
   ...runtimeVersion(found),
-  ...stateShape(version.settlesAt === undefined ? undefined : "creating"),
+  ...stateShape(version.endsAt === undefined ? undefined : "creating"),
 });
 
 /** A published version as lists show it: without its state (AWS.md 4.3). */

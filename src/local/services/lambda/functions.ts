@@ -77,7 +77,7 @@ export const functionOperations = [
       checkRole(at, build.role);
       const arn = functionArn(host.account, region, { name, qualifier: undefined });
       const made = newFunction({ name, region, arn, build, tags: input.Tags ?? {} });
-      made.change = { kind: "creating", settlesAt: now + host.delays.createDelayMs };
+      made.change = { kind: "creating", endsAt: now + host.delays.createDelayMs };
       functions.set(name, made);
       if (!input.Publish) return latestShape(made);
       const { build: first } = publish(made, {}, now);
@@ -308,7 +308,7 @@ const newFunction = ({ name, region, arn, build, tags }: Made): FunctionState =>
 function update({ host, now }: Here, found: FunctionState, build: FunctionVersion): void {
   found.latest = { ...build, id: randomUUID(), modifiedAt: now };
   found.revisionId = randomUUID();
-  found.change = { kind: "updating", settlesAt: now + host.delays.updateDelayMs };
+  found.change = { kind: "updating", endsAt: now + host.delays.updateDelayMs };
 }
 
 /** The configuration under a qualifier; an alias shows its version's, under the alias' own ARN. */

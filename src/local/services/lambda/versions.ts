@@ -139,7 +139,7 @@ export function publish(
     build,
     from: found.latest.id,
     revisionId: randomUUID(),
-    settlesAt: found.change?.settlesAt,
+    endsAt: found.change?.endsAt,
   };
   found.versions.set(version, made);
   found.revisionId = randomUUID();
