@@ -8,7 +8,8 @@ import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
 import { retries } from "./retry.ts";
-import { environment, type Settings } from "../settings/table.ts";
+import { environment } from "../settings/environment.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** The clients that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { CliError } from "../errors/error.ts";
-import { environment } from "../settings/table.ts";
+import { environment } from "../settings/environment.ts";
 import { assetUrl } from "../artifact/assets.ts";
 
 /** The shipped example application, under uvicorn. */

@@ -5,7 +5,8 @@ import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { environment, setSdkEnvironment, type Settings } from "../settings/table.ts";
+import { environment, setSdkEnvironment } from "../settings/environment.ts";
+import type { Settings } from "../settings/table.ts";
 import { sourceLines, resolve } from "./resolve.ts";
 import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
@@ -143,10 +144,7 @@ async function writeSummary({ name, command, settings, progress }: Running, resu
   }
 }
 
-/**
- * Whether an error is nothing but the interruption: its reason itself, or what was waiting and was told of
- * it.
- */
+/** Whether an error is nothing but the interruption: its reason itself, or a wait that it ended. */
 const isOfTheInterruption = (error: unknown, signal: AbortSignal): boolean =>
   isInterrupted(signal) &&
   error instanceof Error &&

@@ -169,28 +169,28 @@ export type ExpectationResult =
 export interface Expectations {
   /** Takes a received frame into account; true when everything that was expected has been met. */
   see(frame: Frame): boolean;
-  verdicts(): ExpectationResult[];
+  results(): ExpectationResult[];
 }
 
 /** Starts following the given expectations. */
 export function expectations(all: readonly Expectation[]): Expectations {
-  const states = all.map((one): { one: Expectation; verdict: ExpectationResult; matched: number } => ({
+  const states = all.map((one): { one: Expectation; result: ExpectationResult; matched: number } => ({
     one,
-    verdict: { expected: one.source, met: false },
+    result: { expected: one.source, met: false },
     matched: 0,
   }));
   return {
     see(frame) {
       for (const state of states) {
-        if (state.verdict.met) continue;
+        if (state.result.met) continue;
         const { matched, differences } = state.one.compare(frame);
-        if (differences.length === 0) state.verdict = { expected: state.one.source, met: true, frame };
+        if (differences.length === 0) state.result = { expected: state.one.source, met: true, frame };
         else if (matched > state.matched)
-          state.verdict = { expected: state.one.source, met: false, nearest: { frame, differences } };
+          state.result = { expected: state.one.source, met: false, nearest: { frame, differences } };
         state.matched = Math.max(state.matched, matched);
       }
-      return states.length > 0 && states.every(({ verdict }) => verdict.met);
+      return states.length > 0 && states.every(({ result }) => result.met);
     },
-    verdicts: () => states.map(({ verdict }) => verdict),
+    results: () => states.map(({ result }) => result),
   };
 }

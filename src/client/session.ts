@@ -105,7 +105,7 @@ export async function openSession(address: URL, options: SessionOptions): Promis
   };
 }
 
-/** Knows how far the handshake has got, from what its TCP socket has told. */
+/** Knows how far the handshake has got, from the events of its TCP socket. */
 function followPhases(request: ClientRequest, address: URL): () => Phase {
   let phase: Phase = isIP(address.hostname.replace(/^\[|\]$/g, "")) ? "connect" : "lookup";
   request.on("socket", (socket: Socket) => {
@@ -125,12 +125,12 @@ function opened(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: (() => HandshakeFailure) | undefined;
-    const settle = (finish: () => void) => {
+    const end = (finish: () => void) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       finish();
     };
-    const fail = (error: unknown) => settle(() => (reject(error), socket.terminate()));
+    const fail = (error: unknown) => end(() => (reject(error), socket.terminate()));
     const refuse = (failure: HandshakeFailure, cause?: unknown) =>
       fail(new HandshakeError(address, failure, { source, cause }));
     const onAbort = () => fail(signal?.reason);
@@ -139,7 +139,7 @@ function opened(
       timeoutMs,
     );
     signal?.addEventListener("abort", onAbort);
-    socket.once("open", () => settle(resolve));
+    socket.once("open", () => end(resolve));
     socket.once("error", (error: NodeJS.ErrnoException) =>
       refuse(refusal?.() ?? failureOf(error, phase()), error),
     );

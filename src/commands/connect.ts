@@ -162,7 +162,7 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
       url: redactUrl(address.href),
       openMs: Math.round(session.openMs),
       interactive,
-      ...resultOf(conversation, following.verdicts(), address),
+      ...resultOf(conversation, following.results(), address),
     };
   } finally {
     input.close();
@@ -230,7 +230,7 @@ function resultOf({ close, ...counts }: Conversation, results: ExpectationResult
 const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
 
 /**
- * The deployed stage's `wss://` URL: our API of that name, or the only one of it, whoever made it. Throws a
+ * The deployed stage's `wss://` URL: our API of that name, or the only one of it, ours or not. Throws a
  * CliError when there is none, or (exit 4) when it is not clear which.
  */
 async function stageUrl(
@@ -279,9 +279,9 @@ function ending({ sent, received, ended, close }: ConnectResult): string {
   return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
 }
 
-function expectationLines(verdict: ExpectationResult): string {
-  if (verdict.met) return `${style.green("✓")} ${verdict.expected}`;
-  const { expected, nearest } = verdict;
+function expectationLines(result: ExpectationResult): string {
+  if (result.met) return `${style.green("✓")} ${result.expected}`;
+  const { expected, nearest } = result;
   if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;
   return [
     `${style.red("✗")} ${expected}`,

@@ -37,7 +37,7 @@ interface DemoResult {
 /** What the demo asks of a backend. */
 interface DemoBackend {
   url: string;
-  /** A token that it lets somebody of this name in with. */
+  /** A token that it accepts for a client of this name. */
   token(name: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
       variables: { SIGNING_KEYS: signingKey },
     };
     const result = await walkThrough(target, backend, context).catch((error: unknown) => {
-      // How to go on with a step that was interrupted is of no use: nothing of the demo is left.
+      // How to continue an interrupted step is of no use: nothing of the demo is left.
       context.signal.throwIfAborted();
       throw error;
     });

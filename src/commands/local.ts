@@ -9,7 +9,8 @@ import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
-import { deployStack, type DeployLimits, type DeployOutcome } from "../stack/deploy.ts";
+import { deployStack, type DeployOutcome } from "../stack/deploy.ts";
+import type { DeployLimits } from "../stack/steps.ts";
 import { recordLine } from "../terminal/log-line.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
@@ -66,12 +67,12 @@ export const command: Command<"local", LocalResult, LocalItem> = {
     }
   },
 
-  line: spoken,
+  line: itemText,
   render: () => "the local AWS has stopped",
   untilInterrupted: true,
 };
 
-function spoken(item: LocalItem): Advice | undefined {
+function itemText(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed")
     return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
   if (item.kind === "log") return recordLine(item.record);

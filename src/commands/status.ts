@@ -52,7 +52,7 @@ export const command: Command<"status", StatusResult> = {
     }));
     const fixing = fixingSteps(changes, stack);
     const upToDate = resources.every(({ state }) => state === "ok");
-    // A whole deploy must be told the backend's address; the steps beside the function leave it as it is.
+    // A whole deploy needs the backend's address; steps alone leave it as it is.
     const only = options.backendUrl === undefined ? (fixing ?? undefined) : undefined;
     return {
       region: run.aws.region,
@@ -74,11 +74,17 @@ export const command: Command<"status", StatusResult> = {
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);
-    const verdict: Advice =
+    const conclusion: Advice =
       fix === null
         ? "up to date"
         : [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
-    return joined([`account ${account}, region ${region}`, table(rows), "", ...(url ? [url] : []), verdict]);
+    return joined([
+      `account ${account}, region ${region}`,
+      table(rows),
+      "",
+      ...(url ? [url] : []),
+      conclusion,
+    ]);
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),

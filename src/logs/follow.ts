@@ -148,7 +148,7 @@ async function startLiveTail(
     signal.throwIfAborted();
     report({
       kind: "note",
-      message: `no live tail (${(error as Error).name}), asking every two seconds instead`,
+      message: `no live tail (${(error as Error).name}), polling every 2 s`,
     });
     return undefined;
   } finally {
@@ -173,12 +173,12 @@ async function* liveEvents(
       yield* (value.sessionUpdate?.sessionResults ?? []).filter((event) => once.live(event)).map(eventOf);
       once.forget();
     }
-    report({ kind: "note", message: "the live tail ended, asking every two seconds instead" });
+    report({ kind: "note", message: "the live tail ended, polling every 2 s" });
   } catch (error) {
     signal.throwIfAborted();
     report({
       kind: "note",
-      message: `the live tail broke (${(error as Error).name}), asking every two seconds instead`,
+      message: `the live tail broke (${(error as Error).name}), polling every 2 s`,
     });
   }
 }

@@ -9,7 +9,7 @@ export interface LogEvent {
 
 /**
  * One event of a Lambda function's log, understood. `text` may have several lines; everything in it was
- * written by a stranger.
+ * written by a client.
  */
 export interface LogRecord {
   at: string;

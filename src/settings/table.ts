@@ -60,7 +60,7 @@ export interface Setting<T = unknown> {
   default?: T;
   /** A default that depends on other settings. */
   defaultFrom?(chosen: Chosen): T;
-  /** How the README words the derived default. */
+  /** How help and README word a default that is not a plain value. */
   defaultText?: string;
   description: string;
   /** What it may be, where that is a list: the help and the README show it behind the description. */
@@ -89,7 +89,7 @@ const retentionDays = [
 ];
 const prefix = (env: string | undefined) => (env === undefined ? "shelfshack" : `shelfshack-${env}`);
 
-/** Every setting, once. A new one is an entry, and its name in the rows of `settings/commands` that read it. */
+/** Every setting, once. A new one is an entry, and its name in the rows of `settings/commands`. */
 const table = {
   env: {
     flag: "--env <name>",
@@ -556,20 +556,4 @@ export function defaultSettings(): Settings {
 export function displayValue({ secret, type }: Setting, value: unknown): string {
   if (secret) return "***";
   return JSON.stringify(typeof value === "string" && type.redact ? type.redact(value) : value);
-}
-
-/**
- * The process's environment. Nothing else reads it; what a part of the program needs from it is handed to
- * that part.
- */
-export const environment: Readonly<Record<string, string | undefined>> = process.env;
-
-/**
- * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the
- * `endpoint_url`. Its advice to leave Node 20 comes with every run otherwise; the floor is this package's to
- * raise, and it says so in its engines.
- */
-export function setSdkEnvironment({ profile }: Pick<Settings, "profile">): void {
-  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
-  if (profile !== undefined) process.env["AWS_PROFILE"] = profile;
 }

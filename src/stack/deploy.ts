@@ -1,7 +1,7 @@
 import type { Run } from "./create.ts";
 import { describeChanges, type ChangeLine } from "./describe.ts";
 import { deploy, destroy, observe, plan, type Change, type Stack } from "./engine.ts";
-import { partsOf, refuseMissingNeeds, scopeOf } from "./steps.ts";
+import { partsOf, refuseMissingNeeds, scopeOf, type DeployLimits } from "./steps.ts";
 
 /** A stack that can be read, compared and deleted, with what reaches it. */
 export interface OpenStack<S extends Stack = Stack> {
@@ -16,9 +16,6 @@ export interface DeployableStack<S extends Stack = Stack> extends OpenStack<S> {
   /** `sha256` in base64, as Lambda's `CodeSha256`. */
   code: { bytes: number; sha256: string };
 }
-
-/** What a deploy is limited to; everything without any. */
-export type DeployLimits = Parameters<typeof partsOf>[0];
 
 /** What a deploy did, or would do. */
 export interface DeployOutcome {

@@ -4,16 +4,15 @@ import { steps as stepNames, type Step } from "../settings/table.ts";
 import { plan, type Change, type Observed, type Scope, type Stack } from "./engine.ts";
 import type { AnyResource, Part } from "./resource.ts";
 
-/** The parts of the stack that a deploy is limited to; undefined for all of it. */
-export function partsOf({
-  only,
-  codeOnly,
-}: {
+/** What a deploy is limited to; everything without any. */
+export interface DeployLimits {
   only?: readonly Step[] | undefined;
   codeOnly?: boolean | undefined;
-}): readonly Part[] | undefined {
-  return codeOnly ? ["code"] : only;
 }
+
+/** The parts of the stack that a deploy is limited to; undefined for all of it. */
+export const partsOf = ({ only, codeOnly }: DeployLimits): readonly Part[] | undefined =>
+  codeOnly ? ["code"] : only;
 
 /** Every part of a resource with the paths that it covers; undefined for the whole resource. */
 const partsIn = ({ step }: AnyResource): readonly (readonly [string, RegExp | undefined])[] => {

@@ -49,7 +49,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const madeUpToken = !options.event && options.token === undefined;
   const first = diagnose({ ...outcome, madeUpToken });
   const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
-  const judgement = isRefused
+  const diagnosis = isRefused
     ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) })
     : first;
   const { statusCode, answer, log } = outcome;
@@ -59,8 +59,8 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   return {
     functionName,
     connectionId: event.requestContext?.connectionId ?? null,
-    passed: statusCode === 200 && judgement.backendAccepted === true,
-    ...judgement,
+    passed: statusCode === 200 && diagnosis.backendAccepted === true,
+    ...diagnosis,
     statusCode,
     answer,
     ms,
@@ -83,8 +83,8 @@ function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOp
 }
 
 /**
- * Every refusal of a backend looks the same; asked from here, it tells a wrong key from a wrong token.
- * Undefined where it cannot be asked.
+ * Every refusal of a backend looks the same; a request from here tells a wrong key from a wrong token.
+ * Undefined where none can be sent.
  */
 async function backendKnowsKeys(
   aws: Aws,
@@ -99,7 +99,7 @@ async function backendKnowsKeys(
       signal,
     });
   } catch (error) {
-    // Whoever may invoke the function may not be allowed to read it: then the two causes are named together.
+    // A caller that may invoke the function may still not read it: then the two causes are named together.
     signal.throwIfAborted();
     if (error instanceof CliError || (error instanceof Error && "$metadata" in error)) return undefined;
     throw error;

@@ -183,7 +183,7 @@ export const answerRows: readonly AnswerRow[] = [
     reached: true,
     accepted: false,
     meaning: ({ backendStatus }) =>
-      `the backend refused the message with ${backendStatus}, which the client is told in a frame`,
+      `the backend refused the message with ${backendStatus}; the client gets an error frame`,
   },
   {
     code: "backend-answer-invalid",

@@ -110,7 +110,7 @@ async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
 /** Whether a message gets through the whole path. */
 const hasPassed = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.passed && roundTrip.open;
 
-/** The command that goes on from here, or tells more of what is missing. */
+/** The next command: one that uses what works, or shows more of what fails. */
 export function nextAfter(
   tested: SmokeTest | null,
   { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,

@@ -61,7 +61,7 @@ test("the handler imports nothing of ours", () => {
 const lowest = ["progress", "errors", "settings", "contract"];
 const shared = ["backend", "client", "aws", "artifact", ...lowest];
 
-/** Who may import whom, one way from top to bottom; types count. What is left out may import nothing of ours. */
+/** Who may import whom, one way from top to bottom; types count. What is left out imports nothing of ours. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   start: ["commands", "cli"],
   commands: ["cli", "terminal", "verify", "logs", "resources", "stack", "local", ...shared],
@@ -125,13 +125,13 @@ test("no files import each other in a circle, types included", () => {
   expect(inCircles()).toEqual([]);
 });
 
-test("in the local AWS the wire, the gateway and the runtime know no service, and nothing of each other", () => {
+test("in the local AWS wire, gateway and runtime import no service and nothing of each other", () => {
   expect(importing(within("src/local/wire/"), /^src\/local\/(?!wire\/|aws-error)/)).toEqual([]);
   expect(importing(within("src/local/gateway/"), /^src\/local\/(?!gateway\/)/)).toEqual([]);
   expect(importing(within("src/local/runtime/"), /^src\/local\/(?!runtime\/)/)).toEqual([]);
 });
 
-test("a service of the local AWS uses another one by what it lends: its port, policies, session tokens", () => {
+test("a local service uses another one only by what it lends: its port, policies, session tokens", () => {
   const folders = within("src/local/services/").flatMap(
     ({ path }) => /^src\/local\/services\/(\w+)\//.exec(path)?.[1] ?? [],
   );
@@ -199,7 +199,7 @@ test("only the command line and the terminal print, end the process, or know col
 test("the environment is read in one place, and in the handler's", () => {
   expect(
     matching(
-      outside("src/settings/table.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"),
+      outside("src/settings/environment.ts", "handler/index.ts", "src/local/runtime/bootstrap.mjs"),
       /process\.env/g,
     ),
   ).toEqual([]);

@@ -65,19 +65,19 @@ test("the paths that differ are named, with what was expected and what was there
   ]);
 });
 
-test("the nearest frame is the one with the most values right; frames that have nothing right are not near", () => {
+test("the nearest frame has the most right values; a frame without any right value is not near", () => {
   const following = expectations([expectation('{"type":"ack","id":5}')]);
   for (const text of ["hello", '{"type":"nack","id":4}', '{"type":"ack","id":4}', '{"type":"nack","id":4}'])
     expect(following.see(frame(text))).toBe(false);
-  const [verdict] = following.verdicts();
-  expect(verdict).toMatchObject({
+  const [result] = following.results();
+  expect(result).toMatchObject({
     met: false,
     nearest: { frame: { text: '{"type":"ack","id":4}' }, differences: [{ path: "$.id" }] },
   });
   const far = expectations([expectation('{"type":"ack"}')]);
   far.see(frame("hello"));
   far.see(binary);
-  expect(far.verdicts()).toEqual([{ expected: '{"type":"ack"}', met: false }]);
+  expect(far.results()).toEqual([{ expected: '{"type":"ack"}', met: false }]);
 });
 
 test("several expectations are met in any order, and one frame may meet more than one", () => {
@@ -85,7 +85,7 @@ test("several expectations are met in any order, and one frame may meet more tha
   expect(following.see(frame('{"id":2,"text":"two"}'))).toBe(false);
   expect(following.see(frame("noise"))).toBe(false);
   expect(following.see(frame('{"id":1}'))).toBe(true);
-  expect(following.verdicts().every(({ met }) => met)).toBe(true);
+  expect(following.results().every(({ met }) => met)).toBe(true);
 });
 
 test("without expectations no frame ends anything", () => {

@@ -1,0 +1,17 @@
+import type { Settings } from "./table.ts";
+
+/**
+ * The process's environment. Nothing else reads it; what a part of the program needs from it is handed to
+ * that part.
+ */
+export const environment: Readonly<Record<string, string | undefined>> = process.env;
+
+/**
+ * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the
+ * `endpoint_url`. Its advice to leave Node 20 comes with every run otherwise; the floor is this package's to
+ * raise, and it says so in its engines.
+ */
+export function setSdkEnvironment({ profile }: Pick<Settings, "profile">): void {
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  if (profile !== undefined) process.env["AWS_PROFILE"] = profile;
+}
