@@ -5,8 +5,8 @@ export interface Deadline {
   /** When the backend must have answered. */
   backend: number;
   /**
-   * When the last frame must be sent: a little later, so that the client can still be told that the backend
-   * was too slow.
+   * When the last frame must be sent: a little later, so that the client still gets an error frame when
+   * the backend was too slow.
    */
   frames: number;
 }

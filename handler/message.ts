@@ -7,7 +7,7 @@ import { backendFields, deliveryFields, reportGone } from "./report.ts";
 
 /**
  * A message: sends it to the backend and carries out the answer. Always 200: API Gateway passes no status on
- * (AWS.md 1.6), so the sender is told of a failure by a frame.
+ * (AWS.md 1.6), so the sender gets a failure as a frame.
  */
 export async function message(event: Message, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;

@@ -43,7 +43,7 @@ export function deliveryFields(
   before?: string,
 ): Omit<Result, "status"> {
   if (causes === undefined) return { sent, gone, failed };
-  const told = [...causes].slice(0, maxCauses).map(([cause, times]) => {
+  const listed = [...causes].slice(0, maxCauses).map(([cause, times]) => {
     const origin = cause === tooLarge.cause ? ` in the answer to ${asked}` : "";
     return `${cause}${origin}${times > 1 ? ` (${times} times)` : ""}`;
   });
@@ -52,7 +52,7 @@ export function deliveryFields(
     sent,
     gone,
     failed,
-    reason: [...(before ? [before] : []), ...told].join("; "),
+    reason: [...(before ? [before] : []), ...listed].join("; "),
     host: connections.host,
     ...(isDenied && { level: "ERROR", resource }),
   };

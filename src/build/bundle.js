@@ -63,7 +63,7 @@ async function licenses(metafiles) {
   const inputs = metafiles
     .flatMap(({ inputs }) => Object.keys(inputs))
     .filter((input) => input.includes("node_modules/"));
-  const folders = [...new Set(inputs.map(packageFolder))].sort();
+  const folders = [...new Set(inputs.map(packageFolder))].sort((one, other) => (one < other ? -1 : 1));
   return `${(await Promise.all(folders.map(licenseOf))).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }
 

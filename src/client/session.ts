@@ -51,7 +51,7 @@ export interface SessionOptions {
   /** Decides what is advised when there is no handshake. */
   source?: Source | undefined;
   /**
-   * Sends `KEEPALIVE_MESSAGE` after so long without a message in either direction; API Gateway cuts idle
+   * Sends `KEEPALIVE_MESSAGE` after this time without a message in either direction; API Gateway cuts idle
    * connections after ten minutes.
    */
   keepaliveMs?: number | undefined;

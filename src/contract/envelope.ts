@@ -3,7 +3,7 @@
  * the checks of a backend and for the demo backend.
  */
 
-/** The backend's three endpoints, by what they are told of. */
+/** The backend's three endpoints. */
 export const endpoints = ["register", "message", "disconnect"] as const;
 export type Endpoint = (typeof endpoints)[number];
 

@@ -19,8 +19,8 @@ export async function listenOn(
   try {
     await listen(ipv6, taken, "::1");
   } catch (cause) {
-    // No IPv6 on this machine, or somebody else has that port there: our address names 127.0.0.1, so nothing
-    // is lost.
+    // No IPv6 on this machine, or another program has that port there: our address names 127.0.0.1, so
+    // nothing is lost.
     if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
   }
   return taken;

@@ -30,7 +30,7 @@ export interface LocalAwsOptions extends Partial<Delays> {
   pageSize?: number;
   /** Requests per second and burst that API Gateway's control plane allows. */
   controlRate?: { rate: number; burst: number };
-  /** After so long without a message a WebSocket is closed, and after so long in any case. */
+  /** A WebSocket is closed after `idleMs` without a message, and after `maxAgeMs` in any case. */
   idleMs?: number;
   maxAgeMs?: number;
   /** Lambda environments per function. */
@@ -80,9 +80,7 @@ const noDelays: Delays = {
   asyncRetryMs: [60_000, 120_000],
 };
 const CALLS_KEPT = 10_000;
-/**
- * Longer than any client keeps an unused connection, so that none is closed while a request is on its way.
- */
+/** Longer than any client keeps an unused connection, so that none is closed just before a request comes. */
 const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
   headersTimeout: 10_000,
   connectionsCheckingInterval: 1_000,

@@ -38,7 +38,7 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
   const save = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    writing = writing.catch(isSaidAtTheEnd).then(async () => {
+    writing = writing.catch(isReportedAtTheEnd).then(async () => {
       // Written beside it and moved into place, so that a cut leaves the last whole state.
       await writeFile(`${file}.new`, serialize({ format: FORMAT, services: saved }), { mode: 0o600 });
       await rename(`${file}.new`, file);
@@ -50,7 +50,7 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
     save,
     release,
     changed: () =>
-      void (timer ??= setTimeout(() => void save().catch(isSaidAtTheEnd), SAVE_AFTER_MS).unref()),
+      void (timer ??= setTimeout(() => void save().catch(isReportedAtTheEnd), SAVE_AFTER_MS).unref()),
   };
 }
 
@@ -72,7 +72,7 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */
-function isSaidAtTheEnd(): void {}
+function isReportedAtTheEnd(): void {}
 
 /**
  * The folders that this process has; a lock with its number and not among them was left by an earlier process

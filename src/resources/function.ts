@@ -105,7 +105,7 @@ export function lambdaFunction(
       "Environment.BACKEND_URL": redactUrl,
       "Environment.API_GATEWAY_ENDPOINT": redactUrl,
     },
-    // What the seed calls a minimum: a larger existing value is not lowered.
+    // A minimum: a larger existing value is not lowered.
     same: { MemorySize: (found, desired) => found >= desired },
 
     async list(aws) {
@@ -222,8 +222,8 @@ function foundFunction(
 }
 
 /**
- * Waits for a function that is on its way; what failed to be updated is written once more, which is all that
- * helps (AWS.md 4.5).
+ * Waits for a function that is still changing; what failed to be updated is written once more, which is all
+ * that helps (AWS.md 4.5).
  */
 async function recovered(
   aws: Aws,

@@ -12,7 +12,6 @@ interface RolePolicyProperties {
   PolicyDocument: object;
 }
 
-/** The seed's name for it. */
 const POLICY_NAME = "WebSocketAPIPermissions";
 
 /**

@@ -65,8 +65,8 @@ export async function showProgress(
 }
 
 /**
- * What is going on right now, in the words that the spinner shows for it. A wait comes first: it is why
- * nothing seems to happen.
+ * What is in progress, in the words that the spinner shows for it. A wait comes first: it is why nothing
+ * seems to happen.
  */
 interface Running {
   steps: Map<string, string>;

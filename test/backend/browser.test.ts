@@ -79,7 +79,7 @@ test("a bad token is refused, and the page says why", { timeout: 60_000 }, async
   expect(await page.getByRole("status").innerText()).toMatch(/^refused: \S+/);
 });
 
-test("the backend restarts: the page comes back by itself and goes on", { timeout: 60_000 }, async () => {
+test("the backend restarts: the page reconnects and continues", { timeout: 60_000 }, async () => {
   const { join, backend } = await browser();
   const [ann, ben] = [await join("Ann"), await join("Ben")];
   await backend.stop();

@@ -153,7 +153,7 @@ test("C-05 keys show tells how many and which, and the keys only when asked for 
   expect(JSON.parse(asked.stdout)).toMatchObject({ changed: false, keys: [{ key: known[0] }] });
 });
 
-test("a rotation that is not going on cannot be finished", async () => {
+test("--finish without a rotation in progress changes nothing", async () => {
   const { env, known, variables } = await deployed();
   const { code, stdout } = await run(["backend", "keys", "rotate", "--finish"], { env });
   expect({ code, stdout }).toMatchObject({

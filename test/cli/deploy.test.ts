@@ -76,7 +76,7 @@ test("a backend that is not reachable is reported, and the deploy succeeds", asy
   expect(stderr).not.toContain("✓ test event");
 });
 
-test("a proof says which token it sent, and the next command sends one too", async () => {
+test("the smoke test reports which token it sent, and the next command sends one too", async () => {
   const backend = await demoBackend();
   const deploy = async (options: string[], input?: string) => {
     const local = await openLocalAws();

@@ -309,7 +309,7 @@ test("S24 a live tail that breaks is followed by polling without repeating what 
   await stop();
 });
 
-test("S24 a live tail that says nothing, or never begins, is taken for broken", async () => {
+test("S24 a live tail without updates, or that never begins, counts as broken", async () => {
   for (const operationHeld of ["begins", "silent"]) {
     const { local, write, follow } = await logging();
     const url = await proxyTo(local.url, (operation, response) => {

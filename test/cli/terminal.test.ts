@@ -17,7 +17,7 @@ async function localAws() {
 }
 
 test.for([40, 80, 200])(
-  "deploy on a terminal of %i columns shows a spinner and ends with every step told once",
+  "deploy on a terminal of %i columns shows a spinner and ends with each step once",
   async (columns, context) => {
     needsTerminal(context);
     const env = await localAws();

@@ -113,7 +113,7 @@ test("H-37 causes are counted, and stand after the backend's own", async () => {
   ]);
 });
 
-test("H-37 no more than five causes are told", async () => {
+test("H-37 no more than five causes are logged", async () => {
   const { handler, backend, connections, lines } = await testHandler();
   const ids = Array.from({ length: 100 }, (_, index) => `id${index}=`);
   backend.answer = () => ({ deliver: [{ to: ids, data: 1 }] });
@@ -182,7 +182,7 @@ test.each([
   ]);
 });
 
-test("H-37 a self-invocation that finds nobody leaves cause and host in the log", async () => {
+test("H-37 a self-invocation that reaches no host logs cause and host", async () => {
   const url = await closedPort();
   const { handler, backend, lines } = await testHandler({ AWS_ENDPOINT_URL: url });
   backend.answer = () => ({ initial: { n: 1 } });

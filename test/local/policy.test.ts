@@ -45,7 +45,7 @@ test("a Deny beats every Allow, and a condition that is not understood never hol
   expect(decide(document(conditional), { ...access, context: { "aws:currenttime": "2026-01-01" } })).toBe(
     "implicitDeny",
   );
-  // Where somebody asks what may be, it holds; where somebody asks what may be refused, so does a Deny.
+  // It counts where a permission is possible; where a refusal is possible, so does a Deny.
   expect(decide(document(conditional), access, "Allow")).toBe("allowed");
   const refusing = document(allow, { ...conditional, Effect: "Deny" });
   expect((["Allow", "Deny"] as const).map((effect) => decide(refusing, access, effect))).toEqual([

@@ -305,7 +305,7 @@ test("G-20 both loopback addresses answer, and no other", async () => {
   expect(other).toBe("ECONNREFUSED");
 });
 
-test("G-16 a port in use is said in one line, with what to do", async () => {
+test("G-16 a port in use is reported in one line, with what to do", async () => {
   const { port } = await openLocalAws();
   await expect(startLocalAws({ port })).rejects.toMatchObject({
     name: "CliError",

@@ -63,7 +63,7 @@ test("a state folder of format 1, one object for all services, is read and writt
 
 type State = Record<string, unknown>;
 
-test("a state file that cannot be read is said, and left alone", async () => {
+test("a state file that cannot be read is reported and kept", async () => {
   const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
   onTestFinished(() => rm(stateFolder, { recursive: true }));
   const file = join(stateFolder, "local-aws.state");

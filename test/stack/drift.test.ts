@@ -68,7 +68,7 @@ const deleteIntegration = async (aws: Aws) => {
   );
 };
 
-/** What somebody removes by hand, and what a deploy then does. */
+/** What is removed by hand, and what a deploy then does. */
 const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = [
   ["the role", deleteRole, ["Role", "RolePolicy"]],
   [
@@ -179,7 +179,7 @@ async function othersPermission(aws: Aws): Promise<void> {
   );
 }
 
-/** What somebody changes by hand, and the property that a plan names. */
+/** What is changed by hand, and the property that a plan names. */
 const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string][] = [
   [
     "the trust policy",
@@ -285,7 +285,7 @@ test.each(changes)(
   },
 );
 
-test("D-27 variables and larger memory that somebody else set stay as they are", async () => {
+test("D-27 variables and larger memory that were set by hand stay as they are", async () => {
   const local = await openLocalAws();
   const first = await openTestStack(local.url);
   await first.deploy();
@@ -314,7 +314,7 @@ test("a stage made by hand serves on after its routes were restored", async () =
   expect(after.DeploymentId).toBe(before.DeploymentId);
 });
 
-test("a password in an address that somebody set by hand is not shown", async () => {
+test("a password in an address that was set by hand is masked", async () => {
   const local = await openLocalAws();
   const { aws, deploy } = await openTestStack(local.url);
   await deploy();
@@ -329,7 +329,7 @@ test("a password in an address that somebody set by hand is not shown", async ()
   ]);
 });
 
-test("signing keys that nobody can read are made anew", async () => {
+test("invalid signing keys are created again", async () => {
   const local = await openLocalAws();
   const { aws, deploy } = await openTestStack(local.url);
   await deploy();

@@ -82,7 +82,7 @@ test.each<[string, Fault, readonly string[], string]>([
 );
 
 test(
-  "D-04 the reply to any one call never comes: the same run looks again and goes on",
+  "D-04 the reply to any one call never comes: the same run lists again and continues",
   { timeout: 120_000 },
   async () => {
     const calls = await callsOfOneDeploy();

@@ -158,7 +158,7 @@ test("an API of ours whose name is to be another one is renamed, not made a seco
   expect((await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.Name).toBe("another name");
 });
 
-test("what a run of single steps has left undone on purpose is nobody's unfinished work", async () => {
+test("what a run of single steps left out on purpose is not waited for", async () => {
   const local = await openLocalAws();
   await (await openTestStack(local.url, { run: newRun({ isPartial: true }) })).deploy(["role"]);
   const { deploy, progress } = await openTestStack(local.url);

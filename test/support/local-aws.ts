@@ -141,7 +141,7 @@ export async function makeFunction(
   return FunctionArn;
 }
 
-/** How API Gateway is told which function to call (AWS.md 3.2). */
+/** The form in which API Gateway takes a function's ARN (AWS.md 3.2). */
 export const invocationUri = (functionArn: string, region = "us-east-1"): string =>
   `arn:aws:apigateway:${region}:lambda:path/2015-03-31/functions/${functionArn}/invocations`;
 

@@ -32,7 +32,7 @@ export interface RunOptions {
    * open and silent.
    */
   input?: string | null;
-  /** Runs it in a pseudo terminal of so many columns. */
+  /** Runs it in a pseudo terminal of this many columns. */
   columns?: number;
   /** Another installation than the one in this clone. */
   program?: string;

@@ -1,4 +1,4 @@
-/** A certificate for localhost that nobody signed, and its key: worth nothing outside these tests. */
+/** A self-signed certificate for localhost and its key, for these tests only. */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBfzCCASWgAwIBAgIUJOocEQ1bplreG9XWQXusZu+NRhMwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDAwMjQ0NVoYDzIxMjYxMDMx

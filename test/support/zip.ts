@@ -1,7 +1,7 @@
 import { ZipArchive } from "archiver";
 import { crc32 } from "node:zlib";
 
-/** A zip with these files, as somebody would make it. */
+/** A zip with these files, as a zip program makes it. */
 export async function zipOf(files: Record<string, string | Uint8Array>): Promise<Uint8Array> {
   const archive = new ZipArchive({ store: false });
   const chunks: Buffer[] = [];

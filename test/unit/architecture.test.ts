@@ -74,9 +74,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   aws: lowest,
   backend: ["artifact", ...lowest],
   client: lowest,
-  local: ["artifact", "errors", "contract"],
+  local: ["errors", "contract"],
   artifact: lowest,
-  progress: ["errors", "settings", "contract"],
+  progress: ["errors"],
   errors: ["settings", "contract"],
   settings: ["contract"],
 };
@@ -205,8 +205,8 @@ test("the environment is read in one place, and in the handler's", () => {
   ).toEqual([]);
 });
 
-test("only aws/clients and the command local know that there is a local AWS", () => {
-  const knowing = outside("src/aws/clients.ts", "src/commands/local.ts", "src/cli/", "src/settings/");
+test("only the AWS clients and the printer of advice branch on --local", () => {
+  const knowing = outside("src/aws/clients.ts", "src/cli/print-advice.ts");
   expect(matching(knowing, /\bif \((settings\.)?local\)|settings\.local \?/g)).toEqual([]);
 });
 

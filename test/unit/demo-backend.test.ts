@@ -120,7 +120,7 @@ test("a connection is forgotten after two hours and ten minutes", async () => {
   expect(await post("message", "A=", { message: {} }, { at: now })).toMatchObject({ status: 401 });
 });
 
-test("either of two keys lets a request in", async () => {
+test("a request signed with either of two keys is accepted", async () => {
   const { post } = await scene({ signingKeys: [key, older] });
   expect(await post("register", "A=", booking("1"), { key: older })).toMatchObject({ status: 200 });
 });

@@ -65,7 +65,7 @@ const orders = runs.flatMap((one) =>
   runs.filter((two) => two !== one).map((two) => [one, two, 6 - one - two]),
 );
 
-test.each(orders)("with dates: of runs %i, %i, %i exactly one goes on", (...order) => {
+test.each(orders)("with dates: of runs %i, %i, %i exactly one continues", (...order) => {
   const verdicts = runs.map((run) => verdict(order.map((by) => (by === run ? "mine" : "theirs")).join(" ")));
   expect(verdicts.filter((one) => one === "unclear")).toHaveLength(1);
   expect(verdicts.filter((one) => one.startsWith("withdraw"))).toHaveLength(2);

@@ -245,6 +245,6 @@ test.each([
   ["a1b2c3d4e5.execute-api.localhost:80", "a1b2c3d4e5.execute-api.localhost:80"],
   ["A1B2C3D4E5.execute-api.localhost", "a1b2c3d4e5.execute-api.localhost"],
   ["a1b2c3d4e5.execute-api.us-east-1.amazonaws.com", "a1b2c3d4e5.execute-api.localhost:4566"],
-])("a client that asked %s is told to be at %s", (host, expected) => {
+])("a client that asked %s gets the address %s", (host, expected) => {
   expect(domainNameOf("a1b2c3d4e5", host, "127.0.0.1:4566")).toBe(expected);
 });

@@ -115,14 +115,14 @@ describe("AWS's and Node's errors", () => {
     expect(explain(examples[4][1]).message).toBe('AWS profile "nope" not found, or without credentials');
   });
 
-  test("a denied call is told with the statement that it needs", () => {
+  test("a denied call is explained with the statement that it needs", () => {
     expect(explain(denied("because no identity-based policy allows it")).hint).toContain(
       '{"Effect":"Allow","Action":"lambda:GetFunction",' +
         '"Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}',
     );
   });
 
-  test("D-31 how far the clock is off is said when AWS's answer tells the time", () => {
+  test("D-31 the clock's offset is reported when AWS's answer has a date", () => {
     const date = new Date(Date.now() - 7_200_000).toUTCString();
     expect(
       explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
@@ -181,7 +181,7 @@ describe("the network", () => {
     expect(networkRows.filter((row) => !reached.has(row)).map(({ code }) => code)).toEqual([]);
   });
 
-  test("a connection that failed otherwise is told in Node's words", () => {
+  test("a connection that failed otherwise is reported in Node's words", () => {
     expect(explainNetwork(at("EWEIRD"))).toBeUndefined();
     expect(explainConnection(at("EWEIRD"))).toMatchObject({
       code: "unreachable",
@@ -309,7 +309,7 @@ describe("an invocation", () => {
     ).toEqual([]);
   });
 
-  test("a made-up token is said where the backend judged it", () => {
+  test("a made-up token is named where the backend judged it", () => {
     expect(diagnose(returned(403)).meaning).toContain("a made-up one was sent");
     expect(diagnose(returned(403, {}, { madeUpToken: false })).meaning).not.toContain("made-up");
   });

@@ -17,7 +17,7 @@ test("G-12 each failed start doubles the pause, from 0.1 s to 5 s, until one suc
   expect(starts.pauseMs()).toBe(100);
 });
 
-test("G-12 the fifth failure within 10 s is told once, and again only after a start has succeeded", () => {
+test("G-12 the fifth failure within 10 s is reported once, and again only after a successful start", () => {
   let now = 0;
   const starts = countFailedStarts(() => now);
   const told = () => Array.from({ length: 6 }, () => starts.add());

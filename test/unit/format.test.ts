@@ -43,7 +43,7 @@ test("a remark stands below its row and keeps to no column", () => {
   expect(table([["Api"], "one two three"], 12)).toBe("Api\n    one two\n    three");
 });
 
-test("what is no screen breaks no line", () => {
+test("without a screen no line is wrapped", () => {
   expect(table(rows, Infinity).split("\n")).toHaveLength(3);
 });
 

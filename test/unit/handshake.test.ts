@@ -56,7 +56,7 @@ test("S20 a body without an end is cut, and one that stops early does not delay 
   expect(halting.failure).toMatchObject({ kind: "status", status: 403, body: "half" });
 });
 
-test("S20 refused, unknown host, TLS, silence and other protocols are told apart", async () => {
+test("S20 refused, unknown host, TLS, silence and other protocols have codes of their own", async () => {
   const codeOf = async (url: string, timeoutMs?: number) => (await failure(url, timeoutMs)).code;
   const refused = await failure(await deadAddress());
   expect(refused).toMatchObject({
@@ -189,7 +189,7 @@ test("keep-alive messages go out while it is quiet, and binary frames come as ba
   await session.close();
 });
 
-test("a peer that never says goodbye is cut off", async () => {
+test("a peer that never sends a close frame is disconnected", async () => {
   const url = await webSocketServer((socket) => socket.pause());
   const session = await openSession(new URL(url), { timeoutMs: 5_000 });
   const startedAt = performance.now();

@@ -42,7 +42,7 @@ async function shown(mode: ProgressMode, debug = false): Promise<string> {
   return text();
 }
 
-test("plain progress is one line per event, and a wait is told again only after ten seconds", async () => {
+test("plain progress is one line per event, a wait is repeated only after ten seconds", async () => {
   expect(await shown("plain")).toBe(
     [
       "  waiting for IAM, 0 s of 180 s",
@@ -92,7 +92,7 @@ test("--no-color wins over FORCE_COLOR, that over NO_COLOR and the kind of strea
   ]);
 });
 
-test("EPIPE is told once, and then nothing is written any more", () => {
+test("EPIPE is reported once, then nothing is written any more", () => {
   const { stream, text } = streamWith();
   let times = 0;
   const writer = writerFor(stream, undefined, () => times++);

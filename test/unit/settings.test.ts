@@ -210,7 +210,7 @@ test.each([
   expect(message).not.toContain("canary");
 });
 
-test("the handler's variables are refused exactly where the handler would let nobody in", () => {
+test("the handler's variables are refused exactly where the handler would accept no client", () => {
   const whole = `whsec_${"a".repeat(43)}=`;
   const texts = fc.oneof(
     fc.string({ unit: "binary" }),
@@ -257,7 +257,7 @@ test("the handler's variables are refused exactly where the handler would let no
   );
 });
 
-test("the config file is found from a folder below, --config names another, a missing one is said", () => {
+test("the config file is found from a folder below, --config names another, a missing one is an error", () => {
   const folder = folderWith({
     $schema: "x",
     region: "eu-central-1",

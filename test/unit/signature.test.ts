@@ -24,7 +24,7 @@ test("H-32 with two keys both sign, as the standard's own library sees it", () =
     "webhook-signature": webhookSignature([newer, older], "msg_1", seconds, '{"a":1}'),
   };
   for (const key of [newer, older]) expect(new Webhook(key).verify('{"a":1}', headers)).toEqual({ a: 1 });
-  expect(() => new Webhook(newSigningKey()).verify('{"a":1}', headers)).toThrow();
+  expect(() => new Webhook(newSigningKey()).verify('{"a":1}', headers)).toThrow(/signature/i);
 });
 
 test("one or two keys are read, separated by commas or blanks", () => {

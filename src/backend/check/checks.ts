@@ -39,7 +39,7 @@ export interface CheckOptions {
   limitMs: number;
 }
 
-/** After so many requests without an answer the rest is skipped. */
+/** After this many requests without an answer the rest is skipped. */
 const MAX_TIMEOUTS = 3;
 
 /**

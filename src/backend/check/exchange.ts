@@ -8,9 +8,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP, type Socket } from "node:net";
 import { LONGEST_ANSWER } from "../../contract/envelope.ts";
-
-/** How far a request had got when it failed: looking up the name, connecting, TLS, then HTTP. */
-export type Phase = "lookup" | "connect" | "tls" | "http";
+import type { Phase } from "../../errors/network.ts";
 
 /** An answer, as far as the proxy would read it. `ms` is the time until its last byte. */
 export interface Answered {

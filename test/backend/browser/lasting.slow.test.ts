@@ -80,7 +80,7 @@ async function isOpen(page: Page) {
 }
 
 test(
-  "a quiet page says ping before API Gateway finds it idle, and hears pong",
+  "an idle page sends a ping before API Gateway's idle timeout and gets a pong",
   { timeout: 60_000 },
   async () => {
     const { page, sockets, heard } = await pageWith({ keepAlive: 200 });
@@ -107,7 +107,7 @@ test(
 );
 
 test(
-  "API Gateway restarts: the page waits, comes back by itself and has the history",
+  "API Gateway restarts: the page waits, reconnects and has the history",
   { timeout: 60_000 },
   async () => {
     const { page, sockets, heard, local } = await pageWith({});

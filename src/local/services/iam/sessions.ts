@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** A session of a role: somebody who may do what the role's policies allow, and nothing else. */
+/** A session of a role: a caller that may do what the role's policies allow, and nothing else. */
 export interface Session {
   roleArn: string;
   /** The function's name where Lambda assumed the role. */

@@ -251,7 +251,7 @@ export function pageOfItems<Item>(
   return { listed, more: next ? { NextMarker: next } : {} };
 }
 
-/** Refuses a change while another one is going on. */
+/** Refuses a change while another one is in progress. */
 export function refuseWhileChanging({ change, arn }: FunctionState): void {
   if (change?.kind === "creating") throw stillPending();
   if (change)

@@ -50,7 +50,7 @@ interface Scan {
   nextToken: string | undefined;
   limit: number;
   /**
-   * How many events are looked at for one page; a page can come out partial or empty, with a token (AWS.md
+   * How many events are searched for one page; a page can come out partial or empty, with a token (AWS.md
    * 7.1).
    */
   window: number;
