@@ -82,8 +82,8 @@ const connectionIds = /^[A-Za-z0-9_=-]{1,128}$/;
 const ids = /^[A-Za-z0-9_-]{1,110}={0,2}$/;
 const domains = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
 /**
- * Any caller of the function can forge the events that API Gateway does not send, so only its own domains count
- * in them.
+ * Any caller of the function can forge the events that API Gateway does not send, so only its own domains
+ * count in them.
  */
 const ownEndpoints = /^https:\/\/([^/]+\.amazonaws\.com(?:\.cn)?)\/([^/]+)$/;
 const stages = /^[A-Za-z0-9_-]{1,128}$/;

@@ -80,8 +80,8 @@ const rows: readonly {
 
 /**
  * What the function's answer to `proofEvent` means, for an API whose clients are at `expected`, such as
- * `https://abc123.execute-api.us-east-1.amazonaws.com/dev`. Any value is understood: other handlers, and those
- * before version 1.1 of the contract, answer something else.
+ * `https://abc123.execute-api.us-east-1.amazonaws.com/dev`. Any value is understood: other handlers, and
+ * those before version 1.1 of the contract, answer something else.
  */
 export function connectionsProof(answered: unknown, expected: string): ConnectionsProof {
   const answer = answerIn(answered);

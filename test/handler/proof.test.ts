@@ -133,7 +133,7 @@ test.each([
   });
 });
 
-test("H-39 a client that asks gets the one frame on its own connection, and API Gateway a plain answer", async () => {
+test("H-39 a client that asks gets the one frame itself, and API Gateway a plain answer", async () => {
   const { handler, backend, connections, lines } = await testHandler();
   expect(await handler(messageEvent(PROVE), contextWith())).toEqual({ statusCode: 200 });
   expect(connections.sent.map((sent) => sent.connectionId)).toEqual([connectionId]);

@@ -309,7 +309,7 @@ const allowing = (Action: string) => policy({ Action, Resource: "*" });
 const createPolicy = (Action: string) =>
   new iam.CreatePolicyCommand({ PolicyName: "mine", Path: "/team/", PolicyDocument: allowing(Action) });
 
-test("a managed policy of one's own has versions, tags and roles, and is answered as IAM answers it", async () => {
+test("a customer managed policy has versions, tags and roles, and is answered as by IAM", async () => {
   const aws = await openLocalAws();
   await aws.iam.send(create());
   const { Policy } = await aws.iam.send(createPolicy("logs:*"));

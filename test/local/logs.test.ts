@@ -226,7 +226,7 @@ test("events are sorted by time, whenever they arrived; the end of a search is i
   ]);
 });
 
-test("events that are too old, kept no longer or too far ahead are dropped, and the answer says which (AWS.md 7.2)", async () => {
+test("events that are too old, expired or too far ahead are dropped and named (AWS.md 7.2)", async () => {
   const aws = await openLocalAws();
   await makeGroup(aws);
   const day = 86_400_000;

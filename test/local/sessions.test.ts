@@ -108,7 +108,7 @@ test("a session may write to connections where its role's policies allow it, and
   expect(await post()).toEqual(denied);
 });
 
-test("a session may do what the default version of its role's managed policy says, also after a change", async () => {
+test("a session may do what its role's managed policy says by default, also after a change", async () => {
   const { aws, clients, told } = await session();
   const invoke = async () =>
     (await refusal(clients.lambda.send(new InvokeCommand({ FunctionName: "proxy" })))).name;

@@ -222,3 +222,15 @@ test("what must not be there is not", () => {
   expect(matching(sources, /\bexport \* from|\babstract class/g)).toEqual([]);
   expect(matching(sources, /catch (\([^)]*\) )?\{\s*\}/g)).toEqual([]);
 });
+
+test("no line is longer than 110 columns", () => {
+  const texts = ["src", "handler", "test"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(ts|mjs|js|py)$/.test(file))
+      .map((file) => ({ path: join(folder, file), text: readFileSync(join(root, folder, file), "utf8") })),
+  );
+  const long = texts.flatMap(({ path, text }) =>
+    text.split("\n").flatMap((line, index) => ([...line].length > 110 ? [`${path}:${index + 1}`] : [])),
+  );
+  expect(long).toEqual([]);
+});

@@ -257,7 +257,7 @@ test("the handler's variables are refused exactly where the handler would accept
   );
 });
 
-test("the config file is found from a folder below, --config names another, a missing one is an error", () => {
+test("the config file is found from a folder below, --config names another, which must exist", () => {
   const folder = folderWith({
     $schema: "x",
     region: "eu-central-1",

@@ -122,8 +122,8 @@ const versionOperations = [
       if (found.versions.length >= quotas.versions)
         throw new AwsError(
           "LimitExceededException",
-          `A managed policy can have up to ${quotas.versions} versions. Before you create a new version, you ` +
-            "must delete an existing version.",
+          `A managed policy can have up to ${quotas.versions} versions. ` +
+            "Before you create a new version, you must delete an existing version.",
         );
       found.newest += 1;
       found.updatedAt = at.now;

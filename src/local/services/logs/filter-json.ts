@@ -26,8 +26,14 @@ function jsonOf(message: string): object | undefined {
   }
 }
 
-const token =
-  /\s*(\$(?:\.[\w@-]+|\[\d+\])+|"(?:\\.|[^"\\])*"|%(?:\\.|[^%\\])+%|&&|\|\||!=|<=|>=|[{}()=<>]|[^\s(){}=<>!&|"]+)\s*/y;
+const tokens = [
+  /\$(?:\.[\w@-]+|\[\d+\])+/,
+  /"(?:\\.|[^"\\])*"/,
+  /%(?:\\.|[^%\\])+%/,
+  /&&|\|\||!=|<=|>=|[{}()=<>]/,
+  /[^\s(){}=<>!&|"]+/,
+];
+const token = new RegExp(String.raw`\s*(${tokens.map(({ source }) => source).join("|")})\s*`, "y");
 
 /** Reads a filter from left to right; `&&` binds closer than `||`. */
 class Parser {
