@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium, type Page } from "playwright-core";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { needsFastApi } from "../support/uvicorn.ts";
+import { executablePath, needsBrowser } from "../support/browser.ts";
 import { wholePath } from "../support/whole-path.ts";
 
-const executablePath = "/usr/bin/chromium";
 const example = {
   folder: fileURLToPath(new URL("../../src/backend/example", import.meta.url)),
   module: "main",
@@ -22,14 +20,7 @@ const quiet = [
   "--disable-sync",
 ];
 
-beforeEach((context) => {
-  needsFastApi(context);
-  const missing = existsSync(executablePath)
-    ? undefined
-    : `a browser is needed: ${executablePath} is not there`;
-  if (missing && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
-  context.skip(missing !== undefined, missing);
-});
+beforeEach(needsBrowser);
 
 /** The example's page in headless Chromium; a tab is a person. */
 async function browser() {

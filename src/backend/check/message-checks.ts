@@ -160,7 +160,7 @@ function handled(probe: Probe, exchange: Exchange): Result {
   if (!isUnauthorized(exchange)) return passed(answeredWords(exchange));
   return warning(
     wordsOf(exchange),
-    "the client is told that it is not authorised, and on 401 it is disconnected",
+    "the client gets an unauthorized frame, and on 401 it is disconnected",
     "take any JSON value as a message, or answer 422",
   );
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,20 +7,13 @@ import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../../src/artifact/zip.ts";
 import { startLocalAws } from "../../../src/local/server.ts";
 import { newSigningKey } from "../../../src/contract/signature.ts";
-import { needsFastApi, startUvicorn } from "../../support/uvicorn.ts";
+import { executablePath, needsBrowser } from "../../support/browser.ts";
+import { startUvicorn } from "../../support/uvicorn.ts";
 import { openTestStack } from "../../support/stack.ts";
 
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const example = fileURLToPath(new URL("../../../src/backend/example", import.meta.url));
 
-beforeEach((context) => {
-  needsFastApi(context);
-  const missing = existsSync(executablePath)
-    ? undefined
-    : `a browser is needed: ${executablePath} is not there`;
-  if (missing && process.env["REQUIRE_BACKEND"] === "1") throw new Error(missing);
-  context.skip(missing !== undefined, missing);
-});
+beforeEach(needsBrowser);
 
 /** A local AWS that can be stopped, and started again at the same address with what it held. */
 async function restartable() {
