@@ -335,6 +335,79 @@ test("a stage serves its deployment's snapshot until it is pointed at another on
   expect((await socket.closed()).code).toBe(1001);
 });
 
+test("a MOCK integration accepts, refuses and answers without a function", async () => {
+  const aws = await openLocalAws();
+  const { ApiId, ApiEndpoint } = await makeApi(aws, { routes: [] });
+  const client = aws.apigatewayv2;
+  const mock = async (RouteKey: string, RequestTemplates?: Record<string, string>) => {
+    const { IntegrationId = "", ...shown } = await client.send(
+      new gateway.CreateIntegrationCommand({
+        ApiId,
+        IntegrationType: "MOCK",
+        RequestTemplates,
+        TemplateSelectionExpression: "200",
+      }),
+    );
+    expect(shown.IntegrationResponseSelectionExpression).toBe("${integration.response.statuscode}");
+    const { RouteId } = await client.send(
+      new gateway.CreateRouteCommand({ ApiId, RouteKey, Target: `integrations/${IntegrationId}` }),
+    );
+    return { ApiId, IntegrationId, RouteId };
+  };
+  const connecting = await mock("$connect", { 200: '{"statusCode":200}' });
+  const { RouteId, ...pinged } = await mock("ping", { $default: '{"statusCode": 200}' });
+  await mock("$default");
+  await client.send(new gateway.CreateRouteResponseCommand({ ApiId, RouteId, RouteResponseKey: "$default" }));
+  const answering = (IntegrationResponseKey: string, template: string) =>
+    client.send(
+      new gateway.CreateIntegrationResponseCommand({
+        ...pinged,
+        IntegrationResponseKey,
+        ResponseTemplates: { $default: template },
+      }),
+    );
+  const made = await answering("/2../", '{"pong":"$context.connectionId","route":"${context.routeKey}"}');
+  expect(made.IntegrationResponseId).toMatch(/^[a-z0-9]{6}$/);
+  await answering("$default", "another status");
+  expect((await client.send(new gateway.GetIntegrationResponsesCommand(pinged))).Items).toHaveLength(2);
+  await client.send(new gateway.CreateDeploymentCommand({ ApiId }));
+  await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev" }));
+  await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
+  const socket = await openSocket(`${ApiEndpoint}/dev`);
+  socket.send('{"action":"ping"}');
+  const pong = JSON.parse(await socket.next()) as Record<string, string>;
+  expect(pong).toEqual({ pong: expect.stringMatching(/^[\w-]{11}C[\w-]{3}=$/), route: "ping" });
+  // Without a template the message itself would have to be what makes a status.
+  socket.send('{"action":"other"}');
+  expect(await socket.next()).toContain('"message": "Internal server error"');
+  await client.send(
+    new gateway.UpdateIntegrationCommand({ ...connecting, RequestTemplates: { 200: '{"statusCode":401}' } }),
+  );
+  await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
+  expect((await refusedSocket(`${ApiEndpoint}/dev`)).status).toBe(401);
+  const refused = async (call: Promise<unknown>) => (await refusal(call)).name;
+  expect(await refused(answering("404", "x"))).toBe("BadRequestException");
+  expect(await refused(answering("/3../", "#set($a = 1)"))).toBe("NotImplementedException");
+  expect(await refused(answering("/2../", "again"))).toBe("ConflictException");
+  expect(await refused(mock("vtl", { 200: "$input.json('$')" }))).toBe("NotImplementedException");
+});
+
+test.each(["HTTP", "HTTP_PROXY", "AWS"] as const)(
+  "an integration of type %s is refused when it is made, not at the client",
+  async (IntegrationType) => {
+    const aws = await openLocalAws();
+    const { ApiId } = await makeApi(aws);
+    const IntegrationUri = "https://backend.example/hook";
+    const creating = aws.apigatewayv2.send(
+      new gateway.CreateIntegrationCommand({ ApiId, IntegrationType, IntegrationUri }),
+    );
+    expect(await refusal(creating)).toMatchObject({
+      name: "NotImplementedException",
+      message: `IntegrationType '${IntegrationType}' of CreateIntegration is not emulated by the local AWS`,
+    });
+  },
+);
+
 test("an API whose own address is disabled rejects all clients from its next deployment on", async () => {
   const aws = await openLocalAws();
   const { ApiId, ApiEndpoint } = await makeApi(aws, { routes: ["$default"] });

@@ -2,7 +2,7 @@ import { WebSocket } from "ws";
 import { MAX_WAITING_BYTES } from "./backlog.ts";
 import type { Closing, Connection, ServedRoute, ServedStage, Traffic } from "./contract.ts";
 import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
-import { callIntegration, type Outcome } from "./integration.ts";
+import { callIntegration, type Outcome, type RouteEvent } from "./integration.ts";
 
 /**
  * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Reported: what `$disconnect`
@@ -157,7 +157,7 @@ export async function callRoute(
     peer,
     requestId,
     event,
-  }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: unknown },
+  }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: RouteEvent },
 ): Promise<Outcome> {
   const outcome = await callIntegration(options, stage, route, event);
   if (outcome.kind === "failed") {

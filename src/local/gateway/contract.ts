@@ -13,7 +13,20 @@ export interface ServedRoute {
    * Whether a route response is in place, so that the function's `body` goes back to the client (AWS.md 1.8).
    */
   twoWay: boolean;
-  integration?: { type: string; uri: string; timeoutMs: number };
+  integration?: { type: string; uri: string; timeoutMs: number; mock?: MockIntegration };
+}
+
+/** What API Gateway answers itself, by templates (AWS.md 3.2). */
+export interface MockIntegration {
+  requestTemplates: Readonly<Record<string, string>>;
+  /** The expression that selects a request template. */
+  templateSelection: string;
+  /** By `$default`, or by a pattern of statuses such as `/2../`. */
+  responses: readonly {
+    key: string;
+    templateSelection: string;
+    templates: Readonly<Record<string, string>>;
+  }[];
 }
 
 /** A stage with the routes of the deployment that it serves. */

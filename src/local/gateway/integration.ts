@@ -1,4 +1,5 @@
-import type { GatewayOptions, ServedRoute, ServedStage } from "./contract.ts";
+import type { GatewayOptions, MockIntegration, ServedRoute, ServedStage } from "./contract.ts";
+import { mockAnswer } from "./mock.ts";
 import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
 
 /**
@@ -9,6 +10,12 @@ import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
 export type Outcome =
   | { kind: "answered"; answer: ProxyAnswer }
   | { kind: "failed"; failure: "configuration" | "function" | "timeout"; message: string };
+
+/** An event of a route, as far as the gateway itself reads it. */
+export interface RouteEvent {
+  requestContext: object;
+  body?: string;
+}
 
 const longestTimeoutMs = 29_000;
 const functionArn = String.raw`arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(?::[\w$-]+)?`;
@@ -29,9 +36,8 @@ const refusals = {
 /**
  * Calls the function behind a route with one event and checks its answer.
  *
- * Only `AWS_PROXY` is emulated. Every other type fails like a proxy whose function cannot be called: a local
- * answer made up from templates that were never run would be misleading. A route without a target answers 200
- * and calls nothing.
+ * `AWS_PROXY` and `MOCK` are emulated; the control plane takes no other type. A route without a target answers
+ * 200 and calls nothing.
  */
 export async function callIntegration(
   {
@@ -40,9 +46,10 @@ export async function callIntegration(
   }: Pick<GatewayOptions, "invoke" | "integrationTimeoutMs">,
   stage: ServedStage,
   { routeKey, integration }: ServedRoute,
-  event: unknown,
+  event: RouteEvent,
 ): Promise<Outcome> {
   if (!integration) return { kind: "answered", answer: { statusCode: 200 } };
+  if (integration.mock) return mockOutcome(integration.mock, event);
   if (integration.type !== "AWS_PROXY")
     return failed("configuration", `integrations of type ${integration.type} are not emulated`);
   const arn = functionArnOf(integration.uri, stage.stageVariables);
@@ -76,6 +83,13 @@ function outcomeOf(lambda: Awaited<ReturnType<GatewayOptions["invoke"]>>): Outco
   return answer
     ? { kind: "answered", answer }
     : failed("function", `malformed Lambda proxy response: ${lambda.payload.slice(0, 1000)}`);
+}
+
+function mockOutcome(mock: MockIntegration, event: RouteEvent): Outcome {
+  const answer = mockAnswer(mock, event);
+  return answer
+    ? { kind: "answered", answer }
+    : failed("configuration", "the MOCK integration's request template makes no JSON with a statusCode");
 }
 
 function failed(failure: "configuration" | "function" | "timeout", message: string): Outcome {

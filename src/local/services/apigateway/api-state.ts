@@ -26,6 +26,8 @@ export interface ApiState {
   api: sdk.Api;
   tags: Map<string, string>;
   integrations: Map<string, sdk.Integration>;
+  /** The responses of MOCK integrations by their ids; absent until there is one. */
+  integrationResponses?: Map<string, Map<string, sdk.IntegrationResponse>>;
   routes: Map<string, RouteState>;
   deployments: Map<string, DeploymentState>;
   stages: Map<string, sdk.Stage>;

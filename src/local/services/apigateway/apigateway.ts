@@ -7,6 +7,7 @@ import type { ApigatewayState } from "./api-state.ts";
 import { apiOperations } from "./apis.ts";
 import { constraints } from "./constraints.ts";
 import { limits } from "./guard.ts";
+import { integrationResponseOperations } from "./integration-responses.ts";
 import { routeOperations } from "./routes.ts";
 import { servedStage, stageOperations } from "./stages.ts";
 
@@ -28,7 +29,7 @@ export const apigateway = service({
   constraints,
   needs: {},
   state: regional<ApigatewayState>(() => ({ apis: new Map() })),
-  operations: [...apiOperations, ...routeOperations, ...stageOperations],
+  operations: [...apiOperations, ...routeOperations, ...integrationResponseOperations, ...stageOperations],
   open({ host, state }) {
     const parts = { host, state, deployedAt: new Map<string, number>() };
     const port: Stages = { servedStage: (apiId, stage) => servedStage(parts, apiId, stage) };

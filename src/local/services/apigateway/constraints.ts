@@ -12,6 +12,8 @@ const ConnectionType = { values: ["INTERNET", "VPC_LINK"] };
 const IntegrationType = { values: ["AWS", "HTTP", "MOCK", "HTTP_PROXY", "AWS_PROXY"] };
 const UriWithLengthBetween1And2048 = { min: 1, max: 2048 };
 const PassthroughBehavior = { values: ["WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"] };
+const StringWithLengthBetween0And32K = { min: 0, max: 32768 };
+const TemplateMap = { item: StringWithLengthBetween0And32K };
 const IntegerWithLengthBetween50And30000 = { min: 50, max: 29000 };
 const AuthorizationType = { values: ["NONE", "AWS_IAM", "CUSTOM", "JWT"] };
 const StringWithLengthBetween1And1024 = { min: 1, max: 1024 };
@@ -42,8 +44,10 @@ export const constraints: Constraints = {
       IntegrationUri: UriWithLengthBetween1And2048,
       PassthroughBehavior,
       PayloadFormatVersion: StringWithLengthBetween1And64,
+      RequestTemplates: TemplateMap,
       TimeoutInMillis: IntegerWithLengthBetween50And30000,
     },
+    CreateIntegrationResponse: { ResponseTemplates: TemplateMap },
     CreateRoute: {
       AuthorizationType,
       OperationName: StringWithLengthBetween1And64,
@@ -63,6 +67,7 @@ export const constraints: Constraints = {
     DeleteApi: {},
     DeleteDeployment: {},
     DeleteIntegration: {},
+    DeleteIntegrationResponse: {},
     DeleteRoute: {},
     DeleteRouteResponse: {},
     DeleteRouteSettings: {},
@@ -72,6 +77,8 @@ export const constraints: Constraints = {
     GetDeployment: {},
     GetDeployments: {},
     GetIntegration: {},
+    GetIntegrationResponse: {},
+    GetIntegrationResponses: {},
     GetIntegrations: {},
     GetRoute: {},
     GetRouteResponse: {},
@@ -97,8 +104,10 @@ export const constraints: Constraints = {
       IntegrationUri: UriWithLengthBetween1And2048,
       PassthroughBehavior,
       PayloadFormatVersion: StringWithLengthBetween1And64,
+      RequestTemplates: TemplateMap,
       TimeoutInMillis: IntegerWithLengthBetween50And30000,
     },
+    UpdateIntegrationResponse: { ResponseTemplates: TemplateMap },
     UpdateRoute: {
       AuthorizationType,
       OperationName: StringWithLengthBetween1And64,

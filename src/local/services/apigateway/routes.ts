@@ -3,6 +3,7 @@ import { notEmulated } from "../../aws-error.ts";
 import { all, kept, only } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
 import { assignGiven, findApi, newId, type Apigateway, type ApiState, type RouteState } from "./api-state.ts";
+import { checkTemplates } from "./mock-integration.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound } from "./refusals.ts";
 import { redeploy } from "./stages.ts";
@@ -20,14 +21,21 @@ const integrationSettings = {
   PayloadFormatVersion: only("1.0"),
   Description: kept,
   TimeoutInMillis: all,
+  RequestTemplates: all,
+  TemplateSelectionExpression: all,
 } as const;
 const integration = { ApiId: all, IntegrationId: all } as const;
 
 const integrationOperations = [
   op("CreateIntegration", integrationSettings, ({ ApiId, ...given }, at) => {
     const api = findApi(at, ApiId);
-    checkIntegration(given);
-    const made: sdk.Integration = { ...integrationDefaults, ...given, IntegrationId: newId(7) };
+    checkIntegration("CreateIntegration", given);
+    const made: sdk.Integration = {
+      ...integrationDefaults,
+      ...(given.IntegrationType === "MOCK" ? mockDefaults : {}),
+      ...given,
+      IntegrationId: newId(7),
+    };
     api.integrations.set(made.IntegrationId ?? "", made);
     redeploy(api, at.now);
     return made;
@@ -44,7 +52,7 @@ const integrationOperations = [
     ({ ApiId, IntegrationId, ...changes }, at) => {
       const api = findApi(at, ApiId);
       const found = integrationOf(api, IntegrationId);
-      checkIntegration({ ...found, ...changes });
+      checkIntegration("UpdateIntegration", { ...found, ...changes });
       assignGiven(found, changes);
       redeploy(api, at.now);
       return found;
@@ -56,6 +64,7 @@ const integrationOperations = [
     if ([...api.routes.values()].some(({ route }) => route.Target === `integrations/${IntegrationId}`))
       throw conflict(`Cannot delete Integration '${IntegrationId}' because it is referenced by a Route`);
     api.integrations.delete(IntegrationId);
+    api.integrationResponses?.delete(IntegrationId);
   }),
 ];
 
@@ -161,9 +170,19 @@ function integrationOf({ integrations }: ApiState, id: string): sdk.Integration 
   return found;
 }
 
-function checkIntegration({ IntegrationType, IntegrationUri }: Partial<sdk.Integration>): void {
-  if (IntegrationType !== "MOCK" && !IntegrationUri)
-    throw badRequest("IntegrationUri is required for this integration type");
+/** What integrations have that are no proxies (AWS.md 3.2). */
+const mockDefaults = {
+  IntegrationResponseSelectionExpression: "${integration.response.statuscode}",
+} as const;
+
+function checkIntegration(
+  operation: string,
+  { IntegrationType, IntegrationUri, RequestTemplates = {}, ...given }: Partial<sdk.Integration>,
+): void {
+  if (IntegrationType === "MOCK") return checkTemplates(RequestTemplates);
+  if (!IntegrationUri) throw badRequest("IntegrationUri is required for this integration type");
+  if (Object.keys(RequestTemplates).length > 0) throw notEmulated(`RequestTemplates of ${operation}`);
+  if (given.TemplateSelectionExpression) throw notEmulated(`TemplateSelectionExpression of ${operation}`);
 }
 
 function routeOf({ routes }: ApiState, id: string): RouteState {

@@ -10,6 +10,7 @@ import {
   type ApiState,
   type DeploymentState,
 } from "./api-state.ts";
+import { servedMock } from "./mock-integration.ts";
 import { pageOfItems } from "./pages.ts";
 import { badRequest, conflict, notFound, tooManyRequests } from "./refusals.ts";
 
@@ -166,16 +167,23 @@ function deploy(api: ApiState, { now, description, automatic = false }: Making):
 
 function servedRoute(
   { route, responses }: { route: sdk.Route; responses: ReadonlyMap<string, unknown> },
-  { integrations }: ApiState,
+  api: ApiState,
 ): ServedRoute {
-  const integration = integrations.get(route.Target?.replace(/^integrations\//, "") ?? "");
+  const integration = api.integrations.get(route.Target?.replace(/^integrations\//, "") ?? "");
   const { IntegrationType = "", IntegrationUri = "", TimeoutInMillis = 29_000 } = integration ?? {};
   return {
     routeKey: route.RouteKey ?? "",
     authorizationType: route.AuthorizationType ?? "NONE",
     twoWay: responses.size > 0,
     ...(integration
-      ? { integration: { type: IntegrationType, uri: IntegrationUri, timeoutMs: TimeoutInMillis } }
+      ? {
+          integration: {
+            type: IntegrationType,
+            uri: IntegrationUri,
+            timeoutMs: TimeoutInMillis,
+            ...(IntegrationType === "MOCK" ? { mock: servedMock(api, integration) } : {}),
+          },
+        }
       : {}),
   };
 }
