@@ -36,8 +36,8 @@ const refusals = {
 /**
  * Calls the function behind a route with one event and checks its answer.
  *
- * `AWS_PROXY` and `MOCK` are emulated; the control plane takes no other type. A route without a target answers
- * 200 and calls nothing.
+ * `AWS_PROXY` and `MOCK` are emulated; the control plane takes no other type. A route without a target
+ * answers 200 and calls nothing.
  */
 export async function callIntegration(
   {
