@@ -18,7 +18,7 @@ def lambda_handler(event, context):
 
 test(
   "the aws CLI makes the whole stack by hand, reads it back and removes it",
-  { timeout: 180_000 },
+  { timeout: 600_000 },
   async (context) => {
     needs(context, "aws", ["--version"]);
     const aws = await openLocalAws({ pageSize: 2 });
