@@ -26,6 +26,11 @@ export async function packageHandler(): Promise<Artifact> {
   return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
 }
 
+/** Whether a file that begins with these bytes is such a zip: its first entry is the handler's. */
+export const isPackage = (begun: Uint8Array): boolean =>
+  Buffer.from(begun.subarray(0, 4)).toString("latin1") === "PK\u0003\u0004" &&
+  Buffer.from(begun.subarray(30, 39)).toString("latin1") === "index.mjs";
+
 /** The same, after making sure that this handler and runtime can run it; throws as `requireHandler` does. */
 export async function packageFor(wanted: { handler: string; runtime: string }): Promise<Artifact> {
   const artifact = await packageHandler();

@@ -1,24 +1,22 @@
-import { readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
+import { findAbove, readTrusted } from "../files/read.ts";
 import { settingNames, settingTable, displayValue, type SettingName } from "../settings/table.ts";
 
 const CONFIG_FILE = "shelfshack-ws.config.json";
 
+/** No config is larger, and what is named by mistake may be. */
+const MOST_BYTES = 1024 * 1024;
+
 /** The config file in `folder` or the nearest folder above it that has one. */
-export function findConfigFile(folder: string): string | undefined {
-  const file = join(folder, CONFIG_FILE);
-  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
-  const above = dirname(folder);
-  return above === folder ? undefined : findConfigFile(above);
-}
+export const findConfigFile = (folder: string): string | undefined => findAbove(folder, CONFIG_FILE);
 
 /**
  * The values that a config file holds. It is JSON and never executed (FAULTS.md C-07). Throws a CliError
- * (exit 2) with the file, the path of the key, and what is expected.
+ * (exit 2) with the file, the path of the key, and what is expected; also for a file that others could have
+ * written.
  */
 export function readConfigFile(file: string): Map<SettingName, unknown> {
   const json = parsed(file, contents(file));
@@ -34,25 +32,51 @@ export function readConfigFile(file: string): Map<SettingName, unknown> {
 }
 
 function contents(file: string): string {
+  const reading = readTrusted(file, MOST_BYTES);
+  if ("bytes" in reading) return reading.bytes.toString("utf8").replace(/^\ufeff/, "");
+  if (reading.because === "untrusted")
+    throw new CliError("config-untrusted", `the config file ${file} is not read: ${reading.fault}`, {
+      hint: "make it your own and writable for you alone (chown, chmod go-w), or remove it",
+    });
+  throw new CliError("config-unreadable", `the config file ${file} cannot be read: ${reading.fault}`, {
+    hint: "check --config or SHELFSHACK_CONFIG",
+  });
+}
+
+/** Node's own words quote what is in the file, which may be another one than was meant: a place says enough. */
+function parsed(file: string, text: string): unknown {
   try {
-    return readFileSync(file, "utf8").replace(/^\ufeff/, "");
-  } catch (error) {
-    throw new CliError(
-      "config-unreadable",
-      `the config file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
-      {
-        hint: "check --config or SHELFSHACK_CONFIG",
-        cause: error,
-      },
+    return JSON.parse(text);
+  } catch {
+    const before = text.slice(0, faultIn(text)).split("\n");
+    throw refused(
+      "config-invalid",
+      file,
+      `expected JSON; it is none at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`,
     );
   }
 }
 
-function parsed(file: string, text: string): unknown {
+/** Where a text stops to be the beginning of some JSON. */
+function faultIn(text: string): number {
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (beginsJson(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+/** Whether more could make JSON of a text: then the parser's complaint is about its end. */
+function beginsJson(text: string): boolean {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return true;
   } catch (error) {
-    throw refused("config-invalid", file, `expected JSON: ${(error as Error).message}`, error);
+    const { message } = error as Error;
+    const at = /at position (\d+)( \(line \d+ column \d+\))?$/.exec(message)?.[1];
+    return message === "Unexpected end of JSON input" || Number(at) === text.length;
   }
 }
 
@@ -86,7 +110,7 @@ function acceptedValue(file: string, name: SettingName, value: unknown): unknown
   const { success, output, issues } = v.safeParse(type.schema, value);
   if (success) return output;
   const [issue] = issues;
-  const path = [key, ...(issue.path ?? []).map((step) => String(step.key))].join(".");
+  const path = [key, ...(issue.path ?? []).map((step) => printable(String(step.key)))].join(".");
   throw refused(
     "config-invalid",
     file,
@@ -94,6 +118,9 @@ function acceptedValue(file: string, name: SettingName, value: unknown): unknown
   );
 }
 
-function refused(code: ErrorCode, file: string, fault: string, cause?: unknown): CliError {
-  return new CliError(code, `${file}: ${fault}`, { cause });
+/** A key as a part of a line. */
+const printable = (key: string): string => JSON.stringify(key).slice(1, -1);
+
+function refused(code: ErrorCode, file: string, fault: string): CliError {
+  return new CliError(code, `${file}: ${fault}`);
 }

@@ -5,9 +5,10 @@ import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
+import { commandTable } from "../settings/commands.ts";
 import { environment, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { sourceLines, resolve } from "./resolve.ts";
+import { fileNotes, sourceLines, resolve } from "./resolve.ts";
 import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
@@ -101,6 +102,8 @@ async function runCommand(request: CommandRequest, session: Session): Promise<Ex
     resultOnScreen: session.out.stream.isTTY,
     adviceText: (advice) => session.advice.text(advice),
   });
+  const { reads } = commandTable[request.name];
+  for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   setSdkEnvironment(settings);
   stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);

@@ -1,3 +1,4 @@
+import { dirname, resolve as absolute } from "node:path";
 import * as v from "valibot";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError } from "../errors/error.ts";
@@ -25,6 +26,8 @@ export type Given = Partial<Record<SettingName, string | string[] | boolean>>;
 export interface Resolved {
   settings: Settings;
   sources: Readonly<Record<SettingName, string>>;
+  /** The config file that was read, if any. */
+  file?: string | undefined;
 }
 
 interface Found {
@@ -62,7 +65,11 @@ export function resolve(
     sources[name] = found.source;
   }
   refuseBothAddresses(settings as unknown as Settings, sources);
-  return { settings: settings as unknown as Settings, sources: sources as Record<SettingName, string> };
+  return {
+    settings: settings as unknown as Settings,
+    sources: sources as Record<SettingName, string>,
+    file,
+  };
 }
 
 /** The option's long form, for example "--backend-url". */
@@ -120,6 +127,35 @@ function refuseBothAddresses(
       hint: "for another port use --local with SHELFSHACK_PORT set",
     },
   );
+}
+
+/**
+ * What a person must know of the config file: that it is not the one in `folder`, and that it decides where a
+ * secret from elsewhere goes. `reads` are the settings that the command has.
+ */
+export function fileNotes(
+  { settings, sources, file }: Resolved,
+  reads: readonly SettingName[],
+  folder: string,
+): { kind: "note" | "warning"; message: string }[] {
+  if (file === undefined) return [];
+  const isHere = dirname(absolute(folder, file)) === folder;
+  const secrets = reads.filter(
+    (name) => (name === "token" || name === "signingKeys") && settings[name] !== undefined,
+  );
+  const isSent = reads.includes("backendUrl") && sources.backendUrl === file && secrets.length > 0;
+  const sent = secrets.map((name) => sources[name]).join(" and ");
+  return [
+    ...(isHere ? [] : [{ kind: "note" as const, message: `settings come from ${file}` }]),
+    ...(isSent
+      ? [
+          {
+            kind: "warning" as const,
+            message: `${sent} serves for ${settings.backendUrl}, the address in ${file}`,
+          },
+        ]
+      : []),
+  ];
 }
 
 /**

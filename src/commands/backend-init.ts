@@ -1,10 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { basename, isAbsolute, normalize } from "node:path";
 import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { firstBytes, replaceFile } from "../files/write.ts";
 
 interface InitResult {
   file: string;
@@ -41,7 +41,7 @@ export const command: Command<"backend init", InitResult> = {
     const changed = present !== kit.text;
     if (changed && present !== undefined && !(yes || force))
       await confirm(differenceOf(file, before, kit.version), (question) => context.ask(question));
-    if (changed) await writeFile(file, kit.text);
+    if (changed) await replaceFile(file, kit.text);
     return {
       file,
       changed,
@@ -71,14 +71,13 @@ function differenceOf(file: string, present: string | undefined, written: string
     : `${file} is kit ${present}, this would write ${written}`;
 }
 
-async function contentsOf(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
+/** More than any kit has. */
+const MOST_BYTES = 1024 * 1024;
+
+const contentsOf = async (file: string): Promise<string | undefined> => {
+  const present = await firstBytes(file, MOST_BYTES);
+  return present && Buffer.from(present).toString("utf8");
+};
 
 async function confirm(subject: string, ask: Context["ask"]): Promise<void> {
   const answer = await ask({ subject, action: "overwrite it? (y/N)", option: "--force" });

@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises";
-import { packageFor, type Entry } from "../artifact/zip.ts";
+import { isPackage, packageFor, type Entry } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
+import { CliError } from "../errors/error.ts";
+import { firstBytes, replaceFile } from "../files/write.ts";
 
 interface PackageResult {
   file: string;
@@ -19,7 +20,8 @@ export const command: Command<"package", PackageResult> = {
 
   async run({ out, handler, runtime }) {
     const { zip, sha256, entries } = await packageFor({ handler, runtime });
-    await writeFile(out, zip);
+    await requirePackage(out);
+    await replaceFile(out, zip);
     return { file: out, size: zip.length, entries, sha256 };
   },
 
@@ -32,3 +34,12 @@ export const command: Command<"package", PackageResult> = {
     ].join("\n");
   },
 };
+
+/** Throws a CliError (exit 4) where something stands that no `package` has made. */
+async function requirePackage(file: string): Promise<void> {
+  const begun = await firstBytes(file, 64);
+  if (begun === undefined || begun.length === 0 || isPackage(begun)) return;
+  throw new CliError("file-kept", `${file} is no package of a handler, so it is not overwritten`, {
+    hint: "remove it, or name another file with --out",
+  });
+}

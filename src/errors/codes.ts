@@ -71,6 +71,7 @@ export const errorCodes = {
   "fastapi-not-started": 1,
   "delivery-missing": 1,
   "file-unusable": 1,
+  "value-unprintable": 1,
   bug: 1,
   // wrong usage or configuration
   "command-unknown": 2,
@@ -81,6 +82,7 @@ export const errorCodes = {
   "value-invalid": 2,
   "options-contradict": 2,
   "config-unreadable": 2,
+  "config-untrusted": 2,
   "config-invalid": 2,
   "config-key-unknown": 2,
   "config-key-forbidden": 2,
@@ -93,6 +95,7 @@ export const errorCodes = {
   "port-unusable": 2,
   "state-in-use": 2,
   "state-unreadable": 2,
+  "state-untrusted": 2,
   "confirmation-needed": 2,
   "token-missing": 2,
   "url-invalid": 2,

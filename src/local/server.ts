@@ -119,6 +119,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
   const { logOnce } = messages;
+  for (const name of folder?.leftOut ?? [])
+    logOnce(`${name} is not taken from a state folder: functions there run without it`);
   const host = hostFor(options, { url, runtimes, disconnect, logOnce, closing: closing.signal });
   const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
   const gateway = openGateway(options, { port, account: host.account, portOf, onBug });

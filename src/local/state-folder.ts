@@ -1,7 +1,11 @@
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { link, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError } from "../errors/error.ts";
+import { readTrusted } from "../files/read.ts";
+import { distrust } from "../files/trust.ts";
+import { createFile, fileAt, replaceFile, SECRET } from "../files/write.ts";
 import { isAlive } from "./runtime/is-alive.ts";
 import { everywhere, type SavedState } from "./services/state.ts";
 
@@ -11,6 +15,8 @@ const FORMAT = 2;
 /** State that outlives the process: read once, written a moment after a change and at the end. */
 export interface StateFolder {
   saved: SavedState;
+  /** The functions' variables that were left out: they would make a process load something. */
+  leftOut: readonly string[];
   changed(): void;
   save(): Promise<void>;
   /** Leaves the folder to the next one. */
@@ -18,16 +24,21 @@ export interface StateFolder {
 }
 
 const SAVE_AFTER_MS = 500;
+/** More than the code of any account that is worth a state folder; V8 reads no larger ones. */
+const MOST_BYTES = 2 ** 31 - 1;
 
 /**
  * Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only:
- * it holds the functions' variables. Throws a CliError (exit 2) when the state cannot be read or another
- * local AWS has the folder: each would overwrite what the other saves.
+ * it holds the functions' variables and their code, which it runs. Throws a CliError (exit 2) when another
+ * user could have written it, when the state cannot be read, or when another local AWS has the folder: each
+ * would overwrite what the other saves.
  */
 export async function openStateFolder(folder: string): Promise<StateFolder> {
   const file = join(folder, "local-aws.state");
   await makeFolder(folder);
+  await requireOwn(folder);
   const release = await lock(folder);
+  await removeCut(folder);
   const saved = await readState(file).catch(async (error: unknown) => {
     await release();
     throw error;
@@ -38,15 +49,14 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
   const save = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    writing = writing.catch(isReportedAtTheEnd).then(async () => {
-      // Written beside it and moved into place, so that a cut leaves the last whole state.
-      await writeFile(`${file}.new`, serialize({ format: FORMAT, services: saved }), { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    });
+    writing = writing
+      .catch(isReportedAtTheEnd)
+      .then(() => replaceFile(file, serialize({ format: FORMAT, services: saved }), SECRET));
     return writing;
   };
   return {
     saved,
+    leftOut: withoutOrders(saved),
     save,
     release,
     changed: () =>
@@ -64,11 +74,49 @@ async function makeFolder(folder: string): Promise<void> {
     await make();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    if (code === "EEXIST") return;
     if (code !== "ENOENT" || dirname(folder) === folder) throw error;
     await makeFolder(dirname(folder));
     await make();
   }
+}
+
+/** Removes what a process has begun to write that was killed. */
+async function removeCut(folder: string): Promise<void> {
+  const cut = (await readdir(folder)).filter((name) => /^local-aws\.state\.[\w-]{12}$/.test(name));
+  await Promise.all(cut.map((name) => rm(join(folder, name), { force: true })));
+}
+
+/** A folder of another user, or one that he may write, holds what he wants to be run. */
+async function requireOwn(folder: string): Promise<void> {
+  const stats = await lstat(folder);
+  if (stats.isSymbolicLink() || !stats.isDirectory())
+    throw untrusted(folder, stats.isSymbolicLink() ? "it is a link" : "it is no folder");
+  const doubt = distrust(stats);
+  if (doubt !== undefined) throw untrusted(folder, doubt);
+}
+
+const untrusted = (place: string, why: string): CliError =>
+  new CliError("state-untrusted", `the state in ${place} is not used: ${why}`, {
+    hint: "name a folder of your own that only you may write: chmod go-w, or one that is not there yet",
+  });
+
+/** What makes a process of a function load something that its code has not. */
+const isOrder = (name: string): boolean => /^(NODE_OPTIONS$|NODE_PATH$|LD_|DYLD_|PYTHON)/i.test(name);
+
+/** Takes them out of every function's variables, wherever a service keeps these; the names that there were. */
+function withoutOrders(saved: unknown, leftOut = new Set<string>(), seen = new Set<unknown>()): string[] {
+  if (typeof saved !== "object" || saved === null || ArrayBuffer.isView(saved) || seen.has(saved)) return [];
+  seen.add(saved);
+  const { environment } = saved as { environment?: unknown };
+  if (typeof environment === "object" && environment !== null)
+    for (const name of Object.keys(environment).filter(isOrder)) {
+      leftOut.add(name);
+      Reflect.deleteProperty(environment, name);
+    }
+  const inner = saved instanceof Map || saved instanceof Set ? saved.values() : Object.values(saved);
+  for (const value of inner) withoutOrders(value, leftOut, seen);
+  return [...leftOut];
 }
 
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */
@@ -105,8 +153,8 @@ async function lock(folder: string): Promise<() => Promise<void>> {
  * who start at once.
  */
 async function take(file: string): Promise<boolean> {
-  const written = `${file}.${process.pid}`;
-  await writeFile(written, String(process.pid), { mode: 0o600 });
+  const written = `${file}.${randomBytes(9).toString("base64url")}`;
+  await createFile(written, String(process.pid), SECRET);
   try {
     await link(written, file);
     return true;
@@ -145,12 +193,11 @@ const isAnothers = (pid = 0): boolean =>
 
 /** The number in a lock; undefined when there is none. */
 async function pidIn(file: string): Promise<number | undefined> {
-  try {
-    return Number(await readFile(file, "utf8"));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  if (!(await fileAt(file))) return undefined;
+  const reading = readTrusted(file, 100);
+  if ("bytes" in reading) return Number(reading.bytes.toString());
+  if (reading.fault === "ENOENT") return undefined;
+  throw untrusted(file, reading.fault);
 }
 
 /** Two who start at once: the second may not see the number of the first yet. */
@@ -167,12 +214,15 @@ async function readState(file: string): Promise<SavedState> {
       hint: "remove the file to begin with an empty local AWS",
       cause,
     });
+  if (!(await fileAt(file))) return new Map();
+  const reading = readTrusted(file, MOST_BYTES);
+  if (!("bytes" in reading))
+    throw reading.because === "untrusted" ? untrusted(file, reading.fault) : unreadable();
   try {
-    const kept = deserialize(await readFile(file)) as AnyFormat;
+    const kept = deserialize(reading.bytes) as AnyFormat;
     if (kept.format === FORMAT) return kept.services;
     if (kept.format === 1) return fromFormat1(kept.state);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return new Map();
     throw unreadable(cause);
   }
   throw unreadable();

@@ -199,6 +199,22 @@ const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
 /** Lambda refuses these, or the deploy sets them itself. */
 const takenVariables = [...reservedVariables, "BACKEND_URL", "API_GATEWAY_ENDPOINT"];
 
+/**
+ * What makes a program load or run something, trust someone, or send its calls elsewhere. The map of variables
+ * comes from a file, which may be another's, so none of them is taken (FAULTS.md F-01).
+ */
+const orders: readonly RegExp[] = [
+  /^NODE_(?!ENV$|DEBUG$|NO_WARNINGS$)/i,
+  /^(PYTHON|(LD|DYLD|OPENSSL|GIT|SSH|DOTNET|COMPLUS|CORECLR|BASH|NPM_CONFIG)_)/i,
+  /^(PATH|HOME|SHELL|IFS|PS4|CDPATH|PROMPT_COMMAND|TMPDIR|TEMP|TMP|EDITOR|VISUAL|PAGER|BROWSER)$/i,
+  /^(SSL_CERT_(FILE|DIR)|SSLKEYLOGFILE|\w*CA_(BUNDLE|CERTS?|FILE|PATH)|\w*_PROXY)$/i,
+  /^(GLIBC_TUNABLES|GCONV_PATH|LOCPATH|MALLOC_\w+|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_\w+)$/i,
+  /^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH|RUBY(OPT|LIB)|GEM_(HOME|PATH)|PERL5\w+|PERLLIB)$/i,
+  // Of AWS's own only those that neither name an address nor a file, a credential or a program.
+  /^AWS_(?!XRAY_(CONTEXT_MISSING|TRACING_NAME|LOG_LEVEL)$|MAX_ATTEMPTS$|RETRY_MODE$|USE_(FIPS|DUALSTACK)_ENDPOINT$)/i,
+];
+const isOrder = (name: string): boolean => orders.some((order) => order.test(name));
+
 /** A path below the backend's address, as the handler takes it. */
 const isPath = (words: string): boolean =>
   /^\/[\w\-.~%!$&'()*+,;=:@/]*$/.test(words) && !words.startsWith("//") && !words.split("/").includes("..");
@@ -251,6 +267,10 @@ export const functionVariables: ValueType<Record<string, string>> = {
         v.check(
           (name) => !takenVariables.includes(name),
           "expected a name that is not reserved: Lambda or deploy sets it",
+        ),
+        v.check(
+          (name) => takenVariable.test(name) || !isOrder(name),
+          "expected a name that gives no orders to programs; set it on the function itself, deploy keeps it there",
         ),
       ),
       v.string(),

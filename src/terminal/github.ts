@@ -1,4 +1,4 @@
-import { appendFile } from "node:fs/promises";
+import { appendTo } from "../files/write.ts";
 import { safe } from "./safe.ts";
 import { unstyled } from "./style.ts";
 
@@ -14,5 +14,5 @@ export async function writeStepSummary(file: string, heading: string, text: stri
   const shown = safe(unstyled(text));
   const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = "`".repeat(Math.max(3, longest + 1));
-  await appendFile(file, `### ${heading}\n\n${fence}\n${shown}\n${fence}\n`);
+  await appendTo(file, `### ${heading}\n\n${fence}\n${shown}\n${fence}\n`);
 }

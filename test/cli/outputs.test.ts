@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
@@ -111,4 +111,20 @@ test("S11 a stack that another tool has taken over can still be looked up", asyn
 test("an unknown --for is wrong usage", async () => {
   const refused = await run(["outputs", "--for", "nobody", "--json"]);
   expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
+});
+
+test("F-04 a step's outputs are added to no link and no device", async () => {
+  const { env } = await deployed();
+  const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const target = join(folder, "target");
+  await writeFile(target, "before");
+  await symlink(target, join(folder, "link"));
+  for (const file of [join(folder, "link"), "/dev/null"]) {
+    const refused = await run(["outputs", "--for", "github", "--json"], {
+      env: { ...env, GITHUB_OUTPUT: file },
+    });
+    expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
+  }
+  expect(await readFile(target, "utf8")).toBe("before");
 });

@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -288,6 +297,29 @@ test("advice names the stack that the options chose, as far as its command takes
       argv: [["deploy", "--local", "--region", "eu-west-1", ...names, "--backend-url", "URL"]],
     },
   });
+});
+
+test("F-04 package replaces its own zip, and nothing else", async () => {
+  const place = folder();
+  const out = join(place, "p.zip");
+  const packed = async () => JSON.parse((await run(["package", "--out", out, "--json"])).stdout);
+  expect(await packed()).toMatchObject({ file: out });
+  expect(await packed()).toMatchObject({ file: out });
+  writeFileSync(out, "export PATH=/bin");
+  expect(await packed()).toMatchObject({ error: { code: "file-kept", exitCode: 4 } });
+  expect(readFileSync(out, "utf8")).toBe("export PATH=/bin");
+  rmSync(out);
+  symlinkSync(join(place, "none"), out);
+  expect(await packed()).toMatchObject({ error: { code: "file-unusable", exitCode: 1 } });
+  expect(readdirSync(place)).toEqual(["p.zip"]);
+});
+
+test("F-01 a config file in another folder is named on stderr", async () => {
+  const place = folder();
+  const file = join(place, "c.json");
+  writeFileSync(file, "{}");
+  const { code, stderr } = await run(["package", "--out", join(place, "p.zip"), "--config", file]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: `settings come from ${file}\n` });
 });
 
 test("a config file that is not valid is one line with the key's path and what was expected", async () => {

@@ -1,11 +1,15 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
 import { CreateLogGroupCommand, ListTagsLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { ListRolesCommand } from "@aws-sdk/client-iam";
-import { InvokeCommand, ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import {
+  InvokeCommand,
+  ListFunctionsCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
 import { clientsFor, makeApi, makeFunction, openLocalAws } from "../support/local-aws.ts";
@@ -62,6 +66,64 @@ test("a state folder of format 1, one object for all services, is read and writt
 });
 
 type State = Record<string, unknown>;
+
+/** A folder with what a running local AWS has saved: a function with a variable. */
+async function savedWith(variables: Record<string, string>): Promise<string> {
+  const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));
+  onTestFinished(() => rm(stateFolder, { recursive: true }));
+  const local = await startLocalAws({ stateFolder });
+  const made = clientsFor(local.url);
+  await makeFunction(made, { source: "export const handler = async () => process.env;" });
+  await made.lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName: "proxy", Environment: { Variables: variables } }),
+  );
+  await local.close();
+  return stateFolder;
+}
+
+test("F-01 variables that make a process load something are not taken from a state folder, and named", async () => {
+  const stateFolder = await savedWith({ NODE_OPTIONS: "--no-warnings", LD_PRELOAD: "/x.so", OWN: "1" });
+  const told: string[] = [];
+  const after = await openLocalAws({
+    stateFolder,
+    onLog: (entries) => told.push(...entries.map(({ message }) => message)),
+  });
+  const { Payload } = await after.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
+  const seen = JSON.parse(Payload?.transformToString() ?? "") as Record<string, string>;
+  expect([seen["OWN"], seen["NODE_OPTIONS"], seen["LD_PRELOAD"]]).toEqual(["1", undefined, undefined]);
+  expect(told.filter((line) => line.includes("NODE_OPTIONS"))).toHaveLength(1);
+});
+
+test("F-04 the state is written through no link and kept in no folder that others may write", async () => {
+  const place = await mkdtemp(join(tmpdir(), "local-aws-state-"));
+  onTestFinished(() => rm(place, { recursive: true }));
+  const target = join(place, "target");
+  await writeFile(target, "before");
+  const stateFolder = join(place, "state");
+  await mkdir(stateFolder, { mode: 0o700 });
+  for (const name of ["local-aws.state.new", `local-aws.pid.${process.pid}`])
+    await symlink(target, join(stateFolder, name));
+  await (await startLocalAws({ stateFolder })).close();
+  expect(await readFile(target, "utf8")).toBe("before");
+
+  for (const name of ["local-aws.state", "local-aws.pid"]) {
+    await rm(join(stateFolder, name), { force: true });
+    await symlink(target, join(stateFolder, name));
+    await expect(startLocalAws({ stateFolder })).rejects.toMatchObject({ code: "file-unusable" });
+    await rm(join(stateFolder, name));
+  }
+  expect(await readFile(target, "utf8")).toBe("before");
+  await chmod(stateFolder, 0o777);
+  await expect(startLocalAws({ stateFolder })).rejects.toMatchObject({
+    code: "state-untrusted",
+    exitCode: 2,
+  });
+  await chmod(stateFolder, 0o700);
+  await symlink(stateFolder, join(place, "link"));
+  await expect(startLocalAws({ stateFolder: join(place, "link") })).rejects.toMatchObject({
+    code: "state-untrusted",
+  });
+});
 
 test("a state file that cannot be read is reported and kept", async () => {
   const stateFolder = await mkdtemp(join(tmpdir(), "local-aws-state-"));

@@ -58,7 +58,7 @@ test("the handler imports nothing of ours", () => {
   expect(importing(within("handler/"), /^@aws-sdk/)).toEqual([]);
 });
 
-const lowest = ["progress", "errors", "settings", "contract"];
+const lowest = ["progress", "errors", "files", "settings", "contract"];
 const shared = ["backend", "client", "aws", "artifact", ...lowest];
 
 /** Who may import whom, one way from top to bottom; types count. What is left out imports nothing of ours. */
@@ -74,8 +74,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   aws: lowest,
   backend: ["artifact", ...lowest],
   client: lowest,
-  local: ["errors", "contract"],
+  local: ["errors", "contract", "files"],
   artifact: lowest,
+  files: ["errors", "settings", "contract"],
   progress: ["errors"],
   errors: ["settings", "contract"],
   settings: ["contract"],
@@ -98,6 +99,13 @@ test("no arrow goes up: a folder imports only what stands below it, types includ
 test("every folder has its place in the order", () => {
   const folders = [...new Set(within("src/").map(({ path }) => folderOf(path) ?? ""))];
   expect(folders.filter((folder) => !(folder in mayImport)).toSorted()).toEqual(["contract"]);
+});
+
+test("F-04 what can write a file is imported by src/files alone, and by what makes a function's folder", () => {
+  const writing =
+    /import \{[^}]*\b(writeFile|appendFile|copyFile|createWriteStream|cp|open|rename|symlink)(Sync)?\b[^}]*\} from "node:fs(\/promises)?"/g;
+  const allowed = /^src\/(files|build)\/|^src\/local\/runtime\/unzip\.ts/;
+  expect(matching(sources, writing).filter((line) => !allowed.test(line))).toEqual([]);
 });
 
 test("no command imports another one", () => {

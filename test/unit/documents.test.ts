@@ -105,12 +105,14 @@ test("every code in a title or a comment has its row in FAULTS.md, and every row
   const lost: string[] = [];
   for (const [path, text] of await sources()) {
     const rules = [
-      ...text.matchAll(/["`](?:[DHGC]-\d\d )*((?:[RS]\d\d? )+)|\bFAULTS\.md ((?:[A-Z]-?\d+(?:, | and )?)+)/g),
+      ...text.matchAll(
+        /["`](?:[DHGCF]-\d\d )*((?:[RS]\d\d? )+)|\bFAULTS\.md ((?:[A-Z]-?\d+(?:, | and )?)+)/g,
+      ),
     ];
     const listed = rules.flatMap(
       ([, titles = "", cited = ""]) => `${titles} ${cited}`.match(/[RS]\d+/g) ?? [],
     );
-    for (const code of [...listed, ...(text.match(/\b[DHGC]-\d\d\b/g) ?? [])]) {
+    for (const code of [...listed, ...(text.match(/\b[DHGCF]-\d\d\b/g) ?? [])]) {
       named.add(code);
       if (!known.has(code)) lost.push(`${path}: ${code}`);
     }

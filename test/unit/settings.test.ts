@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
-import { sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
+import { fileNotes, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
 function folderWith(config: unknown): string {
@@ -208,6 +208,82 @@ test.each([
   expect(message).toContain(expected);
   expect(message).not.toContain("\n");
   expect(message).not.toContain("canary");
+});
+
+/** What makes a program load, run or trust something, or send its calls elsewhere. */
+const orders = [
+  "NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "NODE_USE_ENV_PROXY",
+  "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME",
+  "PATH", "HOME", "SHELL", "BASH_ENV", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "OPENSSL_CONF",
+  "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY",
+  "NO_PROXY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+  "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+  "AWS_LAMBDA_EXEC_WRAPPER", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "RUBYOPT", "PERL5OPT", "CLASSPATH",
+]; // prettier-ignore
+
+test.each(orders)("F-01 the variable %s is not taken from a config file", (name) => {
+  const message = refusal({}, {}, folderWith({ variables: { [name]: "canary" } }));
+  expect(message).toContain(`variables.${name} is ***: `);
+  expect(message).not.toContain("canary");
+});
+
+test("F-01 names that give no orders are variables like others", () => {
+  const variables = Object.fromEntries(
+    ["NODE_ENV", "ENV", "LDAP_HOST", "GITHUB_REPOSITORY", "SSH", "MY_PATH", "PATHS", "AWS_MAX_ATTEMPTS"].map(
+      (name) => [name, "x"],
+    ),
+  );
+  expect(settled({}, {}, folderWith({ variables })).variables).toEqual(variables);
+});
+
+test("F-01 a config file that others may write is refused, above too; no content is quoted", () => {
+  const folder = folderWith("secret-canary: 1");
+  const file = join(folder, "shelfshack-ws.config.json");
+  const below = join(folder, "below");
+  mkdirSync(below);
+  expect(refusal({}, {}, below)).toBe(`${file}: expected JSON; it is none at line 1, column 1`);
+  chmodSync(file, 0o666);
+  for (const start of [folder, below])
+    expect(refusal({}, {}, start)).toBe(`the config file ${file} is not read: everybody may write it`);
+  expect(refusal({ config: file })).toBe(`the config file ${file} is not read: everybody may write it`);
+  writeFileSync(file, " ".repeat(1024 * 1024 + 1));
+  chmodSync(file, 0o600);
+  expect(refusal({}, {}, below)).toContain("larger than 1048576 bytes");
+  rmSync(file);
+  symlinkSync(file, file);
+  expect(refusal({}, {}, below)).toBe(`the config file ${file} cannot be read: ELOOP`);
+  expect(refusal({ config: "/dev/zero" })).toBe(
+    "the config file /dev/zero cannot be read: it is no regular file",
+  );
+});
+
+test.each([
+  ['{"memory": 1,}', 1, 14],
+  ['{\n  "memory": canary\n}', 2, 13],
+  ['{"a": "canary', 1, 14],
+  ["", 1, 1],
+  ["canary", 1, 1],
+  ['{"a": [1, 2}', 1, 12],
+])("F-01 JSON %j is refused by the place of its fault", (text, line, column) => {
+  const message = refusal({}, {}, folderWith(text));
+  expect(message).toMatch(new RegExp(`: expected JSON; it is none at line ${line}, column ${column}$`));
+});
+
+test("F-01 the file is named when it is not here, and when it decides where a secret goes", () => {
+  const folder = folderWith({ backendUrl: "https://other.example" });
+  const file = join(folder, "shelfshack-ws.config.json");
+  const below = join(folder, "below");
+  mkdirSync(below);
+  const notes = (from: string, token: Record<string, string> = {}) =>
+    fileNotes(resolve({}, token, from), ["backendUrl", "token", "signingKeys"], from);
+  expect(notes(folder)).toEqual([]);
+  expect(notes(below)).toEqual([{ kind: "note", message: `settings come from ${file}` }]);
+  expect(notes(folder, { SHELFSHACK_TOKEN: "canary" })).toEqual([
+    {
+      kind: "warning",
+      message: `SHELFSHACK_TOKEN serves for https://other.example, the address in ${file}`,
+    },
+  ]);
 });
 
 test("the handler's variables are refused exactly where the handler would accept no client", () => {
