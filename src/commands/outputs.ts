@@ -1,19 +1,30 @@
-import { appendFile } from "node:fs/promises";
 import type { Deployed } from "../aws/deployed.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
 import { command as invocation } from "../errors/advice.ts";
+import { appendTo } from "../files/write.ts";
+import { githubLine, terraformLine, variableLine } from "../terminal/assignments.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
 
 /** Names and values, as they are given on. */
 type Outputs = Readonly<Record<string, string>>;
 
+/** Handler and kit take blanks between two keys, a line of a shell does not. */
+function keysIn(text = ""): Outputs {
+  const keys = signingKeysIn(text, "SIGNING_KEYS of the deployed function", [
+    "give it new ones: ",
+    invocation("deploy"),
+  ]);
+  return keys.length > 0 ? { SIGNING_KEYS: keys.join(",") } : {};
+}
+
 /** The values for one of those who need some, or for people: all but the keys. */
 const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => Outputs>> = {
   frontend: ({ url }) => ({ VITE_WS_API_ENDPOINT: url }),
   backend: ({ endpoint, signingKeys }) => ({
     WEBSOCKET_API_ENDPOINT: endpoint,
-    ...(signingKeys ? { SIGNING_KEYS: signingKeys } : {}),
+    ...keysIn(signingKeys),
   }),
   terraform: ({ apiId, endpoint, functionArn }) => ({
     websocket_api_id: apiId,
@@ -32,18 +43,19 @@ const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => O
   }),
 };
 
-const asVariables = (outputs: Outputs): string[] =>
-  Object.entries(outputs).map(([name, value]) => `${name}=${value}`);
-
-/** How the values are written for each of them. */
-const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>> = {
-  frontend: (outputs) => asVariables(outputs).join("\n"),
-  backend: (outputs) => asVariables(outputs).join("\n"),
-  terraform: (outputs) =>
+const linesOf =
+  (line: (name: string, value: string) => string) =>
+  (outputs: Outputs): string =>
     Object.entries(outputs)
-      .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
-      .join("\n"),
-  github: (outputs) => asVariables(outputs).join("\n"),
+      .map(([name, value]) => line(name, value))
+      .join("\n");
+
+/** How the values are written for each of them; throws a CliError for a value that has no such form. */
+const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>> = {
+  frontend: linesOf(variableLine),
+  backend: linesOf(variableLine),
+  terraform: linesOf(terraformLine),
+  github: linesOf(githubLine),
   people: (outputs) => table(Object.entries(outputs)),
 };
 
@@ -78,7 +90,7 @@ export const command: Command<"outputs", Outputs> = {
       });
     }
     const outputs = outputsFor[audience ?? "people"](deployed);
-    if (audience === "github" && githubOutput) await appendFile(githubOutput, `${forms.github(outputs)}\n`);
+    if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(outputs)}\n`);
     return outputs;
   },
 

@@ -3,6 +3,7 @@ import type { DeployOutcome, Removal } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
+import { isPlain, variableLine } from "./assignments.ts";
 import { table, type Row } from "./format.ts";
 import { smokeTestLines } from "./round-trip.ts";
 import { style } from "./style.ts";
@@ -75,6 +76,9 @@ function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
     .join(", ");
 }
 
+/** The variable that a front end built with Vite reads. */
+const FRONT_END = "VITE_WS_API_ENDPOINT";
+
 /** What a deploy did (or with `dryRun` would do), how its smoke test ended, and where clients connect. */
 export function deploymentText(
   { changed, resources, code, url }: DeployOutcome,
@@ -82,8 +86,10 @@ export function deploymentText(
 ): string {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
-  const where = url ? ["", url, "", "for the front end's environment:", `  VITE_WS_API_ENDPOINT=${url}`] : [];
-  return [what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where].join("\n");
+  const where = url ? ["", url] : [];
+  const line =
+    url && isPlain(url) ? ["", "for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [];
+  return [what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where, ...line].join("\n");
 }
 
 interface DeploymentFacts {

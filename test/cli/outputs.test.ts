@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
-import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { errorCode, run } from "../support/program.ts";
 import { openLocalAws } from "../support/local-aws.ts";
@@ -111,6 +111,27 @@ test("S11 a stack that another tool has taken over can still be looked up", asyn
 test("an unknown --for is wrong usage", async () => {
   const refused = await run(["outputs", "--for", "nobody", "--json"]);
   expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
+});
+
+test("F-02 the keys of a function are printed as keys, or refused: AWS's text is no line of a shell", async () => {
+  const { env, aws, keys, endpoint } = await deployed();
+  const set = (SIGNING_KEYS: string) =>
+    aws.lambda.send(
+      new UpdateFunctionConfigurationCommand({
+        FunctionName: "shelfshack-websocket-proxy",
+        Environment: { Variables: { BACKEND_URL: "https://x", SIGNING_KEYS } },
+      }),
+    );
+  await set(` ${keys} \n${keys}`);
+  expect(await run(["outputs", "--for", "backend"], { env })).toMatchObject({
+    code: 0,
+    stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys},${keys}\n`,
+  });
+  await set("$(touch P)");
+  for (const json of [[], ["--json"]]) {
+    const { code, stdout, stderr } = await run(["outputs", "--for", "backend", ...json], { env });
+    expect([code, stdout + stderr]).toEqual([2, expect.not.stringContaining("touch")]);
+  }
 });
 
 test("F-04 a step's outputs are added to no link and no device", async () => {
