@@ -269,7 +269,7 @@ export const functionVariables: ValueType<Record<string, string>> = {
           "expected a name that is not reserved: Lambda or deploy sets it",
         ),
         v.check(
-          (name) => takenVariable.test(name) || !isOrder(name),
+          (name) => takenVariables.includes(name) || !isOrder(name),
           "expected a name that gives no orders to programs; set it on the function itself, deploy keeps it there",
         ),
       ),
