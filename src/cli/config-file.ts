@@ -43,7 +43,9 @@ function contents(file: string): string {
   });
 }
 
-/** Node's own words quote what is in the file, which may be another one than was meant: a place says enough. */
+/**
+ * Node's own words quote what is in the file, which may be another one than was meant: a place says enough.
+ */
 function parsed(file: string, text: string): unknown {
   try {
     return JSON.parse(text);

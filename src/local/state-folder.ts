@@ -104,7 +104,9 @@ const untrusted = (place: string, why: string): CliError =>
 /** What makes a process of a function load something that its code has not. */
 const isOrder = (name: string): boolean => /^(NODE_OPTIONS$|NODE_PATH$|LD_|DYLD_|PYTHON)/i.test(name);
 
-/** Takes them out of every function's variables, wherever a service keeps these; the names that there were. */
+/**
+ * Takes them out of every function's variables, wherever a service keeps these; the names that there were.
+ */
 function withoutOrders(saved: unknown, leftOut = new Set<string>(), seen = new Set<unknown>()): string[] {
   if (typeof saved !== "object" || saved === null || ArrayBuffer.isView(saved) || seen.has(saved)) return [];
   seen.add(saved);

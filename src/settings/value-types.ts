@@ -200,8 +200,8 @@ const variableName = /^[A-Za-z][A-Za-z0-9_]+$/;
 const takenVariables = [...reservedVariables, "BACKEND_URL", "API_GATEWAY_ENDPOINT"];
 
 /**
- * What makes a program load or run something, trust someone, or send its calls elsewhere. The map of variables
- * comes from a file, which may be another's, so none of them is taken (FAULTS.md F-01).
+ * What makes a program load or run something, trust someone, or send its calls elsewhere. The map of
+ * variables comes from a file, which may be another's, so none of them is taken (FAULTS.md F-01).
  */
 const orders: readonly RegExp[] = [
   /^NODE_(?!ENV$|DEBUG$|NO_WARNINGS$)/i,
@@ -211,7 +211,7 @@ const orders: readonly RegExp[] = [
   /^(GLIBC_TUNABLES|GCONV_PATH|LOCPATH|MALLOC_\w+|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_\w+)$/i,
   /^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH|RUBY(OPT|LIB)|GEM_(HOME|PATH)|PERL5\w+|PERLLIB)$/i,
   // Of AWS's own only those that neither name an address nor a file, a credential or a program.
-  /^AWS_(?!XRAY_(CONTEXT_MISSING|TRACING_NAME|LOG_LEVEL)$|MAX_ATTEMPTS$|RETRY_MODE$|USE_(FIPS|DUALSTACK)_ENDPOINT$)/i,
+  /^AWS_(?!(XRAY_(CONTEXT_MISSING|TRACING_NAME|LOG_LEVEL)|MAX_ATTEMPTS|RETRY_MODE|USE_\w+_ENDPOINT)$)/i,
 ];
 const isOrder = (name: string): boolean => orders.some((order) => order.test(name));
 
@@ -270,7 +270,7 @@ export const functionVariables: ValueType<Record<string, string>> = {
         ),
         v.check(
           (name) => takenVariables.includes(name) || !isOrder(name),
-          "expected a name that gives no orders to programs; set it on the function itself, deploy keeps it there",
+          "expected a name that gives no orders to programs; set on the function by hand it is kept",
         ),
       ),
       v.string(),

@@ -17,15 +17,18 @@ export function variableLine(name: string, value: string): string {
   return `${name}=${value}`;
 }
 
-/** `NAME=value` for the file `$GITHUB_OUTPUT`, which takes all that is one line. Throws as `variableLine` does. */
+/**
+ * `NAME=value` for the file `$GITHUB_OUTPUT`, which takes all that is one line. Throws as `variableLine`
+ * does.
+ */
 export function githubLine(name: string, value: string): string {
   if (breaking.test(value)) throw unprintable(name, "an output of a step");
   return `${name}=${value}`;
 }
 
 /**
- * `name = "value"` as HCL reads it: nothing in it is a template, and what is not printable ASCII is an escape.
- * Throws as `variableLine` does, for what is no text.
+ * `name = "value"` as HCL reads it: nothing in it is a template, and what is not printable ASCII is an
+ * escape. Throws as `variableLine` does, for what is no text.
  */
 export function terraformLine(name: string, value: string): string {
   if (/\p{Cs}/u.test(value)) throw unprintable(name, "a variable of Terraform");

@@ -113,7 +113,7 @@ test("an unknown --for is wrong usage", async () => {
   expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
 });
 
-test("F-02 the keys of a function are printed as keys, or refused: AWS's text is no line of a shell", async () => {
+test("F-02 a function's keys are printed as keys or refused: AWS's text is no line of a shell", async () => {
   const { env, aws, keys, endpoint } = await deployed();
   const set = (SIGNING_KEYS: string) =>
     aws.lambda.send(

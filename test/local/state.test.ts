@@ -81,7 +81,7 @@ async function savedWith(variables: Record<string, string>): Promise<string> {
   return stateFolder;
 }
 
-test("F-01 variables that make a process load something are not taken from a state folder, and named", async () => {
+test("F-01 variables that give orders are not taken from a state folder, and named", async () => {
   const stateFolder = await savedWith({ NODE_OPTIONS: "--no-warnings", LD_PRELOAD: "/x.so", OWN: "1" });
   const told: string[] = [];
   const after = await openLocalAws({
