@@ -16,8 +16,8 @@ interface Guest {
   at: number;
 }
 
-/** A connection lives two hours at most, and `$disconnect` may never come: it is forgotten after that. */
-const lifeMs = 130 * 60_000;
+/** A connection lasts two hours at most, and `$disconnect` may never come: it is forgotten after that. */
+const maxAgeMs = 130 * 60_000;
 const maxGuests = 10_000;
 
 /** Remembers which connection belongs to which booking. `now` gives epoch milliseconds. */
@@ -66,7 +66,7 @@ function guestList(now: () => number) {
   const guests = new Map<string, Guest>();
   const forget = () => {
     for (const [id, { at }] of guests) {
-      if (at > now() - lifeMs && guests.size <= maxGuests) return;
+      if (at > now() - maxAgeMs && guests.size <= maxGuests) return;
       guests.delete(id);
     }
   };

@@ -62,14 +62,14 @@ export interface SessionOptions {
  * API Gateway's limit for one WebSocket frame is 32 KB (AWS.md 1.12); a longer message goes out in fragments
  * of this many bytes.
  */
-export const LONGEST_FRAGMENT = 32_000;
+const LONGEST_FRAGMENT = 32_000;
 /** API Gateway's limit for one message, in bytes (AWS.md 1.12). */
 export const LONGEST_MESSAGE = 131_072;
 /**
  * A message, because the idle timer of API Gateway counts messages and is not known to count pings (AWS.md
  * 1.13).
  */
-export const KEEPALIVE_MESSAGE = '{"type":"ping"}';
+const KEEPALIVE_MESSAGE = '{"type":"ping"}';
 
 const LONGEST_RECEIVED = 16 * 1024 * 1024;
 const LONGEST_BODY = 4096;

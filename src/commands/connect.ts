@@ -21,9 +21,9 @@ import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 
 /** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
-export type ExplainedFrame = Frame & Partial<FrameExplanation>;
+type ExplainedFrame = Frame & Partial<FrameExplanation>;
 
-export interface ConnectResult {
+interface ConnectResult {
   /** With secrets masked. */
   url: string;
   openMs: number;

@@ -31,7 +31,7 @@ export const steps = [
 export type Step = (typeof steps)[number];
 
 /** Whom `outputs --for` can be for. */
-export const audiences = ["frontend", "backend", "terraform", "github"] as const;
+const audiences = ["frontend", "backend", "terraform", "github"] as const;
 export type Audience = (typeof audiences)[number];
 
 /** What a derived default may use: values that are resolved before it. */

@@ -112,7 +112,7 @@ function targetFaults(to: unknown, place: string): string[] {
 }
 
 /** What is wrong with something that is to be sent to a client. */
-export function frameFaults(frame: unknown, place: string): string[] {
+function frameFaults(frame: unknown, place: string): string[] {
   return Buffer.byteLength(JSON.stringify(frame) ?? "") > LONGEST_FRAME ? [`${place} is over 128 KB`] : [];
 }
 

@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 /** The most that one message may hold, in bytes, in either direction (AWS.md 1.12). */
 export const maxMessageBytes = 128 * 1024;
 /** The most that one frame from a client may hold, in bytes (AWS.md 1.12). */
-export const maxFrameBytes = 32 * 1024;
+const maxFrameBytes = 32 * 1024;
 
 /**
  * The part of ws's receiver that knows a frame's length before the frame is read. Private to ws; the version
