@@ -184,14 +184,16 @@ function attempt(exchange: Exchange): Promise<Outcome> {
       finish({ reason: "timeout", repeatable: false });
       request.destroy();
     };
-    // Without a CPU for a while, the answer may be there unread: it is read before the immediate runs.
-    const late = () => void setImmediate(expire);
     const until = Date.now() + leftMs;
-    let timer = setTimeout(late, Math.max(1, leftMs));
-    request.on("socket", () => {
-      clearTimeout(timer);
-      timer = setTimeout(late, Math.max(1, Math.min(timeMs, until - Date.now())));
-    });
+    let begun = Infinity;
+    const check = () => {
+      const restMs = Math.min(until, begun + timeMs) - Date.now();
+      if (restMs > 0) timer = setTimeout(check, restMs);
+      // Without a CPU for a while, the answer may be there unread: it is read before the immediate runs.
+      else setImmediate(expire);
+    };
+    let timer = setTimeout(check, Math.max(1, Math.min(timeMs, leftMs)));
+    request.on("socket", () => (begun = Date.now()));
     request.on("error", (error: NodeJS.ErrnoException) =>
       finish(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );
