@@ -1,4 +1,4 @@
-import type { Envelope } from "../contract/envelope.ts";
+import { LONGEST_FRAME, type Envelope } from "../contract/envelope.ts";
 
 type Answer = [status: number, answer: object];
 
@@ -46,11 +46,15 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
       const guest = guests.get(id);
       if (guest === undefined) return [401, { detail: "unknown connection" }];
       const { name: from, booking } = guest;
+      const data = { type: "message", booking, from, body: bodyOf(message) };
+      if (!fitsIntoFrame(data)) {
+        log(`${from} wrote more than one frame holds`);
+        return [413, { detail: "the message does not fit into a frame of 128 KB" }];
+      }
       const others = guests.othersOf(id, guest);
       log(`${from} wrote to ${place(guest)}: ${count(others.length, "receiver")}`);
       const ack = { to: "self", data: { type: "ack", id: messageId } };
-      const news = { to: others, data: { type: "message", booking, from, body: bodyOf(message) } };
-      return [200, { deliver: others.length > 0 ? [ack, news] : [ack] }];
+      return [200, { deliver: others.length > 0 ? [ack, { to: others, data }] : [ack] }];
     },
     disconnect({ connection_id: id, reason }) {
       const guest = guests.remove(id);
@@ -59,6 +63,16 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
       return [200, { success: true }];
     },
   };
+}
+
+/** A longer frame reaches no client. What is nested too deeply to be written is refused with 422 later. */
+function fitsIntoFrame(data: object): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(data)) <= LONGEST_FRAME;
+  } catch (error) {
+    if (error instanceof RangeError) return true;
+    throw error;
+  }
 }
 
 /** The guests by connection id; the oldest are forgotten. */

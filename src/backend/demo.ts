@@ -1,6 +1,13 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ANSWER_LIFE_MS, defaultPaths, LONGEST_REQUEST, type Envelope } from "../contract/envelope.ts";
+import {
+  ANSWER_LIFE_MS,
+  defaultPaths,
+  events,
+  LONGEST_REQUEST,
+  type Endpoint,
+  type Envelope,
+} from "../contract/envelope.ts";
 import { bookings, type Bookings } from "./bookings.ts";
 import { verified } from "./signed-request.ts";
 
@@ -43,13 +50,23 @@ interface Answer {
 
 const maxReceived = 1_000;
 const maxRememberedBytes = 16 * 1_048_576;
+/** What a remembered answer takes beside its content. */
+const entryBytes = 512;
 
 /** What the three endpoints of the contract answer. */
-const endpoints: Record<string, (room: Bookings, envelope: Envelope) => Answer> = {
-  [defaultPaths.register]: (room, envelope) => json(...room.register(envelope)),
-  [defaultPaths.message]: (room, envelope) => json(...room.message(envelope)),
-  [defaultPaths.disconnect]: (room, envelope) => json(...room.disconnect(envelope)),
+const endpoints: Readonly<Record<string, (room: Bookings, envelope: Envelope) => Answer>> = {
+  [defaultPaths.register]: endpoint("register"),
+  [defaultPaths.message]: endpoint("message"),
+  [defaultPaths.disconnect]: endpoint("disconnect"),
 };
+
+/** Answers envelopes of version 1 for its own event; others with 422, as the kit does. */
+function endpoint(name: Endpoint): (room: Bookings, envelope: Envelope) => Answer {
+  return (room, envelope) =>
+    envelope["v"] === 1 && envelope.event === events[name]
+      ? json(...room[name](envelope))
+      : json(422, { detail: "envelope not understood" });
+}
 
 /**
  * A backend to try things with: follows the contract, accepts tokens that start with "demo" or "test", and
@@ -68,14 +85,14 @@ export async function startDemoBackend({
   const verify = verifier(signingKeys, freshKeys, { log, now });
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const path = request.url ?? "";
-    const endpoint = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
-    if (endpoint === undefined) return json(404, { detail: "not found" });
+    const respond = Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
+    if (respond === undefined) return json(404, { detail: "not found" });
     if (request.method !== "POST") return json(405, { detail: "method not allowed" });
     const body = await textOf(request);
     if (body === undefined) return json(413, { detail: "body over 1 MiB" });
     const envelope = await verify(request.headers, body, path);
     const result = envelope
-      ? answers.once(request.headers["webhook-id"], () => endpoint(room, envelope))
+      ? answers.once(request.headers["webhook-id"], () => respond(room, envelope))
       : json(401, { detail: "unauthorized" });
     received.push({
       event: envelope?.event ?? "",
@@ -141,6 +158,9 @@ function json(status: number, value: object): Answer {
   }
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The body; undefined where it is over 1 MiB, and empty, which is no envelope, where it is not UTF-8. */
 async function textOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -148,11 +168,16 @@ async function textOf(request: IncomingMessage): Promise<string | undefined> {
     bytes += chunk.length;
     if (bytes <= LONGEST_REQUEST) chunks.push(chunk);
   }
-  return bytes > LONGEST_REQUEST ? undefined : Buffer.concat(chunks).toString("utf8");
+  if (bytes > LONGEST_REQUEST) return undefined;
+  try {
+    return utf8.decode(Buffer.concat(chunks));
+  } catch {
+    return "";
+  }
 }
 
 /**
- * The first answer to each webhook id; the oldest go when they are 600 s old or hold more than 16 MiB
+ * The first answer to each webhook id; the oldest go when they are 600 s old or take more than 16 MiB
  * together.
  */
 function rememberedAnswers(now: () => number) {
@@ -162,7 +187,7 @@ function rememberedAnswers(now: () => number) {
     for (const [id, { at, body }] of answers) {
       if (at > now() - ANSWER_LIFE_MS && bytes <= maxRememberedBytes) return;
       answers.delete(id);
-      bytes -= id.length + body.length;
+      bytes -= entryBytes + id.length + body.length;
     }
   };
   return {
@@ -173,7 +198,7 @@ function rememberedAnswers(now: () => number) {
       if (first) return first;
       const answer = work();
       answers.set(id, { ...answer, at: now() });
-      bytes += id.length + answer.body.length;
+      bytes += entryBytes + id.length + answer.body.length;
       return answer;
     },
   };

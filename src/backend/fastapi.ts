@@ -13,6 +13,9 @@ export interface FastApiExample {
   close(): Promise<void>;
 }
 
+/** All that the example's process gets of this one's environment: no credentials, no token, nothing of Python. */
+const passedOn = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV"] as const;
+
 /**
  * Starts the example with the `python3` of the PATH, on a free port of 127.0.0.1. Throws a CliError (exit 1)
  * with uvicorn's last line when it does not start.
@@ -23,11 +26,13 @@ export async function startFastApiExample({
   signingKeys: readonly string[];
 }): Promise<FastApiExample> {
   const port = await freePort();
-  const options = ["--no-access-log", "--app-dir", folderOf("backend/example/")];
+  const options = ["--host", "127.0.0.1", "--no-access-log"];
   const child = spawn("python3", ["-m", "uvicorn", "main:app", "--port", String(port), ...options], {
+    // Python runs modules of its working folder: a file uvicorn.py of the user's must not be one of them.
+    cwd: folderOf("backend/example/"),
     stdio: ["ignore", "ignore", "pipe"],
     env: {
-      ...environment,
+      ...Object.fromEntries(passedOn.map((name) => [name, environment[name]])),
       PYTHONPATH: folderOf("backend/"),
       PYTHONDONTWRITEBYTECODE: "1",
       SIGNING_KEYS: signingKeys.join(","),

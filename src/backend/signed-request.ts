@@ -3,13 +3,13 @@ import type { IncomingHttpHeaders } from "node:http";
 import { TOLERANCE_SECONDS, type Envelope } from "../contract/envelope.ts";
 import { webhookSignature } from "../contract/signature.ts";
 
-const ids = /^msg_[A-Za-z0-9_-]{1,120}={0,2}$/;
+const ids = /^msg_[A-Za-z0-9_+/=-]{1,160}$/;
 const signatures = /^v1,[A-Za-z0-9+/]{43}=$/;
 
 /**
  * The envelope of a request that may be trusted, or undefined. With keys (`whsec_…`, any number) one of them
  * has to have signed it within 300 s; path and connection id, which the signature does not cover by itself,
- * have to be those of the body in any case.
+ * have to be those of the body in any case, and no member may be there twice. The rules are the kit's.
  */
 export function verified(
   keys: readonly string[],
@@ -49,10 +49,29 @@ function isSigned(
 function parsed(body: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject && !hasMemberTwice(body) ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
+}
+
+const marks = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{}:]/g;
+
+/** Whether valid JSON, an object, has two members of one name; inside of its values that is allowed. */
+function hasMemberTwice(json: string): boolean {
+  const names = new Set<unknown>();
+  let depth = 0;
+  let text = "";
+  for (const [mark] of json.matchAll(marks)) {
+    if (mark === ":" && depth === 1) {
+      const name: unknown = JSON.parse(text);
+      if (names.has(name)) return true;
+      names.add(name);
+    }
+    if (mark === "{" || mark === "[") depth += 1;
+    if (mark === "}" || mark === "]") depth -= 1;
+    text = mark;
+  }
+  return false;
 }

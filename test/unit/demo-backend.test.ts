@@ -1,6 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend, type DemoOptions } from "../../src/backend/demo.ts";
+import { events, type Endpoint } from "../../src/contract/envelope.ts";
 
 const key = `whsec_${Buffer.from("k".repeat(32)).toString("base64")}`;
 const older = `whsec_${Buffer.from("o".repeat(32)).toString("base64")}`;
@@ -11,6 +12,8 @@ interface Attempt {
   key?: string;
   at?: number;
   headers?: Record<string, string>;
+  /** Changes the body before it is signed. */
+  body?: (body: string) => string;
   path?: string;
 }
 
@@ -18,9 +21,15 @@ async function scene(options: DemoOptions = {}) {
   const log: string[] = [];
   const backend = await startDemoBackend({ signingKeys: [key], log: (line) => log.push(line), ...options });
   onTestFinished(() => backend.close());
-  const post = async (event: string, connectionId: string, members: object = {}, attempt: Attempt = {}) => {
-    const path = `/api/ws/${event}`;
-    const body = JSON.stringify({ v: 1, path, event, connection_id: connectionId, ...members });
+  const post = async (
+    endpoint: Endpoint,
+    connectionId: string,
+    members: object = {},
+    attempt: Attempt = {},
+  ) => {
+    const path = `/api/ws/${endpoint}`;
+    const all = { v: 1, path, event: events[endpoint], connection_id: connectionId, ...members };
+    const body = attempt.body?.(JSON.stringify(all)) ?? JSON.stringify(all);
     const id = attempt.id ?? `msg_m_${(serial += 1)}`;
     const at = new Date(attempt.at ?? Date.now());
     const headers = {
@@ -66,9 +75,9 @@ test("S29 a message reaches the others of its booking only", async () => {
   expect(
     backend.received.map(({ event, connectionId, status }) => `${event} ${connectionId} ${status}`),
   ).toEqual([
-    "register A= 200",
-    "register B= 200",
-    "register C= 200",
+    "connect A= 200",
+    "connect B= 200",
+    "connect C= 200",
     "message A= 200",
     "disconnect B= 200",
     "disconnect B= 200",
@@ -153,8 +162,8 @@ test.each<[string, Attempt]>([
 test("odd bodies, paths and methods are answered, never dropped", async () => {
   const { backend } = await scene({ signingKeys: [] });
   const deep = `${"[".repeat(60_000)}${"]".repeat(60_000)}`;
-  const envelope = (event: string, rest: string) =>
-    `{"path":"/api/ws/${event}","connection_id":"A=","event":"${event}"${rest}}`;
+  const envelope = (endpoint: Endpoint, rest: string) =>
+    `{"v":1,"path":"/api/ws/${endpoint}","connection_id":"A=","event":"${events[endpoint]}"${rest}}`;
   const post = async (path: string, body: string, method = "POST", id = "A=") => {
     const response = await fetch(backend.url + path, {
       method,
@@ -176,6 +185,39 @@ test("odd bodies, paths and methods are answered, never dropped", async () => {
   expect(await post("/api/ws/message", "x".repeat(1_048_577))).toBe(413);
   expect(await post("/api/ws/other", "{}")).toBe(404);
   expect(await post("/api/ws/register", "", "GET")).toBe(405);
+});
+
+const first = (member: string) => (body: string) => `{${member},${body.slice(1)}`;
+const last = (member: string) => (body: string) => `${body.slice(0, -1)},${member}}`;
+const other = (from: string, to: string) => (body: string) => body.replace(from, to);
+
+test.each<[string, number, (body: string) => string]>([
+  ["a member twice", 401, last('"token":"demo"')],
+  ["a member twice, once escaped", 401, first('"t\\u006fken":"demo"')],
+  ["a path that comes twice", 401, first('"path":"/api/ws/message"')],
+  ["another connection that comes first", 401, first('"connection_id":"B="')],
+  ["a member twice inside of a value", 200, last('"more":{"v":1,"v":"{\\":","v":[":"]}')],
+  ["members that version 1 does not know", 200, last('"host":"api.example.com","v2":true')],
+  ["another event", 422, other('"event":"connect"', '"event":"message"')],
+  ["no event", 422, other('"event":"connect",', "")],
+  ["version 2", 422, other('"v":1', '"v":2')],
+  ["version true", 422, other('"v":1', '"v":true')],
+  ['version "1"', 422, other('"v":1', '"v":"1"')],
+  ["no version", 422, other('"v":1,', "")],
+  ["a byte order mark", 401, (body) => `\u{feff}${body}`],
+])("F-18 a signed request with %s is answered %i, as by the kit", async (_what, status, body) => {
+  const { post } = await scene();
+  expect(await post("register", "A=", booking("1"), { body })).toMatchObject({ status });
+});
+
+test("F-06 a message that does not fit into a frame is refused, and others are not kept out", async () => {
+  const { post } = await scene();
+  await post("register", "A=", booking("1"));
+  await post("register", "B=", booking("1"));
+  const refused = await post("message", "A=", { message_id: "m1", message: { body: "x".repeat(131_072) } });
+  expect(refused).toMatchObject({ status: 413, answer: { detail: expect.stringContaining("128 KB") } });
+  const told = await post("message", "A=", { message_id: "m2", message: { body: "x".repeat(131_000) } });
+  expect(told).toMatchObject({ status: 200, answer: { deliver: [{ to: "self" }, { to: ["B="] }] } });
 });
 
 test("rotated keys are read again, once a second at most", async () => {
