@@ -1,3 +1,4 @@
+import type { Aws } from "../aws/clients.ts";
 import type { Deployed } from "../aws/deployed.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
@@ -50,6 +51,16 @@ const linesOf =
       .map(([name, value]) => line(name, value))
       .join("\n");
 
+/** What a backend pushes with at the local AWS: any SDK reads these variables (CONTRACT.md 6). */
+async function localAccess({ lambda, region }: Aws): Promise<Outputs> {
+  const { accessKeyId, secretAccessKey } = await lambda.config.credentials();
+  return {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_DEFAULT_REGION: region,
+  };
+}
+
 /** How the values are written for each of them; throws a CliError for a value that has no such form. */
 const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>> = {
   frontend: linesOf(variableLine),
@@ -66,6 +77,10 @@ export const command: Command<"outputs", Outputs> = {
     {
       line: "outputs --for backend",
       description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
+    },
+    {
+      line: "outputs --for backend --local",
+      description: "the same for the local AWS, with AWS credentials for it: the backend can push",
     },
     {
       line: "outputs --for terraform > shelfshack.auto.tfvars",
@@ -89,7 +104,8 @@ export const command: Command<"outputs", Outputs> = {
         hint: ["deploy creates one: ", invocation("deploy")],
       });
     }
-    const outputs = outputsFor[audience ?? "people"](deployed);
+    const access = audience === "backend" && options.local ? await localAccess(aws) : {};
+    const outputs = { ...outputsFor[audience ?? "people"](deployed), ...access };
     if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(outputs)}\n`);
     return outputs;
   },

@@ -69,5 +69,12 @@ async def reload(request: Request):
     )
 
 
+@app.post("/push")
+async def push(request: Request):
+    """A frame without a client's message, with these variables as the environment."""
+    os.environ.update(await request.json())
+    return asdict(await ws.push(await ws.connections_of("1"), {"type": "pushed"}))
+
+
 own_routes = list(app.router.routes)
 app.include_router(ws.router)

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
@@ -230,6 +231,45 @@ test(
     const outcome = await traffic(url, { perSecond: 200, during: restart });
     expect(outcome.answered + outcome.errors.length).toBe(outcome.sent);
     expect(outcome.errors.filter((code) => code !== "backend_unavailable")).toEqual([]);
+  },
+);
+
+test(
+  "F-17 the example runs no file of the current folder and gets neither credentials nor token",
+  { timeout: 60_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-folder-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const trap = `open(${JSON.stringify(join(folder, "ran"))}, "a").write(__name__)\n`;
+    for (const name of ["uvicorn", "click", "main", "fastapi"])
+      await writeFile(join(folder, `${name}.py`), trap);
+    const { code, stdout } = await run(["demo", "--backend", "fastapi"], {
+      cwd: folder,
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        PYTHONSTARTUP: join(folder, "main.py"),
+        PYTHONPATH: folder,
+        SHELFSHACK_TOKEN: "secret",
+      },
+    });
+    expect({ code, ran: existsSync(join(folder, "ran")) }).toEqual({ code: 0, ran: false });
+    expect(stdout).toMatch(/Ben ← .*"from":"Ann"/);
+  },
+);
+
+test(
+  "F-21 outputs --for backend --local: with what it prints the backend pushes by itself",
+  { timeout: 60_000 },
+  async () => {
+    const { url, local, backend } = await wholePath(chat);
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+    const { stdout } = await run(["outputs", "--for", "backend"], { env });
+    const printed = stdout.trim().split("\n");
+    const variables = Object.fromEntries(printed.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+    const ann = await client(url, "1", "ann");
+    const answer = await fetch(`${backend.url}/push`, { method: "POST", body: JSON.stringify(variables) });
+    expect(await answer.json()).toMatchObject({ sent: [expect.any(String)], failed: [], reasons: [] });
+    expect(await ann.frame()).toEqual({ type: "pushed" });
   },
 );
 

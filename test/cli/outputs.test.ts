@@ -36,7 +36,13 @@ test("S33 each of those who need values gets exactly the lines that it needs", a
   expect(frontend).toMatchObject({ code: 0, stdout: `VITE_WS_API_ENDPOINT=${url}\n` });
   expect(backend).toMatchObject({
     code: 0,
-    stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys}\n`,
+    stdout: [
+      `WEBSOCKET_API_ENDPOINT=${endpoint}`,
+      `SIGNING_KEYS=${keys}`,
+      "AWS_ACCESS_KEY_ID=local",
+      "AWS_SECRET_ACCESS_KEY=local",
+      "AWS_DEFAULT_REGION=us-east-1\n",
+    ].join("\n"),
   });
   const lines = [
     `websocket_api_id = "${apiId}"`,

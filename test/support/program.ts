@@ -34,6 +34,8 @@ export interface RunOptions {
   input?: string | null;
   /** Runs it in a pseudo terminal of this many columns. */
   columns?: number;
+  /** The current folder. */
+  cwd?: string;
   /** Another installation than the one in this clone. */
   program?: string;
 }
@@ -82,12 +84,12 @@ const inTerminal = (program: string, args: readonly string[], columns: number): 
 /** Starts the built program; it is ended with the test. */
 export function start(
   args: readonly string[],
-  { env = {}, input, columns, program = built }: RunOptions = {},
+  { env = {}, input, columns, cwd = "/", program = built }: RunOptions = {},
 ): Running {
   const [command, words] =
     columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
   const child = spawn(command, words, {
-    cwd: "/",
+    cwd,
     env: { ...environment, ...env },
     stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
   });
