@@ -38,6 +38,7 @@ export const command: Command<"backend check", CheckResult> = {
       description:
         "checks the deployed function's backend, with the function's keys; exit code 3 when a check fails",
     },
+    { line: "backend check --verbose", description: "shows every check, also those that passed" },
     {
       line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
       description: "checks this backend, with a token that it accepts; set SIGNING_KEYS to use its keys",
@@ -73,7 +74,7 @@ export const command: Command<"backend check", CheckResult> = {
     return resultOf(backendUrl, known, token, report, (await readKit()).version);
   },
 
-  render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, missing }) {
+  render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, missing }, { verbose }) {
     const signed =
       keys.from === null
         ? "unsigned: no signing key"
@@ -83,7 +84,7 @@ export const command: Command<"backend check", CheckResult> = {
       `${backendUrl}, ${signed}`,
       ...kitLine(kit),
       "",
-      ...rowLines(checks),
+      ...rowLines(verbose ? checks : summed(checks)),
       "",
       `${passed} passed, ${failed} failed, ${warned}, ${skipped} skipped`,
       ...unchecked(checks, missing),
@@ -130,8 +131,29 @@ const signs: Readonly<Record<Outcome, string>> = {
   skipped: style.dim("-"),
 };
 
+type Row = Omit<CheckRow, "id" | "topic">;
+
+/** One row for all checks of a topic that passed, and for all that were skipped for one reason. */
+function summed(checks: readonly CheckRow[]): Row[] {
+  const groups = new Map<string, CheckRow[]>();
+  for (const row of checks) {
+    const key = [row.topic, ...reasonOf(row)].join("\n");
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()].map((rows) => {
+    const [first] = rows as [CheckRow];
+    if (rows.length === 1) return first;
+    const finding =
+      first.outcome === "passed" ? `${rows.length} passed` : `${rows.length} checks, ${first.finding}`;
+    return { ...first, title: first.topic, finding };
+  });
+}
+
+const reasonOf = ({ id, outcome, finding }: CheckRow): string[] =>
+  outcome === "passed" ? [outcome] : outcome === "skipped" ? [outcome, finding] : [id];
+
 /** The checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
-function rowLines(checks: readonly CheckRow[]): Advice[] {
+function rowLines(checks: readonly Row[]): Advice[] {
   const rows = checks.flatMap(({ outcome, title, finding, meaning, fix }) => [
     { row: [signs[outcome], title, outcome === "skipped" ? `skipped: ${finding}` : finding] },
     ...(meaning ? [{ row: `why: ${meaning}` }] : []),

@@ -85,7 +85,15 @@ const table = {
   },
   "backend check": {
     summary: "check a backend against the contract",
-    reads: ["backendUrl", ...subscription, "timeoutSeconds", "signingKeys", "variables", "functionName"],
+    reads: [
+      "backendUrl",
+      ...subscription,
+      "timeoutSeconds",
+      "signingKeys",
+      "variables",
+      "functionName",
+      "verbose",
+    ],
   },
   "backend keys": {
     summary: "show or rotate the signing keys",

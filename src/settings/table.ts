@@ -305,6 +305,13 @@ const table = {
     default: true,
     description: "skip the smoke test after deploying",
   },
+  verbose: {
+    flag: "--verbose",
+    env: ["SHELFSHACK_VERBOSE"],
+    type: boolean,
+    default: false,
+    description: "show every check, also those that passed",
+  },
   exitCode: {
     flag: "--exit-code",
     env: ["SHELFSHACK_EXIT_CODE"],

@@ -21,16 +21,21 @@ import {
   comparesNoConnection,
   comparesNoPath,
   delays,
+  diesAt,
+  expectsOtherFields,
   failsOnEmptyObjectsAt,
   failsOnSecondEnd,
   forgetsAnswers,
   forgetsConnections,
+  hasAnotherHost,
+  hasWorkers,
   isBehind,
   lacks,
   neverAnswersAt,
   redirects,
   startContractBackend,
   takesBodiesUpTo,
+  takesMessagesUpTo,
   takesNoPostAt,
   toleratesOnly,
   type ContractBackend,
@@ -80,7 +85,6 @@ const idsOf = (rows: readonly CheckRow[], outcome: CheckRow["outcome"]) =>
   rows.filter((row) => row.outcome === outcome).map(({ id }) => id);
 const row = (rows: readonly CheckRow[], id: string) => rows.find((one) => one.id === id);
 const all = checks.map(({ id }) => id);
-const at = (id: string) => Object.keys(paths).map((endpoint) => `${id}-${endpoint}`);
 const among = (...beginnings: string[]) =>
   all.filter((id) => beginnings.some((beginning) => id.startsWith(beginning)));
 
@@ -104,22 +108,7 @@ test("every connection id is marked and has the form of one", async () => {
 });
 
 const flaws: readonly [what: string, flaw: Flaw, failing: string[]][] = [
-  [
-    "checks no signature",
-    checksNoSignature(),
-    [
-      ...at("signature-none"),
-      ...at("signature-wrong"),
-      "signature-body",
-      "signature-id",
-      "signature-timestamp",
-      "header-webhook-id",
-      "header-webhook-timestamp",
-      "header-webhook-signature",
-      "time-old",
-      "time-future",
-    ],
-  ],
+  ["checks no signature", checksNoSignature(), ["signature-none-register"]],
   [
     "checks no signature of messages",
     checksNoSignature(paths.message),
@@ -172,6 +161,12 @@ const flaws: readonly [what: string, flaw: Flaw, failing: string[]][] = [
   ],
   ["delivers no data", answersMessages(() => ({ body: '{"deliver":[{"to":"self"}]}' })), ["fan-out"]],
   ["delivers to a number", answersMessages(() => ({ body: '{"deliver":[{"to":5,"data":1}]}' })), ["fan-out"]],
+  ["has two workers without a common memory", hasWorkers(2), ["every-worker"]],
+  ["has four workers without a common memory", hasWorkers(4), ["every-worker"]],
+  ["ends at a message", diesAt("not JSON"), ["odd-text"]],
+  ["ends at a handshake", diesAt("shelfshack-check-not-a-token"), ["bad-token"]],
+  ["knows other host names", hasAnotherHost, ["reachable"]],
+  ["expects other fields", expectsOtherFields, ["register"]],
   ["closes an invalid id", answersMessages(() => ({ body: '{"close":["../x"]}' })), ["fan-out"]],
 ];
 
@@ -181,6 +176,59 @@ test.each(flaws)("a backend that %s fails exactly where it should", async (_what
   expect(new Set(idsOf(rows, "failed"))).toEqual(new Set(failing));
   for (const row of rows.filter(({ outcome }) => outcome === "failed"))
     expect(row).toMatchObject({ meaning: expect.stringMatching(/\w/), fix: expect.anything() });
+});
+
+test("F-27 a backend without a signature check fails once, and the other checks of it say why", async () => {
+  const backend = await backendWith(checksNoSignature());
+  const rows = await check(backend.url, { keys: backend.keys });
+  const own = new Set(["signature-none-register", "time-within", "each-key"]);
+  const others = rows.filter(({ topic, id }) => topic === "signatures" && !own.has(id));
+  expect(others.length).toBeGreaterThan(15);
+  for (const other of others)
+    expect(other).toMatchObject({ outcome: "skipped", finding: expect.stringContaining("see above") });
+});
+
+test("F-27 what ends a backend is named once, with its cause", async () => {
+  const backend = await backendWith(diesAt("not JSON"));
+  const rows = await check(backend.url, { keys: backend.keys });
+  const ended = rows.findIndex(({ id }) => id === "odd-text");
+  expect(rows[ended]).toMatchObject({ outcome: "failed", cause: "connection-refused" });
+  for (const later of rows.slice(ended + 1))
+    expect(later).toMatchObject({
+      outcome: "skipped",
+      finding: expect.stringContaining("no longer answers"),
+    });
+});
+
+test("F-27 the answer's own words are shown where they tell the cause", async () => {
+  const fields = await check((await backendWith(expectsOtherFields)).url, { keys: [] });
+  expect(fields.every(({ outcome }) => outcome !== "failed")).toBe(true);
+  const backend = await backendWith(expectsOtherFields);
+  const register = row(await check(backend.url, { keys: backend.keys }), "register");
+  expect(register).toMatchObject({
+    finding: expect.stringContaining("Field required"),
+    meaning: expect.stringContaining("other fields than the envelope"),
+  });
+  const foreign = await check((await backendWith(hasAnotherHost)).url);
+  expect(row(foreign, "reachable")).toMatchObject({
+    finding: "answered 400: Invalid host header",
+    fix: expect.stringContaining("127.0.0.1"),
+  });
+});
+
+test("F-27 a 413 of the application is a refusal, one of the body's limit a failure", async () => {
+  const application = await backendWith(takesMessagesUpTo(4_000));
+  const rows = await check(application.url, { keys: application.keys });
+  expect(idsOf(rows, "failed")).toEqual([]);
+  expect(row(rows, "odd-long")).toMatchObject({ outcome: "passed", finding: expect.stringContaining("413") });
+});
+
+test("F-18 every envelope names the host that it is for", async () => {
+  const backend = await backendWith();
+  await check(backend.url, { keys: backend.keys });
+  const { host } = new URL(backend.url);
+  const enveloped = backend.bodies.filter((body) => body.includes('"connection_id"'));
+  for (const body of enveloped) expect(JSON.parse(body)).toMatchObject({ host });
 });
 
 const lesser: readonly [what: string, flaw: Flaw, warned: string[]][] = [

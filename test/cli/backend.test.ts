@@ -290,7 +290,7 @@ test("check runs against the deployed function's backend with the function's key
   });
   expect(code).toBe(0);
   expect(stdout).toContain(`${backend.url}, signed with the key of the deployed function`);
-  expect(stdout).toMatch(/\n49 passed, 0 failed, 0 warnings, 1 skipped\n$/);
+  expect(stdout).toMatch(/\n50 passed, 0 failed, 0 warnings, 1 skipped\n$/);
   expect(stdout + stderr).not.toContain(known[0]);
   expect(stdout + stderr).not.toContain("good\n");
   expect(backend.connected).toEqual(new Set());
@@ -348,7 +348,7 @@ test("check lists what it skipped for want of keys and a token, and what to pass
   expect(neither.code).toBe(0);
   expect(neither.stdout).toContain(
     [
-      "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (18 of 18), " +
+      "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (19 of 19), " +
         "endings (3 of 3), because there is no signing key and no token was given",
       "  set SIGNING_KEYS to the output of: shelfshack-ws outputs --for backend --region us-east-1",
       "  pass --token (or --token-stdin) with a token that the backend accepts\n",

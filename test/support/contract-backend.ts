@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 /**
  * A backend that follows the contract in every point but its flaws. It remembers every connection id that was
@@ -56,6 +56,10 @@ interface Behaviour {
   answersAt(path: string): boolean;
   /** Milliseconds. */
   delay(body: string): number;
+  /** An answer to an accepted handshake instead of the usual one. */
+  register(): Reply | undefined;
+  workers: number;
+  diesAt: string | undefined;
 }
 
 /** One thing that a backend does wrong. */
@@ -105,6 +109,9 @@ function correctBehaviour(): Behaviour {
     disconnect: () => ({ status: 204 }),
     answersAt: () => true,
     delay: () => 0,
+    register: () => undefined,
+    workers: 1,
+    diesAt: undefined,
   };
 }
 
@@ -180,6 +187,31 @@ export const delays =
 export const neverAnswersAt =
   (silent: string): Flaw =>
   () => ({ answersAt: (path) => path !== silent });
+/** Several workers without a common memory: each new TCP connection leads to the next one. */
+export const hasWorkers =
+  (workers: number): Flaw =>
+  () => ({ workers });
+/** Ends its process at a message that holds this text. */
+export const diesAt =
+  (text: string): Flaw =>
+  () => ({ diesAt: text });
+/** A framework that knows other host names only. */
+export const hasAnotherHost: Flaw = () => ({
+  early: () => ({ status: 400, body: "Invalid host header", type: "text/plain" }),
+});
+/** Handshakes with a model of its own, as FastAPI refuses other bodies. */
+export const expectsOtherFields: Flaw = () => ({
+  register: () => ({ status: 422, body: '{"detail":[{"loc":["body","user"],"msg":"Field required"}]}' }),
+});
+/** An application with a limit for the text of a message, in letters. */
+export const takesMessagesUpTo =
+  (limit: number): Flaw =>
+  ({ message }) => ({
+    message: (content, connected) =>
+      String((content as { text?: unknown } | null)?.text ?? "").length > limit
+        ? detail(413)
+        : message(content, connected),
+  });
 /** Behind a reverse proxy that strips this prefix of the path. */
 export const isBehind =
   (prefix: string): Flaw =>
@@ -208,13 +240,24 @@ export async function startContractBackend(
   const state: State = { keys, behaviour, connected: new Set(), answers: new Map(), bodies: [] };
   const { connected, bodies } = state;
   const statuses: number[] = [];
+  const workers = Array.from({ length: behaviour.workers }, (_, index) =>
+    index === 0 ? state : { ...state, connected: new Set<string>(), answers: new Map() },
+  );
+  const workerOf = new WeakMap<Socket, State>();
+  let accepted = 0;
   const server = createServer((request, response) => {
-    void answer(request, state).then((reply) => {
+    void answer(request, workerOf.get(request.socket) ?? state).then((reply) => {
+      if (behaviour.diesAt !== undefined && bodies.at(-1)?.includes(behaviour.diesAt)) {
+        server.close();
+        server.closeAllConnections();
+        return;
+      }
       if (!reply) return;
       statuses.push(reply.status);
       setTimeout(() => write(response, reply), behaviour.delay(bodies.at(-1) ?? ""));
     });
   });
+  server.on("connection", (socket) => workerOf.set(socket, workers[accepted++ % workers.length] ?? state));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -303,6 +346,8 @@ async function once(
 const endpoints: Readonly<Record<string, (envelope: Received["envelope"], state: State) => Reply>> = {
   "/api/ws/register"({ token, connection_id: id }, { connected, behaviour }) {
     if (!behaviour.acceptsToken(token)) return { status: 401, body: '{"detail":"no"}' };
+    const other = behaviour.register();
+    if (other) return other;
     connected.add(String(id));
     return ok({ success: true, initial: [{ type: "history" }] });
   },

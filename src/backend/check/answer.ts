@@ -23,6 +23,20 @@ export const isAccepted = (exchange: Exchange): boolean => isAnswered(exchange) 
 export const isTimeout = (exchange: Exchange): boolean =>
   !isAnswered(exchange) && exchange.phase === "http" && exchange.code === "";
 
+/** Whether the connection failed, other than by our own time limit. */
+export const isBroken = (exchange: Exchange): boolean => !isAnswered(exchange) && !isTimeout(exchange);
+
+/** The first line of an answer's text, shortened; empty where there is none. Not checked for what it shows. */
+export const firstLineOf = (exchange: Exchange): string =>
+  isAnswered(exchange)
+    ? (
+        exchange.body
+          .toString("utf8")
+          .trim()
+          .split(/[\r\n]/)[0] ?? ""
+      ).slice(0, 200)
+    : "";
+
 /** An exchange in a few words. */
 export const wordsOf = (exchange: Exchange): string =>
   isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${explainUnanswered(exchange).meaning}`;

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../../contract/envelope.ts";
+import { isAnswered, wordsOf } from "./answer.ts";
 import { endingChecks } from "./ending-checks.ts";
-import { entryChecks } from "./entry-checks.ts";
+import { entryChecks, unanswered } from "./entry-checks.ts";
 import { messageChecks } from "./message-checks.ts";
 import { openProbe, type Probe, type Subject } from "./probe.ts";
 import { registerChecks, withoutConnection } from "./register-checks.ts";
@@ -62,14 +63,36 @@ export async function checkBackend(
       onRow?.(row);
     }
   } finally {
-    await probe.cleanUp();
+    if (probe.findings.endedAt === undefined) await probe.cleanUp();
     probe.close();
   }
   return { rows, kit: probe.findings.kit };
 }
 
 async function resultOf(check: (typeof checks)[number], probe: Probe, endsAt: number): Promise<Result> {
-  return obstacleTo(check, probe, endsAt) ?? (await check.run(probe));
+  const obstacle = obstacleTo(check, probe, endsAt);
+  if (obstacle) return obstacle;
+  const { broken } = probe.findings;
+  const result = await check.run(probe);
+  if (check === checks[0] || probe.findings.broken === broken) return result;
+  return (await endOf(check, probe, result)) ?? result;
+}
+
+/** The failure where the backend has ended meanwhile: everything after it has the same cause. */
+async function endOf(
+  { title }: (typeof checks)[number],
+  probe: Probe,
+  { outcome, meaning, fix }: Result,
+): Promise<Result | undefined> {
+  const exchange = await probe.unsignedRequest("disconnect", "{}");
+  if (isAnswered(exchange)) return undefined;
+  probe.findings.endedAt = title;
+  const cause = unanswered(
+    exchange,
+    `the backend no longer answers: ${wordsOf(exchange)}`,
+    "it ended during this check, or something in front of it did",
+  );
+  return outcome === "failed" && meaning && fix ? { ...cause, meaning, fix } : cause;
 }
 
 const isThere =
@@ -100,7 +123,8 @@ const unmet: Readonly<Record<Need, (probe: Probe) => Result | undefined>> = {
 };
 
 function obstacleTo(check: (typeof checks)[number], probe: Probe, endsAt: number): Result | undefined {
-  const { isReachable, timeouts } = probe.findings;
+  const { isReachable, timeouts, endedAt } = probe.findings;
+  if (endedAt !== undefined) return skipped(`the backend no longer answers since "${endedAt}"`);
   if (check !== checks[0] && !isReachable) return skipped("the backend cannot be reached");
   if (performance.now() > endsAt) return skipped("the time for the whole check is over");
   if (timeouts >= MAX_TIMEOUTS && check.id !== "times") return skipped(`${timeouts} requests timed out`);

@@ -1,6 +1,6 @@
 import { endpoints, TOLERANCE_SECONDS, type Endpoint } from "../../contract/envelope.ts";
 import { command, type Advice } from "../../errors/advice.ts";
-import { explainUnanswered, isAccepted, isAnswered, isUnauthorized, wordsOf } from "./answer.ts";
+import { explainUnanswered, firstLineOf, isAccepted, isAnswered, isUnauthorized, wordsOf } from "./answer.ts";
 import type { Exchange, Unanswered } from "./exchange.ts";
 import { markedConnection, type Probe } from "./probe.ts";
 import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
@@ -8,7 +8,7 @@ import { failed, passed, skipped, warning, type Check, type Result } from "./res
 export const CHECK_LOG = "check the backend's log for the exception";
 
 /** The failure where there was no answer; its fix and cause are those of the network's error. */
-function unanswered(exchange: Unanswered, finding: string, meaning: string): Result {
+export function unanswered(exchange: Unanswered, finding: string, meaning: string): Result {
   const { code, hint } = explainUnanswered(exchange);
   return { ...failed(finding, meaning, hint), cause: code };
 }
@@ -22,10 +22,23 @@ const reachable: Check = {
       const meaning = "no client can connect: the proxy answers every handshake with 502 or 504";
       return unanswered(exchange, wordsOf(exchange), meaning);
     }
+    if (isForeignHost(exchange)) {
+      return failed(
+        `${wordsOf(exchange)}: ${firstLineOf(exchange)}`,
+        "the backend takes requests under other host names only, so it rejects the proxy's too",
+        `add ${probe.url("disconnect").hostname} to its host names (allowed_hosts of TrustedHostMiddleware)`,
+      );
+    }
     probe.findings.isReachable = true;
     return passed(`${wordsOf(exchange)} in ${Math.ceil(exchange.ms)} ms`);
   },
 };
+
+/** Starlette's TrustedHostMiddleware, Django and Rails answer a host name that they do not know like this. */
+const isForeignHost = (exchange: Exchange): boolean =>
+  isAnswered(exchange) &&
+  [400, 403, 421].includes(exchange.status) &&
+  /invalid host|disallowedhost|blocked hosts?/i.test(firstLineOf(exchange));
 
 const isRedirect = (exchange: Exchange) =>
   isAnswered(exchange) && exchange.status >= 300 && exchange.status <= 399;

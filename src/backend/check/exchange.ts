@@ -45,17 +45,20 @@ export interface Posting {
   body: string;
   timeMs: number;
   signal: AbortSignal;
+  /** Over a TCP connection of its own, which another worker of the backend may accept. */
+  isSeparate?: boolean;
 }
 
 /** Posts and never throws. */
 export type Post = (posting: Posting) => Promise<Exchange>;
 
-/** Posts over connections that are kept, as the proxy does; redirects are not followed. */
+/** Posts over connections that are kept, as the proxy does, or separate ones; redirects are not followed. */
 export function openPost(): { post: Post; close(): void } {
   const http = new HttpAgent({ keepAlive: true });
   const https = new HttpsAgent({ keepAlive: true });
   return {
     post: async (posting) => {
+      if (posting.isSeparate) return await once(posting, false);
       const exchange = await once(posting, posting.url.protocol === "https:" ? https : http);
       // A kept connection that the backend closes at the moment of its use says nothing about the backend.
       return "isStale" in exchange && exchange.isStale ? await once(posting, false) : exchange;

@@ -27,6 +27,36 @@ function unusable(exchange: Exchange): string | undefined {
   return "fault" in content ? `${wordsOf(exchange)}, but ${content.fault}` : undefined;
 }
 
+/** How often a registered connection is asked for over TCP connections of their own, and how many at once. */
+const ROUNDS = 6;
+const AT_ONCE = 4;
+
+const everyWorker: Check = {
+  id: "every-worker",
+  title: "a connection is known over every TCP connection",
+  needs: ["entry", "message", "connection"],
+  async run(probe) {
+    const { connection = "" } = probe.findings;
+    const ask = () => probe.message(connection, PLAIN, { isSeparate: true });
+    const answers: Exchange[] = [await ask()];
+    for (let round = 0; round < ROUNDS && !answers.some((one) => !isAnswered(one)); round++)
+      answers.push(...(await Promise.all(Array.from({ length: AT_ONCE }, ask))));
+    const count = answers.length;
+    const known = answers.filter(isGood).length;
+    const unknown = answers.filter((exchange) => isRefusal(exchange)).length;
+    if (known === count) return passed(`all of ${count} know a registered one`);
+    if (known === 0 || unknown === 0)
+      return skipped(`${known} of ${count} messages were answered well, see below`);
+    probe.findings.connection = undefined;
+    probe.findings.noConnection = "not every worker knows a registered connection";
+    return failed(
+      `${unknown} of ${count} TCP connections lead to where a registered connection is not known`,
+      "several workers or machines, each with its own memory: by chance clients are told to connect again",
+      "store connections and answers in one place (kit: RedisConnections, RedisAnswers), or run one worker",
+    );
+  },
+};
+
 const message: Check = {
   id: "message",
   title: "a message is answered with a JSON object or nothing",
@@ -89,7 +119,7 @@ const repeated: Check = {
   title: "a repeated message gets the first answer again",
   needs: ["entry", "message", "connection"],
   async run({ message: send, findings: { connection = "" } }) {
-    const more = { webhookId: messageWebhookId() };
+    const more = { webhookId: messageWebhookId(), isSeparate: true };
     const [first, second] = await Promise.all([send(connection, PLAIN, more), send(connection, PLAIN, more)]);
     return sameAnswers([first, second, await send(connection, PLAIN, more)]);
   },
@@ -129,9 +159,17 @@ const unusualCheck = ({ id, what, message: text }: (typeof unusualMessages)[numb
   async run(probe) {
     const { connection } = probe.findings;
     const exchange = await probe.message(connection ?? markedConnection(), text);
+    if (isTooLarge(exchange) && (await isRefusedByApplication(probe, text)))
+      return passed(`${wordsOf(exchange)} by the application: the client gets a "rejected" frame`);
     return unhandled(exchange) ?? handled(probe, exchange);
   },
 });
+
+const isTooLarge = (exchange: Exchange) => isAnswered(exchange) && exchange.status === 413;
+
+/** A limit of the body counts for every sender; an application refuses strangers before it reads on. */
+const isRefusedByApplication = async (probe: Probe, text: string): Promise<boolean> =>
+  probe.findings.connection !== undefined && !isTooLarge(await probe.message(markedConnection(), text));
 
 /** The failure where an unusual message broke the backend, or did not get through. */
 function unhandled(exchange: Exchange): Result | undefined {
@@ -143,7 +181,7 @@ function unhandled(exchange: Exchange): Result | undefined {
       `${CHECK_LOG}; take any JSON value as a message`,
     );
   }
-  if (!isAnswered(exchange) || exchange.status !== 413) return undefined;
+  if (!isTooLarge(exchange)) return undefined;
   return failed(
     wordsOf(exchange),
     "longer messages of clients are lost: 128 KB of text can grow to 768 KB when it is escaped",
@@ -212,6 +250,7 @@ const unknownConnection: Check = {
 
 /** Messages of clients. */
 export const messageChecks: readonly Check[] = [
+  everyWorker,
   message,
   fanOut,
   repeated,

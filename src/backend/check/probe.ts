@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { events, type Endpoint } from "../../contract/envelope.ts";
 import { webhookSignature } from "../../contract/signature.ts";
-import { isGood, isTimeout } from "./answer.ts";
+import { isBroken, isGood, isTimeout } from "./answer.ts";
 import { openPost, type Exchange } from "./exchange.ts";
 
 /** The backend to check, and as which client. */
@@ -48,6 +48,8 @@ export interface ProxyRequest {
   message?: string;
   webhookId: string;
   tampering?: Tampering;
+  /** Over a TCP connection of its own. */
+  isSeparate?: boolean;
 }
 
 /** What became known while checking. */
@@ -55,10 +57,18 @@ export interface Findings {
   /** The endpoints that cannot be checked, with the reason. */
   unusable: Map<Endpoint, string>;
   isReachable: boolean;
+  /** The title of the check during which the backend stopped answering. */
+  endedAt: string | undefined;
   /** Whether requests in the proxy's form are accepted. */
   isAccepted: boolean;
   /** A registered connection that messages can come from. */
   connection: string | undefined;
+  /** Why there is none although a handshake was accepted. */
+  noConnection: string | undefined;
+  /** No endpoint checks the signature. */
+  isUnchecked: boolean;
+  /** How many requests had no answer, other than by our own time limit. */
+  broken: number;
   /** The client that was registered. */
   registeredAs: Client | undefined;
   /** How many requests timed out although the backend was reached. */
@@ -74,6 +84,7 @@ export interface Findings {
 interface More {
   webhookId?: string;
   tampering?: Tampering;
+  isSeparate?: boolean;
 }
 
 /** Sends a backend what the proxy would send, and remembers what became known. */
@@ -113,9 +124,10 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
     const address = url(endpoint, endpoint === "register" ? String(members["type"]) : undefined);
     const exchange = await transport.post({
       url: address,
-      ...signedRequest(request, address.pathname, subject.keys),
+      ...signedRequest(request, address, subject.keys),
       timeMs: attemptMs[endpoint],
       signal: until,
+      ...(request.isSeparate && { isSeparate: true }),
     });
     record(findings, request, exchange);
     return exchange;
@@ -126,14 +138,17 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
     findings,
     url,
     send,
-    unsignedRequest: (endpoint, body) =>
-      transport.post({
+    async unsignedRequest(endpoint, body) {
+      const exchange = await transport.post({
         url: url(endpoint),
         headers: { "content-type": "application/json" },
         body,
         timeMs: attemptMs[endpoint],
         signal,
-      }),
+      });
+      if (isBroken(exchange)) findings.broken += 1;
+      return exchange;
+    },
     register: (connectionId, who, more) =>
       send(handshake(connectionId, { booking: subject.booking, ...who }, more)),
     message: (connectionId, message, more) => send(clientMessage(connectionId, message, more)),
@@ -152,8 +167,12 @@ export function openProbe(subject: Subject, { signal }: { signal: AbortSignal })
 const nothingFound = (): Findings => ({
   unusable: new Map(),
   isReachable: false,
+  endedAt: undefined,
   isAccepted: false,
   connection: undefined,
+  noConnection: undefined,
+  isUnchecked: false,
+  broken: 0,
   registeredAs: undefined,
   timeouts: 0,
   clockOffMs: 0,
@@ -206,7 +225,7 @@ const CALLBACK_URL = "https://backend-check.invalid/check";
 /** The request as the proxy sends it (CONTRACT.md 1), with the changes of the tampering. */
 function signedRequest(
   request: ProxyRequest,
-  path: string,
+  { host, pathname: path }: URL,
   known: readonly string[],
 ): { headers: Record<string, string>; body: string } {
   const {
@@ -217,7 +236,7 @@ function signedRequest(
     path: claimed = path,
   } = request.tampering ?? {};
   const requestId = unique();
-  const body = envelope(request, claimed, requestId);
+  const body = envelope(request, { host, path: claimed }, requestId);
   const all: Record<string, string | undefined> = {
     "content-type": "application/json",
     "accept-encoding": "identity",
@@ -236,12 +255,12 @@ function signedRequest(
 
 function envelope(
   { endpoint, connectionId, members, message }: ProxyRequest,
-  path: string,
+  address: { host: string; path: string },
   requestId: string,
 ): string {
   const head = JSON.stringify({
     v: 1,
-    path,
+    ...address,
     event: events[endpoint],
     connection_id: connectionId,
     request_id: requestId,
@@ -255,6 +274,7 @@ function record(findings: Findings, { endpoint }: ProxyRequest, exchange: Exchan
     findings.times.push({ endpoint, ms: exchange.ms });
     findings.kit ??= kitVersionIn(exchange.headers);
   }
+  if (isBroken(exchange)) findings.broken += 1;
   if (isTimeout(exchange)) {
     findings.timeouts += 1;
     findings.times.push({ endpoint, ms: Infinity });

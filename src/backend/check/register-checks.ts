@@ -1,5 +1,6 @@
 import {
   contentOf,
+  firstLineOf,
   initialFaults,
   isAnswered,
   isGood,
@@ -61,8 +62,10 @@ async function registered(
 }
 
 /** The result of a check that needs a registered connection where there is none. */
-export const withoutConnection = ({ subject: { token } }: Probe, finding: string): Result =>
-  skipped(finding, token === undefined ? "token" : undefined);
+export const withoutConnection = ({ subject: { token }, findings }: Probe, finding: string): Result =>
+  findings.noConnection === undefined
+    ? skipped(finding, token === undefined ? "token" : undefined)
+    : skipped(`${findings.noConnection}, see above`);
 
 /** Why an answer to `register` does not accept the client as it should; undefined where it does. */
 export function registrationFault(exchange: Exchange): string | undefined {
@@ -81,6 +84,8 @@ export function acceptsClient(answer: Answered): boolean {
 
 function refusedRegistration({ subject }: Probe, exchange: Exchange, fault: string): Result {
   const finding = `type ${subject.type}, booking ${subject.booking}, the given token: ${fault}`;
+  if (isAnswered(exchange) && exchange.status === 422)
+    return otherFields(`${finding}: ${firstLineOf(exchange)}`);
   if (isRefusal(exchange)) {
     return failed(
       finding,
@@ -94,6 +99,14 @@ function refusedRegistration({ subject }: Probe, exchange: Exchange, fault: stri
     'answer with {"success": true} as application/json, or with nothing',
   );
 }
+
+/** 422 is what FastAPI answers to a body that its model does not describe. */
+const otherFields = (finding: string): Result =>
+  failed(
+    finding,
+    "register expects other fields than the envelope has",
+    "read the fields of CONTRACT.md 1 and 2, and ignore those that are not needed",
+  );
 
 const invalidToken = "shelfshack-check-not-a-token";
 

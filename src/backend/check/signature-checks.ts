@@ -18,6 +18,7 @@ interface Tampered {
   fix: string;
 }
 
+const UNSIGNED = "signature-none";
 const IMPERSONATION = "any sender can impersonate the proxy";
 const SIGN_ALL = "compute the signature over webhook-id, webhook-timestamp and the raw body, joined by dots";
 const without = (header: string): Tampering => ({ headers: { [header]: undefined } });
@@ -31,7 +32,7 @@ const backendSeconds = ({ findings }: Probe, round: (value: number) => number): 
 
 const tamperedRequests: readonly Tampered[] = [
   {
-    id: "signature-none",
+    id: UNSIGNED,
     title: "an unsigned request is rejected",
     at: endpoints,
     tamper: () => ({
@@ -133,6 +134,11 @@ const tamperingChecks = ({ id, title, at, tamper, meaning, fix }: Tampered): Che
     title: at.length > 1 ? `${title} at ${endpoint}` : title,
     needs: ["keys", "entry", endpoint],
     async run(probe) {
+      if (probe.findings.isUnchecked) return skipped("the backend checks no signature, see above");
+      if (id === UNSIGNED && endpoint === endpoints[0] && (await checksNothing(probe, tamper(probe)))) {
+        probe.findings.isUnchecked = true;
+        return failed("unsigned requests are accepted at all three endpoints", meaning, fix);
+      }
       const exchange = await send(probe, endpoint, tamper(probe));
       const finding = wordsOf(exchange);
       const isRefused = isRefusedHandshake(endpoint, exchange);
@@ -145,6 +151,19 @@ const tamperingChecks = ({ id, title, at, tamper, meaning, fix }: Tampered): Che
       return isUnauthorized(exchange) || isRefused ? passed(finding) : otherStatus(finding);
     },
   }));
+
+/** Whether every endpoint accepts this; without a registered connection `disconnect` speaks for all. */
+async function checksNothing(probe: Probe, tampering: Tampering): Promise<boolean> {
+  const { connection, unusable } = probe.findings;
+  const asked = endpoints.filter(
+    (endpoint) => !unusable.has(endpoint) && (connection !== undefined || endpoint === "disconnect"),
+  );
+  for (const endpoint of asked) {
+    const exchange = await send(probe, endpoint, tampering);
+    if (!isGood(exchange) || isRefusedHandshake(endpoint, exchange)) return false;
+  }
+  return asked.includes("disconnect");
+}
 
 /** A 2xx that does not accept the client. */
 const isRefusedHandshake = (endpoint: Endpoint, exchange: Exchange): boolean =>
