@@ -13,7 +13,7 @@ export interface FastApiExample {
   close(): Promise<void>;
 }
 
-/** All that the example's process gets of this one's environment: no credentials, no token, nothing of Python. */
+/** What the example's process gets of our environment: no credentials, no token, nothing of Python. */
 const passedOn = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV"] as const;
 
 /**

@@ -26,7 +26,7 @@ export const isTimeout = (exchange: Exchange): boolean =>
 /** Whether the connection failed, other than by our own time limit. */
 export const isBroken = (exchange: Exchange): boolean => !isAnswered(exchange) && !isTimeout(exchange);
 
-/** The first line of an answer's text, shortened; empty where there is none. Not checked for what it shows. */
+/** The first line of an answer's text, shortened; empty where there is none. */
 export const firstLineOf = (exchange: Exchange): string =>
   isAnswered(exchange)
     ? (
