@@ -15,7 +15,11 @@ test.each<[what: string, source: string, expected: Record<string, unknown>]>([
     "async () => { throw 'boom' }",
     { errorType: "string", errorMessage: "boom", trace: [] },
   ],
-  ["answers what is no JSON", "async () => 1n", { errorType: "Runtime.JSONStringifyError" }],
+  [
+    "answers what is no JSON",
+    "async () => 1n",
+    { errorType: "Error", errorMessage: "Unable to stringify response body" },
+  ],
   ["never settles", "() => new Promise(() => {})", { errorType: "Runtime.NodeJsExit" }],
   [
     "breaks in a timer",
@@ -111,6 +115,12 @@ test.each<[what: string, files: Record<string, string>, handler: string, expecte
   [
     "a missing handler",
     { "index.mjs": "export const other = 1" },
+    "index.handler",
+    { errorType: "Runtime.HandlerNotFound", errorMessage: "index.handler is undefined or not exported" },
+  ],
+  [
+    "a handler in its default export",
+    { "index.mjs": "export default { handler: async () => 'ok' }" },
     "index.handler",
     { errorType: "Runtime.HandlerNotFound", errorMessage: "index.handler is undefined or not exported" },
   ],

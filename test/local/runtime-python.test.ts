@@ -157,3 +157,32 @@ test.each<[what: string, body: string, expected: Record<string, unknown>]>([
   expect(JSON.parse((await runtime.invoke(target, "{}")).payload)).toMatchObject(expected);
   expect((await runtime.invoke(target, '{"good":true}')).payload).toBe('"good"');
 });
+
+test.each<[what: string, answer: string, runtime: string, payload: string]>([
+  ["a Decimal", "{'n': Decimal('12.340'), 't': '1.5'}", "python3.12", '{"n": 12.340, "t": "1.5"}'],
+  ["a Decimal that is no number", "[Decimal('NaN')]", "python3.12", "[NaN]"],
+  ["bytes within", "{'b': b'raw'}", "python3.12", '{"b": "raw"}'],
+  ["bytes alone", "b'{\"raw\":1}'", "python3.12", '{"raw":1}'],
+  ["more than ASCII in Python 3.12", "'\u00fc'", "python3.12", '"\u00fc"'],
+  ["more than ASCII in Python 3.11", "'\u00fc'", "python3.11", '"\\u00fc"'],
+])("a Python function answers %s as on AWS", async (_, answer, runtimeName, expected) => {
+  const { runtime } = await runtimeOf();
+  const source = `from decimal import Decimal\ndef handler(event, context):\n    return ${answer}\n`;
+  const target = await pythonOf(source, { runtime: runtimeName });
+  expect(await runtime.invoke(target, "{}")).toMatchObject({ payload: expected });
+});
+
+test("a Python function has an identity that nobody has, and an error of 3.8 names no request", async () => {
+  const { runtime } = await runtimeOf();
+  const source = `
+def handler(event, context):
+    if event.get("fail"): raise Exception("boom")
+    return [context.identity.cognito_identity_id, context.identity.cognito_identity_pool_id,
+            context.client_context, context.tenant_id]
+`;
+  const old = await pythonOf(source, { runtime: "python3.8" });
+  expect((await runtime.invoke(old, "{}")).payload).toBe("[null, null, null, null]");
+  const { payload } = await runtime.invoke(old, '{"fail":true}');
+  expect(JSON.parse(payload)).not.toHaveProperty("requestId");
+  expect(JSON.parse(payload)).toMatchObject({ errorType: "Exception", errorMessage: "boom" });
+});

@@ -28,6 +28,18 @@ test("a zip that could not be unpacked is unpacked once the cause is gone", asyn
   await until(async () => (await runtime.invoke(target, "{}")).payload === "42");
 });
 
+test("a zip whose contents do not have their checksum is not run", async () => {
+  const { runtime } = await runtimeWithFolder();
+  const content = "export const handler = async () => 42;";
+  const whole = await functionOf("", { zip: rawZipOf([{ name: "index.mjs", content }]) });
+  expect((await runtime.invoke(whole, "{}")).payload).toBe("42");
+  const broken = await functionOf("", { zip: rawZipOf([{ name: "index.mjs", content, crc: 1 }]) });
+  expect(JSON.parse((await runtime.invoke(broken, "{}")).payload)).toMatchObject({
+    errorType: "Runtime.InvalidEntrypoint",
+    errorMessage: expect.stringMatching(/could not unpack the zip: .*"index\.mjs" do not have its CRC-32$/),
+  });
+});
+
 test("the files of a zip that turns out broken are removed", async () => {
   const { runtime, work } = await runtimeWithFolder();
   const zip = rawZipOf([

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { functionOf, openGate, runtimeOf, until } from "../support/functions.ts";
+import { rawZipOf } from "../support/zip.ts";
 
 const requestIdPattern = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -72,6 +73,14 @@ test("a handler gets the variables of its function and of Lambda, and nothing of
     AWS_LAMBDA_RUNTIME_API: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     AWS_ENDPOINT_URL: "http://127.0.0.1:4566",
     AWS_EC2_METADATA_DISABLED: "true",
+    AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
+    AWS_XRAY_DAEMON_ADDRESS: "127.0.0.1:2000",
+    _AWS_XRAY_DAEMON_ADDRESS: "127.0.0.1",
+    _AWS_XRAY_DAEMON_PORT: "2000",
+    NODE_PATH: expect.stringMatching(
+      new RegExp(`^/opt/nodejs/node24/node_modules:/opt/nodejs/node_modules:.*:${folder}$`),
+    ),
+    LD_LIBRARY_PATH: expect.stringMatching(new RegExp(`:${folder}:${folder}/lib:/opt/lib$`)),
     AWS_ACCESS_KEY_ID: expect.stringMatching(/^ASIA[0-9A-F]{16}$/),
     LAMBDA_TASK_ROOT: folder,
     _HANDLER: "index.handler",
@@ -80,7 +89,8 @@ test("a handler gets the variables of its function and of Lambda, and nothing of
     ),
     TZ: ":UTC",
   });
-  const lambdas = /^(AWS_|LAMBDA_|_HANDLER|_X_AMZN_TRACE_ID|BACKEND_URL|PATH|PWD|SHLVL|LANG|TZ)/;
+  const lambdas =
+    /^(_?AWS_|LAMBDA_|_HANDLER|_X_AMZN_TRACE_ID|BACKEND_URL|(NODE_|LD_LIBRARY_)?PATH|PWD|SHLVL|LANG|TZ)/;
   expect(Object.keys(variables).filter((name) => !lambdas.test(name) && name !== "NODE_V8_COVERAGE")).toEqual(
     [],
   );
@@ -101,7 +111,7 @@ test("the context tells the function who it is and how long it has", async () =>
   const { runtime } = await runtimeOf();
   const target = await functionOf(
     `export const handler = async (event, context) => (
-      { ...context, remaining: context.getRemainingTimeInMillis() }
+      { ...context, names: Object.keys(context), remaining: context.getRemainingTimeInMillis() }
     );`,
   );
   const { requestId, payload } = await runtime.invoke(target, "{}");
@@ -115,6 +125,7 @@ test("the context tells the function who it is and how long it has", async () =>
     logGroupName: "/aws/lambda/proxy",
     logStreamName: expect.stringContaining("[$LATEST]"),
   });
+  for (const name of ["identity", "clientContext", "tenantId"]) expect(context.names).toContain(name);
   expect(context.remaining).toBeGreaterThan(0);
   expect(context.remaining).toBeLessThanOrEqual(5000);
 });
@@ -139,7 +150,16 @@ test.each<[what: string, files: Record<string, string>, handler: string, runtime
     "src/lib/file.handler",
   ],
   ["nested export", { "index.mjs": "export const api = { socket: async () => 'ok' }" }, "index.api.socket"],
-  ["default export", { "index.mjs": "export default { handler: async () => 'ok' }" }, "index.handler"],
+  [
+    "function of a function",
+    { "index.js": "module.exports = Object.assign(() => 'other', { handler: () => 'ok' })" },
+    "index.handler",
+  ],
+  [
+    "module beside a package.json that cannot be read",
+    { "package.json": "{", "index.mjs": "export const handler = async () => 'ok'" },
+    "index.handler",
+  ],
   [
     "package in the zip",
     {
@@ -333,6 +353,51 @@ test("close ends what is running, answers what waits and takes no more", async (
     expect(JSON.parse(payload)).toMatchObject({ errorType: "Runtime.ExitError" });
   }
   await expect(runtime.invoke(target, "{}")).rejects.toThrow("the runtime was closed");
+});
+
+test("a call of a traced function is sampled", async () => {
+  const { runtime } = await runtimeOf();
+  const target = await functionOf("export const handler = async () => process.env._X_AMZN_TRACE_ID;", {
+    traced: true,
+  });
+  expect((await runtime.invoke(target, "{}")).payload).toMatch(/;Sampled=1"$/);
+});
+
+test("a handler that streams its answer gives all of it, after its head", async () => {
+  const { runtime } = await runtimeOf();
+  const target = await functionOf(`
+    export const handler = awslambda.streamifyResponse(async (event, stream, context) => {
+      if (event.fail) throw new Error("boom");
+      const head = { statusCode: 201 };
+      const out = event.head ? awslambda.HttpResponseStream.from(stream, head) : stream;
+      out.write("first ");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      out.end(context.awsRequestId);
+    });`);
+  const plain = await runtime.invoke(target, "{}");
+  expect(plain.payload).toBe(`first ${plain.requestId}`);
+  const headed = await runtime.invoke(target, '{"head":true}');
+  expect(headed.payload).toBe(`{"statusCode":201}${"\0".repeat(8)}first ${headed.requestId}`);
+  const failed = await runtime.invoke(target, '{"fail":true}');
+  expect(JSON.parse(failed.payload)).toMatchObject({ errorType: "Error", errorMessage: "boom" });
+});
+
+test("the function's own program is started instead of the runtime, with its command line", async () => {
+  const { runtime } = await runtimeOf();
+  const wrapper = '#!/bin/sh\nexport WRAPPED="$#"\nexec "$@"\n';
+  const zip = rawZipOf([
+    { name: "index.mjs", content: "export const handler = async () => process.env.WRAPPED;" },
+    { name: "bin/wrapper", content: wrapper, mode: 0o100755 },
+  ]);
+  const environment = (program: string) => ({ environment: { AWS_LAMBDA_EXEC_WRAPPER: program } });
+  const there = await functionOf("", { zip, ...environment("/var/task/bin/wrapper") });
+  expect((await runtime.invoke(there, "{}")).payload).toBe('"3"');
+  const missing = await functionOf("", { zip, ...environment("/opt/otel-handler") });
+  const { requestId, payload } = await runtime.invoke(missing, "{}");
+  expect(JSON.parse(payload)).toEqual({
+    errorType: "Runtime.ExitError",
+    errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: exit status 127`,
+  });
 });
 
 test("two versions of a function run at the same time", async () => {

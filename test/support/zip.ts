@@ -20,6 +20,7 @@ export interface RawEntry {
   mode?: number;
   /** what the zip claims, when that is not the truth */
   uncompressedSize?: number;
+  crc?: number;
   flags?: number;
   /** 0 for stored, which it is in any case, or what the zip claims: 8 for deflated */
   method?: number;
@@ -78,6 +79,7 @@ function centralHeader(entry: RawEntry, offset: number): Buffer {
 function shared({
   content = "",
   uncompressedSize,
+  crc,
   flags = 0,
   method = 0,
 }: RawEntry): [value: number, bytes: number][] {
@@ -87,7 +89,7 @@ function shared({
     [method, 2],
     [0, 2],
     [0x21, 2],
-    [crc32(stored), 4],
+    [crc ?? crc32(stored), 4],
     [stored.length, 4],
     [uncompressedSize ?? stored.length, 4],
   ];

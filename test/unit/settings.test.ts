@@ -5,6 +5,7 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { expect, onTestFinished, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
+import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
 import { fileNotes, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
@@ -208,6 +209,13 @@ test.each([
   expect(message).toContain(expected);
   expect(message).not.toContain("\n");
   expect(message).not.toContain("canary");
+});
+
+test("a variable of the function is refused by its name: as Lambda reserves it", () => {
+  const { schema } = settingTable.variables.type;
+  const free = ["AWS_XRAY_CONTEXT_MISSING", "LAMBDA_TASK", "TZ"];
+  for (const name of free) expect(v.is(schema, { [name]: "x" })).toBe(true);
+  for (const name of reservedVariables) expect(v.is(schema, { [name]: "x" })).toBe(false);
 });
 
 /** What makes a program load, run or trust something, or send its calls elsewhere. */

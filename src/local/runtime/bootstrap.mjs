@@ -135,6 +135,24 @@ const header = (head, name) => new RegExp(`^${name}: *(.*)$`, "im").exec(head)?.
 // Handler
 // ----------------------------------------------------------------------------------------------------
 
+/** On a handler that writes its answer into a stream. */
+const streaming = Symbol.for("aws.lambda.runtime.handler.streaming");
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    handler[streaming] = "response";
+    return handler;
+  },
+  HttpResponseStream: {
+    /** Status and headers come first, then eight zero bytes, then the body. */
+    from(stream, prelude) {
+      stream.setContentType("application/vnd.awslambda.http-integration-response");
+      stream.prelude = [Buffer.from(JSON.stringify(prelude)), Buffer.alloc(8)];
+      return stream;
+    },
+  },
+};
+
 function named(name, message, cause) {
   const error = new Error(message);
   error.name = name;
@@ -153,11 +171,11 @@ async function loadHandler(handlerName) {
   const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(path.basename(handlerName)) ?? [];
   if (moduleName === undefined) throw named("Runtime.MalformedHandlerName", "Bad handler");
   const loaded = await loadModule(path.dirname(handlerName), moduleName);
-  const handler = find(loaded, exported) ?? find(loaded.default, exported);
+  const handler = find(loaded, exported);
   if (!handler) throw named("Runtime.HandlerNotFound", `${handlerName} is undefined or not exported`);
   if (typeof handler !== "function")
     throw named("Runtime.HandlerNotFound", `${handlerName} is not a function`);
-  if (callbacksGone && handler.length >= 3) {
+  if (callbacksGone && handler.length >= 3 && !handler[streaming]) {
     throw named(
       "Runtime.CallbackHandlerDeprecated",
       "ERROR: AWS Lambda has removed support for callback-based function handlers " +
@@ -169,14 +187,20 @@ async function loadHandler(handlerName) {
   return handler;
 }
 
+/**
+ * As AWS does it: an ECMAScript module shows its named exports only, so a default export is no handler; of
+ * CommonJS all that `module.exports` holds counts.
+ */
 async function loadModule(folder, moduleName) {
   const file = path.resolve(taskRoot, folder, moduleName);
+  const require = createRequire(import.meta.url);
   try {
     for (const extension of ["", ".js", ".mjs", ".cjs"]) {
-      if (fs.statSync(file + extension, { throwIfNoEntry: false })?.isFile())
-        return await import(pathToFileURL(file + extension).href);
+      const found = file + extension;
+      if (!fs.statSync(found, { throwIfNoEntry: false })?.isFile()) continue;
+      const isModule = extension === ".mjs" || (extension === ".js" && isInModulePackage(found));
+      return isModule ? await import(pathToFileURL(found).href) : require(found);
     }
-    const require = createRequire(import.meta.url);
     return require(require.resolve(moduleName, { paths: [taskRoot, path.join(taskRoot, folder)] }));
   } catch (error) {
     if (error instanceof SyntaxError) throw named("Runtime.UserCodeSyntaxError", String(error), error);
@@ -186,10 +210,28 @@ async function loadModule(folder, moduleName) {
   }
 }
 
+/** Whether the nearest package.json makes `.js` files ECMAScript modules; a broken one does not. */
+function isInModulePackage(file) {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    const description = path.join(folder, "package.json");
+    if (fs.existsSync(description)) return isModulePackage(description);
+    if (folder === taskRoot || folder === path.dirname(folder)) return false;
+  }
+}
+
+function isModulePackage(description) {
+  try {
+    return JSON.parse(fs.readFileSync(description, "utf8")).type === "module";
+  } catch (error) {
+    console.warn(`${description} is ignored: ${error.message}`);
+    return false;
+  }
+}
+
 function find(loaded, names) {
   return names
     .split(".")
-    .reduce((found, name) => (found && typeof found === "object" ? found[name] : undefined), loaded);
+    .reduce((found, name) => (found === undefined || found === null ? undefined : found[name]), loaded);
 }
 
 // Events
@@ -216,11 +258,8 @@ function succeed(requestId, result) {
   let body;
   try {
     body = JSON.stringify(result === undefined ? null : result) ?? "null";
-  } catch (cause) {
-    fail(
-      requestId,
-      named("Runtime.JSONStringifyError", `Unable to stringify response body: ${cause.message}`, cause),
-    );
+  } catch {
+    fail(requestId, new Error("Unable to stringify response body"));
     return;
   }
   answer(requestId, "response", body);
@@ -236,6 +275,10 @@ function contextOf(head, requestId) {
   return {
     callbackWaitsForEmptyEventLoop: true,
     ...fixedContext,
+    // Nothing here sends these; on AWS they are there all the same.
+    identity: undefined,
+    clientContext: undefined,
+    tenantId: undefined,
     invokedFunctionArn: header(head, "lambda-runtime-invoked-function-arn"),
     awsRequestId: requestId,
     getRemainingTimeInMillis: () => deadline - Date.now(),
@@ -265,12 +308,34 @@ function run(handler, head, body) {
   try {
     const event = JSON.parse(body);
     whenIdle = callbacksGone ? () => failure(named("Runtime.NodeJsExit", neverSettled)) : undefined;
-    if (callbacksGone) Promise.resolve(handler(event, context)).then(success, failure);
+    if (handler[streaming]) runWithStream(handler, event, context, once(sendText), failure);
+    else if (callbacksGone) Promise.resolve(handler(event, context)).then(success, failure);
     else runWithCallback(handler, event, context, success, failure);
   } catch (error) {
     failure(error);
   }
 }
+
+/** A call that is not streamed gets what was written when the stream ends. */
+function runWithStream(handler, event, context, success, failure) {
+  const { Writable } = process.getBuiltinModule("node:stream");
+  const chunks = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  stream.setContentType = () => undefined;
+  const written = new Promise((resolve, reject) => stream.once("finish", resolve).once("error", reject));
+  whenIdle = () => failure(named("Runtime.NodeJsExit", neverSettled));
+  Promise.all([handler(event, stream, context), written]).then(
+    () => success(Buffer.concat([...(stream.prelude ?? []), ...chunks]).toString()),
+    failure,
+  );
+}
+
+const sendText = (requestId, text) => answer(requestId, "response", text);
 
 /** Node 22 and older: an answer by callback is sent when the event loop is empty, unless set otherwise. */
 function runWithCallback(handler, event, context, success, failure) {

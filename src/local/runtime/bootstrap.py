@@ -1,15 +1,19 @@
 """Runs a Python handler: a client of Lambda's Runtime API (AWS.md 5.1), that behaves like AWS's own."""
 
+import decimal
 import importlib
 import json
 import logging
+import math
 import os
+import re
 import socket
 import sys
 import time
 import traceback
 
 CALLS = "/2018-06-01/runtime/"
+VERSION = tuple(map(int, os.environ["AWS_EXECUTION_ENV"].rpartition("python")[2].split(".")))
 ADDRESS = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 
@@ -58,6 +62,13 @@ class RuntimeApi:
         return headers, self.answers.read(int(headers.get("content-length", 0)))
 
 
+class CognitoIdentity:
+    """Who called through Cognito; nothing here does."""
+
+    cognito_identity_id = None
+    cognito_identity_pool_id = None
+
+
 class LambdaContext:
     """What a handler gets as its second argument."""
 
@@ -69,8 +80,9 @@ class LambdaContext:
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
         self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-        self.identity = None
+        self.identity = CognitoIdentity()
         self.client_context = None
+        self.tenant_id = None
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self):
@@ -116,7 +128,9 @@ def error_body(error, request_id):
             if frame.filename != __file__ and "importlib" not in frame.filename
         ]
         error_type, trace = type(error).__name__, traceback.format_list(frames[own[0]:] if own else [])
-    return {"errorMessage": str(error), "errorType": error_type, "requestId": request_id, "stackTrace": trace}
+    # Python 3.8 does not tell the request.
+    request = {} if VERSION < (3, 9) else {"requestId": request_id}
+    return {"errorMessage": str(error), "errorType": error_type, **request, "stackTrace": trace}
 
 
 def log_error(failure):
@@ -159,10 +173,35 @@ def set_up_output():
     logging.getLogger().addHandler(output)
 
 
+class Encoder(json.JSONEncoder):
+    """JSON as AWS's runtime writes it: a Decimal is a number, bytes within an answer are a text."""
+
+    def __init__(self):
+        super().__init__(ensure_ascii=VERSION < (3, 12))
+        # Marks a number in a text that is not to be quoted; cannot be guessed.
+        self.mark = os.urandom(12).hex()
+        self.marked = re.compile(f'"{self.mark}:([^"]+)"')
+
+    def default(self, value):
+        if isinstance(value, bytes):
+            return value.decode()
+        if isinstance(value, decimal.Decimal):
+            return math.nan if value.is_nan() else f"{self.mark}:{value}"
+        return super().default(value)
+
+    def encode(self, value):
+        return self.marked.sub(r"\1", super().encode(value))
+
+
+ENCODER = Encoder()
+
+
 def marshalled(result):
+    if isinstance(result, bytes):
+        return result
     try:
-        return json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    except (TypeError, ValueError) as error:
+        return ENCODER.encode(result).encode("utf-8", "backslashreplace")
+    except Exception as error:
         raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}")
 
 

@@ -18,14 +18,16 @@ export function environmentVariables(
     sessionToken: string;
   },
 ): Record<string, string> {
+  const own = dirname(local.program.arguments.at(-1) ?? "");
   const changeable = {
     PATH: local.program.path,
+    LD_LIBRARY_PATH: libraryPath(local.folder, own),
     LANG: "en_US.UTF-8",
     TZ: ":UTC",
-    AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
+    ...tracing,
     AWS_ENDPOINT_URL: local.endpointUrl,
     AWS_EC2_METADATA_DISABLED: "true",
-    ...local.program.variables,
+    ...local.program.variables(local.folder),
   };
   const reserved = {
     _HANDLER: target.handler,
@@ -40,13 +42,26 @@ export function environmentVariables(
     AWS_LAMBDA_LOG_STREAM_NAME: local.stream,
     AWS_LAMBDA_RUNTIME_API: local.runtimeApi,
     LAMBDA_TASK_ROOT: local.folder,
-    LAMBDA_RUNTIME_DIR: dirname(local.program.arguments.at(-1) ?? ""),
+    LAMBDA_RUNTIME_DIR: own,
     PWD: local.folder,
     SHLVL: "0",
     ...credentials(local.sessionToken),
   };
   return { ...changeable, ...target.environment, ...reserved };
 }
+
+/** X-Ray's daemon, which is on no machine but AWS's: what is sent to it is lost. */
+const daemon = { host: "127.0.0.1", port: "2000" };
+const tracing = {
+  AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
+  AWS_XRAY_DAEMON_ADDRESS: `${daemon.host}:${daemon.port}`,
+  _AWS_XRAY_DAEMON_ADDRESS: daemon.host,
+  _AWS_XRAY_DAEMON_PORT: daemon.port,
+};
+
+/** As on AWS (AWS.md 4.10), without the system's own folders: this machine's programs find theirs. */
+const libraryPath = (task: string, own: string): string =>
+  ["/var/lang/lib", own, `${own}/lib`, task, `${task}/lib`, "/opt/lib"].join(":");
 
 function credentials(sessionToken: string): Record<string, string> {
   return {

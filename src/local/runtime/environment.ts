@@ -17,7 +17,7 @@ import {
 } from "./failures.ts";
 import type { Reaper } from "./reaper.ts";
 import { platformLines, type Usage } from "./log-lines.ts";
-import { type Program, runtimeVersionArn } from "./programs.ts";
+import { type Program, runtimeVersionArn, wrapped } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
 
@@ -189,16 +189,13 @@ export class Environment {
     this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
     // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal
     // reaches only us.
-    const child = spawn(program.command, program.arguments, {
+    const { stream } = this.#log;
+    const local = { program, folder, endpointUrl, runtimeApi, stream, sessionToken };
+    const wrapper = target.environment["AWS_LAMBDA_EXEC_WRAPPER"];
+    const { command, arguments: words } = wrapper ? wrapped(program, { wrapper, folder }) : program;
+    const child = spawn(command, words, {
       cwd: folder,
-      env: environmentVariables(target, {
-        program,
-        folder,
-        endpointUrl,
-        runtimeApi,
-        stream: this.#log.stream,
-        sessionToken,
-      }),
+      env: environmentVariables(target, local),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });

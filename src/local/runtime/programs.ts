@@ -13,8 +13,8 @@ export interface Program {
   version: string;
   /** `PATH` of the handler */
   path: string;
-  /** Lambda's variables that only this language has */
-  variables: Record<string, string>;
+  /** Lambda's variables that only this language has; `task` is the unpacked zip. */
+  variables(task: string): Record<string, string>;
 }
 
 /** A function that cannot be run here; the message says what is missing. */
@@ -28,26 +28,30 @@ class ProgramMissing extends Error {
  */
 export async function programFor(runtime: string, memoryMb: number): Promise<Program> {
   const language = /^[a-z]+/.exec(runtime)?.[0] ?? "";
-  const program = await languages[language]?.(memoryMb);
+  const program = await languages[language]?.(memoryMb, runtime);
   if (!program)
     throw new ProgramMissing(`the local AWS runs functions in nodejs and python, not in ${runtime}`);
   return program;
 }
 
-const languages: Record<string, ((memoryMb: number) => Program | Promise<Program>) | undefined> = {
+type FindProgram = (memoryMb: number, runtime: string) => Program | Promise<Program>;
+const languages: Record<string, FindProgram | undefined> = {
   nodejs: nodeProgram,
   python: pythonProgram,
 };
 
-function nodeProgram(memoryMb: number): Program {
+function nodeProgram(memoryMb: number, runtime: string): Program {
   const [major = "", minor = ""] = process.versions.node.split(".");
+  const client = locate("bootstrap.mjs");
+  const own = dirname(client);
+  const layers = [`/opt/nodejs/node${/\d+/.exec(runtime)?.[0]}/node_modules`, "/opt/nodejs/node_modules"];
   return {
     command: process.execPath,
     // Without it V8 sizes its heap by this machine, and a function that fits into its memory can exceed it.
-    arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, locate("bootstrap.mjs")],
+    arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, client],
     version: `nodejs:${major}.v${minor}`,
     path: pathWith(process.execPath),
-    variables: {},
+    variables: (task) => ({ NODE_PATH: [...layers, `${own}/node_modules`, own, task].join(":") }),
   };
 }
 
@@ -55,12 +59,13 @@ let python: Promise<{ command: string; version: string }> | undefined;
 
 async function pythonProgram(): Promise<Program> {
   const { command, version } = await (python ??= findPython());
+  const client = locate("bootstrap.py");
   return {
     command,
-    arguments: [locate("bootstrap.py")],
+    arguments: [client],
     version,
     path: pathWith(command),
-    variables: { LC_CTYPE: "C.UTF-8" },
+    variables: () => ({ LC_CTYPE: "C.UTF-8", PYTHONPATH: dirname(client) }),
   };
 }
 
@@ -85,6 +90,18 @@ async function findPython(): Promise<{ command: string; version: string }> {
 
 function pathWith(command: string): string {
   return [...new Set([dirname(command), "/usr/local/bin", "/usr/bin", "/bin", "/opt/bin"])].join(":");
+}
+
+/**
+ * The function's own program, `AWS_LAMBDA_EXEC_WRAPPER`, which gets the runtime's command line and starts it
+ * (AWS.md 4.10). A shell starts it as on AWS: one that is not there ends with status 127.
+ */
+export function wrapped(
+  { command, arguments: words }: Pick<Program, "command" | "arguments">,
+  { wrapper, folder }: { wrapper: string; folder: string },
+): Pick<Program, "command" | "arguments"> {
+  const here = wrapper.replace(/^\/var\/task(?=\/)/, folder);
+  return { command: "/bin/sh", arguments: ["-c", 'exec "$0" "$@"', here, command, ...words] };
 }
 
 /**

@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { crc32 } from "node:zlib";
 import type { Entry, ZipFile } from "yauzl";
 import { openZip, ZipError } from "./zip-list.ts";
 
@@ -36,7 +37,19 @@ async function writeEach(file: ZipFile, entries: Iterable<Entry>, folder: string
     const content = await file.openReadStreamPromise(entry);
     await pipeline(
       content,
+      (chunks: AsyncIterable<Buffer>) => checked(chunks, entry),
       createWriteStream(join(folder, entry.fileName), { flags: "wx", mode: 0o600 | executable }),
     );
   }
+}
+
+/** Throws at the end of contents that are not those of the entry; the reader has checked their length. */
+async function* checked(chunks: AsyncIterable<Buffer>, entry: Entry): AsyncGenerator<Buffer> {
+  let sum = 0;
+  for await (const chunk of chunks) {
+    sum = crc32(chunk, sum);
+    yield chunk;
+  }
+  if (sum !== entry.crc32)
+    throw new Error(`the contents of ${JSON.stringify(entry.fileName)} do not have its CRC-32`);
 }
