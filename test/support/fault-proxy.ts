@@ -3,17 +3,22 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
-/** One call on its way to AWS. `index` counts the calls that change something, from 0; reads have none. */
+/**
+ * One call on its way to AWS. `number` counts all calls from 0, `index` those that change something; reads
+ * have none.
+ */
 export interface Call {
   operation: string;
   mutating: boolean;
+  number: number;
   index: number | undefined;
 }
 
 /**
  * What happens to a call: `lost` (done, then the connection is reset), `hang` (done, and never answered),
  * `cut-before` (reset before anything is done), `500-after` (done, answered 500), `503` and `429` (answered
- * so, not done), `html` (done, answered with a proxy's page), `truncated` (done, half the answer), or
+ * so, not done), `html` (done, answered 502 with a proxy's page), `truncated` (done, half the answer), `empty`
+ * and `page` (not done, answered 200 with nothing or a page), `twice` (done two times, the second answer), or
  * functions that are called before and after the work, or make another answer of it.
  */
 export type Fault =
@@ -25,8 +30,11 @@ export type Fault =
   | "429"
   | "html"
   | "truncated"
+  | "empty"
+  | "page"
+  | "twice"
   | { before?: () => unknown; after?: () => void; rewrite?: (payload: Buffer) => Buffer }
-  | { refusal: Refusal };
+  | { refusal: Refusal; before?: () => unknown };
 
 /** An error of AWS's own, answered without doing anything. */
 interface Refusal {
@@ -34,6 +42,8 @@ interface Refusal {
   name: string;
   message: string;
 }
+
+const HTML = { "content-type": "text/html" };
 
 const isRead = /^(Get|List|Describe|Filter)/;
 
@@ -62,23 +72,25 @@ export async function openFaultProxy(
     const body = await buffer(request);
     const operation = operationOf(request, body);
     const mutating = !isRead.test(operation);
-    const call: Call = { operation, mutating, index: mutating ? mutations++ : undefined };
+    const index = mutating ? mutations++ : undefined;
+    const call: Call = { operation, mutating, number: calls.length, index };
     calls.push(call);
     const fault = faultFor(call);
     if (fault === "cut-before") return void request.socket.destroy();
-    if (fault === "503" || fault === "429") return refuse(response, unnamed(Number(fault)));
-    if (typeof fault === "object" && "refusal" in fault) return refuse(response, fault.refusal);
+    if (fault === "503" || fault === "429") return refuse(request, response, unnamed(Number(fault)));
+    if (fault === "empty") return void response.writeHead(200, { "content-length": 0 }).end();
+    if (fault === "page") return void response.writeHead(200, HTML).end("<html><h1>Welcome</h1></html>");
     if (typeof fault === "object") await fault.before?.();
+    if (typeof fault === "object" && "refusal" in fault) return refuse(request, response, fault.refusal);
+    if (fault === "twice") await passOn(target, request, body);
     const { status, headers, payload: answered } = await passOn(target, request, body);
     const payload = (typeof fault === "object" && fault.rewrite?.(answered)) || answered;
     if (typeof fault === "object") fault.after?.();
     if (fault === "hang") return;
     if (fault === "lost") return void request.socket.destroy();
-    if (fault === "500-after") return refuse(response, unnamed(500));
+    if (fault === "500-after") return refuse(request, response, unnamed(500));
     if (fault === "html")
-      return void response
-        .writeHead(502, { "content-type": "text/html" })
-        .end("<html><h1>502 Bad Gateway</h1></html>");
+      return void response.writeHead(502, HTML).end("<html><h1>502 Bad Gateway</h1></html>");
     response.writeHead(status, { ...headers, "content-length": payload.length });
     if (fault !== "truncated") return void response.end(payload);
     response.write(payload.subarray(0, payload.length / 2), () => request.socket.destroy());
@@ -107,10 +119,19 @@ function unnamed(status: number): Refusal {
   return { status, name, message: name };
 }
 
-function refuse(response: ServerResponse, { status, name, message }: Refusal): void {
+/** Answers an error as the service that was called writes it (AWS.md 8.2). */
+function refuse({ headers }: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+  const { status, name, message } = refusal;
+  const isQuery = String(headers["content-type"]).startsWith("application/x-www-form-urlencoded");
+  const error = `<Error><Type>Sender</Type><Code>${name}</Code><Message>${message}</Message></Error>`;
   response
-    .writeHead(status, { "content-type": "application/json", "x-amzn-errortype": name })
-    .end(JSON.stringify({ message }));
+    .writeHead(status, {
+      "x-amzn-requestid": "00000000-0000-4000-8000-000000000000",
+      ...(isQuery
+        ? { "content-type": "text/xml" }
+        : { "content-type": "application/json", "x-amzn-errortype": name }),
+    })
+    .end(isQuery ? `<ErrorResponse>${error}</ErrorResponse>` : JSON.stringify({ __type: name, message }));
 }
 
 function passOn(target: string, { method, url, headers }: IncomingMessage, body: Buffer) {
