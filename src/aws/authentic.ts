@@ -128,6 +128,7 @@ export const answers: Readonly<Record<string, Row>> = {
   GetPolicy: has<GetPolicyCommandOutput>("Policy"),
   Invoke: has<InvokeCommandOutput>("StatusCode"),
   RemovePermission: nothing,
+  TagResource: nothing,
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),
 

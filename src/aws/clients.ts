@@ -1,6 +1,6 @@
 import { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import { IAMClient } from "@aws-sdk/client-iam";
+import { GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
@@ -8,6 +8,7 @@ import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
 import { retries } from "./retry.ts";
+import { Waits } from "./wait.ts";
 import { environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 
@@ -16,6 +17,8 @@ export interface Aws {
   region: string;
   /** Aborted by Ctrl-C: ends every wait for AWS. */
   signal: AbortSignal;
+  /** The waits for AWS, which end when the run fails. */
+  waits: Waits;
   lambda: LambdaClient;
   apigatewayv2: ApiGatewayV2Client;
   iam: IAMClient;
@@ -74,7 +77,8 @@ export async function connectAws(
     sts: new STSClient(config),
     logs: new CloudWatchLogsClient(config),
   };
-  const rules = { report, signal, timeScale };
+  const waits = new Waits(signal);
+  const rules = { report, signal, waits, timeScale, missingRole: missingRole(clients.iam) };
   const announced = new Set<string>();
   const equip = <Input extends object, Output extends object>(
     stack: MiddlewareStack<Input, Output>,
@@ -93,6 +97,7 @@ export async function connectAws(
   return {
     region: await regionOf(clients.lambda),
     signal,
+    waits,
     longCall: { requestTimeout: 4 * requestMs },
     ...clients,
     close: () => Object.values(clients).forEach((client) => client.destroy()),
@@ -151,6 +156,18 @@ function prefixingOwnHosts<Input extends object, Output extends object>(config: 
       }),
   };
 }
+
+/** The role that a call names, where it is not there; undefined where it is, or that cannot be found out. */
+const missingRole =
+  (iam: IAMClient) =>
+  async ({ Role }: { Role?: unknown }): Promise<string | undefined> => {
+    const RoleName = typeof Role === "string" ? Role.split("/").at(-1) : undefined;
+    if (RoleName === undefined) return undefined;
+    return await iam.send(new GetRoleCommand({ RoleName })).then(
+      () => undefined,
+      (error: Error) => (error.name === "NoSuchEntityException" ? RoleName : undefined),
+    );
+  };
 
 /** The region that the SDK resolved: ours, or the profile's. */
 async function regionOf(client: LambdaClient): Promise<string> {

@@ -101,16 +101,17 @@ const isIdle = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
 
 /** Waits until Lambda takes changes of the function, five minutes at most (AWS.md 4.5). */
 export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
+  const startedAt = performance.now();
   const found = await poll(
     () => aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
     isIdle,
-    { ...idle, signal: aws.signal },
+    { ...idle, waits: aws.waits },
   );
   if (isIdle(found)) return found;
   const state = `${found.State}, its last update ${found.LastUpdateStatus}`;
   throw new CliError(
     "function-still-changing",
-    `the function ${FunctionName} is still ${state}, after ${idle.budgetMs / 60_000} minutes`,
+    `the function ${FunctionName} is still ${state}, after ${Math.round((performance.now() - startedAt) / 1_000)} s`,
   );
 }
 

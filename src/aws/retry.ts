@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pluggable } from "@smithy/types";
+import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
+import type { Waits } from "./wait.ts";
 
 /** What the retry rules match: AWS's error name and message, HTTP status and Node's error code. */
 interface Failure {
@@ -26,6 +28,11 @@ interface Rule {
   budgetMs: number;
   /** The failure may have come after AWS had done the work, so only calls that can be repeated are. */
   notIdempotent?: boolean;
+  /**
+   * The wait is for something else of the same stack: it ends when the run has failed, and when the role that
+   * the call names is gone.
+   */
+  forOthers?: true;
 }
 
 const networkCodes = new Set([
@@ -65,6 +72,7 @@ const rules: readonly Rule[] = [
     jitter: false,
     tries: Infinity,
     budgetMs: 180_000,
+    forOthers: true,
   },
   {
     reason: "the running update of the function",
@@ -75,6 +83,7 @@ const rules: readonly Rule[] = [
     jitter: false,
     tries: Infinity,
     budgetMs: 300_000,
+    forOthers: true,
   },
   {
     reason: "another change of the same API",
@@ -86,6 +95,7 @@ const rules: readonly Rule[] = [
     jitter: true,
     tries: Infinity,
     budgetMs: 60_000,
+    forOthers: true,
   },
   {
     reason: "AWS's request limit",
@@ -175,7 +185,10 @@ export function alreadyExists(error: unknown): boolean {
 export interface RetryOptions {
   report: Report;
   signal: AbortSignal;
+  waits: Waits;
   timeScale: number;
+  /** The role that the input of a call names, where it is gone. */
+  missingRole(input: object): Promise<string | undefined>;
 }
 
 /** The n-th pause by a rule, in milliseconds before scaling. */
@@ -188,8 +201,12 @@ function pause(rule: Rule, attempt: number, retryAfterMs: number | undefined): n
  * Repeats `call` by the table until it succeeds, fails for good, or a budget is used up; then the last error
  * is thrown as it came.
  */
-async function withRetries<T>(operation: string, call: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const progress: CallProgress = { operation, used: new Map(), goneOnAt: performance.now() };
+async function withRetries<T>(
+  { operation, input }: { operation: string; input: object },
+  call: () => Promise<T>,
+  options: RetryOptions,
+): Promise<T> {
+  const progress: CallProgress = { operation, input, used: new Map(), goneOnAt: performance.now() };
   try {
     for (;;) {
       try {
@@ -214,6 +231,7 @@ interface Used {
 
 interface CallProgress {
   operation: string;
+  input: object;
   used: Map<Rule, Used>;
   /**
    * When the call was made, or made again for the last time: a rule that is met anew counts its time from
@@ -222,13 +240,16 @@ interface CallProgress {
   goneOnAt: number;
 }
 
+/** A new role may take a moment until IAM shows it. */
+const TRIES_BETWEEN_CHECKS = 6;
+
 /** Waits as long as the table says before a call is made again; throws the error where it is not to be. */
 async function beforeNext(
   error: unknown,
   progress: CallProgress,
-  { report, signal, timeScale }: RetryOptions,
+  { report, signal, waits, timeScale, missingRole }: RetryOptions,
 ): Promise<void> {
-  const { operation, used } = progress;
+  const { operation, input, used } = progress;
   const failure = failureOf(error);
   const rule = rules.find((row) => row.matches(failure));
   if (!rule || signal.aborted || (rule.notIdempotent && unrepeatable.test(operation))) throw error;
@@ -238,7 +259,12 @@ async function beforeNext(
   const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * timeScale;
   if (tries + 1 >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
   report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
-  await delay(pauseMs, undefined, { signal });
+  if (rule.forOthers) {
+    if (!(await waits.pause(pauseMs))) throw error;
+    const gone = (tries + 1) % TRIES_BETWEEN_CHECKS === 0 ? await missingRole(input) : undefined;
+    if (gone !== undefined)
+      throw new CliError("resource-missing", `the role ${gone} was deleted meanwhile`, { cause: error });
+  } else await delay(pauseMs, undefined, { signal });
   progress.goneOnAt = performance.now();
 }
 
@@ -253,7 +279,11 @@ export function retries<Input extends object, Output extends object>(
     applyToStack(stack) {
       stack.add(
         (next, context) => (call) =>
-          withRetries(String(context.commandName).replace(/Command$/, ""), () => next(call), options),
+          withRetries(
+            { operation: String(context.commandName).replace(/Command$/, ""), input: call.input },
+            () => next(call),
+            options,
+          ),
         {
           step: "initialize",
           name: "shelfshackRetries",

@@ -16,6 +16,8 @@ export const tagNames = {
   component: "shelfshack-ws:component",
   region: "shelfshack-ws:region",
   run: "shelfshack-ws:run",
+  /** The names of the function's variables that came from the configuration, so that they can go again. */
+  variables: "shelfshack-ws:variables",
 };
 export const MANAGED_BY = "shelfshack-ws";
 
@@ -48,3 +50,34 @@ export const isOurs = (tags: Tags, identity: Identity): boolean =>
 
 /** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
+
+const LONGEST_TAG = 256;
+
+/**
+ * Names as the values of as many tags as it takes (a value has 256 characters at most, AWS.md 4.9); an empty
+ * one ends them, so that nothing of an older, longer list counts.
+ */
+export function namesAsTags(names: readonly string[]): Record<string, string> {
+  const values = [""];
+  for (const name of names) {
+    const last = values.at(-1) ?? "";
+    const joined = last === "" ? name : `${last} ${name}`;
+    if (joined.length <= LONGEST_TAG) values[values.length - 1] = joined;
+    else values.push(name);
+  }
+  if (names.length > 0) values.push("");
+  return Object.fromEntries(values.map((value, index) => [variablesTag(index), value]));
+}
+
+/** The names in such tags, in their order. */
+export function namesInTags(tags: Tags): string[] {
+  const names: string[] = [];
+  for (let index = 0; ; index++) {
+    const value = tags[variablesTag(index)];
+    if (!value) return names;
+    names.push(...value.split(" "));
+  }
+}
+
+const variablesTag = (index: number): string =>
+  index === 0 ? tagNames.variables : `${tagNames.variables}:${index + 1}`;

@@ -1,28 +1,62 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+/**
+ * The waits of one run, which end with it: when one thing fails, what another one waits for may never come.
+ * `interrupt` (Ctrl-C) ends them too.
+ */
+export class Waits {
+  readonly #interrupt: AbortSignal;
+  #ended = new AbortController();
+
+  constructor(interrupt: AbortSignal) {
+    this.#interrupt = interrupt;
+  }
+
+  begin(): void {
+    this.#ended = new AbortController();
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  /** Waits so long; false when the waits ended before. Rejects when it is interrupted. */
+  async pause(ms: number): Promise<boolean> {
+    const { signal } = this.#ended;
+    try {
+      await delay(ms, undefined, { signal: AbortSignal.any([this.#interrupt, signal]) });
+      return true;
+    } catch (error) {
+      if (this.#interrupt.aborted || !signal.aborted) throw error;
+      return false;
+    }
+  }
+}
+
 /** How a poll goes: the pauses grow from `firstMs` to `longestMs`. */
 export interface Polling {
   firstMs: number;
   longestMs: number;
   budgetMs: number;
-  signal: AbortSignal;
+  waits: Waits;
 }
 
 const GROWTH = 1.5;
 
 /**
- * Asks until the answer `isDone` or the budget is used up, and returns the last answer. Our own: the SDK's
+ * Asks until the answer `isDone`, the budget is used up or the waits of the run end, and returns the last
+ * answer. Our own: the SDK's
  * waiters take every exception for "not yet", so that a missing permission looks like a hang (AWS.md 4.5).
  */
 export async function poll<T>(
   ask: () => Promise<T>,
   isDone: (answer: T) => boolean,
-  { firstMs, longestMs, budgetMs, signal }: Polling,
+  { firstMs, longestMs, budgetMs, waits }: Polling,
 ): Promise<T> {
   const startedAt = performance.now();
   for (let pauseMs = firstMs; ; pauseMs = Math.min(pauseMs * GROWTH, longestMs)) {
     const answer = await ask();
     if (isDone(answer) || performance.now() - startedAt > budgetMs) return answer;
-    await delay(pauseMs, undefined, { signal });
+    if (!(await waits.pause(pauseMs))) return answer;
   }
 }

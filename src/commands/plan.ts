@@ -27,6 +27,15 @@ export const command: Command<"plan", PlanResult> = {
     return { changed, resources };
   },
 
-  render: ({ changed, resources }) => (changed ? renderChanges(resources, "would") : "no changes"),
-  exitCode: ({ changed }, { exitCode }) => (changed && exitCode ? exitCodes.different : exitCodes.done),
+  render({ changed, resources }) {
+    if (changed) return renderChanges(resources, "would");
+    return isWhole(resources) ? "no changes" : "no changes in what could be read";
+  },
+  exitCode({ changed, resources }, { exitCode }) {
+    if (!isWhole(resources)) return exitCodes.failed;
+    return changed && exitCode ? exitCodes.different : exitCodes.done;
+  },
 };
+
+const isWhole = (resources: PlanResult["resources"]): boolean =>
+  resources.every(({ unread }) => unread === null);

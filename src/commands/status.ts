@@ -7,13 +7,16 @@ import type { Report } from "../progress.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
-import { observe, plan, type Change } from "../stack/engine.ts";
+import { observeReadable, plan, type Change } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
 import { shortValues } from "../terminal/changes.ts";
 import { table, type Row } from "../terminal/format.ts";
 
-/** Of one resource; `stale`: the stage serves the routes of an older deployment. */
-type State = "ok" | "missing" | "differs" | "stale";
+/**
+ * Of one resource; `stale`: the stage serves the routes of an older deployment, `unread`: it could not be
+ * read.
+ */
+type State = "ok" | "missing" | "differs" | "stale" | "unread";
 
 interface StatusResult {
   region: string;
@@ -44,11 +47,11 @@ export const command: Command<"status", StatusResult> = {
     const { stack, run, urlIn } = await (artifact
       ? context.stack(options, artifact)
       : context.stack(options));
-    const observed = await observe(stack, run.aws);
-    const changes = plan(stack, observed);
+    const { observed, unread } = await observeReadable(stack.resources, run);
+    const changes = plan(stack, observed, undefined, unread);
     const resources = describeChanges(changes).map(({ action, compared: _all, ...line }) => ({
       ...line,
-      state: stateOf(line.id, action, stack),
+      state: line.unread ? ("unread" as const) : stateOf(line.id, action, stack),
     }));
     const fixing = fixingSteps(changes, stack);
     const upToDate = resources.every(({ state }) => state === "ok");
@@ -61,12 +64,14 @@ export const command: Command<"status", StatusResult> = {
       upToDate,
       url: urlIn(changes),
       steps: fixing,
-      fix: upToDate ? null : deploy("deploy", { only }),
+      fix: resources.every(({ state }) => state === "ok" || state === "unread")
+        ? null
+        : deploy("deploy", { only }),
       resources,
     };
   },
 
-  render({ region, account, deployed, url, fix, resources }) {
+  render({ region, account, deployed, upToDate, url, fix, resources }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
@@ -76,7 +81,9 @@ export const command: Command<"status", StatusResult> = {
     ]);
     const conclusion: Advice =
       fix === null
-        ? "up to date"
+        ? upToDate
+          ? "up to date"
+          : "no differences in what could be read"
         : [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
     return joined([
       `account ${account}, region ${region}`,
@@ -104,7 +111,13 @@ async function packageIfPossible(
   }
 }
 
-const signs: Readonly<Record<State, string>> = { ok: "✓", missing: "✗", differs: "~", stale: "~" };
+const signs: Readonly<Record<State, string>> = {
+  ok: "✓",
+  missing: "✗",
+  differs: "~",
+  stale: "~",
+  unread: "?",
+};
 
 function stateOf(id: string, action: Change["action"], stack: WebSocketStack): State {
   if (action === "none") return "ok";

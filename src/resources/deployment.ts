@@ -54,7 +54,7 @@ export function deployment(
     desired: ({ account, api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
       Description: derived(
-        [IntegrationId],
+        [IntegrationId, account.Account, account.Partition],
         () => PREFIX + hash([IntegrationId, settingsOf(config, account), routes]),
       ),
     }),
@@ -101,7 +101,7 @@ async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<s
     ? created
     : await poll(() => aws.apigatewayv2.send(new GetDeploymentCommand({ ApiId, DeploymentId })), isMade, {
         ...polling,
-        signal: aws.signal,
+        waits: aws.waits,
       });
   if (ended.DeploymentStatus === "FAILED")
     throw new CliError(

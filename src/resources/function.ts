@@ -2,6 +2,7 @@ import {
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
+  TagResourceCommand,
   UpdateFunctionCodeCommand,
   type FunctionConfiguration,
   type Runtime,
@@ -25,7 +26,7 @@ import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { functionMembers } from "../aws/authentic.ts";
-import type { Tags } from "../aws/tags.ts";
+import { namesAsTags, namesInTags, type Tags } from "../aws/tags.ts";
 
 interface FunctionProperties {
   FunctionName: string;
@@ -38,6 +39,8 @@ interface FunctionProperties {
   MemorySize: number;
   Architectures: readonly string[];
   Environment: Variables;
+  /** The names of the variables from the configuration, in alphabetical order; a tag keeps them. */
+  ConfiguredVariables: readonly string[];
   /** "Active" where Lambda runs what was deployed, otherwise why it does not. */
   State: string;
 }
@@ -72,8 +75,8 @@ export function lambdaFunction(
     type: "AWS::Lambda::Function",
     name: FunctionName,
     step: {
-      function: /^(?!Environment)/,
-      env: /^Environment\.(?!API_GATEWAY_ENDPOINT$)/,
+      function: /^(?!Environment|ConfiguredVariables)/,
+      env: /^(Environment\.(?!API_GATEWAY_ENDPOINT$)|ConfiguredVariables$)/,
       endpoint: /^Environment\.API_GATEWAY_ENDPOINT$/,
       code: /^CodeSha256$/,
     },
@@ -97,8 +100,13 @@ export function lambdaFunction(
         API_GATEWAY_ENDPOINT: `${api.ManagementEndpoint}/${config.stage}`,
         SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
       },
+      ConfiguredVariables: configuredIn(config),
       State: "Active",
     }),
+    leaves: ({ properties: { MemorySize: found } }, { MemorySize: desired }) =>
+      found !== undefined && desired !== undefined && found > desired
+        ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
+        : [],
     // Every variable may hold a secret, whatever its name; of an address only a part may.
     secret: {
       Environment: () => "***",
@@ -132,8 +140,11 @@ export function lambdaFunction(
       const ofTheCode = new Set(["CodeSha256", "Architectures"]);
       const code = [...changed].some((one) => ofTheCode.has(one));
       const settings = [...changed].some((one) => !ofTheCode.has(one) && one !== "State");
+      const marks = changed.has("ConfiguredVariables");
       if (code) await upload(aws, config);
       if (settings) await configure(aws, desired, found, config);
+      // Last, so that a run that is cut before still knows what to take away.
+      if (marks) await mark(aws, desired, found);
       if (!code && !settings) await recovered(aws, desired, found, config);
     },
 
@@ -161,7 +172,7 @@ async function create(
       Architectures: ["x86_64"],
       Code: { ZipFile },
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
-      Tags: { ...tags },
+      Tags: { ...tags, ...namesAsTags(configuredIn({ variables })) },
     }),
     aws.longCall,
   );
@@ -179,17 +190,49 @@ async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: Fu
 
 async function configure(
   aws: Aws,
-  { Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
+  { Runtime, Handler, Role, Timeout, MemorySize, Environment, ConfiguredVariables }: FunctionProperties,
   found: Found<FunctionProperties, FunctionAttributes>,
   { functionName, variables }: FunctionConfig,
 ): Promise<void> {
   const ours = differing(found.properties.Environment, Environment);
+  const gone = removedFrom(found, ConfiguredVariables);
   const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize };
   await changeEnvironment(
     aws,
     functionName,
-    (present) => merged(present, ours, variables.SIGNING_KEYS),
+    (present) => merged(without(present, gone), ours, variables.SIGNING_KEYS),
     settings,
+  );
+}
+
+/**
+ * The variables that the configuration set once and does not any more; those of the stack itself stay.
+ */
+function removedFrom(
+  { properties: { ConfiguredVariables } }: Found<FunctionProperties, FunctionAttributes>,
+  desired: readonly string[],
+): string[] {
+  const kept = new Set([...desired, "BACKEND_URL", "API_GATEWAY_ENDPOINT", "SIGNING_KEYS"]);
+  return [...(ConfiguredVariables ?? [])].filter((name) => !kept.has(name));
+}
+
+const without = (variables: Variables, names: readonly string[]): Variables =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
+
+/** The variables that the configuration sets, by name. The key counts on the first deploy only. */
+const configuredIn = ({ variables }: Pick<FunctionConfig, "variables">): string[] =>
+  Object.keys(variables)
+    .filter((name) => name !== "SIGNING_KEYS")
+    .toSorted();
+
+/** Writes down which variables came from the configuration. */
+async function mark(
+  aws: Aws,
+  { ConfiguredVariables }: FunctionProperties,
+  { attributes }: Found<FunctionProperties, FunctionAttributes>,
+): Promise<void> {
+  await aws.lambda.send(
+    new TagResourceCommand({ Resource: attributes.FunctionArn, Tags: namesAsTags(ConfiguredVariables) }),
   );
 }
 
@@ -215,6 +258,7 @@ function foundFunction(
       MemorySize,
       Architectures,
       Environment: usable(variablesOf(found)),
+      ConfiguredVariables: namesInTags(tags),
       State: stateOf(found),
     }),
     tags,

@@ -1,6 +1,6 @@
 import type { Run } from "./create.ts";
 import { describeChanges, type ChangeLine } from "./describe.ts";
-import { deploy, destroy, observe, plan, type Change, type Stack } from "./engine.ts";
+import { deploy, destroy, observe, observeReadable, plan, type Change, type Stack } from "./engine.ts";
 import { partsOf, refuseMissingNeeds, scopeOf, type DeployLimits } from "./steps.ts";
 
 /** A stack that can be read, compared and deleted, with what reaches it. */
@@ -33,13 +33,13 @@ export async function deployStack(open: DeployableStack, limits: DeployLimits = 
   return outcomeOf(open, limits, await deploy(stack, run, scopeOf(parts)));
 }
 
-/** What such a deploy would do; writes nothing. */
+/** What such a deploy would do, as far as the stack can be read; writes nothing. */
 export async function planStack(open: DeployableStack, limits: DeployLimits = {}): Promise<DeployOutcome> {
   const { stack, run } = open;
   const parts = partsOf(limits);
-  const observed = await observe(stack, run.aws);
-  refuseMissingNeeds(stack, observed, parts);
-  return outcomeOf(open, limits, plan(stack, observed, scopeOf(parts)));
+  const { observed, unread } = await observeReadable(stack.resources, run);
+  refuseMissingNeeds(stack, observed, parts, unread);
+  return outcomeOf(open, limits, plan(stack, observed, scopeOf(parts), unread));
 }
 
 function outcomeOf(

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../errors/codes.ts";
 import type { Difference } from "./difference.ts";
 import type { Action, Change, Scope } from "./engine.ts";
 
@@ -10,13 +11,17 @@ export interface ChangeLine {
   /** False for what `--only` or `--code-only` left out: then nothing is known of it. */
   compared: boolean;
   differences: readonly Difference[];
+  /** Why nothing is known of it; null for all that was read. */
+  unread: { code: ErrorCode; message: string } | null;
 }
 
 /** The changes as plain data, without what is only looked up; `scope` as the plan or deploy had it. */
 export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
   changes
     .filter(({ resource }) => resource.desired)
-    .map(({ resource, action, differences }) => {
+    .map(({ resource, action, differences, unread }) => {
       const { id, type, name } = resource;
-      return { id, type, name, action, compared: scope(resource), differences };
+      const compared = scope(resource) && !unread;
+      const error = unread ? { code: unread.code, message: unread.message } : null;
+      return { id, type, name, action, compared, differences, unread: error };
     });

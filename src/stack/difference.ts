@@ -73,3 +73,14 @@ export function withOnly(
   }
   return merged;
 }
+
+const isUnknown = (value: unknown): boolean =>
+  !isMembers(value) && (JSON.stringify(value) ?? "").includes(KNOWN_AFTER_DEPLOY);
+
+/** What is desired, without the values that hold a placeholder. */
+export function withoutUnknown(desired: object): object {
+  const known = Object.entries(desired).filter(([, value]) => !isUnknown(value));
+  return Object.fromEntries(
+    known.map(([key, value]) => [key, isMembers(value) ? withoutUnknown(value) : value]),
+  );
+}

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined } from "../errors/advice.ts";
+import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
-import { differences, propertiesIn, withOnly, type Difference } from "./difference.ts";
+import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
 import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
 import { refuseNotOurs, refuseSeveral } from "./ownership.ts";
@@ -31,6 +32,8 @@ export interface Change {
   differences: readonly Difference[];
   /** Placeholders for what is known only afterwards. */
   attributes: Attributes;
+  /** Why nothing is known of it; undefined for all that was read. */
+  unread?: CliError;
 }
 
 /** Everything of the stack that is in AWS now. */
@@ -46,18 +49,52 @@ const everything: Scope = () => true;
 type AttributesOfNeed = (need: AnyResource) => Attributes;
 
 /**
- * Reads the whole stack in two waves: what stands alone, and what is within something as soon as that is
- * known.
+ * Begins to read these resources in two waves: what stands alone, and what is within something as soon as
+ * that is known.
  */
-export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
-  const observations = new Map<AnyResource, Promise<Standing | undefined>>();
+function readingsOf(resources: readonly AnyResource[], aws: Aws) {
+  const readings = new Map<AnyResource, Promise<Standing | undefined>>();
   const look = async (resource: AnyResource) => {
-    const parent = resource.within ? await observations.get(resource.within) : { attributes: {} };
+    const parent = resource.within ? await readings.get(resource.within) : { attributes: {} };
     return parent && (await standing(resource, await resource.list(aws, parent.attributes), aws));
   };
-  for (const resource of stack.resources) observations.set(resource, look(resource));
-  const found = await Promise.all(observations.values());
+  for (const resource of resources) readings.set(resource, look(resource));
+  return readings;
+}
+
+/** Reads the whole stack; throws where a part of it cannot be read. */
+export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
+  const found = await Promise.all(readingsOf(stack.resources, aws).values());
   return new Map(stack.resources.map((resource, index) => [resource, found[index]]));
+}
+
+/** Why some resources could not be read. */
+export type Unread = ReadonlyMap<AnyResource, CliError>;
+
+/**
+ * Reads what can be read of these resources, and tells of each other one as a warning. Throws where nothing
+ * can be read, and for what no other reading helps (exit codes other than 1).
+ */
+export async function observeReadable(
+  resources: readonly AnyResource[],
+  run: Run,
+): Promise<{ observed: Observed; unread: Unread }> {
+  const ended = await Promise.allSettled(readingsOf(resources, run.aws).values());
+  run.signal.throwIfAborted();
+  const observed = new Map<AnyResource, Standing | undefined>();
+  const unread = new Map<AnyResource, CliError>();
+  for (const [index, resource] of resources.entries()) {
+    const one = ended[index];
+    if (one?.status === "rejected") unread.set(resource, explain(one.reason));
+    else observed.set(resource, one?.value);
+  }
+  const isHopeless = resources.every((resource) => resource.within || unread.has(resource));
+  for (const error of unread.values())
+    if (isHopeless || error.exitCode !== exitCodes.failed || error.code === "bug") throw error;
+  for (const [{ id, name, within }, { message }] of unread)
+    if (!within || !unread.has(within))
+      run.report({ kind: "warning", message: `${id} ${name} cannot be read: ${message}` });
+  return { observed, unread };
 }
 
 function desiredOf(resource: AnyResource, attributesOf: AttributesOfNeed): object | undefined {
@@ -84,14 +121,30 @@ function changeOf(
     : { resource, action: "replace", differences: differing, attributes: unknownAttributes };
 }
 
-/** What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. */
-export function plan(stack: Stack, observed: Observed, scope: Scope = everything): Change[] {
+/**
+ * What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. What
+ * follows from something unread is not compared.
+ */
+export function plan(
+  stack: Stack,
+  observed: Observed,
+  scope: Scope = everything,
+  unread: Unread = new Map(),
+): Change[] {
   refuseNotOurs(observed, stack.identity);
   refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
   for (const resource of stack.resources) {
     const desired = desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
-    changes.set(resource, changeOf(resource, observed.get(resource), desired, scope));
+    const error = unread.get(resource);
+    const isUncertain = needsOf(resource).some((need) => unread.has(need));
+    const comparable = desired && isUncertain ? withoutUnknown(desired) : desired;
+    changes.set(
+      resource,
+      error
+        ? { resource, action: "none", differences: [], attributes: unknownAttributes, unread: error }
+        : changeOf(resource, observed.get(resource), comparable, scope),
+    );
   }
   return [...changes.values()];
 }
@@ -192,6 +245,9 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
     const desired = desiredOf(resource, attributesOf);
     const change = changeOf(resource, observed.get(resource), desired, scope);
+    const found = observed.get(resource);
+    if (found && desired && scope(resource))
+      for (const message of resource.leaves?.(found, desired) ?? []) run.report({ kind: "note", message });
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
@@ -205,10 +261,13 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
       return { ...change, attributes };
     } catch (error) {
       failures.push(error);
+      // What others wait for may depend on what has just failed.
+      run.aws.waits.end();
       throw error;
     }
   };
 
+  run.aws.waits.begin();
   for (const resource of stack.resources) acts.set(resource, actOn(resource));
   const ended = await Promise.allSettled(acts.values());
   if (failures.length > 0) throw failureOf(failures, ended, run);
@@ -307,17 +366,23 @@ function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }
 
-/** Deletes everything of the stack that carries our tags, last first, and returns what was deleted. */
+/**
+ * Deletes everything of the stack that carries our tags, last first, and returns what was deleted. Only that
+ * is read. Throws a CliError, when all else is done, for what could not be read or deleted.
+ */
 export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
-  const observed = await observe(stack, run.aws);
+  // What is within something is deleted with it.
+  const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove);
+  const lookedUp = stack.resources.filter(({ desired }) => !desired);
+  await observe({ ...stack, resources: lookedUp }, run.aws);
+  const { observed, unread } = await observeReadable(deletable, run);
   const ours = (resource: AnyResource): AnyFound[] => {
     const found = observed.get(resource);
-    // What is within something is deleted with it.
-    if (!found || resource.within) return [];
+    if (!found) return [];
     return [found, ...found.duplicates].filter(({ tags }) => tags && isOurs(tags, stack.identity));
   };
   const removals = new Map<AnyResource, Promise<AnyResource[]>>();
-  for (const resource of stack.resources.toReversed()) {
+  for (const resource of deletable.toReversed()) {
     const dependents = [...removals]
       .filter(([other]) => needsOf(other).includes(resource))
       .map(([, removal]) => removal);
@@ -327,14 +392,19 @@ export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
     );
   }
   const ended = await Promise.allSettled(removals.values());
+  const removed = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
   const failed = ended.find((one) => one.status === "rejected");
-  if (failed)
-    throw withProgress(
-      interruptionOf(run) ?? failed.reason,
-      ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])),
-    );
-  return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+  const [first] = unread;
+  if (failed) throw withProgress(interruptionOf(run) ?? failed.reason, removed);
+  if (first) throw withProgress(notRead(...first), removed);
+  return removed;
 }
+
+const notRead = ({ id, name }: AnyResource, error: CliError): CliError =>
+  new CliError(error.code, `${id} ${name} could not be read, so it was not removed: ${error.message}`, {
+    hint: error.hint,
+    cause: error,
+  });
 
 async function remove(resource: AnyResource, ours: readonly AnyFound[], run: Run): Promise<AnyResource[]> {
   if (ours.length === 0 || !resource.delete) return [];

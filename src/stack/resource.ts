@@ -69,6 +69,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
   };
+  /** What is asked for and left as it is on purpose, in words; nothing where all is done. */
+  leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
   /**
    * The paths that may hold secrets, with how their values are displayed; the longest that covers a path
    * counts.

@@ -1,7 +1,7 @@
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
-import { plan, type Change, type Observed, type Scope, type Stack } from "./engine.ts";
+import { plan, type Change, type Observed, type Scope, type Stack, type Unread } from "./engine.ts";
 import type { AnyResource, Part } from "./resource.ts";
 
 /** What a deploy is limited to; everything without any. */
@@ -58,17 +58,22 @@ export function refuseMissingNeeds(
   stack: Stack,
   observed: Observed,
   parts: readonly Part[] | undefined,
+  unread: Unread = new Map(),
 ): void {
   if (!parts) return;
-  refuseAbsentNeeds(stack, observed, parts);
-  refuseDriftedNeeds(stack, observed, parts);
+  refuseAbsentNeeds(stack, observed, { parts, unread });
+  refuseDriftedNeeds(stack, observed, { parts, unread });
 }
 
 /** A copy of what was changed by hand would count as a copy of what we want (see `Resource.copies`). */
-function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
+function refuseDriftedNeeds(
+  stack: Stack,
+  observed: Observed,
+  { parts, unread }: { parts: readonly Part[]; unread: Unread },
+): void {
   const copies = stack.resources.filter((resource) => resource.copies && covers(parts, resource));
   const copied = new Set(copies.flatMap(({ needs }) => Object.values<AnyResource>(needs)));
-  const drifted = plan(stack, observed)
+  const drifted = plan(stack, observed, undefined, unread)
     .filter(({ resource, action }) => action === "update" && copied.has(resource) && !covers(parts, resource))
     .map(({ resource }) => resource);
   if (drifted.length === 0) return;
@@ -80,11 +85,15 @@ function refuseDriftedNeeds(stack: Stack, observed: Observed, parts: readonly Pa
 const namesOf = (resources: Iterable<AnyResource>): string =>
   [...resources].map(({ id, name }) => `${id} ${name}`).join(", ");
 
-function refuseAbsentNeeds(stack: Stack, observed: Observed, parts: readonly Part[]): void {
+function refuseAbsentNeeds(
+  stack: Stack,
+  observed: Observed,
+  { parts, unread }: { parts: readonly Part[]; unread: Unread },
+): void {
   const wanted = stack.resources.filter((resource) => covers(parts, resource));
   const missing = new Set(
     [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter(
-      (resource) => !observed.get(resource) && !isMadeBy(resource, parts),
+      (resource) => !observed.get(resource) && !unread.has(resource) && !isMadeBy(resource, parts),
     ),
   );
   if (missing.size === 0) return;

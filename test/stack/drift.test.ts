@@ -31,6 +31,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import type { Aws } from "../../src/aws/clients.ts";
+import { namesAsTags, namesInTags } from "../../src/aws/tags.ts";
 import { zipOf } from "../support/zip.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
@@ -350,4 +351,52 @@ test("every resource that a deploy creates is removed or changed by hand here", 
   const covered = new Set([...removals.flatMap(([, , ids]) => ids), ...changes.map(([, , id]) => id)]);
   const created = stack.resources.filter(({ desired }) => desired).map(({ id }) => id);
   expect(created.filter((id) => !covered.has(id))).toEqual([]);
+});
+
+test("a variable that left the configuration is taken away; those of others stay", async () => {
+  const local = await openLocalAws();
+  const calls = () => local.calls.length;
+  await (await openTestStack(local.url, { variables: { FOO: "1", BAR: "2" } })).deploy();
+  const { aws } = await openTestStack(local.url);
+  const variables = async () =>
+    (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables;
+  const theirs = { ...(await variables()), THEIRS: "3" };
+  await aws.lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables: theirs } }),
+  );
+  const fewer = { variables: { BAR: "2" } };
+  expect(
+    (await (await openTestStack(local.url, fewer)).plan()).flatMap((change) => change.differences),
+  ).toEqual([{ path: "ConfiguredVariables", from: ["BAR", "FOO"], to: ["BAR"] }]);
+  await (await openTestStack(local.url, fewer)).deploy();
+  const { FOO: _gone, ...rest } = theirs as Record<string, string>;
+  expect(await variables()).toEqual(rest);
+  const before = calls();
+  expect(changedIds(await (await openTestStack(local.url, fewer)).deploy())).toEqual([]);
+  expect(calls() - before).toBe(14);
+  // A name that others use already is theirs until the configuration sets it.
+  await (await openTestStack(local.url, { variables: {} })).deploy();
+  const { BAR: _too, ...left } = rest;
+  expect(await variables()).toEqual(left);
+});
+
+test("many names of variables are kept in several tags, and a shorter list ends where it ends", () => {
+  const names = Array.from({ length: 60 }, (_, index) => `VARIABLE_${index}`);
+  const tags = namesAsTags(names);
+  expect(Object.values(tags).every((value) => value.length <= 256)).toBe(true);
+  expect(namesInTags(tags)).toEqual(names);
+  expect(namesInTags({ ...tags, ...namesAsTags(names.slice(0, 30)) })).toEqual(names.slice(0, 30));
+  expect(namesInTags({ ...tags, ...namesAsTags(["ONE"]) })).toEqual(["ONE"]);
+  expect(namesInTags({ ...tags, ...namesAsTags([]) })).toEqual([]);
+});
+
+test("less memory than there is: it stays, and the run says so", async () => {
+  const local = await openLocalAws();
+  await (await openTestStack(local.url, { memory: 512 })).deploy();
+  const { deploy, progress } = await openTestStack(local.url, { memory: 256 });
+  expect(changedIds(await deploy())).toEqual([]);
+  const notes = progress.flatMap((event) => (event.kind === "note" ? [event.message] : []));
+  expect(notes).toEqual([
+    "MemorySize of shelfshack-websocket-proxy stays 512: a larger value is not lowered to 256",
+  ]);
 });

@@ -11,7 +11,7 @@ import { ListRolesCommand } from "@aws-sdk/client-iam";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
 import { onTestFinished } from "vitest";
 import type { Progress } from "../../src/progress.ts";
-import { deploy, destroy, observe, plan, type Change } from "../../src/stack/engine.ts";
+import { deploy, destroy, observe, observeReadable, plan, type Change } from "../../src/stack/engine.ts";
 import type { Run } from "../../src/stack/create.ts";
 import { stackOf, type StackConfig } from "../../src/resources/stack.ts";
 import type { Step } from "../../src/settings/table.ts";
@@ -78,6 +78,10 @@ export async function openTestStack(
     progress,
     deploy: (only?: Step[]) => deploy(stack, walk, scopeOf(partsOf({ only }))),
     plan: async () => plan(stack, await observe(stack, aws)),
+    planReadable: async () => {
+      const { observed, unread } = await observeReadable(stack.resources, walk);
+      return plan(stack, observed, undefined, unread);
+    },
     destroy: () => destroy(stack, walk),
   };
 }
