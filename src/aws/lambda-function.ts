@@ -109,9 +109,10 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
   );
   if (isIdle(found)) return found;
   const state = `${found.State}, its last update ${found.LastUpdateStatus}`;
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
   throw new CliError(
     "function-still-changing",
-    `the function ${FunctionName} is still ${state}, after ${Math.round((performance.now() - startedAt) / 1_000)} s`,
+    `the function ${FunctionName} is still ${state}, after ${seconds} s`,
   );
 }
 
