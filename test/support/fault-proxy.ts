@@ -18,8 +18,8 @@ export interface Call {
  * What happens to a call: `lost` (done, then the connection is reset), `hang` (done, and never answered),
  * `cut-before` (reset before anything is done), `500-after` (done, answered 500), `503` and `429` (answered
  * so, not done), `html` (done, answered 502 with a proxy's page), `truncated` (done, half the answer),
- * `empty` and `page` (not done, answered 200 with nothing or a page), `twice` (done two times, the second answer),
- * or functions that are called before and after the work, or make another answer of it.
+ * `empty` and `page` (not done, answered 200 with nothing or a page), `twice` (done two times, the second
+ * answer), or functions that are called before and after the work, or make another answer of it.
  */
 export type Fault =
   | "lost"
