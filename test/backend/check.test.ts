@@ -464,6 +464,19 @@ test("the kit follows the contract in a real FastAPI application under uvicorn",
   expect(await known.json()).toEqual([]);
 });
 
+test("F-07 two workers of the kit with memory of their own are found, named once", async (context) => {
+  needsFastApi(context);
+  const keys = [newSigningKey()];
+  const workers = { SIGNING_KEYS: keys.join(","), WEB_CONCURRENCY: "2" };
+  const backend = await startUvicorn(import.meta.dirname, "app", workers);
+  const failing = async () => {
+    const rows = await check(backend.url, { keys, token: "ann" });
+    return rows.filter(({ topic, outcome }) => topic === "messages" && outcome === "failed");
+  };
+  // The kernel chooses the worker of a TCP connection: one of them may get all of a short run.
+  await expect.poll(failing, { timeout: 60_000 }).toMatchObject([{ id: "every-worker" }]);
+}, 90_000);
+
 /** A server that accepts connections and does something else than HTTP. */
 async function oddServer(onConnection: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
