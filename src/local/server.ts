@@ -11,6 +11,7 @@ import type { LogEntry } from "./runtime/contract.ts";
 import { runtimesFor, type Runtimes } from "./runtimes.ts";
 import { apigateway } from "./services/apigateway/apigateway.ts";
 import { iam } from "./services/iam/iam.ts";
+import { decide, statementsIn } from "./services/iam/policy.ts";
 import { sessionIn } from "./services/iam/sessions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
 import { openServices, type PortOf } from "./services/service.ts";
@@ -191,6 +192,16 @@ function openGateway(
         ...manageConnections(masked(account), { ...call, connectionId: "{connectionId}" }),
         reason: false,
       }),
+    allows: (document, access) => decide(statementsIn(document), access) === "allowed",
+    caller({ sessionToken, region, apiId, stage }) {
+      const session = sessionIn(sessionToken);
+      const route = (shown: string) => `arn:aws:execute-api:${region}:${shown}:${apiId}/${stage}/$connect`;
+      const access = { action: "execute-api:Invoke", resource: route(account) };
+      const denied = roles.denial(session, access, { resource: route(masked(account)), reason: false });
+      if (denied !== undefined) return { denied };
+      const { arn, userId } = roles.caller(session);
+      return { identity: { accountId: account, caller: userId, user: userId, userArn: arn } };
+    },
     host: () => `127.0.0.1:${port}`,
     onFailure: (failure) => onLog?.([executionLog(failure)]),
     onBug,

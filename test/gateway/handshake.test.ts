@@ -56,13 +56,13 @@ const refusals: [situation: string, status: number, message: string, options: Te
   [
     "needs a signed upgrade",
     403,
-    "Forbidden",
+    "Missing Authentication Token",
     { routes: [{ routeKey: "$connect", authorizationType: "AWS_IAM" }] },
   ],
   [
-    "is behind an authorizer",
-    403,
-    "Forbidden",
+    "is behind an authorizer that is not there",
+    500,
+    "Internal server error",
     { routes: [{ routeKey: "$connect", authorizationType: "CUSTOM" }] },
   ],
   [

@@ -1,7 +1,8 @@
 import * as gateway from "@aws-sdk/client-apigatewayv2";
 import * as lambda from "@aws-sdk/client-lambda";
+import { AssumeRoleCommand } from "@aws-sdk/client-sts";
 import { expect, test } from "vitest";
-import { makeApi, makeFunction, openLocalAws, permit, refusal } from "../support/local-aws.ts";
+import { invocationUri, makeApi, makeFunction, openLocalAws, permit, refusal } from "../support/local-aws.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const newApi = {
@@ -94,17 +95,12 @@ test("names and texts of API Gateway's refusals", async () => {
     [() => route({ RouteKey: "$other" }), bad, 400, /\$other/],
     [() => route({ RouteKey: "" }), bad, 400, /route key/],
     [() => rename({ RouteKey: "" }), bad, 400, /route key/],
+    [() => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM" }), bad, 400, /AuthorizerId/],
     [
-      () => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM" }),
-      "NotImplementedException",
-      501,
-      /authorizer/,
-    ],
-    [
-      () => route({ RouteKey: "$connect", AuthorizationType: "AWS_IAM" }),
-      "NotImplementedException",
-      501,
-      /IAM/,
+      () => route({ RouteKey: "$connect", AuthorizationType: "CUSTOM", AuthorizerId: "none" }),
+      "NotFoundException",
+      404,
+      /Authorizer identifier specified none/,
     ],
     [() => route({ AuthorizationType: "CUSTOM" }), bad, 400, /\$connect route only/],
     [
@@ -208,13 +204,13 @@ test("names and texts of API Gateway's refusals", async () => {
           new gateway.CreateAuthorizerCommand({
             ApiId,
             Name: "a",
-            AuthorizerType: "REQUEST",
+            AuthorizerType: "JWT",
             IdentitySource: [],
           }),
         ),
       "NotImplementedException",
       501,
-      /^CreateAuthorizer \(apigateway\) is not emulated by the local AWS$/,
+      /^AuthorizerType 'JWT' of CreateAuthorizer is not emulated by the local AWS$/,
     ],
   ];
   for (const [call, name, status, message] of cases)
@@ -333,6 +329,63 @@ test("a stage serves its deployment's snapshot until it is pointed at another on
   expect(await socket.next()).toBe("$default green");
   await client.send(new gateway.DeleteStageCommand({ ApiId, StageName: "dev" }));
   expect((await socket.closed()).code).toBe(1001);
+});
+
+test("an authorizer's policy and an IAM session's decide who may connect", async () => {
+  const aws = await openLocalAws();
+  const { apigatewayv2: client } = aws;
+  const source = `export const handler = async ({ methodArn, queryStringParameters: { token } }) => ({
+    principalId: token,
+    policyDocument: {
+      Version: "2012-10-17",
+      Statement: [
+        { Action: "execute-api:Invoke", Effect: token === "ann" ? "Allow" : "Deny", Resource: methodArn },
+      ],
+    },
+  });`;
+  const functionArn = await makeFunction(aws, { source });
+  const { ApiId, ApiEndpoint, RouteIds } = await makeApi(aws, { routes: ["$connect"] });
+  const RouteId = RouteIds[0] ?? "";
+  const { AuthorizerId } = await client.send(
+    new gateway.CreateAuthorizerCommand({
+      ApiId,
+      Name: "by-token",
+      AuthorizerType: "REQUEST",
+      AuthorizerUri: invocationUri(functionArn),
+      IdentitySource: ["route.request.querystring.token"],
+    }),
+  );
+  const { IntegrationId } = await client.send(
+    new gateway.CreateIntegrationCommand({
+      ApiId,
+      IntegrationType: "MOCK",
+      RequestTemplates: { $default: '{"statusCode":200}' },
+    }),
+  );
+  const Target = `integrations/${IntegrationId}`;
+  const update = async (given: object) => {
+    await client.send(new gateway.UpdateRouteCommand({ ApiId, RouteId, Target, ...given }));
+    await client.send(new gateway.CreateDeploymentCommand({ ApiId, StageName: "dev" }));
+  };
+  await client.send(new gateway.CreateStageCommand({ ApiId, StageName: "dev" }));
+  await update({ AuthorizationType: "CUSTOM", AuthorizerId });
+  const status = async (query: string, headers = {}) =>
+    (await refusedSocket(`${ApiEndpoint}/dev${query}`, { headers })).status;
+  expect([await status(""), await status("?token=ann")]).toEqual([401, 500]);
+  await permit(aws, { apiId: ApiId });
+  expect(await status("?token=bob")).toBe(403);
+  await openSocket(`${ApiEndpoint}/dev?token=ann`);
+  const deleting = client.send(new gateway.DeleteAuthorizerCommand({ ApiId, AuthorizerId }));
+  expect((await refusal(deleting)).name).toBe("ConflictException");
+  await update({ AuthorizationType: "AWS_IAM" });
+  const authorization =
+    "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/execute-api/aws4_request, SignedHeaders=host, " +
+    `Signature=${"0".repeat(64)}`;
+  const RoleArn = "arn:aws:iam::000000000000:role/proxy-role";
+  const assumed = await aws.sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "me" }));
+  const session = { authorization, "x-amz-security-token": assumed.Credentials?.SessionToken };
+  expect([await status(""), await status("", session)]).toEqual([403, 403]);
+  await openSocket(`${ApiEndpoint}/dev`, { headers: { authorization } });
 });
 
 test("a MOCK integration accepts, refuses and answers without a function", async () => {

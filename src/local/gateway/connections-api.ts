@@ -5,6 +5,7 @@ import { closings, end, isOpen, send } from "./connections.ts";
 import type { Connection, StageAddress, Traffic } from "./contract.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
+import { signatureOf, wrongRegion } from "./signature.ts";
 
 /** An answer of the management API; an error has a type, which AWS puts into a header (AWS.md 2.3). */
 interface Answer {
@@ -28,27 +29,6 @@ const tooLarge: Answer = {
 
 /** A wrong address, which tells nothing of any connection: no stage, or one that is not there. */
 const wrongAddress: Answer = { status: 403, type: "ForbiddenException", body: { message: "Forbidden" } };
-
-const credential = /^[^/\s,]+\/\d{8}\/([\w-]+)\/execute-api\/aws4_request$/;
-const header = /^AWS4-HMAC-SHA256 +Credential=([^\s,]+),/;
-
-/** What a call was signed for; its region is undefined where it carries no signature. */
-interface Signed {
-  region: string | undefined;
-  sessionToken: string | string[] | undefined;
-}
-
-/** A signature stands in the headers or, of a presigned call, in the query. */
-function signatureOf({ headers, url = "" }: IncomingMessage): Signed {
-  const query = new URLSearchParams(url.split("?").slice(1).join("?"));
-  const [, inHeader] = header.exec(headers.authorization ?? "") ?? [];
-  const inQuery = query.has("X-Amz-Signature") ? query.get("X-Amz-Credential") : undefined;
-  const [, region] = credential.exec(inHeader ?? inQuery ?? "") ?? [];
-  return {
-    region,
-    sessionToken: headers["x-amz-security-token"] ?? query.get("X-Amz-Security-Token") ?? undefined,
-  };
-}
 
 const methods: Record<
   string,
@@ -77,7 +57,7 @@ export async function answerConnectionCall(
   if (!method || region === undefined) return write(response, unsigned);
   const served = options.find(apiId, stage);
   if (!served) return write(response, wrongAddress);
-  if (served.region !== region) return write(response, wrongRegion(region));
+  if (served.region !== region) return write(response, notValidHere(region));
   const denied = options.denied?.({
     region,
     apiId,
@@ -125,10 +105,8 @@ function forbidden(message: string): Answer {
   return { status: 403, type: "AccessDeniedException", body: { message } };
 }
 
-/** The text of other services; that of API Gateway is unverified (AWS.md 2.2). */
-function wrongRegion(region: string): Answer {
-  const message = `Credential should be scoped to a valid region, not '${region}'.`;
-  return { status: 403, type: "InvalidSignatureException", body: { message } };
+function notValidHere(region: string): Answer {
+  return { status: 403, type: "InvalidSignatureException", body: { message: wrongRegion(region) } };
 }
 
 function malformedId(connectionId: string): Answer {

@@ -160,18 +160,18 @@ export async function callRoute(
   }: { stage: ServedStage; route: ServedRoute; peer: Peer; requestId: string; event: RouteEvent },
 ): Promise<Outcome> {
   const outcome = await callIntegration(options, stage, route, event);
-  if (outcome.kind === "failed") {
-    const { apiId, connectionId } = peer;
-    options.onFailure?.({
-      apiId,
-      stage: peer.stage,
-      routeKey: route.routeKey,
-      connectionId,
-      requestId,
-      message: outcome.message,
-    });
-  }
+  if (outcome.kind === "failed") reportFailure({ options }, { route, peer, requestId }, outcome.message);
   return outcome;
+}
+
+/** Tells `onFailure` what the client is not told. */
+export function reportFailure(
+  { options }: Pick<Traffic, "options">,
+  { route, peer, requestId }: { route: ServedRoute; peer: Peer; requestId: string },
+  message: string,
+): void {
+  const { apiId, stage, connectionId } = peer;
+  options.onFailure?.({ apiId, stage, routeKey: route.routeKey, connectionId, requestId, message });
 }
 
 /** Keeps work in `traffic.work` until it is finished; after a bug the client is told by `tellClient`. */

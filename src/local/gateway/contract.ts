@@ -9,6 +9,8 @@ import type { Allowance, Throttle } from "./throttle.ts";
 export interface ServedRoute {
   routeKey: string;
   authorizationType: string;
+  /** The Lambda authorizer of a route whose type is `CUSTOM`. */
+  authorizer?: { id: string; uri: string; identitySources: readonly string[] };
   /**
    * Whether a route response is in place, so that the function's `body` goes back to the client (AWS.md 1.8).
    */
@@ -60,6 +62,14 @@ export interface FailedIntegration {
   message: string;
 }
 
+/** A signed upgrade request, to be authorized. */
+export interface SignedConnect {
+  region: string;
+  apiId: string;
+  stage: string;
+  sessionToken: string | string[] | undefined;
+}
+
 /** One call of `@connections`, to be authorized. */
 export interface ConnectionCall {
   /** The one that the call was signed for. */
@@ -92,6 +102,13 @@ export interface GatewayOptions {
    * allowed.
    */
   denied?(call: ConnectionCall): string | undefined;
+  /** Whether a policy that an authorizer answered allows this; throws for what is no policy. */
+  allows?(document: string, access: { action: string; resource: string }): boolean;
+  /**
+   * Who wants to connect to a route with `AWS_IAM`, as events name the caller, or why that is denied, in
+   * AWS's words.
+   */
+  caller?(call: SignedConnect): { identity: Readonly<Record<string, string>> } | { denied: string };
   /** The `host:port` that the server listens on. */
   host(): string;
   /** Closes a connection after this long without a message in either direction; 10 minutes. */

@@ -10,6 +10,10 @@ export interface Peer {
   readonly sourceIp: string;
   /** Absent when the client sent no `User-Agent`. */
   readonly userAgent?: string;
+  /** What an authorizer said of the client, with the milliseconds that it took (AWS.md 1.9). */
+  readonly authorizer?: Readonly<Record<string, unknown>> & { integrationLatency: number };
+  /** Who signed the upgrade request of a route with `AWS_IAM`. */
+  readonly caller?: Readonly<Record<string, string>>;
 }
 
 /** The upgrade request as far as the `$connect` event shows it. */
@@ -115,6 +119,31 @@ export function connectEvent(
   };
 }
 
+/**
+ * The event of a Lambda authorizer (AWS.md 1.9): that of `$connect`, with what its members are called there.
+ */
+export function authorizerEvent(
+  peer: Peer,
+  { methodArn, ...connecting }: Parameters<typeof connectEvent>[1] & { methodArn: string },
+) {
+  const { headers, multiValueHeaders, requestContext, ...event } = connectEvent(peer, connecting);
+  const { queryStringParameters = {}, multiValueQueryStringParameters = {} } = event;
+  const upgrade = { Connection: "upgrade", "content-length": "0", Upgrade: "websocket" };
+  return {
+    type: "REQUEST",
+    methodArn,
+    headers: { ...upgrade, ...headers },
+    multiValueHeaders: { ...multiValues(upgrade), ...multiValueHeaders },
+    queryStringParameters,
+    multiValueQueryStringParameters,
+    stageVariables: connecting.stageVariables,
+    requestContext,
+  };
+}
+
+const multiValues = (headers: Record<string, string>): Record<string, string[]> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+
 /** The event of a message (AWS.md 1.3): the text as it came, and no header. */
 export function messageEvent(
   peer: Peer,
@@ -156,27 +185,39 @@ export function disconnectEvent(
   const headers = { Host: peer.domainName, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": "" };
   return {
     headers,
-    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
+    multiValueHeaders: multiValues(headers),
     requestContext: {
       routeKey: "$disconnect",
       disconnectStatusCode: code,
       eventType: "DISCONNECT",
       disconnectReason: reason,
-      ...contextOf(peer, requestId, now),
+      ...contextOf(withoutLatency(peer), requestId, now),
     },
     isBase64Encoded: false,
   };
 }
 
-function contextOf(peer: Peer, requestId: string, now: number) {
+/** The last event of a connection does not say how long its authorizer took (AWS.md 1.9). */
+function withoutLatency({ authorizer, ...peer }: Peer): Omit<Peer, "authorizer"> & { authorizer?: object } {
+  if (!authorizer) return peer;
+  const { integrationLatency: _untold, ...said } = authorizer;
+  return { ...peer, authorizer: said };
+}
+
+function contextOf(peer: Omit<Peer, "authorizer"> & { authorizer?: object }, requestId: string, now: number) {
   return {
+    ...(peer.authorizer && { authorizer: peer.authorizer }),
     extendedRequestId: requestId,
     requestTime: commonLogTime(now),
     messageDirection: "IN",
     stage: peer.stage,
     connectedAt: peer.connectedAt,
     requestTimeEpoch: now,
-    identity: { ...(peer.userAgent !== undefined && { userAgent: peer.userAgent }), sourceIp: peer.sourceIp },
+    identity: {
+      ...peer.caller,
+      ...(peer.userAgent !== undefined && { userAgent: peer.userAgent }),
+      sourceIp: peer.sourceIp,
+    },
     requestId,
     domainName: peer.domainName,
     connectionId: peer.connectionId,

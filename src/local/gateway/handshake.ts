@@ -1,15 +1,23 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import { callRoute, closings, deliverDisconnect, open, track } from "./connections.ts";
+import { authorize } from "./authorization.ts";
+import { callRoute, closings, deliverDisconnect, open, reportFailure, track } from "./connections.ts";
 import type { ServedStage, StageAddress, Traffic } from "./contract.ts";
-import { connectEvent, domainNameOf, newConnectionId, newRequestId, type Peer } from "./events.ts";
+import {
+  connectEvent,
+  domainNameOf,
+  newConnectionId,
+  newRequestId,
+  type Peer,
+  type Upgrade,
+} from "./events.ts";
 import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
 import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";
 
-type Decision = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean };
+type Decision = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean; peer: Peer };
 
 const maxUrlLength = 4096;
 const maxHeaderBytes = 8 * 1024;
@@ -95,8 +103,8 @@ async function performHandshake(
   );
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
   const accepted = accept(request, socket, head, decision.answer.subprotocol);
-  if (!accepted) return deliverDisconnect(traffic, peer, closings.lost);
-  const connection = open(traffic, peer, accepted, (from, data, isBinary) =>
+  if (!accepted) return deliverDisconnect(traffic, decision.peer, closings.lost);
+  const connection = open(traffic, decision.peer, accepted, (from, data, isBinary) =>
     receive(traffic, from, data, isBinary),
   );
   if (decision.twoWay) sendBody(connection, decision.answer.body, requestId);
@@ -109,8 +117,8 @@ function immediateRefusal(traffic: Traffic, request: IncomingMessage): Refusal |
 }
 
 /**
- * Asks the stage and its `$connect` route. Without such a route every client is accepted (AWS.md 1.1);
- * authorizers are not emulated.
+ * Asks the stage and its `$connect` route, first whether it lets the client in at all. Without such a route
+ * every client is accepted (AWS.md 1.1).
  */
 async function askConnectRoute(
   traffic: Traffic,
@@ -121,26 +129,29 @@ async function askConnectRoute(
   if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt))
     return { refusal: { status: 429 } };
   const route = stage.routes.get("$connect");
-  if (!route) return { answer: { statusCode: 200 }, twoWay: false };
-  if (route.authorizationType !== "NONE") return { refusal: { status: 403 } };
-  const event = eventOf(request, peer, requestId, stage);
-  const outcome = await callRoute(traffic, { stage, route, peer, requestId, event });
+  if (!route) return { answer: { statusCode: 200 }, twoWay: false, peer };
+  const upgrade = upgradeOf(request);
+  const connecting = { request, upgrade, stage, route, peer, requestId };
+  const authorized = await authorize(traffic.options, connecting);
+  if ("refusal" in authorized) {
+    if (authorized.message !== undefined) reportFailure(traffic, connecting, authorized.message);
+    return { refusal: authorized.refusal };
+  }
+  const { stageVariables } = stage;
+  const event = connectEvent(authorized.peer, { upgrade, requestId, stageVariables, now: Date.now() });
+  const outcome = await callRoute(traffic, { stage, route, peer: authorized.peer, requestId, event });
   if (outcome.kind === "failed") return { refusal: failures[outcome.failure] };
   const { answer } = outcome;
   return answer.statusCode < 300
-    ? { answer, twoWay: route.twoWay }
+    ? { answer, twoWay: route.twoWay, peer: authorized.peer }
     : { refusal: { status: answer.statusCode } };
 }
 
-function eventOf(
-  { url = "", rawHeaders, socket }: IncomingMessage,
-  peer: Peer,
-  requestId: string,
-  { stageVariables }: ServedStage,
-) {
-  const upgrade = { url, rawHeaders, port: socket.localPort ?? 0 };
-  return connectEvent(peer, { upgrade, requestId, stageVariables, now: Date.now() });
-}
+const upgradeOf = ({ url = "", rawHeaders, socket }: IncomingMessage): Upgrade => ({
+  url,
+  rawHeaders,
+  port: socket.localPort ?? 0,
+});
 
 function peerOf(
   { headers, socket }: IncomingMessage,

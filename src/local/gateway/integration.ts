@@ -68,7 +68,7 @@ export async function callIntegration(
  * The function that an integration's uri names (AWS.md 3.2), with its stage variables filled in (1.15);
  * `undefined` for any other form, which AWS accepts in the configuration and fails when it is called.
  */
-function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
+export function functionArnOf(uri: string, stageVariables: Record<string, string>): string | undefined {
   const filled = uri.replaceAll(/\$\{stageVariables\.(\w+)\}/g, (_, name: string) =>
     Object.hasOwn(stageVariables, name) ? (stageVariables[name] ?? "") : "",
   );

@@ -26,6 +26,8 @@ export interface ApiState {
   api: sdk.Api;
   tags: Map<string, string>;
   integrations: Map<string, sdk.Integration>;
+  /** Absent until there is one. */
+  authorizers?: Map<string, sdk.Authorizer>;
   /** The responses of MOCK integrations by their ids; absent until there is one. */
   integrationResponses?: Map<string, Map<string, sdk.IntegrationResponse>>;
   routes: Map<string, RouteState>;

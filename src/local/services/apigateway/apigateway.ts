@@ -5,6 +5,7 @@ import { service } from "../service.ts";
 import { regional } from "../state.ts";
 import type { ApigatewayState } from "./api-state.ts";
 import { apiOperations } from "./apis.ts";
+import { authorizerOperations } from "./authorizers.ts";
 import { constraints } from "./constraints.ts";
 import { limits } from "./guard.ts";
 import { integrationResponseOperations } from "./integration-responses.ts";
@@ -18,8 +19,7 @@ export interface Stages {
 }
 
 /**
- * API Gateway v2's control plane, for WebSocket APIs (AWS.md 3). Authorizers, models and domain names are not
- * emulated.
+ * API Gateway v2's control plane, for WebSocket APIs (AWS.md 3). Models and domain names are not emulated.
  */
 export const apigateway = service({
   name: "apigateway",
@@ -29,7 +29,13 @@ export const apigateway = service({
   constraints,
   needs: {},
   state: regional<ApigatewayState>(() => ({ apis: new Map() })),
-  operations: [...apiOperations, ...routeOperations, ...integrationResponseOperations, ...stageOperations],
+  operations: [
+    ...apiOperations,
+    ...authorizerOperations,
+    ...routeOperations,
+    ...integrationResponseOperations,
+    ...stageOperations,
+  ],
   open({ host, state }) {
     const parts = { host, state, deployedAt: new Map<string, number>() };
     const port: Stages = { servedStage: (apiId, stage) => servedStage(parts, apiId, stage) };

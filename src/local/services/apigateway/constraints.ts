@@ -8,9 +8,11 @@ const ProtocolType = { values: ["WEBSOCKET", "HTTP"] };
 const StringWithLengthBetween1And1600 = { min: 0, max: 1600 };
 const Tags = { item: StringWithLengthBetween1And1600 };
 const StringWithLengthBetween1And64 = { min: 1, max: 64 };
+const IntegerWithLengthBetween0And3600 = { min: 0, max: 3600 };
+const AuthorizerType = { values: ["REQUEST", "JWT"] };
+const UriWithLengthBetween1And2048 = { min: 1, max: 2048 };
 const ConnectionType = { values: ["INTERNET", "VPC_LINK"] };
 const IntegrationType = { values: ["AWS", "HTTP", "MOCK", "HTTP_PROXY", "AWS_PROXY"] };
-const UriWithLengthBetween1And2048 = { min: 1, max: 2048 };
 const PassthroughBehavior = { values: ["WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"] };
 const StringWithLengthBetween0And32K = { min: 0, max: 32768 };
 const TemplateMap = { item: StringWithLengthBetween0And32K };
@@ -31,6 +33,12 @@ export const constraints: Constraints = {
       ProtocolType,
       Tags,
       Version: StringWithLengthBetween1And64,
+    },
+    CreateAuthorizer: {
+      AuthorizerResultTtlInSeconds: IntegerWithLengthBetween0And3600,
+      AuthorizerType,
+      AuthorizerUri: UriWithLengthBetween1And2048,
+      Name: StringWithLengthBetween1And128,
     },
     CreateDeployment: {
       Description: StringWithLengthBetween0And1024,
@@ -65,6 +73,7 @@ export const constraints: Constraints = {
     },
     DeleteAccessLogSettings: {},
     DeleteApi: {},
+    DeleteAuthorizer: {},
     DeleteDeployment: {},
     DeleteIntegration: {},
     DeleteIntegrationResponse: {},
@@ -74,6 +83,8 @@ export const constraints: Constraints = {
     DeleteStage: {},
     GetApi: {},
     GetApis: {},
+    GetAuthorizer: {},
+    GetAuthorizers: {},
     GetDeployment: {},
     GetDeployments: {},
     GetIntegration: {},
@@ -94,6 +105,12 @@ export const constraints: Constraints = {
       IpAddressType,
       Name: StringWithLengthBetween1And128,
       Version: StringWithLengthBetween1And64,
+    },
+    UpdateAuthorizer: {
+      AuthorizerResultTtlInSeconds: IntegerWithLengthBetween0And3600,
+      AuthorizerType,
+      AuthorizerUri: UriWithLengthBetween1And2048,
+      Name: StringWithLengthBetween1And128,
     },
     UpdateDeployment: { Description: StringWithLengthBetween0And1024 },
     UpdateIntegration: {

@@ -73,6 +73,7 @@ const routeSettings = {
   RouteKey: all,
   Target: all,
   AuthorizationType: all,
+  AuthorizerId: all,
   ApiKeyRequired: only(false),
   OperationName: kept,
   RouteResponseSelectionExpression: only("$default"),
@@ -191,7 +192,9 @@ function routeOf({ routes }: ApiState, id: string): RouteState {
   return found;
 }
 
-type GivenRoute = Pick<sdk.Route, "Target" | "AuthorizationType"> & { RouteKey?: string | undefined };
+type GivenRoute = Pick<sdk.Route, "Target" | "AuthorizationType" | "AuthorizerId"> & {
+  RouteKey?: string | undefined;
+};
 
 function checkResponseKey(key: string): void {
   if (key !== "$default") throw badRequest("The only route response key of a WEBSOCKET API is $default");
@@ -206,14 +209,11 @@ function responseOf({ responses }: RouteState, id: string): sdk.RouteResponse {
 /** The only routes whose keys begin with a dollar sign (AWS.md 1.7). */
 const ownKeys = ["$connect", "$disconnect", "$default"];
 
-function checkRoute(
-  { routes, integrations }: ApiState,
-  { RouteKey, Target, AuthorizationType }: GivenRoute,
-  own?: string,
-): void {
+function checkRoute(api: ApiState, { RouteKey, Target, ...authorization }: GivenRoute, own?: string): void {
   if (RouteKey !== undefined && /^(\$|$)/.test(RouteKey) && !ownKeys.includes(RouteKey))
     throw badRequest(`Invalid route key: ${RouteKey}`);
-  checkAuthorization(AuthorizationType, RouteKey ?? routes.get(own ?? "")?.route.RouteKey);
+  const { routes, integrations } = api;
+  checkAuthorization(api, routes.get(own ?? "")?.route ?? {}, { RouteKey, ...authorization });
   if ([...routes].some(([id, { route }]) => id !== own && route.RouteKey === RouteKey))
     throw conflict(`Route with key ${RouteKey} already exists for this API`);
   const [, integrationId] = /^integrations\/(.+)$/.exec(Target ?? "") ?? [];
@@ -222,16 +222,18 @@ function checkRoute(
     throw notFound(`Invalid Integration identifier specified ${integrationId}`);
 }
 
-const notHere: Readonly<Record<string, string>> = {
-  CUSTOM: "a Lambda authorizer",
-  AWS_IAM: "IAM authorization",
-};
-
 /** Only `$connect` can carry authorization (AWS.md 1.9); the texts are unverified. */
-function checkAuthorization(type: sdk.AuthorizationType | undefined, routeKey: string | undefined): void {
-  if (type === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
-  const emulating = notHere[type ?? ""];
-  if (emulating === undefined) return;
-  if (routeKey !== "$connect") throw badRequest("Authorization is supported on the $connect route only");
-  throw notEmulated(`a route with ${emulating} (API Gateway v2)`);
+function checkAuthorization({ authorizers }: ApiState, found: Partial<sdk.Route>, given: GivenRoute): void {
+  const {
+    RouteKey = found.RouteKey,
+    AuthorizationType = found.AuthorizationType,
+    AuthorizerId = found.AuthorizerId,
+  } = given;
+  if (AuthorizationType === undefined || AuthorizationType === "NONE") return;
+  if (AuthorizationType === "JWT") throw badRequest("JWT authorization is not supported for a WEBSOCKET API");
+  if (RouteKey !== "$connect") throw badRequest("Authorization is supported on the $connect route only");
+  if (AuthorizationType === "CUSTOM" && AuthorizerId === undefined)
+    throw badRequest("AuthorizerId is required for CUSTOM authorization");
+  if (AuthorizerId !== undefined && !authorizers?.has(AuthorizerId))
+    throw notFound(`Invalid Authorizer identifier specified ${AuthorizerId}`);
 }

@@ -175,6 +175,7 @@ function servedRoute(
     routeKey: route.RouteKey ?? "",
     authorizationType: route.AuthorizationType ?? "NONE",
     twoWay: responses.size > 0,
+    ...servedAuthorizer(route, api),
     ...(integration
       ? {
           integration: {
@@ -186,6 +187,16 @@ function servedRoute(
         }
       : {}),
   };
+}
+
+function servedAuthorizer(
+  { AuthorizationType, AuthorizerId = "" }: sdk.Route,
+  { authorizers }: ApiState,
+): Pick<ServedRoute, "authorizer"> {
+  const found = authorizers?.get(AuthorizerId);
+  if (AuthorizationType !== "CUSTOM" || !found) return {};
+  const { AuthorizerUri = "", IdentitySource = [] } = found;
+  return { authorizer: { id: AuthorizerId, uri: AuthorizerUri, identitySources: [...IdentitySource] } };
 }
 
 const point = (stage: sdk.Stage, { DeploymentId }: sdk.Deployment, now: number): void =>

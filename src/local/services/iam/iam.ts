@@ -34,6 +34,8 @@ export interface Roles {
    * seconds and for one that never will (AWS.md 6.4).
    */
   mayAssume(arn: string, service: string, now: number): boolean;
+  /** Who calls: a role's session or, without one, the account's user. */
+  caller(session: Session | undefined): { arn: string; userId: string };
   /** Whether the policies of a role that exists allow something. */
   mayDo(arn: string, access: Access): boolean;
   /**
@@ -62,10 +64,18 @@ export const iam = service({
 const rolesPort = (parts: Iam): Roles => ({
   byArn: (arn) => roleByArn(parts, arn),
   mayAssume: (arn, by, now) => mayAssume(parts, { role: roleByArn(parts, arn), by, now }),
+  caller: (session) => callerOf(parts, session),
   mayDo: (arn, access) => decision(parts, arn, access) === "allowed",
   denial: (session, access, shown = { resource: access.resource, reason: true }) =>
     session && denial(parts, session, { access, shown }),
 });
+
+function callerOf(parts: Iam, session: Session | undefined): { arn: string; userId: string } {
+  const { account } = parts.host;
+  if (!session) return { arn: `arn:aws:iam::${account}:user/local`, userId: "AIDALOCALLOCALLOCALL" };
+  const roleId = roleByArn(parts, session.roleArn)?.id ?? "AROALOCALLOCALLOCALL";
+  return { arn: sessionArn(account, session), userId: `${roleId}:${session.name}` };
+}
 
 function mayAssume(
   { host: { delays } }: Iam,

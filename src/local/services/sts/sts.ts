@@ -4,7 +4,7 @@ import type { Host } from "../../host.ts";
 import { all } from "../../wire/members.ts";
 import { query } from "../../wire/query.ts";
 import { iam, type Roles } from "../iam/iam.ts";
-import { credentialsFor, sessionArn, type Session } from "../iam/sessions.ts";
+import { credentialsFor, sessionArn } from "../iam/sessions.ts";
 import { operations } from "../operations.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
@@ -16,12 +16,6 @@ interface Sts {
 }
 
 const op = operations<typeof sdk, Sts>();
-
-const roleId = (roles: Roles, { roleArn }: Session): string =>
-  roles.byArn(roleArn)?.id ?? "AROALOCALLOCALLOCALL";
-
-/** Every caller that has no role's session. */
-const userArn = ({ account }: Host): string => `arn:aws:iam::${account}:user/local`;
 
 /**
  * STS: a caller that signs with the credentials of a role's session is that session, every other one is the
@@ -36,11 +30,10 @@ export const sts = service({
   needs: { roles: iam },
   state: global(() => ({})),
   operations: [
-    op("GetCallerIdentity", {}, (_input, { host, roles, session }) => ({
-      Account: host.account,
-      Arn: session ? sessionArn(host.account, session) : userArn(host),
-      UserId: session ? `${roleId(roles, session)}:${session.name}` : "AIDALOCALLOCALLOCALL",
-    })),
+    op("GetCallerIdentity", {}, (_input, { host, roles, session }) => {
+      const { arn, userId } = roles.caller(session);
+      return { Account: host.account, Arn: arn, UserId: userId };
+    }),
     op("GetSessionToken", { DurationSeconds: all }, ({ DurationSeconds = 43_200 }, { session, now }) => {
       if (session)
         throw new AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", {
@@ -51,7 +44,7 @@ export const sts = service({
     op(
       "AssumeRole",
       { RoleArn: all, RoleSessionName: all, DurationSeconds: all },
-      ({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { host, roles, now }) => {
+      ({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { host, roles, session: caller, now }) => {
         if (!/^arn:[\w-]+:iam::\d{12}:role\/./.test(RoleArn))
           throw new AwsError("ValidationError", `${RoleArn} is invalid`);
         const role = roles.byArn(RoleArn);
@@ -63,7 +56,8 @@ export const sts = service({
         if (!role)
           throw new AwsError(
             "AccessDenied",
-            `User: ${userArn(host)} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`,
+            `User: ${roles.caller(caller).arn} is not authorized to perform: sts:AssumeRole on resource: ` +
+              RoleArn,
             { status: 403 },
           );
         const session = { roleArn: role.arn, name: RoleSessionName };
