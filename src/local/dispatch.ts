@@ -40,10 +40,20 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     if (signed?.service === "execute-api") return refusals.noConnection(request, response);
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
     const wire = await readRequest(request);
-    if (!wire) return refusals.tooLarge(request, response);
+    if (!wire) return refusals.tooLarge(request, response, operationOf(request, signed?.service));
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
+  }
+
+  /** What a request asks for by its path, when its body was not read. */
+  function operationOf(
+    { method = "", url = "", headers }: IncomingMessage,
+    service = "",
+  ): string | undefined {
+    const [path = "", query] = url.split("?");
+    const unread = { method, path, query: new URLSearchParams(query), headers, body: Buffer.alloc(0) };
+    return find(service)?.protocol.find(unread)?.name;
   }
 
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -14,11 +14,13 @@ interface Refusal {
 }
 
 const notAllowed = { status: 403, type: "ForbiddenException", message: "Host or Origin is not allowed" };
-const tooLarge = {
+const tooLarge = (operation: string | undefined): Refusal => ({
   status: 413,
   type: "RequestEntityTooLargeException",
-  message: `Request must be smaller than ${longestBody} bytes`,
-};
+  message:
+    `Request must be smaller than ${longestBody} bytes` +
+    (operation === undefined ? "" : ` for the ${operation} operation`),
+});
 const unsigned = {
   status: 403,
   type: "MissingAuthenticationTokenException",
@@ -35,7 +37,9 @@ const noConnection = { status: 403, type: "ForbiddenException", message: "Forbid
 /** How requests that reach no service are refused, each in the protocol that its client speaks. */
 export const refusals = {
   notAllowed: (request: IncomingMessage, response: ServerResponse) => write(request, response, notAllowed),
-  tooLarge: (request: IncomingMessage, response: ServerResponse) => write(request, response, tooLarge),
+  /** Names the operation as Lambda does (AWS.md 4.4), where it is known. */
+  tooLarge: (request: IncomingMessage, response: ServerResponse, operation: string | undefined) =>
+    write(request, response, tooLarge(operation)),
   noCode: (request: IncomingMessage, response: ServerResponse) => write(request, response, noCode),
   /** A browser or curl at a stage. */
   notUpgraded: (request: IncomingMessage, response: ServerResponse) =>

@@ -334,17 +334,23 @@ test("code is given to a client that has its URL, and to no other", async () => 
 test("a body longer than Lambda takes is refused with its own status", async () => {
   const { port } = await openLocalAws();
   const headers = { authorization: signedFor("lambda"), "content-length": 80_000_000 };
-  const status = await new Promise<number | undefined>((resolve, reject) => {
+  const refused = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
     const sent = request(
       { port, host: "127.0.0.1", method: "POST", path: "/2015-03-31/functions", headers, agent: false },
-      (response) => {
-        resolve(response.statusCode);
-        sent.destroy();
-      },
+      (response) =>
+        void response.once("data", (text: Buffer) => {
+          resolve({ status: response.statusCode, text: String(text) });
+          sent.destroy();
+        }),
     );
     sent.on("error", reject).end(Buffer.alloc(80_000_000));
   });
-  expect(status).toBe(413);
+  expect(refused).toEqual({
+    status: 413,
+    text: expect.stringContaining(
+      "Request must be smaller than 70167211 bytes for the CreateFunction operation",
+    ),
+  });
 });
 
 test("closing twice is closing once, and the port is free afterwards", async () => {
