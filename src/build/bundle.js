@@ -54,9 +54,30 @@ function packageFolder(input) {
 
 async function licenseOf(folder) {
   const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-  const texts = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
-  const bodies = await Promise.all(texts.map((file) => readFile(join(folder, file), "utf8")));
-  return [`${name} ${version} (${license})`, ...bodies.map((body) => body.trim())].join("\n\n");
+  const bodies = await textsIn(folder);
+  const texts = bodies.length > 0 ? bodies : await textsElsewhere(folder, { name, license });
+  if (texts.length === 0) throw new Error(`${folder} has no text of its license, ${license}`);
+  return [`${name} ${version} (${license})`, ...texts.map((body) => body.trim())].join("\n\n");
+}
+
+async function textsIn(folder) {
+  const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).sort();
+  return await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
+}
+
+/** A section of the README, or what a package of the same scope and license has: AWS leaves some out. */
+async function textsElsewhere(folder, { name, license }) {
+  const readme = await readFile(join(folder, "README.md"), "utf8").catch(() => "");
+  const section = /^#+ licen[cs]e\s+(.*)/ims.exec(readme)?.[1] ?? "";
+  if (/permission is hereby granted|redistribution and use/i.test(section)) return [section];
+  if (!name.startsWith("@")) return [];
+  const scope = join(folder, "..");
+  for (const other of (await readdir(scope)).sort()) {
+    const manifest = await readFile(join(scope, other, "package.json"), "utf8").catch(() => "{}");
+    const texts = JSON.parse(manifest).license === license ? await textsIn(join(scope, other)) : [];
+    if (texts.length > 0) return texts;
+  }
+  return [];
 }
 
 async function licenses(metafiles) {

@@ -158,7 +158,8 @@ function usageError(
   argv: readonly string[],
 ): CliError {
   const called = calledBy(program, argv);
-  const complaint = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
+  const words = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
+  const complaint = withoutSecrets(words, argv);
   const word = /"(-*[^"=]+)/.exec(complaint)?.[1] ?? "";
   const meant =
     otherNames.get(word) ??
@@ -166,6 +167,19 @@ function usageError(
   return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, {
     hint: meant ? `did you mean ${meant}?` : ["see: ", help(pathOf(called).slice(1))],
   });
+}
+
+/** Longer words than any command or option: they may be a token that was typed in the wrong place. */
+const LONGEST_SHOWN = 20;
+
+/** What was typed is repeated without the value of an option, and without long words. */
+function withoutSecrets(complaint: string, argv: readonly string[]): string {
+  const typed = argv.map((word) => word.replace(/^(-+)[^=]*=/, "$1").replace(/^-+/, ""));
+  const values = argv.flatMap((word) => /^-[^=]*=(.+)$/s.exec(word)?.[1] ?? []);
+  const secret = [...new Set([...typed.filter((word) => word.length > LONGEST_SHOWN), ...values])];
+  return secret
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((text, word) => text.replaceAll(word, "***"), complaint);
 }
 
 /** What other programs call it. */

@@ -19,6 +19,8 @@ interface Run {
 export interface Shell<Item> {
   /** Hands over one streamed item: a line of text, or one line of JSON with `--json`. */
   emit(item: Item): void;
+  /** Settles when the reader of what was emitted takes more: to be awaited before more is read. */
+  drained(): Promise<void>;
   /**
    * Asks a person; without a terminal, and in CI, it throws a CliError with exit code 2 that names the option
    * to use instead.

@@ -11,8 +11,9 @@ import type { Settings } from "../settings/table.ts";
 import { fileNotes, sourceLines, resolve } from "./resolve.ts";
 import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
-import { canSpin, colouring, isCi, writerFor, type Writer } from "../terminal/output.ts";
+import { canSpin, colouring, isCi, readsCommands, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
+import { asProblem, continued } from "../terminal/record.ts";
 import { safeJson } from "../terminal/safe.ts";
 import { style, unstyled } from "../terminal/style.ts";
 import { version } from "./version.ts";
@@ -63,8 +64,11 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
   const color =
     !argv.includes("--no-color") && !/^(0|false|no)$/i.test(environment["SHELFSHACK_COLOR"] ?? "");
   const writer = async (stream: Writer["stream"]) =>
-    writerFor(stream, await colouring(stream, { color, environment }), () =>
-      interruption.abort(outputClosed),
+    writerFor(
+      stream,
+      await colouring(stream, { color, environment }),
+      () => interruption.abort(outputClosed),
+      readsCommands(environment),
     );
   return {
     out: await writer(process.stdout),
@@ -182,6 +186,7 @@ function shellOf({ command, args, settings, session, progress }: Running): Shell
       if (settings.json) out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
       else if (line !== undefined) out.write(`${advice.text(line)}\n`);
     },
+    drained: () => out.drained(interruption.signal),
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
       if (!canAsk) return refuseToAsk(question);
@@ -229,9 +234,11 @@ function showError(error: unknown, { out, err, json, debug, annotating, advice }
   const document = { error: { code, message, phase, hint, ...(argv?.length && { argv }), exitCode } };
   if (json) out.writeRaw(`${asJson(asDocument(document))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
-    err.write(`${style.red("error:")} ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
-  if (annotating) err.write(annotation({ message, hint }));
+    err.write(asProblem(style.red("error:"), message, hint));
+  if (annotating) err.writeRaw(annotation({ message, hint }));
   if (debug)
-    err.write(`${style.dim(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`)}\n`);
+    err.write(
+      `${style.dim(continued(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`))}\n`,
+    );
   return exitCode;
 }

@@ -11,6 +11,10 @@ export interface Subscription {
 /** API Gateway refuses URLs of more characters (AWS.md 1.1). */
 export const LONGEST_URL = 4096;
 
+/** Words that are no URL may be a token that was typed in its place. */
+const shownAddress = (base: string): string =>
+  /^[a-z][a-z\d+.-]*:\/\//i.test(base) || base.length <= 20 ? JSON.stringify(redactUrl(base)) : "***";
+
 /**
  * The address to open: the stage's `ws`/`wss` URL with the subscription as percent-encoded query parameters.
  * Throws a CliError (exit 2) for anything else.
@@ -18,7 +22,7 @@ export const LONGEST_URL = 4096;
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
-    throw new CliError("url-invalid", `"${redactUrl(base)}" is not a WebSocket URL`, {
+    throw new CliError("url-invalid", `${shownAddress(base)} is not a WebSocket URL`, {
       hint:
         "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; " +
         "leave --url out to use the deployed stage",

@@ -19,8 +19,8 @@ export interface Script {
    * it ends with the lines.
    */
   quietMs?: number;
-  /** Every frame in both directions, as it passes. */
-  onFrame: (frame: Frame) => void;
+  /** Every frame in both directions, as it passes; the next one is read when it has settled. */
+  onFrame: (frame: Frame) => void | Promise<void>;
   signal: AbortSignal;
 }
 
@@ -42,15 +42,15 @@ export async function exchange(
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
   let lastFrameAt = performance.now();
-  const pass = (frame: Frame, count: "sent" | "received") => {
+  const pass = async (frame: Frame, count: "sent" | "received") => {
     course[count] += 1;
     lastFrameAt = performance.now();
-    onFrame(frame);
+    await onFrame(frame);
   };
 
   const receive = async (): Promise<Ended> => {
     for await (const frame of session.frames) {
-      pass(frame, "received");
+      await pass(frame, "received");
       if (expected.see(frame)) return "met";
     }
     return "closed by the peer";
@@ -59,7 +59,7 @@ export async function exchange(
     for await (const line of lines) {
       const frame = await session.send(line);
       if (!frame) return receiving;
-      pass(frame, "sent");
+      await pass(frame, "sent");
     }
     course.sentAll = true;
     if (limitMs !== undefined) return receiving;

@@ -155,7 +155,10 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
       ),
       expected: following,
       ...limits(options),
-      onFrame: (frame) => show(frame),
+      onFrame: async (frame) => {
+        show(frame);
+        await context.drained();
+      },
       signal: context.signal,
     });
     return {

@@ -27,6 +27,8 @@ interface Reader {
   report: Report;
   signal: AbortSignal;
   emit(record: LogRecord): void;
+  /** Settles when more may be emitted. */
+  drained(): Promise<void>;
 }
 
 /** How far back it reads without `since` where it does not follow. */
@@ -54,7 +56,7 @@ async function emitted(
   { logs }: Aws,
   group: FollowedGroup,
   options: TailOptions,
-  { report, signal, emit }: Reader,
+  { report, signal, emit, drained }: Reader,
 ): Promise<number> {
   const isWanted = selected(options);
   let records = 0;
@@ -64,6 +66,7 @@ async function emitted(
       if (!isWanted(record)) continue;
       records += 1;
       emit(record);
+      await drained();
     }
   } catch (error) {
     if (!signal.aborted) throw error;

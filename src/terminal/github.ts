@@ -1,10 +1,10 @@
 import { appendTo } from "../files/write.ts";
-import { safe } from "./safe.ts";
+import { safe, withoutCommands } from "./safe.ts";
 import { unstyled } from "./style.ts";
 
-/** The line that GitHub Actions shows as an annotation of the run; it reads both streams. */
+/** The line that GitHub Actions shows as an annotation of the run, made safe; it reads both streams. */
 export function annotation({ message, hint }: { message: string; hint: string | undefined }): string {
-  const words = unstyled(hint === undefined ? message : `${message}\n${hint}`);
+  const words = withoutCommands(safe(unstyled(hint === undefined ? message : `${message}\n${hint}`)));
   const escaped = words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   return `::error title=shelfshack-ws::${escaped}\n`;
 }

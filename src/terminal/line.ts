@@ -97,8 +97,17 @@ export interface PipedLines extends AsyncIterableIterator<string> {
 /** Starts reading a stdin that is no terminal. */
 export function pipedLines(input: NodeJS.ReadStream): PipedLines {
   const reader = createInterface({ input, crlfDelay: Infinity });
-  const lines = reader[Symbol.asyncIterator]();
+  const lines = withoutMark(reader);
   return { next: () => lines.next(), [Symbol.asyncIterator]: () => lines, close: () => reader.close() };
+}
+
+/** Many editors begin a file with a byte order mark, which is none of its text. */
+async function* withoutMark(lines: AsyncIterable<string>): AsyncGenerator<string, undefined> {
+  let isFirst = true;
+  for await (const line of lines) {
+    yield isFirst ? line.replace(/^\ufeff/, "") : line;
+    isFirst = false;
+  }
 }
 
 /** The token that `--token-stdin` promises: the first line. Throws a CliError (exit 2) when there is none. */

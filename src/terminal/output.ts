@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import type { WriteStream } from "node:tty";
 import type { ChalkInstance } from "chalk";
+import { withoutCommands } from "./safe.ts";
 import { paint } from "./style.ts";
 
 /** The only way to stdout or stderr. */
@@ -12,6 +14,8 @@ export interface Writer {
   writeRaw(text: string): void;
   /** The text as `write` would write it. */
   shown(text: string): string;
+  /** Settles when the stream takes more, is gone, or `signal` is aborted. */
+  drained(signal: AbortSignal): Promise<void>;
   /** Resolves when everything has left the process. */
   flushed(): Promise<void>;
 }
@@ -25,6 +29,10 @@ export interface OutputOptions {
 /** Whether a CI system runs this: then there is no person to watch or to answer. */
 export const isCi = ({ CI }: OutputOptions["environment"]): boolean =>
   Boolean(CI) && CI !== "false" && CI !== "0";
+
+/** Whether a CI system takes lines of the output for its orders. */
+export const readsCommands = ({ GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION }: OutputOptions["environment"]) =>
+  Boolean(GITHUB_ACTIONS || TF_BUILD || TEAMCITY_VERSION);
 
 /** Chalk for a stream that gets colours, loaded for those only. */
 export async function colouring(
@@ -52,9 +60,14 @@ export function canSpin(stream: WriteStream, environment: OutputOptions["environ
 
 /**
  * A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on
- * nothing is written.
+ * nothing is written. Where a CI system reads it, no text is one of its commands.
  */
-export function writerFor(stream: WriteStream, chalk: ChalkInstance | undefined, gone: () => void): Writer {
+export function writerFor(
+  stream: WriteStream,
+  chalk: ChalkInstance | undefined,
+  gone: () => void,
+  isReadByCi = false,
+): Writer {
   let isGone = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
@@ -64,12 +77,18 @@ export function writerFor(stream: WriteStream, chalk: ChalkInstance | undefined,
   const writeRaw = (text: string) => {
     if (!isGone) stream.write(text);
   };
+  const shown = (text: string) => (isReadByCi ? withoutCommands(paint(text, chalk)) : paint(text, chalk));
   return {
     stream,
     colours: chalk !== undefined,
-    write: (text) => writeRaw(paint(text, chalk)),
+    write: (text) => writeRaw(shown(text)),
     writeRaw,
-    shown: (text) => paint(text, chalk),
+    shown,
+    drained: async (signal) => {
+      if (isGone || !stream.writableNeedDrain || signal.aborted) return;
+      // The end is told elsewhere: by the listener above, or by who has aborted.
+      await once(stream, "drain", { signal }).catch(() => undefined);
+    },
     flushed: () => new Promise((resolve) => (isGone ? resolve() : stream.write("", () => resolve()))),
   };
 }

@@ -3,6 +3,7 @@ import type { Advice } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
+import { asProblem, continued } from "./record.ts";
 import { style } from "./style.ts";
 
 /**
@@ -101,20 +102,21 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
     case "waited":
       return undefined;
     case "waiting":
-      return style.dim(`  ${waitingWords(event)}`);
+      return style.dim(`  ${continued(waitingWords(event))}`);
     case "finished":
-      return finishedLine(event);
+      return continued(finishedLine(event));
     case "failed":
-      return `${style.red("✗")} ${event.title}: ${event.message}`;
+      return `${style.red("✗")} ${continued(`${event.title}: ${event.message}`)}`;
     case "note":
-      return event.message;
+      return continued(event.message);
     case "warning":
-      return [
-        `${style.yellow("warning:")} ${event.message}`,
-        ...(event.hint ? [`  ${adviceText(event.hint)}`] : []),
-      ].join("\n");
+      return asProblem(
+        style.yellow("warning:"),
+        event.message,
+        event.hint && adviceText(event.hint),
+      ).trimEnd();
     case "debug":
-      return style.dim(event.message);
+      return style.dim(continued(event.message));
   }
 }
 

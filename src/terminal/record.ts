@@ -16,3 +16,10 @@ export const continued = (text: string): string => text.replaceAll(/\r?\n/g, "\n
 
 /** One record as text: its head, and what it says. */
 export const asRecord = (head: string, text: string): string => `${head}  ${continued(text)}`;
+
+/** What is wrong, and what to do about it in a second line; neither can begin a record of its own. */
+export const asProblem = (head: string, message: string, hint: string | undefined): string =>
+  `${head} ${continued(message)}\n${hint === undefined ? "" : `  ${continued(hint)}\n`}`;
+
+/** A text as a part of one line: its line ends are shown. */
+export const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");

@@ -25,17 +25,29 @@ export function safe(text: string): string {
   return text.replace(unsafe, visible);
 }
 
+/**
+ * The text without commands of CI systems: `::name::` at a line's beginning and `##[name]` anywhere (GitHub,
+ * also of Azure: `##vso[`), `##teamcity[`. Each is written with one character as an escape.
+ */
+export const withoutCommands = (text: string): string =>
+  text.replaceAll(/##(?=\w*\[)/g, "#\\x23").replaceAll(/^([^\S\n]*):(?=:)/gm, "$1\\x3a");
+
 /** One JSON document whose text holds no such character either; it reads back as the same value. */
 export function safeJson(value: unknown, space?: number, plain = (text: string) => text): string {
   return (
-    JSON.stringify(
-      value,
-      (_key, member: unknown) => (typeof member === "string" ? plain(member) : member),
-      space,
-    ) ?? "null"
-  ).replace(unsafe, (character) =>
-    [...Array(character.length).keys()]
-      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
-      .join(""),
+    (
+      JSON.stringify(
+        value,
+        (_key, member: unknown) => (typeof member === "string" ? plain(member) : member),
+        space,
+      ) ?? "null"
+    )
+      // The same text for who reads JSON, and no command for a CI system (`withoutCommands`).
+      .replaceAll(/##(?=\w*\[)/g, "#\\u0023")
+      .replace(unsafe, (character) =>
+        [...Array(character.length).keys()]
+          .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+          .join(""),
+      )
   );
 }

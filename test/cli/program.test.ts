@@ -156,6 +156,48 @@ test.each([
   },
 );
 
+test.each([
+  [["connect", "--tokn=canary"]],
+  [["connect", "canary-0123456789-0123456789"]],
+  [["canary-0123456789-0123456789"]],
+  [["package", "extra", "canary-0123456789-0123456789"]],
+  [["connect", "--url", "nonsense canary-0123456789"]],
+  [["connect", "--canary-0123456789-0123456789"]],
+])("F-47 what may be a secret in the wrong place is not repeated: %j", async (words) => {
+  for (const json of [[], ["--json"]]) {
+    const { code, stdout, stderr } = await run([...words, ...json]);
+    expect([code, stdout + stderr]).toEqual([2, expect.not.stringContaining("canary")]);
+  }
+});
+
+test("F-26 a Node that is too old is told in one line, before anything is loaded", async () => {
+  // A process of its own takes itself for another Node.
+  const as = (version: string) =>
+    `data:text/javascript,Object.defineProperty(process.versions,"node",{value:"${version}"})`;
+  for (const [version, code] of [
+    ["18.20.8", 1],
+    ["20.18.3", 1],
+    ["20.19.0", 0],
+    ["26.0.0", 0],
+  ] as const) {
+    const child = spawn(process.execPath, ["--import", as(version), program, "--version"]);
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    expect((await once(child, "close"))[0]).toBe(code);
+    const line = `error: this is Node ${version}, shelfshack-ws needs 20.19 or newer\n`;
+    expect(said).toBe(code === 0 ? "" : line);
+  }
+  const { engines } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  expect(engines).toEqual({ node: ">=20.19" });
+});
+
+test("F-51 every package that is bundled has the text of its license", () => {
+  const licenses = readFileSync(new URL("../../dist/LICENSES.txt", import.meta.url), "utf8");
+  const parts = licenses.split(`\n\n${"-".repeat(80)}\n\n`);
+  expect(parts.length).toBeGreaterThan(20);
+  expect(parts.filter((part) => part.length < 500).map((part) => part.split("\n")[0])).toEqual([]);
+});
+
 test("with --json a failure is one document on stdout, whatever failed", async () => {
   for (const words of [
     ["deplyo", "--json"],
