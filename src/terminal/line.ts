@@ -97,12 +97,13 @@ export interface PipedLines extends AsyncIterableIterator<string> {
 /** Starts reading a stdin that is no terminal. */
 export function pipedLines(input: NodeJS.ReadStream): PipedLines {
   const reader = createInterface({ input, crlfDelay: Infinity });
-  const lines = withoutMark(reader);
+  // Asked for at once: lines that come before would be lost.
+  const lines = withoutMark(reader[Symbol.asyncIterator]());
   return { next: () => lines.next(), [Symbol.asyncIterator]: () => lines, close: () => reader.close() };
 }
 
 /** Many editors begin a file with a byte order mark, which is none of its text. */
-async function* withoutMark(lines: AsyncIterable<string>): AsyncGenerator<string, undefined> {
+async function* withoutMark(lines: AsyncIterableIterator<string>): AsyncGenerator<string, undefined> {
   let isFirst = true;
   for await (const line of lines) {
     yield isFirst ? line.replace(/^\ufeff/, "") : line;
