@@ -337,7 +337,14 @@ test("check without keys and without AWS skips the signature", async () => {
   expect(code).toBe(0);
   expect(stderr).toContain("no signing key");
   expect(stdout).toContain("unsigned: no signing key");
-  expect(stdout).toMatch(/- {2}an unsigned request is rejected at register +skipped: no signing key/);
+  expect(stdout).toMatch(/- {2}signatures +skipped: \d+ checks, no signing key/);
+  const all = await run(
+    ["backend", "check", "--verbose", "--backend-url", backend.url, "--region", "us-east-1"],
+    { env: { SHELFSHACK_TOKEN: "good" } },
+  );
+  expect(all.stdout).toMatch(/- {2}an unsigned request is rejected at register +skipped: no signing key/);
+  expect(all.stdout.split("\n").length).toBeGreaterThan(50);
+  expect(stdout.split("\n").length).toBeLessThan(20);
 });
 
 test("check lists what it skipped for want of keys and a token, and what to pass", async () => {

@@ -131,7 +131,7 @@ test("F-02 a function's keys are printed as keys or refused: AWS's text is no li
   await set(` ${keys} \n${keys}`);
   expect(await run(["outputs", "--for", "backend"], { env })).toMatchObject({
     code: 0,
-    stdout: `WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys},${keys}\n`,
+    stdout: expect.stringContaining(`WEBSOCKET_API_ENDPOINT=${endpoint}\nSIGNING_KEYS=${keys},${keys}\n`),
   });
   await set("$(touch P)");
   for (const json of [[], ["--json"]]) {
