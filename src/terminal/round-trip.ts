@@ -7,13 +7,17 @@ import { levelWord } from "./log-line.ts";
 import { asRecord, continued } from "./record.ts";
 import { style } from "./style.ts";
 
-/** The smoke test of a deploy in two lines. */
-export function smokeTestLines({ invocation, roundTrip }: SmokeTest): string[] {
+/** The smoke test of a deploy in three lines. */
+export function smokeTestLines({ invocation, frames, roundTrip }: SmokeTest): string[] {
   const mark = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
   const trip = roundTrip.open
     ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
     : roundTrip.meaning;
-  return [`${mark(invocation.passed)} test event: ${invocation.meaning}`, `${mark(roundTrip.open)} ${trip}`];
+  return [
+    `${mark(invocation.passed)} test event: ${invocation.meaning}`,
+    `${mark(frames.reached === true)} ${continued(frames.meaning)}`,
+    `${mark(roundTrip.open)} ${trip}`,
+  ];
 }
 
 /** The result of the test event: the three hops, the answer, the log. */

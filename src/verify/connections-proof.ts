@@ -16,7 +16,15 @@ export const proofEvent = (endpoint: string, connectionId = NO_CONNECTION): obje
 
 /** Whether frames of the function reach clients, as far as its own answer tells. */
 export interface ConnectionsProof {
-  code: "reached" | "denied" | "wrong-endpoint" | "refused" | "unreachable" | "not-asked" | "older-handler";
+  code:
+    | "reached"
+    | "denied"
+    | "wrong-endpoint"
+    | "refused"
+    | "unreachable"
+    | "not-asked"
+    | "older-handler"
+    | "not-arrived";
   /** Null where the handler cannot tell. */
   reached: boolean | null;
   meaning: string;

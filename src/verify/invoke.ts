@@ -108,7 +108,8 @@ async function backendKnowsKeys(
 
 type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
 
-async function invoke(
+/** Invokes the function with an event. Throws a CliError when there is no such function. */
+export async function invoke(
   aws: Aws,
   functionName: string,
   event: object,

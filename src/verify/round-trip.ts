@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
-import { openSession } from "../client/session.ts";
+import { openSession, type Session } from "../client/session.ts";
 import { command, type Invocation } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import type { Progress, Report } from "../progress.ts";
-import type { Settings } from "../settings/table.ts";
+import type { Settings, Step } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
+import { connectionsProof, proofEvent, PROVE, PROVEN, type ConnectionsProof } from "./connections-proof.ts";
 import type { TestResult } from "./invoke.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
@@ -18,39 +19,53 @@ interface RoundTrip {
 }
 
 /**
- * How a deploy ends: the test invocation, then a handshake through API Gateway, the function and the backend
- * and back.
+ * How a deploy ends: the test invocation; a frame that the function sends through @connections; a handshake
+ * through API Gateway, the function and the backend and back, over which such a frame must arrive.
  */
 export interface SmokeTest {
   invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & {
     handlerRan: boolean | null;
   };
+  frames: ConnectionsProof;
   roundTrip: RoundTrip;
 }
 
 const HANDSHAKE_MS = 30_000;
 /**
  * A new permission takes API Gateway some seconds to see; until then the handshake ends with 500 or 403
- * (AWS.md 4.7).
+ * (AWS.md 4.7), and a new policy of the role as long.
  */
 const PROPAGATION_MS = 10_000;
+/** A cold start and two calls are far below. */
+const ARRIVAL_MS = 10_000;
 
 /** Of whom the smoke test connects, and to what. */
 export type SmokeTestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type">;
+
+/** What it works with; `timeScale` scales its pauses. */
+interface SmokeTestRun {
+  aws: Aws;
+  report: Report;
+  signal: AbortSignal;
+  timeScale: number;
+}
 
 /** Tests the deployed path, as far as it can without a client's own token. */
 export async function smokeTest(
   url: string,
   options: SmokeTestOptions,
-  { aws, report, signal }: { aws: Aws; report: Report; signal: AbortSignal },
+  run: SmokeTestRun,
 ): Promise<SmokeTest> {
+  const { aws, report, signal } = run;
   const title = "test event and a real WebSocket";
   const startedAt = performance.now();
   report({ kind: "started", id: ID, title });
   const invocation = await invoke(aws, options, signal);
   const { MADE_UP_TOKEN } = await import("./invoke.ts");
   const client = { ...options, booking: options.booking ?? "1", token: options.token ?? MADE_UP_TOKEN };
-  const tested = { invocation, roundTrip: await handshake(addressOf(url, client), signal) };
+  const sent = await sentFrame(options, url, run);
+  const { roundTrip, frames } = await handshake(addressOf(url, client), sent, run);
+  const tested = { invocation, frames, roundTrip };
   report(ending(tested, title, performance.now() - startedAt));
   return tested;
 }
@@ -84,31 +99,85 @@ async function invoke(
   }
 }
 
-async function handshake(address: URL, signal: AbortSignal): Promise<RoundTrip> {
-  const startedAt = performance.now();
-  for (;;) {
-    const attempt = await tryOnce(address, signal);
-    const mayPass = attempt.status === 500 || attempt.status === 403;
-    if (!mayPass || performance.now() - startedAt > PROPAGATION_MS) return attempt;
-    await delay(1_000, undefined, { signal });
+/** Whether the function can send frames, as it says itself: no backend has a part in it. */
+async function sentFrame(
+  { functionName }: SmokeTestOptions,
+  url: string,
+  run: SmokeTestRun,
+): Promise<ConnectionsProof> {
+  const { aws, signal } = run;
+  const endpoint = url.replace(/^ws/, "http");
+  const { invoke: invokeWith } = await import("./invoke.ts");
+  const ask = async () =>
+    connectionsProof((await invokeWith(aws, functionName, proofEvent(endpoint), signal)).answer, endpoint);
+  try {
+    return await untilSpread(ask, ({ code }) => code !== "denied", run);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { code: "not-asked", reached: null, meaning: explain(error).message };
   }
 }
 
-async function tryOnce(address: URL, signal: AbortSignal): Promise<RoundTrip> {
+async function handshake(
+  address: URL,
+  sent: ConnectionsProof,
+  run: SmokeTestRun,
+): Promise<Pick<SmokeTest, "frames" | "roundTrip">> {
+  const attempt = () => tryOnce(address, sent, run.signal);
+  return await untilSpread(attempt, ({ roundTrip: { status } }) => status !== 500 && status !== 403, run);
+}
+
+/** Tries again each second, as long as what was just written may not have spread in AWS. */
+async function untilSpread<T>(
+  attempt: () => Promise<T>,
+  hasSpread: (outcome: T) => boolean,
+  { signal, timeScale }: SmokeTestRun,
+): Promise<T> {
+  const startedAt = performance.now();
+  for (;;) {
+    const outcome = await attempt();
+    if (hasSpread(outcome) || performance.now() - startedAt > PROPAGATION_MS * timeScale) return outcome;
+    await delay(1_000 * timeScale, undefined, { signal });
+  }
+}
+
+async function tryOnce(
+  address: URL,
+  sent: ConnectionsProof,
+  signal: AbortSignal,
+): Promise<Pick<SmokeTest, "frames" | "roundTrip">> {
   const startedAt = performance.now();
   try {
     const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, signal });
+    // A handler that does not know the text would hand it to the backend.
+    const frames = sent.code === "reached" ? await arrivedFrame(session, sent) : sent;
     await session.close();
-    return { open: true, ms: Math.round(session.openMs), status: null, meaning: "open, and closed again" };
+    const openMs = Math.round(session.openMs);
+    return { frames, roundTrip: { open: true, ms: openMs, status: null, meaning: "open, and closed again" } };
   } catch (error) {
     if (!(error instanceof HandshakeError)) throw error;
     const status = error.failure.kind === "status" ? error.failure.status : null;
-    return { open: false, ms: Math.round(performance.now() - startedAt), status, meaning: error.message };
+    const ms = Math.round(performance.now() - startedAt);
+    return { frames: sent, roundTrip: { open: false, ms, status, meaning: error.message } };
   }
 }
 
+/** Whether a frame of the function arrives over the socket. */
+async function arrivedFrame(session: Session, sent: ConnectionsProof): Promise<ConnectionsProof> {
+  const timer = setTimeout(() => void session.close(), ARRIVAL_MS);
+  try {
+    await session.send(PROVE);
+    for await (const { text } of session.frames) if (text === PROVEN) return sent;
+  } finally {
+    clearTimeout(timer);
+  }
+  const meaning = `a frame that the function sent did not arrive within ${ARRIVAL_MS / 1_000} s`;
+  return { code: "not-arrived", reached: false, meaning };
+}
+
 /** Whether a message gets through the whole path. */
-const hasPassed = ({ invocation, roundTrip }: SmokeTest): boolean => invocation.passed && roundTrip.open;
+const hasPassed = ({ invocation, frames, roundTrip }: SmokeTest): boolean =>
+  invocation.passed && frames.reached === true && roundTrip.open;
 
 /** The next command: one that uses what works, or shows more of what fails. */
 export function nextAfter(
@@ -118,14 +187,23 @@ export function nextAfter(
   // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   if (!tested || hasPassed(tested)) return command("connect", { booking, ...sameToken });
+  const step = stepFor[tested.frames.code];
+  if (step) return command("deploy", { only: [step] });
   return worksAsDeployed(tested) ? command("backend check") : command("test");
 }
 
+/** The step that repairs what keeps frames from clients. */
+const stepFor: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {
+  denied: "policy",
+  "wrong-endpoint": "endpoint",
+};
+
 /**
- * Whether what we deployed works: the function ran, and API Gateway let the client reach it. What the backend
- * says is the backend's.
+ * Whether what we deployed works: the function ran, it can send frames, and API Gateway let the client reach
+ * it. What the backend says is the backend's.
  */
-export const worksAsDeployed = ({ invocation, roundTrip: { open, status } }: SmokeTest): boolean =>
+export const worksAsDeployed = ({ invocation, frames, roundTrip: { open, status } }: SmokeTest): boolean =>
   invocation.handlerRan !== false &&
   invocation.configured &&
+  frames.reached !== false &&
   (open || (status !== null && status !== 500 && (status !== 403 || invocation.backendAccepted === false)));

@@ -29,7 +29,7 @@ test("S1 S2 S32 deploy as JSON: one document with the smoke test; the second is 
     changed: true,
     url: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+\/\w+\/dev$/),
     frontend: { VITE_WS_API_ENDPOINT: result.url },
-    test: { invocation: { passed: true }, roundTrip: { open: true } },
+    test: { invocation: { passed: true }, frames: { code: "reached" }, roundTrip: { open: true } },
   });
   expect(Number.isInteger(result.test.roundTrip.ms)).toBe(true);
   expect(first.stdout + first.stderr).not.toContain("\u001b[");

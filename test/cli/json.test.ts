@@ -32,6 +32,7 @@ const promised: Readonly<Record<CommandName, string>> = {
   plan: `changed ${ofResources("id type name action compared")}`,
   deploy: `changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
     ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
+    test.frames.code test.frames.reached test.frames.meaning
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     argv[][]`,
   status: `region account deployed upToDate url steps fix ${ofResources("id type name state")}`,

@@ -182,6 +182,7 @@ api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", Tags={"app": "ws"},
                     RouteSelectionExpression="$request.body.action")
 arn = "arn:aws:apigateway:us-east-1::/apis/" + api["ApiId"]
 seen["tags"] = gw.get_tags(ResourceArn=arn)["Tags"]
+gw.create_stage(ApiId=api["ApiId"], StageName="dev")
 stage = os.environ["AWS_ENDPOINT_URL"] + "/" + api["ApiId"] + "/dev"
 management = boto3.client("apigatewaymanagementapi", endpoint_url=stage)
 try:

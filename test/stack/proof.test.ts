@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { connectionsProof, proofEvent, PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
+import { nextAfter, smokeTest, worksAsDeployed } from "../../src/verify/round-trip.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openSocket } from "../support/socket.ts";
@@ -52,4 +53,16 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
       / lacks execute-api:ManageConnections on arn:\S+\/dev\/\*\/@connections\/\*$/,
     ),
   });
+
+  const options = { functionName: "shelfshack-websocket-proxy", stage: "dev", type: "booking" };
+  const run = { aws, report: () => {}, signal: new AbortController().signal, timeScale: 0.01 };
+  const tested = await smokeTest(
+    `${attributes.ApiEndpoint}/dev`,
+    { ...options, booking: undefined, token: undefined },
+    run,
+  );
+  expect(tested).toMatchObject({ frames: { code: "denied", reached: false }, roundTrip: { open: true } });
+  expect(worksAsDeployed(tested)).toBe(false);
+  const client = { booking: undefined, token: undefined, tokenStdin: false };
+  expect(nextAfter(tested, client)).toMatchObject({ command: "deploy", options: { only: ["policy"] } });
 });

@@ -241,7 +241,9 @@ test("no line is longer than 110 columns", () => {
       .map((file) => ({ path: join(folder, file), text: readFileSync(join(root, folder, file), "utf8") })),
   );
   const long = texts.flatMap(({ path, text }) =>
-    text.split("\n").flatMap((line, index) => ([...line].length > 110 ? [`${path}:${index + 1}`] : [])),
+    text
+      .split("\n")
+      .flatMap((line, index) => (Array.from(line).length > 110 ? [`${path}:${index + 1}`] : [])),
   );
   expect(long).toEqual([]);
 });

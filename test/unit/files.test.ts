@@ -40,7 +40,7 @@ const traps: Readonly<Record<string, (file: string, target: string) => void>> = 
   "link loop": (file) => symlinkSync(file, file),
   pipe: (file) => void execFileSync("mkfifo", [file]),
   "link to a device": (file) => symlinkSync("/dev/null", file),
-  folder: (file) => void mkdirSync(file),
+  folder: (file) => mkdirSync(file),
 };
 
 test.each(
