@@ -3,7 +3,6 @@ import type { DeployOutcome, Removal } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
-import { oneLine } from "./record.ts";
 import { isPlain, variableLine } from "./assignments.ts";
 import { table, type Row } from "./format.ts";
 import { smokeTestLines } from "./round-trip.ts";
@@ -50,7 +49,7 @@ function commonLength(one: string, other: string): number {
 export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
-    [paints[action](`${signs[action]} ${words[tense][action]}`), oneLine(id), style.dim(oneLine(name))],
+    [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
     ...(action === "update" ? differences.map(differenceLine) : []),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
@@ -58,7 +57,7 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
 
 function differenceLine(difference: Difference): string {
   const { from, to } = shortValues(difference);
-  return oneLine(`${difference.path}: ${from} → ${to}`);
+  return `${difference.path}: ${from} → ${to}`;
 }
 
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
@@ -103,6 +102,6 @@ interface DeploymentFacts {
 /** What was deleted. */
 export function removalText({ removed, stack, region }: Removal): string {
   if (removed.length === 0) return `nothing to remove: there is no stack ${stack} in ${region}`;
-  const rows = removed.map(({ id, name }) => [`- ${oneLine(id)}`, oneLine(name)]);
+  const rows = removed.map(({ id, name }) => [`- ${id}`, name]);
   return [table(rows), "", `${removed.length} removed, with everything inside them`].join("\n");
 }

@@ -1,3 +1,4 @@
+import { oneLine } from "./record.ts";
 import { unstyled } from "./style.ts";
 
 /** Between two columns. */
@@ -34,18 +35,19 @@ export function screenWidth(): number {
 export type Row = readonly string[] | string;
 
 /**
- * Rows in columns, at most `width` columns wide: the widest column gives way first and its cells wrap. Where
- * even that is too wide, every row becomes a block of lines. A cell that must wrap loses its style, no text
- * is ever left out.
+ * Rows in columns, at most `width` columns wide, line ends within a cell shown as such: the widest column
+ * gives way first and its cells wrap. Where even that is too wide, every row becomes a block of lines. A cell
+ * that must wrap loses its style, no text is ever left out.
  */
 export const table = (rows: readonly Row[], width = screenWidth()): string =>
   tableLines(rows, width).join("\n");
 
 /** The same, the text of each row by itself. */
 export function tableLines(rows: readonly Row[], width = screenWidth()): string[] {
-  const cells = rows.filter((row) => typeof row !== "string");
+  const shown = rows.map((row) => (typeof row === "string" ? oneLine(row) : row.map(oneLine)));
+  const cells = shown.filter((row) => typeof row !== "string");
   const lines = rowsIn(columnWidths(cells), width);
-  return rows.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
+  return shown.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
 }
 
 /**
