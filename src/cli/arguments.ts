@@ -21,8 +21,8 @@ const HELP_WIDTH = 80;
 const notes = `
 stdout carries the result alone, everything else goes to stderr. With --json
 the result is one JSON document, a failure is
-{"error":{"code","message","hint","argv","exitCode"}}, and what a command
-streams is one JSON document per line.
+{"schemaVersion","error":{"code","message","phase","hint","argv","exitCode"}},
+and what a command streams is one JSON document per line.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
 an unmet expectation, 4 refused, 130 interrupted.`;
 
@@ -62,6 +62,7 @@ export async function readArguments(
   addOptions(program, globalSettings);
   for (const name of commandNames) declare(program, name, files[name], (found) => void (request = found));
   try {
+    refuseHelpOfUnknown(program, argv);
     await program.parseAsync(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -180,6 +181,15 @@ function withoutSecrets(complaint: string, argv: readonly string[]): string {
   return secret
     .toSorted((one, other) => other.length - one.length)
     .reduce((text, word) => text.replaceAll(word, "***"), complaint);
+}
+
+/** Commander prints the program's help where help is asked of a word that is no command. */
+function refuseHelpOfUnknown(program: Commander, argv: readonly string[]): void {
+  const isHelp = argv[0] === "help";
+  const [first, second] = isHelp ? argv.slice(1) : argv;
+  if (!isHelp && !["--help", "-h"].includes(second ?? "")) return;
+  if (first === undefined || first.startsWith("-") || namesIn(program).includes(first)) return;
+  throw new CommanderError(1, "commander.unknownCommand", `error: unknown command '${first}'`);
 }
 
 /** What other programs call it. */

@@ -9,7 +9,7 @@ import { commandTable } from "../settings/commands.ts";
 import { environment, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { fileNotes, sourceLines, resolve } from "./resolve.ts";
-import { advicePrinter, type AdvicePrinter } from "./print-advice.ts";
+import { advicePrinter, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, readsCommands, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
@@ -35,6 +35,8 @@ interface Session {
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
 const outputClosed = new CliError("output-closed", "output closed");
+
+const program = () => programOf(process.argv[1] ?? "shelfshack-ws", environment, process.cwd());
 
 type CommandRequest = Request & { kind: "command" };
 
@@ -76,7 +78,7 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
     json: argv.includes("--json") || isSet("SHELFSHACK_JSON"),
     debug: argv.includes("--debug") || isSet("SHELFSHACK_DEBUG"),
     annotating: isSet("GITHUB_ACTIONS"),
-    advice: advicePrinter(environment),
+    advice: advicePrinter(program()),
     interruption,
   };
 }
@@ -99,7 +101,7 @@ async function runCommand(request: CommandRequest, session: Session): Promise<Ex
   const { command, given } = request;
   const resolved = resolve(given, environment, process.cwd());
   const { settings } = resolved;
-  session.advice = advicePrinter(environment, resolved);
+  session.advice = advicePrinter(program(), resolved);
   const progress = await showProgress(session.err, {
     mode: progressMode(settings, session.err),
     debug: settings.debug,

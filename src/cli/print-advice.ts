@@ -1,3 +1,4 @@
+import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { commandTable, stackNames, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
@@ -19,10 +20,10 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * Prints advice with what leads to the stack of this run in every command: followed as it stands, it must not
- * reach another one. `resolved` are the run's settings, as soon as they are known.
+ * reach another one. `program` are the words that start the program (`programOf`); `resolved` are the run's
+ * settings, as soon as they are known.
  */
-export function advicePrinter(variables: Variables, resolved?: Resolved): AdvicePrinter {
-  const program = programOf(variables);
+export function advicePrinter(program: readonly string[], resolved?: Resolved): AdvicePrinter {
   const words = (invocation: Invocation) => wordsOf(invocation, resolved);
   const text = (advice: Advice) =>
     partsOf(advice)
@@ -37,11 +38,21 @@ export function advicePrinter(variables: Variables, resolved?: Resolved): Advice
 }
 
 /**
- * Where npx has started this run, the name alone is not on the PATH. `--no`: npx must not fetch a package of
- * that name from the registry, where it need not be ours.
+ * The words that start this program again, typed in the same folder. `script` is the file that Node was
+ * given: the name alone is enough only where the PATH leads to it, other than in a script of npm's. `--no`:
+ * npx must not fetch a package of that name from the registry, where it need not be ours.
  */
-const programOf = ({ npm_command: starter }: Variables): string[] =>
-  starter === "exec" ? ["npx", "--no", "shelfshack-ws"] : ["shelfshack-ws"];
+export function programOf(
+  script: string,
+  { npm_command: starter, PATH = "" }: Variables,
+  folder: string,
+): string[] {
+  const isLink = basename(script) === "shelfshack-ws";
+  if (starter === "exec" || (isLink && starter !== undefined)) return ["npx", "--no", "shelfshack-ws"];
+  if (isLink && PATH.split(delimiter).includes(dirname(script))) return ["shelfshack-ws"];
+  const path = relative(folder, script);
+  return ["node", quoted(path.startsWith("..") ? script : path)];
+}
 
 function wordsOf({ command, args, options }: Invocation, resolved: Resolved | undefined): string[] {
   if (command === "") return [...args];

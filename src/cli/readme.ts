@@ -32,17 +32,22 @@ function settingsAsMarkdown(): string {
     ["option", "variable", "config key", "default", "meaning"],
     settingNames.map((name) => {
       const { flag, env = [], key, defaultText, default: fallback } = settingTable[name];
-      const variables = env.map(code).join(", ");
+      const variables = env.map((variable) => code(variableWords(flag, variable))).join(", ");
       return [
         code(flag),
         variables,
-        code(key),
+        code(key && isNegated(flag) ? `"${key}": false` : key),
         code(defaultText ?? defaultWords(fallback)),
         descriptionOf(name),
       ];
     }),
   );
 }
+
+/** An option like `--no-test` takes something away; its variable and key say whether it is there. */
+const isNegated = (flag: string | undefined): boolean => flag?.startsWith("--no-") ?? false;
+const variableWords = (flag: string | undefined, variable: string): string =>
+  isNegated(flag) ? `${variable}=false` : variable;
 
 const code = (words: string | undefined): string => (words ? `\`${words}\`` : "");
 

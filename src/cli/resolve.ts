@@ -65,6 +65,7 @@ export function resolve(
     sources[name] = found.source;
   }
   refuseBothAddresses(settings as unknown as Settings, sources);
+  refuseCodeAndSteps(settings as unknown as Settings);
   return {
     settings: settings as unknown as Settings,
     sources: sources as Record<SettingName, string>,
@@ -127,6 +128,14 @@ function refuseBothAddresses(
       hint: "for another port use --local with SHELFSHACK_PORT set",
     },
   );
+}
+
+/** The code is a part of its own: with steps as well, one of the two would be dropped in silence. */
+function refuseCodeAndSteps({ codeOnly, only }: Settings): void {
+  if (!codeOnly || only === undefined) return;
+  throw new CliError("options-contradict", "--code-only and --only contradict each other", {
+    hint: "leave --only out to upload the code alone, or --code-only to run the steps",
+  });
 }
 
 /**

@@ -57,7 +57,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
         "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
     },
     {
-      line: "connect --expect '~shipped' --expect '{\"id\":5}'",
+      line: "connect --booking 1 --expect '~shipped' --expect '{\"id\":5}'",
       description: "each must be met by some frame, in any order",
     },
     {
@@ -65,7 +65,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
       description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
     },
     {
-      line: "connect --url wss://ws.example.com/v1 --keepalive 540",
+      line: "connect --url wss://ws.example.com/v1 --booking 1 --keepalive 540",
       description: "another address, kept open past API Gateway's ten idle minutes",
     },
   ],

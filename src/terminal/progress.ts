@@ -43,6 +43,7 @@ export async function showProgress(
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
   const printed = new Map<string, number>();
+  let lastLine: string | undefined;
 
   const lineOf = (event: Progress): string | undefined => {
     const line = eventLine(event, adviceText);
@@ -58,7 +59,9 @@ export async function showProgress(
       const line = lineOf(event);
       follow(event, running);
       if (spinner?.isSpinning) spinner.clear();
-      if (line !== undefined) writer.write(`${line}\n`);
+      // Calls that wait at the same time say so once.
+      if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.write(`${line}\n`);
+      lastLine = line ?? lastLine;
       if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
     },
     pause: () => void spinner?.stop(),

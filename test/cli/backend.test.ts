@@ -14,7 +14,7 @@ import {
   startContractBackend,
   type Flaw,
 } from "../support/contract-backend.ts";
-import { errorCode, needsTerminal, run, start } from "../support/program.ts";
+import { advised, errorCode, needsTerminal, run, start } from "../support/program.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
@@ -103,7 +103,7 @@ test("init tells which version is there and which would be written", async () =>
 
 test("init shows how to check the backend: with the keys and a token", async () => {
   const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
-  expect(stdout).toContain("\n  set -a && . ./backend.env && set +a\n  shelfshack-ws backend check ");
+  expect(stdout).toContain(`\n  set -a && . ./backend.env && set +a\n  ${advised} backend check `);
   expect(stdout).toMatch(/ --token \S+\n$/);
 });
 
@@ -357,7 +357,7 @@ test("check lists what it skipped for want of keys and a token, and what to pass
     [
       "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (19 of 19), " +
         "endings (3 of 3), because there is no signing key and no token was given",
-      "  set SIGNING_KEYS to the output of: shelfshack-ws outputs --for backend --region us-east-1",
+      `  set SIGNING_KEYS to the output of: ${advised} outputs --for backend --region us-east-1`,
       "  pass --token (or --token-stdin) with a token that the backend accepts\n",
     ].join("\n"),
   );

@@ -71,7 +71,7 @@ test("a backend that is not reachable is reported, and the deploy succeeds", asy
   const { code, stdout, stderr } = await run(["deploy", ...backendUrl], { env: pointedAt(local.url) });
   expect(code).toBe(0);
   expect(stdout).toContain("! test event: the backend could not be reached");
-  expect(stdout).toMatch(/^next: .*shelfshack-ws backend check --local$/m);
+  expect(stdout).toMatch(/^next: .*shelfshack-ws.js backend check --local$/m);
   expect(stderr).toContain("! test event and a real WebSocket incomplete (the backend fails)");
   expect(stderr).not.toContain("✓ test event");
 });
@@ -86,10 +86,10 @@ test("the smoke test reports which token it sent, and the next command sends one
   expect(without.stdout).toContain(
     "test event: the backend accepted the event (no token was given, a made-up one was sent)\n",
   );
-  expect(without.stdout).toMatch(/^next: .*shelfshack-ws connect --booking 1 --token TOKEN --local$/m);
+  expect(without.stdout).toMatch(/^next: .*shelfshack-ws.js connect --booking 1 --token TOKEN --local$/m);
   const piped = await deploy(["--token-stdin"], "demo-ann\n");
   expect(piped.stdout).toContain("test event: the backend accepted the event\n");
-  expect(piped.stdout).toMatch(/^next: .*shelfshack-ws connect --booking 1 --token-stdin --local$/m);
+  expect(piped.stdout).toMatch(/^next: .*shelfshack-ws.js connect --booking 1 --token-stdin --local$/m);
   expect(piped.stdout + piped.stderr).not.toContain("demo-ann");
   const none = await deploy(["--token-stdin", "--json"]);
   expect([none.code, errorCode(none)]).toEqual([2, "token-missing"]);
@@ -107,7 +107,7 @@ test("the deploy fails where variables are invalid: the handler accepts no clien
   const { code, stdout, stderr } = await run(["deploy", "--backend-url", "http://127.0.0.1:8"], { env });
   expect(code).toBe(3);
   expect(stdout).toContain("! test event: the handler's configuration is invalid");
-  expect(stdout).toMatch(/^next: .*shelfshack-ws test --local$/m);
+  expect(stdout).toMatch(/^next: .*shelfshack-ws.js test --local$/m);
   expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain(
     "MESSAGE_PATH has to be a path",
   );
@@ -132,7 +132,7 @@ test("S14 where the function exists, status advises the steps that fix the rest,
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).stdout).toMatch(
-    /run: .*shelfshack-ws deploy --local --backend-url URL$/m,
+    /run: .*shelfshack-ws.js deploy --local --backend-url URL$/m,
   );
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const { aws } = await openTestStack(local.url);
@@ -143,7 +143,7 @@ test("S14 where the function exists, status advises the steps that fix the rest,
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const { stdout } = await run(["status"], { env });
   const [, advice = ""] =
-    /not \(completely\) deployed; run: .*shelfshack-ws (deploy .*)$/m.exec(stdout) ?? [];
+    /not \(completely\) deployed; run: .*shelfshack-ws.js (deploy .*)$/m.exec(stdout) ?? [];
   expect(advice).toBe("deploy --only logs,endpoint --local");
   expect((await run(advice.split(" "), { env })).code).toBe(0);
   expect((await run(["status"], { env })).code).toBe(0);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { errorCode, run, start } from "../support/program.ts";
+import { advised, errorCode, run, start } from "../support/program.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -58,7 +58,7 @@ test(
     expect(stderr).not.toMatch(/interrupted|press Ctrl-C/);
     const refused = await run(["status"], { env });
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain(`start it in another terminal: shelfshack-ws local --port ${port}\n`);
+    expect(refused.stderr).toContain(`start it in another terminal: ${advised} local --port ${port}\n`);
   },
 );
 
@@ -106,7 +106,7 @@ test(
     );
     const said = await second.says(/in another terminal: .*\n/);
     expect(said).toContain(
-      `\nits keys:  SHELFSHACK_PORT=${port} shelfshack-ws outputs --for backend --local > backend.env ` +
+      `\nits keys:  SHELFSHACK_PORT=${port} ${advised} outputs --for backend --local > backend.env ` +
         "&& set -a && . ./backend.env && set +a\n",
     );
     expect(said).toContain("Function shelfshack-websocket-proxy updated");

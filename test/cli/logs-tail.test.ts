@@ -129,7 +129,7 @@ test("S24 no log group, or one without a stream: not invoked yet, exit code 0", 
       `not invoked yet: there is no log group ${logGroupName}, and nothing seems to be deployed`,
     ),
   ]);
-  expect(missing.stdout).not.toContain("shelfshack-ws test");
+  expect(missing.stdout).not.toContain("shelfshack-ws.js test");
   const { env } = await logging({ streams: [] });
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect([empty.code, JSON.parse(empty.stdout)]).toEqual([

@@ -97,7 +97,7 @@ test("where the stack or a part is missing, the error names the command that fix
     "no API shelfshack-other-websocket-api, no stage other, no function shelfshack-other-websocket-proxy",
   );
   expect(other.stderr).toMatch(
-    /run: SHELFSHACK_PORT=\d+ shelfshack-ws deploy --local --env other --backend-url URL\n/,
+    /run: SHELFSHACK_PORT=\d+ node .*shelfshack-ws.js deploy --local --env other --backend-url URL\n/,
   );
   await aws.apigatewayv2.send(new DeleteStageCommand({ ApiId: apiId, StageName: "dev" }));
   const staged = await run(["outputs", "--json"], { env });

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { startLocalAws } from "../../src/local/server.ts";
-import { needsTerminal, run, start } from "../support/program.ts";
+import { advised, needsTerminal, run, start } from "../support/program.ts";
 
 const version: unknown = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
@@ -132,15 +132,18 @@ test("help fits the width of the terminal, and --force is described for each com
 
 test.each([
   [["deplyo"], "command-unknown", "did you mean deploy?"],
-  [["logs"], "command-missing", "shelfshack-ws logs --help"],
+  [["logs"], "command-missing", "shelfshack-ws.js logs --help"],
   [["logs", "tial"], "command-unknown", "did you mean tail?"],
   [["package", "--ouf=x"], "option-unknown", "did you mean --out?"],
   [["package", "--regoin", "x"], "option-unknown", "did you mean --region?"],
+  [["help", "deplyo"], "command-unknown", "did you mean deploy?"],
+  [["deplyo", "--help"], "command-unknown", "did you mean deploy?"],
+  [["deploy", "--code-only", "--only", "api"], "options-contradict", "leave --only out"],
   [["version"], "command-unknown", "did you mean --version?"],
   [["-v"], "option-unknown", "did you mean --version?"],
-  [["package", "--out"], "value-missing", "shelfshack-ws package --help"],
-  [["package", "extra"], "argument-unexpected", "shelfshack-ws package --help"],
-  [[], "command-missing", "shelfshack-ws --help"],
+  [["package", "--out"], "value-missing", "shelfshack-ws.js package --help"],
+  [["package", "extra"], "argument-unexpected", "shelfshack-ws.js package --help"],
+  [[], "command-missing", "shelfshack-ws.js --help"],
   [["package", "--env", "Dev"], "value-invalid", undefined],
   [["connect", "--timeout", "soon"], "value-invalid", undefined],
 ])(
@@ -276,7 +279,7 @@ test("S34 no credentials, no region, an unknown profile, no local AWS: one line 
     /^2 error: AWS profile "nope" not found/,
   );
   expect(await told(["--local"], { SHELFSHACK_PORT: "9" })).toMatch(
-    /^1 error: no local AWS at 127\.0\.0\.1:9\n {2}.*shelfshack-ws local/,
+    /^1 error: no local AWS at 127\.0\.0\.1:9\n {2}.*shelfshack-ws.js local/,
   );
 });
 
@@ -324,7 +327,7 @@ test("C-08 the address of a profile is used, and announced", async () => {
 test("advice names the stack that the options chose, as far as its command takes them", async () => {
   const port = { SHELFSHACK_PORT: "9" };
   const local = await run(["status", "--local", "--region", "eu-west-1"], { env: port });
-  expect(local.stderr).toContain("start it in another terminal: shelfshack-ws local --port 9\n");
+  expect(local.stderr).toContain(`start it in another terminal: ${advised} local --port 9\n`);
   const byNpx = await run(["status", "--local"], { env: { ...port, npm_command: "exec" } });
   expect(byNpx.stderr).toContain("start it in another terminal: npx --no shelfshack-ws local --port 9\n");
   const names = ["--function-name", "f", "--api-name", "the api", "--stage", "s"];

@@ -7,7 +7,7 @@ import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
-import { errorCode, run } from "../support/program.ts";
+import { advised, errorCode, run } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
 
@@ -176,7 +176,7 @@ test("without a function the error says how to make one", async () => {
     env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(aws.port) },
   });
   expect(code).toBe(1);
-  const advice = `deploy it: SHELFSHACK_PORT=${aws.port} shelfshack-ws deploy --local --backend-url URL`;
+  const advice = `deploy it: SHELFSHACK_PORT=${aws.port} ${advised} deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
 });
 

@@ -6,6 +6,9 @@ import { onTestFinished, type TestContext } from "vitest";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const built = `${root}bin/shelfshack-ws.js`;
 
+/** How advice starts the built program, where `run` and `start` do. */
+export const advised = `node ${built.slice(1)}`;
+
 /** The built program as a process that has ended. */
 export interface Ended {
   /** The exit code, or null when a signal ended it. */

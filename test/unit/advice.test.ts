@@ -1,13 +1,13 @@
 import { tmpdir } from "node:os";
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { advicePrinter } from "../../src/cli/print-advice.ts";
+import { advicePrinter, programOf } from "../../src/cli/print-advice.ts";
 import { resolve, type Given } from "../../src/cli/resolve.ts";
 import { command, help } from "../../src/errors/advice.ts";
 
 /** The printer of a run with these options, or variables, in an empty folder. */
 const printer = (given: Given, variables: Record<string, string> = {}) =>
-  advicePrinter(variables, resolve(given, variables, tmpdir()));
+  advicePrinter(["shelfshack-ws"], resolve(given, variables, tmpdir()));
 
 test("a command is printed with the flags that lead to this run's stack, as far as it takes them", () => {
   const given = { env: "e2e", profile: "people", roleName: "r", stage: "s" };
@@ -64,10 +64,9 @@ test("a deploy of everything names the backend: as it was given, or as a placeho
 });
 
 test("the local AWS at another port is reached by the variable, and started with the option", () => {
-  const other = printer({ local: true }, { SHELFSHACK_PORT: "9", npm_command: "exec" });
+  const other = printer({ local: true }, { SHELFSHACK_PORT: "9" });
   expect(other.text(["start: ", command("local"), "; then: ", command("status")])).toBe(
-    "start: npx --no shelfshack-ws local --port 9; " +
-      "then: SHELFSHACK_PORT=9 npx --no shelfshack-ws status --local",
+    "start: shelfshack-ws local --port 9; then: SHELFSHACK_PORT=9 shelfshack-ws status --local",
   );
   const local = printer({ env: "e", profile: "people" });
   expect(local.text([command("connect", { local: true, port: 7, booking: "1" })])).toBe(
@@ -94,13 +93,29 @@ test("in a JSON result an advice is its text, with the words of its commands bes
 
 test("the help of a command, of a group and of the program", () => {
   const advice = ["see: ", help(["logs"]), ", ", help([])];
-  expect(printer({ local: true }, { npm_command: "exec" }).text(advice)).toBe(
-    "see: npx --no shelfshack-ws logs --help, npx --no shelfshack-ws --help",
-  );
+  expect(printer({ local: true }).text(advice)).toBe("see: shelfshack-ws logs --help, shelfshack-ws --help");
+});
+
+test("a command begins with the words that start the program again in the same folder", () => {
+  const link = "/usr/local/bin/shelfshack-ws";
+  const script = "/clones/ws/bin/shelfshack-ws.js";
+  const npx = ["npx", "--no", "shelfshack-ws"];
+  expect(programOf(link, { PATH: "/bin:/usr/local/bin" }, "/")).toEqual(["shelfshack-ws"]);
+  expect(programOf(link, { PATH: "/bin" }, "/usr")).toEqual(["node", "local/bin/shelfshack-ws"]);
+  expect(programOf(link, { PATH: "/bin", npm_command: "exec" }, "/")).toEqual(npx);
+  expect(programOf(link, { PATH: "/usr/local/bin", npm_command: "run-script" }, "/")).toEqual(npx);
+  expect(programOf(script, { npm_command: "run-script" }, "/clones/ws")).toEqual([
+    "node",
+    "bin/shelfshack-ws.js",
+  ]);
+  expect(programOf(script, {}, "/home")).toEqual(["node", script]);
+  expect(programOf("/my clones/ws.js", {}, "/home")).toEqual(["node", "'/my clones/ws.js'"]);
 });
 
 test("before the settings are known a command is printed bare", () => {
-  expect(advicePrinter({}).text(["see: ", command("backend init")])).toBe("see: shelfshack-ws backend init");
+  expect(advicePrinter(["shelfshack-ws"]).text(["see: ", command("backend init")])).toBe(
+    "see: shelfshack-ws backend init",
+  );
 });
 
 test("no text in the code names a command by itself: it would be printed without this run's flags", () => {

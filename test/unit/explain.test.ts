@@ -33,7 +33,7 @@ const denied = (rest: string) =>
 const noCredentials = (message: string) => failure({ name: "CredentialsProviderError" }, message);
 
 /** What is printed of an advice in an ordinary run. */
-const printer = advicePrinter({}, resolve({}, {}, tmpdir()));
+const printer = advicePrinter(["shelfshack-ws"], resolve({}, {}, tmpdir()));
 
 /** Each command in an advice is one that the program understands, and no text names one by itself. */
 async function expectFollowable(advice: Advice): Promise<void> {
