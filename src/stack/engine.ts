@@ -89,8 +89,12 @@ export async function observeReadable(
     else observed.set(resource, one?.value);
   }
   const isHopeless = resources.every((resource) => resource.within || unread.has(resource));
-  for (const error of unread.values())
-    if (isHopeless || error.exitCode !== exitCodes.failed || error.code === "bug") throw error;
+  for (const [index, resource] of resources.entries()) {
+    const error = unread.get(resource);
+    const isFatal = error && (isHopeless || error.exitCode !== exitCodes.failed || error.code === "bug");
+    // As it was thrown: the command line knows more about it, such as the profile that was asked for.
+    if (isFatal && ended[index]?.status === "rejected") throw ended[index].reason;
+  }
   for (const [{ id, name, within }, { message }] of unread)
     if (!within || !unread.has(within))
       run.report({ kind: "warning", message: `${id} ${name} cannot be read: ${message}` });

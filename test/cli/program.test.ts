@@ -155,7 +155,7 @@ test.each([
     const { stdout, stderr } = await run(words);
     expect(stdout).toBe("");
     expect(stderr.split("\n")[0]).toBe(`error: ${error.message}`);
-    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stderr).not.toMatch(/^\| +at /m);
   },
 );
 
@@ -286,9 +286,9 @@ test("S34 no credentials, no region, an unknown profile, no local AWS: one line 
 test("a stack trace is shown with --debug only, and the SDK's advice about Node never", async () => {
   const words = ["status", "--local", "--debug"];
   const env = { SHELFSHACK_PORT: "9", AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "" };
-  expect((await run(words, { env })).stderr).toMatch(/^\s+at /m);
+  expect((await run(words, { env })).stderr).toMatch(/^\| +at /m);
   const { stderr } = await run(words.slice(0, 2), { env });
-  expect(stderr).not.toMatch(/^\s+at |NodeVersionSupportWarning/m);
+  expect(stderr).not.toMatch(/^\|? +at |NodeVersionSupportWarning/m);
 });
 
 test.each<[string, string[], Record<string, string>]>([

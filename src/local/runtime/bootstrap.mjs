@@ -329,7 +329,7 @@ function runWithStream(handler, event, context, success, failure) {
   stream.setContentType = () => undefined;
   const written = new Promise((resolve, reject) => stream.once("finish", resolve).once("error", reject));
   whenIdle = () => failure(named("Runtime.NodeJsExit", neverSettled));
-  Promise.all([handler(event, stream, context), written]).then(
+  void Promise.all([handler(event, stream, context), written]).then(
     () => success(Buffer.concat([...(stream.prelude ?? []), ...chunks]).toString()),
     failure,
   );
