@@ -182,7 +182,9 @@ api = gw.create_api(Name="ws", ProtocolType="WEBSOCKET", Tags={"app": "ws"},
                     RouteSelectionExpression="$request.body.action")
 arn = "arn:aws:apigateway:us-east-1::/apis/" + api["ApiId"]
 seen["tags"] = gw.get_tags(ResourceArn=arn)["Tags"]
-gw.create_stage(ApiId=api["ApiId"], StageName="dev")
+gw.create_route(ApiId=api["ApiId"], RouteKey="$default")
+deployment = gw.create_deployment(ApiId=api["ApiId"])["DeploymentId"]
+gw.create_stage(ApiId=api["ApiId"], StageName="dev", DeploymentId=deployment)
 stage = os.environ["AWS_ENDPOINT_URL"] + "/" + api["ApiId"] + "/dev"
 management = boto3.client("apigatewaymanagementapi", endpoint_url=stage)
 try:
