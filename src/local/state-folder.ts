@@ -90,8 +90,11 @@ async function removeCut(folder: string): Promise<void> {
 /** A folder of another user, or one that he may write, holds what he wants to be run. */
 async function requireOwn(folder: string): Promise<void> {
   const stats = await lstat(folder);
-  if (stats.isSymbolicLink() || !stats.isDirectory())
-    throw untrusted(folder, stats.isSymbolicLink() ? "it is a link" : "it is no folder");
+  if (stats.isSymbolicLink()) throw untrusted(folder, "it is a link");
+  if (!stats.isDirectory())
+    throw new CliError("file-unusable", `the state cannot be in ${folder}: it is no folder`, {
+      hint: "name a folder, or one that is not there yet",
+    });
   const doubt = distrust(stats);
   if (doubt !== undefined) throw untrusted(folder, doubt);
 }
