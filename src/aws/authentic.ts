@@ -74,6 +74,7 @@ export const functionMembers = [
   "Timeout",
   "MemorySize",
   "RevisionId",
+  "State",
 ] as const;
 /** What IAM always tells of a role. */
 export const roleMembers = ["RoleName", "Arn", "AssumeRolePolicyDocument"] as const;
@@ -179,14 +180,14 @@ const isForeignError = (response: HttpResponse, protocol: Protocol): boolean =>
 /**
  * An SDK plug-in that decides for every call of a client whether the answer is AWS's: by the service's own
  * protocol and by what the operation cannot lack. Throws `NotAwsAnswer` for everything else, which the retry
- * table and the engine take for an unclear outcome: it is asked or looked at again.
+ * table and the engine take for an unclear outcome: it is asked or read again.
  */
 export function onlyAwsAnswers<Input extends object, Output extends object>(
   protocol: Protocol,
 ): Pluggable<Input, Output> {
   const texts = new WeakMap<object, string>();
 
-  /** Keeps the text of an XML answer, which the SDK reads without a look at its root. */
+  /** Keeps the text of an XML answer, whose root the SDK does not check. */
   const keep =
     (next: DeserializeHandler<Input, Output>): DeserializeHandler<Input, Output> =>
     async (call) => {

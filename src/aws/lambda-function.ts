@@ -133,21 +133,17 @@ export async function untilActive(aws: Aws, FunctionName: string): Promise<void>
 
 /**
  * "Active" where Lambda runs what was deployed, otherwise why it does not, with the reason's code. A function
- * that is idle wakes up by itself.
+ * that is idle wakes up by itself. Only a function that is Pending has no `LastUpdateStatus` (AWS.md 4.4).
  */
-export function stateOf({
-  State = "Active",
-  StateReason,
-  StateReasonCode,
-  LastUpdateStatus = "Successful",
-  LastUpdateStatusReason,
-  LastUpdateStatusReasonCode,
-}: FunctionConfiguration): string {
+export function stateOf(found: FunctionConfiguration): string {
   const words = (what: string, reason = "no reason given", code = "no code") =>
     `${what}: ${reason} (${code})`;
+  const { State, StateReason, StateReasonCode } = complete(found, ["State"]);
   if (State !== "Active" && State !== "Inactive")
     return words(`State ${State}`, StateReason, StateReasonCode);
+  const { LastUpdateStatus } = complete(found, ["LastUpdateStatus"]);
   if (LastUpdateStatus === "Successful") return "Active";
+  const { LastUpdateStatusReason, LastUpdateStatusReasonCode } = found;
   return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
 }
 

@@ -270,7 +270,7 @@ class ShelfShack:
     * `authenticate(token, type, booking_id)` → the user, a small JSON value such as an id. None or False
       → 401. It must check `booking_id` for every type.
     * `on_message(connection, message)` → None, `deliver(...)` / `close(...)`, or JSON (or a pydantic model)
-      for the sender. A frame over 128 KB reaches nobody; all of an answer must fit into 1 MiB.
+      for the sender. A frame over 128 KB is not delivered; all of an answer must fit into 1 MiB.
     * `initial(connection)` → frames that the client gets as soon as it is connected: at most 128 KB each and
       1 MiB together, what does not fit is left out. `newest_that_fit` cuts a history to one frame.
     * `on_disconnect(connection)` → called once per connection that is known to have ended.
@@ -1122,7 +1122,7 @@ def _reply_content(reply: Reply) -> bytes:
         is_plain = frame.startswith(b"{") and not any(b'"%s"' % word.encode() in frame for word in _ORDERS)
         content = frame if is_plain else b'{"deliver":[{"to":"self","data":%s}]}' % frame
     if len(content) > _MAX_ANSWER_BYTES:
-        limit = f"the proxy reads {_MAX_ANSWER_BYTES}: nobody gets anything of it"
+        limit = f"the proxy reads {_MAX_ANSWER_BYTES}: no part of it is delivered"
         _log.error("on_message returned %d bytes in all, and %s", len(content), limit)
     return b"" if content == b"{}" else content
 

@@ -88,7 +88,7 @@ async function licenses(metafiles) {
   return `${(await Promise.all(folders.map(licenseOf))).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }
 
-/** Puts `made` in the place of `place`; somebody else's build may be doing the same. */
+/** Puts `made` in the place of `place`; another build may be doing the same. */
 async function replace(place, made) {
   const old = `${made}.old`;
   await rename(place, old).catch((error) => (error.code === "ENOENT" ? undefined : Promise.reject(error)));

@@ -22,7 +22,7 @@ const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Reads a regular file of at most `most` bytes that only this user and root can have written; where it is a
- * link, each link on the way counts too. Never waits, as it would for a pipe or a device.
+ * link, each link that leads to it counts too. Never waits, as it would for a pipe or a device.
  */
 export function readTrusted(file: string, most: number): Reading {
   try {

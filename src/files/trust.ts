@@ -10,7 +10,7 @@ export function distrust(stats: Stats): string | undefined {
   if (user === undefined) return undefined;
   if (stats.uid !== user && stats.uid !== 0) return `it belongs to another user (uid ${stats.uid})`;
   if (stats.isSymbolicLink()) return undefined;
-  if ((stats.mode & 0o002) !== 0) return "everybody may write it";
+  if ((stats.mode & 0o002) !== 0) return "every user may write it";
   const isGroups = (stats.mode & 0o020) !== 0 && !isOwnGroup(stats.gid);
   return isGroups ? `its group may write it (gid ${stats.gid})` : undefined;
 }

@@ -20,39 +20,50 @@ interface RuntimesOptions {
   onBug(error: unknown): void;
 }
 
+/** A runtime, or why it could not be started. */
+type Start = { runtime: Runtime } | { error: unknown };
+
 /** See {@link Runtimes}. */
 export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOptions): Runtimes {
-  const runtimes = new Map<string, Promise<Runtime>>();
+  const runtimes = new Map<string, Promise<Start>>();
 
-  async function start(region: string): Promise<Runtime> {
+  async function start(region: string): Promise<Start> {
     const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
     try {
-      return await startRuntime({
+      const runtime = await startRuntime({
         endpointUrl: () => url,
         log: (entries) => log(region, entries),
         sessionToken: (target) => sessionToken(functionSession(target)),
         ...limit,
       });
+      return { runtime };
     } catch (error) {
       runtimes.delete(region);
-      throw error;
+      return { error };
     }
   }
 
+  /** In a region where none could be started nothing runs, and the caller of that start got the error. */
+  async function retire(region: string, arn: string): Promise<void> {
+    const started = await runtimes.get(region);
+    if (started && "runtime" in started) await started.runtime.retire(arn);
+  }
+
   return {
-    runtimeIn(region) {
+    async runtimeIn(region) {
       const found = runtimes.get(region) ?? start(region);
       runtimes.set(region, found);
-      return found;
+      const started = await found;
+      if ("error" in started) throw started.error;
+      return started.runtime;
     },
     retire(region, arn) {
-      // A runtime that could not be started runs nothing, and its caller got the error.
-      const found = runtimes.get(region)?.catch(() => undefined);
-      found?.then((runtime) => runtime?.retire(arn)).catch(onBug);
+      retire(region, arn).catch(onBug);
     },
     async close() {
+      const started = await Promise.all(runtimes.values());
       const ends = await Promise.allSettled(
-        [...runtimes.values()].map(async (runtime) => (await runtime).close()),
+        started.map(async (one) => ("runtime" in one ? one.runtime.close() : undefined)),
       );
       const failed = ends.find((end) => end.status === "rejected");
       if (failed) throw failed.reason;

@@ -79,6 +79,7 @@ function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
   };
 }
 
+/** By age where both have a date: one without is neither the older nor the younger one. */
 const byAge = (one: Api, other: Api): number =>
-  Number(one.CreatedDate ?? 0) - Number(other.CreatedDate ?? 0) ||
+  (one.CreatedDate && other.CreatedDate ? Number(one.CreatedDate) - Number(other.CreatedDate) : 0) ||
   String(one.ApiId).localeCompare(String(other.ApiId));

@@ -4,14 +4,14 @@ import {
   DeleteRolePolicyCommand,
   DetachRolePolicyCommand,
   GetRoleCommand,
-  ListAttachedRolePoliciesCommand,
-  ListRolePoliciesCommand,
   UpdateAssumeRolePolicyCommand,
+  paginateListAttachedRolePolicies,
+  paginateListRolePolicies,
   type Role,
 } from "@aws-sdk/client-iam";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { complete, orMissing } from "../aws/answers.ts";
+import { complete, everyItem, orMissing } from "../aws/answers.ts";
 import { roleMembers } from "../aws/authentic.ts";
 import type { Tags } from "../aws/tags.ts";
 
@@ -94,15 +94,17 @@ function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
 
 /** A role with policies cannot be deleted (AWS.md 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
-  const listed = await orMissing(aws.iam.send(new ListRolePoliciesCommand({ RoleName })));
-  if (!listed) return;
-  for (const PolicyName of complete(listed, ["PolicyNames"]).PolicyNames)
+  const pages = paginateListRolePolicies({ client: aws.iam }, { RoleName });
+  const names = await orMissing(everyItem(pages, (page) => complete(page, ["PolicyNames"]).PolicyNames));
+  for (const PolicyName of names ?? [])
     await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
-  const listed = await orMissing(aws.iam.send(new ListAttachedRolePoliciesCommand({ RoleName })));
-  if (!listed) return;
-  for (const { PolicyArn } of complete(listed, ["AttachedPolicies"]).AttachedPolicies)
+  const pages = paginateListAttachedRolePolicies({ client: aws.iam }, { RoleName });
+  const attached = await orMissing(
+    everyItem(pages, (page) => complete(page, ["AttachedPolicies"]).AttachedPolicies),
+  );
+  for (const { PolicyArn } of attached ?? [])
     await orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
 }

@@ -4,10 +4,11 @@ import {
   UpdateRouteCommand,
   type Route,
 } from "@aws-sdk/client-apigatewayv2";
-import type { Found, Resource } from "../stack/resource.ts";
+import type { Attributes, Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { complete, everyPage, given } from "../aws/answers.ts";
+import type { Aws } from "../aws/clients.ts";
 
 /**
  * The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (AWS.md
@@ -57,9 +58,7 @@ export function route(
 
     async list(aws, within) {
       const { ApiId } = complete(within, ["ApiId"]);
-      const items = await everyPage((NextToken) =>
-        aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
-      );
+      const items = await routesOf(aws, within, ApiId);
       return items.filter(({ RouteKey }) => RouteKey === key).map((found) => foundRoute(ApiId, key, found));
     },
 
@@ -77,6 +76,22 @@ export function route(
       );
     },
   };
+}
+
+const beingListed = new WeakMap<Attributes, Promise<Route[]>>();
+
+/**
+ * All routes of an API. The three routes ask at the same moment when the stack is read: that is one call.
+ * Later ones ask again, as changes inside one API go one after another.
+ */
+function routesOf(aws: Aws, within: Attributes, ApiId: string): Promise<Route[]> {
+  const present = beingListed.get(within);
+  if (present) return present;
+  const listed = everyPage((NextToken) =>
+    aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
+  ).finally(() => beingListed.delete(within));
+  beingListed.set(within, listed);
+  return listed;
 }
 
 export type RouteResource = ReturnType<typeof route>;

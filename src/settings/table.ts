@@ -30,7 +30,7 @@ export const steps = [
 ] as const;
 export type Step = (typeof steps)[number];
 
-/** Whom `outputs --for` can be for. */
+/** The audiences of `outputs --for`. */
 const audiences = ["frontend", "backend", "terraform", "github"] as const;
 export type Audience = (typeof audiences)[number];
 
@@ -465,7 +465,7 @@ const table = {
   },
 
   outputsFor: {
-    flag: "--for <whom>",
+    flag: "--for <audience>",
     env: ["SHELFSHACK_FOR"],
     type: choice(audiences),
     description: "print only the values for one audience; backend includes the keys",

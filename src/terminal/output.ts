@@ -58,6 +58,8 @@ export function canSpin(stream: WriteStream, environment: OutputOptions["environ
   return stream.isTTY && stream.columns > 0 && environment.TERM !== "dumb" && !isCi(environment);
 }
 
+const isReaderGone = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO";
+
 /**
  * A writer for a stream. `gone` is called once when the reader has closed its end (EPIPE); from then on
  * nothing is written. Where a CI system reads it, no text is one of its commands.
@@ -70,7 +72,7 @@ export function writerFor(
 ): Writer {
   let isGone = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    if (!isReaderGone(error)) throw error;
     if (!isGone) gone();
     isGone = true;
   });
@@ -86,8 +88,10 @@ export function writerFor(
     shown,
     drained: async (signal) => {
       if (isGone || !stream.writableNeedDrain || signal.aborted) return;
-      // The end is told elsewhere: by the listener above, or by who has aborted.
-      await once(stream, "drain", { signal }).catch(() => undefined);
+      await once(stream, "drain", { signal }).catch((error: NodeJS.ErrnoException) => {
+        // The end is told elsewhere: by the listener above, or by who has aborted.
+        if (!isReaderGone(error) && error.name !== "AbortError") throw error;
+      });
     },
     flushed: () => new Promise((resolve) => (isGone ? resolve() : stream.write("", () => resolve()))),
   };

@@ -1,6 +1,6 @@
 /** A text that the handler answers itself, over the socket that it came from (CONTRACT.md 9). */
 export const PROVE = '{"type":"shelfshack.prove"}';
-/** What it answers: whoever gets it has been reached through @connections. */
+/** What it answers: a socket that gets it has been reached through @connections. */
 export const PROVEN = '{"type":"shelfshack.proven"}';
 
 /** An id of API Gateway's form that stands for no connection: @connections answers 410 (AWS.md 1.1, 2.3). */

@@ -74,7 +74,7 @@ test("the backend restarts: the page reconnects and continues", { timeout: 60_00
   const { join, backend } = await browser();
   const [ann, ben] = [await join("Ann"), await join("Ben")];
   await backend.stop();
-  await say(ann, "anybody?");
+  await say(ann, "hello?");
   await expect.poll(() => frames(ann), { timeout: 20_000 }).toContain("error backend_unavailable");
   await backend.start();
   // What the backend remembered is gone: the first message sends each client away, and it comes back with a

@@ -223,7 +223,7 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
     "stray\n",
   ]);
   await write(
-    ["START RequestId: 3\n", lineOf("A=", "ERROR"), "Traceback of A\n", "START RequestId: 4\n", "nobody's\n"],
+    ["START RequestId: 3\n", lineOf("A=", "ERROR"), "Traceback of A\n", "START RequestId: 4\n", "unnamed\n"],
     { stream: "b" },
   );
   const shown = async (...options: string[]) =>

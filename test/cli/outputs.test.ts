@@ -115,7 +115,7 @@ test("S11 a stack that another tool has taken over can still be looked up", asyn
 });
 
 test("an unknown --for is wrong usage", async () => {
-  const refused = await run(["outputs", "--for", "nobody", "--json"]);
+  const refused = await run(["outputs", "--for", "unknown", "--json"]);
   expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
 });
 

@@ -90,7 +90,7 @@ const refusing: [answer: string, status: number, given: Parameters<typeof withAu
   ],
   ["may not be called", 500, () => ({ kind: "forbidden" })],
   ["answers no policy", 500, () => answered({ principalId: "ann" })],
-  ["answers nobody's policy", 500, () => answered({ policyDocument: allowing })],
+  ["answers a policy without a principal id", 500, () => answered({ policyDocument: allowing })],
   [
     "has an object in its context",
     500,

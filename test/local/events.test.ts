@@ -121,7 +121,7 @@ test("the event of a message has its text, the route that was selected and no he
   const { connectionId, connectedAt } = eventIn(await socket.next()).requestContext;
   const bodies: [body: string, routeKey: string][] = [
     ['{"action":"join",\n "text":"grüße 🎉"}', "join"],
-    ['{"action":"nobody"}', "$default"],
+    ['{"action":"unknown"}', "$default"],
     ["not JSON", "$default"],
   ];
   for (const [body, routeKey] of bodies) {

@@ -64,10 +64,10 @@ test("names and texts of IAM's refusals", async () => {
       /PROXY-role already exists/,
     ],
     [
-      () => aws.iam.send(new iam.GetRoleCommand(role("nobody"))),
+      () => aws.iam.send(new iam.GetRoleCommand(role("absent"))),
       "NoSuchEntityException",
       404,
-      /^The role with name nobody cannot be found\.$/,
+      /^The role with name absent cannot be found\.$/,
     ],
     [
       () => aws.iam.send(create({ RoleName: "b", AssumeRolePolicyDocument: "{" })),
@@ -280,9 +280,9 @@ test("names and texts of AssumeRole's refusals (AWS.md 6.8)", async () => {
   const cases: [given: object, name: string, message: string][] = [
     [{ RoleArn: "this is no ARN at all" }, "ValidationError", "this is no ARN at all is invalid"],
     [
-      { RoleArn: "arn:aws:iam::000000000000:user/somebody" },
+      { RoleArn: "arn:aws:iam::000000000000:user/ann" },
       "ValidationError",
-      "arn:aws:iam::000000000000:user/somebody is invalid",
+      "arn:aws:iam::000000000000:user/ann is invalid",
     ],
     [
       { RoleSessionName: "S1:2" },

@@ -417,7 +417,7 @@ test("every member that restricts a permission is in its statement", async () =>
   });
 });
 
-test("a principal is a service, an account, an ARN or everybody", async () => {
+test("a principal is a service, an account, an ARN or everyone", async () => {
   const aws = await openLocalAws();
   await makeFunction(aws);
   const add = async (Principal: string, StatementId: string) => {

@@ -70,7 +70,7 @@ test("a role can be assumed only after a while, and only by whom it trusts", asy
   await aws.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "proxy-role", PolicyDocument: trust }));
   const other = { ...input, FunctionName: "other" };
   expect(await refusal(aws.lambda.send(new lambda.CreateFunctionCommand(other)))).toEqual(refused);
-  const missing = { ...input, FunctionName: "other", Role: "arn:aws:iam::000000000000:role/nobody" };
+  const missing = { ...input, FunctionName: "other", Role: "arn:aws:iam::000000000000:role/absent" };
   expect(await refusal(aws.lambda.send(new lambda.CreateFunctionCommand(missing)))).toEqual(refused);
 });
 

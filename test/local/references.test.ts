@@ -13,7 +13,7 @@ import {
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 const elsewhere = "arn:aws:lambda:eu-west-1:000000000000:function:proxy";
-const stranger = "arn:aws:lambda:us-east-1:999999999999:function:proxy";
+const otherAccount = "arn:aws:lambda:us-east-1:999999999999:function:proxy";
 
 test.each([
   "proxy",
@@ -33,11 +33,15 @@ const notReachable = {
   status: 404,
   message: "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
 };
-const notOurs = { name: "AccessDeniedException", status: 403, message: expect.stringContaining(stranger) };
+const notOurs = {
+  name: "AccessDeniedException",
+  status: 403,
+  message: expect.stringContaining(otherAccount),
+};
 
 test.each([
   ["another region", elsewhere, notReachable],
-  ["another account", stranger, notOurs],
+  ["another account", otherAccount, notOurs],
   ["another account, by a part of its ARN", "999999999999:function:proxy", notOurs],
 ])("a function of %s is not ours of the same name", async (_whose, FunctionName, refused) => {
   const aws = await openLocalAws();
@@ -73,7 +77,7 @@ test("an integration that names a function of another region or account refuses 
   const own = await makeFunction(aws);
   for (const [functionArn, accepted] of [
     [elsewhere, false],
-    [stranger, false],
+    [otherAccount, false],
     [own, true],
   ] as const) {
     const { ApiId, ApiEndpoint } = await makeApi(aws, { functionArn, routes: ["$connect"] });

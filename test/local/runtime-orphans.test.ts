@@ -197,7 +197,7 @@ test("G-22 after close the process ends by itself and nothing is left", async ()
   expect(await readdir(parent.folder)).toEqual([]);
 });
 
-/** The user `nobody` where we are root, whom no file mode stops. */
+/** A user without rights where we are root, whom no file mode stops. */
 const unprivileged = process.getuid?.() === 0 ? 65_534 : undefined;
 
 /** Skips the test where we are root and this Node lies in a folder that only root may enter. */

@@ -172,7 +172,7 @@ test.each<[what: string, answer: string, runtime: string, payload: string]>([
   expect(await runtime.invoke(target, "{}")).toMatchObject({ payload: expected });
 });
 
-test("a Python function has an identity that nobody has, and an error of 3.8 names no request", async () => {
+test("a Python function has an empty identity, and an error of 3.8 names no request", async () => {
   const { runtime } = await runtimeOf();
   const source = `
 def handler(event, context):

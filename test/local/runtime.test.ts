@@ -170,12 +170,12 @@ test.each<[what: string, files: Record<string, string>, handler: string, runtime
   ],
   [
     "promise without async",
-    { "index.mjs": "export const handler = () => new Promise((resolve) => setTimeout(resolve, 5, 'ok'))" },
+    { "index.mjs": "export const handler = () => new Promise((resolve) => setImmediate(resolve, 'ok'))" },
     "index.handler",
   ],
   [
     "callback in Node 22",
-    { "index.js": "exports.handler = (e, c, callback) => setTimeout(callback, 5, null, 'ok')" },
+    { "index.js": "exports.handler = (e, c, callback) => setImmediate(callback, null, 'ok')" },
     "index.handler",
     "nodejs22.x",
   ],
@@ -258,7 +258,7 @@ test("output between events is logged too", async () => {
   await runtime.invoke(
     await functionOf(
       `console.log("at load");
-      export const handler = async () => void setTimeout(() => console.log("afterwards"), 20);`,
+      export const handler = async () => void setImmediate(() => console.log("afterwards"));`,
     ),
     "{}",
   );
@@ -311,7 +311,7 @@ test("G-24 a new revision takes the new events, and none is lost", async () => {
   const { runtime } = await runtimeOf({ maxEnvironments: 4 });
   const revision = (n: number) =>
     functionOf(
-      `export const handler = async () => { await new Promise((r) => setTimeout(r, 10)); return ${n}; };`,
+      `export const handler = async () => { await new Promise((r) => setImmediate(r)); return ${n}; };`,
     );
   const pending: Promise<[asked: number, payload: string]>[] = [];
   for (let n = 0; n < 6; n += 1) {
@@ -327,14 +327,13 @@ test("G-24 a new revision takes the new events, and none is lost", async () => {
 
 test("a retired function finishes its events, and its environments are ended", async () => {
   const { runtime } = await runtimeOf();
-  const target = await functionOf(
-    `export const handler = async () => {
-      await new Promise((r) => setTimeout(r, 200));
-      return process.pid;
-    };`,
-  );
+  const { handler, arrived } = await openGate();
+  const target = await functionOf(handler, { timeoutSeconds: 60 });
   const running = runtime.invoke(target, "{}");
-  await runtime.retire(target.arn);
+  const event = await arrived.next();
+  const retired = runtime.retire(target.arn);
+  event.pass();
+  await retired;
   const { payload, functionError } = await running;
   expect(functionError).toBeUndefined();
   expect(isAlive(Number(payload))).toBe(false);
@@ -371,7 +370,7 @@ test("a handler that streams its answer gives all of it, after its head", async 
       const head = { statusCode: 201 };
       const out = event.head ? awslambda.HttpResponseStream.from(stream, head) : stream;
       out.write("first ");
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
       out.end(context.awsRequestId);
     });`);
   const plain = await runtime.invoke(target, "{}");

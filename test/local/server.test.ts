@@ -105,8 +105,8 @@ test("a refusal has its caller's protocol, and a wrong address of @connections A
   const unsigned = await send({ port, method: "POST", headers: form, body: "Action=GetCallerIdentity" });
   expect([unsigned.status, unsigned.headers["content-type"]]).toEqual([403, "text/xml"]);
   expect(unsigned.body).toContain("<Code>MissingAuthenticationToken</Code>");
-  const stranger = { ...form, host: "evil.example" };
-  expect((await send({ port, method: "POST", headers: stranger })).body).toContain("<Code>Forbidden</Code>");
+  const foreign = { ...form, host: "evil.example" };
+  expect((await send({ port, method: "POST", headers: foreign })).body).toContain("<Code>Forbidden</Code>");
   const json = {
     "content-type": "application/x-amz-json-1.1",
     "x-amz-target": "Logs_20140328.CreateLogGroup",

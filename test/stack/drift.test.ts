@@ -141,7 +141,7 @@ test.each(removals)(
   },
 );
 
-const everybody = {
+const everyone = {
   Version: "2012-10-17",
   Statement: [{ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" }],
 };
@@ -185,9 +185,7 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
   [
     "the trust policy",
     (aws) =>
-      aws.iam.send(
-        new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(everybody) }),
-      ),
+      aws.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(everyone) })),
     "Role",
     "AssumeRolePolicyDocument.Statement",
   ],

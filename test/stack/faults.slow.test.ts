@@ -36,7 +36,7 @@ const once =
   ({ number }) =>
     number === at ? fault : undefined;
 
-/** The call and its repeats, so many in all. */
+/** The call and its repeats, `count` in all. */
 const times =
   (count: number, fault: Fault): Plan =>
   (at) => {

@@ -62,7 +62,7 @@ test.each<[string, Fault, string, string]>([
         () => undefined,
         (error: unknown) => error as CliError,
       );
-      // Answered with a page after the work, a call that is looked up again has done its part.
+      // Answered with a page after the work, a call whose result is looked up again has succeeded.
       if (outcome || fault === "503") {
         expect(outcome?.code, broken).toBe(code);
         expect(outcome?.message, broken).toContain(status);

@@ -121,6 +121,32 @@ test("every code in a title or a comment has its row in FAULTS.md, and every row
   expect([...known].filter((code) => !named.has(code))).toEqual([]);
 });
 
+/** Words that the project does not use: they are vague, or have a plainer one. */
+const dialect = new RegExp(
+  String.raw`\b(?:who(?:so)?ever|(?:no|some|any|every)body(?:'s)?|strangers?|mend(?:s|ed|ing|ings)?|` +
+    String.raw`so many|on the way|farewell|goodbye|look(?:s|ed|ing)? at|` +
+    String.raw`(?:do|does|did|doing|done) (?:its|his|her|their|your) part)\b`,
+  "gi",
+);
+
+test("sources, tests and pages use plain words", async () => {
+  const pages = [
+    "README.md",
+    "CHANGELOG.md",
+    "handler/CONTRACT.md",
+    "src/local/AWS.md",
+    "src/backend/MIGRATION.md",
+    "test/FAULTS.md",
+    ...(await readdir(new URL(".github", root))).map((file) => `.github/${file}`),
+  ].filter((path) => path.endsWith(".md"));
+  const texts = new Map(await sources());
+  for (const path of [...pages, ".ci/run"]) texts.set(path, (await read(path)).replace(/\n\s*#? */g, " "));
+  const found = [...texts].flatMap(([path, text]) =>
+    [...text.matchAll(dialect)].map(([word]) => `${path}: ${word}`),
+  );
+  expect(found).toEqual([]);
+});
+
 test("every link and every path in a page leads to a file", async () => {
   const pages = ["README.md", ".github/ARCHITECTURE.md", ".github/CONTRIBUTING.md", "handler/CONTRACT.md"];
   const lost: string[] = [];

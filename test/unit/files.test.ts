@@ -87,7 +87,7 @@ test("F-01 a file is read when this user alone can have written it", ({ skip }) 
   symlinkSync(file, link);
   expect([bytesOf(file), bytesOf(link)]).toEqual(["0123456789", "0123456789"]);
   chmodSync(file, 0o666);
-  expect([bytesOf(file), bytesOf(link)]).toEqual(Array(2).fill("untrusted: everybody may write it"));
+  expect([bytesOf(file), bytesOf(link)]).toEqual(Array(2).fill("untrusted: every user may write it"));
   chmodSync(file, 0o644);
   skip(process.getuid?.() !== 0, "only root can give files to others");
   lchownSync(link, 12_345, 0);

@@ -254,8 +254,8 @@ test("F-01 a config file that others may write is refused, above too; no content
   expect(refusal({}, {}, below)).toBe(`${file}: expected JSON; it is none at line 1, column 1`);
   chmodSync(file, 0o666);
   for (const start of [folder, below])
-    expect(refusal({}, {}, start)).toBe(`the config file ${file} is not read: everybody may write it`);
-  expect(refusal({ config: file })).toBe(`the config file ${file} is not read: everybody may write it`);
+    expect(refusal({}, {}, start)).toBe(`the config file ${file} is not read: every user may write it`);
+  expect(refusal({ config: file })).toBe(`the config file ${file} is not read: every user may write it`);
   writeFileSync(file, " ".repeat(1024 * 1024 + 1));
   chmodSync(file, 0o600);
   expect(refusal({}, {}, below)).toContain("larger than 1048576 bytes");

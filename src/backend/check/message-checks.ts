@@ -167,7 +167,7 @@ const unusualCheck = ({ id, what, message: text }: (typeof unusualMessages)[numb
 
 const isTooLarge = (exchange: Exchange) => isAnswered(exchange) && exchange.status === 413;
 
-/** A limit of the body counts for every sender; an application refuses strangers before it reads on. */
+/** A limit of the body counts for every sender; an application refuses unknown connections first. */
 const isRefusedByApplication = async (probe: Probe, text: string): Promise<boolean> =>
   probe.findings.connection !== undefined && !isTooLarge(await probe.message(markedConnection(), text));
 

@@ -15,8 +15,8 @@ Read from the environment:
 * REDIS_URL: keeps connections and answers in Redis, so that several workers can run.
 
 POST /notifications and POST /feed push without a client's message, which needs AWS credentials: for a local
-AWS set the variables of `shelfshack-ws outputs --for backend --local`. Everybody with a token may notify
-everybody and write to the feed: a real application decides who may.
+AWS set the variables of `shelfshack-ws outputs --for backend --local`. Every holder of a token may notify
+everyone and write to the feed: a real application decides who may.
 """
 
 import importlib

@@ -20,7 +20,10 @@ export type Authorized = { refusal: Refusal; message?: string } | { peer: Peer }
 
 type Options = Pick<GatewayOptions, "invoke" | "allows" | "caller">;
 
-/** Asks who may connect: nobody, the signature, or a Lambda authorizer (AWS.md 1.5, 1.9). */
+/**
+ * Decides whether a client may connect: the signature or a Lambda authorizer, where the route has one (AWS.md
+ * 1.5, 1.9).
+ */
 export async function authorize(options: Options, connecting: Connecting): Promise<Authorized> {
   const { peer, route } = connecting;
   if (route.authorizationType === "AWS_IAM") return bySignature(options, connecting);

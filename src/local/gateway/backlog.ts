@@ -19,7 +19,7 @@ export interface Backlog<Client extends Receiver> {
 
 /**
  * An empty backlog. A client that reads costs one comparison. The sum is made of what was last seen of each
- * client, so it can only be too large; before anybody is dropped it is counted anew.
+ * client, so it can only be too large; before a client is dropped it is counted anew.
  */
 export function createBacklog<Client extends Receiver>(maxBytes = MAX_TOTAL_BYTES): Backlog<Client> {
   const seen = new Map<Client, number>();

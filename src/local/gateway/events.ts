@@ -56,7 +56,7 @@ const kinds = { connection: 2, request: 5 } as const;
 /** Where an id's place and its end stand, two bytes each. */
 const placeAt = 6;
 const endAt = 9;
-/** An id's clock goes on by one in so many milliseconds; where it began is unknown. */
+/** An id's clock goes on by one in this many milliseconds; where it began is unknown. */
 const tickMs = 25;
 
 /** The places that are known; those of other regions are made up. */

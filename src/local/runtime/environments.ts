@@ -17,6 +17,8 @@ export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   sessionToken(target: FunctionToRun): string;
   /** The private folder that the functions are unpacked into. */
   folder: string;
+  /** Tells the person who runs the local AWS. */
+  warn(text: string): void;
   maxEnvironments: number;
   processors: Processors;
   /**
@@ -110,9 +112,14 @@ export class Environments {
 
   /** Removes the unpacked zip. */
   async removeFiles(): Promise<void> {
-    // What cannot be removed now is removed with the runtime's folder; a zip that could not be unpacked
-    // leaves nothing.
-    await this.#unpacked?.then(removeFolder).catch(() => undefined);
+    const folder = await this.#unpacked;
+    if (folder === undefined) return;
+    try {
+      await removeFolder(folder);
+    } catch (error) {
+      const { message } = error as Error;
+      this.#shared.warn(`the folder ${folder} cannot be removed before the local AWS ends: ${message}`);
+    }
   }
 
   /** Without those whose process is ending and whose exit has not arrived yet. */

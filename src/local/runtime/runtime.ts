@@ -51,6 +51,7 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
   return {
     reaper,
     folder,
+    warn,
     maxEnvironments,
     processors: watchProcessors(),
     busyWaitMs,

@@ -177,7 +177,7 @@ def test_f_07_a_message_of_an_unknown_connection_says_why_once(
     application = start()
     for number in range(5):
         reply = application.backend.send(message_request(f"{number}=", "{}"))
-        # A stranger reads `unauthorized`.
+        # An unknown caller reads `unauthorized`.
         assert (reply.status, reply.json) == (401, {"detail": "unknown connection"})
     (line,) = lines(caplog)
     for word in ("restarted or reloaded", "another worker", "RedisConnections", "(connection 0=)"):

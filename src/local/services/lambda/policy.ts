@@ -149,7 +149,7 @@ function conditionOf(restrictions: Pick<Permission, Restriction>): Record<string
   return Object.fromEntries(operators.filter(([, keys]) => Object.keys(keys).length > 0));
 }
 
-/** A service, an account, an ARN, or everybody; undefined for anything else. */
+/** A service, an account, an ARN, or everyone; undefined for anything else. */
 function principalOf(principal: string): unknown {
   if (principal === "*") return "*";
   if (/\.amazon(aws)?\.com(\.cn)?$/.test(principal)) return { Service: principal };
