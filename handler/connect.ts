@@ -24,7 +24,7 @@ export async function connect(event: Connect, work: Work): Promise<Result> {
     ...backendFields(reply),
     ...((reply.ok ? status !== 200 : status === reply.status) && { code: "rejected" }),
   };
-  const frames = reply.ok && status === 200 ? initialFrames(reply) : [];
+  const frames = reply.ok && status === 200 && !event.isByHand ? initialFrames(reply) : [];
   return frames.length === 0 ? result : { ...result, ...(await work.invokeSelf(event, frames, work)) };
 }
 

@@ -27,6 +27,8 @@ export interface Connect extends Source {
   connectedAt: number;
   /** The first subprotocol that the client offered. */
   subprotocol: string | undefined;
+  /** A test event, for example the Lambda console's: its connection is made up, and no frame can reach it. */
+  isByHand: boolean;
 }
 
 export interface Message extends Source {
@@ -160,6 +162,7 @@ function readConnect(
     },
     connectedAt: typeof request["connectedAt"] === "number" ? request["connectedAt"] : Date.now(),
     subprotocol: /^[!#$%&'*+.^_`|~\w-]{1,256}$/.test(offered) ? offered : undefined,
+    isByHand: request["eventType"] === undefined,
   };
 }
 

@@ -52,6 +52,12 @@ export async function deployedFunction(
   return { arn, variables: variablesOf(found), lastModified };
 }
 
+/** The log group that a function writes to; undefined where there is no such function. */
+export async function logGroupOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
+  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  return found?.LoggingConfig?.LogGroup;
+}
+
 /** What to throw where there is no such function. */
 export const functionMissing = ({ region }: Pick<Aws, "region">, name: string): CliError =>
   new CliError("not-deployed", `there is no function ${name} in ${region}`, {

@@ -5,7 +5,10 @@ import { recordLine, tailText } from "../terminal/log-line.ts";
 
 export const command: Command<"logs tail", TailResult, LogRecord> = {
   examples: [
-    { line: "logs tail", description: "what the function logs from now on, until Ctrl-C" },
+    {
+      line: "logs tail",
+      description: "what the function logs from now on, until Ctrl-C; ends at once without a log group",
+    },
     {
       line: "logs tail --since 10m --errors",
       description: "warnings and errors of the last ten minutes, then new ones",

@@ -1,4 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
+import { logGroupOf } from "../aws/lambda-function.ts";
+import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { followedGroup, followLog, hasStreams, type FollowedGroup } from "./follow.ts";
 import { recordOf, selected, type LogRecord } from "./record.ts";
@@ -37,18 +39,39 @@ const HOUR_MS = 3_600_000;
 /** Emits the records of a function's log, until its end or until the signal is aborted. */
 export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): Promise<TailResult> {
   const { functionName, follow } = options;
-  const group = `/aws/lambda/${functionName}`;
-  const found = await followedGroup(aws.logs, group);
+  const { group, found } = await groupOf(aws, functionName, reader);
   const now = Date.now();
   const isInvoked = found && (await hasStreams(aws.logs, found));
   if (!found || !(isInvoked || follow))
     return { group, exists: found !== undefined, invoked: false, records: 0 };
+  if (follow) reader.report({ kind: "note", message: `following ${group}, Ctrl-C ends` });
   if (!isInvoked)
     reader.report({ kind: "note", message: `not invoked yet: there is nothing in ${group}, waiting` });
   // Into an empty log the first lines may come before the live tail has begun.
   const since = options.since ?? (!isInvoked ? now : follow ? undefined : now - HOUR_MS);
   const records = await emitted(aws, found, { ...options, since }, reader);
   return { group, exists: true, invoked: Boolean(isInvoked) || records > 0, records };
+}
+
+/**
+ * The group that the function writes to: the usual one, or the one that it is set to (AWS.md 4.3). Both are
+ * asked for at once, as nearly every function has the usual one.
+ */
+async function groupOf(
+  aws: Aws,
+  functionName: string,
+  { report, signal }: Reader,
+): Promise<{ group: string; found: FollowedGroup | undefined }> {
+  const usual = `/aws/lambda/${functionName}`;
+  // A caller that may read the log may still not read the function.
+  const set = logGroupOf(aws, functionName).catch((error: unknown) => {
+    signal.throwIfAborted();
+    const why = explain(error).message;
+    report({ kind: "note", message: `reading ${usual}, as the function cannot be asked: ${why}` });
+    return undefined;
+  });
+  const [found, group = usual] = await Promise.all([followedGroup(aws.logs, usual), set]);
+  return { group, found: group === usual ? found : await followedGroup(aws.logs, group) };
 }
 
 /** Emits what is wanted of the log; returns how many records. */

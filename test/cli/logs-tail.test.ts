@@ -15,6 +15,8 @@ import { followedGroup, followLog } from "../../src/logs/follow.ts";
 import type { FollowOptions } from "../../src/logs/follow.ts";
 import { connectAws } from "../../src/aws/clients.ts";
 import { safe } from "../../src/terminal/safe.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
+import { makeFunction, openLocalAws } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { createQueue } from "../support/queue.ts";
 
@@ -248,8 +250,40 @@ test("S24 new lines follow the history as they are written, none twice; Ctrl-C e
   await running.says("new line");
   running.signal("SIGINT");
   const { code, stdout, stderr } = await running.ended;
-  expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+  expect({ code, stderr }).toEqual({ code: 130, stderr: `following ${logGroupName}, Ctrl-C ends\n` });
   expect(stdout.match(/line$/gm)).toHaveLength(2);
+});
+
+test("F-29 the group that the function is set to is followed", async () => {
+  const local = await openLocalAws();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(local.url).port };
+  const own = "/our/websockets";
+  await local.logs.send(new CreateLogGroupCommand({ logGroupName: own }));
+  await makeFunction(local, {
+    FunctionName: "shelfshack-websocket-proxy",
+    LoggingConfig: { LogGroup: own },
+    source: 'export const handler = async () => console.log("in a group of its own");',
+  });
+  expect((await run(["test"], { env })).code).toBe(3);
+  const { code, stdout } = await run(["logs", "tail", "--no-follow", "--json"], { env });
+  const documents = stdout.trim().split("\n");
+  expect([code, JSON.parse(documents.at(-1)!)]).toMatchObject([0, { group: own, exists: true }]);
+  expect(stdout).toContain("in a group of its own");
+});
+
+test("F-29 a caller that may not read the function reads the usual group", async () => {
+  const { write, env, local } = await logging();
+  await write(["a line\n"]);
+  const message = "User: x is not authorized to perform: lambda:GetFunctionConfiguration";
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    operation.includes("/configuration")
+      ? { refusal: { status: 403, name: "AccessDeniedException", message } }
+      : undefined,
+  );
+  const { code, stdout } = await run(["logs", "tail", "--no-follow"], {
+    env: { ...env, SHELFSHACK_PORT: new URL(proxy.url).port },
+  });
+  expect([code, stdout]).toEqual([0, expect.stringContaining("a line")]);
 });
 
 test("S24 the history spans pages, keeps lines that were written twice, and gives each once", async () => {

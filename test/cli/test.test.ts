@@ -7,6 +7,8 @@ import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
+import { startBackendStub } from "../support/backend-stub.ts";
+import { openLocalAws } from "../support/local-aws.ts";
 import { advised, errorCode, run } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
@@ -167,6 +169,29 @@ test("S22 code that cannot be loaded is distinguished from code that fails", asy
   expect(code).toBe(3);
   expect(stdout).toContain("✗ the handler ran");
   expect(stdout).toContain("cannot be loaded");
+});
+
+test("F-29 a backend that greets its clients leaves no warning of the test event in the log", async () => {
+  const backend = await startBackendStub(() => ({ success: true, initial: [{ type: "welcome" }] }));
+  const local = await openLocalAws();
+  onTestFinished(() => backend.close());
+  const { zip, sha256 } = await packageHandler();
+  const { deploy } = await openTestStack(local.url, { zip, zipSha256: sha256, backendUrl: backend.url });
+  await deploy();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(local.url).port };
+  expect((await run(["test"], { env })).code).toBe(0);
+  const { stdout } = await run(["logs", "tail", "--no-follow", "--json"], { env });
+  const records = stdout
+    .trim()
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+  expect(
+    records.flatMap(({ origin, level, fields }) => (origin === "function" ? [[fields.event, level]] : [])),
+  ).toEqual([
+    ["connect", "INFO"],
+    ["disconnect", "INFO"],
+  ]);
 });
 
 test("without a function the error says how to make one", async () => {

@@ -56,6 +56,15 @@ test.each([{}, { initial: [] }, { initial: null }])("%j causes no second invocat
   expect(connections.invocations).toEqual([]);
 });
 
+test("F-29 a test event without an event type, whose connection is made up, gets no frames", async () => {
+  const { handler, backend, connections, lines } = await testHandler();
+  backend.answer = () => ({ initial: [{ type: "welcome" }] });
+  const byHand = connectEvent(query, {}, { eventType: undefined, connectionId: "test-connection-123" });
+  expect(await handler(byHand, contextWith())).toEqual({ statusCode: 200 });
+  expect(connections.invocations).toEqual([]);
+  expect(lines.map(({ level }) => level)).toEqual(["INFO"]);
+});
+
 test("a client that never opens is reported gone once, within the function's time", async () => {
   const { handler, backend, connections } = await testHandler();
   connections.status = () => 410;
