@@ -70,7 +70,7 @@ test("a handler gets the variables of its function and of Lambda, and nothing of
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "256",
     AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
     AWS_LAMBDA_LOG_GROUP_NAME: "/aws/lambda/proxy",
-    AWS_LAMBDA_RUNTIME_API: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    AWS_LAMBDA_RUNTIME_API: expect.stringMatching(/^127\.0\.0\.1:\d+\/[\w-]{32}$/),
     AWS_ENDPOINT_URL: "http://127.0.0.1:4566",
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",

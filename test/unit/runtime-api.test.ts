@@ -59,6 +59,9 @@ function call(
   });
 }
 
+const hostOf = ({ address }: RuntimeApi) => address.split("/")[0] ?? "";
+const secretOf = ({ address }: RuntimeApi) => address.split("/")[1] ?? "";
+
 /**
  * Sends bytes as they are, in these pieces, and reads until the other side says nothing more for a while or
  * hangs up.
@@ -70,7 +73,7 @@ function raw(
 ): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
-    const socket = connect({ host: "127.0.0.1", port: Number(api.address.split(":")[1]), noDelay: true });
+    const socket = connect({ host: "127.0.0.1", port: Number(hostOf(api).split(":")[1]), noDelay: true });
     const done = () => {
       socket.destroy();
       resolve(text);
@@ -115,10 +118,11 @@ test("any HTTP client gets the next event and answers it", async () => {
 
 test("an answer and the question for the next event may come in any pieces", async () => {
   const { api, said } = await apiOf();
-  const host = `Host: ${api.address}\r\n`;
+  const host = `Host: ${hostOf(api)}\r\n`;
+  const answer = `/${secretOf(api)}/2018-06-01/runtime/invocation/id-1/response`;
   const bytes = Buffer.from(
-    `POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\n${host}Content-Length: 4\r\n\r\n` +
-      `"ü"GET ${next} HTTP/1.1\r\n${host}\r\n`,
+    `POST ${answer} HTTP/1.1\r\n${host}Content-Length: 4\r\n\r\n` +
+      `"ü"GET /${secretOf(api)}${next} HTTP/1.1\r\n${host}\r\n`,
   );
   for (let at = 1; at < bytes.length; at += 7) {
     const reading = raw(api, [bytes.subarray(0, at), bytes.subarray(at)], (text) => text.includes("OK"));
@@ -155,6 +159,33 @@ test.each<[what: string, method: string, path: string, headers: Record<string, s
   expect(said).toEqual([]);
 });
 
+test.each<[what: string, base: (secret: string) => string]>([
+  ["no secret", () => ""],
+  ["another secret", (secret) => `/${"x".repeat(secret.length)}`],
+  ["another secret in characters of several bytes", (secret) => `/${"ü".repeat(secret.length)}`],
+  ["a part of the secret", (secret) => `/${secret.slice(1)}`],
+  ["the secret and more", (secret) => `/${secret}x`],
+  ["the secret in the query", (secret) => `?${secret}`],
+])("F-03 with %s a call is refused, whatever it asks for", async (_, base) => {
+  const { api, said } = await apiOf();
+  const refused = async (method: string, path: string) =>
+    (
+      await raw(
+        api,
+        [`${method} ${base(secretOf(api))}${path} HTTP/1.1\r\nHost: ${hostOf(api)}\r\n\r\n`],
+        (text) => text.endsWith("}"),
+      )
+    ).slice(9, 12);
+  expect(secretOf(api)).toMatch(/^[\w-]{32}$/);
+  expect([
+    await refused("GET", next),
+    await refused("POST", "/2018-06-01/runtime/invocation/id-1/response"),
+    await refused("POST", "/2018-06-01/runtime/init/error"),
+    await refused("GET", "/"),
+  ]).toEqual([expect.stringMatching(/40[34]/), ...Array(3).fill(expect.stringMatching(/40[34]/))]);
+  expect(said).toEqual([]);
+});
+
 test("only one may ask at a time, and hanging up while asking is noticed", async () => {
   let asked: () => void = () => undefined;
   let hungUp: () => void = () => undefined;
@@ -177,7 +208,7 @@ test("only one may ask at a time, and hanging up while asking is noticed", async
 test("a client that waits for 100 Continue gets it", async () => {
   const { api } = await apiOf();
   const head =
-    `POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: ${api.address}\r\n` +
+    `POST /${secretOf(api)}/2018-06-01/runtime/init/error HTTP/1.1\r\nHost: ${hostOf(api)}\r\n` +
     "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   expect(await raw(api, [head, "{}"], (text) => text.includes("202"))).toMatch(
     /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 202 Accepted\r\n/,

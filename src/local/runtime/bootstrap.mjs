@@ -10,7 +10,8 @@ const { createRequire } = process.getBuiltinModule("node:module");
 const { pathToFileURL } = process.getBuiltinModule("node:url");
 
 const environment = process.env;
-const address = environment.AWS_LAMBDA_RUNTIME_API;
+/** `HOST:PORT`, and behind a slash what every path begins with. */
+const [, address, base] = /^([^/]*)(.*)$/.exec(environment.AWS_LAMBDA_RUNTIME_API);
 const taskRoot = environment.LAMBDA_TASK_ROOT;
 const nodeMajor = Number(/nodejs(\d+)/.exec(environment.AWS_EXECUTION_ENV)?.[1] ?? 24);
 const callbacksGone = nodeMajor >= 24;
@@ -83,7 +84,7 @@ function enumerable(error) {
 // Runtime API
 // ----------------------------------------------------------------------------------------------------
 
-const calls = "/2018-06-01/runtime";
+const calls = `${base}/2018-06-01/runtime`;
 const headOf = (method, call, length) =>
   `${method} ${calls}/${call} HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${length}\r\n\r\n`;
 const post = (call, body) => headOf("POST", call, Buffer.byteLength(body)) + body;

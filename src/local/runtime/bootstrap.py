@@ -12,9 +12,10 @@ import sys
 import time
 import traceback
 
-CALLS = "/2018-06-01/runtime/"
 VERSION = tuple(map(int, os.environ["AWS_EXECUTION_ENV"].rpartition("python")[2].split(".")))
-ADDRESS = os.environ["AWS_LAMBDA_RUNTIME_API"]
+# HOST:PORT, and a slash with what every path begins with.
+ADDRESS, SLASH, BASE = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+CALLS = f"{SLASH}{BASE}/2018-06-01/runtime/"
 
 
 class RuntimeFault(Exception):

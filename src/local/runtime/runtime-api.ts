@@ -1,3 +1,4 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
@@ -27,7 +28,10 @@ export interface RuntimeListener {
 
 /** Lambda's Runtime API for one environment (AWS.md 5.1). */
 export interface RuntimeApi {
-  /** `AWS_LAMBDA_RUNTIME_API` */
+  /**
+   * `AWS_LAMBDA_RUNTIME_API`: `127.0.0.1:PORT/SECRET`. Clients put calls behind it, and every user of this
+   * machine can connect, so that a call without the secret is refused.
+   */
   address: string;
   /** Whether the client is waiting for an event. */
   isWaiting(): boolean;
@@ -44,13 +48,15 @@ const ok = '{"status":"OK"}';
 /** Listens on its own loopback port, so that no environment can answer for another one. */
 export async function startRuntimeApi(listener: RuntimeListener): Promise<RuntimeApi> {
   let waiting: Socket | undefined;
+  const secret = randomBytes(24).toString("base64url");
   const sockets = new Set<Socket>();
   const take = (socket: Socket, request: RuntimeRequest) => {
     // Answers keep the order of their requests, and there is no event yet.
     if (waiting === socket) return void socket.destroy();
-    const refusal = refusalOf(request, address, waiting !== undefined);
+    const path = pathBehind(secret, request.path);
+    const refusal = refusalOf({ ...request, path }, host, waiting !== undefined);
     if (refusal || request.method === "POST")
-      return void socket.write(response(...(refusal ?? notify(listener, request))));
+      return void socket.write(response(...(refusal ?? notify(listener, { ...request, path }))));
     waiting = socket;
     listener.asksForNext();
   };
@@ -72,10 +78,10 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
     });
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   return {
-    address,
+    address: `${host}/${secret}`,
     isWaiting: () => waiting !== undefined,
     deliver(event) {
       const socket = waiting;
@@ -97,12 +103,20 @@ export async function startRuntimeApi(listener: RuntimeListener): Promise<Runtim
 
 type Answer = [status: number, reason: string, body: string];
 
+/** What is asked for behind the secret; empty without it. */
+function pathBehind(secret: string, path: string): string {
+  const known = Buffer.from(`/${secret}/`);
+  const given = Buffer.from(path.slice(0, known.length));
+  const isKnown = given.length === known.length && timingSafeEqual(given, known);
+  return isKnown ? path.slice(known.length - 1) : "";
+}
+
 /**
  * A browser sends an Origin, or another Host when a name was bound to 127.0.0.1: no page may take an event
- * (FAULTS.md G-19).
+ * (FAULTS.md G-19), and no other user of this machine (FAULTS.md F-03).
  */
-function refusalOf(request: RuntimeRequest, address: string, waiting: boolean): Answer | undefined {
-  if (request.host !== address || request.fromBrowser)
+function refusalOf(request: RuntimeRequest, host: string, waiting: boolean): Answer | undefined {
+  if (request.host !== host || request.fromBrowser || request.path === "")
     return [403, "Forbidden", errorBody("Forbidden", "only the function's own process may ask")];
   if (request.method === "POST") return undefined;
   if (request.method !== "GET" || request.path !== "/2018-06-01/runtime/invocation/next") return notFound;
