@@ -159,6 +159,77 @@ test("G-22 what a handler has started itself ends with it", async () => {
   await until(() => isGone(grandchild));
 });
 
+/** Handlers that start a process in a session of its own, which prints its number and stays. */
+const sleeper = (options: string) =>
+  functionOf(`import { spawn } from "node:child_process";
+    export const handler = async () => {
+      const { pid } = spawn("/bin/sleep", ["600"], { detached: true, stdio: "ignore", ${options} });
+      process.stdout.write(\`child \${pid}\\n\`);
+    };`);
+const printed = "stdio: ['ignore', 'inherit', 'ignore']";
+const orphan = () =>
+  functionOf(`import { spawn } from "node:child_process";
+    export const handler = async () => {
+      const script = 'sleep 600 & echo "child $!"';
+      const shell = spawn("/bin/sh", ["-c", script], { detached: true, ${printed} });
+      await new Promise((resolve) => shell.once("exit", resolve));
+    };`);
+const ofThread = () =>
+  functionOf(`import { Worker } from "node:worker_threads";
+    export const handler = () => new Promise((resolve) => {
+      const code = \`const { pid } = require("child_process").spawn("/bin/sleep", ["600"],
+        { detached: true, stdio: "ignore", env: {} });
+        require("worker_threads").parentPort.postMessage(pid);
+        setInterval(() => {}, 1000);\`;
+      new Worker(code, { eval: true }).once("message", (pid) => {
+        process.stdout.write(\`child \${pid}\\n\`);
+        resolve();
+      });
+    });`);
+const ofPython = () =>
+  pythonOf(`import subprocess
+def handler(event, context):
+    child = subprocess.Popen(["/bin/sleep", "600"], start_new_session=True, stdout=subprocess.DEVNULL)
+    print("child", child.pid)`);
+
+test.for<[what: string, target: () => Promise<FunctionToRun>, how: "closed" | "killed"]>([
+  ["a detached process", () => sleeper(""), "closed"],
+  ["a detached process", () => sleeper(""), "killed"],
+  ["a detached process with an environment of its own", () => sleeper("env: {}"), "closed"],
+  ["a process whose parent has ended", orphan, "closed"],
+  ["a process whose parent has ended", orphan, "killed"],
+  ["a process of a thread", ofThread, "closed"],
+  ["a session of Python", ofPython, "closed"],
+  ["a session of Python", ofPython, "killed"],
+])("F-17 %s that a handler leaves behind ends when we are %3$s", async ([, target, how], { skip }) => {
+  skip(process.platform !== "linux", "only Linux tells which process has which environment");
+  skip(target === ofPython && !python, "python3 is not installed");
+  const parent = await parentOf(await target(), { close: how === "closed" });
+  const child = await parent.printed(/child (\d+)\n/);
+  await parent.printed(/answered (.*)/);
+  if (how === "killed") parent.process.kill("SIGKILL");
+  await until(() => isGone(child));
+});
+
+test("F-17 what a handler has detached ends with its environment, and nothing else does", async ({
+  skip,
+}) => {
+  skip(process.platform !== "linux", "only Linux tells which process has which environment");
+  const detach = `const { pid } = spawn("/bin/sleep", ["600"], { detached: true, stdio: "ignore" });
+    process.stdout.write(\`child \${pid}\\n\`);`;
+  const target = await functionOf(`import { spawn } from "node:child_process";
+    export const handler = async (event) => { ${detach} if (event.ends) process.exit(1); return pid; };`);
+  const { runtime, text } = await runtimeOf();
+  const other = { ...target, arn: `${target.arn}-other`, name: "other" };
+  const kept = (await runtime.invoke(other, "{}")).payload;
+  await runtime.invoke(target, '{"ends":true}');
+  const ended = [...text().matchAll(/child (\d+)\n/g)].map(([, pid = ""]) => pid).find((pid) => pid !== kept);
+  await until(() => isGone(ended ?? ""));
+  expect(await isGone(kept)).toBe(false);
+  await runtime.close();
+  await until(() => isGone(kept));
+});
+
 test("G-22 without a reaper a child still ends, and the next start removes the folder", async () => {
   const target = await functionOf(`${print} export const handler = async () => 1`);
   const parent = await parentOf(target);

@@ -15,7 +15,8 @@ import {
   responseTooLarge,
   timedOut,
 } from "./failures.ts";
-import type { Reaper } from "./reaper.ts";
+import { killFamily, killGroup } from "./family.ts";
+import type { Reaper, Watched } from "./reaper.ts";
 import { platformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn, wrapped } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
@@ -74,6 +75,7 @@ export class Environment {
   #announceEnd: () => void = () => undefined;
   #api: RuntimeApi | undefined;
   #child: ChildProcessByStdio<null, Readable, Readable> | undefined;
+  #watched: Watched | undefined;
   #running: Running | undefined;
   #state: "starting" | "idle" | "busy" | "ending" | "ended" = "starting";
   #initLimit: NodeJS.Timeout | undefined;
@@ -201,7 +203,10 @@ export class Environment {
     });
     this.#child = child;
     this.pid = child.pid;
-    if (child.pid !== undefined) reaper.watch(child.pid);
+    if (child.pid !== undefined) {
+      this.#watched = { pid: child.pid, mark: runtimeApi };
+      reaper.watch(this.#watched);
+    }
     this.#log.capture(child.stdout);
     this.#log.capture(child.stderr);
     child.once("error", (error) =>
@@ -251,7 +256,7 @@ export class Environment {
   #kill(): void {
     if (this.#state === "ended") return;
     this.#state = "ending";
-    killGroup(this.pid);
+    killFamily(this.pid);
   }
 
   async #finish(answer: string | Failure): Promise<void> {
@@ -298,7 +303,7 @@ export class Environment {
     this.#state = "ended";
     clearTimeout(this.#initLimit);
     killGroup(this.pid);
-    if (this.pid !== undefined) this.#launch.reaper.release(this.pid);
+    if (this.#watched) this.#launch.reaper.release(this.#watched);
     void this.#cleanUp(failure);
   }
 
@@ -316,17 +321,6 @@ export class Environment {
       ]);
     this.#announceEnd();
     this.#launch.ended(this);
-  }
-}
-
-/** The child leads a process group; what it started itself ends with it. */
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    // macOS answers EPERM for a group in which only a zombie is left.
-    if (!["ESRCH", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 
