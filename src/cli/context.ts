@@ -28,6 +28,11 @@ export interface Shell<Item> {
   ask(question: Question): Promise<string>;
   /** The arguments after the command's name that are not options. */
   args: readonly string[];
+  /**
+   * The user's folder for what belongs to this project, which need not be there yet; undefined for a user
+   * without a home.
+   */
+  projectState: string | undefined;
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
 }

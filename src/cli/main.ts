@@ -4,11 +4,12 @@ import { openContext, type Shell } from "./context.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
+import { folderOfProject, stateHome } from "../files/state-home.ts";
 import type { Report } from "../progress.ts";
 import { commandTable } from "../settings/commands.ts";
 import { environment, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { fileNotes, sourceLines, resolve } from "./resolve.ts";
+import { fileNotes, projectOf, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { advicePrinter, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, isCi, readsCommands, writerFor, type Writer } from "../terminal/output.ts";
@@ -93,6 +94,7 @@ async function answer(argv: readonly string[], commands: CommandFiles, session: 
 /** A command that runs, with what it was called with. */
 interface Running extends CommandRequest {
   settings: Settings;
+  projectState: string | undefined;
   session: Session;
   progress: ProgressDisplay;
 }
@@ -113,13 +115,18 @@ async function runCommand(request: CommandRequest, session: Session): Promise<Ex
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   setSdkEnvironment(settings);
   stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);
-  const running = { ...request, settings, session, progress };
+  const running = { ...request, settings, session, progress, projectState: projectState(resolved) };
   try {
     return await resultOf(running);
   } catch (error) {
     progress.pause();
     return failureOf(error, running);
   }
+}
+
+function projectState(resolved: Resolved): string | undefined {
+  const home = stateHome(environment);
+  return home === undefined ? undefined : folderOfProject(home, projectOf(resolved, process.cwd()));
 }
 
 async function resultOf(running: Running): Promise<ExitCode> {
@@ -179,7 +186,7 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
 }
 
 /** What a command gets of the process. */
-function shellOf({ command, args, settings, session, progress }: Running): Shell<object> {
+function shellOf({ command, args, settings, session, progress, projectState }: Running): Shell<object> {
   const { out, err, interruption, advice } = session;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
@@ -196,6 +203,7 @@ function shellOf({ command, args, settings, session, progress }: Running): Shell
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
     args,
+    projectState,
     stdin: process.stdin,
     stdout: process.stdout,
   };

@@ -167,6 +167,10 @@ export function fileNotes(
   ];
 }
 
+/** The folder of the project: that of its config file, otherwise the current one, `folder`. */
+export const projectOf = ({ file }: Pick<Resolved, "file">, folder: string): string =>
+  file === undefined ? folder : dirname(absolute(folder, file));
+
 /**
  * One line per setting for `--debug`: value and source. Secrets are `***`; what was not set, and options that
  * are at rest, are left out.

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { startDemoBackend } from "../backend/demo.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
@@ -5,6 +6,7 @@ import { watchHandler } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor } from "../artifact/zip.ts";
+import type { LocalAws } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl } from "../resources/config.ts";
@@ -26,6 +28,8 @@ type LocalItem =
       backendUrl: string;
       demoBackend: boolean;
       url: string | null;
+      /** Where API id, keys and the rest are kept for the next start. */
+      stateFolder: string | null;
     }
   | { kind: "log"; record: LogRecord }
   | { kind: "redeployed"; changed: boolean; sha256: string };
@@ -46,22 +50,27 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       description: "the same with your own backend; the other commands find it with --local",
     },
     {
+      line: "local --fresh",
+      description: "the same with another API id and other keys, which are kept from then on",
+    },
+    {
       line: "local --port 0 --state .shelfshack",
-      description: "any free port; keeps its state in a folder",
+      description: "any free port; keeps its state in a folder of your own",
     },
   ],
 
-  async run({ port, stateFolder, realistic, allowHttp, ...options }, context) {
+  async run({ port, stateFolder, fresh, realistic, allowHttp, ...options }, context) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     const { realisticDelays, startLocalAws } = await import("../local/server.ts");
     const local = await startLocalAws({
       port,
       ...(realistic ? realisticDelays : {}),
-      ...(stateFolder ? { stateFolder } : {}),
+      fresh,
+      ...(stateFolder ? { stateFolder } : projectState(context)),
       onLog: (entries) => entries.forEach((entry) => context.emit({ kind: "log", record: recordOf(entry) })),
     });
     try {
-      return await serve({ ...options, local: true, port: local.port }, context, local.url);
+      return await serve({ ...options, local: true, port: local.port }, context, local);
     } finally {
       await local.close();
     }
@@ -72,6 +81,14 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   untilInterrupted: true,
 };
 
+/** The state of this project, unless it cannot be kept: then it says so and goes on. */
+function projectState({ projectState: folder, report }: Context<LocalItem>) {
+  const warn = (message: string) => report({ kind: "warning", message });
+  if (folder !== undefined) return { stateFolder: join(folder, "local"), onStateTrouble: warn };
+  warn("this local AWS is not kept: there is no home folder, and XDG_STATE_HOME names none");
+  return {};
+}
+
 function itemText(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed")
     return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
@@ -81,6 +98,9 @@ function itemText(item: LocalItem): Advice | undefined {
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
+    ...(item.stateFolder === null
+      ? []
+      : [`kept in    ${item.stateFolder}  (the same id and keys next time; others: --fresh)`]),
     // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
     // of the shell.
     ...(item.demoBackend
@@ -105,11 +125,7 @@ function itemText(item: LocalItem): Advice | undefined {
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
 type Target = StackNames & StackProperties;
 
-async function serve(
-  options: Target,
-  context: Context<LocalItem>,
-  endpointUrl: string,
-): Promise<LocalResult> {
+async function serve(options: Target, context: Context<LocalItem>, local: LocalAws): Promise<LocalResult> {
   const keys = (await deployedKeys(options, context)) ?? [newSigningKey()];
   const freshKeys = async () => (await deployedKeys(options, context)) ?? keys;
   const demo = options.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
@@ -125,10 +141,11 @@ async function serve(
     context.emit({
       kind: "ready",
       port: options.port,
-      endpointUrl,
+      endpointUrl: local.url,
       backendUrl: target.backendUrl ?? "",
       demoBackend: demo !== undefined,
       url,
+      stateFolder: local.stateFolder ?? null,
     });
     return { redeploys: await redeployOnChange(target, context) };
   } finally {

@@ -52,6 +52,13 @@ export async function replaceFile(file: string, content: Uint8Array | string, mo
   }
 }
 
+/** Gives a file another name beside it, in the place of what may be there; returns that. */
+export async function setAside(file: string, ending: string): Promise<string> {
+  const aside = `${file}.${ending}`;
+  await rename(file, aside);
+  return aside;
+}
+
 /** Writes a file that is not there yet; what is there, a link too, is an EEXIST. */
 export async function createFile(file: string, content: Uint8Array | string, mode = 0o666): Promise<void> {
   await writing(await open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), content);

@@ -17,6 +17,7 @@ import { lambda } from "./services/lambda/lambda.ts";
 import { openServices, type PortOf } from "./services/service.ts";
 import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
+import { openProjectState } from "./project-state.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
@@ -40,6 +41,13 @@ export interface LocalAwsOptions extends Partial<Delays> {
   allowHosts?: readonly string[];
   /** Keeps everything in this folder and begins with what is there. */
   stateFolder?: string;
+  /** Begins with nothing, whatever the folder holds. */
+  fresh?: boolean;
+  /**
+   * Makes the folder one that may fail: what cannot be read in it is set aside, and where it cannot be used
+   * nothing is kept. Gets one line about that.
+   */
+  onStateTrouble?(message: string): void;
   onCall?(call: Call): void;
   /**
    * Gets every line that a function writes, also where its role may not write into CloudWatch, every
@@ -53,6 +61,8 @@ export interface LocalAws {
   /** `http://127.0.0.1:PORT`, the address of every service. */
   url: string;
   port: number;
+  /** Where it keeps its state, if it does. */
+  stateFolder: string | undefined;
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
   /**
@@ -99,12 +109,13 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
  * folder is, or cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
-  const folder = options.stateFolder === undefined ? undefined : await openStateFolder(options.stateFolder);
+  const { folder, troubles } = await openState(options);
   const servers = { ipv4: createServer(serverOptions), ipv6: createServer(serverOptions) };
   const port = await listenOn(options.port ?? 0, servers).catch(async (error: unknown) => {
     await folder?.release();
     throw error;
   });
+  for (const trouble of troubles) options.onStateTrouble?.(trouble);
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
   const messages = messagesOf(options);
@@ -151,7 +162,17 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       () => folder?.release(),
       () => messages.throwUnreported(),
     ]);
-  return { url, port, calls, close: () => (closed ??= close()) };
+  return { url, port, stateFolder: folder?.folder, calls, close: () => (closed ??= close()) };
+}
+
+/** What is kept, with what there is to say of that once the local AWS has its port. */
+async function openState({ stateFolder, fresh, onStateTrouble }: LocalAwsOptions) {
+  const troubles: string[] = [];
+  if (stateFolder === undefined) return { folder: undefined, troubles };
+  const folder = onStateTrouble
+    ? await openProjectState(stateFolder, { fresh, tell: (message) => troubles.push(message) })
+    : await openStateFolder(stateFolder, { fresh });
+  return { folder, troubles };
 }
 
 interface Surroundings extends Pick<Host, "url" | "disconnect" | "logOnce" | "closing"> {

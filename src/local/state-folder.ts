@@ -14,6 +14,7 @@ const FORMAT = 2;
 
 /** State that outlives the process: read once, written a moment after a change and at the end. */
 export interface StateFolder {
+  folder: string;
   saved: SavedState;
   /** The functions' variables that were left out: they would make a process load something. */
   leftOut: readonly string[];
@@ -28,18 +29,18 @@ const SAVE_AFTER_MS = 500;
 const MOST_BYTES = 2 ** 31 - 1;
 
 /**
- * Opens the state that a folder holds, or begins with nothing there. The folder is for the user's eyes only:
- * it holds the functions' variables and their code, which it runs. Throws a CliError (exit 2) when another
- * user could have written it, when the state cannot be read, or when another local AWS has the folder: each
- * would overwrite what the other saves.
+ * Opens the state that a folder holds, or begins with nothing there, as with `fresh`. The folder is for the
+ * user's eyes only: it holds the functions' variables and their code, which it runs. Throws a CliError (exit
+ * 2) when another user could have written it, when the state cannot be read, or when another local AWS has
+ * the folder: each would overwrite what the other saves.
  */
-export async function openStateFolder(folder: string): Promise<StateFolder> {
-  const file = join(folder, "local-aws.state");
+export async function openStateFolder(folder: string, { fresh = false } = {}): Promise<StateFolder> {
+  const file = stateFileIn(folder);
   await makeFolder(folder);
   await requireOwn(folder);
   const release = await lock(folder);
   await removeCut(folder);
-  const saved = await readState(file).catch(async (error: unknown) => {
+  const saved = await (fresh ? newState(file) : readState(file)).catch(async (error: unknown) => {
     await release();
     throw error;
   });
@@ -55,6 +56,7 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
     return writing;
   };
   return {
+    folder,
     saved,
     leftOut: withoutOrders(saved),
     save,
@@ -64,11 +66,14 @@ export async function openStateFolder(folder: string): Promise<StateFolder> {
   };
 }
 
+/** Where the state is in its folder. */
+export const stateFileIn = (folder: string): string => join(folder, "local-aws.state");
+
 /**
  * Makes a folder and those above it. Node's own way of doing that never ends below a folder that takes none,
  * such as /proc.
  */
-async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 });
   try {
     await make();
@@ -87,8 +92,11 @@ async function removeCut(folder: string): Promise<void> {
   await Promise.all(cut.map((name) => rm(join(folder, name), { force: true })));
 }
 
-/** A folder of another user, or one that he may write, holds what he wants to be run. */
-async function requireOwn(folder: string): Promise<void> {
+/**
+ * A folder of another user, or one that he may write, holds what he wants to be run: throws a CliError
+ * (`state-untrusted`, or `file-unusable` for what is no folder).
+ */
+export async function requireOwn(folder: string): Promise<void> {
   const stats = await lstat(folder);
   if (stats.isSymbolicLink()) throw untrusted(folder, "it is a link");
   if (!stats.isDirectory())
@@ -211,6 +219,12 @@ function inUse(folder: string, file: string, pid: number | undefined): CliError 
   return new CliError("state-in-use", `the state in ${folder} is in use by another local AWS${who}`, {
     hint: `stop it, or name another folder; if that process is no local AWS, remove ${file}`,
   });
+}
+
+/** Nothing, where the file could be replaced. */
+async function newState(file: string): Promise<SavedState> {
+  await fileAt(file);
+  return new Map();
 }
 
 async function readState(file: string): Promise<SavedState> {

@@ -103,7 +103,7 @@ const table = {
   destroy: { summary: "delete what deploy created", reads: stackNames },
   local: {
     summary: "run a local AWS with the stack deployed to it",
-    reads: ["port", "stateFolder", "realistic", "allowHttp", ...stackProperties, ...stackNames],
+    reads: ["port", "stateFolder", "fresh", "realistic", "allowHttp", ...stackProperties, ...stackNames],
   },
   demo: { summary: "run everything locally, without an AWS account", reads: ["demoBackend"] },
 } as const satisfies Record<string, CommandRow>;

@@ -347,7 +347,15 @@ const table = {
     flag: "--state <folder>",
     env: ["SHELFSHACK_STATE"],
     type: text("a folder"),
-    description: "persist the local AWS's state in this folder",
+    description: "keep the local AWS's state in this folder",
+    defaultText: "one per project",
+  },
+  fresh: {
+    flag: "--fresh",
+    env: ["SHELFSHACK_FRESH"],
+    type: boolean,
+    default: false,
+    description: "begin with an empty local AWS: another API id, other keys",
   },
 
   demoBackend: {

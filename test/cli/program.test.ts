@@ -458,6 +458,7 @@ test("a reader that leaves early ends the command quietly", async () => {
   const child = spawn(process.execPath, [program, "local", "--port", "0", "--quiet"], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: "/",
+    env: { ...process.env, XDG_STATE_HOME: folder() },
   });
   let heard = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (heard += text));

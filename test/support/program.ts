@@ -1,5 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, type TestContext } from "vitest";
 
@@ -91,9 +95,11 @@ export function start(
 ): Running {
   const [command, words] =
     columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
+  // A home of its own, made where it is written to.
+  const home = join(tmpdir(), `shelfshack-ws-home-${randomUUID()}`);
   const child = spawn(command, words, {
     cwd,
-    env: { ...environment, ...env },
+    env: { ...environment, XDG_STATE_HOME: home, ...env },
     stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
   });
   const heard = { stdout: "", stderr: "" };
@@ -110,6 +116,7 @@ export function start(
   onTestFinished(async () => {
     child.kill("SIGKILL");
     await ended;
+    await rm(home, { recursive: true, force: true });
   });
   const says = (wanted: string | RegExp) =>
     new Promise<string>((resolve, reject) => {

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import { realpathSync, statSync } from "node:fs";
+import { basename, isAbsolute, join } from "node:path";
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where a user's programs keep what he need not see: `$XDG_STATE_HOME`, as the XDG Base Directory
+ * Specification has it, or `%LOCALAPPDATA%`. Undefined for a user without a home folder.
+ */
+export function stateHome(
+  { XDG_STATE_HOME = "", LOCALAPPDATA = "", HOME = "" }: Variables,
+  platform = process.platform,
+): string | undefined {
+  // The specification ignores a relative path.
+  if (isAbsolute(XDG_STATE_HOME)) return XDG_STATE_HOME;
+  if (platform === "win32") return isAbsolute(LOCALAPPDATA) ? LOCALAPPDATA : undefined;
+  return isAbsolute(HOME) && isFolder(HOME) ? join(HOME, ".local", "state") : undefined;
+}
+
+/** A user without a home has `/nonexistent` or so for it, and root could make that. */
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/**
+ * The folder for what belongs to one project, by the real path of the project's folder: links lead to the
+ * same one, and another project of that name has its own.
+ */
+export function folderOfProject(home: string, project: string): string {
+  const path = realpathSync(project);
+  const name = basename(path)
+    .replaceAll(/[^\w.-]/g, "_")
+    .slice(0, 40);
+  return join(home, "shelfshack-ws", `${name || "root"}-${shortHash(path)}`);
+}
+
+const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);

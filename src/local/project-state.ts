@@ -1,0 +1,46 @@
+import { dirname } from "node:path";
+import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+import { setAside } from "../files/write.ts";
+import { makeFolder, openStateFolder, requireOwn, stateFileIn, type StateFolder } from "./state-folder.ts";
+
+/**
+ * Opens a state folder that nobody has asked for, and that must stop nobody: what cannot be read in it is
+ * set aside, and where it cannot be used there is none. `tell` gets what came of it in one line. The folder
+ * above it is the project's, the one above that is for all of this user's projects.
+ */
+export async function openProjectState(
+  folder: string,
+  { fresh = false, tell }: { fresh?: boolean | undefined; tell(message: string): void },
+): Promise<StateFolder | undefined> {
+  try {
+    for (const above of [dirname(dirname(folder)), dirname(folder)]) {
+      await makeFolder(above);
+      await requireOwn(above);
+    }
+    return await openStateFolder(folder, { fresh }).catch((error: unknown) => anew(folder, error, tell));
+  } catch (error) {
+    if (!isOfTheFolder(error)) throw error;
+    tell(notKept(error));
+    return undefined;
+  }
+}
+
+/** Begins with nothing where the state cannot be read. */
+async function anew(folder: string, error: unknown, tell: (message: string) => void): Promise<StateFolder> {
+  if (!(error instanceof CliError) || error.code !== "state-unreadable") throw error;
+  const aside = await setAside(stateFileIn(folder), "unreadable");
+  tell(
+    `${error.message}: it is now ${aside}, and a new local AWS begins, with another API id and other keys`,
+  );
+  return await openStateFolder(folder);
+}
+
+const isOfTheFolder = (error: unknown): boolean => /^(state-|file-unusable$)/.test(explain(error).code);
+
+function notKept(error: unknown): string {
+  const { code, message } = explain(error);
+  return code === "state-in-use"
+    ? `another local AWS of this project runs; this one begins anew and is not kept (${message})`
+    : `this local AWS begins anew and is not kept: ${message}`;
+}
