@@ -5,7 +5,7 @@ import { setAside } from "../files/write.ts";
 import { makeFolder, openStateFolder, requireOwn, stateFileIn, type StateFolder } from "./state-folder.ts";
 
 /**
- * Opens a state folder that nobody has asked for, and that must stop nobody: what cannot be read in it is
+ * Opens a state folder that was not asked for, and that must not stop anything: what cannot be read in it is
  * set aside, and where it cannot be used there is none. `tell` gets what came of it in one line. The folder
  * above it is the project's, the one above that is for all of this user's projects.
  */

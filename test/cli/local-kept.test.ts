@@ -128,7 +128,7 @@ test(
     const homes: [variables: Record<string, string>, why: RegExp][] = [
       [{ XDG_STATE_HOME: join(place, "file") }, /a part of its path is not a folder/],
       [{ XDG_STATE_HOME: "/proc/none" }, /begins anew and is not kept: /],
-      [{ XDG_STATE_HOME: home }, /everybody may write it/],
+      [{ XDG_STATE_HOME: home }, /may write it/],
       [{ XDG_STATE_HOME: join(place, "other") }, /it is a link/],
       [{ XDG_STATE_HOME: "", HOME: "/nonexistent" }, /there is no home folder/],
     ];
