@@ -1,16 +1,31 @@
 #!/usr/bin/env node
-// Nothing is imported before Node's version is known: an older one fails at what it does not have.
+// CommonJS, which starts faster, and nothing is loaded before Node's version is known: an older one fails at
+// what it does not have.
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+
 const [major, minor] = process.versions.node.split(".").map(Number);
+const dist = join(__dirname, "../dist");
 
-if (major < 20 || (major === 20 && minor < 19)) {
-  process.stderr.write(`error: this is Node ${process.versions.node}, shelfshack-ws needs 20.19 or newer\n`);
-  process.exitCode = 1;
-} else await start();
+if (major < 20 || (major === 20 && minor < 19))
+  fail(`this is Node ${process.versions.node}, shelfshack-ws needs 20.19 or newer`);
+else if (!existsSync(join(dist, "start.js"))) fail("this clone is not built yet: run npm run ready");
+else start(process.argv.slice(2));
 
-async function start() {
-  const { existsSync } = await import("node:fs");
-  const built = new URL("../dist/start.js", import.meta.url);
-  if (existsSync(built)) return await import(built.href);
-  process.stderr.write("error: this clone is not built yet: run npm run ready\n");
+function fail(message) {
+  process.stderr.write(`error: ${message}\n`);
   process.exitCode = 1;
+}
+
+/** Help and version are ready made; everything else needs the program. */
+function start(words) {
+  const text = readyText(words);
+  if (text === undefined) void import("../dist/start.js");
+  else process.stdout.on("error", () => {}).write(text);
+}
+
+/** What the build has made for these words (src/cli/arguments.ts), for a screen of at least 80 columns. */
+function readyText(words) {
+  if (!["--version", "--help", "-h"].includes(words.at(-1)) || process.stdout.columns < 80) return undefined;
+  return require("../dist/texts.json")[words.join(" ").replace(/-h$/, "--help")];
 }

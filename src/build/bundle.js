@@ -2,7 +2,7 @@
 // the last one alone.
 import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { sourceHash } from "./source-hash.js";
 
@@ -98,6 +98,23 @@ async function replace(place, made) {
 
 const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
 
+/** The texts that are printed as they stand, out of the sources (src/cli/arguments.ts). */
+async function readyTexts() {
+  // Beside the packages, which it imports.
+  const outfile = `node_modules/.cache/texts.${process.pid}.mjs`;
+  await build({
+    ...shared,
+    stdin: { contents: 'export { readyTexts } from "./src/cli/arguments.ts";', resolveDir: "." },
+    packages: "external",
+    outfile,
+  });
+  try {
+    return (await import(pathToFileURL(outfile).href)).readyTexts(version);
+  } finally {
+    await rm(outfile);
+  }
+}
+
 async function buildAll() {
   const benches = await filesOf("test/bench", [".ts"]);
   const [program, handler] = await Promise.all([
@@ -120,6 +137,7 @@ async function buildAll() {
     `${out}/backend/example`,
     await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]),
   );
+  await writeFile(`${out}/texts.json`, JSON.stringify(await readyTexts()));
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
   await writeFile(`${out}/.source-hash`, hash);
   if (benches.length > 0) await replace("dist-bench", `${out}.bench`);

@@ -16,7 +16,10 @@ const expectedFiles = [
   /^CHANGELOG\.md$/,
   /^handler\/CONTRACT\.md$/,
   /^bin\/shelfshack-ws\.js$/,
+  // Says that the file beside it is CommonJS.
+  /^bin\/package\.json$/,
   /^dist\/start\.js$/,
+  /^dist\/texts\.json$/,
   /^dist\/[\w-]+\.js$/,
   /^dist\/LICENSES\.txt$/,
   /^dist\/handler\/index\.mjs$/,

@@ -1,17 +1,16 @@
 import { Command as Commander, CommanderError, Option } from "commander";
-import type { AnyCommand, CommandFiles, Example } from "./command.ts";
 import { closest } from "./closest.ts";
 import { help } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
+import { commandNames, commandTable, type CommandName, type Example } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, type Given } from "./resolve.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
 
 /** What the command line asks for. */
 export type Request =
-  | { kind: "command"; name: CommandName; command: AnyCommand; given: Given; args: string[] }
+  | { kind: "command"; name: CommandName; given: Given; args: string[] }
   /** Help or version, ready to print. */
   | { kind: "text"; text: string };
 
@@ -27,16 +26,47 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
 an unmet expectation, 4 refused, 130 interrupted.`;
 
 /**
- * Reads the words after the program's name. Only the command that they name is loaded.
+ * Reads the words after the program's name.
  * Throws a CliError (exit 2) for an unknown command or option, a missing value, or a word too many.
  */
-export async function readArguments(
+export function readArguments(
   argv: readonly string[],
   version: string,
-  files: CommandFiles,
-): Promise<Request> {
-  let text = "";
-  let request: Request = { kind: "text", text };
+  width = Math.min(screenWidth(), HELP_WIDTH),
+): Request {
+  const printed: string[] = [];
+  let request: Request | undefined;
+  const program = programFor(version, width, (text) => void printed.push(text));
+  for (const name of commandNames) declare(program, name, width, (found) => void (request = found));
+  try {
+    refuseHelpOfUnknown(program, argv);
+    program.parse(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw usageError(error, program, argv);
+  }
+  return request ?? { kind: "text", text: printed.join("") };
+}
+
+/**
+ * What is printed as it stands, by the words that ask for it; help as a screen of at least 80 columns shows
+ * it. The build keeps them, and `bin` prints them without loading anything.
+ */
+export function readyTexts(version: string): Record<string, string> {
+  const groups = commandNames.filter((name) => name.includes(" ")).map((name) => name.split(" ")[0] ?? "");
+  const helped = ["", ...new Set(groups), ...commandNames].map((name) => `${name} --help`.trimStart());
+  return Object.fromEntries(
+    ["--version", ...helped].map((words) => [
+      words,
+      textOf(readArguments(words.split(" "), version, HELP_WIDTH)),
+    ]),
+  );
+}
+
+const textOf = (request: Request): string => (request.kind === "text" ? request.text : "");
+
+/** The program without its commands; what it prints goes to `print`. */
+function programFor(version: string, width: number, print: (text: string) => void): Commander {
   const program = new Commander(PROGRAM)
     .description("Packages, deploys and tests a Lambda WebSocket proxy on AWS")
     .usage("<command> [options]")
@@ -46,8 +76,8 @@ export async function readArguments(
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({
-      getOutHelpWidth: () => Math.min(screenWidth(), HELP_WIDTH),
-      writeOut: (words) => void (text += words),
+      getOutHelpWidth: () => width,
+      writeOut: print,
       writeErr: () => undefined,
     })
     .configureHelp({
@@ -60,16 +90,7 @@ export async function readArguments(
     })
     .addHelpText("after", notes);
   addOptions(program, globalSettings);
-  for (const name of commandNames) declare(program, name, files[name], (found) => void (request = found));
-  try {
-    refuseHelpOfUnknown(program, argv);
-    await program.parseAsync(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, program, argv);
-    return { kind: "text", text };
-  }
-  return request;
+  return program;
 }
 
 const globalSettings = settingNames.filter((name) => settingTable[name].global);
@@ -89,39 +110,33 @@ function repeated(name: SettingName, option: Option): Option {
   return option.argParser((word: string, earlier: string[] | undefined) => [...(earlier ?? []), word]);
 }
 
-/** Declares a command by its row; only that of the called one is loaded, which adds its examples. */
+/** Declares a command by its row. */
 function declare(
   program: Commander,
   name: CommandName,
-  load: () => Promise<{ command: AnyCommand }>,
+  width: number,
   found: (request: Request) => void,
 ): void {
-  const { summary, args, reads } = commandTable[name];
+  const { summary, args, reads, examples } = commandTable[name];
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent
     .command(second ?? first)
     .description(summary)
     .helpOption("-h, --help", "print help")
-    .allowExcessArguments(false);
+    .allowExcessArguments(false)
+    .addHelpText("after", () => `\nExamples:\n${examples.map((one) => exampleLines(one, width)).join("\n")}`)
+    .action(() => {
+      const given = givenTo(declared, [...globalSettings, ...reads]);
+      found({ kind: "command", name, given, args: declared.args });
+    });
   if (args !== undefined) declared.argument(args);
   addOptions(declared, reads, name);
-  parent.hook("preSubcommand", async (_parent, called) => {
-    if (called !== declared) return;
-    const { command } = await load();
-    declared.addHelpText("after", `\nExamples:\n${command.examples.map(exampleLines).join("\n")}`);
-    declared.action(() => {
-      const given = givenTo(declared, [...globalSettings, ...reads]);
-      found({ kind: "command", name, command, given, args: declared.args });
-    });
-  });
 }
 
 /** An example as its line, which is never broken, and what it does. */
-function exampleLines({ line, description }: Example): string {
-  const explained = wrap(description, Math.min(screenWidth(), HELP_WIDTH) - 6).map(
-    (words) => `      ${words}`,
-  );
+function exampleLines({ line, description }: Example, width: number): string {
+  const explained = wrap(description, width - 6).map((words) => `      ${words}`);
   return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
 }
 

@@ -3,19 +3,13 @@ import type { ExitCode } from "../errors/codes.ts";
 import type { CommandName, OptionsOf } from "../settings/commands.ts";
 import type { Context } from "./context.ts";
 
-/** A command line without the program's name, and what it does. */
-export interface Example {
-  line: string;
-  description: string;
-}
-
 /**
- * One command: an object literal in one file. It returns data; `main` prints what `render` makes of it and
+ * What a command does, in one file: an object literal. What the help says of it is its row in
+ * `settings/commands`. It returns data; `main` prints what `render` makes of it and
  * exits with `exitCode`. `run` takes its own settings apart in its parameter list, so that one which it does
  * not use does not compile; the groups of `settings/commands` go on whole. `Item` is what it streams.
  */
 export interface Command<C extends CommandName, Result extends object, Item extends object = never> {
-  examples: readonly Example[];
   run(options: OptionsOf<C>, context: Context<Item>): Promise<Result>;
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, options: OptionsOf<C>): Advice;

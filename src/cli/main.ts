@@ -39,7 +39,8 @@ const outputClosed = new CliError("output-closed", "output closed");
 
 const program = () => programOf(process.argv[1] ?? "shelfshack-ws", environment, process.cwd());
 
-type CommandRequest = Request & { kind: "command" };
+/** What was called, with its file. */
+type Called = Request & { kind: "command" } & { command: AnyCommand };
 
 /**
  * Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the
@@ -85,21 +86,24 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
 }
 
 async function answer(argv: readonly string[], commands: CommandFiles, session: Session): Promise<ExitCode> {
-  const request = await readArguments(argv, version, commands);
-  if (request.kind === "command") return await runCommand(request, session);
+  const request = readArguments(argv, version);
+  if (request.kind === "command") {
+    const { command } = await commands[request.name]();
+    return await runCommand({ ...request, command }, session);
+  }
   session.out.write(request.text);
   return exitCodes.done;
 }
 
 /** A command that runs, with what it was called with. */
-interface Running extends CommandRequest {
+interface Running extends Called {
   settings: Settings;
   projectState: string | undefined;
   session: Session;
   progress: ProgressDisplay;
 }
 
-async function runCommand(request: CommandRequest, session: Session): Promise<ExitCode> {
+async function runCommand(request: Called, session: Session): Promise<ExitCode> {
   const { command, given } = request;
   const resolved = resolve(given, environment, process.cwd());
   const { settings } = resolved;

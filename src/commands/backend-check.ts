@@ -32,19 +32,6 @@ interface CheckResult {
 const LIMIT_SECONDS = 120;
 
 export const command: Command<"backend check", CheckResult> = {
-  examples: [
-    {
-      line: "backend check",
-      description:
-        "checks the deployed function's backend, with the function's keys; exit code 3 when a check fails",
-    },
-    { line: "backend check --verbose", description: "shows every check, also those that passed" },
-    {
-      line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
-      description: "checks this backend, with a token that it accepts; set SIGNING_KEYS to use its keys",
-    },
-  ],
-
   async run(
     {
       backendUrl: given,

@@ -16,16 +16,6 @@ interface InitResult {
 }
 
 export const command: Command<"backend init", InitResult> = {
-  examples: [
-    {
-      line: "backend init",
-      description:
-        "writes shelfshack_ws.py: a FastAPI router with the three endpoints and the signature check",
-    },
-    { line: "backend init --out app/shelfshack_ws.py", description: "writes it somewhere else" },
-    { line: "backend init --force", description: "replaces the file with this version" },
-  ],
-
   async run({ backendFile: file, force, yes }, context) {
     if (!file.endsWith(".py")) {
       throw new CliError("file-not-python", `cannot write Python code to ${file}: it does not end with .py`, {

@@ -34,19 +34,6 @@ interface KeysResult {
 }
 
 export const command: Command<"backend keys", KeysResult> = {
-  examples: [
-    {
-      line: "backend keys show",
-      description: "how many keys the function signs with, and their fingerprints",
-    },
-    { line: "backend keys show --show-keys", description: "the keys themselves" },
-    { line: "backend keys rotate", description: "adds a new key; both sign from then on" },
-    {
-      line: "backend keys rotate --finish",
-      description: "removes the old key once the backend accepts the new one",
-    },
-  ],
-
   async run({ finish: isFinish, force, showKeys, ...options }, context) {
     const { functionName } = options;
     const action = actionIn(context.args, isFinish);

@@ -46,30 +46,6 @@ const EXPECTING_MS = 10_000;
 const QUIET_MS = 2_000;
 
 export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
-  examples: [
-    {
-      line: "connect --booking 1",
-      description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
-    },
-    {
-      line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
-      description:
-        "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
-    },
-    {
-      line: "connect --booking 1 --expect '~shipped' --expect '{\"id\":5}'",
-      description: "each must be met by some frame, in any order",
-    },
-    {
-      line: "connect --booking 1 < frames.txt",
-      description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
-    },
-    {
-      line: "connect --url wss://ws.example.com/v1 --booking 1 --keepalive 540",
-      description: "another address, kept open past API Gateway's ten idle minutes",
-    },
-  ],
-
   async run(
     {
       booking,

@@ -54,17 +54,6 @@ const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
 const ARRIVAL_MS = 10_000;
 
 export const command: Command<"demo", DemoResult, TranscriptItem> = {
-  examples: [
-    {
-      line: "demo",
-      description: "a local AWS, a demo backend, deploy, test, two clients talking, the log, destroy",
-    },
-    {
-      line: "demo --backend fastapi",
-      description: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)",
-    },
-  ],
-
   async run({ demoBackend }, context) {
     const startedAt = performance.now();
     const signingKey = newSigningKey();

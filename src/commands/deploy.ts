@@ -19,16 +19,6 @@ interface DeployResult extends DeployOutcome {
 }
 
 export const command: Command<"deploy", DeployResult> = {
-  examples: [
-    {
-      line: "deploy --backend-url https://api.example.com",
-      description: "creates and updates everything, in parallel",
-    },
-    { line: "deploy --code-only", description: "uploads the handler and changes nothing else" },
-    { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
-    { line: "deploy --dry-run", description: "shows what it would do" },
-  ],
-
   async run(
     { only, codeOnly, dryRun, test, allowHttp, booking, type, token: given, tokenStdin, ...options },
     context,

@@ -5,14 +5,6 @@ import { destroyStack, type Removal } from "../stack/deploy.ts";
 import { removalText } from "../terminal/changes.ts";
 
 export const command: Command<"destroy", Removal> = {
-  examples: [
-    {
-      line: "destroy",
-      description: "deletes the resources tagged with this stack, after asking for its name",
-    },
-    { line: "destroy --env dev --yes", description: "the same for the environment dev, without asking" },
-  ],
-
   async run(options, context) {
     const { functionName, yes } = options;
     if (!yes) await confirm(functionName, (question) => context.ask(question));

@@ -39,26 +39,6 @@ interface LocalResult {
 }
 
 export const command: Command<"local", LocalResult, LocalItem> = {
-  examples: [
-    {
-      line: "local",
-      description:
-        "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C",
-    },
-    {
-      line: "local --backend-url http://127.0.0.1:8000",
-      description: "the same with your own backend; the other commands find it with --local",
-    },
-    {
-      line: "local --fresh",
-      description: "the same with another API id and other keys, which are kept from then on",
-    },
-    {
-      line: "local --port 0 --state .shelfshack",
-      description: "any free port; keeps its state in a folder of your own",
-    },
-  ],
-
   async run({ port, stateFolder, fresh, realistic, allowHttp, ...options }, context) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     const { realisticDelays, startLocalAws } = await import("../local/server.ts");

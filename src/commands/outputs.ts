@@ -71,28 +71,6 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
 };
 
 export const command: Command<"outputs", Outputs> = {
-  examples: [
-    { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
-    { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
-    {
-      line: "outputs --for backend",
-      description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
-    },
-    {
-      line: "outputs --for backend --local",
-      description: "the same for the local AWS, with AWS credentials for it: the backend can push",
-    },
-    {
-      line: "outputs --for terraform > shelfshack.auto.tfvars",
-      description: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
-    },
-    {
-      line: "outputs --for github",
-      description:
-        "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, otherwise printed",
-    },
-  ],
-
   async run({ outputsFor: audience, githubOutput, functionName, apiName, stage, ...options }, context) {
     const aws = await context.aws(options);
     const { deployedStack } = await import("../aws/deployed.ts");

@@ -13,11 +13,6 @@ interface PackageResult {
 }
 
 export const command: Command<"package", PackageResult> = {
-  examples: [
-    { line: "package", description: "writes websocket_proxy.zip" },
-    { line: "package --out build/proxy.zip", description: "writes it somewhere else" },
-  ],
-
   async run({ out, handler, runtime }) {
     const { zip, sha256, entries } = await packageFor({ handler, runtime });
     await requirePackage(out);

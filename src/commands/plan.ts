@@ -8,17 +8,6 @@ import { renderChanges } from "../terminal/changes.ts";
 type PlanResult = Pick<DeployOutcome, "changed" | "resources">;
 
 export const command: Command<"plan", PlanResult> = {
-  examples: [
-    {
-      line: "plan --backend-url https://api.example.com",
-      description: "what a deploy would create or change",
-    },
-    {
-      line: "plan --exit-code --backend-url https://api.example.com",
-      description: "exit code 3 when it would change something, for CI",
-    },
-  ],
-
   async run({ only, codeOnly, allowHttp, ...options }, context) {
     const isPartial = only !== undefined || codeOnly;
     if (!isPartial || options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);

@@ -35,13 +35,6 @@ interface StatusResult {
 }
 
 export const command: Command<"status", StatusResult> = {
-  examples: [
-    {
-      line: "status",
-      description: "resources, differences, a stale stage and the URL; exit code 3 unless all is up to date",
-    },
-  ],
-
   async run(options, context) {
     const artifact = await packageIfPossible(options, context.report);
     const { stack, run, urlIn } = await (artifact

@@ -6,18 +6,6 @@ import { testText } from "../terminal/round-trip.ts";
 import type { TestResult, WebSocketEvent } from "../verify/invoke.ts";
 
 export const command: Command<"test", TestResult> = {
-  examples: [
-    {
-      line: "test",
-      description: "as a client that connects and leaves; exit code 3 unless the function returns 200",
-    },
-    {
-      line: "test --booking 7 --token-stdin < token.txt",
-      description: "with a booking and a token that the backend knows",
-    },
-    { line: "test --event event.json", description: "with a custom event" },
-  ],
-
   async run(
     { event: file, booking, type, token: given, tokenStdin, functionName, stage, ...options },
     context,

@@ -1,6 +1,15 @@
 import type { GlobalName, SettingName, Settings } from "./table.ts";
 
-/** One command as data: what the help says of it and which settings it reads. */
+/** A command line without the program's name, and what it does. */
+export interface Example {
+  line: string;
+  description: string;
+}
+
+/**
+ * One command as data: what the help says of it and which settings it reads. The help needs nothing else, so
+ * that it loads no command.
+ */
 export interface CommandRow {
   /** A verb phrase of at most 70 characters. */
   summary: string;
@@ -8,6 +17,7 @@ export interface CommandRow {
   args?: string;
   /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
+  examples: readonly Example[];
 }
 
 /** What a stack is called, and the account that it must be in: enough to read and to delete it. */
@@ -31,10 +41,27 @@ const subscription = ["booking", ...token, "type"] as const;
 
 /** Every command, in the order of the help. A new one is a row, a file, and a line in `commands/index`. */
 const table = {
-  package: { summary: "build the handler's zip", reads: ["out", "handler", "runtime"] },
+  package: {
+    summary: "build the handler's zip",
+    reads: ["out", "handler", "runtime"],
+    examples: [
+      { line: "package", description: "writes websocket_proxy.zip" },
+      { line: "package --out build/proxy.zip", description: "writes it somewhere else" },
+    ],
+  },
   plan: {
     summary: "show what deploy would change",
     reads: ["only", "codeOnly", "exitCode", "allowHttp", ...stackProperties, ...stackNames],
+    examples: [
+      {
+        line: "plan --backend-url https://api.example.com",
+        description: "what a deploy would create or change",
+      },
+      {
+        line: "plan --exit-code --backend-url https://api.example.com",
+        description: "exit code 3 when it would change something, for CI",
+      },
+    ],
   },
   deploy: {
     summary: "create or update the stack",
@@ -48,18 +75,67 @@ const table = {
       ...stackProperties,
       ...stackNames,
     ],
+    examples: [
+      {
+        line: "deploy --backend-url https://api.example.com",
+        description: "creates and updates everything, in parallel",
+      },
+      { line: "deploy --code-only", description: "uploads the handler and changes nothing else" },
+      { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
+      { line: "deploy --dry-run", description: "shows what it would do" },
+    ],
   },
   status: {
     summary: "show resources, differences and the URL",
     reads: [...stackProperties, ...stackNames],
+    examples: [
+      {
+        line: "status",
+        description:
+          "resources, differences, a stale stage and the URL; exit code 3 unless all is up to date",
+      },
+    ],
   },
   outputs: {
     summary: "print values for the front end, the backend, Terraform or GitHub",
     reads: ["outputsFor", "githubOutput", "functionName", "apiName", "stage"],
+    examples: [
+      { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
+      { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
+      {
+        line: "outputs --for backend",
+        description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
+      },
+      {
+        line: "outputs --for backend --local",
+        description: "the same for the local AWS, with AWS credentials for it: the backend can push",
+      },
+      {
+        line: "outputs --for terraform > shelfshack.auto.tfvars",
+        description: "websocket_api_id, websocket_api_endpoint, websocket_lambda_function_arn",
+      },
+      {
+        line: "outputs --for github",
+        description:
+          "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, " +
+          "otherwise printed",
+      },
+    ],
   },
   test: {
     summary: "invoke the function with a test event and show which hop fails",
     reads: ["event", ...subscription, "functionName", "stage"],
+    examples: [
+      {
+        line: "test",
+        description: "as a client that connects and leaves; exit code 3 unless the function returns 200",
+      },
+      {
+        line: "test --booking 7 --token-stdin < token.txt",
+        description: "with a booking and a token that the backend knows",
+      },
+      { line: "test --event event.json", description: "with a custom event" },
+    ],
   },
   connect: {
     summary: "open a WebSocket to the stage",
@@ -74,14 +150,64 @@ const table = {
       "apiName",
       "stage",
     ],
+    examples: [
+      {
+        line: "connect --booking 1",
+        description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
+      },
+      {
+        line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
+        description:
+          "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
+      },
+      {
+        line: "connect --booking 1 --expect '~shipped' --expect '{\"id\":5}'",
+        description: "each must be met by some frame, in any order",
+      },
+      {
+        line: "connect --booking 1 < frames.txt",
+        description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
+      },
+      {
+        line: "connect --url wss://ws.example.com/v1 --booking 1 --keepalive 540",
+        description: "another address, kept open past API Gateway's ten idle minutes",
+      },
+    ],
   },
   "logs tail": {
     summary: "follow the function's log",
     reads: ["since", "filter", "errors", "connection", "follow", "functionName"],
+    examples: [
+      {
+        line: "logs tail",
+        description: "what the function logs from now on, until Ctrl-C; ends at once without a log group",
+      },
+      {
+        line: "logs tail --since 10m --errors",
+        description: "warnings and errors of the last ten minutes, then new ones",
+      },
+      {
+        line: "logs tail --connection L0SM9cOFvHcCIhw= --no-follow",
+        description: "what happened to one connection in the last hour",
+      },
+      {
+        line: "logs tail --filter '{ $.event = \"connect\" }' --since 1d",
+        description: "only what matches a filter pattern of CloudWatch Logs",
+      },
+    ],
   },
   "backend init": {
     summary: "write the router for a FastAPI backend",
     reads: ["backendFile", "force"],
+    examples: [
+      {
+        line: "backend init",
+        description:
+          "writes shelfshack_ws.py: a FastAPI router with the three endpoints and the signature check",
+      },
+      { line: "backend init --out app/shelfshack_ws.py", description: "writes it somewhere else" },
+      { line: "backend init --force", description: "replaces the file with this version" },
+    ],
   },
   "backend check": {
     summary: "check a backend against the contract",
@@ -94,18 +220,84 @@ const table = {
       "functionName",
       "verbose",
     ],
+    examples: [
+      {
+        line: "backend check",
+        description:
+          "checks the deployed function's backend, with the function's keys; exit code 3 when a check fails",
+      },
+      { line: "backend check --verbose", description: "shows every check, also those that passed" },
+      {
+        line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
+        description: "checks this backend, with a token that it accepts; set SIGNING_KEYS to use its keys",
+      },
+    ],
   },
   "backend keys": {
     summary: "show or rotate the signing keys",
     args: "[show|rotate]",
     reads: ["finish", "force", "showKeys", ...stackNames],
+    examples: [
+      {
+        line: "backend keys show",
+        description: "how many keys the function signs with, and their fingerprints",
+      },
+      { line: "backend keys show --show-keys", description: "the keys themselves" },
+      { line: "backend keys rotate", description: "adds a new key; both sign from then on" },
+      {
+        line: "backend keys rotate --finish",
+        description: "removes the old key once the backend accepts the new one",
+      },
+    ],
   },
-  destroy: { summary: "delete what deploy created", reads: stackNames },
+  destroy: {
+    summary: "delete what deploy created",
+    reads: stackNames,
+    examples: [
+      {
+        line: "destroy",
+        description: "deletes the resources tagged with this stack, after asking for its name",
+      },
+      { line: "destroy --env dev --yes", description: "the same for the environment dev, without asking" },
+    ],
+  },
   local: {
     summary: "run a local AWS with the stack deployed to it",
     reads: ["port", "stateFolder", "fresh", "realistic", "allowHttp", ...stackProperties, ...stackNames],
+    examples: [
+      {
+        line: "local",
+        description:
+          "a local AWS at port 4566 with the stack deployed to it and a demo backend behind it, until Ctrl-C",
+      },
+      {
+        line: "local --backend-url http://127.0.0.1:8000",
+        description: "the same with your own backend; the other commands find it with --local",
+      },
+      {
+        line: "local --fresh",
+        description: "the same with another API id and other keys, which are kept from then on",
+      },
+      {
+        line: "local --port 0 --state .shelfshack",
+        description: "any free port; keeps its state in a folder of your own",
+      },
+    ],
   },
-  demo: { summary: "run everything locally, without an AWS account", reads: ["demoBackend"] },
+  demo: {
+    summary: "run everything locally, without an AWS account",
+    reads: ["demoBackend"],
+    examples: [
+      {
+        line: "demo",
+        description: "a local AWS, a demo backend, deploy, test, two clients talking, the log, destroy",
+      },
+      {
+        line: "demo --backend fastapi",
+        description: "the same with the FastAPI example under uvicorn (pip install fastapi uvicorn)",
+      },
+    ],
+  },
 } as const satisfies Record<string, CommandRow>;
 
 /** A command's name: one word, or two as in "logs tail". */

@@ -15,6 +15,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { readyTexts } from "../../src/cli/arguments.ts";
 import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { advised, needsTerminal, run, start } from "../support/program.ts";
@@ -87,18 +88,23 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
 const isOfTheSdk = (file: string) =>
   /@smithy|@aws-sdk|SSOCredentials|X-Amz-Security-Token/.test(readFileSync(file, "utf8"));
 
-test.each([["--help"], ["--version"]])("%s loads neither the SDK nor a command", async (option) => {
-  const files = await loadedBy([option]);
-  expect(files.filter(isOfTheSdk)).toEqual([]);
-  expect(files.filter((file) => /\/(deploy|package|connect|local|demo|status)-/.test(file))).toEqual([]);
-});
-
-test.each([["package"], ...commandNames.map((name) => [...name.split(" "), "--help"])])(
-  "%s %s %s loads no SDK",
-  async (...args) => {
-    expect((await loadedBy(args)).filter(isOfTheSdk)).toEqual([]);
+test.each(["--version", "--help", "-h", "deploy --help", "logs --help", "logs tail -h"])(
+  "%s is printed without loading the program",
+  async (line) => {
+    expect(await loadedBy(line.split(" "))).toEqual([]);
   },
 );
+
+test("the texts that are ready made are those that the program prints", async () => {
+  const texts = JSON.parse(readFileSync(new URL("../../dist/texts.json", import.meta.url), "utf8"));
+  expect(texts).toEqual(readyTexts(String(version)));
+  for (const words of [["--version"], ["connect", "--help"]])
+    expect((await run(["--no-color", ...words])).stdout).toBe(texts[words.join(" ")]);
+});
+
+test("package loads no SDK", async () => {
+  expect((await loadedBy(["package"])).filter(isOfTheSdk)).toEqual([]);
+});
 
 /** Tells on stderr which files are loaded. */
 const loaderThatTells = `data:text/javascript,${encodeURIComponent(
@@ -445,7 +451,7 @@ test("with --json on a terminal the error is there once, as the document", async
 test("a clone that is not built says so in one line", async () => {
   const clone = folder();
   mkdirSync(join(clone, "bin"));
-  for (const file of ["bin/shelfshack-ws.js", "package.json"])
+  for (const file of ["bin/shelfshack-ws.js", "bin/package.json", "package.json"])
     copyFileSync(new URL(`../../${file}`, import.meta.url), join(clone, file));
   expect(await run(["status"], { program: join(clone, "bin/shelfshack-ws.js") })).toEqual({
     code: 1,

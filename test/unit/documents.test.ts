@@ -1,7 +1,6 @@
 import { access, readFile, readdir } from "node:fs/promises";
 import { extname } from "node:path";
 import { expect, test } from "vitest";
-import { commands } from "../../src/commands/index.ts";
 import { emulatedAsMarkdown } from "../../src/local/services/emulated.ts";
 import { commandTable } from "../../src/settings/commands.ts";
 import { readArguments } from "../../src/cli/arguments.ts";
@@ -44,8 +43,11 @@ function commandLines(text: string, isPage: boolean): string[] {
 test.each(documents)("every command line in %s is one that the program understands", async (path) => {
   const refused: string[] = [];
   for (const line of commandLines(await read(path), path.endsWith(".md"))) {
-    const asked = await readArguments(line.split(/ +/), "0.0.0", commands).catch(String);
-    if (typeof asked === "string") refused.push(`${line}: ${asked}`);
+    try {
+      readArguments(line.split(/ +/), "0.0.0");
+    } catch (error) {
+      refused.push(`${line}: ${String(error)}`);
+    }
   }
   expect(refused).toEqual([]);
 });

@@ -6,7 +6,6 @@ import { advicePrinter } from "../../src/cli/print-advice.ts";
 import { resolve } from "../../src/cli/resolve.ts";
 import { explainFrame, frameRows } from "../../src/client/frames.ts";
 import { explainHandshake, statusRows, type HandshakeFailure } from "../../src/client/handshake.ts";
-import { commands as files } from "../../src/commands/index.ts";
 import { isInvocation, partsOf, type Advice } from "../../src/errors/advice.ts";
 import { errorCodes } from "../../src/errors/codes.ts";
 import { CliError } from "../../src/errors/error.ts";
@@ -36,9 +35,9 @@ const noCredentials = (message: string) => failure({ name: "CredentialsProviderE
 const printer = advicePrinter(["shelfshack-ws"], resolve({}, {}, tmpdir()));
 
 /** Each command in an advice is one that the program understands, and no text names one by itself. */
-async function expectFollowable(advice: Advice): Promise<void> {
+function expectFollowable(advice: Advice): void {
   for (const words of printer.argv(advice)) {
-    const request = await readArguments(words, "0.0.0", files);
+    const request = readArguments(words, "0.0.0");
     expect(request.kind, words.join(" ")).toBe("command");
   }
   for (const part of partsOf(advice))
@@ -101,7 +100,7 @@ describe("AWS's and Node's errors", () => {
     expect(explained.code).toBe(code);
     expect(explained.message).not.toContain("\n");
     expect(explained.cause).toBe(error);
-    await expectFollowable(explained.hint ?? "");
+    expectFollowable(explained.hint ?? "");
   });
 
   test("each row is reached by an example", () => {
@@ -171,7 +170,7 @@ describe("the network", () => {
       code,
       meaning: expect.stringContaining(example.address.split(":")[0] ?? ""),
     });
-    for (const peer of peers) await expectFollowable(explainConnection({ ...example, peer }).hint);
+    for (const peer of peers) expectFollowable(explainConnection({ ...example, peer }).hint);
     const given = explainConnection({ ...example, peer: "given" }).hint;
     expect(printer.argv(given), "no stack is known behind --url").toEqual([]);
   });
@@ -226,7 +225,7 @@ describe("a refused handshake", () => {
   test.each(examples)("S20 %i is %s", async (found, code) => {
     const deployed = explainHandshake(status(found), address);
     expect(deployed.code).toBe(code);
-    await expectFollowable(deployed.hint);
+    expectFollowable(deployed.hint);
     const given = explainHandshake(status(found), address, "given");
     expect(given).toMatchObject({ code, meaning: deployed.meaning });
     expect(printer.argv(given.hint), "no stack is known behind --url").toEqual([]);
@@ -250,7 +249,7 @@ describe("a refused handshake", () => {
 test.each(Object.keys(frameRows))("S21 API Gateway's frame %j is explained", async (message) => {
   const frame = JSON.stringify({ message, connectionId: "c", requestId: "r" });
   expect(explainFrame(frame)).toBe(frameRows[message]);
-  await expectFollowable(frameRows[message]?.fix ?? "");
+  expectFollowable(frameRows[message]?.fix ?? "");
 });
 
 describe("an invocation", () => {
@@ -298,7 +297,7 @@ describe("an invocation", () => {
     async (code, example) => {
       const found = diagnose(example);
       expect(found.code).toBe(code);
-      await expectFollowable(found.fix ?? "");
+      expectFollowable(found.fix ?? "");
     },
   );
 
