@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
-import { ZipArchive } from "archiver";
 import { CliError } from "../errors/error.ts";
 import { assetUrl } from "./assets.ts";
 
@@ -20,16 +18,15 @@ export interface Artifact {
 }
 
 /**
- * The zip of the handler that ships with this package. The same files give the same bytes on every machine.
+ * The zip of the handler that ships with this package, as the build has made it; of one that was changed
+ * since then, a new one.
  */
 export async function packageHandler(): Promise<Artifact> {
-  return await zipFiles(new Map([["index.mjs", await readFile(assetUrl("handler/index.mjs"))]]));
+  const code = await readFile(assetUrl("handler/index.mjs"));
+  const files = new Map([["index.mjs", code]]);
+  const built = await builtZip(code);
+  return built ? artifactOf(built, files) : await zipFiles(files);
 }
-
-/** Whether a file that begins with these bytes is such a zip: its first entry is the handler's. */
-export const isPackage = (begun: Uint8Array): boolean =>
-  Buffer.from(begun.subarray(0, 4)).toString("latin1") === "PK\u0003\u0004" &&
-  Buffer.from(begun.subarray(30, 39)).toString("latin1") === "index.mjs";
 
 /** The same, after making sure that this handler and runtime can run it; throws as `requireHandler` does. */
 export async function packageFor(wanted: { handler: string; runtime: string }): Promise<Artifact> {
@@ -38,24 +35,40 @@ export async function packageFor(wanted: { handler: string; runtime: string }): 
   return artifact;
 }
 
-/**
- * A zip whose bytes depend on names and contents alone: sorted, stored, one date, mode 0644 (FAULTS.md C-11).
- */
-export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Artifact> {
-  const sorted = [...files].sort(([one], [other]) => (one < other ? -1 : 1));
-  const archive = new ZipArchive({ store: true });
-  const zipped = buffer(archive);
-  for (const [name, content] of sorted) {
-    archive.append(Buffer.from(content), { name, date: new Date(Date.UTC(1980, 0, 1)), mode: 0o644 });
+/** The zip that the build has made of this code, by its name. */
+async function builtZip(code: Uint8Array): Promise<Buffer | undefined> {
+  try {
+    return await readFile(assetUrl(`handler/${builtZipName(code)}`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
-  await archive.finalize();
-  const zip = await zipped;
-  return {
-    zip,
-    sha256: createHash("sha256").update(zip).digest("base64"),
-    entries: sorted.map(([name, content]) => ({ name, size: content.length })),
-  };
 }
+
+/** Names the zip after the code in it, so that no zip is taken for that of another code. */
+export const builtZipName = (code: Uint8Array): `${string}.zip` => `${sha256(code, "hex")}.zip`;
+
+const sha256 = (content: Uint8Array, encoding: "hex" | "base64"): string =>
+  createHash("sha256").update(content).digest(encoding);
+
+/** Whether a file that begins with these bytes is such a zip: its first entry is the handler's. */
+export const isPackage = (begun: Uint8Array): boolean =>
+  Buffer.from(begun.subarray(0, 4)).toString("latin1") === "PK\u0003\u0004" &&
+  Buffer.from(begun.subarray(30, 39)).toString("latin1") === "index.mjs";
+
+/** These files as a zip; the same files give the same bytes. */
+export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Artifact> {
+  const { zipOf } = await import("./zip-writer.ts");
+  return artifactOf(zipOf(files), files);
+}
+
+const artifactOf = (zip: Uint8Array, files: ReadonlyMap<string, Uint8Array>): Artifact => ({
+  zip,
+  sha256: sha256(zip, "base64"),
+  entries: [...files].map(([name, { length: size }]) => ({ name, size })).sort(byName),
+});
+
+const byName = (one: Entry, other: Entry): number => (one.name < other.name ? -1 : 1);
 
 /** How the files end that a family of runtimes takes for the handler's. */
 const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> = {

@@ -98,18 +98,17 @@ async function replace(place, made) {
 
 const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
 
-/** The texts that are printed as they stand, out of the sources (src/cli/arguments.ts). */
-async function readyTexts() {
-  // Beside the packages, which it imports.
-  const outfile = `node_modules/.cache/texts.${process.pid}.mjs`;
-  await build({
-    ...shared,
-    stdin: { contents: 'export { readyTexts } from "./src/cli/arguments.ts";', resolveDir: "." },
-    packages: "external",
-    outfile,
-  });
+/** What the build needs of the sources: the texts that are printed as they stand, and the handler's zip. */
+async function ofSources() {
+  // Beside the packages, which they import.
+  const outfile = `node_modules/.cache/sources.${process.pid}.mjs`;
+  const contents = `
+    export { readyTexts } from "./src/cli/arguments.ts";
+    export { builtZipName, zipFiles } from "./src/artifact/zip.ts";
+  `;
+  await build({ ...shared, stdin: { contents, resolveDir: "." }, packages: "external", outfile });
   try {
-    return (await import(pathToFileURL(outfile).href)).readyTexts(version);
+    return await import(pathToFileURL(outfile).href);
   } finally {
     await rm(outfile);
   }
@@ -137,7 +136,11 @@ async function buildAll() {
     `${out}/backend/example`,
     await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]),
   );
-  await writeFile(`${out}/texts.json`, JSON.stringify(await readyTexts()));
+  const { readyTexts, builtZipName, zipFiles } = await ofSources();
+  await writeFile(`${out}/texts.json`, JSON.stringify(readyTexts(version)));
+  const code = await readFile(`${out}/handler/index.mjs`);
+  const { zip } = await zipFiles(new Map([["index.mjs", code]]));
+  await writeFile(`${out}/handler/${builtZipName(code)}`, zip);
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
   await writeFile(`${out}/.source-hash`, hash);
   if (benches.length > 0) await replace("dist-bench", `${out}.bench`);

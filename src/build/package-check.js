@@ -23,6 +23,7 @@ const expectedFiles = [
   /^dist\/[\w-]+\.js$/,
   /^dist\/LICENSES\.txt$/,
   /^dist\/handler\/index\.mjs$/,
+  /^dist\/handler\/[0-9a-f]{64}\.zip$/,
   /^dist\/local\/bootstrap\.(mjs|py)$/,
   /^dist\/backend\/[\w./-]+$/,
 ];

@@ -102,8 +102,10 @@ test("the texts that are ready made are those that the program prints", async ()
     expect((await run(["--no-color", ...words])).stdout).toBe(texts[words.join(" ")]);
 });
 
-test("package loads no SDK", async () => {
-  expect((await loadedBy(["package"])).filter(isOfTheSdk)).toEqual([]);
+test("package loads no SDK, and packs nothing that the build has packed", async () => {
+  const loaded = await loadedBy(["package"]);
+  expect(loaded.filter(isOfTheSdk)).toEqual([]);
+  expect(loaded.filter((file) => file.includes("zip-writer"))).toEqual([]);
 });
 
 /** Tells on stderr which files are loaded. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { fromBuffer, type ZipFile } from "yauzl";
-import { packageHandler, requireHandler, zipFiles } from "../../src/artifact/zip.ts";
+import { assetUrl } from "../../src/artifact/assets.ts";
+import { builtZipName, packageHandler, requireHandler, zipFiles } from "../../src/artifact/zip.ts";
 import type { CliError } from "../../src/errors/error.ts";
 import { run } from "../support/program.ts";
 
@@ -37,7 +38,7 @@ async function entriesOf(zip: Uint8Array) {
   return entries;
 }
 
-test("C-11 files in any order: names sorted, modes and times fixed, not compressed", async () => {
+test("C-11 files in any order: names sorted, modes and times fixed, compressed", async () => {
   const one = await zipFiles(
     new Map([
       ["b.mjs", Buffer.from("b")],
@@ -56,7 +57,7 @@ test("C-11 files in any order: names sorted, modes and times fixed, not compress
     { name: "b.mjs", size: 1 },
   ]);
   expect(await entriesOf(one.zip)).toEqual(
-    ["a/c.mjs", "b.mjs"].map((name) => ({ name, mode: 0o644, method: 0, date: "1980-01-01T00:00:00.000Z" })),
+    ["a/c.mjs", "b.mjs"].map((name) => ({ name, mode: 0o644, method: 8, date: "1980-01-01T00:00:00.000Z" })),
   );
 });
 
@@ -79,6 +80,16 @@ test("8 package makes the same bytes in any time zone and umask, and Lambda's SH
     }),
   );
   expect(new Set([...hashes, (await packageHandler()).sha256]).size).toBe(1);
+});
+
+test("what is shipped is the zip that the build made: its code, at most 10 KB", async () => {
+  const code = readFileSync(assetUrl("handler/index.mjs"));
+  const built = readFileSync(assetUrl(`handler/${builtZipName(code)}`));
+  const { zip, entries } = await packageHandler();
+  expect(built.equals(zip)).toBe(true);
+  expect(zip).toEqual((await zipFiles(new Map([["index.mjs", code]]))).zip);
+  expect(zip.length).toBeLessThanOrEqual(10 * 1024);
+  expect(entries).toEqual([{ name: "index.mjs", size: code.length }]);
 });
 
 test("a handler that is not in the zip is refused with the files that are", () => {
