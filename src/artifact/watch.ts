@@ -1,14 +1,14 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { readdir, readFile, watch } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync, watch, type FSWatcher } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { assetUrl } from "./assets.ts";
 
-const bundle = fileURLToPath(assetUrl("handler/index.mjs"));
+const bundle = dirname(fileURLToPath(assetUrl("handler/index.mjs")));
 /**
  * In a clone of the repository the handler has sources that are built; an installed package has only the
  * built file.
@@ -17,58 +17,134 @@ const sources = fileURLToPath(new URL("../../handler", assetUrl("handler/index.m
 const build = fileURLToPath(new URL("../../src/build/bundle.js", assetUrl("handler/index.mjs")));
 const clone = fileURLToPath(new URL("../..", assetUrl("handler/index.mjs")));
 
-/** An editor writes a file in several steps; this long after the first one it is whole. */
+/** An editor writes a file in several steps; this long after the first one it usually is whole. */
 const QUIET_MS = 100;
 
 /**
- * Yields each time that the handler's source has changed and, in a clone, has been built again; ends when the
- * signal is aborted. A build that fails is reported to `onFailure` (its output) and leaves the last build in
- * place.
+ * Yields each time that the built handler has changed; in a clone a change of its sources builds it. Ends
+ * when the signal is aborted. A build that fails is reported to `onFailure` (its output) and leaves the last
+ * one in place. What is yielded may still be half a file: whether it loads is for the caller to try.
  */
 export async function* watchHandler(
   signal: AbortSignal,
   onFailure: (output: string) => void,
 ): AsyncGenerator<void> {
   const inClone = existsSync(sources) && existsSync(build);
-  for await (const _change of contentChanges(inClone ? sources : dirname(bundle), signal)) {
-    if (!inClone || (await rebuilt(onFailure))) yield;
+  for await (const changed of contentChanges(inClone ? [sources, bundle] : [bundle], signal)) {
+    // What is built is a change of the bundle, and comes by itself.
+    if (changed.includes(sources)) await rebuild(onFailure);
+    if (changed.includes(bundle)) yield;
   }
 }
 
 /**
- * Yields when the content of a folder has changed: events alone say little, one saving makes several of them.
+ * Yields those of some folders whose content has changed: events alone say little, one saving makes several
+ * of them. A folder may vanish, as by `npm ci`; then its last content counts until it is back.
  */
-async function* contentChanges(folder: string, signal: AbortSignal): AsyncGenerator<void> {
-  let last = await fingerprint(folder);
-  try {
-    for await (const _event of watch(folder, { signal })) {
+export async function* contentChanges(
+  folders: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<string[]> {
+  const last = new Map<string, string>();
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    // Watched from before it is read: what changes meanwhile makes an event.
+    const watched = watchWays(folders, signal);
+    try {
+      const changed = await changedSince(last, folders);
+      if (changed.length > 0 && !isFirst) yield changed;
+      await watched.event;
       await delay(QUIET_MS, undefined, { signal });
-      const now = await fingerprint(folder);
-      if (now !== last) yield;
-      last = now;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      watched.close();
     }
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }
 
-/** The hash of every file of a folder, by name. */
-async function fingerprint(folder: string): Promise<string> {
-  const files = (await readdir(folder, { withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name);
-  const hash = createHash("sha256");
-  for (const name of files.toSorted()) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
-  return hash.digest("hex");
+async function changedSince(last: Map<string, string>, folders: readonly string[]): Promise<string[]> {
+  const changed: string[] = [];
+  for (const folder of folders) {
+    const now = await fingerprint(folder);
+    if (now === undefined || now === last.get(folder)) continue;
+    last.set(folder, now);
+    changed.push(folder);
+  }
+  return changed;
 }
 
-async function rebuilt(onFailure: (output: string) => void): Promise<boolean> {
+/** A folder to watch, and which of its names count: all where none is given. */
+interface Place {
+  folder: string;
+  name?: string;
+}
+
+/**
+ * The way to a folder and the folder: any part may be removed and made again, which no watch of it sees. From
+ * above, so that what is made after it was found missing is an event.
+ */
+function wayTo(folder: string, name?: string): Place[] {
+  const place = name === undefined ? { folder } : { folder, name };
+  const above = dirname(folder);
+  return above === folder ? [place] : [...wayTo(above, basename(folder)), place];
+}
+
+/** The next event in one of some folders or above them; rejects when the signal is aborted. */
+function watchWays(folders: readonly string[], signal: AbortSignal): { event: Promise<void>; close(): void } {
+  const watchers: FSWatcher[] = [];
+  const over = new AbortController();
+  const event = new Promise<void>((resolve, reject) => {
+    signal.addEventListener("abort", reject, { signal: over.signal });
+    // A watch that breaks off is a change too: it is made anew.
+    for (const place of folders.flatMap((folder) => wayTo(folder))) {
+      const watcher = watching(place, resolve);
+      if (watcher) watchers.push(watcher.on("error", () => resolve()));
+    }
+  });
+  event.catch(isToldByTheSignal);
+  const close = () => {
+    over.abort();
+    for (const watcher of watchers) watcher.close();
+  };
+  return { event, close };
+}
+
+/** Undefined where it cannot be watched: what is not there is seen from above, and there it may be barred. */
+function watching({ folder, name }: Place, changed: () => void): FSWatcher | undefined {
+  try {
+    return watch(folder, (_event, seen) => {
+      if (name === undefined || seen === null || seen === name) changed();
+    });
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (name !== undefined || code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Who waits for the event learns it there. */
+function isToldByTheSignal(): void {}
+
+/** The hash of every file of a folder, by name; undefined while it is gone or empty. */
+async function fingerprint(folder: string): Promise<string | undefined> {
+  try {
+    const files = (await readdir(folder, { withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
+    const hash = createHash("sha256");
+    for (const name of files.toSorted()) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
+    return files.length > 0 ? hash.digest("hex") : undefined;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+async function rebuild(onFailure: (output: string) => void): Promise<void> {
   try {
     // esbuild resolves against its working directory, and `local` runs in any folder.
     await promisify(execFile)(process.execPath, [build, "--handler"], { cwd: clone });
-    return true;
   } catch (error) {
     onFailure((error as { stderr?: string }).stderr ?? String(error));
-    return false;
   }
 }

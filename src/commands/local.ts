@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { startDemoBackend } from "../backend/demo.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
@@ -5,14 +6,13 @@ import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import { packageFor } from "../artifact/zip.ts";
+import { packageFor, type Artifact } from "../artifact/zip.ts";
 import type { LocalAws } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
-import { deployStack, type DeployOutcome } from "../stack/deploy.ts";
-import type { DeployLimits } from "../stack/steps.ts";
+import { deployStack } from "../stack/deploy.ts";
 import { recordLine } from "../terminal/log-line.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
@@ -32,7 +32,8 @@ type LocalItem =
       stateFolder: string | null;
     }
   | { kind: "log"; record: LogRecord }
-  | { kind: "redeployed"; changed: boolean; sha256: string };
+  /** `recovered`: the one before could not be started. */
+  | { kind: "redeployed"; changed: boolean; sha256: string; recovered: boolean };
 
 interface LocalResult {
   redeploys: number;
@@ -70,8 +71,7 @@ function projectState({ projectState: folder, report }: Context<LocalItem>) {
 }
 
 function itemText(item: LocalItem): Advice | undefined {
-  if (item.kind === "redeployed")
-    return item.changed ? `the handler was deployed again (sha256 ${item.sha256})` : undefined;
+  if (item.kind === "redeployed") return redeployText(item);
   if (item.kind === "log") return recordLine(item.record);
   const here = { local: true, port: item.port };
   return joined([
@@ -102,6 +102,11 @@ function itemText(item: LocalItem): Advice | undefined {
   ]);
 }
 
+function redeployText({ changed, recovered, sha256 }: LocalItem & { kind: "redeployed" }) {
+  if (changed) return `the handler was deployed again (sha256 ${sha256})`;
+  return recovered ? `the handler is the deployed one again (sha256 ${sha256})` : undefined;
+}
+
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
 type Target = StackNames & StackProperties;
 
@@ -117,7 +122,7 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       }
     : options;
   try {
-    const { url } = await deployed(target, context);
+    const { url } = await deployStack(await context.stack(target, await packageFor(target)));
     context.emit({
       kind: "ready",
       port: options.port,
@@ -127,18 +132,11 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       url,
       stateFolder: local.stateFolder ?? null,
     });
-    return { redeploys: await redeployOnChange(target, context) };
+    return { redeploys: await redeployOnChange(target, context, local) };
   } finally {
     await demo?.close();
   }
 }
-
-/** Deploys the handler as it is now. */
-const deployed = async (
-  target: Target,
-  context: Context<LocalItem>,
-  limits?: DeployLimits,
-): Promise<DeployOutcome> => await deployStack(await context.stack(target, await packageFor(target)), limits);
 
 /** The signing keys of the function, when there is one: kept by a state folder, or rotated meanwhile. */
 async function deployedKeys(
@@ -152,26 +150,55 @@ async function deployedKeys(
 }
 
 /**
- * Deploys the code again each time that the handler's source has changed; returns how often, when Ctrl-C has
- * ended it.
+ * Deploys the code again each time that the built handler has changed and can be started; returns how often,
+ * when Ctrl-C has ended it.
  */
-async function redeployOnChange(target: Target, context: Context<LocalItem>): Promise<number> {
+async function redeployOnChange(
+  target: Target,
+  context: Context<LocalItem>,
+  local: Pick<LocalAws, "tryOut">,
+): Promise<number> {
   const { report, signal, emit } = context;
-  let redeploys = 0;
+  const warn = (message: string) => report({ kind: "warning", message });
   const broken = (output: string) =>
-    report({
-      kind: "warning",
-      message: `the handler's build failed, the previous one keeps running:\n${output.trim()}`,
-    });
-  for await (const _change of watchHandler(signal, broken)) {
-    try {
-      const { changed, code } = await deployed(target, context, { codeOnly: true });
-      if (changed) redeploys++;
-      emit({ kind: "redeployed", changed, sha256: code.sha256 });
-    } catch (error) {
-      if (signal.aborted) break;
-      report({ kind: "warning", message: `the handler was not deployed again: ${explain(error).message}` });
-    }
+    warn(`the handler's build failed, the previous one keeps running:\n${output.trim()}`);
+  let redeploys = 0;
+  /** Why the last one that there was is not deployed. */
+  let refused: string | undefined;
+  const deployChanged = async () => {
+    const artifact = await packageFor(target);
+    const fault = await faultOf(artifact, { target, context, local });
+    if (fault !== undefined && fault !== refused && !signal.aborted)
+      warn(`the handler has changed and does not start, the previous one keeps running: ${fault}`);
+    const recovered = refused !== undefined;
+    refused = fault;
+    if (fault !== undefined) return;
+    const { changed, code } = await deployStack(await context.stack(target, artifact), { codeOnly: true });
+    if (changed) redeploys++;
+    emit({ kind: "redeployed", changed, sha256: code.sha256, recovered });
+  };
+  const unlessAborted = (what: string) => (error: unknown) => {
+    if (!signal.aborted) warn(`${what}: ${explain(error).message}`);
+  };
+  try {
+    for await (const _change of watchHandler(signal, broken))
+      await deployChanged().catch(unlessAborted("the handler was not deployed again"));
+  } catch (error) {
+    unlessAborted("the handler is not watched any more; start again to deploy another one")(error);
   }
+  if (!signal.aborted) await once(signal, "abort");
   return redeploys;
+}
+
+/** Why the function does not start with this code: such as half a file. */
+async function faultOf(
+  { zip }: Artifact,
+  {
+    target,
+    context,
+    local,
+  }: { target: Target; context: Context<LocalItem>; local: Pick<LocalAws, "tryOut"> },
+): Promise<string | undefined> {
+  const { region } = await context.aws(target);
+  return await local.tryOut({ region, name: target.functionName, zip });
 }

@@ -66,6 +66,11 @@ export interface LocalAws {
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
   /**
+   * Starts a function once with other code, beside those that run; why it does not start, undefined where it
+   * does. Throws an error where there is no such function.
+   */
+  tryOut(code: { region: string; name: string; zip: Uint8Array }): Promise<string | undefined>;
+  /**
    * Closes sockets (1001, with their `$disconnect`), ends the functions' processes and frees the port.
    * Rejects with the first failure.
    */
@@ -162,7 +167,14 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       () => folder?.release(),
       () => messages.throwUnreported(),
     ]);
-  return { url, port, stateFolder: folder?.folder, calls, close: () => (closed ??= close()) };
+  return {
+    url,
+    port,
+    stateFolder: folder?.folder,
+    calls,
+    tryOut: (code) => portOf(lambda).tryOut(code),
+    close: () => (closed ??= close()),
+  };
 }
 
 /** What is kept, with what there is to say of that once the local AWS has its port. */

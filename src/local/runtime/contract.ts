@@ -55,6 +55,11 @@ export interface Runtime {
    * after `close`.
    */
   invoke(target: FunctionToRun, payload: string, options?: CallOptions): Promise<Invocation>;
+  /**
+   * Starts a function once, beside those that run, gives it no event and logs nothing; why it does not
+   * start, undefined where it does.
+   */
+  tryOut(target: FunctionToRun): Promise<string | undefined>;
   /** Lets a function finish its events and ends its environments; resolves when they are gone. */
   retire(arn: string): Promise<void>;
   /** Ends everything: environments, folders. */

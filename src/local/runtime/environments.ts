@@ -17,6 +17,8 @@ export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   sessionToken(target: FunctionToRun): string;
   /** The private folder that the functions are unpacked into. */
   folder: string;
+  /** Where our runtime clients are. */
+  clients: string;
   /** Tells the person who runs the local AWS. */
   warn(text: string): void;
   maxEnvironments: number;
@@ -79,6 +81,15 @@ export class Environments {
       this.#queue.push({ ...event, queuedAt: performance.now(), resolve });
       this.#grow();
     });
+  }
+
+  /** Starts one environment without an event and ends it; why it did not become ready. */
+  async tryOut(): Promise<Failure | undefined> {
+    const environment = this.#newEnvironment(() => void environment.end());
+    this.#all.add(environment);
+    await environment.start();
+    await environment.ended;
+    return environment.startFailure;
   }
 
   /** Lets the current events finish, then ends every environment; resolves when all are gone. */
@@ -157,8 +168,17 @@ export class Environments {
   }
 
   #startOne(): void {
+    const environment = this.#newEnvironment(() => this.#takeNext(environment));
+    this.#all.add(environment);
+    this.#starting.add(environment);
+    void environment.start();
+    this.#grow();
+  }
+
+  /** `idle` is called when its init is done and after each event. */
+  #newEnvironment(idle: () => void): Environment {
     const shared = this.#shared;
-    const environment = new Environment({
+    const environment: Environment = new Environment({
       target: this.target,
       prepare: () => this.#prepare(),
       endpointUrl: shared.endpointUrl(),
@@ -166,19 +186,16 @@ export class Environments {
       initLimitMs: shared.initLimitMs,
       reaper: shared.reaper,
       log: (entries) => shared.log(entries),
-      idle: () => this.#takeNext(environment),
+      idle,
       ended: () => this.#forget(environment),
     });
-    this.#all.add(environment);
-    this.#starting.add(environment);
-    void environment.start();
-    this.#grow();
+    return environment;
   }
 
   async #prepare(): Promise<Prepared> {
     const { runtime, memoryMb } = this.target;
     const [program, folder] = await Promise.all([
-      programFor(runtime, memoryMb),
+      programFor({ runtime, memoryMb, clients: this.#shared.clients }),
       (this.#unpacked ??= this.#unpack()),
     ]);
     return { program, folder };

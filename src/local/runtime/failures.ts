@@ -81,6 +81,12 @@ export const responseTooLarge: Failure = reported(
   }),
 );
 
+/** A failure in the words that its payload has. */
+export function messageOf({ type, payload }: Failure): string {
+  const { errorMessage } = JSON.parse(payload("-")) as { errorMessage?: unknown };
+  return typeof errorMessage === "string" ? errorMessage : type;
+}
+
 function errorTypeOf(body: string): string {
   try {
     const { errorType }: { errorType?: unknown } = JSON.parse(body) ?? {};

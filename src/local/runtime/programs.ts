@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createFile } from "../../files/write.ts";
 
 /** What runs a handler: a program on this machine and our runtime client for it. */
 export interface Program {
@@ -22,50 +24,69 @@ class ProgramMissing extends Error {
   override readonly name = "ProgramMissing";
 }
 
+/** A function as its program must know it. */
+interface Wanted {
+  runtime: string;
+  memoryMb: number;
+  /** Where our runtime clients are. */
+  clients: string;
+}
+
 /**
  * Finds the program for a Lambda runtime, `nodejs…` or `python…`, with the memory of its function. Throws
  * `ProgramMissing`.
  */
-export async function programFor(runtime: string, memoryMb: number): Promise<Program> {
+export async function programFor(wanted: Wanted): Promise<Program> {
+  const { runtime } = wanted;
   const language = /^[a-z]+/.exec(runtime)?.[0] ?? "";
-  const program = await languages[language]?.(memoryMb, runtime);
+  const program = await languages[language]?.(wanted);
   if (!program)
     throw new ProgramMissing(`the local AWS runs functions in nodejs and python, not in ${runtime}`);
   return program;
 }
 
-type FindProgram = (memoryMb: number, runtime: string) => Program | Promise<Program>;
+type FindProgram = (wanted: Wanted) => Program | Promise<Program>;
 const languages: Record<string, FindProgram | undefined> = {
   nodejs: nodeProgram,
   python: pythonProgram,
 };
 
-function nodeProgram(memoryMb: number, runtime: string): Program {
+/**
+ * Copies our runtime clients into a new folder, and returns that: while functions run, the installation may
+ * vanish or be another version's (`npm ci`). Throws `ProgramMissing`.
+ */
+export async function copyClients(folder: string): Promise<string> {
+  await mkdir(folder);
+  for (const file of Object.values(clientFiles))
+    await createFile(join(folder, file), await readFile(locate(file)));
+  return folder;
+}
+
+const clientFiles = { node: "bootstrap.mjs", python: "bootstrap.py" } as const;
+
+function nodeProgram({ memoryMb, runtime, clients }: Wanted): Program {
   const [major = "", minor = ""] = process.versions.node.split(".");
-  const client = locate("bootstrap.mjs");
-  const own = dirname(client);
   const layers = [`/opt/nodejs/node${/\d+/.exec(runtime)?.[0]}/node_modules`, "/opt/nodejs/node_modules"];
   return {
     command: process.execPath,
     // Without it V8 sizes its heap by this machine, and a function that fits into its memory can exceed it.
-    arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, client],
+    arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, join(clients, clientFiles.node)],
     version: `nodejs:${major}.v${minor}`,
     path: pathWith(process.execPath),
-    variables: (task) => ({ NODE_PATH: [...layers, `${own}/node_modules`, own, task].join(":") }),
+    variables: (task) => ({ NODE_PATH: [...layers, `${clients}/node_modules`, clients, task].join(":") }),
   };
 }
 
 let python: Promise<{ command: string; version: string }> | undefined;
 
-async function pythonProgram(): Promise<Program> {
+async function pythonProgram({ clients }: Wanted): Promise<Program> {
   const { command, version } = await (python ??= findPython());
-  const client = locate("bootstrap.py");
   return {
     command,
-    arguments: [client],
+    arguments: [join(clients, clientFiles.python)],
     version,
     path: pathWith(command),
-    variables: () => ({ LC_CTYPE: "C.UTF-8", PYTHONPATH: dirname(client) }),
+    variables: () => ({ LC_CTYPE: "C.UTF-8", PYTHONPATH: clients }),
   };
 }
 

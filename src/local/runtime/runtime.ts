@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { CliError } from "../../errors/error.ts";
 import type { FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
+import { messageOf } from "./failures.ts";
+import { copyClients } from "./programs.ts";
 import { startReaper } from "./reaper.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { watchProcessors } from "./processors.ts";
@@ -31,6 +34,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       if (closing) throw new Error(`could not invoke ${target.name}: the runtime was closed`);
       return await functions.environmentsOf(target).invoke(payload, call);
     },
+    tryOut: (target) => functions.tryOut(target),
     retire: (arn) => functions.retire(arn),
     close: () => (closing ??= close()),
   };
@@ -44,13 +48,16 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
   const folder = await makeWorkFolder(warn).catch((error: unknown) =>
     cannotStart(error, "TMPDIR must name a folder that can be written to"),
   );
-  const reaper = await startReaper(folder).catch(async (error: unknown) => {
+  const without = (hint: string) => async (error: unknown) => {
     await removeFolder(folder);
-    return cannotStart(error, "it needs /bin/sh");
-  });
+    return cannotStart(error, hint);
+  };
+  const clients = await copyClients(join(folder, "clients")).catch(without("install this package again"));
+  const reaper = await startReaper(folder).catch(without("it needs /bin/sh"));
   return {
     reaper,
     folder,
+    clients,
     warn,
     maxEnvironments,
     processors: watchProcessors(),
@@ -82,6 +89,16 @@ function createFunctions(shared: Shared) {
       current.set(key, fresh);
       all.add(fresh);
       return fresh;
+    },
+    async tryOut(target: FunctionToRun): Promise<string | undefined> {
+      const trial = new Environments(target, { ...shared, log: () => undefined });
+      all.add(trial);
+      try {
+        const failure = await trial.tryOut();
+        return failure && messageOf(failure);
+      } finally {
+        await retire(trial);
+      }
     },
     async retire(arn: string): Promise<void> {
       const ofFunction = [...current].filter(([, { target }]) => target.arn === arn);

@@ -86,6 +86,20 @@ export async function invokeForGateway(
   }
 }
 
+/** A function of a region with other code than it has. */
+export interface OtherCode {
+  region: string;
+  name: string;
+  zip: Uint8Array;
+}
+
+/** Starts a function once with other code; why it does not start, undefined where it does. */
+export async function tryOut(lambda: Lambda, { region, name, zip }: OtherCode): Promise<string | undefined> {
+  const found = findFunction({ ...lambda, region, now: Date.now() }, referenceOf(name));
+  const runtime = await lambda.host.runtimes.runtimeIn(region);
+  return await runtime.tryOut({ ...functionToRun(lambda.host, found, found.latest), zip });
+}
+
 const refusals: Readonly<Record<string, "missing" | "throttled">> = {
   ResourceNotFoundException: "missing",
   ResourceConflictException: "missing",

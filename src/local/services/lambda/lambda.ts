@@ -10,7 +10,7 @@ import { concurrencyOperations } from "./concurrency.ts";
 import { constraints } from "./constraints.ts";
 import type { Lambda, LambdaState } from "./function.ts";
 import { codeOf, functionOperations } from "./functions.ts";
-import { invokeForGateway, invokeOperations, type GatewayCall } from "./invoke.ts";
+import { invokeForGateway, invokeOperations, tryOut, type GatewayCall, type OtherCode } from "./invoke.ts";
 import { writeLog } from "./logging.ts";
 import { policyOperations } from "./policy.ts";
 import { versionOperations } from "./versions.ts";
@@ -19,6 +19,8 @@ import { versionOperations } from "./versions.ts";
 export interface Functions {
   /** Runs a function for API Gateway, which the function's policy must allow. */
   invokeForGateway(call: GatewayCall): Promise<LambdaAnswer>;
+  /** Why a function does not start with other code; undefined where it does. */
+  tryOut(code: OtherCode): Promise<string | undefined>;
   /** The zip of the version of a function that has this id, which cannot be guessed. */
   codeOf(id: string): Uint8Array | undefined;
   /** Writes lines of functions into CloudWatch Logs, as far as their roles may write there. */
@@ -45,6 +47,7 @@ export const lambda = service({
     const parts: Lambda = { ...given, running: new Map() };
     const port: Functions = {
       invokeForGateway: (call) => invokeForGateway(parts, call),
+      tryOut: (code) => tryOut(parts, code),
       codeOf: (id) => codeOf(parts, id),
       writeLog: (region, entries) => writeLog(parts, region, entries),
     };

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { contentChanges } from "../../src/artifact/watch.ts";
+
+test("F-38 a folder is watched by its path: whatever becomes of that, its content is seen", async () => {
+  const place = await mkdtemp(join(tmpdir(), "shelfshack-ws-watched-"));
+  onTestFinished(() => rm(place, { recursive: true, force: true }));
+  const folder = join(place, "a/b/c");
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "file"), "0");
+  const over = new AbortController();
+  const changes = contentChanges([folder], over.signal);
+  let next = changes.next();
+  const goings: (() => Promise<unknown>)[] = [
+    () => rm(folder, { recursive: true }),
+    () => rm(join(place, "a"), { recursive: true }),
+    () => rename(join(place, "a"), join(place, "moved")),
+    () => rename(join(place, "a/b"), join(place, "a/moved")),
+    () => Promise.resolve(),
+  ];
+  for (const [round, goes] of goings.entries()) {
+    await goes();
+    for (const part of ["a", "a/b", "a/b/c"])
+      await mkdir(join(place, part)).catch((error: NodeJS.ErrnoException) =>
+        expect(error.code).toBe("EEXIST"),
+      );
+    await writeFile(join(folder, "file"), `${round + 1}`);
+    expect(await next).toEqual({ value: [folder], done: false });
+    next = changes.next();
+  }
+  over.abort();
+  expect((await next).done).toBe(true);
+});
