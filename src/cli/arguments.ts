@@ -1,11 +1,10 @@
 import { Command as Commander, CommanderError, Option } from "commander";
-import { closest } from "./closest.ts";
-import { help } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { commandNames, commandTable, type CommandName, type Example } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, type Given } from "./resolve.ts";
+import { hintFor, type Mistake } from "./usage-hints.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
 
 /** What the command line asks for. */
@@ -176,14 +175,23 @@ function usageError(
   const called = calledBy(program, argv);
   const words = complaints[code]?.(called) ?? message.replace(/^error: /, "").replaceAll("'", '"');
   const complaint = withoutSecrets(words, argv);
-  const word = /"(-*[^"=]+)/.exec(complaint)?.[1] ?? "";
-  const meant =
-    otherNames.get(word) ??
-    closest(word, code === "commander.unknownOption" ? optionsOf(called) : namesIn(called));
-  return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, {
-    hint: meant ? `did you mean ${meant}?` : ["see: ", help(pathOf(called).slice(1))],
+  const hint = hintFor({
+    kind: mistakes[code] ?? "other",
+    word: code === TOO_MANY ? (called.args.at(-1) ?? "") : (/"(-*[^"=]+)/.exec(complaint)?.[1] ?? ""),
+    path: pathOf(called).slice(1),
+    options: optionsOf(called),
+    subcommands: namesIn(called),
   });
+  return new CliError(usageCodes[code] ?? "argument-unexpected", complaint, { hint });
 }
+
+const TOO_MANY = "commander.excessArguments";
+/** What kind of word commander complains of. */
+const mistakes: Readonly<Record<string, Mistake["kind"]>> = {
+  "commander.unknownOption": "option",
+  "commander.unknownCommand": "word",
+  [TOO_MANY]: "word",
+};
 
 /** Longer words than any command or option: they may be a token that was typed in the wrong place. */
 const LONGEST_SHOWN = 20;
@@ -198,17 +206,20 @@ function withoutSecrets(complaint: string, argv: readonly string[]): string {
     .reduce((text, word) => text.replaceAll(word, "***"), complaint);
 }
 
-/** Commander prints the program's help where help is asked of a word that is no command. */
+/** Commander prints the help of the program or group where help is asked of a word that is no command. */
 function refuseHelpOfUnknown(program: Commander, argv: readonly string[]): void {
   const isHelp = argv[0] === "help";
-  const [first, second] = isHelp ? argv.slice(1) : argv;
-  if (!isHelp && !["--help", "-h"].includes(second ?? "")) return;
-  if (first === undefined || first.startsWith("-") || namesIn(program).includes(first)) return;
-  throw new CommanderError(1, "commander.unknownCommand", `error: unknown command '${first}'`);
+  const words = isHelp ? argv.slice(1) : argv;
+  const end = isHelp ? words.length : words.findIndex((word) => word === "--help" || word === "-h");
+  let called = program;
+  for (const word of words.slice(0, Math.max(0, end))) {
+    if (called.commands.length === 0 || word.startsWith("-")) return;
+    const next = called.commands.find((command) => command.name() === word);
+    if (!next) throw new CommanderError(1, "commander.unknownCommand", `error: unknown command '${word}'`);
+    called = next;
+  }
 }
 
-/** What other programs call it. */
-const otherNames = new Map(["version", "-v", "-V"].map((word) => [word, "--version"]));
 const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
 const ancestry = (called: Commander): Commander[] =>
   called.parent ? [...ancestry(called.parent), called] : [called];

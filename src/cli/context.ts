@@ -26,6 +26,8 @@ export interface Shell<Item> {
    * to use instead.
    */
   ask(question: Question): Promise<string>;
+  /** Whether a person can be asked: on a terminal, outside CI. */
+  canAsk: boolean;
   /** The arguments after the command's name that are not options. */
   args: readonly string[];
   /**
@@ -52,8 +54,11 @@ export interface Context<Item = never> extends Run, Shell<Item> {
     of: StackNames & StackProperties & { only?: readonly Step[] | undefined },
     artifact: Artifact,
   ): Promise<DeployableStack<WebSocketStack>>;
-  /** The client's token, if any: `--token`, or with `--token-stdin` the first line or an answer. */
-  token(of: TokenOptions): Promise<string | undefined>;
+  /**
+   * The client's token, if any: `--token`, or with `--token-stdin` the first line or an answer. Where one
+   * `isNeeded` and none was given, a person is asked.
+   */
+  token(of: TokenOptions, isNeeded?: boolean): Promise<string | undefined>;
   /** The lines of a stdin that is no terminal; with `--token-stdin` those after the token. */
   lines(): AsyncIterableIterator<string>;
 }
@@ -77,8 +82,8 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
     ...shell,
     aws,
     stack,
-    async token({ token, tokenStdin }) {
-      if (!tokenStdin) return token;
+    async token({ token, tokenStdin }, isNeeded = false) {
+      if (!tokenStdin && (token !== undefined || !isNeeded || !shell.canAsk)) return token;
       return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(lines());
     },
     lines,

@@ -206,6 +206,7 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       progress.pause();
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
+    canAsk,
     args,
     projectState,
     stdin: process.stdin,

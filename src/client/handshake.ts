@@ -9,6 +9,7 @@ export type HandshakeFailure =
   | { kind: "status"; status: number; body: string; requestId?: string; location?: string }
   | { kind: "network"; phase: Phase; code: string; detail: string }
   | { kind: "protocol"; detail: string }
+  | { kind: "subprotocol"; detail: string }
   | { kind: "timeout"; phase: Phase; afterMs: number };
 
 /** Where an address comes from; of one that was given with `--url` no stack is known. */
@@ -165,6 +166,12 @@ export function explainHandshake(
         code: "not-websocket",
         meaning: `${address.host} is not a WebSocket server (${failure.detail})`,
         hint: hintOf(checkUrl, source),
+      };
+    case "subprotocol":
+      return {
+        code: "subprotocol-refused",
+        meaning: `${address.host} accepted none of the subprotocols on offer (${failure.detail})`,
+        hint: "leave --subprotocol out, or offer one that the server knows; the handler chooses none",
       };
     case "network":
       return explainConnection({ peer: source, address: address.host, ...failure });

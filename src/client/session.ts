@@ -33,6 +33,8 @@ export interface Closed {
  */
 export interface Session {
   openMs: number;
+  /** The one that the server chose of those on offer. */
+  subprotocol: string | null;
   frames: AsyncIterable<Frame>;
   closed: Promise<Closed>;
   /**
@@ -44,9 +46,18 @@ export interface Session {
   close(): Promise<Closed>;
 }
 
+/** Headers by name, the subprotocols on offer, and the `Origin` that a browser would send. */
+export interface UpgradeRequest {
+  headers?: Readonly<Record<string, string>>;
+  subprotocols?: readonly string[];
+  origin?: string;
+}
+
 export interface SessionOptions {
   /** For DNS, TCP, TLS and the answer to the upgrade together. */
   timeoutMs: number;
+  /** What the request for the upgrade says besides. */
+  request?: UpgradeRequest | undefined;
   signal?: AbortSignal | undefined;
   /** Decides what is advised when there is no handshake. */
   source?: Source | undefined;
@@ -83,10 +94,12 @@ export async function openSession(address: URL, options: SessionOptions): Promis
   options.signal?.throwIfAborted();
   const startedAt = performance.now();
   let phase = (): Phase => "lookup";
-  const socket = new WebSocket(address, {
+  const { headers, subprotocols = [], origin } = options.request ?? {};
+  const socket = new WebSocket(address, [...new Set(subprotocols)], {
     perMessageDeflate: false,
     maxPayload: LONGEST_RECEIVED,
-    headers: { "User-Agent": "shelfshack-ws" },
+    headers: { "User-Agent": "shelfshack-ws", ...headers },
+    ...(origin === undefined ? {} : { origin }),
     finishRequest: (request) => {
       phase = followPhases(request, address);
       request.end();
@@ -98,6 +111,7 @@ export async function openSession(address: URL, options: SessionOptions): Promis
   const sent = keptAlive(socket, (text) => send(socket, text), options);
   return {
     openMs: performance.now() - startedAt,
+    subprotocol: socket.protocol || null,
     frames,
     closed,
     send: sent,
@@ -190,6 +204,7 @@ function refusalHeaders({ headers }: IncomingMessage): { requestId?: string; loc
  */
 function failureOf(error: NodeJS.ErrnoException, phase: Phase): HandshakeFailure {
   const { code = "", message } = error;
+  if (/subprotocol/.test(message)) return { kind: "subprotocol", detail: message };
   return code === "" || code.startsWith("HPE_") || code.startsWith("WS_ERR_")
     ? { kind: "protocol", detail: message }
     : { kind: "network", phase, code, detail: message };

@@ -6,7 +6,8 @@ import type { Expectation, Mismatch, ExpectationResult } from "../client/expecta
 import { explainClose, explainFrame, type FrameExplanation } from "../client/frames.ts";
 import type { Source } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
-import type { Frame } from "../client/session.ts";
+import type { Frame, UpgradeRequest } from "../client/session.ts";
+import { typesWithToken } from "../contract/envelope.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -27,6 +28,8 @@ interface ConnectResult {
   /** With secrets masked. */
   url: string;
   openMs: number;
+  /** The one that the server chose; null where none was offered. */
+  subprotocol: string | null;
   interactive: boolean;
   ended: Conversation["ended"];
   sent: number;
@@ -53,6 +56,9 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
       tokenStdin,
       type,
       url,
+      header,
+      subprotocol,
+      origin,
       send,
       expect,
       timeoutSeconds,
@@ -67,14 +73,25 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     // Before anything is opened: a mistake in them must not cost a connection.
     const expected = (expect ?? []).map(expectation);
     const isTTY = Boolean(context.stdin.isTTY);
-    const token = await context.token({ token: given, tokenStdin });
+    // Behind an address that was given no contract is known.
+    const isNeeded = url === undefined && typesWithToken.includes(type);
+    const token = await context.token({ token: given, tokenStdin }, isNeeded);
     const base = url ?? (await stageUrl(await context.aws(options), { functionName, apiName, stage }));
     const address = addressOf(base, { booking, type, token });
     const interactive = isTTY && !send && expected.length === 0;
     const lines = send ?? (isTTY ? [] : withoutEmpty(context.lines()));
     const source = url !== undefined ? "given" : options.local ? "local" : "deployed";
     return await connect(
-      { address, source, expected, interactive, lines, timeoutSeconds, keepalive },
+      {
+        address,
+        source,
+        request: upgradeRequest({ header, subprotocol, origin }),
+        expected,
+        interactive,
+        lines,
+        timeoutSeconds,
+        keepalive,
+      },
       context,
     );
   },
@@ -96,10 +113,26 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
 interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> {
   address: URL;
   source: Source;
+  request: UpgradeRequest;
   expected: readonly Expectation[];
   /** Whether a person types what is sent; otherwise `lines` are. */
   interactive: boolean;
   lines: Iterable<string> | AsyncIterable<string>;
+}
+
+/** The headers by name; one that is given twice has both values. */
+function upgradeRequest({
+  header = [],
+  subprotocol = [],
+  origin,
+}: Pick<Settings, "header" | "subprotocol" | "origin">): UpgradeRequest {
+  const headers: Record<string, string> = {};
+  for (const line of header) {
+    const [name = "", value = ""] = line.split(/:(.*)/s).map((part) => part.trim());
+    const present = Object.keys(headers).find((one) => one.toLowerCase() === name.toLowerCase()) ?? name;
+    headers[present] = present in headers ? `${headers[present]}, ${value}` : value;
+  }
+  return { headers, subprotocols: subprotocol, ...(origin === undefined ? {} : { origin }) };
 }
 
 async function connect(options: ConnectOptions, context: Context<ExplainedFrame>): Promise<ConnectResult> {
@@ -112,6 +145,7 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
   let show = (frame: Frame) => context.emit(explained(frame, source));
   const session = await openSession(address, {
     timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
+    request: options.request,
     signal: context.signal,
     source,
     keepaliveMs: options.keepalive && options.keepalive * 1000,
@@ -140,6 +174,7 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
     return {
       url: redactUrl(address.href),
       openMs: Math.round(session.openMs),
+      subprotocol: session.subprotocol,
       interactive,
       ...resultOf(conversation, following.results(), address),
     };

@@ -4,9 +4,9 @@ import type { TailResult } from "../logs/tail.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 
 export const command: Command<"logs tail", TailResult, LogRecord> = {
-  async run({ functionName, since, filter, errors, connection, follow, ...options }, context) {
+  async run({ functionName, since, filter, errors, connection, request, follow, ...options }, context) {
     const { tailLog } = await import("../logs/tail.ts");
-    const wanted = { functionName, since, filter, errors, connection, follow };
+    const wanted = { functionName, since, filter, errors, connection, request, follow };
     return await tailLog(await context.aws(options), wanted, context);
   },
 

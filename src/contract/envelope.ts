@@ -31,6 +31,9 @@ export interface Envelope {
   [member: string]: unknown;
 }
 
+/** The types of connections that the handler refuses without a token (CONTRACT.md 2). */
+export const typesWithToken: readonly string[] = ["booking", "chat", "notification"];
+
 /** How far a timestamp may be away from the backend's clock, in seconds. */
 export const TOLERANCE_SECONDS = 300;
 

@@ -38,6 +38,7 @@ export const errorCodes = {
   "tls-failed": 1,
   "certificate-invalid": 1,
   "not-websocket": 1,
+  "subprotocol-refused": 1,
   redirected: 1,
   "not-http": 1,
   // a refused handshake, by its status

@@ -185,6 +185,8 @@ export interface Selection {
   errors?: boolean | undefined;
   /** Only what concerns one connection. */
   connection?: string | undefined;
+  /** Only what concerns one request, by API Gateway's id or Lambda's. */
+  request?: string | undefined;
 }
 
 /**
@@ -192,13 +194,34 @@ export interface Selection {
  * connection's line in the same stream, up to the next START, is about that connection as well: stack traces,
  * time-outs and the REPORT carry no connection id of their own.
  */
-export function selected({ errors, connection }: Selection): (record: LogRecord) => boolean {
+export function selected({ errors, connection, request }: Selection): (record: LogRecord) => boolean {
+  const choices = [
+    ...(connection === undefined ? [] : [following((record) => isOfConnection(record, connection))]),
+    ...(request === undefined ? [] : [following((record) => isOfRequest(record, request))]),
+  ];
+  return (record) => {
+    const isChosen = choices.map((choice) => choice(record)).every(Boolean);
+    return isChosen && (!errors || record.level === "WARN" || record.level === "ERROR");
+  };
+}
+
+/** Whether a record is about something, or follows one in its stream that is; `tells` is undefined for most. */
+function following(tells: (record: LogRecord) => boolean | undefined): (record: LogRecord) => boolean {
   const concerned = new Set<string>();
   return (record) => {
     if (record.origin === "start") concerned.delete(record.stream);
-    if (record.connectionId !== undefined)
-      concerned[record.connectionId === connection ? "add" : "delete"](record.stream);
-    const ofConnection = connection === undefined || concerned.has(record.stream);
-    return ofConnection && (!errors || record.level === "WARN" || record.level === "ERROR");
+    const told = tells(record);
+    if (told !== undefined) concerned[told ? "add" : "delete"](record.stream);
+    return concerned.has(record.stream);
   };
+}
+
+const isOfConnection = ({ connectionId }: LogRecord, wanted: string): boolean | undefined =>
+  connectionId === undefined ? undefined : connectionId === wanted;
+
+/** By API Gateway's id of the event, in a line of the handler, or by Lambda's, in its own first line. */
+function isOfRequest({ origin, text, fields }: LogRecord, wanted: string): true | undefined {
+  const { record, requestId } = (fields ?? {}) as { record?: { requestId?: unknown }; requestId?: unknown };
+  const started = origin === "start" ? /RequestId: (\S+)/.exec(text)?.[1] : undefined;
+  return [started, record?.requestId, requestId].includes(wanted) || undefined;
 }

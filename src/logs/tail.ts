@@ -12,6 +12,7 @@ export interface TailOptions {
   filter?: string | undefined;
   errors: boolean;
   connection?: string | undefined;
+  request?: string | undefined;
   follow: boolean;
 }
 

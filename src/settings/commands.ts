@@ -142,6 +142,9 @@ const table = {
     reads: [
       ...subscription,
       "url",
+      "header",
+      "subprotocol",
+      "origin",
       "send",
       "expect",
       "timeoutSeconds",
@@ -169,6 +172,10 @@ const table = {
         description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
       },
       {
+        line: "connect --booking 1 --origin https://app.example.com --header 'X-Team: blue'",
+        description: "as a page of that origin would, with one more header",
+      },
+      {
         line: "connect --url wss://ws.example.com/v1 --booking 1 --keepalive 540",
         description: "another address, kept open past API Gateway's ten idle minutes",
       },
@@ -176,7 +183,7 @@ const table = {
   },
   "logs tail": {
     summary: "follow the function's log",
-    reads: ["since", "filter", "errors", "connection", "follow", "functionName"],
+    reads: ["since", "filter", "errors", "connection", "request", "follow", "functionName"],
     examples: [
       {
         line: "logs tail",

@@ -231,6 +231,7 @@ const table = {
     description: "the function's memory in MB; a larger existing value is kept",
   },
   functionTimeout: {
+    flag: "--function-timeout <seconds>",
     env: ["SHELFSHACK_FUNCTION_TIMEOUT"],
     key: "timeout",
     type: wholeNumber(1, 900, "seconds"),
@@ -408,6 +409,25 @@ const table = {
     secret: true,
     description: "connect to this URL instead of the deployed stage",
   },
+  header: {
+    flag: "--header <name:value>",
+    type: repeatable("a header like X-Team: blue", /^[!#$%&'*+.^_`|~\w-]+:[\t\x20-\x7e\x80-\xff]*$/),
+    repeatable: true,
+    secret: true,
+    description: "send this header with the handshake; repeatable",
+  },
+  subprotocol: {
+    flag: "--subprotocol <name>",
+    type: repeatable("a subprotocol's name", /^[!#$%&'*+.^_`|~\w-]+$/),
+    repeatable: true,
+    description: "offer this subprotocol, in the order given; repeatable",
+  },
+  origin: {
+    flag: "--origin <origin>",
+    env: ["SHELFSHACK_ORIGIN"],
+    type: name("an origin like https://app.example.com", /^[\x21-\x7e]+$/),
+    description: "connect as a page of this origin would",
+  },
   send: {
     flag: "--send <frame>",
     type: repeatable("a frame's text"),
@@ -463,6 +483,12 @@ const table = {
     env: ["SHELFSHACK_CONNECTION"],
     type: text("a connection id"),
     description: "only lines about this connection",
+  },
+  request: {
+    flag: "--request <id>",
+    env: ["SHELFSHACK_REQUEST"],
+    type: text("a request id"),
+    description: "only lines about this request, such as an error frame's request_id",
   },
   follow: {
     flag: "--no-follow",

@@ -87,9 +87,10 @@ export function listOf<const W extends string>(words: readonly W[]): ValueType<W
   };
 }
 
-/** An option that may be given several times. */
-export function repeatable(expected: string): ValueType<string[]> {
-  return { parse: asText, schema: v.array(v.string(`expected ${expected}`)) };
+/** An option that may be given several times, each time with words that match the pattern. */
+export function repeatable(expected: string, pattern = /^/): ValueType<string[]> {
+  const message = `expected ${expected}`;
+  return { parse: asText, schema: v.array(v.pipe(v.string(message), v.regex(pattern, message))) };
 }
 
 /** A point in time as milliseconds since 1970: an age like 90s, 10m, 2h, 3d, or an ISO time. */

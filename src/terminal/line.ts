@@ -111,20 +111,20 @@ async function* withoutMark(lines: AsyncIterableIterator<string>): AsyncGenerato
   }
 }
 
-/** The token that `--token-stdin` promises: the first line. Throws a CliError (exit 2) when there is none. */
+/** The token, which is the first line. Throws a CliError (exit 2) when there is none. */
 export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
   const token = done ? "" : String(value).trim();
   if (token === "")
-    throw new CliError("token-missing", "--token-stdin found no token on stdin", {
-      hint: "pass it in the first line",
+    throw new CliError("token-missing", "no token was typed, or stdin has none in its first line", {
+      hint: "type it, pass it in the first line with --token-stdin, or set SHELFSHACK_TOKEN",
     });
   return token;
 }
 
 /**
- * The token that `--token-stdin` promises, asked for on a terminal and not shown when typed. Throws as
- * `tokenFrom` does, or (exit 130) for Ctrl-C.
+ * The token, asked for on a terminal and not shown when typed. Throws as `tokenFrom` does, or (exit 130) for
+ * Ctrl-C.
  */
 export async function typedToken(input: NodeJS.ReadStream): Promise<string> {
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
