@@ -5,11 +5,16 @@
 export class NotAwsAnswer extends Error {
   override readonly name = "NotAwsAnswer";
   readonly $metadata: { httpStatusCode?: number };
+  /** Who answered, as far as that is known. */
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
 
   /** `why` is a part of a sentence: "no request id". */
-  constructor(why: string, status?: number) {
+  constructor(why: string, status?: number, at: { hostname?: string; port?: number } = {}) {
     super(why);
     this.$metadata = status === undefined ? {} : { httpStatusCode: status };
+    this.hostname = at.hostname;
+    this.port = at.port;
   }
 }
 

@@ -20,6 +20,7 @@ import type {
 import type {
   DescribeLogGroupsCommandOutput,
   DescribeLogStreamsCommandOutput,
+  FilterLogEventsCommandOutput,
   ListTagsForResourceCommandOutput,
   StartLiveTailCommandOutput,
 } from "@aws-sdk/client-cloudwatch-logs";
@@ -41,7 +42,7 @@ import type {
   UpdateFunctionConfigurationCommandOutput,
 } from "@aws-sdk/client-lambda";
 import type { GetCallerIdentityCommandOutput } from "@aws-sdk/client-sts";
-import type { DeserializeHandler, HttpResponse, Pluggable } from "@smithy/types";
+import type { DeserializeHandler, HttpRequest, HttpResponse, Pluggable } from "@smithy/types";
 import { lacking, NotAwsAnswer } from "./answers.ts";
 
 /** What an answer of one operation lacks; nothing where it is whole. */
@@ -106,6 +107,7 @@ export const answers: Readonly<Record<string, Row>> = {
   DeleteLogGroup: nothing,
   DescribeLogGroups: has<DescribeLogGroupsCommandOutput>("logGroups"),
   DescribeLogStreams: has<DescribeLogStreamsCommandOutput>("logStreams"),
+  FilterLogEvents: has<FilterLogEventsCommandOutput>("events"),
   ListTagsForResource: has<ListTagsForResourceCommandOutput>("tags"),
   PutRetentionPolicy: nothing,
   StartLiveTail: has<StartLiveTailCommandOutput>("responseStream"),
@@ -205,18 +207,19 @@ export function onlyAwsAnswers<Input extends object, Output extends object>(
       stack.add(keep, { step: "deserialize", name: "shelfshackAnswerText", priority: "low" });
       stack.add(
         (next, context) => async (call) => {
+          const at = call.request as HttpRequest;
           const operation = String(context.commandName).replace(/Command$/, "");
           const result = await next(call).catch((error: unknown) => {
             const { $response: response } = error as { $response?: HttpResponse };
             if (response && isForeignError(response, protocol))
-              throw new NotAwsAnswer("no error of AWS's", response.statusCode);
+              throw new NotAwsAnswer("no error of AWS's", response.statusCode, at);
             throw error;
           });
           const response = result.response as HttpResponse;
           const strange = strangeness(response, operation, { protocol, text: texts.get(response) });
           const missing = answers[operation]?.({ ...result.output }) ?? [];
           const why = strange ?? (missing.length > 0 ? `no ${missing.join(", no ")}` : undefined);
-          if (why !== undefined) throw new NotAwsAnswer(why, response.statusCode);
+          if (why !== undefined) throw new NotAwsAnswer(why, response.statusCode, at);
           return result;
         },
         { step: "deserialize", name: "shelfshackOnlyAwsAnswers", priority: "high" },

@@ -1,12 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Ending } from "../errors/codes.ts";
 import type { Expectations } from "./expectation.ts";
 import type { Closed, Frame, Session } from "./session.ts";
-
-/**
- * Why a conversation was over: everything expected came, the time was up, nothing came any more, the peer
- * left, we had nothing more to say, or it was broken off by Ctrl-C.
- */
-export type Ended = "met" | "time is up" | "quiet" | "closed by the peer" | "left" | "interrupted";
 
 /** What is sent and what is waited for. */
 export interface Script {
@@ -25,7 +20,8 @@ export interface Script {
 }
 
 export interface Conversation {
-  ended: Ended;
+  /** Why it was over. */
+  ended: Ending;
   sent: number;
   received: number;
   /** Whether every line was sent. */
@@ -48,14 +44,14 @@ export async function exchange(
     await onFrame(frame);
   };
 
-  const receive = async (): Promise<Ended> => {
+  const receive = async (): Promise<Ending> => {
     for await (const frame of session.frames) {
       await pass(frame, "received");
       if (expected.see(frame)) return "met";
     }
-    return "closed by the peer";
+    return "peer-closed";
   };
-  const say = async (): Promise<Ended> => {
+  const say = async (): Promise<Ending> => {
     for await (const line of lines) {
       const frame = await session.send(line);
       if (!frame) return receiving;
@@ -63,13 +59,13 @@ export async function exchange(
     }
     course.sentAll = true;
     if (limitMs !== undefined) return receiving;
-    return quietMs === undefined ? "left" : untilQuiet(quietMs, () => lastFrameAt, limit);
+    return quietMs === undefined ? "input-ended" : untilQuiet(quietMs, () => lastFrameAt, limit);
   };
 
   const receiving = receive();
   try {
     const ended = await Promise.race([receiving, say(), timeIsUp(limitMs, limit)]).catch(
-      (error: unknown): Ended => {
+      (error: unknown): Ending => {
         if (signal.aborted) return "interrupted";
         throw error;
       },
@@ -83,7 +79,7 @@ export async function exchange(
   }
 }
 
-async function untilQuiet(quietMs: number, lastFrameAt: () => number, signal: AbortSignal): Promise<Ended> {
+async function untilQuiet(quietMs: number, lastFrameAt: () => number, signal: AbortSignal): Promise<Ending> {
   for (;;) {
     const restMs = lastFrameAt() + quietMs - performance.now();
     if (restMs <= 0) return "quiet";
@@ -92,9 +88,9 @@ async function untilQuiet(quietMs: number, lastFrameAt: () => number, signal: Ab
 }
 
 /** Resolves when the limit has passed and rejects when aborted; without a limit it only does the latter. */
-async function timeIsUp(limitMs: number | undefined, signal: AbortSignal): Promise<Ended> {
+async function timeIsUp(limitMs: number | undefined, signal: AbortSignal): Promise<Ending> {
   signal.throwIfAborted();
-  if (limitMs !== undefined) return delay(limitMs, "time is up", { signal });
+  if (limitMs !== undefined) return delay(limitMs, "timed-out", { signal });
   return new Promise((_resolve, reject) =>
     signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
   );

@@ -94,10 +94,8 @@ const nextSteps = (file: string): InitResult["next"] => [
   {
     what: "run it with the signing keys of the deployed function",
     lines: [
-      [
-        invocation("outputs", { outputsFor: "backend" }),
-        " > backend.env && set -a && . ./backend.env && set +a",
-      ],
+      ["(umask 077; ", invocation("outputs", { outputsFor: "backend" }), " > backend.env)"],
+      "set -a && . ./backend.env && set +a",
       "uvicorn main:app --port 8000",
     ],
   },

@@ -104,7 +104,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
   exitCode({ expectations: results, ended, sentAll, close, interactive }) {
     if (results.some(({ met }) => !met)) return exitCodes.different;
     const brokeOff =
-      ended === "closed by the peer" &&
+      ended === "peer-closed" &&
       (!isPeaceful(close.code) || (!sentAll && !interactive && results.length === 0));
     return brokeOff ? exitCodes.failed : exitCodes.done;
   },
@@ -286,7 +286,7 @@ const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 102
 
 function ending({ sent, received, ended, close }: ConnectResult): string {
   const counts = `${sent} sent, ${received} received`;
-  if (ended !== "closed by the peer") return ended === "time is up" ? `${counts}; timed out` : counts;
+  if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;
   const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
     Boolean,
   );

@@ -87,9 +87,9 @@ function itemText(item: LocalItem): Advice | undefined {
       ? []
       : [
           [
-            "its keys:  ",
+            "its keys:  (umask 077; ",
             invocation("outputs", { outputsFor: "backend", ...here }),
-            " > backend.env && set -a && . ./backend.env && set +a",
+            " > backend.env) && set -a && . ./backend.env && set +a",
           ],
         ]),
     "",

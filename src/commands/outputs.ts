@@ -3,10 +3,13 @@ import type { Deployed } from "../aws/deployed.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
 import { command as invocation } from "../errors/advice.ts";
+import { isReadByOthers } from "../files/trust.ts";
 import { appendTo } from "../files/write.ts";
 import { githubLine, terraformLine, variableLine } from "../terminal/assignments.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
+
+const STDOUT = 1;
 
 /** Names and values, as they are given on. */
 type Outputs = Readonly<Record<string, string>>;
@@ -80,6 +83,13 @@ export const command: Command<"outputs", Outputs> = {
         kind: "warning",
         message: "the function has no SIGNING_KEYS: its requests are not signed",
         hint: ["deploy creates one: ", invocation("deploy")],
+      });
+    }
+    if (audience === "backend" && isReadByOthers(STDOUT)) {
+      context.report({
+        kind: "warning",
+        message: "the signing keys go to a file that other users of this machine may read",
+        hint: "keep it to yourself: chmod 600 FILE, or set umask 077 before it is written",
       });
     }
     const access = audience === "backend" && options.local ? await localAccess(aws) : {};

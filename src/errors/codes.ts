@@ -122,4 +122,11 @@ export const errorCodes = {
   "no-answer": 130,
 } as const satisfies Record<string, ExitCode>;
 
+/**
+ * Why a conversation of `connect` was over, as its JSON says: everything expected came, the time limit
+ * passed, nothing came any more, the peer closed, there was nothing more to send, or Ctrl-C. A promise as
+ * well.
+ */
+export type Ending = "met" | "timed-out" | "quiet" | "peer-closed" | "input-ended" | "interrupted";
+
 export type ErrorCode = keyof typeof errorCodes;

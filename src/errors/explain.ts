@@ -1,6 +1,6 @@
 import { command, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
-import { explainNetwork } from "./network.ts";
+import { explainNetwork, isLoopback } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /** What the explanations read of a thrown value: AWS's error name and message, Node's code and address. */
@@ -159,9 +159,12 @@ export const explanations: readonly Explanation[] = [
       const why = name === "NotAwsAnswer" ? message : "no valid JSON or XML";
       return `the response did not come from AWS (${why}${status > 0 ? `, status ${status}` : ""})`;
     },
-    hint: () =>
-      "a proxy, VPN or sign-in page may have answered; " +
-      "check --endpoint-url and the network, then run the same command again",
+    hint: (thrown) =>
+      isLoopback(thrown.hostname)
+        ? `another service listens at ${addressText(thrown)}; ` +
+          "set SHELFSHACK_PORT to the port of the local AWS, or correct --endpoint-url"
+        : "a proxy, VPN or sign-in page may have answered; " +
+          "check --endpoint-url and the network, then run the same command again",
   },
   {
     code: "aws-unavailable",

@@ -1,4 +1,4 @@
-import { readFileSync, type Stats } from "node:fs";
+import { fstatSync, readFileSync, type Stats } from "node:fs";
 import { userInfo } from "node:os";
 
 /**
@@ -13,6 +13,13 @@ export function distrust(stats: Stats): string | undefined {
   if ((stats.mode & 0o002) !== 0) return "every user may write it";
   const isGroups = (stats.mode & 0o020) !== 0 && !isOwnGroup(stats.gid);
   return isGroups ? `its group may write it (gid ${stats.gid})` : undefined;
+}
+
+/** Whether other users may read the file that is open under this number; false for a pipe or a terminal. */
+export function isReadByOthers(descriptor: number): boolean {
+  const stats = fstatSync(descriptor);
+  if (!process.geteuid || !stats.isFile()) return false;
+  return (stats.mode & 0o004) !== 0 || ((stats.mode & 0o040) !== 0 && !isOwnGroup(stats.gid));
 }
 
 /**

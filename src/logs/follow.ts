@@ -11,6 +11,7 @@ import type {
   StartLiveTailResponseStream,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../progress.ts";
+import { complete } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/deployed.ts";
 import type { LogEvent } from "./record.ts";
 
@@ -56,10 +57,8 @@ export async function followedGroup(
 
 /** Whether anything was ever written to the group. */
 export async function hasStreams(logs: CloudWatchLogsClient, { name }: FollowedGroup): Promise<boolean> {
-  const { logStreams = [] } = await logs.send(
-    new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }),
-  );
-  return logStreams.length > 0;
+  const listed = await logs.send(new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }));
+  return complete(listed, ["logStreams"]).logStreams.length > 0;
 }
 
 /**
@@ -103,8 +102,8 @@ async function* history(
 ): AsyncGenerator<LogEvent> {
   const query = { logGroupName: name, startTime: since, ...(filter ? { filterPattern: filter } : {}) };
   // A page may be empty and not be the last one; the paginator goes on until there is no token (AWS.md 7.1).
-  for await (const { events = [] } of paginateFilterLogEvents({ client: logs }, query)) {
-    for (const event of events) if (once.stored(event)) yield eventOf(event);
+  for await (const page of paginateFilterLogEvents({ client: logs }, query)) {
+    for (const event of complete(page, ["events"]).events) if (once.stored(event)) yield eventOf(event);
   }
 }
 

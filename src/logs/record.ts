@@ -205,7 +205,7 @@ export function selected({ errors, connection, request }: Selection): (record: L
   };
 }
 
-/** Whether a record is about something, or follows one in its stream that is; `tells` is undefined for most. */
+/** Whether a record is about something, or follows one in its stream that is. Most do not tell. */
 function following(tells: (record: LogRecord) => boolean | undefined): (record: LogRecord) => boolean {
   const concerned = new Set<string>();
   return (record) => {

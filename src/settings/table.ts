@@ -410,7 +410,7 @@ const table = {
     description: "connect to this URL instead of the deployed stage",
   },
   header: {
-    flag: "--header <name:value>",
+    flag: "--header <header>",
     type: repeatable("a header like X-Team: blue", /^[!#$%&'*+.^_`|~\w-]+:[\t\x20-\x7e\x80-\xff]*$/),
     repeatable: true,
     secret: true,

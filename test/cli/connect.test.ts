@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { WebSocket } from "ws";
+import { startDemoBackend } from "../../src/backend/demo.ts";
+import { startLocalAws } from "../../src/local/server.ts";
 import { safe } from "../../src/terminal/safe.ts";
 import { deadAddress, refusingServer, silentServer, webSocketServer } from "../support/handshake-server.ts";
 import { errorCode, needsTerminal, run, start } from "../support/program.ts";
@@ -313,6 +315,41 @@ test("S17 typed lines are sent, a frame keeps the half-typed line, Ctrl-D exits 
   expect(code).toBe(0);
   expect(stdout).toContain("1 sent, 2 received");
   expect(stdout).not.toContain("no expectations given");
+});
+
+test("F-48 connect asks for a token that is needed, where a person can answer", async (context) => {
+  needsTerminal(context);
+  const local = await startLocalAws({ port: 0 });
+  const backend = await startDemoBackend();
+  onTestFinished(async () => {
+    await Promise.all([backend.close(), local.close()]);
+  });
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  await run(["deploy", "--no-test", "--backend-url", backend.url], { env });
+  const args = ["connect", "--booking", "1", "--send", "hello", "--expect", "~ack", "--no-color"];
+  const asked = start(args, { env, columns: 80 });
+  await asked.says("token (hidden): ");
+  asked.type("demo\r");
+  expect(await asked.ended).toMatchObject({ code: 0, stdout: expect.not.stringContaining("demo") });
+  // Without a terminal, and for a type that needs none, nothing is asked.
+  const unasked = await run([...args, "--json"], { env });
+  expect([unasked.code, errorCode(unasked)]).toEqual([1, "handshake-401-no-token"]);
+});
+
+test("F-48 headers, an origin, a subprotocol are options; malformed ones are refused unshown", async () => {
+  const url = await webSocketServer(ack);
+  const options = ["--header", "X-Team: blue", "--origin", "https://a.example", "--subprotocol", "one"];
+  const { code, stdout } = await run([
+    ...["connect", "--url", url, "--send", "x", "--expect", "~x", "--timeout", "20", "--json"],
+    ...options,
+  ]);
+  expect(code).toBe(0);
+  expect(documents(stdout).at(-1)).toMatchObject({ subprotocol: "one" });
+  for (const wrong of ["no colon", "A b: c", "X: canary\nY: d"]) {
+    const refused = await run(["connect", "--url", url, "--header", wrong, "--json"]);
+    expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
+    expect(refused.stdout + refused.stderr).not.toContain("canary");
+  }
 });
 
 test("17 --token-stdin on a terminal asks for the hidden token, then for lines", async (context) => {

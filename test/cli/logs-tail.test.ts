@@ -241,6 +241,29 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   );
 });
 
+test("F-48 --request leaves what one request logged, by API Gateway's id or by Lambda's", async () => {
+  const { write, env } = await logging();
+  const lineOf = (requestId: string) =>
+    `{"level":"ERROR","event":"message","requestId":"${requestId}","connectionId":"A="}\n`;
+  const invocation = (id: number, requestId: string) => [
+    `START RequestId: ${id}\n`,
+    lineOf(requestId),
+    `Traceback of ${requestId}\n`,
+    `END RequestId: ${id}\n`,
+  ];
+  await write([...invocation(1, "UbT1="), ...invocation(2, "UbT2=")]);
+  const args = ["logs", "tail", "--no-follow", "--json", "--request"];
+  const byRequest = async (id: string) =>
+    (await run([...args, id], { env })).stdout
+      .trimEnd()
+      .split("\n")
+      .flatMap((line) => (JSON.parse(line) as { text?: string }).text ?? [])
+      .filter((text) => text.includes("Traceback"));
+  expect(await byRequest("UbT2=")).toEqual(["Traceback of UbT2="]);
+  expect(await byRequest("1")).toEqual(["Traceback of UbT1="]);
+  expect(await byRequest("UbT3=")).toEqual([]);
+});
+
 test("S24 new lines follow the history as they are written, none twice; Ctrl-C exits with 130", async () => {
   const { write, env } = await logging();
   await write(["old line\n"]);

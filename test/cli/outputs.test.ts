@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
-import { errorCode, run } from "../support/program.ts";
+import { errorCode, run, start } from "../support/program.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
@@ -112,6 +112,23 @@ test("S11 a stack that another tool has taken over can still be looked up", asyn
     code: 0,
     stdout: `VITE_WS_API_ENDPOINT=${url}\n`,
   });
+});
+
+test("keys that go to a file which others may read are warned of", async () => {
+  const { env } = await deployed();
+  const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const into = async (mode: number) => {
+    const file = await open(join(folder, String(mode)), "w", mode);
+    await file.chmod(mode);
+    const child = start(["outputs", "--for", "backend"], { env, stdout: file.fd });
+    const { code, stderr } = await child.ended;
+    await file.close();
+    expect(code).toBe(0);
+    return stderr;
+  };
+  expect(await into(0o644)).toMatch(/^warning: the signing keys go to a file that other users/);
+  expect(await into(0o600)).toBe("");
 });
 
 test("an unknown --for is wrong usage", async () => {

@@ -24,8 +24,10 @@ const called = [
   ...new Set(
     readdirSync(source, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts") && !file.startsWith("local/"))
-      .flatMap((file) => [...readFileSync(join(source, file), "utf8").matchAll(/new (\w+)Command\(/g)])
-      .map(([, name = ""]) => name),
+      .flatMap((file) => [
+        ...readFileSync(join(source, file), "utf8").matchAll(/new (\w+)Command\(|\bpaginate(\w+)\(/g),
+      ])
+      .map(([, made, paged]) => made ?? paged ?? ""),
   ),
 ].toSorted();
 

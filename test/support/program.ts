@@ -41,6 +41,8 @@ export interface RunOptions {
   input?: string | null;
   /** Runs it in a pseudo terminal of this many columns. */
   columns?: number;
+  /** An open file for its stdout. */
+  stdout?: number;
   /** The current folder. */
   cwd?: string;
   /** Another installation than the one in this clone. */
@@ -91,7 +93,7 @@ const inTerminal = (program: string, args: readonly string[], columns: number): 
 /** Starts the built program; it is ended with the test. */
 export function start(
   args: readonly string[],
-  { env = {}, input, columns, cwd = "/", program = built }: RunOptions = {},
+  { env = {}, input, columns, stdout, cwd = "/", program = built }: RunOptions = {},
 ): Running {
   const [command, words] =
     columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
@@ -100,7 +102,7 @@ export function start(
   const child = spawn(command, words, {
     cwd,
     env: { ...environment, XDG_STATE_HOME: home, ...env },
-    stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: [input === null ? "ignore" : "pipe", stdout ?? "pipe", "pipe"],
   });
   const heard = { stdout: "", stderr: "" };
   const waiting = new Set<() => void>();

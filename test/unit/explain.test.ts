@@ -7,6 +7,7 @@ import { resolve } from "../../src/cli/resolve.ts";
 import { explainFrame, frameRows } from "../../src/client/frames.ts";
 import { explainHandshake, statusRows, type HandshakeFailure } from "../../src/client/handshake.ts";
 import { isInvocation, partsOf, type Advice } from "../../src/errors/advice.ts";
+import { NotAwsAnswer } from "../../src/aws/answers.ts";
 import { errorCodes } from "../../src/errors/codes.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { explain, explanations, factsOf } from "../../src/errors/explain.ts";
@@ -79,6 +80,11 @@ describe("AWS's and Node's errors", () => {
     ["a denied call that names no action", failure({ name: "AccessDenied" }), "denied"],
     ["throttling", failure({ name: "TooManyRequestsException" }), "throttled"],
     ["a proxy with a login", failure({ $response: { statusCode: 407 } }), "proxy-login-needed"],
+    [
+      "another service at a local port",
+      new NotAwsAnswer("no request id", 200, { hostname: "127.0.0.1", port: 4711 }),
+      "not-an-aws-answer",
+    ],
     ["a sign-in page", failure({}, "Deserialization error: to see the raw response"), "not-an-aws-answer"],
     [
       "a failure of AWS",
@@ -107,6 +113,13 @@ describe("AWS's and Node's errors", () => {
     const rowOf = (error: Error) => explanations.find(({ when }) => when(factsOf(error, undefined)));
     const reached = new Set(examples.map(([, error]) => rowOf(error)));
     expect(explanations.filter((row) => !reached.has(row)).map(({ code }) => code)).toEqual([]);
+  });
+
+  test("D-06 what answers on this machine instead of the local AWS is a matter of the port", () => {
+    const at = (hostname: string) =>
+      explain(new NotAwsAnswer("no request id", 200, { hostname, port: 4566 }));
+    expect(at("127.0.0.1").hint).toContain("SHELFSHACK_PORT");
+    expect(at("lambda.us-east-1.amazonaws.com").hint).toContain("--endpoint-url");
   });
 
   test("the profile is the one that the message names", () => {

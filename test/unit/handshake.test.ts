@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { addressOf } from "../../src/client/address.ts";
 import { closeCodes, explainClose, explainFrame } from "../../src/client/frames.ts";
@@ -187,6 +188,31 @@ test("keep-alive messages go out while it is quiet, and binary frames come as ba
   const { value } = (await session.frames[Symbol.asyncIterator]().next()) as { value: unknown };
   expect(value).toMatchObject({ direction: "received", bytes: 3, base64: "AAEC" });
   await session.close();
+});
+
+test("headers, subprotocols and an origin go with the handshake, and the one chosen is known", async () => {
+  const requests = createQueue<string>();
+  const url = await tcpServer((socket, request) => {
+    requests.put(request);
+    const key = /^sec-websocket-key: (.*)$/im.exec(request)?.[1] ?? "";
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    const chosen = /protocol: two/i.test(request) ? "Sec-WebSocket-Protocol: two\r\n" : "";
+    socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${accept}\r\n${chosen}\r\n`,
+    );
+  });
+  const open = (subprotocols: string[]) =>
+    openSession(new URL(url), {
+      timeoutMs: 5_000,
+      request: { headers: { "X-Team": "blue" }, subprotocols, origin: "https://app.example.com" },
+    });
+  const session = await open(["two", "one", "two"]);
+  expect(session.subprotocol).toBe("two");
+  const request = await requests.next();
+  for (const line of ["X-Team: blue", "Origin: https://app.example.com", "Sec-WebSocket-Protocol: two,one"])
+    expect(request).toContain(`${line}\r\n`);
+  await expect(open(["one"])).rejects.toMatchObject({ code: "subprotocol-refused" });
 });
 
 test("a peer that never sends a close frame is disconnected", async () => {
