@@ -339,10 +339,8 @@ test("F-48 connect asks for a token that is needed, where a person can answer", 
 test("F-48 headers, an origin, a subprotocol are options; malformed ones are refused unshown", async () => {
   const url = await webSocketServer(ack);
   const options = ["--header", "X-Team: blue", "--origin", "https://a.example", "--subprotocol", "one"];
-  const { code, stdout } = await run([
-    ...["connect", "--url", url, "--send", "x", "--expect", "~x", "--timeout", "20", "--json"],
-    ...options,
-  ]);
+  const args = ["connect", "--url", url, "--send", "x", "--expect", "~x", "--timeout", "20", "--json"];
+  const { code, stdout } = await run([...args, ...options]);
   expect(code).toBe(0);
   expect(documents(stdout).at(-1)).toMatchObject({ subprotocol: "one" });
   for (const wrong of ["no colon", "A b: c", "X: canary\nY: d"]) {
