@@ -15,6 +15,10 @@ import type { Settings } from "../settings/table.ts";
 /** The clients that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {
   region: string;
+  /** The profile that the credentials come from, where one is named. */
+  profile: string | undefined;
+  /** Where the calls go, where that is set for all of them. */
+  endpointUrl: string | undefined;
   /** Aborted by Ctrl-C: ends every wait for AWS. */
   signal: AbortSignal;
   /** The waits for AWS, which end when the run fails. */
@@ -96,6 +100,8 @@ export async function connectAws(
   clients.logs.middlewareStack.use(prefixingOwnHosts(clients.logs.config));
   return {
     region: await regionOf(clients.lambda),
+    profile: settings.local ? undefined : environment["AWS_PROFILE"] || undefined,
+    endpointUrl: address,
     signal,
     waits,
     longCall: { requestTimeout: 4 * requestMs },

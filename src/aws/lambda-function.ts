@@ -8,10 +8,8 @@ import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
+import { refuseTooLarge, type Variables } from "./variables.ts";
 import { poll } from "./wait.ts";
-
-/** A function's environment variables. */
-export type Variables = Readonly<Record<string, string>>;
 
 /**
  * The variables of a function. Throws a CliError where Lambda has some but may not show them (a key of one's
@@ -82,6 +80,7 @@ export async function changeEnvironment(
     // Without a revision nothing would keep this from replacing what another one wrote.
     const present = complete(await untilIdle(aws, FunctionName), ["RevisionId"]);
     const Variables = { ...change(variablesOf(present)) };
+    refuseTooLarge(FunctionName, Variables);
     try {
       await aws.lambda.send(
         new UpdateFunctionConfigurationCommand({

@@ -129,12 +129,18 @@ async function describe(
   artifact: Artifact | undefined,
   run: OpenStack["run"],
 ): Promise<OpenStack<WebSocketStack>> {
-  const [{ stackOf, webSocketUrl }, { stackConfig }] = await Promise.all([
+  const [{ accountIn, backendIn, stackOf, webSocketUrl }, { stackConfig }] = await Promise.all([
     import("../resources/stack.ts"),
     import("../resources/config.ts"),
   ]);
   const stack = stackOf(stackConfig(of, run.aws.region, artifact));
-  return { stack, run, urlIn: (changes) => webSocketUrl(stack, changes) };
+  return {
+    stack,
+    run,
+    urlIn: (changes) => webSocketUrl(stack, changes),
+    backendIn: (changes) => backendIn(stack, changes),
+    accountIn: (observed) => accountIn(stack, observed),
+  };
 }
 
 const codeOf = ({ zip, sha256 }: Artifact) => ({ bytes: zip.length, sha256 });

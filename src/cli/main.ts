@@ -7,12 +7,12 @@ import { explain } from "../errors/explain.ts";
 import { folderOfProject, stateHome } from "../files/state-home.ts";
 import type { Report } from "../progress.ts";
 import { commandTable } from "../settings/commands.ts";
-import { environment, setSdkEnvironment } from "../settings/environment.ts";
+import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { fileNotes, projectOf, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { advicePrinter, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
-import { canSpin, colouring, isCi, readsCommands, writerFor, type Writer } from "../terminal/output.ts";
+import { canSpin, colouring, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
 import { asProblem, continued } from "../terminal/record.ts";
 import { safeJson } from "../terminal/safe.ts";
@@ -202,7 +202,10 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
     drained: () => out.drained(interruption.signal),
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
-      if (!canAsk) return refuseToAsk(question);
+      if (!canAsk) {
+        for (const message of question.details ?? []) progress.report({ kind: "note", message });
+        return refuseToAsk(question);
+      }
       progress.pause();
       return await askPerson(question, err, process.stdin, interruption.signal);
     },

@@ -3,25 +3,23 @@ import { askSigned } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import type {
-  changeEnvironment as ChangeEnvironment,
-  DeployedFunction,
-  Variables,
-} from "../aws/lambda-function.ts";
+import type { changeEnvironment as ChangeEnvironment, DeployedFunction } from "../aws/lambda-function.ts";
+import type { Variables } from "../aws/variables.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { defaultSettings } from "../settings/table.ts";
 import { fingerprint, newSigningKey } from "../contract/signature.ts";
-import type { OpenStack } from "../stack/deploy.ts";
+import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { Command } from "../cli/command.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
+import { placeText } from "../terminal/changes.ts";
 
 const actions = ["show", "rotate"] as const;
 type Action = (typeof actions)[number] | "finish";
 
-interface KeysResult {
+interface KeysResult extends Place {
   action: Action;
   changed: boolean;
   functionName: string;
@@ -37,18 +35,23 @@ export const command: Command<"backend keys", KeysResult> = {
   async run({ finish: isFinish, force, showKeys, ...options }, context) {
     const { functionName } = options;
     const action = actionIn(context.args, isFinish);
-    const { stack, run } = await context.stack(options);
+    const open = await context.stack(options);
+    const { stack, run } = open;
     const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
     const found = await deployed(run.aws, functionName);
+    const place = placeOf(open, observed);
     // Nothing of another stack or tool is written to.
-    if (action !== "show") refuseNotOurs(observed, stack.identity);
-    const change = { functionName, force, showKeys };
+    if (action !== "show") {
+      refuseNotOurs(observed, stack.identity);
+      context.report({ kind: "note", message: placeText(place) });
+    }
+    const change = { functionName, force, showKeys, place };
     if (action === "finish") return await finish(run, change, found);
     if (action === "rotate") return await rotate(run.aws, change);
     return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
   },
 
-  render({ action, functionName, changed, keys, unchangedSince, next }) {
+  render({ action, functionName, changed, keys, unchangedSince, next, ...place }) {
     const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
     const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
     const state = action === "finish" && !changed ? "no rotation in progress: " : changed ? "now " : "";
@@ -57,6 +60,7 @@ export const command: Command<"backend keys", KeysResult> = {
         `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
     );
     return joined([
+      placeText(place),
       `${state}${functionName} signs with ${count}${since}`,
       ...rows,
       ...(next.length > 0 ? ["", "next:", ...next.map((line) => ["  ", ...partsOf(line)])] : []),
@@ -97,7 +101,7 @@ async function deployed(aws: Aws, functionName: string): Promise<DeployedFunctio
 }
 
 /** What is changed, and how. */
-type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys">;
+type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys"> & { place: Place };
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
   signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS", [
@@ -207,11 +211,12 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
 }
 
 function resultOf(
-  { functionName, showKeys }: Change,
+  { functionName, showKeys, place }: Change,
   keys: readonly string[],
   { action, changed, since }: Pick<KeysResult, "action" | "changed"> & { since?: string | undefined },
 ): KeysResult {
   return {
+    ...place,
     action,
     changed,
     functionName,

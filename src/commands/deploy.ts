@@ -2,9 +2,9 @@ import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import type { Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { checkBackendUrl } from "../resources/config.ts";
+import { checkBackendUrl, checkVariables } from "../resources/config.ts";
 import { deployStack, planStack, type DeployOutcome } from "../stack/deploy.ts";
-import { deploymentText } from "../terminal/changes.ts";
+import { deploymentText, placeText } from "../terminal/changes.ts";
 import { nextAfter, smokeTest, worksAsDeployed, type SmokeTest } from "../verify/round-trip.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -25,11 +25,17 @@ export const command: Command<"deploy", DeployResult> = {
   ) {
     const isPartial = only !== undefined || codeOnly;
     if (!isPartial || options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    if (!isPartial) checkVariables(options);
     const isTested = test && !dryRun && !only;
     // Asked for first: a person should not wait for a deploy to be asked at its end.
     const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
     const open = await context.stack({ ...options, only }, await packageFor(options));
-    const deployment = await (dryRun ? planStack : deployStack)(open, { only, codeOnly });
+    const limits = { only, codeOnly };
+    const deployment = dryRun
+      ? await planStack(open, limits)
+      : await deployStack(open, limits, (_planned, place) =>
+          context.report({ kind: "note", message: placeText(place) }),
+        );
     const { changed, url } = deployment;
     const client = { ...options, booking, type, token };
     const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;

@@ -1,28 +1,36 @@
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { CliError } from "../errors/error.ts";
-import { destroyStack, type Removal } from "../stack/deploy.ts";
-import { removalText } from "../terminal/changes.ts";
+import { destroyStack, type Place, type Removal, type RemovedLine } from "../stack/deploy.ts";
+import { placeText, removalText, removedText } from "../terminal/changes.ts";
 
 export const command: Command<"destroy", Removal> = {
   async run(options, context) {
     const { functionName, yes } = options;
-    if (!yes) await confirm(functionName, (question) => context.ask(question));
     const { executionRoleOf } = await import("../aws/lambda-function.ts");
     // It may have been deployed with another name for its role than this run was given.
     const roleName = (await executionRoleOf(await context.aws(options), functionName)) ?? options.roleName;
-    return await destroyStack(await context.stack({ ...options, roleName }));
+    return await destroyStack(await context.stack({ ...options, roleName }), async (removed, place) => {
+      if (!yes && removed.length > 0) await confirm(removed, place, context);
+      else context.report({ kind: "note", message: placeText(place) });
+    });
   },
 
   render: removalText,
 };
 
-async function confirm(name: string, ask: Context["ask"]): Promise<void> {
+/** Lists what will go, and asks for the stack's name. */
+async function confirm(
+  removed: readonly RemovedLine[],
+  place: Place,
+  { ask }: Pick<Context, "ask">,
+): Promise<void> {
   const answer = await ask({
-    subject: `the stack ${name} will be deleted`,
+    details: [placeText(place), ...removedText(removed).split("\n")],
+    subject: `the stack ${place.stack} will be deleted`,
     action: "type its name to continue:",
     option: "--yes",
   });
-  if (answer.trim() === name) return;
-  throw new CliError("name-mismatch", `the name typed is not ${name}: nothing was removed`);
+  if (answer.trim() === place.stack) return;
+  throw new CliError("name-mismatch", `the name typed is not ${place.stack}: nothing was removed`);
 }

@@ -10,7 +10,7 @@ import { packageFor, type Artifact } from "../artifact/zip.ts";
 import type { LocalAws } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
-import { checkBackendUrl } from "../resources/config.ts";
+import { checkBackendUrl, checkVariables } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack } from "../stack/deploy.ts";
 import { recordLine } from "../terminal/log-line.ts";
@@ -42,6 +42,7 @@ interface LocalResult {
 export const command: Command<"local", LocalResult, LocalItem> = {
   async run({ port, stateFolder, fresh, realistic, allowHttp, ...options }, context) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    checkVariables(options);
     const { realisticDelays, startLocalAws } = await import("../local/server.ts");
     const local = await startLocalAws({
       port,

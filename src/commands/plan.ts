@@ -1,24 +1,27 @@
 import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { checkBackendUrl } from "../resources/config.ts";
+import { checkBackendUrl, checkVariables, noBackendUrl } from "../resources/config.ts";
 import { planStack, type DeployOutcome } from "../stack/deploy.ts";
-import { renderChanges } from "../terminal/changes.ts";
+import { placeText, renderChanges } from "../terminal/changes.ts";
 
-type PlanResult = Pick<DeployOutcome, "changed" | "resources">;
+type PlanResult = Omit<DeployOutcome, "code" | "url">;
 
 export const command: Command<"plan", PlanResult> = {
   async run({ only, codeOnly, allowHttp, ...options }, context) {
     const isPartial = only !== undefined || codeOnly;
-    if (!isPartial || options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
+    if (!isPartial) checkVariables(options);
     const open = await context.stack({ ...options, only }, await packageFor(options));
-    const { changed, resources } = await planStack(open, { only, codeOnly });
-    return { changed, resources };
+    const { code: _code, url: _url, ...planned } = await planStack(open, { only, codeOnly });
+    // Without one the function keeps the one that it has.
+    if (!isPartial && planned.backendUrl === null && isWhole(planned.resources)) throw noBackendUrl();
+    return planned;
   },
 
-  render({ changed, resources }) {
-    if (changed) return renderChanges(resources, "would");
-    return isWhole(resources) ? "no changes" : "no changes in what could be read";
+  render({ changed, resources, ...place }) {
+    const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
+    return [placeText(place), changed ? renderChanges(resources, "would") : same].join("\n");
   },
   exitCode({ changed, resources }, { exitCode }) {
     if (!isWhole(resources)) return exitCodes.failed;

@@ -5,11 +5,12 @@ import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
+import { placeOf, type Place } from "../stack/deploy.ts";
 import type { Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
-import { shortValues } from "../terminal/changes.ts";
+import { placeText, shortValues } from "../terminal/changes.ts";
 import { table, type Row } from "../terminal/format.ts";
 
 /**
@@ -18,9 +19,7 @@ import { table, type Row } from "../terminal/format.ts";
  */
 type State = "ok" | "missing" | "differs" | "stale" | "unread";
 
-interface StatusResult {
-  region: string;
-  account: string;
+interface StatusResult extends Place {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
@@ -37,9 +36,8 @@ interface StatusResult {
 export const command: Command<"status", StatusResult> = {
   async run(options, context) {
     const artifact = await packageIfPossible(options, context.report);
-    const { stack, run, urlIn } = await (artifact
-      ? context.stack(options, artifact)
-      : context.stack(options));
+    const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
+    const { stack, run, urlIn } = open;
     const { observed, unread } = await observeReadable(stack.resources, run);
     const changes = plan(stack, observed, undefined, unread);
     const resources = describeChanges(changes).map(({ action, compared: _all, ...line }) => ({
@@ -51,8 +49,7 @@ export const command: Command<"status", StatusResult> = {
     // A whole deploy needs the backend's address; steps alone leave it as it is.
     const only = options.backendUrl === undefined ? (fixing ?? undefined) : undefined;
     return {
-      region: run.aws.region,
-      account: observed.get(stack.account)?.attributes.Account ?? "",
+      ...placeOf(open, observed),
       deployed: resources.every(({ state }) => state !== "missing"),
       upToDate,
       url: urlIn(changes),
@@ -64,7 +61,7 @@ export const command: Command<"status", StatusResult> = {
     };
   },
 
-  render({ region, account, deployed, upToDate, url, fix, resources }) {
+  render({ deployed, upToDate, url, fix, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
@@ -78,13 +75,7 @@ export const command: Command<"status", StatusResult> = {
           ? "up to date"
           : "no differences in what could be read"
         : [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
-    return joined([
-      `account ${account}, region ${region}`,
-      table(rows),
-      "",
-      ...(url ? [url] : []),
-      conclusion,
-    ]);
+    return joined([placeText(place), table(rows), "", ...(url ? [url] : []), conclusion]);
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),

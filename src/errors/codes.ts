@@ -91,6 +91,7 @@ export const errorCodes = {
   "profile-missing": 2,
   "no-region": 2,
   "no-backend-url": 2,
+  "variables-too-large": 2,
   "handler-missing": 2,
   "port-in-use": 2,
   "port-unusable": 2,

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Artifact } from "../artifact/zip.ts";
 import { newRun } from "../aws/tags.ts";
+import { refuseTooLarge } from "../aws/variables.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
@@ -40,6 +41,22 @@ const isPrivate = (hostname: string): boolean =>
 const privateName = /^localhost$|\.(internal|local|localhost)$/;
 const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\]|\[f[cd])/;
 
+/** Throws a CliError (exit 2) where the configuration alone has more variables than Lambda takes. */
+export function checkVariables({
+  functionName,
+  variables,
+  backendUrl,
+}: Pick<Settings, "functionName" | "variables" | "backendUrl">): void {
+  refuseTooLarge(functionName, { ...variables, ...(backendUrl && { BACKEND_URL: backendUrl }) });
+}
+
+export const noBackendUrl = (): CliError =>
+  new CliError("no-backend-url", "no backend URL is set", {
+    hint:
+      "pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, " +
+      'or set "backendUrl" in shelfshack-ws.config.json',
+  });
+
 /**
  * Throws a CliError (exit 2) without a backend URL, or (exit 4) for plain http to a public address in
  * production; elsewhere that is a warning.
@@ -48,13 +65,7 @@ export function checkBackendUrl(
   { backendUrl, env, allowHttp }: Pick<Settings, "backendUrl" | "env" | "allowHttp">,
   report: Report,
 ): void {
-  if (!backendUrl) {
-    throw new CliError("no-backend-url", "no backend URL is set", {
-      hint:
-        "pass --backend-url https://api.example.com, set SHELFSHACK_BACKEND_URL, " +
-        'or set "backendUrl" in shelfshack-ws.config.json',
-    });
-  }
+  if (!backendUrl) throw noBackendUrl();
   const { protocol, hostname } = new URL(backendUrl);
   if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
   const message = `${backendUrl} is plain http to a public address: tokens and messages are not encrypted`;

@@ -10,7 +10,7 @@ import {
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
+import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { ApiResource } from "./api.ts";
 import {
@@ -20,8 +20,8 @@ import {
   untilActive,
   untilIdle,
   variablesOf,
-  type Variables,
 } from "../aws/lambda-function.ts";
+import { refuseTooLarge, type Variables } from "../aws/variables.ts";
 import type { logGroup } from "./log-group.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
@@ -48,6 +48,7 @@ type FunctionAttributes = { FunctionArn: string };
 
 export interface FunctionConfig {
   functionName: string;
+  region: string;
   stage: string;
   /** What is absent of these stays as it is. */
   runtime?: string | undefined;
@@ -62,6 +63,13 @@ export interface FunctionConfig {
   tags: Tags;
 }
 
+const step = {
+  function: /^(?!Environment|ConfiguredVariables)/,
+  env: /^(Environment\.(?!API_GATEWAY_ENDPOINT$)|ConfiguredVariables$)/,
+  endpoint: /^Environment\.API_GATEWAY_ENDPOINT$/,
+  code: /^CodeSha256$/,
+};
+
 /**
  * The function with its code, settings and environment. Variables that others have set stay as they are.
  */
@@ -74,12 +82,7 @@ export function lambdaFunction(
     id: "Function",
     type: "AWS::Lambda::Function",
     name: FunctionName,
-    step: {
-      function: /^(?!Environment|ConfiguredVariables)/,
-      env: /^(Environment\.(?!API_GATEWAY_ENDPOINT$)|ConfiguredVariables$)/,
-      endpoint: /^Environment\.API_GATEWAY_ENDPOINT$/,
-      code: /^CodeSha256$/,
-    },
+    step,
     needs,
     foundBy: "name",
 
@@ -107,6 +110,10 @@ export function lambdaFunction(
       found !== undefined && desired !== undefined && found > desired
         ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
         : [],
+    refuses: ({ Environment = {}, ConfiguredVariables = [] }, found) => {
+      const gone = found ? removedFrom(found, ConfiguredVariables) : [];
+      refuseTooLarge(FunctionName, asWritten(without(Environment, gone), config));
+    },
     // Every variable may hold a secret, whatever its name; of an address only a part may.
     secret: {
       Environment: () => "***",
@@ -294,6 +301,17 @@ function withSigningKey(variables: Variables, given: string = newSigningKey()): 
     ...variables,
     ...(variables.SIGNING_KEYS === MADE_ON_FIRST_DEPLOY ? { SIGNING_KEYS: given } : {}),
   };
+}
+
+/** The variables with something as long in place of what only a deploy knows. */
+function asWritten(variables: Variables, { region, variables: { SIGNING_KEYS } }: FunctionConfig): Variables {
+  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  // An API's id has ten characters (AWS.md 1.1).
+  const endpoint = `https://abcdefghij.execute-api.${region}.${domain}`;
+  const known = Object.entries(variables).map(
+    ([name, value]) => [name, value.replace(KNOWN_AFTER_DEPLOY, endpoint)] as const,
+  );
+  return withSigningKey(Object.fromEntries(known), SIGNING_KEYS);
 }
 
 /** The variables that are to change; the others stay as they are. */

@@ -9,7 +9,7 @@ import { rolePolicy } from "./role-policy.ts";
 import { role } from "./role.ts";
 import { route } from "./route.ts";
 import { stage } from "./stage.ts";
-import type { Change, Stack } from "../stack/engine.ts";
+import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { tagsFor, type Identity } from "../aws/tags.ts";
 
@@ -132,4 +132,17 @@ export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]):
     changes.find(({ resource }) => resource === wanted)?.attributes ?? unknownAttributes;
   const isThere = [stack.api, stack.stage].every((resource) => attributesOf(resource) !== unknownAttributes);
   return isThere ? `${attributesOf(stack.api).ApiEndpoint}/${stack.stage.name}` : null;
+}
+
+/** The account that the credentials belong to; null where it could not be read. */
+export const accountIn = (stack: WebSocketStack, observed: Observed): string | null =>
+  observed.get(stack.account)?.attributes.Account ?? null;
+
+/** The backend that the function calls, or will call; null where it has none, or cannot be read. */
+export function backendIn(stack: WebSocketStack, changes: readonly Change[]): string | null {
+  const change = changes.find(({ resource }) => resource === stack.lambdaFunction);
+  const { Environment = {} } = (change?.target ?? change?.found?.properties ?? {}) as {
+    Environment?: Readonly<Record<string, string>>;
+  };
+  return Environment["BACKEND_URL"] ?? null;
 }

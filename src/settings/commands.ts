@@ -58,6 +58,10 @@ const table = {
         description: "what a deploy would create or change",
       },
       {
+        line: "plan",
+        description: "the same for a deployed stack, with the backend that its function calls",
+      },
+      {
         line: "plan --exit-code --backend-url https://api.example.com",
         description: "exit code 3 when it would change something, for CI",
       },
@@ -263,7 +267,7 @@ const table = {
     examples: [
       {
         line: "destroy",
-        description: "deletes the resources tagged with this stack, after asking for its name",
+        description: "lists the resources tagged with this stack, asks for its name, and deletes them",
       },
       { line: "destroy --env dev --yes", description: "the same for the environment dev, without asking" },
     ],

@@ -6,6 +6,19 @@ import type { Settings } from "./table.ts";
  */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
+type Variables = typeof environment;
+
+/** Whether a CI system takes lines of the output for its orders. */
+export const readsCommands = ({ GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION }: Variables): boolean =>
+  Boolean(GITHUB_ACTIONS || TF_BUILD || TEAMCITY_VERSION);
+
+/**
+ * Whether a CI system runs this: then there is no person to watch or to answer, and what was not proven is a
+ * failure. Azure Pipelines and TeamCity do not set CI.
+ */
+export const isCi = ({ CI, ...others }: Variables): boolean =>
+  CI ? CI !== "false" && CI !== "0" : readsCommands(others);
+
 /**
  * Tells the AWS SDK what it takes from variables alone. Of a profile that is given in code it ignores the
  * `endpoint_url`. Its advice to leave Node 20 comes with every run otherwise; the floor is this package's to

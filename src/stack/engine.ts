@@ -32,6 +32,10 @@ export interface Change {
   differences: readonly Difference[];
   /** Placeholders for what is known only afterwards. */
   attributes: Attributes;
+  /** As it is in AWS now; absent where it is not there, or not known. */
+  found?: AnyFound;
+  /** As it is to be written; absent where nothing is. */
+  target?: object;
   /** Why nothing is known of it; undefined for all that was read. */
   unread?: CliError;
 }
@@ -116,13 +120,22 @@ function changeOf(
   scope: Scope,
 ): Change {
   const attributes = found?.attributes ?? unknownAttributes;
-  if (!desired || !scope(resource)) return { resource, action: "none", differences: [], attributes };
-  if (!found) return { resource, action: "create", differences: [], attributes };
+  const same: Change = { resource, action: "none", differences: [], attributes, ...(found && { found }) };
+  if (!desired || !scope(resource)) return same;
+  if (!found) return { ...same, action: "create", target: desired };
   const differing = differences(resource, found, desired).filter(({ path }) => scope(resource, path));
-  if (differing.length === 0) return { resource, action: "none", differences: [], attributes };
-  return resource.update
-    ? { resource, action: "update", differences: differing, attributes }
-    : { resource, action: "replace", differences: differing, attributes: unknownAttributes };
+  if (differing.length === 0) return same;
+  if (!resource.update)
+    return {
+      ...same,
+      action: "replace",
+      differences: differing,
+      attributes: unknownAttributes,
+      target: desired,
+    };
+  const paths = new Set(differing.map(({ path }) => path));
+  const target = withOnly(found.properties, desired, (path) => paths.has(path));
+  return { ...same, action: "update", differences: differing, target };
 }
 
 /**
@@ -153,17 +166,32 @@ export function plan(
   return [...changes.values()];
 }
 
+/** Throws for what AWS would refuse, as far as that is known before anything is written. */
+export function refuseImpossible(changes: readonly Change[]): void {
+  for (const { resource, target, found } of changes) if (target) resource.refuses?.(target, found);
+}
+
+/** What is known before anything is written; what it throws ends the run there. */
+export type BeforeActing<Planned> = (planned: readonly Planned[], observed: Observed) => Promise<void> | void;
+
 /**
  * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as
  * its needs are there. Whatever interrupted an earlier run, this one observes and continues; when two runs
  * start together, one goes first and the other waits for it.
  */
-export async function deploy(stack: Stack, run: Run, scope: Scope = everything): Promise<Change[]> {
+export async function deploy(
+  stack: Stack,
+  run: Run,
+  scope: Scope = everything,
+  before: BeforeActing<Change> = () => undefined,
+): Promise<Change[]> {
   for (let round = 1; ; round++) {
     // A run of single steps leaves the stack unfinished on purpose.
     const observed =
       scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
-    plan(stack, observed, scope);
+    const planned = plan(stack, observed, scope);
+    refuseImpossible(planned);
+    if (round === 1) await before(planned, observed);
     try {
       return await act(stack, observed, run, scope);
     } catch (error) {
@@ -255,7 +283,7 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
-      const work = () => carryOut(change, desired, within, observed.get(resource), { stack, run });
+      const work = () => carryOut(change, desired, within, { stack, run });
       const attributes = await inTurn((resource.within ?? resource).id, () => {
         // A run that has failed begins nothing more: in an outage each resource would fail after as long a
         // time.
@@ -329,17 +357,14 @@ async function reported<T>(
 }
 
 async function carryOut(
-  { resource, action, differences: differing }: Change,
+  { resource, action, differences: differing, found, target }: Change,
   desired: object,
   within: Attributes,
-  found: AnyFound | undefined,
   { stack, run }: { stack: Stack; run: Run },
 ): Promise<Attributes> {
-  if (action !== "update" || !found || !resource.update) {
+  if (action !== "update" || !found || !target || !resource.update) {
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
-  const paths = new Set(differing.map(({ path }) => path));
-  const target = withOnly(found.properties, desired, (path) => paths.has(path));
   await resource.update(run.aws, target, found, propertiesIn(differing));
   return found.attributes;
 }
@@ -362,37 +387,48 @@ function failureOf(
 const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (aborted ? reason : undefined);
 
 /** The failure with what was done before it, and how to continue. */
-function withProgress(failure: unknown, done: readonly AnyResource[]): unknown {
+function withProgress(failure: unknown, done: readonly Pick<AnyResource, "id">[]): unknown {
   if (!(failure instanceof CliError)) return failure;
-  const soFar =
-    done.length > 0 ? `done in this run: ${done.map(({ id }) => id).join(", ")}` : "no changes were made";
+  const names = [...new Set(done.map(({ id }) => id))];
+  const soFar = names.length > 0 ? `done in this run: ${names.join(", ")}` : "no changes were made";
   const hint = joined([failure.hint, `${soFar}; run the same command again to continue`]);
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
+}
+
+/** One thing of the stack that was deleted, or is to be. */
+export interface Removed {
+  id: string;
+  type: string;
+  name: string;
+  found: AnyFound;
 }
 
 /**
  * Deletes everything of the stack that carries our tags, last first, and returns what was deleted. Only that
  * is read. Throws a CliError, when all else is done, for what could not be read or deleted.
  */
-export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
+export async function destroy(
+  stack: Stack,
+  run: Run,
+  before: BeforeActing<Removed> = () => undefined,
+): Promise<Removed[]> {
   // What is within something is deleted with it.
   const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove);
   const lookedUp = stack.resources.filter(({ desired }) => !desired);
-  await observe({ ...stack, resources: lookedUp }, run.aws);
+  const account = await observe({ ...stack, resources: lookedUp }, run.aws);
   const { observed, unread } = await observeReadable(deletable, run);
-  const ours = (resource: AnyResource): AnyFound[] => {
-    const found = observed.get(resource);
-    if (!found) return [];
-    return [found, ...found.duplicates].filter(({ tags }) => tags && isOurs(tags, stack.identity));
-  };
-  const removals = new Map<AnyResource, Promise<AnyResource[]>>();
+  const ours = new Map(
+    deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
+  );
+  await before([...ours.values()].flat(), new Map([...account, ...observed]));
+  const removals = new Map<AnyResource, Promise<readonly Removed[]>>();
   for (const resource of deletable.toReversed()) {
     const dependents = [...removals]
       .filter(([other]) => needsOf(other).includes(resource))
       .map(([, removal]) => removal);
     removals.set(
       resource,
-      Promise.all(dependents).then(() => remove(resource, ours(resource), run)),
+      Promise.all(dependents).then(() => remove(resource, ours.get(resource) ?? [], run)),
     );
   }
   const ended = await Promise.allSettled(removals.values());
@@ -404,16 +440,32 @@ export async function destroy(stack: Stack, run: Run): Promise<AnyResource[]> {
   return removed;
 }
 
+/** All that is there of a resource and ours. */
+function oursOf(
+  { id, type, name }: AnyResource,
+  found: Standing | undefined,
+  identity: Identity,
+): readonly Removed[] {
+  const all = found ? [found, ...found.duplicates] : [];
+  return all
+    .filter(({ tags }) => tags && isOurs(tags, identity))
+    .map((one) => ({ id, type, name, found: one }));
+}
+
 const notRead = ({ id, name }: AnyResource, error: CliError): CliError =>
   new CliError(error.code, `${id} ${name} could not be read, so it was not removed: ${error.message}`, {
     hint: error.hint,
     cause: error,
   });
 
-async function remove(resource: AnyResource, ours: readonly AnyFound[], run: Run): Promise<AnyResource[]> {
+async function remove(
+  resource: AnyResource,
+  ours: readonly Removed[],
+  run: Run,
+): Promise<readonly Removed[]> {
   if (ours.length === 0 || !resource.delete) return [];
   await reported(resource, "remove", "deleted", run, async () => {
-    for (const found of ours) await resource.delete?.(run.aws, found);
+    for (const { found } of ours) await resource.delete?.(run.aws, found);
   });
-  return [resource];
+  return ours;
 }

@@ -72,6 +72,11 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   /** What is asked for and left as it is on purpose, in words; nothing where all is done. */
   leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
   /**
+   * Throws a CliError for what AWS would refuse of this: `target` as it is to be written, in place of
+   * `found`. It may hold placeholders.
+   */
+  refuses?(target: Partial<Properties>, found: Found<Properties, A> | undefined): void;
+  /**
    * The paths that may hold secrets, with how their values are displayed; the longest that covers a path
    * counts.
    */

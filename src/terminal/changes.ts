@@ -1,11 +1,12 @@
 import type { Difference } from "../stack/difference.ts";
-import type { DeployOutcome, Removal } from "../stack/deploy.ts";
+import type { DeployOutcome, Place, Removal, RemovedLine } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
 import { isPlain, variableLine } from "./assignments.ts";
 import { table, type Row } from "./format.ts";
 import { smokeTestLines } from "./round-trip.ts";
+import { continued } from "./record.ts";
 import { style } from "./style.ts";
 
 const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
@@ -76,12 +77,24 @@ function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
     .join(", ");
 }
 
+/** Where a stack is, in one line. */
+export const placeText = ({ account, region, profile, endpointUrl, stack }: Place): string =>
+  continued(
+    [
+      `account ${account ?? "unknown"}`,
+      `region ${region}`,
+      ...(profile === null ? [] : [`profile ${profile}`]),
+      ...(endpointUrl === null ? [] : [`at ${endpointUrl}`]),
+      `stack ${stack}`,
+    ].join(", "),
+  );
+
 /** The variable that a front end built with Vite reads. */
 const FRONT_END = "VITE_WS_API_ENDPOINT";
 
 /** What a deploy did (or with `dryRun` would do), how its smoke test ended, and where clients connect. */
 export function deploymentText(
-  { changed, resources, code, url }: DeployOutcome,
+  { changed, resources, code, url, ...place }: DeployOutcome,
   { dryRun = false, only, test = null }: DeploymentFacts = {},
 ): string {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
@@ -89,7 +102,9 @@ export function deploymentText(
   const where = url ? ["", url] : [];
   const line =
     url && isPlain(url) ? ["", "for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [];
-  return [what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where, ...line].join("\n");
+  return [placeText(place), what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where, ...line].join(
+    "\n",
+  );
 }
 
 interface DeploymentFacts {
@@ -100,8 +115,22 @@ interface DeploymentFacts {
 }
 
 /** What was deleted. */
-export function removalText({ removed, stack, region }: Removal): string {
-  if (removed.length === 0) return `nothing to remove: there is no stack ${stack} in ${region}`;
-  const rows = removed.map(({ id, name }) => [`- ${id}`, name]);
-  return [table(rows), "", `${removed.length} removed, with everything inside them`].join("\n");
+export function removalText({ removed, ...place }: Removal): string {
+  if (removed.length === 0)
+    return [placeText(place), `nothing to remove: there is no stack ${place.stack} in ${place.region}`].join(
+      "\n",
+    );
+  const count = `${removed.length} removed, with everything inside them`;
+  return [placeText(place), removedText(removed), "", count].join("\n");
+}
+
+/** What is deleted, one line each; an id of AWS's only where it says more than the name. */
+export function removedText(removed: readonly RemovedLine[]): string {
+  return table(
+    removed.map(({ id, name, physicalId }) => [
+      `- ${id}`,
+      name,
+      physicalId.includes(name) ? "" : style.dim(physicalId),
+    ]),
+  );
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { WriteStream } from "node:tty";
 import type { ChalkInstance } from "chalk";
+import { isCi } from "../settings/environment.ts";
 import { withoutCommands } from "./safe.ts";
 import { paint } from "./style.ts";
 
@@ -25,14 +26,6 @@ export interface OutputOptions {
   color: boolean;
   environment: Readonly<Record<string, string | undefined>>;
 }
-
-/** Whether a CI system runs this: then there is no person to watch or to answer. */
-export const isCi = ({ CI }: OutputOptions["environment"]): boolean =>
-  Boolean(CI) && CI !== "false" && CI !== "0";
-
-/** Whether a CI system takes lines of the output for its orders. */
-export const readsCommands = ({ GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION }: OutputOptions["environment"]) =>
-  Boolean(GITHUB_ACTIONS || TF_BUILD || TEAMCITY_VERSION);
 
 /** Chalk for a stream that gets colours, loaded for those only. */
 export async function colouring(

@@ -4,6 +4,8 @@ import type { Writer } from "./output.ts";
 
 /** What has to be confirmed, what to type, and the option that stands in for it. */
 export interface Question {
+  /** What to know before, one line each. */
+  details?: readonly string[];
   subject: string;
   action: string;
   option: string;
@@ -21,11 +23,12 @@ export function refuseToAsk({ subject, option }: Question): never {
  * or Ctrl-C.
  */
 export async function askPerson(
-  { subject, action }: Question,
-  { stream, shown }: Writer,
+  { details = [], subject, action }: Question,
+  { stream, shown, write }: Writer,
   stdin: NodeJS.ReadStream,
   signal: AbortSignal,
 ): Promise<string> {
+  for (const line of details) write(`${line}\n`);
   const lines = createInterface({ input: stdin, output: stream });
   const unanswered = new AbortController();
   lines.on("SIGINT", () => process.emit("SIGINT"));

@@ -37,7 +37,7 @@ test("S35 demo --json: one document per line, the last one is the result", { tim
     .split("\n")
     .map((line) => JSON.parse(line));
   expect(code).toBe(0);
-  expect(stdout).toContain('"text":"+ created  Role ');
+  expect(stdout).toContain("\\n+ created  Role ");
   expect(documents.filter(({ kind, text }) => kind === "output" && text === "")).toEqual([]);
   expect(documents.at(-1)).toMatchObject({
     secondDeployChanged: false,

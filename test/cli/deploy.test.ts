@@ -1,3 +1,4 @@
+import { CreateApiCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { DeleteLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -16,6 +17,14 @@ async function demoBackend() {
   const backend = await startDemoBackend();
   onTestFinished(() => backend.close());
   return ["--backend-url", backend.url];
+}
+
+/** A file with this text, removed with the test. */
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "file-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "file.json"), text);
+  return join(folder, "file.json");
 }
 
 test("S1 S2 S32 deploy as JSON: one document with the smoke test; the second is empty", async () => {
@@ -48,7 +57,7 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, an error is an 
   expect((await run(["deploy", ...backendUrl, "--no-test", "--json"], { env })).code).toBe(0);
   const summary = await readFile(file, "utf8");
   expect(summary).toMatch(
-    /^### shelfshack-ws deploy\n\n```\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/,
+    /^### shelfshack-ws deploy\n\n```\naccount 0{12}, region us-east-1, .*\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/,
   );
   expect(summary).not.toContain("whsec_");
   const { stdout, stderr } = await run(["deploy", "--json"], { env });
@@ -64,6 +73,122 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
   expect(stdout).toContain("12 to create");
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
   expect(mutating(local)).toEqual([]);
+});
+
+test("F-32 what writes says first where: account, region, profile, address and stack", async () => {
+  const local = await openLocalAws();
+  const env = {
+    ...local.environment,
+    AWS_PROFILE: "shop",
+    AWS_CONFIG_FILE: await fileWith("[profile shop]\naws_access_key_id=AKIDTEST\naws_secret_access_key=x\n"),
+  };
+  const where = {
+    account: "000000000000",
+    region: "us-east-1",
+    profile: "shop",
+    endpointUrl: local.url,
+    stack: "shelfshack-websocket-proxy",
+  };
+  const line =
+    "account 000000000000, region us-east-1, profile shop, " +
+    `at ${local.url}, stack shelfshack-websocket-proxy\n`;
+  const planned = await run(["plan", ...backendUrl], { env });
+  expect(planned.stdout.startsWith(line)).toBe(true);
+  for (const args of [
+    ["deploy", ...backendUrl, "--no-test"],
+    ["backend", "keys", "rotate"],
+    ["destroy", "--yes"],
+  ]) {
+    const { code, stdout, stderr } = await run(args, { env });
+    expect([code, stderr.startsWith(line), stdout.startsWith(line)]).toEqual([0, true, true]);
+  }
+  for (const args of [["plan", ...backendUrl], ["status"], ["deploy", ...backendUrl, "--no-test"]]) {
+    const { stdout } = await run([...args, "--json"], { env });
+    expect(JSON.parse(stdout)).toMatchObject(where);
+  }
+  const last = await run(["destroy", "--yes", "--json"], { env });
+  expect(JSON.parse(last.stdout)).toMatchObject(where);
+});
+
+test("F-32 S15 destroy lists what will go before it asks, each of two APIs, and reports each", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const { apigatewayv2 } = (await openTestStack(local.url)).aws;
+  const { Items: [first] = [] } = await apigatewayv2.send(new GetApisCommand({}));
+  const { ApiId } = await apigatewayv2.send(
+    new CreateApiCommand({
+      Name: first?.Name,
+      ProtocolType: "WEBSOCKET",
+      RouteSelectionExpression: "$request.body.action",
+      Tags: first?.Tags ?? {},
+    }),
+  );
+  const before = mutating(local).length;
+  const unasked = await run(["destroy"], { env });
+  expect(unasked.code).toBe(2);
+  expect(unasked.stderr).toMatch(
+    /^account 0{12}, region us-east-1, at \S+, stack shelfshack-websocket-proxy\n/,
+  );
+  for (const id of [first?.ApiId, ApiId])
+    expect(unasked.stderr).toMatch(new RegExp(`^- Api +shelfshack-websocket-api +${id}$`, "m"));
+  expect(mutating(local)).toHaveLength(before);
+  const { code, stdout } = await run(["destroy", "--yes", "--json"], { env });
+  const { removed } = JSON.parse(stdout) as { removed: { id: string; physicalId: string }[] };
+  expect(code).toBe(0);
+  expect(removed.map(({ id }) => id).toSorted()).toEqual(["Api", "Api", "Function", "LogGroup", "Role"]);
+  expect(removed.filter(({ id }) => id === "Api").map(({ physicalId }) => physicalId)).toEqual([
+    first?.ApiId,
+    ApiId,
+  ]);
+});
+
+test("F-26 more variables than Lambda takes are refused, before any call or before any write", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  const configured = async (bytes: number) => {
+    const variables = { FOO: "x".repeat(bytes), BAR: "ä" };
+    return { ...env, SHELFSHACK_CONFIG: await fileWith(JSON.stringify({ variables })) };
+  };
+  const refused = async (command: string, bytes: number) => {
+    const { code, stdout } = await run([command, ...backendUrl, "--json"], { env: await configured(bytes) });
+    return [code, JSON.parse(stdout).error] as const;
+  };
+  for (const command of ["plan", "deploy"])
+    expect(await refused(command, 4_060)).toEqual([
+      2,
+      {
+        code: "variables-too-large",
+        message: expect.stringMatching(/ are 4116 bytes of JSON; Lambda takes 4096$/),
+        hint: "shorten or remove some; the largest ones: FOO (4069), BACKEND_URL (35), BAR (11)",
+        exitCode: 2,
+      },
+    ]);
+  expect(local.calls).toEqual([]);
+  // With the key and the address that a deploy would add it is too much.
+  for (const command of ["plan", "deploy"])
+    expect(await refused(command, 3_950)).toMatchObject([2, { code: "variables-too-large" }]);
+  expect(mutating(local)).toEqual([]);
+  expect((await run(["deploy", ...backendUrl, "--no-test"], { env: await configured(3_000) })).code).toBe(0);
+  // What others have set counts too.
+  const { aws } = await openTestStack(local.url);
+  const FunctionName = "shelfshack-websocket-proxy";
+  const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, OTHERS: "y".repeat(500) };
+  await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  const before = mutating(local).length;
+  expect(await refused("deploy", 3_600)).toMatchObject([2, { code: "variables-too-large" }]);
+  expect(mutating(local)).toHaveLength(before);
+});
+
+test("F-26 plan without a backend takes the one that the function has; where there is none it is 2", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  const without = await run(["plan", "--json"], { env });
+  expect([without.code, errorCode(without)]).toEqual([2, "no-backend-url"]);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const { code, stdout } = await run(["plan", "--json"], { env });
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { changed: false, backendUrl: "http://127.0.0.1:9" }]);
 });
 
 test("a backend that is not reachable is reported, and the deploy succeeds", async () => {

@@ -26,16 +26,19 @@ function keysOf(value: unknown, path = ""): string[] {
   );
 }
 
+/** Where it is, of everything that writes or compares. */
+const place = "account region profile endpointUrl stack";
+
 /** What a program may count on in the result of each command; other keys may be added. */
 const promised: Readonly<Record<CommandName, string>> = {
   package: "file size sha256 entries[].name entries[].size",
-  plan: `changed ${ofResources("id type name action compared")}`,
-  deploy: `changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
+  plan: `${place} changed backendUrl ${ofResources("id type name action compared")}`,
+  deploy: `${place} backendUrl changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
     ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
     test.frames.code test.frames.reached test.frames.meaning
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     argv[][]`,
-  status: `region account deployed upToDate url steps fix ${ofResources("id type name state")}`,
+  status: `${place} deployed upToDate url steps fix ${ofResources("id type name state")}`,
   outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint
     websocket_lambda_function_arn websocket_lambda_function_name region`,
   test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured
@@ -46,8 +49,8 @@ const promised: Readonly<Record<CommandName, string>> = {
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
     checks[].title`,
-  "backend keys": "action changed functionName keys[].fingerprint unchangedSince",
-  destroy: "changed stack region removed[].id removed[].type removed[].name",
+  "backend keys": `${place} action changed functionName keys[].fingerprint unchangedSince`,
+  destroy: `${place} changed removed[].id removed[].type removed[].name removed[].physicalId`,
   local: "redeploys",
   demo: "seconds delivered.text delivered.ms secondDeployChanged removed",
 };
@@ -126,7 +129,7 @@ test("no command is left out", () => {
 });
 
 test("an error's JSON has a code, a message, an exit code and, where there is one, a hint", async () => {
-  const { code, stdout } = await run(["plan", "--local", "--json"]);
+  const { code, stdout } = await run(["deploy", "--local", "--json"]);
   expect([code, JSON.parse(stdout)]).toEqual([
     2,
     {

@@ -2,11 +2,12 @@ import { PassThrough } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { expect, test } from "vitest";
 import type { Progress } from "../../src/progress.ts";
-import { renderChanges, removalText } from "../../src/terminal/changes.ts";
+import { placeText, renderChanges, removalText } from "../../src/terminal/changes.ts";
 import { annotation } from "../../src/terminal/github.ts";
 import { pipedLines } from "../../src/terminal/line.ts";
 import { recordLine } from "../../src/terminal/log-line.ts";
-import { readsCommands, writerFor } from "../../src/terminal/output.ts";
+import { readsCommands } from "../../src/settings/environment.ts";
+import { writerFor } from "../../src/terminal/output.ts";
 import { showProgress } from "../../src/terminal/progress.ts";
 import { asProblem, asRecord } from "../../src/terminal/record.ts";
 import { safeJson } from "../../src/terminal/safe.ts";
@@ -46,7 +47,17 @@ const outputs: Readonly<Record<string, (text: string) => string | undefined>> = 
       ],
       "would",
     ),
-  removal: (text) => removalText({ removed: [{ id: "Role", name: text }], stack: "s", region: "r" } as never),
+  place: (text) => placeText({ account: text, region: text, profile: text, endpointUrl: text, stack: text }),
+  removal: (text) =>
+    removalText({
+      account: "1",
+      region: "r",
+      profile: null,
+      endpointUrl: null,
+      stack: "s",
+      changed: true,
+      removed: [{ id: "Role", type: "", name: text, physicalId: text }],
+    }),
 };
 const events = (text: string): Progress[] => [
   { kind: "waiting", id: "a", reason: text, elapsedMs: 1, budgetMs: 2 },

@@ -2,7 +2,8 @@ import { PassThrough } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { expect, test } from "vitest";
 import type { Progress } from "../../src/progress.ts";
-import { canSpin, coloursOn, isCi, writerFor } from "../../src/terminal/output.ts";
+import { isCi } from "../../src/settings/environment.ts";
+import { canSpin, coloursOn, writerFor } from "../../src/terminal/output.ts";
 import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
 
 const wait = (elapsedMs: number): Progress => ({
@@ -84,12 +85,13 @@ test("--no-color wins over FORCE_COLOR, that over NO_COLOR and the kind of strea
   expect(decided(pipe, { FORCE_COLOR: "1", NO_COLOR: "1", CI: "1" })).toBe(true);
   expect(decided(terminal, { FORCE_COLOR: "0" })).toBe(false);
   expect(decided(pipe, { FORCE_COLOR: "1" }, false)).toBe(false);
-  expect([isCi({}), isCi({ CI: "" }), isCi({ CI: "false" }), isCi({ CI: "true" })]).toEqual([
-    false,
-    false,
-    false,
-    true,
-  ]);
+  expect([
+    isCi({}),
+    isCi({ CI: "" }),
+    isCi({ CI: "false" }),
+    isCi({ CI: "true" }),
+    isCi({ TF_BUILD: "True" }),
+  ]).toEqual([false, false, false, true, true]);
 });
 
 test("EPIPE is reported once, then nothing is written any more", () => {
