@@ -57,7 +57,7 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, an error is an 
   expect((await run(["deploy", ...backendUrl, "--no-test", "--json"], { env })).code).toBe(0);
   const summary = await readFile(file, "utf8");
   expect(summary).toMatch(
-    /^### shelfshack-ws deploy\n\n```\naccount 0{12}, region us-east-1, .*\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/,
+    /^### shelfshack-ws deploy\n\n```\naccount 0{12}, .*\n\+ created  Role .*\n[^]*12 created\n\nws:[^]*\n```\n$/,
   );
   expect(summary).not.toContain("whsec_");
   const { stdout, stderr } = await run(["deploy", "--json"], { env });
@@ -127,9 +127,7 @@ test("F-32 S15 destroy lists what will go before it asks, each of two APIs, and 
   const before = mutating(local).length;
   const unasked = await run(["destroy"], { env });
   expect(unasked.code).toBe(2);
-  expect(unasked.stderr).toMatch(
-    /^account 0{12}, region us-east-1, at \S+, stack shelfshack-websocket-proxy\n/,
-  );
+  expect(unasked.stderr).toMatch(/^account 0{12}, region us-east-1, at \S+, stack \S+\n/);
   for (const id of [first?.ApiId, ApiId])
     expect(unasked.stderr).toMatch(new RegExp(`^- Api +shelfshack-websocket-api +${id}$`, "m"));
   expect(mutating(local)).toHaveLength(before);
