@@ -21,6 +21,8 @@ export interface Shell<Item> {
   emit(item: Item): void;
   /** Settles when the reader of what was emitted takes more: to be awaited before more is read. */
   drained(): Promise<void>;
+  /** Throws as `ask` does where it would not ask: before work that is done for the question alone. */
+  requirePerson(question: Question): Promise<void>;
   /**
    * Asks a person; without a terminal, and in CI, it throws a CliError with exit code 2 that names the option
    * to use instead.

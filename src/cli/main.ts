@@ -200,12 +200,13 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       else if (line !== undefined) out.write(`${advice.text(line)}\n`);
     },
     drained: () => out.drained(interruption.signal),
+    async requirePerson(question) {
+      const { refuseToAsk } = await import("../terminal/prompt.ts");
+      if (!canAsk) refuseToAsk(question);
+    },
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
-      if (!canAsk) {
-        for (const message of question.details ?? []) progress.report({ kind: "note", message });
-        return refuseToAsk(question);
-      }
+      if (!canAsk) return refuseToAsk(question);
       progress.pause();
       return await askPerson(question, err, process.stdin, interruption.signal);
     },

@@ -413,7 +413,7 @@ export async function destroy(
   before: BeforeActing<Removed> = () => undefined,
 ): Promise<Removed[]> {
   // What is within something is deleted with it.
-  const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove);
+  const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove).toReversed();
   const lookedUp = stack.resources.filter(({ desired }) => !desired);
   const account = await observe({ ...stack, resources: lookedUp }, run.aws);
   const { observed, unread } = await observeReadable(deletable, run);
@@ -422,7 +422,7 @@ export async function destroy(
   );
   await before([...ours.values()].flat(), new Map([...account, ...observed]));
   const removals = new Map<AnyResource, Promise<readonly Removed[]>>();
-  for (const resource of deletable.toReversed()) {
+  for (const resource of deletable) {
     const dependents = [...removals]
       .filter(([other]) => needsOf(other).includes(resource))
       .map(([, removal]) => removal);
