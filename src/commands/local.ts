@@ -28,6 +28,8 @@ type LocalItem =
       backendUrl: string;
       demoBackend: boolean;
       url: string | null;
+      /** The stage's URL at every other host that is allowed. */
+      otherUrls: string[];
       /** Where API id, keys and the rest are kept for the next start. */
       stateFolder: string | null;
     }
@@ -40,17 +42,25 @@ interface LocalResult {
 }
 
 export const command: Command<"local", LocalResult, LocalItem> = {
-  async run({ port, stateFolder, fresh, realistic, allowHttp, ...options }, context) {
+  async run(
+    { port, listen, allowHosts = [], stateFolder, fresh, realistic, allowHttp, ...options },
+    context,
+  ) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     checkVariables(options);
     const { realisticDelays, startLocalAws } = await import("../local/server.ts");
+    const warn = (message: string) => context.report({ kind: "warning", message });
     const local = await startLocalAws({
       port,
+      listen,
+      allowHosts,
+      onRefused: warn,
       ...(realistic ? realisticDelays : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : projectState(context)),
       onLog: (entries) => entries.forEach((entry) => context.emit({ kind: "log", record: recordOf(entry) })),
     });
+    if (local.isOpen) warn(openText(listen, local));
     try {
       return await serve({ ...options, local: true, port: local.port }, context, local);
     } finally {
@@ -62,6 +72,12 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   render: () => "the local AWS has stopped",
   untilInterrupted: true,
 };
+
+/** What another address than loopback opens. */
+const openText = (listen: string, { hosts }: LocalAws): string =>
+  `listening at ${listen}: other machines can open WebSockets and, with a signature that is not verified, ` +
+  `post to @connections, under ${hosts.length > 0 ? hosts.join(", ") : "no name yet: add --allow-host"}; ` +
+  "other calls of AWS are taken from this machine only";
 
 /** The state of this project, unless it cannot be kept: then it says so and goes on. */
 function projectState({ projectState: folder, report }: Context<LocalItem>) {
@@ -78,6 +94,7 @@ function itemText(item: LocalItem): Advice | undefined {
   return joined([
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
+    ...item.otherUrls.map((url) => `also at    ${url}`),
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
     ...(item.stateFolder === null
       ? []
@@ -131,12 +148,18 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       backendUrl: target.backendUrl ?? "",
       demoBackend: demo !== undefined,
       url,
+      otherUrls: url === null ? [] : local.hosts.map((host) => atHost(url, host)),
       stateFolder: local.stateFolder ?? null,
     });
     return { redeploys: await redeployOnChange(target, context, local) };
   } finally {
     await demo?.close();
   }
+}
+
+function atHost(url: string, host: string): string {
+  const { port, pathname } = new URL(url);
+  return `ws://${host}:${port}${pathname}`;
 }
 
 /** The signing keys of the function, when there is one: kept by a state folder, or rotated meanwhile. */

@@ -29,6 +29,7 @@ export const errorCodes = {
   "proxy-login-needed": 1,
   // the network
   "local-aws-not-running": 1,
+  "local-aws-refused": 1,
   "connection-refused": 1,
   "host-not-found": 1,
   "name-server-failed": 1,
@@ -95,6 +96,7 @@ export const errorCodes = {
   "handler-missing": 2,
   "port-in-use": 2,
   "port-unusable": 2,
+  "address-unusable": 2,
   "state-in-use": 2,
   "state-unreadable": 2,
   "state-untrusted": 2,

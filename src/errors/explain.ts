@@ -122,6 +122,12 @@ export const explanations: readonly Explanation[] = [
     hint: (thrown) => `check AWS_SECRET_ACCESS_KEY and the time: ${clockWords(thrown)}`,
   },
   {
+    code: "local-aws-refused",
+    when: ({ name }) => name.startsWith("NotAllowedByLocalAws"),
+    message: ({ message }) => message,
+    hint: () => "or run the command on the machine of the local AWS, with --local",
+  },
+  {
     code: "denied-explicitly",
     when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
@@ -177,6 +183,12 @@ export const explanations: readonly Explanation[] = [
     when: ({ code }) => code === "EADDRINUSE",
     message: ({ port }) => `port ${port} is in use`,
     hint: () => "another local AWS may be running; stop it, or pass --port 0 for a free one",
+  },
+  {
+    code: "address-unusable",
+    when: ({ code, syscall }) => code === "EADDRNOTAVAIL" && syscall === "listen",
+    message: ({ address }) => `cannot listen at ${address}: this machine has no such address`,
+    hint: () => "choose one of its own, or 0.0.0.0 for all of them",
   },
   {
     code: "port-unusable",

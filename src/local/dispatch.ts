@@ -4,7 +4,8 @@ import type { Duplex } from "node:stream";
 import type { Gateway } from "./gateway/contract.ts";
 import { newRequestId } from "./gateway/events.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
-import { isAllowedOrigin } from "./allowed-hosts.ts";
+import { isFromHere, refusedName, type Allowed } from "./allowed-hosts.ts";
+import { refusalText, type Refused } from "./refused.ts";
 import { stageUrlParts } from "./stage-url.ts";
 import { refusals } from "./refusals.ts";
 import { apigateway } from "./services/apigateway/apigateway.ts";
@@ -15,8 +16,8 @@ import { answerCall, scopeOf, scopeWithoutSignature, type Call } from "./service
 import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
 
 interface DispatchOptions extends OpenServices {
-  port: number;
-  allowHosts: readonly string[];
+  allowed: Allowed;
+  onRefused(refused: Refused): void;
   gateway: Gateway;
   record(call: Call): void;
   onBug(error: unknown): void;
@@ -24,13 +25,14 @@ interface DispatchOptions extends OpenServices {
 
 /** Leads every request of a server to what answers it: gateway, code of a function, service or refusal. */
 export function createDispatch(options: DispatchOptions): { serve(server: Server): void } {
-  const { port, allowHosts, gateway, find, portOf, record, onBug } = options;
+  const { allowed, onRefused, gateway, find, portOf, record, onBug } = options;
   const [functions, stages] = [portOf(lambda), portOf(apigateway)];
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
-    if (!isAllowedOrigin(request, { port, allowHosts })) return refusals.notAllowed(request, response);
+    const refused = refusalFor(request);
+    if (refused) return refusals.notAllowed(request, response, refused);
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });
@@ -39,11 +41,26 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const signed = scopeOf(request.headers.authorization);
     if (signed?.service === "execute-api") return refusals.noConnection(request, response);
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
+    if (!isFromHere(request.socket)) return refusals.notAllowed(request, response, refuseCaller(request));
     const wire = await readRequest(request);
     if (!wire) return refusals.tooLarge(request, response, operationOf(request, signed?.service));
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
+  }
+
+  /** Why a request may not have come here, in words. */
+  function refusalFor(request: IncomingMessage): string | undefined {
+    const refused = refusedName(request, allowed);
+    if (refused) onRefused(refused);
+    return refused && refusalText(refused);
+  }
+
+  /** WebSockets and `@connections` are for other machines too, the control plane is not (FAULTS.md F-39). */
+  function refuseCaller({ socket }: IncomingMessage): string {
+    const refused: Refused = { what: "caller", name: socket.remoteAddress ?? "" };
+    onRefused(refused);
+    return refusalText(refused);
   }
 
   /** What a request asks for by its path, when its body was not read. */
@@ -61,9 +78,9 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     if (!offersWebSocket(request)) return declineUpgrade(server, request, socket, head);
     // A client that leaves before it reads the answer is none of our business.
     socket.on("error", () => socket.destroy());
-    if (isAllowedOrigin(request, { port, allowHosts }))
-      gateway.upgrade(request, socket, head, stageUrlParts(request));
-    else refuseUpgrade(socket, { requestId: newRequestId(), status: 403 });
+    const message = refusalFor(request);
+    if (message === undefined) gateway.upgrade(request, socket, head, stageUrlParts(request));
+    else refuseUpgrade(socket, { requestId: newRequestId(), status: 403, message });
   }
 
   return {

@@ -13,7 +13,8 @@ interface Refusal {
   message: string;
 }
 
-const notAllowed = { status: 403, type: "ForbiddenException", message: "Host or Origin is not allowed" };
+/** AWS has no such refusal: its name is ours, so that no advice for AWS is given about it. */
+const notAllowed = { status: 403, type: "NotAllowedByLocalAwsException" };
 const tooLarge = (operation: string | undefined): Refusal => ({
   status: 413,
   type: "RequestEntityTooLargeException",
@@ -36,7 +37,9 @@ const noConnection = { status: 403, type: "ForbiddenException", message: "Forbid
 
 /** How requests that reach no service are refused, each in the protocol that its client speaks. */
 export const refusals = {
-  notAllowed: (request: IncomingMessage, response: ServerResponse) => write(request, response, notAllowed),
+  /** A foreign name, page or caller; the message says which. */
+  notAllowed: (request: IncomingMessage, response: ServerResponse, message: string) =>
+    write(request, response, { ...notAllowed, message }),
   /** Names the operation as Lambda does (AWS.md 4.4), where it is known. */
   tooLarge: (request: IncomingMessage, response: ServerResponse, operation: string | undefined) =>
     write(request, response, tooLarge(operation)),

@@ -1,11 +1,14 @@
 import { createServer, type IncomingMessage, type ServerOptions } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import { hostOrOrigin, wholeOrigin } from "../contract/host-or-origin.ts";
 import { CliError } from "../errors/error.ts";
+import { isLoopback } from "./allowed-hosts.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { ConnectionCall, FailedIntegration, Gateway } from "./gateway/contract.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import type { Delays, Host } from "./host.ts";
-import { listenOn } from "./listening.ts";
+import { listenOn, placesFor } from "./listening.ts";
+import { eachOnce, refusalText } from "./refused.ts";
 import { errorText } from "./refusals.ts";
 import type { LogEntry } from "./runtime/contract.ts";
 import { runtimesFor, type Runtimes } from "./runtimes.ts";
@@ -37,8 +40,15 @@ export interface LocalAwsOptions extends Partial<Delays> {
   maxAgeMs?: number;
   /** Lambda environments per function. */
   maxEnvironments?: number;
-  /** Host names besides this machine's own that requests may be sent to. */
+  /**
+   * Hosts besides this machine's own names that requests may be sent to and web pages may be from, and other
+   * origins, as `hostOrOrigin` has them.
+   */
   allowHosts?: readonly string[];
+  /** An IP address to listen at besides the loopback ones; `0.0.0.0` and `::` are all. */
+  listen?: string | undefined;
+  /** Gets a line about each name or sender that is refused, not without end. */
+  onRefused?(message: string): void;
   /** Keeps everything in this folder and begins with what is there. */
   stateFolder?: string;
   /** Begins with nothing, whatever the folder holds. */
@@ -61,6 +71,10 @@ export interface LocalAws {
   /** `http://127.0.0.1:PORT`, the address of every service. */
   url: string;
   port: number;
+  /** Whether other machines reach it. */
+  isOpen: boolean;
+  /** The hosts besides this machine's own names at which it is served. */
+  hosts: readonly string[];
   /** Where it keeps its state, if it does. */
   stateFolder: string | undefined;
   /** The last 10,000 calls of the control plane, oldest first. */
@@ -115,8 +129,7 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
   const { folder, troubles } = await openState(options);
-  const servers = { ipv4: createServer(serverOptions), ipv6: createServer(serverOptions) };
-  const port = await listenOn(options.port ?? 0, servers).catch(async (error: unknown) => {
+  const { servers, port } = await listenAt(options).catch(async (error: unknown) => {
     await folder?.release();
     throw error;
   });
@@ -148,9 +161,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     if (call.mutating) folder?.changed();
     options.onCall?.(call);
   }
-  const { allowHosts = [] } = options;
-  const { serve } = createDispatch({ port, allowHosts, gateway, find, portOf, record, onBug });
-  for (const server of Object.values(servers)) serve(server);
+  const allowed = { port, allowHosts: allowedHosts(options) };
+  const onRefused = eachOnce((refused) => options.onRefused?.(refusalText(refused)));
+  const { serve } = createDispatch({ allowed, onRefused, gateway, find, portOf, record, onBug });
+  for (const { server } of servers) serve(server);
 
   let closed: Promise<void> | undefined;
   /**
@@ -162,7 +176,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       () => gateway.close(),
       () => closing.abort(),
       () => runtimes.close(),
-      () => Promise.all(Object.values(servers).map(closeServer)),
+      () => Promise.all(servers.map(({ server }) => closeServer(server))),
       () => folder?.save(),
       () => folder?.release(),
       () => messages.throwUnreported(),
@@ -170,12 +184,33 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   return {
     url,
     port,
+    isOpen: servers.some(({ place }) => !isLoopback(place.host)),
+    hosts: allowed.allowHosts.filter((name) => !wholeOrigin.test(name)),
     stateFolder: folder?.folder,
     calls,
     tryOut: (code) => portOf(lambda).tryOut(code),
     close: () => (closed ??= close()),
   };
 }
+
+/** Servers at every place where it is to listen, on one port. */
+async function listenAt({ port, listen }: LocalAwsOptions) {
+  const servers = placesFor(listen).map((place) => ({ place, server: createServer(serverOptions) }));
+  try {
+    return { servers, port: await listenOn(port ?? 0, servers) };
+  } catch (error) {
+    await Promise.all(servers.map(({ server }) => closeServer(server)));
+    throw error;
+  }
+}
+
+/** An address that it was told to listen at is a name of this machine; all of them are none. */
+function allowedHosts({ allowHosts = [], listen }: LocalAwsOptions): readonly string[] {
+  const added = placesFor(listen).filter(({ host }) => host === listen && !isOwnOrAll(host));
+  return [...allowHosts, ...added.flatMap(({ host }) => hostOrOrigin(host) ?? [])];
+}
+
+const isOwnOrAll = (address: string): boolean => ["127.0.0.1", "::1", "0.0.0.0", "::"].includes(address);
 
 /** What is kept, with what there is to say of that once the local AWS has its port. */
 async function openState({ stateFolder, fresh, onStateTrouble }: LocalAwsOptions) {

@@ -274,7 +274,17 @@ const table = {
   },
   local: {
     summary: "run a local AWS with the stack deployed to it",
-    reads: ["port", "stateFolder", "fresh", "realistic", "allowHttp", ...stackProperties, ...stackNames],
+    reads: [
+      "port",
+      "listen",
+      "allowHosts",
+      "stateFolder",
+      "fresh",
+      "realistic",
+      "allowHttp",
+      ...stackProperties,
+      ...stackNames,
+    ],
     examples: [
       {
         line: "local",
@@ -288,6 +298,10 @@ const table = {
       {
         line: "local --fresh",
         description: "the same with another API id and other keys, which are kept from then on",
+      },
+      {
+        line: "local --listen 0.0.0.0 --allow-host host.docker.internal",
+        description: "lets in a backend that runs in a container",
       },
       {
         line: "local --port 0 --state .shelfshack",

@@ -2,7 +2,9 @@ import type { ValueType } from "./value-types.ts";
 import {
   backendUrl,
   functionVariables,
+  hostsOrOrigins,
   httpUrl,
+  ipAddress,
   numberChoice,
   choice,
   seconds,
@@ -343,6 +345,20 @@ const table = {
     type: wholeNumber(0, 65_535),
     default: 4566,
     description: "port of the local AWS; 0 for any free port",
+  },
+  listen: {
+    flag: "--listen <address>",
+    env: ["SHELFSHACK_LISTEN"],
+    type: ipAddress,
+    default: "127.0.0.1",
+    description: "listen at this IP address too; 0.0.0.0 for all of this machine",
+  },
+  allowHosts: {
+    flag: "--allow-host <name>",
+    env: ["SHELFSHACK_ALLOW_HOST"],
+    type: hostsOrOrigins,
+    repeatable: true,
+    description: "serve this host name, and pages of it or of this origin; repeatable",
   },
   stateFolder: {
     flag: "--state <folder>",

@@ -1,5 +1,7 @@
+import { isIP } from "node:net";
 import * as v from "valibot";
 import { redactUrl } from "./redact.ts";
+import { hostOrOrigin } from "../contract/host-or-origin.ts";
 import { reservedVariables } from "../contract/reserved-variables.ts";
 import { isSigningKeys } from "../contract/signature.ts";
 
@@ -92,6 +94,33 @@ export function repeatable(expected: string, pattern = /^/): ValueType<string[]>
   const message = `expected ${expected}`;
   return { parse: asText, schema: v.array(v.pipe(v.string(message), v.regex(pattern, message))) };
 }
+
+/** Such an option for hosts and origins; a variable has them separated by commas. */
+export const hostsOrOrigins: ValueType<string[]> = {
+  parse: (list) => list.split(","),
+  schema: v.array(
+    v.pipe(
+      v.string(),
+      v.rawTransform(
+        ({ dataset, addIssue, NEVER }) =>
+          hostOrOrigin(dataset.value) ??
+          (addIssue({
+            message: "expected a host like my-mac.local, or an origin like capacitor://localhost",
+          }),
+          NEVER),
+      ),
+    ),
+  ),
+};
+
+/** An IP address, of either version. */
+export const ipAddress: ValueType<string> = {
+  parse: asText,
+  schema: v.pipe(
+    v.string("expected an IP address"),
+    v.check((words) => isIP(words) !== 0, "expected an IP address like 192.168.1.5, or 0.0.0.0 for all"),
+  ),
+};
 
 /** A point in time as milliseconds since 1970: an age like 90s, 10m, 2h, 3d, or an ISO time. */
 export const since: ValueType<number> = {

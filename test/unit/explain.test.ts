@@ -71,6 +71,7 @@ describe("AWS's and Node's errors", () => {
     ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock-wrong"],
     ["an unknown key", failure({ name: "UnrecognizedClientException" }), "access-key-unknown"],
     ["a wrong secret", failure({ name: "SignatureDoesNotMatch" }), "signature-refused"],
+    ["a name that the local AWS refuses", failure({ name: "NotAllowedByLocalAws" }), "local-aws-refused"],
     [
       "an explicitly denied call",
       denied("with an explicit deny in a service control policy"),
@@ -93,6 +94,11 @@ describe("AWS's and Node's errors", () => {
     ],
     ["a port in use", failure({ code: "EADDRINUSE", syscall: "listen", port: 4566 }), "port-in-use"],
     ["a port of the system", failure({ code: "EACCES", syscall: "listen", port: 80 }), "port-unusable"],
+    [
+      "an address of another machine",
+      failure({ code: "EADDRNOTAVAIL", syscall: "listen", address: "203.0.113.7", port: 80 }),
+      "address-unusable",
+    ],
     ["a missing file", failure({ code: "ENOENT", path: "/x/e.json" }), "file-unusable"],
     [
       "a call that AWS refuses",
