@@ -115,7 +115,7 @@ async function ofSources() {
 }
 
 async function buildAll() {
-  const benches = await filesOf("test/bench", [".ts"]);
+  const benches = ["test/bench/main.ts", ...(await filesOf("test/bench/functions", [".ts"]))];
   const [program, handler] = await Promise.all([
     build({
       ...shared,
@@ -127,8 +127,15 @@ async function buildAll() {
       chunkNames: "[name]-[hash]",
     }),
     handlerOf(`${out}/handler/index.mjs`),
-    benches.length > 0 &&
-      build({ ...shared, banner, entryPoints: benches, outdir: `${out}.bench`, splitting: true }),
+    build({
+      ...shared,
+      banner,
+      entryPoints: benches,
+      outbase: "test/bench",
+      outdir: `${out}.bench`,
+      splitting: true,
+      minify: true,
+    }),
   ]);
   await copyInto(`${out}/local`, await filesOf("src/local/runtime", [".mjs", ".py"]));
   await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
@@ -143,7 +150,7 @@ async function buildAll() {
   await writeFile(`${out}/handler/${builtZipName(code)}`, zip);
   await writeFile(`${out}/LICENSES.txt`, await licenses([program.metafile, handler.metafile]));
   await writeFile(`${out}/.source-hash`, hash);
-  if (benches.length > 0) await replace("dist-bench", `${out}.bench`);
+  await replace("dist-bench", `${out}.bench`);
   await replace("dist", out);
 }
 

@@ -11,6 +11,7 @@ import { createGateway } from "../../src/local/gateway/gateway.ts";
 import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
 import { startRuntime } from "../../src/local/runtime/runtime.ts";
 import { assetUrl } from "../../src/artifact/assets.ts";
+import type { Row } from "./row.ts";
 
 /**
  * One message's way: socket → gateway → handler → backend → `@connections` → socket, as many times as it goes
@@ -21,7 +22,6 @@ import { assetUrl } from "../../src/artifact/assets.ts";
 const SOCKETS = 50;
 const WARM_UP_MS = 1_500;
 const MEASURED_MS = 4_000;
-const ROUNDS = 3;
 const apiId = "a1b2c3d4e5";
 const functionArn = "arn:aws:lambda:us-east-1:123456789012:function:proxy";
 
@@ -168,22 +168,15 @@ function chatter(url: string, counter: { answers: number }): Promise<WebSocket> 
   });
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
-
-const floor: number[] = [];
-const measured: number[] = [];
-for (let round = 0; round < ROUNDS; round++) {
-  floor.push(await throughput(inThisProcess));
-  measured.push(await throughput(inItsOwnProcess));
-}
-const [called, separate] = [median(floor), median(measured)];
-process.stdout.write(
-  [
-    `a message through the local gateway, ${SOCKETS} sockets, median of ${ROUNDS} alternating rounds`,
-    `  handler called in this process   ${called.toFixed(0)} messages/s`,
-    `  handler in its own processes     ${separate.toFixed(0)} messages/s`,
-    `  ratio                            ${(separate / called).toFixed(2)}`,
-    "",
-  ].join("\n"),
-);
+/** Its floor calls the handler in this process, so that the function processes are all that it leaves out. */
+export const row: Row = {
+  title: `a message through the local gateway, ${SOCKETS} sockets`,
+  rounds: 3,
+  async open() {
+    const perSecond = (lambda: Lambda) => async () => ({ rate: await throughput(lambda) });
+    return {
+      lines: [{ figure: "rate", what: "messages", unit: "/s", floor: "handler in this process", goal: 0.6 }],
+      contenders: { ours: perSecond(inItsOwnProcess), "handler in this process": perSecond(inThisProcess) },
+    };
+  },
+};
