@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { CliError } from "../errors/error.ts";
 import { assetUrl } from "./assets.ts";
 
-/** One file of the zip; `size` in bytes. */
+/** One file of the zip. */
 export interface Entry {
   name: string;
-  size: number;
+  bytes: number;
 }
 
 /** What Lambda gets as the function's code. */
@@ -65,7 +65,7 @@ export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<
 const artifactOf = (zip: Uint8Array, files: ReadonlyMap<string, Uint8Array>): Artifact => ({
   zip,
   sha256: sha256(zip, "base64"),
-  entries: [...files].map(([name, { length: size }]) => ({ name, size })).sort(byName),
+  entries: [...files].map(([name, { length: bytes }]) => ({ name, bytes })).sort(byName),
 });
 
 const byName = (one: Entry, other: Entry): number => (one.name < other.name ? -1 : 1);

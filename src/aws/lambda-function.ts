@@ -36,7 +36,7 @@ export interface DeployedFunction {
   arn: string;
   variables: Variables;
   /** When its code or its settings were last written, ISO time. */
-  lastModified: string | undefined;
+  lastModified: string | null;
 }
 
 /** A function as it is deployed; undefined where there is none. */
@@ -46,7 +46,9 @@ export async function deployedFunction(
 ): Promise<DeployedFunction | undefined> {
   const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
   if (!found) return undefined;
-  const { FunctionArn: arn, LastModified: lastModified } = complete(found, ["FunctionArn"]);
+  const { FunctionArn: arn, LastModified } = complete(found, ["FunctionArn"]);
+  // Lambda writes `+0000`, other times have `Z`.
+  const lastModified = LastModified === undefined ? null : new Date(LastModified).toISOString();
   return { arn, variables: variablesOf(found), lastModified };
 }
 

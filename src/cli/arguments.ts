@@ -18,9 +18,9 @@ const PROGRAM = "shelfshack-ws";
 const HELP_WIDTH = 80;
 const notes = `
 stdout carries the result alone, everything else goes to stderr. With --json
-the result is one JSON document, a failure is
-{"schemaVersion","error":{"code","message","phase","hint","argv","exitCode"}},
-and what a command streams is one JSON document per line.
+the result is one JSON document of kind "result", a failure is one of "error":
+{"schemaVersion","kind","error":{"code","message","phase","hint","argv",
+"exitCode"}}. What a command streams is one document per line, each with a kind.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
 an unmet expectation, 4 refused, 130 interrupted.`;
 

@@ -3,13 +3,24 @@ import type { ExitCode } from "../errors/codes.ts";
 import type { CommandName, OptionsOf } from "../settings/commands.ts";
 import type { Context } from "./context.ts";
 
+/** What is streamed: each item says in JSON what it is. */
+export interface Streamed {
+  kind: string;
+}
+
+/** A streamed item for who reads stdout in a pipe: its content, a line; `aside` goes to stderr. */
+export interface Plain {
+  content?: string;
+  aside?: Advice;
+}
+
 /**
  * What a command does, in one file: an object literal. What the help says of it is its row in
  * `settings/commands`. It returns data; `main` prints what `render` makes of it and
  * exits with `exitCode`. `run` takes its own settings apart in its parameter list, so that one which it does
  * not use does not compile; the groups of `settings/commands` go on whole. `Item` is what it streams.
  */
-export interface Command<C extends CommandName, Result extends object, Item extends object = never> {
+export interface Command<C extends CommandName, Result extends object, Item extends Streamed = never> {
   run(options: OptionsOf<C>, context: Context<Item>): Promise<Result>;
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, options: OptionsOf<C>): Advice;
@@ -17,15 +28,17 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   summary?(result: Result, options: OptionsOf<C>): string;
   /** A streamed item for people; undefined leaves it out. */
   line?(item: Item): Advice | undefined;
+  /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */
+  plain?(item: Item): Plain;
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
   /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
   untilInterrupted?: true;
 }
 
 /** Any command, for code that treats them all alike (the methods are bivariant on purpose). */
-export type AnyCommand = Command<CommandName, object, object>;
+export type AnyCommand = Command<CommandName, object, Streamed>;
 
 /** Each command's file, by the command's name; loaded when it is called. */
 export type CommandFiles = {
-  readonly [C in CommandName]: () => Promise<{ command: Command<C, object, object> }>;
+  readonly [C in CommandName]: () => Promise<{ command: Command<C, object, Streamed> }>;
 };

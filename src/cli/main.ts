@@ -1,6 +1,7 @@
 import { readArguments, type Request } from "./arguments.ts";
-import type { AnyCommand, CommandFiles } from "./command.ts";
+import type { AnyCommand, CommandFiles, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
+import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
@@ -189,15 +190,24 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
   }
 }
 
+/** Whether a program reads what the command streams: then stdout has the content alone. */
+const isPlain = (command: AnyCommand, { stream }: Writer): boolean =>
+  command.plain !== undefined && !stream.isTTY;
+const lineOf = (line: Advice | undefined, advice: AdvicePrinter): Plain =>
+  line === undefined ? {} : { content: advice.text(line) };
+
 /** What a command gets of the process. */
-function shellOf({ command, args, settings, session, progress, projectState }: Running): Shell<object> {
+function shellOf({ command, args, settings, session, progress, projectState }: Running): Shell<Streamed> {
   const { out, err, interruption, advice } = session;
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
     emit(item) {
-      const line = settings.json ? undefined : command.line?.(item);
-      if (settings.json) out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
-      else if (line !== undefined) out.write(`${advice.text(line)}\n`);
+      if (settings.json) return out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
+      const { content, aside }: Plain = isPlain(command, out)
+        ? (command.plain?.(item) ?? {})
+        : lineOf(command.line?.(item), advice);
+      if (content !== undefined) out.write(`${content}\n`);
+      if (aside !== undefined && !settings.quiet) err.write(`${advice.text(aside)}\n`);
     },
     drained: () => out.drained(interruption.signal),
     async requirePerson(question) {
@@ -223,8 +233,9 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
  */
 const SCHEMA_VERSION = 1;
 
-/** A result, a streamed item or an error as a document. */
-const asDocument = (content: unknown): object => Object.assign({ schemaVersion: SCHEMA_VERSION }, content);
+/** A streamed item as a document, or with its `kind` a result or an error. */
+const asDocument = (content: unknown, kind?: "result" | "error"): object =>
+  Object.assign({ schemaVersion: SCHEMA_VERSION, ...(kind && { kind }) }, content);
 
 /** JSON for programs: escaped like everything else, and without styles, which are for people. */
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
@@ -234,12 +245,14 @@ function printResult(
   command: AnyCommand,
   result: object,
   settings: Settings,
-  { out, advice }: Session,
+  { out, err, advice }: Session,
 ): void {
-  if (settings.json)
-    return out.writeRaw(`${asJson(asDocument(advice.json(result)), command.line ? undefined : 2)}\n`);
+  if (settings.json) {
+    const document = asDocument(advice.json(result), "result");
+    return out.writeRaw(`${asJson(document, command.line ? undefined : 2)}\n`);
+  }
   const text = advice.text(command.render(result, settings));
-  if (text !== "") out.write(`${text}\n`);
+  if (text !== "") (isPlain(command, out) ? err : out).write(`${text}\n`);
 }
 
 /**
@@ -251,7 +264,7 @@ function showError(error: unknown, { out, err, json, debug, annotating, advice }
   const hint = advised && advice.text(advised);
   const argv = advised && advice.argv(advised);
   const document = { error: { code, message, phase, hint, ...(argv?.length && { argv }), exitCode } };
-  if (json) out.writeRaw(`${asJson(asDocument(document))}\n`);
+  if (json) out.writeRaw(`${asJson(asDocument(document, "error"))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(asProblem(style.red("error:"), message, hint));
   if (annotating) err.writeRaw(annotation({ message, hint }));

@@ -1,3 +1,4 @@
+import { jsonIn } from "../contract/json.ts";
 import { Script, createContext } from "node:vm";
 import { CliError } from "../errors/error.ts";
 import type { Frame } from "./session.ts";
@@ -45,7 +46,7 @@ export function expectation(source: string): Expectation {
 }
 
 function subsetExpectation(source: string): Expectation {
-  const expected = parsed(source);
+  const expected = jsonIn(source);
   if (expected === undefined) {
     throw new CliError("expectation-invalid", `--expect ${source} is not JSON`, {
       hint: `for words in a frame use --expect '~${source}'`,
@@ -54,9 +55,9 @@ function subsetExpectation(source: string): Expectation {
   return {
     source,
     compare: ({ text }) => {
-      if (text === undefined) return mismatch("$", expected.value, "(binary frame)");
-      const actual = parsed(text);
-      return compare(expected.value, actual ? actual.value : text, "$");
+      if (text === undefined) return mismatch("$", expected, "(binary frame)");
+      const actual = jsonIn(text);
+      return compare(expected, actual === undefined ? text : actual, "$");
     },
   };
 }
@@ -147,15 +148,6 @@ const mismatch = (path: string, expected: unknown, actual: unknown): Comparison 
 });
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-function parsed(text: string): { value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
 
 /**
  * What became of one expectation: the frame that met it, or the one that came nearest (where any had

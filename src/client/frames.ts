@@ -1,3 +1,4 @@
+import { jsonIn } from "../contract/json.ts";
 import { command, type Advice } from "../errors/advice.ts";
 
 const isLoopback = (hostname: string) =>
@@ -72,7 +73,7 @@ export const frameRows: Readonly<Record<string, FrameExplanation>> = {
  */
 export function explainFrame(text: string): FrameExplanation | undefined {
   if (text.length > 1024 || !text.startsWith("{")) return undefined;
-  const frame = parsedOrNothing(text);
+  const frame = jsonIn(text) as Record<string, unknown> | undefined;
   const fromGateway =
     frame?.["connectionId"] !== undefined &&
     (frame["requestId"] !== undefined || frame["messageId"] !== undefined);
@@ -80,13 +81,4 @@ export function explainFrame(text: string): FrameExplanation | undefined {
   return fromGateway && typeof message === "string" && Object.hasOwn(frameRows, message)
     ? frameRows[message]
     : undefined;
-}
-
-function parsedOrNothing(text: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -26,7 +26,7 @@ interface KeysResult extends Place {
   /** Newest first; `key` only where it was asked for. */
   keys: { fingerprint: string; key?: string }[];
   /** When the function was last written: its keys are at least that old. ISO time. */
-  unchangedSince: string | undefined;
+  unchangedSince: string | null;
   /** What to do now. */
   next: Advice[];
 }
@@ -213,7 +213,7 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
 function resultOf(
   { functionName, showKeys, place }: Change,
   keys: readonly string[],
-  { action, changed, since }: Pick<KeysResult, "action" | "changed"> & { since?: string | undefined },
+  { action, changed, since = null }: Pick<KeysResult, "action" | "changed"> & { since?: string | null },
 ): KeysResult {
   return {
     ...place,

@@ -2,13 +2,13 @@ import { LONGEST_URL, addressOf } from "../client/address.ts";
 import { exchange } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
 import { expectation, expectations } from "../client/expectation.ts";
-import type { Expectation, Mismatch, ExpectationResult } from "../client/expectation.ts";
-import { explainClose, explainFrame, type FrameExplanation } from "../client/frames.ts";
+import type { Expectation, ExpectationResult } from "../client/expectation.ts";
+import { explainClose } from "../client/frames.ts";
 import type { Source } from "../client/handshake.ts";
 import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
 import type { Frame, UpgradeRequest } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
-import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
 import type { Settings } from "../settings/table.ts";
@@ -16,13 +16,16 @@ import { redactUrl } from "../settings/redact.ts";
 import type { Aws } from "../aws/clients.ts";
 import { typedLines } from "../terminal/line.ts";
 import { duration } from "../terminal/format.ts";
-import { asRecord, clockTime } from "../terminal/record.ts";
-import { style } from "../terminal/style.ts";
+import {
+  ending,
+  expectationLines,
+  explained,
+  frameLine,
+  framePlain,
+  type ExplainedFrame,
+} from "../terminal/conversation.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
-
-/** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
-type ExplainedFrame = Frame & Partial<FrameExplanation>;
 
 interface ConnectResult {
   /** With secrets masked. */
@@ -99,6 +102,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
   render: (result) =>
     [ending(result), ...result.expectations.map(expectationLines), ...unchecked(result)].join("\n"),
   line: frameLine,
+  plain: framePlain,
   untilInterrupted: true,
 
   exitCode({ expectations: results, ended, sentAll, close, interactive }) {
@@ -258,55 +262,6 @@ async function stageUrl(
     hint: ["deploy it: ", invocation("deploy"), "; or pass the address with --url wss://…"],
   });
 }
-
-/** Behind an address that was given no stack is known, so nothing is advised about one. */
-function explained(frame: Frame, source: Source): ExplainedFrame {
-  if (frame.direction !== "received" || frame.text === undefined) return frame;
-  const { fix, ...explanation } = explainFrame(frame.text) ?? {};
-  return { ...frame, ...explanation, ...(fix !== undefined && source !== "given" && { fix }) };
-}
-
-const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
-
-function frameLine(frame: ExplainedFrame): Advice {
-  const { meaning, fix } = frame;
-  return joined([
-    frameRecord(frame),
-    ...(meaning === undefined ? [] : [`  ${style.yellow(meaning)}`]),
-    ...(fix === undefined ? [] : [["  ", ...partsOf(fix)]]),
-  ]);
-}
-
-function frameRecord({ direction, at, bytes, text, base64 }: Frame): string {
-  const content = text ?? `(binary) ${base64}`;
-  return asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, content);
-}
-
-const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`);
-
-function ending({ sent, received, ended, close }: ConnectResult): string {
-  const counts = `${sent} sent, ${received} received`;
-  if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;
-  const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
-    Boolean,
-  );
-  return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
-}
-
-function expectationLines(result: ExpectationResult): string {
-  if (result.met) return `${style.green("✓")} ${result.expected}`;
-  const { expected, nearest } = result;
-  if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;
-  return [
-    `${style.red("✗")} ${expected}`,
-    `  nearest: ${frameRecord(nearest.frame)}`,
-    ...nearest.differences.map(mismatchLine),
-  ].join("\n");
-}
-
-const mismatchLine = (mismatch: Mismatch): string =>
-  `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ` +
-  ("actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing");
 
 const unchecked = ({ checked, interactive, ended }: ConnectResult): string[] =>
   checked || interactive || ended === "interrupted"

@@ -12,6 +12,7 @@ import type { Context } from "../cli/context.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack, destroyStack } from "../stack/deploy.ts";
 import { deploymentText, removalText } from "../terminal/changes.ts";
+import { duration } from "../terminal/format.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 import { testText } from "../terminal/round-trip.ts";
 import type { LogRecord } from "../logs/record.ts";
@@ -26,8 +27,8 @@ type TranscriptItem =
   | { kind: "output"; text: Advice };
 
 interface DemoResult {
-  /** Seconds for all of it. */
-  seconds: number;
+  /** For all of it. */
+  ms: number;
   /** What was sent by one client and arrived at the other. */
   delivered: { text: string; ms: number };
   secondDeployChanged: boolean;
@@ -78,12 +79,12 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
       context.signal.throwIfAborted();
       throw error;
     });
-    return { seconds: Math.round((performance.now() - startedAt) / 100) / 10, ...result };
+    return { ms: Math.round(performance.now() - startedAt), ...result };
   },
 
   line: transcript,
-  render: ({ seconds }) => [
-    `\nAll of that ran on this machine in ${seconds} s, and everything was removed.\nOn AWS: `,
+  render: ({ ms }) => [
+    `\nAll of that ran on this machine in ${duration(ms)}, and everything was removed.\nOn AWS: `,
     invocation("deploy", { backendUrl: "https://api.example.com" }),
   ],
 };
@@ -96,7 +97,7 @@ async function walkThrough(
   target: Target,
   backend: DemoBackend,
   context: Context<TranscriptItem>,
-): Promise<Omit<DemoResult, "seconds">> {
+): Promise<Omit<DemoResult, "ms">> {
   const { emit } = context;
   const step = (title: string) => emit({ kind: "step", title });
   const open = await context.stack(target, await packageFor(target));

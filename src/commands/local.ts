@@ -33,7 +33,7 @@ type LocalItem =
       /** Where API id, keys and the rest are kept for the next start. */
       stateFolder: string | null;
     }
-  | { kind: "log"; record: LogRecord }
+  | LogRecord
   /** `recovered`: the one before could not be started. */
   | { kind: "redeployed"; changed: boolean; sha256: string; recovered: boolean };
 
@@ -58,7 +58,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       ...(realistic ? realisticDelays : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : projectState(context)),
-      onLog: (entries) => entries.forEach((entry) => context.emit({ kind: "log", record: recordOf(entry) })),
+      onLog: (entries) => entries.forEach((entry) => context.emit(recordOf(entry))),
     });
     if (local.isOpen) warn(openText(listen, local));
     try {
@@ -89,7 +89,7 @@ function projectState({ projectState: folder, report }: Context<LocalItem>) {
 
 function itemText(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed") return redeployText(item);
-  if (item.kind === "log") return recordLine(item.record);
+  if (item.kind === "log") return recordLine(item);
   const here = { local: true, port: item.port };
   return joined([
     `local AWS  ${item.endpointUrl}`,

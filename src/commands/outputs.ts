@@ -73,7 +73,13 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
   people: (outputs) => table(Object.entries(outputs)),
 };
 
-export const command: Command<"outputs", Outputs> = {
+interface OutputsResult extends Omit<Deployed, "signingKeys"> {
+  audience: Audience | null;
+  /** What the audience, or a person, is given: by the names that it reads. */
+  values: Outputs;
+}
+
+export const command: Command<"outputs", OutputsResult> = {
   async run({ outputsFor: audience, githubOutput, functionName, apiName, stage, ...options }, context) {
     const aws = await context.aws(options);
     const { deployedStack } = await import("../aws/deployed.ts");
@@ -93,13 +99,14 @@ export const command: Command<"outputs", Outputs> = {
       });
     }
     const access = audience === "backend" && options.local ? await localAccess(aws) : {};
-    const outputs = { ...outputsFor[audience ?? "people"](deployed), ...access };
-    if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(outputs)}\n`);
-    return outputs;
+    const values = { ...outputsFor[audience ?? "people"](deployed), ...access };
+    if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(values)}\n`);
+    const { signingKeys: _keys, ...facts } = deployed;
+    return { audience: audience ?? null, ...facts, values };
   },
 
-  render(outputs, { outputsFor: audience, githubOutput }) {
-    if (audience === "github" && githubOutput) return `${Object.keys(outputs).join(", ")} → ${githubOutput}`;
-    return forms[audience ?? "people"](outputs);
+  render({ audience, values }, { githubOutput }) {
+    if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;
+    return forms[audience ?? "people"](values);
   },
 };

@@ -5,8 +5,7 @@ import { firstBytes, replaceFile } from "../files/write.ts";
 
 interface PackageResult {
   file: string;
-  /** In bytes. */
-  size: number;
+  bytes: number;
   entries: Entry[];
   /** Base64, as Lambda's `CodeSha256`. */
   sha256: string;
@@ -17,13 +16,13 @@ export const command: Command<"package", PackageResult> = {
     const { zip, sha256, entries } = await packageFor({ handler, runtime });
     await requirePackage(out);
     await replaceFile(out, zip);
-    return { file: out, size: zip.length, entries, sha256 };
+    return { file: out, bytes: zip.length, entries, sha256 };
   },
 
-  render({ file, size, entries, sha256 }) {
+  render({ file, bytes, entries, sha256 }) {
     return [
-      `${file}  ${size} bytes`,
-      ...entries.map((entry) => `  ${entry.name}  ${entry.size} bytes`),
+      `${file}  ${bytes} bytes`,
+      ...entries.map((entry) => `  ${entry.name}  ${entry.bytes} bytes`),
       `sha256 ${sha256}`,
       "Lambda shows the same value as CodeSha256 when this code is deployed",
     ].join("\n");

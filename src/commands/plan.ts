@@ -5,7 +5,7 @@ import { checkBackendUrl, checkVariables, noBackendUrl } from "../resources/conf
 import { planStack, type DeployOutcome } from "../stack/deploy.ts";
 import { placeText, renderChanges } from "../terminal/changes.ts";
 
-type PlanResult = Omit<DeployOutcome, "code" | "url">;
+type PlanResult = Omit<DeployOutcome, "code">;
 
 export const command: Command<"plan", PlanResult> = {
   async run({ only, codeOnly, allowHttp, ...options }, context) {
@@ -13,7 +13,7 @@ export const command: Command<"plan", PlanResult> = {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     if (!isPartial) checkVariables(options);
     const open = await context.stack({ ...options, only }, await packageFor(options));
-    const { code: _code, url: _url, ...planned } = await planStack(open, { only, codeOnly });
+    const { code: _code, ...planned } = await planStack(open, { only, codeOnly });
     // Without one the function keeps the one that it has.
     if (!isPartial && planned.backendUrl === null && isWhole(planned.resources)) throw noBackendUrl();
     return planned;

@@ -6,7 +6,7 @@ import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
-import type { Step } from "../settings/table.ts";
+import { steps as allSteps, type Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
@@ -23,11 +23,8 @@ interface StatusResult extends Place {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
-  /**
-   * The steps that fix it, where the function holds the backend's address; null where the whole stack is to
-   * be deployed, or nothing.
-   */
-  steps: Step[] | null;
+  /** The steps that fix it; all of them where the function itself is to be made. */
+  steps: readonly Step[];
   /** The deploy that fixes it; null where nothing is to be done. */
   fix: Invocation | null;
   resources: (Omit<ChangeLine, "action" | "compared"> & { state: State })[];
@@ -47,7 +44,8 @@ export const command: Command<"status", StatusResult> = {
     const fixing = fixingSteps(changes, stack);
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy needs the backend's address; steps alone leave it as it is.
-    const only = options.backendUrl === undefined ? (fixing ?? undefined) : undefined;
+    const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
+    const only = isPartial ? [...fixing] : undefined;
     return {
       ...placeOf(open, observed),
       deployed: resources.every(({ state }) => state !== "missing"),
@@ -112,13 +110,13 @@ function stateOf(id: string, action: Change["action"], stack: WebSocketStack): S
 }
 
 /**
- * The steps that make what is missing and set what differs; null where nothing does, or where the function
- * itself is to be made.
+ * The steps that make what is missing and set what differs; all where the function itself is to be made, as
+ * it needs the backend's address.
  */
-function fixingSteps(changes: readonly Change[], { lambdaFunction }: WebSocketStack): Step[] | null {
+function fixingSteps(changes: readonly Change[], { lambdaFunction }: WebSocketStack): readonly Step[] {
   const wrong = changes.filter(({ action }) => action !== "none");
   const isToBeCreated = wrong.some(
     ({ resource, action }) => resource === lambdaFunction && action === "create",
   );
-  return wrong.length === 0 || isToBeCreated ? null : stepsThatFix(wrong);
+  return isToBeCreated ? allSteps : stepsThatFix(wrong);
 }

@@ -1,3 +1,5 @@
+import { jsonIn } from "../contract/json.ts";
+
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
 /** One event of a log group, as CloudWatch Logs gives it; `timestamp` in epoch milliseconds. */
@@ -12,6 +14,8 @@ export interface LogEvent {
  * written by a client.
  */
 export interface LogRecord {
+  kind: "log";
+  /** ISO time, as every time in JSON. */
   at: string;
   level: LogLevel;
   /**
@@ -61,6 +65,7 @@ export function recordOf({ timestamp, stream, message }: LogEvent): LogRecord {
   const reading = readLine(message);
   const connectionId = reading.fields?.["connectionId"];
   return {
+    kind: "log",
     at: new Date(timestamp).toISOString(),
     ...reading,
     stream,
@@ -140,13 +145,8 @@ function readPlatform(fields: Record<string, unknown>): Reading {
 }
 
 function objectOf(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
 }
 
 const shownValue = (value: unknown) =>

@@ -1,3 +1,4 @@
+import { jsonIn } from "../contract/json.ts";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { knowsKeys } from "../backend/check/keys.ts";
 import { subjectOf } from "../backend/check/subject.ts";
@@ -122,7 +123,10 @@ export async function invoke(
   });
   const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
   if (!invoked) throw functionMissing(aws, functionName);
-  const answer = parsed(Buffer.from(invoked.Payload ?? []).toString());
+  const payload = Buffer.from(invoked.Payload ?? []).toString();
+  const value = jsonIn(payload);
+  // JSON's null is an answer of its own.
+  const answer = value === undefined ? payload : value;
   const log = Buffer.from(invoked.LogResult ?? "", "base64")
     .toString()
     .split("\n")
@@ -133,15 +137,6 @@ export async function invoke(
     answer,
     log,
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return text;
-    throw error;
-  }
 }
 
 /** The status that API Gateway would take the answer for; a numeric text counts (AWS.md 1.6). */

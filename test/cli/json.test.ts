@@ -19,6 +19,7 @@ const documentsIn = (stdout: string): Document[] =>
 
 /** The keys of a document by path: `a.b`, and `a[].b` for the members of a list. */
 function keysOf(value: unknown, path = ""): string[] {
+  if (Array.isArray(value) && value.length === 0) return [`${path}[]`];
   if (Array.isArray(value)) return [...new Set(value.flatMap((item) => keysOf(item, `${path}[]`)))];
   if (typeof value !== "object" || value === null) return path === "" ? [] : [path];
   return Object.entries(value).flatMap(([key, member]) =>
@@ -31,19 +32,20 @@ const place = "account region profile endpointUrl stack";
 
 /** What a program may count on in the result of each command; other keys may be added. */
 const promised: Readonly<Record<CommandName, string>> = {
-  package: "file size sha256 entries[].name entries[].size",
-  plan: `${place} changed backendUrl ${ofResources("id type name action compared")}`,
+  package: "file bytes sha256 entries[].name entries[].bytes",
+  plan: `${place} changed url backendUrl ${ofResources("id type name action compared")}`,
   deploy: `${place} backendUrl changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
     ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
     test.frames.code test.frames.reached test.frames.meaning
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     argv[][]`,
-  status: `${place} deployed upToDate url steps fix ${ofResources("id type name state")}`,
-  outputs: `websocket_url websocket_stage websocket_api_id websocket_api_endpoint
-    websocket_lambda_function_arn websocket_lambda_function_name region`,
+  status: `${place} deployed upToDate url steps[] fix ${ofResources("id type name state")}`,
+  outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
+    values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
+    values.websocket_lambda_function_arn values.websocket_lambda_function_name values.region`,
   test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured
     meaning fix statusCode answer.statusCode ms log[] disconnected`,
-  connect: `url openMs interactive ended sent received sentAll checked expectations[].met
+  connect: `url openMs subprotocol interactive ended sent received sentAll checked expectations[].met
     expectations[].expected close.code close.reason`,
   "logs tail": "group exists invoked records",
   "backend init": "file changed next[].what next[].lines[]",
@@ -52,7 +54,7 @@ const promised: Readonly<Record<CommandName, string>> = {
   "backend keys": `${place} action changed functionName keys[].fingerprint unchangedSince`,
   destroy: `${place} changed removed[].id removed[].type removed[].name removed[].physicalId`,
   local: "redeploys",
-  demo: "seconds delivered.text delivered.ms secondDeployChanged removed",
+  demo: "ms delivered.text delivered.ms secondDeployChanged removed",
 };
 
 function ofResources(keys: string): string {
@@ -95,7 +97,28 @@ async function scene(): Promise<Scene & { env: Record<string, string> }> {
   return { local, folder, backendUrl: backend.url, env };
 }
 
+/** Texts of others below these keys: values by their own names, log lines, answers, properties of AWS. */
+const foreign = new Set(["values", "fields", "answer", "from", "to", "frontend"]);
+
+/** What is no key or time of ours by its form: `name` for a key in camelCase, `name=time` for an ISO time. */
+function misshapen(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => [
+    ...(Array.isArray(value) || /^[a-z][A-Za-z0-9]*$/.test(key) ? [] : [key]),
+    ...(typeof member === "string" && /^\d{4}-\d\d-\d\dT/.test(member) && !/\.\d{3}Z$/.test(member)
+      ? [`${key}=${member}`]
+      : []),
+    ...(foreign.has(key) ? [] : misshapen(member)),
+  ]);
+}
+
 const expectPromised = (name: CommandName, documents: readonly Document[]) => {
+  expect(documents.flatMap(misshapen), name).toEqual([]);
+  expect(documents.at(-1), name).toMatchObject({ kind: "result" });
+  expect(
+    documents.filter(({ kind }) => typeof kind !== "string"),
+    name,
+  ).toEqual([]);
   expect(
     documents.map(({ schemaVersion }) => schemaVersion),
     name,
@@ -134,6 +157,7 @@ test("an error's JSON has a code, a message, an exit code and, where there is on
     2,
     {
       schemaVersion: 1,
+      kind: "error",
       error: { code: "no-backend-url", message: expect.any(String), hint: expect.any(String), exitCode: 2 },
     },
   ]);

@@ -136,7 +136,7 @@ test("S24 no log group, or one without a stream: not invoked yet, exit code 0", 
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect([empty.code, JSON.parse(empty.stdout)]).toEqual([
     0,
-    { schemaVersion: 1, group: logGroupName, exists: true, invoked: false, records: 0 },
+    { schemaVersion: 1, kind: "result", group: logGroupName, exists: true, invoked: false, records: 0 },
   ]);
 });
 

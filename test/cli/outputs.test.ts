@@ -86,7 +86,7 @@ test("C-05 the keys are printed for the backend alone", async () => {
     expect(stdout + stderr).not.toContain("whsec_");
   }
   const { stdout } = await run(["outputs", "--for", "backend", "--json"], { env });
-  expect(JSON.parse(stdout)).toMatchObject({ SIGNING_KEYS: keys });
+  expect(JSON.parse(stdout)).toMatchObject({ values: { SIGNING_KEYS: keys } });
 });
 
 test("where the stack or a part is missing, the error names the command that fixes it", async () => {

@@ -449,7 +449,11 @@ test("D-29 an interrupted command ends with exit code 130, with --json as a docu
   running.signal("SIGINT");
   const { code, stdout } = await running.ended;
   expect(code).toBe(130);
-  expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({ schemaVersion: 1, redeploys: 0 });
+  expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({
+    schemaVersion: 1,
+    kind: "result",
+    redeploys: 0,
+  });
 });
 
 test("with --json on a terminal the error is there once, as the document", async (context) => {

@@ -53,8 +53,8 @@ test("C-11 files in any order: names sorted, modes and times fixed, compressed",
   );
   expect(one.sha256).toBe(other.sha256);
   expect(one.entries).toEqual([
-    { name: "a/c.mjs", size: 1 },
-    { name: "b.mjs", size: 1 },
+    { name: "a/c.mjs", bytes: 1 },
+    { name: "b.mjs", bytes: 1 },
   ]);
   expect(await entriesOf(one.zip)).toEqual(
     ["a/c.mjs", "b.mjs"].map((name) => ({ name, mode: 0o644, method: 8, date: "1980-01-01T00:00:00.000Z" })),
@@ -71,9 +71,10 @@ test("8 package makes the same bytes in any time zone and umask, and Lambda's SH
       const sha256 = createHash("sha256").update(bytes).digest("base64");
       expect(JSON.parse(stdout)).toEqual({
         schemaVersion: 1,
+        kind: "result",
         file,
-        size: bytes.length,
-        entries: [{ name: "index.mjs", size: expect.any(Number) }],
+        bytes: bytes.length,
+        entries: [{ name: "index.mjs", bytes: expect.any(Number) }],
         sha256,
       });
       return sha256;
@@ -89,13 +90,13 @@ test("what is shipped is the zip that the build made: its code, at most 10 KB", 
   expect(built.equals(zip)).toBe(true);
   expect(zip).toEqual((await zipFiles(new Map([["index.mjs", code]]))).zip);
   expect(zip.length).toBeLessThanOrEqual(10 * 1024);
-  expect(entries).toEqual([{ name: "index.mjs", size: code.length }]);
+  expect(entries).toEqual([{ name: "index.mjs", bytes: code.length }]);
 });
 
 test("a handler that is not in the zip is refused with the files that are", () => {
   const entries = [
-    { name: "index.mjs", size: 1 },
-    { name: "lib/app.py", size: 1 },
+    { name: "index.mjs", bytes: 1 },
+    { name: "lib/app.py", bytes: 1 },
   ];
   const nodejs = { runtime: "nodejs24.x" };
   const python = { runtime: "python3.13" };

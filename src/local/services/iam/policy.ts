@@ -1,3 +1,4 @@
+import { jsonIn } from "../../../contract/json.ts";
 import { AwsError } from "../../aws-error.ts";
 
 /** One statement of a policy document, with single values as lists. */
@@ -32,13 +33,9 @@ export function statementsIn(document: string): Statement[] {
 }
 
 function parsed(document: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(document);
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-  }
+  const value = jsonIn(document);
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw malformed("This policy contains invalid Json");
 }
 

@@ -1,3 +1,4 @@
+import { jsonIn } from "../../../contract/json.ts";
 import { randomBytes } from "node:crypto";
 
 /** A session of a role: a caller that may do what the role's policies allow, and nothing else. */
@@ -38,14 +39,9 @@ export const credentialsFor = (session?: Session): SessionCredentials => ({
 
 /** Whose session a token is; undefined for none, and for one that was not given out here. */
 export function sessionIn(token: string | string[] | undefined): Session | undefined {
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(String(token ?? ""), "base64").toString());
-    if (!Array.isArray(parts) || parts[0] !== prefix) return undefined;
-    return { roleArn: String(parts[1]), name: String(parts[2]) };
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const parts = jsonIn(Buffer.from(String(token ?? ""), "base64").toString());
+  if (!Array.isArray(parts) || parts[0] !== prefix) return undefined;
+  return { roleArn: String(parts[1]), name: String(parts[2]) };
 }
 
 /** How STS and refusals name a session. */

@@ -1,3 +1,4 @@
+import { jsonIn } from "../../../contract/json.ts";
 import { matchesWildcard } from "../iam/policy.ts";
 import { invalidPattern, regexTest } from "./filter-regex.ts";
 
@@ -16,14 +17,9 @@ export function jsonFilter(pattern: string): (message: string) => boolean {
 }
 
 function jsonOf(message: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(message);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch (cause) {
-    // A line that is no JSON matches no JSON filter.
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
+  // A line that is no JSON matches no JSON filter.
+  const value = jsonIn(message);
+  return typeof value === "object" && value !== null ? value : undefined;
 }
 
 const tokens = [

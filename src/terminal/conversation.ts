@@ -1,0 +1,85 @@
+import type { Conversation } from "../client/conversation.ts";
+import type { ExpectationResult, Mismatch } from "../client/expectation.ts";
+import { explainFrame, type FrameExplanation } from "../client/frames.ts";
+import type { Source } from "../client/handshake.ts";
+import type { Closed, Frame } from "../client/session.ts";
+import { jsonIn } from "../contract/json.ts";
+import { joined, partsOf, type Advice } from "../errors/advice.ts";
+import { asRecord, clockTime } from "./record.ts";
+import { style } from "./style.ts";
+
+/** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
+export type ExplainedFrame = Frame & Partial<FrameExplanation> & { kind: "frame" };
+
+/** Behind an address that was given no stack is known, so nothing is advised about one. */
+export function explained(frame: Frame, source: Source): ExplainedFrame {
+  const kind = "frame";
+  if (frame.direction !== "received" || frame.text === undefined) return { kind, ...frame };
+  const { fix, ...explanation } = explainFrame(frame.text) ?? {};
+  return { kind, ...frame, ...explanation, ...(fix !== undefined && source !== "given" && { fix }) };
+}
+
+const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
+
+/** A frame with time and size, and what it means. */
+export const frameLine = (frame: ExplainedFrame): Advice =>
+  joined([frameRecord(frame), ...explanationLines(frame)]);
+
+function explanationLines({ meaning, fix }: ExplainedFrame): Advice[] {
+  return [
+    ...(meaning === undefined ? [] : [`  ${style.yellow(meaning)}`]),
+    ...(fix === undefined ? [] : [["  ", ...partsOf(fix)]]),
+  ];
+}
+
+/** In a pipe: what is received, a frame a line; what is sent, and what a frame means, aside. */
+export function framePlain(frame: ExplainedFrame): { content?: string; aside?: Advice } {
+  if (frame.direction === "sent") return { aside: frameRecord(frame) };
+  const explanation = explanationLines(frame);
+  return {
+    content: inOneLine(contentOf(frame)),
+    ...(explanation.length > 0 ? { aside: joined(explanation) } : {}),
+  };
+}
+
+/** Line ends are blanks in JSON, and nothing else there; in other texts they are shown. */
+const inOneLine = (text: string): string =>
+  /[\r\n]/.test(text) ? text.replaceAll(/\r\n|\r|\n/g, jsonIn(text) !== undefined ? " " : "\\n") : text;
+
+const contentOf = ({ text, base64 }: Frame): string => text ?? `(binary) ${base64}`;
+
+function frameRecord(frame: Frame): string {
+  const { direction, at, bytes } = frame;
+  return asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, contentOf(frame));
+}
+
+const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`);
+
+/** What is said of an ended conversation; `meaning` explains the close code. */
+type Ended = Omit<Conversation, "sentAll" | "close"> & { close: Closed & { meaning?: string } };
+
+/** How a conversation ended, in a line. */
+export function ending({ sent, received, ended, close }: Ended): string {
+  const counts = `${sent} sent, ${received} received`;
+  if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;
+  const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
+    Boolean,
+  );
+  return `${counts}; closed by the peer with ${close.code}${words.length > 0 ? `: ${words.join("; ")}` : ""}`;
+}
+
+/** Whether an expectation was met, and by what it was missed. */
+export function expectationLines(result: ExpectationResult): string {
+  if (result.met) return `${style.green("✓")} ${result.expected}`;
+  const { expected, nearest } = result;
+  if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;
+  return [
+    `${style.red("✗")} ${expected}`,
+    `  nearest: ${frameRecord(nearest.frame)}`,
+    ...nearest.differences.map(mismatchLine),
+  ].join("\n");
+}
+
+const mismatchLine = (mismatch: Mismatch): string =>
+  `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ` +
+  ("actual" in mismatch ? `got ${JSON.stringify(mismatch.actual)}` : "missing");
