@@ -6,6 +6,8 @@ import { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
+import { readLocalKey } from "../files/local-key.ts";
+import { stateHome } from "../files/state-home.ts";
 import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
 import { retries } from "./retry.ts";
 import { Waits } from "./wait.ts";
@@ -44,12 +46,13 @@ export interface Aws {
 const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
 const REQUEST_MS = 30_000;
 
-const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
+/** For a local AWS that keeps no access key: where its user is told by the system, any credentials do. */
+const madeUpKey = { accessKeyId: "local", secretAccessKey: "local" };
 
 /**
  * Makes the AWS clients; the only place that does.
  *
- * The local AWS (`--local`) is an address with made-up credentials; everything else follows the SDK's own
+ * The local AWS (`--local`) is an address with an access key of its own; everything else follows the SDK's
  * rules for credentials and profiles. `timeScale` scales the pauses between tries, `requestMs` is how long
  * one call may take. Throws a CliError (exit 2) when no region is known.
  */
@@ -68,7 +71,7 @@ export async function connectAws(
   const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
   const region = settings.region ?? (settings.local ? "us-east-1" : undefined);
   const config = {
-    ...(settings.local ? { credentials: localCredentials } : {}),
+    ...(settings.local ? { credentials: readLocalKey(stateHome(environment)) ?? madeUpKey } : {}),
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,

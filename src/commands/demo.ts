@@ -4,6 +4,9 @@ import { addressOf } from "../client/address.ts";
 import { openSession, type Frame, type Session } from "../client/session.ts";
 import { command as invocation, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { hideCredentials } from "../files/own-environment.ts";
+import { stateHome } from "../files/state-home.ts";
+import { environment } from "../settings/environment.ts";
 import { defaultSettings, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor } from "../artifact/zip.ts";
@@ -56,10 +59,12 @@ const ARRIVAL_MS = 10_000;
 
 export const command: Command<"demo", DemoResult, TranscriptItem> = {
   async run({ demoBackend }, context) {
+    hideCredentials();
     const startedAt = performance.now();
     const signingKey = newSigningKey();
-    const { startLocalAws } = await import("../local/server.ts");
-    await using local = disposable(await startLocalAws({ port: 0, ...delays }));
+    const { accessKeyFor, startLocalAws } = await import("../local/server.ts");
+    const accessKey = await accessKeyFor(stateHome(environment), { verifySignatures: false });
+    await using local = disposable(await startLocalAws({ port: 0, accessKey, ...delays }));
     await using backend = disposable(await backends[demoBackend]({ signingKeys: [signingKey] }));
     context.emit({
       kind: "step",

@@ -7,11 +7,15 @@ import { watchHandler } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageFor, type Artifact } from "../artifact/zip.ts";
+import type { AccessKey } from "../files/local-key.ts";
+import { hideCredentials } from "../files/own-environment.ts";
+import { stateHome } from "../files/state-home.ts";
 import type { LocalAws } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl, checkVariables } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
+import { environment } from "../settings/environment.ts";
 import { deployStack } from "../stack/deploy.ts";
 import { recordLine } from "../terminal/log-line.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
@@ -32,10 +36,14 @@ type LocalItem =
       otherUrls: string[];
       /** Where API id, keys and the rest are kept for the next start. */
       stateFolder: string | null;
+      /** What AWS calls must be signed with; null where this user's calls are taken with any credentials. */
+      accessKey: AccessKey | null;
     }
   | LogRecord
   /** `recovered`: the one before could not be started. */
   | { kind: "redeployed"; changed: boolean; sha256: string; recovered: boolean };
+
+const visibleVariables = "functions can see the variables that this program was started with";
 
 interface LocalResult {
   redeploys: number;
@@ -43,18 +51,21 @@ interface LocalResult {
 
 export const command: Command<"local", LocalResult, LocalItem> = {
   async run(
-    { port, listen, allowHosts = [], stateFolder, fresh, realistic, allowHttp, ...options },
+    { port, listen, allowHosts = [], stateFolder, fresh, verifySignatures, realistic, allowHttp, ...options },
     context,
   ) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     checkVariables(options);
-    const { realisticDelays, startLocalAws } = await import("../local/server.ts");
+    if (!hideCredentials()) context.report({ kind: "debug", message: visibleVariables });
+    const { accessKeyFor, realisticDelays, startLocalAws } = await import("../local/server.ts");
     const warn = (message: string) => context.report({ kind: "warning", message });
     const local = await startLocalAws({
       port,
       listen,
       allowHosts,
       onRefused: warn,
+      accessKey: await accessKeyFor(stateHome(environment), { verifySignatures }),
+      verifySignatures,
       ...(realistic ? realisticDelays : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : projectState(context)),
@@ -99,6 +110,7 @@ function itemText(item: LocalItem): Advice | undefined {
     ...(item.stateFolder === null
       ? []
       : [`kept in    ${item.stateFolder}  (the same id and keys next time; others: --fresh)`]),
+    ...accessLines(item.accessKey),
     // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
     // of the shell.
     ...(item.demoBackend
@@ -125,6 +137,14 @@ function redeployText({ changed, recovered, sha256 }: LocalItem & { kind: "redep
   return recovered ? `the handler is the deployed one again (sha256 ${sha256})` : undefined;
 }
 
+/** Who is let in, which is not seen from outside. */
+const accessLines = (key: AccessKey | null): string[] => [
+  `open to    AWS calls ${key ? "with its key" : "of this user"}; WebSockets of every user`,
+  ...(key
+    ? [`its key    AWS_ACCESS_KEY_ID=${key.accessKeyId} AWS_SECRET_ACCESS_KEY=${key.secretAccessKey}`]
+    : []),
+];
+
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
 type Target = StackNames & StackProperties;
 
@@ -150,6 +170,7 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       url,
       otherUrls: url === null ? [] : local.hosts.map((host) => atHost(url, host)),
       stateFolder: local.stateFolder ?? null,
+      accessKey: local.needsSignatures ? local.accessKey : null,
     });
     return { redeploys: await redeployOnChange(target, context, local) };
   } finally {

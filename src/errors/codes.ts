@@ -30,6 +30,7 @@ export const errorCodes = {
   // the network
   "local-aws-not-running": 1,
   "local-aws-refused": 1,
+  "local-aws-of-another": 1,
   "connection-refused": 1,
   "host-not-found": 1,
   "name-server-failed": 1,

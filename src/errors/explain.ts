@@ -40,6 +40,9 @@ const isNotAwsAnswer = ({ name, message }: ErrorFacts) =>
   name === "NotAwsAnswer" || /Deserialization error|XML parse error/.test(message);
 const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?/;
 
+/** What the local AWS adds to AWS's own words where a call is not of its user. */
+const localRefusal = /The local AWS: ([^;]+);/;
+
 /** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
 function statementFor({ message }: ErrorFacts): string | undefined {
   const [, action, resource = "*"] = denial.exec(message) ?? [];
@@ -103,6 +106,15 @@ export const explanations: readonly Explanation[] = [
     message: (thrown) =>
       `AWS rejected the request time: this machine's clock is wrong, ${clockWords(thrown)}`,
     hint: () => "set the clock (timedatectl set-ntp true), then run the same command again",
+  },
+  {
+    code: "local-aws-of-another",
+    when: ({ message }) => localRefusal.test(message),
+    message: ({ message }) => `the local AWS refused the call: ${localRefusal.exec(message)?.[1]}`,
+    hint: () => [
+      "its user can print an access key for you, to be used with --endpoint-url instead of --local: ",
+      command("outputs", { outputsFor: "backend", local: true }),
+    ],
   },
   {
     code: "access-key-unknown",

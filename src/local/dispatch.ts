@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Callers, Doubt } from "./callers.ts";
 import type { Gateway } from "./gateway/contract.ts";
 import { newRequestId } from "./gateway/events.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
@@ -12,12 +13,14 @@ import { apigateway } from "./services/apigateway/apigateway.ts";
 import { codePath } from "./services/lambda/functions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
 import type { OpenServices } from "./services/service.ts";
-import { answerCall, scopeOf, scopeWithoutSignature, type Call } from "./services/services.ts";
+import { answerCall, scopeOf, scopeWithoutSignature, type Call, type Scope } from "./services/services.ts";
 import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
+import type { WireRequest } from "./wire/protocol.ts";
 
 interface DispatchOptions extends OpenServices {
   allowed: Allowed;
   onRefused(refused: Refused): void;
+  callers: Callers;
   gateway: Gateway;
   record(call: Call): void;
   onBug(error: unknown): void;
@@ -25,7 +28,7 @@ interface DispatchOptions extends OpenServices {
 
 /** Leads every request of a server to what answers it: gateway, code of a function, service or refusal. */
 export function createDispatch(options: DispatchOptions): { serve(server: Server): void } {
-  const { allowed, onRefused, gateway, find, portOf, record, onBug } = options;
+  const { allowed, onRefused, callers, gateway, find, portOf, record, onBug } = options;
   const [functions, stages] = [portOf(lambda), portOf(apigateway)];
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -42,8 +45,10 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     if (signed?.service === "execute-api") return refusals.noConnection(request, response);
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
     if (!isFromHere(request.socket)) return refusals.notAllowed(request, response, refuseCaller(request));
-    const wire = await readRequest(request);
-    if (!wire) return refusals.tooLarge(request, response, operationOf(request, signed?.service));
+    const read = await readSigned(callers, request, signed);
+    if ("doubt" in read) return refusals.doubted(request, response, read.doubt);
+    const { wire } = read;
+    if (!wire) return refusals.tooLarge(request, response, operationOf({ find }, request, signed?.service));
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
@@ -61,16 +66,6 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const refused: Refused = { what: "caller", name: socket.remoteAddress ?? "" };
     onRefused(refused);
     return refusalText(refused);
-  }
-
-  /** What a request asks for by its path, when its body was not read. */
-  function operationOf(
-    { method = "", url = "", headers }: IncomingMessage,
-    service = "",
-  ): string | undefined {
-    const [path = "", query] = url.split("?");
-    const unread = { method, path, query: new URLSearchParams(query), headers, body: Buffer.alloc(0) };
-    return find(service)?.protocol.find(unread)?.name;
   }
 
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -95,6 +90,30 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
       });
     },
   };
+}
+
+/** The whole request, unless it is signed and in doubt; without `wire` it is too large. */
+async function readSigned(
+  callers: Callers,
+  request: IncomingMessage,
+  signed: Scope | undefined,
+): Promise<{ doubt: Doubt } | { wire: WireRequest | undefined }> {
+  let reading: Promise<WireRequest | undefined> | undefined;
+  const read = () => (reading ??= readRequest(request));
+  const doubt = signed && (await callers.doubt(request, async () => (await read())?.body));
+  if (doubt?.about === "size") return { wire: undefined };
+  return doubt ? { doubt } : { wire: await read() };
+}
+
+/** What a request asks for by its path, when its body was not read. */
+function operationOf(
+  { find }: Pick<OpenServices, "find">,
+  { method = "", url = "", headers }: IncomingMessage,
+  service = "",
+): string | undefined {
+  const [path = "", query] = url.split("?");
+  const unread = { method, path, query: new URLSearchParams(query), headers, body: Buffer.alloc(0) };
+  return find(service)?.protocol.find(unread)?.name;
 }
 
 /** The code of a function, which needs no signature: its address cannot be guessed. */

@@ -1,3 +1,4 @@
+import type { AccessKeys } from "./access-keys.ts";
 import type { Runtimes } from "./runtimes.ts";
 
 /** How long AWS lets one wait, in milliseconds. */
@@ -23,6 +24,8 @@ export interface Host {
   account: string;
   /** Where this local AWS listens: `http://127.0.0.1:PORT`. */
   url: string;
+  /** Makes credentials of sessions. */
+  keys: Pick<AccessKeys, "temporary">;
   delays: Delays;
   /** The most that one page of a list holds; each service's own maximum otherwise. */
   pageSize: number | undefined;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CliError } from "../errors/error.ts";
 import { AwsError } from "./aws-error.ts";
+import type { Doubt } from "./callers.ts";
 import { longestBody, writeAnswer } from "./wire/http.ts";
 import { jsonRpc } from "./wire/json-rpc.ts";
 import type { Protocol } from "./wire/protocol.ts";
@@ -49,6 +50,9 @@ export const refusals = {
     write(request, response.setHeader("upgrade", "websocket"), notUpgraded),
   /** A call of the control plane without a signature. */
   unsigned: (request: IncomingMessage, response: ServerResponse) => write(request, response, unsigned),
+  /** A signed call that is not taken for one of this user (AWS.md 8.8). */
+  doubted: (request: IncomingMessage, response: ServerResponse, { about, message }: Doubt) =>
+    write(request, response, { status: 403, message, type: typeOf(about, request) }),
   /** A call that is signed for an API and names no connection (AWS.md 2.3). */
   noConnection: (request: IncomingMessage, response: ServerResponse) =>
     write(request, response, noConnection),
@@ -58,6 +62,15 @@ export const refusals = {
     else write(request, response, { status: 500, type: "ServiceException", message: errorText(error) });
   },
 };
+
+/** Services that are asked by a form have names of their own for it. */
+const doubtful = {
+  key: ["UnrecognizedClientException", "InvalidClientTokenId"],
+  signature: ["InvalidSignatureException", "SignatureDoesNotMatch"],
+  size: ["RequestEntityTooLargeException", "RequestEntityTooLarge"],
+} as const satisfies Record<Doubt["about"], readonly [string, string]>;
+const typeOf = (about: Doubt["about"], { headers }: IncomingMessage): string =>
+  doubtful[about][isForm(headers) ? 1 : 0];
 
 /** The message of a CliError; any other error is called a bug. */
 export function errorText(error: unknown): string {

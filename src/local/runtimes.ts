@@ -1,3 +1,4 @@
+import type { AccessKeys } from "./access-keys.ts";
 import type { LogEntry, Runtime } from "./runtime/contract.ts";
 import { startRuntime } from "./runtime/runtime.ts";
 import { functionSession, sessionToken } from "./services/iam/sessions.ts";
@@ -15,6 +16,8 @@ export interface Runtimes {
 
 interface RuntimesOptions {
   url: string;
+  /** Makes the credentials of environments. */
+  keys: Pick<AccessKeys, "temporary">;
   maxEnvironments: number | undefined;
   log(region: string, entries: readonly LogEntry[]): void;
   onBug(error: unknown): void;
@@ -24,7 +27,7 @@ interface RuntimesOptions {
 type Start = { runtime: Runtime } | { error: unknown };
 
 /** See {@link Runtimes}. */
-export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOptions): Runtimes {
+export function runtimesFor({ url, keys, maxEnvironments, log, onBug }: RuntimesOptions): Runtimes {
   const runtimes = new Map<string, Promise<Start>>();
 
   async function start(region: string): Promise<Start> {
@@ -33,7 +36,7 @@ export function runtimesFor({ url, maxEnvironments, log, onBug }: RuntimesOption
       const runtime = await startRuntime({
         endpointUrl: () => url,
         log: (entries) => log(region, entries),
-        sessionToken: (target) => sessionToken(functionSession(target)),
+        credentials: (target) => keys.temporary(sessionToken(functionSession(target))),
         ...limit,
       });
       return { runtime };

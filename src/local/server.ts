@@ -2,12 +2,17 @@ import { createServer, type IncomingMessage, type ServerOptions } from "node:htt
 import { setTimeout as delay } from "node:timers/promises";
 import { hostOrOrigin, wholeOrigin } from "../contract/host-or-origin.ts";
 import { CliError } from "../errors/error.ts";
+import type { AccessKey } from "../files/local-key.ts";
+import { accessKeysOf } from "./access-keys.ts";
 import { isLoopback } from "./allowed-hosts.ts";
+import { openCallers, type Callers } from "./callers.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { ConnectionCall, FailedIntegration, Gateway } from "./gateway/contract.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import type { Delays, Host } from "./host.ts";
 import { listenOn, placesFor } from "./listening.ts";
+import { newAccessKey } from "./own-key.ts";
+import { openPeers } from "./peers.ts";
 import { eachOnce, refusalText } from "./refused.ts";
 import { errorText } from "./refusals.ts";
 import type { LogEntry } from "./runtime/contract.ts";
@@ -21,9 +26,10 @@ import { openServices, type PortOf } from "./services/service.ts";
 import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
 import { openProjectState } from "./project-state.ts";
-import { openStateFolder } from "./state-folder.ts";
+import { openStateFolder, type StateFolder } from "./state-folder.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
+export { accessKeyFor } from "./own-key.ts";
 export type { Call } from "./services/services.ts";
 
 /** How a local AWS is to be. Delays are in milliseconds; what is not given takes no time. */
@@ -58,6 +64,14 @@ export interface LocalAwsOptions extends Partial<Delays> {
    * nothing is kept. Gets one line about that.
    */
   onStateTrouble?(message: string): void;
+  /** What this user's calls are signed with; a new one when not given. */
+  accessKey?: AccessKey;
+  /**
+   * Takes no calls but those that are signed with this key, or with credentials that were given out here.
+   * Otherwise calls of this user and of root are taken with any credentials, where the system tells whose a
+   * connection is.
+   */
+  verifySignatures?: boolean;
   onCall?(call: Call): void;
   /**
    * Gets every line that a function writes, also where its role may not write into CloudWatch, every
@@ -77,6 +91,9 @@ export interface LocalAws {
   hosts: readonly string[];
   /** Where it keeps its state, if it does. */
   stateFolder: string | undefined;
+  accessKey: AccessKey;
+  /** Whether calls must be signed with it: that is asked for, or the system does not tell whose they are. */
+  needsSignatures: boolean;
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
   /**
@@ -123,9 +140,9 @@ const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: Incoming
 
 /**
  * Starts AWS on this machine: the wire protocols of Lambda, API Gateway, IAM, STS and CloudWatch Logs, the
- * WebSocket data plane and `@connections`, all on one port of the loopback interface. Calls must be signed in
- * form; the signature itself is not checked. Throws a CliError (exit 2) when the port is in use or the state
- * folder is, or cannot be read.
+ * WebSocket data plane and `@connections`, all on one port of the loopback interface. Calls are taken from
+ * this user alone (see {@link Callers}), WebSockets from all. Throws a CliError (exit 2) when the port is in
+ * use or the state folder is, or cannot be read.
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
   const { folder, troubles } = await openState(options);
@@ -137,9 +154,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
   const messages = messagesOf(options);
-  const { onBug } = messages;
+  const { onBug, logOnce } = messages;
+  const { keys, callers, accessKey, needsSignatures } = openAccess(options, { port, tell: logOnce });
   const runtimes = runtimesFor({
     url,
+    keys,
     maxEnvironments: options.maxEnvironments,
     log(region, entries) {
       portOf(lambda).writeLog(region, entries);
@@ -148,22 +167,16 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     onBug,
   });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
-  const { logOnce } = messages;
   for (const name of folder?.leftOut ?? [])
     logOnce(`${name} is not taken from a state folder: functions there run without it`);
-  const host = hostFor(options, { url, runtimes, disconnect, logOnce, closing: closing.signal });
+  const host = hostFor(options, { url, keys, runtimes, disconnect, logOnce, closing: closing.signal });
   const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
-  const gateway = openGateway(options, { port, account: host.account, portOf, onBug });
+  const gateway = openGateway(options, { port, account: host.account, callers, portOf, onBug });
 
-  const calls: Call[] = [];
-  function record(call: Call): void {
-    if (calls.push(call) > CALLS_KEPT) calls.shift();
-    if (call.mutating) folder?.changed();
-    options.onCall?.(call);
-  }
+  const { calls, record } = recorder(options, folder);
   const allowed = { port, allowHosts: allowedHosts(options) };
   const onRefused = eachOnce((refused) => options.onRefused?.(refusalText(refused)));
-  const { serve } = createDispatch({ allowed, onRefused, gateway, find, portOf, record, onBug });
+  const { serve } = createDispatch({ allowed, onRefused, callers, gateway, find, portOf, record, onBug });
   for (const { server } of servers) serve(server);
 
   let closed: Promise<void> | undefined;
@@ -187,6 +200,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     isOpen: servers.some(({ place }) => !isLoopback(place.host)),
     hosts: allowed.allowHosts.filter((name) => !wholeOrigin.test(name)),
     stateFolder: folder?.folder,
+    accessKey,
+    needsSignatures: await needsSignatures(),
     calls,
     tryOut: (code) => portOf(lambda).tryOut(code),
     close: () => (closed ??= close()),
@@ -222,7 +237,30 @@ async function openState({ stateFolder, fresh, onStateTrouble }: LocalAwsOptions
   return { folder, troubles };
 }
 
-interface Surroundings extends Pick<Host, "url" | "disconnect" | "logOnce" | "closing"> {
+/** Keeps the last calls, and tells of each. */
+function recorder({ onCall }: LocalAwsOptions, folder: StateFolder | undefined) {
+  const calls: Call[] = [];
+  function record(call: Call): void {
+    if (calls.push(call) > CALLS_KEPT) calls.shift();
+    if (call.mutating) folder?.changed();
+    onCall?.(call);
+  }
+  return { calls, record };
+}
+
+/** Who may call, and what new callers get. */
+function openAccess(
+  { accessKey = newAccessKey(), verifySignatures = false }: LocalAwsOptions,
+  { port, tell }: { port: number; tell(message: string): void },
+) {
+  const keys = accessKeysOf(accessKey);
+  const peers = openPeers();
+  const callers = openCallers({ keys, peers, verifySignatures, tell });
+  const needsSignatures = async () => verifySignatures || !(await peers.tellsUsers(port));
+  return { accessKey, keys, callers, needsSignatures };
+}
+
+interface Surroundings extends Pick<Host, "url" | "keys" | "disconnect" | "logOnce" | "closing"> {
   runtimes: Runtimes;
 }
 
@@ -242,6 +280,7 @@ function hostFor(options: LocalAwsOptions, given: Surroundings): Host {
 interface GatewayParts {
   port: number;
   account: string;
+  callers: Callers;
   portOf: PortOf;
   onBug(error: unknown): void;
 }
@@ -249,11 +288,12 @@ interface GatewayParts {
 /** The gateway, between the services that it asks. */
 function openGateway(
   { idleMs, maxAgeMs, onLog }: LocalAwsOptions,
-  { port, account, portOf, onBug }: GatewayParts,
+  { port, account, callers, portOf, onBug }: GatewayParts,
 ): Gateway {
   const [roles, functions, stages] = [portOf(iam), portOf(lambda), portOf(apigateway)];
   return createGateway({
     find: stages.servedStage,
+    doubt: (request, body) => callers.doubt(request, body),
     invoke: functions.invokeForGateway,
     denied: ({ sessionToken, ...call }) =>
       roles.denial(sessionIn(sessionToken), manageConnections(account, call), {

@@ -280,6 +280,7 @@ const table = {
       "allowHosts",
       "stateFolder",
       "fresh",
+      "verifySignatures",
       "realistic",
       "allowHttp",
       ...stackProperties,

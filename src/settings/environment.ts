@@ -1,4 +1,4 @@
-import type { Settings } from "./table.ts";
+import { secretVariables, type Settings } from "./table.ts";
 
 /**
  * The process's environment. Nothing else reads it; what a part of the program needs from it is handed to
@@ -27,4 +27,30 @@ export const isCi = ({ CI, ...others }: Variables): boolean =>
 export function setSdkEnvironment({ profile }: Pick<Settings, "profile">): void {
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   if (profile !== undefined) process.env["AWS_PROFILE"] = profile;
+}
+
+/** How variables begin that AWS's SDKs and its CLI take credentials from, or the way to them. */
+const credentials = [
+  "AWS_ACCESS_KEY",
+  "AWS_SECRET_",
+  "AWS_SESSION_TOKEN",
+  "AWS_SECURITY_TOKEN",
+  "AWS_BEARER_TOKEN",
+  "AWS_CONTAINER_",
+  "AWS_WEB_IDENTITY_",
+  "AWS_ROLE_",
+  "AWS_PROFILE",
+];
+const isSecret = (name: string): boolean =>
+  credentials.some((beginning) => name.startsWith(beginning)) || secretVariables.includes(name);
+
+/**
+ * Deletes the variables that hold credentials of AWS, or a secret of ours, from now on also for the processes
+ * that are started. The others are written once more, so that none stands where it was given to this process.
+ */
+export function forgetCredentials(): void {
+  for (const [name, value] of Object.entries(process.env)) {
+    if (isSecret(name)) delete process.env[name];
+    else process.env[name] = value;
+  }
 }

@@ -382,6 +382,13 @@ const table = {
     default: "node",
     description: "the demo's backend; fastapi needs Python with fastapi and uvicorn",
   },
+  verifySignatures: {
+    flag: "--verify-signatures",
+    env: ["SHELFSHACK_VERIFY_SIGNATURES"],
+    type: boolean,
+    default: false,
+    description: "take only AWS calls that are signed with the local AWS's own keys",
+  },
   realistic: {
     flag: "--realistic",
     env: ["SHELFSHACK_REALISTIC"],
@@ -595,6 +602,11 @@ export function descriptionOf(name: SettingName, command = ""): string {
 
 /** All names, in the table's order. */
 export const settingNames = Object.keys(table) as SettingName[];
+
+/** The variables that hold a secret of ours. */
+export const secretVariables: readonly string[] = Object.values<Setting>(table).flatMap(
+  ({ secret, env = [] }) => (secret ? env : []),
+);
 
 /** Every setting as it is where nothing was given. */
 export function defaultSettings(): Settings {

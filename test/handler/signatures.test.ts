@@ -1,10 +1,10 @@
-import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { createSigner, encodeSegment } from "../../handler/sigv4.ts";
 import { signingKeys, webhookSignature } from "../../handler/webhook.ts";
+import { Sha256 } from "../support/sha256.ts";
 import { signingKey } from "../support/test-handler.ts";
 
 const credentials = {
@@ -82,36 +82,6 @@ test("signs anything as @smithy/signature-v4 does, on every day", async () => {
     { numRuns: 500 },
   );
 });
-
-/** The hash that the oracle asks for, from Node. */
-class Sha256 {
-  readonly #key: string | Uint8Array | undefined;
-  #bytes = Buffer.alloc(0);
-  constructor(key?: string | ArrayBuffer | ArrayBufferView) {
-    this.#key = key === undefined || typeof key === "string" ? key : bytesOf(key);
-  }
-  update(chunk: string | ArrayBuffer | ArrayBufferView): void {
-    this.#bytes = Buffer.concat([
-      this.#bytes,
-      typeof chunk === "string" ? Buffer.from(chunk) : bytesOf(chunk),
-    ]);
-  }
-  async digest(): Promise<Uint8Array> {
-    const { createHash } = await import("node:crypto");
-    return (this.#key === undefined ? createHash("sha256") : createHmac("sha256", this.#key))
-      .update(this.#bytes)
-      .digest();
-  }
-  reset(): void {
-    this.#bytes = Buffer.alloc(0);
-  }
-}
-
-function bytesOf(value: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(value)
-    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    : new Uint8Array(value);
-}
 
 test.each([
   [

@@ -1,13 +1,14 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
 import { functionOf, pythonOf, runtimeOf, until } from "../support/functions.ts";
+import { needsOtherUser, unprivileged } from "../support/other-user.ts";
 
 const run = promisify(execFile);
 const python = await run("python3", ["--version"]).then(
@@ -268,15 +269,6 @@ test("G-22 after close the process ends by itself and nothing is left", async ()
   expect(await readdir(parent.folder)).toEqual([]);
 });
 
-/** A user without rights where we are root, whom no file mode stops. */
-const unprivileged = process.getuid?.() === 0 ? 65_534 : undefined;
-
-/** Skips the test where we are root and this Node lies in a folder that only root may enter. */
-function needsOtherUser({ skip }: TestContext): void {
-  const user = unprivileged === undefined ? {} : { uid: unprivileged, gid: unprivileged };
-  const { status } = spawnSync(process.execPath, ["--version"], { ...user, cwd: "/" });
-  skip(status !== 0, `only root can run ${process.execPath}, and root can write to unwritable files`);
-}
 const locking = `import fs from "node:fs";
 export const handler = async () => {
   fs.mkdirSync("a/b", { recursive: true });

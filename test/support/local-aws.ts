@@ -34,9 +34,12 @@ export interface AwsForTest extends LocalAws, Clients {
   environment: Record<string, string>;
 }
 
+/** What the clients of a test sign with, and the program where it finds no key. */
+const accessKey = { accessKeyId: "local", secretAccessKey: "local" };
+
 /** Starts a local AWS for one test; it and its clients are closed when the test ends. */
 export async function openLocalAws(options: LocalAwsOptions = {}): Promise<AwsForTest> {
-  const local = await startLocalAws(options);
+  const local = await startLocalAws({ accessKey, ...options });
   onTestFinished(() => local.close());
   return {
     ...local,
@@ -47,8 +50,7 @@ export async function openLocalAws(options: LocalAwsOptions = {}): Promise<AwsFo
 }
 
 /** Clients for an address; closed when the test ends. */
-export function clientsFor(endpoint: string, region = "us-east-1"): Clients {
-  const credentials = { accessKeyId: "AKIDTEST", secretAccessKey: "test" };
+export function clientsFor(endpoint: string, region = "us-east-1", credentials = accessKey): Clients {
   const config = { endpoint, region, credentials, maxAttempts: 1, disableHostPrefix: true };
   const clients = {
     lambda: new LambdaClient(config),
@@ -67,8 +69,8 @@ const environmentFor = (url: string): Record<string, string> => ({
   AWS_ENDPOINT_URL: url,
   AWS_REGION: "us-east-1",
   AWS_DEFAULT_REGION: "us-east-1",
-  AWS_ACCESS_KEY_ID: "AKIDTEST",
-  AWS_SECRET_ACCESS_KEY: "test",
+  AWS_ACCESS_KEY_ID: accessKey.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: accessKey.secretAccessKey,
   AWS_EC2_METADATA_DISABLED: "true",
   AWS_MAX_ATTEMPTS: "1",
   AWS_PAGER: "",

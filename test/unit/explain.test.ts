@@ -70,6 +70,15 @@ describe("AWS's and Node's errors", () => {
     ["no region", failure({}, "Region is missing"), "no-region"],
     ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock-wrong"],
     ["an unknown key", failure({ name: "UnrecognizedClientException" }), "access-key-unknown"],
+    [
+      "a call of another user of the machine",
+      failure(
+        { name: "UnrecognizedClientException" },
+        "The security token included in the request is invalid. The local AWS: the call is from another " +
+          "user, 1001; `outputs --for backend --local` prints an access key for it",
+      ),
+      "local-aws-of-another",
+    ],
     ["a wrong secret", failure({ name: "SignatureDoesNotMatch" }), "signature-refused"],
     ["a name that the local AWS refuses", failure({ name: "NotAllowedByLocalAws" }), "local-aws-refused"],
     [

@@ -18,7 +18,7 @@ export interface Connecting {
 /** Why a client may not connect, with what only the log is told; or the client with what is known of it. */
 export type Authorized = { refusal: Refusal; message?: string } | { peer: Peer };
 
-type Options = Pick<GatewayOptions, "invoke" | "allows" | "caller">;
+type Options = Pick<GatewayOptions, "invoke" | "allows" | "caller" | "doubt">;
 
 /**
  * Decides whether a client may connect: the signature or a Lambda authorizer, where the route has one (AWS.md
@@ -26,20 +26,27 @@ type Options = Pick<GatewayOptions, "invoke" | "allows" | "caller">;
  */
 export async function authorize(options: Options, connecting: Connecting): Promise<Authorized> {
   const { peer, route } = connecting;
-  if (route.authorizationType === "AWS_IAM") return bySignature(options, connecting);
+  if (route.authorizationType === "AWS_IAM") return await bySignature(options, connecting);
   if (route.authorizationType === "CUSTOM") return await byFunction(options, connecting);
   return { peer };
 }
 
 /** The status of an unsigned upgrade is "401 or 403" in AWS's guides; the texts are unverified. */
-function bySignature({ caller }: Options, { request, stage, peer }: Connecting): Authorized {
+async function bySignature(
+  { caller, doubt }: Options,
+  { request, stage, peer }: Connecting,
+): Promise<Authorized> {
   const { region, sessionToken } = signatureOf(request);
   const refused = (message: string): Authorized => ({ refusal: { status: 403, message } });
   if (region === undefined || !caller) return refused("Missing Authentication Token");
   if (region !== stage.region) return refused(wrongRegion(region));
+  const doubted = await doubt?.(request, async () => emptyBody);
+  if (doubted) return refused(doubted.message);
   const found = caller({ region, apiId: stage.apiId, stage: stage.stage, sessionToken });
   return "denied" in found ? refused(found.denied) : { peer: { ...peer, caller: found.identity } };
 }
+
+const emptyBody = new Uint8Array();
 
 const unauthorized: Authorized = { refusal: { status: 401 } };
 const failed = (message: string): Authorized => ({

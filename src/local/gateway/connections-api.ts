@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { closings, end, isOpen, send } from "./connections.ts";
-import type { Connection, StageAddress, Traffic } from "./contract.ts";
+import type { Connection, ConnectionCall, StageAddress, Traffic } from "./contract.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 import { signatureOf, wrongRegion } from "./signature.ts";
@@ -32,7 +32,7 @@ const wrongAddress: Answer = { status: 403, type: "ForbiddenException", body: { 
 
 const methods: Record<
   string,
-  (connection: Connection, request: IncomingMessage) => Answer | Promise<Answer | undefined>
+  (connection: Connection, body: Promise<Body>) => Answer | Promise<Answer | undefined>
 > = {
   POST: post,
   GET: get,
@@ -41,8 +41,8 @@ const methods: Record<
 
 /**
  * Answers `POST`, `GET` and `DELETE {stage}/@connections/{id}` (AWS.md 2). A Signature Version 4 must be
- * there, which also keeps web pages out; the signature itself is not checked, but it must be for the API's
- * region, and a role's session may do only what its policies allow. An id is valid within its API and stage
+ * there, which also keeps web pages out, for the API's region and by this user; a role's session may do only
+ * what its policies allow. An id is valid within its API and stage
  * only, and only after `$connect` has accepted it.
  */
 export async function answerConnectionCall(
@@ -55,31 +55,35 @@ export async function answerConnectionCall(
   const method = methods[name];
   const { region, sessionToken } = signatureOf(request);
   if (!method || region === undefined) return write(response, unsigned);
-  const served = options.find(apiId, stage);
-  if (!served) return write(response, wrongAddress);
-  if (served.region !== region) return write(response, notValidHere(region));
-  const denied = options.denied?.({
-    region,
-    apiId,
-    stage,
-    method: name,
-    connectionId,
-    sessionToken,
-  });
-  if (denied !== undefined) return write(response, forbidden(denied));
-  if (!isConnectionId(connectionId)) return write(response, malformedId(connectionId));
+  const body = bodyOf(request);
+  const doubt = await options.doubt?.(request, async () => whole(await body));
+  if (doubt) return write(response, doubted(doubt));
+  const call = { region, apiId, stage, method: name, connectionId, sessionToken };
+  const refused = refusalOf(options, call);
+  if (refused) return write(response, refused);
   const connection = live.get(connectionId);
   const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
-  const answer = known ? await method(connection, request) : gone;
+  const answer = known ? await method(connection, body) : gone;
   if (answer) write(response, answer);
+}
+
+/** Why a call may not be made, whether or not there is such a connection. */
+function refusalOf(options: Traffic["options"], call: ConnectionCall): Answer | undefined {
+  const { region, apiId, stage, connectionId } = call;
+  const served = options.find(apiId, stage);
+  if (!served) return wrongAddress;
+  if (served.region !== region) return notValidHere(region);
+  const denied = options.denied?.(call);
+  if (denied !== undefined) return forbidden(denied);
+  return isConnectionId(connectionId) ? undefined : malformedId(connectionId);
 }
 
 /**
  * The client gets a text frame (AWS.md 1.11); bytes that are not UTF-8 are replaced, because they would end
  * the connection.
  */
-async function post(connection: Connection, request: IncomingMessage): Promise<Answer | undefined> {
-  const body = await bodyOf(request);
+async function post(connection: Connection, reading: Promise<Body>): Promise<Answer | undefined> {
+  const body = await reading;
   if (body === "aborted") return undefined;
   if (body === "too large") return tooLarge;
   return send(connection, isUtf8(body) ? body : body.toString()) ? { status: 200 } : gone;
@@ -117,8 +121,20 @@ function malformedId(connectionId: string): Answer {
   };
 }
 
+type Doubt = NonNullable<Awaited<ReturnType<NonNullable<Traffic["options"]["doubt"]>>>>;
+
+/** The names are those of other services (AWS.md 8.8). */
+function doubted({ about, message }: Doubt): Answer {
+  if (about === "size") return tooLarge;
+  const type = about === "key" ? "UnrecognizedClientException" : "InvalidSignatureException";
+  return { status: 403, type, body: { message } };
+}
+
+type Body = Buffer | "too large" | "aborted";
+const whole = (body: Body): Buffer | undefined => (typeof body === "string" ? undefined : body);
+
 /** Reads a body of at most 128 KB; the rest of a larger one is discarded as it arrives. */
-function bodyOf(request: IncomingMessage): Promise<Buffer | "too large" | "aborted"> {
+function bodyOf(request: IncomingMessage): Promise<Body> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

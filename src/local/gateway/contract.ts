@@ -98,6 +98,14 @@ export interface GatewayOptions {
     event: unknown;
   }): Promise<LambdaAnswer>;
   /**
+   * What speaks against a signed call or a signed upgrade being of this user; absent where every signature is
+   * taken. `body` reads the whole body, undefined where that is too large.
+   */
+  doubt?(
+    request: IncomingMessage,
+    body: () => Promise<Uint8Array | undefined>,
+  ): Promise<{ about: "key" | "signature" | "size"; message: string } | undefined>;
+  /**
    * Why a call of `@connections` with this session token is denied, in AWS's words; absent when every call is
    * allowed.
    */

@@ -22,6 +22,13 @@ export interface FunctionToRun {
   revision: string;
 }
 
+/** What an environment signs its calls of AWS with, in the words of STS. */
+export interface Credentials {
+  AccessKeyId: string;
+  SecretAccessKey: string;
+  SessionToken: string;
+}
+
 /** What is said of one call of a function besides its event. */
 export interface CallOptions {
   /** Of this call and of what it logs; a new one when left out. */
@@ -70,8 +77,8 @@ export interface RuntimeOptions {
   /** Where the function's own AWS calls go; asked when an environment starts. */
   endpointUrl(): string;
   log(entries: LogEntry[]): void;
-  /** Of the credentials of a new environment; without it they belong to no session. */
-  sessionToken?(target: FunctionToRun): string;
+  /** The credentials of a new environment; made-up ones without it. */
+  credentials?(target: FunctionToRun): Credentials;
   /** Per function. */
   maxEnvironments?: number;
   /** An environment that has been idle this long is ended. */

@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
-import type { FunctionToRun } from "./contract.ts";
+import type { Credentials, FunctionToRun } from "./contract.ts";
 import type { Program } from "./programs.ts";
 
 /**
- * All variables of a handler's process: the function's own and Lambda's (AWS.md 5.2), with made-up
- * credentials for this environment. Nothing comes from our own process.
+ * All variables of a handler's process: the function's own and Lambda's (AWS.md 5.2), with the
+ * credentials of this environment. Nothing comes from our own process.
  */
 export function environmentVariables(
   target: FunctionToRun,
@@ -15,7 +14,7 @@ export function environmentVariables(
     endpointUrl: string;
     runtimeApi: string;
     stream: string;
-    sessionToken: string;
+    credentials: Credentials;
   },
 ): Record<string, string> {
   const own = dirname(local.program.arguments.at(-1) ?? "");
@@ -45,7 +44,9 @@ export function environmentVariables(
     LAMBDA_RUNTIME_DIR: own,
     PWD: local.folder,
     SHLVL: "0",
-    ...credentials(local.sessionToken),
+    AWS_ACCESS_KEY_ID: local.credentials.AccessKeyId,
+    AWS_SECRET_ACCESS_KEY: local.credentials.SecretAccessKey,
+    AWS_SESSION_TOKEN: local.credentials.SessionToken,
   };
   return { ...changeable, ...target.environment, ...reserved };
 }
@@ -62,11 +63,3 @@ const tracing = {
 /** As on AWS (AWS.md 4.10), without the system's own folders: this machine's programs find theirs. */
 const libraryPath = (task: string, own: string): string =>
   ["/var/lang/lib", own, `${own}/lib`, task, `${task}/lib`, "/opt/lib"].join(":");
-
-function credentials(sessionToken: string): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
-    AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64"),
-    AWS_SESSION_TOKEN: sessionToken,
-  };
-}

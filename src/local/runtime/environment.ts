@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
-import type { FunctionToRun, Invocation, LogEntry } from "./contract.ts";
+import type { Credentials, FunctionToRun, Invocation, LogEntry } from "./contract.ts";
 import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
 import {
@@ -36,7 +36,7 @@ export interface Launch {
   /** Finds the program and unpacks the zip; its error is why the environment does not start. */
   prepare(): Promise<Prepared>;
   endpointUrl: string;
-  sessionToken: string;
+  credentials: Credentials;
   initLimitMs: number;
   reaper: Reaper;
   log(entries: LogEntry[]): void;
@@ -183,7 +183,7 @@ export class Environment {
   }
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
-    const { target, endpointUrl, sessionToken, reaper, initLimitMs } = this.#launch;
+    const { target, endpointUrl, credentials, reaper, initLimitMs } = this.#launch;
     this.#log.write([
       platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
     ]);
@@ -192,7 +192,7 @@ export class Environment {
     // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal
     // reaches only us.
     const { stream } = this.#log;
-    const local = { program, folder, endpointUrl, runtimeApi, stream, sessionToken };
+    const local = { program, folder, endpointUrl, runtimeApi, stream, credentials };
     const wrapper = target.environment["AWS_LAMBDA_EXEC_WRAPPER"];
     const { command, arguments: words } = wrapper ? wrapped(program, { wrapper, folder }) : program;
     const child = spawn(command, words, {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { CallOptions, FunctionToRun, Invocation } from "./contract.ts";
+import type { CallOptions, Credentials, FunctionToRun, Invocation } from "./contract.ts";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
 import { countFailedStarts, failedStartsToReport, longestPauseMs } from "./failed-starts.ts";
 import { type Failure, lost } from "./failures.ts";
@@ -14,7 +14,7 @@ import { removeFolder } from "./work-folder.ts";
 /** What the environments of every function share. */
 export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
   endpointUrl(): string;
-  sessionToken(target: FunctionToRun): string;
+  credentials(target: FunctionToRun): Credentials;
   /** The private folder that the functions are unpacked into. */
   folder: string;
   /** Where our runtime clients are. */
@@ -182,7 +182,7 @@ export class Environments {
       target: this.target,
       prepare: () => this.#prepare(),
       endpointUrl: shared.endpointUrl(),
-      sessionToken: shared.sessionToken(this.target),
+      credentials: shared.credentials(this.target),
       initLimitMs: shared.initLimitMs,
       reaper: shared.reaper,
       log: (entries) => shared.log(entries),

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { CliError } from "../../errors/error.ts";
-import type { FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
+import type { Credentials, FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
 import { messageOf } from "./failures.ts";
 import { copyClients } from "./programs.ts";
@@ -64,10 +64,16 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
     busyWaitMs,
     initLimitMs,
     endpointUrl: () => options.endpointUrl(),
-    sessionToken: (target) => options.sessionToken?.(target) ?? randomUUID(),
+    credentials: (target) => options.credentials?.(target) ?? madeUp(),
     log: (entries) => options.log(entries),
   };
 }
+
+const madeUp = (): Credentials => ({
+  AccessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
+  SecretAccessKey: randomBytes(30).toString("base64"),
+  SessionToken: randomUUID(),
+});
 
 /** The environments of every function: those of its current revision, and of older ones until they end. */
 function createFunctions(shared: Shared) {

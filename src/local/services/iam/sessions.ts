@@ -8,13 +8,6 @@ export interface Session {
   name: string;
 }
 
-/** Temporary credentials in the words of STS. */
-export interface SessionCredentials {
-  AccessKeyId: string;
-  SecretAccessKey: string;
-  SessionToken: string;
-}
-
 /** The session of a function's environment, named after the function if that is long enough (AWS.md 4.10). */
 export const functionSession = ({ role, name }: { role: string; name: string }): Session => ({
   roleArn: role,
@@ -23,19 +16,15 @@ export const functionSession = ({ role, name }: { role: string; name: string }):
 
 /**
  * A session token of a role's session, another one at each call. It names its role, so that no list of
- * sessions is kept. A made-up one gains nothing, because every other key is the account's user, who may do
- * everything.
+ * sessions is kept. A made-up one gains nothing: every other key is the account's user, who may do
+ * everything, and where signatures are checked no secret goes with it.
  */
 export const sessionToken = ({ roleArn, name }: Session): string =>
   Buffer.from(JSON.stringify([prefix, roleArn, name, randomBytes(12).toString("hex")])).toString("base64");
 const prefix = "session of the local AWS";
 
-/** New credentials: for a role's session or, without one, for the account's user. */
-export const credentialsFor = (session?: Session): SessionCredentials => ({
-  AccessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
-  SecretAccessKey: randomBytes(30).toString("base64"),
-  SessionToken: session ? sessionToken(session) : randomBytes(100).toString("base64"),
-});
+/** A session token of the account's user. */
+export const userToken = (): string => randomBytes(100).toString("base64");
 
 /** Whose session a token is; undefined for none, and for one that was not given out here. */
 export function sessionIn(token: string | string[] | undefined): Session | undefined {

@@ -4,7 +4,7 @@ import type { Host } from "../../host.ts";
 import { all } from "../../wire/members.ts";
 import { query } from "../../wire/query.ts";
 import { iam, type Roles } from "../iam/iam.ts";
-import { credentialsFor, sessionArn } from "../iam/sessions.ts";
+import { sessionArn, sessionToken, userToken } from "../iam/sessions.ts";
 import { operations } from "../operations.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
@@ -34,13 +34,22 @@ export const sts = service({
       const { arn, userId } = roles.caller(session);
       return { Account: host.account, Arn: arn, UserId: userId };
     }),
-    op("GetSessionToken", { DurationSeconds: all }, ({ DurationSeconds = 43_200 }, { session, now }) => {
-      if (session)
-        throw new AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", {
-          status: 403,
-        });
-      return { Credentials: { ...credentialsFor(), Expiration: new Date(now + DurationSeconds * 1000) } };
-    }),
+    op(
+      "GetSessionToken",
+      { DurationSeconds: all },
+      ({ DurationSeconds = 43_200 }, { host, session, now }) => {
+        if (session)
+          throw new AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", {
+            status: 403,
+          });
+        return {
+          Credentials: {
+            ...host.keys.temporary(userToken()),
+            Expiration: new Date(now + DurationSeconds * 1000),
+          },
+        };
+      },
+    ),
     op(
       "AssumeRole",
       { RoleArn: all, RoleSessionName: all, DurationSeconds: all },
@@ -66,7 +75,10 @@ export const sts = service({
             AssumedRoleId: `${role.id}:${RoleSessionName}`,
             Arn: sessionArn(host.account, session),
           },
-          Credentials: { ...credentialsFor(session), Expiration: new Date(now + DurationSeconds * 1000) },
+          Credentials: {
+            ...host.keys.temporary(sessionToken(session)),
+            Expiration: new Date(now + DurationSeconds * 1000),
+          },
         };
       },
     ),

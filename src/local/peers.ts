@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import { isIPv4, type Socket } from "node:net";
+import { endianness } from "node:os";
+
+/** Which user of this machine is at the other end of a connection. */
+export interface Peers {
+  /**
+   * The user's number, asked for once per connection; undefined where the system does not tell, and for a
+   * peer on another machine.
+   */
+  userOf(socket: Socket): Promise<number | undefined>;
+  /** Whether the system tells, by the example of a port of IPv4 that we listen on. */
+  tellsUsers(port: number): Promise<boolean>;
+}
+
+/** Linux's lists of all sockets, with the user of each; other systems have none. */
+const linuxLists = { ipv4: "/proc/net/tcp", ipv6: "/proc/net/tcp6" };
+type Family = keyof typeof linuxLists;
+/** What the kernel is changing while a list is read may be left out of it. */
+const READS = 2;
+
+/**
+ * Reads users out of Linux's lists of sockets. A list takes as long to read as it has rows, so that
+ * connections which come together share a reading.
+ */
+export function openPeers(lists = linuxLists): Peers {
+  const known = new WeakMap<Socket, Promise<number | undefined>>();
+  const read = {
+    ipv4: nextReading(() => readFile(lists.ipv4)),
+    ipv6: nextReading(() => readFile(lists.ipv6)),
+  };
+  async function find(rows: readonly Row[]): Promise<number | undefined> {
+    for (let reading = 0; reading < READS; reading++) {
+      for (const { family, ends } of rows) {
+        const user = userIn(await read[family]().catch(() => noRows), ends);
+        if (user !== undefined) return user;
+      }
+    }
+    return undefined;
+  }
+  return {
+    userOf(socket) {
+      const user = known.get(socket) ?? find(rowsOf(socket));
+      known.set(socket, user);
+      return user;
+    },
+    async tellsUsers(port) {
+      const rows = ["127.0.0.1", "0.0.0.0"].map((address): Row => ({
+        family: "ipv4",
+        ends: `${endOf(address, port)} ${endOf("0.0.0.0", 0)}`,
+      }));
+      const user = await find(rows);
+      return user !== undefined && user === process.geteuid?.();
+    },
+  };
+}
+
+const noRows = Buffer.alloc(0);
+
+/**
+ * A reading that begins after it was asked for: one that is under way may be past the row of a connection
+ * that has just been made.
+ */
+function nextReading(read: () => Promise<Buffer>): () => Promise<Buffer> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<Buffer> | undefined;
+  return () => {
+    next ??= running.then(() => {
+      next = undefined;
+      const reading = read();
+      running = reading.catch(() => undefined);
+      return reading;
+    });
+    return next;
+  };
+}
+
+/** Where the peer's own socket stands in a list: its end, then ours. */
+interface Row {
+  family: Family;
+  ends: string;
+}
+
+/** A socket for both families, as Java's are, stands among those of IPv6 also when it speaks IPv4. */
+function rowsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Row[] {
+  const [peer, own] = [remoteAddress, localAddress].map((address) => address?.replace(/^::ffff:/, ""));
+  if (peer === undefined || own === undefined || remotePort === undefined || localPort === undefined)
+    return [];
+  const ends = (prefix: string) => `${endOf(prefix + peer, remotePort)} ${endOf(prefix + own, localPort)}`;
+  if (!isIPv4(peer)) return [{ family: "ipv6", ends: ends("") }];
+  return [
+    { family: "ipv4", ends: ends("") },
+    { family: "ipv6", ends: ends("::ffff:") },
+  ];
+}
+
+/** An address and a port as the lists write them: words of 32 bits in this machine's order of bytes. */
+function endOf(address: string, port: number): string {
+  const bytes = isIPv4(address) ? bytesOfIPv4(address) : bytesOfIPv6(address);
+  const words = endianness() === "LE" ? Buffer.from(bytes).swap32() : Buffer.from(bytes);
+  const hex = (text: Buffer) => text.toString("hex").toUpperCase();
+  return `${hex(words)}:${hex(Buffer.from([port >> 8, port & 0xff]))}`;
+}
+
+const bytesOfIPv4 = (address: string): number[] => address.split(".").map(Number);
+
+function bytesOfIPv6(address: string): number[] {
+  const groups = (part: string) =>
+    part
+      .split(":")
+      .filter(Boolean)
+      .flatMap((group) => (isIPv4(group) ? bytesOfIPv4(group) : bytesOfGroup(group)));
+  const [head = "", tail = ""] = address.replace(/%.*/, "").split("::");
+  const [first, last] = [groups(head), groups(tail)];
+  return [...first, ...Array<number>(16 - first.length - last.length).fill(0), ...last];
+}
+
+const bytesOfGroup = (group: string): [number, number] => {
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 0xff];
+};
+
+/**
+ * The user of the socket with these ends. One that its process has left, though the connection may still be
+ * open, has no inode, and says 0 for its user.
+ */
+function userIn(list: Buffer, ends: string): number | undefined {
+  const at = list.indexOf(` ${ends} `, 0, "latin1");
+  if (at === -1) return undefined;
+  const [, , , , , , user, , inode] = list
+    .toString("latin1", at, at + MOST_OF_A_ROW)
+    .trim()
+    .split(/\s+/);
+  return inode === "0" || inode === undefined ? undefined : Number(user);
+}
+
+const MOST_OF_A_ROW = 400;
