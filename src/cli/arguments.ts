@@ -3,7 +3,7 @@ import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { commandNames, commandTable, type CommandName, type Example } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
-import { defaultWords, type Given } from "./resolve.ts";
+import { defaultWords, negated, type Given } from "./resolve.ts";
 import { hintFor, type Mistake } from "./usage-hints.ts";
 import { screenWidth, wrap } from "../terminal/format.ts";
 
@@ -21,8 +21,9 @@ stdout carries the result alone, everything else goes to stderr. With --json
 the result is one JSON document of kind "result", a failure is one of "error":
 {"schemaVersion","kind","error":{"code","message","phase","hint","argv",
 "exitCode"}}. What a command streams is one document per line, each with a kind.
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences or
-an unmet expectation, 4 refused, 130 interrupted.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a
+failed check, an unmet expectation or, with --strict, something not proven,
+4 refused, 130 interrupted.`;
 
 /**
  * Reads the words after the program's name.
@@ -96,11 +97,12 @@ const globalSettings = settingNames.filter((name) => settingTable[name].global);
 
 function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
   for (const name of names) {
-    const { flag, default: fallback, defaultText } = settingTable[name];
+    const { flag, default: fallback, defaultText, negatable } = settingTable[name];
     if (flag === undefined) continue;
     const words = defaultText ?? defaultWords(fallback);
     const text = descriptionOf(name, command);
     commander.addOption(repeated(name, new Option(flag, words ? `${text} [${words}]` : text)));
+    if (negatable) commander.addOption(new Option(negated(flag), `the opposite of ${flag}`));
   }
 }
 

@@ -14,6 +14,13 @@ export interface Plain {
   aside?: Advice;
 }
 
+/** What a CI system shows at a run, as an error or as a warning. */
+export interface Notice {
+  level: "error" | "warning";
+  message: string;
+  hint: Advice | null;
+}
+
 /**
  * What a command does, in one file: an object literal. What the help says of it is its row in
  * `settings/commands`. It returns data; `main` prints what `render` makes of it and
@@ -25,7 +32,9 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, options: OptionsOf<C>): Advice;
   /** The result for the summary of a step in GitHub Actions. */
-  summary?(result: Result, options: OptionsOf<C>): string;
+  summary?(result: Result, options: OptionsOf<C>): Advice;
+  /** What a CI system is to show at the run: what failed, and what was not proven. */
+  notices?(result: Result, options: OptionsOf<C>): readonly Notice[];
   /** A streamed item for people; undefined leaves it out. */
   line?(item: Item): Advice | undefined;
   /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */

@@ -1,5 +1,5 @@
 import { readArguments, type Request } from "./arguments.ts";
-import type { AnyCommand, CommandFiles, Plain, Streamed } from "./command.ts";
+import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
 import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -141,6 +141,7 @@ async function resultOf(running: Running): Promise<ExitCode> {
   const result = await command.run(settings, context);
   progress.pause();
   printResult(command, result, settings, session);
+  if (session.annotating) annotate(command.notices?.(result, settings) ?? [], session);
   await writeSummary(running, result);
   return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
 }
@@ -155,9 +156,23 @@ function failureOf(error: unknown, { command, settings, session }: Running): Exi
   return showError(isEnding ? interruptedBy("a signal", error) : explained, session);
 }
 
-async function writeSummary({ name, command, settings, progress }: Running, result: object): Promise<void> {
+/** GitHub shows ten of each level at a step. */
+const NOTICES_AT_MOST = 10;
+
+function annotate(notices: readonly Notice[], { err, advice }: Session): void {
+  const shown = (["error", "warning"] as const).flatMap((level) =>
+    notices.filter((notice) => notice.level === level).slice(0, NOTICES_AT_MOST),
+  );
+  for (const { level, message, hint } of shown)
+    err.writeRaw(annotation({ level, message, hint: hint === null ? undefined : advice.text(hint) }));
+}
+
+async function writeSummary(
+  { name, command, settings, progress, session }: Running,
+  result: object,
+): Promise<void> {
   if (!settings.githubSummary || !command.summary) return;
-  const text = command.summary(result, settings);
+  const text = session.advice.text(command.summary(result, settings));
   try {
     await writeStepSummary(settings.githubSummary, `shelfshack-ws ${name}`, text);
   } catch (error) {
@@ -267,7 +282,7 @@ function showError(error: unknown, { out, err, json, debug, annotating, advice }
   if (json) out.writeRaw(`${asJson(asDocument(document, "error"))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.write(asProblem(style.red("error:"), message, hint));
-  if (annotating) err.writeRaw(annotation({ message, hint }));
+  if (annotating) err.writeRaw(annotation({ level: "error", message, hint }));
   if (debug)
     err.write(
       `${style.dim(continued(cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : `${stack}`))}\n`,

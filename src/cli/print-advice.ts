@@ -2,7 +2,7 @@ import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { commandTable, stackNames, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
-import type { Resolved } from "./resolve.ts";
+import { negated, type Resolved } from "./resolve.ts";
 
 /** How advice leaves the program: as text for people, as words for programs. */
 export interface AdvicePrinter {
@@ -130,9 +130,10 @@ function portVariable({ command, options }: Invocation, resolved: Resolved | und
 
 /** An option as words; nothing where the value is what the command does anyway. */
 function flagWords(name: SettingName, value: unknown): string[] {
-  const { flag = "", type, repeatable } = settingTable[name];
+  const { flag = "", type, repeatable, negatable } = settingTable[name];
   const [long = ""] = flag.split(" ");
   if (value === undefined || value === null || long === "") return [];
+  if (negatable) return [value === true ? long : negated(long)];
   if (typeof value === "boolean") return value === !long.startsWith("--no-") ? [long] : [];
   if (Array.isArray(value)) {
     const words = value.map(String);

@@ -1,6 +1,6 @@
 import { commandTable } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable } from "../settings/table.ts";
-import { defaultWords } from "./resolve.ts";
+import { defaultWords, negated } from "./resolve.ts";
 
 /** The README's tables, by the names of their markers. */
 export const tables = { commands: commandsAsMarkdown, settings: settingsAsMarkdown };
@@ -31,10 +31,10 @@ function settingsAsMarkdown(): string {
   return markdownTable(
     ["option", "variable", "config key", "default", "meaning"],
     settingNames.map((name) => {
-      const { flag, env = [], key, defaultText, default: fallback } = settingTable[name];
+      const { flag, negatable, env = [], key, defaultText, default: fallback } = settingTable[name];
       const variables = env.map((variable) => code(variableWords(flag, variable))).join(", ");
       return [
-        code(flag),
+        [code(flag), ...(negatable && flag ? [code(negated(flag))] : [])].join(", "),
         variables,
         code(key && isNegated(flag) ? `"${key}": false` : key),
         code(defaultText ?? defaultWords(fallback)),

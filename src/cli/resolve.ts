@@ -11,6 +11,7 @@ import {
   type SettingName,
   type Settings,
 } from "../settings/table.ts";
+import { isCi } from "../settings/environment.ts";
 import { redactUrl } from "../settings/redact.ts";
 
 /**
@@ -56,11 +57,12 @@ export function resolve(
   const configured = file === undefined ? new Map<SettingName, unknown>() : readConfigFile(file);
   const settings: Partial<Record<SettingName, unknown>> = {};
   const sources: Partial<Record<SettingName, string>> = {};
+  const ci = { isCi: isCi(variables) };
   for (const name of settingNames) {
     const found =
       outside.get(name) ??
       fromFile(name, configured, file) ??
-      byDefault(settingTable[name], settings as Chosen);
+      byDefault(settingTable[name], { ...(settings as Chosen), ...ci });
     settings[name] = found.value;
     sources[name] = found.source;
   }
@@ -73,6 +75,9 @@ export function resolve(
   };
 }
 
+/** The option that takes an option back: `--no-strict` for `--strict`. */
+export const negated = (option: string): string => option.replace(/^--/, "--no-");
+
 /** The option's long form, for example "--backend-url". */
 const optionOf = ({ flag = "" }: Setting): string => flag.split(" ")[0] ?? "";
 
@@ -80,7 +85,8 @@ function fromOption(name: SettingName, given: string | string[] | boolean | unde
   if (given === undefined) return undefined;
   const setting = settingTable[name];
   const json = typeof given === "string" ? setting.type.parse(given) : given;
-  return { value: accepted(setting, json, optionOf(setting), given), source: optionOf(setting) };
+  const option = given === false && setting.negatable ? negated(optionOf(setting)) : optionOf(setting);
+  return { value: accepted(setting, json, option, given), source: option };
 }
 
 /** An empty variable counts as one that is not set, as in the AWS CLI. */

@@ -3,7 +3,7 @@ import { checkBackend, type CheckReport, type CheckRow } from "../backend/check/
 import { readKit } from "../backend/kit.ts";
 import type { Missing, Outcome } from "../backend/check/result.ts";
 import { subjectOf } from "../backend/check/subject.ts";
-import type { Command } from "../cli/command.ts";
+import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -13,6 +13,7 @@ import type { AwsOptions, OptionsOf } from "../settings/commands.ts";
 import { redactUrl } from "../settings/redact.ts";
 import { tableLines } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
+import type { Unproven } from "../verify/unproven.ts";
 
 interface CheckResult {
   backendUrl: string;
@@ -26,6 +27,8 @@ interface CheckResult {
   skipped: number;
   /** What was not given; with it more would have been checked. */
   missing: Missing[];
+  /** What was not checked for lack of it, and topics of which nothing could be checked. */
+  unproven: Unproven[];
   checks: CheckRow[];
 }
 
@@ -61,7 +64,7 @@ export const command: Command<"backend check", CheckResult> = {
     return resultOf(backendUrl, known, token, report, (await readKit()).version);
   },
 
-  render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, missing }, { verbose }) {
+  render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, ...rest }, { verbose, strict }) {
     const signed =
       keys.from === null
         ? "unsigned: no signing key"
@@ -74,12 +77,48 @@ export const command: Command<"backend check", CheckResult> = {
       ...rowLines(verbose ? checks : summed(checks)),
       "",
       `${passed} passed, ${failed} failed, ${warned}, ${skipped} skipped`,
-      ...unchecked(checks, missing),
+      ...unchecked(checks, rest.missing),
+      ...(strict && failed === 0 && rest.unproven.length > 0 ? ["not proven: exit code 3 (--strict)"] : []),
     ]);
   },
 
-  exitCode: ({ failed }) => (failed > 0 ? exitCodes.different : exitCodes.done),
+  exitCode: ({ failed, unproven }, { strict }) =>
+    failed > 0 || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done,
+
+  notices: ({ checks, unproven }, { strict }) => [
+    ...checks
+      .filter(({ outcome }) => outcome === "failed" || outcome === "warning")
+      .map(({ outcome, title, finding, fix }): Notice => ({
+        level: outcome === "failed" ? "error" : "warning",
+        message: `${title}: ${finding}`,
+        hint: fix ?? null,
+      })),
+    ...unproven.map(({ what, why, fix }): Notice => ({
+      level: strict ? "error" : "warning",
+      message: `not proven: ${what}: ${why}`,
+      hint: fix,
+    })),
+  ],
 };
+
+/** By topic: what was skipped for lack of keys or a token, or altogether. */
+function unprovenIn(rows: readonly CheckRow[]): Unproven[] {
+  const topics = [...new Set(rows.map(({ topic }) => topic))];
+  return topics.flatMap((topic) => {
+    const all = rows.filter((row) => row.topic === topic);
+    const skipped = all.filter(({ outcome }) => outcome === "skipped");
+    const open = skipped.length === all.length ? skipped : skipped.filter(({ missing }) => missing);
+    const [first] = open;
+    if (!first) return [];
+    const { missing, finding } = first;
+    return {
+      code: missing ?? "skipped",
+      what: `${topic} (${open.length} of ${all.length} checks)`,
+      why: missing ? remedies[missing].reason : finding,
+      fix: missing ? remedies[missing].fix : null,
+    };
+  });
+}
 
 function resultOf(
   backendUrl: string,
@@ -101,6 +140,7 @@ function resultOf(
       ...(keys.length === 0 ? (["keys"] as const) : []),
       ...(token === undefined ? (["token"] as const) : []),
     ],
+    unproven: unprovenIn(rows),
     checks: rows,
   };
 }

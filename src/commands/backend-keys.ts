@@ -1,5 +1,5 @@
 import { isGood, isUnauthorized, wordsOf } from "../backend/check/answer.ts";
-import { askSigned } from "../backend/check/keys.ts";
+import { askSigned } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";

@@ -1,59 +1,146 @@
 import { packageFor } from "../artifact/zip.ts";
-import type { Command } from "../cli/command.ts";
-import type { Invocation } from "../errors/advice.ts";
+import { signingKeysIn } from "../aws/signing-keys.ts";
+import type { Variables } from "../aws/variables.ts";
+import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
+import { subjectOf } from "../backend/check/subject.ts";
+import type { Command, Notice } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { command as invocation, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
+import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables } from "../resources/config.ts";
-import { deployStack, planStack, type DeployOutcome } from "../stack/deploy.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import type { OptionsOf } from "../settings/commands.ts";
+import { deployStack, planStack, type Before, type DeployOutcome } from "../stack/deploy.ts";
+import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
-import { nextAfter, smokeTest, worksAsDeployed, type SmokeTest } from "../verify/round-trip.ts";
+import { nextAfter, smokeTest, unprovenBy, worksAsDeployed, type SmokeTest } from "../verify/round-trip.ts";
+import type { Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
 interface DeployResult extends DeployOutcome {
   dryRun: boolean;
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
+  /** What prints the backend's variables: its signing keys are secret. */
+  backend: { environment: Invocation } | null;
+  /** What the new backend said before its address was written; null where it was not asked. */
+  probe: BackendProbe | null;
   /** How the smoke test ended; null where there was none: nothing changed, or it was not wanted. */
   test: SmokeTest | null;
+  /** What could not be proven. */
+  unproven: Unproven[];
   /** What to do now; null where there is no stage yet, or nothing was done. */
   next: Invocation | null;
 }
 
 export const command: Command<"deploy", DeployResult> = {
   async run(
-    { only, codeOnly, dryRun, test, allowHttp, booking, type, token: given, tokenStdin, ...options },
+    { only, codeOnly, dryRun, test, strict, allowHttp, booking, type, token: given, tokenStdin, ...options },
     context,
   ) {
-    const isPartial = only !== undefined || codeOnly;
-    if (!isPartial || options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
-    if (!isPartial) checkVariables(options);
+    const limits = { only, codeOnly };
+    check({ ...options, ...limits, allowHttp }, context);
     const isTested = test && !dryRun && !only;
     // Asked for first: a person should not wait for a deploy to be asked at its end.
     const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
+    const client = { ...options, booking, type, token, strict };
     const open = await context.stack({ ...options, only }, await packageFor(options));
-    const limits = { only, codeOnly };
-    const deployment = dryRun
-      ? await planStack(open, limits)
-      : await deployStack(open, limits, (_planned, place) =>
-          context.report({ kind: "note", message: placeText(place) }),
-        );
+    let probe: BackendProbe | null = null;
+    const before: Before<Change> = async (changes, place) => {
+      context.report({ kind: "note", message: placeText(place) });
+      // After a whole deploy the smoke test asks the backend, by way of the function.
+      if (test && !isTested) probe = await askNewBackend(open.stack, changes, client, context);
+    };
+    const deployment = await (dryRun ? planStack(open, limits) : deployStack(open, limits, before));
     const { changed, url } = deployment;
-    const client = { ...options, booking, type, token };
     const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
     return {
       ...deployment,
       dryRun,
-      frontend: url === null ? null : { VITE_WS_API_ENDPOINT: url },
+      ...environments(url),
+      probe,
       test: tested,
+      unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
       next: url === null || dryRun ? null : nextAfter(tested, { booking, token: given, tokenStdin }),
     };
   },
 
-  exitCode: ({ test }) => (test && !worksAsDeployed(test) ? exitCodes.different : exitCodes.done),
+  exitCode({ test, unproven }, { strict }) {
+    const hasFailed = test !== null && !worksAsDeployed(test);
+    return hasFailed || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done;
+  },
 
-  summary: (result, { only }) => deploymentText(result, { ...result, only }),
+  summary: (result, { only, strict }) => deploymentText(result, { ...result, only, strict }),
 
-  render(result, { only }) {
-    const text = deploymentText(result, { ...result, only });
-    return result.next === null ? text : [`${text}\n\nnext: `, result.next];
+  notices({ test, unproven, next }, { strict }) {
+    const failed: Notice[] =
+      test && !worksAsDeployed(test)
+        ? [{ level: "error", message: "the smoke test failed", hint: next && ["next: ", next] }]
+        : [];
+    const open = unproven.map(({ what, why, fix }): Notice => ({
+      level: strict ? "error" : "warning",
+      message: `not proven: ${what}: ${why}`,
+      hint: fix,
+    }));
+    return [...failed, ...open];
+  },
+
+  render(result, { only, strict }) {
+    const text = deploymentText(result, { ...result, only, strict });
+    return result.next === null ? text : [...text, "\n\nnext: ", result.next];
   },
 };
+
+/** What can be refused before any call. */
+function check(
+  options: Pick<
+    OptionsOf<"deploy">,
+    "only" | "codeOnly" | "backendUrl" | "env" | "allowHttp" | "functionName" | "variables"
+  >,
+  { report }: Pick<Context, "report">,
+): void {
+  const isPartial = options.only !== undefined || options.codeOnly;
+  if (!isPartial || options.backendUrl) checkBackendUrl(options, report);
+  if (!isPartial) checkVariables(options);
+}
+
+/** What the front end and the backend need, as soon as there is a stage. */
+const environments = (url: string | null): Pick<DeployResult, "frontend" | "backend"> => ({
+  frontend: url === null ? null : { VITE_WS_API_ENDPOINT: url },
+  backend: url === null ? null : { environment: invocation("outputs", { outputsFor: "backend" }) },
+});
+
+type Asked = Pick<OptionsOf<"deploy">, "backendUrl" | "variables" | "booking" | "type" | "token" | "strict">;
+
+/**
+ * Asks a backend whose address is about to be written, from this machine, with the keys that the function
+ * will sign with; null where the address stays as it is. One that cannot be proven is warned of; with
+ * `--strict` nothing is written (CliError, exit 3).
+ */
+async function askNewBackend(
+  { lambdaFunction }: WebSocketStack,
+  changes: readonly Change[],
+  { strict, ...client }: Asked,
+  { report, signal }: Pick<Context, "report" | "signal">,
+): Promise<BackendProbe | null> {
+  const change = changes.find(({ resource }) => resource === lambdaFunction);
+  const isNew = change?.differences.some(({ path }) => path === "Environment.BACKEND_URL") ?? false;
+  if (!change?.target || !isNew) return null;
+  const { Environment } = change.target as { Environment: Variables };
+  const { Environment: present } = (change.found?.properties ?? {}) as { Environment?: Variables };
+  const { SIGNING_KEYS = "" } = present ?? {};
+  const subject = subjectOf(client, Environment, signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS"));
+  const probe = await probeBackend(subject, { signal });
+  if (probe.code === "reached") return probe;
+  const message = `${probe.backendUrl} is not proven, as asked from this machine: ${probe.meaning}`;
+  const hint = probe.fix ?? undefined;
+  if (strict) throw new CliError("backend-unproven", `nothing was written: ${message}`, { hint });
+  report({ kind: "warning", message: `${message}; it is written all the same`, ...(hint && { hint }) });
+  return probe;
+}
+
+const unprovenProbe = (probe: BackendProbe | null): Unproven[] =>
+  probe === null || probe.code === "reached"
+    ? []
+    : [{ code: probe.code, what: "that the backend can be reached", why: probe.meaning, fix: probe.fix }];

@@ -109,6 +109,8 @@ export const errorCodes = {
   "event-invalid": 2,
   "signing-keys-invalid": 2,
   "file-not-python": 2,
+  // not proven, and nothing was done
+  "backend-unproven": 3,
   // refused
   "not-ours": 4,
   "several-of-ours": 4,

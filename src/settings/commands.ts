@@ -74,6 +74,7 @@ const table = {
       "codeOnly",
       "dryRun",
       "test",
+      "strict",
       "allowHttp",
       ...subscription,
       ...stackProperties,
@@ -229,6 +230,7 @@ const table = {
       "signingKeys",
       "variables",
       "functionName",
+      "strict",
       "verbose",
     ],
     examples: [
@@ -236,6 +238,10 @@ const table = {
         line: "backend check",
         description:
           "checks the deployed function's backend, with the function's keys; exit code 3 when a check fails",
+      },
+      {
+        line: "backend check --strict --token-stdin < token.txt",
+        description: "exit code 3 also when something was skipped for lack of keys or a token, as in CI",
       },
       { line: "backend check --verbose", description: "shows every check, also those that passed" },
       {

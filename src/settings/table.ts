@@ -40,6 +40,8 @@ export type Audience = (typeof audiences)[number];
 export interface Chosen {
   env?: string | undefined;
   functionName?: string;
+  /** Whether a CI system runs this. */
+  isCi?: boolean;
 }
 
 /**
@@ -71,6 +73,8 @@ export interface Setting<T = unknown> {
   descriptionIn?: Readonly<Record<string, string>>;
   /** Never shown, not even with --debug. */
   secret?: true;
+  /** There is `--no-…` too, as it may be on by default. */
+  negatable?: true;
   /** The option may be given several times. */
   repeatable?: true;
   /** Every command takes it. */
@@ -307,6 +311,16 @@ const table = {
     type: boolean,
     default: true,
     description: "skip the smoke test after deploying",
+  },
+  strict: {
+    flag: "--strict",
+    negatable: true,
+    env: ["SHELFSHACK_STRICT"],
+    key: "strict",
+    type: boolean,
+    defaultFrom: ({ isCi = false }: Chosen) => isCi,
+    defaultText: "on in CI",
+    description: "exit with 3 also when something could not be proven",
   },
   verbose: {
     flag: "--verbose",

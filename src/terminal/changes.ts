@@ -1,8 +1,10 @@
+import { command, type Invocation } from "../errors/advice.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { DeployOutcome, Place, Removal, RemovedLine } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
+import type { Unproven } from "../verify/unproven.ts";
 import { isPlain, variableLine } from "./assignments.ts";
 import { table, type Row } from "./format.ts";
 import { smokeTestLines } from "./round-trip.ts";
@@ -92,26 +94,41 @@ export const placeText = ({ account, region, profile, endpointUrl, stack }: Plac
 /** The variable that a front end built with Vite reads. */
 const FRONT_END = "VITE_WS_API_ENDPOINT";
 
-/** What a deploy did (or with `dryRun` would do), how its smoke test ended, and where clients connect. */
+/**
+ * What a deploy did (or with `dryRun` would do), how its smoke test ended, where clients connect, and what
+ * the front end and the backend need.
+ */
 export function deploymentText(
   { changed, resources, code, url, ...place }: DeployOutcome,
-  { dryRun = false, only, test = null }: DeploymentFacts = {},
-): string {
+  { dryRun = false, only, test = null, unproven = [], strict = false }: DeploymentFacts = {},
+): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
-  const where = url ? ["", url] : [];
-  const line =
-    url && isPlain(url) ? ["", "for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [];
-  return [placeText(place), what, ...(test ? ["", ...smokeTestLines(test)] : []), ...where, ...line].join(
-    "\n",
-  );
+  const frontEnd =
+    url && isPlain(url) ? ["for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [];
+  const lines = [
+    placeText(place),
+    what,
+    ...(test ? ["", ...smokeTestLines(test)] : []),
+    ...unprovenLines(unproven, strict),
+    ...(url ? ["", url, "", ...frontEnd, "for the backend's environment:", "  "] : []),
+  ].join("\n");
+  return url ? [lines, command("outputs", { outputsFor: "backend" })] : [lines];
 }
+
+/** What was not proven, in a line. */
+const unprovenLines = (unproven: readonly Unproven[], strict: boolean): string[] => {
+  const what = [...new Set(unproven.map((one) => one.what))].join(" and ");
+  return what === "" ? [] : [`not proven: ${what}${strict ? " (exit code 3: --strict)" : ""}`];
+};
 
 interface DeploymentFacts {
   dryRun?: boolean;
   /** What it was limited to. */
   only?: readonly string[] | undefined;
   test?: SmokeTest | null;
+  unproven?: readonly Unproven[];
+  strict?: boolean;
 }
 
 /** What was deleted. */

@@ -3,10 +3,18 @@ import { safe, withoutCommands } from "./safe.ts";
 import { unstyled } from "./style.ts";
 
 /** The line that GitHub Actions shows as an annotation of the run, made safe; it reads both streams. */
-export function annotation({ message, hint }: { message: string; hint: string | undefined }): string {
+export function annotation({
+  level,
+  message,
+  hint,
+}: {
+  level: "error" | "warning";
+  message: string;
+  hint: string | undefined;
+}): string {
   const words = withoutCommands(safe(unstyled(hint === undefined ? message : `${message}\n${hint}`)));
   const escaped = words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-  return `::error title=shelfshack-ws::${escaped}\n`;
+  return `::${level} title=shelfshack-ws::${escaped}\n`;
 }
 
 /** Adds a text, as it stands, to the summary of a step. */

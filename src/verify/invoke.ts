@@ -1,12 +1,12 @@
 import { jsonIn } from "../contract/json.ts";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { knowsKeys } from "../backend/check/keys.ts";
+import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors/error.ts";
 import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
-import { diagnose, type Diagnosis, type Outcome } from "./judge.ts";
+import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judge.ts";
 import { orMissing } from "../aws/answers.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
@@ -49,9 +49,8 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const ms = Math.round(performance.now() - startedAt);
   const madeUpToken = !options.event && options.token === undefined;
   const first = diagnose({ ...outcome, madeUpToken });
-  const isRefused = outcome.statusCode === 401 && first.backendAccepted === false;
-  const diagnosis = isRefused
-    ? diagnose({ ...outcome, madeUpToken, knowsKeys: await backendKnowsKeys(aws, options, signal) })
+  const diagnosis = toldByBackend.has(first.code)
+    ? diagnose({ ...outcome, madeUpToken, probe: await probeFromHere(aws, options, signal) })
     : first;
   const { statusCode, answer, log } = outcome;
   const disconnected = mayBeKnown(event, outcome)
@@ -83,22 +82,30 @@ function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOp
   };
 }
 
+/** What leaves open why; the backend's own words tell it. */
+const toldByBackend: ReadonlySet<FindingCode> = new Set([
+  "backend-answer-invalid",
+  "backend-fields-refused",
+  "backend-unreachable",
+  "token-or-keys",
+  "backend-refused",
+]);
+
 /**
- * Every refusal of a backend looks the same; a request from here tells a wrong key from a wrong token.
- * Undefined where none can be sent.
+ * The handler hands on a status alone, and every refusal of a backend looks the same; a request from here
+ * tells a wrong key from a wrong token, and a wrong host name from a missing booking. Undefined where none
+ * can be sent.
  */
-async function backendKnowsKeys(
+async function probeFromHere(
   aws: Aws,
   options: TestOptions,
   signal: AbortSignal,
-): Promise<boolean | undefined> {
+): Promise<BackendProbe | undefined> {
   try {
     const { variables = {} } = (await deployedFunction(aws, options.functionName)) ?? {};
     const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
-    if (keys.length === 0) return undefined;
-    return await knowsKeys(subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys), {
-      signal,
-    });
+    const subject = subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys);
+    return await probeBackend(subject, { signal });
   } catch (error) {
     // A caller that may invoke the function may still not read it: then the two causes are named together.
     signal.throwIfAborted();
@@ -107,7 +114,7 @@ async function backendKnowsKeys(
   }
 }
 
-type Answer = Omit<Outcome, "madeUpToken" | "knowsKeys">;
+type Answer = Omit<Outcome, "madeUpToken" | "probe">;
 
 /** Invokes the function with an event. Throws a CliError when there is no such function. */
 export async function invoke(

@@ -1,3 +1,4 @@
+import { giveKeys, type BackendProbe } from "../backend/check/ask-once.ts";
 import { command, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 
@@ -22,6 +23,9 @@ export type FindingCode =
   | "backend-answer-invalid"
   | "backend-timeout"
   | "backend-unreachable"
+  | "backend-host-refused"
+  | "backend-endpoint-missing"
+  | "backend-fields-refused"
   | "keys-unknown"
   | "token-refused"
   | "token-or-keys"
@@ -49,8 +53,8 @@ export interface Outcome {
   statusCode: number | null;
   answer: unknown;
   log: string[];
-  /** Whether the backend knows the function's signing keys; absent where it could not be asked. */
-  knowsKeys?: boolean | undefined;
+  /** What the backend says to this machine; absent where it was not asked, or could not be. */
+  probe?: BackendProbe | undefined;
   /** Whether the event holds the token that the test event has where none was given. */
   madeUpToken: boolean;
 }
@@ -71,7 +75,7 @@ export const failureRows: readonly FailureRow[] = [
     error: /^Runtime\.(ImportModule|UserCodeSyntax)Error|^Error: Cannot find (package|module)/,
     ran: false,
     meaning: "the handler's code cannot be loaded",
-    fix: ["upload it again: ", command("deploy", { codeOnly: true })],
+    fix: ["set the handler's name and its code: ", command("deploy", { only: ["function"] })],
   },
   {
     code: "handler-not-exported",
@@ -109,7 +113,7 @@ interface HandlerLine {
 }
 
 /** What a row knows: the returned status, the handler's line about the event, and what was sent. */
-interface Facts extends HandlerLine, Pick<Outcome, "madeUpToken" | "knowsKeys"> {
+interface Facts extends HandlerLine, Pick<Outcome, "madeUpToken" | "probe"> {
   status: number;
 }
 
@@ -120,7 +124,7 @@ interface AnswerRow {
   accepted: boolean | null;
   meaning(facts: Facts): string;
   misconfigured?: true;
-  fix?: Advice;
+  fix?: Advice | ((facts: Facts) => Advice);
 }
 
 const isGood = (status: number) => status >= 200 && status < 300;
@@ -129,6 +133,9 @@ const madeUp = ({ madeUpToken }: Facts) =>
   madeUpToken ? " (no token was given, a made-up one was sent)" : "";
 const because = ({ reason }: Facts) => (reason ? ` (${reason})` : "");
 const rejectedToken = (facts: Facts) => `the backend rejected the token${madeUp(facts)}`;
+const saysTo = ({ probe }: Facts): string | undefined => probe?.code;
+const atAddress = ({ probe }: Facts) => (probe ? ` at ${probe.backendUrl}` : "");
+const checkBackend: Advice = ["this shows what the contract asks for: ", command("backend check")];
 const passToken = "pass a token that the backend accepts with --token-stdin";
 
 /** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */
@@ -139,6 +146,16 @@ const rejectedEvent = (code: FindingCode, logged: string, why: string, fix?: Adv
   accepted: null,
   meaning: () => `the handler rejected the event before calling the backend: ${why}`,
   ...(fix !== undefined && { fix }),
+});
+
+/** What the backend says to this machine too. */
+const saidHere = (code: FindingCode & BackendProbe["code"]): AnswerRow => ({
+  code,
+  when: (facts) => saysTo(facts) === code,
+  reached: true,
+  accepted: false,
+  meaning: ({ probe }) => probe?.meaning ?? "",
+  fix: ({ probe }) => probe?.fix ?? checkBackend,
 });
 
 /**
@@ -185,6 +202,20 @@ export const answerRows: readonly AnswerRow[] = [
     meaning: ({ backendStatus }) =>
       `the backend refused the message with ${backendStatus}; the client gets an error frame`,
   },
+  saidHere("backend-host-refused"),
+  saidHere("backend-endpoint-missing"),
+  {
+    code: "backend-fields-refused",
+    when: ({ backendStatus, ...facts }) =>
+      backendStatus === 422 || saysTo(facts) === "backend-fields-refused",
+    reached: true,
+    accepted: false,
+    meaning: (facts) =>
+      saysTo(facts) === "backend-fields-refused"
+        ? (facts.probe?.meaning ?? "")
+        : "the backend answered 422: it expects other fields than the envelope's",
+    fix: checkBackend,
+  },
   {
     code: "backend-answer-invalid",
     when: ({ status, backendStatus }) => (isGood(status) || status === 502) && backendStatus !== undefined,
@@ -192,7 +223,7 @@ export const answerRows: readonly AnswerRow[] = [
     accepted: false,
     meaning: (facts) =>
       `the backend answered ${facts.backendStatus}, which the contract does not allow${because(facts)}`,
-    fix: ["this shows what the contract asks for: ", command("backend check")],
+    fix: checkBackend,
   },
   {
     code: "backend-timeout",
@@ -200,13 +231,19 @@ export const answerRows: readonly AnswerRow[] = [
     reached: null,
     accepted: null,
     meaning: () => "the backend did not answer in time: it is too slow, or a firewall drops the connection",
+    fix: ["this measures it from here: ", command("backend check")],
   },
   {
     code: "backend-unreachable",
     when: ({ status }) => isGood(status) || status === 502,
     reached: false,
     accepted: null,
-    meaning: (facts) => `the backend could not be reached${because(facts)}`,
+    meaning: (facts) => `the backend could not be reached${because(facts)}${atAddress(facts)}`,
+    fix: ({ probe }) => {
+      if (!probe) return ["this asks it from here: ", command("backend check")];
+      if (probe.code === "backend-unreachable" && probe.fix !== null) return probe.fix;
+      return "it answers this machine: check the function's way to it (DNS name, VPC, security groups)";
+    },
   },
   {
     code: "handler-failed",
@@ -217,20 +254,15 @@ export const answerRows: readonly AnswerRow[] = [
   },
   {
     code: "keys-unknown",
-    when: ({ status, knowsKeys }) => status === 401 && knowsKeys === false,
+    when: (facts) => facts.status === 401 && (saysTo(facts) ?? "").startsWith("keys-"),
     reached: true,
     accepted: false,
-    meaning: () => "the backend does not know the function's signing keys",
-    fix: [
-      "give the backend what this prints, and restart it: ",
-      command("outputs", { outputsFor: "backend" }),
-      "; then check it: ",
-      command("backend check"),
-    ],
+    meaning: ({ probe }) => probe?.meaning ?? "",
+    fix: ({ probe }) => probe?.fix ?? giveKeys,
   },
   {
     code: "token-refused",
-    when: ({ status, knowsKeys }) => status === 401 && knowsKeys === true,
+    when: (facts) => facts.status === 401 && saysTo(facts) === "reached",
     reached: true,
     accepted: false,
     meaning: rejectedToken,
@@ -250,39 +282,33 @@ export const answerRows: readonly AnswerRow[] = [
     reached: true,
     accepted: false,
     meaning: (facts) => `the backend refused the connection with ${facts.status}${madeUp(facts)}`,
+    fix: checkBackend,
   },
 ];
 
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function diagnose({
-  functionError,
-  statusCode,
-  answer,
-  log,
-  madeUpToken,
-  knowsKeys,
-}: Outcome): Diagnosis {
+export function diagnose({ functionError, statusCode, answer, log, madeUpToken, probe }: Outcome): Diagnosis {
   if (functionError) return diagnoseFailure(answer);
   const line: HandlerLine =
     log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
-  const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, knowsKeys };
+  const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, probe };
   const row = facts && answerRows.find(({ when }) => when(facts));
-  return row ? diagnosis(row, row.meaning(facts)) : unreadable;
+  return row ? diagnosis(row, facts) : unreadable;
 }
 
 const diagnosis = (
-  { code, reached, accepted, misconfigured, fix }: AnswerRow,
-  meaning: string,
+  { code, reached, accepted, misconfigured, meaning, fix }: AnswerRow,
+  facts: Facts,
 ): Diagnosis => ({
   code,
   handlerRan: true,
   backendReached: reached,
   backendAccepted: accepted,
   configured: !misconfigured,
-  meaning,
-  fix: fix ?? null,
+  meaning: meaning(facts),
+  fix: (typeof fix === "function" ? fix(facts) : fix) ?? null,
 });
 
 const unreadable: Diagnosis = {
@@ -300,7 +326,8 @@ function diagnoseFailure(answer: unknown): Diagnosis {
     errorType?: string;
     errorMessage?: string;
   };
-  const failure = [errorType, errorMessage].filter(Boolean).join(": ");
+  // Lambda's own text where the failure has neither.
+  const failure = [errorType, errorMessage].filter(Boolean).join(": ") || JSON.stringify(answer);
   const row = failureRows.find(({ error }) => error.test(failure));
   return {
     code: row?.code ?? "handler-threw",

@@ -9,6 +9,8 @@ import type { Settings, Step } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
 import { connectionsProof, proofEvent, PROVE, PROVEN, type ConnectionsProof } from "./connections-proof.ts";
 import type { TestResult } from "./invoke.ts";
+import type { FindingCode } from "./judge.ts";
+import type { Unproven } from "./unproven.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
 interface RoundTrip {
@@ -23,7 +25,12 @@ interface RoundTrip {
  * through API Gateway, the function and the backend and back, over which such a frame must arrive.
  */
 export interface SmokeTest {
-  invocation: Pick<TestResult, "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning"> & {
+  invocation: Pick<
+    TestResult,
+    "passed" | "backendReached" | "backendAccepted" | "configured" | "meaning" | "fix"
+  > & {
+    /** Null where the function could not be invoked. */
+    code: FindingCode | null;
     handlerRan: boolean | null;
   };
   frames: ConnectionsProof;
@@ -90,12 +97,13 @@ async function invoke(
   try {
     const { testFunction } = await import("./invoke.ts");
     const tested = await testFunction(aws, options, signal);
-    const { passed, handlerRan, backendReached, backendAccepted, configured, meaning } = tested;
-    return { passed, handlerRan, backendReached, backendAccepted, configured, meaning };
+    const { code, passed, handlerRan, backendReached, backendAccepted, configured, meaning, fix } = tested;
+    return { code, passed, handlerRan, backendReached, backendAccepted, configured, meaning, fix };
   } catch (error) {
     signal.throwIfAborted();
     const unknown = { handlerRan: null, backendReached: null, backendAccepted: null, configured: true };
-    return { passed: false, ...unknown, meaning: explain(error).message };
+    const { message, hint } = explain(error);
+    return { code: null, passed: false, ...unknown, meaning: message, fix: hint ?? null };
   }
 }
 
@@ -179,7 +187,24 @@ async function arrivedFrame(session: Session, sent: ConnectionsProof): Promise<C
 const hasPassed = ({ invocation, frames, roundTrip }: SmokeTest): boolean =>
   invocation.passed && frames.reached === true && roundTrip.open;
 
-/** The next command: one that uses what works, or shows more of what fails. */
+/** What the smoke test leaves open: nothing of it is a fault of what was deployed. */
+export function unprovenBy(tested: SmokeTest): Unproven[] {
+  if (hasPassed(tested) || !worksAsDeployed(tested)) return [];
+  const { invocation, frames, roundTrip } = tested;
+  const { code, meaning, fix } = invocation;
+  return [
+    ...(invocation.passed ? [] : [{ code: code ?? "not-invoked", what: CLIENTS, why: meaning, fix }]),
+    ...(frames.reached === null ? [{ code: frames.code, what: FRAMES, why: frames.meaning, fix: null }] : []),
+    ...(invocation.passed && !roundTrip.open
+      ? [{ code: "not-open", what: CLIENTS, why: roundTrip.meaning, fix: null }]
+      : []),
+  ];
+}
+
+const CLIENTS = "that clients can connect";
+const FRAMES = "that frames reach clients";
+
+/** The next command: one that uses what works, or fits the cause of what fails. */
 export function nextAfter(
   tested: SmokeTest | null,
   { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
@@ -187,15 +212,32 @@ export function nextAfter(
   // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   if (!tested || hasPassed(tested)) return command("connect", { booking, ...sameToken });
-  const step = stepFor[tested.frames.code];
+  const { invocation, frames, roundTrip } = tested;
+  const step = stepFor[frames.code];
   if (step) return command("deploy", { only: [step] });
-  return worksAsDeployed(tested) ? command("backend check") : command("test");
+  if (!worksAsDeployed(tested))
+    return (invocation.passed && afterHandshake[roundTrip.status ?? 0]) || command("test");
+  return (invocation.code && afterFinding[invocation.code]) ?? command("backend check");
 }
 
 /** The step that repairs what keeps frames from clients. */
 const stepFor: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {
   denied: "policy",
   "wrong-endpoint": "endpoint",
+};
+
+/** By the status of the handshake, where the function itself answers well. */
+const afterHandshake: Readonly<Record<number, Invocation>> = {
+  403: command("status"),
+  500: command("deploy", { only: ["permission"] }),
+};
+
+/** By what the test event found, where what was deployed works; other causes lie in the backend. */
+const afterFinding: Readonly<Partial<Record<FindingCode, Invocation>>> = {
+  "keys-unknown": command("outputs", { outputsFor: "backend" }),
+  "token-refused": command("test", { tokenStdin: true }),
+  "booking-missing": command("test", { booking: "ID" }),
+  "token-missing": command("test", { tokenStdin: true }),
 };
 
 /**

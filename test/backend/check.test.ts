@@ -1,7 +1,8 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
+import { startBackendStub } from "../support/backend-stub.ts";
 import { checkBackend, checks, type CheckRow } from "../../src/backend/check/checks.ts";
-import { knowsKeys } from "../../src/backend/check/keys.ts";
+import { probeBackend } from "../../src/backend/check/ask-once.ts";
 import type { Subject } from "../../src/backend/check/probe.ts";
 import { readKit } from "../../src/backend/kit.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
@@ -421,16 +422,34 @@ test("a function's own BACKEND_TIMEOUT_MS counts, within what a whole event has"
   expect(attemptsWith("6000")).toEqual({ register: 6_000, message: 6_000, disconnect: 5_000 });
 });
 
-test("whether a backend knows the keys is asked without harm", async () => {
+test("a backend is asked once, without harm, and each cause has a code and words of its own", async () => {
   const backend = await backendWith();
   const { signal } = new AbortController();
-  const known = (url: string, keys: readonly string[]) => knowsKeys(subjectAt(url, { keys }), { signal });
-  expect(await known(backend.url, backend.keys)).toBe(true);
-  expect(await known(backend.url, [newSigningKey()])).toBe(false);
-  expect(await known(`${backend.url}/elsewhere`, backend.keys)).toBe(undefined);
-  expect(await known("http://127.0.0.1:1", backend.keys)).toBe(undefined);
+  const said = async (url: string, keys: readonly string[]) =>
+    await probeBackend(subjectAt(url, { keys }), { signal });
+  const answering = async (status: number, body: string) => {
+    const stub = await startBackendStub(() => (response) => void response.writeHead(status).end(body));
+    onTestFinished(() => stub.close());
+    return await said(stub.url, backend.keys);
+  };
+  expect(await said(backend.url, backend.keys)).toMatchObject({ code: "reached", fix: null });
+  expect(await said(backend.url, [newSigningKey()])).toMatchObject({ code: "keys-unknown" });
+  expect(await said(backend.url, [])).toMatchObject({ code: "keys-missing" });
+  expect(await said(`${backend.url}/elsewhere`, backend.keys)).toMatchObject({
+    code: "backend-endpoint-missing",
+  });
+  expect(await said("http://127.0.0.1:1", backend.keys)).toMatchObject({ code: "backend-unreachable" });
+  expect(await answering(400, "Invalid host header")).toMatchObject({
+    code: "backend-host-refused",
+    meaning: expect.stringContaining("(400: Invalid host header)"),
+  });
+  expect(await answering(422, '{"detail":"x"}')).toMatchObject({ code: "backend-fields-refused" });
+  expect(await answering(500, "")).toMatchObject({ code: "backend-failed" });
+  expect(await answering(418, "tea")).toMatchObject({ code: "backend-refused" });
   expect(backend.bodies.filter((body) => !body.includes('"event":"disconnect"'))).toEqual([]);
-  await expect(knowsKeys(subjectAt(backend.url), { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+  await expect(probeBackend(subjectAt(backend.url), { signal: AbortSignal.abort() })).rejects.toThrow(
+    /abort/,
+  );
 });
 
 test("a run that is interrupted disconnects what it registered", async () => {

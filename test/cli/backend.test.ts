@@ -296,6 +296,41 @@ test("check runs against the deployed function's backend with the function's key
   expect(backend.connected).toEqual(new Set());
 });
 
+test.each([
+  ["nothing", [], {}, 0],
+  ["--strict", ["--strict"], {}, 3],
+  ["CI", [], { CI: "true" }, 3],
+  ["Azure Pipelines", [], { TF_BUILD: "True" }, 3],
+  ["--no-strict in CI", ["--no-strict"], { CI: "true" }, 0],
+  ["a variable against CI", [], { CI: "true", SHELFSHACK_STRICT: "false" }, 0],
+])(
+  "F-28 what could not be checked for lack of keys and token: with %s",
+  async (_what, options, env, code) => {
+    const backend = await backendWith([newSigningKey()]);
+    const common = ["backend", "check", "--backend-url", backend.url, "--region", "us-east-1"];
+    const ended = await run([...common, "--json", ...options], { env });
+    const { failed, unproven } = JSON.parse(ended.stdout);
+    expect([ended.code, failed]).toEqual([code, 0]);
+    expect(unproven).toMatchObject(
+      [
+        ["keys", "entry"],
+        ["keys", "handshakes"],
+        ["keys", "signatures"],
+        ["keys", "messages"],
+        ["keys", "endings"],
+      ].map(([missing, topic]) => ({ code: missing, what: expect.stringMatching(`^${topic} \\(`) })),
+    );
+  },
+);
+
+test("F-28 with keys and a token everything is proven, also with --strict", async () => {
+  const { env } = await deployed();
+  const { code, stdout } = await run(["backend", "check", "--strict", "--json"], {
+    env: { ...env, SHELFSHACK_TOKEN: "good", CI: "true" },
+  });
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { failed: 0, unproven: [] }]);
+});
+
 test("a failed check has why and fix, and exit code 3, also as JSON", async () => {
   const key = newSigningKey();
   const backend = await backendWith([key], comparesNoPath);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
+import { startBackendStub, type StubAnswer } from "../support/backend-stub.ts";
 import { errorCode, needsTerminal, run, start } from "../support/program.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
@@ -191,6 +192,95 @@ test("a backend that is not reachable is reported, and the deploy succeeds", asy
   expect(stdout).toMatch(/^next: .*shelfshack-ws.js backend check --local$/m);
   expect(stderr).toContain("! test event and a real WebSocket incomplete (the backend fails)");
   expect(stderr).not.toContain("✓ test event");
+});
+
+/** A backend that answers every request so. */
+async function answering(answer: StubAnswer): Promise<string[]> {
+  const backend = await startBackendStub(() => answer);
+  onTestFinished(() => backend.close());
+  return ["--backend-url", backend.url];
+}
+const answered =
+  (status: number, words: string): StubAnswer =>
+  (response) =>
+    void response.writeHead(status, { "content-type": "text/plain" }).end(words);
+
+test.each([
+  ["backend-unreachable", async () => backendUrl, ["backend", "check"]],
+  ["keys-unknown", () => answering(401), ["outputs", "--for", "backend"]],
+  ["backend-endpoint-missing", () => answering(404), ["backend", "check"]],
+  ["backend-fields-refused", () => answering(answered(422, "booking: field required")), ["backend", "check"]],
+  ["backend-host-refused", () => answering(answered(400, "Invalid host header")), ["backend", "check"]],
+  [
+    "token-refused",
+    async () => {
+      const stub = await startBackendStub(({ path }) => (path.endsWith("register") ? 401 : {}));
+      onTestFinished(() => stub.close());
+      return ["--backend-url", stub.url];
+    },
+    ["test", "--token-stdin"],
+  ],
+])(
+  "F-31 F-28 a deploy that finds %s: its next step, 0 without and 3 with --strict",
+  async (code, given, next) => {
+    const local = await openLocalAws();
+    const env = { ...pointedAt(local.url), GITHUB_ACTIONS: "true" };
+    const address = await given();
+    const lax = await run(["deploy", ...address, "--no-strict", "--json"], { env });
+    const result = JSON.parse(lax.stdout);
+    expect([lax.code, result]).toMatchObject([
+      0,
+      {
+        test: { invocation: { code, passed: false } },
+        unproven: [
+          { code, what: "that clients can connect", why: expect.any(String), fix: expect.any(String) },
+        ],
+        argv: [[...next, "--local"]],
+        backend: { argv: [["outputs", "--for", "backend", "--local"]] },
+      },
+    ]);
+    expect(lax.stderr).toMatch(/^::warning title=shelfshack-ws::not proven: that clients can connect: /m);
+    const strict = await run(["deploy", ...address, "--memory", "512"], { env });
+    expect(strict.code).toBe(3);
+    expect(strict.stdout).toMatch(/^not proven: that clients can connect \(exit code 3: --strict\)$/m);
+    expect(strict.stdout).toMatch(
+      /^for the backend's environment:\n {2}\S.* outputs --for backend --local$/m,
+    );
+    expect(strict.stderr).toMatch(/^::error title=shelfshack-ws::not proven: /m);
+  },
+);
+
+test("F-33 S5 a new address alone is asked first; with --strict only a proven one is written", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  const backend = await startBackendStub();
+  onTestFinished(() => backend.close());
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const only = (url: string, ...options: string[]) =>
+    run(["deploy", "--only", "env", "--backend-url", url, "--json", ...options], { env });
+  const before = mutating(local).length;
+  const refused = await only("http://127.0.0.1:8", "--strict");
+  expect([refused.code, errorCode(refused)]).toEqual([3, "backend-unproven"]);
+  expect(mutating(local)).toHaveLength(before);
+  const proven = await only(backend.url, "--strict");
+  expect([proven.code, JSON.parse(proven.stdout)]).toMatchObject([
+    0,
+    { changed: true, backendUrl: backend.url, probe: { code: "reached" }, unproven: [] },
+  ]);
+  expect(backend.requests.map(({ path }) => path)).toEqual(["/api/ws/disconnect"]);
+  expect(backend.requests[0]!.headers["webhook-signature"]).toMatch(/^v1,/);
+  const again = await only(backend.url, "--strict");
+  expect(JSON.parse(again.stdout)).toMatchObject({ changed: false, probe: null });
+  const warned = await only("http://127.0.0.1:8");
+  expect([warned.code, JSON.parse(warned.stdout)]).toMatchObject([
+    0,
+    { changed: true, probe: { code: "backend-unreachable" }, unproven: [{ code: "backend-unreachable" }] },
+  ]);
+  expect(warned.stderr).toMatch(
+    /^warning: http:\/\/127.0.0.1:8 is not proven, .*; it is written all the same$/m,
+  );
+  const unasked = await only("http://127.0.0.1:7", "--strict", "--no-test");
+  expect([unasked.code, JSON.parse(unasked.stdout)]).toMatchObject([0, { changed: true, probe: null }]);
 });
 
 test("the smoke test reports which token it sent, and the next command sends one too", async () => {

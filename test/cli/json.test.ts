@@ -38,7 +38,7 @@ const promised: Readonly<Record<CommandName, string>> = {
     ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
     test.frames.code test.frames.reached test.frames.meaning
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
-    argv[][]`,
+    test.invocation.code probe unproven[] backend.environment backend.argv[][] argv[][]`,
   status: `${place} deployed upToDate url steps[] fix ${ofResources("id type name state")}`,
   outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
     values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
@@ -50,7 +50,7 @@ const promised: Readonly<Record<CommandName, string>> = {
   "logs tail": "group exists invoked records",
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
-    checks[].title`,
+    checks[].title unproven[].code unproven[].what unproven[].why unproven[].fix`,
   "backend keys": `${place} action changed functionName keys[].fingerprint unchangedSince`,
   destroy: `${place} changed removed[].id removed[].type removed[].name removed[].physicalId`,
   local: "redeploys",

@@ -1,3 +1,4 @@
+import type { BackendProbe } from "../../src/backend/check/ask-once.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
@@ -293,6 +294,9 @@ describe("an invocation", () => {
     outcome({ functionError: true, statusCode: null, answer: { errorType, errorMessage } });
   const returned = (statusCode: number, line: object = {}, more: Partial<Outcome> = {}) =>
     outcome({ statusCode, log: [JSON.stringify({ event: "connect", ...line })], ...more });
+  const said = (code: BackendProbe["code"]): BackendProbe => {
+    return { code, backendUrl: "https://api.example.com", meaning: "as the backend says", fix: null };
+  };
   const failures = [
     ["handler-not-loadable", failed("Runtime.ImportModuleError")],
     ["handler-not-exported", failed("Runtime.HandlerNotFound")],
@@ -314,8 +318,11 @@ describe("an invocation", () => {
     ["backend-timeout", returned(504)],
     ["backend-unreachable", returned(502, { code: "x" })],
     ["handler-failed", returned(500)],
-    ["keys-unknown", returned(401, {}, { knowsKeys: false })],
-    ["token-refused", returned(401, {}, { knowsKeys: true })],
+    ["backend-host-refused", returned(400, { backendStatus: 400 }, { probe: said("backend-host-refused") })],
+    ["backend-endpoint-missing", returned(404, {}, { probe: said("backend-endpoint-missing") })],
+    ["backend-fields-refused", returned(502, { backendStatus: 422 })],
+    ["keys-unknown", returned(401, {}, { probe: said("keys-unknown") })],
+    ["token-refused", returned(401, {}, { probe: said("reached") })],
     ["token-or-keys", returned(401)],
     ["backend-refused", returned(403)],
   ] as const;
@@ -340,6 +347,11 @@ describe("an invocation", () => {
     expect(diagnose(returned(403)).meaning).toContain("a made-up one was sent");
     expect(diagnose(returned(403, {}, { madeUpToken: false })).meaning).not.toContain("made-up");
   });
+});
+
+test("F-11 a failure without a type shows what Lambda answered", () => {
+  const failure = { functionError: true, statusCode: null, log: [], madeUpToken: false };
+  expect(diagnose({ ...failure, answer: "odd" }).meaning).toBe('the handler threw an error ("odd")');
 });
 
 test("one cause has one row: no code stands in two, but a time limit for each phase", () => {

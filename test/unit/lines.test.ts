@@ -91,7 +91,7 @@ test.each(hostile)("F-16 %j makes neither a line of its own nor a command, in an
       event.kind,
     ).toEqual([]);
   }
-  expect(annotation({ message: text, hint: text }).match(/^\s*::|##\w*\[/gm)).toEqual(["::"]);
+  expect(annotation({ level: "error", message: text, hint: text }).match(/^\s*::|##\w*\[/gm)).toEqual(["::"]);
   const json = safeJson({ [text]: text }, 2);
   expect(json.split("\n").filter(isCommand)).toEqual([]);
   expect(JSON.parse(json)).toEqual({ [text]: text });

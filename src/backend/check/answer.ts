@@ -37,6 +37,12 @@ export const firstLineOf = (exchange: Exchange): string =>
       ).slice(0, 200)
     : "";
 
+/** Starlette's TrustedHostMiddleware, Django and Rails answer a host name that they do not know like this. */
+export const isForeignHost = (exchange: Exchange): boolean =>
+  isAnswered(exchange) &&
+  [400, 403, 421].includes(exchange.status) &&
+  /invalid host|disallowedhost|blocked hosts?/i.test(firstLineOf(exchange));
+
 /** An exchange in a few words. */
 export const wordsOf = (exchange: Exchange): string =>
   isAnswered(exchange) ? `answered ${exchange.status}` : `no answer: ${explainUnanswered(exchange).meaning}`;

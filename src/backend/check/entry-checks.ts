@@ -1,6 +1,14 @@
 import { endpoints, TOLERANCE_SECONDS, type Endpoint } from "../../contract/envelope.ts";
 import { command, type Advice } from "../../errors/advice.ts";
-import { explainUnanswered, firstLineOf, isAccepted, isAnswered, isUnauthorized, wordsOf } from "./answer.ts";
+import {
+  explainUnanswered,
+  firstLineOf,
+  isAccepted,
+  isAnswered,
+  isForeignHost,
+  isUnauthorized,
+  wordsOf,
+} from "./answer.ts";
 import type { Exchange, Unanswered } from "./exchange.ts";
 import { markedConnection, type Probe } from "./probe.ts";
 import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
@@ -33,12 +41,6 @@ const reachable: Check = {
     return passed(`${wordsOf(exchange)} in ${Math.ceil(exchange.ms)} ms`);
   },
 };
-
-/** Starlette's TrustedHostMiddleware, Django and Rails answer a host name that they do not know like this. */
-const isForeignHost = (exchange: Exchange): boolean =>
-  isAnswered(exchange) &&
-  [400, 403, 421].includes(exchange.status) &&
-  /invalid host|disallowedhost|blocked hosts?/i.test(firstLineOf(exchange));
 
 const isRedirect = (exchange: Exchange) =>
   isAnswered(exchange) && exchange.status >= 300 && exchange.status <= 399;

@@ -1,0 +1,11 @@
+import type { Advice } from "../errors/advice.ts";
+
+/** Something that was to be proven and could not be. With `--strict` it ends a command with exit code 3. */
+export interface Unproven {
+  /** The cause: a finding's code, or what was missing. */
+  code: string;
+  what: string;
+  why: string;
+  /** What to do so that it can be proven. */
+  fix: Advice | null;
+}
