@@ -42,6 +42,8 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
   /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
   untilInterrupted?: true;
+  /** Others wait for its answers: no output that is not read may hold it up. */
+  serves?: true;
 }
 
 /** Any command, for code that treats them all alike (the methods are bivariant on purpose). */

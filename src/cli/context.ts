@@ -21,6 +21,8 @@ export interface Shell<Item> {
   emit(item: Item): void;
   /** Settles when the reader of what was emitted takes more: to be awaited before more is read. */
   drained(): Promise<void>;
+  /** Whether much was emitted that is not read yet: more is to be left out, or to be waited with. */
+  isBehind(): boolean;
   /** Throws as `ask` does where it would not ask: before work that is done for the question alone. */
   requirePerson(question: Question): Promise<void>;
   /**

@@ -119,6 +119,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   setSdkEnvironment(settings);
+  if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
   stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);
   const running = { ...request, settings, session, progress, projectState: projectState(resolved) };
   try {
@@ -225,6 +226,7 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       if (aside !== undefined && !settings.quiet) err.write(`${advice.text(aside)}\n`);
     },
     drained: () => out.drained(interruption.signal),
+    isBehind: () => out.isBehind(),
     async requirePerson(question) {
       const { refuseToAsk } = await import("../terminal/prompt.ts");
       if (!canAsk) refuseToAsk(question);

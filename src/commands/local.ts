@@ -10,7 +10,7 @@ import { packageFor, type Artifact } from "../artifact/zip.ts";
 import type { AccessKey } from "../files/local-key.ts";
 import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
-import type { LocalAws } from "../local/server.ts";
+import type { LocalAws, LogEntry } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl, checkVariables } from "../resources/config.ts";
@@ -40,6 +40,8 @@ type LocalItem =
       accessKey: AccessKey | null;
     }
   | LogRecord
+  /** How many log records were left out because the output was not read. */
+  | { kind: "omitted"; records: number }
   /** `recovered`: the one before could not be started. */
   | { kind: "redeployed"; changed: boolean; sha256: string; recovered: boolean };
 
@@ -69,7 +71,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       ...(realistic ? realisticDelays : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : projectState(context)),
-      onLog: (entries) => entries.forEach((entry) => context.emit(recordOf(entry))),
+      onLog: logged(context),
     });
     if (local.isOpen) warn(openText(listen, local));
     try {
@@ -82,7 +84,26 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   line: itemText,
   render: () => "the local AWS has stopped",
   untilInterrupted: true,
+  serves: true,
 };
+
+/**
+ * Emits log lines while they are read. Others are only counted, as the functions do not wait for a reader;
+ * how many is said when he is there again.
+ */
+function logged({ emit, isBehind, drained }: Context<LocalItem>): (entries: readonly LogEntry[]) => void {
+  let records = 0;
+  const tellOmitted = () => {
+    emit({ kind: "omitted", records });
+    records = 0;
+  };
+  return (entries) => {
+    for (const entry of entries) {
+      if (records === 0 && !isBehind()) emit(recordOf(entry));
+      else if (++records === 1) void drained().then(tellOmitted);
+    }
+  };
+}
 
 /** What another address than loopback opens. */
 const openText = (listen: string, { hosts }: LocalAws): string =>
@@ -101,6 +122,7 @@ function projectState({ projectState: folder, report }: Context<LocalItem>) {
 function itemText(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed") return redeployText(item);
   if (item.kind === "log") return recordLine(item);
+  if (item.kind === "omitted") return `${item.records} lines were left out: the output was not read`;
   const here = { local: true, port: item.port };
   return joined([
     `local AWS  ${item.endpointUrl}`,

@@ -30,6 +30,7 @@ import { openStateFolder, type StateFolder } from "./state-folder.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
 export { accessKeyFor } from "./own-key.ts";
+export type { LogEntry } from "./runtime/contract.ts";
 export type { Call } from "./services/services.ts";
 
 /** How a local AWS is to be. Delays are in milliseconds; what is not given takes no time. */

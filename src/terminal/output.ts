@@ -17,9 +17,22 @@ export interface Writer {
   shown(text: string): string;
   /** Settles when the stream takes more, is gone, or `signal` is aborted. */
   drained(signal: AbortSignal): Promise<void>;
+  /** Whether more waits in memory than a reader who reads at all leaves there. */
+  isBehind(): boolean;
+  /** From now on a stopped terminal (Ctrl-S) stops the output only, and not this process with it. */
+  neverBlock(): void;
   /** Resolves when everything has left the process. */
   flushed(): Promise<void>;
 }
+
+/** What may wait for its reader, in bytes. */
+const MOST_WAITING = 256 * 1024;
+
+/**
+ * Node writes to a terminal so that the process waits for it; the handle, which is not documented, can write
+ * as to a pipe.
+ */
+type Handled = WriteStream & { _handle?: { setBlocking?(isBlocking: boolean): void } };
 
 /** What decides how things are shown. */
 export interface OutputOptions {
@@ -86,6 +99,8 @@ export function writerFor(
         if (!isReaderGone(error) && error.name !== "AbortError") throw error;
       });
     },
+    isBehind: () => !isGone && stream.writableLength > MOST_WAITING,
+    neverBlock: () => (stream as Handled)._handle?.setBlocking?.(false),
     flushed: () => new Promise((resolve) => (isGone ? resolve() : stream.write("", () => resolve()))),
   };
 }
