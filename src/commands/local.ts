@@ -107,9 +107,9 @@ function logged({ emit, isBehind, drained }: Context<LocalItem>): (entries: read
 
 /** What another address than loopback opens. */
 const openText = (listen: string, { hosts }: LocalAws): string =>
-  `listening at ${listen}: other machines can open WebSockets and, with a signature that is not verified, ` +
-  `post to @connections, under ${hosts.length > 0 ? hosts.join(", ") : "no name yet: add --allow-host"}; ` +
-  "other calls of AWS are taken from this machine only";
+  `listening at ${listen}: other machines can open WebSockets and, with the access key that ` +
+  "`outputs --for backend --local` prints, make calls to AWS, all in plain text; " +
+  (hosts.length > 0 ? `names: ${hosts.join(", ")}` : "no name is allowed yet: add --allow-host");
 
 /** The state of this project, unless it cannot be kept: then it says so and goes on. */
 function projectState({ projectState: folder, report }: Context<LocalItem>) {

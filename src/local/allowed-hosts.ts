@@ -62,10 +62,6 @@ function hostOfPage(origin: string): string | undefined {
   return written === origin ? hostname : undefined;
 }
 
-/** Whether a connection is of this machine alone: no other one can have such an address. */
-export const isFromHere = ({ remoteAddress = "" }: { remoteAddress?: string | undefined }): boolean =>
-  isLoopback(remoteAddress.replace(/^::ffff:/, ""));
-
 /** Whether only this machine reaches what listens at an address. */
 export const isLoopback = (address: string): boolean =>
   address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);

@@ -5,8 +5,8 @@ import type { Callers, Doubt } from "./callers.ts";
 import type { Gateway } from "./gateway/contract.ts";
 import { newRequestId } from "./gateway/events.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
-import { isFromHere, refusedName, type Allowed } from "./allowed-hosts.ts";
-import { refusalText, type Refused } from "./refused.ts";
+import { refusedName, type Allowed, type RefusedName } from "./allowed-hosts.ts";
+import { refusalText } from "./refused.ts";
 import { stageUrlParts } from "./stage-url.ts";
 import { refusals } from "./refusals.ts";
 import { apigateway } from "./services/apigateway/apigateway.ts";
@@ -19,7 +19,7 @@ import type { WireRequest } from "./wire/protocol.ts";
 
 interface DispatchOptions extends OpenServices {
   allowed: Allowed;
-  onRefused(refused: Refused): void;
+  onRefused(refused: RefusedName): void;
   callers: Callers;
   gateway: Gateway;
   record(call: Call): void;
@@ -44,7 +44,6 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const signed = scopeOf(request.headers.authorization);
     if (signed?.service === "execute-api") return refusals.noConnection(request, response);
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
-    if (!isFromHere(request.socket)) return refusals.notAllowed(request, response, refuseCaller(request));
     const read = await readSigned(callers, request, signed);
     if ("doubt" in read) return refusals.doubted(request, response, read.doubt);
     const { wire } = read;
@@ -59,13 +58,6 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const refused = refusedName(request, allowed);
     if (refused) onRefused(refused);
     return refused && refusalText(refused);
-  }
-
-  /** WebSockets and `@connections` are for other machines too, the control plane is not (FAULTS.md F-39). */
-  function refuseCaller({ socket }: IncomingMessage): string {
-    const refused: Refused = { what: "caller", name: socket.remoteAddress ?? "" };
-    onRefused(refused);
-    return refusalText(refused);
   }
 
   function upgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -1,14 +1,11 @@
 import type { RefusedName } from "./allowed-hosts.ts";
 
-/** What a local AWS refuses for its name or its sender: another machine that calls the control plane. */
-export type Refused = RefusedName | { what: "caller"; name: string; allow?: never };
-
 /** As many different ones are told: a page that makes up names must not fill the screen. */
 const MOST_TOLD = 50;
 const LONGEST_NAME = 100;
 
 /** Passes on each refused name once, the first fifty of them. */
-export function eachOnce(told: (refused: Refused) => void): (refused: Refused) => void {
+export function eachOnce(told: (refused: RefusedName) => void): (refused: RefusedName) => void {
   const known = new Set<string>();
   return (refused) => {
     const key = `${refused.what} ${refused.allow ?? shortened(refused.name)}`;
@@ -22,10 +19,8 @@ const shortened = (name: string): string =>
   name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 
 /** What is refused and what would allow it, for who has sent it and who runs the local AWS. */
-export function refusalText({ what, name, allow }: Refused): string {
+export function refusalText({ what, name, allow }: RefusedName): string {
   const quoted = JSON.stringify(shortened(name));
   const remedy = allow === undefined ? "" : `; \`local --allow-host ${shortened(allow)}\` allows it`;
-  if (what === "Host") return `the local AWS does not serve the name ${quoted}${remedy}`;
-  if (what === "Origin") return `the local AWS does not serve pages of ${quoted}${remedy}`;
-  return `the local AWS takes calls of the control plane from its own machine only, not from ${name}`;
+  return `the local AWS does not serve ${what === "Host" ? "the name" : "pages of"} ${quoted}${remedy}`;
 }
