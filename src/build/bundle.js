@@ -1,7 +1,8 @@
 // Bundles src, handler and test/bench. dist is replaced as a whole at the end, so a build that fails leaves
 // the last one alone.
 import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { isBuiltin } from "node:module";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { sourceHash } from "./source-hash.js";
@@ -22,12 +23,38 @@ const shared = {
   metafile: true,
   logLevel: "warning",
 };
-// CommonJS packages ask for Node's modules with require, which an ES module lacks.
-const banner = {
-  js:
-    'import{createRequire as shelfshackRequire}from"node:module";' +
-    "const require=shelfshackRequire(import.meta.url);",
+/**
+ * Node's own modules for what asks for them with `require`, which an ES module lacks, and `node:http` for
+ * all: an import reads every name of a module at once, which of this one loads a whole second HTTP client.
+ */
+const builtins = {
+  name: "builtins",
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) =>
+      isBuiltin(path) && (kind === "require-call" || /^(node:)?http$/.test(path))
+        ? { path: path.replace(/^node:/, ""), namespace: "builtin" }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
 };
+/**
+ * The local AWS reads all shapes of the SDK's clients, and nothing else of them. It gets them as modules of
+ * its own: the commands keep what they call, and no more.
+ */
+const shapesAlone = {
+  name: "shapes-alone",
+  setup(build) {
+    build.onResolve({ filter: /^@aws-sdk\/client-[\w-]+$/ }, ({ path, importer }) =>
+      importer.includes("/src/local/")
+        ? { path: resolve("node_modules", path, schemas), suffix: "?all" }
+        : undefined,
+    );
+  },
+};
+const schemas = "dist-es/schemas/schemas_0.js";
 const out = `dist.${process.pid}`;
 
 /** Files of `folder` that end in one of `endings`; none when there is no such folder. */
@@ -119,7 +146,7 @@ async function buildAll() {
   const [program, handler] = await Promise.all([
     build({
       ...shared,
-      banner,
+      plugins: [builtins, shapesAlone],
       entryPoints: ["src/start.ts"],
       outdir: out,
       splitting: true,
@@ -129,7 +156,7 @@ async function buildAll() {
     handlerOf(`${out}/handler/index.mjs`),
     build({
       ...shared,
-      banner,
+      plugins: [builtins],
       entryPoints: benches,
       outbase: "test/bench",
       outdir: `${out}.bench`,
