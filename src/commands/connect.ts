@@ -14,7 +14,8 @@ import { exitCodes } from "../errors/codes.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Aws } from "../aws/clients.ts";
-import { typedLines } from "../terminal/line.ts";
+import { typedMessages } from "../terminal/line.ts";
+import { asMessage, messageJoiner, type Message } from "../terminal/messages.ts";
 import { duration } from "../terminal/format.ts";
 import {
   ending,
@@ -82,7 +83,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     const base = url ?? (await stageUrl(await context.aws(options), { functionName, apiName, stage }));
     const address = addressOf(base, { booking, type, token });
     const interactive = isTTY && !send && expected.length === 0;
-    const lines = send ?? (isTTY ? [] : withoutEmpty(context.lines()));
+    const messages = send ? send.map(asMessage) : isTTY ? [] : piped(context.lines());
     const source = url !== undefined ? "given" : options.local ? "local" : "deployed";
     return await connect(
       {
@@ -91,7 +92,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
         request: upgradeRequest({ header, subprotocol, origin }),
         expected,
         interactive,
-        lines,
+        messages,
         timeoutSeconds,
         keepalive,
       },
@@ -119,9 +120,9 @@ interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> 
   source: Source;
   request: UpgradeRequest;
   expected: readonly Expectation[];
-  /** Whether a person types what is sent; otherwise `lines` are. */
+  /** Whether a person types what is sent; otherwise it is `messages`. */
   interactive: boolean;
-  lines: Iterable<string> | AsyncIterable<string>;
+  messages: Iterable<Message> | AsyncIterable<Message>;
 }
 
 /** The headers by name; one that is given twice has both values. */
@@ -159,12 +160,12 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
     kind: "note",
     message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}`,
   });
-  const input = interactive ? terminalInput(context) : scriptedInput(options.lines);
+  const input = interactive ? terminalInput(context) : scriptedInput(options.messages);
   show = (frame) => input.above(() => context.emit(explained(frame, source)));
   const following = expectations(options.expected);
   try {
     const conversation = await exchange(session, {
-      lines: checked(input.lines, (message) =>
+      lines: checked(input.messages, (message) =>
         input.above(() => context.report({ kind: "warning", message })),
       ),
       expected: following,
@@ -187,43 +188,55 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
   }
 }
 
-/** Where the lines to send come from, and how something is printed meanwhile. */
+/** Where the messages to send come from, and how something is printed meanwhile. */
 interface Input {
-  lines: ConnectOptions["lines"];
+  messages: ConnectOptions["messages"];
   above: (print: () => void) => void;
   close: () => void;
 }
 
 function terminalInput({ stdin, stdout, report }: Context<ExplainedFrame>): Input {
   report({ kind: "note", message: "type a message and press Enter; Ctrl-D closes" });
-  const input = typedLines(stdin, stdout);
-  return { ...input, lines: withoutEmpty(input.lines) };
+  const input = typedMessages(stdin, stdout);
+  const messages = async function* () {
+    yield* input.messages;
+    if (input.isOpen()) report({ kind: "warning", message: "the last message was not sent: it has no end" });
+  };
+  return { ...input, messages: messages() };
 }
 
-const scriptedInput = (lines: ConnectOptions["lines"]): Input => ({
-  lines,
+const scriptedInput = (messages: ConnectOptions["messages"]): Input => ({
+  messages,
   above: (print) => print(),
   close: () => {},
 });
 
-async function* withoutEmpty(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const line of lines) if (line !== "") yield line;
+async function* piped(lines: AsyncIterable<string>): AsyncGenerator<Message> {
+  const joiner = messageJoiner();
+  for await (const line of lines) yield* joiner.add(line);
+  yield* joiner.end();
 }
 
-/** Lines on their way out, with a warning before one that API Gateway will answer by closing. */
+/** Messages on their way out, with a warning before one that is not what it seems, or too long. */
 async function* checked(
-  lines: ConnectOptions["lines"],
+  messages: ConnectOptions["messages"],
   warn: (message: string) => void,
 ): AsyncGenerator<string> {
-  for await (const line of lines) {
-    const bytes = Buffer.byteLength(line);
+  for await (const { text, fault } of messages) {
+    const bytes = Buffer.byteLength(text);
+    if (fault !== undefined) warn(faults[fault]);
     if (bytes > LONGEST_MESSAGE)
       warn(
         `this message has ${bytes} bytes; API Gateway closes the connection (1009) over ${LONGEST_MESSAGE}`,
       );
-    yield line;
+    yield text;
   }
 }
+
+const faults: Readonly<Record<NonNullable<Message["fault"]>, string>> = {
+  unfinished: "this message is JSON without its end; it is sent as it is",
+  broken: "this message begins like JSON and is no valid JSON; it is sent as it is",
+};
 
 function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): {
   limitMs?: number;

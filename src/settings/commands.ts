@@ -174,7 +174,8 @@ const table = {
       },
       {
         line: "connect --booking 1 < frames.txt",
-        description: "sends each line, then listens until it has been quiet for 2 s, or for --timeout",
+        description:
+          "sends each line (JSON as a whole), then listens until it was quiet for 2 s, or for --timeout",
       },
       {
         line: "connect --booking 1 --origin https://app.example.com --header 'X-Team: blue'",

@@ -2,6 +2,7 @@ import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:rea
 import type { Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { CliError } from "../errors/error.ts";
+import { messageJoiner, type Message } from "./messages.ts";
 
 /**
  * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else
@@ -10,12 +11,17 @@ import { CliError } from "../errors/error.ts";
 type Editor = Interface & { prevRows?: number };
 
 /**
- * The lines that a person types while other lines appear above them; arrow keys, history and editing are
+ * The messages that a person types while other lines appear above them; arrow keys, history and editing are
  * readline's.
  */
-export interface TypedLines {
-  /** Ends with Ctrl-D. */
-  lines: AsyncIterable<string>;
+export interface TypedMessages {
+  /**
+   * Ends with Ctrl-D. JSON goes on over lines, with another prompt, until it is complete; an empty line ends
+   * it as it is.
+   */
+  messages: AsyncIterable<Message>;
+  /** Whether a message was begun and not ended. */
+  isOpen: () => boolean;
   /**
    * Runs `print`, which writes whole lines to the terminal, with the half-typed line out of the way, and
    * shows that again below.
@@ -28,18 +34,24 @@ export interface TypedLines {
  * Starts reading from a terminal. The prompt goes to stderr, as stdout is for results, or to stdout where
  * only that is a terminal. Ctrl-C counts as the signal SIGINT, as it would without the editing.
  */
-export function typedLines(
+export function typedMessages(
   input: NodeJS.ReadStream,
   stdout: NodeJS.WriteStream,
   stderr: NodeJS.WriteStream = process.stderr,
-): TypedLines {
+): TypedMessages {
   const output = stderr.isTTY ? stderr : stdout;
   const editor: Editor = createInterface({ input, output, terminal: output.isTTY, prompt: "> " });
   editor.on("SIGINT", () => {
     editor.close();
     process.emit("SIGINT");
   });
-  if (output.isTTY) replaceEcho(editor, input, output);
+  const joiner = messageJoiner({ emptyLineEnds: true });
+  const joined: Message[][] = [];
+  editor.on("line", (line) => {
+    joined.push(joiner.add(line));
+    editor.setPrompt(joiner.isOpen() ? "... " : "> ");
+  });
+  if (output.isTTY) replaceEcho(editor, { input, output, isOpen: joiner.isOpen });
   const lines = editor[Symbol.asyncIterator]();
   let isShown = output.isTTY;
   const show = () => {
@@ -54,7 +66,10 @@ export function typedLines(
   });
   show();
   return {
-    lines: { [Symbol.asyncIterator]: () => lines },
+    messages: (async function* () {
+      for await (const _line of lines) yield* joined.shift() ?? [];
+    })(),
+    isOpen: joiner.isOpen,
     above(print) {
       hide();
       print();
@@ -72,8 +87,17 @@ function eraseTyped(editor: Editor, output: NodeJS.WriteStream): void {
   editor.prevRows = 0;
 }
 
-/** A line that was entered disappears: the command shows it again in its own form, with time and size. */
-function replaceEcho(editor: Editor, input: NodeJS.ReadStream, output: NodeJS.WriteStream): void {
+interface Echo {
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+  isOpen: () => boolean;
+}
+
+/**
+ * A line that was entered disappears: the command shows it again in its own form, with time and size. The
+ * first lines of a longer message stay to be seen until then, and after.
+ */
+function replaceEcho(editor: Editor, { input, output, isOpen }: Echo): void {
   let rows = 0;
   input.prependListener("keypress", (_text: string | undefined, key: { name?: string } | undefined) => {
     editor.prevRows = editor.getCursorPos().rows;
@@ -82,9 +106,11 @@ function replaceEcho(editor: Editor, input: NodeJS.ReadStream, output: NodeJS.Wr
     ({ rows } = editor.getCursorPos());
   });
   editor.on("line", () => {
-    moveCursor(output, 0, -rows - 1);
-    cursorTo(output, 0);
-    clearScreenDown(output);
+    if (!isOpen()) {
+      moveCursor(output, 0, -rows - 1);
+      cursorTo(output, 0);
+      clearScreenDown(output);
+    }
     editor.prompt();
   });
 }

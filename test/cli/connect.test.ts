@@ -386,3 +386,49 @@ test("17 Ctrl-C in the line editor is exit code 130", async (context) => {
   expect(stdout).toContain("0 sent, 0 received");
   expect(stdout).not.toMatch(/interrupted|press Ctrl-C/);
 });
+
+const pretty = '{\n  "type": "note",\n\n  "tags": [\n    "a",\n    "}"\n  ]\n}';
+
+test("F-24 pretty JSON that is piped in is one frame; what does not end is sent with a hint", async () => {
+  const url = await echoServer();
+  const sentBy = async (input: string) => {
+    const { code, stdout, stderr } = await run(["connect", "--url", url, "--json"], { input });
+    expect(code).toBe(0);
+    const sent = documents(stdout).filter(({ direction }) => direction === "sent");
+    const hints = lines(stderr).filter((line) => line.startsWith("warning: "));
+    return [sent.map(({ text }) => text), hints.map((line) => line.includes("sent as it is"))];
+  };
+  expect(await sentBy(`\ufeff${pretty}\n${pretty}\nhello\n`)).toEqual([[pretty, pretty, "hello"], []]);
+  expect(await sentBy('{"a":1}\n{"type": "broken')).toEqual([['{"a":1}', '{"type": "broken'], [true]]);
+  expect(await sentBy('{\n  "a": 1,\n')).toEqual([['{\n  "a": 1,'], [true]]);
+  const given = await run(["connect", "--url", url, "--send", '{"type": "broken', "--expect", "~ack"]);
+  expect(given.stderr).toContain("warning: this message begins like JSON and is no valid JSON; it is sent");
+});
+
+test("F-24 pretty JSON that is pasted or typed is one frame, an empty line sends what there is", async (context) => {
+  needsTerminal(context);
+  const got: string[] = [];
+  const url = await webSocketServer((socket) =>
+    socket.on("message", (payload: Buffer) => socket.send(`got ${got.push(payload.toString())}`)),
+  );
+  const running = start(["connect", "--url", url, "--no-color"], { columns: 80 });
+  await running.says("> ");
+  const lineByLine = pretty.replace("\n\n", "\n").replaceAll("\n", "\r");
+  running.type(`${lineByLine}\r`);
+  await running.says("got 1");
+  running.type(`\u001b[200~${lineByLine}\u001b[201~\r`);
+  await running.says("got 2");
+  running.type("{\r");
+  await running.says("... ");
+  running.type('"half": 1\r\r');
+  await running.says("got 3");
+  running.type("[1,\r");
+  await running.says(/got 3[^]*\.\.\. /);
+  running.type("\u0004");
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(0);
+  expect(got).toEqual([pretty.replace("\n\n", "\n"), pretty.replace("\n\n", "\n"), '{\n"half": 1']);
+  expect(stdout).toContain("warning: this message is JSON without its end; it is sent as it is");
+  expect(stdout).toContain("warning: the last message was not sent: it has no end");
+  expect(stdout).toContain("3 sent, 3 received");
+});
