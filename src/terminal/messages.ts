@@ -86,7 +86,9 @@ function bracketsIn(text: string): number {
 export const asMessage = (text: string): Message =>
   isMeantAsJson(text) && !isJson(text) ? { text, fault: "broken" } : { text };
 
-/** A bracket begins many a text too, such as `[INFO] hi`: a brace, or an array with a first value, is meant. */
+/**
+ * A bracket begins many a text too, such as `[INFO] hi`: a brace, or an array with a first value, is meant.
+ */
 const isMeantAsJson = (line: string): boolean => /^\s*(?:\{|\[\s*(?:["{[\d-]|true|false|null))/.test(line);
 
 function isJson(text: string): boolean {
@@ -111,7 +113,9 @@ const token = new RegExp(String.raw`[ \t\r]*(?:([{}[\],:])|(${string})|(${scalar
 /** What may come next within a value. */
 type Wanted = "value" | "first value" | "key" | "first key" | "colon" | "more";
 
-/** By what is wanted: the tokens that may come, and what is wanted after each. Brackets are pushed and popped. */
+/**
+ * By what is wanted: the tokens that may come, and what is wanted after each. Brackets are pushed and popped.
+ */
 const steps: Readonly<Record<Wanted, Readonly<Record<string, Wanted>>>> = {
   value: { "{": "first key", "[": "first value", string: "more", scalar: "more" },
   "first value": { "{": "first key", "[": "first value", string: "more", scalar: "more", "]": "more" },

@@ -405,7 +405,7 @@ test("F-24 pretty JSON that is piped in is one frame; what does not end is sent 
   expect(given.stderr).toContain("warning: this message begins like JSON and is no valid JSON; it is sent");
 });
 
-test("F-24 pretty JSON that is pasted or typed is one frame, an empty line sends what there is", async (context) => {
+test("F-24 pretty JSON pasted or typed is one frame, an empty line sends what there is", async (context) => {
   needsTerminal(context);
   const got: string[] = [];
   const url = await webSocketServer((socket) =>
