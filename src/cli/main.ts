@@ -4,7 +4,7 @@ import { openContext, type Shell } from "./context.ts";
 import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
-import { explain } from "../errors/explain.ts";
+import { explain, type Aim } from "../errors/explain.ts";
 import { folderOfProject, stateHome } from "../files/state-home.ts";
 import type { Report } from "../progress.ts";
 import { commandTable } from "../settings/commands.ts";
@@ -99,6 +99,7 @@ async function answer(argv: readonly string[], commands: CommandFiles, session: 
 /** A command that runs, with what it was called with. */
 interface Running extends Called {
   settings: Settings;
+  aim: Aim;
   projectState: string | undefined;
   session: Session;
   progress: ProgressDisplay;
@@ -121,7 +122,8 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
   stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);
-  const running = { ...request, settings, session, progress, projectState: projectState(resolved) };
+  const aim = aimOf(resolved);
+  const running = { ...request, settings, aim, session, progress, projectState: projectState(resolved) };
   try {
     return await resultOf(running);
   } catch (error) {
@@ -133,6 +135,11 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
 function projectState(resolved: Resolved): string | undefined {
   const home = stateHome(environment);
   return home === undefined ? undefined : folderOfProject(home, projectOf(resolved, process.cwd()));
+}
+
+/** What explains an error of AWS: the profile, and what names an address other than AWS's own. */
+function aimOf({ settings: { profile, local, endpointUrl }, sources }: Resolved): Aim {
+  return { profile, addressFrom: local || endpointUrl === undefined ? undefined : sources.endpointUrl };
 }
 
 async function resultOf(running: Running): Promise<ExitCode> {
@@ -147,11 +154,11 @@ async function resultOf(running: Running): Promise<ExitCode> {
   return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
 }
 
-function failureOf(error: unknown, { command, settings, session }: Running): ExitCode {
+function failureOf(error: unknown, { command, aim, session }: Running): ExitCode {
   const { signal } = session.interruption;
   if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal)))
     return exitCodes.interrupted;
-  const explained = explain(error, settings);
+  const explained = explain(error, aim);
   const isEnding =
     isInterrupted(signal) && explained.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
   return showError(isEnding ? interruptedBy("a signal", error) : explained, session);

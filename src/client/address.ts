@@ -22,10 +22,12 @@ const shownAddress = (base: string): string =>
 export function addressOf(base: string, { booking, type, token }: Subscription): URL {
   const address = URL.canParse(base) ? new URL(base) : undefined;
   if (!address || !/^wss?:$/.test(address.protocol)) {
+    const isHttp = /^https?:$/.test(address?.protocol ?? "");
     throw new CliError("url-invalid", `${shownAddress(base)} is not a WebSocket URL`, {
-      hint:
-        "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; " +
-        "leave --url out to use the deployed stage",
+      hint: isHttp
+        ? `the same address for a WebSocket: ${redactUrl(base.replace(/^http/i, "ws"))}`
+        : "it looks like wss://abc123.execute-api.us-east-1.amazonaws.com/dev; " +
+          "leave --url out to use the deployed stage",
     });
   }
   address.hash = "";

@@ -72,7 +72,7 @@ export async function exchange(
     );
     const close = await session.close();
     await receiving;
-    return { ended, ...course, close };
+    return { ended: ended === "peer-closed" && close.isOurs ? "frame-broken" : ended, ...course, close };
   } finally {
     over.abort();
     await session.close();

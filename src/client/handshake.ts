@@ -35,9 +35,14 @@ export class HandshakeError extends CliError {
 }
 
 /** A refused handshake. `given` stands in for `hint` where no stack is known that a command could ask. */
-export interface StatusRow {
+export interface StatusRow extends StatusWords {
   code: ErrorCode;
   when(status: number, sent: { token: boolean }): boolean;
+  /** Where a booking was sent. */
+  withBooking?: StatusWords;
+}
+
+interface StatusWords {
   meaning: string;
   hint: Advice;
   given?: Advice;
@@ -70,6 +75,11 @@ export const statusRows: readonly StatusRow[] = [
     when: (found) => found === 400,
     meaning: "booking_id is missing, or the backend returned 400",
     hint: "pass --booking ID (and --type for something other than a booking)",
+    withBooking: {
+      meaning: "the backend returned 400",
+      hint: ["this shows the backend's own words: ", command("test"), "; or check --booking and --type"],
+      given: "check the backend's log, --booking and --type",
+    },
   },
   {
     code: "handshake-401-no-token",
@@ -108,14 +118,20 @@ export const statusRows: readonly StatusRow[] = [
     code: "handshake-429",
     when: (found) => found === 429,
     meaning: "throttled by the stage's or the account's limit, or by the backend",
-    hint: wait,
+    hint: [`${wait}; a limit of 0 refuses every client, which this finds: `, status],
+    given: wait,
   },
   {
     code: "handshake-500",
     when: (found) => found === 500,
-    meaning: "API Gateway lacks permission to invoke the function",
-    hint: ["run: ", command("deploy", { only: ["permission"] })],
-    given: "ask the owner of that API to grant the permission",
+    meaning: "API Gateway lacks permission to invoke the function, or the function failed",
+    hint: [
+      "run: ",
+      command("deploy", { only: ["permission"] }),
+      "; this shows a failure of the function: ",
+      command("logs tail", { since: "5m", errors: true }),
+    ],
+    given: "ask the owner of that API to check its permission to invoke the function, and the function's log",
   },
   {
     code: "handshake-502",
@@ -168,11 +184,7 @@ export function explainHandshake(
         hint: hintOf(checkUrl, source),
       };
     case "subprotocol":
-      return {
-        code: "subprotocol-refused",
-        meaning: `${address.host} accepted none of the subprotocols on offer (${failure.detail})`,
-        hint: "leave --subprotocol out, or offer one that the server knows; the handler chooses none",
-      };
+      return explainSubprotocol(failure.detail, address);
     case "network":
       return explainConnection({ peer: source, address: address.host, ...failure });
     case "timeout":
@@ -180,22 +192,37 @@ export function explainHandshake(
   }
 }
 
+function explainSubprotocol(detail: string, { host }: URL): NetworkExplanation {
+  const isUnasked = /none was requested/.test(detail);
+  return {
+    code: "subprotocol-refused",
+    meaning: isUnasked
+      ? `${host} chose a subprotocol although none was asked for (${detail})`
+      : `${host} accepted none of the subprotocols on offer (${detail})`,
+    hint: isUnasked
+      ? "offer the one that the server speaks: --subprotocol NAME"
+      : "leave --subprotocol out, or offer one that the server knows; the handler chooses none",
+  };
+}
+
 function explainStatus(
   { status: found, body, requestId, location }: HandshakeFailure & { kind: "status" },
   address: URL,
   source: Source,
 ): NetworkExplanation {
-  const sent = { token: Boolean(address.searchParams.get("token")) };
-  const { code, meaning, ...row } = statusRows.find(({ when }) => when(found, sent)) ?? otherStatus;
+  const given = (name: string) => Boolean(address.searchParams.get(name));
+  const sent = { token: given("token") };
+  const row = statusRows.find(({ when }) => when(found, sent)) ?? otherStatus;
+  const { meaning, ...words } = (given("booking_id") && row.withBooking) || row;
   const facts = [
     body.trim() && `answer ${oneLine(body)}`,
     location && `leads to ${redactUrl(location)}`,
     requestId && `request id ${requestId}`,
   ].filter(Boolean);
   return {
-    code,
+    code: row.code,
     meaning: `HTTP ${found}, ${meaning}${facts.length > 0 ? ` (${facts.join("; ")})` : ""}`,
-    hint: hintOf(row, source),
+    hint: hintOf(words, source),
   };
 }
 

@@ -20,11 +20,15 @@ export interface Frame {
   base64?: string;
 }
 
-/** How a WebSocket ended; `error` is what broke it, when it did not end by a close frame. */
+/**
+ * How a WebSocket ended; `error` is what broke it, when it did not end by a close frame. `isOurs`: this side
+ * closed it, with that code, because of a frame that breaks the protocol, or one that is too large.
+ */
 export interface Closed {
   code: number;
   reason: string;
   error?: string;
+  isOurs?: true;
 }
 
 /**
@@ -230,13 +234,21 @@ function received(payload: RawData, isBinary: boolean): Frame {
   return { direction: "received", at: new Date().toISOString(), bytes: bytes.length, ...content };
 }
 
+/** What this side closes with, by what `ws` finds wrong with a frame; everything else is 1002. */
+const ourCodes: Readonly<Record<string, number>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_INVALID_UTF8: 1007,
+};
+
 function ending(socket: WebSocket): Promise<Closed> {
-  let error: string | undefined;
-  socket.on("error", ({ message }) => (error = message));
+  let error: NodeJS.ErrnoException | undefined;
+  socket.on("error", (one: NodeJS.ErrnoException) => (error ??= one));
   return new Promise((resolve) => {
-    socket.once("close", (code, reason) =>
-      resolve({ code, reason: reason.toString(), ...(error ? { error } : {}) }),
-    );
+    socket.once("close", (code, reason) => {
+      const found = error?.code ?? "";
+      const ours = found.startsWith("WS_ERR_") && { code: ourCodes[found] ?? 1002, isOurs: true as const };
+      resolve({ code, reason: reason.toString(), ...(error && { error: error.message }), ...ours });
+    });
   });
 }
 

@@ -108,6 +108,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
 
   exitCode({ expectations: results, ended, sentAll, close, interactive }) {
     if (results.some(({ met }) => !met)) return exitCodes.different;
+    if (ended === "frame-broken") return exitCodes.failed;
     const brokeOff =
       ended === "peer-closed" &&
       (!isPeaceful(close.code) || (!sentAll && !interactive && results.length === 0));
@@ -248,7 +249,7 @@ function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): {
 }
 
 function resultOf({ close, ...counts }: Conversation, results: ExpectationResult[], address: URL) {
-  const meaning = explainClose(close.code, address);
+  const meaning = close.isOurs ? undefined : explainClose(close.code, address);
   return {
     ...counts,
     checked: results.length > 0,

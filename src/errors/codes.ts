@@ -25,6 +25,7 @@ export const errorCodes = {
   throttled: 1,
   "aws-unavailable": 1,
   "aws-refused": 1,
+  "changed-meanwhile": 1,
   "not-an-aws-answer": 1,
   "proxy-login-needed": 1,
   // the network
@@ -130,9 +131,16 @@ export const errorCodes = {
 
 /**
  * Why a conversation of `connect` was over, as its JSON says: everything expected came, the time limit
- * passed, nothing came any more, the peer closed, there was nothing more to send, or Ctrl-C. A promise as
- * well.
+ * passed, nothing came any more, the peer closed, it sent a frame that is none or too large, there was
+ * nothing more to send, or Ctrl-C. A promise as well.
  */
-export type Ending = "met" | "timed-out" | "quiet" | "peer-closed" | "input-ended" | "interrupted";
+export type Ending =
+  | "met"
+  | "timed-out"
+  | "quiet"
+  | "peer-closed"
+  | "frame-broken"
+  | "input-ended"
+  | "interrupted";
 
 export type ErrorCode = keyof typeof errorCodes;

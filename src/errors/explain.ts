@@ -20,7 +20,12 @@ export interface ErrorFacts {
   answeredAt: string;
   /** The profile that was asked for. */
   profile: string | undefined;
+  /** What sends the calls to the address, such as the variable AWS_ENDPOINT_URL. */
+  addressFrom: string | undefined;
 }
+
+/** What a run was aimed with, which no error says. */
+export type Aim = Partial<Pick<ErrorFacts, "profile" | "addressFrom">>;
 
 /** One well-known failure in words. */
 interface Explanation {
@@ -43,12 +48,30 @@ const denial = /is not authorized to perform: ([\w:*-]+)(?: on resource: (\S+))?
 /** What the local AWS adds to AWS's own words where a call is not of its user. */
 const localRefusal = /The local AWS: ([^;]+);/;
 
-/** The statement that a denied call needs; a resource that AWS does not name is left as `*`. */
-function statementFor({ message }: ErrorFacts): string | undefined {
-  const [, action, resource = "*"] = denial.exec(message) ?? [];
-  return (
-    action && JSON.stringify({ Effect: "Allow", Action: action, Resource: resource.replace(/["',.]+$/, "") })
-  );
+/** Which policy did not allow a call, or denied it, in AWS's words (AWS.md 6.7). */
+const denyingPolicy =
+  /because no ([\w-]+(?: [\w-]+){0,3}?) allows|with an explicit deny in an? ([\w-]+(?: [\w-]+){0,3})/;
+const denyingPolicyIn = ({ message }: ErrorFacts): string | undefined => {
+  const [, missing, denying] = denyingPolicy.exec(message) ?? [];
+  return missing ?? denying;
+};
+
+/** What lets a denied call through: a statement helps in the caller's own policy alone. */
+function hintForDenied(thrown: ErrorFacts): string {
+  const [, action, resource] = denial.exec(thrown.message) ?? [];
+  if (action === undefined) return "ask your AWS administrator for this permission";
+  const policy = denyingPolicyIn(thrown) ?? "identity-based policy";
+  if (policy === "resource-based policy")
+    return `the policy of ${resource ?? "the resource"} has to allow it`;
+  if (policy !== "identity-based policy")
+    return (
+      `the ${policy} has to allow ${action}, whatever the caller's own policy says; ` +
+      "ask your AWS administrator"
+    );
+  const Resource = (resource ?? "*").replace(/["',.]+$/, "");
+  const statement = JSON.stringify({ Effect: "Allow", Action: action, Resource });
+  const unnamed = resource === undefined ? " (AWS named no resource)" : "";
+  return `add this statement to the caller's policy${unnamed}: ${statement}`;
 }
 
 /** How far this machine's clock is from AWS's, as far as the answer tells. */
@@ -143,19 +166,17 @@ export const explanations: readonly Explanation[] = [
     code: "denied-explicitly",
     when: ({ message }) => denial.test(message) && /explicit deny/.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
-    hint: () => "a policy holds an explicit deny; ask your AWS administrator",
+    hint: (thrown) => {
+      const policy = denyingPolicyIn(thrown);
+      return `${policy ? `the ${policy}` : "a policy"} holds an explicit deny; ask your AWS administrator`;
+    },
   },
   {
     code: "denied",
     when: ({ name, message }) =>
       /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(name) || denial.test(message),
     message: ({ message }) => `AWS denied the call: ${message}`,
-    hint: (thrown) => {
-      const statement = statementFor(thrown);
-      return statement
-        ? `add this statement to the caller's policy: ${statement}`
-        : "ask your AWS administrator for this permission";
-    },
+    hint: hintForDenied,
   },
   {
     code: "throttled",
@@ -215,6 +236,12 @@ export const explanations: readonly Explanation[] = [
     hint: () => "check the path and its permissions, or name another file",
   },
   {
+    code: "changed-meanwhile",
+    when: ({ name, status }) => status >= 400 && /^(\w*NotFound|NoSuchEntity|\w*Conflict)/.test(name),
+    message: ({ name, message }) => `AWS refused the call: ${name}: ${message.split("\n")[0]}`,
+    hint: () => `another run may have deleted or changed it at the same moment; ${again}`,
+  },
+  {
     code: "aws-refused",
     when: ({ status }) => status >= 400,
     message: ({ name, message }) =>
@@ -241,13 +268,13 @@ const fileFaults: Record<string, string> = {
  * thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any: the SDK does not
  * say that it misses it.
  */
-export function explain(error: unknown, { profile }: { profile?: string | undefined } = {}): CliError {
+export function explain(error: unknown, aim: Aim = {}): CliError {
   for (const candidate of withCauses(error)) {
     if (candidate instanceof CliError) return candidate;
-    const explained = explainFacts(factsOf(candidate, profile));
+    const explained = explainFacts(factsOf(candidate, aim));
     if (explained) return new CliError(explained.code, explained.message, { ...explained, cause: error });
   }
-  const { name, message } = factsOf(error, profile);
+  const { name, message } = factsOf(error, aim);
   return new CliError("bug", `unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
@@ -257,10 +284,16 @@ export function explain(error: unknown, { profile }: { profile?: string | undefi
 function explainFacts(thrown: ErrorFacts): { code: ErrorCode; message: string; hint: Advice } | undefined {
   const row = explanations.find(({ when }) => when(thrown));
   if (row) return { code: row.code, message: row.message(thrown), hint: row.hint(thrown) };
-  const { name, code, message: detail } = thrown;
+  const { name, code, message: detail, addressFrom } = thrown;
   // An empty code is a time limit of our own, which the SDK and `AbortSignal.timeout` report by this name.
   if (code === "" && name !== "TimeoutError") return undefined;
-  const network = explainNetwork({ peer: "aws", code, detail, address: addressText(thrown) });
+  const network = explainNetwork({
+    peer: "aws",
+    code,
+    detail,
+    address: addressText(thrown),
+    from: addressFrom,
+  });
   return network && { code: network.code, message: network.meaning, hint: network.hint };
 }
 
@@ -289,7 +322,7 @@ function withCauses(error: unknown, depth = 0): unknown[] {
   ];
 }
 
-export function factsOf(error: unknown, profile: string | undefined): ErrorFacts {
+export function factsOf(error: unknown, { profile, addressFrom }: Aim = {}): ErrorFacts {
   const { name, message, code, address, hostname, host, port, path, syscall, $response, $metadata } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
@@ -309,6 +342,7 @@ export function factsOf(error: unknown, profile: string | undefined): ErrorFacts
     status: ($metadata as { httpStatusCode?: number } | undefined)?.httpStatusCode ?? statusCode ?? 0,
     answeredAt: textOr(headers?.["date"], ""),
     profile,
+    addressFrom,
   };
 }
 

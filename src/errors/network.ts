@@ -22,6 +22,8 @@ export interface NetworkFailure {
   phase?: Phase | undefined;
   /** The time limit, in milliseconds. */
   afterMs?: number | undefined;
+  /** What names the address: an option or a variable. */
+  from?: string | undefined;
 }
 
 /** A failure in words: what it means, and what to do now. */
@@ -37,7 +39,7 @@ interface NetworkRow {
   when(failure: NetworkFailure): boolean;
   meaning(failure: NetworkFailure): string;
   hint: Advice;
-  hints?: Readonly<Partial<Record<Peer, Advice>>>;
+  hints?: Readonly<Partial<Record<Peer, Advice | ((failure: NetworkFailure) => Advice)>>>;
 }
 
 export const isLoopback = (address: string): boolean => /^(127\.|\[::1\]|localhost(:|$))/.test(address);
@@ -68,8 +70,8 @@ const timeout = (
 export const networkRows: readonly NetworkRow[] = [
   {
     code: "local-aws-not-running",
-    when: ({ code, peer, address }) =>
-      code === "ECONNREFUSED" && (peer === "local" || (peer === "aws" && isLoopback(address))),
+    when: ({ code, peer, address, from }) =>
+      code === "ECONNREFUSED" && (peer === "local" || (peer === "aws" && isLoopback(address) && !from)),
     meaning: ({ address }) => `no local AWS at ${address}`,
     hint: ["start it in another terminal: ", command("local")],
   },
@@ -79,7 +81,14 @@ export const networkRows: readonly NetworkRow[] = [
     meaning: ({ address, code }) => `${address} refused the connection (${code})`,
     hint: checkUrl,
     hints: {
-      aws: "check --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy refuses it",
+      aws: ({ from }) =>
+        from === undefined
+          ? "check --endpoint-url and AWS_ENDPOINT_URL, and whether a firewall or proxy refuses it"
+          : [
+              `${from} names this address: correct it or leave it out, or start what is to answer there, ` +
+                "such as the local AWS: ",
+              command("local"),
+            ],
       given: "check host and port of the URL",
       backend: "start the backend; check its port, and whether a firewall lets this machine in",
     },
@@ -168,13 +177,13 @@ export const networkRows: readonly NetworkRow[] = [
 /** A failure of the network in words; undefined where it is none. */
 export function explainNetwork(failure: NetworkFailure): NetworkExplanation | undefined {
   const row = networkRows.find(({ when }) => when(failure));
-  return (
-    row && {
-      code: row.code,
-      meaning: row.meaning(failure),
-      hint: row.hints?.[failure.peer] ?? row.hint,
-    }
-  );
+  if (!row) return undefined;
+  const hint = row.hints?.[failure.peer] ?? row.hint;
+  return {
+    code: row.code,
+    meaning: row.meaning(failure),
+    hint: typeof hint === "function" ? hint(failure) : hint,
+  };
 }
 
 /** The same where it is known that the connection failed, for whatever reason. */

@@ -61,6 +61,8 @@ type Ended = Omit<Conversation, "sentAll" | "close"> & { close: Closed & { meani
 /** How a conversation ended, in a line. */
 export function ending({ sent, received, ended, close }: Ended): string {
   const counts = `${sent} sent, ${received} received`;
+  if (ended === "frame-broken")
+    return `${counts}; closed by us with ${close.code}, because of what the peer sent: ${close.error}`;
   if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;
   const words = [close.meaning, close.reason && `reason ${JSON.stringify(close.reason)}`, close.error].filter(
     Boolean,

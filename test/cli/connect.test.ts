@@ -14,6 +14,20 @@ const echoServer = () => webSocketServer(ack);
 const lines = (text: string) => text.trimEnd().split("\n");
 const documents = (text: string) => lines(text).map((line) => JSON.parse(line) as Record<string, unknown>);
 
+test("F-11 a frame that is none ends with 1, and with whose fault it is", async () => {
+  const url = await webSocketServer((_socket, _url, connection) => {
+    connection.write(Buffer.from([0x83, 0x00]));
+  });
+  const args = ["connect", "--url", url, "--send", "x"];
+  const [told, json] = [await run(args), await run([...args, "--json"])];
+  const last = JSON.parse(json.stdout.trim().split("\n").at(-1)!);
+  expect([json.code, last]).toMatchObject([
+    1,
+    { ended: "frame-broken", close: { code: 1002, isOurs: true } },
+  ]);
+  expect(told.stdout + told.stderr).toContain("closed by us with 1002, because of what the peer sent: ");
+});
+
 test("S18 an answer that is expected ends the run at once with exit code 0, whatever stdin is", async () => {
   const url = await echoServer();
   const args = [

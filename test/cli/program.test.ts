@@ -490,6 +490,17 @@ test("a reader that leaves early ends the command quietly", async () => {
   expect([0, 130]).toContain(code);
 });
 
+test("F-11 a variable that leads to a closed port is named", async () => {
+  const env = { ...keys, AWS_REGION: "us-east-1", AWS_ENDPOINT_URL: "http://127.0.0.1:9" };
+  const { stdout } = await run(["outputs", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
+    error: {
+      code: "connection-refused",
+      hint: expect.stringContaining("AWS_ENDPOINT_URL names this address"),
+    },
+  });
+});
+
 test("without a terminal nothing is asked: exit code 2 and the option to use", async () => {
   const { url } = await silentAws();
   const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });

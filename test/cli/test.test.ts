@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { InvokeCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
@@ -192,6 +192,33 @@ test("F-29 a backend that greets its clients leaves no warning of the test event
     ["connect", "INFO"],
     ["disconnect", "INFO"],
   ]);
+});
+
+test("F-11 a handler's name that the zip does not have leads to the step that sets it", async () => {
+  const { env, lambda } = await deployed(recording("return { statusCode: 200 };"));
+  await lambda.send(
+    new UpdateFunctionConfigurationCommand({
+      FunctionName: "shelfshack-websocket-proxy",
+      Handler: "nope.handler",
+    }),
+  );
+  const { code, stdout } = await run(["test", "--json"], { env });
+  expect([code, JSON.parse(stdout)]).toMatchObject([
+    3,
+    { code: "handler-not-loadable", argv: [["deploy", "--only", "function", "--local"]] },
+  ]);
+});
+
+test("F-11 a backend that is down is named with its address, and what to do", async () => {
+  const { env } = await deployed(
+    recording(`${line({ reason: "ECONNREFUSED" })} return { statusCode: 502 };`),
+  );
+  const { stdout } = await run(["test", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: "backend-unreachable",
+    meaning: "the backend could not be reached (ECONNREFUSED) at http://127.0.0.1:9",
+    fix: expect.stringMatching(/^start the backend/),
+  });
 });
 
 test("without a function the error says how to make one", async () => {

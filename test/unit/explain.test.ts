@@ -111,6 +111,11 @@ describe("AWS's and Node's errors", () => {
     ],
     ["a missing file", failure({ code: "ENOENT", path: "/x/e.json" }), "file-unusable"],
     [
+      "something that another run deleted",
+      failure({ name: "NotFoundException", $metadata: { httpStatusCode: 404 } }),
+      "changed-meanwhile",
+    ],
+    [
       "a call that AWS refuses",
       failure({ name: "BadRequest", $metadata: { httpStatusCode: 400 } }),
       "aws-refused",
@@ -141,6 +146,38 @@ describe("AWS's and Node's errors", () => {
   test("the profile is the one that the message names", () => {
     expect(explain(examples[3][1]).hint).toBe("sign in again: aws sso login --profile dev");
     expect(explain(examples[4][1]).message).toBe('AWS profile "nope" not found, or without credentials');
+  });
+
+  test.each([
+    ["permissions boundary", "because no permissions boundary allows the lambda:GetFunction action"],
+    ["session policy", "because no session policy allows the lambda:GetFunction action"],
+    ["service control policy", "because no service control policy allows the lambda:GetFunction action"],
+    ["resource control policy", "because no resource control policy allows the lambda:GetFunction action"],
+    ["VPC endpoint policy", "because no VPC endpoint policy allows the lambda:GetFunction action"],
+    ["service control policy", "with an explicit deny in a service control policy"],
+    ["identity-based policy", "with an explicit deny in an identity-based policy"],
+  ])("F-11 a call that a %s denies needs more than a statement: %s", (policy, why) => {
+    const { hint } = explain(denied(why));
+    expect(hint).toContain(`the ${policy} `);
+    expect(hint).not.toContain("Statement");
+    expect(hint).not.toContain('"Effect"');
+  });
+
+  test("F-11 a denial that names no resource says so", () => {
+    const message = "User: arn:aws:iam::1:user/ci is not authorized to perform: iam:CreateRole";
+    const { hint } = explain(failure({ name: "AccessDenied" }, message));
+    expect(hint).toContain(
+      '(AWS named no resource): {"Effect":"Allow","Action":"iam:CreateRole","Resource":"*"}',
+    );
+  });
+
+  test("F-11 where nothing answers at an address of this machine, what names it is named", () => {
+    const refused = failure({ code: "ECONNREFUSED", address: "127.0.0.1", port: 9 });
+    expect(explain(refused).code).toBe("local-aws-not-running");
+    const { code, hint } = explain(refused, { addressFrom: "AWS_ENDPOINT_URL" });
+    expect(code).toBe("connection-refused");
+    expectFollowable(hint ?? "");
+    expect(String(hint)).toContain("AWS_ENDPOINT_URL");
   });
 
   test("a denied call is explained with the statement that it needs", () => {
@@ -258,6 +295,21 @@ describe("a refused handshake", () => {
     const given = explainHandshake(status(found), address, "given");
     expect(given).toMatchObject({ code, meaning: deployed.meaning });
     expect(printer.argv(given.hint), "no stack is known behind --url").toEqual([]);
+  });
+
+  test("F-11 a 400 to a client with a booking leads to the backend's own words", () => {
+    const of = (query: string) => explainHandshake(status(400), new URL(`/dev?${query}`, address));
+    expect(of("token=t").hint).toContain("--booking");
+    expect(printer.argv(of("booking_id=1").hint)).toEqual([["test"]]);
+    expect(of("booking_id=1").meaning).not.toContain("booking_id is missing");
+  });
+
+  test("F-11 a subprotocol that is chosen unasked is no sign of another server", () => {
+    const detail = "Server sent a subprotocol but none was requested";
+    expect(explainHandshake({ kind: "subprotocol", detail }, address)).toMatchObject({
+      code: "subprotocol-refused",
+      meaning: expect.stringContaining("although none was asked for"),
+    });
   });
 
   test("S20 a 401 without a token has a code of its own", () => {

@@ -35,6 +35,31 @@ test("S20 a refused handshake says the status, what the server said, and no secr
   expect(error.message).not.toContain("secret");
 });
 
+test.each([
+  ["an opcode that is none", [0x83, 0x00], 1002],
+  ["a reserved bit", [0xc1, 0x00], 1002],
+  ["a masked frame", [0x81, 0x80, 0, 0, 0, 0], 1002],
+  ["a ping in fragments", [0x09, 0x00], 1002],
+  ["a continuation of nothing", [0x80, 0x00], 1002],
+  ["text that is not UTF-8", [0x81, 0x02, 0xc3, 0x28], 1007],
+  ["a message over the limit", [0x81, 0x7f, 0, 0, 0, 0, 0x02, 0, 0, 0], 1009],
+])("F-11 %s: this side closes, and says why", async (_what, bytes, code) => {
+  const url = await webSocketServer((_socket, _url, connection) => {
+    connection.write(Buffer.from(bytes));
+  });
+  const session = await openSession(new URL(url), { timeoutMs: 5_000 });
+  expect(await session.closed).toMatchObject({ code, isOurs: true, error: expect.any(String) });
+});
+
+test("F-11 an http address is shown as the WebSocket's", () => {
+  expect(() => addressOf("https://abc123.execute-api.us-east-1.amazonaws.com/dev", {})).toThrow(
+    expect.objectContaining({
+      code: "url-invalid",
+      hint: "the same address for a WebSocket: wss://abc123.execute-api.us-east-1.amazonaws.com/dev",
+    }),
+  );
+});
+
 test("S20 a redirect is named without the secrets of its target and not followed", async () => {
   const error = await failure(
     await refusingServer(302, "", { location: "https://user:pw@elsewhere.example/login?code=secret" }),
