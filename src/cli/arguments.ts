@@ -1,11 +1,17 @@
-import { Command as Commander, CommanderError, Option } from "commander";
+import { Command as Commander, CommanderError, Help, Option } from "commander";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { commandNames, commandTable, type CommandName, type Example } from "../settings/commands.ts";
+import {
+  commandNames,
+  commandTable,
+  globalsOf,
+  type CommandName,
+  type Example,
+} from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, negated, type Given } from "./resolve.ts";
 import { hintFor, type Mistake } from "./usage-hints.ts";
-import { screenWidth, wrap } from "../terminal/format.ts";
+import { screenWidth, table, wrap } from "../terminal/format.ts";
 
 /** What the command line asks for. */
 export type Request =
@@ -16,14 +22,16 @@ export type Request =
 const PROGRAM = "shelfshack-ws";
 /** Longer lines are hard to read, however wide the screen is. */
 const HELP_WIDTH = 80;
-const notes = `
-stdout carries the result alone, everything else goes to stderr. With --json
-the result is one JSON document of kind "result", a failure is one of "error":
-{"schemaVersion","kind","error":{"code","message","phase","hint","argv",
-"exitCode"}}. What a command streams is one document per line, each with a kind.
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a
-failed check, an unmet expectation or, with --strict, something not proven,
-4 refused, 130 interrupted.`;
+/** Narrower, an option's description stands below it. */
+const NARROW = 60;
+const notes = [
+  "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
+    'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +
+    "hint, and what a command streams is one document per line, each with its kind. Every document has a " +
+    "schemaVersion.",
+  "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a failed check, an unmet " +
+    "expectation or, with --strict, something not proven, 4 refused, 130 interrupted.",
+];
 
 /**
  * Reads the words after the program's name.
@@ -83,14 +91,66 @@ function programFor(version: string, width: number, print: (text: string) => voi
     .configureHelp({
       showGlobalOptions: true,
       minWidthToWrap: 20,
+      visibleGlobalOptions: (shown) => globalOptionsOf(shown),
+      formatItem(term, termWidth, description, helper) {
+        return width < NARROW
+          ? itemBelow(term, description, width)
+          : Help.prototype.formatItem.call(this, term, termWidth, description, helper);
+      },
       visibleOptions: (shown) => [...shown.options, new Option("-h, --help", "print help")],
       visibleCommands: (shown) =>
         shown.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command])),
       subcommandTerm: (command) => pathOf(command).slice(1).join(" "),
     })
-    .addHelpText("after", notes);
+    .addHelpText("after", () => variablesText(globalSettings, width, ["port"]) + notesText(width));
   addOptions(program, globalSettings);
   return program;
+}
+
+/** What stands behind the help of every command, in lines of this width. */
+const notesText = (width: number): string => `\n${notes.flatMap((note) => wrap(note, width)).join("\n")}`;
+
+/** An option or a command, and its description in lines below it. */
+const itemBelow = (term: string, description: string, width: number): string =>
+  [`  ${term}`, ...wrap(description, width - 6).map((line) => `      ${line}`)].join("\n");
+
+/** The global options that a command makes use of; the program's own help has all of them. */
+function globalOptionsOf(shown: Commander): Option[] {
+  const used = globalsOf(pathOf(shown).slice(1).join(" "));
+  return ancestry(shown)
+    .slice(0, -1)
+    .flatMap(({ options }) => [...options])
+    .filter((option) => !option.hidden && isUsed(option, used));
+}
+
+const isUsed = ({ long }: Option, used: readonly SettingName[]): boolean =>
+  !globalSettings.some((name) => longOf(name) === long) || used.some((name) => longOf(name) === long);
+const longOf = (name: SettingName): string | undefined => settingTable[name].flag?.split(" ")[0];
+
+/**
+ * The variables of some settings, each with its option, or with what it is where it has none: as those that
+ * are `bare`, options of other commands.
+ */
+function variablesText(
+  names: readonly SettingName[],
+  width: number,
+  bare: readonly SettingName[] = [],
+): string {
+  const rows = [...names, ...bare].flatMap((name): [string, string][] => {
+    const { env = [] } = settingTable[name];
+    const long = bare.includes(name) ? undefined : longOf(name);
+    const value = long?.startsWith("--no-") ? "=false" : "";
+    const variables = env.map((variable) => variable + value).join(", ");
+    return env.length === 0 ? [] : [[variables, long ?? descriptionOf(name)]];
+  });
+  if (rows.length === 0) return "";
+  const lines =
+    width < NARROW
+      ? rows.map(([variables, meaning]) => itemBelow(variables, meaning, width))
+      : table(rows, width - 2)
+          .split("\n")
+          .map((line) => `  ${line}`);
+  return `\nVariables:\n${lines.join("\n")}\n`;
 }
 
 const globalSettings = settingNames.filter((name) => settingTable[name].global);
@@ -126,7 +186,12 @@ function declare(
     .description(summary)
     .helpOption("-h, --help", "print help")
     .allowExcessArguments(false)
-    .addHelpText("after", () => `\nExamples:\n${examples.map((one) => exampleLines(one, width)).join("\n")}`)
+    .addHelpText(
+      "after",
+      () =>
+        `${variablesText(reads, width)}\nExamples:\n` +
+        examples.map((one) => exampleLines(one, width)).join("\n"),
+    )
     .action(() => {
       const given = givenTo(declared, [...globalSettings, ...reads]);
       found({ kind: "command", name, given, args: declared.args });

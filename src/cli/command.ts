@@ -40,6 +40,8 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */
   plain?(item: Item): Plain;
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
+  /** The result in words lists what was done, so that the progress need not. */
+  listsChanges?: true;
   /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
   untilInterrupted?: true;
   /** Others wait for its answers: no output that is not read may hold it up. */

@@ -114,6 +114,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
     mode: progressMode(settings, session.err),
     debug: settings.debug,
     resultOnScreen: session.out.stream.isTTY,
+    resultLists: command.listsChanges === true && !settings.json,
     adviceText: (advice) => session.advice.text(advice),
   });
   const { reads } = commandTable[request.name];

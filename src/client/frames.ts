@@ -25,14 +25,19 @@ export function explainClose(code: number, { hostname }: Pick<URL, "hostname">):
   return code === 1001 && isLoopback(hostname) ? `${meaning}, or the local AWS stopped` : meaning;
 }
 
-/** A frame of API Gateway's own: what it means and, behind a stack that is known, what to do. */
+/** A frame of API Gateway's or the handler's own: what it means and, behind a known stack, what to do. */
 export interface FrameExplanation {
   code:
     | "frame-internal-error"
     | "frame-forbidden"
     | "frame-bad-request"
     | "frame-timeout"
-    | "frame-throttled";
+    | "frame-throttled"
+    | "frame-unauthorized"
+    | "frame-rejected"
+    | "frame-backend-unavailable"
+    | "frame-backend-timeout"
+    | "frame-payload-too-large";
   meaning: string;
   fix?: Advice;
 }
@@ -67,13 +72,32 @@ export const frameRows: Readonly<Record<string, FrameExplanation>> = {
   "Limit Exceeded": throttled,
 };
 
+/** The handler's own frames, by their `code` (CONTRACT.md 3). */
+export const contractRows: Readonly<Record<string, FrameExplanation>> = {
+  unauthorized: {
+    code: "frame-unauthorized",
+    meaning: "the backend does not know this connection (it may have restarted) or its token: connect again",
+  },
+  rejected: { code: "frame-rejected", meaning: "the backend rejected this message" },
+  backend_unavailable: {
+    code: "frame-backend-unavailable",
+    meaning: "the backend failed, could not be reached, or gave no valid answer",
+  },
+  backend_timeout: { code: "frame-backend-timeout", meaning: "the backend did not answer in time" },
+  payload_too_large: {
+    code: "frame-payload-too-large",
+    meaning: "a frame over 128 KB, or an answer of the backend over 1 MiB",
+  },
+};
+
 /**
- * What a received frame means when API Gateway itself has sent it: `message` with a connection or request id;
- * undefined for the application's frames.
+ * What a received frame means when API Gateway itself has sent it (`message` with a connection or request id)
+ * or the handler (`type` error with a code of the contract); undefined for the application's frames.
  */
 export function explainFrame(text: string): FrameExplanation | undefined {
   if (text.length > 1024 || !text.startsWith("{")) return undefined;
   const frame = jsonIn(text) as Record<string, unknown> | undefined;
+  if (frame?.["type"] === "error") return explainError(frame);
   const fromGateway =
     frame?.["connectionId"] !== undefined &&
     (frame["requestId"] !== undefined || frame["messageId"] !== undefined);
@@ -81,4 +105,11 @@ export function explainFrame(text: string): FrameExplanation | undefined {
   return fromGateway && typeof message === "string" && Object.hasOwn(frameRows, message)
     ? frameRows[message]
     : undefined;
+}
+
+/** The log says more under the request's id, where it has the form of one. */
+function explainError({ code, request_id: id }: Record<string, unknown>): FrameExplanation | undefined {
+  const row = typeof code === "string" && Object.hasOwn(contractRows, code) ? contractRows[code] : undefined;
+  if (!row || typeof id !== "string" || !/^[\w=-]{1,64}$/.test(id)) return row;
+  return { ...row, fix: ["see: ", command("logs tail", { request: id, since: "10m", follow: false })] };
 }

@@ -71,6 +71,8 @@ export const command: Command<"deploy", DeployResult> = {
     return hasFailed || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done;
   },
 
+  listsChanges: true,
+
   summary: (result, { only, strict }) => deploymentText(result, { ...result, only, strict }),
 
   notices({ test, unproven, next }, { strict }) {

@@ -18,6 +18,8 @@ export const command: Command<"destroy", Removal> = {
     });
   },
 
+  listsChanges: true,
+
   render: removalText,
 };
 

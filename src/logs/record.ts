@@ -86,12 +86,29 @@ export function readLine(message: string): Reading {
 
 function readText(text: string): Reading {
   return (
-    (text.startsWith("{") && readJson(text)) || {
+    (text.startsWith("{") && readJson(text)) ||
+    readThrown(text) || {
       level: "INFO",
       origin: "function",
       text: text.replaceAll("\u00a0", " "),
     }
   );
+}
+
+/**
+ * What Node's runtime says of an error that nothing has caught: its kind, and the error with its stack as
+ * JSON.
+ */
+function readThrown(text: string): Reading | undefined {
+  const [, kind = "", json = ""] =
+    /^(Invoke Error|Init Error|Uncaught Exception|Unhandled Promise Rejection)\s+(\{.*)$/s.exec(text) ?? [];
+  const fields = objectOf(json);
+  if (!fields) return undefined;
+  const { errorType, errorMessage, stack } = fields;
+  const lines = Array.isArray(stack) ? stack.map(String) : [];
+  // The stack begins with type and message.
+  const said = lines.length > 0 ? lines : [[errorType, errorMessage].filter(Boolean).join(": ")];
+  return { level: "ERROR", origin: "function", text: `${kind}: ${said.join("\n")}`, fields };
 }
 
 const levels: Readonly<Record<string, LogLevel>> = {

@@ -1,4 +1,4 @@
-import type { GlobalName, SettingName, Settings } from "./table.ts";
+import { settingNames, settingTable, type GlobalName, type SettingName, type Settings } from "./table.ts";
 
 /** A command line without the program's name, and what it does. */
 export interface Example {
@@ -341,6 +341,35 @@ export const commandNames = Object.keys(table) as CommandName[];
 
 /** The table for those who walk through it. */
 export const commandTable: Readonly<Record<CommandName, CommandRow>> = table;
+
+const isAboutStacks = (name: CommandName): boolean => {
+  const reads: readonly SettingName[] = table[name].reads;
+  return reads.includes("functionName");
+};
+/** `local` has an AWS of its own. */
+const callsAws = (name: CommandName): boolean => isAboutStacks(name) && name !== "local";
+
+/**
+ * The global settings that some commands make no use of: every command takes them, its help shows those it
+ * uses.
+ */
+const usedBy: Readonly<Partial<Record<GlobalName, (name: CommandName) => boolean>>> = {
+  env: isAboutStacks,
+  region: isAboutStacks,
+  profile: callsAws,
+  local: callsAws,
+  endpointUrl: callsAws,
+  yes: (name) => name === "destroy" || name === "backend init",
+};
+
+/** The global settings that a command makes use of; all for what is no command, such as the program. */
+export const globalsOf = (name: string): readonly SettingName[] =>
+  settingNames.filter(
+    (setting) =>
+      settingTable[setting].global && (!isCommand(name) || (usedBy[setting as GlobalName]?.(name) ?? true)),
+  );
+
+const isCommand = (name: string): name is CommandName => Object.hasOwn(table, name);
 
 /** The global settings; `port` is one of them as a variable, and a flag of `local` only. */
 export type GlobalOptions = Pick<Settings, GlobalName | "port">;

@@ -40,7 +40,7 @@ export function shortValues({ from, to }: Difference): { from: string; to: strin
 }
 
 const textOf = (value: unknown): string =>
-  typeof value === "string" ? value : (JSON.stringify(value) ?? "(not set)");
+  typeof value === "string" && value !== "" ? value : (JSON.stringify(value) ?? "(not set)");
 
 function commonLength(one: string, other: string): number {
   let length = 0;

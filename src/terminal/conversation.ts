@@ -5,6 +5,7 @@ import type { Source } from "../client/handshake.ts";
 import type { Closed, Frame } from "../client/session.ts";
 import { jsonIn } from "../contract/json.ts";
 import { joined, partsOf, type Advice } from "../errors/advice.ts";
+import { screenWidth, wrap } from "./format.ts";
 import { asRecord, clockTime } from "./record.ts";
 import { style } from "./style.ts";
 
@@ -25,9 +26,12 @@ const arrows = { sent: style.cyan("→"), received: style.green("←") } as cons
 export const frameLine = (frame: ExplainedFrame): Advice =>
   joined([frameRecord(frame), ...explanationLines(frame)]);
 
+const wrapped = (text: string | undefined): string[] =>
+  text === undefined ? [] : wrap(text, screenWidth() - 2);
+
 function explanationLines({ meaning, fix }: ExplainedFrame): Advice[] {
   return [
-    ...(meaning === undefined ? [] : [`  ${style.yellow(meaning)}`]),
+    ...wrapped(meaning).map((line) => `  ${style.yellow(line)}`),
     ...(fix === undefined ? [] : [["  ", ...partsOf(fix)]]),
   ];
 }

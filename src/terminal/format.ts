@@ -1,4 +1,3 @@
-import { oneLine } from "./record.ts";
 import { unstyled } from "./style.ts";
 
 /** Between two columns. */
@@ -13,6 +12,9 @@ const wide = new RegExp(
   ].join(""),
   "u",
 );
+
+/** A text as a part of one line: its line ends are shown. */
+export const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
 
 /** How many columns a text takes on a terminal. */
 export function widthOf(text: string): number {

@@ -1,7 +1,7 @@
 import type { Ora } from "ora";
 import type { Advice } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
-import { duration, widthOf } from "./format.ts";
+import { duration, widthOf, wrap } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { asProblem, continued } from "./record.ts";
 import { style } from "./style.ts";
@@ -31,6 +31,8 @@ export interface ProgressOptions {
    * Whether the result goes to a screen too: then a spinner leaves nothing behind of what the result lists.
    */
   resultOnScreen: boolean;
+  /** Whether the result in words lists what was done: then plain lines leave that out. */
+  resultLists: boolean;
   /** Prints the advice of a warning; asked each time, as the run's own flags are known only after a while. */
   adviceText(advice: Advice): string;
 }
@@ -38,7 +40,7 @@ export interface ProgressOptions {
 /** Shows progress on stderr. */
 export async function showProgress(
   writer: Writer,
-  { mode, debug, resultOnScreen, adviceText }: ProgressOptions,
+  { mode, debug, resultOnScreen, resultLists, adviceText }: ProgressOptions,
 ): Promise<ProgressDisplay> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
@@ -46,12 +48,14 @@ export async function showProgress(
   let lastLine: string | undefined;
 
   const lineOf = (event: Progress): string | undefined => {
-    const line = eventLine(event, adviceText);
+    const { isTTY, columns } = writer.stream;
+    const line = eventLine(event, adviceText, isTTY && columns > 0 ? columns : Infinity);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
     if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, printed))))
       return undefined;
-    return spinner && resultOnScreen && event.kind === "finished" && event.listed ? undefined : line;
+    const isRepeated = spinner ? resultOnScreen : resultLists;
+    return isRepeated && event.kind === "finished" && event.listed ? undefined : line;
   };
 
   return {
@@ -99,7 +103,11 @@ const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiti
   `waiting for ${reason}, ${Math.round(elapsedMs / 1_000)} s of ${Math.round(budgetMs / 1_000)} s`;
 
 /** One event as a line; undefined for what only the spinner shows. */
-function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): string | undefined {
+function eventLine(
+  event: Progress,
+  adviceText: ProgressOptions["adviceText"],
+  width: number,
+): string | undefined {
   switch (event.kind) {
     case "started":
     case "waited":
@@ -111,7 +119,7 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
     case "failed":
       return `${style.red("✗")} ${continued(`${event.title}: ${event.message}`)}`;
     case "note":
-      return continued(event.message);
+      return wrap(continued(event.message), width - 2).join("\n  ");
     case "warning":
       return asProblem(
         style.yellow("warning:"),

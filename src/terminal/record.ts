@@ -1,3 +1,6 @@
+import { screenWidth, widthOf, wrap } from "./format.ts";
+import { safe } from "./safe.ts";
+
 /**
  * A time of day here, with milliseconds; the date before it when that is not today's. `at` is an ISO time.
  */
@@ -14,12 +17,28 @@ export function clockTime(at: string, now = new Date()): string {
  */
 export const continued = (text: string): string => text.replaceAll(/\r?\n/g, "\n| ");
 
-/** One record as text: its head, and what it says. */
-export const asRecord = (head: string, text: string): string => `${head}  ${continued(text)}`;
+const GAP = "  ";
+/** Narrower than this beside its head, a text goes below it. */
+const NARROWEST = 30;
+
+/**
+ * One record as text: its head, and what it says. On a screen a text that does not fit is broken between
+ * words and hangs below its beginning, or below the head where too little room is left beside that.
+ */
+export function asRecord(head: string, text: string, width = screenWidth()): string {
+  if (width === Infinity) return head + GAP + continued(text);
+  const [first = "", ...more] = safe(text).split(/\r?\n/);
+  const indent = widthOf(head) + GAP.length;
+  const isBeside = indent + widthOf(first) <= width || width - indent >= NARROWEST;
+  const hang = isBeside ? indent : GAP.length;
+  const [begin = "", ...rest] = wrap(first, width - hang);
+  return [
+    isBeside ? head + GAP + begin : `${head}\n${GAP}${begin}`,
+    ...rest.map((line) => " ".repeat(hang) + line),
+    ...more.flatMap((line) => wrap(line, width - GAP.length).map((piece) => `| ${piece}`)),
+  ].join("\n");
+}
 
 /** What is wrong, and what to do about it in a second line; neither can begin a record of its own. */
 export const asProblem = (head: string, message: string, hint: string | undefined): string =>
   `${head} ${continued(message)}\n${hint === undefined ? "" : `  ${continued(hint)}\n`}`;
-
-/** A text as a part of one line: its line ends are shown. */
-export const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");

@@ -189,7 +189,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
     [
       "INFO   cold start, nodejs:24.v12",
       'WARN   connect requestId=r= connectionId=C1= status=401 reason="two words"',
-      'ERROR  Invoke Error \t{"errorType":"Error"}',
+      "ERROR  Invoke Error: Error",
       "ERROR  ValueError: bad",
       "| Traceback (most recent call last):",
       '|   File "app.py"',

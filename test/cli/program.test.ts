@@ -125,6 +125,35 @@ test.each(commandNames)("%s --help shows its options and examples", async (name)
   expect(stdout).not.toMatch(/README/);
 });
 
+test("F-49 help lists the options that the command makes use of, and the variables", async () => {
+  const [whole, packages, connects, removal] = await Promise.all(
+    [[], ["package"], ["connect"], ["destroy"]].map(async (name) => (await run([...name, "--help"])).stdout),
+  );
+  for (const option of ["--local", "--region", "--profile", "--endpoint-url", "--env", "--yes"])
+    expect(packages).not.toContain(`  ${option}`);
+  expect(packages).toContain("  --json");
+  expect(connects).toContain("  --local");
+  expect(connects).not.toContain("  --yes");
+  expect(removal).toContain("  --yes");
+  expect(connects).toMatch(/\n {2}SHELFSHACK_FUNCTION_NAME +--function-name\n/);
+  expect(whole).toMatch(/\n {2}SHELFSHACK_REGION, AWS_REGION,? .*--region\n/);
+  // What a command makes no use of is taken all the same.
+  const folderName = folder();
+  expect((await run(["package", "--local", "--yes", "--out", join(folderName, "p.zip")])).code).toBe(0);
+});
+
+test("F-49 at 40 columns help has no line that is broken by the terminal", async (context) => {
+  needsTerminal(context);
+  for (const name of commandNames) {
+    const { stdout } = await run([...name.split(" "), "--help"], { columns: 40 });
+    const lines = stdout.split("\r\n").filter((line) => !/^( {2}shelfshack-ws |Usage:)/.test(line));
+    expect(
+      lines.filter((line) => line.length > 40),
+      name,
+    ).toEqual([]);
+  }
+});
+
 test("help fits the width of the terminal, and --force is described for each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");
   expect(await shown(["backend", "init"])).toContain("--force overwrite the file without asking -h");

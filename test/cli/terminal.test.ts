@@ -40,6 +40,36 @@ test("deploy without a terminal prints plain lines on stderr and only the result
   expect(stdout + stderr).not.toContain(escape);
 });
 
+test("F-49 a deploy in a log lists what it did once", async () => {
+  const env = await localAws();
+  const { code, stdout, stderr } = await run(["deploy"], { env });
+  expect(code).toBe(0);
+  expect((stdout + stderr).match(/^. ?(created +)?Role /gm)).toEqual(["+ created  Role "]);
+  expect(stderr).toMatch(/^ {2}waiting for IAM/m);
+});
+
+test("F-49 log lines hang below their beginning, or where it is narrow below their head", async (context) => {
+  needsTerminal(context);
+  const env = await localAws();
+  await run(["deploy", "--no-test"], { env });
+  await run(["test"], { env });
+  const linesAt = async (columns: number) => {
+    const { stdout } = await run(["logs", "tail", "--no-follow", "--no-color"], { env, columns });
+    return stdout.split("\r\n").filter((line) => !/^(\u001b|account)/.test(line));
+  };
+  const wide = await linesAt(80);
+  expect(wide.filter((line) => line.length > 80)).toEqual([]);
+  expect(wide.filter((line) => /^ {20}\S/.test(line)).length).toBeGreaterThan(0);
+  const narrow = await linesAt(40);
+  expect(narrow.filter((line) => line.length > 40)).toEqual([]);
+  expect(
+    narrow.filter((line) => /^\d\d:\d\d:\d\d\.\d{3} (INFO|WARN|ERROR) ?$/.test(line)).length,
+  ).toBeGreaterThan(0);
+  const { stdout } = await run(["logs", "tail", "--no-follow"], { env });
+  const words = stdout.split(/\s+/).filter((word) => word.length <= 38);
+  expect(words.filter((word) => !narrow.some((line) => line.includes(word)))).toEqual([]);
+});
+
 test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not", async (context) => {
   needsTerminal(context);
   const env = await localAws();

@@ -17,3 +17,11 @@ test("two long values are shown where they part, short ones whole", () => {
     to: `…${"a".repeat(40)}b`,
   });
 });
+
+test("F-49 an empty value and one that is not set are told apart", () => {
+  expect(shortValues({ path: "DeploymentId", from: "", to: "dep1" })).toEqual({ from: '""', to: "dep1" });
+  expect(shortValues({ path: "DeploymentId", from: undefined, to: "" })).toEqual({
+    from: "(not set)",
+    to: '""',
+  });
+});

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { readArguments } from "../../src/cli/arguments.ts";
 import { advicePrinter } from "../../src/cli/print-advice.ts";
 import { resolve } from "../../src/cli/resolve.ts";
-import { explainFrame, frameRows } from "../../src/client/frames.ts";
+import { contractRows, explainFrame, frameRows } from "../../src/client/frames.ts";
 import { explainHandshake, statusRows, type HandshakeFailure } from "../../src/client/handshake.ts";
 import { isInvocation, partsOf, type Advice } from "../../src/errors/advice.ts";
 import { NotAwsAnswer } from "../../src/aws/answers.ts";
@@ -331,6 +331,17 @@ test.each(Object.keys(frameRows))("S21 API Gateway's frame %j is explained", asy
   const frame = JSON.stringify({ message, connectionId: "c", requestId: "r" });
   expect(explainFrame(frame)).toBe(frameRows[message]);
   expectFollowable(frameRows[message]?.fix ?? "");
+});
+
+test.each(Object.keys(contractRows))("F-49 the handler's frame %j is explained", (code) => {
+  const frame = (request_id: string) => explainFrame(JSON.stringify({ type: "error", code, request_id }));
+  expect(frame("UbT2nH5bIAMFSnA=")).toMatchObject({ ...contractRows[code] });
+  const fix = frame("UbT2nH5bIAMFSnA=")?.fix ?? "";
+  expectFollowable(fix);
+  expect(printer.text(fix)).toContain("--request UbT2nH5bIAMFSnA=");
+  // What is no id is not put into a command.
+  expect(frame("; rm -rf /")).toEqual(contractRows[code]);
+  expect(explainFrame('{"type":"error","code":"own"}')).toBeUndefined();
 });
 
 describe("an invocation", () => {

@@ -81,7 +81,13 @@ test.each(hostile)("F-16 %j makes neither a line of its own nor a command, in an
       name,
     ).toEqual([]);
   }
-  const options = { mode: "plain", debug: true, resultOnScreen: false, adviceText: String } as const;
+  const options = {
+    mode: "plain",
+    debug: true,
+    resultOnScreen: false,
+    resultLists: false,
+    adviceText: String,
+  } as const;
   const progress = await showProgress(writer, options);
   for (const event of events(text)) {
     progress.report(event);

@@ -36,7 +36,7 @@ async function shown(mode: ProgressMode, debug = false): Promise<string> {
   const { stream, text } = streamWith();
   const progress = await showProgress(
     writerFor(stream, undefined, () => undefined),
-    { mode, debug, resultOnScreen: true, adviceText: String },
+    { mode, debug, resultOnScreen: true, resultLists: false, adviceText: String },
   );
   events.forEach(progress.report);
   progress.pause();
