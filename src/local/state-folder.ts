@@ -239,7 +239,7 @@ async function readState(file: string): Promise<SavedState> {
     throw reading.because === "untrusted" ? untrusted(file, reading.fault) : unreadable();
   try {
     const kept = deserialize(reading.bytes) as AnyFormat;
-    if (kept.format === FORMAT) return kept.services;
+    if (kept.format === FORMAT && kept.services instanceof Map) return kept.services;
     if (kept.format === 1) return fromFormat1(kept.state);
   } catch (cause) {
     throw unreadable(cause);
