@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { distrust } from "./trust.ts";
 
 /** A file's bytes, or why they are not read: nothing in the words is from the file. */
@@ -19,6 +20,7 @@ export type Reading = { bytes: Buffer } | { because: "untrusted" | "unusable"; f
 /** As many links as Linux follows. */
 const MOST_LINKS = 40;
 const CHUNK_BYTES = 256 * 1024;
+const PAGE_BYTES = 4 * 1024;
 
 /**
  * Reads a regular file of at most `most` bytes that only this user and root can have written; where it is a
@@ -75,6 +77,28 @@ function upTo(opened: number, most: number): Buffer {
     chunks.push(chunk.subarray(0, count));
   }
   return Buffer.concat(chunks);
+}
+
+const READS_AT_ONCE = 16;
+
+/**
+ * Reads a file of /proc. Linux hands it out in pages, so that reading each in a thread of its own takes
+ * longer than the reading; between some of them others get their turn. Throws Node's errors.
+ */
+export async function readListing(file: string): Promise<Buffer> {
+  const opened = openSync(file, constants.O_RDONLY);
+  try {
+    const chunks: Buffer[] = [];
+    for (let count = -1; count !== 0;) {
+      if (chunks.length % READS_AT_ONCE === READS_AT_ONCE - 1) await setImmediate();
+      const chunk = Buffer.alloc(PAGE_BYTES);
+      count = readSync(opened, chunk);
+      chunks.push(chunk.subarray(0, count));
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(opened);
+  }
 }
 
 /** The nearest file of this name in a folder or one above it, whatever it is but a folder. */

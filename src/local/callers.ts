@@ -37,6 +37,11 @@ interface Options {
 /** See {@link Callers}. */
 export function openCallers({ keys, peers, verifySignatures, tell }: Options): Callers {
   const own = new WeakSet<Socket>();
+  const told = new Set<string>();
+  const tellOnce = (message: string): void => {
+    if (!told.has(message)) tell(message);
+    told.add(message);
+  };
   return {
     async doubt(request, body) {
       if (own.has(request.socket)) return undefined;
@@ -48,7 +53,7 @@ export function openCallers({ keys, peers, verifySignatures, tell }: Options): C
         return undefined;
       }
       const why = verifySignatures ? strict : user === undefined ? unknownUser : otherUser(user);
-      tell(`refused a call to AWS: ${why}; ${remedy}`);
+      tellOnce(`refused a call to AWS: ${why}; ${remedy}`);
       return { about, message: `${texts[about]} The local AWS: ${why}; ${remedy}` };
     },
   };

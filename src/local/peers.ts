@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { isIPv4, type Socket } from "node:net";
 import { endianness } from "node:os";
+import { readListing } from "../files/read.ts";
 
 /** Which user of this machine is at the other end of a connection. */
 export interface Peers {
@@ -26,8 +26,8 @@ const READS = 2;
 export function openPeers(lists = linuxLists): Peers {
   const known = new WeakMap<Socket, Promise<number | undefined>>();
   const read = {
-    ipv4: nextReading(() => readFile(lists.ipv4)),
-    ipv6: nextReading(() => readFile(lists.ipv6)),
+    ipv4: nextReading(() => readListing(lists.ipv4)),
+    ipv6: nextReading(() => readListing(lists.ipv6)),
   };
   async function find(rows: readonly Row[]): Promise<number | undefined> {
     for (let reading = 0; reading < READS; reading++) {

@@ -156,7 +156,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const closing = new AbortController();
   const messages = messagesOf(options);
   const { onBug, logOnce } = messages;
-  const { keys, callers, accessKey, needsSignatures } = openAccess(options, { port, tell: logOnce });
+  const { keys, callers, accessKey, needsSignatures } = openAccess(options, port, logOnce);
   const runtimes = runtimesFor({
     url,
     keys,
@@ -251,12 +251,13 @@ function recorder({ onCall }: LocalAwsOptions, folder: StateFolder | undefined) 
 
 /** Who may call, and what new callers get. */
 function openAccess(
-  { accessKey = newAccessKey(), verifySignatures = false }: LocalAwsOptions,
-  { port, tell }: { port: number; tell(message: string): void },
+  { accessKey = newAccessKey(), verifySignatures = false, onRefused }: LocalAwsOptions,
+  port: number,
+  logOnce: Host["logOnce"],
 ) {
   const keys = accessKeysOf(accessKey);
   const peers = openPeers();
-  const callers = openCallers({ keys, peers, verifySignatures, tell });
+  const callers = openCallers({ keys, peers, verifySignatures, tell: onRefused ?? logOnce });
   const needsSignatures = async () => verifySignatures || !(await peers.tellsUsers(port));
   return { accessKey, keys, callers, needsSignatures };
 }
