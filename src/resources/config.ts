@@ -25,6 +25,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     timeout: of.functionTimeout,
     memory: of.memory,
     logRetention: of.logRetention,
+    kmsKey: of.kmsKey,
     backendUrl: of.backendUrl,
     variables: of.variables ?? {},
     ...(artifact

@@ -38,6 +38,8 @@ interface FunctionProperties {
   Timeout: number;
   MemorySize: number;
   Architectures: readonly string[];
+  /** What the variables are encrypted with; absent for a key of AWS's own. */
+  KMSKeyArn?: string;
   Environment: Variables;
   /** The names of the variables from the configuration, in alphabetical order; a tag keeps them. */
   ConfiguredVariables: readonly string[];
@@ -55,6 +57,7 @@ export interface FunctionConfig {
   handler?: string | undefined;
   timeout?: number | undefined;
   memory?: number | undefined;
+  kmsKey?: string | undefined;
   backendUrl: string | undefined;
   /** More variables. `SIGNING_KEYS` among them counts on the first deploy only. */
   variables: Variables;
@@ -94,6 +97,7 @@ export function lambdaFunction(
         Handler: config.handler,
         Timeout: config.timeout,
         MemorySize: config.memory,
+        KMSKeyArn: config.kmsKey,
       }),
       Role: role.Arn,
       Architectures: ["x86_64"],
@@ -165,7 +169,7 @@ export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 async function create(
   aws: Aws,
-  { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, Environment }: FunctionProperties,
+  { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment }: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<string> {
   const created = await aws.lambda.send(
@@ -176,6 +180,7 @@ async function create(
       Role,
       Timeout,
       MemorySize,
+      KMSKeyArn,
       Architectures: ["x86_64"],
       Code: { ZipFile },
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
@@ -197,13 +202,15 @@ async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: Fu
 
 async function configure(
   aws: Aws,
-  { Runtime, Handler, Role, Timeout, MemorySize, Environment, ConfiguredVariables }: FunctionProperties,
+  desired: FunctionProperties,
   found: Found<FunctionProperties, FunctionAttributes>,
   { functionName, variables }: FunctionConfig,
 ): Promise<void> {
+  const { Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment, ConfiguredVariables } =
+    desired;
   const ours = differing(found.properties.Environment, Environment);
   const gone = removedFrom(found, ConfiguredVariables);
-  const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize };
+  const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn };
   await changeEnvironment(
     aws,
     functionName,
@@ -252,7 +259,7 @@ function foundFunction(
     functionMembers,
   );
   // A function from a container image has neither of the first two.
-  const { Runtime, Handler, Architectures } = found;
+  const { Runtime, Handler, Architectures, KMSKeyArn } = found;
   return {
     attributes: { FunctionArn },
     properties: given({
@@ -264,6 +271,7 @@ function foundFunction(
       Timeout,
       MemorySize,
       Architectures,
+      KMSKeyArn,
       Environment: usable(variablesOf(found)),
       ConfiguredVariables: namesInTags(tags),
       State: stateOf(found),

@@ -29,6 +29,8 @@ export interface StackConfig {
   memory?: number | undefined;
   /** Days. */
   logRetention?: number | undefined;
+  /** The ARN of the KMS key that encrypts the function's variables. */
+  kmsKey?: string | undefined;
   backendUrl: string | undefined;
   /** More variables for the function. */
   variables: Readonly<Record<string, string>>;

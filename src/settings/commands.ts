@@ -31,6 +31,7 @@ export const stackProperties = [
   "runtime",
   "handler",
   "logRetention",
+  "kmsKey",
   "variables",
 ] as const;
 

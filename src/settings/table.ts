@@ -260,6 +260,16 @@ const table = {
     default: 30,
     description: "days that the function's log is kept",
   },
+  kmsKey: {
+    flag: "--kms-key <arn>",
+    env: ["SHELFSHACK_KMS_KEY"],
+    key: "kmsKey",
+    type: name(
+      "a KMS key's ARN like arn:aws:kms:us-east-1:123456789012:key/ID",
+      /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+    ),
+    description: "KMS key for the function's variables, signing keys among them",
+  },
   account: {
     flag: "--account <id>",
     env: ["SHELFSHACK_ACCOUNT"],

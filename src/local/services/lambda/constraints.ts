@@ -56,6 +56,7 @@ const MemorySize = { min: 128, max: 10240 };
 const PackageType = { values: ["Zip", "Image"] };
 const EnvironmentVariableName = { pattern: "[a-zA-Z]([a-zA-Z0-9_])+" };
 const EnvironmentVariables = { key: EnvironmentVariableName };
+const KMSKeyArn = { min: 0, max: 10000, pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()" };
 const TracingMode = { values: ["Active", "PassThrough"] };
 const TagKey = { min: 1, max: 128, pattern: String.raw`([\p{L}\p{Z}\p{N}_.:/=+\-@]*)` };
 const TagValue = { min: 0, max: 256, pattern: String.raw`([\p{L}\p{Z}\p{N}_.:/=+\-@]*)` };
@@ -116,6 +117,7 @@ export const constraints: Constraints = {
       MemorySize,
       PackageType,
       Environment: { members: { Variables: EnvironmentVariables } },
+      KMSKeyArn,
       TracingConfig: { members: { Mode: TracingMode } },
       Tags,
       Architectures: ArchitecturesList,
@@ -173,6 +175,7 @@ export const constraints: Constraints = {
       Timeout,
       MemorySize,
       Environment: { members: { Variables: EnvironmentVariables } },
+      KMSKeyArn,
       TracingConfig: { members: { Mode: TracingMode } },
       EphemeralStorage: { members: { Size: EphemeralStorageSize } },
       SnapStart: { members: { ApplyOn: SnapStartApplyOn } },

@@ -45,6 +45,8 @@ export interface FunctionVersion {
   memoryMb: number;
   /** `undefined` when it was never given: then answers leave it out. */
   environment: Record<string, string> | undefined;
+  /** Answers leave it out where there is none. */
+  kmsKeyArn?: string | undefined;
   architectures: sdk.Architecture[];
   ephemeralMb: number;
   logging: sdk.LoggingConfig;
@@ -293,6 +295,7 @@ export function configurationShape(
     CodeSha256: build.sha256,
     Version: build.version,
     ...(build.environment ? { Environment: { Variables: build.environment } } : {}),
+    ...(build.kmsKeyArn ? { KMSKeyArn: build.kmsKeyArn } : {}),
     TracingConfig: { Mode: build.tracing },
     RevisionId: revisionId,
     PackageType: "Zip",

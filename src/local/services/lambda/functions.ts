@@ -43,6 +43,7 @@ const settings = {
   Timeout: all,
   MemorySize: all,
   Environment: { Variables: all },
+  KMSKeyArn: kept,
   TracingConfig: { Mode: kept },
   EphemeralStorage: { Size: kept },
   SnapStart: { ApplyOn: only("None") },
@@ -222,6 +223,7 @@ type Settings = Pick<
   | "Timeout"
   | "MemorySize"
   | "Environment"
+  | "KMSKeyArn"
   | "TracingConfig"
   | "EphemeralStorage"
   | "LoggingConfig"
@@ -254,6 +256,7 @@ function newVersion(
     timeoutSeconds: input.Timeout ?? 3,
     memoryMb: input.MemorySize ?? 128,
     environment: Environment?.Variables,
+    kmsKeyArn: input.KMSKeyArn,
     architectures: input.Architectures ?? ["x86_64"],
     ephemeralMb: input.EphemeralStorage?.Size ?? 512,
     logging: { LogFormat: "Text", LogGroup: logGroup, ...LoggingConfig },
@@ -272,13 +275,23 @@ function changedVersion(build: FunctionVersion, input: Settings): FunctionVersio
     description: input.Description ?? build.description,
     timeoutSeconds: input.Timeout ?? build.timeoutSeconds,
     memoryMb: input.MemorySize ?? build.memoryMb,
-    // Variables are replaced as a whole; an Environment without variables empties it.
-    environment: input.Environment ? (input.Environment.Variables ?? {}) : build.environment,
+    ...changedVariables(build, input),
     ephemeralMb: input.EphemeralStorage?.Size ?? build.ephemeralMb,
     logging: { ...build.logging, ...input.LoggingConfig },
     tracing: input.TracingConfig?.Mode ?? build.tracing,
   };
 }
+
+/**
+ * Variables are replaced as a whole: an Environment without any empties it. An empty key is AWS's own again.
+ */
+const changedVariables = (
+  { environment, kmsKeyArn }: FunctionVersion,
+  { Environment, KMSKeyArn = kmsKeyArn }: Settings,
+): Pick<FunctionVersion, "environment" | "kmsKeyArn"> => ({
+  environment: Environment ? (Environment.Variables ?? {}) : environment,
+  kmsKeyArn: KMSKeyArn,
+});
 
 interface Made {
   name: string;
