@@ -85,7 +85,7 @@ export const command: Command<"backend check", CheckResult> = {
   exitCode: ({ failed, unproven }, { strict }) =>
     failed > 0 || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done,
 
-  notices: ({ checks, unproven }, { strict }) => [
+  notices: ({ checks, failed, unproven }, { strict }) => [
     ...checks
       .filter(({ outcome }) => outcome === "failed" || outcome === "warning")
       .map(({ outcome, title, finding, fix }): Notice => ({
@@ -93,11 +93,14 @@ export const command: Command<"backend check", CheckResult> = {
         message: `${title}: ${finding}`,
         hint: fix ?? null,
       })),
-    ...unproven.map(({ what, why, fix }): Notice => ({
-      level: strict ? "error" : "warning",
-      message: `not proven: ${what}: ${why}`,
-      hint: fix,
-    })),
+    // What was skipped because of a failure has the same cause.
+    ...unproven
+      .filter(({ code }) => failed === 0 || code !== "skipped")
+      .map(({ what, why, fix }): Notice => ({
+        level: strict ? "error" : "warning",
+        message: `not proven: ${what}: ${why}`,
+        hint: fix,
+      })),
   ],
 };
 

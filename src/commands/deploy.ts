@@ -14,7 +14,14 @@ import type { OptionsOf } from "../settings/commands.ts";
 import { deployStack, planStack, type Before, type DeployOutcome } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
-import { nextAfter, smokeTest, unprovenBy, worksAsDeployed, type SmokeTest } from "../verify/round-trip.ts";
+import {
+  nextAfter,
+  nextAfterProbe,
+  smokeTest,
+  unprovenBy,
+  worksAsDeployed,
+  type SmokeTest,
+} from "../verify/round-trip.ts";
 import type { Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -62,7 +69,7 @@ export const command: Command<"deploy", DeployResult> = {
       probe,
       test: tested,
       unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-      next: url === null || dryRun ? null : nextAfter(tested, { booking, token: given, tokenStdin }),
+      next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
     };
   },
 
@@ -93,6 +100,14 @@ export const command: Command<"deploy", DeployResult> = {
     return result.next === null ? text : [...text, "\n\nnext: ", result.next];
   },
 };
+
+/** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
+const next = (
+  tested: SmokeTest | null,
+  probe: BackendProbe | null,
+  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin">,
+): Invocation =>
+  probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
 
 /** What can be refused before any call. */
 function check(

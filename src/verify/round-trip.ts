@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { BackendProbe } from "../backend/check/ask-once.ts";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession, type Session } from "../client/session.ts";
@@ -220,6 +221,10 @@ export function nextAfter(
   return (invocation.code && afterFinding[invocation.code]) ?? command("backend check");
 }
 
+/** The next command after a new backend was asked: one that fits what it said. */
+export const nextAfterProbe = ({ code }: BackendProbe): Invocation =>
+  afterFinding[code] ?? command("backend check");
+
 /** The step that repairs what keeps frames from clients. */
 const stepFor: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {
   denied: "policy",
@@ -233,8 +238,9 @@ const afterHandshake: Readonly<Record<number, Invocation>> = {
 };
 
 /** By what the test event found, where what was deployed works; other causes lie in the backend. */
-const afterFinding: Readonly<Partial<Record<FindingCode, Invocation>>> = {
+const afterFinding: Readonly<Partial<Record<FindingCode | BackendProbe["code"], Invocation>>> = {
   "keys-unknown": command("outputs", { outputsFor: "backend" }),
+  "keys-missing": command("deploy"),
   "token-refused": command("test", { tokenStdin: true }),
   "booking-missing": command("test", { booking: "ID" }),
   "token-missing": command("test", { tokenStdin: true }),

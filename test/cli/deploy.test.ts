@@ -274,7 +274,12 @@ test("F-33 S5 a new address alone is asked first; with --strict only a proven on
   const warned = await only("http://127.0.0.1:8");
   expect([warned.code, JSON.parse(warned.stdout)]).toMatchObject([
     0,
-    { changed: true, probe: { code: "backend-unreachable" }, unproven: [{ code: "backend-unreachable" }] },
+    {
+      changed: true,
+      probe: { code: "backend-unreachable" },
+      unproven: [{ code: "backend-unreachable" }],
+      argv: [["backend", "check", "--local"]],
+    },
   ]);
   expect(warned.stderr).toMatch(
     /^warning: http:\/\/127.0.0.1:8 is not proven, .*; it is written all the same$/m,
