@@ -49,6 +49,9 @@ const REQUEST_MS = 30_000;
 /** For a local AWS that keeps no access key: where its user is told by the system, any credentials do. */
 const madeUpKey = { accessKeyId: "local", secretAccessKey: "local" };
 
+/** The region of the local AWS where none is set. */
+export const localRegion = "us-east-1";
+
 /**
  * Makes the AWS clients; the only place that does.
  *
@@ -69,7 +72,7 @@ export async function connectAws(
   // The SDK reads its own variable by itself, and knows those of single services, which come before it
   // (AWS.md 8.4).
   const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
-  const region = settings.region ?? (settings.local ? "us-east-1" : undefined);
+  const region = settings.region ?? (settings.local ? localRegion : undefined);
   const config = {
     ...(settings.local ? { credentials: readLocalKey(stateHome(environment)) ?? madeUpKey } : {}),
     ...(region ? { region } : {}),

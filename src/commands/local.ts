@@ -70,7 +70,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       verifySignatures,
       ...(realistic ? realisticDelays : {}),
       fresh,
-      ...(stateFolder ? { stateFolder } : projectState(context)),
+      ...(stateFolder ? { stateFolder } : await projectState(options, context)),
       onLog: logged(context),
     });
     if (local.isOpen) warn(openText(listen, local));
@@ -111,10 +111,18 @@ const openText = (listen: string, { hosts }: LocalAws): string =>
   "`outputs --for backend --local` prints, make calls to AWS, all in plain text; " +
   (hosts.length > 0 ? `names: ${hosts.join(", ")}` : "no name is allowed yet: add --allow-host");
 
-/** The state of this project, unless it cannot be kept: then it says so and goes on. */
-function projectState({ projectState: folder, report }: Context<LocalItem>) {
+/**
+ * The state of this project, unless it cannot be kept: then it says so and goes on. Each region has its own,
+ * for a stack is in one region.
+ */
+async function projectState(
+  { region }: Pick<AwsOptions, "region">,
+  { projectState: folder, report }: Context<LocalItem>,
+) {
+  const { localRegion } = await import("../aws/clients.ts");
   const warn = (message: string) => report({ kind: "warning", message });
-  if (folder !== undefined) return { stateFolder: join(folder, "local"), onStateTrouble: warn };
+  if (folder !== undefined)
+    return { stateFolder: join(folder, `local-${region ?? localRegion}`), onStateTrouble: warn };
   warn("this local AWS is not kept: there is no home folder, and XDG_STATE_HOME names none");
   return {};
 }
@@ -182,7 +190,8 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       }
     : options;
   try {
-    const { url } = await deployStack(await context.stack(target, await packageFor(target)));
+    const open = await context.stack(target, await packageFor(target));
+    const { url } = await deployStack(open).catch((error: unknown) => refusedBecause(error, context));
     context.emit({
       kind: "ready",
       port: options.port,
@@ -198,6 +207,13 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
   } finally {
     await demo?.close();
   }
+}
+
+/** What stands in the way may be of an earlier start. */
+function refusedBecause(error: unknown, { report }: Context<LocalItem>): never {
+  if (["not-ours", "several-of-ours"].includes(explain(error).code))
+    report({ kind: "note", message: "local --fresh begins with an empty local AWS" });
+  throw error;
 }
 
 function atHost(url: string, host: string): string {

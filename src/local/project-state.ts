@@ -36,10 +36,14 @@ async function anew(folder: string, error: unknown, tell: (message: string) => v
   return await openStateFolder(folder);
 }
 
-const isOfTheFolder = (error: unknown): boolean => /^(state-|file-unusable$)/.test(explain(error).code);
+/** Also what a file system cannot do at all, such as the link of a lock. */
+const isOfTheFolder = (error: unknown): boolean =>
+  /^(state-|file-unusable$)/.test(explain(error).code) ||
+  (error instanceof Error && "syscall" in error && "path" in error);
 
 function notKept(error: unknown): string {
-  const { code, message } = explain(error);
+  const { code } = explain(error);
+  const { message } = code === "bug" ? (error as Error) : explain(error);
   return code === "state-in-use"
     ? `another local AWS of this project runs; this one begins anew and is not kept (${message})`
     : `this local AWS begins anew and is not kept: ${message}`;

@@ -94,6 +94,24 @@ test(
 );
 
 test(
+  "F-37 each region of a project has a world of its own, at the same time too",
+  { timeout: 60_000 },
+  async () => {
+    const { options } = await userWithProject();
+    const here = await startLocal([], options);
+    const there = await startLocal(["--region", "eu-west-1"], options);
+    expect(there.path).not.toBe(here.path);
+    const stopped = [await here.stop(), await there.stop()];
+    expect(stopped.map(({ stderr }) => stderr)).toEqual(
+      stopped.map(() => expect.not.stringContaining("warning")),
+    );
+    const again = await startLocal(["--region", "eu-west-1"], options);
+    expect(again.path).toBe(there.path);
+    await again.stop();
+  },
+);
+
+test(
   "F-37 a state that cannot be read is set aside, and said; with --state it is an error that keeps it",
   { timeout: 60_000 },
   async () => {
