@@ -1,8 +1,8 @@
-import { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
-import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import { GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
-import { LambdaClient } from "@aws-sdk/client-lambda";
-import { STSClient } from "@aws-sdk/client-sts";
+import type { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
+import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import type { IAMClient } from "@aws-sdk/client-iam";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
+import type { STSClient } from "@aws-sdk/client-sts";
 import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
@@ -14,7 +14,14 @@ import { Waits } from "./wait.ts";
 import { environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 
-/** The clients that everything below works with: AWS, or the local AWS at another address. */
+/** A service of AWS. Its client is loaded and made with the first call, as most commands call a few. */
+export interface Service<Client extends { send: unknown }> {
+  send: Client["send"];
+  /** The client itself, for what the SDK takes one for: pages, credentials. */
+  client(): Promise<Client>;
+}
+
+/** The services that everything below works with: AWS, or the local AWS at another address. */
 export interface Aws {
   region: string;
   /** The profile that the credentials come from, where one is named. */
@@ -25,11 +32,11 @@ export interface Aws {
   signal: AbortSignal;
   /** The waits for AWS, which end when the run fails. */
   waits: Waits;
-  lambda: LambdaClient;
-  apigatewayv2: ApiGatewayV2Client;
-  iam: IAMClient;
-  sts: STSClient;
-  logs: CloudWatchLogsClient;
+  lambda: Service<LambdaClient>;
+  apigatewayv2: Service<ApiGatewayV2Client>;
+  iam: Service<IAMClient>;
+  sts: Service<STSClient>;
+  logs: Service<CloudWatchLogsClient>;
   /**
    * The options of a call that takes longer: it carries the zip, or lasts as long as the function that it
    * invokes.
@@ -60,7 +67,7 @@ export const localRegion = "us-east-1";
  * one call may take. Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
-  settings: Pick<Settings, "local" | "port" | "endpointUrl" | "region">,
+  settings: Place,
   {
     report,
     signal,
@@ -68,52 +75,103 @@ export async function connectAws(
     requestMs = REQUEST_MS,
   }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
 ): Promise<Aws> {
-  const address = settings.local ? `http://127.0.0.1:${settings.port}` : settings.endpointUrl;
+  const address = addressOf(settings);
+  const config = configOf(settings, requestMs);
+  const waits = new Waits(signal);
+  const announced = new Set<string>();
+  const opened: { destroy(): void }[] = [];
+  const services = servicesAt(config, (client, protocol) => {
+    opened.push(client);
+    client.middlewareStack.use(
+      retries({ report, signal, waits, timeScale, missingRole: missingRole(services.iam) }),
+    );
+    client.middlewareStack.use(onlyAwsAnswers(protocol));
+    client.middlewareStack.use(warnForeignEndpoint(report, announced));
+  });
+  return {
+    region: config.region ?? (await regionOf(services.sts)),
+    profile: settings.local ? undefined : environment["AWS_PROFILE"] || undefined,
+    endpointUrl: address,
+    signal,
+    waits,
+    longCall: { requestTimeout: 4 * requestMs },
+    ...services,
+    close: () => opened.forEach((client) => client.destroy()),
+  };
+}
+
+type Place = Pick<Settings, "local" | "port" | "endpointUrl" | "region">;
+
+/** Where the calls go, where that is set for all of them. */
+const addressOf = ({ local, port, endpointUrl }: Place): string | undefined =>
+  local ? `http://127.0.0.1:${port}` : endpointUrl;
+
+/** What every client is made with. */
+function configOf(settings: Place, requestMs: number) {
+  const address = addressOf(settings);
   // The SDK reads its own variable by itself, and knows those of single services, which come before it
   // (AWS.md 8.4).
   const endpoint = !settings.local && address === environment["AWS_ENDPOINT_URL"] ? undefined : address;
   const region = settings.region ?? (settings.local ? localRegion : undefined);
-  const config = {
+  return {
     ...(settings.local ? { credentials: readLocalKey(stateHome(environment)) ?? madeUpKey } : {}),
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
     requestHandler: { ...timeouts, requestTimeout: requestMs },
   };
-  const clients = {
-    lambda: new LambdaClient(config),
-    apigatewayv2: new ApiGatewayV2Client(config),
-    iam: new IAMClient(config),
-    sts: new STSClient(config),
-    logs: new CloudWatchLogsClient(config),
-  };
-  const waits = new Waits(signal);
-  const rules = { report, signal, waits, timeScale, missingRole: missingRole(clients.iam) };
-  const announced = new Set<string>();
-  const equip = <Input extends object, Output extends object>(
-    stack: MiddlewareStack<Input, Output>,
-    protocol: Protocol,
-  ) => {
-    stack.use(retries(rules));
-    stack.use(onlyAwsAnswers(protocol));
-    stack.use(warnForeignEndpoint(report, announced));
-  };
-  equip(clients.lambda.middlewareStack, "json");
-  equip(clients.apigatewayv2.middlewareStack, "json");
-  equip(clients.iam.middlewareStack, "xml");
-  equip(clients.sts.middlewareStack, "xml");
-  equip(clients.logs.middlewareStack, "json");
-  clients.logs.middlewareStack.use(prefixingOwnHosts(clients.logs.config));
+}
+
+/** Adds to a client what all of them have in common. */
+type Equip = <Input extends object, Output extends object>(
+  client: { middlewareStack: MiddlewareStack<Input, Output>; destroy(): void },
+  protocol: Protocol,
+) => void;
+
+/** The services, and how the client of each is made. */
+function servicesAt(config: ReturnType<typeof configOf>, equip: Equip) {
   return {
-    region: await regionOf(clients.lambda),
-    profile: settings.local ? undefined : environment["AWS_PROFILE"] || undefined,
-    endpointUrl: address,
-    signal,
-    waits,
-    longCall: { requestTimeout: 4 * requestMs },
-    ...clients,
-    close: () => Object.values(clients).forEach((client) => client.destroy()),
+    lambda: onFirstCall(async () => {
+      const { LambdaClient } = await import("./services/lambda.ts");
+      const client = new LambdaClient(config);
+      equip(client, "json");
+      return client;
+    }),
+    apigatewayv2: onFirstCall(async () => {
+      const { ApiGatewayV2Client } = await import("./services/apigatewayv2.ts");
+      const client = new ApiGatewayV2Client(config);
+      equip(client, "json");
+      return client;
+    }),
+    iam: onFirstCall(async () => {
+      const { IAMClient } = await import("./services/iam.ts");
+      const client = new IAMClient(config);
+      equip(client, "xml");
+      return client;
+    }),
+    sts: onFirstCall(async () => {
+      const { STSClient } = await import("./services/sts.ts");
+      const client = new STSClient(config);
+      equip(client, "xml");
+      return client;
+    }),
+    logs: onFirstCall(async () => {
+      const { CloudWatchLogsClient } = await import("./services/logs.ts");
+      const client = new CloudWatchLogsClient(config);
+      equip(client, "json");
+      client.middlewareStack.use(prefixingOwnHosts(client.config));
+      return client;
+    }),
   };
+}
+
+/** A service whose client `make` makes, once. */
+function onFirstCall<Client extends { send(...call: never[]): unknown }>(
+  make: () => Promise<Client>,
+): Service<Client> {
+  let made: Promise<Client> | undefined;
+  const client = () => (made ??= make());
+  return { client, send: async (...call: never[]) => await (await client()).send(...call) };
 }
 
 const ownHosts = /\.(amazonaws\.(com(\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn)$/;
@@ -171,20 +229,21 @@ function prefixingOwnHosts<Input extends object, Output extends object>(config: 
 
 /** The role that a call names, where it is not there; undefined where it is, or that cannot be found out. */
 const missingRole =
-  (iam: IAMClient) =>
+  (iam: Service<IAMClient>) =>
   async ({ Role }: { Role?: unknown }): Promise<string | undefined> => {
     const RoleName = typeof Role === "string" ? Role.split("/").at(-1) : undefined;
     if (RoleName === undefined) return undefined;
+    const { GetRoleCommand } = await import("./services/iam.ts");
     return await iam.send(new GetRoleCommand({ RoleName })).then(
       () => undefined,
       (error: Error) => (error.name === "NoSuchEntityException" ? RoleName : undefined),
     );
   };
 
-/** The region that the SDK resolved: ours, or the profile's. */
-async function regionOf(client: LambdaClient): Promise<string> {
+/** The region of the profile, as the SDK finds it. */
+async function regionOf({ client }: Service<STSClient>): Promise<string> {
   try {
-    return await client.config.region();
+    return await (await client()).config.region();
   } catch (error) {
     throw explain(error);
   }

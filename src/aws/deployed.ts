@@ -132,7 +132,10 @@ export function addressesOf(api: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAddress
  * The log group of exactly this name: AWS only looks names up by prefix (AWS.md 7.2), and the exact one sorts
  * first.
  */
-export async function findLogGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+export async function findLogGroup(
+  logs: Pick<CloudWatchLogsClient, "send">,
+  name: string,
+): Promise<LogGroup | undefined> {
   const { logGroups } = complete(
     await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 })),
     ["logGroups"],

@@ -56,7 +56,7 @@ const linesOf =
 
 /** What a backend pushes with at the local AWS: any SDK reads these variables (CONTRACT.md 6). */
 async function localAccess({ lambda, region }: Aws): Promise<Outputs> {
-  const { accessKeyId, secretAccessKey } = await lambda.config.credentials();
+  const { accessKeyId, secretAccessKey } = await (await lambda.client()).config.credentials();
   return {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,

@@ -94,14 +94,14 @@ function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
 
 /** A role with policies cannot be deleted (AWS.md 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
-  const pages = paginateListRolePolicies({ client: aws.iam }, { RoleName });
+  const pages = paginateListRolePolicies({ client: await aws.iam.client() }, { RoleName });
   const names = await orMissing(everyItem(pages, (page) => complete(page, ["PolicyNames"]).PolicyNames));
   for (const PolicyName of names ?? [])
     await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
-  const pages = paginateListAttachedRolePolicies({ client: aws.iam }, { RoleName });
+  const pages = paginateListAttachedRolePolicies({ client: await aws.iam.client() }, { RoleName });
   const attached = await orMissing(
     everyItem(pages, (page) => complete(page, ["AttachedPolicies"]).AttachedPolicies),
   );

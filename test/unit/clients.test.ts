@@ -9,11 +9,12 @@ test.each([
   ["AWS's own host", undefined, "stream-logs.us-east-1.amazonaws.com"],
   ["another address", "http://127.0.0.1:9", "127.0.0.1"],
 ])("a live tail at %s is asked for at the host that answers it", async (_where, endpointUrl, host) => {
-  const { logs, close } = await connectAws(
+  const { logs: service, close } = await connectAws(
     { ...place, endpointUrl },
     { report: () => {}, signal: new AbortController().signal },
   );
   onTestFinished(close);
+  const logs = await service.client();
   logs.config.credentials = async () => ({ accessKeyId: "a", secretAccessKey: "b" });
   const asked = new Promise((resolve) => {
     logs.middlewareStack.add(
