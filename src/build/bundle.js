@@ -30,11 +30,16 @@ const shared = {
 const builtins = {
   name: "builtins",
   setup(build) {
+    // For commands that are programs of their own, which ours are not.
+    build.onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
+      importer.includes("/node_modules/commander/") ? { path: "nothing", namespace: "nothing" } : undefined,
+    );
     build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) =>
       isBuiltin(path) && (kind === "require-call" || /^(node:)?http$/.test(path))
         ? { path: path.replace(/^node:/, ""), namespace: "builtin" }
         : undefined,
     );
+    build.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "" }));
     build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
     }));
@@ -55,6 +60,35 @@ const shapesAlone = {
   },
 };
 const schemas = "dist-es/schemas/schemas_0.js";
+/**
+ * Gives every file that is loaded later an import of `main`, which is loaded by then, with all that the two
+ * share: what many files share is then one file of the build and not one for every combination of them.
+ */
+const sharingMain = {
+  name: "sharing-main",
+  async setup({ esbuild, onLoad }) {
+    const main = resolve("src/cli/main.ts");
+    const { metafile } = await esbuild.build({ ...split, plugins, entryPoints: [main], write: false });
+    const shared = new Set(
+      Object.values(metafile.outputs)
+        .filter(({ entryPoint }) => entryPoint === "src/cli/main.ts")
+        .flatMap(({ inputs }) => Object.keys(inputs).map((input) => resolve(input))),
+    );
+    onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const isApart = shared.has(path) || path === resolve("src/start.ts");
+      return { contents: isApart ? source : `import ${JSON.stringify(main)};\n${source}`, loader: "ts" };
+    });
+  },
+};
+const plugins = [builtins, shapesAlone];
+const split = {
+  ...shared,
+  outdir: "dist",
+  splitting: true,
+  minify: true,
+  chunkNames: "[name]-[hash]",
+};
 const out = `dist.${process.pid}`;
 
 /** Files of `folder` that end in one of `endings`; none when there is no such folder. */
@@ -144,15 +178,7 @@ async function ofSources() {
 async function buildAll() {
   const benches = ["test/bench/main.ts", ...(await filesOf("test/bench/functions", [".ts"]))];
   const [program, handler] = await Promise.all([
-    build({
-      ...shared,
-      plugins: [builtins, shapesAlone],
-      entryPoints: ["src/start.ts"],
-      outdir: out,
-      splitting: true,
-      minify: true,
-      chunkNames: "[name]-[hash]",
-    }),
+    build({ ...split, plugins: [...plugins, sharingMain], entryPoints: ["src/start.ts"], outdir: out }),
     handlerOf(`${out}/handler/index.mjs`),
     build({
       ...shared,

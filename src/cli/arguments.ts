@@ -197,7 +197,10 @@ function declare(
       found({ kind: "command", name, given, args: declared.args });
     });
   if (args !== undefined) declared.argument(args);
-  addOptions(declared, reads, name);
+  // Of all commands only the called one needs its options.
+  parent.hook("preSubcommand", (_parent, called) => {
+    if (called === declared) addOptions(declared, reads, name);
+  });
 }
 
 /** An example as its line, which is never broken, and what it does. */
