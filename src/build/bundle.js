@@ -67,20 +67,25 @@ const schemas = "dist-es/schemas/schemas_0.js";
 const sharingMain = {
   name: "sharing-main",
   async setup({ esbuild, onLoad }) {
-    const main = resolve("src/cli/main.ts");
+    const main = "src/cli/main.ts";
     const { metafile } = await esbuild.build({ ...split, plugins, entryPoints: [main], write: false });
-    const shared = new Set(
-      Object.values(metafile.outputs)
-        .filter(({ entryPoint }) => entryPoint === "src/cli/main.ts")
-        .flatMap(({ inputs }) => Object.keys(inputs).map((input) => resolve(input))),
-    );
+    const apart = new Set(["src/start.ts", ...importedBy(main, metafile)].map((path) => resolve(path)));
     onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
-      const isApart = shared.has(path) || path === resolve("src/start.ts");
-      return { contents: isApart ? source : `import ${JSON.stringify(main)};\n${source}`, loader: "ts" };
+      const first = apart.has(path) ? "" : `import ${JSON.stringify(resolve(main))};\n`;
+      return { contents: first + source, loader: "ts" };
     });
   },
 };
+
+/** A file and all that it imports at once, not only later. */
+function importedBy(file, { inputs }, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const { path, kind } of inputs[file]?.imports ?? [])
+    if (kind !== "dynamic-import") importedBy(path, { inputs }, found);
+  return found;
+}
 const plugins = [builtins, shapesAlone];
 const split = {
   ...shared,
@@ -176,7 +181,9 @@ async function ofSources() {
 }
 
 async function buildAll() {
-  const benches = ["test/bench/main.ts", ...(await filesOf("test/bench/functions", [".ts"]))];
+  const processes = ["test/bench/functions", "test/bench/programs"];
+  const started = await Promise.all(processes.map((folder) => filesOf(folder, [".ts"])));
+  const benches = ["test/bench/main.ts", ...started.flat()];
   const [program, handler] = await Promise.all([
     build({ ...split, plugins: [...plugins, sharingMain], entryPoints: ["src/start.ts"], outdir: out }),
     handlerOf(`${out}/handler/index.mjs`),

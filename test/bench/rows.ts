@@ -2,9 +2,12 @@ import type { Row } from "./row.ts";
 
 /** Every row by its name, in the order in which they run. Each is one file, and loaded when it runs. */
 export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
+  P1: () => import("./start-up.ts"),
+  P1b: () => import("./first-call.ts"),
   P5: () => import("./first-event.ts"),
   P6: () => import("./message.ts"),
   P6b: () => import("./fan-out.ts"),
   P8b: () => import("./gateway.ts"),
+  P10: () => import("./first-echo.ts"),
   P14: () => import("./kit.ts"),
 };
