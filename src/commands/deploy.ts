@@ -15,6 +15,7 @@ import { deployStack, planStack, type Before, type DeployOutcome } from "../stac
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
 import {
+  faultIn,
   nextAfter,
   nextAfterProbe,
   smokeTest,
@@ -83,10 +84,10 @@ export const command: Command<"deploy", DeployResult> = {
   summary: (result, { only, strict }) => deploymentText(result, { ...result, only, strict }),
 
   notices({ test, unproven, next }, { strict }) {
-    const failed: Notice[] =
-      test && !worksAsDeployed(test)
-        ? [{ level: "error", message: "the smoke test failed", hint: next && ["next: ", next] }]
-        : [];
+    const fault = test ? faultIn(test) : undefined;
+    const failed: Notice[] = fault
+      ? [{ level: "error", message: `the smoke test failed: ${fault}`, hint: next && ["next: ", next] }]
+      : [];
     const open = unproven.map(({ what, why, fix }): Notice => ({
       level: strict ? "error" : "warning",
       message: `not proven: ${what}: ${why}`,

@@ -188,13 +188,23 @@ async function arrivedFrame(session: Session, sent: ConnectionsProof): Promise<C
 const hasPassed = ({ invocation, frames, roundTrip }: SmokeTest): boolean =>
   invocation.passed && frames.reached === true && roundTrip.open;
 
+/** Why what was deployed does not work; undefined where it does. */
+export function faultIn(tested: SmokeTest): string | undefined {
+  if (worksAsDeployed(tested)) return undefined;
+  const { invocation, frames, roundTrip } = tested;
+  if (invocation.handlerRan === false || !invocation.configured) return invocation.meaning;
+  return frames.reached === false ? frames.meaning : roundTrip.meaning;
+}
+
 /** What the smoke test leaves open: nothing of it is a fault of what was deployed. */
 export function unprovenBy(tested: SmokeTest): Unproven[] {
   if (hasPassed(tested) || !worksAsDeployed(tested)) return [];
   const { invocation, frames, roundTrip } = tested;
   const { code, meaning, fix } = invocation;
   return [
-    ...(invocation.passed ? [] : [{ code: code ?? "not-invoked", what: CLIENTS, why: meaning, fix }]),
+    ...(invocation.passed
+      ? []
+      : [{ code: code ?? "not-invoked", what: code === null ? INVOKED : CLIENTS, why: meaning, fix }]),
     ...(frames.reached === null ? [{ code: frames.code, what: FRAMES, why: frames.meaning, fix: null }] : []),
     ...(invocation.passed && !roundTrip.open
       ? [{ code: "not-open", what: CLIENTS, why: roundTrip.meaning, fix: null }]
@@ -202,6 +212,7 @@ export function unprovenBy(tested: SmokeTest): Unproven[] {
   ];
 }
 
+const INVOKED = "that the function accepts the test event";
 const CLIENTS = "that clients can connect";
 const FRAMES = "that frames reach clients";
 

@@ -316,8 +316,13 @@ test("the deploy fails where variables are invalid: the handler accepts no clien
   const { Environment } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  const { code, stdout, stderr } = await run(["deploy", "--backend-url", "http://127.0.0.1:8"], { env });
+  const { code, stdout, stderr } = await run(["deploy", "--backend-url", "http://127.0.0.1:8"], {
+    env: { ...env, GITHUB_ACTIONS: "true" },
+  });
   expect(code).toBe(3);
+  expect(stderr).toMatch(
+    /^::error title=shelfshack-ws::the smoke test failed: the handler's configuration is invalid%0Anext: /m,
+  );
   expect(stdout).toContain("! test event: the handler's configuration is invalid");
   expect(stdout).toMatch(/^next: .*shelfshack-ws.js test --local$/m);
   expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain(
