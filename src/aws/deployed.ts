@@ -1,9 +1,4 @@
 import { GetApisCommand, GetStageCommand, type Api } from "@aws-sdk/client-apigatewayv2";
-import {
-  DescribeLogGroupsCommand,
-  type CloudWatchLogsClient,
-  type LogGroup,
-} from "@aws-sdk/client-cloudwatch-logs";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "./answers.ts";
@@ -126,19 +121,4 @@ export function addressesOf(api: Pick<Api, "ApiId" | "ApiEndpoint">): ApiAddress
     ApiEndpoint: address.replace(/^http/, "ws"),
     ManagementEndpoint: address.replace(/^ws/, "http"),
   };
-}
-
-/**
- * The log group of exactly this name: AWS only looks names up by prefix (AWS.md 7.2), and the exact one sorts
- * first.
- */
-export async function findLogGroup(
-  logs: Pick<CloudWatchLogsClient, "send">,
-  name: string,
-): Promise<LogGroup | undefined> {
-  const { logGroups } = complete(
-    await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name, limit: 50 })),
-    ["logGroups"],
-  );
-  return logGroups.find(({ logGroupName }) => logGroupName === name);
 }

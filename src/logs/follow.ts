@@ -12,7 +12,7 @@ import type {
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../progress.ts";
 import { complete } from "../aws/answers.ts";
-import { findLogGroup } from "../aws/deployed.ts";
+import { findLogGroup } from "../aws/log-groups.ts";
 import type { LogEvent } from "./record.ts";
 
 /** A log group that exists, by what a live tail wants to know. */

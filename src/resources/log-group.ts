@@ -8,7 +8,7 @@ import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
-import { findLogGroup } from "../aws/deployed.ts";
+import { findLogGroup } from "../aws/log-groups.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface LogGroupProperties {

@@ -34,7 +34,8 @@ export const row: Row = {
 
 async function firstByteMs(...words: string[]): Promise<number> {
   await using server = createServer().listen(0, "127.0.0.1");
-  server.on("connection", (socket) => socket.on("error", () => socket.destroy()));
+  // What is not read would stay open.
+  server.on("connection", (socket) => socket.on("error", () => socket.destroy()).resume());
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const connected = once(server, "connection") as Promise<[Socket]>;

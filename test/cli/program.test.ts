@@ -51,6 +51,17 @@ async function silentAws(): Promise<{ url: string; called: Promise<unknown> }> {
   };
 }
 
+/** An address that refuses every call to AWS. */
+async function refusingAws(): Promise<{ url: string }> {
+  const headers = { "x-amzn-requestid": "1", "content-type": "application/json" };
+  const server = createServer((_request, response) =>
+    response.writeHead(403, headers).end('{"__type":"AccessDeniedException","message":"no"}'),
+  ).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
 test("--version prints the package's version, alone and after a command", async () => {
   expect(await run(["--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
   expect(await run(["package", "--version"])).toEqual({
@@ -71,11 +82,12 @@ test("--help lists every command and the global options on stdout", async () => 
 });
 
 /** The files of the built program that it loads. */
-async function loadedBy(args: readonly string[]): Promise<string[]> {
+async function loadedBy(args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
   const dist = new URL("../../dist/", import.meta.url).pathname;
   const child = spawn(process.execPath, ["--experimental-loader", loaderThatTells, program, ...args], {
     stdio: ["ignore", "ignore", "pipe"],
     cwd: folder(),
+    env: { ...process.env, ...env },
   });
   let loaded = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
@@ -106,6 +118,24 @@ test("package loads no SDK, and packs nothing that the build has packed", async 
   const loaded = await loadedBy(["package"]);
   expect(loaded.filter(isOfTheSdk)).toEqual([]);
   expect(loaded.filter((file) => file.includes("zip-writer"))).toEqual([]);
+});
+
+test("connect --url loads no SDK, and few files at all", async () => {
+  const loaded = await loadedBy(["connect", "--url", "ws://127.0.0.1:9"]);
+  expect(loaded.filter(isOfTheSdk)).toEqual([]);
+  expect(loaded.length).toBeLessThan(15);
+});
+
+test("a command loads the clients of the services that it calls, and no other", async () => {
+  const { url } = await refusingAws();
+  const loaded = async (...words: string[]) => {
+    const files = await loadedBy([...words, "--endpoint-url", url], keys);
+    const clients = ["lambda", "apigatewayv2", "iam", "sts", "logs"];
+    return clients.filter((name) => files.some((file) => new RegExp(`/${name}-\\w+\\.js$`).test(file)));
+  };
+  expect(await loaded("test")).toEqual(["lambda"]);
+  expect(await loaded("outputs")).toEqual(["lambda", "apigatewayv2"]);
+  expect(await loaded("logs", "tail", "--no-follow")).toEqual(["lambda", "logs"]);
 });
 
 /** Tells on stderr which files are loaded. */
