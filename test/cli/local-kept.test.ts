@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { clientsFor, makeFunction } from "../support/local-aws.ts";
 import { errorCode, run, start, type RunOptions } from "../support/program.ts";
 
 interface Ready {
@@ -90,6 +91,24 @@ test(
     const again = await startLocal([], { ...options, cwd: project });
     expect([again.path, again.keys]).toEqual([first.path, first.keys]);
     await again.stop();
+  },
+);
+
+test(
+  "F-37 what another made in the kept AWS is not touched; --fresh leads out of that",
+  { timeout: 60_000 },
+  async () => {
+    const { options } = await userWithProject();
+    const first = await startLocal([], options);
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(first.ready.port) };
+    expect((await run(["destroy", "--yes"], { env })).code).toBe(0);
+    const FunctionName = "shelfshack-websocket-proxy";
+    await makeFunction(clientsFor(`http://127.0.0.1:${first.ready.port}`), { FunctionName });
+    await first.stop();
+    const refused = await run(["local", "--port", "0"], options);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain("local --fresh begins with an empty local AWS\n");
+    await (await startLocal(["--fresh"], options)).stop();
   },
 );
 
