@@ -24,34 +24,41 @@ export interface StatedSignature {
 /** How far the clocks of both sides may differ, ms. */
 const SKEW_MS = 300_000;
 
-/** What a request states in either form; undefined where that is not whole. */
+/**
+ * What a request states in either form; undefined where that is not whole. The token is the one that the
+ * session is read from: of several headers Node makes one text.
+ */
 export function statedSignature(
   request: Pick<SignedRequest, "url" | "rawHeaders">,
 ): StatedSignature | undefined {
+  const header = (name: string) => headerLines(request, name).join(", ") || undefined;
+  const authorization = header("authorization") ?? "";
+  const token = header("x-amz-security-token");
+  if (authorization.startsWith("AWS4-HMAC-SHA256 ")) {
+    const parts = new Map(
+      [...authorization.matchAll(/(\w+)=([^,\s]+)/g)].map(([, name = "", value = ""]) => [name, value]),
+    );
+    const stated = stating(parts.get("Credential"), parts.get("SignedHeaders"), parts.get("Signature"));
+    const time = header("x-amz-date");
+    return stated && time ? { ...stated, time, lifeMs: 0, sessionToken: token } : undefined;
+  }
   const query = new Map(queryOf(request.url));
-  const [authorization] = headerLines(request, "authorization");
-  const header = new Map(
-    [...(authorization ?? "").matchAll(/(\w+)=([^,\s]+)/g)].map(([, name = "", value = ""]) => [name, value]),
-  );
-  const [time] = headerLines(request, "x-amz-date");
-  const [token] = headerLines(request, "x-amz-security-token");
-  const stated = authorization?.startsWith("AWS4-HMAC-SHA256 ")
-    ? stating(header.get("Credential"), header.get("SignedHeaders"), header.get("Signature"))
-    : stating(query.get("X-Amz-Credential"), query.get("X-Amz-SignedHeaders"), query.get("X-Amz-Signature"));
-  const signedAt = authorization === undefined ? query.get("X-Amz-Date") : time;
-  if (!stated || signedAt === undefined || !stated.names.includes("host")) return undefined;
-  return {
-    ...stated,
-    time: signedAt,
-    lifeMs: authorization === undefined ? 1000 * Number(query.get("X-Amz-Expires") ?? 0) : 0,
-    sessionToken: token ?? query.get("X-Amz-Security-Token"),
-  };
+  const [credential, names, signature, time, seconds, inQuery] = presigned.map((name) => query.get(name));
+  const stated = stating(credential, names, signature);
+  return stated && time
+    ? { ...stated, time, lifeMs: 1000 * Number(seconds), sessionToken: token ?? inQuery }
+    : undefined;
 }
+
+const presigned = ["Credential", "SignedHeaders", "Signature", "Date", "Expires", "Security-Token"].map(
+  (name) => `X-Amz-${name}`,
+);
 
 function stating(credential = "", names = "", signature = "") {
   const [, accessKeyId, scope] = /^([^/]+)\/(\d{8}\/[^/]+\/[^/]+\/aws4_request)$/.exec(credential) ?? [];
   if (accessKeyId === undefined || scope === undefined || !/^[0-9a-f]{64}$/.test(signature)) return undefined;
-  return { accessKeyId, scope, names: names.toLowerCase().split(";"), signature };
+  const signed = names.toLowerCase().split(";");
+  return signed.includes("host") ? { accessKeyId, scope, names: signed, signature } : undefined;
 }
 
 /** Whether a request was signed with this secret, and lately enough. `now` is in ms since 1970. */

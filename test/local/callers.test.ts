@@ -41,6 +41,8 @@ const header = (service: string) => ({
 const form = { ...header("iam"), "content-type": "application/x-www-form-urlencoded" };
 const json = { ...header("logs"), "content-type": "application/x-amz-json-1.1" };
 
+const local = { accessKeyId: "local", secretAccessKey: "local" };
+
 /** A local AWS, what it has logged, and a key of its own. */
 async function watched(options: LocalAwsOptions = {}) {
   const told: string[] = [];
@@ -311,6 +313,41 @@ test("F-03 sessions that STS and functions have are known; made-up ones are not"
   const { Payload } = await user.lambda.send(new InvokeCommand({ FunctionName: "proxy" }));
   const own = JSON.parse(Buffer.from(Payload ?? []).toString()) as Parameters<typeof signedBy>[0];
   expect(await identity(own)).toBe("arn:aws:sts::000000000000:assumed-role/proxy-role/proxy");
+});
+
+test("F-03 a session stays one, wherever and however often its token is put", async () => {
+  const { aws } = await watched({ verifySignatures: true, accessKey: local });
+  const { sts, lambda } = aws;
+  const RoleArn = await makeRole(aws);
+  const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "session" }));
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
+  const session = {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+  };
+  const url = `${aws.url}/2015-03-31/functions/f/invocations`;
+  const token = `X-Amz-Security-Token=${encodeURIComponent(SessionToken)}`;
+  const ask = async (key: Parameters<typeof signedBy>[0], at: string, more: Record<string, string>) => {
+    const { method = "", headers = {} } = await signedBy(key, { url: at, method: "POST" });
+    const sent = Object.entries({ ...headers, ...more }).filter(([name]) => name !== "host");
+    return (await fetch(at, { method, headers: sent })).headers.get("x-amzn-errortype");
+  };
+  const { sessionToken: _none, ...withoutToken } = session;
+  expect([
+    await ask(session, url, {}),
+    await ask(withoutToken, `${url}?${token}`, {}),
+    await ask(session, url, { "x-amz-security-token": `${SessionToken}, x` }),
+    await ask(session, `${url}?${token}`, {}),
+  ]).toEqual([
+    "AccessDeniedException",
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+    "AccessDeniedException",
+  ]);
+  expect((await refusal(lambda.send(new InvokeCommand({ FunctionName: "f" })))).name).toBe(
+    "ResourceNotFoundException",
+  );
 });
 
 test("F-03 a presigned call is good for as long as it says", async () => {
