@@ -37,27 +37,41 @@ interface Options {
 /** See {@link Callers}. */
 export function openCallers({ keys, peers, verifySignatures, tell }: Options): Callers {
   const own = new WeakSet<Socket>();
+  const signed = new WeakMap<Socket, number>();
   const told = new Set<string>();
-  const tellOnce = (message: string): void => {
-    if (!told.has(message)) tell(message);
-    told.add(message);
-  };
+  async function userOf(socket: Socket): Promise<number | undefined> {
+    if (verifySignatures) return undefined;
+    const user = await peers.userOf(socket);
+    if (user !== undefined && isOwn(user)) own.add(socket);
+    return user;
+  }
+  /** Checking each signature takes longer than asking once whose a connection is that is used often. */
+  function countSigned(socket: Socket): void {
+    const count = (signed.get(socket) ?? 0) + 1;
+    signed.set(socket, count);
+    if (count === OFTEN) void userOf(socket);
+  }
   return {
     async doubt(request, body) {
-      if (own.has(request.socket)) return undefined;
+      const { socket } = request;
+      if (own.has(socket)) return undefined;
       const about = await wrongIn(request, keys, body);
-      if (about === undefined) return undefined;
-      const user = verifySignatures ? undefined : await peers.userOf(request.socket);
-      if (user !== undefined && isOwn(user)) {
-        own.add(request.socket);
+      if (about === undefined) {
+        countSigned(socket);
         return undefined;
       }
+      const user = await userOf(socket);
+      if (own.has(socket)) return undefined;
       const why = verifySignatures ? strict : user === undefined ? unknownUser : otherUser(user);
-      tellOnce(`refused a call to AWS: ${why}; ${remedy}`);
+      const line = `refused a call to AWS: ${why}; ${remedy}`;
+      if (!told.has(line)) tell(line);
+      told.add(line);
       return { about, message: `${texts[about]} The local AWS: ${why}; ${remedy}` };
     },
   };
 }
+
+const OFTEN = 5;
 
 /** Whether a user is the one that runs this local AWS, or root, who can do everything anyway. */
 const isOwn = (user: number): boolean => user === 0 || user === process.geteuid?.();

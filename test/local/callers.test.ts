@@ -415,14 +415,17 @@ test("F-03 where the system does not tell users, a call is taken with the key al
   expect(told).toEqual([expect.stringContaining("it cannot be told which user the call is from")]);
 });
 
-test("a call of our own user over a connection that is kept is asked for once", async () => {
-  const { aws } = await watched();
-  const client = new LambdaClient({
-    endpoint: aws.url,
-    region: "us-east-1",
-    credentials: { accessKeyId: "any", secretAccessKey: "any" },
-  });
-  onTestFinished(() => client.destroy());
-  for (let call = 0; call < 20; call++) await client.send(new ListFunctionsCommand({}));
-  expect(aws.calls).toHaveLength(20);
-});
+test.each(["any", "local"])(
+  "calls of our own user over one connection are all taken, also with %s credentials",
+  async (accessKeyId) => {
+    const { aws } = await watched({ accessKey: local });
+    const client = new LambdaClient({
+      endpoint: aws.url,
+      region: "us-east-1",
+      credentials: { accessKeyId, secretAccessKey: accessKeyId },
+    });
+    onTestFinished(() => client.destroy());
+    for (let call = 0; call < 20; call++) await client.send(new ListFunctionsCommand({}));
+    expect(aws.calls).toHaveLength(20);
+  },
+);
