@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { levels, type Level } from "./log.ts";
 import type { Credentials } from "./sigv4.ts";
 import { addressOf, type Address } from "./transport.ts";
@@ -16,7 +17,7 @@ export interface Configuration {
   backend: Address | undefined;
   /** The three paths below the backend's address; the first may hold `{type}` and `{booking_id}`. */
   paths: Record<Kind, string>;
-  keys: Buffer[];
+  keys: KeyObject[];
   /** The time for one attempt, milliseconds; undefined for the handler's own limits. */
   backendTimeoutMs: number | undefined;
   /** Where @connections is; undefined to take it from the event. */

@@ -1,10 +1,13 @@
-const { createHmac } = process.getBuiltinModule("node:crypto");
+import type { KeyObject } from "node:crypto";
+
+const { createHmac, createSecretKey } = process.getBuiltinModule("node:crypto");
 
 /**
  * Reads `SIGNING_KEYS`: one or two keys (newest first, separated by commas or blanks), each `whsec_` and the
- * base64 of 24 to 64 bytes. Returns undefined where that does not hold.
+ * base64 of 24 to 64 bytes. Returns undefined where that does not hold. A key object is prepared once for all
+ * signatures.
  */
-export function signingKeys(text: string): Buffer[] | undefined {
+export function signingKeys(text: string): KeyObject[] | undefined {
   const keys = text
     .split(/[\s,]+/)
     .filter(Boolean)
@@ -12,11 +15,12 @@ export function signingKeys(text: string): Buffer[] | undefined {
   return keys[0] && keys.length <= 2 && keys.every((key) => key !== undefined) ? keys : undefined;
 }
 
-function signingKey(text: string): Buffer | undefined {
+function signingKey(text: string): KeyObject | undefined {
   const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
   if (base64 === undefined) return undefined;
   const key = Buffer.from(base64, "base64");
-  return key.toString("base64") === base64 && key.length >= 24 && key.length <= 64 ? key : undefined;
+  const isKey = key.toString("base64") === base64 && key.length >= 24 && key.length <= 64;
+  return isKey ? createSecretKey(key) : undefined;
 }
 
 /**
@@ -24,7 +28,7 @@ function signingKey(text: string): Buffer | undefined {
  * `timestamp` in seconds.
  */
 export function webhookSignature(
-  keys: readonly Buffer[],
+  keys: readonly KeyObject[],
   id: string,
   timestamp: number,
   body: string,
