@@ -45,7 +45,7 @@ export function readArguments(
   const printed: string[] = [];
   let request: Request | undefined;
   const program = programFor(version, width, (text) => void printed.push(text));
-  for (const name of commandNames) declare(program, name, width, (found) => void (request = found));
+  for (const name of namedBy(argv)) declare(program, name, width, (found) => void (request = found));
   try {
     refuseHelpOfUnknown(program, argv);
     program.parse(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
@@ -54,6 +54,12 @@ export function readArguments(
     if (error.exitCode !== 0) throw usageError(error, program, argv);
   }
   return request ?? { kind: "text", text: printed.join("") };
+}
+
+/** The command that the first words name, which alone has to be declared then; otherwise all of them. */
+function namedBy(argv: readonly string[]): readonly CommandName[] {
+  const named = commandNames.find((name) => name.split(" ").every((word, at) => argv[at] === word));
+  return named === undefined ? commandNames : [named];
 }
 
 /**
