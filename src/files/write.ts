@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { chmod, link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CliError } from "../errors/error.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -62,6 +62,24 @@ export async function setAside(file: string, ending: string): Promise<string> {
 /** Writes a file that is not there yet; what is there, a link too, is an EEXIST. */
 export async function createFile(file: string, content: Uint8Array | string, mode = 0o666): Promise<void> {
   await writing(await open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), content);
+}
+
+/**
+ * Puts a file of its owner's alone into its place as a whole; false where one is there, as when two start at
+ * once. Written beside it and linked into place: it is there as a whole or not at all.
+ */
+export async function claimFile(file: string, text: string): Promise<boolean> {
+  const written = `${file}.${randomBytes(9).toString("base64url")}`;
+  await createFile(written, text, SECRET);
+  try {
+    await link(written, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(written);
+  }
 }
 
 /** Adds to a regular file, or makes it. Follows no link and waits for no reader of a pipe. */

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { link, rm } from "node:fs/promises";
 import { CliError } from "../errors/error.ts";
 import { localKeyPlace, localKeyText, readLocalKey, type AccessKey } from "../files/local-key.ts";
-import { createFile, replaceFile, SECRET } from "../files/write.ts";
+import { claimFile, replaceFile, SECRET } from "../files/write.ts";
 import { makeFolder, requireOwn } from "./state-folder.ts";
 
 /** A new access key, in the form of AWS's. */
@@ -47,26 +46,11 @@ async function keptAccessKey(home: string | undefined): Promise<AccessKey> {
   const present = readLocalKey(home);
   if (present) return present;
   const made = newAccessKey();
-  if (!(await placed(file, localKeyText(made)))) {
+  if (!(await claimFile(file, localKeyText(made)))) {
     const another = readLocalKey(home);
     if (another) return another;
     // What is there is no key that this user alone could have written.
     await replaceFile(file, localKeyText(made), SECRET);
   }
   return made;
-}
-
-/** Puts a file into its place as a whole; false where one is there, as when two local AWSs start at once. */
-async function placed(file: string, text: string): Promise<boolean> {
-  const written = `${file}.${randomBytes(9).toString("base64url")}`;
-  await createFile(written, text, SECRET);
-  try {
-    await link(written, file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(written);
-  }
 }

@@ -31,7 +31,8 @@ export function stageUrlParts({
   };
 }
 
-function decoded(text: string): string {
+/** Percent-encoded text as it was; what is no such text stays. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch (error) {

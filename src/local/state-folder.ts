@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { link, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError } from "../errors/error.ts";
 import { readTrusted } from "../files/read.ts";
 import { distrust } from "../files/trust.ts";
-import { createFile, fileAt, replaceFile, SECRET } from "../files/write.ts";
+import { claimFile, fileAt, replaceFile, SECRET } from "../files/write.ts";
 import { isAlive } from "./runtime/is-alive.ts";
 import { everywhere, type SavedState } from "./services/state.ts";
 
@@ -161,23 +160,8 @@ async function lock(folder: string): Promise<() => Promise<void>> {
   };
 }
 
-/**
- * Written beside it and linked into place: a lock is there as a whole or not at all, and to one of several
- * who start at once.
- */
-async function take(file: string): Promise<boolean> {
-  const written = `${file}.${randomBytes(9).toString("base64url")}`;
-  await createFile(written, String(process.pid), SECRET);
-  try {
-    await link(written, file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(written);
-  }
-}
+/** Takes a lock, which holds who has it. False where another one has it. */
+const take = (file: string): Promise<boolean> => claimFile(file, String(process.pid));
 
 /**
  * Takes a lock whose process has ended. One process at a time does this: otherwise it could remove the lock

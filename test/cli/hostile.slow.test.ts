@@ -116,7 +116,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   destroy: () => ["--yes"],
 };
 
-/** One after another, as the last one removes what others read; at least this many outputs must tell of it. */
+/** One after another, as the last one removes what others read. At least this many outputs tell of it. */
 async function expectNoHarm(
   { env, backendUrl }: Awaited<ReturnType<typeof scene>>,
   toldAtLeast: number,
