@@ -1,8 +1,8 @@
 /**
  * Files that the build lays beside the program because they run somewhere else: in Lambda, in a child
- * process, in the user's own project.
+ * process, in the user's own project, in an editor.
  */
-export type Asset = `handler/${string}` | `local/${string}` | `backend/${string}`;
+export type Asset = `handler/${string}` | `local/${string}` | `backend/${string}` | "config.schema.json";
 
 declare const SHELFSHACK_DIST: string | undefined;
 

@@ -164,13 +164,14 @@ async function replace(place, made) {
 
 const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
 
-/** What the build needs of the sources: the texts that are printed as they stand, and the handler's zip. */
+/** What the build needs of the sources: texts that are printed as they stand, the handler's zip, the schema. */
 async function ofSources() {
   // Beside the packages, which they import.
   const outfile = `node_modules/.cache/sources.${process.pid}.mjs`;
   const contents = `
     export { readyTexts } from "./src/cli/arguments.ts";
     export { builtZipName, zipFiles } from "./src/artifact/zip.ts";
+    export { configSchema } from "./src/settings/schema.ts";
   `;
   await build({ ...shared, stdin: { contents, resolveDir: "." }, packages: "external", outfile });
   try {
@@ -203,8 +204,9 @@ async function buildAll() {
     `${out}/backend/example`,
     await filesOf("src/backend/example", [".py", ".js", ".html", ".txt"]),
   );
-  const { readyTexts, builtZipName, zipFiles } = await ofSources();
+  const { readyTexts, builtZipName, zipFiles, configSchema } = await ofSources();
   await writeFile(`${out}/texts.json`, JSON.stringify(readyTexts(version)));
+  await writeFile(`${out}/config.schema.json`, JSON.stringify(configSchema()));
   const code = await readFile(`${out}/handler/index.mjs`);
   const { zip } = await zipFiles(new Map([["index.mjs", code]]));
   await writeFile(`${out}/handler/${builtZipName(code)}`, zip);

@@ -20,6 +20,7 @@ const expectedFiles = [
   /^bin\/package\.json$/,
   /^dist\/start\.js$/,
   /^dist\/texts\.json$/,
+  /^dist\/config\.schema\.json$/,
   /^dist\/[\w-]+\.js$/,
   /^dist\/LICENSES\.txt$/,
   /^dist\/handler\/index\.mjs$/,

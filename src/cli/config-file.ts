@@ -3,9 +3,16 @@ import { closest } from "./closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { findAbove, readTrusted } from "../files/read.ts";
-import { settingNames, settingTable, displayValue, type SettingName } from "../settings/table.ts";
+import { ENVIRONMENTS } from "../settings/schema.ts";
+import {
+  environmentName,
+  settingNames,
+  settingTable,
+  displayValue,
+  type SettingName,
+} from "../settings/table.ts";
 
-const CONFIG_FILE = "shelfshack-ws.config.json";
+export const CONFIG_FILE = "shelfshack-ws.config.json";
 
 /** No config is larger, and what is named by mistake may be. */
 const MOST_BYTES = 1024 * 1024;
@@ -13,23 +20,61 @@ const MOST_BYTES = 1024 * 1024;
 /** The config file in `folder` or the nearest folder above it that has one. */
 export const findConfigFile = (folder: string): string | undefined => findAbove(folder, CONFIG_FILE);
 
+/** What a config file sets. */
+export interface Configured {
+  /** For every environment. */
+  values: ReadonlyMap<SettingName, unknown>;
+  /** What each environment sets instead; undefined where the file names none. */
+  environments?: ReadonlyMap<string, ReadonlyMap<SettingName, unknown>>;
+}
+
 /**
  * The values that a config file holds. It is JSON and never executed (FAULTS.md C-07). Throws a CliError
  * (exit 2) with the file, the path of the key, and what is expected; also for a file that others could have
  * written.
  */
-export function readConfigFile(file: string): Map<SettingName, unknown> {
-  const json = parsed(file, contents(file));
-  if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw refused("config-invalid", file, "expected a JSON object");
-  // An editor finds the file's JSON schema by this key.
-  return new Map(
-    Object.entries(json)
-      .filter(([key]) => key !== "$schema")
-      .map(([key, value]) => [settingOf(file, key), value] as const)
-      .map(([name, value]) => [name, acceptedValue(file, name, value)]),
-  );
+export function readConfigFile(file: string): Configured {
+  const json = asObject(file, "", parsed(file, contents(file)));
+  // An editor finds the file's JSON schema by the first of these keys.
+  const { $schema: _schema, [ENVIRONMENTS]: environments, ...settings } = json;
+  const values = valuesOf(file, settings, []);
+  if (environments === undefined) return { values };
+  const named = Object.entries(asObject(file, `${ENVIRONMENTS}: `, environments));
+  return {
+    values,
+    environments: new Map(named.map(([name, own]) => [name, environmentOf(file, name, own, values)])),
+  };
 }
+
+/** The settings of one environment; its variables are added to those of all environments. */
+function environmentOf(
+  file: string,
+  name: string,
+  json: unknown,
+  top: ReadonlyMap<SettingName, unknown>,
+): Map<SettingName, unknown> {
+  const path = [ENVIRONMENTS, printable(name)];
+  const [issue] = v.safeParse(environmentName.schema, name).issues ?? [];
+  if (issue) throw refused("config-invalid", file, `${path.join(".")}: ${issue.message}`);
+  const own = valuesOf(file, asObject(file, `${path.join(".")}: `, json), path);
+  if (own.has("env")) throw refused("config-key-forbidden", file, `${path.join(".")} cannot set "env"`);
+  if (own.has("variables"))
+    own.set("variables", { ...(top.get("variables") as object), ...(own.get("variables") as object) });
+  return own;
+}
+
+function asObject(file: string, path: string, json: unknown): Readonly<Record<string, unknown>> {
+  if (typeof json === "object" && json !== null && !Array.isArray(json))
+    return json as Readonly<Record<string, unknown>>;
+  throw refused("config-invalid", file, `${path}expected a JSON object`);
+}
+
+const valuesOf = (file: string, json: Readonly<Record<string, unknown>>, path: readonly string[]) =>
+  new Map(
+    Object.entries(json)
+      .map(([key, value]) => [settingOf(file, key, path), value] as const)
+      .map(([name, value]) => [name, acceptedValue(file, name, value, path)]),
+  );
 
 function contents(file: string): string {
   const reading = readTrusted(file, MOST_BYTES);
@@ -88,7 +133,7 @@ const keyed = new Map(
   ),
 );
 
-function settingOf(file: string, key: string): SettingName {
+function settingOf(file: string, key: string, path: readonly string[]): SettingName {
   const name = keyed.get(key);
   if (name) return name;
   const forbidden = settingNames.find((candidate) => candidate === key);
@@ -98,21 +143,23 @@ function settingOf(file: string, key: string): SettingName {
       file,
       `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`,
     );
-  const meant = closest(key, [...keyed.keys()]);
-  const known = `; known are ${[...keyed.keys()].join(", ")}`;
+  const keys = [...keyed.keys(), ...(path.length === 0 ? [ENVIRONMENTS] : [])];
+  const meant = closest(key, keys);
+  const known = `; known are ${keys.join(", ")}`;
+  const where = path.length === 0 ? "" : ` in ${path.join(".")}`;
   throw refused(
     "config-key-unknown",
     file,
-    `unknown key ${JSON.stringify(key)}${meant ? `, did you mean ${JSON.stringify(meant)}?` : known}`,
+    `unknown key ${JSON.stringify(key)}${where}${meant ? `, did you mean ${JSON.stringify(meant)}?` : known}`,
   );
 }
 
-function acceptedValue(file: string, name: SettingName, value: unknown): unknown {
+function acceptedValue(file: string, name: SettingName, value: unknown, above: readonly string[]): unknown {
   const { type, key = name } = settingTable[name];
   const { success, output, issues } = v.safeParse(type.schema, value);
   if (success) return output;
   const [issue] = issues;
-  const path = [key, ...(issue.path ?? []).map((step) => printable(String(step.key)))].join(".");
+  const path = [...above, key, ...(issue.path ?? []).map((step) => printable(String(step.key)))].join(".");
   throw refused(
     "config-invalid",
     file,

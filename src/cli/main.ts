@@ -10,8 +10,8 @@ import type { Report } from "../progress.ts";
 import { commandTable } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
-import { fileNotes, projectOf, sourceLines, resolve, type Resolved } from "./resolve.ts";
-import { advicePrinter, programOf, type AdvicePrinter } from "./print-advice.ts";
+import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
+import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
@@ -107,7 +107,7 @@ interface Running extends Called {
 
 async function runCommand(request: Called, session: Session): Promise<ExitCode> {
   const { command, given } = request;
-  const resolved = resolve(given, environment, process.cwd());
+  const resolved = resolve(given, environment, process.cwd(), commandTable[request.name]);
   const { settings } = resolved;
   session.advice = advicePrinter(program(), resolved);
   const progress = await showProgress(session.err, {
@@ -120,6 +120,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   const { reads } = commandTable[request.name];
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
+  if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
   stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);

@@ -97,8 +97,8 @@ function runOptions(
 const reads = (command: CommandName): readonly SettingName[] => commandTable[command].reads;
 const takes = (command: CommandName, name: SettingName): boolean =>
   settingTable[name].global === true || reads(command).includes(name);
-/** `local` brings its stack with it. */
-const isAboutStacks = (command: CommandName): boolean =>
+/** Whether a command is about a stack that is somewhere; `local` brings its own with it. */
+export const isAboutStacks = (command: CommandName): boolean =>
   command !== "local" && reads(command).includes("functionName");
 
 /** A deploy of everything must know the backend. */
@@ -108,7 +108,9 @@ const isWholeDeploy = (
 ): boolean =>
   command === "deploy" && only === undefined && codeOnly === undefined && backendUrl === undefined;
 
-function backendOption({ settings, sources }: Resolved): { backendUrl?: string } {
+function backendOption({ settings, sources }: Pick<Resolved, "settings" | "sources">): {
+  backendUrl?: string;
+} {
   if (settings.backendUrl === undefined) return { backendUrl: "URL" };
   return isOption(sources.backendUrl) ? { backendUrl: settings.backendUrl } : {};
 }

@@ -1,6 +1,7 @@
 import { dirname, resolve as absolute } from "node:path";
 import * as v from "valibot";
-import { findConfigFile, readConfigFile } from "./config-file.ts";
+import { closest } from "./closest.ts";
+import { findConfigFile, readConfigFile, type Configured } from "./config-file.ts";
 import { CliError } from "../errors/error.ts";
 import {
   settingNames,
@@ -29,6 +30,8 @@ export interface Resolved {
   sources: Readonly<Record<SettingName, string>>;
   /** The config file that was read, if any. */
   file?: string | undefined;
+  /** The region that the environment's own settings name: the only one that it may be in. */
+  ownRegion?: string | undefined;
 }
 
 interface Found {
@@ -37,14 +40,16 @@ interface Found {
 }
 
 /**
- * Resolves every setting: option, variable, config file, default, in this order. The config file is searched
- * in `folder` and the folders above it. Throws a CliError (exit 2) with the option, variable or key, the
- * value, and what is expected.
+ * Resolves every setting: option, variable, config file (what it says of the environment before what it says
+ * of all), default, in this order. The config file is searched in `folder` and the folders above it, unless
+ * the command is to read none. Throws a CliError (exit 2) with the option, variable or key, the value, and
+ * what is expected.
  */
 export function resolve(
   given: Given,
   variables: Readonly<Record<string, string | undefined>>,
   folder: string,
+  { readsConfig = true }: { readsConfig?: boolean } = {},
 ): Resolved {
   const outside = new Map(
     settingNames.map((name) => [
@@ -53,26 +58,68 @@ export function resolve(
     ]),
   );
   const named = outside.get("config")?.value as string | undefined;
-  const file = named ?? findConfigFile(folder);
-  const configured = file === undefined ? new Map<SettingName, unknown>() : readConfigFile(file);
+  const file = readsConfig ? (named ?? findConfigFile(folder)) : undefined;
+  const configured: Configured = file === undefined ? { values: new Map() } : readConfigFile(file);
+  const inFile = layersOf(configured, outside.get("env"), file);
+  const ci = { isCi: isCi(variables) };
   const settings: Partial<Record<SettingName, unknown>> = {};
   const sources: Partial<Record<SettingName, string>> = {};
-  const ci = { isCi: isCi(variables) };
   for (const name of settingNames) {
     const found =
       outside.get(name) ??
-      fromFile(name, configured, file) ??
+      fromFile(name, inFile) ??
       byDefault(settingTable[name], { ...(settings as Chosen), ...ci });
     settings[name] = found.value;
     sources[name] = found.source;
   }
+  if (settings.local) forgetAccountOf(file, settings, sources);
   refuseBothAddresses(settings as unknown as Settings, sources);
   refuseCodeAndSteps(settings as unknown as Settings);
   return {
     settings: settings as unknown as Settings,
     sources: sources as Record<SettingName, string>,
     file,
+    ownRegion: ownRegionIn(inFile),
   };
+}
+
+/** A part of the config file, and how it is called. */
+interface Layer {
+  source: string;
+  values: ReadonlyMap<SettingName, unknown>;
+}
+
+const ownRegionIn = ([first, ...others]: readonly Layer[]): string | undefined =>
+  others.length > 0 ? (first?.values.get("region") as string | undefined) : undefined;
+
+/** The account that a file names is one of AWS's; the local AWS is none of them. */
+function forgetAccountOf(
+  file: string | undefined,
+  settings: Partial<Record<SettingName, unknown>>,
+  { account = "" }: Partial<Record<SettingName, string>>,
+): void {
+  if (file !== undefined && isFrom(file, account)) settings.account = undefined;
+}
+
+/** What the environment's own settings say, then what is said of all. Throws for one that is not there. */
+function layersOf({ values, environments }: Configured, named: Found | undefined, file = ""): Layer[] {
+  const top = { source: file, values };
+  const env = named ?? fromFile("env", [top]);
+  if (!environments || env?.value === undefined) return [top];
+  const name = env.value as string;
+  const own = environments.get(name);
+  if (!own) throw unknownEnvironment(env, [...environments.keys()], file);
+  return [{ source: `${file}, environments.${name}`, values: own }, top];
+}
+
+function unknownEnvironment({ value, source }: Found, known: readonly string[], file: string): CliError {
+  const meant = closest(String(value), known);
+  const list = known.length > 0 ? `, which has ${known.join(", ")}` : ", which has none";
+  return new CliError(
+    "environment-unknown",
+    `${source === file ? "env" : source} is ${JSON.stringify(value)}: no such environment in ${file}${list}`,
+    { hint: meant ? `did you mean ${meant}?` : `add it to "environments" in ${file}` },
+  );
 }
 
 /** The option that takes an option back: `--no-strict` for `--strict`. */
@@ -100,12 +147,9 @@ function fromVariable(
   return { value: accepted(setting, setting.type.parse(words), variable, words), source: variable };
 }
 
-function fromFile(
-  name: SettingName,
-  configured: ReadonlyMap<SettingName, unknown>,
-  file = "",
-): Found | undefined {
-  return configured.has(name) ? { value: configured.get(name), source: file } : undefined;
+function fromFile(name: SettingName, layers: readonly Layer[]): Found | undefined {
+  const layer = layers.find(({ values }) => values.has(name));
+  return layer && { value: layer.values.get(name), source: layer.source };
 }
 
 function byDefault(setting: Setting, chosen: Chosen): Found {
@@ -158,7 +202,7 @@ export function fileNotes(
   const secrets = reads.filter(
     (name) => (name === "token" || name === "signingKeys") && settings[name] !== undefined,
   );
-  const isSent = reads.includes("backendUrl") && sources.backendUrl === file && secrets.length > 0;
+  const isSent = reads.includes("backendUrl") && isFrom(file, sources.backendUrl) && secrets.length > 0;
   const sent = secrets.map((name) => sources[name]).join(" and ");
   return [
     ...(isHere ? [] : [{ kind: "note" as const, message: `settings come from ${file}` }]),
@@ -171,6 +215,22 @@ export function fileNotes(
         ]
       : []),
   ];
+}
+
+const isFrom = (file: string, source: string): boolean => source === file || source.startsWith(`${file}, `);
+
+/**
+ * Where an environment's own settings name a region, another one is refused (CliError, exit 4): a variable of
+ * the shell must not lead its deploy elsewhere. The local AWS may have any.
+ */
+export function refuseOtherRegion({ settings, sources, ownRegion, file }: Resolved): void {
+  const { region, env, local } = settings;
+  if (local || ownRegion === undefined || region === ownRegion) return;
+  throw new CliError(
+    "region-other",
+    `${sources.region} is ${JSON.stringify(region)}, but the environment ${env} is in ${ownRegion} (${file})`,
+    { hint: `leave ${sources.region} out, or correct the region of the environment in the config file` },
+  );
 }
 
 /** The folder of the project: that of its config file, otherwise the current one, `folder`. */

@@ -75,7 +75,9 @@ export const command: Command<"local", LocalResult, LocalItem> = {
     });
     if (local.isOpen) warn(openText(listen, local));
     try {
-      return await serve({ ...options, local: true, port: local.port }, context, local);
+      // The account that was named is one of AWS's.
+      const here = { ...options, local: true, port: local.port, account: undefined };
+      return await serve(here, context, local);
     } finally {
       await local.close();
     }

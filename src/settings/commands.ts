@@ -17,6 +17,8 @@ export interface CommandRow {
   args?: string;
   /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
+  /** False for a command that reads no config file: what it does is the same in every folder. */
+  readsConfig?: false;
   examples: readonly Example[];
 }
 

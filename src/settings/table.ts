@@ -1,4 +1,4 @@
-import type { ValueType } from "./value-types.ts";
+import type { FileType, ValueType } from "./value-types.ts";
 import {
   backendUrl,
   functionVariables,
@@ -48,19 +48,29 @@ export interface Chosen {
  * One setting, everywhere it can be given: its option, variable, config key, help and README row come from
  * its entry in the table below.
  */
-export interface Setting<T = unknown> {
+export type Setting<T = unknown> = Described<T> & (InFile<T> | OutsideFile<T>);
+
+interface InFile<T> {
+  /**
+   * The key in the config file. FAULTS.md C-07: none for what could send credentials elsewhere, reveal a
+   * token, or answer a question for the person.
+   */
+  key: string;
+  type: FileType<T>;
+}
+
+interface OutsideFile<T> {
+  key?: never;
+  type: ValueType<T>;
+}
+
+interface Described<T> {
   /**
    * The option in commander's words. Without one the setting comes from a variable or the config file only.
    */
   flag?: string;
   /** Variables, the first one that is set wins. */
   env?: readonly string[];
-  /**
-   * The key in the config file. FAULTS.md C-07: none for what could send credentials elsewhere, reveal a
-   * token, or answer a question for the person.
-   */
-  key?: string;
-  type: ValueType<T>;
   default?: T;
   /** A default that depends on other settings. */
   defaultFrom?(chosen: Chosen): T;
@@ -82,7 +92,8 @@ export interface Setting<T = unknown> {
 }
 
 const name = (what: string, pattern: RegExp) => text(what, pattern);
-const environmentName = name(
+/** An environment's name: in other names' beginnings, and as a key in the config file. */
+export const environmentName = name(
   "a name of 1 to 31 lower-case letters, digits and -, a letter first",
   /^[a-z][a-z0-9-]{0,30}$/,
 );

@@ -18,18 +18,39 @@ export interface ValueType<T> {
   redact?(words: string): string;
 }
 
+/** A type of what a config file may hold: an editor checks it by its JSON schema, less strictly than we do. */
+export interface FileType<T> extends ValueType<T> {
+  jsonSchema: JsonSchema;
+}
+
+/** What we use of JSON Schema, draft 7. */
+export interface JsonSchema {
+  type?: "string" | "boolean" | "integer" | "number" | "object";
+  enum?: readonly unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  propertyNames?: JsonSchema;
+  additionalProperties?: JsonSchema | false;
+  properties?: Readonly<Record<string, JsonSchema>>;
+  description?: string;
+  default?: unknown;
+}
+
 const asText = (text: string): unknown => text;
 
 /** Any words; with a pattern, only those that match it. */
-export function text(expected = "some text", pattern = /\S/): ValueType<string> {
+export function text(expected = "some text", pattern = /\S/): FileType<string> {
   return {
     parse: asText,
+    jsonSchema: { type: "string", pattern: pattern.source },
     schema: v.pipe(v.string(`expected ${expected}`), v.regex(pattern, `expected ${expected}`)),
   };
 }
 
 /** An option without a value; a variable says true, 1, yes or false, 0, no. */
-export const boolean: ValueType<boolean> = {
+export const boolean: FileType<boolean> = {
+  jsonSchema: { type: "boolean" },
   parse: (words) => yesOrNoWords.get(words.toLowerCase()) ?? words,
   schema: v.boolean("expected true or false"),
 };
@@ -44,9 +65,10 @@ function numberFromText(words: string): unknown {
 }
 
 /** A whole number between two bounds, both allowed. */
-export function wholeNumber(least: number, most: number, unit = ""): ValueType<number> {
+export function wholeNumber(least: number, most: number, unit = ""): FileType<number> {
   const expected = `expected a whole number from ${least} to ${most}${unit && ` ${unit}`}`;
   return {
+    jsonSchema: { type: "integer", minimum: least, maximum: most },
     parse: numberFromText,
     schema: v.pipe(
       v.number(expected),
@@ -68,16 +90,21 @@ export const seconds: ValueType<number> = {
 };
 
 /** One of a few numbers. */
-export function numberChoice(numbers: readonly number[], unit: string): ValueType<number> {
+export function numberChoice(numbers: readonly number[], unit: string): FileType<number> {
   return {
+    jsonSchema: { enum: numbers },
     parse: numberFromText,
     schema: v.picklist(numbers, `expected one of ${numbers.join(", ")} ${unit}`),
   };
 }
 
 /** One of a few words. */
-export function choice<const W extends string>(words: readonly W[]): ValueType<W> {
-  return { parse: asText, schema: v.picklist(words, `expected one of ${words.join(", ")}`) };
+export function choice<const W extends string>(words: readonly W[]): FileType<W> {
+  return {
+    parse: asText,
+    jsonSchema: { enum: words },
+    schema: v.picklist(words, `expected one of ${words.join(", ")}`),
+  };
 }
 
 /** Some of a few words, separated by commas. */
@@ -161,7 +188,8 @@ export const httpUrl: ValueType<string> = {
 };
 
 /** The backend's base address: what CONTRACT.md 7 allows, without the slash at its end. */
-export const backendUrl: ValueType<string> = {
+export const backendUrl: FileType<string> = {
+  jsonSchema: { type: "string", pattern: "^[hH][tT][tT][pP][sS]?://[^/\\\\]" },
   parse: asText,
   schema: v.pipe(
     v.string("expected a URL like https://api.example.com"),
@@ -279,7 +307,12 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
  * More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the
  * handler's own what it can read.
  */
-export const functionVariables: ValueType<Record<string, string>> = {
+export const functionVariables: FileType<Record<string, string>> = {
+  jsonSchema: {
+    type: "object",
+    propertyNames: { type: "string", pattern: variableName.source },
+    additionalProperties: { type: "string" },
+  },
   parse: asText,
   schema: v.pipe(
     v.custom<object>(

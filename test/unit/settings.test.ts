@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -8,7 +9,9 @@ import { readConfiguration } from "../../handler/config.ts";
 import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
-import { fileNotes, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
+import { configSchema } from "../../src/settings/schema.ts";
+import type { JsonSchema } from "../../src/settings/value-types.ts";
+import { fileNotes, refuseOtherRegion, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
 function folderWith(config: unknown): string {
@@ -160,8 +163,127 @@ test("a time is an age or an ISO time", () => {
   for (const since of ["10", "yesterday", "-5m", ""]) expect(refusal({ since })).toContain("expected an age");
 });
 
+const environments = {
+  region: "us-east-1",
+  memory: 512,
+  variables: { COMMON: "1", BOTH: "top" },
+  environments: {
+    dev: {},
+    prod: { account: "123456789012", region: "eu-west-1", memory: 1024, variables: { BOTH: "prod" } },
+  },
+};
+
+test("an environment's settings win over those of the whole file, and inherit the others", () => {
+  const folder = folderWith(environments);
+  expect(settled({}, {}, folder)).toMatchObject({ memory: 512, account: undefined });
+  expect(settled({ env: "dev" }, {}, folder)).toMatchObject({ memory: 512, stage: "dev" });
+  expect(settled({ env: "prod" }, {}, folder)).toMatchObject({
+    account: "123456789012",
+    region: "eu-west-1",
+    memory: 1024,
+    functionName: "shelfshack-prod-websocket-proxy",
+    variables: { COMMON: "1", BOTH: "prod" },
+  });
+  expect(settled({ env: "prod", memory: "128" }, {}, folder).memory).toBe(128);
+  expect(settled({}, { SHELFSHACK_ENV: "prod" }, folder).memory).toBe(1024);
+  const file = join(folder, "shelfshack-ws.config.json");
+  expect(sourceLines(resolve({ env: "prod" }, {}, folder))).toContain(
+    `memory = 1024 (${file}, environments.prod)`,
+  );
+  expect(settled({ env: "other" }, {}, folderWith({ memory: 512 })).memory).toBe(512);
+  expect(settled({}, {}, folderWith({ ...environments, env: "prod" })).memory).toBe(1024);
+});
+
+test("an environment that the file does not name is refused with the list, and with what was meant", () => {
+  const folder = folderWith(environments);
+  const file = join(folder, "shelfshack-ws.config.json");
+  expect(refusal({ env: "prdo" }, {}, folder)).toBe(
+    `--env is "prdo": no such environment in ${file}, which has dev, prod`,
+  );
+  expect(refusal({}, { SHELFSHACK_ENV: "test" }, folder)).toContain('SHELFSHACK_ENV is "test"');
+  expect(refusal({}, {}, folderWith({ env: "x", environments: {} }))).toContain('env is "x": no such');
+  try {
+    resolve({ env: "prdo" }, {}, folder);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "environment-unknown", hint: "did you mean prod?" });
+  }
+});
+
+test("an environment's own region is a guard, against AWS and not against the local AWS", () => {
+  const folder = folderWith(environments);
+  const guarded =
+    (given: Given, variables: Record<string, string> = {}) =>
+    () =>
+      refuseOtherRegion(resolve(given, variables, folder));
+  expect(guarded({ env: "prod" })).not.toThrow();
+  expect(guarded({ env: "prod" }, { AWS_REGION: "eu-west-1" })).not.toThrow();
+  expect(guarded({ env: "dev" }, { AWS_REGION: "eu-west-1" })).not.toThrow();
+  expect(guarded({ env: "prod", local: true }, { AWS_REGION: "us-east-1" })).not.toThrow();
+  expect(settled({ env: "prod", local: true }, {}, folder).account).toBeUndefined();
+  expect(guarded({ env: "prod" }, { AWS_REGION: "us-east-1" })).toThrow(
+    expect.objectContaining({ code: "region-other", exitCode: 4 }),
+  );
+});
+
+/** Whether an editor with this schema would take a value: as much of JSON Schema as ours has. */
+function takes(schema: JsonSchema, value: unknown): boolean {
+  const { type, pattern, minimum = -Infinity, maximum = Infinity } = schema;
+  if (schema.enum) return schema.enum.includes(value);
+  if (type === "integer")
+    return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
+  if (type === "object")
+    return Object.entries(value as object).every(([key, member]) => {
+      const own = schema.properties?.[key] ?? schema.additionalProperties;
+      const named = !schema.propertyNames || takes(schema.propertyNames, key);
+      return named && own !== undefined && own !== false && takes(own, member);
+    });
+  return typeof value === type && (pattern === undefined || new RegExp(pattern, "u").test(String(value)));
+}
+
+test("the JSON schema has every key of the table, its environments too, and takes what is right", async () => {
+  const schema = configSchema();
+  const keys = settingNames.flatMap((name) => settingTable[name].key ?? []);
+  expect(Object.keys(schema.properties ?? {})).toEqual(["$schema", ...keys, "environments"]);
+  const whole = {
+    ...environments,
+    $schema: "x",
+    backendUrl: "https://api.example.com",
+    test: false,
+    functionName: "f",
+  };
+  expect(takes(schema, whole)).toBe(true);
+  expect(settled({ env: "prod" }, {}, folderWith(whole)).backendUrl).toBe("https://api.example.com");
+  for (const wrong of [
+    { memroy: 1 },
+    { memory: 1 },
+    { memory: "256" },
+    { env: "A" },
+    { backendUrl: "api.example.com" },
+    { environments: { Dev: {} } },
+    { environments: { dev: { env: "x" } } },
+    { environments: { dev: { logRetention: 2 } } },
+  ]) {
+    expect(takes(schema, wrong), JSON.stringify(wrong)).toBe(false);
+    expect(refusal({}, {}, folderWith(wrong))).not.toBe("");
+  }
+  const shipped = await readFile(new URL("../../dist/config.schema.json", import.meta.url), "utf8");
+  expect(JSON.parse(shipped)).toEqual(schema);
+});
+
 test.each([
   ["{", "expected JSON"],
+  ['{"environments":[]}', "environments: expected a JSON object"],
+  ['{"environments":{"dev":1}}', "environments.dev: expected a JSON object"],
+  ['{"environments":{"A B":{}}}', "environments.A B: expected a name of 1 to 31"],
+  ['{"environments":{"__proto__":{}}}', "environments.__proto__: expected a name of 1 to 31"],
+  [
+    '{"environments":{"dev":{"memroy":1}}}',
+    'unknown key "memroy" in environments.dev, did you mean "memory"',
+  ],
+  ['{"environments":{"dev":{"memory":1}}}', "environments.dev.memory is 1: expected a whole number"],
+  ['{"environments":{"dev":{"env":"x"}}}', 'environments.dev cannot set "env"'],
+  ['{"environments":{"dev":{"variables":{"AB":1}}}}', "environments.dev.variables.AB is ***: expected"],
+  ['{"enviroments":{}}', 'did you mean "environments"?'],
   ["[]", "expected a JSON object"],
   ['{"memroy":1}', 'unknown key "memroy", did you mean "memory"?'],
   ['{"zzzzzzzz":1}', 'unknown key "zzzzzzzz"; known are env,'],
