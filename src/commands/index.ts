@@ -2,6 +2,7 @@ import type { CommandFiles } from "../cli/command.ts";
 
 /** Each command's file; without the line of a command in `settings/commands` this does not compile. */
 export const commands: CommandFiles = {
+  init: () => import("./init.ts"),
   package: () => import("./package.ts"),
   plan: () => import("./plan.ts"),
   deploy: () => import("./deploy.ts"),

@@ -44,6 +44,25 @@ const subscription = ["booking", ...token, "type"] as const;
 
 /** Every command, in the order of the help. A new one is a row, a file, and a line in `commands/index`. */
 const table = {
+  init: {
+    summary: "write a config file, by asking",
+    reads: ["environments", "backendUrl", "account"],
+    readsConfig: false,
+    examples: [
+      {
+        line: "init",
+        description: "asks for backend, region, account and environments; never overwrites a file",
+      },
+      {
+        line: "init --yes --backend-url https://api.example.com --region eu-west-1",
+        description: "asks nothing and writes these",
+      },
+      {
+        line: "init --yes --backend-url https://api.example.com --environments dev,prod",
+        description: "with two environments that inherit the backend, for `--env dev` and `--env prod`",
+      },
+    ],
+  },
   package: {
     summary: "build the handler's zip",
     reads: ["out", "handler", "runtime"],

@@ -11,6 +11,7 @@ import {
   repeatable,
   since,
   listOf,
+  someOf,
   text,
   wholeNumber,
   boolean,
@@ -356,6 +357,13 @@ const table = {
     type: boolean,
     default: false,
     description: "exit with 3 when there are differences",
+  },
+
+  environments: {
+    flag: "--environments <names>",
+    env: ["SHELFSHACK_ENVIRONMENTS"],
+    type: someOf(environmentName, "names"),
+    description: "environments to have, as in dev,prod",
   },
 
   out: {

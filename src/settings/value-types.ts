@@ -116,6 +116,14 @@ export function listOf<const W extends string>(words: readonly W[]): ValueType<W
   };
 }
 
+/** Values of a type, separated by commas. */
+export function someOf({ schema }: ValueType<string>, what: string): ValueType<string[]> {
+  return {
+    parse: (list) => list.split(",").map((word) => word.trim()),
+    schema: v.pipe(v.array(schema), v.minLength(1, `expected ${what}, separated by commas`)),
+  };
+}
+
 /** An option that may be given several times, each time with words that match the pattern. */
 export function repeatable(expected: string, pattern = /^/): ValueType<string[]> {
   const message = `expected ${expected}`;

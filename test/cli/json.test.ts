@@ -32,6 +32,7 @@ const place = "account region profile endpointUrl stack";
 
 /** What a program may count on in the result of each command; other keys may be added. */
 const promised: Readonly<Record<CommandName, string>> = {
+  init: "file settings.backendUrl next argv[][]",
   package: "file bytes sha256 entries[].name entries[].bytes",
   plan: `${place} changed url backendUrl ${ofResources("id type name action compared")}`,
   deploy: `${place} backendUrl changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
@@ -63,6 +64,10 @@ function ofResources(keys: string): string {
 
 /** The commands that run against a stack, in an order in which each finds what it needs. */
 const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
+  [
+    "init",
+    ({ folder, backendUrl }) => ["--yes", "--backend-url", backendUrl, "--config", join(folder, "c.json")],
+  ],
   ["package", ({ folder }) => ["--out", join(folder, "p.zip")]],
   ["plan", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["deploy", ({ backendUrl }) => ["--backend-url", backendUrl]],
