@@ -76,7 +76,7 @@ test("init refuses what it would not read, and to ask where there is no terminal
     const ended = await run(["init", ...options, "--json"], { cwd });
     expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
   }
-  expect(() => configIn(cwd)).toThrow();
+  expect(() => configIn(cwd)).toThrow("ENOENT");
 });
 
 test("init asks on a terminal, again after a wrong answer; Enter takes what is shown", async (context) => {
