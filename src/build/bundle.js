@@ -164,7 +164,7 @@ async function replace(place, made) {
 
 const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
 
-/** What the build needs of the sources: texts that are printed as they stand, the handler's zip, the schema. */
+/** What the build needs of the sources: texts that are printed as they stand, the zip, the schema. */
 async function ofSources() {
   // Beside the packages, which they import.
   const outfile = `node_modules/.cache/sources.${process.pid}.mjs`;

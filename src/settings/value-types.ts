@@ -18,7 +18,7 @@ export interface ValueType<T> {
   redact?(words: string): string;
 }
 
-/** A type of what a config file may hold: an editor checks it by its JSON schema, less strictly than we do. */
+/** A type of what a config file may hold: an editor checks it by its JSON schema, less strictly than here. */
 export interface FileType<T> extends ValueType<T> {
   jsonSchema: JsonSchema;
 }

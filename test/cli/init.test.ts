@@ -111,7 +111,7 @@ test("init asks on a terminal, again after a wrong answer; Enter takes what is s
   });
 });
 
-test("an environment's region is a guard: refused before any call, with the variable that says otherwise", async () => {
+test("an environment's region is a guard: another one is refused before any call", async () => {
   const cwd = folder();
   writeFileSync(join(cwd, name), JSON.stringify({ environments: { prod: { region: "eu-west-1" } } }));
   const env = { AWS_REGION: "us-east-1" };

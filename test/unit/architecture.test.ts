@@ -216,8 +216,8 @@ test("the environment is read in one place, and in the handler's", () => {
   ).toEqual([]);
 });
 
-test("only the AWS clients and the printer of advice branch on --local", () => {
-  const knowing = outside("src/aws/clients.ts", "src/cli/print-advice.ts");
+test("only the AWS clients, the printer of advice and the guards of a config file branch on --local", () => {
+  const knowing = outside("src/aws/clients.ts", "src/cli/print-advice.ts", "src/cli/resolve.ts");
   expect(matching(knowing, /\bif \((settings\.)?local\)|settings\.local \?/g)).toEqual([]);
 });
 
