@@ -4,10 +4,10 @@ import { CliError } from "../errors/error.ts";
 export type Variables = Readonly<Record<string, string>>;
 
 /** All variables of a function together, as JSON, in bytes (AWS.md 4.4, 4.9). */
-const LARGEST_ENVIRONMENT = 4_096;
+export const LARGEST_ENVIRONMENT = 4_096;
 
 /** What the variables count for Lambda: bytes of JSON. */
-const sizeOf = (variables: Variables): number => Buffer.byteLength(JSON.stringify(variables));
+export const sizeOf = (variables: Variables): number => Buffer.byteLength(JSON.stringify(variables));
 
 /** Throws a CliError (exit 2) with the size, and the largest ones by name, for more than Lambda takes. */
 export function refuseTooLarge(FunctionName: string, variables: Variables): void {

@@ -202,7 +202,7 @@ function declare(
       const given = givenTo(declared, [...globalSettings, ...reads]);
       found({ kind: "command", name, given, args: declared.args });
     });
-  if (args !== undefined) declared.argument(args);
+  if (args !== undefined) declared.arguments(args);
   // Of all commands only the called one needs its options.
   parent.hook("preSubcommand", (_parent, called) => {
     if (called === declared) addOptions(declared, reads, name);

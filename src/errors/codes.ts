@@ -66,6 +66,7 @@ export const errorCodes = {
   "variables-unreadable": 1,
   "tags-unreadable": 1,
   "deployment-failed": 1,
+  "backend-unusable": 1,
   "api-endpoint-invalid": 1,
   "resource-missing": 1,
   // others
@@ -96,6 +97,7 @@ export const errorCodes = {
   "no-region": 2,
   "no-backend-url": 2,
   "variables-too-large": 2,
+  "variable-needed": 2,
   "handler-missing": 2,
   "port-in-use": 2,
   "port-unusable": 2,

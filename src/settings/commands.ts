@@ -123,6 +123,26 @@ const table = {
       },
     ],
   },
+  env: {
+    summary: "list or change the function's variables",
+    args: "[list|set|unset] [words...]",
+    reads: ["probe", "allowHttp", "backendUrl", "variables", ...stackNames],
+    examples: [
+      {
+        line: "env",
+        description: "the names of all variables, and their size; values that may be secret are ***",
+      },
+      {
+        line: "env set BACKEND_URL=https://api.example.com LOG_LEVEL=DEBUG",
+        description: "changes these two; a new backend is asked first, from this machine",
+      },
+      {
+        line: "env set BACKEND_URL=http://10.0.0.7:8000 --no-probe",
+        description: "writes an address that this machine cannot reach",
+      },
+      { line: "env unset LOG_LEVEL", description: "removes it; all others stay" },
+    ],
+  },
   outputs: {
     summary: "print values for the front end, the backend, Terraform or GitHub",
     reads: ["outputsFor", "githubOutput", "functionName", "apiName", "stage"],

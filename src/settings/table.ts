@@ -344,6 +344,13 @@ const table = {
     defaultText: "on in CI",
     description: "exit with 3 also when something could not be proven",
   },
+  probe: {
+    flag: "--no-probe",
+    env: ["SHELFSHACK_PROBE"],
+    type: boolean,
+    default: true,
+    description: "write a new BACKEND_URL without asking that backend first",
+  },
   verbose: {
     flag: "--verbose",
     env: ["SHELFSHACK_VERBOSE"],

@@ -311,6 +311,33 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
   },
 };
 
+const aVariableName = "expected a variable's name: two or more letters, digits and _, a letter first";
+const aFreeName = "expected a name that is not reserved: Lambda or deploy sets it";
+/** An empty one is none for the handler. */
+const isUnset = (name: string, words: string): boolean =>
+  name === "SIGNING_KEYS" ? words === "" : words.trim() === "";
+
+/** What the handler cannot read, in words; undefined for what it takes. */
+function handlerFault(name: string, words: string): string | undefined {
+  const rule = Object.hasOwn(handlerVariables, name) ? handlerVariables[name] : undefined;
+  return !rule || isUnset(name, words) || rule.isRight(words) ? undefined : rule.expected;
+}
+
+/**
+ * A variable of the function that a person sets one by one: what is written, or why it is refused. Unlike one
+ * in a file it may have any name that Lambda takes.
+ */
+export function readVariable(name: string, words: string): { value: string } | { fault: string } {
+  if (!variableName.test(name)) return { fault: aVariableName };
+  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT") return { fault: aFreeName };
+  if (name !== "BACKEND_URL") {
+    const fault = handlerFault(name, words);
+    return fault === undefined ? { value: words } : { fault };
+  }
+  const { success, output, issues } = v.safeParse(backendUrl.schema, words);
+  return success ? { value: output } : { fault: issues[0].message };
+}
+
 /**
  * More variables for the function: names that Lambda accepts and the deploy does not set itself, and for the
  * handler's own what it can read.
@@ -331,14 +358,8 @@ export const functionVariables: FileType<Record<string, string>> = {
     v.record(
       v.pipe(
         v.string(),
-        v.regex(
-          variableName,
-          "expected a variable's name: two or more letters, digits and _, a letter first",
-        ),
-        v.check(
-          (name) => !takenVariables.includes(name),
-          "expected a name that is not reserved: Lambda or deploy sets it",
-        ),
+        v.regex(variableName, aVariableName),
+        v.check((name) => !takenVariables.includes(name), aFreeName),
         v.check(
           (name) => takenVariables.includes(name) || !isOrder(name),
           "expected a name that gives no orders to programs; set on the function by hand it is kept",
@@ -350,10 +371,9 @@ export const functionVariables: FileType<Record<string, string>> = {
       if (!dataset.typed) return;
       const input = dataset.value;
       for (const [key, value] of Object.entries(input)) {
-        const rule = Object.hasOwn(handlerVariables, key) ? handlerVariables[key] : undefined;
-        const isUnset = key === "SIGNING_KEYS" ? value === "" : value.trim() === "";
-        if (!rule || isUnset || rule.isRight(value)) continue;
-        addIssue({ message: rule.expected, path: [{ type: "object", origin: "value", input, key, value }] });
+        const message = handlerFault(key, value);
+        if (message === undefined) continue;
+        addIssue({ message, path: [{ type: "object", origin: "value", input, key, value }] });
       }
     }),
   ),

@@ -53,12 +53,13 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
     [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
-    ...(action === "update" ? differences.map(differenceLine) : []),
+    ...(action === "update" ? differences.map(differenceText) : []),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
 }
 
-function differenceLine(difference: Difference): string {
+/** One value that differs. */
+export function differenceText(difference: Difference): string {
   const { from, to } = shortValues(difference);
   return `${difference.path}: ${from} → ${to}`;
 }

@@ -41,6 +41,8 @@ const promised: Readonly<Record<CommandName, string>> = {
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     test.invocation.code probe unproven[] backend.environment backend.argv[][] argv[][]`,
   status: `${place} deployed upToDate url steps[] fix ${ofResources("id type name state")}`,
+  env: `${place} action changed functionName variables[].name variables[].value bytes bytesAtMost
+    changes[].name changes[].from changes[].to probe`,
   outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
     values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
     values.websocket_lambda_function_arn values.websocket_lambda_function_name values.region`,
@@ -72,6 +74,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
   ["plan", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["deploy", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["status", () => []],
+  ["env", () => ["set", "LOG_LEVEL=DEBUG"]],
   ["outputs", () => []],
   ["test", () => ["--token", "demo"]],
   [

@@ -1,0 +1,228 @@
+import { signingKeysIn } from "../aws/signing-keys.ts";
+import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
+import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
+import { subjectOf } from "../backend/check/subject.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { command as invocation } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
+import { checkBackendUrl } from "../resources/config.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import type { OptionsOf } from "../settings/commands.ts";
+import { defaultSettings, settingTable } from "../settings/table.ts";
+import { readVariable } from "../settings/value-types.ts";
+import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
+import { refuseNotOurs } from "../stack/ownership.ts";
+import { differenceText, placeText } from "../terminal/changes.ts";
+import { table } from "../terminal/format.ts";
+
+const actions = ["list", "set", "unset"] as const;
+type Action = (typeof actions)[number];
+
+interface EnvResult extends Place {
+  action: Action;
+  changed: boolean;
+  functionName: string;
+  /** All variables after it, in alphabetical order; values that may be secret are `***`. */
+  variables: { name: string; value: string }[];
+  /** All of them together as JSON, and how much Lambda takes. */
+  bytes: number;
+  bytesAtMost: number;
+  /** What was changed; null for a variable that was not there, or is not any more. */
+  changes: { name: string; from: string | null; to: string | null }[];
+  /** What a new backend said to this machine; null where none was asked. */
+  probe: BackendProbe | null;
+}
+
+export const command: Command<"env", EnvResult> = {
+  async run({ probe: isProbed, allowHttp, backendUrl, variables: configured, ...names }, context) {
+    const { functionName } = names;
+    const { action, change, assigned } = changeIn(context.args);
+    refuseTooLarge(functionName, assigned);
+    if (assigned["BACKEND_URL"])
+      checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
+    const open = await context.stack(names);
+    const { place, present } = await deployed(open, functionName, action, context);
+    const wanted = change(present);
+    const display = displayIn(open.stack);
+    const changes = differing(present, wanted, display);
+    const result = { action, functionName, changes, ...place };
+    if (changes.length === 0) return { ...result, ...stateOf(present, display), changed: false, probe: null };
+    refuseTooLarge(functionName, wanted);
+    const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
+    const probe = isNew && isProbed ? await askBackend(wanted, context) : null;
+    warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
+    const { changeEnvironment } = await import("../aws/lambda-function.ts");
+    let before = present;
+    const written = await changeEnvironment(open.run.aws, functionName, (found) => change((before = found)));
+    return {
+      ...result,
+      // What others wrote in between is not of this run.
+      changes: differing(before, written, display),
+      ...stateOf(written, display),
+      changed: true,
+      probe,
+    };
+  },
+
+  render({ action, functionName, variables, bytes, bytesAtMost, changes, probe, ...place }) {
+    const size = `${variables.length} variables, ${bytes} of ${bytesAtMost} bytes`;
+    const lines =
+      action === "list"
+        ? [table(variables.map(({ name, value }) => [name, value]))]
+        : changes.map(({ name, ...values }) => differenceText({ path: name, ...values }));
+    const asked = probe ? [`${probe.meaning}, as asked from this machine`] : [];
+    const done = changes.length === 0 && action !== "list" ? ["nothing to change"] : lines;
+    return [
+      placeText(place),
+      ...done.filter((line) => line !== ""),
+      ...asked,
+      `${functionName} has ${size}`,
+    ].join("\n");
+  },
+};
+
+/** What the words after the command ask for: checked, and as a change of whatever is there then. */
+interface Asked {
+  action: Action;
+  change(present: Variables): Variables;
+  assigned: Variables;
+}
+
+function changeIn([word = "list", ...words]: readonly string[]): Asked {
+  const action = actions.find((candidate) => candidate === word);
+  const usage = { hint: ["use: ", invocation("env", {}, "set", "NAME=VALUE")] };
+  if (!action) throw new CliError("command-unknown", `unknown action "env ${word}"`, usage);
+  if (action === "list" && words.length > 0)
+    throw new CliError("argument-unexpected", "env list takes no names", usage);
+  if (action !== "list" && words.length === 0)
+    throw new CliError("value-missing", `env ${action} needs at least one name`, usage);
+  if (action === "set") {
+    const assigned = Object.fromEntries(words.map(assignmentIn));
+    return { action, assigned, change: (present) => ({ ...present, ...assigned }) };
+  }
+  const removed = new Set(words.map(removableIn));
+  const change = (present: Variables) =>
+    Object.fromEntries(Object.entries(present).filter(([name]) => !removed.has(name)));
+  return { action, assigned: {}, change };
+}
+
+/** Reads `NAME=VALUE`. Throws a CliError (exit 2) without the value for what would be refused later. */
+function assignmentIn(word: string): [string, string] {
+  const [, name = "", value = ""] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
+  // A word without `=` may be a secret that was typed in the wrong place.
+  if (name === "") throw new CliError("value-invalid", "env set: expected NAME=VALUE");
+  const read = readVariable(name, value);
+  if ("value" in read) return [name, read.value];
+  throw new CliError("value-invalid", `${JSON.stringify(name)} is ***: ${read.fault}`);
+}
+
+/** What the function cannot do without. */
+const needed = ["BACKEND_URL", "API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];
+
+function removableIn(name: string): string {
+  if (!needed.includes(name)) return name;
+  throw new CliError("variable-needed", `${name} is not removed: the function needs it`, {
+    hint: name === "BACKEND_URL" ? "give it another value with env set" : undefined,
+  });
+}
+
+/** Where the function is, and its variables. Throws where it is missing or, before a change, not ours. */
+async function deployed(
+  open: OpenStack<WebSocketStack>,
+  functionName: string,
+  action: Action,
+  { report }: Pick<Context, "report">,
+): Promise<{ place: Place; present: Variables }> {
+  const { stack, run } = open;
+  const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
+  const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
+  const found = await deployedFunction(run.aws, functionName);
+  if (!found) throw functionMissing(run.aws, functionName);
+  const place = placeOf(open, observed);
+  // Nothing of another stack or tool is written to.
+  if (action !== "list") {
+    refuseNotOurs(observed, stack.identity);
+    report({ kind: "note", message: placeText(place) });
+  }
+  return { place, present: found.variables };
+}
+
+type Display = (name: string, value: string) => string;
+
+/** Values as the plan shows them. */
+const displayIn =
+  ({ lambdaFunction: { secret = {} } }: WebSocketStack): Display =>
+  (name, value) =>
+    (secret[`Environment.${name}`] ?? (() => "***"))(value);
+
+function differing(before: Variables, after: Variables, display: Display): EnvResult["changes"] {
+  const shown = (name: string, value: string | undefined) =>
+    value === undefined ? null : display(name, value);
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((name) => before[name] !== after[name])
+    .toSorted()
+    .map((name) => ({ name, from: shown(name, before[name]), to: shown(name, after[name]) }));
+}
+
+const stateOf = (
+  variables: Variables,
+  display: Display,
+): Pick<EnvResult, "variables" | "bytes" | "bytesAtMost"> => ({
+  variables: Object.keys(variables)
+    .toSorted()
+    .map((name) => ({ name, value: display(name, variables[name] ?? "") })),
+  bytes: sizeOf(variables),
+  bytesAtMost: LARGEST_ENVIRONMENT,
+});
+
+/**
+ * Asks the backend from this machine, the way the handler will call it. Throws a CliError (exit 1) where it
+ * does not accept that: nothing was written then.
+ */
+async function askBackend(
+  wanted: Variables,
+  { report, signal }: Pick<Context, "report" | "signal">,
+): Promise<BackendProbe> {
+  const { type } = defaultSettings();
+  const client = { backendUrl: undefined, variables: {}, token: undefined, type, booking: undefined };
+  const keys = signingKeysIn(wanted["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
+  const subject = subjectOf(client, wanted, keys);
+  report({ kind: "debug", message: `asking ${subject.backendUrl} from this machine` });
+  const probe = await probeBackend(subject, { signal });
+  if (probe.code === "reached") return probe;
+  const { backendUrl, meaning, fix } = probe;
+  throw new CliError(
+    "backend-unusable",
+    `nothing was written: ${backendUrl}, as asked from this machine: ${meaning}`,
+    {
+      hint: [
+        ...(fix === null ? [] : typeof fix === "string" ? [fix] : fix),
+        "; --no-probe writes it all the same",
+      ],
+    },
+  );
+}
+
+/** The next deploy writes what is configured. */
+function warnOfConfig(
+  changes: EnvResult["changes"],
+  wanted: Variables,
+  { backendUrl, variables }: Pick<OptionsOf<"env">, "backendUrl" | "variables">,
+  { report }: Pick<Context, "report">,
+): void {
+  const configured: Variables = {
+    ...variables,
+    ...(backendUrl !== undefined && { BACKEND_URL: backendUrl }),
+  };
+  const undone = changes.filter(
+    ({ name }) => Object.hasOwn(configured, name) && configured[name] !== wanted[name],
+  );
+  if (undone.length === 0) return;
+  report({
+    kind: "warning",
+    message: `the next deploy writes what is configured for ${undone.map(({ name }) => name).join(", ")}`,
+    hint: `change it there as well (${settingTable.backendUrl.key}, ${settingTable.variables.key})`,
+  });
+}

@@ -1,0 +1,153 @@
+import {
+  GetFunctionConfigurationCommand,
+  TagResourceCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
+import { packageHandler } from "../../src/artifact/zip.ts";
+import { newSigningKey } from "../../src/contract/signature.ts";
+import { acceptsUnknownConnections, startContractBackend } from "../support/contract-backend.ts";
+import { openFaultProxy, type Call } from "../support/fault-proxy.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { errorCode, run } from "../support/program.ts";
+import { openTestStack } from "../support/stack.ts";
+
+const FunctionName = "shelfshack-websocket-proxy";
+/** Nothing listens there. */
+const unreachable = "http://127.0.0.1:9";
+
+/** The deployed handler with another tool's variable, and two backends that know its key. */
+async function deployed() {
+  const key = newSigningKey();
+  const backends = await Promise.all(
+    [1, 2].map(() => startContractBackend([key], acceptsUnknownConnections)),
+  );
+  const local = await openLocalAws();
+  onTestFinished(async () => void (await Promise.all(backends.map((backend) => backend.close()))));
+  const { zip, sha256 } = await packageHandler();
+  const stack = await openTestStack(local.url, {
+    zip,
+    zipSha256: sha256,
+    backendUrl: backends[0]?.url,
+    variables: { SIGNING_KEYS: key, FOO: "canary-foo" },
+  });
+  await stack.deploy();
+  const { lambda } = stack.aws;
+  const found = async () => await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const variables = async () => (await found()).Environment?.Variables ?? {};
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  return { local, lambda, found, variables, env, url: backends[0]?.url ?? "", other: backends[1]?.url ?? "" };
+}
+
+test("env lists the names, without what may be secret", async () => {
+  const { env, url } = await deployed();
+  const { code, stdout, stderr } = await run(["env", "list", "--debug"], { env });
+  expect(code).toBe(0);
+  expect(stdout).toContain(`BACKEND_URL           ${url}`);
+  expect(stdout).toMatch(/FOO +\*\*\*/);
+  expect(stdout).toMatch(/4 variables, \d+ of 4096 bytes/);
+  expect(stdout + stderr).not.toMatch(/canary|whsec_/);
+});
+
+test("env set changes one variable, shows old and new, and asks the new backend first", async () => {
+  const { env, url, other, variables } = await deployed();
+  const before = await variables();
+  const { code, stdout } = await run(["env", "set", `BACKEND_URL=${other}/`], { env });
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringContaining(`BACKEND_URL: ${url} → ${other}\n`),
+  });
+  expect(stdout).toContain("as asked from this machine");
+  expect(await variables()).toEqual({ ...before, BACKEND_URL: other });
+  const again = await run(["env", "set", `BACKEND_URL=${other}`, "FOO=canary-foo", "--json"], { env });
+  expect(JSON.parse(again.stdout)).toMatchObject({ changed: false, changes: [], probe: null });
+});
+
+test("a backend that does not answer is not written, unless with --no-probe", async () => {
+  const { env, found, variables } = await deployed();
+  const { RevisionId } = await found();
+  const refused = await run(["env", "set", `BACKEND_URL=${unreachable}`, "--json"], { env });
+  expect([refused.code, errorCode(refused)]).toEqual([1, "backend-unusable"]);
+  expect((await found()).RevisionId).toBe(RevisionId);
+  const written = await run(["env", "set", `BACKEND_URL=${unreachable}`, "--no-probe"], { env });
+  expect([written.code, (await variables())["BACKEND_URL"]]).toEqual([0, unreachable]);
+});
+
+test("env unset removes what it names, and keeps what the function needs", async () => {
+  const { env, variables } = await deployed();
+  const { FOO: _foo, ...others } = await variables();
+  const { stdout } = await run(["env", "unset", "FOO", "NONE", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({
+    changed: true,
+    changes: [{ name: "FOO", from: "***", to: null }],
+  });
+  for (const name of ["BACKEND_URL", "API_GATEWAY_ENDPOINT", "SIGNING_KEYS"]) {
+    const refused = await run(["env", "unset", name, "--json"], { env });
+    expect([refused.code, errorCode(refused)]).toEqual([2, "variable-needed"]);
+  }
+  expect(await variables()).toEqual(others);
+});
+
+test.each([
+  [["set", "AWS_REGION=x"], "value-invalid"],
+  [["set", "API_GATEWAY_ENDPOINT=https://x"], "value-invalid"],
+  [["set", "A B=canary"], "value-invalid"],
+  [["set", "canary"], "value-invalid"],
+  [["set", "BACKEND_URL=ftp://canary"], "value-invalid"],
+  [["set", "BACKEND_TIMEOUT_MS=canary"], "value-invalid"],
+  [["set", `LONG=${"canary".repeat(700)}`], "variables-too-large"],
+  [["set"], "value-missing"],
+  [["list", "canary"], "argument-unexpected"],
+  [["canary"], "command-unknown"],
+])("%j is refused before any call", async (words, expected) => {
+  const env = { AWS_ENDPOINT_URL: unreachable, AWS_REGION: "us-east-1" };
+  const ended = await run(["env", ...words, "--json"], { env });
+  expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
+  if (words[0] === "set") expect(ended.stdout + ended.stderr).not.toContain("canary");
+});
+
+test("what all variables together are too large for is not written", async () => {
+  const { env, variables } = await deployed();
+  const before = await variables();
+  const large = await run(["env", "set", `LONG=${"x".repeat(3_960)}`, "--json"], { env });
+  expect([large.code, errorCode(large)]).toEqual([2, "variables-too-large"]);
+  expect(await variables()).toEqual(before);
+});
+
+test("a variable that another one writes between reading and writing is not lost", async () => {
+  const { local, lambda, variables } = await deployed();
+  const before = await variables();
+  let others = 0;
+  const write = () =>
+    lambda.send(
+      new UpdateFunctionConfigurationCommand({
+        FunctionName,
+        Environment: { Variables: { ...before, OTHER: String(++others) } },
+      }),
+    );
+  const isWrite = ({ operation }: Call) => /PUT .*configuration$/.test(operation);
+  const proxy = await openFaultProxy(local, (call) =>
+    isWrite(call) && others === 0 ? { before: write } : undefined,
+  );
+  const env = {
+    AWS_ENDPOINT_URL: proxy.url,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "x",
+    AWS_SECRET_ACCESS_KEY: "x",
+  };
+  const { code } = await run(["env", "set", "MINE=1"], { env });
+  expect(code).toBe(0);
+  expect(await variables()).toEqual({ ...before, OTHER: "1", MINE: "1" });
+  expect(proxy.calls.filter(isWrite)).toHaveLength(2);
+});
+
+test("env changes no function of another stack; it lists its variables", async () => {
+  const { env, lambda, found, variables } = await deployed();
+  const before = await variables();
+  const { FunctionArn: Resource } = await found();
+  await lambda.send(new TagResourceCommand({ Resource, Tags: { ManagedBy: "terraform" } }));
+  const refused = await run(["env", "set", "MINE=1", "--json"], { env });
+  expect([refused.code, errorCode(refused)]).toEqual([4, "not-ours"]);
+  expect(await variables()).toEqual(before);
+  expect((await run(["env"], { env })).code).toBe(0);
+});
