@@ -94,7 +94,8 @@ def signed(number: int) -> tuple[dict[str, Any], bytes]:
             "message_id": f"UbT2ncYVoAMCJpw{number}",
             "route_key": "$default",
             "message": {"type": "message", "body": "good evening"},
-        }
+        },
+        separators=(",", ":"),
     ).encode()
     request_id, timestamp = f"msg_m_{number}", str(int(time.time()))
     text = f"{request_id}.{timestamp}.".encode() + body

@@ -5,7 +5,7 @@ import random
 
 from conftest import Start
 from proxy import KEY, OLD_KEY, message_request, sign
-from shelfshack_ws import RefusedError, verify
+from shelfshack_ws import RefusedError, _all_fields, _message_fields, verify
 
 PATH = "/api/ws/message"
 NOW = 1_700_000_000
@@ -129,3 +129,50 @@ def test_1_000_changed_requests_over_http_all_get_the_same_401(start: Start) -> 
         answers.add((reply.status, reply.body))
     assert answers == {(401, b'{"detail":"unauthorized"}')}
     assert application.seen.messages == []
+
+
+PIECES = [
+    ',"message":',
+    '"message":1',
+    ",",
+    "}",
+    "{",
+    "[",
+    "]",
+    '"',
+    ":",
+    " ",
+    "\\",
+    '"a":1',
+    ',"path":"x"',
+    "1e999",
+    "NaN",
+    "\ufeff",
+    "\n",
+    '{"query":{"a":1,"message":2}',
+    "[" * 97,
+    "]" * 97,
+    "9" * 5000,
+    '"m\\u0065ssage":3,',
+]
+MESSAGES = [
+    '{"v":1,"path":"/p","connection_id":"C=","message":{"a":[1,"x",null],"message":{}}}',
+    '{"v":1,"query":{"a":"b","message":"x"},"path":"/p","message":"\\"} "}',
+    '{{"v":1,"path":"/p","message":{}1{}}}'.format("[" * 99, "]" * 99),
+    '{"message":1,"message":2}',
+    "{}",
+]
+
+
+def test_the_short_way_to_read_a_message_accepts_nothing_that_the_long_one_refuses() -> None:
+    dice, read = random.Random(7), 0
+    for _ in range(30_000):
+        text = dice.choice(MESSAGES)
+        for _ in range(dice.randrange(4)):
+            at, end = sorted(dice.randrange(len(text) + 1) for _ in range(2))
+            text = text[:at] + dice.choice(PIECES) + text[dice.choice([at, end]) :]
+        short = _message_fields(text)
+        if short is not None:
+            read += 1
+            assert short == _all_fields(text), text
+    assert read > 3_000
