@@ -62,6 +62,11 @@ export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<
   return artifactOf(zipOf(files), files);
 }
 
+/** Loads what makes zips, for a time when this installation may be away (`npm ci`). */
+export async function prepareToZip(): Promise<void> {
+  await import("./zip-writer.ts");
+}
+
 const artifactOf = (zip: Uint8Array, files: ReadonlyMap<string, Uint8Array>): Artifact => ({
   zip,
   sha256: sha256(zip, "base64"),

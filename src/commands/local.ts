@@ -6,7 +6,7 @@ import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import { packageFor, type Artifact } from "../artifact/zip.ts";
+import { packageFor, prepareToZip, type Artifact } from "../artifact/zip.ts";
 import type { AccessKey } from "../files/local-key.ts";
 import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
@@ -266,6 +266,7 @@ async function redeployOnChange(
     if (!signal.aborted) warn(`${what}: ${explain(error).message}`);
   };
   try {
+    await prepareToZip();
     for await (const _change of watchHandler(signal, broken))
       await deployChanged().catch(unlessAborted("the handler was not deployed again"));
   } catch (error) {
