@@ -1,17 +1,23 @@
 import { Command as Commander, CommanderError, Help, Option } from "commander";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import {
-  commandNames,
-  commandTable,
-  globalsOf,
-  type CommandName,
-  type Example,
-} from "../settings/commands.ts";
-import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
+import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
+import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, negated, type Given } from "./resolve.ts";
+import {
+  ancestry,
+  exampleLines,
+  globalOptionsOf,
+  globalSettings,
+  itemBelow,
+  NARROW,
+  notesText,
+  pathOf,
+  PROGRAM,
+  variablesText,
+} from "./help.ts";
 import { hintFor, type Mistake } from "./usage-hints.ts";
-import { screenWidth, table, wrap } from "../terminal/format.ts";
+import { screenWidth } from "../terminal/format.ts";
 
 /** What the command line asks for. */
 export type Request =
@@ -19,19 +25,8 @@ export type Request =
   /** Help or version, ready to print. */
   | { kind: "text"; text: string };
 
-const PROGRAM = "shelfshack-ws";
 /** Longer lines are hard to read, however wide the screen is. */
 const HELP_WIDTH = 80;
-/** Narrower, an option's description stands below it. */
-const NARROW = 60;
-const notes = [
-  "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
-    'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +
-    "hint, and what a command streams is one document per line, each with its kind. Every document has a " +
-    "schemaVersion.",
-  "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a failed check, an unmet " +
-    "expectation or, with --strict, something not proven, 4 refused, 130 interrupted.",
-];
 
 /**
  * Reads the words after the program's name.
@@ -113,54 +108,6 @@ function programFor(version: string, width: number, print: (text: string) => voi
   return program;
 }
 
-/** What stands behind the help of every command, in lines of this width. */
-const notesText = (width: number): string => `\n${notes.flatMap((note) => wrap(note, width)).join("\n")}`;
-
-/** An option or a command, and its description in lines below it. */
-const itemBelow = (term: string, description: string, width: number): string =>
-  [`  ${term}`, ...wrap(description, width - 6).map((line) => `      ${line}`)].join("\n");
-
-/** The global options that a command makes use of; the program's own help has all of them. */
-function globalOptionsOf(shown: Commander): Option[] {
-  const used = globalsOf(pathOf(shown).slice(1).join(" "));
-  return ancestry(shown)
-    .slice(0, -1)
-    .flatMap(({ options }) => [...options])
-    .filter((option) => !option.hidden && isUsed(option, used));
-}
-
-const isUsed = ({ long }: Option, used: readonly SettingName[]): boolean =>
-  !globalSettings.some((name) => longOf(name) === long) || used.some((name) => longOf(name) === long);
-const longOf = (name: SettingName): string | undefined => settingTable[name].flag?.split(" ")[0];
-
-/**
- * The variables of some settings, each with its option, or with what it is where it has none: as those that
- * are `bare`, options of other commands.
- */
-function variablesText(
-  names: readonly SettingName[],
-  width: number,
-  bare: readonly SettingName[] = [],
-): string {
-  const rows = [...names, ...bare].flatMap((name): [string, string][] => {
-    const { env = [] } = settingTable[name];
-    const long = bare.includes(name) ? undefined : longOf(name);
-    const value = long?.startsWith("--no-") ? "=false" : "";
-    const variables = env.map((variable) => variable + value).join(", ");
-    return env.length === 0 ? [] : [[variables, long ?? descriptionOf(name)]];
-  });
-  if (rows.length === 0) return "";
-  const lines =
-    width < NARROW
-      ? rows.map(([variables, meaning]) => itemBelow(variables, meaning, width))
-      : table(rows, width - 2)
-          .split("\n")
-          .map((line) => `  ${line}`);
-  return `\nVariables:\n${lines.join("\n")}\n`;
-}
-
-const globalSettings = settingNames.filter((name) => settingTable[name].global);
-
 function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
   for (const name of names) {
     const { flag, default: fallback, defaultText, negatable } = settingTable[name];
@@ -207,12 +154,6 @@ function declare(
   parent.hook("preSubcommand", (_parent, called) => {
     if (called === declared) addOptions(declared, reads, name);
   });
-}
-
-/** An example as its line, which is never broken, and what it does. */
-function exampleLines({ line, description }: Example, width: number): string {
-  const explained = wrap(description, width - 6).map((words) => `      ${words}`);
-  return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
 }
 
 /** The first word of commands of two words. */
@@ -297,9 +238,6 @@ function refuseHelpOfUnknown(program: Commander, argv: readonly string[]): void 
 }
 
 const namesIn = (called: Commander): string[] => called.commands.map((command) => command.name());
-const ancestry = (called: Commander): Commander[] =>
-  called.parent ? [...ancestry(called.parent), called] : [called];
-const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());
 const optionsOf = (called: Commander): string[] =>
   ancestry(called).flatMap(({ options }) => options.map(({ long }) => long ?? ""));
 

@@ -1,0 +1,80 @@
+import type { Command as Commander, Option } from "commander";
+import { globalsOf, type Example } from "../settings/commands.ts";
+import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
+import { table, wrap } from "../terminal/format.ts";
+
+/** The word that calls the program. */
+export const PROGRAM = "shelfshack-ws";
+
+/** Narrower, an option's description stands below it. */
+export const NARROW = 60;
+const notes = [
+  "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
+    'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +
+    "hint, and what a command streams is one document per line, each with its kind. Every document has a " +
+    "schemaVersion.",
+  "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a failed check, an unmet " +
+    "expectation or, with --strict, something not proven, 4 refused, 130 interrupted.",
+];
+
+/** The settings that every command takes. */
+export const globalSettings = settingNames.filter((name) => settingTable[name].global);
+
+/** A command and those that it is a part of, the program first. */
+export const ancestry = (called: Commander): Commander[] =>
+  called.parent ? [...ancestry(called.parent), called] : [called];
+/** Their names. */
+export const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());
+
+/** What stands behind the help of every command, in lines of this width. */
+export const notesText = (width: number): string =>
+  `\n${notes.flatMap((note) => wrap(note, width)).join("\n")}`;
+
+/** An option or a command, and its description in lines below it. */
+export const itemBelow = (term: string, description: string, width: number): string =>
+  [`  ${term}`, ...wrap(description, width - 6).map((line) => `      ${line}`)].join("\n");
+
+/** The global options that a command makes use of; the program's own help has all of them. */
+export function globalOptionsOf(shown: Commander): Option[] {
+  const used = globalsOf(pathOf(shown).slice(1).join(" "));
+  return ancestry(shown)
+    .slice(0, -1)
+    .flatMap(({ options }) => [...options])
+    .filter((option) => !option.hidden && isUsed(option, used));
+}
+
+const isUsed = ({ long }: Option, used: readonly SettingName[]): boolean =>
+  !globalSettings.some((name) => longOf(name) === long) || used.some((name) => longOf(name) === long);
+const longOf = (name: SettingName): string | undefined => settingTable[name].flag?.split(" ")[0];
+
+/**
+ * The variables of some settings, each with its option, or with what it is where it has none: as those that
+ * are `bare`, options of other commands.
+ */
+export function variablesText(
+  names: readonly SettingName[],
+  width: number,
+  bare: readonly SettingName[] = [],
+): string {
+  const rows = [...names, ...bare].flatMap((name): [string, string][] => {
+    const { env = [] } = settingTable[name];
+    const long = bare.includes(name) ? undefined : longOf(name);
+    const value = long?.startsWith("--no-") ? "=false" : "";
+    const variables = env.map((variable) => variable + value).join(", ");
+    return env.length === 0 ? [] : [[variables, long ?? descriptionOf(name)]];
+  });
+  if (rows.length === 0) return "";
+  const lines =
+    width < NARROW
+      ? rows.map(([variables, meaning]) => itemBelow(variables, meaning, width))
+      : table(rows, width - 2)
+          .split("\n")
+          .map((line) => `  ${line}`);
+  return `\nVariables:\n${lines.join("\n")}\n`;
+}
+
+/** An example as its line, which is never broken, and what it does. */
+export function exampleLines({ line, description }: Example, width: number): string {
+  const explained = wrap(description, width - 6).map((words) => `      ${words}`);
+  return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
+}
