@@ -40,13 +40,15 @@ function errorType({ headers }: Outcome): string {
 export function callsTo(service: string, { credentials, region }: Configuration): Call | undefined {
   const sign = credentials && createSigner(service, region, credentials);
   if (sign === undefined) return undefined;
-  return async (address, request, until) => {
+  return async (address, { method, path, headers: extra, body }, until) => {
     const once = (leftMs: number) => {
-      const headers = sign({ ...request, host: address.authority }, new Date());
+      const headers = sign({ method, host: address.authority, path, headers: extra, body }, new Date());
       return exchange({
-        ...request,
         address,
+        method,
+        path,
         headers,
+        body,
         timeMs: attemptMs,
         leftMs,
         maxBytes: maxAnswerBytes,

@@ -12,7 +12,7 @@ export interface Unsigned {
   /** The path as it goes over the wire, already percent-encoded, without a query, without `.` and `..`. */
   path: string;
   /** Further headers to sign, lower case; `x-amz-*` headers have to be. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   body: string;
 }
 
@@ -41,14 +41,14 @@ export function createSigner(service: string, region: string, credentials: Crede
   );
   const hashOf = rememberingLast(sha256);
   const canonicalFolder = rememberingLast(canonicalPath);
+  let head = headOf("", "", undefined, token);
   return ({ method, host, path, headers: extra, body }, now) => {
     const time = timeOf(Math.floor(now.getTime() / 1_000));
+    if (head.time !== time || head.host !== host || head.extra !== extra)
+      head = headOf(time, host, extra, token);
+    const { added, names, lines } = head;
     const day = time.slice(0, 8);
     const scope = `${day}/${region}/${service}/aws4_request`;
-    const added = { ...extra, "x-amz-date": time, ...(token && { "x-amz-security-token": token }) };
-    const signed = Object.entries({ ...added, host }).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    const names = signed.map(([name]) => name).join(";");
-    const lines = signed.map(([name, value]) => `${name}:${value}\n`).join("");
     const end = path.lastIndexOf("/") + 1;
     const canonical =
       `${method}\n${canonicalFolder(path.slice(0, end))}${encodeSegment(path.slice(end))}\n\n` +
@@ -61,6 +61,15 @@ export function createSigner(service: string, region: string, credentials: Crede
       `SignedHeaders=${names}, Signature=${signature}`;
     return { ...added, authorization };
   };
+}
+
+/** The headers that a second's requests to one host share. */
+function headOf(time: string, host: string, extra: Unsigned["headers"], token: string | undefined) {
+  const added = { ...extra, "x-amz-date": time, ...(token && { "x-amz-security-token": token }) };
+  const signed = Object.entries({ ...added, host }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const names = signed.map(([name]) => name).join(";");
+  const lines = signed.map(([name, value]) => `${name}:${value}\n`).join("");
+  return { time, host, extra, added, names, lines };
 }
 
 /** The same function, which does not work twice in a row for the same argument. */

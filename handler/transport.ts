@@ -170,7 +170,8 @@ function attempt(exchange: Exchange): Promise<Outcome> {
     const [module, agent] = address.secure ? [https, agents.https] : [http, agents.http];
     const length = Buffer.byteLength(body);
     const request = module.request({
-      ...address,
+      host: address.host,
+      port: address.port,
       agent,
       method,
       path,
