@@ -18,4 +18,5 @@ export const commands: CommandFiles = {
   destroy: () => import("./destroy.ts"),
   local: () => import("./local.ts"),
   demo: () => import("./demo.ts"),
+  completion: () => import("./completion.ts"),
 };

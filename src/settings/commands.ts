@@ -373,6 +373,24 @@ const table = {
       },
     ],
   },
+  completion: {
+    summary: "print a shell's completion script",
+    args: "[bash|zsh|fish|environments]",
+    reads: [],
+    readsConfig: false,
+    examples: [
+      { line: "completion bash >> ~/.bashrc", description: "completes from the next shell on" },
+      { line: "completion zsh >> ~/.zshrc", description: "the same for zsh, behind compinit" },
+      {
+        line: "completion fish > ~/.config/fish/completions/shelfshack-ws.fish",
+        description: "the same for fish",
+      },
+      {
+        line: "completion environments",
+        description: "the names that the config file has for --env, which the scripts ask for",
+      },
+    ],
+  },
 } as const satisfies Record<string, CommandRow>;
 
 /** A command's name: one word, or two as in "logs tail". */
@@ -396,12 +414,12 @@ const callsAws = (name: CommandName): boolean => isAboutStacks(name) && name !==
  * uses.
  */
 const usedBy: Readonly<Partial<Record<GlobalName, (name: CommandName) => boolean>>> = {
-  env: isAboutStacks,
-  region: isAboutStacks,
+  env: (name) => isAboutStacks(name) || name === "init",
+  region: (name) => isAboutStacks(name) || name === "init",
   profile: callsAws,
   local: callsAws,
   endpointUrl: callsAws,
-  yes: (name) => name === "destroy" || name === "backend init",
+  yes: (name) => ["init", "destroy", "backend init"].includes(name),
 };
 
 /** The global settings that a command makes use of; all for what is no command, such as the program. */

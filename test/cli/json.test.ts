@@ -58,6 +58,7 @@ const promised: Readonly<Record<CommandName, string>> = {
   destroy: `${place} changed removed[].id removed[].type removed[].name removed[].physicalId`,
   local: "redeploys",
   demo: "ms delivered.text delivered.ms secondDeployChanged removed",
+  completion: "shell script environments",
 };
 
 function ofResources(keys: string): string {
@@ -70,6 +71,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
     "init",
     ({ folder, backendUrl }) => ["--yes", "--backend-url", backendUrl, "--config", join(folder, "c.json")],
   ],
+  ["completion", () => ["bash"]],
   ["package", ({ folder }) => ["--out", join(folder, "p.zip")]],
   ["plan", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["deploy", ({ backendUrl }) => ["--backend-url", backendUrl]],

@@ -1,0 +1,212 @@
+import { commandNames, commandTable, globalsOf, type CommandName } from "../settings/commands.ts";
+import { settingNames, settingTable, type SettingName } from "../settings/table.ts";
+import { negated } from "./resolve.ts";
+
+/** The shells that a completion can be written for. */
+export const shells = ["bash", "zsh", "fish"] as const;
+export type CompletedShell = (typeof shells)[number];
+
+const PROGRAM = "shelfshack-ws";
+/** What prints the names that the config file has for `--env`, one a line. */
+const ENVIRONMENTS = "completion environments";
+
+/** What an option takes; nothing for one that stands alone. */
+type Operand = "environments" | "file" | "other" | { words: readonly string[]; isList: boolean };
+
+const longOf = (name: SettingName): string => settingTable[name].flag?.split(" ")[0] ?? "";
+
+function operandOf(name: SettingName): Operand | undefined {
+  const { flag = "", values, type } = settingTable[name];
+  const words = values ?? ("jsonSchema" in type ? type.jsonSchema.enum?.map(String) : undefined);
+  if (!flag.includes("<")) return undefined;
+  if (name === "env") return "environments";
+  if (words) return { words, isList: Array.isArray(type.parse("a,b")) };
+  return /<(file|folder)>/.test(flag) ? "file" : "other";
+}
+
+/** Every option that takes something, once, with what that is. */
+const operands: ReadonlyMap<string, Operand> = new Map(
+  settingNames.flatMap((name) => {
+    const operand = operandOf(name);
+    return operand === undefined ? [] : [[longOf(name), operand] as const];
+  }),
+);
+const takingOptions = [...operands.keys()];
+
+/** The options of a command: its own, then the global ones that it makes use of. */
+const settingsOf = (name: CommandName): readonly SettingName[] =>
+  [...commandTable[name].reads, ...globalsOf(name)].filter((setting) => longOf(setting) !== "");
+const flagsOf = (name: SettingName): string[] => [
+  longOf(name),
+  ...(settingTable[name].negatable ? [negated(longOf(name))] : []),
+];
+
+/** What may stand behind some words that are no options: commands, a command's arguments, its options. */
+const wordsBehind: ReadonlyMap<string, readonly string[]> = new Map([
+  ...commandNames.map((name): [string, string[]] => [name, [...choicesOf(name), ...optionsOf(name)]]),
+  ...groupsOf().map((group): [string, string[]] => [group, commandsIn(group)]),
+  ["", [...new Set(commandNames.map((name) => name.split(" ")[0] ?? "")), "--help", "--version"]],
+]);
+
+function optionsOf(name: CommandName): string[] {
+  return [...settingsOf(name).flatMap(flagsOf), "--help"];
+}
+
+/** The words of `[show|rotate]` in a command's arguments. */
+function choicesOf(name: CommandName): string[] {
+  const [, words] = /^\[([\w|]+\|[\w|]+)\]/.exec(commandTable[name].args ?? "") ?? [];
+  return words?.split("|") ?? [];
+}
+
+function groupsOf(): string[] {
+  const groups = commandNames.filter((name) => name.includes(" ")).map((name) => name.split(" ")[0] ?? "");
+  return [...new Set(groups)];
+}
+function commandsIn(group: string): string[] {
+  return commandNames.flatMap((name) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
+}
+
+/** The script that teaches a shell this program's words; it asks the program for the environments alone. */
+export const completionFor = (shell: CompletedShell): string => scripts[shell]();
+
+const scripts: Readonly<Record<CompletedShell, () => string>> = { bash, zsh, fish };
+
+/** The lines of a `case` over the option before the word, for bash and zsh. */
+const operandCases = (line: (operand: Operand) => string): string[] =>
+  takingOptions.map((option) => `    ${option}) ${line(operands.get(option) ?? "other")}; return ;;`);
+
+/** The lines of a `case` over the words so far, the longest first: `" logs tail "*`. */
+const commandCases = (line: (words: string) => string): string[] =>
+  [...wordsBehind]
+    .toSorted(([one], [other]) => other.length - one.length)
+    .map(
+      ([name, words]) =>
+        `    "${name === "" ? " " : ` ${name} `}"${name === "" ? "" : "*"}) ${line(words.join(" "))} ;;`,
+    );
+
+function bash(): string {
+  const offered = (words: string) => `COMPREPLY=($(compgen -W "${words}" -- "$cur"))`;
+  const operandLine = (operand: Operand): string => {
+    if (operand === "environments") return offered(`$("$1" ${ENVIRONMENTS} 2>/dev/null)`);
+    if (operand === "file") return `COMPREPLY=($(compgen -f -- "$cur"))`;
+    if (operand === "other") return ":";
+    const words = operand.words.join(" ");
+    if (!operand.isList) return offered(words);
+    return `COMPREPLY=($(compgen -P "\${cur%"\${cur##*,}"}" -W "${words}" -- "\${cur##*,}"))`;
+  };
+  return lines([
+    `# ${PROGRAM} completion for bash: source <(${PROGRAM} completion bash)`,
+    "_shelfshack_ws() {",
+    "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} typed= word i",
+    "  # bash takes --env=dev for three words.",
+    `  if [[ $cur == "=" ]]; then cur=`,
+    `  elif [[ $prev == "=" ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi`,
+    "  for ((i = 1; i < COMP_CWORD; i++)); do",
+    "    word=${COMP_WORDS[i]}",
+    "    case $word in",
+    `      ${takingOptions.join("|")}) [[ \${COMP_WORDS[i+1]} == "=" ]] && ((i++)); ((i++)) ;;`,
+    "      -*) ;;",
+    `      *) typed+=" $word" ;;`,
+    "    esac",
+    "  done",
+    "  case $prev in",
+    ...operandCases(operandLine),
+    "  esac",
+    `  case "$typed " in`,
+    ...commandCases(offered),
+    "  esac",
+    "}",
+    `complete -F _shelfshack_ws ${PROGRAM}`,
+  ]);
+}
+
+function zsh(): string {
+  const operandLine = (operand: Operand): string => {
+    if (operand === "environments") return `compadd -- \${(f)"$(\${words[1]} ${ENVIRONMENTS} 2>/dev/null)"}`;
+    if (operand === "file") return "_files";
+    if (operand === "other") return ":";
+    return `${operand.isList ? "compset -P '*,'; " : ""}compadd -- ${operand.words.join(" ")}`;
+  };
+  return lines([
+    `#compdef ${PROGRAM}`,
+    `# After compinit: source <(${PROGRAM} completion zsh)`,
+    "_shelfshack_ws() {",
+    "  local prev=${words[CURRENT-1]} typed= word",
+    "  integer i",
+    "  if [[ ${words[CURRENT]} == --*=* ]]; then",
+    "    prev=${words[CURRENT]%%=*}",
+    "    compset -P '*='",
+    "  fi",
+    "  for ((i = 2; i < CURRENT; i++)); do",
+    "    word=${words[i]}",
+    "    case $word in",
+    `      ${takingOptions.join("|")}) ((i++)) ;;`,
+    "      -*) ;;",
+    `      *) typed+=" $word" ;;`,
+    "    esac",
+    "  done",
+    "  case $prev in",
+    ...operandCases(operandLine),
+    "  esac",
+    `  case "$typed " in`,
+    ...commandCases((words) => `compadd -- ${words}`),
+    "  esac",
+    "}",
+    `compdef _shelfshack_ws ${PROGRAM}`,
+  ]);
+}
+
+function fish(): string {
+  const operandWords = (operand: Operand | undefined): string => {
+    if (operand === undefined) return "";
+    if (operand === "environments") return ` -x -a '(${PROGRAM} ${ENVIRONMENTS} 2>/dev/null)'`;
+    if (operand === "file") return " -r -F";
+    if (operand === "other") return " -x";
+    return ` -x -a '${operand.words.join(" ")}'`;
+  };
+  const one = `complete -c ${PROGRAM}`;
+  const options = commandNames.flatMap((name) =>
+    settingsOf(name).flatMap((setting) =>
+      flagsOf(setting).map((flag) => {
+        const operand = operandWords(operandOf(setting));
+        return `${one} -n '__shelfshack_ws_in "${name}"' -l ${flag.slice(2)}${operand}`;
+      }),
+    ),
+  );
+  const words = [...wordsBehind].flatMap(([name, offered]) => {
+    const bare = offered.filter((word) => !word.startsWith("-")).join(" ");
+    return bare === "" ? [] : [`${one} -n '__shelfshack_ws_is "${name}"' -a '${bare}'`];
+  });
+  return lines([
+    `# ${PROGRAM} completion for fish: ${PROGRAM} completion fish | source`,
+    "function __shelfshack_ws_typed",
+    "  set -l typed",
+    "  set -l skip 0",
+    "  for word in (commandline -opc)[2..-1]",
+    "    if test $skip = 1",
+    "      set skip 0",
+    "      continue",
+    "    end",
+    `    if contains -- $word ${takingOptions.join(" ")}`,
+    "      set skip 1",
+    "    else if not string match -q -- '-*' $word",
+    "      set -a typed $word",
+    "    end",
+    "  end",
+    `  echo "$typed"`,
+    "end",
+    "function __shelfshack_ws_is",
+    "  set -l typed (__shelfshack_ws_typed)",
+    `  test "$typed" = "$argv[1]"`,
+    "end",
+    "function __shelfshack_ws_in",
+    "  set -l typed (__shelfshack_ws_typed)",
+    `  string match -q -- "$argv[1] *" "$typed "`,
+    "end",
+    `${one} -f`,
+    ...words,
+    ...options,
+  ]);
+}
+
+const lines = (all: readonly string[]): string => all.join("\n");
