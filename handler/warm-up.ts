@@ -37,8 +37,6 @@ export function warmUp(configuration: Configuration): Promise<void> {
       const handler = createHandler(
         {
           ...configuration,
-          problems: [],
-          logLevel: "INFO",
           backend: addressOf(url),
           endpoint: url,
           keys: signingKeys(`whsec_${"A".repeat(32)}`) ?? [],
