@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 import { start, type Running } from "../support/program.ts";
 import { openFaultProxy } from "../support/fault-proxy.ts";
-import { openLocalAws } from "../support/local-aws.ts";
+import { openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { callsOfOneDeploy, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
-const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
 const backendUrl = ["--backend-url", "http://127.0.0.1:9"];
 
 test.each(["D-01 before", "D-02 after"])(

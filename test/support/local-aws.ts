@@ -194,3 +194,6 @@ export async function permit(
 
 /** The calls that changed something, or were to. */
 export const mutating = (local: LocalAws) => local.calls.filter((call) => call.mutating);
+
+/** The variables that lead the program to a local AWS. */
+export const pointedAt = (url: string) => ({ SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port });
