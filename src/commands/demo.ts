@@ -110,7 +110,7 @@ async function walkThrough(
     const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),
     );
-    emitText(deploymentText(deployed), context);
+    emitText(deploymentText(deployed, { local: true }), context);
     return deployed;
   };
 

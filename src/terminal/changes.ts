@@ -101,7 +101,7 @@ const FRONT_END = "VITE_WS_API_ENDPOINT";
  */
 export function deploymentText(
   { changed, resources, code, url, ...place }: DeployOutcome,
-  { dryRun = false, only, test = null, unproven = [], strict = false }: DeploymentFacts = {},
+  { dryRun = false, only, test = null, unproven = [], strict = false, local = false }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
@@ -114,7 +114,7 @@ export function deploymentText(
     ...unprovenLines(unproven, strict),
     ...(url ? ["", url, "", ...frontEnd, "for the backend's environment:", "  "] : []),
   ].join("\n");
-  return url ? [lines, command("outputs", { outputsFor: "backend" })] : [lines];
+  return url ? [lines, command("outputs", { outputsFor: "backend", ...(local && { local }) })] : [lines];
 }
 
 /** What was not proven, in a line. */
@@ -130,6 +130,8 @@ interface DeploymentFacts {
   test?: SmokeTest | null;
   unproven?: readonly Unproven[];
   strict?: boolean;
+  /** Whether commands need `--local` that the run was not given. */
+  local?: boolean;
 }
 
 /** What was deleted. */
