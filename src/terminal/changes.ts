@@ -105,17 +105,25 @@ export function deploymentText(
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
-  const frontEnd =
-    url && isPlain(url) ? ["for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [];
   const lines = [
     placeText(place),
     what,
     ...(test ? ["", ...smokeTestLines(test)] : []),
     ...unprovenLines(unproven, strict),
-    ...(url ? ["", url, "", ...frontEnd, "for the backend's environment:", "  "] : []),
+    ...(url ? addressLines(url) : []),
   ].join("\n");
   return url ? [lines, command("outputs", { outputsFor: "backend", ...(local && { local }) })] : [lines];
 }
+
+/** Where clients connect, with what the environments of both ends need; the backend's command follows. */
+const addressLines = (url: string): string[] => [
+  "",
+  url,
+  "",
+  ...(isPlain(url) ? ["for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : []),
+  "for the backend's environment:",
+  "  ",
+];
 
 /** What was not proven, in a line. */
 const unprovenLines = (unproven: readonly Unproven[], strict: boolean): string[] => {
