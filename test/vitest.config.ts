@@ -2,16 +2,25 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { skipReasons } from "./support/skip-reasons.ts";
 
+const slow = "test/**/*.slow.test.ts";
+const alone = "test/**/*.alone.slow.test.ts";
+const project = (name: string, test: object) => ({ extends: true as const, test: { name, ...test } });
+
 export default defineConfig({
   test: {
     root: fileURLToPath(new URL("..", import.meta.url)),
     environment: "node",
-    include: ["test/**/*.test.ts"],
     pool: "forks",
     reporters: ["default", skipReasons],
     // Files share their worker's modules: loading AWS's SDK anew in every file was half of the run. So a test
     // leaves its process as it was.
     isolate: false,
+    projects: [
+      project("fast", { include: ["test/**/*.test.ts"], exclude: [slow] }),
+      project("slow", { include: [slow], exclude: [alone] }),
+      // What measures its own process has one of its own.
+      project("alone", { include: [alone], isolate: true }),
+    ],
     unstubEnvs: true,
     maxWorkers: 3,
     testTimeout: 30_000,

@@ -73,6 +73,12 @@ export const signed = {
     "SignedHeaders=host, Signature=0",
 };
 
+/** Sends to one connection; resolves to the status. */
+export const post = ({ endpoint }: TestGateway, id: string, body: string | Buffer): Promise<number> =>
+  fetch(`${endpoint}/@connections/${encodeURIComponent(id)}`, { method: "POST", headers: signed, body }).then(
+    ({ status }) => status,
+  );
+
 /** Lambda's answer with this value as its payload. */
 export const answered = (value: unknown): LambdaAnswer => ({
   kind: "answered",
