@@ -1,13 +1,15 @@
 /** The candidate that a mistyped word most likely means, or undefined when none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
+    // A word of a file may be a megabyte long, and is compared letter by letter.
+    .filter((candidate) => Math.abs(candidate.length - word.length) <= furthest(candidate))
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((one, other) => one.distance - other.distance);
   const [best] = ranked;
-  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))
-    ? best.candidate
-    : undefined;
+  return best && best.distance <= furthest(best.candidate) ? best.candidate : undefined;
 }
+
+const furthest = (candidate: string): number => Math.max(1, Math.floor(candidate.length / 3));
 
 /**
  * How many letters must be added, removed, replaced or swapped with their neighbour to turn one word into the

@@ -9,6 +9,8 @@ export type CompletedShell = (typeof shells)[number];
 const PROGRAM = "shelfshack-ws";
 /** What prints the names that the config file has for `--env`, one a line. */
 const ENVIRONMENTS = "completion environments";
+/** An error goes to stderr, whatever the user has set: stdout has names alone. */
+const QUIETLY = "env SHELFSHACK_JSON=false";
 
 /** What an option takes; nothing for one that stands alone. */
 type Operand = "environments" | "file" | "other" | { words: readonly string[]; isList: boolean };
@@ -87,8 +89,9 @@ const commandCases = (line: (words: string) => string): string[] =>
 function bash(): string {
   const offered = (words: string) => `COMPREPLY=($(compgen -W "${words}" -- "$cur"))`;
   const operandLine = (operand: Operand): string => {
-    if (operand === "environments") return offered(`$("$1" ${ENVIRONMENTS} 2>/dev/null)`);
-    if (operand === "file") return `COMPREPLY=($(compgen -f -- "$cur"))`;
+    if (operand === "environments") return `_shelfshack_ws_environments "$1" "$cur"`;
+    // The line editor quotes what it knows to be file names, and nothing else.
+    if (operand === "file") return `compopt -o filenames 2>/dev/null && _shelfshack_ws_files "$cur"`;
     if (operand === "other") return ":";
     const words = operand.words.join(" ");
     if (!operand.isList) return offered(words);
@@ -96,7 +99,20 @@ function bash(): string {
   };
   return lines([
     `# ${PROGRAM} completion for bash: source <(${PROGRAM} completion bash)`,
+    // Names come from files of others: compgen -W and a $(…) without quotes would run or expand them.
+    "_shelfshack_ws_environments() {",
+    "  local word",
+    "  while IFS= read -r word; do",
+    `    [[ $word =~ ^[a-z][a-z0-9-]*$ && $word == "$2"* ]] && COMPREPLY+=("$word")`,
+    `  done < <(${QUIETLY} "$1" ${ENVIRONMENTS} 2>/dev/null)`,
+    "  return 0",
+    "}",
+    "_shelfshack_ws_files() {",
+    "  local word",
+    `  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$1")`,
+    "}",
     "_shelfshack_ws() {",
+    "  COMPREPLY=()",
     "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} typed= word i",
     "  # bash takes --env=dev for three words.",
     `  if [[ $cur == "=" ]]; then cur=`,
@@ -122,7 +138,8 @@ function bash(): string {
 
 function zsh(): string {
   const operandLine = (operand: Operand): string => {
-    if (operand === "environments") return `compadd -- \${(f)"$(\${words[1]} ${ENVIRONMENTS} 2>/dev/null)"}`;
+    if (operand === "environments")
+      return `compadd -- \${(f)"$(${QUIETLY} \${words[1]} ${ENVIRONMENTS} 2>/dev/null)"}`;
     if (operand === "file") return "_files";
     if (operand === "other") return ":";
     return `${operand.isList ? "compset -P '*,'; " : ""}compadd -- ${operand.words.join(" ")}`;
@@ -159,7 +176,7 @@ function zsh(): string {
 function fish(): string {
   const operandWords = (operand: Operand | undefined): string => {
     if (operand === undefined) return "";
-    if (operand === "environments") return ` -x -a '(${PROGRAM} ${ENVIRONMENTS} 2>/dev/null)'`;
+    if (operand === "environments") return ` -x -a '(${QUIETLY} ${PROGRAM} ${ENVIRONMENTS} 2>/dev/null)'`;
     if (operand === "file") return " -r -F";
     if (operand === "other") return " -x";
     return ` -x -a '${operand.words.join(" ")}'`;

@@ -40,7 +40,8 @@ export function openPeers(lists = linuxLists): Peers {
   }
   return {
     userOf(socket) {
-      const user = known.get(socket) ?? find(rowsOf(socket));
+      const user =
+        known.get(socket) ?? find(rowsOf(socket)).then((found) => (isConnected(socket) ? found : undefined));
       known.set(socket, user);
       return user;
     },
@@ -73,6 +74,16 @@ function nextReading(read: () => Promise<Buffer>): () => Promise<Buffer> {
     });
     return next;
   };
+}
+
+/**
+ * Whether our end is still connected. As long as it is, no other socket has the peer's end: a peer that has
+ * left while the list was read may have left its port to another user's socket. Only the handle asks the
+ * system; `remoteAddress` is what it was.
+ */
+function isConnected(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as { _handle?: { getpeername?(peer: object): number } };
+  return handle?.getpeername?.({}) === 0;
 }
 
 /** Where the peer's own socket stands in a list: its end, then ours. */

@@ -37,7 +37,7 @@ export function statedSignature(
   const token = header("x-amz-security-token");
   if (authorization.startsWith("AWS4-HMAC-SHA256 ")) {
     const parts = new Map(
-      [...authorization.matchAll(/(\w+)=([^,\s]+)/g)].map(([, name = "", value = ""]) => [name, value]),
+      [...authorization.matchAll(/\b(\w+)=([^,\s]+)/g)].map(([, name = "", value = ""]) => [name, value]),
     );
     const stated = stating(parts.get("Credential"), parts.get("SignedHeaders"), parts.get("Signature"));
     const time = header("x-amz-date");
@@ -55,10 +55,15 @@ const presigned = ["Credential", "SignedHeaders", "Signature", "Date", "Expires"
   (name) => `X-Amz-${name}`,
 );
 
+/** Far more names than any client signs. */
+const MOST_SIGNED = 100;
+
 function stating(credential = "", names = "", signature = "") {
   const [, accessKeyId, scope] = /^([^/]+)\/(\d{8}\/[^/]+\/[^/]+\/aws4_request)$/.exec(credential) ?? [];
   if (accessKeyId === undefined || scope === undefined || !/^[0-9a-f]{64}$/.test(signature)) return undefined;
   const signed = names.toLowerCase().split(";");
+  // Each name is looked for among all headers: another user's list must not make that long.
+  if (signed.length > MOST_SIGNED || new Set(signed).size < signed.length) return undefined;
   return signed.includes("host") ? { accessKeyId, scope, names: signed, signature } : undefined;
 }
 

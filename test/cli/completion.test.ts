@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test, type TestContext } from "vitest";
 import { commandNames } from "../../src/settings/commands.ts";
 import { steps } from "../../src/settings/table.ts";
 import { completionFor, shells, type CompletedShell } from "../../src/cli/completion.ts";
-import { errorCode, run } from "../support/program.ts";
+import { errorCode, needsTerminal, run } from "../support/program.ts";
 
 const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "completion-"));
@@ -47,12 +47,17 @@ const asking: Readonly<Record<CompletedShell, (line: string) => [string, string[
   fish: (line) => ["fish", ["--no-config", "-c", `${completionFor("fish")}\ncomplete -C '${line}'`]],
 };
 
-function offers({ skip }: TestContext, shell: CompletedShell, line: string): string[] {
+function offers(
+  { skip }: TestContext,
+  shell: CompletedShell,
+  line: string,
+  { cwd = folder, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+): string[] {
   const [file, args] = asking[shell](line);
   const { stdout, stderr, error } = spawnSync(file, args, {
     encoding: "utf8",
-    cwd: folder,
-    env: { PATH: `${folder}:${process.env["PATH"]}`, HOME: folder },
+    cwd,
+    env: { PATH: `${folder}:${process.env["PATH"]}`, HOME: folder, ...env },
   });
   skip(error !== undefined, `${shell} is not installed`);
   expect(stderr).toBe("");
@@ -96,4 +101,41 @@ test("completion prints a script, and the environments; another word is refused"
   expect((await run(["completion", "environments"], { cwd: folder })).stdout).toBe("dev\ndev-2\nprod\n");
   const refused = await run(["completion", "tcsh", "--json"]);
   expect([refused.code, errorCode(refused)]).toEqual([2, "command-unknown"]);
+});
+
+test.for(shells)("%s runs nothing that stands in a config file or a file's name", (shell, context) => {
+  const hostile = mkdtempSync(join(tmpdir(), "completion-"));
+  context.onTestFinished(() => rmSync(hostile, { recursive: true }));
+  const command = "$(touch ran)`touch ran`;touch ran";
+  const place = { cwd: hostile, env: { SHELFSHACK_JSON: "1" } };
+  writeFileSync(join(hostile, `c${command}.json`), "");
+  const config = join(hostile, "shelfshack-ws.config.json");
+  writeFileSync(config, JSON.stringify({ environments: { dev: {} } }));
+  expect(offers(context, shell, "shelfshack-ws status --env ", place)).toEqual(["dev"]);
+  writeFileSync(config, JSON.stringify({ environments: { [command]: {} } }));
+  expect(offers(context, shell, "shelfshack-ws status --env ", place)).toEqual([]);
+  writeFileSync(config, JSON.stringify({ [command]: {} }));
+  expect(offers(context, shell, "shelfshack-ws status --env ", place)).toEqual([]);
+  if (shell !== "zsh") offers(context, shell, "shelfshack-ws status --config c", place);
+  expect(readdirSync(hostile).toSorted()).toEqual([`c${command}.json`, "shelfshack-ws.config.json"]);
+});
+
+test("in a terminal bash inserts a file's name quoted", (context) => {
+  needsTerminal(context);
+  const hostile = mkdtempSync(join(tmpdir(), "completion-"));
+  context.onTestFinished(() => rmSync(hostile, { recursive: true }));
+  writeFileSync(join(hostile, "c$(touch ran).json"), "");
+  writeFileSync(
+    join(hostile, "rc"),
+    `${completionFor("bash")}\nshelfshack-ws() { printf 'got [%s]\\n' "$3"; }\n`,
+  );
+  const spawned = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+  const { stdout } = spawnSync("python3", ["-c", spawned, "bash", "--rcfile", "rc", "-i"], {
+    encoding: "utf8",
+    cwd: hostile,
+    env: { PATH: process.env["PATH"], TERM: "xterm" },
+    input: "shelfshack-ws status --config c\t\nexit\n",
+  });
+  expect(stdout).toContain("got [c$(touch ran).json]");
+  expect(readdirSync(hostile)).not.toContain("ran");
 });

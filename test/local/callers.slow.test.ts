@@ -19,14 +19,19 @@ import {
   GetSessionTokenCommand,
   STSClient,
 } from "@aws-sdk/client-sts";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { expect, onTestFinished, test } from "vitest";
 import { accessKeysOf } from "../../src/local/access-keys.ts";
 import { openCallers } from "../../src/local/callers.ts";
 import { newAccessKey } from "../../src/local/own-key.ts";
 import { openPeers } from "../../src/local/peers.ts";
+import { statedSignature } from "../../src/local/sigv4.ts";
 import { readRequest } from "../../src/local/wire/http.ts";
 import type { LocalAwsOptions } from "../../src/local/server.ts";
 import { clientsFor, makeFunction, makeRole, openLocalAws, refusal } from "../support/local-aws.ts";
@@ -413,6 +418,47 @@ test("F-03 where the system does not tell users, a call is taken with the key al
   expect(await say(await signedBy(accessKey, { url }))).toBe("taken");
   expect(await say(await signedBy({ ...accessKey, secretAccessKey: "x" }, { url }))).toBe("signature");
   expect(told).toEqual([expect.stringContaining("it cannot be told which user the call is from")]);
+});
+
+test("F-03 a peer that left while the list was read has no user", async (context) => {
+  context.skip(process.platform !== "linux", "only Linux tells which user a connection is of");
+  const folder = mkdtempSync(join(tmpdir(), "peers-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const list = join(folder, "tcp");
+  const peers = openPeers({ ipv4: list, ipv6: "/nonexistent/tcp6" });
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const connection = async () => {
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    onTestFinished(() => void client.destroy());
+    const [[socket]] = await Promise.all([accepted, once(client, "connect")]);
+    socket.on("error", () => {});
+    return { client, socket };
+  };
+  const staying = await connection();
+  const leaving = await connection();
+  writeFileSync(list, readFileSync("/proc/net/tcp"));
+  expect(await peers.userOf(staying.socket)).toBe(process.geteuid?.());
+  leaving.client.resetAndDestroy();
+  await once(leaving.client, "close");
+  expect(await peers.userOf(leaving.socket)).toBe(undefined);
+});
+
+test.each([
+  ["many names", Array.from({ length: 100 }, (_, at) => `h${at}`)],
+  ["one name twice", ["x", "x"]],
+])("a signature over %s is none: each is looked for among all headers", (_, names) => {
+  const stated = (signed: string[]) => {
+    const authorization = header("lambda").authorization.replace("=host", `=host;${signed.join(";")}`);
+    return statedSignature({
+      url: "/",
+      rawHeaders: ["authorization", authorization, "x-amz-date", "20260101T000000Z"],
+    });
+  };
+  expect(stated(names.slice(1))).toMatchObject({ names: ["host", ...names.slice(1)] });
+  expect(stated(names)).toBe(undefined);
 });
 
 test.each(["any", "local"])(
