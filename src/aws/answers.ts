@@ -57,6 +57,16 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** The answer, or undefined where API Gateway has no such connection, or none any more (AWS.md 2.3). */
+export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Error && error.name === "GoneException") return undefined;
+    throw error;
+  }
+}
+
 /** Every item of a list that the SDK itself pages through. */
 export async function everyItem<Page, T>(
   pages: AsyncIterable<Page>,

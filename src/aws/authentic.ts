@@ -1,4 +1,5 @@
 import { buffer } from "node:stream/consumers";
+import type { GetConnectionCommandOutput } from "@aws-sdk/client-apigatewaymanagementapi";
 import type {
   CreateApiCommandOutput,
   CreateDeploymentCommandOutput,
@@ -134,6 +135,10 @@ export const answers: Readonly<Record<string, Row>> = {
   TagResource: nothing,
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),
+
+  DeleteConnection: nothing,
+  GetConnection: has<GetConnectionCommandOutput>("ConnectedAt"),
+  PostToConnection: nothing,
 
   GetCallerIdentity: has<GetCallerIdentityCommandOutput>("Account", "Arn"),
 };

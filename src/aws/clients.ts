@@ -1,3 +1,4 @@
+import type { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
 import type { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
 import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import type { IAMClient } from "@aws-sdk/client-iam";
@@ -37,6 +38,8 @@ export interface Aws {
   iam: Service<IAMClient>;
   sts: Service<STSClient>;
   logs: Service<CloudWatchLogsClient>;
+  /** The connections of one stage, at its `https://…/stage`. */
+  connectionsAt(endpoint: string): Service<ApiGatewayManagementApiClient>;
   /**
    * The options of a call that takes longer: it carries the zip, or lasts as long as the function that it
    * invokes.
@@ -162,6 +165,13 @@ function servicesAt(config: ReturnType<typeof configOf>, equip: Equip) {
       client.middlewareStack.use(prefixingOwnHosts(client.config));
       return client;
     }),
+    connectionsAt: (endpoint: string) =>
+      onFirstCall(async () => {
+        const { ApiGatewayManagementApiClient } = await import("./services/connections.ts");
+        const client = new ApiGatewayManagementApiClient({ ...config, endpoint });
+        equip(client, "json");
+        return client;
+      }),
   };
 }
 

@@ -135,7 +135,7 @@ const rules: readonly Rule[] = [
  * Calls whose repetition makes a second thing: none of them has an idempotency token, and AWS gives these no
  * unique name (AWS.md 3.1).
  */
-const unrepeatable = /^(Create|Publish|Add|Invoke)/;
+const unrepeatable = /^(Create|Publish|Add|Invoke|PostTo)/;
 
 /** Reads what the rules need from anything that was thrown by an SDK client. */
 function failureOf(error: unknown): Failure {

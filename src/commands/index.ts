@@ -11,6 +11,7 @@ export const commands: CommandFiles = {
   outputs: () => import("./outputs.ts"),
   test: () => import("./test.ts"),
   connect: () => import("./connect.ts"),
+  connections: () => import("./connections.ts"),
   "logs tail": () => import("./logs-tail.ts"),
   "backend init": () => import("./backend-init.ts"),
   "backend check": () => import("./backend-check.ts"),

@@ -26,6 +26,7 @@ export const errorCodes = {
   "aws-unavailable": 1,
   "aws-refused": 1,
   "changed-meanwhile": 1,
+  "connection-gone": 1,
   "not-an-aws-answer": 1,
   "proxy-login-needed": 1,
   // the network

@@ -229,6 +229,22 @@ const table = {
       },
     ],
   },
+  connections: {
+    summary: "look up, message or close one connection",
+    args: "[get|send|close] [id] [text...]",
+    reads: stackNames,
+    examples: [
+      {
+        line: "connections get L0SM9cOFvHcCIhw=",
+        description: "since when it is connected, its last frame, address and user agent",
+      },
+      {
+        line: `connections send L0SM9cOFvHcCIhw= '{"type":"notice"}'`,
+        description: "sends one frame, as a backend pushes one; without the text it is read from stdin",
+      },
+      { line: "connections close L0SM9cOFvHcCIhw=", description: "closes it; a client may connect again" },
+    ],
+  },
   "logs tail": {
     summary: "follow the function's log",
     reads: ["since", "filter", "errors", "connection", "request", "follow", "functionName"],

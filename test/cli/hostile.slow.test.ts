@@ -110,6 +110,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   outputs: () => [],
   test: () => ["--token", "t"],
   connect: () => ["--booking", "1", "--token", "t", "--timeout", "2"],
+  connections: () => ["get", hostile.replaceAll("\u0000", "")],
   "logs tail": () => ["--no-follow"],
   "backend check": () => ["--timeout", "5"],
   "backend keys": () => ["show"],

@@ -6,6 +6,8 @@ import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws, type LocalAws } from "../../src/local/server.ts";
 import { commandNames, type CommandName } from "../../src/settings/commands.ts";
 import { run, start } from "../support/program.ts";
+import { createQueue } from "../support/queue.ts";
+import { openSocket } from "../support/socket.ts";
 
 type Document = Record<string, unknown>;
 
@@ -50,6 +52,8 @@ const promised: Readonly<Record<CommandName, string>> = {
     meaning fix statusCode answer.statusCode ms log[] disconnected`,
   connect: `url openMs subprotocol interactive ended sent received sentAll checked expectations[].met
     expectations[].expected close.code close.reason`,
+  connections: `${place} action connectionId endpoint connection.connectedAt connection.lastActiveAt
+    connection.sourceIp connection.userAgent bytes`,
   "logs tail": "group exists invoked records",
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
@@ -66,7 +70,7 @@ function ofResources(keys: string): string {
 }
 
 /** The commands that run against a stack, in an order in which each finds what it needs. */
-const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
+const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promise<string[]>])[] = [
   [
     "init",
     ({ folder, backendUrl }) => ["--yes", "--backend-url", backendUrl, "--config", join(folder, "c.json")],
@@ -83,6 +87,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[]])[] = [
     "connect",
     () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "10"],
   ],
+  ["connections", async ({ connected }) => ["get", await connected()]],
   ["logs tail", () => ["--no-follow"]],
   ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
   ["backend check", () => []],
@@ -94,17 +99,38 @@ interface Scene {
   local: LocalAws;
   folder: string;
   backendUrl: string;
+  /** Opens a connection to the deployed stage, and gives its id. */
+  connected(): Promise<string>;
 }
 
 async function scene(): Promise<Scene & { env: Record<string, string> }> {
   const backend = await startDemoBackend();
-  const local = await startLocalAws();
+  let ids = createQueue<string>();
+  const seen = new Set<string>();
+  const local = await startLocalAws({
+    onLog: (entries) => {
+      for (const { message } of entries) {
+        const [, id] = /"connectionId":"([^"]+)"/.exec(message) ?? [];
+        if (id === undefined || seen.has(id)) continue;
+        seen.add(id);
+        ids.put(id);
+      }
+    },
+  });
   const folder = await mkdtemp(join(tmpdir(), "json-"));
   onTestFinished(async () => {
     await Promise.all([backend.close(), local.close(), rm(folder, { recursive: true })]);
   });
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
-  return { local, folder, backendUrl: backend.url, env };
+  const connected = async () => {
+    const { stdout } = await run(["outputs", "--json"], { env });
+    const { url } = JSON.parse(stdout) as { url: string };
+    // The connections of the commands before it have had their events.
+    ids = createQueue<string>();
+    await openSocket(`${url}?booking_id=1&token=demo`);
+    return await ids.next();
+  };
+  return { local, folder, backendUrl: backend.url, env, connected };
 }
 
 /** Texts of others below these keys: values by their own names, log lines, answers, properties of AWS. */
@@ -139,7 +165,7 @@ const expectPromised = (name: CommandName, documents: readonly Document[]) => {
 test("every command's JSON has the promised keys, and every document has schemaVersion 1", async () => {
   const { env, ...all } = await scene();
   for (const [name, options] of lines) {
-    const { stdout } = await run([...name.split(" "), ...options(all), "--json"], { env });
+    const { stdout } = await run([...name.split(" "), ...(await options(all)), "--json"], { env });
     expectPromised(name, documentsIn(stdout));
   }
 }, 60_000);

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as connections from "@aws-sdk/client-apigatewaymanagementapi";
 import * as apigatewayv2 from "@aws-sdk/client-apigatewayv2";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 import * as iam from "@aws-sdk/client-iam";
@@ -36,7 +37,7 @@ test("every call that is made has a row that says what its answer cannot lack, a
 });
 
 // Lambda first: others have calls of the same names, which we do not make.
-const services = { lambda, apigatewayv2, logs, iam, sts };
+const services = { lambda, apigatewayv2, logs, iam, sts, connections };
 type ServiceName = keyof typeof services;
 
 /** The service whose call it is, and its SDK. */
@@ -47,19 +48,24 @@ function serviceOf(name: string): readonly [ServiceName, Record<string, unknown>
 }
 
 const ADDRESSES = `FunctionName ApiId IntegrationId RouteId StageName DeploymentId RoleName PolicyName
-  PolicyArn StatementId logGroupName resourceArn Resource`;
+  PolicyArn StatementId ConnectionId logGroupName resourceArn Resource`;
 
 /** What the inputs of all calls need for an address. */
 const input = Object.fromEntries([
   ...ADDRESSES.split(/\s+/).map((name) => [name, "some-name"]),
   ["logGroupIdentifiers", ["some-name"]],
+  ["Data", "x"],
 ]);
 
 /** Makes the call of this name with a client of ours. */
 async function make(aws: Aws, name: string): Promise<unknown> {
   const [service, sdk] = serviceOf(name);
   const Command = sdk[`${name}Command`] as new (input: object) => object;
-  const client = aws[service] as unknown as { send(command: object): Promise<unknown> };
+  const client = (
+    service === "connections" ? aws.connectionsAt(`${aws.endpointUrl}/id/dev`) : aws[service]
+  ) as {
+    send(command: object): Promise<unknown>;
+  };
   return await client.send(new Command(input));
 }
 
@@ -133,6 +139,8 @@ const bodyless = [
   "CreateLogGroup",
   "DeleteLogGroup",
   "PutRetentionPolicy",
+  "DeleteConnection",
+  "PostToConnection",
 ];
 /** What a function returns is its own: any content type, any text. */
 const ofAFunction = ["Invoke"];

@@ -1,0 +1,1 @@
+export { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
