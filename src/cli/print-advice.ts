@@ -1,6 +1,6 @@
 import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
-import { commandTable, stackNames, type CommandName } from "../settings/commands.ts";
+import { commandTable, stackNames, stackProperties, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
 import { negated, type Resolved } from "./resolve.ts";
 
@@ -80,7 +80,7 @@ function runOptions(
 ): Partial<Record<SettingName, unknown>> {
   if (!isAboutStacks(command)) return { ...(command === "local" && { port: otherPort(settings.port) }) };
   const isLocal = options["local"] === true;
-  const given = leading.filter(
+  const given = [...leading, ...compared(command, options)].filter(
     (name) =>
       isOption(sources[name]) &&
       takes(command, name) &&
@@ -93,6 +93,12 @@ function runOptions(
     ...(isWholeDeploy(command, options) && backendOption({ settings, sources })),
   };
 }
+
+/** What the parts that are compared there are to be like: without it the command would find another difference. */
+const compared = (command: CommandName, { codeOnly }: Invocation["options"]): readonly SettingName[] => {
+  if (!stackProperties.every((name) => reads(command).includes(name))) return [];
+  return codeOnly ? ["runtime", "handler"] : stackProperties;
+};
 
 const reads = (command: CommandName): readonly SettingName[] => commandTable[command].reads;
 const takes = (command: CommandName, name: SettingName): boolean =>

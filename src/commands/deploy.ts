@@ -8,7 +8,7 @@ import type { Context } from "../cli/context.ts";
 import { command as invocation, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
-import { checkBackendUrl, checkVariables } from "../resources/config.ts";
+import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { deployStack, planStack, type Before, type DeployOutcome } from "../stack/deploy.ts";
@@ -55,12 +55,18 @@ export const command: Command<"deploy", DeployResult> = {
     const client = { ...options, booking, type, token, strict };
     const open = await context.stack({ ...options, only }, await packageFor(options));
     let probe: BackendProbe | null = null;
+    const keep = (backendUrl: string | null) => {
+      if (!isPartial(limits) && !options.backendUrl)
+        keepBackend(backendUrl, { ...options, allowHttp }, context.report);
+    };
     const before: Before<Change> = async (changes, place) => {
       context.report({ kind: "note", message: placeText(place) });
+      keep(open.backendIn(changes));
       // After a whole deploy the smoke test asks the backend, by way of the function.
       if (test && !isTested) probe = await askNewBackend(open.stack, changes, client, context);
     };
     const deployment = await (dryRun ? planStack(open, limits) : deployStack(open, limits, before));
+    if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);
     const { changed, url } = deployment;
     const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
     return {
@@ -118,10 +124,12 @@ function check(
   >,
   { report }: Pick<Context, "report">,
 ): void {
-  const isPartial = options.only !== undefined || options.codeOnly;
-  if (!isPartial || options.backendUrl) checkBackendUrl(options, report);
-  if (!isPartial) checkVariables(options);
+  if (options.backendUrl) checkBackendUrl(options, report);
+  if (!isPartial(options)) checkVariables(options);
 }
+
+const isPartial = ({ only, codeOnly }: Pick<OptionsOf<"deploy">, "only" | "codeOnly">): boolean =>
+  only !== undefined || codeOnly;
 
 /** What the front end and the backend need, as soon as there is a stage. */
 const environments = (url: string | null): Pick<DeployResult, "frontend" | "backend"> => ({

@@ -1,7 +1,7 @@
 import { packageFor } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { checkBackendUrl, checkVariables, noBackendUrl } from "../resources/config.ts";
+import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import { planStack, type DeployOutcome } from "../stack/deploy.ts";
 import { placeText, renderChanges } from "../terminal/changes.ts";
 
@@ -14,8 +14,8 @@ export const command: Command<"plan", PlanResult> = {
     if (!isPartial) checkVariables(options);
     const open = await context.stack({ ...options, only }, await packageFor(options));
     const { code: _code, ...planned } = await planStack(open, { only, codeOnly });
-    // Without one the function keeps the one that it has.
-    if (!isPartial && planned.backendUrl === null && isWhole(planned.resources)) throw noBackendUrl();
+    if (!isPartial && !options.backendUrl && isWhole(planned.resources))
+      keepBackend(planned.backendUrl, { ...options, allowHttp }, context.report);
     return planned;
   },
 

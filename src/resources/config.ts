@@ -3,6 +3,7 @@ import type { Artifact } from "../artifact/zip.ts";
 import { newRun } from "../aws/tags.ts";
 import { refuseTooLarge } from "../aws/variables.ts";
 import { CliError } from "../errors/error.ts";
+import { redactUrl } from "../settings/redact.ts";
 import type { Report } from "../progress.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
 import type { Settings, Step } from "../settings/table.ts";
@@ -69,8 +70,23 @@ export function checkBackendUrl(
   if (!backendUrl) throw noBackendUrl();
   const { protocol, hostname } = new URL(backendUrl);
   if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
-  const message = `${backendUrl} is plain http to a public address: tokens and messages are not encrypted`;
+  const message = `${redactUrl(backendUrl)} is plain http to a public address: tokens and messages are not encrypted`;
   if (isProduction(env))
     throw new CliError("plain-http", message, { hint: "use https, or pass --allow-http" });
   report({ kind: "warning", message, hint: "use https before this goes to production" });
+}
+
+/**
+ * Says which backend a whole deploy keeps that was given none: the one that the deployed function has, as far
+ * as that could be read. Throws as `checkBackendUrl` does.
+ */
+export function keepBackend(
+  deployed: string | null,
+  options: Pick<Settings, "env" | "allowHttp">,
+  report: Report,
+): void {
+  if (!deployed) throw noBackendUrl();
+  report({ kind: "note", message: `backend ${redactUrl(deployed)}, which the deployed function has` });
+  // What was set by hand need not be an address.
+  if (URL.canParse(deployed)) checkBackendUrl({ ...options, backendUrl: deployed }, report);
 }

@@ -107,6 +107,10 @@ const table = {
         line: "deploy --backend-url https://api.example.com",
         description: "creates and updates everything, in parallel",
       },
+      {
+        line: "deploy",
+        description: "the same for a deployed stack, which keeps the backend that its function calls",
+      },
       { line: "deploy --code-only", description: "uploads the handler and changes nothing else" },
       { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
       { line: "deploy --dry-run", description: "shows what it would do" },

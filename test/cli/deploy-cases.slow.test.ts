@@ -292,7 +292,6 @@ test("destroy, status and backend keys refuse another account than the one that 
 });
 
 test.each([
-  [["deploy"], "no-backend-url"],
   [["deploy", "--backend-url", "api.example.com"], "value-invalid"],
   [["deploy", "--only", "rolle", ...backendUrl], "value-invalid"],
   [["deploy", "--env", "../x", ...backendUrl], "value-invalid"],

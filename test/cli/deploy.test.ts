@@ -73,14 +73,36 @@ test("F-32 what writes says first where: account, region, profile, address and s
   expect(JSON.parse(last.stdout)).toMatchObject(where);
 });
 
-test("F-26 plan without a backend takes the one that the function has, or refuses with 2", async () => {
+test("F-26 plan and deploy without a backend keep the one that the function has, or refuse with 2", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
-  const without = await run(["plan", "--json"], { env });
-  expect([without.code, errorCode(without)]).toEqual([2, "no-backend-url"]);
+  const commands = [["plan"], ["deploy", "--dry-run"], ["deploy"]];
+  for (const command of commands) {
+    const without = await run([...command, "--json"], { env });
+    expect([without.code, errorCode(without)]).toEqual([2, "no-backend-url"]);
+  }
+  expect(mutating(local)).toEqual([]);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
-  const { code, stdout } = await run(["plan", "--json"], { env });
-  expect([code, JSON.parse(stdout)]).toMatchObject([0, { changed: false, backendUrl: "http://127.0.0.1:9" }]);
+  for (const command of commands) {
+    const { code, stdout, stderr } = await run([...command, "--memory", "512", "--no-test", "--json"], {
+      env,
+    });
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      0,
+      { changed: true, backendUrl: "http://127.0.0.1:9" },
+    ]);
+    expect(stderr).toContain("backend http://127.0.0.1:9, which the deployed function has");
+  }
+});
+
+test("what plan, deploy --dry-run and status advise has the options that made the difference", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  await run(["deploy", ...backendUrl, "--no-test"], { env });
+  const { stdout } = await run(["status", "--memory", "512", "--json"], { env });
+  const [advised = []] = JSON.parse(stdout).argv;
+  expect(advised).toEqual(["deploy", "--only", "function", "--local", "--memory", "512"]);
+  expect(JSON.parse((await run([...advised, "--json"], { env })).stdout)).toMatchObject({ changed: true });
 });
 
 test("a backend that is not reachable is reported, and the deploy succeeds", async () => {

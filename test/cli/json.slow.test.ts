@@ -188,7 +188,7 @@ test("no command is left out", () => {
 });
 
 test("an error's JSON has a code, a message, an exit code and, where there is one, a hint", async () => {
-  const { code, stdout } = await run(["deploy", "--local", "--json"]);
+  const { code, stdout } = await run(["init", "--yes", "--json"]);
   expect([code, JSON.parse(stdout)]).toEqual([
     2,
     {
