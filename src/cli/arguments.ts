@@ -2,6 +2,7 @@ import { Command as Commander, CommanderError, Help, Option } from "commander";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
+import { redactWord } from "../settings/redact.ts";
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { defaultWords, negated, type Given } from "./resolve.ts";
 import {
@@ -210,14 +211,11 @@ const mistakes: Readonly<Record<string, Mistake["kind"]>> = {
   [TOO_MANY]: "word",
 };
 
-/** Longer words than any command or option: they may be a token that was typed in the wrong place. */
-const LONGEST_SHOWN = 20;
-
 /** What was typed is repeated without the value of an option, and without long words. */
 function withoutSecrets(complaint: string, argv: readonly string[]): string {
   const typed = argv.map((word) => word.replace(/^(-+)[^=]*=/, "$1").replace(/^-+/, ""));
   const values = argv.flatMap((word) => /^-[^=]*=(.+)$/s.exec(word)?.[1] ?? []);
-  const secret = [...new Set([...typed.filter((word) => word.length > LONGEST_SHOWN), ...values])];
+  const secret = [...new Set([...typed.filter((word) => redactWord(word) !== word), ...values])];
   return secret
     .toSorted((one, other) => other.length - one.length)
     .reduce((text, word) => text.replaceAll(word, "***"), complaint);

@@ -12,6 +12,7 @@ import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
+import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { placeText } from "../terminal/changes.ts";
@@ -69,20 +70,9 @@ export const command: Command<"backend keys", KeysResult> = {
 };
 
 function actionIn([word = "show"]: readonly string[], isFinish: boolean): Action {
-  const action = actions.find((candidate) => candidate === word);
-  const usage = {
-    hint: [
-      "use one of: ",
-      invocation("backend keys", {}, "show"),
-      ", ",
-      invocation("backend keys", {}, "rotate"),
-      ", ",
-      finishRotation,
-    ],
-  };
-  if (!action) throw new CliError("command-unknown", `unknown action "backend keys ${word}"`, usage);
+  const action = actionNamed("backend keys", word, actions);
   if (isFinish && action !== "rotate")
-    throw new CliError("options-contradict", "--finish requires rotate", usage);
+    throw new CliError("options-contradict", "--finish requires rotate", { hint: ["use: ", finishRotation] });
   return isFinish ? "finish" : action;
 }
 

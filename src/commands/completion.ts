@@ -1,8 +1,7 @@
+import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { completionFor, shells, type CompletedShell } from "../cli/completion.ts";
 import { findConfigFile, readConfigFile } from "../cli/config-file.ts";
-import { command as invocation } from "../errors/advice.ts";
-import { CliError } from "../errors/error.ts";
 
 /** A script for a shell, or the names of the config file's environments. */
 interface CompletionResult {
@@ -12,18 +11,14 @@ interface CompletionResult {
 }
 
 export const command: Command<"completion", CompletionResult> = {
-  async run({ config }, { args: [word] }) {
+  async run({ config }, { args: [word = ""] }) {
     if (word === "environments")
       return {
         shell: null,
         script: null,
         environments: environmentsIn(config ?? findConfigFile(process.cwd())),
       };
-    const shell = shells.find((one) => one === word);
-    if (!shell)
-      throw new CliError("command-unknown", `completion: expected one of ${shells.join(", ")}`, {
-        hint: ["for bash: ", invocation("completion", {}, "bash")],
-      });
+    const shell = actionNamed("completion", word, shells);
     return { shell, script: completionFor(shell), environments: null };
   },
 

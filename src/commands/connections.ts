@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { complete, orGone } from "../aws/answers.ts";
 import { deployedStack } from "../aws/deployed.ts";
+import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
@@ -80,9 +81,8 @@ export const command: Command<"connections", ConnectionsResult> = {
 };
 
 function asked([word = "", connectionId]: readonly string[]): [Action, connectionId: string] {
-  const action = actions.find((candidate) => candidate === word);
-  const usage = { hint: ["use: ", invocation("connections", {}, "get", "ID")] };
-  if (!action) throw new CliError("command-unknown", `unknown action "connections ${word}"`, usage);
+  const action = actionNamed("connections", word, actions);
+  const usage = { hint: ["use: ", invocation("connections", {}, action, "ID")] };
   if (!connectionId)
     throw new CliError("value-missing", `connections ${action} needs a connection id`, usage);
   return [action, connectionId];

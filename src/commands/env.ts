@@ -2,6 +2,8 @@ import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
+import { actionNamed } from "../cli/action.ts";
+import { closest } from "../cli/closest.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
@@ -9,6 +11,7 @@ import { CliError } from "../errors/error.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
+import { redactWord } from "../settings/redact.ts";
 import { defaultSettings, settingTable } from "../settings/table.ts";
 import { readVariable } from "../settings/value-types.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
@@ -38,12 +41,13 @@ interface EnvResult extends Place {
 export const command: Command<"env", EnvResult> = {
   async run({ probe: isProbed, allowHttp, backendUrl, variables: configured, ...names }, context) {
     const { functionName } = names;
-    const { action, change, assigned } = changeIn(context.args);
+    const { action, change, assigned, removed } = changeIn(context.args);
     refuseTooLarge(functionName, assigned);
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
     const open = await context.stack(names);
     const { place, present } = await deployed(open, functionName, action, context);
+    warnOfAbsent(removed, present, context);
     const wanted = change(present);
     const display = displayIn(open.stack);
     const changes = differing(present, wanted, display);
@@ -71,7 +75,7 @@ export const command: Command<"env", EnvResult> = {
     const lines =
       action === "list"
         ? [table(variables.map(({ name, value }) => [name, value]))]
-        : changes.map(({ name, ...values }) => differenceText({ path: name, ...values }));
+        : changes.map(changeText);
     const asked = probe ? [`${probe.meaning}, as asked from this machine`] : [];
     const done = changes.length === 0 && action !== "list" ? ["nothing to change"] : lines;
     return [
@@ -83,29 +87,53 @@ export const command: Command<"env", EnvResult> = {
   },
 };
 
+/** A variable that was not there, or is not any more, has no second value to show. */
+function changeText({ name, from, to }: EnvResult["changes"][number]): string {
+  if (from === null) return `${name}: added, ${to}`;
+  if (to === null) return `${name}: removed, was ${from}`;
+  return from === to ? `${name}: changed` : differenceText({ path: name, from, to });
+}
+
 /** What the words after the command ask for: checked, and as a change of whatever is there then. */
 interface Asked {
   action: Action;
   change(present: Variables): Variables;
   assigned: Variables;
+  /** The names to remove. */
+  removed: readonly string[];
 }
 
 function changeIn([word = "list", ...words]: readonly string[]): Asked {
-  const action = actions.find((candidate) => candidate === word);
+  const action = actionNamed("env", word, actions);
   const usage = { hint: ["use: ", invocation("env", {}, "set", "NAME=VALUE")] };
-  if (!action) throw new CliError("command-unknown", `unknown action "env ${word}"`, usage);
   if (action === "list" && words.length > 0)
     throw new CliError("argument-unexpected", "env list takes no names", usage);
   if (action !== "list" && words.length === 0)
     throw new CliError("value-missing", `env ${action} needs at least one name`, usage);
   if (action === "set") {
     const assigned = Object.fromEntries(words.map(assignmentIn));
-    return { action, assigned, change: (present) => ({ ...present, ...assigned }) };
+    return { action, assigned, removed: [], change: (present) => ({ ...present, ...assigned }) };
   }
-  const removed = new Set(words.map(removableIn));
+  const removed = words.map(removableIn);
   const change = (present: Variables) =>
-    Object.fromEntries(Object.entries(present).filter(([name]) => !removed.has(name)));
-  return { action, assigned: {}, change };
+    Object.fromEntries(Object.entries(present).filter(([name]) => !removed.includes(name)));
+  return { action, assigned: {}, removed, change };
+}
+
+/** A name that is not there is already as it was asked for; it may be a mistake all the same. */
+function warnOfAbsent(
+  names: readonly string[],
+  present: Variables,
+  { report }: Pick<Context, "report">,
+): void {
+  for (const name of names.filter((one) => !Object.hasOwn(present, one))) {
+    const meant = closest(name, Object.keys(present));
+    report({
+      kind: "warning",
+      message: `there is no variable ${redactWord(name)}`,
+      ...(meant !== undefined && { hint: `did you mean ${meant}?` }),
+    });
+  }
 }
 
 /** Reads `NAME=VALUE`. Throws a CliError (exit 2) without the value for what would be refused later. */
@@ -115,7 +143,7 @@ function assignmentIn(word: string): [string, string] {
   if (name === "") throw new CliError("value-invalid", "env set: expected NAME=VALUE");
   const read = readVariable(name, value);
   if ("value" in read) return [name, read.value];
-  throw new CliError("value-invalid", `${JSON.stringify(name)} is ***: ${read.fault}`);
+  throw new CliError("value-invalid", `env set: ${read.shown}: ${read.fault}`);
 }
 
 /** What the function cannot do without. */

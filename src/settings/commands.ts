@@ -144,7 +144,7 @@ const table = {
         line: "env set BACKEND_URL=http://10.0.0.7:8000 --no-probe",
         description: "writes an address that this machine cannot reach",
       },
-      { line: "env unset LOG_LEVEL", description: "removes it; all others stay" },
+      { line: "env unset LOG_LEVEL", description: "removes it, if it is there; all others stay" },
     ],
   },
   outputs: {

@@ -1,3 +1,9 @@
+/** Longer words than any command, option or variable of ours. */
+const LONGEST_SHOWN = 20;
+
+/** A word that was typed where a name belongs, as it may be shown: a long one may be a token. */
+export const redactWord = (word: string): string => (word.length > LONGEST_SHOWN ? "***" : word);
+
 /** Query parameters that say nothing secret; the value of every other one is masked (FAULTS.md C-04). */
 const harmless = new Set(["booking_id", "type"]);
 

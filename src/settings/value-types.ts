@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
-import { redactUrl } from "./redact.ts";
+import { redactUrl, redactWord } from "./redact.ts";
 import { hostOrOrigin } from "../contract/host-or-origin.ts";
 import { reservedVariables } from "../contract/reserved-variables.ts";
 import { isSigningKeys } from "../contract/signature.ts";
@@ -323,19 +323,29 @@ function handlerFault(name: string, words: string): string | undefined {
   return !rule || isUnset(name, words) || rule.isRight(words) ? undefined : rule.expected;
 }
 
+/** Why a variable is refused, and what of it may be shown: its name, with its value where that is an address. */
+interface RefusedVariable {
+  fault: string;
+  shown: string;
+}
+
 /**
  * A variable of the function that a person sets one by one: what is written, or why it is refused. Unlike one
  * in a file it may have any name that Lambda takes.
  */
-export function readVariable(name: string, words: string): { value: string } | { fault: string } {
-  if (!variableName.test(name)) return { fault: aVariableName };
-  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT") return { fault: aFreeName };
+export function readVariable(name: string, words: string): { value: string } | RefusedVariable {
+  // What stands in front of a `=` may be the most part of a key in base64.
+  if (!variableName.test(name)) return { fault: aVariableName, shown: JSON.stringify(redactWord(name)) };
+  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT")
+    return { fault: aFreeName, shown: name };
   if (name !== "BACKEND_URL") {
     const fault = handlerFault(name, words);
-    return fault === undefined ? { value: words } : { fault };
+    return fault === undefined ? { value: words } : { fault, shown: name };
   }
   const { success, output, issues } = v.safeParse(backendUrl.schema, words);
-  return success ? { value: output } : { fault: issues[0].message };
+  if (success) return { value: output };
+  const shown = URL.canParse(words) ? redactUrl(words) : redactWord(redactUrl(words));
+  return { fault: issues[0].message, shown: `${name} is ${JSON.stringify(shown)}` };
 }
 
 /**

@@ -24,7 +24,7 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, an error is an 
   expect(summary).toMatch(/^### shelfshack-ws deploy\n\n```\naccount 0{12}, .*\n\+ created  Role /);
   expect(summary).toMatch(/\n12 created\n\nws:[^]*\n```\n$/);
   expect(summary).not.toContain("whsec_");
-  const { stdout, stderr } = await run(["deploy", "--json"], { env });
+  const { stdout, stderr } = await run(["deploy", "--env", "other", "--json"], { env });
   expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
   expect(stderr).toMatch(/^::error title=shelfshack-ws::no backend URL is set%0Apass --backend-url .*$/m);
 });

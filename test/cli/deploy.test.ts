@@ -76,7 +76,7 @@ test("F-32 what writes says first where: account, region, profile, address and s
 test("F-26 plan and deploy without a backend keep the one that the function has, or refuse with 2", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
-  const commands = [["plan"], ["deploy", "--dry-run"], ["deploy"]];
+  const commands = [["plan"], ["deploy", "--dry-run"], ["deploy", "--no-test"]];
   for (const command of commands) {
     const without = await run([...command, "--json"], { env });
     expect([without.code, errorCode(without)]).toEqual([2, "no-backend-url"]);

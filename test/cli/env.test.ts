@@ -93,7 +93,9 @@ test.each([
   [["set", "API_GATEWAY_ENDPOINT=https://x"], "value-invalid"],
   [["set", "A B=canary"], "value-invalid"],
   [["set", "canary"], "value-invalid"],
-  [["set", "BACKEND_URL=ftp://canary"], "value-invalid"],
+  [["set", "BACKEND_URL=ftp://user:canary@host"], "value-invalid"],
+  [["set", "BACKEND_URL=canary-of-a-long-token"], "value-invalid"],
+  [["set", "whsec_canary-of-a-long-key="], "value-invalid"],
   [["set", "BACKEND_TIMEOUT_MS=canary"], "value-invalid"],
   [["set", `LONG=${"canary".repeat(700)}`], "variables-too-large"],
   [["set"], "value-missing"],
@@ -104,6 +106,29 @@ test.each([
   const ended = await run(["env", ...words, "--json"], { env });
   expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
   if (words[0] === "set") expect(ended.stdout + ended.stderr).not.toContain("canary");
+});
+
+test.each([
+  [["set", "A=canary"], 'env set: "A": expected a variable\'s name'],
+  [["set", "BACKEND_URL=htps://new.example"], 'BACKEND_URL is "htps://new.example": expected a URL'],
+  [["set", "LOG_LEVEL=canary"], "env set: LOG_LEVEL: expected one of DEBUG"],
+  [["lst"], 'unknown action "env lst"'],
+])("%j: the error shows the name, and the value where it is an address", async (words, message) => {
+  const { stderr } = await run(["env", ...words], { env: {} });
+  expect(stderr).toContain(message);
+  expect(stderr).not.toMatch(/canary|\*\*\*/);
+});
+
+test("in words a variable is added, changed or removed; a name that is not there is a warning", async () => {
+  const { env } = await deployed();
+  const added = await run(["env", "set", "LOG_LEVEL=DEBUG", "FOO=canary-2"], { env });
+  expect(added.stdout).toContain("FOO: changed\nLOG_LEVEL: added, ***\n");
+  const removed = await run(["env", "unset", "LOG_LEVEL", "FOP"], { env });
+  expect(removed.stdout).toContain("LOG_LEVEL: removed, was ***\n");
+  expect([removed.code, removed.stderr]).toEqual([
+    0,
+    expect.stringContaining("warning: there is no variable FOP\n  did you mean FOO?\n"),
+  ]);
 });
 
 test("what all variables together are too large for is not written", async () => {
