@@ -23,11 +23,9 @@ export interface Shell<Item> {
   drained(): Promise<void>;
   /** Whether much was emitted that is not read yet: more is to be left out, or to be waited with. */
   isBehind(): boolean;
-  /** Throws as `ask` does where it would not ask: before work that is done for the question alone. */
-  requirePerson(question: Question): Promise<void>;
   /**
-   * Asks a person; without a terminal, and in CI, it throws a CliError with exit code 2 that names the option
-   * to use instead.
+   * Asks a person; without a terminal, and in CI, it prints the question's details and throws a CliError with
+   * exit code 2 that names the option to use instead.
    */
   ask(question: Question): Promise<string>;
   /** Whether a person can be asked: on a terminal, outside CI. */

@@ -236,14 +236,11 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
     },
     drained: () => out.drained(interruption.signal),
     isBehind: () => out.isBehind(),
-    async requirePerson(question) {
-      const { refuseToAsk } = await import("../terminal/prompt.ts");
-      if (!canAsk) refuseToAsk(question);
-    },
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
-      if (!canAsk) return refuseToAsk(question);
       progress.pause();
+      for (const line of question.details ?? []) err.write(`${line}\n`);
+      if (!canAsk) return refuseToAsk(question);
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
     canAsk,

@@ -52,7 +52,7 @@ export const command: Command<"backend keys", KeysResult> = {
     return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
   },
 
-  render({ action, functionName, changed, keys, unchangedSince, next, ...place }) {
+  render({ action, functionName, changed, keys, unchangedSince, next, ...place }, { quiet }) {
     const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
     const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
     const state = action === "finish" && !changed ? "no rotation in progress: " : changed ? "now " : "";
@@ -61,7 +61,7 @@ export const command: Command<"backend keys", KeysResult> = {
         `  ${index === 0 ? "newest" : "older "}  ${print}${key ? `  ${key}` : ""}`,
     );
     return joined([
-      placeText(place),
+      action === "show" || quiet ? placeText(place) : undefined,
       `${state}${functionName} signs with ${count}${since}`,
       ...rows,
       ...(next.length > 0 ? ["", "next:", ...next.map((line) => ["  ", ...partsOf(line)])] : []),

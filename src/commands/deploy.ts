@@ -102,8 +102,9 @@ export const command: Command<"deploy", DeployResult> = {
     return [...failed, ...open];
   },
 
-  render(result, { only, strict }) {
-    const text = deploymentText(result, { ...result, only, strict });
+  render(result, { only, strict, quiet }) {
+    const isPlaced = !result.dryRun && !quiet;
+    const text = deploymentText(result, { ...result, only, strict, isPlaced });
     return result.next === null ? text : [...text, "\n\nnext: ", result.next];
   },
 };

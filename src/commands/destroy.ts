@@ -8,7 +8,6 @@ import type { Question } from "../terminal/prompt.ts";
 export const command: Command<"destroy", Removal> = {
   async run(options, context) {
     const { functionName, yes } = options;
-    if (!yes) await context.requirePerson(questionOf(functionName));
     const { executionRoleOf } = await import("../aws/lambda-function.ts");
     // It may have been deployed with another name for its role than this run was given.
     const roleName = (await executionRoleOf(await context.aws(options), functionName)) ?? options.roleName;
@@ -20,7 +19,8 @@ export const command: Command<"destroy", Removal> = {
 
   listsChanges: true,
 
-  render: removalText,
+  /** A person has seen the list with the question. */
+  render: (result, { yes, quiet }) => removalText(result, { isListed: !yes, isPlaced: !quiet }),
 };
 
 const questionOf = (stack: string): Question => ({
@@ -29,7 +29,7 @@ const questionOf = (stack: string): Question => ({
   option: "--yes",
 });
 
-/** Lists what will go, and asks for the stack's name. */
+/** Lists what will go, also where nobody can be asked, and asks for the stack's name. */
 async function confirm(
   removed: readonly RemovedLine[],
   place: Place,

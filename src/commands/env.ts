@@ -70,7 +70,7 @@ export const command: Command<"env", EnvResult> = {
     };
   },
 
-  render({ action, functionName, variables, bytes, bytesAtMost, changes, probe, ...place }) {
+  render({ action, functionName, variables, bytes, bytesAtMost, changes, probe, ...place }, { quiet }) {
     const size = `${variables.length} variables, ${bytes} of ${bytesAtMost} bytes`;
     const lines =
       action === "list"
@@ -79,7 +79,7 @@ export const command: Command<"env", EnvResult> = {
     const asked = probe ? [`${probe.meaning}, as asked from this machine`] : [];
     const done = changes.length === 0 && action !== "list" ? ["nothing to change"] : lines;
     return [
-      placeText(place),
+      ...(action === "list" || quiet ? [placeText(place)] : []),
       ...done.filter((line) => line !== ""),
       ...asked,
       `${functionName} has ${size}`,

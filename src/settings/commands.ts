@@ -22,8 +22,11 @@ export interface CommandRow {
   examples: readonly Example[];
 }
 
-/** What a stack is called, and the account that it must be in: enough to read and to delete it. */
-export const stackNames = ["functionName", "apiName", "stage", "roleName", "account"] as const;
+/** What the resources of a stack are called. */
+export const resourceNames = ["functionName", "apiName", "stage", "roleName"] as const;
+
+/** These, and the account that the stack must be in: enough to read and to delete it. */
+export const stackNames = [...resourceNames, "account"] as const;
 
 /** What a stack is made of. */
 export const stackProperties = [
@@ -336,7 +339,9 @@ const table = {
     examples: [
       {
         line: "destroy",
-        description: "lists the resources tagged with this stack, asks for its name, and deletes them",
+        description:
+          "lists the resources tagged with this stack, asks for its name, and deletes them; " +
+          "without a terminal it lists them and ends with exit code 2",
       },
       { line: "destroy --env dev --yes", description: "the same for the environment dev, without asking" },
     ],
@@ -353,7 +358,7 @@ const table = {
       "realistic",
       "allowHttp",
       ...stackProperties,
-      ...stackNames,
+      ...resourceNames,
     ],
     examples: [
       {

@@ -15,10 +15,28 @@ function objection(resource: AnyResource, tags: Tags, identity: Identity): strin
 }
 
 const advice: Advice = [
-  "no changes were made; use other names (--env NAME, or in the config), or delete what is listed.\n" +
-    "To deploy with another tool take the zip from: ",
+  "no changes were made; use other names (--env NAME, or in the config), or delete what is listed; " +
+    "to deploy with another tool take the zip from: ",
   command("package", { out: "websocket_proxy.zip" }),
 ];
+
+/** A role is in no region: what stands in the way is the stack of another one, perhaps another project's. */
+const regionAdvice = (region: string): Advice =>
+  `no changes were made; the stack of this name is in ${region}, perhaps of another project: ` +
+  `pass --region ${region} to work on it, or --env NAME to make one with other names`;
+
+/** The region of the same stack elsewhere, where that alone stands in the way. */
+function otherRegion(all: readonly Tags[], { stack, region }: Identity): string | undefined {
+  const regions = new Set(
+    all.map((tags) =>
+      tags[tagNames.managedBy] === MANAGED_BY && tags[tagNames.stack] === stack
+        ? tags[tagNames.region]
+        : undefined,
+    ),
+  );
+  const [other, ...more] = regions;
+  return more.length === 0 && other !== region ? other : undefined;
+}
 
 /** The refusal (exit 4) where there are several of ours: a person decides which of them is used. */
 export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: readonly AnyFound[]): CliError {
@@ -46,8 +64,16 @@ export function refuseNotOurs(
   found: Iterable<readonly [AnyResource, AnyFound | undefined]>,
   identity: Identity,
 ): void {
-  const objections = [...found].flatMap(([resource, one]) =>
-    one?.tags ? (objection(resource, one.tags, identity) ?? []) : [],
+  const objections = [...found].flatMap(([resource, one]) => {
+    const text = one?.tags && objection(resource, one.tags, identity);
+    return one?.tags && text !== undefined ? [{ text, tags: one.tags }] : [];
+  });
+  if (objections.length === 0) return;
+  const elsewhere = otherRegion(
+    objections.map(({ tags }) => tags),
+    identity,
   );
-  if (objections.length > 0) throw new CliError("not-ours", objections.join("\n"), { hint: advice });
+  throw new CliError("not-ours", objections.map(({ text }) => text).join("\n"), {
+    hint: elsewhere === undefined ? advice : regionAdvice(elsewhere),
+  });
 }

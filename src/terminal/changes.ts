@@ -101,12 +101,20 @@ const FRONT_END = "VITE_WS_API_ENDPOINT";
  */
 export function deploymentText(
   { changed, resources, code, url, ...place }: DeployOutcome,
-  { dryRun = false, only, test = null, unproven = [], strict = false, local = false }: DeploymentFacts = {},
+  {
+    dryRun = false,
+    only,
+    test = null,
+    unproven = [],
+    strict = false,
+    local = false,
+    isPlaced = false,
+  }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
   const lines = [
-    placeText(place),
+    ...(isPlaced ? [] : [placeText(place)]),
     what,
     ...(test ? ["", ...smokeTestLines(test)] : []),
     ...unprovenLines(unproven, strict),
@@ -140,16 +148,20 @@ interface DeploymentFacts {
   strict?: boolean;
   /** Whether commands need `--local` that the run was not given. */
   local?: boolean;
+  /** Whether the run has said before where the stack is. */
+  isPlaced?: boolean;
 }
 
-/** What was deleted. */
-export function removalText({ removed, ...place }: Removal): string {
+/** What was deleted, without what was said before: the list of it, and where it was. */
+export function removalText(
+  { removed, ...place }: Removal,
+  { isListed = false, isPlaced = false }: { isListed?: boolean; isPlaced?: boolean } = {},
+): string {
+  const where = isPlaced ? [] : [placeText(place)];
   if (removed.length === 0)
-    return [placeText(place), `nothing to remove: there is no stack ${place.stack} in ${place.region}`].join(
-      "\n",
-    );
-  const count = `${removed.length} removed, with everything inside them`;
-  return [placeText(place), removedText(removed), "", count].join("\n");
+    return [...where, `nothing to remove: there is no stack ${place.stack} in ${place.region}`].join("\n");
+  const list = isListed ? [] : [...where, removedText(removed), ""];
+  return [...list, `${removed.length} removed, with everything inside them`].join("\n");
 }
 
 /** What is deleted, one line each; an id of AWS's only where it says more than the name. */

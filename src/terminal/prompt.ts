@@ -23,12 +23,11 @@ export function refuseToAsk({ subject, option }: Question): never {
  * or Ctrl-C.
  */
 export async function askPerson(
-  { details = [], subject, action }: Question,
-  { stream, shown, write }: Writer,
+  { subject, action }: Question,
+  { stream, shown }: Writer,
   stdin: NodeJS.ReadStream,
   signal: AbortSignal,
 ): Promise<string> {
-  for (const line of details) write(`${line}\n`);
   const lines = createInterface({ input: stdin, output: stream });
   const unanswered = new AbortController();
   lines.on("SIGINT", () => process.emit("SIGINT"));

@@ -341,6 +341,15 @@ test("plain http to a public address: a warning in dev, exit 4 in prod", async (
   expect((await run(["plan", "--env", "prod", "--allow-http", ...address], { env })).code).toBe(0);
 });
 
+test("the same stack in another region is refused with the region that has it, and nothing to delete", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  expect((await run(["deploy", ...backendUrl, "--no-test"], { env })).code).toBe(0);
+  const { code, stderr } = await run(["deploy", ...backendUrl, "--region", "eu-west-1"], { env });
+  expect([code, stderr]).toEqual([4, expect.stringContaining("pass --region us-east-1 to work on it")]);
+  expect(stderr).not.toMatch(/^\||delete/m);
+});
+
 test("S15 destroy finds what was deployed under names of its own by the function's name alone", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);

@@ -63,7 +63,11 @@ test("F-32 what writes says first where: account, region, profile, address and s
     ["destroy", "--yes"],
   ]) {
     const { code, stdout, stderr } = await run(args, { env });
-    expect([code, stderr.startsWith(line), stdout.startsWith(line)]).toEqual([0, true, true]);
+    expect([code, stderr.startsWith(line), (stdout + stderr).split(line)]).toMatchObject([
+      0,
+      true,
+      { length: 2 },
+    ]);
   }
   for (const args of [["plan", ...backendUrl], ["status"], ["deploy", ...backendUrl, "--no-test"]]) {
     const { stdout } = await run([...args, "--json"], { env });
@@ -84,7 +88,7 @@ test("F-26 plan and deploy without a backend keep the one that the function has,
   expect(mutating(local)).toEqual([]);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   for (const command of commands) {
-    const { code, stdout, stderr } = await run([...command, "--memory", "512", "--no-test", "--json"], {
+    const { code, stdout, stderr } = await run([...command, "--memory", "512", "--json"], {
       env,
     });
     expect([code, JSON.parse(stdout)]).toMatchObject([
@@ -135,6 +139,8 @@ test("S15 destroy asks for the name: not without a terminal, and not another one
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const unasked = await run(["destroy", "--json"], { env });
   expect([unasked.code, errorCode(unasked)]).toEqual([2, "confirmation-needed"]);
+  expect(unasked.stderr).toMatch(/^account .*\n- /);
+  expect(unasked.stderr).toContain("- Function  shelfshack-websocket-proxy\n");
   const { aws } = await openTestStack(local.url);
   expect(await inventory(aws)).toEqual(completeStack);
   expect((await run(["destroy", "--yes", "--json"], { env })).code).toBe(0);

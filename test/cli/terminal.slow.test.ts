@@ -85,6 +85,10 @@ test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not
   expect((await answered("\x04")).code).toBe(130);
   expect((await answered("\x03")).code).toBe(130);
   const { code, stdout } = await answered("NAME\r");
+  expect([code, stdout.match(/^account /gm), stdout.match(/^- Function /gm)]).toEqual([
+    0,
+    ["account "],
+    ["- Function "],
+  ]);
   expect(stdout).toContain("removed");
-  expect(code).toBe(0);
 });

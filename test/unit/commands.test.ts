@@ -4,6 +4,7 @@ import { commands } from "../../src/commands/index.ts";
 import {
   commandNames,
   commandTable,
+  resourceNames,
   stackNames,
   stackProperties,
   type CommandName,
@@ -39,7 +40,7 @@ function uses(text: string, name: SettingName): boolean {
 }
 
 /** A group of settings that a command may hand on whole, in the rest of its options. */
-const groups: readonly (readonly SettingName[])[] = [stackNames, stackProperties];
+const groups: readonly (readonly SettingName[])[] = [stackNames, resourceNames, stackProperties];
 const isInGroup = (name: SettingName, reads: readonly SettingName[]): boolean =>
   groups.some((group) => group.includes(name) && group.every((one) => reads.includes(one)));
 
