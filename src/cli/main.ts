@@ -12,6 +12,7 @@ import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings
 import type { Settings } from "../settings/table.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
+import { regionNotes } from "./region.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
@@ -119,6 +120,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   });
   const { reads } = commandTable[request.name];
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
+  for (const note of regionNotes(request.name, resolved)) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);

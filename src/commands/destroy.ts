@@ -29,7 +29,7 @@ const questionOf = (stack: string): Question => ({
   option: "--yes",
 });
 
-/** Lists what will go, also where nobody can be asked, and asks for the stack's name. */
+/** Lists what will go, also without a terminal, and asks for the stack's name. */
 async function confirm(
   removed: readonly RemovedLine[],
   place: Place,

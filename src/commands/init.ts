@@ -4,12 +4,13 @@ import * as v from "valibot";
 import { assetUrl } from "../artifact/assets.ts";
 import type { Command } from "../cli/command.ts";
 import { CONFIG_FILE, findConfigFile } from "../cli/config-file.ts";
+import { regionMeant } from "../cli/region.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, type Invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { isLoopback } from "../errors/network.ts";
 import { findAbove } from "../files/read.ts";
 import { createFile, fileAt } from "../files/write.ts";
-import { noBackendUrl } from "../resources/config.ts";
 import { ENVIRONMENTS } from "../settings/schema.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
 
@@ -31,7 +32,10 @@ interface InitResult {
 }
 
 export const command: Command<"init", InitResult> = {
-  async run({ config: file = CONFIG_FILE, env, backendUrl, region, account, environments, yes }, context) {
+  async run(
+    { config: file = CONFIG_FILE, env, backendUrl, region, account, environments, yes, port },
+    context,
+  ) {
     const kept = new CliError("file-kept", `${file} exists, and is not overwritten`, {
       hint: "change it in an editor, or name another file with --config",
     });
@@ -39,13 +43,13 @@ export const command: Command<"init", InitResult> = {
     const above = findConfigFile(dirname(resolve(file)));
     if (above !== undefined)
       context.report({ kind: "note", message: `${above} will not be read below ${dirname(resolve(file))}` });
-    const given = { backendUrl, region, account };
+    const ofProfile = region ?? (await profileRegion(port, context));
+    const given = { backendUrl, region: yes ? region : ofProfile, account };
     const settings = yes ? configOf(given, environments) : await askedConfig(given, environments, context);
     const config = { ...settings, ...(env !== undefined && { env }) };
     check(config);
     await write(file, { $schema: schemaFor(file), ...config }, kept);
-    const [first] = Object.keys(config.environments ?? {});
-    return { file, settings: config, next: invocation("plan", { env: env ?? first }) };
+    return { file, settings: config, next: nextStep(config, file, ofProfile) };
   },
 
   render: ({ file, settings, next }) => [
@@ -54,9 +58,36 @@ export const command: Command<"init", InitResult> = {
   ],
 };
 
+/** The region that the SDK would take by itself; undefined where there is none. */
+async function profileRegion(port: number, { aws }: Pick<Context, "aws">): Promise<string | undefined> {
+  try {
+    return (await aws({ local: false, port, endpointUrl: undefined, region: undefined })).region;
+  } catch (error) {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  }
+}
+
+/** What runs as it is typed: of a backend on this machine AWS could make no use. What was written is not repeated. */
+function nextStep(config: Config, file: string, ofProfile: string | undefined): Invocation {
+  const { environments = {}, env = Object.keys(environments)[0] } = config;
+  const { backendUrl, region } = { ...config, ...(env !== undefined && environments[env]) };
+  const named = { env, config: file === CONFIG_FILE ? undefined : file };
+  if (backendUrl !== undefined && isLoopback(new URL(backendUrl).hostname)) return invocation("local", named);
+  return invocation("plan", {
+    ...named,
+    region: region === undefined && ofProfile === undefined ? "REGION" : undefined,
+    account: undefined,
+    backendUrl: backendUrl === undefined ? "URL" : undefined,
+  });
+}
+
 /** Throws a CliError for what the next command would refuse. */
 function check({ backendUrl, environments, env }: Config): void {
-  if (backendUrl === undefined && environments === undefined) throw noBackendUrl();
+  if (backendUrl === undefined && environments === undefined)
+    throw new CliError("no-backend-url", "no backend URL was given", {
+      hint: "pass --backend-url https://api.example.com, or --environments dev,prod to write each one's later",
+    });
   if (env === undefined || environments === undefined || Object.hasOwn(environments, env)) return;
   throw new CliError(
     "environment-unknown",
@@ -95,13 +126,10 @@ const configOf = (top: Answers, names: readonly string[] = []): Config => ({
 });
 
 /** Asks for everything; what was given is what Enter alone means. */
-async function askedConfig(
-  given: Answers,
-  names: readonly string[] = [],
-  context: Pick<Context, "ask" | "report">,
-): Promise<Config> {
+async function askedConfig(given: Answers, names: readonly string[] = [], context: Asking): Promise<Config> {
+  if (context.canAsk) context.report({ kind: "note", message: "Enter takes what stands in brackets" });
   const top = await askedAnswers(given, "", context);
-  const word = await asksFor("environments", "", names.join(",") || undefined, context);
+  const word = await asksFor("environments", { given: names.join(",") || undefined }, context);
   const environments: Record<string, Answers> = {};
   for (const name of word?.split(",").map((one) => one.trim()) ?? []) {
     const own = await askedAnswers(top, name, context);
@@ -112,30 +140,60 @@ async function askedConfig(
   return { ...configOf(top), ...(word !== undefined && { environments }) };
 }
 
-async function askedAnswers(
-  given: Answers,
-  environment: string,
-  context: Pick<Context, "ask" | "report">,
-): Promise<Answers> {
+type Asking = Pick<Context, "ask" | "canAsk" | "report">;
+
+async function askedAnswers(given: Answers, environment: string, context: Asking): Promise<Answers> {
   const answers: Answers = {};
-  for (const key of asked) answers[key] = await asksFor(key, environment, given[key], context);
+  for (const key of asked) answers[key] = await asksFor(key, { environment, given: given[key] }, context);
   return present(answers);
 }
 
+const subjects = {
+  backendUrl: "the backend's URL",
+  region: "AWS region",
+  account: "id of the only AWS account that may be used",
+  environments: "environments",
+} as const satisfies Partial<Record<SettingName, string>>;
+type Subject = keyof typeof subjects;
+
+/** Shown as long as there is no answer to take. */
+const samples: Readonly<Record<Subject, string>> = {
+  backendUrl: "https://api.example.com",
+  region: "eu-west-1",
+  account: "123456789012",
+  environments: "dev,prod",
+};
+
+/** A question: for which environment, what Enter means, and an answer that was doubted. */
+interface Asked {
+  environment?: string;
+  given: string | undefined;
+  doubted?: string;
+}
+
 /** Asks until the answer is one that the setting takes; undefined where there is to be none. */
-async function asksFor(
-  name: SettingName & ((typeof asked)[number] | "environments"),
-  environment: string,
-  given: string | undefined,
-  { ask, report }: Pick<Context, "ask" | "report">,
-): Promise<string | undefined> {
-  const { description, type } = settingTable[name];
-  const subject = environment === "" ? description : `${environment}: ${description}`;
-  const answer = await ask({ subject, action: `[${given ?? "none"}]:`, option: "--yes" });
+async function asksFor(name: Subject, question: Asked, context: Asking): Promise<string | undefined> {
+  const { environment = "", given, doubted } = question;
+  const { type } = settingTable[name];
+  const sample = given === undefined ? `, such as ${samples[name]}` : "";
+  const answer = await context.ask({
+    subject: `${environment && `${environment}: `}${subjects[name]}${sample}`,
+    fallback: given ?? "none",
+    option: "--yes with the options",
+  });
   const words = answer.trim() === "" ? given : answer.trim();
   if (words === undefined) return undefined;
+  const again = async (fault: string, next: Asked) => {
+    context.report({ kind: "warning", message: `${JSON.stringify(words)}: ${fault}` });
+    return await asksFor(name, next, context);
+  };
   const [issue] = v.safeParse(type.schema, type.parse(words)).issues ?? [];
-  if (!issue) return words;
-  report({ kind: "warning", message: `${JSON.stringify(words)}: ${issue.message}` });
-  return await asksFor(name, environment, given, { ask, report });
+  if (issue) return await again(issue.message, question);
+  const meant = name === "region" && words !== doubted ? regionMeant(words) : undefined;
+  if (meant === undefined) return words;
+  return await again(`not a region that is known here; Enter takes ${meant}, the same again keeps it`, {
+    ...question,
+    given: meant,
+    doubted: words,
+  });
 }

@@ -65,14 +65,17 @@ async function groupOf(
 ): Promise<{ group: string; found: FollowedGroup | undefined }> {
   const usual = `/aws/lambda/${functionName}`;
   // A caller that may read the log may still not read the function.
-  const set = logGroupOf(aws, functionName).catch((error: unknown) => {
-    signal.throwIfAborted();
-    const why = explain(error).message;
-    report({ kind: "note", message: `reading ${usual}, as the function cannot be asked: ${why}` });
-    return undefined;
-  });
+  const set = logGroupOf(aws, functionName).then(
+    (group) => ({ group, fault: undefined }),
+    (fault: unknown) => ({ group: undefined, fault }),
+  );
   const logs = await aws.logs.client();
-  const [found, group = usual] = await Promise.all([followedGroup(logs, usual), set]);
+  const [found, { group = usual, fault }] = await Promise.all([followedGroup(logs, usual), set]);
+  signal.throwIfAborted();
+  if (fault !== undefined) {
+    const why = explain(fault).message;
+    report({ kind: "note", message: `reading ${usual}, as the function cannot be asked: ${why}` });
+  }
   return { group, found: group === usual ? found : await followedGroup(logs, group) };
 }
 

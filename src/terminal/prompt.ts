@@ -7,13 +7,16 @@ export interface Question {
   /** What to know before, one line each. */
   details?: readonly string[];
   subject: string;
-  action: string;
+  /** What to type, or what Enter alone stands for. */
+  action?: string;
+  fallback?: string;
   option: string;
 }
 
 /** Throws a CliError (exit 2) that names the option to use instead. */
-export function refuseToAsk({ subject, option }: Question): never {
-  throw new CliError("confirmation-needed", `${subject}: confirmation needed, but no interactive terminal`, {
+export function refuseToAsk({ subject, option, fallback }: Question): never {
+  const needed = fallback === undefined ? "confirmation" : "an answer is";
+  throw new CliError("confirmation-needed", `${subject}: ${needed} needed, but no interactive terminal`, {
     hint: `pass ${option} to skip the question`,
   });
 }
@@ -23,7 +26,7 @@ export function refuseToAsk({ subject, option }: Question): never {
  * or Ctrl-C.
  */
 export async function askPerson(
-  { subject, action }: Question,
+  { subject, action, fallback }: Question,
   { stream, shown }: Writer,
   stdin: NodeJS.ReadStream,
   signal: AbortSignal,
@@ -33,9 +36,12 @@ export async function askPerson(
   lines.on("SIGINT", () => process.emit("SIGINT"));
   lines.on("close", () => unanswered.abort());
   try {
-    return await lines.question(shown(`${subject}; ${action} `), {
-      signal: AbortSignal.any([signal, unanswered.signal]),
-    });
+    return await lines.question(
+      shown(`${subject}${action === undefined ? ` [${fallback}]:` : `; ${action}`} `),
+      {
+        signal: AbortSignal.any([signal, unanswered.signal]),
+      },
+    );
   } catch (error) {
     throw new CliError("no-answer", "no answer was given, nothing was done", {
       cause: error,

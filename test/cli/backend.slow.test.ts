@@ -158,7 +158,7 @@ test("--finish without a rotation in progress changes nothing", async () => {
   const { code, stdout } = await run(["backend", "keys", "rotate", "--finish"], { env });
   expect({ code, stdout }).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/\nno rotation in progress: \S+ signs with 1 key, /),
+    stdout: expect.stringMatching(/^no rotation in progress: \S+ signs with 1 key, /),
   });
   expect((await variables())["SIGNING_KEYS"]).toBe(known[0]);
   const json = await run(["backend", "keys", "rotate", "--finish", "--json"], { env });

@@ -36,6 +36,30 @@ test("init --yes takes the answers from options, and the schema that it names is
   expect([unknown.code, errorCode(unknown)]).toEqual([2, "environment-unknown"]);
 });
 
+test.each([
+  [[backendUrl], "plan --region REGION"],
+  [[backendUrl, "--region", "eu-west-1"], "plan"],
+  [
+    [backendUrl, "--environments", "dev", "--config", "c.json"],
+    "plan --env dev --config c.json --region REGION",
+  ],
+  [["http://127.0.0.1:8000"], "local"],
+  [["http://localhost:8000", "--environments", "dev,prod"], "local --env dev"],
+])("after init with %j the next step is one that runs", async (words, next) => {
+  const { stdout } = await run(["init", "--yes", "--backend-url", ...words, "--json"], { cwd: folder() });
+  expect(JSON.parse(stdout).argv.map((argv: string[]) => argv.join(" "))).toEqual([next]);
+});
+
+test("a profile's region need not be written; one that AWS may not have is a warning", async () => {
+  const cwd = folder();
+  writeFileSync(join(cwd, "aws"), "[default]\nregion = eu-west-1\n");
+  const options = { cwd, env: { AWS_CONFIG_FILE: join(cwd, "aws") } };
+  const { stdout } = await run(["init", "--yes", "--backend-url", backendUrl, "--json"], options);
+  expect(JSON.parse(stdout)).toMatchObject({ argv: [["plan"]], settings: { backendUrl } });
+  const { code, stderr } = await run(["status", "--region", "us-esat-1"], options);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("did you mean us-east-1?")]);
+});
+
 test("the schema of the project's own package is named", async () => {
   const cwd = folder();
   const dist = join(cwd, "node_modules/shelfshack-ws/dist");
@@ -84,17 +108,19 @@ test("init asks on a terminal, again after a wrong answer; Enter takes what is s
   const cwd = folder();
   const init = start(["init", "--no-color"], { cwd, columns: 120, env: { AWS_REGION: "us-east-1" } });
   const answers: [RegExp, string][] = [
-    [/function calls[^[]*\[none\]:/, "api.example.com"],
-    [/begins with http[^]*\[none\]:/, backendUrl],
-    [/AWS region; \[us-east-1\]:/, ""],
-    [/account; \[none\]:/, ""],
-    [/environments[^[]*\[none\]:/, "dev,prod"],
-    [/dev: [^[]*\[https:\/\/api.example.com\]:/, ""],
-    [/dev: AWS region; \[us-east-1\]:/, ""],
-    [/dev: [^[]*account; \[none\]:/, ""],
-    [/prod: [^[]*calls[^[]*\[https:\/\/api.example.com\]:/, "https://prod.example.com"],
-    [/prod: AWS region; \[us-east-1\]:/, "eu-west-1"],
-    [/prod: [^[]*account; \[none\]:/, "123456789012"],
+    [/Enter takes[^]*the backend's URL, such as https:\/\/\S+ \[none\]: /, "api.example.com"],
+    [/begins with http[^]* \[none\]: /, backendUrl],
+    [/\nAWS region \[us-east-1\]: /, "us-esat-1"],
+    [/Enter takes us-east-1[^]*AWS region \[us-east-1\]: /, ""],
+    [/account[^\n]* \[none\]: /, ""],
+    [/environments, such as dev,prod \[none\]: /, "dev,prod"],
+    [/dev: the backend's URL \[https:\/\/api.example.com\]: /, ""],
+    [/dev: AWS region \[us-east-1\]: /, ""],
+    [/dev: [^\n]*account[^\n]* \[none\]: /, ""],
+    [/prod: the backend's URL \[https:\/\/api.example.com\]: /, "https://prod.example.com"],
+    [/prod: AWS region \[us-east-1\]: /, "eu-wset-9"],
+    [/Enter takes eu-west-9[^]*prod: AWS region \[eu-west-9\]: /, "eu-wset-9"],
+    [/prod: [^\n]*account[^\n]* \[none\]: /, "123456789012"],
   ];
   for (const [question, answer] of answers) {
     await init.says(question);
@@ -106,7 +132,7 @@ test("init asks on a terminal, again after a wrong answer; Enter takes what is s
     region: "us-east-1",
     environments: {
       dev: {},
-      prod: { backendUrl: "https://prod.example.com", region: "eu-west-1", account: "123456789012" },
+      prod: { backendUrl: "https://prod.example.com", region: "eu-wset-9", account: "123456789012" },
     },
   });
 });

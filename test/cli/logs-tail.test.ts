@@ -412,3 +412,8 @@ test.each(["a variable of the service", "a profile"])(
     expect((await running.ended).stderr).not.toContain("no live tail");
   },
 );
+
+test("without a local AWS the reason is said once", async () => {
+  const { code, stderr } = await run(["logs", "tail", "--local"], { env: { SHELFSHACK_PORT: "9" } });
+  expect([code, stderr.match(/no local AWS/g)]).toEqual([1, ["no local AWS"]]);
+});

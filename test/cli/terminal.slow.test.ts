@@ -85,9 +85,9 @@ test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not
   expect((await answered("\x04")).code).toBe(130);
   expect((await answered("\x03")).code).toBe(130);
   const { code, stdout } = await answered("NAME\r");
-  expect([code, stdout.match(/^account /gm), stdout.match(/^- Function /gm)]).toEqual([
+  expect([code, stdout.match(/account 0{12},/g), stdout.match(/^- Function /gm)]).toEqual([
     0,
-    ["account "],
+    ["account 000000000000,"],
     ["- Function "],
   ]);
   expect(stdout).toContain("removed");

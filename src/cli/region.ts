@@ -1,0 +1,31 @@
+import { isAboutStacks } from "./print-advice.ts";
+import { closest } from "./closest.ts";
+import type { Resolved } from "./resolve.ts";
+import type { CommandName } from "../settings/commands.ts";
+
+/** The names of AWS's regions without their number, in November 2026. AWS adds some: they only make a hint. */
+const areas = [
+  ...["af-south", "ap-east", "ap-northeast", "ap-south", "ap-southeast", "ca-central", "ca-west"],
+  ...["cn-north", "cn-northwest", "eu-central", "eu-north", "eu-south", "eu-west", "eusc-de-east"],
+  ...["il-central", "me-central", "me-south", "mx-central", "sa-east", "us-east", "us-west"],
+  ...["us-gov-east", "us-gov-west", "us-iso-east", "us-iso-west", "us-isob-east", "us-isof-south"],
+];
+
+/** The region that was probably meant by one that is not known; undefined where none is near. */
+export function regionMeant(region: string): string | undefined {
+  const [, area = "", number = ""] = /^(.*)-(\d+)$/.exec(region) ?? [];
+  const meant = areas.includes(area) ? undefined : closest(area, areas);
+  return meant && `${meant}-${number}`;
+}
+
+/** What to say of a region that AWS may not have: only the call would tell, as a host that is not found. */
+export function regionNotes(
+  name: CommandName,
+  { settings: { region, local }, sources }: Resolved,
+): { kind: "warning"; message: string; hint: string }[] {
+  const isUsed = name === "init" || (isAboutStacks(name) && !local);
+  const meant = isUsed && region !== undefined ? regionMeant(region) : undefined;
+  if (meant === undefined) return [];
+  const message = `${sources.region} is "${region}", not a region that is known here`;
+  return [{ kind: "warning", message, hint: `did you mean ${meant}?` }];
+}
