@@ -94,7 +94,7 @@ function runOptions(
   };
 }
 
-/** What the parts that are compared there are to be like: without it the command would find another difference. */
+/** What a stack is to be like, where it is compared: without it the command would find another difference. */
 const compared = (command: CommandName, { codeOnly }: Invocation["options"]): readonly SettingName[] => {
   if (!stackProperties.every((name) => reads(command).includes(name))) return [];
   return codeOnly ? ["runtime", "handler"] : stackProperties;

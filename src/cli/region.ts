@@ -3,13 +3,12 @@ import { closest } from "./closest.ts";
 import type { Resolved } from "./resolve.ts";
 import type { CommandName } from "../settings/commands.ts";
 
-/** The names of AWS's regions without their number, in November 2026. AWS adds some: they only make a hint. */
-const areas = [
-  ...["af-south", "ap-east", "ap-northeast", "ap-south", "ap-southeast", "ca-central", "ca-west"],
-  ...["cn-north", "cn-northwest", "eu-central", "eu-north", "eu-south", "eu-west", "eusc-de-east"],
-  ...["il-central", "me-central", "me-south", "mx-central", "sa-east", "us-east", "us-west"],
-  ...["us-gov-east", "us-gov-west", "us-iso-east", "us-iso-west", "us-isob-east", "us-isof-south"],
-];
+/** The names of AWS's regions without their number, in November 2026. AWS adds some: they make a hint. */
+const areas = (
+  "af-south ap-east ap-northeast ap-south ap-southeast ca-central ca-west cn-north cn-northwest eu-central " +
+  "eu-north eu-south eu-west eusc-de-east il-central me-central me-south mx-central sa-east us-east " +
+  "us-west us-gov-east us-gov-west us-iso-east us-iso-west us-isob-east us-isof-south"
+).split(" ");
 
 /** The region that was probably meant by one that is not known; undefined where none is near. */
 export function regionMeant(region: string): string | undefined {

@@ -14,7 +14,7 @@ import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack, destroyStack } from "../stack/deploy.ts";
-import { deploymentText, removalText } from "../terminal/changes.ts";
+import { deploymentText, placeText, removalText } from "../terminal/changes.ts";
 import { duration } from "../terminal/format.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 import { testText } from "../terminal/round-trip.ts";
@@ -110,7 +110,7 @@ async function walkThrough(
     const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),
     );
-    emitText(deploymentText(deployed, { local: true }), context);
+    emitText([`${placeText(deployed)}\n`, ...deploymentText(deployed, { local: true })], context);
     return deployed;
   };
 

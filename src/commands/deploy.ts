@@ -87,7 +87,10 @@ export const command: Command<"deploy", DeployResult> = {
 
   listsChanges: true,
 
-  summary: (result, { only, strict }) => deploymentText(result, { ...result, only, strict }),
+  summary: (result, { only, strict }) => [
+    `${placeText(result)}\n`,
+    ...deploymentText(result, { ...result, only, strict }),
+  ],
 
   notices({ test, unproven, next }, { strict }) {
     const fault = test ? faultIn(test) : undefined;
@@ -104,8 +107,11 @@ export const command: Command<"deploy", DeployResult> = {
 
   render(result, { only, strict, quiet }) {
     const isPlaced = !result.dryRun && !quiet;
-    const text = deploymentText(result, { ...result, only, strict, isPlaced });
-    return result.next === null ? text : [...text, "\n\nnext: ", result.next];
+    return [
+      ...(isPlaced ? [] : [`${placeText(result)}\n`]),
+      ...deploymentText(result, { ...result, only, strict }),
+      ...(result.next === null ? [] : ["\n\nnext: ", result.next]),
+    ];
   },
 };
 

@@ -68,7 +68,9 @@ async function profileRegion(port: number, { aws }: Pick<Context, "aws">): Promi
   }
 }
 
-/** What runs as it is typed: of a backend on this machine AWS could make no use. What was written is not repeated. */
+/**
+ * What runs as it is typed: AWS cannot call a backend on this machine. What was written is not repeated.
+ */
 function nextStep(config: Config, file: string, ofProfile: string | undefined): Invocation {
   const { environments = {}, env = Object.keys(environments)[0] } = config;
   const { backendUrl, region } = { ...config, ...(env !== undefined && environments[env]) };
@@ -86,7 +88,7 @@ function nextStep(config: Config, file: string, ofProfile: string | undefined): 
 function check({ backendUrl, environments, env }: Config): void {
   if (backendUrl === undefined && environments === undefined)
     throw new CliError("no-backend-url", "no backend URL was given", {
-      hint: "pass --backend-url https://api.example.com, or --environments dev,prod to write each one's later",
+      hint: "pass --backend-url https://api.example.com, or --environments dev,prod and write theirs later",
     });
   if (env === undefined || environments === undefined || Object.hasOwn(environments, env)) return;
   throw new CliError(

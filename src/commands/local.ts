@@ -141,9 +141,7 @@ function itemText(item: LocalItem): Advice | undefined {
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
     ...(item.stateFolder === null
       ? []
-      : [
-          `kept in    ${item.stateFolder}  (the same id and keys next time, until destroyed; others: --fresh)`,
-        ]),
+      : [`kept in    ${item.stateFolder}  (its id and keys until destroyed; others: --fresh)`]),
     ...accessLines(item.accessKey),
     // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
     // of the shell.

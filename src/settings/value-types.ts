@@ -323,7 +323,7 @@ function handlerFault(name: string, words: string): string | undefined {
   return !rule || isUnset(name, words) || rule.isRight(words) ? undefined : rule.expected;
 }
 
-/** Why a variable is refused, and what of it may be shown: its name, with its value where that is an address. */
+/** Why a variable is refused, and what of it may be shown: its name, and its value if it is an address. */
 interface RefusedVariable {
   fault: string;
   shown: string;

@@ -97,24 +97,15 @@ const FRONT_END = "VITE_WS_API_ENDPOINT";
 
 /**
  * What a deploy did (or with `dryRun` would do), how its smoke test ended, where clients connect, and what
- * the front end and the backend need.
+ * the front end and the backend need; not where it is, which was mostly said before.
  */
 export function deploymentText(
-  { changed, resources, code, url, ...place }: DeployOutcome,
-  {
-    dryRun = false,
-    only,
-    test = null,
-    unproven = [],
-    strict = false,
-    local = false,
-    isPlaced = false,
-  }: DeploymentFacts = {},
+  { changed, resources, code, url }: DeployOutcome,
+  { dryRun = false, only, test = null, unproven = [], strict = false, local = false }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
   const lines = [
-    ...(isPlaced ? [] : [placeText(place)]),
     what,
     ...(test ? ["", ...smokeTestLines(test)] : []),
     ...unprovenLines(unproven, strict),
@@ -148,8 +139,6 @@ interface DeploymentFacts {
   strict?: boolean;
   /** Whether commands need `--local` that the run was not given. */
   local?: boolean;
-  /** Whether the run has said before where the stack is. */
-  isPlaced?: boolean;
 }
 
 /** What was deleted, without what was said before: the list of it, and where it was. */

@@ -341,7 +341,7 @@ test("plain http to a public address: a warning in dev, exit 4 in prod", async (
   expect((await run(["plan", "--env", "prod", "--allow-http", ...address], { env })).code).toBe(0);
 });
 
-test("the same stack in another region is refused with the region that has it, and nothing to delete", async () => {
+test("the same stack in another region is refused, with the region that has it", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["deploy", ...backendUrl, "--no-test"], { env })).code).toBe(0);

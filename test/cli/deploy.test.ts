@@ -77,7 +77,7 @@ test("F-32 what writes says first where: account, region, profile, address and s
   expect(JSON.parse(last.stdout)).toMatchObject(where);
 });
 
-test("F-26 plan and deploy without a backend keep the one that the function has, or refuse with 2", async () => {
+test("F-26 plan and deploy without a backend keep the function's, or refuse with 2", async () => {
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   const commands = [["plan"], ["deploy", "--dry-run"], ["deploy", "--no-test"]];

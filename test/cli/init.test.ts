@@ -110,7 +110,7 @@ test("init asks on a terminal, again after a wrong answer; Enter takes what is s
   const answers: [RegExp, string][] = [
     [/Enter takes[^]*the backend's URL, such as https:\/\/\S+ \[none\]: /, "api.example.com"],
     [/begins with http[^]* \[none\]: /, backendUrl],
-    [/\nAWS region \[us-east-1\]: /, "us-esat-1"],
+    [/AWS region \[us-east-1\]: /, "us-esat-1"],
     [/Enter takes us-east-1[^]*AWS region \[us-east-1\]: /, ""],
     [/account[^\n]* \[none\]: /, ""],
     [/environments, such as dev,prod \[none\]: /, "dev,prod"],
