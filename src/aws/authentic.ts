@@ -18,6 +18,7 @@ import type {
   UpdateRouteCommandOutput,
   UpdateStageCommandOutput,
 } from "@aws-sdk/client-apigatewayv2";
+import type { GetMetricDataCommandOutput } from "@aws-sdk/client-cloudwatch";
 import type {
   DescribeLogGroupsCommandOutput,
   DescribeLogStreamsCommandOutput,
@@ -135,6 +136,8 @@ export const answers: Readonly<Record<string, Row>> = {
   TagResource: nothing,
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),
+
+  GetMetricData: has<GetMetricDataCommandOutput>("MetricDataResults"),
 
   DeleteConnection: nothing,
   GetConnection: has<GetConnectionCommandOutput>("ConnectedAt"),

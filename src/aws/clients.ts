@@ -1,5 +1,6 @@
 import type { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
 import type { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
+import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import type { LambdaClient } from "@aws-sdk/client-lambda";
@@ -38,6 +39,7 @@ export interface Aws {
   iam: Service<IAMClient>;
   sts: Service<STSClient>;
   logs: Service<CloudWatchLogsClient>;
+  metrics: Service<CloudWatchClient>;
   /** The connections of one stage, at its `https://…/stage`. */
   connectionsAt(endpoint: string): Service<ApiGatewayManagementApiClient>;
   /**
@@ -163,6 +165,12 @@ function servicesAt(config: ReturnType<typeof configOf>, equip: Equip) {
       const client = new CloudWatchLogsClient(config);
       equip(client, "json");
       client.middlewareStack.use(prefixingOwnHosts(client.config));
+      return client;
+    }),
+    metrics: onFirstCall(async () => {
+      const { CloudWatchClient } = await import("./services/metrics.ts");
+      const client = new CloudWatchClient(config);
+      equip(client, "json");
       return client;
     }),
     connectionsAt: (endpoint: string) =>

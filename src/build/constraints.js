@@ -32,6 +32,7 @@ const modelled = {
       LogStreamName: { max: undefined },
     },
   },
+  monitoring: { modelName: "cloudwatch" },
   lambda: {
     oncePerValue: true,
     differs: {

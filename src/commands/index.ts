@@ -13,6 +13,7 @@ export const commands: CommandFiles = {
   connect: () => import("./connect.ts"),
   connections: () => import("./connections.ts"),
   "logs tail": () => import("./logs-tail.ts"),
+  metrics: () => import("./metrics.ts"),
   "backend init": () => import("./backend-init.ts"),
   "backend check": () => import("./backend-check.ts"),
   "backend keys": () => import("./backend-keys.ts"),

@@ -274,6 +274,18 @@ const table = {
       },
     ],
   },
+  metrics: {
+    summary: "show invocations, errors, durations, connections and messages",
+    reads: ["since", "watch", "functionName", "apiName", "stage"],
+    examples: [
+      { line: "metrics", description: "the last hour by minute: total, latest, highest, and a line of bars" },
+      { line: "metrics --since 7d", description: "the last week, by six hours" },
+      {
+        line: "metrics --watch",
+        description: "one line a minute until Ctrl-C; on AWS three minutes late, as the figures come late",
+      },
+    ],
+  },
   "backend init": {
     summary: "write the router for a FastAPI backend",
     reads: ["backendFile", "force"],

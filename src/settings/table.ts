@@ -537,6 +537,7 @@ const table = {
     env: ["SHELFSHACK_SINCE"],
     type: since,
     description: "start at: 90s, 10m, 2h, 3d ago, or an ISO time",
+    descriptionIn: { metrics: "from: 10m, 2h, 3d ago, or an ISO time; the last hour" },
   },
   filter: {
     flag: "--filter <pattern>",
@@ -569,6 +570,14 @@ const table = {
     type: boolean,
     default: true,
     description: "print existing lines and exit; the last hour, or from --since",
+  },
+
+  watch: {
+    flag: "--watch",
+    env: ["SHELFSHACK_WATCH"],
+    type: boolean,
+    default: false,
+    description: "one line for each minute, until Ctrl-C",
   },
 
   outputsFor: {

@@ -112,6 +112,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   connect: () => ["--booking", "1", "--token", "t", "--timeout", "2"],
   connections: () => ["get", hostile.replaceAll("\u0000", "")],
   "logs tail": () => ["--no-follow"],
+  metrics: () => [],
   "backend check": () => ["--timeout", "5"],
   "backend keys": () => ["show"],
   env: () => ["list"],

@@ -55,6 +55,8 @@ const promised: Readonly<Record<CommandName, string>> = {
   connections: `${place} action connectionId endpoint connection.connectedAt connection.lastActiveAt
     connection.sourceIp connection.userAgent bytes`,
   "logs tail": "group exists invoked records",
+  metrics: `functionName apiId stage region since until periodSeconds metrics[].name metrics[].unit
+    metrics[].total metrics[].latest metrics[].highest metrics[].values[]`,
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
     checks[].title unproven[].code unproven[].what unproven[].why unproven[].fix`,
@@ -89,6 +91,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ],
   ["connections", async ({ connected }) => ["get", await connected()]],
   ["logs tail", () => ["--no-follow"]],
+  ["metrics", () => []],
   ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
   ["backend check", () => []],
   ["backend keys", () => ["show"]],

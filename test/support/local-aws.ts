@@ -4,6 +4,7 @@ import {
   CreateIntegrationCommand,
   CreateRouteCommand,
 } from "@aws-sdk/client-apigatewayv2";
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
@@ -25,6 +26,7 @@ export interface Clients {
   iam: IAMClient;
   sts: STSClient;
   logs: CloudWatchLogsClient;
+  metrics: CloudWatchClient;
 }
 
 /** A local AWS with clients for us-east-1, and how to reach it from another region or another process. */
@@ -58,6 +60,7 @@ export function clientsFor(endpoint: string, region = "us-east-1", credentials =
     iam: new IAMClient(config),
     sts: new STSClient(config),
     logs: new CloudWatchLogsClient(config),
+    metrics: new CloudWatchClient(config),
   };
   onTestFinished(() => Object.values(clients).forEach((client) => client.destroy()));
   return { region, ...clients };

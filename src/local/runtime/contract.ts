@@ -43,6 +43,8 @@ export interface Invocation {
   /** JSON text */
   payload: string;
   functionError?: "Unhandled";
+  /** How long the handler took, without starting its environment. */
+  durationMs: number;
   /** Text of START to REPORT, its last 4 KB. */
   logTail: string;
 }

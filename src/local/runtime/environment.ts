@@ -136,6 +136,7 @@ export class Environment {
       requestId,
       payload: failure.payload(requestId),
       functionError: "Unhandled",
+      durationMs: 0,
       logTail: this.#log.tail(),
     };
   }
@@ -264,9 +265,12 @@ export class Environment {
     if (!running || running.answered) return;
     running.answered = true;
     clearTimeout(running.limit);
-    const durationMs = performance.now() - running.startedAt;
+    const elapsedMs = performance.now() - running.startedAt;
     await this.#log.outputRead();
     const failure = typeof answer === "string" ? undefined : answer;
+    const limitMs = this.#launch.target.timeoutSeconds * 1000;
+    // A timer may fire a fraction of a millisecond early; a timeout took its whole limit.
+    const durationMs = failure?.status === "timeout" ? limitMs : Math.min(elapsedMs, limitMs);
     const { requestId } = running;
     this.#log.write([
       ...(failure?.logLines(requestId) ?? []),
@@ -278,18 +282,16 @@ export class Environment {
       requestId,
       payload: typeof answer === "string" ? answer || "null" : answer.payload(requestId),
       ...(failure && { functionError: "Unhandled" }),
+      durationMs,
       logTail: this.#log.tail(),
     });
     if (this.#api?.isWaiting()) this.#becomesIdle();
   }
 
   #lastLines(requestId: string, durationMs: number, failure: Failure | undefined): string[] {
-    const { memoryMb, timeoutSeconds } = this.#launch.target;
-    const limitMs = timeoutSeconds * 1000;
     const usage: Usage = {
-      // A timer may fire a fraction of a millisecond early; a timeout took its whole limit.
-      durationMs: failure?.status === "timeout" ? limitMs : Math.min(durationMs, limitMs),
-      memoryMb,
+      durationMs,
+      memoryMb: this.#launch.target.memoryMb,
       maxMemoryMb: this.#maxMemoryMb,
       initMs: this.#initReported ? undefined : this.#initMs,
       status: failure?.status,

@@ -6,13 +6,14 @@ import { iam } from "./iam/iam.ts";
 import { sessionIn } from "./iam/sessions.ts";
 import { lambda } from "./lambda/lambda.ts";
 import { logs } from "./logs/logs.ts";
+import { monitoring } from "./monitoring/monitoring.ts";
 import { isMutating } from "./operations.ts";
 import type { OpenServices } from "./service.ts";
 import { shortened } from "./shortened.ts";
 import { sts } from "./sts/sts.ts";
 
 /** What the local AWS consists of: a new service is a folder, and a word here. */
-export const services = [iam, sts, logs, lambda, apigateway] as const;
+export const services = [iam, sts, logs, monitoring, lambda, apigateway] as const;
 
 /** One call of the control plane, as tests and `--debug` see it. */
 export interface Call {

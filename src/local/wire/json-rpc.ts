@@ -3,13 +3,12 @@ import { fromJson, parsedBody, toJson } from "./json-shape.ts";
 import type { Protocol, WireAnswer } from "./protocol.ts";
 import { membersOf, type ServiceShapes, type Shape } from "./schema.ts";
 
-const contentType = { "content-type": "application/x-amz-json-1.1" };
-
 /**
- * awsJson1.1, which CloudWatch Logs speaks: a header names the operation, and every error is a 400 with
- * `__type` (AWS.md 7.1, 8.2).
+ * awsJson, which CloudWatch Logs speaks in version 1.1 and CloudWatch in 1.0: a header names the operation,
+ * and every error is a 400 with `__type` (AWS.md 7.1, 8.1, 8.2).
  */
-export function jsonRpc({ operations }: ServiceShapes): Protocol {
+export function jsonRpc({ operations }: ServiceShapes, version: "1.0" | "1.1" = "1.1"): Protocol {
+  const contentType = { "content-type": `application/x-amz-json-${version}` };
   return {
     find: ({ headers }) => operations.get(String(headers["x-amz-target"]).split(".").at(-1) ?? ""),
     read: ({ input }, { body }) => (fromJson(input, parsedBody(body)) ?? {}) as Record<string, unknown>,
@@ -21,7 +20,8 @@ export function jsonRpc({ operations }: ServiceShapes): Protocol {
       },
     refuse: ({ name, message, status }) => ({
       status: status ?? 400,
-      headers: contentType,
+      // CloudWatch was asked in awsQuery before, and names its errors in that form too.
+      headers: { ...contentType, ...(version === "1.0" ? { "x-amzn-query-error": `${name};Sender` } : {}) },
       body: JSON.stringify({ __type: name, message }),
     }),
   };

@@ -4,6 +4,7 @@ import { AwsError } from "../../aws-error.ts";
 import type { Host } from "../../host.ts";
 import type { Roles } from "../iam/iam.ts";
 import type { LogGroups } from "../logs/logs.ts";
+import type { Metrics } from "../monitoring/monitoring.ts";
 import { pageOf } from "../paging.ts";
 import type { Regional } from "../state.ts";
 
@@ -18,6 +19,7 @@ export interface Lambda {
   state: Regional<LambdaState>;
   roles: Roles;
   logs: LogGroups;
+  metrics: Metrics;
   /** How many events of a function are being worked on, by its ARN. */
   running: Map<string, number>;
 }

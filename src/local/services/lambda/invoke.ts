@@ -37,15 +37,28 @@ interface Call {
  * Runs one version of a function. Throws TooManyRequestsException when its reserved concurrency is in use.
  */
 async function run(
-  { host, running }: Lambda,
+  { host, running, metrics }: Lambda,
   { found, version, payload, ...called }: Call,
 ): Promise<Invocation> {
+  const count = (name: string, value: number) =>
+    metrics.add(
+      found.region,
+      { namespace: "AWS/Lambda", name, dimensions: { FunctionName: found.name } },
+      value,
+    );
   const busy = running.get(found.arn) ?? 0;
-  if (busy >= (found.reservedConcurrency ?? Infinity)) throw throttled();
+  if (busy >= (found.reservedConcurrency ?? Infinity)) {
+    count("Throttles", 1);
+    throw throttled();
+  }
   running.set(found.arn, busy + 1);
   try {
     const runtime = await host.runtimes.runtimeIn(found.region);
-    return await runtime.invoke(functionToRun(host, found, version), payload, called);
+    const invocation = await runtime.invoke(functionToRun(host, found, version), payload, called);
+    count("Invocations", 1);
+    count("Errors", invocation.functionError ? 1 : 0);
+    count("Duration", invocation.durationMs);
+    return invocation;
   } finally {
     running.set(found.arn, (running.get(found.arn) ?? 1) - 1);
   }

@@ -4,6 +4,7 @@ import type { LogEntry } from "../../runtime/contract.ts";
 import { restJson } from "../../wire/rest-json.ts";
 import { iam } from "../iam/iam.ts";
 import { logs } from "../logs/logs.ts";
+import { monitoring } from "../monitoring/monitoring.ts";
 import { service } from "../service.ts";
 import { regional } from "../state.ts";
 import { concurrencyOperations } from "./concurrency.ts";
@@ -34,7 +35,7 @@ export const lambda = service({
   protocol: restJson,
   invalidInput: "ValidationException",
   constraints,
-  needs: { roles: iam, logs },
+  needs: { roles: iam, logs, metrics: monitoring },
   state: regional<LambdaState>(() => ({ functions: new Map() })),
   operations: [
     ...functionOperations,

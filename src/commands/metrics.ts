@@ -1,0 +1,171 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Aws } from "../aws/clients.ts";
+import { deployedStack } from "../aws/deployed.ts";
+import { readMetrics, type Measured, type MetricSeries, type Span } from "../aws/metrics.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { CliError } from "../errors/error.ts";
+import { duration, screenWidth, table } from "../terminal/format.ts";
+import { clockTime } from "../terminal/record.ts";
+import { sparkline } from "../terminal/sparkline.ts";
+import { style } from "../terminal/style.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** The shortest of these by which the time falls into at most `MOST_PERIODS`. */
+const periodsMs = [1, 5, 15, 60, 360, 1_440].map((minutes) => minutes * MINUTE_MS);
+const MOST_PERIODS = 60;
+/** A minute counts as complete on AWS when its values have had the time to come (AWS.md 7.4). */
+const LATE_MS = 3 * MINUTE_MS;
+
+interface MetricsResult extends Measured {
+  region: string;
+  /** ISO times of the first period's beginning and the last one's end. */
+  since: string;
+  until: string;
+  periodSeconds: number;
+  metrics: Summed[];
+}
+
+/** A metric with its figures; `total` is null where values cannot be added up. */
+interface Summed extends MetricSeries {
+  total: number | null;
+  latest: number | null;
+  highest: number | null;
+}
+
+/** One complete minute, while it is watched. */
+interface Minute {
+  kind: "minute";
+  at: string;
+  values: (Pick<MetricSeries, "name" | "unit"> & { value: number | null })[];
+}
+
+export const command: Command<"metrics", MetricsResult, Minute> = {
+  async run({ since = Date.now() - HOUR_MS, watch, functionName, apiName, stage, ...options }, context) {
+    if (since >= Date.now())
+      throw new CliError("value-invalid", `--since is in the future: ${new Date(since).toISOString()}`);
+    const aws = await context.aws(options);
+    const { apiId } = await deployedStack(aws, { functionName, apiName, stage });
+    const measured = { functionName, apiId, stage };
+    if (watch) await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
+    const span = spanSince(since);
+    return {
+      ...measured,
+      region: aws.region,
+      since: new Date(span.from).toISOString(),
+      until: new Date(span.until).toISOString(),
+      periodSeconds: span.periodMs / 1000,
+      metrics: watch ? [] : (await readMetrics(aws, measured, span)).map(summed),
+    };
+  },
+
+  render({ metrics, ...about }, { watch }) {
+    return watch ? "" : tableOf(about, metrics);
+  },
+  line: minuteLine,
+  untilInterrupted: true,
+};
+
+/** From the beginning of the period that `since` is in, to the end of the present one. */
+function spanSince(since: number): Span {
+  const now = Date.now();
+  const periodMs =
+    periodsMs.find((each) => Math.floor((now - since) / each) <= MOST_PERIODS) ??
+    periodsMs.at(-1) ??
+    MINUTE_MS;
+  return {
+    from: Math.floor(since / periodMs) * periodMs,
+    until: (Math.floor(now / periodMs) + 1) * periodMs,
+    periodMs,
+  };
+}
+
+function summed(series: MetricSeries): Summed {
+  const measured = series.values.filter((value) => value !== null);
+  return {
+    ...series,
+    total: series.unit === "count" ? measured.reduce((sum, value) => sum + value, 0) : null,
+    latest: measured.at(-1) ?? null,
+    highest: measured.length > 0 ? Math.max(...measured) : null,
+  };
+}
+
+/** Emits every minute since then that is complete, and each one as it becomes so, until Ctrl-C. */
+async function emitMinutes(
+  aws: Aws,
+  measured: Measured,
+  { since, lateMs }: { since: number; lateMs: number },
+  { emit, drained, signal }: Context<Minute>,
+): Promise<void> {
+  let from = Math.floor(since / MINUTE_MS) * MINUTE_MS;
+  while (!signal.aborted) {
+    const now = Date.now();
+    const until = Math.floor((now - lateMs) / MINUTE_MS) * MINUTE_MS;
+    if (until > from) {
+      const series = await readMetrics(aws, measured, { from, until, periodMs: MINUTE_MS });
+      for (const minute of minutesOf(series, from)) emit(minute);
+      await drained();
+      from = until;
+    }
+    await delay(MINUTE_MS - (now % MINUTE_MS), undefined, { signal }).catch(() => {});
+  }
+}
+
+function minutesOf(series: readonly MetricSeries[], from: number): Minute[] {
+  const [first] = series;
+  return (first?.values ?? []).map((_, index) => ({
+    kind: "minute",
+    at: new Date(from + index * MINUTE_MS).toISOString(),
+    values: series.map(({ name, unit, values }) => ({ name, unit, value: values[index] ?? null })),
+  }));
+}
+
+function minuteLine({ at, values }: Minute): string {
+  const shown = values.map(({ name, unit, value }) => `${labels[name]} ${style.bold(figure(unit, value))}`);
+  return `${style.dim(minuteIn(at))}  ${shown.join("  ")}`;
+}
+
+const minuteIn = (time: string): string => clockTime(time).replace(/:\d\d\.\d{3}$/, "");
+
+const labels: Readonly<Record<MetricSeries["name"], string>> = {
+  invocations: "invocations",
+  errors: "errors",
+  throttles: "throttles",
+  durationP50: "duration p50",
+  durationP95: "duration p95",
+  connects: "connects",
+  messages: "messages",
+  integrationErrors: "integration errors",
+};
+
+const figure = (unit: MetricSeries["unit"], value: number | null): string =>
+  value === null ? "–" : unit === "ms" ? duration(value) : value.toLocaleString("en");
+
+const HEAD = ["", "total", "latest", "highest"];
+
+function tableOf(
+  { functionName, region, since, until, periodSeconds }: Omit<MetricsResult, "metrics">,
+  metrics: readonly Summed[],
+): string {
+  const figures = metrics.map(({ unit, total, latest, highest }) =>
+    [total, latest, highest].map((value) => figure(unit, value)),
+  );
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...[HEAD.slice(1), ...figures].map((row) => row[column]?.length ?? 0)),
+  );
+  const right = (row: readonly string[]) => row.map((cell, column) => cell.padStart(widths[column] ?? 0));
+  const name = Math.max(...metrics.map((metric) => labels[metric.name].length));
+  const room = screenWidth() - name - widths.reduce((sum, width) => sum + width + 2, 2);
+  const rows = metrics.map(({ name: id, values }, index) => [
+    labels[id],
+    ...right(figures[index] ?? []),
+    style.cyan(sparkline(values, Math.max(8, room))),
+  ]);
+  const period = periodSeconds === 60 ? "a minute" : `${periodSeconds / 60} minutes`;
+  const times = [since, until].map(minuteIn);
+  return [
+    `${functionName} in ${region}, ${times.join(" to ")}; each bar ${period}`,
+    table([[HEAD[0] ?? "", ...right(HEAD.slice(1))], ...rows]),
+  ].join("\n");
+}
