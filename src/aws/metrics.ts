@@ -7,6 +7,7 @@ const rows = [
   { name: "invocations", of: "function", metric: "Invocations", stat: "Sum" },
   { name: "errors", of: "function", metric: "Errors", stat: "Sum" },
   { name: "throttles", of: "function", metric: "Throttles", stat: "Sum" },
+  { name: "durationAverage", of: "function", metric: "Duration", stat: "Average" },
   { name: "durationP50", of: "function", metric: "Duration", stat: "p50" },
   { name: "durationP95", of: "function", metric: "Duration", stat: "p95" },
   { name: "connects", of: "stage", metric: "ConnectCount", stat: "Sum" },

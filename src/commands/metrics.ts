@@ -132,6 +132,7 @@ const labels: Readonly<Record<MetricSeries["name"], string>> = {
   invocations: "invocations",
   errors: "errors",
   throttles: "throttles",
+  durationAverage: "duration average",
   durationP50: "duration p50",
   durationP95: "duration p95",
   connects: "connects",

@@ -76,6 +76,7 @@ export const errorCodes = {
   "runtime-not-started": 1,
   "fastapi-not-started": 1,
   "delivery-missing": 1,
+  "nothing-measured": 1,
   "file-unusable": 1,
   "value-unprintable": 1,
   bug: 1,

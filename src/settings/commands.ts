@@ -43,6 +43,18 @@ export const stackProperties = [
 /** A client's token, in one of two ways. */
 export const token = ["token", "tokenStdin"] as const;
 
+/** How a stack is used. */
+const load = [
+  "connections",
+  "messagesPerMinute",
+  "peoplePerBooking",
+  "sessionMinutes",
+  "messageBytes",
+  "invocationMs",
+] as const;
+/** Whose metrics are read, and since when. */
+const measuring = ["measured", "since", "functionName", "apiName", "stage"] as const;
+
 const subscription = ["booking", ...token, "type"] as const;
 
 /** Every command, in the order of the help. A new one is a row, a file, and a line in `commands/index`. */
@@ -283,6 +295,34 @@ const table = {
       {
         line: "metrics --watch",
         description: "one line a minute until Ctrl-C; on AWS three minutes late, as the figures come late",
+      },
+    ],
+  },
+  cost: {
+    summary: "what a month of a load costs on AWS",
+    reads: [...load, "memory", ...measuring],
+    examples: [
+      {
+        line: "cost --connections 1000 --messages-per-minute 2",
+        description: "line by line, free tiers apart; calls nothing",
+      },
+      {
+        line: "cost --connections 1000 --measured --since 7d",
+        description: "the same with what the deployed stack did in the last week",
+      },
+    ],
+  },
+  capacity: {
+    summary: "what breaks first under a load, and what to do",
+    reads: [...load, "backendRate", ...measuring],
+    examples: [
+      {
+        line: "capacity --connections 1e6 --messages-per-minute 2 --people-per-booking 3",
+        description: "each quota with what is needed of it, and at how many connections it is reached",
+      },
+      {
+        line: "capacity --connections 5000 --measured --backend-rate 400",
+        description: "the same with what CloudWatch measured, and with what the backend can do",
       },
     ],
   },

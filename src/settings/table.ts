@@ -1,5 +1,6 @@
 import type { FileType, ValueType } from "./value-types.ts";
 import {
+  amount,
   backendUrl,
   functionVariables,
   hostsOrOrigins,
@@ -247,6 +248,7 @@ const table = {
     type: wholeNumber(128, 10_240, "MB"),
     default: 256,
     description: "the function's memory in MB; a larger existing value is kept",
+    descriptionIn: { cost: "the function's memory in MB" },
   },
   functionTimeout: {
     flag: "--function-timeout <seconds>",
@@ -537,7 +539,11 @@ const table = {
     env: ["SHELFSHACK_SINCE"],
     type: since,
     description: "start at: 90s, 10m, 2h, 3d ago, or an ISO time",
-    descriptionIn: { metrics: "from: 10m, 2h, 3d ago, or an ISO time; the last hour" },
+    descriptionIn: {
+      metrics: "from: 10m, 2h, 3d ago, or an ISO time; the last hour",
+      cost: "with --measured, from: 10m, 2h, 3d ago, or an ISO time; the last day",
+      capacity: "with --measured, from: 10m, 2h, 3d ago, or an ISO time; the last day",
+    },
   },
   filter: {
     flag: "--filter <pattern>",
@@ -578,6 +584,61 @@ const table = {
     type: boolean,
     default: false,
     description: "one line for each minute, until Ctrl-C",
+  },
+
+  connections: {
+    flag: "--connections <n>",
+    env: ["SHELFSHACK_CONNECTIONS"],
+    type: amount(1e9),
+    description: "how many clients are connected at once",
+  },
+  messagesPerMinute: {
+    flag: "--messages-per-minute <n>",
+    env: ["SHELFSHACK_MESSAGES_PER_MINUTE"],
+    type: amount(1e6),
+    description: "how many messages one client sends in a minute",
+    defaultText: "1",
+  },
+  peoplePerBooking: {
+    flag: "--people-per-booking <n>",
+    env: ["SHELFSHACK_PEOPLE_PER_BOOKING"],
+    type: amount(1e6),
+    description: "how many clients get each message, the sender among them",
+    defaultText: "2",
+  },
+  sessionMinutes: {
+    flag: "--session-minutes <n>",
+    env: ["SHELFSHACK_SESSION_MINUTES"],
+    type: amount(120),
+    description: "how long a client stays connected",
+    defaultText: "30",
+  },
+  messageBytes: {
+    flag: "--message-bytes <n>",
+    env: ["SHELFSHACK_MESSAGE_BYTES"],
+    type: amount(1e9),
+    description: "how large a message is",
+    defaultText: "500",
+  },
+  invocationMs: {
+    flag: "--invocation-ms <n>",
+    env: ["SHELFSHACK_INVOCATION_MS"],
+    type: amount(900_000),
+    description: "how long the function works on one event",
+    defaultText: "60",
+  },
+  backendRate: {
+    flag: "--backend-rate <n>",
+    env: ["SHELFSHACK_BACKEND_RATE"],
+    type: amount(1e9),
+    description: "how many requests a second the backend answers",
+  },
+  measured: {
+    flag: "--measured",
+    env: ["SHELFSHACK_MEASURED"],
+    type: boolean,
+    default: false,
+    description: "take what is not given from the deployed stack's metrics",
   },
 
   outputsFor: {

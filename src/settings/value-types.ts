@@ -79,6 +79,15 @@ export function wholeNumber(least: number, most: number, unit = ""): FileType<nu
   };
 }
 
+/** A number above zero, fractions and `1e6` allowed. */
+export function amount(most: number): ValueType<number> {
+  const expected = `expected a number above 0 and up to ${most}, for example 1000, 0.5 or 1e6`;
+  return {
+    parse: (words) => (/^\d+(\.\d+)?(e\d{1,2})?$/i.test(words) ? Number(words) : words),
+    schema: v.pipe(v.number(expected), v.gtValue(0, expected), v.maxValue(most, expected)),
+  };
+}
+
 /** A number of seconds above zero, fractions allowed. */
 export const seconds: ValueType<number> = {
   parse: numberFromText,

@@ -33,6 +33,10 @@ function keysOf(value: unknown, path = ""): string[] {
 const place = "account region profile endpointUrl stack";
 
 /** What a program may count on in the result of each command; other keys may be added. */
+/** What an estimate is about. */
+const load = `load.connections load.messagesPerMinute load.peoplePerBooking load.sessionMinutes
+  load.messageBytes load.invocationMs load.memoryMb`;
+
 const promised: Readonly<Record<CommandName, string>> = {
   init: "file settings.backendUrl next argv[][]",
   package: "file bytes sha256 entries[].name entries[].bytes",
@@ -57,6 +61,10 @@ const promised: Readonly<Record<CommandName, string>> = {
   "logs tail": "group exists invoked records",
   metrics: `functionName apiId stage region since until periodSeconds metrics[].name metrics[].unit
     metrics[].total metrics[].latest metrics[].highest metrics[].values[]`,
+  cost: `${load} assumed[] prices.month prices.region lines[].what lines[].quantity lines[].unit lines[].usd
+    lines[].freeUsd usd freeUsd`,
+  capacity: `${load} assumed[] limits[].id limits[].what limits[].needed limits[].quota limits[].unit
+    limits[].reachedAt limits[].raised limits[].advice reconnectSeconds`,
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
     checks[].title unproven[].code unproven[].what unproven[].why unproven[].fix`,
@@ -92,6 +100,8 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["connections", async ({ connected }) => ["get", await connected()]],
   ["logs tail", () => ["--no-follow"]],
   ["metrics", () => []],
+  ["cost", () => ["--connections", "10"]],
+  ["capacity", () => ["--connections", "10", "--measured"]],
   ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
   ["backend check", () => []],
   ["backend keys", () => ["show"]],

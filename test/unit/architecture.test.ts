@@ -64,10 +64,11 @@ const shared = ["backend", "client", "aws", "artifact", ...lowest];
 /** Who may import whom, one way from top to bottom; types count. What is left out imports nothing of ours. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   start: ["commands", "cli"],
-  commands: ["cli", "terminal", "verify", "logs", "resources", "stack", "local", ...shared],
+  commands: ["cli", "terminal", "estimate", "verify", "logs", "resources", "stack", "local", ...shared],
   cli: ["terminal", "resources", "stack", "aws", "artifact", ...lowest],
-  terminal: ["verify", "logs", "stack", "client", ...lowest],
+  terminal: ["estimate", "verify", "logs", "stack", "client", ...lowest],
   verify: ["logs", "client", "backend", "aws", ...lowest],
+  estimate: ["aws", ...lowest],
   resources: ["stack", "aws", "artifact", ...lowest],
   stack: ["aws", ...lowest],
   logs: ["aws", ...lowest],

@@ -1,0 +1,23 @@
+import type { Load } from "../estimate/load.ts";
+
+const shown = (amount: number): string => amount.toLocaleString("en", { maximumFractionDigits: 2 });
+
+/** How each figure of a load is said. */
+const words: Readonly<Record<keyof Load, (amount: string) => string>> = {
+  connections: (amount) => `${amount} connections`,
+  messagesPerMinute: (amount) => `${amount} messages a minute of each`,
+  peoplePerBooking: (amount) => `${amount} people in a booking`,
+  sessionMinutes: (amount) => `sessions of ${amount} min`,
+  messageBytes: (amount) => `messages of ${amount} bytes`,
+  invocationMs: (amount) => `${amount} ms an event`,
+  memoryMb: (amount) => `${amount} MB`,
+};
+
+/** A load in words, and what of it was assumed. */
+export function loadLine({ load, assumed }: { load: Load; assumed: readonly string[] }): string {
+  const names = Object.keys(words) as (keyof Load)[];
+  const said = (name: keyof Load) => words[name](shown(load[name]));
+  const given = names.filter((name) => !assumed.includes(name)).map(said);
+  const others = names.filter((name) => assumed.includes(name)).map(said);
+  return [given.join(", "), ...(others.length > 0 ? [`assumed: ${others.join(", ")}`] : [])].join("\n");
+}

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { capacityOf, reconnectSeconds, shareOf } from "../../src/estimate/capacity.ts";
+import { costOf } from "../../src/estimate/cost.ts";
+import { loadOf, ratesOf, type Load } from "../../src/estimate/load.ts";
+
+const load: Load = {
+  connections: 1_000,
+  messagesPerMinute: 2,
+  peoplePerBooking: 3,
+  sessionMinutes: 50,
+  messageBytes: 1_000,
+  invocationMs: 100,
+  memoryMb: 512,
+};
+
+test("a load in figures per second", () => {
+  expect(ratesOf({ ...load, connections: 3_000 })).toEqual({
+    connects: 1,
+    messages: 100,
+    frames: 300,
+    invocations: 102,
+    backendRequests: 102,
+  });
+});
+
+test("clients that say little keep their connections alive, which costs a message each way", () => {
+  const quiet = ratesOf({ ...load, connections: 5_400, messagesPerMinute: 0.001, sessionMinutes: 100 });
+  expect(quiet.messages).toBeCloseTo(10 + 0.09);
+  expect(quiet.frames).toBeCloseTo(10 + 0.27);
+  expect(quiet.backendRequests).toBeCloseTo(0.09 + 1.8);
+});
+
+test("what a month costs, by AWS's formula (AWS.md 10)", () => {
+  const lines = Object.fromEntries(costOf(load).map(({ what, usd }) => [what, Number(usd.toFixed(2))]));
+  // 1,000 × 2 a minute × 43,800 minutes = 87.6 million messages, and three frames of each.
+  expect(lines).toEqual({
+    "API Gateway, messages": 350.4,
+    "API Gateway, connections": 10.95,
+    "Lambda, invocations": 17.87,
+    "Lambda, duration": 74.46,
+    "CloudWatch Logs": 37.45,
+    "data out": 22.91,
+  });
+});
+
+test("messages cost less beyond a billion, and more than 32 KB count twice", () => {
+  const messages = (changed: Partial<Load>) => costOf({ ...load, ...changed })[0]!;
+  expect(messages({ connections: 10_000 }).usd).toBeCloseTo(1_000 + (3_504 - 1_000) * 0.8);
+  expect(messages({ messageBytes: 32_768 }).usd).toBe(messages({}).usd);
+  expect(messages({ messageBytes: 32_769 }).usd).toBeCloseTo(2 * messages({}).usd);
+});
+
+test("a free tier takes away at most what there is", () => {
+  const any = (most: number) => fc.double({ min: 0.001, max: most, noNaN: true });
+  fc.assert(
+    fc.property(any(1e7), any(1e3), any(1e4), (connections, messagesPerMinute, peoplePerBooking) => {
+      for (const { usd, freeUsd } of costOf({ ...load, connections, messagesPerMinute, peoplePerBooking })) {
+        expect(freeUsd).toBeGreaterThanOrEqual(0);
+        expect(freeUsd).toBeLessThanOrEqual(usd * (1 + 1e-9));
+      }
+    }),
+  );
+});
+
+test("the limits in the order in which they break, each with the load that reaches it", () => {
+  const lines = capacityOf({ ...load, connections: 1_000_000 }, { backendRate: undefined });
+  expect(lines.map(({ id }) => id)).toEqual([
+    "request-rate",
+    "concurrency",
+    "connect-rate",
+    "message-size",
+    "fan-out",
+    "backend-rate",
+  ]);
+  expect(lines.slice(0, 3).map(({ reachedAt }) => reachedAt)).toEqual([74_812, 294_117, 1_500_000]);
+  expect(lines.at(-1)).toMatchObject({ quota: null, reachedAt: null });
+  expect(reconnectSeconds({ ...load, connections: 1_000_000 })).toBe(2_000);
+});
+
+test("at the number of connections that reaches a limit, that limit is just used up", () => {
+  for (const { id, reachedAt } of capacityOf(load, { backendRate: 50 })) {
+    if (reachedAt === null) continue;
+    const at = (connections: number) =>
+      capacityOf({ ...load, connections }, { backendRate: 50 }).find((line) => line.id === id)!;
+    expect(shareOf(at(reachedAt))).toBeLessThanOrEqual(1);
+    expect(shareOf(at(reachedAt + 1))).toBeGreaterThan(1);
+  }
+});
+
+test("what is given counts before what was measured, and the rest is assumed by name", () => {
+  const { load: made, assumed } = loadOf(
+    { connections: 5, messageBytes: 7, invocationMs: undefined },
+    { invocationMs: 12, messageBytes: 99 },
+  );
+  expect(made).toMatchObject({ connections: 5, messageBytes: 7, invocationMs: 12 });
+  expect(assumed).toEqual(["messagesPerMinute", "peoplePerBooking", "sessionMinutes", "memoryMb"]);
+});
