@@ -4,6 +4,7 @@ import { deployedStack } from "../aws/deployed.ts";
 import { readMetrics, type Measured, type MetricSeries, type Span } from "../aws/metrics.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { duration, screenWidth, table } from "../terminal/format.ts";
 import { clockTime } from "../terminal/record.ts";
@@ -18,7 +19,9 @@ const MOST_PERIODS = 60;
 /** A minute counts as complete on AWS when its values have had the time to come (AWS.md 7.4). */
 const LATE_MS = 3 * MINUTE_MS;
 
-interface MetricsResult extends Measured {
+interface MetricsResult extends Omit<Measured, "apiId"> {
+  /** Null where nothing is deployed. */
+  apiId: string | null;
   region: string;
   /** ISO times of the first period's beginning and the last one's end. */
   since: string;
@@ -46,26 +49,42 @@ export const command: Command<"metrics", MetricsResult, Minute> = {
     if (since >= Date.now())
       throw new CliError("value-invalid", `--since is in the future: ${new Date(since).toISOString()}`);
     const aws = await context.aws(options);
-    const { apiId } = await deployedStack(aws, { functionName, apiName, stage });
-    const measured = { functionName, apiId, stage };
-    if (watch) await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
+    const names = { functionName, apiName, stage };
+    const apiId = await apiIdOf(aws, names);
     const span = spanSince(since);
+    const measured = { functionName, apiId: apiId ?? "", stage };
+    if (apiId !== null && watch)
+      await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
+    const series = apiId === null || watch ? [] : await readMetrics(aws, measured, span);
     return {
       ...measured,
+      apiId,
       region: aws.region,
       since: new Date(span.from).toISOString(),
       until: new Date(span.until).toISOString(),
       periodSeconds: span.periodMs / 1000,
-      metrics: watch ? [] : (await readMetrics(aws, measured, span)).map(summed),
+      metrics: series.map(summed),
     };
   },
 
   render({ metrics, ...about }, { watch }) {
+    if (about.apiId === null)
+      return [`nothing is deployed in ${about.region}: there are no metrics; run: `, invocation("deploy")];
     return watch ? "" : tableOf(about, metrics);
   },
   line: minuteLine,
   untilInterrupted: true,
 };
+
+/** The API of a stack that is whole; null where none is deployed. */
+async function apiIdOf(aws: Aws, names: Parameters<typeof deployedStack>[1]): Promise<string | null> {
+  try {
+    return (await deployedStack(aws, names)).apiId;
+  } catch (error) {
+    if (error instanceof CliError && error.code === "not-deployed") return null;
+    throw error;
+  }
+}
 
 /** From the beginning of the period that `since` is in, to the end of the present one. */
 function spanSince(since: number): Span {

@@ -58,7 +58,7 @@ const limits: readonly Limit[] = [
     needed: ({ connects, messages, frames }) => connects + messages + frames,
     quota: 10_000,
     raised: "on request",
-    advice: "send fewer, larger messages; send to those who look at a booking only",
+    advice: "send fewer, larger messages; send to those only who have the booking open",
   },
   {
     id: "concurrency",
@@ -102,7 +102,7 @@ const limits: readonly Limit[] = [
   },
 ];
 
-/** What breaks on the way to a load: what is exceeded most comes first, what is not known last. */
+/** What a load meets: the limit that is exceeded most comes first, what is not known last. */
 export function capacityOf(load: Load, given: Given): CapacityLine[] {
   const rates = ratesOf(load);
   return limits

@@ -44,7 +44,7 @@ export const stackProperties = [
 export const token = ["token", "tokenStdin"] as const;
 
 /** How a stack is used. */
-const load = [
+export const load = [
   "connections",
   "messagesPerMinute",
   "peoplePerBooking",
@@ -53,7 +53,7 @@ const load = [
   "invocationMs",
 ] as const;
 /** Whose metrics are read, and since when. */
-const measuring = ["measured", "since", "functionName", "apiName", "stage"] as const;
+export const measuring = ["measured", "since", "functionName", "apiName", "stage"] as const;
 
 const subscription = ["booking", ...token, "type"] as const;
 

@@ -4,6 +4,8 @@ import { commands } from "../../src/commands/index.ts";
 import {
   commandNames,
   commandTable,
+  load,
+  measuring,
   resourceNames,
   stackNames,
   stackProperties,
@@ -40,7 +42,13 @@ function uses(text: string, name: SettingName): boolean {
 }
 
 /** A group of settings that a command may hand on whole, in the rest of its options. */
-const groups: readonly (readonly SettingName[])[] = [stackNames, resourceNames, stackProperties];
+const groups: readonly (readonly SettingName[])[] = [
+  stackNames,
+  resourceNames,
+  stackProperties,
+  load,
+  measuring,
+];
 const isInGroup = (name: SettingName, reads: readonly SettingName[]): boolean =>
   groups.some((group) => group.includes(name) && group.every((one) => reads.includes(one)));
 
@@ -50,7 +58,7 @@ test.each(commandNames)("%s uses every setting that it offers", async (name) => 
   const single = reads.filter((one) => !isInGroup(one, reads));
   expect(single.filter((one) => !texts.some((text) => uses(text, one)))).toEqual([]);
   if (single.length === reads.length) return;
-  expect(texts[0]).toMatch(/context\.stack\(|serve\(/);
+  expect(texts[0]).toMatch(/context\.stack\(|serve\(|estimated\)?\(/);
 });
 
 test("a setting that is offered and not used is found", () => {

@@ -1,0 +1,48 @@
+import { InvokeCommand } from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
+import { openLocalAws } from "../support/local-aws.ts";
+import { run, start } from "../support/program.ts";
+import { openTestStack } from "../support/stack.ts";
+
+const FunctionName = "shelfshack-websocket-proxy";
+
+interface Metric {
+  name: string;
+  total: number | null;
+  values: (number | null)[];
+}
+
+test("metrics are those of the stack's function, and say so where nothing is deployed", async () => {
+  const local = await openLocalAws();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  const nothing = await run(["metrics", "--json"], { env });
+  expect([nothing.code, JSON.parse(nothing.stdout)]).toMatchObject([0, { apiId: null, metrics: [] }]);
+  await (await openTestStack(local.url)).deploy();
+  for (let call = 0; call < 3; call += 1) await local.lambda.send(new InvokeCommand({ FunctionName }));
+
+  const { code, stdout } = await run(["metrics", "--since", "2h", "--json"], { env });
+  const { metrics, periodSeconds } = JSON.parse(stdout) as { metrics: Metric[]; periodSeconds: number };
+  const found = new Map(metrics.map((metric) => [metric.name, metric]));
+  expect([code, periodSeconds]).toEqual([0, 300]);
+  expect(found.get("invocations")?.total).toBe(3);
+  expect(found.get("durationP95")?.values.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => null));
+
+  const told = await run(["metrics"], { env });
+  expect(told.stdout).toMatch(/^invocations +3 +[0-3] +[0-3] /m);
+
+  const watching = start(["metrics", "--watch", "--since", "3m", "--json"], { env });
+  await watching.says(/("kind":"minute"[^]*){2}/);
+  watching.signal("SIGINT");
+  expect((await watching.ended).code).toBe(130);
+});
+
+test("a capacity is estimated from what was measured", async () => {
+  const local = await openLocalAws();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  await (await openTestStack(local.url)).deploy();
+  await local.lambda.send(new InvokeCommand({ FunctionName }));
+  const { stdout } = await run(["capacity", "--connections", "10", "--measured", "--json"], { env });
+  expect(JSON.parse(stdout).assumed).not.toContain("invocationMs");
+  const missing = await run(["cost", "--json"]);
+  expect([missing.code, JSON.parse(missing.stdout).error.code]).toEqual([2, "value-missing"]);
+});
