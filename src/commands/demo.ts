@@ -232,9 +232,11 @@ const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDi
 function transcript(item: TranscriptItem): Advice {
   if (item.kind === "step") return `\n── ${item.title}`;
   if (item.kind === "command") return `$ shelfshack-ws ${item.line}`;
-  const lines = partsOf(item.text);
+  const parts = partsOf(item.text);
+  // A line may begin with the next part.
+  const lineEnds = (at: number) => (at === parts.length - 1 ? /\n(?=.)/g : /\n(?=.|$)/g);
   return [
     "  ",
-    ...lines.map((part) => (typeof part === "string" ? part.replaceAll(/\n(?=.)/g, "\n  ") : part)),
+    ...parts.map((part, at) => (typeof part === "string" ? part.replaceAll(lineEnds(at), "\n  ") : part)),
   ];
 }
