@@ -29,6 +29,8 @@ export interface Notice {
  */
 export interface Command<C extends CommandName, Result extends object, Item extends Streamed = never> {
   run(options: OptionsOf<C>, context: Context<Item>): Promise<Result>;
+  /** The result is for programs: no line of it is broken, on a terminal neither. */
+  verbatim?: true;
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, options: OptionsOf<C>): Advice;
   /** The result for the summary of a step in GitHub Actions. */

@@ -116,7 +116,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
     debug: settings.debug,
     resultOnScreen: session.out.stream.isTTY,
     resultLists: command.listsChanges === true && !settings.json,
-    adviceText: (advice) => session.advice.text(advice),
+    adviceText: (advice) => session.advice.screen(advice),
   });
   const { reads } = commandTable[request.name];
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
@@ -221,7 +221,7 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
 const isPlain = (command: AnyCommand, { stream }: Writer): boolean =>
   command.plain !== undefined && !stream.isTTY;
 const lineOf = (line: Advice | undefined, advice: AdvicePrinter): Plain =>
-  line === undefined ? {} : { content: advice.text(line) };
+  line === undefined ? {} : { content: advice.screen(line) };
 
 /** What a command gets of the process. */
 function shellOf({ command, args, settings, session, progress, projectState }: Running): Shell<Streamed> {
@@ -233,15 +233,15 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       const { content, aside }: Plain = isPlain(command, out)
         ? (command.plain?.(item) ?? {})
         : lineOf(command.line?.(item), advice);
-      if (content !== undefined) out.write(`${content}\n`);
-      if (aside !== undefined && !settings.quiet) err.write(`${advice.text(aside)}\n`);
+      if (content !== undefined) out.tell(`${content}\n`);
+      if (aside !== undefined && !settings.quiet) err.tell(`${advice.screen(aside)}\n`);
     },
     drained: () => out.drained(interruption.signal),
     isBehind: () => out.isBehind(),
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
       progress.pause();
-      for (const line of question.details ?? []) err.write(`${line}\n`);
+      for (const line of question.details ?? []) err.tell(`${line}\n`);
       if (!canAsk) return refuseToAsk(question);
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
@@ -276,8 +276,8 @@ function printResult(
     const document = asDocument(advice.json(result), "result");
     return out.writeRaw(`${asJson(document, command.line ? undefined : 2)}\n`);
   }
-  const text = advice.text(command.render(result, settings));
-  if (text !== "") (isPlain(command, out) ? err : out).write(`${text}\n`);
+  const text = advice.screen(command.render(result, settings));
+  if (text !== "") (isPlain(command, out) ? err : out)[command.verbatim ? "write" : "tell"](`${text}\n`);
 }
 
 /**
@@ -291,7 +291,7 @@ function showError(error: unknown, { out, err, json, debug, annotating, advice }
   const document = { error: { code, message, phase, hint, ...(argv?.length && { argv }), exitCode } };
   if (json) out.writeRaw(`${asJson(asDocument(document, "error"))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
-    err.write(asProblem(style.red("error:"), message, hint));
+    err.tell(asProblem(style.red("error:"), message, advised && advice.screen(advised)));
   if (annotating) err.writeRaw(annotation({ level: "error", message, hint }));
   if (debug)
     err.write(

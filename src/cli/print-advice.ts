@@ -2,11 +2,14 @@ import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { commandTable, stackNames, stackProperties, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName } from "../settings/table.ts";
+import { whole } from "../terminal/style.ts";
 import { negated, type Resolved } from "./resolve.ts";
 
 /** How advice leaves the program: as text for people, as words for programs. */
 export interface AdvicePrinter {
   text(advice: Advice): string;
+  /** The same for a screen: no command in it is broken where a line is. */
+  screen(advice: Advice): string;
   /** The words of each command in it, as the program takes them after its name. */
   argv(advice: Advice): string[][];
   /**
@@ -25,16 +28,18 @@ type Variables = Readonly<Record<string, string | undefined>>;
  */
 export function advicePrinter(program: readonly string[], resolved?: Resolved): AdvicePrinter {
   const words = (invocation: Invocation) => wordsOf(invocation, resolved);
+  const line = (part: Invocation) =>
+    [...portVariable(part, resolved), ...program, ...words(part).map(quoted)].join(" ");
   const text = (advice: Advice) =>
     partsOf(advice)
-      .map((part) =>
-        isInvocation(part)
-          ? [...portVariable(part, resolved), ...program, ...words(part).map(quoted)].join(" ")
-          : part,
-      )
+      .map((part) => (isInvocation(part) ? line(part) : part))
+      .join("");
+  const screen = (advice: Advice) =>
+    partsOf(advice)
+      .map((part) => (isInvocation(part) ? whole(line(part)) : part))
       .join("");
   const argv = (advice: Advice) => partsOf(advice).filter(isInvocation).map(words);
-  return { text, argv, json: (result) => withAdvice(result, { text, argv }, []) };
+  return { text, screen, argv, json: (result) => withAdvice(result, { text, argv }, []) };
 }
 
 /**

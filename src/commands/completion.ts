@@ -22,6 +22,7 @@ export const command: Command<"completion", CompletionResult> = {
     return { shell, script: completionFor(shell), environments: null };
   },
 
+  verbatim: true,
   render: ({ script, environments }) => script ?? environments?.join("\n") ?? "",
 };
 

@@ -17,6 +17,7 @@ import { deployStack, destroyStack } from "../stack/deploy.ts";
 import { deploymentText, placeText, removalText } from "../terminal/changes.ts";
 import { duration } from "../terminal/format.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
+import { whole } from "../terminal/style.ts";
 import { testText } from "../terminal/round-trip.ts";
 import type { LogRecord } from "../logs/record.ts";
 
@@ -231,7 +232,7 @@ const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDi
 
 function transcript(item: TranscriptItem): Advice {
   if (item.kind === "step") return `\n── ${item.title}`;
-  if (item.kind === "command") return `$ shelfshack-ws ${item.line}`;
+  if (item.kind === "command") return whole(`$ shelfshack-ws ${item.line}`);
   const parts = partsOf(item.text);
   // A line may begin with the next part.
   const lineEnds = (at: number) => (at === parts.length - 1 ? /\n(?=.)/g : /\n(?=.|$)/g);

@@ -18,6 +18,7 @@ import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../sett
 import { environment } from "../settings/environment.ts";
 import { deployStack } from "../stack/deploy.ts";
 import { recordLine } from "../terminal/log-line.ts";
+import { whole } from "../terminal/style.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 /**
@@ -149,9 +150,10 @@ function itemText(item: LocalItem): Advice | undefined {
       ? []
       : [
           [
-            "its keys:  (umask 077; ",
+            "its keys:  ",
+            whole("(umask 077; "),
             invocation("outputs", { outputsFor: "backend", ...here }),
-            " > backend.env) && set -a && . ./backend.env && set +a",
+            whole(" > backend.env) && set -a && . ./backend.env && set +a"),
           ],
         ]),
     "",

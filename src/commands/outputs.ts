@@ -105,6 +105,7 @@ export const command: Command<"outputs", OutputsResult> = {
     return { audience: audience ?? null, ...facts, values };
   },
 
+  verbatim: true,
   render({ audience, values }, { githubOutput }) {
     if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;
     return forms[audience ?? "people"](values);

@@ -69,12 +69,12 @@ const table = {
         description: "asks for backend, region, account and environments; never overwrites a file",
       },
       {
-        line: "init --yes --backend-url https://api.example.com --region eu-west-1",
+        line: "init --yes --backend-url https://a.example.com --region eu-west-1",
         description: "asks nothing and writes these",
       },
       {
-        line: "init --yes --backend-url https://api.example.com --environments dev,prod",
-        description: "with two environments that inherit the backend, for `--env dev` and `--env prod`",
+        line: "init --yes --environments dev,prod --region eu-west-1",
+        description: "with two environments, for `--env dev` and `--env prod`; write their backends into it",
       },
     ],
   },
@@ -225,7 +225,7 @@ const table = {
         description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
       },
       {
-        line: `connect --booking 1 --send '{"body":"hi"}' --expect '{"type":"ack"}' --timeout 5`,
+        line: `connect --booking 1 --send hi --expect '{"type":"ack"}' --timeout 5`,
         description:
           "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
       },
@@ -239,11 +239,11 @@ const table = {
           "sends each line (JSON as a whole), then listens until it was quiet for 2 s, or for --timeout",
       },
       {
-        line: "connect --booking 1 --origin https://app.example.com --header 'X-Team: blue'",
+        line: "connect --booking 1 --origin https://a.example.com --header 'X: 1'",
         description: "as a page of that origin would, with one more header",
       },
       {
-        line: "connect --url wss://ws.example.com/v1 --booking 1 --keepalive 540",
+        line: "connect --url wss://a.example.com/v1 --booking 1 --keepalive 540",
         description: "another address, kept open past API Gateway's ten idle minutes",
       },
     ],
@@ -363,7 +363,7 @@ const table = {
       },
       { line: "backend check --verbose", description: "shows every check, also those that passed" },
       {
-        line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin < token.txt",
+        line: "backend check --backend-url http://127.0.0.1:8000 --token-stdin",
         description: "checks this backend, with a token that it accepts; set SIGNING_KEYS to use its keys",
       },
     ],

@@ -1,4 +1,4 @@
-import { unstyled } from "./style.ts";
+import { unstyled, withWholes } from "./style.ts";
 
 /** Between two columns. */
 const GAP = 2;
@@ -124,8 +124,12 @@ function wrapLine(line: string, width: number): string[] {
   return lines.map((wrapped) => wrapped.trimEnd());
 }
 
+/** What somebody copies: an address, or a name of AWS's. */
+const copied = /:\/\/|^arn:/;
+
 /** A word that is longer than a line, in pieces that are not. */
 function brokenWord(word: string, width: number): string[] {
+  if (copied.test(word)) return [word];
   const pieces = [""];
   for (const character of word) {
     const last = pieces.at(-1) ?? "";
@@ -133,6 +137,41 @@ function brokenWord(word: string, width: number): string[] {
     else pieces[pieces.length - 1] = last + character;
   }
   return pieces;
+}
+
+/** Stands for a blank that a line is not broken at; no text has this noncharacter. */
+const HELD = "\ufdd2";
+/** What stands in front of a text in a list of names and texts. */
+const label = /^ *\S(?:\S| (?! ))* {2,}/;
+
+/**
+ * Text for people in lines that a screen of `width` columns need not break, the further ones indented: broken
+ * between words alone, so that an address, or a command that is marked as a whole, can be copied.
+ */
+export const fold = (text: string, width: number): string =>
+  text
+    .split("\n")
+    .map((line) => (widthOf(line) <= width ? line : foldLine(line, width)))
+    .join("\n");
+
+function foldLine(line: string, width: number): string {
+  const hang = hangOf(line, width);
+  const lines = [""];
+  for (const word of withWholes(line, (part) => part.replaceAll(" ", HELD)).split(/(?<= )(?! )/)) {
+    const last = lines.at(-1) ?? "";
+    if (last.trim() === "" || widthOf(last + word.trimEnd()) <= width) lines[lines.length - 1] = last + word;
+    else lines.push(hang + word);
+  }
+  return lines.map((one) => one.trimEnd().replaceAll(HELD, " ")).join("\n");
+}
+
+/** What the further lines of a line begin with. */
+function hangOf(line: string, width: number): string {
+  if (line.startsWith("| ")) return "| ";
+  const plain = unstyled(line);
+  const labelled = label.exec(plain)?.[0] ?? "";
+  const indent = labelled.length <= width / 3 ? labelled.length : 0;
+  return " ".repeat(indent || plain.length - plain.trimStart().length + GAP);
 }
 
 /** A duration for people: "8 ms", "1.2 s", "3 min 5 s". */

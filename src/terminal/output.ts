@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { WriteStream } from "node:tty";
 import type { ChalkInstance } from "chalk";
 import { isCi } from "../settings/environment.ts";
+import { fold } from "./format.ts";
 import { withoutCommands } from "./safe.ts";
 import { paint } from "./style.ts";
 
@@ -9,6 +10,8 @@ import { paint } from "./style.ts";
 export interface Writer {
   stream: WriteStream;
   colours: boolean;
+  /** Writes our own words: on a terminal in lines that fit it. */
+  tell(text: string): void;
   /** Writes a text: its styles as this stream shows them, everything else made safe. */
   write(text: string): void;
   /** Writes a text that is safe already, byte for byte. */
@@ -64,6 +67,10 @@ export function canSpin(stream: WriteStream, environment: OutputOptions["environ
   return stream.isTTY && stream.columns > 0 && environment.TERM !== "dumb" && !isCi(environment);
 }
 
+/** Endless where it is no terminal, so that nothing is broken in a file or a pipe. */
+export const columnsOf = ({ isTTY, columns }: Pick<WriteStream, "isTTY" | "columns">): number =>
+  isTTY && columns > 0 ? columns : Infinity;
+
 const isReaderGone = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO";
 
 /**
@@ -89,6 +96,7 @@ export function writerFor(
   return {
     stream,
     colours: chalk !== undefined,
+    tell: (text) => writeRaw(shown(fold(text, columnsOf(stream)))),
     write: (text) => writeRaw(shown(text)),
     writeRaw,
     shown,

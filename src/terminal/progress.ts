@@ -1,7 +1,7 @@
 import type { Ora } from "ora";
 import type { Advice } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
-import { duration, widthOf, wrap } from "./format.ts";
+import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { asProblem, continued } from "./record.ts";
 import { style } from "./style.ts";
@@ -48,8 +48,7 @@ export async function showProgress(
   let lastLine: string | undefined;
 
   const lineOf = (event: Progress): string | undefined => {
-    const { isTTY, columns } = writer.stream;
-    const line = eventLine(event, adviceText, isTTY && columns > 0 ? columns : Infinity);
+    const line = eventLine(event, adviceText);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
     if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, printed))))
@@ -64,7 +63,7 @@ export async function showProgress(
       follow(event, running);
       if (spinner?.isSpinning) spinner.clear();
       // Calls that wait at the same time say so once.
-      if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.write(`${line}\n`);
+      if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.tell(`${line}\n`);
       lastLine = line ?? lastLine;
       if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
     },
@@ -103,11 +102,7 @@ const waitingWords = ({ reason, elapsedMs, budgetMs }: Progress & { kind: "waiti
   `waiting for ${reason}, ${Math.round(elapsedMs / 1_000)} s of ${Math.round(budgetMs / 1_000)} s`;
 
 /** One event as a line; undefined for what only the spinner shows. */
-function eventLine(
-  event: Progress,
-  adviceText: ProgressOptions["adviceText"],
-  width: number,
-): string | undefined {
+function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): string | undefined {
   switch (event.kind) {
     case "started":
     case "waited":
@@ -119,7 +114,7 @@ function eventLine(
     case "failed":
       return `${style.red("✗")} ${continued(`${event.title}: ${event.message}`)}`;
     case "note":
-      return wrap(continued(event.message), width - 2).join("\n  ");
+      return continued(event.message);
     case "warning":
       return asProblem(
         style.yellow("warning:"),

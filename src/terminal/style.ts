@@ -18,6 +18,16 @@ export const style = Object.fromEntries(
   styles.map((name) => [name, (text: string) => mark(name) + text + mark("")]),
 ) as Readonly<Record<Style, (text: string) => string>>;
 
+const WHOLE = "whole";
+const wholes = new RegExp(`\ufdd0${key}${WHOLE}\ufdd1[^\ufdd0]*\ufdd0${key}\ufdd1`, "gu");
+
+/** Marks a part that a line is not broken in, such as a command that somebody copies. */
+export const whole = (text: string): string => mark(WHOLE) + text + mark("");
+
+/** The text with each such part as `change` makes it. */
+export const withWholes = (text: string, change: (part: string) => string): string =>
+  text.replace(wholes, change);
+
 /** The text without its styles. */
 export const unstyled = (text: string): string => text.replace(marks, "");
 
@@ -42,5 +52,5 @@ export function paint(text: string, chalk?: ChalkInstance): string {
 }
 
 function styled(chalk: ChalkInstance | undefined, { name, text } = { name: "", text: "" }): string {
-  return chalk ? chalk[name as Style](text) : text;
+  return chalk && name !== WHOLE ? chalk[name as Style](text) : text;
 }

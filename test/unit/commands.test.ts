@@ -76,6 +76,8 @@ test("every command has a summary of at most 70 characters, and examples that na
     const { summary, examples } = commandTable[name];
     expect(summary.length).toBeLessThanOrEqual(70);
     expect(examples.length).toBeGreaterThan(0);
+    // As it is copied, on a screen of 80 columns.
+    expect(examples.filter(({ line }) => `  shelfshack-ws ${line}`.length > 80)).toEqual([]);
     expect(examples.filter(({ line }) => line !== name && !line.startsWith(`${name} `))).toEqual([]);
   }
 });

@@ -1,7 +1,7 @@
 import { Chalk } from "chalk";
 import { expect, test } from "vitest";
-import { duration, table, widthOf, wrap } from "../../src/terminal/format.ts";
-import { paint, style } from "../../src/terminal/style.ts";
+import { duration, fold, table, widthOf, wrap } from "../../src/terminal/format.ts";
+import { paint, style, whole } from "../../src/terminal/style.ts";
 
 const chalk = new Chalk({ level: 1 });
 const rows = [
@@ -51,6 +51,28 @@ test("words wrap between words, and a word that is too long anywhere", () => {
   expect(wrap("one two three", 8)).toEqual(["one two", "three"]);
   expect(wrap("abcdefghij", 4)).toEqual(["abcd", "efgh", "ij"]);
   expect(wrap("你好你好", 4)).toEqual(["你好", "你好"]);
+});
+
+test("text for people is folded between words alone, and hangs", () => {
+  expect(fold("one two three\nfour", 8)).toBe("one two\n  three\nfour");
+  expect(fold("  one two three", 10)).toBe("  one two\n    three");
+  expect(fold("| one two three", 10)).toBe("| one two\n| three");
+  expect(fold("name   one two three four", 16)).toBe("name   one two\n  three four");
+  expect(fold("name   one two three four", 21)).toBe("name   one two three\n       four");
+  expect(fold("at http://127.0.0.1:4566 now", 8)).toBe("at\n  http://127.0.0.1:4566\n  now");
+  expect(fold("one two three", Infinity)).toBe("one two three");
+});
+
+test("a command is not broken where its line is folded, and what stands close to it neither", () => {
+  const text = `run: ${whole("shelfshack-ws deploy --local")}; then ${style.bold("look at it")}`;
+  expect(paint(fold(text, 12))).toBe("run:\n  shelfshack-ws deploy --local;\n  then look\n  at it");
+  expect(paint(fold(text, 12), chalk)).toContain("shelfshack-ws deploy --local;");
+});
+
+test("what is copied stays whole in a cell that is too narrow for it", () => {
+  expect(table([["a", "arn:aws:iam::123456789012:role/r"]], 20)).toContain(
+    "arn:aws:iam::123456789012:role/r",
+  );
 });
 
 test("durations are for people", () => {
