@@ -69,7 +69,7 @@ const table = {
         description: "asks for backend, region, account and environments; never overwrites a file",
       },
       {
-        line: "init --yes --backend-url https://a.example.com --region eu-west-1",
+        line: "init --yes --backend-url https://ws.example --region eu-west-1",
         description: "asks nothing and writes these",
       },
       {
@@ -225,7 +225,7 @@ const table = {
         description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
       },
       {
-        line: `connect --booking 1 --send hi --expect '{"type":"ack"}' --timeout 5`,
+        line: `connect --booking 1 --send hi --expect '{"type":"ack"}'`,
         description:
           "done when a frame holds that JSON (arrays in full, objects in part); exit code 3 if none does",
       },
@@ -239,7 +239,7 @@ const table = {
           "sends each line (JSON as a whole), then listens until it was quiet for 2 s, or for --timeout",
       },
       {
-        line: "connect --booking 1 --origin https://a.example.com --header 'X: 1'",
+        line: "connect --booking 1 --origin https://app.example --header 'X: 1'",
         description: "as a page of that origin would, with one more header",
       },
       {

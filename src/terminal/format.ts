@@ -2,7 +2,7 @@ import { unstyled, withWholes } from "./style.ts";
 
 /** Between two columns. */
 const GAP = 2;
-/** A column is not squeezed below this; where that is not enough, the table gives up columns. */
+/** A column is not squeezed below this or a word; where that is not enough, the table gives up columns. */
 const NARROWEST = 8;
 /** Characters that take two columns: East Asian scripts, full-width forms, emoji. */
 const wide = new RegExp(
@@ -48,7 +48,8 @@ export const table = (rows: readonly Row[], width = screenWidth()): string =>
 export function tableLines(rows: readonly Row[], width = screenWidth()): string[] {
   const shown = rows.map((row) => (typeof row === "string" ? oneLine(row) : row.map(oneLine)));
   const cells = shown.filter((row) => typeof row !== "string");
-  const lines = rowsIn(columnWidths(cells), width);
+  const least = columnWidths(cells.map((row) => row.map(longestWord)));
+  const lines = rowsIn({ widths: columnWidths(cells), least }, width);
   return shown.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
 }
 
@@ -56,12 +57,16 @@ export function tableLines(rows: readonly Row[], width = screenWidth()): string[
  * How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where that cannot
  * be.
  */
-function rowsIn(widths: number[], width: number): (row: readonly string[]) => string {
+function rowsIn(
+  { widths, least }: { widths: number[]; least: readonly number[] },
+  width: number,
+): (row: readonly string[]) => string {
   const room = width - GAP * (widths.length - 1);
   while (sum(widths) > room) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) return (row) => block(row, width);
-    widths[widths.indexOf(widest)] = widest - 1;
+    const yielding = widths.map((one, column) => (one > Math.max(NARROWEST, least[column] ?? 0) ? one : 0));
+    const widest = Math.max(...yielding);
+    if (widest === 0) return (row) => block(row, width);
+    widths[yielding.indexOf(widest)] = widest - 1;
   }
   return (row) => rowLines(row, widths);
 }
@@ -73,6 +78,9 @@ function remark(text: string, width: number): string {
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+const longestWord = (cell: string): string =>
+  cell.split(" ").reduce((longest, word) => (widthOf(word) > widthOf(longest) ? word : longest), "");
 
 function columnWidths(rows: readonly (readonly string[])[]): number[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
@@ -118,18 +126,15 @@ function wrapLine(line: string, width: number): string[] {
   const lines = [""];
   for (const piece of line.split(/(?<= )/).flatMap((word) => brokenWord(word, width))) {
     const last = lines.at(-1) ?? "";
-    if (widthOf(last + piece.trimEnd()) <= width) lines[lines.length - 1] = last + piece;
+    if (last === "" || widthOf(last + piece.trimEnd()) <= width) lines[lines.length - 1] = last + piece;
     else lines.push(piece);
   }
   return lines.map((wrapped) => wrapped.trimEnd());
 }
 
-/** What somebody copies: an address, or a name of AWS's. */
-const copied = /:\/\/|^arn:/;
-
-/** A word that is longer than a line, in pieces that are not. */
+/** A word that is longer than a line, in pieces that are not; an address stays whole, to be copied. */
 function brokenWord(word: string, width: number): string[] {
-  if (copied.test(word)) return [word];
+  if (word.includes("://")) return [word];
   const pieces = [""];
   for (const character of word) {
     const last = pieces.at(-1) ?? "";

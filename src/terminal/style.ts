@@ -21,7 +21,7 @@ export const style = Object.fromEntries(
 const WHOLE = "whole";
 const wholes = new RegExp(`\ufdd0${key}${WHOLE}\ufdd1[^\ufdd0]*\ufdd0${key}\ufdd1`, "gu");
 
-/** Marks a part that a line is not broken in, such as a command that somebody copies. */
+/** Marks a part that a line is not broken in, such as a command to be copied. */
 export const whole = (text: string): string => mark(WHOLE) + text + mark("");
 
 /** The text with each such part as `change` makes it. */

@@ -139,6 +139,7 @@ test("S15 destroy asks for the name: not without a terminal, and not another one
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const unasked = await run(["destroy", "--json"], { env });
   expect([unasked.code, errorCode(unasked)]).toEqual([2, "confirmation-needed"]);
+  expect(unasked.stderr).toMatch(/will be deleted: confirmation needed, .*\n {2}pass --yes to skip/);
   expect(unasked.stderr).toMatch(/^account .*\n- /);
   expect(unasked.stderr).toContain("- Function  shelfshack-websocket-proxy\n");
   const { aws } = await openTestStack(local.url);

@@ -343,11 +343,10 @@ test("a clone that is not built says so in one line", async () => {
 });
 
 test("without a terminal nothing is asked: exit code 2 and the option to use", async () => {
-  const { url } = await silentAws();
-  const { code, stderr } = await run(["destroy", "--endpoint-url", url], { env: keys, input: null });
+  const { code, stderr } = await run(["init"], { input: null });
   expect(code).toBe(2);
   expect(stderr).toBe(
-    "error: the stack shelfshack-websocket-proxy will be deleted: confirmation needed, " +
-      "but no interactive terminal\n  pass --yes to skip the question\n",
+    "error: the backend's URL, such as https://api.example.com: an answer is needed, " +
+      "but no interactive terminal\n  pass --yes with the options to skip the question\n",
   );
 });
