@@ -26,6 +26,9 @@ export interface Question {
 /** The backend's answer, by its meaning. `attempts` is the number of requests that were sent. */
 export type Reply = Accepted | Failed;
 
+/** The same with the milliseconds that all attempts took. */
+export type Timed = Reply & { ms: number };
+
 /** A 2xx with a JSON object or nothing. `text` is the object exactly as it came, or empty. */
 export interface Accepted {
   ok: true;
@@ -50,7 +53,7 @@ export interface Failed {
 }
 
 /** Asks the backend and resolves by `deadline` (epoch milliseconds); never throws. */
-export type Backend = (question: Question, deadline: number) => Promise<Reply>;
+export type Backend = (question: Question, deadline: number) => Promise<Timed>;
 
 /** Time limit of one attempt, milliseconds; CONTRACT.md 5 has the budgets for all attempts of one event. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
@@ -95,10 +98,11 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
         maxBytes: maxAnswerBytes,
       });
     };
+    const asked = Date.now();
     const { outcome, attempts } = await withRetries(once, deadline, mayRetry);
     const reply = meaning(outcome, attempts);
     if (reply.ok) bucket.give();
-    return reply;
+    return { ...reply, ms: Date.now() - asked };
   };
 }
 
@@ -122,8 +126,8 @@ function filledPath(template: string, members: Record<string, unknown>): string 
   return fits ? path : undefined;
 }
 
-function notAsked(code: Failed["code"], reason: string): Failed {
-  return { ok: false, attempts: 0, code, reason };
+function notAsked(code: Failed["code"], reason: string): Timed & Failed {
+  return { ok: false, attempts: 0, ms: 0, code, reason };
 }
 
 /** The signature covers neither URL nor headers, so the body repeats both. */

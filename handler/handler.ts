@@ -52,7 +52,9 @@ export function createHandler(configuration: Configuration, write: (line: string
       context,
       deadline,
     });
-    log(levelOf(result), { ...event, event: event.kind, ms: Date.now() - started, ...result });
+    const lambdaRequestId = context.awsRequestId;
+    const ms = Date.now() - started;
+    log(levelOf(result), { ...event, event: event.kind, lambdaRequestId, ms, ...result });
     return responseOf(event, result);
   };
   return async (event, context) => {

@@ -2,19 +2,31 @@
 export const levels = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
 export type Level = (typeof levels)[number];
 
-/** What a log line may hold: nothing that a client wrote, no body, no token, no query string, no URL. */
+/**
+ * What a log line may hold: no body, no token, no query string, no URL, and nothing that a client wrote but
+ * the type of its connection and an id.
+ */
 export interface Line {
   /** What happened: connect, message, disconnect, initial, proof, malformed, load or crash. */
   event: string;
   requestId?: string;
+  /** Lambda's own id, by which its REPORT belongs to this line. */
+  lambdaRequestId?: string | undefined;
   connectionId?: string;
   messageId?: string;
   route?: string;
+  /** Of a connection: what its client subscribes to. */
+  type?: string;
+  booking?: string | undefined;
   /** What the Lambda returns. */
   status?: number;
   /** What the backend answered. */
   backendStatus?: number | undefined;
   attempts?: number;
+  /** How long the backend took, with all attempts. */
+  backendMs?: number;
+  /** How long the frames took, all together; undefined where there were none. */
+  deliverMs?: number | undefined;
   ms?: number;
   /** Length of the client's message. */
   bytes?: number;
@@ -36,8 +48,8 @@ export type Log = (level: Level, line: Line) => void;
 
 /** The only members that are written, in this order. */
 const written = (
-  "level event requestId connectionId messageId route status backendStatus attempts ms bytes " +
-  "sent gone failed code reason host resource"
+  "level event requestId lambdaRequestId connectionId messageId route type booking status backendStatus " +
+  "attempts backendMs deliverMs ms bytes sent gone failed code reason host resource"
 ).split(" ");
 
 /**

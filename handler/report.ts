@@ -1,4 +1,4 @@
-import type { Backend, Reply } from "./backend.ts";
+import type { Backend, Timed } from "./backend.ts";
 import type { Kind } from "./config.ts";
 import { connectionsArn, tooLarge } from "./connections.ts";
 import type { Result, Work } from "./contract.ts";
@@ -25,8 +25,8 @@ export function reportGone(
 }
 
 /** The log's fields about the backend's answer. */
-export function backendFields({ status, attempts, code, reason }: Reply): Partial<Line> {
-  return { backendStatus: status, attempts, code, reason };
+export function backendFields({ status, attempts, ms, code, reason }: Timed): Partial<Line> {
+  return { backendStatus: status, attempts, backendMs: ms, code, reason };
 }
 
 /** More causes than these are of no use to a reader. */

@@ -16,6 +16,7 @@ export const commands: CommandFiles = {
   metrics: () => import("./metrics.ts"),
   cost: () => import("./cost.ts"),
   capacity: () => import("./capacity.ts"),
+  trace: () => import("./trace.ts"),
   "backend init": () => import("./backend-init.ts"),
   "backend check": () => import("./backend-check.ts"),
   "backend keys": () => import("./backend-keys.ts"),

@@ -14,6 +14,7 @@ import { codePath } from "./services/lambda/functions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
 import type { OpenServices } from "./services/service.ts";
 import { answerCall, scopeOf, scopeWithoutSignature, type Call, type Scope } from "./services/services.ts";
+import { answerTraces, tracesPath, type Traces } from "./traces.ts";
 import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
 import type { WireRequest } from "./wire/protocol.ts";
 
@@ -22,6 +23,9 @@ interface DispatchOptions extends OpenServices {
   onRefused(refused: RefusedName): void;
   callers: Callers;
   gateway: Gateway;
+  traces: Traces;
+  /** Aborted when the local AWS closes. */
+  closing: AbortSignal;
   record(call: Call): void;
   onBug(error: unknown): void;
 }
@@ -36,11 +40,11 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     response.setHeader("x-amzn-RequestId", requestId);
     const refused = refusalFor(request);
     if (refused) return refusals.notAllowed(request, response, refused);
+    const besides = answerBesides(request, response);
+    if (besides) return await besides;
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
       return await gateway.connections(request, response, { ...at, connectionId });
-    if (request.url?.startsWith(codePath))
-      return await download(request, response, functions.codeOf(request.url.slice(codePath.length)));
     const signed = scopeOf(request.headers.authorization);
     if (signed?.service === "execute-api") return refusals.noConnection(request, response);
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
@@ -51,6 +55,14 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
+  }
+
+  /** What is served beside AWS: what the local AWS tells of itself, and the code of its functions. */
+  function answerBesides(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
+    const { url = "" } = request;
+    if (url.split("?", 1)[0] === tracesPath) return answerTraces(options, request, response);
+    if (!url.startsWith(codePath)) return undefined;
+    return download(request, response, functions.codeOf(url.slice(codePath.length)));
   }
 
   /** Why a request may not have come here, in words. */

@@ -1,5 +1,5 @@
 import type { AccessKeys } from "./access-keys.ts";
-import type { LogEntry, Runtime } from "./runtime/contract.ts";
+import type { LogEntry, Run, Runtime } from "./runtime/contract.ts";
 import { startRuntime } from "./runtime/runtime.ts";
 import { functionSession, sessionToken } from "./services/iam/sessions.ts";
 
@@ -20,6 +20,7 @@ interface RuntimesOptions {
   keys: Pick<AccessKeys, "temporary">;
   maxEnvironments: number | undefined;
   log(region: string, entries: readonly LogEntry[]): void;
+  onRun(run: Run): void;
   onBug(error: unknown): void;
 }
 
@@ -27,7 +28,7 @@ interface RuntimesOptions {
 type Start = { runtime: Runtime } | { error: unknown };
 
 /** See {@link Runtimes}. */
-export function runtimesFor({ url, keys, maxEnvironments, log, onBug }: RuntimesOptions): Runtimes {
+export function runtimesFor({ url, keys, maxEnvironments, log, onRun, onBug }: RuntimesOptions): Runtimes {
   const runtimes = new Map<string, Promise<Start>>();
 
   async function start(region: string): Promise<Start> {
@@ -36,6 +37,7 @@ export function runtimesFor({ url, keys, maxEnvironments, log, onBug }: Runtimes
       const runtime = await startRuntime({
         endpointUrl: () => url,
         log: (entries) => log(region, entries),
+        onRun,
         credentials: (target) => keys.temporary(sessionToken(functionSession(target))),
         ...limit,
       });

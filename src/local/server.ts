@@ -27,6 +27,7 @@ import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
 import { openProjectState } from "./project-state.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
+import { openTraces, type Traces } from "./traces.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
 export { accessKeyFor } from "./own-key.ts";
@@ -154,30 +155,30 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   for (const trouble of troubles) options.onStateTrouble?.(trouble);
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
+  const traces = openTraces();
+  const onLog = loggedTo(traces, options);
   const messages = messagesOf(options);
   const { onBug, logOnce } = messages;
   const { keys, callers, accessKey, needsSignatures } = openAccess(options, port, logOnce);
-  const runtimes = runtimesFor({
-    url,
-    keys,
-    maxEnvironments: options.maxEnvironments,
-    log(region, entries) {
-      portOf(lambda).writeLog(region, entries);
-      options.onLog?.(entries);
-    },
-    onBug,
-  });
+  const { maxEnvironments } = options;
+  const log = (region: string, entries: readonly LogEntry[]) => {
+    portOf(lambda).writeLog(region, entries);
+    onLog(entries);
+  };
+  const runtimes = runtimesFor({ url, keys, maxEnvironments, log, onRun: traces.ran, onBug });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
   for (const name of folder?.leftOut ?? [])
     logOnce(`${name} is not taken from a state folder: functions there run without it`);
   const host = hostFor(options, { url, keys, runtimes, disconnect, logOnce, closing: closing.signal });
   const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
-  const gateway = openGateway(options, { port, account: host.account, callers, portOf, onBug });
+  const parts = { port, account: host.account, callers, portOf, traces, onBug };
+  const gateway = openGateway({ ...options, onLog }, parts);
 
   const { calls, record } = recorder(options, folder);
   const allowed = { port, allowHosts: allowedHosts(options) };
   const onRefused = eachOnce((refused) => options.onRefused?.(refusalText(refused)));
-  const { serve } = createDispatch({ allowed, onRefused, callers, gateway, find, portOf, record, onBug });
+  const { signal } = closing;
+  const { serve } = createDispatch({ ...parts, allowed, onRefused, gateway, closing: signal, find, record });
   for (const { server } of servers) serve(server);
 
   let closed: Promise<void> | undefined;
@@ -208,6 +209,14 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     close: () => (closed ??= close()),
   };
 }
+
+/** Every line is kept for traces, and told. */
+const loggedTo =
+  (traces: Traces, { onLog }: LocalAwsOptions) =>
+  (entries: readonly LogEntry[]): void => {
+    traces.logged(entries);
+    onLog?.(entries);
+  };
 
 /** Servers at every place where it is to listen, on one port. */
 async function listenAt({ port, listen }: LocalAwsOptions) {
@@ -284,13 +293,14 @@ interface GatewayParts {
   account: string;
   callers: Callers;
   portOf: PortOf;
+  traces: Traces;
   onBug(error: unknown): void;
 }
 
 /** The gateway, between the services that it asks. */
 function openGateway(
   { idleMs, maxAgeMs, onLog }: LocalAwsOptions,
-  { port, account, callers, portOf, onBug }: GatewayParts,
+  { port, account, callers, portOf, traces, onBug }: GatewayParts,
 ): Gateway {
   const [roles, functions, stages] = [portOf(iam), portOf(lambda), portOf(apigateway)];
   return createGateway({
@@ -314,6 +324,7 @@ function openGateway(
     },
     host: () => `127.0.0.1:${port}`,
     onFailure: (failure) => onLog?.([executionLog(failure)]),
+    onSeen: traces.seen,
     onBug,
     ...(idleMs === undefined ? {} : { idleMs }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),

@@ -58,10 +58,10 @@ export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): P
  * The group that the function writes to: the usual one, or the one that it is set to (AWS.md 4.3). Both are
  * asked for at once, as nearly every function has the usual one.
  */
-async function groupOf(
+export async function groupOf(
   aws: Aws,
   functionName: string,
-  { report, signal }: Reader,
+  { report, signal }: Pick<Reader, "report" | "signal">,
 ): Promise<{ group: string; found: FollowedGroup | undefined }> {
   const usual = `/aws/lambda/${functionName}`;
   // A caller that may read the log may still not read the function.

@@ -40,6 +40,9 @@ export const stackProperties = [
   "variables",
 ] as const;
 
+/** Where a stack's messages are traced. */
+const stackTraced = ["functionName", "apiName", "stage"] as const;
+
 /** A client's token, in one of two ways. */
 export const token = ["token", "tokenStdin"] as const;
 
@@ -324,6 +327,24 @@ const table = {
         line: "capacity --connections 5000 --measured --backend-rate 400",
         description: "the same with what CloudWatch measured, and with what the backend can do",
       },
+    ],
+  },
+  trace: {
+    summary: "show every hop of each message as it happens, or of one",
+    args: "[request-id]",
+    reads: ["connection", "booking", "slow", "errors", "since", "follow", ...stackTraced],
+    examples: [
+      {
+        line: "trace",
+        description: "a line per message: API Gateway, function, backend, frames; until Ctrl-C",
+      },
+      {
+        line: "trace UbT2aF9yIAMFkQg=",
+        description:
+          "the waterfall of one message, such as an error frame's request_id; exit code 3 if unknown",
+      },
+      { line: "trace --slow 500ms --errors --since 1h", description: "what was slow and failed" },
+      { line: "trace --booking 7 --json", description: "the messages of one booking, as JSON lines" },
     ],
   },
   "backend init": {

@@ -9,6 +9,7 @@ import {
   numberChoice,
   choice,
   seconds,
+  span,
   repeatable,
   since,
   listOf,
@@ -454,7 +455,11 @@ const table = {
     env: ["SHELFSHACK_BOOKING"],
     type: text("a booking's id"),
     description: "booking id [test and deploy: 1]",
-    descriptionIn: { connect: "booking id", "backend check": "booking id [shelfshack-check]" },
+    descriptionIn: {
+      connect: "booking id",
+      trace: "only messages of this booking",
+      "backend check": "booking id [shelfshack-check]",
+    },
   },
   token: {
     flag: "--token <token>",
@@ -557,6 +562,12 @@ const table = {
     type: boolean,
     default: false,
     description: "only errors and warnings",
+  },
+  slow: {
+    flag: "--slow <time>",
+    env: ["SHELFSHACK_SLOW"],
+    type: span,
+    description: "only what took at least so long: 500ms, 2s",
   },
   connection: {
     flag: "--connection <id>",

@@ -98,6 +98,15 @@ export const seconds: ValueType<number> = {
   ),
 };
 
+/** A span of time as milliseconds: 500ms, 2s, 1.5s. */
+export const span: ValueType<number> = {
+  parse: (words) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(words) ?? [];
+    return digits === undefined ? words : Number(digits) * (unit === "s" ? 1_000 : 1);
+  },
+  schema: v.number("expected a time like 500ms or 2s"),
+};
+
 /** One of a few numbers. */
 export function numberChoice(numbers: readonly number[], unit: string): FileType<number> {
   return {

@@ -113,6 +113,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   connections: () => ["get", hostile.replaceAll("\u0000", "")],
   "logs tail": () => ["--no-follow"],
   metrics: () => [],
+  trace: () => ["--no-follow"],
   "backend check": () => ["--timeout", "5"],
   "backend keys": () => ["show"],
   env: () => ["list"],

@@ -65,6 +65,7 @@ const promised: Readonly<Record<CommandName, string>> = {
     lines[].freeUsd usd freeUsd`,
   capacity: `${load} assumed[] limits[].id limits[].what limits[].needed limits[].quota limits[].unit
     limits[].reachedAt limits[].raised limits[].advice reconnectSeconds`,
+  trace: "sources[] since traces requestId trace",
   "backend init": "file changed next[].what next[].lines[]",
   "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
     checks[].title unproven[].code unproven[].what unproven[].why unproven[].fix`,
@@ -102,6 +103,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["metrics", () => []],
   ["cost", () => ["--connections", "10"]],
   ["capacity", () => ["--connections", "10", "--measured"]],
+  ["trace", () => ["--no-follow"]],
   ["backend init", ({ folder }) => ["--out", join(folder, "shelfshack_ws.py")]],
   ["backend check", () => []],
   ["backend keys", () => ["show"]],

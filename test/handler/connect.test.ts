@@ -41,14 +41,28 @@ test("a handshake becomes one signed register request", async () => {
       level: "INFO",
       event: "connect",
       requestId: "UbT2aF9yIAMFkQg=",
+      lambdaRequestId: "8f5a1c0e-0000-4000-8000-000000000001",
       connectionId,
       route: "$connect",
+      type: "booking",
+      booking: "1",
       status: 200,
       backendStatus: 200,
       attempts: 1,
+      backendMs: expect.any(Number),
       ms: expect.any(Number),
     },
   ]);
+});
+
+test("a booking is logged where it is a short id, and nothing else that could be a token", async () => {
+  const { handler, lines } = await testHandler();
+  const logged = async (booking_id: string) => {
+    await handler(connectEvent({ booking_id, token: "t" }), contextWith());
+    return lines.at(-1)!["booking"];
+  };
+  expect(await logged("2026-11:a_b.c")).toBe("2026-11:a_b.c");
+  for (const odd of ["x".repeat(65), "a b", "ü", 'a"b', "a\nb"]) expect(await logged(odd)).toBeUndefined();
 });
 
 test("H-26 only the allowed headers of a handshake are passed on", async () => {

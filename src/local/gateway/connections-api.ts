@@ -5,7 +5,7 @@ import { closings, end, isOpen, send } from "./connections.ts";
 import type { Connection, ConnectionCall, StageAddress, Traffic } from "./contract.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
-import { signatureOf, wrongRegion } from "./signature.ts";
+import { signatureOf, wrongRegion, type Signed } from "./signature.ts";
 
 /** An answer of the management API; an error has a type, which AWS puts into a header (AWS.md 2.3). */
 interface Answer {
@@ -46,25 +46,46 @@ const methods: Record<
  * only, and only after `$connect` has accepted it.
  */
 export async function answerConnectionCall(
-  { live, options }: Traffic,
+  traffic: Traffic,
   request: IncomingMessage,
   response: ServerResponse,
-  { apiId, stage, connectionId }: StageAddress & { connectionId: string },
+  at: StageAddress & { connectionId: string },
 ): Promise<void> {
+  const begun = Date.now();
+  const signed = signatureOf(request);
+  const body = bodyOf(request);
+  const answer = await answerTo(traffic, { request, signed, body, at });
+  if (!answer) return;
+  write(response, answer);
+  const { onSeen } = traffic.options;
+  if (!onSeen || request.method !== "POST" || signed.region === undefined) return;
+  const [{ connectionId }, { accessKeyId }, { status }] = [at, signed, answer];
+  const bytes = whole(await body)?.length ?? 0;
+  onSeen({ kind: "delivery", connectionId, accessKeyId, at: begun, ms: Date.now() - begun, status, bytes });
+}
+
+interface Asked {
+  request: IncomingMessage;
+  signed: Signed;
+  body: Promise<Body>;
+  at: StageAddress & { connectionId: string };
+}
+
+async function answerTo(
+  { live, options }: Traffic,
+  { request, signed: { region, sessionToken }, body, at: { apiId, stage, connectionId } }: Asked,
+): Promise<Answer | undefined> {
   const { method: name = "" } = request;
   const method = methods[name];
-  const { region, sessionToken } = signatureOf(request);
-  if (!method || region === undefined) return write(response, unsigned);
-  const body = bodyOf(request);
+  if (!method || region === undefined) return unsigned;
   const doubt = await options.doubt?.(request, async () => whole(await body));
-  if (doubt) return write(response, doubted(doubt));
+  if (doubt) return doubted(doubt);
   const call = { region, apiId, stage, method: name, connectionId, sessionToken };
   const refused = refusalOf(options, call);
-  if (refused) return write(response, refused);
+  if (refused) return refused;
   const connection = live.get(connectionId);
   const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
-  const answer = known ? await method(connection, body) : gone;
-  if (answer) write(response, answer);
+  return known ? await method(connection, body) : gone;
 }
 
 /** Why a call may not be made, whether or not there is such a connection. */

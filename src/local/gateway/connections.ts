@@ -3,6 +3,7 @@ import { MAX_WAITING_BYTES } from "./backlog.ts";
 import type { Closing, Connection, ServedRoute, ServedStage, Traffic } from "./contract.ts";
 import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
 import { callIntegration, type Outcome, type RouteEvent } from "./integration.ts";
+import { endedBy, tell } from "./seen.ts";
 
 /**
  * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Reported: what `$disconnect`
@@ -144,8 +145,12 @@ export async function deliverDisconnect(
   const route = stage?.routes.get("$disconnect");
   if (!stage || !route) return;
   const requestId = newRequestId(peer.connectionId);
-  const event = disconnectEvent(peer, { requestId, code, reason, now: Date.now() });
-  await callRoute(traffic, { stage, route, peer, requestId, event });
+  const at = Date.now();
+  const event = disconnectEvent(peer, { requestId, code, reason, now: at });
+  const outcome = await callRoute(traffic, { stage, route, peer, requestId, event });
+  const { connectionId } = peer;
+  const told = { event: "disconnect", connectionId, requestId, at } as const;
+  tell(traffic, told, { routeKey: route.routeKey, ...endedBy(outcome) });
 }
 
 /** Calls a route's integration with an event, and reports a failure to `onFailure`. */

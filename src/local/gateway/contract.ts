@@ -46,11 +46,40 @@ export interface ServedStage {
 
 /** How calling a function ended: its answer as JSON text, or why it was not called. */
 export type LambdaAnswer =
-  | { kind: "answered"; payload: string; functionError?: string }
+  | { kind: "answered"; payload: string; functionError?: string; requestId?: string }
   /** No statement of the function's resource policy allows the call. */
   | { kind: "forbidden" }
   | { kind: "missing" }
   | { kind: "throttled" };
+
+/** What a gateway tells of its traffic, when it is over. Times are epoch milliseconds. */
+export type Seen =
+  | {
+      kind: "event";
+      event: "connect" | "message" | "disconnect";
+      connectionId: string;
+      requestId: string;
+      /** Lambda's id of the invocation, where there was one. */
+      lambdaRequestId?: string | undefined;
+      at: number;
+      ms: number;
+      routeKey?: string | undefined;
+      /** What the client got, or would have got as a status. */
+      status: number;
+      bytes?: number | undefined;
+      /** Why the integration failed. */
+      problem?: string | undefined;
+    }
+  | {
+      kind: "delivery";
+      connectionId: string;
+      at: number;
+      ms: number;
+      status: number;
+      bytes: number;
+      /** Which credentials the call was signed with. */
+      accessKeyId: string;
+    };
 
 /** A failed integration, as an execution log describes it. */
 export interface FailedIntegration {
@@ -131,6 +160,8 @@ export interface GatewayOptions {
   integrationTimeoutMs?: number;
   /** Called for every failed integration, with the reason that the client does not get. */
   onFailure?(failure: FailedIntegration): void;
+  /** Gets what has happened to each connection; without it nothing is put together. */
+  onSeen?(seen: Seen): void;
   /**
    * Called with a bug of the local AWS: the client gets an internal error, other clients are not affected.
    * Without it the process ends.

@@ -16,8 +16,12 @@ import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
 import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";
+import { endedBy, tell, type Ended } from "./seen.ts";
 
-type Decision = { refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean; peer: Peer };
+type Decision = ({ refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean; peer: Peer }) & {
+  /** Of the `$connect` route, where it was called. */
+  ended?: Ended;
+};
 
 const maxUrlLength = 4096;
 const maxHeaderBytes = 8 * 1024;
@@ -101,6 +105,9 @@ async function performHandshake(
   const decision = await askConnectRoute(traffic, { request, stage, peer, requestId }).finally(() =>
     traffic.pending.delete(socket),
   );
+  const { connectionId, connectedAt: at } = peer;
+  const status = "refusal" in decision ? decision.refusal.status : 200;
+  tell(traffic, { event: "connect", connectionId, requestId, at }, { ...decision.ended, status });
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
   const accepted = accept(request, socket, head, decision.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, decision.peer, closings.lost);
@@ -140,11 +147,12 @@ async function askConnectRoute(
   const { stageVariables } = stage;
   const event = connectEvent(authorized.peer, { upgrade, requestId, stageVariables, now: Date.now() });
   const outcome = await callRoute(traffic, { stage, route, peer: authorized.peer, requestId, event });
-  if (outcome.kind === "failed") return { refusal: failures[outcome.failure] };
+  const ended = { routeKey: route.routeKey, ...endedBy(outcome) };
+  if (outcome.kind === "failed") return { refusal: failures[outcome.failure], ended };
   const { answer } = outcome;
   return answer.statusCode < 300
-    ? { answer, twoWay: route.twoWay, peer: authorized.peer }
-    : { refusal: { status: answer.statusCode } };
+    ? { answer, twoWay: route.twoWay, peer: authorized.peer, ended }
+    : { refusal: { status: answer.statusCode }, ended };
 }
 
 const upgradeOf = ({ url = "", rawHeaders, socket }: IncomingMessage): Upgrade => ({

@@ -7,9 +7,13 @@ import { readProxyAnswer, type ProxyAnswer } from "./proxy-answer.ts";
  * handshake: the API is not set up to call the function (500), the function failed or its answer is malformed
  * (502), it took too long (504).
  */
-export type Outcome =
+export type Outcome = (
   | { kind: "answered"; answer: ProxyAnswer }
-  | { kind: "failed"; failure: "configuration" | "function" | "timeout"; message: string };
+  | { kind: "failed"; failure: "configuration" | "function" | "timeout"; message: string }
+) & {
+  /** Lambda's id of the invocation, where there was one. */
+  lambdaRequestId?: string | undefined;
+};
 
 /** An event of a route, as far as the gateway itself reads it. */
 export interface RouteEvent {
@@ -77,12 +81,18 @@ export function functionArnOf(uri: string, stageVariables: Record<string, string
 
 function outcomeOf(lambda: Awaited<ReturnType<GatewayOptions["invoke"]>>): Outcome {
   if (lambda.kind !== "answered") return failed("configuration", refusals[lambda.kind]);
-  if (lambda.functionError !== undefined)
-    return failed("function", `the Lambda function failed: ${lambda.payload.slice(0, 1000)}`);
+  const { requestId } = lambda;
+  if (lambda.functionError !== undefined) {
+    const message = `the Lambda function failed: ${lambda.payload.slice(0, 1000)}`;
+    return { ...failed("function", message), lambdaRequestId: requestId };
+  }
   const answer = readProxyAnswer(lambda.payload);
   return answer
-    ? { kind: "answered", answer }
-    : failed("function", `malformed Lambda proxy response: ${lambda.payload.slice(0, 1000)}`);
+    ? { kind: "answered", answer, lambdaRequestId: requestId }
+    : {
+        ...failed("function", `malformed Lambda proxy response: ${lambda.payload.slice(0, 1000)}`),
+        lambdaRequestId: requestId,
+      };
 }
 
 function mockOutcome(mock: MockIntegration, event: RouteEvent): Outcome {

@@ -3,6 +3,7 @@ import type { Connection, ServedRoute, ServedStage, Traffic } from "./contract.t
 import { messageEvent, newRequestId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 import { selectRoute } from "./route-selection.ts";
+import { endedBy, tell, type Ended } from "./seen.ts";
 
 /**
  * Error messages that a client gets in a frame; the connection stays open (AWS.md 1.6). The texts for a
@@ -24,9 +25,10 @@ export function receive(traffic: Traffic, connection: Connection, data: Buffer, 
   if (isBinary) return end(connection, closings.binary);
   connection.lastActiveAt = Date.now();
   const requestId = newRequestId(connection.connectionId);
-  void guard(traffic, serve(traffic, connection, requestId, data), () =>
-    sendError(connection, errors.failed, requestId),
-  );
+  const { connectionId, lastActiveAt: at } = connection;
+  const told = { event: "message", connectionId, requestId, at, bytes: data.length } as const;
+  const served = serve(traffic, connection, requestId, data).then((ended) => tell(traffic, told, ended));
+  void guard(traffic, served, () => sendError(connection, errors.failed, requestId));
 }
 
 async function serve(
@@ -34,18 +36,22 @@ async function serve(
   connection: Connection,
   requestId: string,
   data: Buffer,
-): Promise<void> {
+): Promise<Ended> {
   const stage = traffic.options.find(connection.apiId, connection.stage);
-  if (!stage) return;
+  if (!stage) return { status: 403, problem: "no_stage" };
   const body = data.toString();
   const routeKey = selectRoute(stage.routeSelectionExpression, body, stage.routes);
   const route = routeKey === undefined ? undefined : stage.routes.get(routeKey);
-  if (!route) return sendError(connection, errors.noRoute, requestId);
+  if (!route) {
+    sendError(connection, errors.noRoute, requestId);
+    return { status: 403, problem: "no_route" };
+  }
   const bucket = `${stage.apiId}/${stage.stage}/${route.routeKey}`;
   if (!traffic.throttle.take(bucket, stage.throttle(route.routeKey), connection.lastActiveAt)) {
-    return sendError(connection, errors.throttled, requestId);
+    sendError(connection, errors.throttled, requestId);
+    return { status: 429, problem: "throttled", routeKey: route.routeKey };
   }
-  await answer(traffic, connection, { stage, route, requestId, body });
+  return await answer(traffic, connection, { stage, route, requestId, body });
 }
 
 async function answer(
@@ -57,7 +63,7 @@ async function answer(
     requestId,
     body,
   }: { stage: ServedStage; route: ServedRoute; requestId: string; body: string },
-): Promise<void> {
+): Promise<Ended> {
   const { routeKey } = route;
   const event = messageEvent(connection, {
     routeKey,
@@ -70,6 +76,7 @@ async function answer(
   if (outcome.kind === "failed")
     sendError(connection, outcome.failure === "timeout" ? errors.timeout : errors.failed, requestId);
   else if (route.twoWay) sendBody(connection, outcome.answer.body, requestId);
+  return { routeKey, ...endedBy(outcome) };
 }
 
 /**

@@ -49,6 +49,21 @@ export interface Invocation {
   logTail: string;
 }
 
+/** One event that a function has worked on, as it ended. */
+export interface Run {
+  /** Lambda's id. */
+  requestId: string;
+  /** Of its environment's credentials, which no other environment has: it works on one event at a time. */
+  accessKeyId: string;
+  /** Epoch milliseconds. */
+  startedAt: number;
+  ms: number;
+  /** How long its environment took to start; only of its first event. */
+  initMs?: number | undefined;
+  /** Why its environment was lost; absent where it was not. */
+  status?: string | undefined;
+}
+
 /** One log event; the message ends in a line feed. `timestamp` is in ms since 1970. */
 export interface LogEntry {
   group: string;
@@ -79,6 +94,8 @@ export interface RuntimeOptions {
   /** Where the function's own AWS calls go; asked when an environment starts. */
   endpointUrl(): string;
   log(entries: LogEntry[]): void;
+  /** Gets every event that has ended in an environment. */
+  onRun?(run: Run): void;
   /** The credentials of a new environment; made-up ones without it. */
   credentials?(target: FunctionToRun): Credentials;
   /** Per function. */

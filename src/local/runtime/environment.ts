@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
-import type { Credentials, FunctionToRun, Invocation, LogEntry } from "./contract.ts";
+import type { Credentials, FunctionToRun, Invocation, LogEntry, Run } from "./contract.ts";
 import { type EnvironmentLog, openEnvironmentLog } from "./environment-log.ts";
 import { environmentVariables } from "./environment-variables.ts";
 import {
@@ -40,6 +40,7 @@ export interface Launch {
   initLimitMs: number;
   reaper: Reaper;
   log(entries: LogEntry[]): void;
+  onRun?: ((run: Run) => void) | undefined;
   /** It asks for an event: the first time when its init is done, then after each event. */
   idle(environment: Environment): void;
   /** Its process is gone. */
@@ -54,7 +55,9 @@ export interface Prepared {
 
 interface Running {
   requestId: string;
+  /** By the clock that only goes forward, and epoch milliseconds. */
   startedAt: number;
+  at: number;
   limit: NodeJS.Timeout;
   answered: boolean;
   resolve(invocation: Invocation): void;
@@ -110,7 +113,8 @@ export class Environment {
     this.#state = "busy";
     return new Promise((resolve) => {
       const limit = setTimeout(() => this.#stop(timedOut(target.timeoutSeconds)), limitMs);
-      this.#running = { requestId, startedAt: performance.now(), limit, answered: false, resolve };
+      const [startedAt, at] = [performance.now(), Date.now()];
+      this.#running = { requestId, startedAt, at, limit, answered: false, resolve };
       this.#log.begin();
       this.#log.write([platformLines.start(requestId, target.version)]);
       this.#api?.deliver({
@@ -276,6 +280,7 @@ export class Environment {
       ...(failure?.logLines(requestId) ?? []),
       ...this.#lastLines(requestId, durationMs, failure),
     ]);
+    this.#launch.onRun?.(this.#runOf(running, durationMs, failure));
     this.#initReported = true;
     this.#running = undefined;
     running.resolve({
@@ -286,6 +291,17 @@ export class Environment {
       logTail: this.#log.tail(),
     });
     if (this.#api?.isWaiting()) this.#becomesIdle();
+  }
+
+  #runOf({ requestId, at }: Running, ms: number, failure: Failure | undefined): Run {
+    return {
+      requestId,
+      accessKeyId: this.#launch.credentials.AccessKeyId,
+      startedAt: at,
+      ms,
+      initMs: this.#initReported ? undefined : this.#initMs,
+      status: failure?.status,
+    };
   }
 
   #lastLines(requestId: string, durationMs: number, failure: Failure | undefined): string[] {

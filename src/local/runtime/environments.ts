@@ -12,7 +12,7 @@ import { unzip } from "./unzip.ts";
 import { removeFolder } from "./work-folder.ts";
 
 /** What the environments of every function share. */
-export interface Shared extends Pick<Launch, "reaper" | "log" | "initLimitMs"> {
+export interface Shared extends Pick<Launch, "reaper" | "log" | "onRun" | "initLimitMs"> {
   endpointUrl(): string;
   credentials(target: FunctionToRun): Credentials;
   /** The private folder that the functions are unpacked into. */
@@ -186,6 +186,7 @@ export class Environments {
       initLimitMs: shared.initLimitMs,
       reaper: shared.reaper,
       log: (entries) => shared.log(entries),
+      onRun: shared.onRun,
       idle,
       ended: () => this.#forget(environment),
     });

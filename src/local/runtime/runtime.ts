@@ -66,6 +66,7 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
     endpointUrl: () => options.endpointUrl(),
     credentials: (target) => options.credentials?.(target) ?? madeUp(),
     log: (entries) => options.log(entries),
+    onRun: options.onRun && ((run) => options.onRun?.(run)),
   };
 }
 

@@ -90,8 +90,8 @@ export async function invokeForGateway(
       payload: JSON.stringify(event),
       calledArn: functionArn(lambda.host.account, region, asked),
     };
-    const { payload, functionError } = await run(lambda, call);
-    return { kind: "answered", payload, ...(functionError ? { functionError } : {}) };
+    const { payload, functionError, requestId } = await run(lambda, call);
+    return { kind: "answered", payload, requestId, ...(functionError ? { functionError } : {}) };
   } catch (cause) {
     const kind = cause instanceof AwsError ? refusals[cause.name] : undefined;
     if (kind) return { kind };

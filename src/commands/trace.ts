@@ -1,0 +1,31 @@
+import type { Command } from "../cli/command.ts";
+import { CliError } from "../errors/error.ts";
+import type { TraceRecord } from "../trace/record.ts";
+import { traceLine, traceText, type TraceResult } from "../terminal/trace.ts";
+
+/** The forms of API Gateway's ids and of Lambda's. */
+const ids = /^[\w=-]{1,128}$/;
+
+export const command: Command<"trace", TraceResult, TraceRecord> = {
+  async run({ functionName, apiName, stage, since, follow, ...options }, context) {
+    const { connection, booking, slow, errors, ...at } = options;
+    const [request = null] = context.args;
+    if (request !== null && !ids.test(request))
+      throw new CliError("value-invalid", `trace: ${JSON.stringify(request)} is no request id`, {
+        hint: "an error frame has it as request_id, a line of the log as requestId",
+      });
+    const { findTrace, followTraces } = await import("../trace/follow.ts");
+    const aws = await context.aws(at);
+    const names = { functionName, apiName, stage, since };
+    if (request !== null)
+      return { requestId: request, traces: null, ...(await findTrace(aws, request, names, context)) };
+    const wanted = { ...names, follow, connection, booking, slow, errors };
+    const followed = await followTraces(aws, wanted, context);
+    return { requestId: null, trace: null, since: null, ...followed };
+  },
+
+  render: traceText,
+  line: traceLine,
+  exitCode: ({ requestId, trace }) => (requestId !== null && trace === null ? 3 : 0),
+  untilInterrupted: true,
+};

@@ -1,0 +1,149 @@
+import { joined, type Advice } from "../errors/advice.ts";
+import { hasFailed, isFailure, type ShownHop, type TraceRecord } from "../trace/record.ts";
+import { duration, screenWidth, table, wrap } from "./format.ts";
+import { asRecord, clockTime } from "./record.ts";
+import { style } from "./style.ts";
+
+export interface TraceResult {
+  /** What was read. */
+  sources: string[];
+  /** The one that was asked for; null where all were followed. */
+  requestId: string | null;
+  trace: TraceRecord | null;
+  /** From when on it was looked for, ISO time. */
+  since: string | null;
+  /** How many were emitted. */
+  traces: number | null;
+}
+
+/** A trace as a line; undefined for one that was shown before. */
+export function traceLine(trace: TraceRecord): string | undefined {
+  if (trace.amended) return undefined;
+  const head = `${style.dim(clockTime(trace.at))} ${eventWord(trace)}`;
+  return asRecord(head, [...whoOf(trace), ...hopWords(trace), ...endWords(trace)].join("  "));
+}
+
+const LONGEST_EVENT = "disconnect".length;
+
+function eventWord(trace: TraceRecord): string {
+  const word = (trace.event ?? "invocation").padEnd(LONGEST_EVENT);
+  return hasFailed(trace) ? style.red(word) : word;
+}
+
+const whoOf = ({ connectionId, lambdaRequestId, booking, type, event, routeKey }: TraceRecord): string[] => [
+  connectionId ?? lambdaRequestId ?? "",
+  ...(booking === undefined ? (type === undefined ? [] : [type]) : [`${type ?? "booking"} ${booking}`]),
+  ...(event === "message" && routeKey !== undefined ? [style.dim(routeKey)] : []),
+];
+
+const HOPS: Readonly<Record<ShownHop["hop"], string>> = {
+  gateway: "gateway",
+  function: "function",
+  backend: "backend",
+  deliver: "frames",
+};
+
+/** `gateway 200 12 ms`, `backend 200 after 2 tries, 143 ms`. */
+function hopWords(trace: TraceRecord): string[] {
+  return trace.hops
+    .filter(({ hop, to }) => to === undefined && hop !== "deliver")
+    .map((hop) => {
+      const words = [HOPS[hop.hop], ...statusWords(hop, trace), ...timeWords(hop)].join(" ");
+      return isFailure(hop) ? style.red(words) : words;
+    });
+}
+
+function statusWords(hop: ShownHop, { attempts = 1 }: TraceRecord): string[] {
+  const tries = hop.hop === "backend" && attempts > 1 ? `after ${attempts} tries,` : "";
+  return [...(hop.status === undefined ? [] : [String(hop.status)]), ...(tries ? [tries] : [])];
+}
+
+const timeWords = ({ ms }: ShownHop): string[] => (ms === undefined ? [] : [duration(ms)]);
+
+function endWords(trace: TraceRecord): string[] {
+  const { coldMs, problem } = trace;
+  return [
+    ...frameWords(trace),
+    ...(coldMs === undefined ? [] : [style.yellow(`cold start ${duration(coldMs)}`)]),
+    ...(problem === undefined ? [] : [style.red(problem)]),
+  ];
+}
+
+function frameWords({ sent, gone, failed }: TraceRecord): string[] {
+  return [
+    ...(sent ? [`sent ${sent}`] : []),
+    ...(gone ? [style.yellow(`gone ${gone}`)] : []),
+    ...(failed ? [style.red(`failed ${failed}`)] : []),
+  ];
+}
+
+/** What was found of one message; of followed ones the lines have said it all. */
+export function traceText({ requestId, trace, sources, since, traces }: TraceResult): Advice {
+  const looked =
+    sources.length === 0 ? "there is nothing to look through" : `looked through ${sources.join(", ")}`;
+  if (requestId === null) return traces === 0 ? `no message in that time; ${looked}` : "";
+  if (trace === null) {
+    const hint = "look further back with --since, for example --since 1d";
+    return joined([`nothing is known of ${requestId}; ${looked}, since ${since}`, hint]);
+  }
+  return waterfall(trace);
+}
+
+/** Narrower than this a bar says nothing. */
+const NARROWEST_BAR = 12;
+const WIDEST_BAR = 48;
+/** What the columns before the bar take. */
+const COLUMNS = 46;
+
+/** One trace with a bar for each hop. */
+export function waterfall(trace: TraceRecord, width = screenWidth()): string {
+  const room = Math.min(WIDEST_BAR, width - COLUMNS);
+  const bars = room < NARROWEST_BAR ? [] : barsOf(trace, room);
+  const rows = trace.hops.map((hop, index) => [
+    hopName(hop),
+    statusWords(hop, trace).join(" ").replace(/,$/, ""),
+    hop.startMs === undefined ? "" : `+${duration(hop.startMs)}`,
+    timeWords(hop).join(""),
+    ...(bars[index] === undefined ? [] : [isFailure(hop) ? style.red(bars[index]) : style.cyan(bars[index])]),
+  ]);
+  const broken = (lines: readonly string[]) => lines.flatMap((line) => wrap(line, width));
+  const parts = [...broken(headLines(trace)), "", table(rows, width), ...broken(tailLines(trace))];
+  return parts.join("\n");
+}
+
+const hopName = ({ hop, to }: ShownHop): string => (to === undefined ? HOPS[hop] : `  to ${to}`);
+
+function headLines(trace: TraceRecord): string[] {
+  const { event = "invocation", requestId, lambdaRequestId, at, bytesIn, ms } = trace;
+  const facts = [
+    ...(ms === undefined ? [] : [duration(ms)]),
+    ...(bytesIn === undefined ? [] : [`${bytesIn} bytes`]),
+    ...endWords(trace),
+  ];
+  return [
+    `${style.bold(event)}  ${whoOf(trace).join("  ")}`,
+    `${clockTime(at)}  ${facts.join("  ")}`,
+    ...(requestId === undefined ? [] : [style.dim(`request ${requestId}`)]),
+    ...(lambdaRequestId === undefined ? [] : [style.dim(`Lambda  ${lambdaRequestId}`)]),
+  ];
+}
+
+const tailLines = ({ reason }: TraceRecord): string[] =>
+  reason === undefined ? [] : ["", `reason: ${reason}`];
+
+/**
+ * A hop whose beginning is not known is drawn after the one before it, in lighter shade: the order of hops is
+ * known, not when they began.
+ */
+function barsOf({ hops, ms: whole = 0 }: TraceRecord, room: number): string[] {
+  const scale = (ms: number) => Math.round((ms / Math.max(whole, 0.01)) * room);
+  let after = 0;
+  return hops.map(({ hop, startMs, ms }) => {
+    const begin = startMs ?? after;
+    after = hop === "gateway" || hop === "function" ? begin : begin + (ms ?? 0);
+    if (ms === undefined) return "";
+    const from = Math.min(scale(begin), room - 1);
+    const length = Math.max(1, Math.min(scale(ms), room - from));
+    return " ".repeat(from) + (startMs === undefined ? "░" : "█").repeat(length);
+  });
+}

@@ -1,0 +1,177 @@
+import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
+import { orMissing } from "../aws/answers.ts";
+import type { Aws } from "../aws/clients.ts";
+import { deployedApi } from "../aws/deployed.ts";
+import { localTraces } from "../aws/local-traces.ts";
+import { explain } from "../errors/explain.ts";
+import { followedGroup } from "../logs/follow.ts";
+import { groupOf } from "../logs/tail.ts";
+import type { Report } from "../progress.ts";
+import { accessLog, membersOf } from "./access-log.ts";
+import { functionLog } from "./function-log.ts";
+import { createJoiner } from "./join.ts";
+import { localGateway } from "./local-gateway.ts";
+import { hasFailed, isSelected, recordOf, type Selection, type TraceRecord } from "./record.ts";
+import type { Source, Wanted } from "./source.ts";
+
+/** Whose traces, which of them, and from when. */
+export interface TraceOptions extends Selection {
+  functionName: string;
+  apiName: string;
+  stage: string;
+  /** Milliseconds since 1970. */
+  since?: number | undefined;
+  follow: boolean;
+}
+
+interface Reader {
+  report: Report;
+  signal: AbortSignal;
+  emit(record: TraceRecord): void;
+  /** Settles when more may be emitted. */
+  drained(): Promise<void>;
+}
+
+/** How far back it reads without `since` where it does not follow. */
+const HOUR_MS = 3_600_000;
+const TICK_MS = 250;
+
+export interface FollowResult {
+  /** What was read. */
+  sources: string[];
+  /** How many traces were emitted. */
+  traces: number;
+}
+
+/** Emits the traces of a stack as they happen, until the sources end or the signal is aborted. */
+export async function followTraces(aws: Aws, options: TraceOptions, reader: Reader): Promise<FollowResult> {
+  const { follow, booking } = options;
+  const since = options.since ?? (follow ? undefined : Date.now() - HOUR_MS);
+  const sources = await sourcesOf(aws, options, reader);
+  if (follow) reader.report({ kind: "note", message: `following ${titles(sources)}, Ctrl-C ends` });
+  let traces = 0;
+  const emit = (record: TraceRecord) => {
+    if (!isOurs(record) || !isSelected(record, options)) return;
+    if (!record.amended) traces += 1;
+    reader.emit(record);
+  };
+  const wanted = { since, follow, needsBookings: booking !== undefined };
+  await joined(sources, wanted, { ...reader, emit });
+  return { sources: sources.map(({ title }) => title), traces };
+}
+
+export interface FindResult {
+  sources: string[];
+  /** From when on it was looked for, ISO time. */
+  since: string;
+  trace: TraceRecord | null;
+}
+
+/** Puts together what there is of one event, by API Gateway's id or Lambda's. */
+export async function findTrace(
+  aws: Aws,
+  request: string,
+  options: Omit<TraceOptions, keyof Selection | "follow">,
+  reader: Omit<Reader, "emit">,
+): Promise<FindResult> {
+  const since = options.since ?? Date.now() - HOUR_MS;
+  const sources = await sourcesOf(aws, { ...options, follow: false }, reader);
+  const found: TraceRecord[] = [];
+  const emit = (record: TraceRecord) => {
+    if (record.requestId === request || record.lambdaRequestId === request) found.push(record);
+  };
+  await joined(sources, { since, follow: false, request, needsBookings: true }, { ...reader, emit });
+  // The event itself before the frames that it had sent by a second invocation; the last word on it.
+  const [trace = null] = found.toReversed().toSorted((a, b) => rank(a) - rank(b));
+  const titled = sources.map(({ title }) => title);
+  return { sources: titled, since: new Date(since).toISOString(), trace };
+}
+
+/** Lambda's REPORT alone may be of any invocation; one that failed may be why a line is missing. */
+const isOurs = (record: TraceRecord): boolean => record.requestId !== undefined || hasFailed(record);
+
+const rank = ({ event }: TraceRecord): number => (event === "initial" ? 1 : 0);
+
+const titles = (sources: readonly Source[]): string => sources.map(({ title }) => title).join(" and ");
+
+/** Reads all sources at once and puts together what they tell. */
+async function joined(
+  sources: readonly Source[],
+  wanted: Wanted,
+  { emit, drained, signal }: Reader,
+): Promise<void> {
+  const facts = [...new Set(sources.flatMap((source) => source.facts))];
+  const joiner = createJoiner({ facts, emit: (trace, amended) => emit(recordOf(trace, amended)) });
+  const tick = setInterval(() => joiner.settle(performance.now()), TICK_MS);
+  const read = async (source: Source) => {
+    for await (const part of source.follow(wanted)) {
+      joiner.add(part, performance.now());
+      await drained();
+    }
+  };
+  try {
+    await Promise.all(sources.map(read));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    clearInterval(tick);
+  }
+  joiner.end();
+}
+
+/** Where messages can be read about: the local AWS, or AWS's logs. */
+async function sourcesOf(
+  aws: Aws,
+  options: Pick<TraceOptions, "functionName" | "apiName" | "stage" | "follow">,
+  reader: Pick<Reader, "report" | "signal">,
+): Promise<Source[]> {
+  const lines = await localTraces(aws, options.follow);
+  if (!lines)
+    return [...(await functionSource(aws, options, reader)), ...(await accessSource(aws, options, reader))];
+  // It keeps the last minutes; what is older is in the function's log.
+  const older = options.follow ? [] : await functionSource(aws, options, reader);
+  return [localGateway(lines, reader.report), ...older];
+}
+
+async function functionSource(
+  aws: Aws,
+  { functionName }: Pick<TraceOptions, "functionName">,
+  reader: Pick<Reader, "report" | "signal">,
+): Promise<Source[]> {
+  const { group, found } = await groupOf(aws, functionName, reader);
+  if (found) return [functionLog({ logs: await aws.logs.client(), group: found, ...reader })];
+  reader.report({ kind: "note", message: `not invoked yet: there is no log group ${group}` });
+  return [];
+}
+
+/** Without an access log API Gateway's column is blank, and a note says so. */
+async function accessSource(
+  aws: Aws,
+  names: Pick<TraceOptions, "functionName" | "apiName" | "stage">,
+  reader: Pick<Reader, "report" | "signal">,
+): Promise<Source[]> {
+  const found = await accessLogOf(aws, names).catch((error: unknown) => {
+    reader.signal.throwIfAborted();
+    return explain(error).message;
+  });
+  if (typeof found === "object")
+    return [accessLog({ logs: await aws.logs.client(), group: found.group, ...reader }, found.members)];
+  reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found}` });
+  return [];
+}
+
+/** The access log of a stage, or why it cannot be read. */
+async function accessLogOf(aws: Aws, names: Pick<TraceOptions, "functionName" | "apiName" | "stage">) {
+  const api = await deployedApi(aws, names);
+  const StageName = names.stage;
+  const stage =
+    api && (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName }))));
+  if (!stage) return `there is no stage ${StageName} of an API ${names.apiName}`;
+  const { DestinationArn, Format = "" } = stage.AccessLogSettings ?? {};
+  const [, name] = /:log-group:([^:]+)/.exec(DestinationArn ?? "") ?? [];
+  if (name === undefined) return `the stage ${StageName} has no access log in CloudWatch Logs`;
+  const members = membersOf(Format);
+  if (!members) return `the format of the access log ${name} is no JSON with a $context.requestId`;
+  const group = await followedGroup(await aws.logs.client(), name);
+  return group ? { group, members } : `there is no log group ${name}`;
+}

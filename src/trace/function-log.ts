@@ -1,0 +1,61 @@
+import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import type { TracePart } from "../contract/trace.ts";
+import { followLog, type FollowedGroup } from "../logs/follow.ts";
+import { recordOf } from "../logs/record.ts";
+import type { Report } from "../progress.ts";
+import { partOf } from "./log-parts.ts";
+import type { Source, Wanted } from "./source.ts";
+
+/** Where a log is, and what ends its reading. */
+export interface LogPlace {
+  logs: CloudWatchLogsClient;
+  group: FollowedGroup;
+  report: Report;
+  signal: AbortSignal;
+}
+
+/** No connection is older (AWS.md 1.12), with some time to spare. */
+const OLDEST_CONNECTION_MS = 130 * 60_000;
+/** A REPORT may come so much earlier or later in time than what it belongs to. */
+const AROUND_MS = 16 * 60_000;
+
+/** The function's log: the handler's lines and Lambda's. */
+export function functionLog(place: LogPlace): Source {
+  return {
+    title: `the log group ${place.group.name}`,
+    facts: ["line", "report"],
+    follow: (wanted) => (wanted.request === undefined ? all(place, wanted) : one(place, wanted)),
+  };
+}
+
+async function* all(place: LogPlace, wanted: Wanted): AsyncGenerator<TracePart> {
+  const { since, follow, needsBookings } = wanted;
+  if (needsBookings) {
+    const known = { since: (since ?? Date.now()) - OLDEST_CONNECTION_MS, follow: false };
+    for await (const part of parts(place, { ...known, filter: '{ $.event = "connect" }' }))
+      yield { ...part, isPast: true };
+  }
+  yield* parts(place, { since, follow });
+}
+
+/** What has an id, and then what has Lambda's id of the same invocation. */
+async function* one(place: LogPlace, { since, request }: Wanted): AsyncGenerator<TracePart> {
+  const lambdaIds = new Map<string, number>();
+  for await (const part of parts(place, { since, follow: false, filter: `"${request}"` })) {
+    yield part;
+    if (part.lambdaRequestId !== undefined && part.lambdaRequestId !== request)
+      lambdaIds.set(part.lambdaRequestId, part.at ?? 0);
+  }
+  for (const [id, at] of lambdaIds)
+    yield* parts(place, { since: at - AROUND_MS, follow: false, filter: `"${id}"` });
+}
+
+async function* parts(
+  { logs, group, report, signal }: LogPlace,
+  wanted: { since?: number | undefined; follow: boolean; filter?: string },
+): AsyncGenerator<TracePart> {
+  for await (const event of followLog(logs, group, { ...wanted, report, signal })) {
+    const part = partOf(recordOf(event));
+    if (part) yield part;
+  }
+}

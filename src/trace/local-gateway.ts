@@ -1,0 +1,49 @@
+import { jsonIn } from "../contract/json.ts";
+import type { TracePart } from "../contract/trace.ts";
+import { recordOf, type LogEvent } from "../logs/record.ts";
+import type { Report } from "../progress.ts";
+import { partOf } from "./log-parts.ts";
+import type { Source, Wanted } from "./source.ts";
+
+/** What the local AWS writes, a line each. */
+type Item =
+  | ({ kind: "trace" } & TracePart)
+  | ({ kind: "log" } & LogEvent)
+  | { kind: "omitted"; items: number }
+  /** All that it had kept was before this. */
+  | { kind: "following" };
+
+/** The local AWS itself, which knows every hop; the function's own lines come by the same way. */
+export function localGateway(lines: AsyncIterable<string>, report: Report): Source {
+  return {
+    title: "the local AWS",
+    facts: ["gateway", "line", "report"],
+    follow: (wanted) => parts(lines, wanted, report),
+  };
+}
+
+async function* parts(
+  lines: AsyncIterable<string>,
+  wanted: Wanted,
+  report: Report,
+): AsyncGenerator<TracePart> {
+  let isKept = true;
+  for await (const line of lines) {
+    const item = jsonIn(line) as Item | undefined;
+    if (item?.kind === "following") isKept = false;
+    if (item?.kind === "omitted")
+      report({ kind: "warning", message: `${item.items} records were left out: the output was not read` });
+    const part = item && partIn(item);
+    if (part) yield isKept && !isWanted(part, wanted) ? { ...part, isPast: true } : part;
+  }
+}
+
+function partIn(item: Item): TracePart | undefined {
+  if (item.kind === "trace") return item;
+  return item.kind === "log" ? partOf(recordOf(item)) : undefined;
+}
+
+/** Whether something that was kept is of the time that is wanted. */
+function isWanted({ at, hops }: TracePart, { since = Infinity, request }: Wanted): boolean {
+  return request !== undefined || (at ?? hops[0]?.startedAt ?? 0) >= since;
+}

@@ -1,0 +1,110 @@
+import type { Hop, TracedEvent, TracePart } from "../contract/trace.ts";
+import type { LogRecord } from "../logs/record.ts";
+
+const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "initial"]);
+
+/** What a record of the function's log says of an event; undefined where it says nothing. */
+export function partOf({ at, origin, fields = {} }: LogRecord): TracePart | undefined {
+  const writtenAt = Date.parse(at);
+  if (origin === "report") return reportPart(fields, writtenAt);
+  return origin === "function" && events.has(fields["event"]) && textIn(fields, "requestId") !== undefined
+    ? linePart(fields, writtenAt)
+    : undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const textIn = (fields: Fields, name: string): string | undefined =>
+  typeof fields[name] === "string" ? fields[name] : undefined;
+const numberIn = (fields: Fields, name: string): number | undefined =>
+  typeof fields[name] === "number" ? fields[name] : undefined;
+
+/** The handler's line, which is written when the event has ended. */
+function linePart(fields: Fields, writtenAt: number): TracePart {
+  const number = (name: string) => numberIn(fields, name);
+  const text = (name: string) => textIn(fields, name);
+  const ms = number("ms");
+  const startedAt = ms === undefined ? undefined : writtenAt - ms;
+  return {
+    fact: "line",
+    requestId: text("requestId"),
+    lambdaRequestId: text("lambdaRequestId"),
+    event: text("event") as TracedEvent,
+    connectionId: text("connectionId"),
+    at: startedAt ?? writtenAt,
+    routeKey: text("route"),
+    type: text("type"),
+    booking: text("booking"),
+    attempts: number("attempts"),
+    bytesIn: number("bytes"),
+    sent: number("sent"),
+    gone: number("gone"),
+    failed: number("failed"),
+    problem: text("code"),
+    reason: text("reason"),
+    hops: [{ hop: "function", startedAt, ms, status: number("status") }, ...hopsIn(fields)],
+  };
+}
+
+/** Backend and frames: only how long they took is in the line, not when they began. */
+function hopsIn(fields: Fields): Hop[] {
+  const number = (name: string) => numberIn(fields, name);
+  const timedOut = textIn(fields, "code") === "backend_timeout" ? "timeout" : undefined;
+  const asked = (number("attempts") ?? 0) > 0;
+  const isDelivering = ["sent", "gone", "failed"].some((name) => (number(name) ?? 0) > 0);
+  return [
+    ...(asked
+      ? [{ hop: "backend", ms: number("backendMs"), status: number("backendStatus") ?? timedOut } as const]
+      : []),
+    ...(isDelivering ? [{ hop: "deliver", ms: number("deliverMs") } as const] : []),
+  ];
+}
+
+/** Lambda's REPORT, as text (AWS.md 5.3) or as JSON. */
+function reportPart(fields: Fields, writtenAt: number): TracePart | undefined {
+  const { requestId, durationMs, initMs, status } = "record" in fields ? ofJson(fields) : ofText(fields);
+  if (requestId === undefined) return undefined;
+  const startedAt = durationMs === undefined ? undefined : writtenAt - durationMs;
+  const failure = status === "success" ? undefined : status;
+  return {
+    fact: "report",
+    lambdaRequestId: requestId,
+    at: startedAt ?? writtenAt,
+    coldMs: initMs,
+    hops: [{ hop: "function", startedAt, ms: durationMs, status: failure }],
+  };
+}
+
+interface Report {
+  requestId: string | undefined;
+  durationMs: number | undefined;
+  initMs: number | undefined;
+  status: string | undefined;
+}
+
+function ofText(fields: Fields): Report {
+  const ms = (name: string) => {
+    const [, digits] = /^([\d.]+) ms$/.exec(textIn(fields, name) ?? "") ?? [];
+    return digits === undefined ? undefined : Number(digits);
+  };
+  return {
+    requestId: textIn(fields, "RequestId"),
+    durationMs: ms("Duration"),
+    initMs: ms("Init Duration"),
+    status: textIn(fields, "Status"),
+  };
+}
+
+function ofJson(fields: Fields): Report {
+  const record = objectIn(fields, "record");
+  const metrics = objectIn(record, "metrics");
+  return {
+    requestId: textIn(record, "requestId"),
+    durationMs: numberIn(metrics, "durationMs"),
+    initMs: numberIn(metrics, "initDurationMs"),
+    status: textIn(record, "status"),
+  };
+}
+
+const objectIn = (fields: Fields, name: string): Fields =>
+  typeof fields[name] === "object" && fields[name] !== null ? { ...fields[name] } : {};

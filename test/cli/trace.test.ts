@@ -1,0 +1,182 @@
+import { createServer, request as forward } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import {
+  CreateLogGroupCommand,
+  CreateLogStreamCommand,
+  PutLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { expect, onTestFinished, test } from "vitest";
+import { packageHandler } from "../../src/artifact/zip.ts";
+import { startDemoBackend } from "../../src/backend/demo.ts";
+import { openLocalAws, pointedAt } from "../support/local-aws.ts";
+import { run, start } from "../support/program.ts";
+import { openSocket } from "../support/socket.ts";
+import { openTestStack } from "../support/stack.ts";
+
+type Document = Record<string, unknown> & { hops?: Record<string, unknown>[] };
+const documents = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Document);
+
+/** The shipped handler with the demo backend behind it, at a local AWS. */
+async function scene() {
+  const backend = await startDemoBackend();
+  onTestFinished(() => backend.close());
+  const local = await openLocalAws();
+  const { zip, sha256 } = await packageHandler();
+  const stack = await openTestStack(local.url, { zip, zipSha256: sha256, backendUrl: backend.url });
+  const changes = await stack.deploy();
+  const api = changes.find(({ resource }) => resource === stack.stack.api)?.attributes.ApiEndpoint;
+  const connect = async () => {
+    const socket = await openSocket(`${api}/dev?booking_id=7&token=demo`);
+    await socket.next();
+    return socket;
+  };
+  return { local, connect, env: pointedAt(local.url) };
+}
+
+test("S37 S38 each message as it happens, then one as a waterfall, from the gateway itself", async () => {
+  const { connect, env } = await scene();
+  const [lines, json] = [start(["trace"], { env }), start(["trace", "--json", "--booking", "7"], { env })];
+  await Promise.all([lines.says("following the local AWS"), json.says("following the local AWS")]);
+  const socket = await connect();
+  socket.send('{"type":"message","body":"hi","token":"s3cret"}');
+  await socket.next();
+  await Promise.all([lines.says(/message .* sent 1/), json.says('"event":"message"')]);
+  for (const program of [lines, json]) program.signal("SIGINT");
+  const [told, ended] = await Promise.all([lines.ended, json.ended]);
+  expect([told.code, ended.code]).toEqual([130, 130]);
+  expect(told.stdout).toMatch(/connect +\S+ {2}booking 7 {2}gateway 200 .*function 200 .*cold start/);
+  expect(told.stdout + ended.stdout).not.toMatch(/s3cret|demo/);
+  const message = documents(ended.stdout).find(({ event }) => event === "message")!;
+  expect(message).toMatchObject({ schemaVersion: 1, kind: "trace", booking: "7", bytesIn: 47, sent: 1 });
+  expect(message.hops).toMatchObject([
+    { hop: "gateway", status: 200, startMs: 0 },
+    { hop: "function", status: 200, startMs: expect.any(Number) },
+    { hop: "backend", status: 200, ms: expect.any(Number) },
+    { hop: "deliver", ms: expect.any(Number) },
+    { hop: "deliver", status: 200, to: message["connectionId"], bytes: expect.any(Number) },
+  ]);
+  const one = await run(["trace", String(message["requestId"])], { env });
+  expect([one.code, one.stdout]).toEqual([0, expect.stringMatching(/^gateway +200 +\+0 ms .*█/m)]);
+  const same = await run(["trace", String(message["lambdaRequestId"]), "--json"], { env });
+  expect(JSON.parse(same.stdout)).toMatchObject({
+    kind: "result",
+    trace: { requestId: message["requestId"] },
+  });
+});
+
+test("S38 an unknown id: exit code 3; what can be no id: exit code 2", async () => {
+  const { local } = { local: await openLocalAws() };
+  const env = pointedAt(local.url);
+  const [unknown, odd] = await Promise.all([
+    run(["trace", "UbT2aF9yIAMFkQg=", "--json"], { env }),
+    run(["trace", '"} --x', "--json"], { env }),
+  ]);
+  expect([unknown.code, JSON.parse(unknown.stdout)]).toMatchObject([
+    3,
+    { trace: null, sources: ["the local AWS"] },
+  ]);
+  expect([odd.code, JSON.parse(odd.stdout)]).toMatchObject([2, { error: { code: "value-invalid" } }]);
+});
+
+/** AWS as far as `trace` can tell: without the local AWS's own path, with an access log at the stage. */
+async function asAws(target: string, accessLog: object | undefined): Promise<Record<string, string>> {
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith("/_")) return response.writeHead(404).end();
+    const { host } = new URL(target);
+    const { method, headers } = request;
+    const onward = forward(target + request.url, { method, headers: { ...headers, host } }, (answer) => {
+      const { "content-length": _length, "transfer-encoding": _chunked, ...others } = answer.headers;
+      response.writeHead(answer.statusCode ?? 502, others);
+      if (!accessLog || method !== "GET" || !/\/stages\/\w+$/.test(request.url ?? ""))
+        return answer.pipe(response);
+      return void buffer(answer).then((bytes) =>
+        response.end(JSON.stringify({ ...JSON.parse(bytes.toString()), accessLogSettings: accessLog })),
+      );
+    });
+    response.on("close", () => onward.destroy());
+    onward.on("error", () => response.destroy());
+    return request.pipe(onward);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    SHELFSHACK_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+  };
+}
+
+test("S38 on AWS it joins the function's log and the access log; without one a column is blank", async () => {
+  const { local, connect } = await scene();
+  const socket = await connect();
+  socket.send('{"type":"message","body":"hi"}');
+  await socket.next();
+  const without = await run(["trace", "--no-follow", "--json"], { env: await asAws(local.url, undefined) });
+  expect(without.stderr).toContain("API Gateway's own times are left blank: the stage dev has no access log");
+  const [message] = documents(without.stdout).filter(({ event }) => event === "message");
+  const { requestId } = message!;
+  expect(message).toMatchObject({
+    booking: "7",
+    hops: [{ hop: "function" }, { hop: "backend" }, { hop: "deliver" }],
+  });
+
+  const logGroupName = "/access";
+  const at = { logGroupName, logStreamName: "s" };
+  await local.logs.send(new CreateLogGroupCommand({ logGroupName }));
+  await local.logs.send(new CreateLogStreamCommand(at));
+  const entry = {
+    id: requestId,
+    type: "MESSAGE",
+    status: "200",
+    at: String(Date.now()),
+    ms: "31",
+    error: "-",
+  };
+  const logEvents = [{ timestamp: Date.now(), message: JSON.stringify(entry) }];
+  await local.logs.send(new PutLogEventsCommand({ ...at, logEvents }));
+  const format = {
+    id: "$context.requestId",
+    type: "$context.eventType",
+    status: "$context.status",
+    at: "$context.requestTimeEpoch",
+    ms: "$context.integration.latency",
+    error: "$context.integration.error",
+  };
+  const destinationArn = `arn:aws:logs:us-east-1:000000000000:log-group:${logGroupName}`;
+  const env = await asAws(local.url, { destinationArn, format: JSON.stringify(format) });
+  const found = await run(["trace", String(requestId), "--json"], { env });
+  expect(JSON.parse(found.stdout)).toMatchObject({
+    sources: ["the log group /aws/lambda/shelfshack-websocket-proxy", "the access log /access"],
+    trace: {
+      requestId,
+      hops: [
+        { hop: "gateway", ms: 31, status: 200 },
+        { hop: "function" },
+        { hop: "backend" },
+        { hop: "deliver" },
+      ],
+    },
+  });
+});
+
+test("F-03 what the local AWS tells of messages is for this user's programs, never for a page", async () => {
+  const { url } = await openLocalAws({ verifySignatures: true });
+  const asked = async (headers: Record<string, string>) =>
+    (await fetch(`${url}/_shelfshack/traces`, { headers })).status;
+  expect(await asked({})).toBe(403);
+  expect(await asked({ "x-shelfshack": "1", origin: "http://localhost:3000" })).toBe(403);
+  // Not signed, where that is asked for.
+  expect(await asked({ "x-shelfshack": "1" })).toBe(403);
+  const { url: open } = await openLocalAws();
+  const taken = await fetch(`${open}/_shelfshack/traces`, { headers: { "x-shelfshack": "1" } });
+  expect([taken.status, await taken.text()]).toEqual([200, ""]);
+});

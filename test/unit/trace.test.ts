@@ -1,0 +1,213 @@
+import { expect, test } from "vitest";
+import type { Trace, TracePart } from "../../src/contract/trace.ts";
+import { recordOf as logRecord } from "../../src/logs/record.ts";
+import { membersOf } from "../../src/trace/access-log.ts";
+import { createJoiner } from "../../src/trace/join.ts";
+import { partOf } from "../../src/trace/log-parts.ts";
+import { hasFailed, isSelected, recordOf } from "../../src/trace/record.ts";
+import { traceLine, traceText, waterfall } from "../../src/terminal/trace.ts";
+import { unstyled } from "../../src/terminal/style.ts";
+
+const requestId = "UbT2aF9yIAMFkQg=";
+const lambdaRequestId = "8f5a1c0e-0000-4000-8000-000000000001";
+const connectionId = "UbT2acX1IAMCJpw=";
+const at = Date.parse("2026-11-23T15:04:40.000Z");
+
+const gateway: TracePart = {
+  fact: "gateway",
+  requestId,
+  event: "message",
+  connectionId,
+  at,
+  routeKey: "$default",
+  hops: [{ hop: "gateway", startedAt: at, ms: 152, status: 200 }],
+};
+const written = (message: string, later = 150) =>
+  partOf(logRecord({ timestamp: at + later, stream: "s", message }));
+const line = written(
+  JSON.stringify({
+    level: "INFO",
+    event: "message",
+    requestId,
+    lambdaRequestId,
+    connectionId,
+    status: 200,
+    backendStatus: 200,
+    attempts: 2,
+    backendMs: 143,
+    deliverMs: 4,
+    ms: 148,
+    bytes: 48,
+    sent: 2,
+    gone: 1,
+    failed: 0,
+  }),
+)!;
+const report = written(
+  `REPORT RequestId: ${lambdaRequestId}\tDuration: 148.55 ms\tBilled Duration: 149 ms\t` +
+    "Memory Size: 256 MB\tMax Memory Used: 60 MB\tInit Duration: 210.10 ms\t\n",
+)!;
+const connected: TracePart = {
+  fact: "line",
+  requestId: "c",
+  event: "connect",
+  connectionId,
+  booking: "7",
+  type: "booking",
+  hops: [],
+};
+
+function joining(options: Partial<Parameters<typeof createJoiner>[0]> = {}) {
+  const given: (Trace & { amended: boolean })[] = [];
+  const joiner = createJoiner({
+    facts: ["gateway", "line", "report"],
+    emit: (trace, amended) => given.push({ ...trace, amended }),
+    ...options,
+  });
+  return { ...joiner, given };
+}
+
+const orders = [
+  [gateway, line, report],
+  [report, line, gateway],
+  [report, gateway, line],
+  [line, report, gateway],
+];
+test.each(orders)("three sources become one trace, in whatever order they tell", (...parts) => {
+  const { add, given } = joining();
+  add({ ...connected, isPast: true }, 0);
+  for (const part of parts) add(part, 1);
+  expect(given).toHaveLength(1);
+  expect(recordOf(given[0]!)).toEqual({
+    kind: "trace",
+    at: "2026-11-23T15:04:40.000Z",
+    requestId,
+    lambdaRequestId,
+    connectionId,
+    event: "message",
+    routeKey: "$default",
+    type: "booking",
+    booking: "7",
+    attempts: 2,
+    coldMs: 210.1,
+    bytesIn: 48,
+    sent: 2,
+    gone: 1,
+    failed: 0,
+    ms: 152,
+    problem: undefined,
+    reason: undefined,
+    amended: false,
+    hops: [
+      { hop: "gateway", startMs: 0, ms: 152, status: 200 },
+      { hop: "function", startMs: 1.45, ms: 148.55, status: 200 },
+      { hop: "backend", ms: 143, status: 200 },
+      { hop: "deliver", ms: 4, status: undefined },
+    ],
+  });
+});
+
+test("S37 the line of a message: each hop with status and time, tries, cold start, who was gone", () => {
+  const { add, given } = joining();
+  for (const part of [connected, gateway, line, report]) add(part, 0);
+  expect(unstyled(traceLine(recordOf(given[0]!))!)).toContain(
+    `message     ${connectionId}  booking 7  $default  gateway 200 152 ms  function 200 149 ms  ` +
+      "backend 200 after 2 tries, 143 ms  sent 2  gone 1  cold start 210 ms",
+  );
+  expect(traceLine(recordOf(given[0]!, true))).toBeUndefined();
+});
+
+test("what is missing is waited for three seconds, and a late part amends what was given", () => {
+  const { add, settle, given } = joining();
+  add(line, 0);
+  settle(2_999);
+  expect(given).toEqual([]);
+  settle(3_000);
+  expect(given).toMatchObject([{ requestId, amended: false }]);
+  expect(recordOf(given[0]!).hops.map(({ hop }) => hop)).toEqual(["function", "backend", "deliver"]);
+  add(gateway, 4_000);
+  expect(given[1]).toMatchObject({ amended: true, routeKey: "$default" });
+  settle(60_000);
+  expect(given).toHaveLength(2);
+});
+
+test("no more traces wait than that; the oldest is given on first, none is lost", () => {
+  const { add, end, given } = joining({ mostOpen: 2 });
+  for (const id of ["a", "b", "c"]) add({ ...gateway, requestId: id }, 0);
+  expect(given.map((trace) => trace.requestId)).toEqual(["a"]);
+  end();
+  expect(given.map((trace) => trace.requestId)).toEqual(["a", "b", "c"]);
+});
+
+test("a connect and the frames that follow it have one request id and are two traces", () => {
+  const { add, given } = joining();
+  add({ ...line, event: "initial", lambdaRequestId: "l2" }, 0);
+  add({ ...gateway, event: "connect" }, 0);
+  add({ ...report, lambdaRequestId: "l2" }, 0);
+  expect(given.map(({ event }) => event)).toEqual(["initial"]);
+});
+
+test("a function that timed out has no line; Lambda's word for it is the problem that is seen", () => {
+  const { add, end, given } = joining({ facts: ["line", "report"] });
+  add(written(`REPORT RequestId: l\tDuration: 3000.00 ms\tStatus: timeout\t\n`)!, 0);
+  end();
+  const record = recordOf(given[0]!);
+  expect([record.requestId, hasFailed(record)]).toEqual([undefined, true]);
+  expect(traceLine(record)).toContain("function timeout 3.0 s");
+});
+
+test("Lambda's REPORT as JSON says the same, and other lines say nothing", () => {
+  const json = {
+    type: "platform.report",
+    record: { requestId: "l", status: "success", metrics: { durationMs: 3, initDurationMs: 9 } },
+  };
+  expect(written(JSON.stringify(json))).toMatchObject({
+    fact: "report",
+    lambdaRequestId: "l",
+    coldMs: 9,
+    hops: [{ hop: "function", ms: 3, status: undefined }],
+  });
+  for (const other of ["hello", `{"event":"load"}`, `{"event":"message"}`, "START RequestId: l Version: 1"])
+    expect(written(other)).toBeUndefined();
+});
+
+const trace = recordOf({ at, connectionId, event: "message", requestId, hops: [], booking: "7" });
+test.each([
+  [{ connection: connectionId }, true],
+  [{ connection: "other" }, false],
+  [{ booking: "7" }, true],
+  [{ booking: "8" }, false],
+  [{ errors: true }, false],
+  [{ slow: 1 }, false],
+])("%j selects it: %s", (selection, wanted) => {
+  expect(isSelected(trace, { errors: false, ...selection })).toBe(wanted);
+});
+
+test("a client that was gone is no error, a frame that was refused is one", () => {
+  const withFrame = (status: number) => ({ ...trace, hops: [{ hop: "deliver", to: "x", status } as const] });
+  expect([410, 403].map((status) => hasFailed(withFrame(status)))).toEqual([false, true]);
+  expect(isSelected(withFrame(200), { connection: "x", errors: false })).toBe(true);
+});
+
+test.each([40, 80, 200])("a waterfall fits %d columns", (width) => {
+  const { add, given } = joining();
+  for (const part of [gateway, line, report]) add(part, 0);
+  const lines = unstyled(waterfall(recordOf(given[0]!), width)).split("\n");
+  expect(lines.filter((text) => text.length > width)).toEqual([]);
+  // Where a hop began that no source has told is drawn lighter.
+  expect(lines.some((text) => text.includes("░"))).toBe(width >= 80);
+});
+
+test("S38 an unknown id: what was looked through, since when", () => {
+  const nothing = { requestId: "x", trace: null, sources: ["the log"], since: "2026", traces: null };
+  expect(traceText(nothing)).toContain("nothing is known of x; looked through the log, since 2026");
+});
+
+test.each([
+  ['{"id":"$context.requestId","s":"$context.status"}', { requestId: "id", status: "s" }],
+  ['{"id":"$context.requestId","ms":$context.integrationLatency}', { requestId: "id", ms: "ms" }],
+  ["$context.requestId $context.status", undefined],
+  ['{"s":"$context.status"}', undefined],
+])("the format %s of an access log is read as %j", (format, members) => {
+  expect(membersOf(format)).toEqual(members);
+});
