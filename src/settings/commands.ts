@@ -320,7 +320,7 @@ const table = {
     reads: [...load, "backendRate", ...measuring],
     examples: [
       {
-        line: "capacity --connections 1e6 --messages-per-minute 2 --people-per-booking 3",
+        line: "capacity --connections 1e6 --messages-per-minute 2",
         description: "each quota with what is needed of it, and at how many connections it is reached",
       },
       {
