@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { CliError } from "../errors/error.ts";
+import type { Report } from "../progress.ts";
 import { assetUrl } from "./assets.ts";
 
 /** One file of the zip. */
@@ -112,4 +113,18 @@ function fitting(names: readonly string[]): string {
       return `it runs with --handler ${file.slice(0, file.lastIndexOf("."))}.handler and a ${family} runtime`;
   }
   return "nothing in it can be run";
+}
+
+/** The code to compare with; without any, as the settings ask for another handler, a warning says why. */
+export async function packageIfPossible(
+  wanted: { handler: string; runtime: string },
+  report: Report,
+): Promise<Artifact | undefined> {
+  try {
+    return await packageFor(wanted);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    report({ kind: "warning", message: `the code is not compared: ${error.message}` });
+    return undefined;
+  }
 }

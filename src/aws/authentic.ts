@@ -32,10 +32,12 @@ import type {
   GetRolePolicyCommandOutput,
   ListAttachedRolePoliciesCommandOutput,
   ListRolePoliciesCommandOutput,
+  SimulatePrincipalPolicyCommandOutput,
 } from "@aws-sdk/client-iam";
 import type {
   AddPermissionCommandOutput,
   CreateFunctionCommandOutput,
+  GetAccountSettingsCommandOutput,
   GetFunctionCommandOutput,
   GetFunctionConfigurationCommandOutput,
   GetPolicyCommandOutput,
@@ -123,12 +125,18 @@ export const answers: Readonly<Record<string, Row>> = {
   ListAttachedRolePolicies: has<ListAttachedRolePoliciesCommandOutput>("AttachedPolicies"),
   ListRolePolicies: has<ListRolePoliciesCommandOutput>("PolicyNames"),
   PutRolePolicy: nothing,
+  SimulatePrincipalPolicy: has<SimulatePrincipalPolicyCommandOutput>("EvaluationResults"),
   UpdateAssumeRolePolicy: nothing,
 
   AddPermission: has<AddPermissionCommandOutput>("Statement"),
   CreateFunction: has<CreateFunctionCommandOutput>(...functionMembers),
   DeleteFunction: nothing,
+  GetAccountSettings: hasWhole<GetAccountSettingsCommandOutput, "AccountLimit">("AccountLimit", [
+    "ConcurrentExecutions",
+  ]),
   GetFunction: hasWhole<GetFunctionCommandOutput, "Configuration">("Configuration", functionMembers),
+  // Nothing is reserved where it has no member.
+  GetFunctionConcurrency: nothing,
   GetFunctionConfiguration: has<GetFunctionConfigurationCommandOutput>(...functionMembers),
   GetPolicy: has<GetPolicyCommandOutput>("Policy"),
   Invoke: has<InvokeCommandOutput>("StatusCode"),

@@ -1,7 +1,7 @@
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { checkBackend, type CheckReport, type CheckRow } from "../backend/check/checks.ts";
 import { readKit } from "../backend/kit.ts";
-import type { Missing, Outcome } from "../backend/check/result.ts";
+import type { Missing } from "../backend/check/result.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
@@ -11,8 +11,7 @@ import { explain } from "../errors/explain.ts";
 import type { Progress } from "../progress.ts";
 import type { AwsOptions, OptionsOf } from "../settings/commands.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { tableLines } from "../terminal/format.ts";
-import { style } from "../terminal/style.ts";
+import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import type { Unproven } from "../verify/unproven.ts";
 
 interface CheckResult {
@@ -69,14 +68,13 @@ export const command: Command<"backend check", CheckResult> = {
       keys.from === null
         ? "unsigned: no signing key"
         : `signed with ${keys.count === 1 ? "the key" : "both keys"} of ${keys.from}`;
-    const warned = `${warnings} ${warnings === 1 ? "warning" : "warnings"}`;
     return joined([
       `${backendUrl}, ${signed}`,
       ...kitLine(kit),
       "",
-      ...rowLines(verbose ? checks : summed(checks)),
+      ...checkLines(verbose ? checks : summed(checks)),
       "",
-      `${passed} passed, ${failed} failed, ${warned}, ${skipped} skipped`,
+      countsText({ passed, failed, warnings, skipped }),
       ...unchecked(checks, rest.missing),
       ...(strict && failed === 0 && rest.unproven.length > 0 ? ["not proven: exit code 3 (--strict)"] : []),
     ]);
@@ -130,15 +128,11 @@ function resultOf(
   { rows, kit }: CheckReport,
   current: string | undefined,
 ): CheckResult {
-  const count = (outcome: Outcome) => rows.filter((row) => row.outcome === outcome).length;
   return {
     backendUrl,
     keys: { from, count: keys.length },
     kit: kit === undefined ? null : { version: kit, current: current ?? null },
-    passed: count("passed"),
-    failed: count("failed"),
-    warnings: count("warning"),
-    skipped: count("skipped"),
+    ...countsOf(rows),
     missing: [
       ...(keys.length === 0 ? (["keys"] as const) : []),
       ...(token === undefined ? (["token"] as const) : []),
@@ -153,13 +147,6 @@ function kitLine(kit: CheckResult["kit"]): Advice[] {
   if (kit.version === kit.current) return [`FastAPI kit ${kit.version}`];
   return [[`FastAPI kit ${kit.version}; to write ${kit.current}: `, invocation("backend init")]];
 }
-
-const signs: Readonly<Record<Outcome, string>> = {
-  passed: style.green("✓"),
-  failed: style.red("✗"),
-  warning: style.yellow("!"),
-  skipped: style.dim("-"),
-};
 
 type Row = Omit<CheckRow, "id" | "topic">;
 
@@ -181,19 +168,6 @@ function summed(checks: readonly CheckRow[]): Row[] {
 
 const reasonOf = ({ id, outcome, finding }: CheckRow): string[] =>
   outcome === "passed" ? [outcome] : outcome === "skipped" ? [outcome, finding] : [id];
-
-/** The checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
-function rowLines(checks: readonly Row[]): Advice[] {
-  const rows = checks.flatMap(({ outcome, title, finding, meaning, fix }) => [
-    { row: [signs[outcome], title, outcome === "skipped" ? `skipped: ${finding}` : finding] },
-    ...(meaning ? [{ row: `why: ${meaning}` }] : []),
-    ...(fix === undefined ? [] : [{ row: "fix:", fix }]),
-  ]);
-  const lines = tableLines(rows.map(({ row }) => row));
-  return rows.map(({ fix }, index) =>
-    fix === undefined ? (lines[index] ?? "") : [`${lines[index]} `, ...partsOf(fix)],
-  );
-}
 
 /** The end of the checks; a backend that cannot be reached was not checked. */
 function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number): Progress {

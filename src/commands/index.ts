@@ -7,6 +7,7 @@ export const commands: CommandFiles = {
   plan: () => import("./plan.ts"),
   deploy: () => import("./deploy.ts"),
   status: () => import("./status.ts"),
+  doctor: () => import("./doctor.ts"),
   env: () => import("./env.ts"),
   outputs: () => import("./outputs.ts"),
   test: () => import("./test.ts"),

@@ -1,9 +1,7 @@
-import { packageFor, type Artifact } from "../artifact/zip.ts";
+import { packageIfPossible } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
-import { CliError } from "../errors/error.ts";
-import type { Report } from "../progress.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { steps as allSteps, type Step } from "../settings/table.ts";
@@ -78,20 +76,6 @@ export const command: Command<"status", StatusResult> = {
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
 };
-
-/** The code to compare with; without any, as the settings ask for another handler, a warning says why. */
-async function packageIfPossible(
-  wanted: { handler: string; runtime: string },
-  report: Report,
-): Promise<Artifact | undefined> {
-  try {
-    return await packageFor(wanted);
-  } catch (error) {
-    if (!(error instanceof CliError)) throw error;
-    report({ kind: "warning", message: `the code is not compared: ${error.message}` });
-    return undefined;
-  }
-}
 
 const signs: Readonly<Record<State, string>> = {
   ok: "✓",

@@ -145,6 +145,28 @@ const table = {
       },
     ],
   },
+  doctor: {
+    summary: "check every hop of a message, and repair what a deploy can",
+    reads: ["fix", "taskRole", "allowHttp", ...subscription, ...stackProperties, ...stackNames],
+    examples: [
+      {
+        line: "doctor",
+        description: "each hop with its evidence; for each that fails why, and the command that repairs it",
+      },
+      {
+        line: "doctor --booking 7 --token-stdin < token.txt",
+        description: "as a client that the backend knows; without a token a made-up one is sent",
+      },
+      {
+        line: "doctor --fix",
+        description: "runs the deploy steps that repair what failed, and checks again",
+      },
+      {
+        line: "doctor --task-role arn:aws:iam::123456789012:role/backend",
+        description: "also whether the backend's role may push through @connections",
+      },
+    ],
+  },
   env: {
     summary: "list or change the function's variables",
     args: "[list|set|unset] [words...]",

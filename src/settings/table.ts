@@ -693,6 +693,21 @@ const table = {
     default: false,
     description: "end the rotation: remove the older key",
   },
+  fix: {
+    flag: "--fix",
+    type: boolean,
+    default: false,
+    description: "repair what a deploy can repair, then check again",
+  },
+  taskRole: {
+    flag: "--task-role <arn>",
+    env: ["SHELFSHACK_TASK_ROLE"],
+    type: name(
+      "a role's ARN like arn:aws:iam::123456789012:role/NAME",
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
+    ),
+    description: "also check whether this role, the backend's, may send frames",
+  },
   showKeys: { flag: "--show-keys", type: boolean, default: false, description: "print the keys themselves" },
   signingKeys: {
     env: ["SHELFSHACK_SIGNING_KEYS", "SIGNING_KEYS"],

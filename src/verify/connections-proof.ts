@@ -1,3 +1,5 @@
+import type { Step } from "../settings/table.ts";
+
 /** A text that the handler answers itself, over the socket that it came from (CONTRACT.md 9). */
 export const PROVE = '{"type":"shelfshack.prove"}';
 /** What it answers: a socket that gets it has been reached through @connections. */
@@ -29,6 +31,12 @@ export interface ConnectionsProof {
   reached: boolean | null;
   meaning: string;
 }
+
+/** The step that repairs what keeps frames from clients. */
+export const stepThatLetsFramesThrough: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {
+  denied: "policy",
+  "wrong-endpoint": "endpoint",
+};
 
 /** The handler's answer (`Proven` in handler/contract.ts), each member untrusted. */
 interface Answer {

@@ -3,22 +3,34 @@ import type { BackendProbe } from "../backend/check/ask-once.ts";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSession, type Session } from "../client/session.ts";
-import { command, type Invocation } from "../errors/advice.ts";
+import { command, type Advice, type Invocation } from "../errors/advice.ts";
+import type { ErrorCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Progress, Report } from "../progress.ts";
-import type { Settings, Step } from "../settings/table.ts";
+import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
-import { connectionsProof, proofEvent, PROVE, PROVEN, type ConnectionsProof } from "./connections-proof.ts";
+import {
+  connectionsProof,
+  proofEvent,
+  PROVE,
+  PROVEN,
+  stepThatLetsFramesThrough,
+  type ConnectionsProof,
+} from "./connections-proof.ts";
 import type { TestResult } from "./invoke.ts";
 import type { FindingCode } from "./judge.ts";
 import type { Unproven } from "./unproven.ts";
 
 /** What a real WebSocket to the stage met: `status` of a refused handshake, null when there was none. */
-interface RoundTrip {
+export interface RoundTrip {
   open: boolean;
   ms: number;
   status: number | null;
+  /** Why it did not open; null where it did. */
+  code: ErrorCode | null;
   meaning: string;
+  /** What to do now, where the handshake was refused. */
+  fix: Advice | null;
 }
 
 /**
@@ -109,8 +121,8 @@ async function invoke(
 }
 
 /** Whether the function can send frames, as it says itself: no backend has a part in it. */
-async function sentFrame(
-  { functionName }: SmokeTestOptions,
+export async function sentFrame(
+  { functionName }: Pick<SmokeTestOptions, "functionName">,
   url: string,
   run: SmokeTestRun,
 ): Promise<ConnectionsProof> {
@@ -127,7 +139,8 @@ async function sentFrame(
   }
 }
 
-async function handshake(
+/** Opens a WebSocket, and has a frame sent over it where the function says that it can. */
+export async function handshake(
   address: URL,
   sent: ConnectionsProof,
   run: SmokeTestRun,
@@ -162,14 +175,18 @@ async function tryOnce(
     const frames = sent.code === "reached" ? await arrivedFrame(session, sent) : sent;
     await session.close();
     const openMs = Math.round(session.openMs);
-    return { frames, roundTrip: { open: true, ms: openMs, status: null, meaning: "open, and closed again" } };
+    const roundTrip = { open: true, ms: openMs, status: null, code: null, meaning: CLOSED, fix: null };
+    return { frames, roundTrip };
   } catch (error) {
     if (!(error instanceof HandshakeError)) throw error;
     const status = error.failure.kind === "status" ? error.failure.status : null;
     const ms = Math.round(performance.now() - startedAt);
-    return { frames: sent, roundTrip: { open: false, ms, status, meaning: error.message } };
+    const { code, message: meaning, hint: fix = null } = error;
+    return { frames: sent, roundTrip: { open: false, ms, status, code, meaning, fix } };
   }
 }
+
+const CLOSED = "open, and closed again";
 
 /** Whether a frame of the function arrives over the socket. */
 async function arrivedFrame(session: Session, sent: ConnectionsProof): Promise<ConnectionsProof> {
@@ -225,7 +242,7 @@ export function nextAfter(
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   if (!tested || hasPassed(tested)) return command("connect", { booking, ...sameToken });
   const { invocation, frames, roundTrip } = tested;
-  const step = stepFor[frames.code];
+  const step = stepThatLetsFramesThrough[frames.code];
   if (step) return command("deploy", { only: [step] });
   if (!worksAsDeployed(tested))
     return (invocation.passed && afterHandshake[roundTrip.status ?? 0]) || command("test");
@@ -235,12 +252,6 @@ export function nextAfter(
 /** The next command after a new backend was asked: one that fits what it said. */
 export const nextAfterProbe = ({ code }: BackendProbe): Invocation =>
   afterFinding[code] ?? command("backend check");
-
-/** The step that repairs what keeps frames from clients. */
-const stepFor: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {
-  denied: "policy",
-  "wrong-endpoint": "endpoint",
-};
 
 /** By the status of the handshake, where the function itself answers well. */
 const afterHandshake: Readonly<Record<number, Invocation>> = {

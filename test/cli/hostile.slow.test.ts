@@ -109,6 +109,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   status: () => [],
   outputs: () => [],
   test: () => ["--token", "t"],
+  doctor: () => ["--token", "t"],
   connect: () => ["--booking", "1", "--token", "t", "--timeout", "2"],
   connections: () => ["get", hostile.replaceAll("\u0000", "")],
   "logs tail": () => ["--no-follow"],

@@ -47,6 +47,9 @@ const promised: Readonly<Record<CommandName, string>> = {
     test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
     test.invocation.code probe unproven[] backend.environment backend.argv[][] argv[][]`,
   status: `${place} deployed upToDate url steps[] fix ${ofResources("id type name state")}`,
+  doctor: `${place} healthy passed failed warnings skipped cause repaired[] steps[] checks[].id checks[].hop
+    checks[].title checks[].outcome checks[].code checks[].evidence checks[].means checks[].fix
+    checks[].repair[]`,
   env: `${place} action changed functionName variables[].name variables[].value bytes bytesAtMost
     changes[].name changes[].from changes[].to probe`,
   outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
@@ -91,6 +94,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["plan", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["deploy", ({ backendUrl }) => ["--backend-url", backendUrl]],
   ["status", () => []],
+  ["doctor", () => ["--token", "demo"]],
   ["env", () => ["set", "LOG_LEVEL=DEBUG"]],
   ["outputs", () => []],
   ["test", () => ["--token", "demo"]],

@@ -11,6 +11,7 @@ import {
 } from "./answer.ts";
 import type { Answered, Exchange } from "./exchange.ts";
 import { markedConnection, openProbe, type Subject } from "./probe.ts";
+import type { BackendCode } from "./result.ts";
 
 /**
  * Sends a backend the one signed request that does no harm, the end of a connection that never existed, over
@@ -25,18 +26,22 @@ export async function askSigned(subject: Subject, { signal }: { signal: AbortSig
   }
 }
 
+/** What one request can tell. */
+type AskedCode = Extract<
+  BackendCode,
+  | "backend-unreachable"
+  | "backend-host-refused"
+  | "keys-unknown"
+  | "keys-missing"
+  | "backend-endpoint-missing"
+  | "backend-fields-refused"
+  | "backend-failed"
+  | "backend-refused"
+>;
+
 /** What a backend says to this machine. A code is a promise, the meaning is not. */
 export interface BackendProbe {
-  code:
-    | "reached"
-    | "backend-unreachable"
-    | "backend-host-refused"
-    | "keys-unknown"
-    | "keys-missing"
-    | "backend-endpoint-missing"
-    | "backend-fields-refused"
-    | "backend-failed"
-    | "backend-refused";
+  code: "reached" | AskedCode;
   /** Without user, password and secrets in the address. */
   backendUrl: string;
   meaning: string;
@@ -132,6 +137,11 @@ export async function probeBackend(
 ): Promise<BackendProbe> {
   const exchange = await askSigned(subject, { signal });
   signal.throwIfAborted();
+  return probeOf(exchange, subject);
+}
+
+/** What the answer to a signed request says of a backend. */
+export function probeOf(exchange: Exchange, subject: Subject): BackendProbe {
   const backendUrl = redactUrl(subject.backendUrl);
   if (!isAnswered(exchange)) {
     const { meaning, hint } = explainUnanswered(exchange);

@@ -78,9 +78,11 @@ const timeWords = ({ endpoint, ms }: Time, { attemptMs }: Subject): string =>
 
 function timesResult(finding: string, slowestMs: number): Result {
   if (slowestMs <= SLOW_MS) return passed(finding);
-  if (Number.isFinite(slowestMs)) return warning(finding, "every message waits as long as this", WORK_LATER);
+  const code = "backend-slow";
+  if (Number.isFinite(slowestMs))
+    return { ...warning(finding, "every message waits as long as this", WORK_LATER), code };
   const meaning = "the proxy gives up by then: the client gets 504 or a backend_timeout frame";
-  return failed(finding, meaning, WORK_LATER);
+  return { ...failed(finding, meaning, WORK_LATER), code };
 }
 
 /** How connections end, and how long all of it took. */

@@ -9,6 +9,7 @@ import {
   isUnauthorized,
   wordsOf,
 } from "./answer.ts";
+import { probeOf } from "./ask-once.ts";
 import type { Exchange, Unanswered } from "./exchange.ts";
 import { markedConnection, type Probe } from "./probe.ts";
 import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
@@ -18,7 +19,7 @@ export const CHECK_LOG = "check the backend's log for the exception";
 /** The failure where there was no answer; its fix and cause are those of the network's error. */
 export function unanswered(exchange: Unanswered, finding: string, meaning: string): Result {
   const { code, hint } = explainUnanswered(exchange);
-  return { ...failed(finding, meaning, hint), cause: code };
+  return { ...failed(finding, meaning, hint), cause: code, code: "backend-unreachable" };
 }
 
 const reachable: Check = {
@@ -31,11 +32,15 @@ const reachable: Check = {
       return unanswered(exchange, wordsOf(exchange), meaning);
     }
     if (isForeignHost(exchange)) {
-      return failed(
-        `${wordsOf(exchange)}: ${firstLineOf(exchange)}`,
-        "the backend takes requests under other host names only, so it rejects the proxy's too",
-        `add ${probe.url("disconnect").hostname} to its host names (allowed_hosts of TrustedHostMiddleware)`,
-      );
+      const { hostname } = probe.url("disconnect");
+      return {
+        ...failed(
+          `${wordsOf(exchange)}: ${firstLineOf(exchange)}`,
+          "the backend takes requests under other host names only, so it rejects the proxy's too",
+          `add ${hostname} to its host names (allowed_hosts of TrustedHostMiddleware)`,
+        ),
+        code: "backend-host-refused",
+      };
     }
     probe.findings.isReachable = true;
     return passed(`${wordsOf(exchange)} in ${Math.ceil(exchange.ms)} ms`);
@@ -59,11 +64,14 @@ const redirect: Check = {
     const where = redirecting.map(
       ([endpoint, exchange]) => `${probe.url(endpoint).pathname} ${wordsOf(exchange)}${target(exchange)}`,
     );
-    return failed(
-      where.join("; "),
-      "a redirect counts as a failure and is not followed",
-      "use the address it leads to as the backend URL, or stop redirecting (final slashes, http to https)",
-    );
+    return {
+      ...failed(
+        where.join("; "),
+        "a redirect counts as a failure and is not followed",
+        "use the address it leads to as the backend URL, or stop redirecting (final slashes, http to https)",
+      ),
+      code: "backend-redirects",
+    };
   },
 };
 
@@ -101,15 +109,25 @@ function endpointFault(exchange: Exchange, where: string, pathname: string): Res
   if (!isAnswered(exchange))
     return unanswered(exchange, where, "the proxy gets no answer from this endpoint either");
   if (exchange.status === 404) {
-    return failed(
-      where,
-      "there is no such route",
-      `add POST ${pathname}, or check the path of the backend URL and where the router is mounted`,
-    );
+    return {
+      ...failed(
+        where,
+        "there is no such route",
+        `add POST ${pathname}, or check the path of the backend URL and where the router is mounted`,
+      ),
+      code: "backend-endpoint-missing",
+    };
   }
   if (exchange.status === 405)
-    return failed(where, "the route takes other methods, but not POST", `make it POST ${pathname}`);
-  if (exchange.status >= 500) return failed(where, "an empty JSON object makes the backend fail", CHECK_LOG);
+    return {
+      ...failed(where, "the route takes other methods, but not POST", `make it POST ${pathname}`),
+      code: "backend-method-refused",
+    };
+  if (exchange.status >= 500)
+    return {
+      ...failed(where, "an empty JSON object makes the backend fail", CHECK_LOG),
+      code: "backend-failed",
+    };
   return undefined;
 }
 
@@ -126,19 +144,30 @@ const entry: Check = {
     const finding = `the end of an unknown connection, ${signedAs(probe)}: ${wordsOf(exchange)}`;
     if (!isAnswered(exchange)) return unanswered(exchange, finding, "the proxy's requests do not arrive");
     if (isUnauthorized(exchange)) return unauthorized(finding, probe);
-    if (exchange.status < 500) return passed(finding);
-    return warning(
-      finding,
-      "accepted, but the backend then failed",
-      `${CHECK_LOG}, and the ends of connections below`,
-    );
+    const { code: asked } = probeOf(exchange, probe.subject);
+    const code = asked === "reached" ? {} : { code: asked };
+    if (exchange.status < 500) return { ...passed(finding), ...code };
+    return {
+      ...warning(
+        finding,
+        "accepted, but the backend then failed",
+        `${CHECK_LOG}, and the ends of connections below`,
+      ),
+      ...code,
+    };
   },
 };
 
 function unauthorized(finding: string, probe: Probe): Result {
   if (probe.subject.keys.length === 0)
-    return skipped(`${finding}; the backend requires a signature: set SIGNING_KEYS to its keys`, "keys");
-  return failed(finding, causesOf401(probe.url("disconnect").pathname), giveKeys);
+    return {
+      ...skipped(`${finding}; the backend requires a signature: set SIGNING_KEYS to its keys`, "keys"),
+      code: "keys-missing",
+    };
+  return {
+    ...failed(finding, causesOf401(probe.url("disconnect").pathname), giveKeys),
+    code: "keys-unknown",
+  };
 }
 
 /** Every rejection is the same 401 on purpose, so all its causes are named. */
@@ -174,11 +203,14 @@ const clock: Check = {
     if (Math.abs(probe.findings.clockOffMs) < TOLERABLE_MS) {
       return passed(off === 0 ? "no difference from this machine's" : `${off} s off this machine's`);
     }
-    return warning(
-      `${off} s off this machine's`,
-      `from ${TOLERANCE_SECONDS} s on every request of the proxy is rejected`,
-      "synchronise the clocks of both machines: timedatectl set-ntp true",
-    );
+    return {
+      ...warning(
+        `${off} s off this machine's`,
+        `from ${TOLERANCE_SECONDS} s on every request of the proxy is rejected`,
+        "synchronise the clocks of both machines: timedatectl set-ntp true",
+      ),
+      code: "backend-clock-wrong",
+    };
   },
 };
 

@@ -49,11 +49,14 @@ const everyWorker: Check = {
       return skipped(`${known} of ${count} messages were answered well, see below`);
     probe.findings.connection = undefined;
     probe.findings.noConnection = "not every worker knows a registered connection";
-    return failed(
-      `${unknown} of ${count} TCP connections lead to where a registered connection is not known`,
-      "several workers or machines, each with its own memory: by chance clients are told to connect again",
-      "store connections and answers in one place (kit: RedisConnections, RedisAnswers), or run one worker",
-    );
+    return {
+      ...failed(
+        `${unknown} of ${count} TCP connections lead to where a registered connection is not known`,
+        "several workers or machines, each with its own memory: by chance clients are told to connect again",
+        "store connections and answers in one place (kit: RedisConnections, RedisAnswers), or run one worker",
+      ),
+      code: "registry-not-shared",
+    };
   },
 };
 

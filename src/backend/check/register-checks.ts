@@ -101,12 +101,14 @@ function refusedRegistration({ subject }: Probe, exchange: Exchange, fault: stri
 }
 
 /** 422 is what FastAPI answers to a body that its model does not describe. */
-const otherFields = (finding: string): Result =>
-  failed(
+const otherFields = (finding: string): Result => ({
+  ...failed(
     finding,
     "register expects other fields than the envelope has",
     "read the fields of CONTRACT.md 1 and 2, and ignore those that are not needed",
-  );
+  ),
+  code: "backend-fields-refused",
+});
 
 const invalidToken = "shelfshack-check-not-a-token";
 
@@ -165,11 +167,14 @@ export function sameAnswers([first, ...others]: readonly [Exchange, ...Exchange[
   }
   const hasOtherStatus = others.some((other) => wordsOf(other) !== wordsOf(first));
   const answers = [first, ...others].map(wordsOf).join(", then ");
-  return failed(
-    hasOtherStatus ? answers : `${answers}, with other content`,
-    "the proxy repeats a request whose answer was lost: here the work is done again",
-    "store the answer under the webhook-id for 600 s and send it again; let a repeat wait for the first",
-  );
+  return {
+    ...failed(
+      hasOtherStatus ? answers : `${answers}, with other content`,
+      "the proxy repeats a request whose answer was lost: here the work is done again",
+      "store the answer under the webhook-id for 600 s and send it again; let a repeat wait for the first",
+    ),
+    code: "answers-forgotten",
+  };
 }
 
 /** The handshake. */

@@ -9,6 +9,26 @@ export type Outcome = "passed" | "failed" | "warning" | "skipped";
 /** What the user may pass, so that more can be checked. */
 export type Missing = "keys" | "token";
 
+/**
+ * Why a backend fails clients, as far as that is told apart. A code is a promise, the words beside it are
+ * not.
+ */
+export type BackendCode =
+  | "backend-unreachable"
+  | "backend-host-refused"
+  | "backend-redirects"
+  | "backend-endpoint-missing"
+  | "backend-method-refused"
+  | "backend-fields-refused"
+  | "keys-unknown"
+  | "keys-missing"
+  | "backend-failed"
+  | "backend-refused"
+  | "backend-clock-wrong"
+  | "backend-slow"
+  | "registry-not-shared"
+  | "answers-forgotten";
+
 /** What a check found. */
 export interface Result {
   outcome: Outcome;
@@ -20,6 +40,8 @@ export interface Result {
   missing?: Missing;
   /** The network's error, where there was no answer because of one. */
   cause?: ErrorCode;
+  /** The cause, for the failures of the path that a doctor tells apart. */
+  code?: BackendCode;
 }
 
 export const passed = (finding: string): Result => ({ outcome: "passed", finding });

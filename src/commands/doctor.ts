@@ -1,0 +1,156 @@
+import { packageFor, packageIfPossible } from "../artifact/zip.ts";
+import type { Command, Notice } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { exitCodes } from "../errors/codes.ts";
+import { checkBackendUrl } from "../resources/config.ts";
+import type { OptionsOf } from "../settings/commands.ts";
+import { steps as allSteps, type Step } from "../settings/table.ts";
+import { deployStack, type Place } from "../stack/deploy.ts";
+import { placeText } from "../terminal/changes.ts";
+import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
+import type { CheckLine } from "../verify/doctor.ts";
+
+interface DoctorResult extends Place {
+  /** Whether no check failed. */
+  healthy: boolean;
+  passed: number;
+  failed: number;
+  warnings: number;
+  skipped: number;
+  /** The first cause in the order of the hops; null where nothing failed. */
+  cause: CheckLine["code"];
+  /** The steps that `--fix` has run. */
+  repaired: readonly Step[];
+  /** The steps that repair what a deploy can repair. */
+  steps: readonly Step[];
+  checks: CheckLine[];
+}
+
+type Options = OptionsOf<"doctor">;
+
+export const command: Command<"doctor", DoctorResult> = {
+  async run({ fix, taskRole, allowHttp, booking, token: given, tokenStdin, type, ...options }, context) {
+    const token = await context.token({ token: given, tokenStdin });
+    const client = { booking, token, type, backendUrl: options.backendUrl };
+    const examine = (timeScale: number) => examined({ ...options, taskRole, client, timeScale }, context);
+    const first = await examine(0);
+    const steps = fix ? stepsIn(first.checks) : [];
+    if (steps.length > 0) await repair(steps, { ...options, allowHttp }, context);
+    const { account, checks } = steps.length > 0 ? await examine(1) : first;
+    const counts = countsOf(checks);
+    const { region, profile, endpointUrl } = await context.aws(options);
+    return {
+      account,
+      region,
+      profile: profile ?? null,
+      endpointUrl: endpointUrl ?? null,
+      stack: options.functionName,
+      healthy: counts.failed === 0,
+      ...counts,
+      cause: checks.find(({ outcome }) => outcome === "failed")?.code ?? null,
+      repaired: steps,
+      steps: stepsIn(checks),
+      checks,
+    };
+  },
+
+  render({ checks, passed, failed, warnings, skipped, repaired, steps, ...place }) {
+    return joined([
+      placeText(place),
+      "",
+      ...checkLines(
+        summed(checks).map(({ evidence: finding, means: meaning, ...line }) => ({
+          ...line,
+          finding,
+          meaning,
+        })),
+      ),
+      "",
+      countsText({ passed, failed, warnings, skipped }),
+      ...(repaired.length > 0 ? [`repaired: ${repaired.join(", ")}`] : []),
+      next(failed, steps),
+    ]);
+  },
+
+  exitCode: ({ healthy }) => (healthy ? exitCodes.done : exitCodes.different),
+
+  notices: ({ checks }) =>
+    checks
+      .filter(({ outcome }) => outcome === "failed" || outcome === "warning")
+      .map(({ outcome, title, evidence, fix }): Notice => ({
+        level: outcome === "failed" ? "error" : "warning",
+        message: `${title}: ${evidence}`,
+        hint: fix,
+      })),
+};
+
+type Looking = Omit<Options, "fix" | "allowHttp" | "booking" | "token" | "tokenStdin" | "type"> & {
+  client: Pick<Options, "booking" | "token" | "type" | "backendUrl">;
+  timeScale: number;
+};
+
+/** Checks all hops once. */
+async function examined(
+  { client, timeScale, taskRole, functionName, apiName, stage, account: expected, ...options }: Looking,
+  { aws: awsAt, report, signal }: Context,
+): Promise<{ account: string | null; checks: CheckLine[] }> {
+  const id = "doctor";
+  const title = "every hop of a message";
+  const startedAt = performance.now();
+  report({ kind: "started", id, title });
+  const [{ allChecks }, { openEvidence }, { readersOf }, { examine }, aws, artifact] = await Promise.all([
+    import("../verify/all-checks.ts"),
+    import("../verify/evidence.ts"),
+    import("../verify/readers.ts"),
+    import("../verify/doctor.ts"),
+    awsAt(options),
+    packageIfPossible(options, report),
+  ]);
+  const names = { functionName, apiName, stage, region: aws.region, account: expected };
+  const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
+  const read = openEvidence(readersOf({ aws, names, client, expected: code, taskRole, signal, timeScale }));
+  const wanted = allChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
+  const checks = await examine(wanted, read, names);
+  signal.throwIfAborted();
+  report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
+  const caller = await read("caller");
+  return { account: caller.kind === "present" ? caller.value.account : null, checks };
+}
+
+/** The steps of a deploy that repair what failed or warns, in the order of the steps. */
+const stepsIn = (checks: readonly CheckLine[]): Step[] =>
+  allSteps.filter((step) => checks.some(({ repair: wanted }) => wanted.includes(step)));
+
+type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "tokenStdin" | "type">;
+
+/** Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. */
+async function repair(steps: readonly Step[], options: Deployable, context: Context): Promise<void> {
+  const isWhole = steps.length === allSteps.length;
+  if (isWhole || options.backendUrl) checkBackendUrl(options, context.report);
+  const only = isWhole ? undefined : steps;
+  const open = await context.stack({ ...options, only }, await packageFor(options));
+  await deployStack(open, { only }, (_changes, place) =>
+    context.report({ kind: "note", message: placeText(place) }),
+  );
+}
+
+/** Checks that were skipped for one reason as one row, where the first of them stands. */
+function summed(checks: readonly CheckLine[]): CheckLine[] {
+  const isSkipped = ({ outcome }: CheckLine) => outcome === "skipped";
+  return checks.flatMap((line, index) => {
+    if (!isSkipped(line)) return [line];
+    const same = (other: CheckLine) => isSkipped(other) && other.evidence === line.evidence;
+    if (checks.findIndex(same) !== index) return [];
+    const count = checks.filter(same).length;
+    return [count === 1 ? line : { ...line, title: `${count} checks` }];
+  });
+}
+
+/** The next command: what repairs it, or what shows that it works. */
+function next(failed: number, steps: readonly Step[]): Advice {
+  if (failed > 0 && steps.length > 0)
+    return ["next: ", invocation("doctor", { fix: true }), ", which repairs what a deploy can"];
+  if (failed > 0) return "next: repair what failed first; what follows it may have the same cause";
+  return ["next: ", invocation("connect", { booking: "ID", token: "TOKEN" })];
+}

@@ -1,0 +1,48 @@
+import { partsOf, type Advice } from "../errors/advice.ts";
+import { tableLines } from "./format.ts";
+import { style } from "./style.ts";
+
+/** One check as it is shown. */
+export interface CheckText {
+  outcome: "passed" | "failed" | "warning" | "skipped";
+  title: string;
+  finding: string;
+  meaning?: string | null | undefined;
+  fix?: Advice | null | undefined;
+}
+
+const signs: Readonly<Record<CheckText["outcome"], string>> = {
+  passed: style.green("✓"),
+  failed: style.red("✗"),
+  warning: style.yellow("!"),
+  skipped: style.dim("-"),
+};
+
+/** Checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
+export function checkLines(checks: readonly CheckText[]): Advice[] {
+  const rows = checks.flatMap(({ outcome, title, finding, meaning, fix }) => [
+    { row: [signs[outcome], title, outcome === "skipped" ? `skipped: ${finding}` : finding] },
+    ...(meaning ? [{ row: `why: ${meaning}` }] : []),
+    ...(fix ? [{ row: "fix:", fix }] : []),
+  ]);
+  const lines = tableLines(rows.map(({ row }) => row));
+  return rows.map(({ fix }, index) =>
+    fix === undefined ? (lines[index] ?? "") : [`${lines[index]} `, ...partsOf(fix)],
+  );
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** How many of each: "3 passed, 1 failed, 0 warnings, 2 skipped". */
+export function countsOf(checks: readonly Pick<CheckText, "outcome">[]) {
+  const count = (wanted: CheckText["outcome"]) => checks.filter(({ outcome }) => outcome === wanted).length;
+  return {
+    passed: count("passed"),
+    failed: count("failed"),
+    warnings: count("warning"),
+    skipped: count("skipped"),
+  };
+}
+
+export const countsText = ({ passed, failed, warnings, skipped }: ReturnType<typeof countsOf>): string =>
+  `${passed} passed, ${failed} failed, ${plural(warnings, "warning")}, ${skipped} skipped`;

@@ -1,0 +1,61 @@
+import type { Check } from "./check.ts";
+import { accepted } from "./checks/accepted.ts";
+import { account } from "./checks/account.ts";
+import { api } from "./checks/api.ts";
+import { backendPlace } from "./checks/backend-place.ts";
+import { backendChecks } from "./checks/backend.ts";
+import { clock } from "./checks/clock.ts";
+import { code } from "./checks/code.ts";
+import { concurrency } from "./checks/concurrency.ts";
+import { credentials } from "./checks/credentials.ts";
+import { endpoint } from "./checks/endpoint.ts";
+import { environment } from "./checks/environment.ts";
+import { lambdaFunction } from "./checks/function.ts";
+import { handler } from "./checks/handler.ts";
+import { handshake } from "./checks/handshake.ts";
+import { integration } from "./checks/integration.ts";
+import { invocation } from "./checks/invocation.ts";
+import { log } from "./checks/log.ts";
+import { logRight } from "./checks/log-right.ts";
+import { message } from "./checks/message.ts";
+import { permission } from "./checks/permission.ts";
+import { push } from "./checks/push.ts";
+import { pushRight } from "./checks/push-right.ts";
+import { role } from "./checks/role.ts";
+import { routes } from "./checks/routes.ts";
+import { settings } from "./checks/settings.ts";
+import { stage } from "./checks/stage.ts";
+import { taskRole } from "./checks/task-role.ts";
+import { throttle } from "./checks/throttle.ts";
+
+/** Every check, in the order in which a message travels. */
+export const allChecks: readonly Check[] = [
+  credentials,
+  account,
+  clock,
+  api,
+  stage,
+  throttle,
+  routes,
+  integration,
+  permission,
+  lambdaFunction,
+  concurrency,
+  code,
+  handler,
+  settings,
+  environment,
+  endpoint,
+  invocation,
+  backendPlace,
+  ...backendChecks,
+  accepted,
+  role,
+  pushRight,
+  push,
+  taskRole,
+  log,
+  logRight,
+  handshake,
+  message,
+];

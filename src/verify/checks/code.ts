@@ -1,0 +1,20 @@
+import { check, deploying, passed, warning } from "../check.ts";
+
+/** Whether the function has the code of this version. */
+export const code = check({
+  id: "code",
+  hop: "function",
+  title: "it has this version's code",
+  needs: ["lambda", "expected"],
+  judge({ lambda: { CodeSha256 = "", LastModified }, expected: { sha256 } }) {
+    if (CodeSha256 === sha256) return passed(`sha256 ${short(sha256)}`);
+    return warning(
+      "code-other",
+      `sha256 ${short(CodeSha256)}, written ${LastModified}; this version's is ${short(sha256)}`,
+      "it is an older or a newer version's code, or was changed by hand",
+      deploying("function"),
+    );
+  },
+});
+
+const short = (sha256: string): string => `${sha256.slice(0, 12)}…`;

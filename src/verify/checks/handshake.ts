@@ -1,0 +1,22 @@
+import { byHand, check, failed, passed, warning, type Code } from "../check.ts";
+
+/** Whether a real WebSocket opens through API Gateway, the function and the backend. */
+export const handshake = check({
+  id: "handshake",
+  hop: "client",
+  title: "a WebSocket opens",
+  needs: ["socket"],
+  about: "socket",
+  judge({ socket: { roundTrip } }) {
+    const { open, ms, code, meaning, fix } = roundTrip;
+    if (open) return passed(`open in ${ms} ms`);
+    // A client that was made up may be refused by a backend that works.
+    const isOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
+    return (isOfTheClient ? warning : failed)(
+      code ?? ("handshake-other" satisfies Code),
+      meaning,
+      "clients meet the same",
+      byHand(fix),
+    );
+  },
+});

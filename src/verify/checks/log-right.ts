@@ -1,0 +1,20 @@
+import { check, deploying, failed, passed } from "../check.ts";
+
+/** Whether the role may write the log: without that a function runs and leaves none (AWS.md 6.2). */
+export const logRight = check({
+  id: "log-right",
+  hop: "log",
+  title: "the role may write the log",
+  needs: ["rights"],
+  judge({ rights }) {
+    const asked = rights.filter(({ action }) => action.startsWith("logs:"));
+    const refused = asked.filter(({ decision }) => decision !== "allowed");
+    if (refused.length === 0) return passed(asked.map(({ action }) => action).join(", "));
+    return failed(
+      "log-denied",
+      refused.map(({ action, decision }) => `${action}: ${decision}`).join(", "),
+      "the function runs and leaves no log",
+      deploying("policy"),
+    );
+  },
+});

@@ -1,0 +1,15 @@
+import { byHand, check, failed, passed, skipped } from "../check.ts";
+
+/** Whether a message goes in and a frame of the function comes back over the same socket (CONTRACT.md 9). */
+export const message = check({
+  id: "message",
+  hop: "client",
+  title: "a message gets through and a frame comes back",
+  needs: ["socket"],
+  judge({ socket: { roundTrip, frames } }) {
+    if (!roundTrip.open) return skipped("no WebSocket was open");
+    if (frames.reached) return passed("the function answered over the socket");
+    if (frames.code !== "not-arrived") return skipped(frames.meaning);
+    return failed(frames.code, frames.meaning, "messages get no answer", byHand(null));
+  },
+});

@@ -1,0 +1,81 @@
+import { check, deploying, failed, passed, type Verdict } from "../check.ts";
+import type { PolicyStatement } from "../evidence.ts";
+import { listOf, matchesArn, matchesPattern } from "../patterns.ts";
+
+const keys = ["$connect", "$disconnect", "$default"];
+const HANDSHAKE = "every handshake ends with 500, and the function's log stays silent";
+
+/** Whether the function's policy lets this API invoke it, for each of its routes (AWS.md 4.7). */
+export const permission = check({
+  id: "permission",
+  hop: "gateway",
+  title: "API Gateway may invoke the function",
+  needs: ["policy", "api", "caller"],
+  about: "policy",
+  judge({ policy, api: { ApiId }, caller }, { region, stage }) {
+    const source = (key: string) =>
+      `arn:${caller.partition}:execute-api:${region}:${caller.account}:${ApiId}/${stage}/${key}`;
+    const statements = policy.statements.filter(isForGateway);
+    const refused = keys.filter(
+      (key) => !statements.some((one) => allows(one, { arn: source(key), account: caller.account })),
+    );
+    const on = policy.qualifier === undefined ? "the function" : `the function's ${policy.qualifier}`;
+    if (refused.length === 0) return passed(`${on}, for ${sourceOf(statements) ?? "any API"}`);
+    const evidence = sourceOf(statements);
+    if (evidence === undefined)
+      return failed("permission-missing", `no statement lets API Gateway invoke ${on}`, HANDSHAKE, REPAIR);
+    return misdirected(evidence, refused, ApiId ?? "");
+  },
+});
+
+const REPAIR = deploying("permission");
+
+/** Statements that are there, and are for something else. */
+function misdirected(evidence: string, refused: readonly string[], apiId: string): Verdict {
+  if (refused.length < keys.length)
+    return failed(
+      "permission-routes",
+      `the permission is for ${evidence}, not for ${refused.join(", ")}`,
+      refused.includes("$connect") ? HANDSHAKE : "messages are answered with the frame Internal server error",
+      REPAIR,
+    );
+  const [id = "", ...rest] = (evidence.split(":").slice(5).join(":") || "").split("/");
+  // A WebSocket route is API, stage and route; one segment more is the form of REST APIs.
+  if (matchesPattern(id, apiId) && rest.length > 2)
+    return failed(
+      "permission-segments",
+      `the permission is for ${evidence}, which has a segment too many`,
+      HANDSHAKE,
+      REPAIR,
+    );
+  return failed("permission-other-api", `the permission is for ${evidence}`, HANDSHAKE, REPAIR);
+}
+
+const isForGateway = ({ Effect = "Allow", Action, Principal }: PolicyStatement): boolean => {
+  const principals = typeof Principal === "string" ? [Principal] : listOf(Principal?.["Service"]);
+  return (
+    Effect === "Allow" &&
+    principals.some((one) => one === "*" || one === "apigateway.amazonaws.com") &&
+    listOf(Action).some((one) => matchesPattern(one, "lambda:InvokeFunction"))
+  );
+};
+
+/** The values of a condition, whatever its operator. */
+const conditionOf = ({ Condition = {} }: PolicyStatement, key: string): string[] =>
+  Object.values(Condition).flatMap((keysOf) =>
+    Object.entries(keysOf).flatMap(([name, value]) => (name.toLowerCase() === key ? listOf(value) : [])),
+  );
+
+/** What the statements are for, as far as they say. */
+const sourceOf = (statements: readonly PolicyStatement[]): string | undefined =>
+  statements.flatMap((one) => conditionOf(one, "aws:sourcearn")).at(-1) ??
+  (statements.length > 0 ? "any API" : undefined);
+
+function allows(statement: PolicyStatement, { arn, account }: { arn: string; account: string }): boolean {
+  const sources = conditionOf(statement, "aws:sourcearn");
+  const accounts = conditionOf(statement, "aws:sourceaccount");
+  return (
+    (sources.length === 0 || sources.some((pattern) => matchesArn(pattern, arn))) &&
+    (accounts.length === 0 || accounts.includes(account))
+  );
+}

@@ -1,0 +1,136 @@
+import type {
+  Api,
+  Deployment,
+  GetStageCommandOutput,
+  Integration,
+  Route,
+} from "@aws-sdk/client-apigatewayv2";
+import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { CheckReport } from "../backend/check/checks.ts";
+import type { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+import type { ConnectionsProof } from "./connections-proof.ts";
+import type { TestResult } from "./invoke.ts";
+import type { RoundTrip } from "./round-trip.ts";
+
+/** Who calls AWS, and how far this machine's clock is from AWS's as the SDK has measured it. */
+export interface Caller {
+  account: string;
+  arn: string;
+  partition: string;
+  profile: string | undefined;
+  /** AWS's time minus this machine's, in milliseconds. */
+  clockOffMs: number;
+}
+
+/** How many runs of the function there may be at once. */
+export interface Concurrency {
+  /** Of this function alone; undefined where nothing is reserved for it. */
+  reserved: number | undefined;
+  /** Of all functions of the account in this region. */
+  account: number;
+}
+
+/** A statement of a function's resource policy (AWS.md 4.7). */
+export interface PolicyStatement {
+  Sid?: string;
+  Effect?: string;
+  Action?: string | string[];
+  Principal?: string | Record<string, string | string[]>;
+  Condition?: Readonly<Record<string, Readonly<Record<string, string | string[]>>>>;
+}
+
+/** Who may invoke the function that the API calls, by which of its qualifiers. */
+export interface ResourcePolicy {
+  qualifier: string | undefined;
+  statements: readonly PolicyStatement[];
+}
+
+/** The role that the function runs with. */
+export interface ExecutionRole {
+  arn: string;
+  /** The trust policy. */
+  trust: { Statement?: unknown };
+}
+
+/** What IAM's simulator says that a role may do, by action and resource. */
+export interface Decision {
+  action: string;
+  resource: string;
+  decision: string;
+}
+
+export interface FunctionLog {
+  group: string;
+  /** What the group is called where no other was chosen. */
+  usual: string;
+  hasStreams: boolean;
+}
+
+/** The code and settings that a deploy would give the function. */
+export interface ExpectedCode {
+  sha256: string;
+  handler: string;
+  runtime: string;
+}
+
+/** All that checks judge, each read once. */
+export interface Evidence {
+  caller: Caller;
+  api: Api;
+  stage: GetStageCommandOutput;
+  deployments: readonly Deployment[];
+  routes: readonly Route[];
+  integrations: readonly Integration[];
+  policy: ResourcePolicy;
+  lambda: FunctionConfiguration;
+  concurrency: Concurrency;
+  expected: ExpectedCode;
+  role: ExecutionRole;
+  /** What the function's role may do: push, and write its log. */
+  rights: readonly Decision[];
+  /** What the backend's role may do; absent where none was named. */
+  taskRole: { arn: string; decisions: readonly Decision[] };
+  log: FunctionLog;
+  invocation: TestResult;
+  frames: ConnectionsProof;
+  backend: CheckReport;
+  socket: { roundTrip: RoundTrip; frames: ConnectionsProof };
+}
+
+export type EvidenceName = keyof Evidence;
+
+/** What is not there to be read, and why. */
+export class Absent extends Error {}
+
+/** How a piece of evidence was read. */
+export type Reading<Name extends EvidenceName = EvidenceName> =
+  | { kind: "present"; value: Evidence[Name] }
+  | { kind: "absent"; because: string }
+  | { kind: "unreadable"; error: CliError };
+
+/** How to read another piece that this one follows from. */
+export type Get = <Name extends EvidenceName>(name: Name) => Promise<Evidence[Name]>;
+
+/** How each piece is read. It throws `Absent` where there is nothing, as `get` does. */
+export type Readers = { readonly [Name in EvidenceName]: (get: Get) => Promise<Evidence[Name]> };
+
+/** Reads what is asked for, once, and all of it at the same time. */
+export function openEvidence(
+  readers: Readers,
+): <Name extends EvidenceName>(name: Name) => Promise<Reading<Name>> {
+  const begun = new Map<EvidenceName, Promise<unknown>>();
+  const get = async <Name extends EvidenceName>(name: Name): Promise<Evidence[Name]> => {
+    const reading = begun.get(name) ?? readers[name](get);
+    begun.set(name, reading);
+    return (await reading) as Evidence[Name];
+  };
+  return (name) =>
+    get(name).then(
+      (value) => ({ kind: "present" as const, value }),
+      (error: unknown) =>
+        error instanceof Absent
+          ? { kind: "absent" as const, because: error.message }
+          : { kind: "unreadable" as const, error: explain(error) },
+    );
+}

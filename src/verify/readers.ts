@@ -1,0 +1,230 @@
+import {
+  GetDeploymentsCommand,
+  GetIntegrationsCommand,
+  GetRoutesCommand,
+  GetStageCommand,
+} from "@aws-sdk/client-apigatewayv2";
+import { GetRoleCommand, SimulatePrincipalPolicyCommand } from "@aws-sdk/client-iam";
+import {
+  GetAccountSettingsCommand,
+  GetFunctionConcurrencyCommand,
+  GetFunctionConfigurationCommand,
+  GetPolicyCommand,
+} from "@aws-sdk/client-lambda";
+import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import { complete, everyPage, orMissing } from "../aws/answers.ts";
+import type { Aws } from "../aws/clients.ts";
+import { addressesOf, deployedApi } from "../aws/deployed.ts";
+import { findLogGroup } from "../aws/log-groups.ts";
+import { hasStreams } from "../logs/follow.ts";
+import type { Names } from "./check.ts";
+import {
+  Absent,
+  type Decision,
+  type ExpectedCode,
+  type Get,
+  type PolicyStatement,
+  type Readers,
+} from "./evidence.ts";
+import { integrationOf } from "./integrations.ts";
+import { pathReaders, type Client } from "./path-readers.ts";
+
+/** What the evidence is read with. */
+export interface Reading {
+  aws: Aws;
+  names: Names;
+  client: Client;
+  /** The code that a deploy would give the function; absent where it cannot be told. */
+  expected: ExpectedCode | undefined;
+  /** The role of the backend, where one was named. */
+  taskRole: string | undefined;
+  signal: AbortSignal;
+  /** Scales how long is waited for what was just deployed to spread in AWS; 0 for no wait. */
+  timeScale: number;
+}
+
+/** How each piece of evidence is read from AWS. */
+export function readersOf(reading: Reading): Readers {
+  const { expected } = reading;
+  return {
+    ...accountReaders(reading),
+    ...gatewayReaders(reading),
+    ...functionReaders(reading),
+    ...roleReaders(reading),
+    ...pathReaders(reading),
+    expected: () =>
+      expected
+        ? Promise.resolve(expected)
+        : Promise.reject(new Absent("there is no code to compare it with")),
+  };
+}
+
+function accountReaders({ aws }: Reading): Pick<Readers, "caller"> {
+  return {
+    async caller() {
+      const answer = await aws.sts.send(new GetCallerIdentityCommand());
+      const { Account, Arn } = complete(answer, ["Account", "Arn"]);
+      const { config } = await aws.sts.client();
+      const partition = Arn.split(":")[1] ?? "aws";
+      return {
+        account: Account,
+        arn: Arn,
+        partition,
+        profile: aws.profile,
+        clockOffMs: config.systemClockOffset,
+      };
+    },
+  };
+}
+
+type GatewayEvidence = "api" | "stage" | "deployments" | "routes" | "integrations";
+
+function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence> {
+  const { apigatewayv2 } = aws;
+  const page = { MaxResults: "100" };
+  return {
+    async api() {
+      const found = await deployedApi(aws, names);
+      if (!found) throw new Absent(`there is no API ${names.apiName}`);
+      return complete(found, ["ApiId"]);
+    },
+    async stage(get) {
+      const { ApiId } = await get("api");
+      const found = await orMissing(
+        apigatewayv2.send(new GetStageCommand({ ApiId, StageName: names.stage })),
+      );
+      if (!found) throw new Absent(`there is no stage ${names.stage}`);
+      return found;
+    },
+    async deployments(get) {
+      const { ApiId } = await get("api");
+      return await everyPage((NextToken) =>
+        apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, ...page })),
+      );
+    },
+    async routes(get) {
+      const { ApiId } = await get("api");
+      return await everyPage((NextToken) =>
+        apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, ...page })),
+      );
+    },
+    async integrations(get) {
+      const { ApiId } = await get("api");
+      return await everyPage((NextToken) =>
+        apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, ...page })),
+      );
+    },
+  };
+}
+
+type FunctionEvidence = "lambda" | "concurrency" | "policy" | "log";
+
+function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidence> {
+  const { functionName: FunctionName } = names;
+  return {
+    async lambda() {
+      const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+      if (!found) throw new Absent(`there is no function ${FunctionName}`);
+      return found;
+    },
+    async concurrency(get) {
+      await get("lambda");
+      const [own, ofAccount] = await Promise.all([
+        aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName })),
+        aws.lambda.send(new GetAccountSettingsCommand()),
+      ]);
+      const { AccountLimit } = complete(ofAccount, ["AccountLimit"]);
+      const { ConcurrentExecutions } = complete(AccountLimit, ["ConcurrentExecutions"]);
+      return { reserved: own.ReservedConcurrentExecutions, account: ConcurrentExecutions };
+    },
+    async policy(get) {
+      const [routes, integrations] = await Promise.all([get("routes"), get("integrations"), get("lambda")]);
+      const qualifier = integrationOf("$connect", { routes, integrations })?.qualifier;
+      const asked = { FunctionName, ...(qualifier === undefined ? {} : { Qualifier: qualifier }) };
+      const answer = await orMissing(aws.lambda.send(new GetPolicyCommand(asked)));
+      return { qualifier, statements: answer ? statementsIn(complete(answer, ["Policy"]).Policy) : [] };
+    },
+    async log(get) {
+      const usual = `/aws/lambda/${FunctionName}`;
+      const group = (await get("lambda")).LoggingConfig?.LogGroup ?? usual;
+      const logs = await aws.logs.client();
+      // A function that was never called before has a log by then.
+      await get("invocation").catch(() => undefined);
+      if (!(await findLogGroup(logs, group))) throw new Absent(`there is no log group ${group}`);
+      return { group, usual, hasStreams: await hasStreams(logs, { name: group, arn: "" }) };
+    },
+  };
+}
+
+const statementsIn = (policy: string): PolicyStatement[] =>
+  complete(JSON.parse(policy) as { Statement?: PolicyStatement[] }, ["Statement"]).Statement;
+
+/** The methods of `@connections` that a function or a backend uses (AWS.md 2.1). */
+const methods = ["POST", "DELETE"] as const;
+
+function roleReaders({ aws, names, taskRole }: Reading): Pick<Readers, "role" | "rights" | "taskRole"> {
+  const simulated = async (arn: string, asked: readonly Asked[]): Promise<Decision[]> =>
+    (await Promise.all(asked.map((one) => decisionsOn(aws, arn, one)))).flat();
+  return {
+    async role(get) {
+      const arn = complete(await get("lambda"), ["Role"]).Role;
+      const RoleName = arn.split("/").at(-1);
+      const found = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName })));
+      if (!found) throw new Absent(`there is no role ${RoleName}`);
+      const { Role } = complete(found, ["Role"]);
+      const { AssumeRolePolicyDocument } = complete(Role, ["AssumeRolePolicyDocument"]);
+      // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).
+      return { arn, trust: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)) };
+    },
+    async rights(get) {
+      const [{ arn }, caller, log, push] = await Promise.all([
+        get("role"),
+        get("caller"),
+        get("lambda"),
+        pushResources(get, names),
+      ]);
+      const group = log.LoggingConfig?.LogGroup ?? `/aws/lambda/${names.functionName}`;
+      const place = `${caller.partition}:logs:${names.region}:${caller.account}`;
+      const stream = `arn:${place}:log-group:${group}:log-stream:any`;
+      return await simulated(arn, [
+        { actions: [PUSH], resources: push },
+        { actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [stream] },
+      ]);
+    },
+    async taskRole(get) {
+      if (taskRole === undefined) throw new Absent("no --task-role was given");
+      const resources = await pushResources(get, names);
+      const decisions = await orMissing(simulated(taskRole, [{ actions: [PUSH], resources }]));
+      return { arn: taskRole, decisions: decisions ?? [] };
+    },
+  };
+}
+
+const PUSH = "execute-api:ManageConnections";
+
+/** What a push to this API's stage is called in a policy. */
+async function pushResources(get: Get, { region, stage }: Names): Promise<string[]> {
+  const [{ partition, account }, api] = await Promise.all([get("caller"), get("api")]);
+  const { ApiId } = addressesOf(api);
+  const base = `arn:${partition}:execute-api:${region}:${account}:${ApiId}/${stage}`;
+  return methods.map((method) => `${base}/${method}/@connections/any`);
+}
+
+interface Asked {
+  actions: readonly string[];
+  resources: readonly string[];
+}
+
+async function decisionsOn(aws: Aws, arn: string, { actions, resources }: Asked): Promise<Decision[]> {
+  const answer = await aws.iam.send(
+    new SimulatePrincipalPolicyCommand({
+      PolicySourceArn: arn,
+      ActionNames: [...actions],
+      ResourceArns: [...resources],
+    }),
+  );
+  return complete(answer, ["EvaluationResults"]).EvaluationResults.map((one) => {
+    const { EvalActionName, EvalDecision } = complete(one, ["EvalActionName", "EvalDecision"]);
+    return { action: EvalActionName, resource: one.EvalResourceName ?? "*", decision: EvalDecision };
+  });
+}

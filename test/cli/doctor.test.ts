@@ -1,0 +1,57 @@
+import { DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
+import { expect, test } from "vitest";
+import { pointedAt } from "../support/local-aws.ts";
+import { openPatient } from "../support/doctor.ts";
+import { run } from "../support/program.ts";
+
+interface Said {
+  healthy: boolean;
+  cause: string | null;
+  repaired: string[];
+  steps: string[];
+  checks: { id: string; outcome: string; code: string | null; argv?: string[][] }[];
+}
+
+const failedIn = ({ checks }: Said) =>
+  checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id);
+
+test("S23 a healthy stack ends with 0; without its policy the hop is named, --fix repairs it", async () => {
+  const patient = await openPatient();
+  const env = { ...pointedAt(patient.url), SHELFSHACK_TOKEN: "good" };
+  const doctor = async (...options: string[]) => {
+    const { code, stdout } = await run(["doctor", "--json", ...options], { env });
+    return [code, JSON.parse(stdout)] as const as [number, Said];
+  };
+  expect(await doctor()).toMatchObject([
+    0,
+    { healthy: true, cause: null, failed: 0, warnings: 0, steps: [] },
+  ]);
+
+  const { iam, RoleName } = patient;
+  await iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: "WebSocketAPIPermissions" }));
+  const [code, sick] = await doctor();
+  expect([code, sick.cause, sick.steps, failedIn(sick)]).toEqual([
+    3,
+    "push-denied",
+    ["policy"],
+    ["push-right", "push", "log-right"],
+  ]);
+  expect(sick.checks.find(({ id }) => id === "push-right")).toMatchObject({
+    argv: [["deploy", "--only", "policy", "--local"]],
+  });
+
+  expect(await doctor("--fix")).toMatchObject([0, { healthy: true, repaired: ["policy"] }]);
+  const told = await run(["doctor"], { env });
+  expect(told.code).toBe(0);
+  expect(told.stdout).toContain("\n✓  the role may send frames");
+}, 60_000);
+
+test("S34 without an answer of AWS one cause is told, and nothing else is guessed", async () => {
+  const { code, stdout } = await run(["doctor", "--json"], {
+    env: { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: "9" },
+  });
+  const { cause, checks } = JSON.parse(stdout) as Said;
+  expect([code, cause]).toEqual([3, "local-aws-not-running"]);
+  expect(new Set(checks.map(({ outcome }) => outcome))).toEqual(new Set(["failed", "skipped"]));
+  expect(checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual(["credentials"]);
+});

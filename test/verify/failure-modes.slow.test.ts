@@ -1,0 +1,532 @@
+import {
+  CreateDeploymentCommand,
+  CreateRouteCommand,
+  CreateStageCommand,
+  DeleteApiCommand,
+  DeleteRouteCommand,
+  DeleteStageCommand,
+  GetIntegrationsCommand,
+  GetRoutesCommand,
+  UpdateApiCommand,
+  UpdateIntegrationCommand,
+  UpdateRouteCommand,
+  UpdateStageCommand,
+} from "@aws-sdk/client-apigatewayv2";
+import { DeleteLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  AddPermissionCommand,
+  CreateAliasCommand,
+  DeleteFunctionCommand,
+  PublishVersionCommand,
+  PutFunctionConcurrencyCommand,
+  RemovePermissionCommand,
+  UpdateFunctionCodeCommand,
+  UpdateFunctionConfigurationCommand,
+  type UpdateFunctionConfigurationCommandInput,
+} from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
+import {
+  delays,
+  expectsOtherFields,
+  forgetsAnswers,
+  hasAnotherHost,
+  hasWorkers,
+  lacks,
+  redirects,
+  takesNoPostAt,
+} from "../support/contract-backend.ts";
+import {
+  causesIn,
+  examined,
+  openPatient,
+  type Illness,
+  type Patient,
+  type Question,
+} from "../support/doctor.ts";
+import { invocationUri, makeRole, policy } from "../support/local-aws.ts";
+import { zipOf } from "../support/zip.ts";
+
+/** One way in which a stack breaks, and what the doctor has to say of it. */
+interface Mode {
+  what: string;
+  /**
+   * The first failure that is told, or the first cause of all where it is a warning, as
+   * `outcome check: code`; more may follow from it.
+   */
+  says: string;
+  ill?: Illness;
+  /** Breaks a stack that was deployed well. */
+  breaks?(patient: Patient): Promise<unknown>;
+  asks?(patient: Patient): Question;
+}
+
+const POLICY = { PolicyName: "WebSocketAPIPermissions" };
+
+/** Writes the function's settings, its other variables kept. */
+async function configure(
+  { lambda, FunctionName, backendUrl, key, url, ApiId }: Patient,
+  {
+    variables = {},
+    ...settings
+  }: Partial<UpdateFunctionConfigurationCommandInput> & { variables?: Record<string, string> },
+): Promise<void> {
+  const Variables = {
+    BACKEND_URL: backendUrl,
+    SIGNING_KEYS: key,
+    API_GATEWAY_ENDPOINT: `${url}/${ApiId}/dev`,
+    ...variables,
+  };
+  await lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables }, ...settings }),
+  );
+}
+
+const upload = async ({ lambda, FunctionName }: Patient, source: string) =>
+  lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile: await zipOf({ "index.mjs": source }) }));
+
+/** Replaces the permission to invoke by one for another source; none where that is left out. */
+async function permitted({ lambda, FunctionName }: Patient, resource?: string): Promise<void> {
+  await lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" }));
+  if (resource === undefined) return;
+  await lambda.send(
+    new AddPermissionCommand({
+      FunctionName,
+      StatementId: "shelfshack-ws",
+      Action: "lambda:InvokeFunction",
+      Principal: "apigateway.amazonaws.com",
+      SourceArn: `arn:aws:execute-api:us-east-1:000000000000:${resource}`,
+    }),
+  );
+}
+
+async function routeOf({ apigatewayv2, ApiId }: Patient, key: string): Promise<string> {
+  const { Items = [] } = await apigatewayv2.send(new GetRoutesCommand({ ApiId }));
+  return Items.find(({ RouteKey }) => RouteKey === key)?.RouteId ?? "";
+}
+
+/** Lets all routes lead to what this ARN names. */
+async function integrated({ apigatewayv2, ApiId, StageName }: Patient, functionArn: string): Promise<void> {
+  const { Items = [] } = await apigatewayv2.send(new GetIntegrationsCommand({ ApiId }));
+  const IntegrationId = Items[0]?.IntegrationId;
+  await apigatewayv2.send(
+    new UpdateIntegrationCommand({ ApiId, IntegrationId, IntegrationUri: invocationUri(functionArn) }),
+  );
+  await apigatewayv2.send(new CreateDeploymentCommand({ ApiId, StageName }));
+}
+
+const limited =
+  (rate: number, burst: number) =>
+  ({ apigatewayv2, ApiId, StageName }: Patient) =>
+    apigatewayv2.send(
+      new UpdateStageCommand({
+        ApiId,
+        StageName,
+        DefaultRouteSettings: { ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst },
+      }),
+    );
+
+/** Replaces what the function's role may do. */
+const mayOnly =
+  (...statements: object[]) =>
+  ({ iam, RoleName }: Patient) =>
+    iam.send(
+      new PutRolePolicyCommand({
+        RoleName,
+        ...POLICY,
+        PolicyDocument: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: statements.map((one) => ({ Effect: "Allow", ...one })),
+        }),
+      }),
+    );
+const logsAll = { Action: "logs:*", Resource: "*" };
+const pushesAll = { Action: "execute-api:ManageConnections", Resource: "*" };
+
+/** Those with a number are failure modes that people report of such APIs; the others are causes besides. */
+const modes: readonly Mode[] = [
+  {
+    what: "1 the bundle lacks a module",
+    says: "failed invocation: handler-not-loadable",
+    breaks: (patient) => upload(patient, 'import "left-out"; export const handler = async () => ({});'),
+  },
+  {
+    what: "1 the handler throws",
+    says: "failed invocation: handler-threw",
+    breaks: (patient) => upload(patient, 'export const handler = async () => { throw new Error("no"); };'),
+  },
+  {
+    what: "1 the handler's name is wrong",
+    says: "failed handler: handler-other",
+    breaks: (patient) => configure(patient, { Handler: "index.other" }),
+  },
+  {
+    what: "2 no permission to invoke",
+    says: "failed permission: permission-missing",
+    breaks: (p) => permitted(p),
+  },
+  {
+    what: "2, 30 a permission for another API, left under the same statement id",
+    says: "failed permission: permission-other-api",
+    breaks: (patient) => permitted(patient, "abcdef1234/dev/*"),
+  },
+  {
+    what: "2 a permission with a segment too many",
+    says: "failed permission: permission-segments",
+    breaks: (patient) => permitted(patient, `${patient.ApiId}/*/*/*`),
+  },
+  {
+    what: "2 the integration calls an alias that the permission does not cover",
+    says: "failed permission: permission-missing",
+    async breaks(patient) {
+      const { lambda, FunctionName } = patient;
+      const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName }));
+      await lambda.send(new CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: Version }));
+      await integrated(patient, `${patient.functionArn}:live`);
+    },
+  },
+  {
+    what: "3 a permission for $connect alone",
+    says: "failed permission: permission-routes",
+    breaks: (patient) => permitted(patient, `${patient.ApiId}/dev/$connect`),
+  },
+  {
+    what: "3 the integration calls another function",
+    says: "failed integration: integration-other-function",
+    breaks: (patient) => integrated(patient, patient.functionArn.replace(/[^:]+$/, "another")),
+  },
+  {
+    what: "4 the handler returns what API Gateway does not understand",
+    says: "failed invocation: answer-unreadable",
+    breaks: (patient) => upload(patient, "export const handler = async () => ({ ok: true });"),
+  },
+  {
+    what: "5, 32 no route $default",
+    says: "failed routes: route-missing",
+    breaks: async (patient) =>
+      patient.apigatewayv2.send(
+        new DeleteRouteCommand({ ApiId: patient.ApiId, RouteId: await routeOf(patient, "$default") }),
+      ),
+  },
+  {
+    what: "5 a route without a target",
+    says: "failed routes: route-untargeted",
+    async breaks(patient) {
+      const { apigatewayv2, ApiId } = patient;
+      const RouteId = await routeOf(patient, "$default");
+      await apigatewayv2.send(new DeleteRouteCommand({ ApiId, RouteId }));
+      await apigatewayv2.send(new CreateRouteCommand({ ApiId, RouteKey: "$default" }));
+    },
+  },
+  {
+    what: "5, 6 a deployment that no stage serves",
+    says: "failed stage: stage-stale",
+    breaks: ({ apigatewayv2, ApiId }) => apigatewayv2.send(new CreateDeploymentCommand({ ApiId })),
+  },
+  {
+    what: "7 no stage",
+    says: "failed stage: stage-missing",
+    breaks: ({ apigatewayv2, ApiId, StageName }) =>
+      apigatewayv2.send(new DeleteStageCommand({ ApiId, StageName })),
+  },
+  {
+    what: "7 a stage without a deployment",
+    says: "failed stage: stage-undeployed",
+    async breaks({ apigatewayv2, ApiId, StageName }) {
+      await apigatewayv2.send(new DeleteStageCommand({ ApiId, StageName }));
+      await apigatewayv2.send(new CreateStageCommand({ ApiId, StageName }));
+    },
+  },
+  {
+    what: "7 the API's own address is switched off",
+    says: "failed api: api-endpoint-disabled",
+    breaks: ({ apigatewayv2, ApiId }) =>
+      apigatewayv2.send(new UpdateApiCommand({ ApiId, DisableExecuteApiEndpoint: true })),
+  },
+  {
+    what: "7 no API",
+    says: "failed api: api-missing",
+    breaks: ({ apigatewayv2, ApiId }) => apigatewayv2.send(new DeleteApiCommand({ ApiId })),
+  },
+  {
+    what: "8, 9 $connect asks for more than a token of ours",
+    says: "failed routes: route-authorized",
+    breaks: async (patient) =>
+      patient.apigatewayv2.send(
+        new UpdateRouteCommand({
+          ApiId: patient.ApiId,
+          RouteId: await routeOf(patient, "$connect"),
+          AuthorizationType: "AWS_IAM",
+        }),
+      ),
+  },
+  { what: "10 limits that are stored as 0", says: "failed throttle: stage-throttled", breaks: limited(0, 0) },
+  {
+    what: "11 limits that a few clients reach",
+    says: "warning throttle: stage-limits-low",
+    breaks: limited(2, 4),
+  },
+  {
+    what: "14 the role has no right to push",
+    says: "failed push-right: push-denied",
+    breaks: mayOnly(logsAll),
+  },
+  {
+    what: "14 the role may push to another API",
+    says: "failed push-right: push-denied",
+    breaks: mayOnly(logsAll, {
+      ...pushesAll,
+      Resource: "arn:aws:execute-api:us-east-1:000000000000:abcdef1234/dev/*",
+    }),
+  },
+  {
+    what: "14 the backend's role may not push",
+    says: "failed task-role: task-role-denied",
+    breaks: (patient) => makeRole(patient, "backend"),
+    asks: () => ({ taskRole: "arn:aws:iam::000000000000:role/backend" }),
+  },
+  {
+    what: "14 the backend's role is not there",
+    says: "failed task-role: task-role-missing",
+    asks: () => ({ taskRole: "arn:aws:iam::000000000000:role/missing" }),
+  },
+  {
+    what: "14 the function's role is gone",
+    says: "failed role: role-missing",
+    async breaks({ iam, RoleName }) {
+      await iam.send(new DeleteRolePolicyCommand({ RoleName, ...POLICY }));
+      await iam.send(new DeleteRoleCommand({ RoleName }));
+    },
+  },
+  {
+    what: "15 frames go to an address of no API",
+    says: "failed endpoint: endpoint-other-api",
+    breaks: (patient) =>
+      configure(patient, {
+        variables: { API_GATEWAY_ENDPOINT: "https://execute-api.us-east-1.amazonaws.com" },
+      }),
+  },
+  {
+    what: "16 frames go to a custom domain",
+    says: "failed endpoint: endpoint-other-api",
+    breaks: (patient) =>
+      configure(patient, { variables: { API_GATEWAY_ENDPOINT: "https://ws.example.invalid/dev" } }),
+  },
+  {
+    what: "frames go to the clients' address",
+    says: "failed endpoint: endpoint-wss",
+    breaks: (patient) =>
+      configure(patient, {
+        variables: { API_GATEWAY_ENDPOINT: `${patient.url.replace("http", "ws")}/${patient.ApiId}/dev` },
+      }),
+  },
+  {
+    what: "46 frames go to another stage, or to none",
+    says: "failed endpoint: endpoint-other-stage",
+    breaks: (patient) =>
+      configure(patient, { variables: { API_GATEWAY_ENDPOINT: `${patient.url}/${patient.ApiId}` } }),
+  },
+  {
+    what: "23 the integration's time limit is short",
+    says: "warning integration: timeout-short",
+    async breaks({ apigatewayv2, ApiId }) {
+      const { Items = [] } = await apigatewayv2.send(new GetIntegrationsCommand({ ApiId }));
+      const IntegrationId = Items[0]?.IntegrationId;
+      await apigatewayv2.send(new UpdateIntegrationCommand({ ApiId, IntegrationId, TimeoutInMillis: 1_000 }));
+    },
+  },
+  {
+    what: "23 the backend is slow",
+    says: "warning backend-speed: backend-slow",
+    ill: {
+      flaws: [delays((body) => (body.includes('"register"') || body.includes('"connect"') ? 1_200 : 0))],
+    },
+  },
+  {
+    what: "24 the function's time limit is short",
+    says: "warning settings: timeout-short",
+    breaks: (patient) => configure(patient, { Timeout: 3 }),
+  },
+  {
+    what: "27 the role does not trust Lambda",
+    says: "failed role: role-untrusting",
+    breaks: ({ iam, RoleName }) =>
+      iam.send(
+        new UpdateAssumeRolePolicyCommand({
+          RoleName,
+          PolicyDocument: policy({ Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }),
+        }),
+      ),
+  },
+  {
+    what: "28 the function is still being changed",
+    says: "warning function: function-changing",
+    ill: { local: { updateDelayMs: 20_000 } },
+    breaks: (patient) => configure(patient, { Description: "other" }),
+  },
+  {
+    what: "33 no log group, and the role may not create one",
+    says: "warning log: log-group-missing",
+    breaks: ({ logs, FunctionName }) =>
+      logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` })),
+  },
+  {
+    what: "34 the role may not write logs",
+    says: "failed log-right: log-denied",
+    breaks: mayOnly(pushesAll),
+  },
+  {
+    what: "34 the log is in another group",
+    says: "warning log: log-group-elsewhere",
+    async breaks(patient) {
+      await mayOnly({ Action: "*", Resource: "*" })(patient);
+      await configure(patient, { LoggingConfig: { LogGroup: "/elsewhere" } });
+    },
+  },
+  {
+    what: "35 an emulator's address was left in the variables",
+    says: "failed environment: aws-endpoint-overridden",
+    breaks: (patient) => configure(patient, { variables: { AWS_ENDPOINT_URL_S3: "http://127.0.0.1:4566" } }),
+  },
+  {
+    what: "36 the backend's name does not exist",
+    says: "failed backend-address: host-not-found",
+    breaks: (patient) => configure(patient, { variables: { BACKEND_URL: "http://backend.invalid" } }),
+  },
+  {
+    what: "37, and 422 the backend expects other fields of a handshake",
+    says: "failed backend-registry: backend-fields-refused",
+    ill: { flaws: [expectsOtherFields] },
+  },
+  {
+    what: "38 a repeated message does its work again",
+    says: "failed backend-repeats: answers-forgotten",
+    ill: { flaws: [forgetsAnswers] },
+  },
+  {
+    what: "39 a route selection that never matches",
+    says: "failed api: route-expression-wrong",
+    breaks: ({ apigatewayv2, ApiId }) =>
+      apigatewayv2.send(new UpdateApiCommand({ ApiId, RouteSelectionExpression: ".body.action" })),
+  },
+  {
+    what: "40 a deprecated runtime",
+    says: "warning settings: runtime-deprecated",
+    breaks: (patient) => configure(patient, { Runtime: "nodejs20.x" }),
+  },
+  {
+    what: "41 a handler with a callback",
+    says: "failed invocation: handler-threw",
+    breaks: (patient) =>
+      upload(patient, "export const handler = (event, context, done) => done(null, { statusCode: 200 });"),
+  },
+  {
+    what: "42 the function may not run at all",
+    says: "failed concurrency: function-throttled",
+    breaks: ({ lambda, FunctionName }) =>
+      lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 0 })),
+  },
+  {
+    what: "45 another account than expected",
+    says: "failed account: account-other",
+    asks: () => ({ account: "123456789012" }),
+  },
+  {
+    what: "47 a start file that no layer brings",
+    says: "failed settings: wrapper-without-layer",
+    breaks: (patient) => configure(patient, { variables: { AWS_LAMBDA_EXEC_WRAPPER: "/opt/missing" } }),
+  },
+  {
+    what: "no function",
+    says: "failed function: function-missing",
+    breaks: ({ lambda, FunctionName }) => lambda.send(new DeleteFunctionCommand({ FunctionName })),
+  },
+  {
+    what: "other code",
+    says: "warning code: code-other",
+    breaks: (patient) => upload(patient, "export const handler = async () => ({ statusCode: 200 });"),
+  },
+  {
+    what: "no BACKEND_URL",
+    says: "failed environment: backend-url-missing",
+    breaks: (patient) => configure(patient, { variables: { BACKEND_URL: "" } }),
+  },
+  {
+    what: "nothing listens at BACKEND_URL",
+    says: "failed backend-address: connection-refused",
+    breaks: (patient) => configure(patient, { variables: { BACKEND_URL: "http://127.0.0.1:9" } }),
+  },
+  {
+    what: "the backend redirects",
+    says: "failed backend-address: backend-redirects",
+    ill: { flaws: [redirects] },
+  },
+  {
+    what: "404 of the backend",
+    says: "failed backend-endpoints: backend-endpoint-missing",
+    ill: { flaws: [lacks("/api/ws/message")] },
+  },
+  {
+    what: "405 of the backend",
+    says: "failed backend-endpoints: backend-method-refused",
+    ill: { flaws: [takesNoPostAt("/api/ws/message")] },
+  },
+  {
+    what: "401 of the backend: it knows other keys",
+    says: "failed backend-signature: keys-unknown",
+    breaks: (patient) => configure(patient, { variables: { SIGNING_KEYS: `whsec_${"A".repeat(43)}=` } }),
+  },
+  {
+    what: "the backend refuses our Host header",
+    says: "failed backend-address: backend-host-refused",
+    ill: { flaws: [hasAnotherHost] },
+  },
+  {
+    what: "several workers without a common memory",
+    says: "failed backend-registry: registry-not-shared",
+    ill: { flaws: [hasWorkers(2)] },
+  },
+];
+
+test("a healthy stack has no cause to tell, and every check has judged but that of a task role", async () => {
+  const lines = await examined(await openPatient());
+  expect(causesIn(lines)).toEqual([]);
+  expect(lines.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["task-role"]);
+});
+
+test.each(modes)("$what: $says", async ({ says, ill, breaks, asks }) => {
+  const patient = await openPatient(ill);
+  await breaks?.(patient);
+  const causes = causesIn(await examined(patient, asks?.(patient)));
+  const isWarning = says.startsWith("warning");
+  expect(causes.filter((cause) => isWarning || cause.startsWith("failed"))).toMatchObject({ 0: says });
+});
+
+/** What no state of AWS shows, and so no doctor can see. */
+const unseen: readonly (readonly [string, string])[] = [
+  ["7 a firewall (WAF) before the API", "the local AWS has no WAF; the handshake's 403 is told"],
+  [
+    "12 a push inside of $connect",
+    "it is code of the backend; the handler waits until $connect has returned",
+  ],
+  ["13 stale connection ids", "they are in the backend's store; a 410 is told to it as reason gone"],
+  ["17 no route response", "the handler answers through @connections and needs none"],
+  ["18 a status for an error of a message", "the handler sends error frames and returns 200"],
+  ["19 close code 1009", "a client's frame; connect explains it"],
+  ["20 close code 1003", "a client's frame; connect explains it"],
+  ["21 ten idle minutes", "a client's pause; connect explains it"],
+  ["22 two hours", "the age of a connection; connect explains it"],
+  ["25 $disconnect is best effort", "it leaves no trace"],
+  ["26 no subprotocol in the answer", "the handler returns one; connect --subprotocol tells of others"],
+  ["29 no role for access logs in the account", "the local AWS has no API Gateway v1, where it is set"],
+  ["31 a deployment that is in use cannot be deleted", "an error of a deploy, which deletes none"],
+  ["43 no right to tag a stage", "an error of a deploy, which names the action"],
+  ["44 no region", "there is no AWS to ask: every command ends with no-region"],
+];
+
+for (const [what, why] of unseen) test(`${what} is not told`, ({ skip }) => skip(true, `${what}: ${why}`));
