@@ -40,9 +40,12 @@ export interface Mismatch {
 /** A pattern may need exponential time on a hostile frame; this stops it (milliseconds). */
 const LONGEST_MATCH = 1_000;
 
-/** Reads one `--expect`. Throws a CliError (exit 2) for what is neither JSON nor a regular expression. */
-export function expectation(source: string): Expectation {
-  return source.startsWith("~") ? patternExpectation(source) : subsetExpectation(source);
+/**
+ * Reads one `--expect`, or what stands at another place. Throws a CliError (exit 2) for what is neither JSON
+ * nor a regular expression.
+ */
+export function expectation(source: string, place = "--expect"): Expectation {
+  return source.startsWith("~") ? patternExpectation(source, place) : subsetExpectation(source);
 }
 
 function subsetExpectation(source: string): Expectation {
@@ -62,8 +65,8 @@ function subsetExpectation(source: string): Expectation {
   };
 }
 
-function patternExpectation(source: string): Expectation {
-  const pattern = regularExpression(source);
+function patternExpectation(source: string, place: string): Expectation {
+  const pattern = regularExpression(source, place);
   const context = createContext({ pattern, text: "" });
   const script = new Script("pattern.test(text)");
   return {
@@ -71,18 +74,20 @@ function patternExpectation(source: string): Expectation {
     compare: ({ text }) => {
       if (text === undefined) return mismatch("$", source, "(binary frame)");
       context["text"] = text;
-      return matches(script, context, source) ? { matched: 1, differences: [] } : mismatch("$", source, text);
+      return matches(script, context, `${place} ${source}`)
+        ? { matched: 1, differences: [] }
+        : mismatch("$", source, text);
     },
   };
 }
 
-function regularExpression(source: string): RegExp {
+function regularExpression(source: string, place: string): RegExp {
   try {
     return new RegExp(source.slice(1));
   } catch (cause) {
     throw new CliError(
       "expectation-invalid",
-      `--expect ${source} is not a regular expression: ${(cause as Error).message}`,
+      `${place} ${source} is not a regular expression: ${(cause as Error).message}`,
       {
         cause,
       },
@@ -91,13 +96,13 @@ function regularExpression(source: string): RegExp {
 }
 
 /** Runs the pattern where it can be stopped: nothing else interrupts a regular expression. */
-function matches(script: Script, context: object, source: string): boolean {
+function matches(script: Script, context: object, what: string): boolean {
   try {
     return script.runInContext(context, { timeout: LONGEST_MATCH }) as boolean;
   } catch (cause) {
     throw new CliError(
       "expectation-slow",
-      `--expect ${source} took longer than ${LONGEST_MATCH / 1000} s on one frame`,
+      `${what} took longer than ${LONGEST_MATCH / 1000} s on one frame`,
       {
         hint: "write it without nested repetition such as (a+)+",
         cause,

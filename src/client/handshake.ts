@@ -4,16 +4,20 @@ import { CliError } from "../errors/error.ts";
 import { explainConnection, type NetworkExplanation, type Peer, type Phase } from "../errors/network.ts";
 import { redactUrl } from "../settings/redact.ts";
 
-/** Why no WebSocket was opened. `body` is what the server sent, cut at a few KB; it is foreign text. */
+/**
+ * Why no WebSocket was opened. `body` is what the server sent, cut at a few KB; it is foreign text. `proxy`:
+ * it failed before that proxy, or at it.
+ */
 export type HandshakeFailure =
   | { kind: "status"; status: number; body: string; requestId?: string; location?: string }
-  | { kind: "network"; phase: Phase; code: string; detail: string }
+  | { kind: "network"; phase: Phase; code: string; detail: string; proxy?: string }
+  | { kind: "proxy"; status: number; proxy: string }
   | { kind: "protocol"; detail: string }
   | { kind: "subprotocol"; detail: string }
-  | { kind: "timeout"; phase: Phase; afterMs: number };
+  | { kind: "timeout"; phase: Phase; afterMs: number; proxy?: string };
 
 /** Where an address comes from; of one that was given with `--url` no stack is known. */
-export type Source = Exclude<Peer, "aws" | "backend">;
+export type Source = Exclude<Peer, "aws" | "backend" | "proxy">;
 
 /**
  * A handshake that failed: the message and hint are for people, `failure` is for code that wants to know
@@ -185,11 +189,35 @@ export function explainHandshake(
       };
     case "subprotocol":
       return explainSubprotocol(failure.detail, address);
+    case "proxy":
+      return explainProxy(failure, address);
     case "network":
-      return explainConnection({ peer: source, address: address.host, ...failure });
+      return explainConnection({ ...behind(failure, address, source), ...failure });
     case "timeout":
-      return explainConnection({ peer: source, address: address.host, code: "", detail: "", ...failure });
+      return explainConnection({ ...behind(failure, address, source), code: "", detail: "", ...failure });
   }
+}
+
+/** Who was to answer. */
+const behind = ({ proxy }: { proxy?: string }, { host }: URL, source: Source) =>
+  proxy === undefined ? { peer: source, address: host } : { peer: "proxy" as const, address: proxy };
+
+function explainProxy(
+  { status: found, proxy }: { status: number; proxy: string },
+  { host }: URL,
+): NetworkExplanation {
+  const bypass = `bypass it with NO_PROXY=${host.replace(/:\d+$/, "")}`;
+  return found === 407
+    ? {
+        code: "proxy-login-needed",
+        meaning: `the proxy ${proxy} requires authentication (407)`,
+        hint: `check the user and password in --proxy or HTTPS_PROXY, or ${bypass}`,
+      }
+    : {
+        code: "proxy-refused",
+        meaning: `the proxy ${proxy} made no tunnel to ${host} (HTTP ${found})`,
+        hint: `ask who runs the proxy to allow that host, or ${bypass}`,
+      };
 }
 
 function explainSubprotocol(detail: string, { host }: URL): NetworkExplanation {

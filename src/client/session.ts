@@ -1,12 +1,11 @@
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { isIP } from "node:net";
-import type { Socket } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import WebSocket from "ws";
 import type { RawData } from "ws";
 import { HandshakeError } from "./handshake.ts";
 import type { HandshakeFailure, Source } from "./handshake.ts";
-import type { Phase } from "../errors/network.ts";
+import { followPhases, type PhaseFollower, type PhaseTimes } from "./phases.ts";
+import type { Route } from "../network/route.ts";
 
 /**
  * One message of a WebSocket. `at` is an ISO time, `bytes` its size on the wire; a binary message has its
@@ -37,6 +36,8 @@ export interface Closed {
  */
 export interface Session {
   openMs: number;
+  /** What `openMs` is made of. */
+  phases: PhaseTimes;
   /** The one that the server chose of those on offer. */
   subprotocol: string | null;
   frames: AsyncIterable<Frame>;
@@ -46,8 +47,10 @@ export interface Session {
    * (`closed` tells why).
    */
   send(text: string): Promise<Frame | undefined>;
-  /** Sends a close frame with 1000; a peer that does not answer within two seconds is cut off. */
-  close(): Promise<Closed>;
+  /** Sends a ping of the protocol; resolves with the milliseconds until its pong, if that comes. */
+  ping(): Promise<number | undefined>;
+  /** Sends a close frame, with 1000 or `code`; a peer that does not answer within two seconds is cut off. */
+  close(code?: number): Promise<Closed>;
 }
 
 /** Headers by name, the subprotocols on offer, and the `Origin` that a browser would send. */
@@ -62,6 +65,8 @@ export interface SessionOptions {
   timeoutMs: number;
   /** What the request for the upgrade says besides. */
   request?: UpgradeRequest | undefined;
+  /** Through a proxy, or with other certificates. */
+  route?: Route | undefined;
   signal?: AbortSignal | undefined;
   /** Decides what is advised when there is no handshake. */
   source?: Source | undefined;
@@ -97,49 +102,58 @@ const CLOSE_MS = 2_000;
 export async function openSession(address: URL, options: SessionOptions): Promise<Session> {
   options.signal?.throwIfAborted();
   const startedAt = performance.now();
-  let phase = (): Phase => "lookup";
   const { headers, subprotocols = [], origin } = options.request ?? {};
+  const { proxy, agent, ca } = options.route ?? {};
+  let phases: PhaseFollower | undefined;
   const socket = new WebSocket(address, [...new Set(subprotocols)], {
     perMessageDeflate: false,
     maxPayload: LONGEST_RECEIVED,
     headers: { "User-Agent": "shelfshack-ws", ...headers },
     ...(origin === undefined ? {} : { origin }),
+    ...(agent && { agent }),
+    ...(ca && { ca }),
     finishRequest: (request) => {
-      phase = followPhases(request, address);
+      phases = followPhases(request, { address, isProxied: agent !== undefined, startedAt });
       request.end();
     },
   });
   const frames = inbox(socket);
   const closed = ending(socket);
-  await opened(socket, address, options, () => phase());
+  await opened(socket, address, options, {
+    proxy,
+    phase: () => phases?.current() ?? "lookup",
+    proxyStatus: () => phases?.proxyStatus(),
+  });
   const sent = keptAlive(socket, (text) => send(socket, text), options);
   return {
     openMs: performance.now() - startedAt,
+    phases: phases?.times() ?? { http: 0 },
     subprotocol: socket.protocol || null,
     frames,
     closed,
     send: sent,
-    close: () => close(socket, closed),
+    ping: () => ping(socket),
+    close: (code) => close(socket, closed, code),
   };
 }
 
-/** Knows how far the handshake has got, from the events of its TCP socket. */
-function followPhases(request: ClientRequest, address: URL): () => Phase {
-  let phase: Phase = isIP(address.hostname.replace(/^\[|\]$/g, "")) ? "connect" : "lookup";
-  request.on("socket", (socket: Socket) => {
-    socket.once("lookup", () => (phase = "connect"));
-    socket.once("connect", () => (phase = address.protocol === "wss:" ? "tls" : "http"));
-    socket.once("secureConnect", () => (phase = "http"));
-  });
-  return () => phase;
+/** How far an opening has got, and through which proxy it goes. */
+interface Way {
+  proxy: string | undefined;
+  phase: PhaseFollower["current"];
+  proxyStatus: PhaseFollower["proxyStatus"];
 }
+
+/** The proxy that did not make a tunnel yet: then it is the one that failed. */
+const failingProxy = ({ proxy, proxyStatus }: Way) =>
+  proxy !== undefined && proxyStatus() === undefined ? { proxy } : {};
 
 /** Resolves when the WebSocket is open; otherwise rejects once, with the first reason that there was. */
 function opened(
   socket: WebSocket,
   address: URL,
   { timeoutMs, signal, source }: SessionOptions,
-  phase: () => Phase,
+  way: Way,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let refusal: (() => HandshakeFailure) | undefined;
@@ -153,15 +167,21 @@ function opened(
       fail(new HandshakeError(address, failure, { source, cause }));
     const onAbort = () => fail(signal?.reason);
     const timer = setTimeout(
-      () => refuse(refusal?.() ?? { kind: "timeout", phase: phase(), afterMs: timeoutMs }),
+      () =>
+        refuse(
+          refusal?.() ?? { kind: "timeout", phase: way.phase(), afterMs: timeoutMs, ...failingProxy(way) },
+        ),
       timeoutMs,
     );
     signal?.addEventListener("abort", onAbort);
     socket.once("open", () => end(resolve));
     socket.once("error", (error: NodeJS.ErrnoException) =>
-      refuse(refusal?.() ?? failureOf(error, phase()), error),
+      refuse(refusal?.() ?? failureOf(error, way), error),
     );
     socket.once("unexpected-response", (_request, response) => {
+      const status = way.proxyStatus();
+      if (way.proxy !== undefined && status !== undefined && status !== 200)
+        return refuse({ kind: "proxy", status, proxy: way.proxy });
       refusal = readRefusal(response, (failure) => refuse(failure));
     });
   });
@@ -206,12 +226,15 @@ function refusalHeaders({ headers }: IncomingMessage): { requestId?: string; loc
  * Errors of the HTTP parser and of `ws` itself mean that something else than a WebSocket server answered; the
  * others are the network's.
  */
-function failureOf(error: NodeJS.ErrnoException, phase: Phase): HandshakeFailure {
+function failureOf(error: NodeJS.ErrnoException, way: Way): HandshakeFailure {
   const { code = "", message } = error;
+  const failing = failingProxy(way);
+  if (failing.proxy !== undefined && code === "")
+    return { kind: "network", phase: "http", code: "HPE_PROXY", detail: message, ...failing };
   if (/subprotocol/.test(message)) return { kind: "subprotocol", detail: message };
   return code === "" || code.startsWith("HPE_") || code.startsWith("WS_ERR_")
     ? { kind: "protocol", detail: message }
-    : { kind: "network", phase, code, detail: message };
+    : { kind: "network", phase: way.phase(), code, detail: message, ...failing };
 }
 
 /** What is received, as a stream that stops the peer while it is not read. */
@@ -277,9 +300,19 @@ function sendFragment(socket: WebSocket, fragment: Buffer, isLast: boolean): Pro
   );
 }
 
-async function close(socket: WebSocket, closed: Promise<Closed>): Promise<Closed> {
+function ping(socket: WebSocket): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const sentAt = performance.now();
+    socket.once("pong", () => resolve(performance.now() - sentAt));
+    socket.once("close", () => resolve(undefined));
+    if (socket.readyState === WebSocket.OPEN) socket.ping();
+    else resolve(undefined);
+  });
+}
+
+async function close(socket: WebSocket, closed: Promise<Closed>, code = 1000): Promise<Closed> {
   socket.resume();
-  socket.close(1000);
+  socket.close(code);
   const cutOff = setTimeout(() => socket.terminate(), CLOSE_MS);
   try {
     return await closed;

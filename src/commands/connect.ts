@@ -1,21 +1,28 @@
-import { LONGEST_URL, addressOf } from "../client/address.ts";
+import { addressOf, type Subscription } from "../client/address.ts";
 import { exchange } from "../client/conversation.ts";
 import type { Conversation } from "../client/conversation.ts";
+import type { Delivery, DeliveryOptions } from "../client/delivery.ts";
 import { expectation, expectations } from "../client/expectation.ts";
 import type { Expectation, ExpectationResult } from "../client/expectation.ts";
 import { explainClose } from "../client/frames.ts";
-import type { Source } from "../client/handshake.ts";
-import { LONGEST_MESSAGE, openSession } from "../client/session.ts";
-import type { Frame, UpgradeRequest } from "../client/session.ts";
+import { HandshakeError } from "../client/handshake.ts";
+import { headersOf, openAs, type Opening } from "../client/opener.ts";
+import type { PhaseTimes } from "../client/phases.ts";
+import type { Played } from "../client/play.ts";
+import type { Step } from "../client/script.ts";
+import type { Frame, Session, UpgradeRequest } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { exitCodes } from "../errors/codes.ts";
+import { exitCodes, type ExitCode } from "../errors/codes.ts";
+import { routeTo } from "../network/route.ts";
+import { environment } from "../settings/environment.ts";
+import type { OptionsOf } from "../settings/commands.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Aws } from "../aws/clients.ts";
-import { typedMessages } from "../terminal/line.ts";
-import { asMessage, messageJoiner, type Message } from "../terminal/messages.ts";
+import { checked, piped, scriptedInput, terminalInput, type Input } from "../terminal/input.ts";
+import { asMessage } from "../terminal/messages.ts";
 import { duration } from "../terminal/format.ts";
 import {
   ending,
@@ -23,15 +30,26 @@ import {
   explained,
   frameLine,
   framePlain,
+  phasesText,
   type ExplainedFrame,
 } from "../terminal/conversation.ts";
+import { deliveryText, failureLines, playedText, stepTitle } from "../terminal/played.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 
-interface ConnectResult {
-  /** With secrets masked. */
+/** What every way to use this command tells: the URL, with secrets masked. */
+interface Connected<Mode> {
+  mode: Mode;
   url: string;
+}
+
+/** One client that sends and receives. */
+interface Talk extends Connected<"talk"> {
   openMs: number;
+  /** What `openMs` is made of, in milliseconds. */
+  phases: PhaseTimes;
+  /** From the opening to the first frame that was received. */
+  firstFrameMs?: number;
   /** The one that the server chose; null where none was offered. */
   subprotocol: string | null;
   interactive: boolean;
@@ -45,12 +63,33 @@ interface ConnectResult {
   close: Conversation["close"] & { meaning?: string };
 }
 
+/** A handshake that is to be refused; `status` is 101 where it was accepted. */
+interface Refused extends Connected<"refusal"> {
+  status: number;
+  expectedStatus: number;
+}
+
+/** One client that sends and others that receive. */
+interface Shared extends Connected<"clients">, Delivery {}
+
+/** A script; `failed` says in words which step was not met, and why. */
+interface Scripted extends Connected<"script"> {
+  steps: Played[];
+  total: number;
+  failed?: string[];
+}
+
+type ConnectResult = Talk | Refused | Shared | Scripted;
+type Frames = Context<ExplainedFrame>;
+
 /** How long API Gateway may take for a handshake: its integrations end after 29 s (AWS.md 1.12). */
 const HANDSHAKE_MS = 30_000;
-/** How long a script waits for what it expects when no `--timeout` says so. */
+/** How long is waited for what is expected when no `--timeout` says so. */
 const EXPECTING_MS = 10_000;
 /** How long a script that expects nothing listens after its last frame when no `--timeout` says so. */
 const QUIET_MS = 2_000;
+/** As long as a timer can be: until Ctrl-C. */
+const ENDLESS_MS = 2 ** 31 - 1;
 
 export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
   async run(
@@ -65,48 +104,89 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
       origin,
       send,
       expect,
+      expectStatus,
+      clients,
+      script,
+      reconnect,
+      sign,
+      proxy,
       timeoutSeconds,
       keepalive,
       functionName,
       apiName,
       stage,
-      ...options
+      ...at
     },
     context,
   ) {
     // Before anything is opened: a mistake in them must not cost a connection.
-    const expected = (expect ?? []).map(expectation);
-    const isTTY = Boolean(context.stdin.isTTY);
-    // Behind an address that was given no contract is known.
-    const isNeeded = url === undefined && typesWithToken.includes(type);
+    refuseContradictions({ send, expect, expectStatus, clients, script, reconnect, keepalive });
+    const expected = (expect ?? []).map((source) => expectation(source));
+    // Behind an address that was given no contract is known, and a script's clients have tokens of their own.
+    const isNeeded = url === undefined && script === undefined && typesWithToken.includes(type);
     const token = await context.token({ token: given, tokenStdin }, isNeeded);
-    const base = url ?? (await stageUrl(await context.aws(options), { functionName, apiName, stage }));
-    const address = addressOf(base, { booking, type, token });
-    const interactive = isTTY && !send && expected.length === 0;
-    const messages = send ? send.map(asMessage) : isTTY ? [] : piped(context.lines());
-    const source = url !== undefined ? "given" : options.local ? "local" : "deployed";
-    return await connect(
-      {
-        address,
-        source,
-        request: upgradeRequest({ header, subprotocol, origin }),
-        expected,
-        interactive,
-        messages,
-        timeoutSeconds,
-        keepalive,
-      },
-      context,
-    );
+    const subscription = { booking, type, token };
+    const steps = script === undefined ? undefined : await stepsIn(script, subscription);
+    const opening: Opening = {
+      base: url ?? (await stageUrl(await context.aws(at), { functionName, apiName, stage })),
+      source: url !== undefined ? "given" : at.local ? "local" : "deployed",
+      request: requestOf({ header, subprotocol, origin }),
+      sign: sign ? await signer(await context.aws(at)) : undefined,
+      timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
+      keepaliveMs: keepalive && keepalive * 1000,
+      signal: context.signal,
+      report: context.report,
+    };
+    const address = addressOf(opening.base, subscription);
+    opening.route = await routeTo(address, proxy);
+    const request = { subscription, steps, expectStatus, clients, send, expected, timeoutSeconds, reconnect };
+    return { ...(await inMode(request, opening, context)), url: redactUrl(address.href) };
   },
 
-  render: (result) =>
-    [ending(result), ...result.expectations.map(expectationLines), ...unchecked(result)].join("\n"),
+  render: (result) => rendering[result.mode](result as never),
   line: frameLine,
   plain: framePlain,
   untilInterrupted: true,
+  exitCode: (result) => exitCodeOf[result.mode](result as never),
+};
 
-  exitCode({ expectations: results, ended, sentAll, close, interactive }) {
+interface Request extends TalkOptions, Pick<Settings, "expectStatus" | "clients"> {
+  subscription: Subscription;
+  steps: readonly Step[] | undefined;
+}
+
+/** A result without what `Connected` adds. */
+type Part<R> = R extends unknown ? Omit<R, "url"> : never;
+
+async function inMode(request: Request, opening: Opening, context: Frames): Promise<Part<ConnectResult>> {
+  const { subscription, steps, expectStatus, clients, send, expected, timeoutSeconds } = request;
+  if (steps) return { mode: "script", ...(await playScript(steps, opening, context)) };
+  if (expectStatus !== undefined)
+    return { mode: "refusal", ...(await refusal(expectStatus, opening, subscription)) };
+  if (clients === undefined)
+    return { mode: "talk", ...(await talk(request, opening, subscription, context)) };
+  const [text = ""] = send ?? [];
+  const withinMs = timeoutSeconds === undefined ? EXPECTING_MS : timeoutSeconds * 1000;
+  const message = { clients, text, expected, withinMs };
+  return { mode: "clients", ...(await share(message, opening, subscription, context)) };
+}
+
+type ByMode<T> = { [M in ConnectResult["mode"]]: (result: Extract<ConnectResult, { mode: M }>) => T };
+
+const rendering: ByMode<string> = {
+  talk: (result) =>
+    [ending(result), ...result.expectations.map(expectationLines), ...unchecked(result)].join("\n"),
+  refusal: ({ status, expectedStatus }) => {
+    const found =
+      status === 101 ? "the handshake was accepted" : `the handshake was refused with HTTP ${status}`;
+    return `${found}${status === expectedStatus ? ", as expected" : `; expected HTTP ${expectedStatus}`}`;
+  },
+  clients: deliveryText,
+  script: playedText,
+};
+
+const exitCodeOf: ByMode<ExitCode> = {
+  talk({ expectations: results, ended, sentAll, close, interactive }) {
     if (results.some(({ met }) => !met)) return exitCodes.different;
     if (ended === "frame-broken") return exitCodes.failed;
     const brokeOff =
@@ -114,72 +194,114 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
       (!isPeaceful(close.code) || (!sentAll && !interactive && results.length === 0));
     return brokeOff ? exitCodes.failed : exitCodes.done;
   },
+  refusal: ({ status, expectedStatus }) => (status === expectedStatus ? exitCodes.done : exitCodes.different),
+  clients: ({ deliveries }) =>
+    deliveries.some(({ ms }) => ms === null) ? exitCodes.different : exitCodes.done,
+  script: ({ failed }) => (failed ? exitCodes.different : exitCodes.done),
 };
 
-interface ConnectOptions extends Pick<Settings, "timeoutSeconds" | "keepalive"> {
-  address: URL;
-  source: Source;
-  request: UpgradeRequest;
-  expected: readonly Expectation[];
-  /** Whether a person types what is sent; otherwise it is `messages`. */
-  interactive: boolean;
-  messages: Iterable<Message> | AsyncIterable<Message>;
+/** What does not go together, in the words of the command line; the first that is given speaks. */
+const contradictions: readonly {
+  when(given: Partial<OptionsOf<"connect">>): unknown;
+  message: string;
+  hint: string;
+}[] = [
+  {
+    when: ({ script, send, expect, expectStatus, clients, reconnect }) =>
+      script !== undefined &&
+      (send ?? expect ?? expectStatus ?? clients ?? (reconnect || undefined)) !== undefined,
+    message: "--script goes with no --send, --expect, --expect-status, --clients or --reconnect",
+    hint: "write them as steps of the script",
+  },
+  {
+    when: ({ expectStatus, send, expect, clients, reconnect }) =>
+      expectStatus !== undefined && (send ?? expect ?? clients ?? (reconnect || undefined)) !== undefined,
+    message: "--expect-status goes with no --send, --expect, --clients or --reconnect",
+    hint: "leave them out: a refused client sends and receives nothing",
+  },
+  {
+    when: ({ clients, send }) => clients !== undefined && send?.length !== 1,
+    message: "--clients needs one --send",
+    hint: 'pass the message that the first client sends, such as --send \'{"body":"hi"}\'',
+  },
+  {
+    when: ({ clients, reconnect, keepalive }) =>
+      clients !== undefined && (reconnect || keepalive !== undefined),
+    message: "--clients goes with no --reconnect or --keepalive",
+    hint: "leave them out: it ends when the message was received",
+  },
+];
+
+function refuseContradictions(given: Partial<OptionsOf<"connect">>): void {
+  const found = contradictions.find(({ when }) => when(given));
+  if (found) throw new CliError("options-contradict", found.message, { hint: found.hint });
 }
 
-/** The headers by name; one that is given twice has both values. */
-function upgradeRequest({
+const requestOf = ({
   header = [],
   subprotocol = [],
   origin,
-}: Pick<Settings, "header" | "subprotocol" | "origin">): UpgradeRequest {
-  const headers: Record<string, string> = {};
-  for (const line of header) {
-    const [name = "", value = ""] = line.split(/:(.*)/s).map((part) => part.trim());
-    const present = Object.keys(headers).find((one) => one.toLowerCase() === name.toLowerCase()) ?? name;
-    headers[present] = present in headers ? `${headers[present]}, ${value}` : value;
-  }
-  return { headers, subprotocols: subprotocol, ...(origin === undefined ? {} : { origin }) };
+}: Pick<Settings, "header" | "subprotocol" | "origin">): UpgradeRequest => ({
+  headers: headersOf(header),
+  subprotocols: subprotocol,
+  ...(origin === undefined ? {} : { origin }),
+});
+
+async function signer(aws: Aws): Promise<NonNullable<Opening["sign"]>> {
+  const { signedUpgrade } = await import("../aws/sign-upgrade.ts");
+  return (address) => signedUpgrade(aws, address);
 }
 
-async function connect(options: ConnectOptions, context: Context<ExplainedFrame>): Promise<ConnectResult> {
-  const { address, source, interactive, timeoutSeconds } = options;
-  if (address.href.length > LONGEST_URL)
-    context.report({
-      kind: "warning",
-      message: `the URL has ${address.href.length} characters; API Gateway takes ${LONGEST_URL}`,
-    });
-  let show = (frame: Frame) => context.emit(explained(frame, source));
-  const session = await openSession(address, {
-    timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
-    request: options.request,
-    signal: context.signal,
-    source,
-    keepaliveMs: options.keepalive && options.keepalive * 1000,
-    onKeepalive: (frame) => show(frame),
-  });
+interface TalkOptions extends Pick<Settings, "timeoutSeconds" | "reconnect"> {
+  send: readonly string[] | undefined;
+  expected: readonly Expectation[];
+}
+
+async function talk(
+  { send, expected, timeoutSeconds, reconnect }: TalkOptions,
+  opening: Opening,
+  subscription: Subscription,
+  context: Frames,
+): Promise<Omit<Talk, "mode" | "url">> {
+  const isTTY = Boolean(context.stdin.isTTY);
+  const interactive = isTTY && !send && expected.length === 0;
+  const messages = send ? send.map(asMessage) : isTTY ? [] : piped(context.lines());
+  let show: (frame: Frame) => void = () => {};
+  let above = (print: () => void): void => print();
+  const open = () => openAs({ ...opening, onKeepalive: (frame) => show(frame) }, subscription);
+  const session = reconnect
+    ? await lasting(open, { ...context, report: (event) => above(() => context.report(event)) })
+    : await open();
+  const openedAt = performance.now();
+  const address = addressOf(opening.base, subscription);
+  const { openMs, phases } = session;
   context.report({
     kind: "note",
-    message: `open in ${duration(session.openMs)}: ${redactUrl(address.href)}`,
+    message: `open in ${duration(openMs)}: ${redactUrl(address.href)} (${phasesText(phases)})`,
   });
-  const input = interactive ? terminalInput(context) : scriptedInput(options.messages);
-  show = (frame) => input.above(() => context.emit(explained(frame, source)));
-  const following = expectations(options.expected);
+  const input: Input = interactive ? terminalInput(context) : scriptedInput(messages);
+  above = input.above;
+  let firstFrameMs: number | undefined;
+  show = (frame) => input.above(() => context.emit(explained(frame, opening.source)));
+  const following = expectations(expected);
   try {
     const conversation = await exchange(session, {
       lines: checked(input.messages, (message) =>
         input.above(() => context.report({ kind: "warning", message })),
       ),
       expected: following,
-      ...limits(options),
+      ...limits({ timeoutSeconds, expected, interactive, reconnect }),
       onFrame: async (frame) => {
+        if (frame.direction === "received") firstFrameMs ??= Math.round(performance.now() - openedAt);
         show(frame);
         await context.drained();
       },
       signal: context.signal,
     });
     return {
-      url: redactUrl(address.href),
       openMs: Math.round(session.openMs),
+      phases: rounded(session.phases),
+      ...(firstFrameMs !== undefined && { firstFrameMs }),
       subprotocol: session.subprotocol,
       interactive,
       ...resultOf(conversation, following.results(), address),
@@ -189,63 +311,95 @@ async function connect(options: ConnectOptions, context: Context<ExplainedFrame>
   }
 }
 
-/** Where the messages to send come from, and how something is printed meanwhile. */
-interface Input {
-  messages: ConnectOptions["messages"];
-  above: (print: () => void) => void;
-  close: () => void;
+/** A session that comes back; what becomes of it is told. */
+async function lasting(open: () => Promise<Session>, { report, signal }: Pick<Frames, "report" | "signal">) {
+  const { lastingSession } = await import("../client/lasting.ts");
+  return await lastingSession({
+    open,
+    onLost: ({ code }, ms) =>
+      report({ kind: "warning", message: `closed with ${code}; opening it again in ${duration(ms)}` }),
+    onRefused: ({ message }, ms) =>
+      report({ kind: "warning", message: `${message}; trying again in ${duration(ms)}` }),
+    onBack: ({ openMs }) => report({ kind: "note", message: `open again in ${duration(openMs)}` }),
+    signal,
+  });
 }
 
-function terminalInput({ stdin, stdout, report }: Context<ExplainedFrame>): Input {
-  report({ kind: "note", message: "type a message and press Enter; Ctrl-D closes" });
-  const input = typedMessages(stdin, stdout);
-  const messages = async function* () {
-    yield* input.messages;
-    if (input.isOpen()) report({ kind: "warning", message: "the last message was not sent: it has no end" });
-  };
-  return { ...input, messages: messages() };
-}
+const rounded = (times: PhaseTimes): PhaseTimes =>
+  Object.fromEntries(
+    Object.entries(times).map(([part, ms]) => [part, Math.round(ms * 10) / 10]),
+  ) as unknown as PhaseTimes;
 
-const scriptedInput = (messages: ConnectOptions["messages"]): Input => ({
-  messages,
-  above: (print) => print(),
-  close: () => {},
-});
-
-async function* piped(lines: AsyncIterable<string>): AsyncGenerator<Message> {
-  const joiner = messageJoiner();
-  for await (const line of lines) yield* joiner.add(line);
-  yield* joiner.end();
-}
-
-/** Messages on their way out, with a warning before one that is not what it seems, or too long. */
-async function* checked(
-  messages: ConnectOptions["messages"],
-  warn: (message: string) => void,
-): AsyncGenerator<string> {
-  for await (const { text, fault } of messages) {
-    const bytes = Buffer.byteLength(text);
-    if (fault !== undefined) warn(faults[fault]);
-    if (bytes > LONGEST_MESSAGE)
-      warn(
-        `this message has ${bytes} bytes; API Gateway closes the connection (1009) over ${LONGEST_MESSAGE}`,
-      );
-    yield text;
+async function refusal(expectedStatus: number, opening: Opening, subscription: Subscription) {
+  try {
+    const session = await openAs(opening, subscription);
+    await session.close();
+    return { status: 101, expectedStatus };
+  } catch (error) {
+    if (!(error instanceof HandshakeError) || error.failure.kind !== "status") throw error;
+    return { status: error.failure.status, expectedStatus };
   }
 }
 
-const faults: Readonly<Record<NonNullable<Message["fault"]>, string>> = {
-  unfinished: "this message is JSON without its end; it is sent as it is",
-  broken: "this message begins like JSON and is no valid JSON; it is sent as it is",
-};
+async function share(
+  message: Pick<DeliveryOptions, "clients" | "text" | "expected" | "withinMs">,
+  opening: Opening,
+  subscription: Subscription,
+  { signal, emit, drained }: Frames,
+): Promise<Delivery> {
+  const { deliver } = await import("../client/delivery.ts");
+  return await deliver({
+    ...message,
+    open: () => openAs(opening, subscription),
+    onFrame: async (frame, client) => {
+      emit({ ...explained(frame, opening.source), as: String(client) });
+      await drained();
+    },
+    signal,
+  });
+}
 
-function limits({ timeoutSeconds, expected, interactive }: ConnectOptions): {
+async function stepsIn(file: string, defaults: Subscription): Promise<Step[]> {
+  const { readScriptFile } = await import("../client/script.ts");
+  return readScriptFile(file, { variables: environment, defaults });
+}
+
+async function playScript(
+  steps: readonly Step[],
+  opening: Opening,
+  { signal, emit, drained, report }: Frames,
+): Promise<Omit<Scripted, "mode" | "url">> {
+  const { play } = await import("../client/play.ts");
+  let failed: string[] | undefined;
+  const run = await play(steps, {
+    open: (subscription) => openAs(opening, subscription),
+    onFrame: async (frame, as) => {
+      emit({ ...explained(frame, opening.source), as });
+      await drained();
+    },
+    onStep(step, { failure, ms }) {
+      const title = stepTitle(step);
+      if (failure) failed = [title, ...failureLines(failure, new URL(opening.base))];
+      else report({ kind: "finished", id: title, title, outcome: "done", ms });
+    },
+    signal,
+  });
+  return { steps: run, total: steps.length, ...(failed && { failed }) };
+}
+
+function limits({
+  timeoutSeconds,
+  expected,
+  interactive,
+  reconnect,
+}: Pick<TalkOptions, "timeoutSeconds" | "expected" | "reconnect"> & { interactive: boolean }): {
   limitMs?: number;
   quietMs?: number;
 } {
   if (timeoutSeconds !== undefined) return { limitMs: timeoutSeconds * 1000 };
   if (interactive) return {};
-  return expected.length > 0 ? { limitMs: EXPECTING_MS } : { quietMs: QUIET_MS };
+  if (expected.length > 0) return { limitMs: EXPECTING_MS };
+  return reconnect ? { limitMs: ENDLESS_MS } : { quietMs: QUIET_MS };
 }
 
 function resultOf({ close, ...counts }: Conversation, results: ExpectationResult[], address: URL) {
@@ -277,7 +431,7 @@ async function stageUrl(
   });
 }
 
-const unchecked = ({ checked, interactive, ended }: ConnectResult): string[] =>
-  checked || interactive || ended === "interrupted"
+const unchecked = ({ checked: isChecked, interactive, ended }: Talk): string[] =>
+  isChecked || interactive || ended === "interrupted"
     ? []
     : [`no expectations given: add --expect '{"type":"ack"}' to check an answer`];

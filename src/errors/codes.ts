@@ -29,6 +29,7 @@ export const errorCodes = {
   "connection-gone": 1,
   "not-an-aws-answer": 1,
   "proxy-login-needed": 1,
+  "proxy-refused": 1,
   // the network
   "local-aws-not-running": 1,
   "local-aws-refused": 1,
@@ -113,6 +114,7 @@ export const errorCodes = {
   "expectation-invalid": 2,
   "expectation-slow": 2,
   "event-invalid": 2,
+  "script-invalid": 2,
   "signing-keys-invalid": 2,
   "file-not-python": 2,
   // not proven, and nothing was done

@@ -6,9 +6,9 @@ export type Phase = "lookup" | "connect" | "tls" | "http";
 
 /**
  * Who was to answer: AWS's API, a backend, or a WebSocket server, whose address is that of a deployed stage,
- * of the local AWS, or was given with `--url`, of which no stack is known.
+ * of the local AWS, or was given with `--url`, of which no stack is known; or a proxy before it.
  */
-export type Peer = "aws" | "backend" | "deployed" | "local" | "given";
+export type Peer = "aws" | "backend" | "deployed" | "local" | "given" | "proxy";
 
 /** A connection that failed, or a server that did not answer in time. */
 export interface NetworkFailure {
@@ -49,6 +49,7 @@ const within = ({ afterMs }: NetworkFailure): string => (afterMs ? ` within ${af
 
 const checkNetwork = "check the network connection, VPN and firewall, then try again";
 const withoutTls = "a server without TLS needs ws:// instead of wss://";
+const checkProxy = "check --proxy or HTTPS_PROXY and that the proxy runs, or set NO_PROXY to the host";
 const checkUrl: Advice = ["check the URL against: ", command("status")];
 
 /** A time limit that passed in this phase. */
@@ -90,6 +91,7 @@ export const networkRows: readonly NetworkRow[] = [
               command("local"),
             ],
       given: "check host and port of the URL",
+      proxy: checkProxy,
       backend: "start the backend; check its port, and whether a firewall lets this machine in",
     },
   },
@@ -101,6 +103,7 @@ export const networkRows: readonly NetworkRow[] = [
     hints: {
       aws: "check the region's spelling, --endpoint-url and the network connection",
       given: "check the host in the URL",
+      proxy: checkProxy,
       backend: "check the host in the backend URL, and its DNS record",
     },
   },
@@ -124,6 +127,7 @@ export const networkRows: readonly NetworkRow[] = [
     hint: "check port and scheme of the URL (a TLS server needs wss://)",
     hints: {
       aws: "check the network connection, VPN and proxy, then run the same command again",
+      proxy: checkProxy,
       backend: "check what listens there; its log should show why it closed the connection",
     },
   },
@@ -153,9 +157,13 @@ export const networkRows: readonly NetworkRow[] = [
     when: ({ code }) => code.startsWith("HPE_"),
     meaning: ({ address, code }) => `${address} does not speak HTTP (${code})`,
     hint: "check host and port: another service listens there",
+    hints: { proxy: checkProxy },
   },
   timeout("lookup", "the name server did not answer", { hint: checkNetwork }),
-  timeout("connect", "no answer to the TCP connection", { hint: checkNetwork }),
+  timeout("connect", "no answer to the TCP connection", {
+    hint: checkNetwork,
+    hints: { proxy: checkProxy },
+  }),
   timeout("tls", "the TLS handshake was not finished", {
     hint: withoutTls,
     hints: { backend: "check whether that port speaks TLS; a backend without it needs http://" },

@@ -37,6 +37,26 @@ export function readTrusted(file: string, most: number): Reading {
   }
 }
 
+/**
+ * Reads a regular file of at most `most` bytes, another's too. Never waits, as it would for a pipe or a
+ * device.
+ */
+export function readRegular(file: string, most: number): Reading {
+  try {
+    if (!statSync(file).isFile()) return unusable("it is no regular file");
+    const opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const bytes = fstatSync(opened).isFile() ? upTo(opened, most + 1) : undefined;
+      if (bytes === undefined) return unusable("it is no regular file");
+      return bytes.length > most ? unusable(`it is larger than ${most} bytes`) : { bytes };
+    } finally {
+      closeSync(opened);
+    }
+  } catch (error) {
+    return unusable((error as NodeJS.ErrnoException).code ?? "unknown");
+  }
+}
+
 const unusable = (fault: string): Reading => ({ because: "unusable", fault });
 
 /** The links that a path leads over, by its last name. */

@@ -238,6 +238,12 @@ const table = {
       "origin",
       "send",
       "expect",
+      "expectStatus",
+      "clients",
+      "script",
+      "reconnect",
+      "sign",
+      "proxy",
       "timeoutSeconds",
       "keepalive",
       "functionName",
@@ -270,6 +276,21 @@ const table = {
       {
         line: "connect --url wss://a.example.com/v1 --booking 1 --keepalive 540",
         description: "another address, kept open past API Gateway's ten idle minutes",
+      },
+      {
+        line: "connect --booking 1 --token wrong --expect-status 401",
+        description: "done when the handshake is refused with that status; exit code 3 otherwise",
+      },
+      {
+        line: `connect --booking 1 --clients 3 --send '{"a":1}' --expect '{"a":1}'`,
+        description: "the first of three sends; shows when it reached the others",
+      },
+      {
+        line: "connect --script chat.jsonl",
+        description:
+          'lines like {"as":"ann","open":{"booking":"1","token":"$ANN_TOKEN"}}, ' +
+          '{"as":"ann","send":{"body":"hi"}}, {"as":"ben","expect":{"body":"hi"},"within":2}, ' +
+          '{"as":"ben","expectNothing":1}, {"pause":0.5}, {"as":"ann","close":1000}',
       },
     ],
   },

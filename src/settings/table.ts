@@ -520,6 +520,43 @@ const table = {
     repeatable: true,
     description: "wait for a frame that holds this JSON or matches ~regex; repeatable",
   },
+  expectStatus: {
+    flag: "--expect-status <status>",
+    type: wholeNumber(200, 599),
+    description: "expect that the handshake is refused with this HTTP status",
+  },
+  clients: {
+    flag: "--clients <n>",
+    type: wholeNumber(2, 100),
+    description: "open this many clients; the first sends, all others must receive",
+  },
+  script: {
+    flag: "--script <file>",
+    type: text("a file"),
+    description: "run the steps in this file of JSON lines",
+  },
+  reconnect: {
+    flag: "--reconnect",
+    env: ["SHELFSHACK_RECONNECT"],
+    type: boolean,
+    default: false,
+    description: "open it again when it is lost or closed by the peer",
+  },
+  sign: {
+    flag: "--sign",
+    env: ["SHELFSHACK_SIGN"],
+    type: boolean,
+    default: false,
+    description: "sign the handshake with your AWS credentials (IAM)",
+  },
+  proxy: {
+    flag: "--proxy <url>",
+    env: ["SHELFSHACK_PROXY"],
+    type: httpUrl,
+    secret: true,
+    description: "connect through this HTTP proxy",
+    defaultText: "HTTPS_PROXY, unless NO_PROXY has the host",
+  },
   timeoutSeconds: {
     flag: "--timeout <seconds>",
     env: ["SHELFSHACK_TIMEOUT"],

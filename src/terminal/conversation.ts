@@ -5,12 +5,16 @@ import type { Source } from "../client/handshake.ts";
 import type { Closed, Frame } from "../client/session.ts";
 import { jsonIn } from "../contract/json.ts";
 import { joined, partsOf, type Advice } from "../errors/advice.ts";
-import { screenWidth, wrap } from "./format.ts";
+import type { PhaseTimes } from "../client/phases.ts";
+import { duration, screenWidth, wrap } from "./format.ts";
 import { asRecord, clockTime } from "./record.ts";
 import { style } from "./style.ts";
 
-/** A frame as it is shown, with an explanation where API Gateway itself has sent it. */
-export type ExplainedFrame = Frame & Partial<FrameExplanation> & { kind: "frame" };
+/**
+ * A frame as it is shown, with an explanation where API Gateway itself has sent it; `as` one of several
+ * clients.
+ */
+export type ExplainedFrame = Frame & Partial<FrameExplanation> & { kind: "frame"; as?: string };
 
 /** Behind an address that was given no stack is known, so nothing is advised about one. */
 export function explained(frame: Frame, source: Source): ExplainedFrame {
@@ -41,7 +45,7 @@ export function framePlain(frame: ExplainedFrame): { content?: string; aside?: A
   if (frame.direction === "sent") return { aside: frameRecord(frame) };
   const explanation = explanationLines(frame);
   return {
-    content: inOneLine(contentOf(frame)),
+    content: `${frame.as === undefined ? "" : `${frame.as}: `}${inOneLine(contentOf(frame))}`,
     ...(explanation.length > 0 ? { aside: joined(explanation) } : {}),
   };
 }
@@ -52,19 +56,42 @@ const inOneLine = (text: string): string =>
 
 const contentOf = ({ text, base64 }: Frame): string => text ?? `(binary) ${base64}`;
 
-function frameRecord(frame: Frame): string {
-  const { direction, at, bytes } = frame;
-  return asRecord(`${style.dim(clockTime(at))} ${arrows[direction]} ${sizeOf(bytes)}`, contentOf(frame));
+/** A frame with time, size and content; `as` one of several clients. */
+export function frameRecord(frame: Frame & { as?: string }): string {
+  const { direction, at, bytes, as } = frame;
+  const who = as === undefined ? "" : `${style.bold(as)} `;
+  return asRecord(
+    `${style.dim(clockTime(at))} ${who}${arrows[direction]} ${sizeOf(bytes)}`,
+    contentOf(frame),
+  );
 }
 
 const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`);
 
 /** What is said of an ended conversation; `meaning` explains the close code. */
-type Ended = Omit<Conversation, "sentAll" | "close"> & { close: Closed & { meaning?: string } };
+type Ended = Omit<Conversation, "sentAll" | "close"> & {
+  close: Closed & { meaning?: string };
+  firstFrameMs?: number;
+};
+
+const phaseNames: Readonly<Record<keyof PhaseTimes, string>> = {
+  proxy: "proxy",
+  lookup: "DNS",
+  connect: "TCP",
+  tls: "TLS",
+  http: "upgrade",
+};
+
+/** What the time of an opening was spent on: `DNS 1 ms, TCP 2 ms, upgrade 5 ms`. */
+export const phasesText = (times: PhaseTimes): string =>
+  (Object.keys(phaseNames) as (keyof PhaseTimes)[])
+    .flatMap((part) => (times[part] === undefined ? [] : [`${phaseNames[part]} ${duration(times[part])}`]))
+    .join(", ");
 
 /** How a conversation ended, in a line. */
-export function ending({ sent, received, ended, close }: Ended): string {
-  const counts = `${sent} sent, ${received} received`;
+export function ending({ sent, received, ended, close, firstFrameMs }: Ended): string {
+  const first = firstFrameMs === undefined ? "" : `, the first after ${duration(firstFrameMs)}`;
+  const counts = `${sent} sent, ${received} received${first}`;
   if (ended === "frame-broken")
     return `${counts}; closed by us with ${close.code}, because of what the peer sent: ${close.error}`;
   if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;
@@ -82,9 +109,12 @@ export function expectationLines(result: ExpectationResult): string {
   return [
     `${style.red("✗")} ${expected}`,
     `  nearest: ${frameRecord(nearest.frame)}`,
-    ...nearest.differences.map(mismatchLine),
+    ...mismatchLines(nearest.differences),
   ].join("\n");
 }
+
+/** What is wrong in a frame that came near, a value a line. */
+export const mismatchLines = (differences: readonly Mismatch[]): string[] => differences.map(mismatchLine);
 
 const mismatchLine = (mismatch: Mismatch): string =>
   `  ${mismatch.path}: expected ${JSON.stringify(mismatch.expected)}, ` +
