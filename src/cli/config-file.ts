@@ -3,6 +3,7 @@ import { closest } from "./closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { findAbove, readTrusted } from "../files/read.ts";
+import { shorten } from "../settings/redact.ts";
 import { ENVIRONMENTS } from "../settings/schema.ts";
 import {
   environmentName,
@@ -24,7 +25,7 @@ export const findConfigFile = (folder: string): string | undefined => findAbove(
 export interface Configured {
   /** For every environment. */
   values: ReadonlyMap<SettingName, unknown>;
-  /** What each environment sets instead; undefined where the file names none. */
+  /** What each environment itself sets instead; undefined where the file names none. */
   environments?: ReadonlyMap<string, ReadonlyMap<SettingName, unknown>>;
 }
 
@@ -42,32 +43,41 @@ export function readConfigFile(file: string): Configured {
   const named = Object.entries(asObject(file, `${ENVIRONMENTS}: `, environments));
   return {
     values,
-    environments: new Map(named.map(([name, own]) => [name, environmentOf(file, name, own, values)])),
+    environments: new Map(named.map(([name, own]) => [name, environmentOf(file, name, own)])),
   };
 }
 
-/** The settings of one environment; its variables are added to those of all environments. */
-function environmentOf(
-  file: string,
-  name: string,
-  json: unknown,
-  top: ReadonlyMap<SettingName, unknown>,
-): Map<SettingName, unknown> {
+/**
+ * The names of the environments in a config file, for a shell that completes a line: fast, and without a word
+ * about what is wrong in the file, where there are none then.
+ */
+export function environmentNamesIn(file: string): string[] {
+  const reading = readTrusted(file, MOST_BYTES);
+  const json = "bytes" in reading ? jsonIn(textOf(reading.bytes)) : undefined;
+  const environments = asRecord(asRecord(json)?.[ENVIRONMENTS]) ?? {};
+  return Object.keys(environments).filter((name) => v.is(environmentName.schema, name));
+}
+
+/** The settings of one environment, without what it inherits. */
+function environmentOf(file: string, name: string, json: unknown): Map<SettingName, unknown> {
   const path = [ENVIRONMENTS, printable(name)];
   const [issue] = v.safeParse(environmentName.schema, name).issues ?? [];
   if (issue) throw refused("config-invalid", file, `${path.join(".")}: ${issue.message}`);
   const own = valuesOf(file, asObject(file, `${path.join(".")}: `, json), path);
   if (own.has("env")) throw refused("config-key-forbidden", file, `${path.join(".")} cannot set "env"`);
-  if (own.has("variables"))
-    own.set("variables", { ...(top.get("variables") as object), ...(own.get("variables") as object) });
   return own;
 }
 
 function asObject(file: string, path: string, json: unknown): Readonly<Record<string, unknown>> {
-  if (typeof json === "object" && json !== null && !Array.isArray(json))
-    return json as Readonly<Record<string, unknown>>;
+  const record = asRecord(json);
+  if (record) return record;
   throw refused("config-invalid", file, `${path}expected a JSON object`);
 }
+
+const asRecord = (json: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof json === "object" && json !== null && !Array.isArray(json)
+    ? (json as Readonly<Record<string, unknown>>)
+    : undefined;
 
 const valuesOf = (file: string, json: Readonly<Record<string, unknown>>, path: readonly string[]) =>
   new Map(
@@ -78,7 +88,7 @@ const valuesOf = (file: string, json: Readonly<Record<string, unknown>>, path: r
 
 function contents(file: string): string {
   const reading = readTrusted(file, MOST_BYTES);
-  if ("bytes" in reading) return reading.bytes.toString("utf8").replace(/^\ufeff/, "");
+  if ("bytes" in reading) return textOf(reading.bytes);
   if (reading.because === "untrusted")
     throw new CliError("config-untrusted", `the config file ${file} is not read: ${reading.fault}`, {
       hint: "make it your own and writable for you alone (chown, chmod go-w), or remove it",
@@ -88,19 +98,28 @@ function contents(file: string): string {
   });
 }
 
+const textOf = (bytes: Buffer): string => bytes.toString("utf8").replace(/^\ufeff/, "");
+
 /**
  * Node's own words quote what is in the file, which may be another one than was meant: a place says enough.
  */
 function parsed(file: string, text: string): unknown {
+  const json = jsonIn(text);
+  if (json !== undefined) return json;
+  const before = text.slice(0, faultIn(text)).split("\n");
+  throw refused(
+    "config-invalid",
+    file,
+    `expected JSON; it is none at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`,
+  );
+}
+
+/** The value of a text; undefined where it is no JSON. */
+function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const before = text.slice(0, faultIn(text)).split("\n");
-    throw refused(
-      "config-invalid",
-      file,
-      `expected JSON; it is none at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`,
-    );
+    return undefined;
   }
 }
 
@@ -141,7 +160,7 @@ function settingOf(file: string, key: string, path: readonly string[]): SettingN
     throw refused(
       "config-key-forbidden",
       file,
-      `${JSON.stringify(key)} cannot be set in a config file, only as an option or a variable`,
+      `"${printable(key)}" cannot be set in a config file, only as an option or a variable`,
     );
   const keys = [...keyed.keys(), ...(path.length === 0 ? [ENVIRONMENTS] : [])];
   const meant = closest(key, keys);
@@ -150,7 +169,7 @@ function settingOf(file: string, key: string, path: readonly string[]): SettingN
   throw refused(
     "config-key-unknown",
     file,
-    `unknown key ${JSON.stringify(key)}${where}${meant ? `, did you mean ${JSON.stringify(meant)}?` : known}`,
+    `unknown key "${printable(key)}"${where}${meant ? `, did you mean ${JSON.stringify(meant)}?` : known}`,
   );
 }
 
@@ -168,7 +187,7 @@ function acceptedValue(file: string, name: SettingName, value: unknown, above: r
 }
 
 /** A key as a part of a line. */
-const printable = (key: string): string => JSON.stringify(key).slice(1, -1);
+const printable = (key: string): string => JSON.stringify(shorten(key)).slice(1, -1);
 
 function refused(code: ErrorCode, file: string, fault: string): CliError {
   return new CliError(code, `${file}: ${fault}`);

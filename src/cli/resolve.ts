@@ -13,7 +13,7 @@ import {
   type Settings,
 } from "../settings/table.ts";
 import { isCi } from "../settings/environment.ts";
-import { redactUrl } from "../settings/redact.ts";
+import { redactUrl, shorten } from "../settings/redact.ts";
 
 /**
  * What the command line gave, as commander reads it: text, several texts, or true and false for an option
@@ -109,12 +109,19 @@ function layersOf({ values, environments }: Configured, named: Found | undefined
   const name = env.value as string;
   const own = environments.get(name);
   if (!own) throw unknownEnvironment(env, [...environments.keys()], file);
-  return [{ source: `${file}, environments.${name}`, values: own }, top];
+  return [{ source: `${file}, environments.${name}`, values: inheriting(own, values) }, top];
+}
+
+/** An environment's variables are added to those of all environments; all else stands instead. */
+function inheriting(own: Layer["values"], top: Layer["values"]): Layer["values"] {
+  if (!own.has("variables")) return own;
+  const variables = { ...(top.get("variables") as object), ...(own.get("variables") as object) };
+  return new Map([...own, ["variables", variables]]);
 }
 
 function unknownEnvironment({ value, source }: Found, known: readonly string[], file: string): CliError {
   const meant = closest(String(value), known);
-  const list = known.length > 0 ? `, which has ${known.join(", ")}` : ", which has none";
+  const list = known.length > 0 ? `, which has ${shorten(known.join(", "), 400)}` : ", which has none";
   return new CliError(
     "environment-unknown",
     `${source === file ? "env" : source} is ${JSON.stringify(value)}: no such environment in ${file}${list}`,

@@ -1,7 +1,7 @@
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { completionFor, shells, type CompletedShell } from "../cli/completion.ts";
-import { findConfigFile, readConfigFile } from "../cli/config-file.ts";
+import { environmentNamesIn, findConfigFile } from "../cli/config-file.ts";
 
 /** A script for a shell, or the names of the config file's environments. */
 interface CompletionResult {
@@ -27,4 +27,4 @@ export const command: Command<"completion", CompletionResult> = {
 };
 
 const environmentsIn = (file: string | undefined): string[] =>
-  file === undefined ? [] : [...(readConfigFile(file).environments?.keys() ?? [])];
+  file === undefined ? [] : environmentNamesIn(file);

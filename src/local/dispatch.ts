@@ -15,7 +15,14 @@ import { lambda } from "./services/lambda/lambda.ts";
 import type { OpenServices } from "./services/service.ts";
 import { answerCall, scopeOf, scopeWithoutSignature, type Call, type Scope } from "./services/services.ts";
 import { answerTraces, tracesPath, type Traces } from "./traces.ts";
-import { declineUpgrade, offersWebSocket, readRequest, writeAnswer } from "./wire/http.ts";
+import {
+  ClientLeftError,
+  declineUpgrade,
+  offersWebSocket,
+  readRequest,
+  refuseLeft,
+  writeAnswer,
+} from "./wire/http.ts";
 import type { WireRequest } from "./wire/protocol.ts";
 
 interface DispatchOptions extends OpenServices {
@@ -54,6 +61,7 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     if (!wire) return refusals.tooLarge(request, response, operationOf({ find }, request, signed?.service));
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
+    refuseLeft(request);
     await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
   }
 
@@ -87,8 +95,8 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
       server.on("upgrade", (request, socket, head) => upgrade(server, request, socket, head));
       server.on("request", (request, response) => {
         answer(request, response).catch((error: unknown) => {
-          // A client that breaks off in the middle of its request is no bug.
-          if (request.complete || !response.destroyed) onBug(error);
+          if (error instanceof ClientLeftError) return void response.destroy();
+          onBug(error);
           refusals.failed(request, response, error);
         });
       });

@@ -4,6 +4,12 @@ const LONGEST_SHOWN = 20;
 /** A word that was typed where a name belongs, as it may be shown: a long one may be a token. */
 export const redactWord = (word: string): string => (word.length > LONGEST_SHOWN ? "***" : word);
 
+const LONGEST_NAME = 60;
+
+/** A text of a file or command line as a part of a message: its beginning, where it is long. */
+export const shorten = (text: string, most = LONGEST_NAME): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text;
+
 /** Query parameters that say nothing secret; the value of every other one is masked (FAULTS.md C-04). */
 const harmless = new Set(["booking_id", "type"]);
 

@@ -1,3 +1,4 @@
+import { shorten } from "./redact.ts";
 import type { FileType, ValueType } from "./value-types.ts";
 import {
   amount,
@@ -801,11 +802,15 @@ export function defaultSettings(): Settings {
   return settings as unknown as Settings;
 }
 
+/** Longer than any address that a person reads to its end. */
+const LONGEST_VALUE = 300;
+
 /**
  * A value as it may be shown: nothing of a secret, and who misplaces a password in an address must not find
  * it in a log.
  */
 export function displayValue({ secret, type }: Setting, value: unknown): string {
   if (secret) return "***";
-  return JSON.stringify(typeof value === "string" && type.redact ? type.redact(value) : value);
+  const words = JSON.stringify(typeof value === "string" && type.redact ? type.redact(value) : value);
+  return shorten(words, LONGEST_VALUE);
 }

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test, type TestContext } from "vitest";
+import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
 import { commandNames } from "../../src/settings/commands.ts";
 import { steps } from "../../src/settings/table.ts";
 import { completionFor, shells, type CompletedShell } from "../../src/cli/completion.ts";
@@ -102,6 +102,26 @@ test("completion prints a script, and the environments; another word is refused"
   const refused = await run(["completion", "tcsh", "--json"]);
   expect([refused.code, errorCode(refused)]).toEqual([2, "command-unknown"]);
 });
+
+test.for([
+  ["no JSON", "{", ""],
+  ["a list", '[{"environments":{"dev":{}}}]', ""],
+  ["a list of environments", '{"environments":["dev"]}', ""],
+  ["nothing", "null", ""],
+  ["a text", '"environments"', ""],
+  ["settings that are refused", '{"memory":"x","environments":{"dev":{"nonsense":1}}}', "dev\n"],
+  ["names that are none", '{"environments":{"dev":{},"$(id)":{},"A b":{},"\\u001b[2J":{}}}', "dev\n"],
+] as const)(
+  "a shell that completes hears nothing of a config file that holds %s",
+  async ([, text, names]) => {
+    const place = mkdtempSync(join(tmpdir(), "completion-"));
+    onTestFinished(() => rmSync(place, { recursive: true }));
+    const file = join(place, "shelfshack-ws.config.json");
+    writeFileSync(file, text);
+    const asked = await run(["completion", "environments"], { cwd: place });
+    expect(asked).toEqual({ code: 0, stdout: names, stderr: "" });
+  },
+);
 
 test.for(shells)("%s runs nothing that stands in a config file or a file's name", (shell, context) => {
   const hostile = mkdtempSync(join(tmpdir(), "completion-"));

@@ -1,12 +1,15 @@
-import { request, type OutgoingHttpHeaders } from "node:http";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { createServer, request, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { CreateStageCommand, CreateDeploymentCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetRoleCommand } from "@aws-sdk/client-iam";
-import { GetFunctionCommand } from "@aws-sdk/client-lambda";
-import { expect, test } from "vitest";
+import { GetFunctionCommand, ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
+import { ClientLeftError, readRequest, refuseLeft } from "../../src/local/wire/http.ts";
 import { makeApi, makeFunction, makeRole, openLocalAws, permit } from "../support/local-aws.ts";
+import { openRaw } from "../support/raw-socket.ts";
 import { openSocket, refusedSocket } from "../support/socket.ts";
 
 interface Sent {
@@ -71,6 +74,54 @@ test("G-17 G-18 unsigned requests and foreign hosts are refused before anything 
   });
   expect(withoutHost).toMatch(/^HTTP\/1\.1 403 /);
   expect(calls).toEqual([]);
+});
+
+/** What a server sees of a request that came whole, and whose client then reset the connection. */
+async function leftRequest(): Promise<IncomingMessage> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => server.close().closeAllConnections());
+  const arrived = once(server, "request") as Promise<[IncomingMessage]>;
+  const raw = await openRaw((server.address() as AddressInfo).port);
+  raw.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  const [request] = await arrived;
+  const { socket } = request;
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  raw.cut({ reset: true });
+  await closed;
+  return request;
+}
+
+test("a request whose client has left is told from a bug, also one that came whole", async () => {
+  const request = await leftRequest();
+  expect(request.complete).toBe(true);
+  expect(() => refuseLeft(request)).toThrow(ClientLeftError);
+  await expect(readRequest(request)).rejects.toThrow(ClientLeftError);
+});
+
+test("clients that reset their connections anywhere are no bugs of the local AWS", async () => {
+  const told: string[] = [];
+  const { port, lambda } = await openLocalAws({
+    onLog: (entries) => void told.push(...entries.map(({ message }) => message)),
+  });
+  const request = (service: string, path: string, headers = "") =>
+    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: ${signedFor(service)}\r\n` +
+    `${headers}Content-Length: 100000\r\n\r\n${" ".repeat(100_000)}`;
+  const requests = [
+    request("lambda", "/2015-03-31/functions"),
+    request("iam", "/", "Content-Type: application/x-www-form-urlencoded\r\n"),
+    request("logs", "/", "Content-Type: application/x-amz-json-1.1\r\n"),
+    request("execute-api", "/abcdefghij/dev/@connections/L0SM9cOFIAMCJPw%3D"),
+    request("lambda", "/2015-03-31/functions").replace("100000", "200000"),
+  ];
+  for (let round = 0; round < 4; round++)
+    for (const text of requests) {
+      const raw = await openRaw(port);
+      raw.write(text);
+      raw.cut({ reset: true });
+    }
+  await lambda.send(new ListFunctionsCommand({}));
+  expect(told.filter((message) => message.includes("bug"))).toEqual([]);
 });
 
 test("G-19 what a web page can send without a preflight changes nothing", async () => {

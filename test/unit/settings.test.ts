@@ -11,6 +11,7 @@ import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
 import { configSchema } from "../../src/settings/schema.ts";
 import type { JsonSchema } from "../../src/settings/value-types.ts";
+import { readConfigFile } from "../../src/cli/config-file.ts";
 import { fileNotes, refuseOtherRegion, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
@@ -194,6 +195,18 @@ test("an environment's settings win over those of the whole file, and inherit th
   expect(settled({}, {}, folderWith({ ...environments, env: "prod" })).memory).toBe(1024);
 });
 
+test("what environments inherit is put together for the one that is chosen", () => {
+  const many = (prefix: string, value: unknown) =>
+    Object.fromEntries(Array.from({ length: 3_000 }, (_, number) => [`${prefix}${number}`, value]));
+  const hostile = { variables: many("V", ""), environments: many("e", { variables: { OWN: "1" } }) };
+  const folder = folderWith(hostile);
+  const { environments: read } = readConfigFile(join(folder, "shelfshack-ws.config.json"));
+  expect(read?.get("e7")?.get("variables")).toEqual({ OWN: "1" });
+  expect(settled({}, {}, folder).variables).toEqual(hostile.variables);
+  expect(settled({ env: "e7" }, {}, folder).variables).toEqual({ ...hostile.variables, OWN: "1" });
+  expect(refusal({ env: "e" }, {}, folder).length).toBeLessThan(1_000);
+});
+
 test("an environment that the file does not name is refused with the list, and with what was meant", () => {
   const folder = folderWith(environments);
   const file = join(folder, "shelfshack-ws.config.json");
@@ -331,6 +344,20 @@ test.each([
   expect(message).toContain(expected);
   expect(message).not.toContain("\n");
   expect(message).not.toContain("canary");
+});
+
+const long = "k".repeat(100_000);
+test.each([
+  ["a key", { [long]: 1 }],
+  ["a key of an environment", { environments: { dev: { [long]: 1 } } }],
+  ["an environment", { environments: { [long]: {} } }],
+  ["a variable", { variables: { [`1${long}`]: "" } }],
+  ["a variable of an environment", { environments: { dev: { variables: { [`1${long}`]: "" } } } }],
+  ["a value", { region: long }],
+  ["an address", { backendUrl: `ftp://${long}` }],
+  ["a list", { memory: Array.from(long) }],
+])("%s of 100,000 characters makes no long message", (_what, config) => {
+  expect(refusal({}, {}, folderWith(config)).length).toBeLessThan(1_000);
 });
 
 test("a variable of the function is refused by its name: as Lambda reserves it", () => {

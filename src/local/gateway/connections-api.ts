@@ -79,6 +79,8 @@ async function answerTo(
   const method = methods[name];
   if (!method || region === undefined) return unsigned;
   const doubt = await options.doubt?.(request, async () => whole(await body));
+  // A caller that has left while it was asked for gets nothing done.
+  if (request.socket.destroyed) return undefined;
   if (doubt) return doubted(doubt);
   const call = { region, apiId, stage, method: name, connectionId, sessionToken };
   const refused = refusalOf(options, call);

@@ -6,18 +6,36 @@ import type { WireAnswer, WireRequest } from "./protocol.ts";
 /** The most that a request may hold, in bytes: what Lambda takes as a zip in base64 (AWS.md 4.4). */
 export const longestBody = 70_167_211;
 
-/** The whole request; undefined when it is longer than AWS takes. */
+/** The client has left: nothing is done for it any more, and nothing can be said to it. */
+export class ClientLeftError extends Error {
+  override name = "ClientLeftError";
+}
+
+/** Throws a ClientLeftError where the connection of a request has ended or was reset. */
+export function refuseLeft({ socket }: Pick<IncomingMessage, "socket">): void {
+  if (socket.destroyed) throw new ClientLeftError("the client has left");
+}
+
+/** The whole request; undefined when it is longer than AWS takes. Throws a ClientLeftError. */
 export async function readRequest(request: IncomingMessage): Promise<WireRequest | undefined> {
   const { method = "", url = "", headers } = request;
+  const body = await bodyOf(request).catch((cause: unknown) => {
+    // A connection that is reset fails the reading of a request that has arrived whole, too.
+    throw new ClientLeftError("the client has left", { cause });
+  });
+  const [path = "", ...query] = url.split("?");
+  return body && { method, path, query: new URLSearchParams(query.join("?")), headers, body };
+}
+
+async function bodyOf(request: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request) {
     length += chunk.length;
     if (length > longestBody) return undefined;
     chunks.push(chunk);
   }
-  const [path = "", ...query] = url.split("?");
-  return { method, path, query: new URLSearchParams(query.join("?")), headers, body: Buffer.concat(chunks) };
+  return Buffer.concat(chunks);
 }
 
 /** Writes an answer; one that is a stream, for as long as the client stays. */
