@@ -2,9 +2,10 @@ import { basename, isAbsolute, normalize } from "node:path";
 import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
+import { command as invocation, joined, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { firstBytes, replaceFile } from "../files/write.ts";
+import { whole } from "../terminal/style.ts";
 
 interface InitResult {
   file: string;
@@ -48,10 +49,13 @@ export const command: Command<"backend init", InitResult> = {
       ...next.flatMap(({ what, lines }) => [
         "",
         `${what}:`,
-        ...lines.map((line) => ["  ", ...partsOf(line)]),
+        ...lines.map((line) => ["  ", ...partsOf(line).map(asTyped)]),
       ]),
     ]),
 };
+
+/** What is copied is not broken where its line is. */
+const asTyped = (part: string | Invocation) => (typeof part === "string" ? whole(part) : part);
 
 /** Which version is there and which one would be written. */
 function differenceOf(file: string, present: string | undefined, written: string | undefined): string {

@@ -15,7 +15,7 @@ import type { Context } from "../cli/context.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack, destroyStack } from "../stack/deploy.ts";
 import { deploymentText, placeText, removalText } from "../terminal/changes.ts";
-import { duration } from "../terminal/format.ts";
+import { duration, screenWidth } from "../terminal/format.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 import { whole } from "../terminal/style.ts";
 import { testText } from "../terminal/round-trip.ts";
@@ -169,7 +169,7 @@ async function invoke(
 async function readLog({ functionName, ...target }: Target, context: Context<TranscriptItem>): Promise<void> {
   const aws = await context.aws(target);
   const follow = false;
-  const emit = (record: LogRecord) => emitText(recordLine(record), context);
+  const emit = (record: LogRecord) => emitText(recordLine(record, screenWidth() - INDENT.length), context);
   const { tailLog } = await import("../logs/tail.ts");
   const result = await asTyped("logs tail --local --no-follow", context, () =>
     tailLog(aws, { functionName, errors: false, follow }, { ...context, emit }),
@@ -230,6 +230,9 @@ async function arrival(session: Session, words: string): Promise<Frame> {
 const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDisposable =>
   Object.assign(thing, { [Symbol.asyncDispose]: () => thing.close() });
 
+/** In front of what a step has to say. */
+const INDENT = "  ";
+
 function transcript(item: TranscriptItem): Advice {
   if (item.kind === "step") return `\n── ${item.title}`;
   if (item.kind === "command") return whole(`$ shelfshack-ws ${item.line}`);
@@ -237,7 +240,9 @@ function transcript(item: TranscriptItem): Advice {
   // A line may begin with the next part.
   const lineEnds = (at: number) => (at === parts.length - 1 ? /\n(?=.)/g : /\n(?=.|$)/g);
   return [
-    "  ",
-    ...parts.map((part, at) => (typeof part === "string" ? part.replaceAll(lineEnds(at), "\n  ") : part)),
+    INDENT,
+    ...parts.map((part, at) =>
+      typeof part === "string" ? part.replaceAll(lineEnds(at), `\n${INDENT}`) : part,
+    ),
   ];
 }

@@ -1,15 +1,20 @@
 import { command, type Advice } from "../errors/advice.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
 import type { TailResult } from "../logs/tail.ts";
+import { screenWidth } from "./format.ts";
 import { asRecord, clockTime } from "./record.ts";
 import { style } from "./style.ts";
 
-/** A log record as a line, a report in short; undefined for records that say nothing new. */
-export function recordLine({ at, level, origin, text }: LogRecord): string | undefined {
+/** A log record as a line of a screen, a report in short; undefined for records that say nothing new. */
+export function recordLine(
+  { at, level, origin, text }: LogRecord,
+  width = screenWidth(),
+): string | undefined {
   if (origin === "start" || origin === "end") return undefined;
   return asRecord(
     `${style.dim(clockTime(at))} ${levelWord(level)}`,
     origin === "report" ? `report ${text}` : text,
+    width,
   );
 }
 
