@@ -70,29 +70,29 @@ test("F-49 log lines hang below their beginning, or where it is narrow below the
   expect(words.filter((word) => !narrow.some((line) => line.includes(word)))).toEqual([]);
 });
 
-test.for([40, 80])("at %i columns no word of our own is broken", async (columns, context) => {
-  needsTerminal(context);
-  const env = await localAws();
-  await run(["deploy"], { env });
-  const plainText = (text: string) => text.replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "");
-  for (const words of [
-    ["status", "--memory", "512"],
-    ["plan"],
-    ["env"],
-    ["deploy", "--dry-run"],
-    ["deplyo"],
-  ]) {
-    const inPipe = await run(words, { env });
-    const { stdout } = await run(words, { env, columns });
-    const lines = plainText(stdout).split("\r\n");
-    const isCopied = (line: string) => line.includes("shelfshack-ws.js") || !/\S\s+\S/.test(line);
-    expect(lines.filter((line) => line.length > columns && !isCopied(line))).toEqual([]);
-    const expected = (inPipe.stdout + inPipe.stderr)
-      .split(/\s+/)
-      .filter((word) => word.length <= columns - 12);
-    expect(expected.filter((word) => !lines.some((line) => line.includes(word)))).toEqual([]);
-  }
-});
+/** What a terminal shows, without its escape sequences. */
+const linesOf = (text: string) =>
+  text.replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "").split("\r\n");
+const isCopied = (line: string) => line.includes("shelfshack-ws.js") || !/\S\s+\S/.test(line);
+
+test.for([40, 80])(
+  "at %i columns no word of our own is broken",
+  { timeout: 60_000 },
+  async (columns, context) => {
+    needsTerminal(context);
+    const env = await localAws();
+    await run(["deploy"], { env });
+    for (const words of [["status", "--memory", "512"], ["deploy", "--dry-run"], ["deplyo"]]) {
+      const [shown, piped] = await Promise.all([run(words, { env, columns }), run(words, { env })]);
+      const lines = linesOf(shown.stdout);
+      expect(lines.filter((line) => line.length > columns && !isCopied(line))).toEqual([]);
+      const expected = (piped.stdout + piped.stderr)
+        .split(/\s+/)
+        .filter((word) => word.length <= columns - 12);
+      expect(expected.filter((word) => !lines.some((line) => line.includes(word)))).toEqual([]);
+    }
+  },
+);
 
 test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not", async (context) => {
   needsTerminal(context);
