@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { startDemoBackend } from "../backend/demo.ts";
+import { firstQuotas } from "../contract/quotas.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { watchHandler } from "../artifact/watch.ts";
@@ -54,7 +55,18 @@ interface LocalResult {
 
 export const command: Command<"local", LocalResult, LocalItem> = {
   async run(
-    { port, listen, allowHosts = [], stateFolder, fresh, verifySignatures, realistic, allowHttp, ...options },
+    {
+      port,
+      listen,
+      allowHosts = [],
+      stateFolder,
+      fresh,
+      verifySignatures,
+      realistic,
+      quotas,
+      allowHttp,
+      ...options
+    },
     context,
   ) {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
@@ -70,6 +82,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       accessKey: await accessKeyFor(stateHome(environment), { verifySignatures }),
       verifySignatures,
       ...(realistic ? realisticDelays : {}),
+      ...(quotas ? { quotas: firstQuotas } : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : await projectState(options, context)),
       onLog: logged(context),

@@ -1,3 +1,4 @@
+import { firstQuotas as quotas } from "../contract/quotas.ts";
 import { ratesOf, type Load, type Rates } from "./load.ts";
 
 /** Who can raise a limit: AWS on request, no one, or who runs the backend. */
@@ -22,8 +23,6 @@ interface Given {
   backendRate: number | undefined;
 }
 
-/** New connections a second, of all WebSocket APIs of an account and region. */
-const CONNECT_RATE = 500;
 /** How many connections the handler serves at once, and about how long one frame takes, in ms. */
 const FRAMES_AT_ONCE = 25;
 const FRAME_MS = 20;
@@ -40,14 +39,14 @@ interface Limit {
   isFixed?: true;
 }
 
-/** The quotas of an account and region that this load meets, as AWS sets them at first (AWS.md 1.12, 4.9). */
+/** What a load meets. */
 const limits: readonly Limit[] = [
   {
     id: "connect-rate",
     what: "new connections",
     unit: "a second",
     needed: ({ connects }) => connects,
-    quota: CONNECT_RATE,
+    quota: quotas.connects.rate,
     raised: "on request",
     advice: "keep connections open longer; let clients reconnect with jitter, never all at once",
   },
@@ -56,7 +55,7 @@ const limits: readonly Limit[] = [
     what: "API Gateway's requests, @connections among them",
     unit: "a second",
     needed: ({ connects, messages, frames }) => connects + messages + frames,
-    quota: 10_000,
+    quota: quotas.requests.rate,
     raised: "on request",
     advice: "send fewer, larger messages; send to those only who have the booking open",
   },
@@ -65,7 +64,7 @@ const limits: readonly Limit[] = [
     what: "Lambda's concurrent invocations",
     unit: "at once",
     needed: ({ invocations }, { invocationMs }) => (invocations * invocationMs) / 1000,
-    quota: 1_000,
+    quota: quotas.concurrency,
     raised: "on request",
     advice:
       "make the backend answer faster, as its time is the function's; new accounts have far less than 1,000",
@@ -121,4 +120,4 @@ export const shareOf = ({ needed, quota }: Pick<CapacityLine, "needed" | "quota"
   quota === null ? -1 : needed / quota;
 
 /** How long it takes until all are connected again after all were cut off, in seconds. */
-export const reconnectSeconds = ({ connections }: Load): number => connections / CONNECT_RATE;
+export const reconnectSeconds = ({ connections }: Load): number => connections / quotas.connects.rate;

@@ -31,6 +31,8 @@ export interface Host {
   pageSize: number | undefined;
   /** Requests per second and burst of API Gateway's control plane; no limit otherwise. */
   controlRate: { rate: number; burst: number } | undefined;
+  /** Invocations at once, of all functions of a region without a number of their own. */
+  concurrency: number;
   /** What runs the functions. */
   runtimes: Pick<Runtimes, "runtimeIn" | "retire">;
   /** Drops the sockets of a deleted API or stage. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerOptions } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Quotas } from "../contract/quotas.ts";
 import { hostOrOrigin, wholeOrigin } from "../contract/host-or-origin.ts";
 import { CliError } from "../errors/error.ts";
 import type { AccessKey } from "../files/local-key.ts";
@@ -46,6 +47,8 @@ export interface LocalAwsOptions extends Partial<Delays> {
   /** A WebSocket is closed after `idleMs` without a message, and after `maxAgeMs` in any case. */
   idleMs?: number;
   maxAgeMs?: number;
+  /** What the account may do; without it all that can be served. */
+  quotas?: Quotas | undefined;
   /** Lambda environments per function. */
   maxEnvironments?: number;
   /**
@@ -277,12 +280,13 @@ interface Surroundings extends Pick<Host, "url" | "keys" | "disconnect" | "logOn
 
 /** What the services share, out of the options. */
 function hostFor(options: LocalAwsOptions, given: Surroundings): Host {
-  const { account = "000000000000", pageSize, controlRate } = options;
+  const { account = "000000000000", pageSize, controlRate, quotas } = options;
   return {
     ...given,
     account,
     pageSize,
     controlRate,
+    concurrency: quotas?.concurrency ?? Infinity,
     delays: { ...noDelays, ...delaysIn(options) },
     pause: (milliseconds) => pause(milliseconds, given.closing),
   };
@@ -299,7 +303,7 @@ interface GatewayParts {
 
 /** The gateway, between the services that it asks. */
 function openGateway(
-  { idleMs, maxAgeMs, onLog }: LocalAwsOptions,
+  { idleMs, maxAgeMs, quotas, onLog }: LocalAwsOptions,
   { port, account, callers, portOf, traces, onBug }: GatewayParts,
 ): Gateway {
   const [roles, functions, stages] = [portOf(iam), portOf(lambda), portOf(apigateway)];
@@ -326,6 +330,7 @@ function openGateway(
     onFailure: (failure) => onLog?.([executionLog(failure)]),
     onSeen: traces.seen,
     onBug,
+    ...(quotas ? { quotas } : {}),
     ...(idleMs === undefined ? {} : { idleMs }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   });

@@ -472,6 +472,7 @@ const table = {
       "fresh",
       "verifySignatures",
       "realistic",
+      "quotas",
       "allowHttp",
       ...stackProperties,
       ...resourceNames,
@@ -485,6 +486,12 @@ const table = {
       {
         line: "local --backend-url http://127.0.0.1:8000",
         description: "the same with your own backend; the other commands find it with --local",
+      },
+      {
+        line: "local --quotas",
+        description:
+          "the same with an account's first quotas: 500 new connections and 10,000 requests a second, " +
+          "1,000 invocations at once",
       },
       {
         line: "local --fresh",

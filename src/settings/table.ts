@@ -443,6 +443,13 @@ const table = {
     default: false,
     description: "take only AWS calls that are signed with the local AWS's own keys",
   },
+  quotas: {
+    flag: "--quotas",
+    env: ["SHELFSHACK_QUOTAS"],
+    type: boolean,
+    default: false,
+    description: "allow what AWS allows an account at first, and refuse the rest",
+  },
   realistic: {
     flag: "--realistic",
     env: ["SHELFSHACK_REALISTIC"],

@@ -5,6 +5,7 @@ import { closings, end, isOpen, send } from "./connections.ts";
 import type { Connection, ConnectionCall, StageAddress, Traffic } from "./contract.ts";
 import { isConnectionId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
+import { takeOfAccount } from "./throttle.ts";
 import { signatureOf, wrongRegion, type Signed } from "./signature.ts";
 
 /** An answer of the management API; an error has a type, which AWS puts into a header (AWS.md 2.3). */
@@ -25,6 +26,12 @@ const tooLarge: Answer = {
   status: 413,
   type: "PayloadTooLargeException",
   body: { message: "Message too long" },
+};
+
+const tooMany: Answer = {
+  status: 429,
+  type: "LimitExceededException",
+  body: { message: "Too Many Requests" },
 };
 
 /** A wrong address, which tells nothing of any connection: no stage, or one that is not there. */
@@ -72,7 +79,7 @@ interface Asked {
 }
 
 async function answerTo(
-  { live, options }: Traffic,
+  { live, options, throttle }: Traffic,
   { request, signed: { region, sessionToken }, body, at: { apiId, stage, connectionId } }: Asked,
 ): Promise<Answer | undefined> {
   const { method: name = "" } = request;
@@ -85,6 +92,7 @@ async function answerTo(
   const call = { region, apiId, stage, method: name, connectionId, sessionToken };
   const refused = refusalOf(options, call);
   if (refused) return refused;
+  if (!takeOfAccount({ throttle, options }, "requests", Date.now())) return tooMany;
   const connection = live.get(connectionId);
   const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
   return known ? await method(connection, body) : gone;

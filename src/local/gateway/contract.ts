@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
+import type { Quotas } from "../../contract/quotas.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Peer } from "./events.ts";
 import type { Allowance, Throttle } from "./throttle.ts";
@@ -158,6 +159,8 @@ export interface GatewayOptions {
   pingMs?: number;
   /** An upper limit to every integration's own time limit; 29 seconds. */
   integrationTimeoutMs?: number;
+  /** What the account allows all connections together, besides what each stage allows; no limit without it. */
+  quotas?: Omit<Quotas, "concurrency">;
   /** Called for every failed integration, with the reason that the client does not get. */
   onFailure?(failure: FailedIntegration): void;
   /** Gets what has happened to each connection; without it nothing is put together. */

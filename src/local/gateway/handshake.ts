@@ -17,6 +17,7 @@ import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";
 import { endedBy, tell, type Ended } from "./seen.ts";
+import { takeOfAccount } from "./throttle.ts";
 
 type Decision = ({ refusal: Refusal } | { answer: ProxyAnswer; twoWay: boolean; peer: Peer }) & {
   /** Of the `$connect` route, where it was called. */
@@ -133,8 +134,12 @@ async function askConnectRoute(
 ): Promise<Decision> {
   if (!stage) return { refusal: { status: 403 } };
   const bucket = `${stage.apiId}/${stage.stage}/$connect`;
-  if (!traffic.throttle.take(bucket, stage.throttle("$connect"), peer.connectedAt))
-    return { refusal: { status: 429 } };
+  const { connectedAt: now } = peer;
+  const isAllowed =
+    takeOfAccount(traffic, "connects", now) &&
+    takeOfAccount(traffic, "requests", now) &&
+    traffic.throttle.take(bucket, stage.throttle("$connect"), now);
+  if (!isAllowed) return { refusal: { status: 429 } };
   const route = stage.routes.get("$connect");
   if (!route) return { answer: { statusCode: 200 }, twoWay: false, peer };
   const upgrade = upgradeOf(request);

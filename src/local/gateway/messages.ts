@@ -4,6 +4,7 @@ import { messageEvent, newRequestId } from "./events.ts";
 import { maxMessageBytes } from "./frame-limits.ts";
 import { selectRoute } from "./route-selection.ts";
 import { endedBy, tell, type Ended } from "./seen.ts";
+import { takeOfAccount } from "./throttle.ts";
 
 /**
  * Error messages that a client gets in a frame; the connection stays open (AWS.md 1.6). The texts for a
@@ -47,7 +48,11 @@ async function serve(
     return { status: 403, problem: "no_route" };
   }
   const bucket = `${stage.apiId}/${stage.stage}/${route.routeKey}`;
-  if (!traffic.throttle.take(bucket, stage.throttle(route.routeKey), connection.lastActiveAt)) {
+  const { lastActiveAt: now } = connection;
+  const isAllowed =
+    takeOfAccount(traffic, "requests", now) &&
+    traffic.throttle.take(bucket, stage.throttle(route.routeKey), now);
+  if (!isAllowed) {
     sendError(connection, errors.throttled, requestId);
     return { status: 429, problem: "throttled", routeKey: route.routeKey };
   }

@@ -1,10 +1,12 @@
+import type { GatewayOptions } from "./contract.ts";
+
 /** What a stage allows on one route: requests per second, and how many at once. */
 export interface Allowance {
   rate: number;
   burst: number;
 }
 
-/** Token buckets, one per stage and route (AWS.md 1.14). */
+/** Token buckets, one per stage and route, and two of the account (AWS.md 1.12, 1.14). */
 export interface Throttle {
   /** Takes a token from the bucket of that name; false when there is none. `now` is in milliseconds. */
   take(bucket: string, allowance: Allowance, now: number): boolean;
@@ -32,4 +34,13 @@ export function createThrottle(): Throttle {
       for (const name of buckets.keys()) if (name.startsWith(prefix)) buckets.delete(name);
     },
   };
+}
+
+/** Takes a token of what the account allows; true where that has no limit. */
+export function takeOfAccount(
+  { throttle, options: { quotas } }: { throttle: Throttle; options: Pick<GatewayOptions, "quotas"> },
+  quota: "connects" | "requests",
+  now: number,
+): boolean {
+  return quotas === undefined || throttle.take(`account ${quota}`, quotas[quota], now);
 }

@@ -1,4 +1,5 @@
 import type * as sdk from "@aws-sdk/client-lambda";
+import { firstQuotas } from "../../../contract/quotas.ts";
 import { all } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
 import {
@@ -14,7 +15,7 @@ import {
 
 const op = operations<typeof sdk, Lambda>();
 
-const accountConcurrency = 1000;
+const { concurrency: accountConcurrency } = firstQuotas;
 /** What must stay unreserved. */
 const unreservedMinimum = 100;
 

@@ -47,9 +47,12 @@ async function run(
       value,
     );
   const busy = running.get(found.arn) ?? 0;
-  if (busy >= (found.reservedConcurrency ?? Infinity)) {
+  const isReserved = found.reservedConcurrency !== undefined;
+  const allowed = found.reservedConcurrency ?? host.concurrency;
+  const inUse = isReserved ? busy : [...running.values()].reduce((sum, each) => sum + each, 0);
+  if (inUse >= allowed) {
     count("Throttles", 1);
-    throw throttled();
+    throw throttled(isReserved);
   }
   running.set(found.arn, busy + 1);
   try {
@@ -119,9 +122,13 @@ const refusals: Readonly<Record<string, "missing" | "throttled">> = {
   TooManyRequestsException: "throttled",
 };
 
-const throttled = (): AwsError =>
+const throttled = (isReserved: boolean): AwsError =>
   new AwsError("TooManyRequestsException", "Rate Exceeded.", {
-    members: { Reason: "ReservedFunctionConcurrentInvocationLimitExceeded" },
+    members: {
+      Reason: isReserved
+        ? "ReservedFunctionConcurrentInvocationLimitExceeded"
+        : "ConcurrentInvocationLimitExceeded",
+    },
   });
 
 const functionToRun = (
