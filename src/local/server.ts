@@ -16,6 +16,7 @@ import { newAccessKey } from "./own-key.ts";
 import { openPeers } from "./peers.ts";
 import { eachOnce, refusalText } from "./refused.ts";
 import { errorText } from "./refusals.ts";
+import { measuring } from "./measured.ts";
 import type { LogEntry } from "./runtime/contract.ts";
 import { runtimesFor, type Runtimes } from "./runtimes.ts";
 import { apigateway } from "./services/apigateway/apigateway.ts";
@@ -23,6 +24,7 @@ import { iam } from "./services/iam/iam.ts";
 import { decide, statementsIn } from "./services/iam/policy.ts";
 import { sessionIn } from "./services/iam/sessions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
+import { monitoring } from "./services/monitoring/monitoring.ts";
 import { openServices, type PortOf } from "./services/service.ts";
 import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
@@ -307,6 +309,10 @@ function openGateway(
   { port, account, callers, portOf, traces, onBug }: GatewayParts,
 ): Gateway {
   const [roles, functions, stages] = [portOf(iam), portOf(lambda), portOf(apigateway)];
+  const measure = measuring(
+    portOf(monitoring),
+    ({ apiId, stage }) => stages.servedStage(apiId, stage)?.region,
+  );
   return createGateway({
     find: stages.servedStage,
     doubt: (request, body) => callers.doubt(request, body),
@@ -328,7 +334,10 @@ function openGateway(
     },
     host: () => `127.0.0.1:${port}`,
     onFailure: (failure) => onLog?.([executionLog(failure)]),
-    onSeen: traces.seen,
+    onSeen(seen) {
+      traces.seen(seen);
+      measure(seen);
+    },
     onBug,
     ...(quotas ? { quotas } : {}),
     ...(idleMs === undefined ? {} : { idleMs }),

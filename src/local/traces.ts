@@ -86,7 +86,8 @@ function keep(deliveries: Map<string, Delivery[]>, delivery: Delivery): void {
   if (deliveries.size > ENVIRONMENTS_KEPT) deliveries.delete(oldest);
 }
 
-function gatewayItem({ kind: _seen, at, ms, status, bytes, ...event }: Seen & { kind: "event" }): TraceItem {
+function gatewayItem(seen: Seen & { kind: "event" }): TraceItem {
+  const { kind: _kind, apiId: _apiId, stage: _stage, at, ms, status, bytes, ...event } = seen;
   const hops = [{ hop: "gateway", startedAt: at, ms, status }] as const;
   // A function that was too slow is still to end.
   const isAll = event.lambdaRequestId === undefined && event.problem !== "integration_timeout";

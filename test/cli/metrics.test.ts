@@ -1,7 +1,9 @@
+import { GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { openLocalAws } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
+import { openSocket } from "../support/socket.ts";
 import { openTestStack } from "../support/stack.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -18,17 +20,21 @@ test("metrics are those of the stack's function, and say so where nothing is dep
   const nothing = await run(["metrics", "--json"], { env });
   expect([nothing.code, JSON.parse(nothing.stdout)]).toMatchObject([0, { apiId: null, metrics: [] }]);
   await (await openTestStack(local.url)).deploy();
-  for (let call = 0; call < 3; call += 1) await local.lambda.send(new InvokeCommand({ FunctionName }));
+  for (let call = 0; call < 2; call += 1) await local.lambda.send(new InvokeCommand({ FunctionName }));
+  const api = (await local.apigatewayv2.send(new GetApisCommand({}))).Items?.[0];
+  const socket = await openSocket(`${api?.ApiEndpoint}/dev`);
+  socket.close();
 
   const { code, stdout } = await run(["metrics", "--since", "2h", "--json"], { env });
   const { metrics, periodSeconds } = JSON.parse(stdout) as { metrics: Metric[]; periodSeconds: number };
   const found = new Map(metrics.map((metric) => [metric.name, metric]));
   expect([code, periodSeconds]).toEqual([0, 300]);
-  expect(found.get("invocations")?.total).toBe(3);
+  expect(found.get("invocations")?.total).toBeGreaterThanOrEqual(3);
+  expect([found.get("connects")?.total, found.get("integrationErrors")?.total]).toEqual([1, 0]);
   expect(found.get("durationP95")?.values.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => null));
 
   const told = await run(["metrics"], { env });
-  expect(told.stdout).toMatch(/^invocations +3 +[0-3] +[0-3] /m);
+  expect(told.stdout).toMatch(/^invocations +[34] +[0-4] +[0-4] /m);
 
   const watching = start(["metrics", "--watch", "--since", "3m", "--json"], { env });
   await watching.says(/("kind":"minute"[^]*){2}/);

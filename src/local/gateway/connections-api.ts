@@ -66,9 +66,10 @@ export async function answerConnectionCall(
   write(response, answer);
   const { onSeen } = traffic.options;
   if (!onSeen || request.method !== "POST" || signed.region === undefined) return;
-  const [{ connectionId }, { accessKeyId }, { status }] = [at, signed, answer];
+  const [{ accessKeyId }, { status }] = [signed, answer];
   const bytes = whole(await body)?.length ?? 0;
-  onSeen({ kind: "delivery", connectionId, accessKeyId, at: begun, ms: Date.now() - begun, status, bytes });
+  const ms = Date.now() - begun;
+  onSeen({ kind: "delivery", ...at, accessKeyId, at: begun, ms, status, bytes });
 }
 
 interface Asked {

@@ -148,8 +148,8 @@ export async function deliverDisconnect(
   const at = Date.now();
   const event = disconnectEvent(peer, { requestId, code, reason, now: at });
   const outcome = await callRoute(traffic, { stage, route, peer, requestId, event });
-  const { connectionId } = peer;
-  const told = { event: "disconnect", connectionId, requestId, at } as const;
+  const { apiId, connectionId } = peer;
+  const told = { event: "disconnect", apiId, stage: peer.stage, connectionId, requestId, at } as const;
   tell(traffic, told, { routeKey: route.routeKey, ...endedBy(outcome) });
 }
 

@@ -54,33 +54,35 @@ export type LambdaAnswer =
   | { kind: "throttled" };
 
 /** What a gateway tells of its traffic, when it is over. Times are epoch milliseconds. */
-export type Seen =
-  | {
-      kind: "event";
-      event: "connect" | "message" | "disconnect";
-      connectionId: string;
-      requestId: string;
-      /** Lambda's id of the invocation, where there was one. */
-      lambdaRequestId?: string | undefined;
-      at: number;
-      ms: number;
-      routeKey?: string | undefined;
-      /** What the client got, or would have got as a status. */
-      status: number;
-      bytes?: number | undefined;
-      /** Why the integration failed. */
-      problem?: string | undefined;
-    }
-  | {
-      kind: "delivery";
-      connectionId: string;
-      at: number;
-      ms: number;
-      status: number;
-      bytes: number;
-      /** Which credentials the call was signed with. */
-      accessKeyId: string;
-    };
+export type Seen = StageAddress & (SeenEvent | SeenDelivery);
+
+type SeenEvent = {
+  kind: "event";
+  event: "connect" | "message" | "disconnect";
+  connectionId: string;
+  requestId: string;
+  /** Lambda's id of the invocation, where there was one. */
+  lambdaRequestId?: string | undefined;
+  at: number;
+  ms: number;
+  routeKey?: string | undefined;
+  /** What the client got, or would have got as a status. */
+  status: number;
+  bytes?: number | undefined;
+  /** Why the integration failed. */
+  problem?: string | undefined;
+};
+
+type SeenDelivery = {
+  kind: "delivery";
+  connectionId: string;
+  at: number;
+  ms: number;
+  status: number;
+  bytes: number;
+  /** Which credentials the call was signed with. */
+  accessKeyId: string;
+};
 
 /** A failed integration, as an execution log describes it. */
 export interface FailedIntegration {
@@ -159,7 +161,7 @@ export interface GatewayOptions {
   pingMs?: number;
   /** An upper limit to every integration's own time limit; 29 seconds. */
   integrationTimeoutMs?: number;
-  /** What the account allows all connections together, besides what each stage allows; no limit without it. */
+  /** What the account may do, besides what each stage allows; no limit without it. */
   quotas?: Omit<Quotas, "concurrency">;
   /** Called for every failed integration, with the reason that the client does not get. */
   onFailure?(failure: FailedIntegration): void;

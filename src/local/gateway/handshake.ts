@@ -106,9 +106,13 @@ async function performHandshake(
   const decision = await askConnectRoute(traffic, { request, stage, peer, requestId }).finally(() =>
     traffic.pending.delete(socket),
   );
-  const { connectionId, connectedAt: at } = peer;
+  const { apiId, stage: of, connectionId, connectedAt: at } = peer;
   const status = "refusal" in decision ? decision.refusal.status : 200;
-  tell(traffic, { event: "connect", connectionId, requestId, at }, { ...decision.ended, status });
+  tell(
+    traffic,
+    { event: "connect", apiId, stage: of, connectionId, requestId, at },
+    { ...decision.ended, status },
+  );
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
   const accepted = accept(request, socket, head, decision.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, decision.peer, closings.lost);

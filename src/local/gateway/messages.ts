@@ -26,8 +26,8 @@ export function receive(traffic: Traffic, connection: Connection, data: Buffer, 
   if (isBinary) return end(connection, closings.binary);
   connection.lastActiveAt = Date.now();
   const requestId = newRequestId(connection.connectionId);
-  const { connectionId, lastActiveAt: at } = connection;
-  const told = { event: "message", connectionId, requestId, at, bytes: data.length } as const;
+  const { apiId, stage, connectionId, lastActiveAt: at } = connection;
+  const told = { event: "message", apiId, stage, connectionId, requestId, at, bytes: data.length } as const;
   const served = serve(traffic, connection, requestId, data).then((ended) => tell(traffic, told, ended));
   void guard(traffic, served, () => sendError(connection, errors.failed, requestId));
 }

@@ -1,4 +1,4 @@
-import type { GatewayOptions } from "./contract.ts";
+import type { Quotas } from "../../contract/quotas.ts";
 
 /** What a stage allows on one route: requests per second, and how many at once. */
 export interface Allowance {
@@ -38,7 +38,10 @@ export function createThrottle(): Throttle {
 
 /** Takes a token of what the account allows; true where that has no limit. */
 export function takeOfAccount(
-  { throttle, options: { quotas } }: { throttle: Throttle; options: Pick<GatewayOptions, "quotas"> },
+  {
+    throttle,
+    options: { quotas },
+  }: { throttle: Throttle; options: { quotas?: Omit<Quotas, "concurrency"> } },
   quota: "connects" | "requests",
   now: number,
 ): boolean {
