@@ -13,12 +13,13 @@ import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { defaultSettings, settingTable } from "../settings/table.ts";
-import { readVariable } from "../settings/value-types.ts";
+import { readVariable, refusedVariable, type RefusedVariable } from "../settings/value-types.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import { differenceText, placeText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
+import { secretValue } from "../terminal/line.ts";
 
 const actions = ["list", "set", "unset"] as const;
 type Action = (typeof actions)[number];
@@ -41,7 +42,7 @@ interface EnvResult extends Place {
 export const command: Command<"env", EnvResult> = {
   async run({ probe: isProbed, allowHttp, backendUrl, variables: configured, ...names }, context) {
     const { functionName } = names;
-    const { action, change, assigned, removed } = changeIn(context.args);
+    const { action, change, assigned, removed } = await changeIn(context);
     refuseTooLarge(functionName, assigned);
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
@@ -103,15 +104,17 @@ interface Asked {
   removed: readonly string[];
 }
 
-function changeIn([word = "list", ...words]: readonly string[]): Asked {
+async function changeIn(context: Pick<Context, "args" | "stdin" | "signal">): Promise<Asked> {
+  const [word = "list", ...words] = context.args;
   const action = actionNamed("env", word, actions);
-  const usage = { hint: ["use: ", invocation("env", {}, "set", "NAME=VALUE")] };
+  const set = invocation("env", {}, "set", "NAME=VALUE");
+  const usage = { hint: ["use: ", set, ", or NAME alone with its value on stdin"] };
   if (action === "list" && words.length > 0)
     throw new CliError("argument-unexpected", "env list takes no names", usage);
   if (action !== "list" && words.length === 0)
     throw new CliError("value-missing", `env ${action} needs at least one name`, usage);
   if (action === "set") {
-    const assigned = Object.fromEntries(words.map(assignmentIn));
+    const assigned = await assignmentsIn(words, context);
     return { action, assigned, removed: [], change: (present) => ({ ...present, ...assigned }) };
   }
   const removed = words.map(removableIn);
@@ -136,15 +139,40 @@ function warnOfAbsent(
   }
 }
 
-/** Reads `NAME=VALUE`. Throws a CliError (exit 2) without the value for what would be refused later. */
-function assignmentIn(word: string): [string, string] {
-  const [, name = "", value = ""] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
-  // A word without `=` may be a secret that was typed in the wrong place.
-  if (name === "") throw new CliError("value-invalid", "env set: expected NAME=VALUE");
-  const read = readVariable(name, value);
-  if ("value" in read) return [name, read.value];
-  throw new CliError("value-invalid", `env set: ${read.shown}: ${read.fault}`);
+/**
+ * Reads each `NAME=VALUE`, then the value of a bare `NAME` from stdin. Throws a CliError (exit 2) without a
+ * value for what would be refused later, as far as it can be before anything is read.
+ */
+async function assignmentsIn(
+  words: readonly string[],
+  { stdin, signal }: Pick<Context, "stdin" | "signal">,
+): Promise<Variables> {
+  const bare = words.filter((word) => !word.includes("="));
+  for (const refused of bare.map(refusedVariable)) if (refused) throw refusalOf(refused);
+  if (bare.length > 1)
+    throw new CliError("argument-unexpected", "env set: only one value can come from stdin", {
+      hint: "set one variable after the other, or give the others as NAME=VALUE",
+    });
+  const given = words.filter((word) => word.includes("=")).map(assignmentIn);
+  const [name] = bare;
+  if (name === undefined) return Object.fromEntries(given);
+  const value = await secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal });
+  return Object.fromEntries([...given, assigned(name, value)]);
 }
+
+function assignmentIn(word: string): [string, string] {
+  const at = word.indexOf("=");
+  return assigned(word.slice(0, at), word.slice(at + 1));
+}
+
+function assigned(name: string, words: string): [string, string] {
+  const read = readVariable(name, words);
+  if ("value" in read) return [name, read.value];
+  throw refusalOf(read);
+}
+
+const refusalOf = ({ shown, fault }: RefusedVariable): CliError =>
+  new CliError("value-invalid", `env set: ${shown}: ${fault}`);
 
 /** What the function cannot do without. */
 const needed = ["BACKEND_URL", "API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];

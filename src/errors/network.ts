@@ -42,7 +42,8 @@ interface NetworkRow {
   hints?: Readonly<Partial<Record<Peer, Advice | ((failure: NetworkFailure) => Advice)>>>;
 }
 
-export const isLoopback = (address: string): boolean => /^(127\.|\[::1\]|localhost(:|$))/.test(address);
+export const isLoopback = (address: string): boolean =>
+  /^(127(\.\d{1,3}){3}|\[::1\]|localhost)(:|$)/.test(address);
 const isTimeout = ({ code }: NetworkFailure): boolean => /^(|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code);
 const hostOf = (address: string): string => address.replace(/:\d+$/, "");
 const within = ({ afterMs }: NetworkFailure): string => (afterMs ? ` within ${afterMs / 1_000} s` : "");

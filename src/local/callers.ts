@@ -20,7 +20,8 @@ export type ReadBody = () => Promise<Uint8Array | undefined>;
 export interface Callers {
   /**
    * What speaks against a signed call; undefined where nothing does. A call is taken that is signed with a
-   * key of this local AWS, or that comes over a connection of its own user or root, whatever its credentials.
+   * key of this local AWS, or that comes over a connection of its own user, whatever its credentials. Root is
+   * another user: it could do everything, but what asks in its name may be a relay that anyone reaches.
    */
   doubt(request: IncomingMessage, body: ReadBody): Promise<Doubt | undefined>;
 }
@@ -73,8 +74,7 @@ export function openCallers({ keys, peers, verifySignatures, tell }: Options): C
 
 const OFTEN = 5;
 
-/** Whether a user is the one that runs this local AWS, or root, who can do everything anyway. */
-const isOwn = (user: number): boolean => user === 0 || user === process.geteuid?.();
+const isOwn = (user: number): boolean => user === process.geteuid?.();
 
 const strict = "signatures are verified";
 const unknownUser = "it cannot be told which user the call is from";

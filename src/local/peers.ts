@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIPv4, type Socket } from "node:net";
 import { endianness } from "node:os";
 import { readListing } from "../files/read.ts";
@@ -16,6 +17,9 @@ export interface Peers {
 /** Linux's lists of all sockets, with the user of each; other systems have none. */
 const linuxLists = { ipv4: "/proc/net/tcp", ipv6: "/proc/net/tcp6" };
 type Family = keyof typeof linuxLists;
+/** Which users our namespace knows, and the number of all that it does not. */
+const linuxUsers = { mapped: "/proc/self/uid_map", overflow: "/proc/sys/kernel/overflowuid" };
+const NUMBERS_OF_USERS = 2 ** 32 - 1;
 /** What the kernel is changing while a list is read may be left out of it. */
 const READS = 2;
 
@@ -23,7 +27,8 @@ const READS = 2;
  * Reads users out of Linux's lists of sockets. A list takes as long to read as it has rows, so that
  * connections which come together share a reading.
  */
-export function openPeers(lists = linuxLists): Peers {
+export function openPeers(lists = linuxLists, users = linuxUsers): Peers {
+  const unmapped = unmappedUser(users);
   const known = new WeakMap<Socket, Promise<number | undefined>>();
   const read = {
     ipv4: nextReading(() => readListing(lists.ipv4)),
@@ -33,7 +38,7 @@ export function openPeers(lists = linuxLists): Peers {
     for (let reading = 0; reading < READS; reading++) {
       for (const { family, ends } of rows) {
         const user = userIn(await read[family]().catch(() => noRows), ends);
-        if (user !== undefined) return user;
+        if (user !== undefined) return user === unmapped ? undefined : user;
       }
     }
     return undefined;
@@ -55,6 +60,25 @@ export function openPeers(lists = linuxLists): Peers {
     },
   };
 }
+
+/**
+ * The number that stands for every user whom our namespace does not know, so that it names none, not even
+ * ours; undefined where all are known, as outside of containers.
+ */
+function unmappedUser({ mapped, overflow }: typeof linuxUsers): number | undefined {
+  try {
+    const lengths = readFileSync(mapped, "latin1")
+      .trim()
+      .split("\n")
+      .map((row) => Number(row.trim().split(/\s+/)[2]));
+    if (lengths.reduce((sum, length) => sum + length, 0) >= NUMBERS_OF_USERS) return undefined;
+    return Number(readFileSync(overflow, "latin1"));
+  } catch {
+    return USUAL_OVERFLOW;
+  }
+}
+
+const USUAL_OVERFLOW = 65_534;
 
 const noRows = Buffer.alloc(0);
 

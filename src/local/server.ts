@@ -75,7 +75,7 @@ export interface LocalAwsOptions extends Partial<Delays> {
   accessKey?: AccessKey;
   /**
    * Takes no calls but those that are signed with this key, or with credentials that were given out here.
-   * Otherwise calls of this user and of root are taken with any credentials, where the system tells whose a
+   * Otherwise calls of this user are taken with any credentials, where the system tells whose a
    * connection is.
    */
   verifySignatures?: boolean;

@@ -5,6 +5,7 @@ import type { Callers } from "./callers.ts";
 import type { Seen } from "./gateway/contract.ts";
 import { refusals } from "./refusals.ts";
 import type { LogEntry, Run } from "./runtime/contract.ts";
+import { refuseLeft } from "./wire/http.ts";
 
 /** One thing that the local AWS tells about its traffic. */
 export type TraceItem =
@@ -146,6 +147,8 @@ export async function answerTraces(
     return refusals.notAllowed(request, response, "traces are for programs on this machine");
   const doubt = await callers.doubt(request, async () => emptyBody);
   if (doubt) return refusals.doubted(request, response, doubt);
+  // The response of one that has left is closed already: its listener would never go.
+  refuseLeft(request);
   response.writeHead(200, {
     "content-type": "application/x-ndjson",
     "cache-control": "no-store",

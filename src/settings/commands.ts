@@ -181,6 +181,10 @@ const table = {
         description: "changes these two; a new backend is asked first, from this machine",
       },
       {
+        line: "env set API_TOKEN < token.txt",
+        description: "the value from stdin, or asked for unseen: in no history and no list of processes",
+      },
+      {
         line: "env set BACKEND_URL=http://10.0.0.7:8000 --no-probe",
         description: "writes an address that this machine cannot reach",
       },

@@ -342,9 +342,18 @@ function handlerFault(name: string, words: string): string | undefined {
 }
 
 /** Why a variable is refused, and what of it may be shown: its name, and its value if it is an address. */
-interface RefusedVariable {
+export interface RefusedVariable {
   fault: string;
   shown: string;
+}
+
+/** Why a person may not set a variable of this name; undefined where he may. */
+export function refusedVariable(name: string): RefusedVariable | undefined {
+  // What stands in front of a `=` may be the most part of a key in base64.
+  if (!variableName.test(name)) return { fault: aVariableName, shown: JSON.stringify(redactWord(name)) };
+  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT")
+    return { fault: aFreeName, shown: name };
+  return undefined;
 }
 
 /**
@@ -352,10 +361,8 @@ interface RefusedVariable {
  * in a file it may have any name that Lambda takes.
  */
 export function readVariable(name: string, words: string): { value: string } | RefusedVariable {
-  // What stands in front of a `=` may be the most part of a key in base64.
-  if (!variableName.test(name)) return { fault: aVariableName, shown: JSON.stringify(redactWord(name)) };
-  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT")
-    return { fault: aFreeName, shown: name };
+  const refused = refusedVariable(name);
+  if (refused) return refused;
   if (name !== "BACKEND_URL") {
     const fault = handlerFault(name, words);
     return fault === undefined ? { value: words } : { fault, shown: name };

@@ -1,6 +1,7 @@
+import { isUtf8 } from "node:buffer";
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
-import { Writable } from "node:stream";
+import { addAbortSignal, Writable } from "node:stream";
 import { CliError } from "../errors/error.ts";
 import { messageJoiner, type Message } from "./messages.ts";
 
@@ -152,7 +153,48 @@ export async function tokenFrom(lines: AsyncIterator<string>): Promise<string> {
  * The token, asked for on a terminal and not shown when typed. Throws as `tokenFrom` does, or (exit 130) for
  * Ctrl-C.
  */
-export async function typedToken(input: NodeJS.ReadStream): Promise<string> {
+export const typedToken = (input: NodeJS.ReadStream): Promise<string> =>
+  typedUnseen(input, "token", tokenFrom);
+
+/**
+ * The value of a variable, not shown when it is typed on a terminal: one line. From a stdin that is none it
+ * is all that this holds, without the line feed at its end. Throws a CliError (exit 2) where there is none,
+ * where it is more than `most` bytes, or no text; (exit 130) for Ctrl-C.
+ */
+export async function secretValue(
+  name: string,
+  input: NodeJS.ReadStream,
+  { most, signal }: { most: number; signal: AbortSignal },
+): Promise<string> {
+  const value = input.isTTY
+    ? await typedUnseen(input, name, async (lines) => String((await lines.next()).value ?? ""))
+    : await pipedText(addAbortSignal(signal, input), most);
+  if (value === "") throw new CliError("value-missing", "stdin has no value, or none was typed");
+  return value;
+}
+
+async function pipedText(input: AsyncIterable<Buffer>, most: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of input) {
+    chunks.push(chunk);
+    if ((length += chunk.length) > most)
+      throw new CliError("value-invalid", `stdin holds more than ${most} bytes`);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes)) throw new CliError("value-invalid", "stdin holds no text in UTF-8");
+  return bytes
+    .toString()
+    .replace(/^\ufeff/, "")
+    .replace(/\r?\n$/, "");
+}
+
+/** Asks for `what`, and takes of the lines that are typed then. */
+async function typedUnseen(
+  input: NodeJS.ReadStream,
+  what: string,
+  take: (lines: AsyncIterator<string>) => Promise<string>,
+): Promise<string> {
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
   const editor = createInterface({ input, output: unseen, terminal: true });
   let isInterrupted = false;
@@ -161,11 +203,14 @@ export async function typedToken(input: NodeJS.ReadStream): Promise<string> {
     editor.close();
     process.emit("SIGINT");
   });
-  process.stderr.write("token (hidden): ");
+  process.stderr.write(`${what} (hidden): `);
   try {
-    return await tokenFrom(editor[Symbol.asyncIterator]());
+    const value = await take(editor[Symbol.asyncIterator]());
+    // Ctrl-C ends the lines, as Ctrl-D does.
+    if (isInterrupted) throw new CliError("interrupted", "interrupted");
+    return value;
   } catch (error) {
-    throw isInterrupted ? new CliError("no-answer", "no token was given", { cause: error }) : error;
+    throw isInterrupted ? new CliError("no-answer", `no ${what} was given`, { cause: error }) : error;
   } finally {
     editor.close();
     process.stderr.write("\n");

@@ -9,7 +9,7 @@ import { newSigningKey } from "../../src/contract/signature.ts";
 import { acceptsUnknownConnections, startContractBackend } from "../support/contract-backend.ts";
 import { openFaultProxy, type Call } from "../support/fault-proxy.ts";
 import { openLocalAws } from "../support/local-aws.ts";
-import { errorCode, run } from "../support/program.ts";
+import { errorCode, needsTerminal, run, start } from "../support/program.ts";
 import { openTestStack } from "../support/stack.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -92,7 +92,10 @@ test.each([
   [["set", "AWS_REGION=x"], "value-invalid"],
   [["set", "API_GATEWAY_ENDPOINT=https://x"], "value-invalid"],
   [["set", "A B=canary"], "value-invalid"],
-  [["set", "canary"], "value-invalid"],
+  [["set", "canary-in-the-wrong-place"], "value-invalid"],
+  [["set", "FOO", "AWS_REGION"], "value-invalid"],
+  [["set", "FOO", "A=canary"], "value-invalid"],
+  [["set", "FOO", "FOP", "BAR=canary"], "argument-unexpected"],
   [["set", "BACKEND_URL=ftp://user:canary@host"], "value-invalid"],
   [["set", "BACKEND_URL=canary-of-a-long-token"], "value-invalid"],
   [["set", "whsec_canary-of-a-long-key="], "value-invalid"],
@@ -106,6 +109,48 @@ test.each([
   const ended = await run(["env", ...words, "--json"], { env });
   expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
   if (words[0] === "set") expect(ended.stdout + ended.stderr).not.toContain("canary");
+});
+
+const stdins: readonly [what: string, input: string | null, expected: string][] = [
+  ["nothing", "", "value-missing"],
+  ["a line feed alone", "\n", "value-missing"],
+  ["no stdin at all", null, "value-missing"],
+  ["more than fits", "canary".repeat(700), "value-invalid"],
+  ["what the handler cannot read", "canary\n", "value-invalid"],
+];
+test.each(stdins)("a value from stdin is refused before any call: %s", async (_what, input, expected) => {
+  const env = { AWS_ENDPOINT_URL: unreachable, AWS_REGION: "us-east-1" };
+  const ended = await run(["env", "set", "LOG_LEVEL", "--json"], { env, input });
+  expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
+  expect(ended.stdout + ended.stderr).not.toContain("canary");
+});
+
+test("a variable without a value has it from stdin, whole but for the last line feed", async () => {
+  const { env, variables } = await deployed();
+  const before = await variables();
+  const lines = "-----BEGIN canary-----\n= ü $(id)\n-----END-----\n";
+  const args = ["env", "set", "LOG_LEVEL=DEBUG", "PEM", "--debug"];
+  const { code, stdout, stderr } = await run(args, { env, input: `${lines}\n` });
+  expect(code).toBe(0);
+  expect(stdout).toContain("LOG_LEVEL: added, ***\nPEM: added, ***\n");
+  expect(stdout + stderr).not.toContain("canary");
+  expect(await variables()).toEqual({ ...before, LOG_LEVEL: "DEBUG", PEM: lines });
+});
+
+test("on a terminal the value of a variable is asked for unseen, and Ctrl-C gives none", async (context) => {
+  needsTerminal(context);
+  const { env, variables } = await deployed();
+  const before = await variables();
+  const left = start(["env", "set", "SECRET"], { env, columns: 80 });
+  await left.says("SECRET (hidden): ");
+  left.type("half\u0003");
+  expect((await left.ended).code).toBe(130);
+  expect(await variables()).toEqual(before);
+  const asked = start(["env", "set", "SECRET"], { env, columns: 80 });
+  await asked.says("SECRET (hidden): ");
+  asked.type(" canary \r");
+  expect(await asked.ended).toMatchObject({ code: 0, stdout: expect.not.stringContaining("canary") });
+  expect(await variables()).toEqual({ ...before, SECRET: " canary " });
 });
 
 test.each([

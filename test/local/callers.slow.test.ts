@@ -447,6 +447,35 @@ test("F-03 a peer that left while the list was read has no user", async (context
 });
 
 test.each([
+  ["all users", "0 0 4294967295", 1_000, "the user"],
+  ["all users", "0 0 4294967295", 65_534, "the user"],
+  ["some users", "0 100000 65536", 1_000, "the user"],
+  ["some users", "0 100000 65536", 65_534, "unknown"],
+  ["two ranges of users", "0 1000 1\n1 100000 65536", 65_534, "unknown"],
+  ["all users in two ranges", "0 0 1000\n1000 1000 4294966295", 65_534, "the user"],
+  ["no user", "", 65_534, "unknown"],
+] as const)("F-03 where the namespace knows %s (%s), %i is %s", async (_what, map, user, expected) => {
+  const folder = mkdtempSync(join(tmpdir(), "peers-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const ipv4 = join(folder, "tcp");
+  const users = { mapped: join(folder, "uid_map"), overflow: join(folder, "overflowuid") };
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  onTestFinished(() => void client.destroy());
+  const [[socket]] = await Promise.all([accepted, once(client, "connect")]);
+  const end = (port = 0) => `0100007F:${port.toString(16).padStart(4, "0").toUpperCase()}`;
+  const ends = `${end(client.localPort)} ${end(client.remotePort)}`;
+  writeFileSync(ipv4, `   0: ${ends} 01 00000000:00000000 00:00000000 00000000 ${user} 0 4711 1`);
+  writeFileSync(users.mapped, `${map}\n`);
+  writeFileSync(users.overflow, "65534\n");
+  const peers = openPeers({ ipv4, ipv6: "/nonexistent/tcp6" }, users);
+  expect(await peers.userOf(socket)).toBe(expected === "the user" ? user : undefined);
+});
+
+test.each([
   ["many names", Array.from({ length: 100 }, (_, at) => `h${at}`)],
   ["one name twice", ["x", "x"]],
 ])("a signature over %s is none: each is looked for among all headers", (_, names) => {

@@ -1,5 +1,17 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +19,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { FunctionToRun } from "../../src/local/runtime/contract.ts";
+import { startReaper } from "../../src/local/runtime/reaper.ts";
 import { functionOf, pythonOf, runtimeOf, until } from "../support/functions.ts";
 import { needsOtherUser, unprivileged } from "../support/other-user.ts";
 
@@ -331,6 +344,25 @@ test("a leftover that cannot be removed is reported and left", async (context) =
   await until(() => parent.process.exitCode === 0);
   expect(await readdir(folder)).toEqual(["shelfshack-ws-runtime-999999999-abcdef"]);
 });
+
+test("what marks a function's processes stands in no process's arguments", async (context) => {
+  context.skip(process.platform !== "linux", "only Linux has the arguments of all processes in files");
+  const reaper = await startReaper(await mkdtemp(join(tmpdir(), "reaper-")));
+  const mark = `127.0.0.1:9/${randomBytes(24).toString("hex")}`;
+  for (let round = 0; round < 5; round++) reaper.release({ pid: 999_999_999, mark });
+  let isClosed = false;
+  const closed = reaper.close().then(() => (isClosed = true));
+  const seen: string[] = [];
+  while (!isClosed) seen.push(...(await argumentsOfAll()).filter((words) => words.includes(mark)));
+  await closed;
+  expect(seen).toEqual([]);
+});
+
+/** The arguments of every process that every user may read. */
+async function argumentsOfAll(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  return await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+}
 
 test("only folders of ours whose process is gone are removed", async () => {
   const dead = join(tmpdir(), "shelfshack-ws-runtime-999999999-abcdef");

@@ -29,7 +29,8 @@ export interface Reaper {
  *
  * What a handler has detached is in no group of ours. On Linux it is found by the mark that it inherits with
  * the environment, and while its parent lives as that one's child; each is killed by its number. What leaves
- * both behind, an environment of its own and a parent that has ended, stays.
+ * both behind, an environment of its own and a parent that has ended, stays. The mark is a secret, and every
+ * user may read the arguments of a process: grep gets it from its stdin, and `printf` is the shell's own.
  */
 const SHORTEST_MARK = 32;
 const script = `
@@ -39,7 +40,7 @@ children() {
 end_marked() {
   [ "\${#1}" -ge ${SHORTEST_MARK} ] || return
   for round in 1 2 3; do
-    found=$(grep -lsF -- "$1" /proc/[0-9]*/environ)
+    found=$(printf '%s\\n' "$1" | grep -lsF -f - /proc/[0-9]*/environ)
     [ -n "$found" ] || break
     for file in $found; do pid=\${file#/proc/}; kill -s KILL "\${pid%/environ}"; done
   done
