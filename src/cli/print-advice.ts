@@ -1,7 +1,7 @@
 import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { commandTable, stackNames, stackProperties, type CommandName } from "../settings/commands.ts";
-import { settingTable, type SettingName } from "../settings/table.ts";
+import { settingTable, type SettingName, type Step } from "../settings/table.ts";
 import { whole } from "../terminal/style.ts";
 import { negated, type Resolved } from "./resolve.ts";
 
@@ -99,11 +99,25 @@ function runOptions(
   };
 }
 
-/** What a stack is to be like, where it is compared: without it the command would find another difference. */
-const compared = (command: CommandName, { codeOnly }: Invocation["options"]): readonly SettingName[] => {
-  if (!stackProperties.every((name) => reads(command).includes(name))) return [];
-  return codeOnly ? ["runtime", "handler"] : stackProperties;
+/** The steps that each property of a stack has a part in. */
+const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]>> = {
+  backendUrl: ["function", "env"],
+  memory: ["function"],
+  functionTimeout: ["function"],
+  runtime: ["function"],
+  handler: ["function"],
+  logRetention: ["logs"],
+  kmsKey: ["function"],
+  variables: ["function", "env"],
 };
+
+/** What a stack is to be like, where it is compared: without it the command would find another difference. */
+function compared(command: CommandName, { codeOnly, only }: Invocation["options"]): readonly SettingName[] {
+  if (!stackProperties.every((name) => reads(command).includes(name))) return [];
+  if (codeOnly) return ["runtime", "handler"];
+  if (!Array.isArray(only)) return stackProperties;
+  return stackProperties.filter((name) => stepsOf[name].some((step) => only.includes(step)));
+}
 
 const reads = (command: CommandName): readonly SettingName[] => commandTable[command].reads;
 const takes = (command: CommandName, name: SettingName): boolean =>

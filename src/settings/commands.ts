@@ -286,7 +286,7 @@ const table = {
         description: "done when the handshake is refused with that status; exit code 3 otherwise",
       },
       {
-        line: `connect --booking 1 --clients 3 --send '{"a":1}' --expect '{"a":1}'`,
+        line: "connect --booking 1 --clients 3 --send hi --expect ~hi",
         description: "the first of three sends; shows when it reached the others",
       },
       {

@@ -63,6 +63,21 @@ test("a deploy of everything names the backend: as it was given, or as a placeho
   expect(printer({}).text([command("deploy", { codeOnly: true })])).toBe("shelfshack-ws deploy --code-only");
 });
 
+test("a command that compares has the options that say how the stack is to be, as far as its steps need", () => {
+  const text = (...advice: Parameters<typeof command>) =>
+    printer({ memory: "512", logRetention: "7", handler: "a.b" }).text([command(...advice)]);
+  expect(text("status")).toBe("shelfshack-ws status --memory 512 --handler a.b --log-retention 7");
+  expect(text("deploy", { only: ["function"] })).toBe(
+    "shelfshack-ws deploy --only function --memory 512 --handler a.b",
+  );
+  expect(text("deploy", { only: ["logs", "role"] })).toBe(
+    "shelfshack-ws deploy --only logs,role --log-retention 7",
+  );
+  expect(text("deploy", { only: ["permission"] })).toBe("shelfshack-ws deploy --only permission");
+  expect(text("deploy", { codeOnly: true })).toBe("shelfshack-ws deploy --code-only --handler a.b");
+  expect(text("test")).toBe("shelfshack-ws test");
+});
+
 test("the local AWS at another port is reached by the variable, and started with the option", () => {
   const other = printer({ local: true }, { SHELFSHACK_PORT: "9" });
   expect(other.text(["start: ", command("local"), "; then: ", command("status")])).toBe(

@@ -58,7 +58,7 @@ test.each(commandNames)("%s uses every setting that it offers", async (name) => 
   const single = reads.filter((one) => !isInGroup(one, reads));
   expect(single.filter((one) => !texts.some((text) => uses(text, one)))).toEqual([]);
   if (single.length === reads.length) return;
-  expect(texts[0]).toMatch(/context\.stack\(|serve\(|estimated\)?\(/);
+  expect(texts[0]).toMatch(/context\.stack\(|serve\(|(?:estimated|examined)\)?\(/);
 });
 
 test("a setting that is offered and not used is found", () => {
