@@ -63,7 +63,7 @@ test("a deploy of everything names the backend: as it was given, or as a placeho
   expect(printer({}).text([command("deploy", { codeOnly: true })])).toBe("shelfshack-ws deploy --code-only");
 });
 
-test("a command that compares has the options that say how the stack is to be, as far as its steps need", () => {
+test("a command that compares has the options for the stack that its steps use", () => {
   const text = (...advice: Parameters<typeof command>) =>
     printer({ memory: "512", logRetention: "7", handler: "a.b" }).text([command(...advice)]);
   expect(text("status")).toBe("shelfshack-ws status --memory 512 --handler a.b --log-retention 7");
