@@ -135,8 +135,6 @@ export const answers: Readonly<Record<string, Row>> = {
     "ConcurrentExecutions",
   ]),
   GetFunction: hasWhole<GetFunctionCommandOutput, "Configuration">("Configuration", functionMembers),
-  // Nothing is reserved where it has no member.
-  GetFunctionConcurrency: nothing,
   GetFunctionConfiguration: has<GetFunctionConfigurationCommandOutput>(...functionMembers),
   GetPolicy: has<GetPolicyCommandOutput>("Policy"),
   Invoke: has<InvokeCommandOutput>("StatusCode"),

@@ -6,6 +6,9 @@ import type { Aws } from "./clients.ts";
 import { deployedFunction } from "./lambda-function.ts";
 import { isOurs } from "./tags.ts";
 
+/** What the description of a deployment of ours begins with; a hash of its routes follows. */
+export const DEPLOYMENT_PREFIX = "shelfshack-ws routes ";
+
 interface StackNames {
   apiName: string;
   functionName: string;

@@ -13,6 +13,7 @@ import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
 import { complete, everyPage } from "../aws/answers.ts";
+import { DEPLOYMENT_PREFIX } from "../aws/deployed.ts";
 import { poll } from "../aws/wait.ts";
 
 interface DeploymentProperties {
@@ -20,8 +21,6 @@ interface DeploymentProperties {
   Description: string;
 }
 type DeploymentAttributes = { DeploymentId: string };
-
-const PREFIX = "shelfshack-ws routes ";
 
 /**
  * A snapshot of the routes and integrations, which is what a stage serves (AWS.md 3.4). It cannot be changed,
@@ -55,7 +54,7 @@ export function deployment(
       ApiId,
       Description: derived(
         [IntegrationId, account.Account, account.Partition],
-        () => PREFIX + hash([IntegrationId, settingsOf(config, account), routes]),
+        () => DEPLOYMENT_PREFIX + hash([IntegrationId, settingsOf(config, account), routes]),
       ),
     }),
 
@@ -66,7 +65,7 @@ export function deployment(
       );
       const ours = items.filter(
         ({ Description, DeploymentStatus }) =>
-          Description?.startsWith(PREFIX) && DeploymentStatus !== "FAILED",
+          Description?.startsWith(DEPLOYMENT_PREFIX) && DeploymentStatus !== "FAILED",
       );
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
       return ours

@@ -7,7 +7,7 @@ import {
 import { GetRoleCommand, SimulatePrincipalPolicyCommand } from "@aws-sdk/client-iam";
 import {
   GetAccountSettingsCommand,
-  GetFunctionConcurrencyCommand,
+  GetFunctionCommand,
   GetFunctionConfigurationCommand,
   GetPolicyCommand,
 } from "@aws-sdk/client-lambda";
@@ -129,13 +129,13 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
     },
     async concurrency(get) {
       await get("lambda");
-      const [own, ofAccount] = await Promise.all([
-        aws.lambda.send(new GetFunctionConcurrencyCommand({ FunctionName })),
+      const [{ Concurrency }, ofAccount] = await Promise.all([
+        aws.lambda.send(new GetFunctionCommand({ FunctionName })),
         aws.lambda.send(new GetAccountSettingsCommand()),
       ]);
       const { AccountLimit } = complete(ofAccount, ["AccountLimit"]);
       const { ConcurrentExecutions } = complete(AccountLimit, ["ConcurrentExecutions"]);
-      return { reserved: own.ReservedConcurrentExecutions, account: ConcurrentExecutions };
+      return { reserved: Concurrency?.ReservedConcurrentExecutions, account: ConcurrentExecutions };
     },
     async policy(get) {
       const [routes, integrations] = await Promise.all([get("routes"), get("integrations"), get("lambda")]);

@@ -31,6 +31,8 @@ import {
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import { DEPLOYMENT_PREFIX } from "../../src/aws/deployed.ts";
+import type { CheckLine } from "../../src/verify/doctor.ts";
 import {
   delays,
   expectsOtherFields,
@@ -49,7 +51,8 @@ import {
   type Patient,
   type Question,
 } from "../support/doctor.ts";
-import { invocationUri, makeRole, policy } from "../support/local-aws.ts";
+import { invocationUri, makeRole, pointedAt, policy } from "../support/local-aws.ts";
+import { run } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
 
 /** One way in which a stack breaks, and what the doctor has to say of it. */
@@ -64,6 +67,8 @@ interface Mode {
   /** Breaks a stack that was deployed well. */
   breaks?(patient: Patient): Promise<unknown>;
   asks?(patient: Patient): Question;
+  /** Whether `--fix` repairs it; one for each kind of repair. */
+  isFixed?: true;
 }
 
 const POLICY = { PolicyName: "WebSocketAPIPermissions" };
@@ -117,7 +122,9 @@ async function integrated({ apigatewayv2, ApiId, StageName }: Patient, functionA
   await apigatewayv2.send(
     new UpdateIntegrationCommand({ ApiId, IntegrationId, IntegrationUri: invocationUri(functionArn) }),
   );
-  await apigatewayv2.send(new CreateDeploymentCommand({ ApiId, StageName }));
+  // As if a deploy had made it.
+  const Description = `${DEPLOYMENT_PREFIX}other`;
+  await apigatewayv2.send(new CreateDeploymentCommand({ ApiId, StageName, Description }));
 }
 
 const limited =
@@ -163,11 +170,13 @@ const modes: readonly Mode[] = [
   {
     what: "1 the handler's name is wrong",
     says: "failed handler: handler-other",
+    isFixed: true,
     breaks: (patient) => configure(patient, { Handler: "index.other" }),
   },
   {
     what: "2 no permission to invoke",
     says: "failed permission: permission-missing",
+    isFixed: true,
     breaks: (p) => permitted(p),
   },
   {
@@ -183,6 +192,7 @@ const modes: readonly Mode[] = [
   {
     what: "2 the integration calls an alias that the permission does not cover",
     says: "failed permission: permission-missing",
+    isFixed: true,
     async breaks(patient) {
       const { lambda, FunctionName } = patient;
       const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName }));
@@ -198,6 +208,7 @@ const modes: readonly Mode[] = [
   {
     what: "3 the integration calls another function",
     says: "failed integration: integration-other-function",
+    isFixed: true,
     breaks: (patient) => integrated(patient, patient.functionArn.replace(/[^:]+$/, "another")),
   },
   {
@@ -208,6 +219,7 @@ const modes: readonly Mode[] = [
   {
     what: "5, 32 no route $default",
     says: "failed routes: route-missing",
+    isFixed: true,
     breaks: async (patient) =>
       patient.apigatewayv2.send(
         new DeleteRouteCommand({ ApiId: patient.ApiId, RouteId: await routeOf(patient, "$default") }),
@@ -224,13 +236,21 @@ const modes: readonly Mode[] = [
     },
   },
   {
-    what: "5, 6 a deployment that no stage serves",
+    what: "5, 6 the stage serves a deployment that was made by hand",
     says: "failed stage: stage-stale",
+    isFixed: true,
+    breaks: ({ apigatewayv2, ApiId, StageName }) =>
+      apigatewayv2.send(new CreateDeploymentCommand({ ApiId, StageName })),
+  },
+  {
+    what: "6 a newer deployment that no stage serves",
+    says: "warning stage: stage-stale",
     breaks: ({ apigatewayv2, ApiId }) => apigatewayv2.send(new CreateDeploymentCommand({ ApiId })),
   },
   {
     what: "7 no stage",
     says: "failed stage: stage-missing",
+    isFixed: true,
     breaks: ({ apigatewayv2, ApiId, StageName }) =>
       apigatewayv2.send(new DeleteStageCommand({ ApiId, StageName })),
   },
@@ -251,6 +271,7 @@ const modes: readonly Mode[] = [
   {
     what: "7 no API",
     says: "failed api: api-missing",
+    isFixed: true,
     breaks: ({ apigatewayv2, ApiId }) => apigatewayv2.send(new DeleteApiCommand({ ApiId })),
   },
   {
@@ -265,7 +286,12 @@ const modes: readonly Mode[] = [
         }),
       ),
   },
-  { what: "10 limits that are stored as 0", says: "failed throttle: stage-throttled", breaks: limited(0, 0) },
+  {
+    what: "10 limits that are stored as 0",
+    says: "failed throttle: stage-throttled",
+    isFixed: true,
+    breaks: limited(0, 0),
+  },
   {
     what: "11 limits that a few clients reach",
     says: "warning throttle: stage-limits-low",
@@ -274,6 +300,7 @@ const modes: readonly Mode[] = [
   {
     what: "14 the role has no right to push",
     says: "failed push-right: push-denied",
+    isFixed: true,
     breaks: mayOnly(logsAll),
   },
   {
@@ -298,6 +325,7 @@ const modes: readonly Mode[] = [
   {
     what: "14 the function's role is gone",
     says: "failed role: role-missing",
+    isFixed: true,
     async breaks({ iam, RoleName }) {
       await iam.send(new DeleteRolePolicyCommand({ RoleName, ...POLICY }));
       await iam.send(new DeleteRoleCommand({ RoleName }));
@@ -320,6 +348,7 @@ const modes: readonly Mode[] = [
   {
     what: "frames go to the clients' address",
     says: "failed endpoint: endpoint-wss",
+    isFixed: true,
     breaks: (patient) =>
       configure(patient, {
         variables: { API_GATEWAY_ENDPOINT: `${patient.url.replace("http", "ws")}/${patient.ApiId}/dev` },
@@ -350,11 +379,13 @@ const modes: readonly Mode[] = [
   {
     what: "24 the function's time limit is short",
     says: "warning settings: timeout-short",
+    isFixed: true,
     breaks: (patient) => configure(patient, { Timeout: 3 }),
   },
   {
     what: "27 the role does not trust Lambda",
     says: "failed role: role-untrusting",
+    isFixed: true,
     breaks: ({ iam, RoleName }) =>
       iam.send(
         new UpdateAssumeRolePolicyCommand({
@@ -372,6 +403,7 @@ const modes: readonly Mode[] = [
   {
     what: "33 no log group, and the role may not create one",
     says: "warning log: log-group-missing",
+    isFixed: true,
     breaks: ({ logs, FunctionName }) =>
       logs.send(new DeleteLogGroupCommand({ logGroupName: `/aws/lambda/${FunctionName}` })),
   },
@@ -444,11 +476,13 @@ const modes: readonly Mode[] = [
   {
     what: "no function",
     says: "failed function: function-missing",
+    isFixed: true,
     breaks: ({ lambda, FunctionName }) => lambda.send(new DeleteFunctionCommand({ FunctionName })),
   },
   {
     what: "other code",
     says: "warning code: code-other",
+    isFixed: true,
     breaks: (patient) => upload(patient, "export const handler = async () => ({ statusCode: 200 });"),
   },
   {
@@ -499,13 +533,23 @@ test("a healthy stack has no cause to tell, and every check has judged but that 
   expect(lines.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["task-role"]);
 });
 
-test.each(modes)("$what: $says", async ({ says, ill, breaks, asks }) => {
+test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed }) => {
   const patient = await openPatient(ill);
   await breaks?.(patient);
   const causes = causesIn(await examined(patient, asks?.(patient)));
   const isWarning = says.startsWith("warning");
   expect(causes.filter((cause) => isWarning || cause.startsWith("failed"))).toMatchObject({ 0: says });
+  if (isFixed) expect(await afterFix(patient)).not.toContain(says);
 });
+
+/** The causes that are left when the program has repaired what a deploy can. */
+async function afterFix({ url, backendUrl }: Patient): Promise<string[]> {
+  const { stdout } = await run(["doctor", "--fix", "--json", "--backend-url", backendUrl], {
+    env: { ...pointedAt(url), SHELFSHACK_TOKEN: "good" },
+  });
+  const { checks, error } = JSON.parse(stdout) as { checks?: CheckLine[]; error?: object };
+  return checks ? causesIn(checks) : [JSON.stringify(error)];
+}
 
 /** What no state of AWS shows, and so no doctor can see. */
 const unseen: readonly (readonly [string, string])[] = [

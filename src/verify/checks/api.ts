@@ -1,5 +1,5 @@
 import type { Step } from "../../settings/table.ts";
-import { check, deploying, failed, passed } from "../check.ts";
+import { byHand, check, deploying, failed, passed } from "../check.ts";
 
 /** All that is within the API, or holds its id. */
 const ofTheApi: readonly Step[] = [
@@ -24,13 +24,19 @@ export const api = check({
   about: "api",
   absent: (_names, because) =>
     failed("api-missing", because, "there is nothing to connect to", deploying(...ofTheApi)),
-  judge({ api: { ApiId, ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } }) {
+  judge(
+    { api: { ApiId, ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } },
+    { stage },
+  ) {
     if (DisableExecuteApiEndpoint)
       return failed(
         "api-endpoint-disabled",
         `the API ${ApiId} has no address of its own: DisableExecuteApiEndpoint is set`,
         "every handshake at its own address ends with 403",
-        deploying("api", "stage"),
+        byHand(
+          `run: aws apigatewayv2 update-api --api-id ${ApiId} --no-disable-execute-api-endpoint, ` +
+            `then: aws apigatewayv2 create-deployment --api-id ${ApiId} --stage-name ${stage}`,
+        ),
       );
     if (!selection.test(RouteSelectionExpression))
       return failed(

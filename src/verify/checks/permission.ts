@@ -1,5 +1,5 @@
-import { check, deploying, failed, passed, type Verdict } from "../check.ts";
-import type { PolicyStatement } from "../evidence.ts";
+import { check, deploying, failed, passed, type Remedy, type Verdict } from "../check.ts";
+import type { PolicyStatement, ResourcePolicy } from "../evidence.ts";
 import { listOf, matchesArn, matchesPattern } from "../patterns.ts";
 
 const keys = ["$connect", "$disconnect", "$default"];
@@ -23,21 +23,34 @@ export const permission = check({
     if (refused.length === 0) return passed(`${on}, for ${sourceOf(statements) ?? "any API"}`);
     const evidence = sourceOf(statements);
     if (evidence === undefined)
-      return failed("permission-missing", `no statement lets API Gateway invoke ${on}`, HANDSHAKE, REPAIR);
-    return misdirected(evidence, refused, ApiId ?? "");
+      return failed(
+        "permission-missing",
+        `no statement lets API Gateway invoke ${on}`,
+        HANDSHAKE,
+        repairOf(policy),
+      );
+    return misdirected(evidence, refused, { apiId: ApiId ?? "", remedy: repairOf(policy) });
   },
 });
 
-const REPAIR = deploying("permission");
+/** An alias or a version is not ours: without it the function's own permission counts. */
+const repairOf = ({ qualifier }: ResourcePolicy): Remedy =>
+  qualifier === undefined
+    ? deploying("permission")
+    : deploying("integration", "routes", "permission", "stage");
 
 /** Statements that are there, and are for something else. */
-function misdirected(evidence: string, refused: readonly string[], apiId: string): Verdict {
+function misdirected(
+  evidence: string,
+  refused: readonly string[],
+  { apiId, remedy }: { apiId: string; remedy: Remedy },
+): Verdict {
   if (refused.length < keys.length)
     return failed(
       "permission-routes",
       `the permission is for ${evidence}, not for ${refused.join(", ")}`,
       refused.includes("$connect") ? HANDSHAKE : "messages are answered with the frame Internal server error",
-      REPAIR,
+      remedy,
     );
   const [id = "", ...rest] = (evidence.split(":").slice(5).join(":") || "").split("/");
   // A WebSocket route is API, stage and route; one segment more is the form of REST APIs.
@@ -46,9 +59,9 @@ function misdirected(evidence: string, refused: readonly string[], apiId: string
       "permission-segments",
       `the permission is for ${evidence}, which has a segment too many`,
       HANDSHAKE,
-      REPAIR,
+      remedy,
     );
-  return failed("permission-other-api", `the permission is for ${evidence}`, HANDSHAKE, REPAIR);
+  return failed("permission-other-api", `the permission is for ${evidence}`, HANDSHAKE, remedy);
 }
 
 const isForGateway = ({ Effect = "Allow", Action, Principal }: PolicyStatement): boolean => {

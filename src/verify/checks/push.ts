@@ -13,7 +13,7 @@ export const push = check({
     const step = stepThatLetsFramesThrough[code];
     const remedy = step ? deploying(step) : byHand(null);
     if (reached === null)
-      return warning(code, meaning, "whether frames reach clients is not known", deploying("function"));
+      return warning(code, meaning, "whether frames reach clients is not known", byHand(null));
     return failed(code, meaning, "no frame reaches a client", remedy);
   },
 });

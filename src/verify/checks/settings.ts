@@ -1,3 +1,4 @@
+import { command } from "../../errors/advice.ts";
 import { byHand, check, deploying, failed, passed, warning, type Verdict } from "../check.ts";
 import type { Evidence } from "../evidence.ts";
 
@@ -39,7 +40,7 @@ const rows: readonly { when(settings: Settings): boolean; verdict(settings: Sett
         "wrapper-without-layer",
         `${WRAPPER} is ${Environment?.Variables?.[WRAPPER]}, and there is no layer`,
         "the function cannot be started: Runtime.ExitError, exit status 127",
-        byHand("remove the variable, or add the layer that brings the file"),
+        byHand(["add the layer that brings the file, or run: ", command("env", {}, "unset", WRAPPER)]),
       ),
   },
 ];

@@ -1,11 +1,12 @@
 import type { Deployment } from "@aws-sdk/client-apigatewayv2";
-import { check, deploying, failed, passed } from "../check.ts";
+import { DEPLOYMENT_PREFIX } from "../../aws/deployed.ts";
+import { byHand, check, deploying, failed, passed, warning } from "../check.ts";
 
-/** Whether the stage serves the newest deployment: it is a snapshot of the routes (AWS.md 3.4). */
+/** Whether the stage serves our newest deployment: a snapshot of the routes (AWS.md 3.4). */
 export const stage = check({
   id: "stage",
   hop: "gateway",
-  title: "the stage serves the newest deployment",
+  title: "the stage serves today's routes",
   needs: ["stage", "deployments"],
   about: "stage",
   absent: (_names, because) =>
@@ -19,17 +20,31 @@ export const stage = check({
         "every handshake ends with 403",
         deploying("stage"),
       );
+    const ours = deployments.filter(isOurs);
+    const wanted = newestOf(ours) ?? newestOf(deployments);
+    const served = `the stage ${StageName} serves ${DeploymentId}${madeAt(serves)}`;
+    if (wanted && wanted.DeploymentId !== DeploymentId)
+      return failed(
+        "stage-stale",
+        `${served}; should be ${wanted.DeploymentId}${madeAt(wanted)}`,
+        "clients meet the routes of another deployment",
+        deploying("stage"),
+      );
     const newest = newestOf(deployments);
-    if (newest?.DeploymentId === DeploymentId || !newest)
+    if (!newest || newest.DeploymentId === DeploymentId)
       return passed(`${StageName}, deployment ${DeploymentId}${madeAt(serves)}`);
-    return failed(
+    return warning(
       "stage-stale",
-      `the stage ${StageName} serves ${DeploymentId}${madeAt(serves)}; the newest is ${newest.DeploymentId}`,
-      "clients meet the routes of an older deployment",
-      deploying("stage"),
+      `${served}; a newer one that no deploy made is ${newest.DeploymentId}${madeAt(newest)}`,
+      "routes that were changed by hand since then are not served",
+      byHand(
+        `to serve it: aws apigatewayv2 update-stage --stage-name ${StageName} --api-id ID --deployment-id ID`,
+      ),
     );
   },
 });
+
+const isOurs = ({ Description }: Deployment): boolean => Description?.startsWith(DEPLOYMENT_PREFIX) ?? false;
 
 const madeAt = ({ CreatedDate }: Deployment): string =>
   CreatedDate === undefined ? "" : ` of ${CreatedDate.toISOString().slice(0, 16).replace("T", " ")}`;

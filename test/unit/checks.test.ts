@@ -1,0 +1,149 @@
+import { expect, test } from "vitest";
+import { CliError } from "../../src/errors/error.ts";
+import { allChecks } from "../../src/verify/all-checks.ts";
+import type { Verdict } from "../../src/verify/check.ts";
+import { examine } from "../../src/verify/doctor.ts";
+import { Absent, openEvidence, type Evidence, type Readers } from "../../src/verify/evidence.ts";
+import { matchesArn } from "../../src/verify/patterns.ts";
+
+const names = {
+  functionName: "proxy",
+  apiName: "api",
+  stage: "dev",
+  region: "us-east-1",
+  account: undefined,
+};
+const caller = { account: "111122223333", arn: "arn:aws:iam::111122223333:user/ann", partition: "aws" };
+const aws = "wss://abcdefghij.execute-api.us-east-1.amazonaws.com";
+
+/** What a check says of evidence of which only this much matters. */
+function said(id: string, evidence: object): Verdict {
+  const one = allChecks.find((check) => check.id === id);
+  if (!one) throw new Error(`no check ${id}`);
+  return one.judge(evidence as never, names);
+}
+
+/** By check: evidence that no local AWS has, and what is said of it. */
+const rows: readonly (readonly [id: string, says: string, evidence: object])[] = [
+  ["clock", "passed", { caller: { ...caller, clockOffMs: 900 } }],
+  ["clock", "clock-wrong", { caller: { ...caller, clockOffMs: -240_000 } }],
+  ["function", "function-failed", { lambda: { State: "Failed", StateReason: "no image" } }],
+  ["function", "function-failed", { lambda: { State: "Active", LastUpdateStatus: "Failed" } }],
+  ["function", "function-changing", { lambda: { State: "Pending" } }],
+  ["function", "passed", { lambda: { State: "Inactive", LastUpdateStatus: "Successful" } }],
+  ["concurrency", "concurrency-low", { concurrency: { reserved: undefined, account: 10 } }],
+  ["concurrency", "passed", { concurrency: { reserved: 5, account: 10 } }],
+  ["backend-place", "backend-url-private", placed("http://127.0.0.1:8000")],
+  ["backend-place", "backend-url-private", placed("http://10.0.0.7")],
+  ["backend-place", "passed", placed("http://10.0.0.7", { VpcId: "vpc-1" })],
+  ["backend-place", "backend-url-private", placed("http://localhost:8000", { VpcId: "vpc-1" })],
+  ["backend-place", "passed", placed("https://api.example.com")],
+  ["environment", "variables-unreadable", { lambda: { Environment: { Error: { Message: "no kms" } } } }],
+  ["environment", "backend-url-invalid", variables({ BACKEND_URL: "api.example.com" })],
+  ["environment", "signing-keys-missing", variables({ BACKEND_URL: "https://api.example.com" })],
+  ["environment", "signing-keys-invalid", variables({ BACKEND_URL: "https://a.b", SIGNING_KEYS: "x" })],
+  ["settings", "passed", { lambda: { Runtime: "nodejs24.x", Timeout: 30 } }],
+  ["settings", "runtime-deprecated", { lambda: { Runtime: "python3.8", Timeout: 30 } }],
+  ["routes", "route-missing", { routes: [] }],
+  ["integration", "integration-wrong-type", integrated({ IntegrationType: "HTTP_PROXY" })],
+  ["integration", "integration-other-function", integrated({ IntegrationType: "AWS_PROXY" })],
+  ["throttle", "stage-throttled", { stage: { RouteSettings: { $connect: { ThrottlingBurstLimit: 0 } } } }],
+  ["endpoint", "endpoint-wss", sending(`${aws}/dev`)],
+  ["endpoint", "endpoint-other-stage", sending(`${aws.replace("wss", "https")}/prod`)],
+  ["endpoint", "endpoint-invalid", sending("abcdefghij")],
+  ["endpoint", "passed", sending(`${aws.replace("wss", "https")}/dev/`)],
+];
+
+function placed(BACKEND_URL: string, VpcConfig?: object) {
+  return { lambda: { Environment: { Variables: { BACKEND_URL } }, VpcConfig }, api: { ApiEndpoint: aws } };
+}
+function variables(Variables: object) {
+  return { lambda: { Environment: { Variables } } };
+}
+function sending(API_GATEWAY_ENDPOINT: string) {
+  return { ...variables({ API_GATEWAY_ENDPOINT }), api: { ApiId: "abcdefghij", ApiEndpoint: aws } };
+}
+function integrated(integration: object) {
+  const routes = [{ RouteKey: "$connect", Target: "integrations/i" }];
+  return { caller, routes, integrations: [{ IntegrationId: "i", ...integration }] };
+}
+
+test.each(rows)("%s: %s", (id, says, evidence) => {
+  const verdict = said(id, evidence);
+  expect("code" in verdict ? verdict.code : verdict.outcome).toBe(says);
+});
+
+const permission = (SourceArn: string, more: object = {}) => ({
+  caller,
+  api: { ApiId: "abcdefghij" },
+  policy: {
+    qualifier: undefined,
+    statements: [
+      {
+        Effect: "Allow",
+        Action: "lambda:InvokeFunction",
+        Principal: { Service: "apigateway.amazonaws.com" },
+        Condition: {
+          ArnLike: { "AWS:SourceArn": `arn:aws:execute-api:us-east-1:111122223333:${SourceArn}` },
+        },
+        ...more,
+      },
+    ],
+  },
+});
+
+test.each([
+  ["abcdefghij/dev/*", "passed", {}],
+  ["abcdefghij/*/*", "passed", {}],
+  ["abcdefghij/*", "passed", {}],
+  ["abcdefghij/*/*/*", "permission-segments", {}],
+  ["abcdefghij/prod/*", "permission-other-api", {}],
+  ["klmnopqrst/*/*", "permission-other-api", {}],
+  ["abcdefghij/dev/$connect", "permission-routes", {}],
+  ["abcdefghij/*/*", "permission-missing", { Principal: { Service: "events.amazonaws.com" } }],
+  ["abcdefghij/*/*", "permission-missing", { Effect: "Deny" }],
+  ["abcdefghij/*/*", "passed", { Action: ["lambda:*"], Principal: "*" }],
+])("a permission for %s: %s", (source, says, more) => {
+  const verdict = said("permission", permission(source, more));
+  expect("code" in verdict ? verdict.code : verdict.outcome).toBe(says);
+});
+
+test("a star of an ARN reaches over no colon", () => {
+  expect(
+    matchesArn("arn:aws:execute-api:*:1:api/*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect"),
+  ).toBe(true);
+  expect(matchesArn("arn:aws:execute-api:*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(false);
+});
+
+test("every check has an id of its own, and none is told of by two", () => {
+  const ids = allChecks.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+/** Readers that find nothing but what is given. */
+function readers(given: Partial<Record<keyof Evidence, object | Error>>): Readers {
+  const read = (name: keyof Evidence) => () => {
+    const value = given[name] ?? new Absent(`no ${name}`);
+    return value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
+  };
+  return Object.fromEntries(
+    [...new Set(allChecks.flatMap(({ needs }) => needs))].map((name) => [name, read(name)]),
+  ) as unknown as Readers;
+}
+
+test("what cannot be read is told once, by the check about it; what needs it is skipped", async () => {
+  const denied = new CliError("denied", "not authorized to perform: lambda:GetFunctionConfiguration");
+  const lines = await examine(allChecks, openEvidence(readers({ caller, lambda: denied })), names);
+  const about = (id: string) => lines.find((line) => line.id === id);
+  expect(about("function")).toMatchObject({ outcome: "warning", code: "denied", repair: [] });
+  expect(about("environment")).toMatchObject({ outcome: "skipped", evidence: denied.message });
+  expect(about("api")).toMatchObject({ outcome: "failed", code: "api-missing" });
+  expect(lines.filter(({ code }) => code === "denied")).toHaveLength(1);
+});
+
+test("evidence is read once, whatever asks for it", async () => {
+  let reads = 0;
+  const counting = { ...readers({}), caller: () => Promise.resolve({ ...caller, clockOffMs: ++reads }) };
+  await examine(allChecks, openEvidence(counting as unknown as Readers), names);
+  expect(reads).toBe(1);
+});
