@@ -53,6 +53,7 @@ interface StatusWords {
 }
 
 const status = command("status");
+const doctor = command("doctor");
 const recentLog = command("logs tail", { since: "5m" });
 const wait = "wait a minute, then try again";
 const checkUrl: Pick<StatusRow, "hint" | "given"> = {
@@ -101,7 +102,7 @@ export const statusRows: readonly StatusRow[] = [
     code: "handshake-403",
     when: (found) => found === 403,
     meaning: "the stage does not exist or has no deployment, or the backend refused this client",
-    hint: ["check the stage: ", status, "; check whether the function was invoked: ", recentLog],
+    hint: ["this shows which: ", doctor],
     given: "check the URL: its path is the stage's name",
   },
   {
@@ -122,7 +123,7 @@ export const statusRows: readonly StatusRow[] = [
     code: "handshake-429",
     when: (found) => found === 429,
     meaning: "throttled by the stage's or the account's limit, or by the backend",
-    hint: [`${wait}; a limit of 0 refuses every client, which this finds: `, status],
+    hint: [`${wait}; a limit of 0 refuses every client, which this finds: `, doctor],
     given: wait,
   },
   {
@@ -130,8 +131,8 @@ export const statusRows: readonly StatusRow[] = [
     when: (found) => found === 500,
     meaning: "API Gateway lacks permission to invoke the function, or the function failed",
     hint: [
-      "run: ",
-      command("deploy", { only: ["permission"] }),
+      "this shows which, and what repairs it: ",
+      doctor,
       "; this shows a failure of the function: ",
       command("logs tail", { since: "5m", errors: true }),
     ],
@@ -141,7 +142,7 @@ export const statusRows: readonly StatusRow[] = [
     code: "handshake-502",
     when: (found) => found === 502,
     meaning: "the handler failed or could not reach the backend",
-    hint: ["this shows which: ", command("test"), "; this shows why: ", recentLog],
+    hint: ["this shows which: ", doctor, "; this shows why: ", recentLog],
     given: "check the logs of the function behind that URL",
   },
   {

@@ -245,7 +245,7 @@ export function nextAfter(
   const step = stepThatLetsFramesThrough[frames.code];
   if (step) return command("deploy", { only: [step] });
   if (!worksAsDeployed(tested))
-    return (invocation.passed && afterHandshake[roundTrip.status ?? 0]) || command("test");
+    return (invocation.passed && afterHandshake[roundTrip.status ?? 0]) || command("doctor");
   return (invocation.code && afterFinding[invocation.code]) ?? command("backend check");
 }
 

@@ -1,3 +1,4 @@
+import { command } from "../../errors/advice.ts";
 import { byHand, check, failed, passed, warning, type Code } from "../check.ts";
 
 /** Whether a real WebSocket opens through API Gateway, the function and the backend. */
@@ -10,13 +11,17 @@ export const handshake = check({
   judge({ socket: { roundTrip } }) {
     const { open, ms, code, meaning, fix } = roundTrip;
     if (open) return passed(`open in ${ms} ms`);
+    // What this status has for a cause was judged before.
+    const remedy = byHand(/^handshake-(403|429|50[023])/.test(code ?? "") ? BEFORE : fix);
     // A client that was made up may be refused by a backend that works.
     const isOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
     return (isOfTheClient ? warning : failed)(
       code ?? ("handshake-other" satisfies Code),
       meaning,
       "clients meet the same",
-      byHand(fix),
+      remedy,
     );
   },
 });
+
+const BEFORE = ["repair what failed before it; this shows why: ", command("logs tail", { since: "5m" })];
