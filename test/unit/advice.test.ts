@@ -150,7 +150,7 @@ test("no text in the code names a command by itself: it would be printed without
 
 /** A mark in AWS, a client's name, the help of an option, and an example in a help text. */
 const allowed = [
-  'const PREFIX = "shelfshack-ws routes "',
+  'const DEPLOYMENT_PREFIX = "shelfshack-ws routes "',
   'user_agent: "shelfshack-ws backend check"',
   "settings/table.ts",
   "backend/check/",
