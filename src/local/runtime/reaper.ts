@@ -66,12 +66,12 @@ chmod -R u+rwx -- "$1"
 rm -rf -- "$1"
 `;
 
-/** Starts the reaper of a folder. */
-export async function startReaper(folder: string): Promise<Reaper> {
+/** Starts the reaper of a folder; its shell needs nothing of an environment. */
+export async function startReaper(folder: string, env: Record<string, string> = {}): Promise<Reaper> {
   // In a session of its own: an interrupt of the terminal must not end it before it is needed.
   const child = spawn("/bin/sh", ["-c", script, "shelfshack-ws-reaper", folder], {
     cwd: "/",
-    env: {},
+    env,
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
