@@ -23,17 +23,18 @@ export interface Question {
   message?: string;
 }
 
-/** The backend's answer, by its meaning. `attempts` is the number of requests that were sent. */
+/**
+ * The backend's answer, by its meaning. `attempts` is the number of requests that were sent, `ms` how long
+ * all of them took.
+ */
 export type Reply = Accepted | Failed;
-
-/** The same with the milliseconds that all attempts took. */
-export type Timed = Reply & { ms: number };
 
 /** A 2xx with a JSON object or nothing. `text` is the object exactly as it came, or empty. */
 export interface Accepted {
   ok: true;
   status: number;
   attempts: number;
+  ms?: number;
   text: string;
   value: Record<string, unknown>;
   code?: undefined;
@@ -45,6 +46,7 @@ export interface Failed {
   ok: false;
   status?: number | undefined;
   attempts: number;
+  ms?: number;
   code: "backend_unavailable" | "backend_timeout" | "payload_too_large";
   /** For the log: a Node error code or a fixed phrase. */
   reason?: string | undefined;
@@ -53,7 +55,7 @@ export interface Failed {
 }
 
 /** Asks the backend and resolves by `deadline` (epoch milliseconds); never throws. */
-export type Backend = (question: Question, deadline: number) => Promise<Timed>;
+export type Backend = (question: Question, deadline: number) => Promise<Reply>;
 
 /** Time limit of one attempt, milliseconds; CONTRACT.md 5 has the budgets for all attempts of one event. */
 const attemptMs: Record<Kind, number> = { connect: 5_000, message: 20_000, disconnect: 3_000 };
@@ -102,7 +104,8 @@ export function createBackend({ backend, backendTimeoutMs, keys, paths, problems
     const { outcome, attempts } = await withRetries(once, deadline, mayRetry);
     const reply = meaning(outcome, attempts);
     if (reply.ok) bucket.give();
-    return { ...reply, ms: Date.now() - asked };
+    reply.ms = Date.now() - asked;
+    return reply;
   };
 }
 
@@ -126,8 +129,8 @@ function filledPath(template: string, members: Record<string, unknown>): string 
   return fits ? path : undefined;
 }
 
-function notAsked(code: Failed["code"], reason: string): Timed & Failed {
-  return { ok: false, attempts: 0, ms: 0, code, reason };
+function notAsked(code: Failed["code"], reason: string): Failed {
+  return { ok: false, attempts: 0, code, reason };
 }
 
 /** The signature covers neither URL nor headers, so the body repeats both. */

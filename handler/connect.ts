@@ -1,12 +1,10 @@
 import type { Accepted, Question, Reply } from "./backend.ts";
 import type { Result, Work } from "./contract.ts";
-import type { Connect } from "./event.ts";
+import { isId, type Connect } from "./event.ts";
 import { member, pieces } from "./json.ts";
 import { backendFields } from "./report.ts";
 
 const types = /^[a-z][a-z0-9_-]{0,31}$/;
-/** What may be logged of a booking: too short to be a token, and nothing to break out of a line with. */
-const shownId = /^[\w.:-]{1,64}$/;
 const withToken: ReadonlySet<string> = new Set(["booking", "chat", "notification"]);
 /** Statuses of the backend that become the handshake's status; any other becomes 502. */
 const passedOn: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 429]);
@@ -21,11 +19,12 @@ export async function connect(event: Connect, work: Work): Promise<Result> {
   if ("code" in question) return question;
   const reply = await work.backend(question, work.deadline.backend);
   const status = statusOf(reply);
-  const { type = "booking", booking_id: booking = "" } = event.query;
+  const { type, booking_id: booking } = event.query;
   const result = {
     status,
     type,
-    booking: shownId.test(booking) ? booking : undefined,
+    // No longer text, and no signed token, which has dots.
+    booking: isId(booking) ? booking : undefined,
     ...backendFields(reply),
     ...((reply.ok ? status !== 200 : status === reply.status) && { code: "rejected" }),
   };

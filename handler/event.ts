@@ -235,6 +235,7 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
-function isId(value: unknown): value is string {
+/** Whether a value has the form of API Gateway's ids, or of Lambda's. */
+export function isId(value: unknown): value is string {
   return typeof value === "string" && ids.test(value);
 }

@@ -52,9 +52,8 @@ export function createHandler(configuration: Configuration, write: (line: string
       context,
       deadline,
     });
-    const lambdaRequestId = context.awsRequestId;
-    const ms = Date.now() - started;
-    log(levelOf(result), { ...event, event: event.kind, lambdaRequestId, ms, ...result });
+    // Of the context only Lambda's own request id is written.
+    log(levelOf(result), { ...context, ...event, event: event.kind, ms: Date.now() - started, ...result });
     return responseOf(event, result);
   };
   return async (event, context) => {

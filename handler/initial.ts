@@ -47,17 +47,14 @@ export function createInvokeSelf(configuration: Configuration): InvokeSelf {
  */
 export async function initial({ connectionId, requestId, frames }: Initial, work: Work): Promise<Result> {
   const { backend, connections, deadline } = work;
-  const begun = Date.now();
   const count = await fanOut(
     new Map([[connectionId, frames]]),
     onceOpen(connections, deadline.backend - reportMs),
     deadline.frames,
   );
-  const deliverMs = Date.now() - begun;
   await reportGone(count.goneIds, requestId, backend, deadline.backend);
   return {
     status: 200,
-    deliverMs,
     ...(count.tooLarge > 0 && { code: "payload_too_large" }),
     ...deliveryFields(count, work, "connect"),
   };

@@ -11,12 +11,12 @@ export interface Line {
   event: string;
   requestId?: string;
   /** Lambda's own id, by which its REPORT belongs to this line. */
-  lambdaRequestId?: string | undefined;
+  awsRequestId?: string | undefined;
   connectionId?: string;
   messageId?: string;
   route?: string;
   /** Of a connection: what its client subscribes to. */
-  type?: string;
+  type?: string | undefined;
   booking?: string | undefined;
   /** What the Lambda returns. */
   status?: number;
@@ -24,9 +24,7 @@ export interface Line {
   backendStatus?: number | undefined;
   attempts?: number;
   /** How long the backend took, with all attempts. */
-  backendMs?: number;
-  /** How long the frames took, all together; undefined where there were none. */
-  deliverMs?: number | undefined;
+  backendMs?: number | undefined;
   ms?: number;
   /** Length of the client's message. */
   bytes?: number;
@@ -48,8 +46,8 @@ export type Log = (level: Level, line: Line) => void;
 
 /** The only members that are written, in this order. */
 const written = (
-  "level event requestId lambdaRequestId connectionId messageId route type booking status backendStatus " +
-  "attempts backendMs deliverMs ms bytes sent gone failed code reason host resource"
+  "level event requestId awsRequestId connectionId messageId route type booking status backendStatus " +
+  "attempts backendMs ms bytes sent gone failed code reason host resource"
 ).split(" ");
 
 /**

@@ -20,9 +20,7 @@ export async function message(event: Message, work: Work): Promise<Result> {
   const question = { ...event, webhookId: `msg_m_${messageId}`, members, message: messageOf(text) };
   const reply = await backend(question, deadline.backend);
   const { plan, ...failure } = consequenceOf(reply, connectionId, requestId);
-  const answered = Date.now();
   const total = await fanOut(plan, connections, deadline.frames);
-  const deliverMs = plan.size > 0 ? Date.now() - answered : undefined;
   if (total.tooLarge) {
     failure.code = "payload_too_large";
     const frame = errorFrame({ code: failure.code }, requestId);
@@ -35,7 +33,6 @@ export async function message(event: Message, work: Work): Promise<Result> {
     bytes: Buffer.byteLength(text),
     ...backendFields(reply),
     ...failure,
-    deliverMs,
     ...deliveryFields(total, work, "message", failure.reason),
   };
 }

@@ -1,4 +1,4 @@
-import type { Backend, Timed } from "./backend.ts";
+import type { Backend, Reply } from "./backend.ts";
 import type { Kind } from "./config.ts";
 import { connectionsArn, tooLarge } from "./connections.ts";
 import type { Result, Work } from "./contract.ts";
@@ -25,7 +25,7 @@ export function reportGone(
 }
 
 /** The log's fields about the backend's answer. */
-export function backendFields({ status, attempts, ms, code, reason }: Timed): Partial<Line> {
+export function backendFields({ status, attempts, ms, code, reason }: Reply): Partial<Line> {
   return { backendStatus: status, attempts, backendMs: ms, code, reason };
 }
 

@@ -28,7 +28,7 @@ function linePart(fields: Fields, writtenAt: number): TracePart {
   return {
     fact: "line",
     requestId: text("requestId"),
-    lambdaRequestId: text("lambdaRequestId"),
+    lambdaRequestId: text("awsRequestId"),
     event: text("event") as TracedEvent,
     connectionId: text("connectionId"),
     at: startedAt ?? writtenAt,
@@ -46,7 +46,7 @@ function linePart(fields: Fields, writtenAt: number): TracePart {
   };
 }
 
-/** Backend and frames: only how long they took is in the line, not when they began. */
+/** Of the backend only how long it took is in the line, of the frames only their number. */
 function hopsIn(fields: Fields): Hop[] {
   const number = (name: string) => numberIn(fields, name);
   const timedOut = textIn(fields, "code") === "backend_timeout" ? "timeout" : undefined;
@@ -56,7 +56,7 @@ function hopsIn(fields: Fields): Hop[] {
     ...(asked
       ? [{ hop: "backend", ms: number("backendMs"), status: number("backendStatus") ?? timedOut } as const]
       : []),
-    ...(isDelivering ? [{ hop: "deliver", ms: number("deliverMs") } as const] : []),
+    ...(isDelivering ? [{ hop: "deliver" } as const] : []),
   ];
 }
 

@@ -19,7 +19,7 @@ export interface TraceRecord extends Omit<Trace, "at" | "hops"> {
 /** A trace as it is shown. */
 export function recordOf({ at, hops, ...trace }: Trace, amended = false): TraceRecord {
   // A clock that is behind another one must not make a hop begin before the first one.
-  const shown = hops.map(({ startedAt, ...hop }) => ({
+  const shown = withFrames(hops).map(({ startedAt, ...hop }) => ({
     ...hop,
     ...(startedAt === undefined ? {} : { startMs: rounded(Math.max(0, startedAt - at)) }),
     ...(hop.ms === undefined ? {} : { ms: rounded(hop.ms) }),
@@ -35,6 +35,16 @@ export function recordOf({ at, hops, ...trace }: Trace, amended = false): TraceR
     hops: shown.toSorted((a, b) => placeOf(a) - placeOf(b)),
     ...(amended ? { amended: true } : {}),
   };
+}
+
+/** When each frame was sent says when all of them were. */
+function withFrames(hops: readonly Hop[]): readonly Hop[] {
+  const frames = hops.filter(({ hop, to, startedAt }) => hop === "deliver" && to !== undefined && startedAt);
+  if (frames.length === 0) return hops;
+  const startedAt = Math.min(...frames.map((frame) => frame.startedAt ?? Infinity));
+  const ms = Math.max(...frames.map((frame) => (frame.startedAt ?? 0) + (frame.ms ?? 0))) - startedAt;
+  const isWhole = ({ hop, to }: Hop) => hop === "deliver" && to === undefined;
+  return hops.map((hop) => (isWhole(hop) ? { startedAt, ms, ...hop } : hop));
 }
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;
