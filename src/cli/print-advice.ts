@@ -1,5 +1,5 @@
 import { basename, delimiter, dirname, relative } from "node:path";
-import { isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import { isInvocation, partsOf, shellWord, type Advice, type Invocation } from "../errors/advice.ts";
 import { commandTable, stackNames, stackProperties, type CommandName } from "../settings/commands.ts";
 import { settingTable, type SettingName, type Step } from "../settings/table.ts";
 import { whole } from "../terminal/style.ts";
@@ -29,7 +29,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function advicePrinter(program: readonly string[], resolved?: Resolved): AdvicePrinter {
   const words = (invocation: Invocation) => wordsOf(invocation, resolved);
   const line = (part: Invocation) =>
-    [...portVariable(part, resolved), ...program, ...words(part).map(quoted)].join(" ");
+    [...portVariable(part, resolved), ...program, ...words(part).map(shellWord)].join(" ");
   const text = (advice: Advice) =>
     partsOf(advice)
       .map((part) => (isInvocation(part) ? line(part) : part))
@@ -56,7 +56,7 @@ export function programOf(
   if (starter === "exec" || (isLink && starter !== undefined)) return ["npx", "--no", "shelfshack-ws"];
   if (isLink && PATH.split(delimiter).includes(dirname(script))) return ["shelfshack-ws"];
   const path = relative(folder, script);
-  return ["node", quoted(path.startsWith("..") ? script : path)];
+  return ["node", shellWord(path.startsWith("..") ? script : path)];
 }
 
 function wordsOf({ command, args, options }: Invocation, resolved: Resolved | undefined): string[] {
@@ -169,10 +169,6 @@ function flagWords(name: SettingName, value: unknown): string[] {
   const word = typeof value === "string" ? value : JSON.stringify(value);
   return [long, type.redact?.(word) ?? word];
 }
-
-/** The word as a shell takes it. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** `argv` collects the commands of the nearest object. */
 function withAdvice(

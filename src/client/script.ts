@@ -119,7 +119,11 @@ export function readScript(text: string, context: ScriptContext): Step[] {
 const wrong = (line: number, what: string): CliError =>
   new CliError("script-invalid", `line ${line} of the script: ${what}`);
 
+/** Deeper JSON has no use, and what walks through it has no room on the stack. */
+const DEEPEST = 100;
+
 function stepIn(written: string, line: number, context: ScriptContext): Step {
+  if (depthOf(written) > DEEPEST) throw wrong(line, `the JSON is nested more than ${DEEPEST} deep`);
   const value = jsonIn(written);
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw wrong(line, "expected a JSON object");
@@ -140,6 +144,16 @@ function stepIn(written: string, line: number, context: ScriptContext): Step {
         ? `the key "${path}" is missing`
         : `"${path}": ${issue.message}`,
   );
+}
+
+/** How deep brackets are nested, those within texts left out. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const character of json.replaceAll(/"(?:[^"\\]|\\.)*"/g, "")) {
+    if (character === "[" || character === "{") deepest = Math.max(deepest, (depth += 1));
+    else if (character === "]" || character === "}") depth -= 1;
+  }
+  return deepest;
 }
 
 /** How each kind of step is made of what is written. */

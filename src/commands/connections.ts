@@ -1,4 +1,3 @@
-import { text } from "node:stream/consumers";
 import {
   DeleteConnectionCommand,
   GetConnectionCommand,
@@ -15,6 +14,7 @@ import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
+import { pipedText } from "../terminal/line.ts";
 
 const actions = ["get", "send", "close"] as const;
 type Action = (typeof actions)[number];
@@ -88,11 +88,14 @@ function asked([word = "", connectionId]: readonly string[]): [Action, connectio
   return [action, connectionId];
 }
 
+/** What API Gateway takes (AWS.md 1.12). */
+const LONGEST_MESSAGE = 128 * 1024;
+
 /** The frame: the words after the id, or else the whole of a stdin that is no terminal. */
-async function messageIn({ args: [, , typed, ...more], stdin }: Context): Promise<Buffer> {
+async function messageIn({ args: [, , typed, ...more], stdin, signal }: Context): Promise<Buffer> {
   if (more.length > 0)
     throw new CliError("argument-unexpected", "connections send takes one text: quote it for the shell");
-  const message = typed ?? (stdin.isTTY ? "" : (await text(stdin)).replace(/\r?\n$/, ""));
+  const message = typed ?? (stdin.isTTY ? "" : await pipedText(stdin, { most: LONGEST_MESSAGE, signal }));
   if (message !== "") return Buffer.from(message);
   throw new CliError("value-missing", "connections send has nothing to send", {
     hint: ["use: ", invocation("connections", {}, "send", "ID", "TEXT"), ", or pass the text on stdin"],

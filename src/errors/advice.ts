@@ -25,6 +25,10 @@ export type Written<C extends CommandName> = {
   readonly [N in keyof OptionsOf<C>]?: WrittenValue<Exclude<OptionsOf<C>[N], undefined>> | undefined;
 };
 
+/** A word of a command line as a shell takes it: text of others is one word, whatever it holds. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
 /** Names a command in an advice: `command("deploy", { only: ["role"] })`. */
 export const command = <C extends CommandName>(
   name: C,

@@ -76,7 +76,11 @@ export function openTraces(): Traces {
   };
 }
 
-const sizeOf = (item: TraceItem): number => (item.kind === "log" ? item.message.length : 500);
+/** Roughly what it takes as JSON; a trace has a hop for each frame. */
+function sizeOf(item: TraceItem): number {
+  if (item.kind === "log") return 100 + item.message.length;
+  return item.kind === "trace" ? 500 + 150 * item.hops.length : 50;
+}
 
 function keep(deliveries: Map<string, Delivery[]>, delivery: Delivery): void {
   const { accessKeyId } = delivery;

@@ -168,12 +168,20 @@ export async function secretValue(
 ): Promise<string> {
   const value = input.isTTY
     ? await typedUnseen(input, name, async (lines) => String((await lines.next()).value ?? ""))
-    : await pipedText(addAbortSignal(signal, input), most);
+    : await pipedText(input, { most, signal });
   if (value === "") throw new CliError("value-missing", "stdin has no value, or none was typed");
   return value;
 }
 
-async function pipedText(input: AsyncIterable<Buffer>, most: number): Promise<string> {
+/**
+ * All that a stdin which is no terminal holds, without the line feed at its end. Throws a CliError (exit 2)
+ * for more than `most` bytes, and for what is no text.
+ */
+export async function pipedText(
+  stdin: NodeJS.ReadStream,
+  { most, signal }: { most: number; signal: AbortSignal },
+): Promise<string> {
+  const input: AsyncIterable<Buffer> = addAbortSignal(signal, stdin);
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of input) {

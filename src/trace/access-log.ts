@@ -1,6 +1,7 @@
 import type { TracedEvent, TracePart } from "../contract/trace.ts";
 import { jsonIn } from "../contract/json.ts";
 import { followLog } from "../logs/follow.ts";
+import { checked } from "./checked.ts";
 import type { LogPlace } from "./function-log.ts";
 import type { Source } from "./source.ts";
 
@@ -81,7 +82,7 @@ function linePart(
   const requestId = text("requestId");
   if (requestId === undefined) return undefined;
   const startedAt = number("at");
-  return {
+  return checked({
     fact: "gateway",
     requestId,
     event: events[text("eventType") ?? ""],
@@ -90,5 +91,5 @@ function linePart(
     routeKey: text("routeKey"),
     reason: text("error"),
     hops: [{ hop: "gateway", startedAt, ms: number("ms"), status: number("status") }],
-  };
+  });
 }

@@ -2,6 +2,7 @@ import { jsonIn } from "../contract/json.ts";
 import type { TracePart } from "../contract/trace.ts";
 import { recordOf, type LogEvent } from "../logs/record.ts";
 import type { Report } from "../progress.ts";
+import { checked } from "./checked.ts";
 import { partOf } from "./log-parts.ts";
 import type { Source, Wanted } from "./source.ts";
 
@@ -39,7 +40,7 @@ async function* parts(
 }
 
 function partIn(item: Item): TracePart | undefined {
-  if (item.kind === "trace") return item;
+  if (item.kind === "trace") return checked(item);
   return item.kind === "log" ? partOf(recordOf(item)) : undefined;
 }
 

@@ -1,14 +1,15 @@
 import type { Hop, TracedEvent, TracePart } from "../contract/trace.ts";
 import type { LogRecord } from "../logs/record.ts";
+import { checked } from "./checked.ts";
 
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "initial"]);
 
 /** What a record of the function's log says of an event; undefined where it says nothing. */
 export function partOf({ at, origin, fields = {} }: LogRecord): TracePart | undefined {
   const writtenAt = Date.parse(at);
-  if (origin === "report") return reportPart(fields, writtenAt);
+  if (origin === "report") return checked(reportPart(fields, writtenAt));
   return origin === "function" && events.has(fields["event"]) && textIn(fields, "requestId") !== undefined
-    ? linePart(fields, writtenAt)
+    ? checked(linePart(fields, writtenAt))
     : undefined;
 }
 

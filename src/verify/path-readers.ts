@@ -57,7 +57,8 @@ export function pathReaders(reading: Reading): Pick<Readers, PathEvidence> {
     async backend(get) {
       const variables = variablesOf(await get("lambda"));
       const backendUrl = variables["BACKEND_URL"] || client.backendUrl;
-      if (!backendUrl || !URL.canParse(backendUrl)) throw new Absent("the backend's address is not known");
+      if (!backendUrl || !/^https?:/i.test(backendUrl) || !URL.canParse(backendUrl))
+        throw new Absent("the backend's address is not known");
       const keys = parseSigningKeys(variables["SIGNING_KEYS"] ?? "") ?? [];
       const subject = subjectOf({ ...client, backendUrl, variables: {} }, variables, keys);
       const only = (id: string) => backendChecks.has(id);

@@ -56,6 +56,11 @@ test("connections looks one up, sends to it from words or stdin, and closes it",
   }
 });
 
+test("connections send takes no more from stdin than a message may hold", async () => {
+  const { code, stdout } = await run(["connections", "send", "x", "--json"], { input: "x".repeat(131_073) });
+  expect([code, JSON.parse(stdout).error.code]).toEqual([2, "value-invalid"]);
+});
+
 test.each([
   [[], "command-unknown"],
   [["gett", "x"], "command-unknown"],

@@ -56,7 +56,7 @@ test("a function is answered as Lambda answers it, and its hash is that of the z
 });
 
 test("a role can be assumed only after a while, and only by whom it trusts", async () => {
-  const aws = await openLocalAws({ roleDelayMs: 150 });
+  const aws = await openLocalAws({ roleDelayMs: 1_000 });
   const input = await functionInput(await makeRole(aws));
   const create = () => aws.lambda.send(new lambda.CreateFunctionCommand(input));
   const refused = {
@@ -75,7 +75,7 @@ test("a role can be assumed only after a while, and only by whom it trusts", asy
 });
 
 test("while a function is pending or updating, changes conflict; revisions change", async () => {
-  const aws = await openLocalAws({ createDelayMs: 150, updateDelayMs: 150 });
+  const aws = await openLocalAws({ createDelayMs: 1_000, updateDelayMs: 1_000 });
   await makeFunction(aws);
   const update = () =>
     aws.lambda.send(new lambda.UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 9 }));

@@ -276,7 +276,7 @@ test("what is not emulated says so, and which operation and service it was", asy
     expect((await sent(name, { path: "/x" })).status).toBe(501);
   const metrics = {
     "content-type": "application/x-amz-json-1.0",
-    "x-amz-target": "GraniteServiceVersion20100801.GetMetricData",
+    "x-amz-target": "GraniteServiceVersion20100801.PutMetricData",
   };
   expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain(
     '"__type":"NotImplementedException"',
@@ -290,7 +290,7 @@ test("what is not emulated says so, and which operation and service it was", asy
     ["ec2", "RunInstances", 501, "NotImplementedException"],
     ["constructor", "GET /x", 501, "NotImplementedException"],
     ["__proto__", "GET /x", 501, "NotImplementedException"],
-    ["monitoring", "GetMetricData", 501, "NotImplementedException"],
+    ["monitoring", "PutMetricData", 501, "NotImplementedException"],
     ["apigateway", "GET /account", 501, "NotImplementedException"],
   ]);
 });

@@ -4,7 +4,7 @@ import { allChecks } from "../../src/verify/all-checks.ts";
 import type { Verdict } from "../../src/verify/check.ts";
 import { examine } from "../../src/verify/doctor.ts";
 import { Absent, openEvidence, type Evidence, type Readers } from "../../src/verify/evidence.ts";
-import { matchesArn } from "../../src/verify/patterns.ts";
+import { arnLike } from "../../src/contract/wildcard.ts";
 
 const names = {
   functionName: "proxy",
@@ -109,10 +109,10 @@ test.each([
 });
 
 test("a star of an ARN reaches over no colon", () => {
-  expect(
-    matchesArn("arn:aws:execute-api:*:1:api/*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect"),
-  ).toBe(true);
-  expect(matchesArn("arn:aws:execute-api:*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(false);
+  expect(arnLike("arn:aws:execute-api:*:1:api/*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(
+    true,
+  );
+  expect(arnLike("arn:aws:execute-api:*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(false);
 });
 
 test("every check has an id of its own, and none is told of by two", () => {
@@ -146,4 +146,11 @@ test("evidence is read once, whatever asks for it", async () => {
   const counting = { ...readers({}), caller: () => Promise.resolve({ ...caller, clockOffMs: ++reads }) };
   await examine(allChecks, openEvidence(counting as unknown as Readers), names);
   expect(reads).toBe(1);
+});
+
+test("what AWS says is one word of the command that is advised", () => {
+  const route = "x'; touch /tmp/p";
+  const verdict = said("throttle", { stage: { RouteSettings: { [route]: { ThrottlingBurstLimit: 0 } } } });
+  const { fix } = verdict as Verdict & { outcome: "failed" };
+  expect(fix).toContain(String.raw`--route-key 'x'\''; touch /tmp/p'`);
 });

@@ -63,6 +63,11 @@ test.each([
     "expected the name of a variable",
   ],
   ["another variable", [{ as: "a", open: { token: "$HOME" } }], "expected the name of a variable"],
+  [
+    "JSON that is too deep",
+    [`{"as":"ann","send":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+    "the JSON is nested more than 100 deep",
+  ],
   ["a client that is not open", [{ as: "ben", send: 1 }], '"as": ben is not open here'],
   ["a client that is closed", [ann, { as: "ann", close: 1000 }, { as: "ann", send: 1 }], "is not open here"],
   [

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import type { Trace, TracePart } from "../../src/contract/trace.ts";
 import { recordOf as logRecord } from "../../src/logs/record.ts";
 import { membersOf } from "../../src/trace/access-log.ts";
+import { openTraces } from "../../src/local/traces.ts";
+import { checked } from "../../src/trace/checked.ts";
 import { createJoiner } from "../../src/trace/join.ts";
 import { partOf } from "../../src/trace/log-parts.ts";
 import { hasFailed, isSelected, recordOf } from "../../src/trace/record.ts";
@@ -209,4 +211,44 @@ test.each([
   ['{"s":"$context.status"}', undefined],
 ])("the format %s of an access log is read as %j", (format, members) => {
   expect(membersOf(format)).toEqual(members);
+});
+
+test.each([
+  ["a duration without end", '{"event":"message","requestId":"a","ms":1e300}'],
+  ["a negative one", '{"event":"message","requestId":"a","ms":-5}'],
+  ["a report of 400 digits", `REPORT RequestId: a\tDuration: ${"9".repeat(400)} ms\tBilled Duration: 1 ms\t`],
+  ["counts that are none", '{"event":"message","requestId":"a","sent":1e400,"bytes":-1,"attempts":"x"}'],
+])("a line of the log with %s is a trace without it", (_, message) => {
+  const part = written(message);
+  const record = recordOf({ ...part!, at: part?.at ?? at });
+  expect(new Date(record.at).getTime()).toBeGreaterThanOrEqual(at);
+  expect(record.hops[0]?.ms).toBe(undefined);
+  expect(record.sent).toBe(undefined);
+});
+
+test("an id that could end a filter pattern is none", () => {
+  const odd = { event: "message", requestId: "a", awsRequestId: 'x" ?"y' };
+  expect(written(JSON.stringify(odd))).toMatchObject({ requestId: "a", lambdaRequestId: undefined });
+});
+
+test.each([[{}], [{ kind: "trace" }], [{ kind: "trace", fact: "gateway", hops: [{ hop: "elsewhere" }] }]])(
+  "%j of another program at the port is no part of a trace",
+  (given) => {
+    expect(checked(given)).toBe(undefined);
+  },
+);
+
+test("what the local AWS keeps of traces is bounded by its size, frames counted", () => {
+  const traces = openTraces();
+  for (let run = 0; run < 400; run += 1) {
+    const accessKeyId = `key-${run}`;
+    for (let frame = 0; frame < 1_000; frame += 1)
+      traces.seen({
+        ...{ kind: "delivery", apiId: "a", stage: "dev", connectionId, accessKeyId },
+        ...{ at: 2, ms: 1, status: 200, bytes: 10 },
+      });
+    traces.ran({ requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
+  }
+  expect(traces.kept().length).toBeGreaterThan(10);
+  expect(JSON.stringify(traces.kept()).length).toBeLessThan(8_000_000);
 });

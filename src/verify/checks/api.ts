@@ -1,3 +1,4 @@
+import { shellWord } from "../../errors/advice.ts";
 import type { Step } from "../../settings/table.ts";
 import { byHand, check, deploying, failed, passed } from "../check.ts";
 
@@ -25,7 +26,7 @@ export const api = check({
   absent: (_names, because) =>
     failed("api-missing", because, "there is nothing to connect to", deploying(...ofTheApi)),
   judge(
-    { api: { ApiId, ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } },
+    { api: { ApiId = "", ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } },
     { stage },
   ) {
     if (DisableExecuteApiEndpoint)
@@ -34,8 +35,8 @@ export const api = check({
         `the API ${ApiId} has no address of its own: DisableExecuteApiEndpoint is set`,
         "every handshake at its own address ends with 403",
         byHand(
-          `run: aws apigatewayv2 update-api --api-id ${ApiId} --no-disable-execute-api-endpoint, ` +
-            `then: aws apigatewayv2 create-deployment --api-id ${ApiId} --stage-name ${stage}`,
+          `run: aws apigatewayv2 update-api --api-id ${shellWord(ApiId)} --no-disable-execute-api-endpoint, ` +
+            `then: aws apigatewayv2 create-deployment --api-id ${shellWord(ApiId)} --stage-name ${stage}`,
         ),
       );
     if (!selection.test(RouteSelectionExpression))

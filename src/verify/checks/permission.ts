@@ -1,6 +1,7 @@
 import { check, deploying, failed, passed, type Remedy, type Verdict } from "../check.ts";
 import type { PolicyStatement, ResourcePolicy } from "../evidence.ts";
-import { listOf, matchesArn, matchesPattern } from "../patterns.ts";
+import { arnLike, matchesWildcard } from "../../contract/wildcard.ts";
+import { listOf } from "../policy-lists.ts";
 
 const keys = ["$connect", "$disconnect", "$default"];
 const HANDSHAKE = "every handshake ends with 500, and the function's log stays silent";
@@ -54,7 +55,7 @@ function misdirected(
     );
   const [id = "", ...rest] = (evidence.split(":").slice(5).join(":") || "").split("/");
   // A WebSocket route is API, stage and route; one segment more is the form of REST APIs.
-  if (matchesPattern(id, apiId) && rest.length > 2)
+  if (matchesWildcard(id, apiId) && rest.length > 2)
     return failed(
       "permission-segments",
       `the permission is for ${evidence}, which has a segment too many`,
@@ -69,7 +70,7 @@ const isForGateway = ({ Effect = "Allow", Action, Principal }: PolicyStatement):
   return (
     Effect === "Allow" &&
     principals.some((one) => one === "*" || one === "apigateway.amazonaws.com") &&
-    listOf(Action).some((one) => matchesPattern(one, "lambda:InvokeFunction"))
+    listOf(Action).some((one) => matchesWildcard(one, "lambda:InvokeFunction"))
   );
 };
 
@@ -88,7 +89,7 @@ function allows(statement: PolicyStatement, { arn, account }: { arn: string; acc
   const sources = conditionOf(statement, "aws:sourcearn");
   const accounts = conditionOf(statement, "aws:sourceaccount");
   return (
-    (sources.length === 0 || sources.some((pattern) => matchesArn(pattern, arn))) &&
+    (sources.length === 0 || sources.some((pattern) => arnLike(pattern, arn))) &&
     (accounts.length === 0 || accounts.includes(account))
   );
 }

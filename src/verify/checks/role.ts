@@ -1,5 +1,5 @@
 import { check, deploying, failed, passed } from "../check.ts";
-import { listOf } from "../patterns.ts";
+import { listOf } from "../policy-lists.ts";
 
 interface TrustStatement {
   Effect?: string;

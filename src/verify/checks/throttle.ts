@@ -1,4 +1,5 @@
 import type { RouteSettings } from "@aws-sdk/client-apigatewayv2";
+import { shellWord } from "../../errors/advice.ts";
 import { byHand, check, deploying, failed, passed, warning } from "../check.ts";
 
 /** Whether the stage lets anything through: a limit that is stored as 0 refuses all (AWS.md 1.12, 3.6). */
@@ -31,8 +32,8 @@ export const throttle = check({
       `the limits of the route ${route}: ${wordsOf(RouteSettings[route] ?? {})}`,
       route === "$connect" ? "every handshake ends with 429" : "every message is refused as throttled",
       byHand(
-        `remove them: aws apigatewayv2 delete-route-settings --stage-name ${stage} --route-key '${route}' ` +
-          "--api-id ID",
+        `remove them: aws apigatewayv2 delete-route-settings --stage-name ${stage} --api-id ID ` +
+          `--route-key ${shellWord(route)}`,
       ),
     );
   },

@@ -3,7 +3,8 @@ import type * as sdk from "@aws-sdk/client-iam";
 import { AwsError } from "../../aws-error.ts";
 import type { Host } from "../../host.ts";
 import { pageOf } from "../paging.ts";
-import { malformed, matchesWildcard, statementsIn } from "./policy.ts";
+import { matchesWildcard } from "../../../contract/wildcard.ts";
+import { malformed, statementsIn } from "./policy.ts";
 
 /** What IAM keeps. */
 export interface IamState {

@@ -1,5 +1,5 @@
 import { jsonIn } from "../../../contract/json.ts";
-import { matchesWildcard } from "../iam/policy.ts";
+import { matchesWildcard } from "../../../contract/wildcard.ts";
 import { invalidPattern, regexTest } from "./filter-regex.ts";
 
 type Test = (document: unknown) => boolean;
