@@ -23,8 +23,9 @@ export default defineConfig({
     ],
     unstubEnvs: true,
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Some tests start ten processes, and a loaded machine takes seconds for one.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // A developer's own settings must not decide a test.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", AWS_EC2_METADATA_DISABLED: "true" },
   },

@@ -7,7 +7,7 @@ import { table, wrap } from "../terminal/format.ts";
 export const PROGRAM = "shelfshack-ws";
 
 /** Narrower, an option's description stands below it. */
-export const NARROW = 60;
+export const NARROW = 70;
 const notes = [
   "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
     'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +

@@ -1,6 +1,6 @@
 /**
- * Whether a pattern of a policy fits: `*` stands for any characters, `?` for one. Linear in the value: the last star is the only one that is ever
- * moved.
+ * Whether a pattern of a policy fits: `*` stands for any characters, `?` for one. Linear in the value: the
+ * last star is the only one that is ever moved.
  */
 export function matchesWildcard(pattern: string, value: string): boolean {
   let [p, v, star, resume] = [0, 0, -1, 0];

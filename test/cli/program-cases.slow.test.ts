@@ -41,10 +41,11 @@ test("help fits the width of the terminal, and --force is described for each com
     "--force finish the rotation without asking the backend ",
   );
   needsTerminal(context);
-  const { stdout } = await run(["connect", "--help"], { columns: 60 });
-  expect(
-    stdout.split("\r\n").filter((line) => line.length > 60 && !line.startsWith("  shelfshack-ws ")),
-  ).toEqual([]);
+  for (const columns of [60, 72]) {
+    const { stdout } = await run(["connect", "--help"], { columns });
+    const lines = stdout.split("\r\n").filter((line) => !line.startsWith("  shelfshack-ws "));
+    expect(lines.filter((line) => line.length > columns)).toEqual([]);
+  }
 });
 
 test.each([

@@ -240,13 +240,19 @@ test.each([[{}], [{ kind: "trace" }], [{ kind: "trace", fact: "gateway", hops: [
 
 test("what the local AWS keeps of traces is bounded by its size, frames counted", () => {
   const traces = openTraces();
+  const delivery = {
+    kind: "delivery",
+    apiId: "a",
+    stage: "dev",
+    connectionId,
+    at: 2,
+    ms: 1,
+    status: 200,
+    bytes: 10,
+  } as const;
   for (let run = 0; run < 400; run += 1) {
     const accessKeyId = `key-${run}`;
-    for (let frame = 0; frame < 1_000; frame += 1)
-      traces.seen({
-        ...{ kind: "delivery", apiId: "a", stage: "dev", connectionId, accessKeyId },
-        ...{ at: 2, ms: 1, status: 200, bytes: 10 },
-      });
+    for (let frame = 0; frame < 1_000; frame += 1) traces.seen({ ...delivery, accessKeyId });
     traces.ran({ requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
   }
   expect(traces.kept().length).toBeGreaterThan(10);

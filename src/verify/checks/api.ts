@@ -29,14 +29,15 @@ export const api = check({
     { api: { ApiId = "", ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } },
     { stage },
   ) {
+    const id = shellWord(ApiId);
     if (DisableExecuteApiEndpoint)
       return failed(
         "api-endpoint-disabled",
         `the API ${ApiId} has no address of its own: DisableExecuteApiEndpoint is set`,
         "every handshake at its own address ends with 403",
         byHand(
-          `run: aws apigatewayv2 update-api --api-id ${shellWord(ApiId)} --no-disable-execute-api-endpoint, ` +
-            `then: aws apigatewayv2 create-deployment --api-id ${shellWord(ApiId)} --stage-name ${stage}`,
+          `run: aws apigatewayv2 update-api --api-id ${id} --no-disable-execute-api-endpoint, ` +
+            `then: aws apigatewayv2 create-deployment --api-id ${id} --stage-name ${stage}`,
         ),
       );
     if (!selection.test(RouteSelectionExpression))
