@@ -48,14 +48,16 @@ export const table = (rows: readonly Row[], width = screenWidth()): string =>
 export function tableLines(rows: readonly Row[], width = screenWidth()): string[] {
   const shown = rows.map((row) => (typeof row === "string" ? oneLine(row) : row.map(oneLine)));
   const cells = shown.filter((row) => typeof row !== "string");
-  const least = columnWidths(cells.map((row) => row.map(longestWord)));
+  // A row with a word of half a line, such as an ARN, stands by itself rather than all rows.
+  const held = (cell: string) => (widthOf(longestWord(cell)) > width / 2 ? "" : longestWord(cell));
+  const least = columnWidths(cells.map((row) => row.map(held)));
   const lines = rowsIn({ widths: columnWidths(cells), least }, width);
   return shown.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
 }
 
 /**
- * How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where that cannot
- * be.
+ * How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where one of its
+ * words would be broken.
  */
 function rowsIn(
   { widths, least }: { widths: number[]; least: readonly number[] },
@@ -68,7 +70,8 @@ function rowsIn(
     if (widest === 0) return (row) => block(row, width);
     widths[yielding.indexOf(widest)] = widest - 1;
   }
-  return (row) => rowLines(row, widths);
+  const breaks = (cell: string, column: number) => widthOf(longestWord(cell)) > (widths[column] ?? 0);
+  return (row) => (row.some(breaks) ? block(row, width) : rowLines(row, widths));
 }
 
 function remark(text: string, width: number): string {
@@ -102,13 +105,14 @@ function rowLines(row: readonly string[], widths: readonly number[]): string {
     .join("\n");
 }
 
-/** The row's cells below each other, all but the first indented. */
-function block(row: readonly string[], width: number): string {
-  const [first = "", ...others] = row;
-  const indented = others
-    .filter((cell) => cell !== "")
-    .flatMap((cell) => wrap(cell, Math.max(1, width - GAP)).map((line) => " ".repeat(GAP) + line));
-  return [...wrap(first, width), ...indented].join("\n");
+/** The row's cells below each other, all but the first indented; a sign stands beside the one behind it. */
+function block([first = "", ...others]: readonly string[], width: number): string {
+  const isSign = /^[^\p{L}\p{N}]$/u.test(unstyled(first));
+  const indent = " ".repeat(isSign ? 1 + GAP : GAP);
+  const room = Math.max(1, width - indent.length);
+  const lines = others.filter((cell) => cell !== "").flatMap((cell) => wrap(cell, room));
+  const head = isSign ? [`${first}${" ".repeat(GAP)}${lines.shift() ?? ""}`.trimEnd()] : wrap(first, width);
+  return [...head, ...lines.map((line) => indent + line)].join("\n");
 }
 
 /** The text, filled up with spaces to `width` columns. */

@@ -1,6 +1,6 @@
 import { Chalk } from "chalk";
 import { expect, test } from "vitest";
-import { duration, fold, table, widthOf, wrap } from "../../src/terminal/format.ts";
+import { duration, fold, table, tableLines, widthOf, wrap } from "../../src/terminal/format.ts";
 import { paint, style, whole } from "../../src/terminal/style.ts";
 
 const chalk = new Chalk({ level: 1 });
@@ -100,4 +100,18 @@ test("C-01 text from outside is escaped inside a style too, and cannot make a st
 test("a style that a wrapped cell would tear apart is left out", () => {
   const painted = paint(table([[style.green("one two three"), "x"]], 12), chalk);
   expect(painted).toBe("one two    x\nthree");
+});
+
+test("a row with a word of more than half a line is a block, and the others stay in columns", () => {
+  const arn = `arn:aws:iam::000000000000:role/${"x".repeat(20)}`;
+  const rows = [
+    ["✓", "the function is there", "proxy, active"],
+    ["✓", "Lambda may assume its role", arn],
+    ["✓", "the role may send frames", "all of this stage"],
+  ];
+  expect(tableLines(rows, 60)).toEqual([
+    "✓  the function is there       proxy, active",
+    `✓  Lambda may assume its role\n   ${arn}`,
+    "✓  the role may send frames    all of this stage",
+  ]);
 });
