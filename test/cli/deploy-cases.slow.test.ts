@@ -223,7 +223,7 @@ test("the deploy fails where variables are invalid: the handler accepts no clien
     /^::error title=shelfshack-ws::the smoke test failed: the handler's configuration is invalid%0Anext: /m,
   );
   expect(stdout).toContain("! test event: the handler's configuration is invalid");
-  expect(stdout).toMatch(/^next: .*shelfshack-ws.js doctor --local( --backend-url \S+)?$/m);
+  expect(stdout).toMatch(/^next: .*shelfshack-ws.js doctor --local --backend-url \S+$/m);
   expect((await run(["logs", "tail", "--errors", "--no-follow"], { env })).stdout).toContain(
     "MESSAGE_PATH has to be a path",
   );

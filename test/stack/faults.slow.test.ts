@@ -233,7 +233,7 @@ const cells = Object.keys(scenarios).flatMap((name) =>
 
 test.each(cells)(
   "%s any one call of %s: afterwards all is as it should be",
-  { timeout: 1_800_000 },
+  { timeout: 600_000 },
   async (title, name, index) => {
     const [scenario, fault] = [scenarios[name], faults[title]];
     if (!scenario || !fault) throw new Error(`there is no ${title} of ${name}`);
