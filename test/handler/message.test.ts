@@ -345,6 +345,26 @@ test("H-17 of 1,000 targets, a tenth each gone, refused and failing, the others 
   expect(backend.requests.filter(({ path }) => path === "/api/ws/disconnect")).toHaveLength(100);
 });
 
+test("H-17 while the process has no CPU, no time of a call passes: each frame comes once", async () => {
+  const { handler, backend, connections, lines } = await testHandler();
+  const ids = Array.from({ length: 100 }, (_, index) => `id${index}=`);
+  backend.answer = ({ path }) =>
+    path.endsWith("/message") ? { deliver: [{ to: ids, data: { n: 1 } }] } : {};
+  connections.status = ({ connectionId: id }) => {
+    // Longer than a call may take, while the other calls are under way in this process.
+    if (id === ids[0]) stop(2_000);
+    return 200;
+  };
+  await handler(messageEvent("{}"), contextWith());
+  expect(ids.map((id) => connections.frames(id).length)).toEqual(ids.map(() => 1));
+  expect(lines).toMatchObject([{ sent: 100, gone: 0, failed: 0 }]);
+});
+
+/** Holds the process, as a machine that gives it no CPU does. */
+function stop(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 test("a disconnect is sent to the backend once and its answer is ignored", async () => {
   const { handler, backend, lines } = await testHandler();
   backend.answer = () => 400;
