@@ -345,6 +345,15 @@ test("H-17 of 1,000 targets, a tenth each gone, refused and failing, the others 
   expect(backend.requests.filter(({ path }) => path === "/api/ws/disconnect")).toHaveLength(100);
 });
 
+test("H-17 a slow answer of @connections is waited for: the frame comes once", async () => {
+  const { handler, backend, connections, lines } = await testHandler();
+  backend.answer = () => ({ response: "x" });
+  connections.status = () => "slow";
+  await handler(messageEvent("{}"), contextWith());
+  expect(connections.frames(connectionId)).toEqual([{ response: "x" }]);
+  expect(lines).toMatchObject([{ sent: 1, failed: 0 }]);
+});
+
 test("H-17 while the process has no CPU, no time of a call passes: each frame comes once", async () => {
   const { handler, backend, connections, lines } = await testHandler();
   const ids = Array.from({ length: 100 }, (_, index) => `id${index}=`);

@@ -21,12 +21,15 @@ export interface ConnectionsStub {
   /** The address for AWS_ENDPOINT_URL. */
   url: string;
   sent: Sent[];
-  /** The frames that were answered with 200, parsed, by connection. */
+  /** The frames that were taken, parsed, by connection. */
   frames(connectionId: string): unknown[];
   closed: string[];
   invocations: { name: string; headers: IncomingHttpHeaders; event: unknown }[];
-  /** The status of a call (200 and 204 until set); `"hang"` never answers, `"reset"` cuts the connection. */
-  status: (sent: Sent) => number | "hang" | "reset";
+  /**
+   * The status of a call (200 and 204 until set); `"slow"` is 200 after 2.5 s, `"hang"` never answers,
+   * `"reset"` cuts the connection.
+   */
+  status: (sent: Sent) => number | "slow" | "hang" | "reset";
   /** The status of an Invoke; 202 until set. */
   invokeStatus: number;
   /** The `x-amzn-ErrorType` of every answer over 299; none until set. */
@@ -70,9 +73,10 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     const sent = { method, connectionId, frame: text, headers, path };
     stub.sent.push(sent);
     const status = stub.status(sent);
-    if (status === 200) delivered.push(sent);
+    if (status === 200 || status === "slow") delivered.push(sent);
     if (status === 204) stub.closed.push(connectionId);
     if (status === "reset") request.socket.destroy();
+    else if (status === "slow") setTimeout(() => answer(response, 200), 2_500);
     else if (status !== "hang") answer(response, status);
   };
   const answer = (response: ServerResponse, status: number) =>
