@@ -5,6 +5,8 @@ import type { Closed, Frame, Session } from "./session.ts";
 /** What is told of a connection that is opened again and again. */
 export interface Lasting {
   open(): Promise<Session>;
+  /** Whether it is opened again when it was lost, and not only when it is to be renewed. */
+  whenLost: boolean;
   onLost(closed: Closed, afterMs: number): void;
   onRefused(error: Error, afterMs: number): void;
   onBack(session: Session): void;
@@ -24,6 +26,12 @@ const GOOD_MS = 10_000;
 export const pauseMs = (tries: number, first = FIRST_PAUSE_MS, random = Math.random): number =>
   Math.min(LONGEST_PAUSE_MS, first * 2 ** Math.min(tries, 20)) * (0.5 + random() / 2);
 
+/** A session that can be told to begin anew. */
+export interface LastingSession extends Session {
+  /** Closes the connection and opens another one, which all goes on with. Throws as the opening does. */
+  renew(): Promise<Session>;
+}
+
 /** A status that the same request would meet again: only its sender can change that. */
 const isFinal = (error: unknown): boolean =>
   !(error instanceof HandshakeError) ||
@@ -33,20 +41,24 @@ const isFinal = (error: unknown): boolean =>
 
 /**
  * A session that opens its connection again when it was lost or closed by the peer, after a pause by chance,
- * as clients must that do not all want to come back at once. It ends when it is closed from this side, or
- * with a refusal that would only be repeated. The first opening is not repeated.
+ * as clients must that do not all want to come back at once; or at once, when it is to be renewed. It ends
+ * when it is closed from this side, or with a refusal that would only be repeated. The first opening is not
+ * repeated.
  */
-export async function lastingSession(options: Lasting): Promise<Session> {
+export async function lastingSession(options: Lasting): Promise<LastingSession> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const reopen = reopener(options, signal);
   let current: Promise<Session>;
+  let renewed: Session | undefined;
   const follow = (session: Session): Session => {
     const openedAt = performance.now();
     // Before anything else hears of the end, so that all find the next one here.
     void session.closed.then((closed) => {
-      if (signal.aborted || closed.isOurs) return;
-      current = reopen(closed, performance.now() - openedAt).then(follow);
+      const isRenewed = renewed === session;
+      if (signal.aborted || (!isRenewed && (closed.isOurs || !options.whenLost))) return;
+      const next = isRenewed ? options.open() : reopen(closed, performance.now() - openedAt);
+      current = next.then(follow);
       current.catch(() => {});
     });
     return session;
@@ -82,6 +94,13 @@ export async function lastingSession(options: Lasting): Promise<Session> {
       }
     },
     ping: async () => await (await live())?.ping(),
+    async renew() {
+      renewed = await live();
+      await renewed?.close();
+      const next = await current;
+      options.onBack(next);
+      return next;
+    },
     async close(code) {
       over.abort();
       return await ((await live()) ?? first).close(code);

@@ -7,6 +7,7 @@ import type { Expectation, ExpectationResult } from "../client/expectation.ts";
 import { explainClose } from "../client/frames.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { headersOf, openAs, type Opening } from "../client/opener.ts";
+import type { LastingSession } from "../client/lasting.ts";
 import type { PhaseTimes } from "../client/phases.ts";
 import type { Played } from "../client/play.ts";
 import type { Step } from "../client/script.ts";
@@ -15,13 +16,16 @@ import { typesWithToken } from "../contract/envelope.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
+import { stateHome } from "../files/state-home.ts";
 import { routeTo } from "../network/route.ts";
+import type { Report } from "../progress.ts";
 import { environment } from "../settings/environment.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Aws } from "../aws/clients.ts";
-import { checked, piped, scriptedInput, terminalInput, type Input } from "../terminal/input.ts";
+import { checked, piped, scriptedInput, type Input } from "../terminal/input.ts";
+import type { terminalInput } from "../terminal/interactive.ts";
 import { asMessage } from "../terminal/messages.ts";
 import { duration } from "../terminal/format.ts";
 import {
@@ -263,32 +267,33 @@ async function talk(
   subscription: Subscription,
   context: Frames,
 ): Promise<Omit<Talk, "mode" | "url">> {
-  const isTTY = Boolean(context.stdin.isTTY);
-  const interactive = isTTY && !send && expected.length === 0;
-  const messages = send ? send.map(asMessage) : isTTY ? [] : piped(context.lines());
-  let show: (frame: Frame) => void = () => {};
-  let above = (print: () => void): void => print();
-  const open = () => openAs({ ...opening, onKeepalive: (frame) => show(frame) }, subscription);
-  const session = reconnect
-    ? await lasting(open, { ...context, report: (event) => above(() => context.report(event)) })
-    : await open();
-  const openedAt = performance.now();
+  const interactive = Boolean(context.stdin.isTTY) && !send && expected.length === 0;
+  const messages = send ? send.map(asMessage) : context.stdin.isTTY ? [] : piped(context.lines());
   const address = addressOf(opening.base, subscription);
-  const { openMs, phases } = session;
+  // Before there is a prompt, nothing is in the way of what is printed.
+  const screen: Pick<Input, "above"> = { above: (print) => print() };
+  const show = (frame: Frame) => screen.above(() => context.emit(explained(frame, opening.source)));
+  const report: Report = (event) => screen.above(() => context.report(event));
+  const open = () => openAs({ ...opening, onKeepalive: show }, subscription);
+  const ways = { ...context, report, whenLost: reconnect };
+  const lasting = reconnect || interactive ? await lastingSession(open, ways) : undefined;
+  const opened = lasting ?? (await open());
+  const openedAt = performance.now();
+  const { openMs, phases, subprotocol } = opened;
   context.report({
     kind: "note",
     message: `open in ${duration(openMs)}: ${redactUrl(address.href)} (${phasesText(phases)})`,
   });
-  const input: Input = interactive ? terminalInput(context) : scriptedInput(messages);
-  above = input.above;
+  const { session, input } =
+    interactive && lasting
+      ? await typedInput(lasting, { ...context, secrets: secretsOf(opening, subscription) })
+      : { session: opened, input: scriptedInput(messages) };
+  screen.above = input.above;
   let firstFrameMs: number | undefined;
-  show = (frame) => input.above(() => context.emit(explained(frame, opening.source)));
   const following = expectations(expected);
   try {
     const conversation = await exchange(session, {
-      lines: checked(input.messages, (message) =>
-        input.above(() => context.report({ kind: "warning", message })),
-      ),
+      lines: checked(input.messages, (message) => report({ kind: "warning", message })),
       expected: following,
       ...limits({ timeoutSeconds, expected, interactive, reconnect }),
       onFrame: async (frame) => {
@@ -299,23 +304,48 @@ async function talk(
       signal: context.signal,
     });
     return {
-      openMs: Math.round(session.openMs),
-      phases: rounded(session.phases),
+      openMs: Math.round(openMs),
+      phases: rounded(phases),
       ...(firstFrameMs !== undefined && { firstFrameMs }),
-      subprotocol: session.subprotocol,
+      subprotocol,
       interactive,
       ...resultOf(conversation, following.results(), address),
     };
   } finally {
-    input.close();
+    await input.close();
   }
 }
 
-/** A session that comes back; what becomes of it is told. */
-async function lasting(open: () => Promise<Session>, { report, signal }: Pick<Frames, "report" | "signal">) {
-  const { lastingSession } = await import("../client/lasting.ts");
-  return await lastingSession({
+/** What a person types, which also says with which code the session is closed; loaded for that alone. */
+async function typedInput(
+  lasting: LastingSession,
+  terminal: Omit<Parameters<typeof terminalInput>[1], "home" | "closeWith">,
+): Promise<{ session: Session; input: Input }> {
+  const interactive = await import("../terminal/interactive.ts");
+  let closeCode: number | undefined;
+  const closeWith = (code: number) => (closeCode = code);
+  const home = stateHome(environment);
+  return {
+    session: { ...lasting, close: (code = closeCode) => lasting.close(code) },
+    input: await interactive.terminalInput(lasting, { ...terminal, home, closeWith }),
+  };
+}
+
+/** What the client shows the server of itself. */
+const secretsOf = ({ request }: Opening, { token }: Subscription): string[] => [
+  ...(token === undefined ? [] : [token]),
+  ...Object.values(request.headers ?? {}),
+];
+
+/** A session that can be renewed, and comes back when it is lost; what becomes of it is told. */
+async function lastingSession(
+  open: () => Promise<Session>,
+  { whenLost, report, signal }: Pick<Frames, "report" | "signal"> & { whenLost: boolean },
+): Promise<LastingSession> {
+  const lasting = await import("../client/lasting.ts");
+  return await lasting.lastingSession({
     open,
+    whenLost,
     onLost: ({ code }, ms) =>
       report({ kind: "warning", message: `closed with ${code}; opening it again in ${duration(ms)}` }),
     onRefused: ({ message }, ms) =>

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { CliError } from "../errors/error.ts";
 import { localKeyPlace, localKeyText, readLocalKey, type AccessKey } from "../files/local-key.ts";
+import { makeFolder, requireOwn } from "../files/own-folder.ts";
 import { claimFile, replaceFile, SECRET } from "../files/write.ts";
-import { makeFolder, requireOwn } from "./state-folder.ts";
 
 /** A new access key, in the form of AWS's. */
 export const newAccessKey = (): AccessKey => ({

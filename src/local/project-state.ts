@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
+import { makeFolder, requireOwn } from "../files/own-folder.ts";
 import { setAside } from "../files/write.ts";
-import { makeFolder, openStateFolder, requireOwn, stateFileIn, type StateFolder } from "./state-folder.ts";
+import { openStateFolder, stateFileIn, type StateFolder } from "./state-folder.ts";
 
 /**
  * Opens a state folder that was not asked for, and that must not stop anything: what cannot be read in it is

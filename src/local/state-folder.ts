@@ -1,9 +1,9 @@
-import { lstat, mkdir, readdir, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError } from "../errors/error.ts";
+import { makeFolder, requireOwn, untrusted } from "../files/own-folder.ts";
 import { readTrusted } from "../files/read.ts";
-import { distrust } from "../files/trust.ts";
 import { claimFile, fileAt, replaceFile, SECRET } from "../files/write.ts";
 import { isAlive } from "./runtime/is-alive.ts";
 import { everywhere, type SavedState } from "./services/state.ts";
@@ -68,48 +68,11 @@ export async function openStateFolder(folder: string, { fresh = false } = {}): P
 /** Where the state is in its folder. */
 export const stateFileIn = (folder: string): string => join(folder, "local-aws.state");
 
-/**
- * Makes a folder and those above it. Node's own way of doing that never ends below a folder that takes none,
- * such as /proc.
- */
-export async function makeFolder(folder: string): Promise<void> {
-  const make = () => mkdir(folder, { mode: 0o700 });
-  try {
-    await make();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
-    await makeFolder(dirname(folder));
-    await make();
-  }
-}
-
 /** Removes what a process has begun to write that was killed. */
 async function removeCut(folder: string): Promise<void> {
   const cut = (await readdir(folder)).filter((name) => /^local-aws\.state\.[\w-]{12}$/.test(name));
   await Promise.all(cut.map((name) => rm(join(folder, name), { force: true })));
 }
-
-/**
- * A folder of another user, or one that he may write, holds what he wants to be run: throws a CliError
- * (`state-untrusted`, or `file-unusable` for what is no folder).
- */
-export async function requireOwn(folder: string): Promise<void> {
-  const stats = await lstat(folder);
-  if (stats.isSymbolicLink()) throw untrusted(folder, "it is a link");
-  if (!stats.isDirectory())
-    throw new CliError("file-unusable", `the state cannot be in ${folder}: it is no folder`, {
-      hint: "name a folder, or one that is not there yet",
-    });
-  const doubt = distrust(stats);
-  if (doubt !== undefined) throw untrusted(folder, doubt);
-}
-
-const untrusted = (place: string, why: string): CliError =>
-  new CliError("state-untrusted", `the state in ${place} is not used: ${why}`, {
-    hint: "name a folder of your own that only you may write: chmod go-w, or one that is not there yet",
-  });
 
 /** What makes a process of a function load something that its code has not. */
 const isOrder = (name: string): boolean => /^(NODE_OPTIONS$|NODE_PATH$|LD_|DYLD_|PYTHON)/i.test(name);

@@ -257,7 +257,8 @@ const table = {
     examples: [
       {
         line: "connect --booking 1",
-        description: "opens a WebSocket to the stage; on a terminal typed lines are sent, Ctrl-D closes",
+        description:
+          "opens a WebSocket to the stage; on a terminal typed lines are sent, /help lists commands",
       },
       {
         line: `connect --booking 1 --send hi --expect '{"type":"ack"}'`,

@@ -1,30 +1,11 @@
 import { LONGEST_MESSAGE } from "../client/session.ts";
-import type { Report } from "../progress.ts";
-import { typedMessages } from "./line.ts";
 import { messageJoiner, type Message } from "./messages.ts";
 
 /** Where the messages to send come from, and how something is printed meanwhile. */
 export interface Input {
   messages: Iterable<Message> | AsyncIterable<Message>;
   above: (print: () => void) => void;
-  close: () => void;
-}
-
-interface Terminal {
-  stdin: NodeJS.ReadStream;
-  stdout: NodeJS.WriteStream;
-  report: Report;
-}
-
-/** Messages that a person types. */
-export function terminalInput({ stdin, stdout, report }: Terminal): Input {
-  report({ kind: "note", message: "type a message and press Enter; Ctrl-D closes" });
-  const input = typedMessages(stdin, stdout);
-  const messages = async function* () {
-    yield* input.messages;
-    if (input.isOpen()) report({ kind: "warning", message: "the last message was not sent: it has no end" });
-  };
-  return { ...input, messages: messages() };
+  close: () => void | Promise<void>;
 }
 
 /** Messages that are known, or come through a pipe. */

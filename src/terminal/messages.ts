@@ -9,8 +9,8 @@ export interface Message {
 
 /** Makes messages of lines: one of each, but one of all lines of a JSON object or array. */
 export interface MessageJoiner {
-  /** Takes a line; the messages that are complete with it. */
-  add(line: string): Message[];
+  /** Takes a line, which may be one of several that are pasted; the messages that are complete with it. */
+  add(line: string, how?: { isPasted: boolean }): Message[];
   /** What is left when there are no more lines. */
   end(): Message[];
   /** Whether the next line continues a value. */
@@ -22,7 +22,7 @@ const MOST_JOINED = 1024 * 1024;
 
 /**
  * A joiner for the lines that are typed, piped or pasted. An empty line is no message; in the middle of a
- * value it is a part of that, or ends it where `emptyLineEnds`.
+ * value it is a part of that, or ends it where `emptyLineEnds` and it was not pasted.
  */
 export function messageJoiner({ emptyLineEnds = false } = {}): MessageJoiner {
   let open: OpenValue | undefined;
@@ -40,9 +40,9 @@ export function messageJoiner({ emptyLineEnds = false } = {}): MessageJoiner {
     return [];
   };
   return {
-    add(line) {
+    add(line, { isPasted } = { isPasted: false }) {
       if (!open) return begin(line);
-      if (line.trim() === "" && emptyLineEnds) return close("unfinished");
+      if (line.trim() === "" && emptyLineEnds && !isPasted) return close("unfinished");
       const fits = continues(open, line);
       if (fits === "not") return [...close("unfinished"), ...begin(line)];
       if (fits === "done") return close(open.depth === undefined ? undefined : "broken");

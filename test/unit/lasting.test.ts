@@ -15,12 +15,13 @@ test("the pauses double by chance up to half a minute", () => {
 });
 
 /** A session at the URLs in turn, with what is told of it. */
-async function lastingAt(...urls: string[]) {
+async function lastingAt({ whenLost }: { whenLost: boolean }, ...urls: string[]) {
   const told = createQueue<string>();
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
   const { signal } = ending;
   const session = await lastingSession({
+    whenLost,
     open: () => {
       const url = urls.length > 1 ? urls.shift() : urls[0];
       return openSession(new URL(url ?? ""), { timeoutMs: 10_000, signal });
@@ -45,7 +46,7 @@ test("a connection that the peer closes is opened again, and messages go on", as
       return socket.send(`${number} ${text}`);
     });
   });
-  const { session, told } = await lastingAt(url, url, await refusingServer(503), url);
+  const { session, told } = await lastingAt({ whenLost: true }, url, url, await refusingServer(503), url);
   const received = createQueue<string | undefined>();
   const reading = (async () => {
     for await (const { text } of session.frames) received.put(text);
@@ -64,12 +65,28 @@ test("a connection that the peer closes is opened again, and messages go on", as
 
 test("a refusal that would only be repeated ends it", async () => {
   const url = await webSocketServer((socket) => socket.close(1012));
-  const { session, told } = await lastingAt(url, await refusingServer(401));
+  const { session, told } = await lastingAt({ whenLost: true }, url, await refusingServer(401));
   const frames = session.frames[Symbol.asyncIterator]();
   await expect(frames.next()).rejects.toMatchObject({ failure: { kind: "status", status: 401 } });
   expect(told.all).toEqual(["lost 1012"]);
   expect(await session.send("x")).toBeUndefined();
   await session.close();
+});
+
+test("a session is renewed when it is told to, and then also where it does not come back", async () => {
+  const closed: number[] = [];
+  const url = await webSocketServer((socket) => {
+    socket.on("close", (code) => closed.push(code));
+    socket.on("message", (payload: Buffer) => socket.send(payload.toString()));
+  });
+  const { session, told } = await lastingAt({ whenLost: false }, url);
+  const frames = session.frames[Symbol.asyncIterator]();
+  await session.renew();
+  await session.send("x");
+  expect((await frames.next()).value).toMatchObject({ text: "x" });
+  expect(told.all).toEqual(["back"]);
+  expect((await session.close(4000)).code).toBe(4000);
+  expect(await frames.next()).toMatchObject({ done: true });
 });
 
 test("19 one sends, and it is told when each of the others received it", async () => {
