@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { jsonIn } from "../contract/json.ts";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
+import { shorten } from "../settings/redact.ts";
 import type { Subscription } from "./address.ts";
 import { expectation, type Expectation } from "./expectation.ts";
 
@@ -18,6 +19,8 @@ export type Step = { line: number } & (
 /** What a script can be read with: the variables that it names, and what `open` leaves out. */
 export interface ScriptContext {
   variables: Readonly<Record<string, string | undefined>>;
+  /** The names of variables that it may name besides the tokens of this program. */
+  allowed: readonly string[];
   defaults: Subscription;
 }
 
@@ -36,19 +39,15 @@ const secondsUpTo = (most: number) => {
   const expected = `expected seconds, at most ${most}`;
   return v.pipe(v.number(expected), v.minValue(0, expected), v.maxValue(most, expected));
 };
-/** What begins the names of tokens that other programs keep in variables. */
-const services = "AWS|AMAZON|GITHUB|GH|GITLAB|CI|ACTIONS|NPM|NODE|AZURE|GOOGLE|VAULT|SLACK|DOCKER";
-/**
- * The file may be another's, so it names only variables that hold such a token, and none of a service that
- * this process may have credentials for.
- */
 const tokenName = v.pipe(
-  v.string('expected a variable\'s name such as "$ANN_TOKEN", or null for none'),
+  v.string('expected a variable\'s name such as "$SHELFSHACK_ANN_TOKEN", or null for none'),
   v.regex(
-    new RegExp(`^\\$(?!(?:${services})_)(?:[A-Z][A-Z\\d_]*_)?TOKEN$`),
-    'expected the name of a variable that ends in TOKEN, such as "$ANN_TOKEN", and no token itself',
+    /^\$[A-Za-z_]\w*$/,
+    'expected the name of a variable such as "$SHELFSHACK_ANN_TOKEN", and no token itself',
   ),
 );
+/** Of our own tokens a script may name each; it may be another's, and send all others to a server of his. */
+const ownToken = /^SHELFSHACK_(?:[A-Z\d_]+_)?TOKEN$/;
 const status = v.pipe(
   v.number("expected an HTTP status"),
   v.integer("expected an HTTP status"),
@@ -116,8 +115,8 @@ export function readScript(text: string, context: ScriptContext): Step[] {
   return steps;
 }
 
-const wrong = (line: number, what: string): CliError =>
-  new CliError("script-invalid", `line ${line} of the script: ${what}`);
+const wrong = (line: number, what: string, hint?: string): CliError =>
+  new CliError("script-invalid", `line ${line} of the script: ${what}`, { hint });
 
 /** Deeper JSON has no use, and what walks through it has no room on the stack. */
 const DEEPEST = 100;
@@ -158,10 +157,9 @@ function depthOf(json: string): number {
 
 /** How each kind of step is made of what is written. */
 const makers: { [K in Kind]: (written: Written<K>, line: number, context: ScriptContext) => Step } = {
-  open: ({ as, open: { token, ...given }, expectStatus }, line, { variables, defaults }) => {
-    const subscription = { ...defaults, ...given };
-    if (token !== undefined)
-      subscription.token = token === null ? undefined : valueOf(token, line, variables);
+  open: ({ as, open: { token, ...given }, expectStatus }, line, context) => {
+    const subscription = { ...context.defaults, ...given };
+    if (token !== undefined) subscription.token = token === null ? undefined : valueOf(token, line, context);
     return { line, kind: "open", as, subscription, expectStatus };
   },
   send: ({ as, send }, line) => ({
@@ -190,10 +188,16 @@ const makers: { [K in Kind]: (written: Written<K>, line: number, context: Script
   pause: ({ pause }, line) => ({ line, kind: "pause", ms: pause * 1000 }),
 };
 
-function valueOf(token: string, line: number, variables: ScriptContext["variables"]): string {
+function valueOf(token: string, line: number, { variables, allowed }: ScriptContext): string {
   const name = token.slice(1);
+  if (!ownToken.test(name) && !allowed.includes(name))
+    throw wrong(
+      line,
+      `"open.token": a script may not name the variable ${shorten(name)}`,
+      `to let it, pass --script-env ${shorten(name)}, or name the variable SHELFSHACK_…_TOKEN`,
+    );
   const value = variables[name];
-  if (!value) throw wrong(line, `"open.token": the variable ${name} is not set`);
+  if (!value) throw wrong(line, `"open.token": the variable ${shorten(name)} is not set`);
   return value;
 }
 

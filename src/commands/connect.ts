@@ -111,6 +111,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
       expectStatus,
       clients,
       script,
+      scriptEnv,
       reconnect,
       sign,
       proxy,
@@ -124,13 +125,16 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     context,
   ) {
     // Before anything is opened: a mistake in them must not cost a connection.
-    refuseContradictions({ send, expect, expectStatus, clients, script, reconnect, keepalive });
+    refuseContradictions({ send, expect, expectStatus, clients, script, scriptEnv, reconnect, keepalive });
     const expected = (expect ?? []).map((source) => expectation(source));
     // Behind an address that was given no contract is known, and a script's clients have tokens of their own.
     const isNeeded = url === undefined && script === undefined && typesWithToken.includes(type);
     const token = await context.token({ token: given, tokenStdin }, isNeeded);
     const subscription = { booking, type, token };
-    const steps = script === undefined ? undefined : await stepsIn(script, subscription);
+    const steps =
+      script === undefined
+        ? undefined
+        : await stepsIn(script, { allowed: scriptEnv, defaults: subscription });
     const opening: Opening = {
       base: url ?? (await stageUrl(await context.aws(at), { functionName, apiName, stage })),
       source: url !== undefined ? "given" : at.local ? "local" : "deployed",
@@ -216,6 +220,11 @@ const contradictions: readonly {
       (send ?? expect ?? expectStatus ?? clients ?? (reconnect || undefined)) !== undefined,
     message: "--script goes with no --send, --expect, --expect-status, --clients or --reconnect",
     hint: "write them as steps of the script",
+  },
+  {
+    when: ({ script, scriptEnv }) => script === undefined && scriptEnv !== undefined,
+    message: "--script-env needs --script",
+    hint: "leave it out, or name the script",
   },
   {
     when: ({ expectStatus, send, expect, clients, reconnect }) =>
@@ -389,9 +398,12 @@ async function share(
   });
 }
 
-async function stepsIn(file: string, defaults: Subscription): Promise<Step[]> {
+async function stepsIn(
+  file: string,
+  { allowed = [], defaults }: { allowed: readonly string[] | undefined; defaults: Subscription },
+): Promise<Step[]> {
   const { readScriptFile } = await import("../client/script.ts");
-  return readScriptFile(file, { variables: environment, defaults });
+  return readScriptFile(file, { variables: environment, allowed, defaults });
 }
 
 async function playScript(

@@ -245,6 +245,7 @@ const table = {
       "expectStatus",
       "clients",
       "script",
+      "scriptEnv",
       "reconnect",
       "sign",
       "proxy",
@@ -293,7 +294,7 @@ const table = {
       {
         line: "connect --script chat.jsonl",
         description:
-          'lines like {"as":"ann","open":{"booking":"1","token":"$ANN_TOKEN"}}, ' +
+          'lines like {"as":"ann","open":{"booking":"1","token":"$SHELFSHACK_ANN_TOKEN"}}, ' +
           '{"as":"ann","send":{"body":"hi"}}, {"as":"ben","expect":{"body":"hi"},"within":2}, ' +
           '{"as":"ben","expectNothing":1}, {"pause":0.5}, {"as":"ann","close":1000}',
       },

@@ -543,6 +543,12 @@ const table = {
     type: text("a file"),
     description: "run the steps in this file of JSON lines",
   },
+  scriptEnv: {
+    flag: "--script-env <name>",
+    type: repeatable("a variable's name", /^[A-Za-z_]\w*$/),
+    repeatable: true,
+    description: "let the script use this variable as a token; repeatable",
+  },
   reconnect: {
     flag: "--reconnect",
     env: ["SHELFSHACK_RECONNECT"],

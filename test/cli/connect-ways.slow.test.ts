@@ -65,9 +65,13 @@ test("19 with --clients one sends and all others must receive", async () => {
 test("52 a script from a file: 0 when all is met, 3 at a step that is not, 2 when wrong", async () => {
   const file = join(await folder(), "chat.jsonl");
   const url = await room();
+  let allowed = true;
   const play = async (...steps: object[]) => {
     await writeFile(file, steps.map((step) => JSON.stringify(step)).join("\n"));
-    return await run(["connect", "--url", url, "--script", file, "--json"], { env: { ANN_TOKEN: "s3cr3t" } });
+    const args = ["connect", "--url", url, "--script", file, "--json"];
+    return await run(allowed ? [...args, "--script-env", "ANN_TOKEN"] : args, {
+      env: { ANN_TOKEN: "s3cr3t" },
+    });
   };
   const ann = { as: "ann", open: { booking: "1", token: "$ANN_TOKEN" } };
   const met = await play(ann, { as: "ann", send: "hi" }, { as: "ann", expect: "~hi" });
@@ -79,7 +83,11 @@ test("52 a script from a file: 0 when all is met, 3 at a step that is not, 2 whe
   ]);
   const wrong = await play(ann, { as: "ann", sent: "hi" });
   expect([wrong.code, errorCode(wrong)]).toEqual([2, "script-invalid"]);
-  for (const { stdout, stderr } of [met, unmet, wrong]) expect(stdout + stderr).not.toContain("s3cr3t");
+  allowed = false;
+  const forbidden = await play(ann, { as: "ann", send: "hi" });
+  expect([forbidden.code, errorCode(forbidden)]).toEqual([2, "script-invalid"]);
+  for (const { stdout, stderr } of [met, unmet, wrong, forbidden])
+    expect(stdout + stderr).not.toContain("s3cr3t");
   const missing = await run(["connect", "--url", url, "--script", `${file}.missing`, "--json"]);
   expect([missing.code, errorCode(missing)]).toEqual([2, "script-invalid"]);
 });
@@ -87,6 +95,7 @@ test("52 a script from a file: 0 when all is met, 3 at a step that is not, 2 whe
 test("options that contradict each other are exit code 2 before anything is opened", async () => {
   for (const words of [
     ["--script", "x", "--send", "y"],
+    ["--script-env", "ANN_TOKEN"],
     ["--expect-status", "401", "--expect", "~x"],
     ["--clients", "2"],
     ["--clients", "2", "--send", "x", "--send", "y"],

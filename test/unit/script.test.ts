@@ -4,7 +4,11 @@ import { readScript } from "../../src/client/script.ts";
 import { openAs } from "../../src/client/opener.ts";
 import { webSocketServer } from "../support/handshake-server.ts";
 
-const context = { variables: { ANN_TOKEN: "t1" }, defaults: { type: "booking", token: "own" } };
+const context = {
+  variables: { SHELFSHACK_ANN_TOKEN: "t1", CI_JOB_TOKEN: "s3cr3t", GIVEN: "t2" },
+  allowed: ["GIVEN"],
+  defaults: { type: "booking", token: "own" },
+};
 const script = (...steps: readonly (object | string)[]) =>
   readScript(
     steps.map((step) => (typeof step === "string" ? step : JSON.stringify(step))).join("\n"),
@@ -14,7 +18,7 @@ const ann = { as: "ann", open: {} };
 
 test("52 a script is read as a whole, with tokens by the names of variables", () => {
   const steps = script(
-    { as: "ann", open: { booking: "1", token: "$ANN_TOKEN" } },
+    { as: "ann", open: { booking: "1", token: "$SHELFSHACK_ANN_TOKEN" } },
     "",
     { as: "eve", open: { booking: "2", token: null }, expectStatus: 401 },
     { as: "ann", send: { a: [1] } },
@@ -29,6 +33,14 @@ test("52 a script is read as a whole, with tokens by the names of variables", ()
     { line: 6, kind: "close", code: 4000 },
   ]);
   expect(steps[1]).toMatchObject({ subscription: { token: undefined } });
+});
+
+test("52 a script names other variables where that was allowed, and is told how where not", () => {
+  const open = (token: string) => script({ as: "ann", open: { token } });
+  expect(open("$GIVEN")).toMatchObject([{ subscription: { token: "t2" } }]);
+  expect(() => open("$NPM_TOKEN")).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining("pass --script-env NPM_TOKEN") }),
+  );
 });
 
 test.each([
@@ -47,22 +59,23 @@ test.each([
     '"close": expected 1000 or a code from',
   ],
   ["a pattern that is none", [ann, { as: "ann", expect: "~(" }], "line 2 of the script: ~( is not a regular"],
-  [
-    "a token itself",
-    [{ as: "ann", open: { token: "s3cr3t" } }],
-    "expected the name of a variable that ends in",
-  ],
+  ["a token itself", [{ as: "ann", open: { token: "s3cr3t" } }], "expected the name of a variable such as"],
   [
     "a variable that is not set",
-    [{ as: "a", open: { token: "$BEN_TOKEN" } }],
-    "the variable BEN_TOKEN is not",
+    [{ as: "a", open: { token: "$SHELFSHACK_BEN_TOKEN" } }],
+    "the variable SHELFSHACK_BEN_TOKEN is not",
   ],
   [
-    "AWS's own token",
-    [{ as: "a", open: { token: "$AWS_SESSION_TOKEN" } }],
-    "expected the name of a variable",
+    "a token of another program",
+    [{ as: "a", open: { token: "$CI_JOB_TOKEN" } }],
+    "a script may not name the variable CI_JOB_TOKEN",
   ],
-  ["another variable", [{ as: "a", open: { token: "$HOME" } }], "expected the name of a variable"],
+  ["another variable", [{ as: "a", open: { token: "$HOME" } }], "may not name the variable HOME"],
+  [
+    "a name that only begins like ours",
+    [{ as: "a", open: { token: "$SHELFSHACK_SIGNING_KEYS" } }],
+    "may not name",
+  ],
   [
     "JSON that is too deep",
     [`{"as":"ann","send":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
