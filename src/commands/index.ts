@@ -10,6 +10,7 @@ export const commands: CommandFiles = {
   doctor: () => import("./doctor.ts"),
   env: () => import("./env.ts"),
   outputs: () => import("./outputs.ts"),
+  policy: () => import("./policy.ts"),
   test: () => import("./test.ts"),
   connect: () => import("./connect.ts"),
   connections: () => import("./connections.ts"),

@@ -68,7 +68,8 @@ function hintForDenied(thrown: ErrorFacts): string {
       `the ${policy} has to allow ${action}, whatever the caller's own policy says; ` +
       "ask your AWS administrator"
     );
-  const Resource = (resource ?? "*").replace(/["',.]+$/, "");
+  // AWS masks the account and the id of a connection (AWS.md 2.3), which would make a statement of nothing.
+  const Resource = (resource ?? "*").replace(/["',.]+$/, "").replaceAll(/\*{8}\d{4}|\{\w+\}/g, "*");
   const statement = JSON.stringify({ Effect: "Allow", Action: action, Resource });
   const unnamed = resource === undefined ? " (AWS named no resource)" : "";
   return `add this statement to the caller's policy${unnamed}: ${statement}`;

@@ -62,7 +62,10 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     const scope = signed ?? scopeWithoutSignature(wire);
     if (!scope) return refusals.unsigned(request, response);
     refuseLeft(request);
-    await writeAnswer(response, await answerCall({ find }, scope, { request: wire, requestId, record }));
+    await writeAnswer(
+      response,
+      await answerCall({ find, portOf }, scope, { request: wire, requestId, record }),
+    );
   }
 
   /** What is served beside AWS: what the local AWS tells of itself, and the code of its functions. */

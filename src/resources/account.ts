@@ -1,4 +1,5 @@
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import type { Aws } from "../aws/clients.ts";
 import { complete, NotAwsAnswer } from "../aws/answers.ts";
 import { CliError } from "../errors/error.ts";
 import type { LookedUp } from "../stack/resource.ts";
@@ -20,21 +21,24 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
     name: "of the credentials",
     needs: {},
     foundBy: "name",
-    async list(aws) {
-      const answer = await aws.sts.send(new GetCallerIdentityCommand());
-      const { Account, Arn } = complete(answer, ["Account", "Arn"]);
-      if (expected && expected !== Account) {
-        throw new CliError(
-          "account-other",
-          `the credentials belong to account ${Account}, the configuration says ${expected}`,
-          {
-            hint: "use the profile of that account (--profile), or correct the account in the configuration",
-          },
-        );
-      }
-      return [{ attributes: { Account, Partition: partitionOf(Arn) }, properties: {} }];
-    },
+    list: async (aws) => [{ attributes: await callersAccount(aws, expected), properties: {} }],
   };
+}
+
+/** The account of the credentials. Throws a CliError (exit 4) where another one is expected. */
+export async function callersAccount(aws: Aws, expected: string | undefined): Promise<AccountAttributes> {
+  const answer = await aws.sts.send(new GetCallerIdentityCommand());
+  const { Account, Arn } = complete(answer, ["Account", "Arn"]);
+  if (expected && expected !== Account) {
+    throw new CliError(
+      "account-other",
+      `the credentials belong to account ${Account}, the configuration says ${expected}`,
+      {
+        hint: "use the profile of that account (--profile), or correct the account in the configuration",
+      },
+    );
+  }
+  return { Account, Partition: partitionOf(Arn) };
 }
 
 /** The second part of an ARN. */

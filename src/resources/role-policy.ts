@@ -5,6 +5,7 @@ import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
+import { functionPolicy } from "../aws/policies.ts";
 
 interface RolePolicyProperties {
   RoleName: string;
@@ -14,11 +15,7 @@ interface RolePolicyProperties {
 
 const POLICY_NAME = "WebSocketAPIPermissions";
 
-/**
- * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
- * own log group, and invoke itself (a second run delivers the frames that cannot be sent during `$connect`).
- * AWS.md 6.6.
- */
+/** The function's policy, inline in its role. */
 export function rolePolicy(
   {
     roleName,
@@ -49,7 +46,7 @@ export function rolePolicy(
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       RoleName: roleName,
       PolicyName: POLICY_NAME,
-      PolicyDocument: documentFor({ functionName, stage, region, Account, Partition, ApiId }),
+      PolicyDocument: functionPolicy({ functionName, stage, region, Account, Partition, ApiId }),
     }),
 
     async list(aws) {
@@ -74,39 +71,3 @@ export function rolePolicy(
     update: put,
   };
 }
-
-interface Scope {
-  functionName: string;
-  stage: string;
-  region: string;
-  Account: string;
-  Partition: string;
-  ApiId: string;
-}
-
-const documentFor = ({ functionName, stage, region, Account, Partition, ApiId }: Scope) => ({
-  Version: "2012-10-17",
-  Statement: [
-    {
-      Sid: "Push",
-      Effect: "Allow",
-      Action: "execute-api:ManageConnections",
-      Resource: ["POST", "DELETE"].map(
-        (method) =>
-          `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
-      ),
-    },
-    {
-      Sid: "Logs",
-      Effect: "Allow",
-      Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-      Resource: `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}:*`,
-    },
-    {
-      Sid: "DeliverLater",
-      Effect: "Allow",
-      Action: "lambda:InvokeFunction",
-      Resource: `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
-    },
-  ],
-});

@@ -217,6 +217,22 @@ const table = {
       },
     ],
   },
+  policy: {
+    summary: "print the least IAM policy of a deployer, the function or a backend",
+    args: "[deployer|function|backend]",
+    reads: [...stackNames],
+    examples: [
+      {
+        line: "policy deployer > deployer.json",
+        description: "for a person or a pipeline that deploys this stack",
+      },
+      {
+        line: "policy backend",
+        description: "for the backend's task role: it pushes, and closes connections",
+      },
+      { line: "policy function", description: "what deploy gives the function's role" },
+    ],
+  },
   test: {
     summary: "invoke the function with a test event and show which hop fails",
     reads: ["event", ...subscription, "functionName", "stage"],

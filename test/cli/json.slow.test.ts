@@ -55,6 +55,8 @@ const promised: Readonly<Record<CommandName, string>> = {
   outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
     values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
     values.websocket_lambda_function_arn values.websocket_lambda_function_name values.region`,
+  policy: `principal account apiId document.Version document.Statement[].Sid document.Statement[].Effect
+    document.Statement[].Action document.Statement[].Resource`,
   test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured
     meaning fix statusCode answer.statusCode ms log[] disconnected`,
   connect: `url openMs subprotocol interactive ended sent received sentAll checked expectations[].met
@@ -97,6 +99,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["doctor", () => ["--token", "demo"]],
   ["env", () => ["set", "LOG_LEVEL=DEBUG"]],
   ["outputs", () => []],
+  ["policy", () => ["function"]],
   ["test", () => ["--token", "demo"]],
   [
     "connect",

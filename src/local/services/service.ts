@@ -1,4 +1,5 @@
 import type { Host } from "../host.ts";
+import type { Authorization } from "./access.ts";
 import { declaredMembers } from "../wire/members.ts";
 import type { Protocol } from "../wire/protocol.ts";
 import { shapesOf, type OperationShape, type ServiceShapes } from "../wire/schema.ts";
@@ -26,7 +27,12 @@ interface Description<State, Needs, Parts, Port> {
   state: (saved: SavedService) => State;
   operations: readonly Operation<Parts>[];
   /** Makes what its operations work with, and what it lends to others. */
-  open(given: { host: Host; state: State } & PortsOf<Needs>): { parts: Parts; port: Port; guard?: Guard };
+  open(given: { host: Host; state: State } & PortsOf<Needs>): {
+    parts: Parts;
+    port: Port;
+    guard?: Guard;
+    authorization: Authorization;
+  };
 }
 
 type Needs = Readonly<Record<string, Service>>;
@@ -55,6 +61,7 @@ export type Perform = (
 export interface OpenService<Port = unknown> {
   protocol: Protocol;
   port: Port;
+  authorization: Authorization;
   /** By name; what is not in here is not emulated. */
   operations: ReadonlyMap<string, Perform>;
 }
@@ -74,7 +81,7 @@ export function service<State, const Given extends Needs, Parts, Port>(
         Object.entries(needs).map(([word, needed]) => [word, portOf(needed)]),
       ) as PortsOf<Given>;
       const state = description.state(saved);
-      const { parts, port, guard = unguarded } = description.open({ host, state, ...ports });
+      const { parts, port, authorization, guard = unguarded } = description.open({ host, state, ...ports });
       const perform =
         ({ members, run }: Operation<Parts>): Perform =>
         async (shape, given, at) => {
@@ -87,6 +94,7 @@ export function service<State, const Given extends Needs, Parts, Port>(
       return {
         protocol: description.protocol(shapesOf(sdk)),
         port,
+        authorization,
         operations: new Map(operations.map((operation) => [operation.name, perform(operation)])),
       };
     },

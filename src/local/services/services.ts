@@ -2,8 +2,9 @@ import { AwsError, notEmulated } from "../aws-error.ts";
 import { protocolOf } from "../refusals.ts";
 import type { WireAnswer, WireRequest } from "../wire/protocol.ts";
 import { apigateway } from "./apigateway/apigateway.ts";
-import { iam } from "./iam/iam.ts";
-import { sessionIn } from "./iam/sessions.ts";
+import type { AskedCall, Authorization } from "./access.ts";
+import { iam, type Roles } from "./iam/iam.ts";
+import { sessionIn, type Session } from "./iam/sessions.ts";
 import { lambda } from "./lambda/lambda.ts";
 import { logs } from "./logs/logs.ts";
 import { monitoring } from "./monitoring/monitoring.ts";
@@ -59,7 +60,7 @@ export function scopeOf(authorization: string | undefined): Scope | undefined {
  * of ours throws.
  */
 export async function answerCall(
-  { find }: Pick<OpenServices, "find">,
+  { find, portOf }: OpenServices,
   { region, service: name }: Scope,
   { request, requestId, record }: { request: WireRequest; requestId: string; record(call: Call): void },
 ): Promise<WireAnswer> {
@@ -71,10 +72,12 @@ export async function answerCall(
   const call: Call = { service: name, operation, region, input: {}, status: 200, mutating };
   try {
     const perform = service?.operations.get(operation);
-    if (!shape || !perform) throw notEmulated(`${operation} (${name})`);
+    if (!service || !shape || !perform) throw notEmulated(`${operation} (${name})`);
     const input = protocol.read(shape, request);
     call.input = shortened(input);
     const session = sessionIn(request.headers["x-amz-security-token"]);
+    const { method, path } = request;
+    refuseDenied(portOf(iam), session, service.authorization, { operation, input, method, path, region });
     const output = await perform(shape, input, { region, now: Date.now(), requestId, session });
     const answer = protocol.write(shape, (output ?? {}) as Record<string, unknown>, requestId);
     record({ ...call, status: answer.status });
@@ -84,6 +87,20 @@ export async function answerCall(
     const answer = protocol.refuse(error, requestId);
     record({ ...call, status: answer.status, error: error.name });
     return answer;
+  }
+}
+
+/** Throws what AWS answers where a role's session may not make a call, whatever else is wrong with it. */
+function refuseDenied(
+  roles: Roles,
+  session: Session | undefined,
+  { accesses, error, status }: Authorization,
+  call: Omit<AskedCall, "account">,
+): void {
+  if (!session) return;
+  for (const access of accesses({ ...call, account: roles.account })) {
+    const message = roles.denial(session, access);
+    if (message !== undefined) throw new AwsError(error, message, { status });
   }
 }
 

@@ -6,6 +6,7 @@ import { regional } from "../state.ts";
 import type { ApigatewayState } from "./api-state.ts";
 import { apiOperations } from "./apis.ts";
 import { authorizerOperations } from "./authorizers.ts";
+import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { limits } from "./guard.ts";
 import { integrationResponseOperations } from "./integration-responses.ts";
@@ -39,6 +40,6 @@ export const apigateway = service({
   open({ host, state }) {
     const parts = { host, state, deployedAt: new Map<string, number>() };
     const port: Stages = { servedStage: (apiId, stage) => servedStage(parts, apiId, stage) };
-    return { parts, port, guard: limits(host) };
+    return { parts, port, guard: limits(host), authorization };
   },
 });

@@ -1,7 +1,9 @@
 import * as sdk from "@aws-sdk/client-iam";
 import { query } from "../../wire/query.ts";
+import type { Access } from "../access.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
+import { authorizationIn } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { managedPolicyOperations } from "./managed-policies.ts";
 import { permission } from "./permission.ts";
@@ -10,12 +12,6 @@ import { roleByArn, type Iam, type IamState, type RoleState } from "./role.ts";
 import { rolePolicyOperations } from "./role-policies.ts";
 import { roleOperations } from "./roles.ts";
 import { sessionArn, type Session } from "./sessions.ts";
-
-/** What a role's session or a service wants to do. */
-interface Access {
-  action: string;
-  resource: string;
-}
 
 /** A denial that tells less than was asked for. */
 interface Shown {
@@ -27,6 +23,7 @@ interface Shown {
 
 /** What IAM lends to other services. */
 export interface Roles {
+  account: string;
   byArn(arn: string): Readonly<Pick<RoleState, "id" | "arn" | "maxSessionDuration">> | undefined;
   /**
    * Whether a service such as `lambda.amazonaws.com` can assume a role now: the role exists, its trust policy
@@ -57,11 +54,12 @@ export const iam = service({
   operations: [...roleOperations, ...rolePolicyOperations, ...managedPolicyOperations],
   open({ host, state }) {
     const parts: Iam = { host, roles: state.roles, managed: (state.managed ??= new Map()) };
-    return { parts, port: rolesPort(parts) };
+    return { parts, port: rolesPort(parts), authorization: authorizationIn(parts) };
   },
 });
 
 const rolesPort = (parts: Iam): Roles => ({
+  account: parts.host.account,
   byArn: (arn) => roleByArn(parts, arn),
   mayAssume: (arn, by, now) => mayAssume(parts, { role: roleByArn(parts, arn), by, now }),
   caller: (session) => callerOf(parts, session),

@@ -1,3 +1,4 @@
+import type { Access } from "../access.ts";
 import { managedStatements } from "./managed-policies.ts";
 import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from "./policy.ts";
 import type { Iam, RoleState } from "./role.ts";
@@ -7,14 +8,10 @@ import type { Iam, RoleState } from "./role.ts";
  * content is not known here, a condition key or operator, a policy variable), the access is allowed and a
  * log line says so: what AWS may allow is not refused here.
  */
-export function permission(
-  iam: Iam,
-  role: RoleState,
-  { action, resource }: { action: string; resource: string },
-): Decision {
+export function permission(iam: Iam, role: RoleState, { action, resource, context }: Access): Decision {
   const { account, logOnce } = iam.host;
   const statements = statementsOf(iam, role);
-  const access = { action, resource, context: contextOf(account, role, resource) };
+  const access = { action, resource, context: { ...contextOf(account, role, resource), ...context } };
   const decision = decide(statements, access, "Allow");
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {
     const doubts = new Set(statements.flatMap((statement) => doubtsAbout(statement, access) ?? []));

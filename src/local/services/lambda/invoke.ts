@@ -4,7 +4,7 @@ import type { LambdaAnswer } from "../../gateway/contract.ts";
 import type { Host } from "../../host.ts";
 import type { FunctionToRun, Invocation } from "../../runtime/contract.ts";
 import { all } from "../../wire/members.ts";
-import { operations, type At } from "../operations.ts";
+import { operations } from "../operations.ts";
 import {
   checkReachable,
   findFunction,
@@ -16,7 +16,6 @@ import {
   type FunctionState,
   type FunctionVersion,
   type Lambda,
-  type Reference,
 } from "./function.ts";
 import { gatewayMayInvoke } from "./policy.ts";
 
@@ -164,7 +163,6 @@ export const invokeOperations = [
     async ({ FunctionName, Qualifier, InvocationType = "RequestResponse", LogType, Payload }, at) => {
       const asked = referenceOf(FunctionName, Qualifier);
       checkReachable(at, asked);
-      refuseDenied(at, asked);
       const found = findFunction(at, asked, latestNotFound);
       const version = versionToRun(found, asked.qualifier);
       // The SDK's type is what a client may pass; over the wire it is bytes.
@@ -189,16 +187,6 @@ export const invokeOperations = [
     },
   ),
 ];
-
-/**
- * A role's session may invoke what the role's policies name; denied before anything tells whether the
- * function is there.
- */
-function refuseDenied({ host, roles, region, session }: Lambda & At, asked: Reference): void {
-  const resource = functionArn(host.account, region, asked);
-  const message = roles.denial(session, { action: "lambda:InvokeFunction", resource });
-  if (message !== undefined) throw new AwsError("AccessDeniedException", message, { status: 403 });
-}
 
 function checkedPayload(given: Uint8Array | undefined, type: sdk.InvocationType): string {
   const bytes = given ?? new Uint8Array();

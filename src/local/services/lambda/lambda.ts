@@ -8,6 +8,7 @@ import { monitoring } from "../monitoring/monitoring.ts";
 import { service } from "../service.ts";
 import { regional } from "../state.ts";
 import { concurrencyOperations } from "./concurrency.ts";
+import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import type { Lambda, LambdaState } from "./function.ts";
 import { codeOf, functionOperations } from "./functions.ts";
@@ -52,6 +53,6 @@ export const lambda = service({
       codeOf: (id) => codeOf(parts, id),
       writeLog: (region, entries) => writeLog(parts, region, entries),
     };
-    return { parts, port };
+    return { parts, port, authorization };
   },
 });

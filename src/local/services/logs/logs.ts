@@ -3,6 +3,7 @@ import { AwsError } from "../../aws-error.ts";
 import { jsonRpc } from "../../wire/json-rpc.ts";
 import { service, type Guard } from "../service.ts";
 import { regional } from "../state.ts";
+import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { eventOperations, write } from "./events.ts";
 import { logGroupArn, newGroup, type Logs, type LogsState } from "./group.ts";
@@ -45,7 +46,7 @@ export const logs = service({
       has: (region, group) => state.in(region).groups.has(group),
       arn: (region, group) => logGroupArn(host.account, region, group),
     };
-    return { parts, port, guard: refuseLongNames };
+    return { parts, port, guard: refuseLongNames, authorization };
   },
 });
 

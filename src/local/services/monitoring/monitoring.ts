@@ -5,6 +5,7 @@ import { all, only } from "../../wire/members.ts";
 import { operations } from "../operations.ts";
 import { service } from "../service.ts";
 import { regional } from "../state.ts";
+import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { MINUTE_MS, openSeries, statisticOf, type Metric, type Statistic } from "./series.ts";
 
@@ -77,7 +78,7 @@ export const monitoring = service({
     const port: Metrics = {
       add: (region, metric, value = 1) => seriesIn(region).add(metric, value, Date.now()),
     };
-    return { parts: { seriesIn }, port };
+    return { parts: { seriesIn }, port, authorization };
   },
 });
 

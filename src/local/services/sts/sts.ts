@@ -8,6 +8,7 @@ import { sessionArn, sessionToken, userToken } from "../iam/sessions.ts";
 import { operations } from "../operations.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
+import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
 
 interface Sts {
@@ -83,5 +84,5 @@ export const sts = service({
       },
     ),
   ],
-  open: ({ host, roles }) => ({ parts: { host, roles }, port: undefined }),
+  open: ({ host, roles }) => ({ parts: { host, roles }, port: undefined, authorization }),
 });

@@ -1,0 +1,154 @@
+/** The names and ids that stand in a policy's ARNs. */
+export interface PolicyScope {
+  functionName: string;
+  roleName: string;
+  stage: string;
+  region: string;
+  Account: string;
+  /** `aws`, `aws-cn` or `aws-us-gov`. */
+  Partition: string;
+  /** `*` where there is none yet. */
+  ApiId: string;
+}
+
+/** An IAM policy as JSON has it. */
+export interface PolicyDocument {
+  Version: "2012-10-17";
+  Statement: PolicyStatement[];
+}
+
+interface PolicyStatement {
+  Sid: string;
+  Effect: "Allow";
+  Action: string | string[];
+  Resource: string | string[];
+  Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+const document = (...Statement: PolicyStatement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
+
+type FunctionScope = Omit<PolicyScope, "roleName">;
+
+/**
+ * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
+ * own log group, and invoke itself (a second run delivers the frames that cannot be sent during `$connect`).
+ * AWS.md 6.6.
+ */
+export const functionPolicy = (scope: FunctionScope): PolicyDocument =>
+  document(
+    push(scope, ["POST", "DELETE"]),
+    {
+      Sid: "Logs",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource: `${logGroupOf(scope)}:*`,
+    },
+    {
+      Sid: "DeliverLater",
+      Effect: "Allow",
+      Action: "lambda:InvokeFunction",
+      Resource: functionOf(scope),
+    },
+  );
+
+/** What a backend needs to push without a client's message, and to close connections (CONTRACT.md 6). */
+export const backendPolicy = (scope: FunctionScope): PolicyDocument =>
+  document(push(scope, ["POST", "DELETE"]));
+
+/**
+ * What a person or a pipeline needs for every command of this program, for one stack (AWS.md 6.9). Without
+ * any one of these actions a command fails, or says what it goes on without.
+ *
+ * Actions of API Gateway are HTTP's methods. An API's id is known when it was made: before that, `*` stands
+ * for it. What a KMS key of the account's own asks for is not in it.
+ */
+export function deployerPolicy(scope: PolicyScope): PolicyDocument {
+  const { Partition, Account, region, roleName, ApiId } = scope;
+  const role = `arn:${Partition}:iam::${Account}:role/${roleName}`;
+  const apis = `arn:${Partition}:apigateway:${region}::`;
+  const allow = (Sid: string, Action: string[], Resource: string | string[]): PolicyStatement => ({
+    Sid,
+    Effect: "Allow",
+    Action,
+    Resource,
+  });
+  return document(
+    allow("Role", actions("iam", roleActions), role),
+    {
+      ...allow("PassRole", ["iam:PassRole"], role),
+      Condition: { StringEquals: { "iam:PassedToService": "lambda.amazonaws.com" } },
+    },
+    allow("Function", actions("lambda", functionActions), functionOf(scope)),
+    allow("Account", ["lambda:GetAccountSettings", "cloudwatch:GetMetricData"], "*"),
+    allow("Api", actions("apigateway", apiActions), [
+      `${apis}/apis`,
+      `${apis}/apis/${ApiId}`,
+      `${apis}/apis/${ApiId}/*`,
+      `${apis}/tags/*`,
+    ]),
+    allow("Logs", actions("logs", logActions), [logGroupOf(scope), `${logGroupOf(scope)}:*`]),
+    allow("LogGroups", ["logs:DescribeLogGroups"], `arn:${Partition}:logs:${region}:${Account}:log-group:*`),
+    push(scope, ["POST", "GET", "DELETE"]),
+  );
+}
+
+const roleActions = [
+  "CreateRole",
+  "GetRole",
+  "TagRole",
+  "UpdateAssumeRolePolicy",
+  "DeleteRole",
+  "PutRolePolicy",
+  "GetRolePolicy",
+  "ListRolePolicies",
+  "DeleteRolePolicy",
+  "DetachRolePolicy",
+  "ListAttachedRolePolicies",
+  "SimulatePrincipalPolicy",
+];
+const functionActions = [
+  "CreateFunction",
+  "GetFunction",
+  "GetFunctionConfiguration",
+  "UpdateFunctionCode",
+  "UpdateFunctionConfiguration",
+  "DeleteFunction",
+  "TagResource",
+  "AddPermission",
+  "GetPolicy",
+  "RemovePermission",
+  "InvokeFunction",
+];
+const apiActions = ["GET", "POST", "PATCH", "DELETE", "TagResource"];
+const logActions = [
+  "CreateLogGroup",
+  "DeleteLogGroup",
+  "PutRetentionPolicy",
+  "TagResource",
+  "ListTagsForResource",
+  "DescribeLogStreams",
+  "FilterLogEvents",
+  "StartLiveTail",
+];
+
+const actions = (service: string, names: readonly string[]): string[] =>
+  names.map((name) => `${service}:${name}`);
+
+const functionOf = ({ Partition, region, Account, functionName }: FunctionScope): string =>
+  `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`;
+
+const logGroupOf = ({ Partition, region, Account, functionName }: FunctionScope): string =>
+  `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}`;
+
+const push = (
+  { Partition, region, Account, ApiId, stage }: FunctionScope,
+  methods: readonly string[],
+): PolicyStatement => ({
+  Sid: "Push",
+  Effect: "Allow",
+  Action: "execute-api:ManageConnections",
+  Resource: methods.map(
+    (method) =>
+      `arn:${Partition}:execute-api:${region}:${Account}:${ApiId}/${stage}/${method}/@connections/*`,
+  ),
+});

@@ -1,0 +1,64 @@
+import type { Aws } from "../aws/clients.ts";
+import { deployedApi } from "../aws/deployed.ts";
+import { actionNamed } from "../cli/action.ts";
+import type { Command } from "../cli/command.ts";
+import { explain } from "../errors/explain.ts";
+import { callersAccount } from "../resources/account.ts";
+import {
+  backendPolicy,
+  deployerPolicy,
+  functionPolicy,
+  type PolicyDocument,
+  type PolicyScope,
+} from "../aws/policies.ts";
+
+/** Whose policy it is. */
+const principals = ["deployer", "function", "backend"] as const;
+type Principal = (typeof principals)[number];
+
+const policyOf: Readonly<Record<Principal, (scope: PolicyScope) => PolicyDocument>> = {
+  deployer: deployerPolicy,
+  function: functionPolicy,
+  backend: backendPolicy,
+};
+
+interface PolicyResult {
+  principal: Principal;
+  account: string;
+  /** Null where it is not deployed, or cannot be read: then `*` stands for it. */
+  apiId: string | null;
+  document: PolicyDocument;
+}
+
+export const command: Command<"policy", PolicyResult> = {
+  async run({ functionName, apiName, roleName, stage, ...options }, context) {
+    const principal = actionNamed("policy", context.args[0] ?? "", principals);
+    const aws = await context.aws(options);
+    const [{ Account, Partition }, apiId] = await Promise.all([
+      callersAccount(aws, options.account),
+      apiIdOf(aws, { functionName, apiName }),
+    ]);
+    if (apiId === null)
+      context.report({
+        kind: "warning",
+        message: `there is no API ${apiName} in ${aws.region}: its id is * in this policy`,
+        hint: "print it again after the first deploy, when the id is known",
+      });
+    const { region } = aws;
+    const scope = { functionName, roleName, stage, region, Account, Partition, ApiId: apiId ?? "*" };
+    return { principal, account: Account, apiId, document: policyOf[principal](scope) };
+  },
+
+  verbatim: true,
+  render: ({ document }) => JSON.stringify(document, null, 2),
+};
+
+/** Null where there is none, and for a caller that may not look: it is this policy that lets it. */
+async function apiIdOf(aws: Aws, names: { apiName: string; functionName: string }): Promise<string | null> {
+  try {
+    return (await deployedApi(aws, names))?.ApiId ?? null;
+  } catch (error) {
+    if (explain(error).code.startsWith("denied")) return null;
+    throw error;
+  }
+}

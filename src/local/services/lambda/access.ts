@@ -1,0 +1,39 @@
+import { hasTags, textOf, type Access, type Authorization } from "../access.ts";
+import { functionArn, referenceOf } from "./function.ts";
+
+/** The one action that is not called as its operation. */
+const actionNames: Readonly<Record<string, string>> = { Invoke: "InvokeFunction" };
+
+/**
+ * The operation, on the function that it names; a role that is given to a function has to be passed, and tags
+ * at the creation need the permission to tag (AWS.md 6.9).
+ */
+export const authorization: Authorization = {
+  error: "AccessDeniedException",
+  status: 403,
+  accesses({ operation, input, region, account }) {
+    const resource = resourceOf(input, { region, account });
+    const passed = textOf(input["Role"]);
+    const also: readonly (Access | false)[] = [
+      passed !== "" && {
+        action: "iam:PassRole",
+        resource: passed,
+        context: { "iam:passedtoservice": "lambda.amazonaws.com" },
+      },
+      operation === "CreateFunction" && hasTags(input["Tags"]) && { action: "lambda:TagResource", resource },
+    ];
+    return [
+      { action: `lambda:${actionNames[operation] ?? operation}`, resource },
+      ...also.filter((access) => access !== false),
+    ];
+  },
+};
+
+function resourceOf(
+  input: Readonly<Record<string, unknown>>,
+  { region, account }: { region: string; account: string },
+): string {
+  const name = textOf(input["FunctionName"]);
+  if (name === "") return textOf(input["Resource"]) || "*";
+  return functionArn(account, region, referenceOf(name, textOf(input["Qualifier"]) || undefined));
+}

@@ -1,0 +1,258 @@
+import { GetApisCommand, UpdateApiCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  GetRolePolicyCommand,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  AddPermissionCommand,
+  GetPolicyCommand,
+  RemovePermissionCommand,
+  UpdateFunctionCodeCommand,
+} from "@aws-sdk/client-lambda";
+import { AssumeRoleCommand } from "@aws-sdk/client-sts";
+import { expect, onTestFinished, test } from "vitest";
+import { startDemoBackend } from "../../src/backend/demo.ts";
+import type { PolicyDocument } from "../../src/aws/policies.ts";
+import { acceptingHandler, openLocalAws, policy, type AwsForTest } from "../support/local-aws.ts";
+import { run, start } from "../support/program.ts";
+import { zipOf } from "../support/zip.ts";
+
+interface Place {
+  aws: AwsForTest;
+  backendUrl: string;
+}
+
+async function place(): Promise<Place> {
+  const [aws, backend] = await Promise.all([openLocalAws(), startDemoBackend()]);
+  onTestFinished(() => backend.close());
+  return { aws, backendUrl: backend.url };
+}
+
+let made = 0;
+
+/** What the program's environment is for a principal that may do what the policy says, and nothing else. */
+async function principal({ aws }: Place, document: PolicyDocument): Promise<Record<string, string>> {
+  const RoleName = `principal-${++made}`;
+  const trust = policy({ Principal: { AWS: "arn:aws:iam::000000000000:root" }, Action: "sts:AssumeRole" });
+  const { Role } = await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
+  await aws.iam.send(
+    new PutRolePolicyCommand({ RoleName, PolicyName: "only", PolicyDocument: JSON.stringify(document) }),
+  );
+  const { Credentials } = await aws.sts.send(
+    new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: "test" }),
+  );
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
+  return {
+    AWS_ENDPOINT_URL: aws.url,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: AccessKeyId,
+    AWS_SECRET_ACCESS_KEY: SecretAccessKey,
+    AWS_SESSION_TOKEN: SessionToken,
+  };
+}
+
+/** A stack of its own for each case, as the variables that name it. */
+const named = (name: string) => ({
+  SHELFSHACK_FUNCTION_NAME: name,
+  SHELFSHACK_API_NAME: name,
+  SHELFSHACK_ROLE_NAME: `${name}-role`,
+});
+
+/** The deployer's policy of a stack, as the program prints it. */
+async function printed({ aws }: Place, name: string): Promise<PolicyDocument> {
+  const { stdout } = await run(["policy", "deployer"], { env: { ...aws.environment, ...named(name) } });
+  return JSON.parse(stdout) as PolicyDocument;
+}
+
+const without = ({ Version, Statement }: PolicyDocument, action: string): PolicyDocument => ({
+  Version,
+  Statement: Statement.flatMap((statement) => {
+    const Action = [statement.Action].flat().filter((one) => one !== action);
+    return Action.length > 0 ? [{ ...statement, Action }] : [];
+  }),
+});
+
+/** A command that needs an action; it runs against a stack that is deployed where nothing else is said. */
+interface Need {
+  line: string[];
+  state: "not deployed" | "deployed" | "deployed, and changed by the command";
+  /** Changes something behind the program's back, so that it has to be corrected. */
+  after?(aws: AwsForTest, name: string): Promise<unknown>;
+  /** Reported and gone on without: exit code 0. */
+  survived?: true;
+}
+
+const reading = (...line: string[]): Need => ({ line, state: "deployed" });
+const first: Need = { line: ["deploy"], state: "not deployed" };
+const plan = reading("plan");
+const doctor: Need = { ...reading("doctor"), survived: true };
+const destroy: Need = { line: ["destroy", "--yes"], state: "deployed, and changed by the command" };
+const corrected = (after: NonNullable<Need["after"]>): Need => ({ ...destroy, line: ["deploy"], after });
+
+const needs: Readonly<Record<string, Need>> = {
+  "iam:CreateRole": first,
+  "iam:TagRole": first,
+  "iam:PutRolePolicy": first,
+  "iam:PassRole": first,
+  "lambda:CreateFunction": first,
+  "lambda:TagResource": first,
+  "lambda:AddPermission": first,
+  "apigateway:POST": first,
+  "apigateway:TagResource": first,
+  "logs:CreateLogGroup": first,
+  "logs:TagResource": first,
+  "logs:PutRetentionPolicy": first,
+  "iam:GetRole": plan,
+  "iam:GetRolePolicy": plan,
+  "lambda:GetFunction": plan,
+  "lambda:GetPolicy": plan,
+  "apigateway:GET": plan,
+  "logs:DescribeLogGroups": plan,
+  "logs:ListTagsForResource": plan,
+  "lambda:InvokeFunction": reading("test"),
+  "lambda:GetFunctionConfiguration": reading("env", "list"),
+  "lambda:UpdateFunctionConfiguration": reading("env", "set", "LOG_LEVEL=DEBUG"),
+  "logs:DescribeLogStreams": reading("logs", "tail", "--no-follow"),
+  "logs:FilterLogEvents": reading("logs", "tail", "--no-follow"),
+  "cloudwatch:GetMetricData": reading("metrics"),
+  "execute-api:ManageConnections": reading("connections", "get", "Mg_ugfpqPHcCIVA="),
+  "lambda:GetAccountSettings": doctor,
+  "iam:SimulatePrincipalPolicy": doctor,
+  "iam:UpdateAssumeRolePolicy": corrected(({ iam }, name) =>
+    iam.send(
+      new UpdateAssumeRolePolicyCommand({
+        RoleName: `${name}-role`,
+        PolicyDocument: policy({ Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }),
+      }),
+    ),
+  ),
+  "lambda:UpdateFunctionCode": corrected(async ({ lambda }, FunctionName) =>
+    lambda.send(
+      new UpdateFunctionCodeCommand({
+        FunctionName,
+        ZipFile: await zipOf({ "index.mjs": acceptingHandler }),
+      }),
+    ),
+  ),
+  "lambda:RemovePermission": corrected(async ({ lambda }, FunctionName) => {
+    const { Policy = "" } = await lambda.send(new GetPolicyCommand({ FunctionName }));
+    const { Statement } = JSON.parse(Policy) as { Statement: { Sid: string }[] };
+    const StatementId = Statement[0]?.Sid;
+    await lambda.send(new RemovePermissionCommand({ FunctionName, StatementId }));
+    await lambda.send(
+      new AddPermissionCommand({
+        FunctionName,
+        StatementId,
+        Action: "lambda:InvokeFunction",
+        Principal: "apigateway.amazonaws.com",
+        SourceArn: "arn:aws:execute-api:us-east-1:000000000000:other/*",
+      }),
+    );
+  }),
+  "apigateway:PATCH": corrected(async ({ apigatewayv2 }, name) => {
+    const { Items = [] } = await apigatewayv2.send(new GetApisCommand({}));
+    const ApiId = Items.find(({ Name }) => Name === name)?.ApiId;
+    await apigatewayv2.send(new UpdateApiCommand({ ApiId, RouteSelectionExpression: "$request.body.other" }));
+  }),
+  "iam:DeleteRole": destroy,
+  "iam:ListRolePolicies": destroy,
+  "iam:DeleteRolePolicy": destroy,
+  "iam:ListAttachedRolePolicies": destroy,
+  "iam:DetachRolePolicy": {
+    ...destroy,
+    after: ({ iam }, name) =>
+      iam.send(
+        new AttachRolePolicyCommand({
+          RoleName: `${name}-role`,
+          PolicyArn: "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess",
+        }),
+      ),
+  },
+  "lambda:DeleteFunction": destroy,
+  "apigateway:DELETE": destroy,
+  "logs:DeleteLogGroup": destroy,
+};
+
+test("there is a case for each action that is printed", async () => {
+  const { Statement } = await printed(await place(), "proxy");
+  const actions = Statement.flatMap(({ Action }) => Action);
+  expect(actions.toSorted()).toEqual([...Object.keys(needs), "logs:StartLiveTail"].toSorted());
+});
+
+test("the deployer's policy is enough for every command, before the first deploy and after it", async () => {
+  const at = await place();
+  const names = { ...named("proxy"), SHELFSHACK_BACKEND_URL: at.backendUrl };
+  const lines = (before: readonly string[][]) => before.map((line) => [...line, "--json"]);
+  const codesAs = async (document: PolicyDocument, all: readonly string[][]) => {
+    const env = { ...(await principal(at, document)), ...names };
+    const codes: unknown[] = [];
+    for (const line of lines(all)) codes.push([line[0], (await run(line, { env })).code]);
+    return codes;
+  };
+  const early = [["plan"], ["deploy"], ["deploy", "--memory", "512"]];
+  expect(await codesAs(await printed(at, "proxy"), early)).toEqual(early.map(([name]) => [name, 0]));
+  const late = [
+    ["deploy", "--memory", "256"],
+    ["status"],
+    ["env", "set", "LOG_LEVEL=DEBUG"],
+    ["logs", "tail", "--no-follow"],
+    ["doctor", "--token", "demo"],
+    ["test", "--token", "demo"],
+    ["metrics"],
+    ["trace", "--no-follow"],
+    ["outputs"],
+    ["backend", "keys", "rotate"],
+    ["destroy", "--yes"],
+  ];
+  expect(await codesAs(await printed(at, "proxy"), late)).toEqual(late.map(([name]) => [name, 0]));
+  expect(at.aws.calls.filter(({ error }) => error?.startsWith("AccessDenied"))).toEqual([]);
+}, 60_000);
+
+test("the function's policy is that of its role, the backend's its part about connections", async () => {
+  const at = await place();
+  const env = { ...at.aws.environment, ...named("proxy"), SHELFSHACK_BACKEND_URL: at.backendUrl };
+  await run(["deploy"], { env });
+  const print = async (whose: string) => JSON.parse((await run(["policy", whose], { env })).stdout);
+  const { PolicyDocument = "" } = await at.aws.iam.send(
+    new GetRolePolicyCommand({ RoleName: "proxy-role", PolicyName: "WebSocketAPIPermissions" }),
+  );
+  const deployed = JSON.parse(decodeURIComponent(PolicyDocument)) as PolicyDocument;
+  expect(await print("function")).toEqual(deployed);
+  expect((await print("backend")).Statement).toEqual(deployed.Statement.filter(({ Sid }) => Sid === "Push"));
+});
+
+test("without logs:StartLiveTail the tail says so and polls", async () => {
+  const at = await place();
+  const variables = { ...named("proxy"), SHELFSHACK_BACKEND_URL: at.backendUrl };
+  await run(["deploy"], { env: { ...at.aws.environment, ...variables } });
+  const env = await principal(at, without(await printed(at, "proxy"), "logs:StartLiveTail"));
+  const tail = start(["logs", "tail"], { env: { ...env, ...variables } });
+  await tail.says("no live tail (AccessDeniedException)");
+  tail.signal("SIGINT");
+  await tail.ended;
+});
+
+test.each(["not deployed", "deployed", "deployed, and changed by the command"] as const)(
+  "without one action a command says which is denied on what: a stack that is %s",
+  async (state) => {
+    const at = await place();
+    const document = JSON.stringify(await printed(at, "proxy"));
+    const variables = (name: string) => ({ ...named(name), SHELFSHACK_BACKEND_URL: at.backendUrl });
+    const deploy = (name: string) => run(["deploy"], { env: { ...at.aws.environment, ...variables(name) } });
+    if (state === "deployed") await deploy("proxy");
+    const cases = Object.entries(needs).filter(([, need]) => need.state === state);
+    for (const [index, [action, { line, after, survived }]] of cases.entries()) {
+      const name = state === "deployed" ? "proxy" : `proxy-${index}`;
+      if (state === "deployed, and changed by the command") await deploy(name);
+      await after?.(at.aws, name);
+      const policyOfIt = JSON.parse(document.replaceAll("proxy", name)) as PolicyDocument;
+      const env = { ...(await principal(at, without(policyOfIt, action))), ...variables(name) };
+      const { code, stdout } = await run([...line, "--json"], { env });
+      expect(stdout).toMatch(new RegExp(`not authorized to perform: ${action} on resource: (arn:aws:|\\*)`));
+      expect(code, action).toBe(survived ? 0 : 1);
+    }
+  },
+);
