@@ -10,6 +10,7 @@ import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { readLocalKey } from "../files/local-key.ts";
 import { stateHome } from "../files/state-home.ts";
+import { agentsFromVariables, type Agents } from "../network/route.ts";
 import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
 import { retries } from "./retry.ts";
 import { Waits } from "./wait.ts";
@@ -57,6 +58,8 @@ export interface Aws {
  */
 const timeouts = { connectionTimeout: 3_000, throwOnRequestTimeout: true };
 const REQUEST_MS = 30_000;
+/** A proxy's tunnel belongs to the connection, and tells of itself before that has no more time. */
+const TUNNEL_MS = timeouts.connectionTimeout - 200;
 
 /** For a local AWS that keeps no access key: where its user is told by the system, any credentials do. */
 const madeUpKey = { accessKeyId: "local", secretAccessKey: "local" };
@@ -81,7 +84,8 @@ export async function connectAws(
   }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
 ): Promise<Aws> {
   const address = addressOf(settings);
-  const config = configOf(settings, requestMs);
+  const agents = settings.local ? undefined : await agentsFromVariables(TUNNEL_MS);
+  const config = { ...configOf(settings, requestMs, agents), ...(agents && (await credentialsOver(agents))) };
   const waits = new Waits(signal);
   const announced = new Set<string>();
   const opened: { destroy(): void }[] = [];
@@ -112,7 +116,7 @@ const addressOf = ({ local, port, endpointUrl }: Place): string | undefined =>
   local ? `http://127.0.0.1:${port}` : endpointUrl;
 
 /** What every client is made with. */
-function configOf(settings: Place, requestMs: number) {
+function configOf(settings: Place, requestMs: number, agents: Agents = {}) {
   const address = addressOf(settings);
   // The SDK reads its own variable by itself, and knows those of single services, which come before it
   // (AWS.md 8.4).
@@ -123,9 +127,20 @@ function configOf(settings: Place, requestMs: number) {
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
-    requestHandler: { ...timeouts, requestTimeout: requestMs },
+    requestHandler: { ...timeouts, requestTimeout: requestMs, ...agents },
   };
 }
+
+/** Credentials are asked for over the same agents: of the clients for that, some take none from ours. */
+async function credentialsOver(agents: Agents) {
+  const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
+  const clientConfig = { requestHandler: { ...timeouts, ...agents } };
+  return {
+    credentialDefaultProvider: (given: object) => defaultProvider({ ...given, clientConfig }),
+  };
+}
+
+type ClientConfig = ReturnType<typeof configOf> & Partial<Awaited<ReturnType<typeof credentialsOver>>>;
 
 /** Adds to a client what all of them have in common. */
 type Equip = <Input extends object, Output extends object>(
@@ -134,7 +149,7 @@ type Equip = <Input extends object, Output extends object>(
 ) => void;
 
 /** The services, and how the client of each is made. */
-function servicesAt(config: ReturnType<typeof configOf>, equip: Equip) {
+function servicesAt(config: ClientConfig, equip: Equip) {
   return {
     lambda: onFirstCall(async () => {
       const { LambdaClient } = await import("./services/lambda.ts");

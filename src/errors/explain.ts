@@ -14,6 +14,10 @@ export interface ErrorFacts {
   path: string;
   /** The system call that failed. */
   syscall: string;
+  /** The proxy that made no tunnel, host and port; empty where none failed. */
+  proxy: string;
+  /** What that answered; 0 where it did not. */
+  proxyStatus: number;
   /** The status of AWS's answer, or of whatever answered in its place; 0 where nothing did. */
   status: number;
   /** The `Date` of AWS's answer, where there was one. */
@@ -188,9 +192,17 @@ export const explanations: readonly Explanation[] = [
   },
   {
     code: "proxy-login-needed",
-    when: ({ status }) => status === 407,
-    message: () => "the HTTP proxy requires authentication (407)",
+    when: ({ status, proxyStatus }) => status === 407 || proxyStatus === 407,
+    message: ({ proxy }) => `the ${proxy ? `proxy ${proxy}` : "HTTP proxy"} requires authentication (407)`,
     hint: () => "check the user and password in HTTPS_PROXY, or bypass the proxy: NO_PROXY=.amazonaws.com",
+  },
+  {
+    code: "proxy-refused",
+    when: ({ proxyStatus }) => proxyStatus > 0,
+    message: ({ proxy, proxyStatus, ...thrown }) =>
+      `the proxy ${proxy} made no tunnel to ${addressText(thrown)} (HTTP ${proxyStatus})`,
+    hint: ({ hostname }) =>
+      `ask who runs the proxy to allow that host, or bypass it with NO_PROXY=${hostname}`,
   },
   {
     code: "not-an-aws-answer",
@@ -285,21 +297,21 @@ export function explain(error: unknown, aim: Aim = {}): CliError {
 function explainFacts(thrown: ErrorFacts): { code: ErrorCode; message: string; hint: Advice } | undefined {
   const row = explanations.find(({ when }) => when(thrown));
   if (row) return { code: row.code, message: row.message(thrown), hint: row.hint(thrown) };
-  const { name, code, message: detail, addressFrom } = thrown;
+  const { name, code, message: detail, addressFrom, proxy } = thrown;
   // An empty code is a time limit of our own, which the SDK and `AbortSignal.timeout` report by this name.
   if (code === "" && name !== "TimeoutError") return undefined;
   const network = explainNetwork({
-    peer: "aws",
     code,
     detail,
-    address: addressText(thrown),
-    from: addressFrom,
+    ...(proxy === ""
+      ? { peer: "aws", address: addressText(thrown), from: addressFrom }
+      : { peer: "proxy", address: proxy, from: "HTTPS_PROXY", phase: "connect" }),
   });
   return network && { code: network.code, message: network.meaning, hint: network.hint };
 }
 
 /** Host and port as in a URL. */
-function addressText({ address, hostname, port }: ErrorFacts): string {
+function addressText({ address, hostname, port }: Pick<ErrorFacts, "address" | "hostname" | "port">): string {
   const host = hostname || address || "the server";
   return `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`;
 }
@@ -324,9 +336,10 @@ function withCauses(error: unknown, depth = 0): unknown[] {
 }
 
 export function factsOf(error: unknown, { profile, addressFrom }: Aim = {}): ErrorFacts {
-  const { name, message, code, address, hostname, host, port, path, syscall, $response, $metadata } = (
+  const { name, message, code, address, hostname, host, port, path, syscall, ...others } = (
     error instanceof Error ? error : { message: String(error) }
   ) as Error & Record<string, unknown>;
+  const { proxy, proxyStatus, $response, $metadata } = others;
   const { headers, statusCode } = ($response ?? {}) as {
     headers?: Record<string, unknown>;
     statusCode?: number;
@@ -340,6 +353,8 @@ export function factsOf(error: unknown, { profile, addressFrom }: Aim = {}): Err
     port: typeof port === "number" ? port : undefined,
     path: textOr(path, ""),
     syscall: textOr(syscall, ""),
+    proxy: textOr(proxy, ""),
+    proxyStatus: typeof proxyStatus === "number" ? proxyStatus : 0,
     status: ($metadata as { httpStatusCode?: number } | undefined)?.httpStatusCode ?? statusCode ?? 0,
     answeredAt: textOr(headers?.["date"], ""),
     profile,

@@ -50,7 +50,8 @@ const within = ({ afterMs }: NetworkFailure): string => (afterMs ? ` within ${af
 
 const checkNetwork = "check the network connection, VPN and firewall, then try again";
 const withoutTls = "a server without TLS needs ws:// instead of wss://";
-const checkProxy = "check --proxy or HTTPS_PROXY and that the proxy runs, or set NO_PROXY to the host";
+const checkProxy = ({ from = "--proxy or HTTPS_PROXY" }: NetworkFailure): Advice =>
+  `check ${from} and that the proxy runs, or set NO_PROXY to the host`;
 const checkUrl: Advice = ["check the URL against: ", command("status")];
 
 /** A time limit that passed in this phase. */
@@ -137,9 +138,10 @@ export const networkRows: readonly NetworkRow[] = [
     when: ({ code }) => /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME|CRL/.test(code),
     meaning: ({ address, code, detail }) =>
       `the TLS certificate of ${address} is not valid: ${detail} (${code})`,
-    hint: "check the host name and the clock; for a private CA set NODE_EXTRA_CA_CERTS",
+    hint: "check the host name and the clock; for a private CA set AWS_CA_BUNDLE to its certificate",
     hints: {
-      aws: "behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its certificate",
+      aws: "behind an inspecting proxy set AWS_CA_BUNDLE to the file of its certificate",
+      proxy: "set AWS_CA_BUNDLE to the file of the proxy's certificate, or use its http:// address",
       backend: "check the backend's certificate (name, expiry, chain): the proxy checks it too",
     },
   },

@@ -84,7 +84,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   stack: ["aws", ...lowest],
   trace: ["logs", "aws", ...lowest],
   logs: ["aws", ...lowest],
-  aws: lowest,
+  aws: ["network", ...lowest],
   backend: ["artifact", ...lowest],
   client: ["network", ...lowest],
   network: lowest,

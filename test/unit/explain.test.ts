@@ -92,6 +92,16 @@ describe("AWS's and Node's errors", () => {
     ["throttling", failure({ name: "TooManyRequestsException" }), "throttled"],
     ["a proxy with a login", failure({ $response: { statusCode: 407 } }), "proxy-login-needed"],
     [
+      "a proxy that refuses",
+      failure({ proxy: "proxy.example:3128", proxyStatus: 403, hostname: "sts.amazonaws.com" }),
+      "proxy-refused",
+    ],
+    [
+      "a proxy that is gone",
+      failure({ proxy: "proxy.example:3128", code: "ECONNREFUSED" }),
+      "connection-refused",
+    ],
+    [
       "another service at a local port",
       new NotAwsAnswer("no request id", 200, { hostname: "127.0.0.1", port: 4711 }),
       "not-an-aws-answer",
