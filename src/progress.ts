@@ -9,6 +9,8 @@ export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchange
  */
 export type Progress =
   | { kind: "started"; id: string; title: string }
+  /** How far it is, in other words each time: on a terminal always, elsewhere a line now and then. */
+  | { kind: "going"; id: string; title: string; elapsedMs: number }
   | { kind: "waiting"; id: string; reason: string; elapsedMs: number; budgetMs: number }
   /** A wait is over, one way or the other; the end of its step is the end of its waits too. */
   | { kind: "waited"; id: string }

@@ -100,6 +100,32 @@ const CLOSE_MS = 2_000;
  * aborted before.
  */
 export async function openSession(address: URL, options: SessionOptions): Promise<Session> {
+  const startedAt = performance.now();
+  const { socket, phases, prepared } = await openSocket(address, options, (made) => ({
+    frames: inbox(made),
+    closed: ending(made),
+  }));
+  const sent = keptAlive(socket, (text) => send(socket, text), options);
+  return {
+    openMs: performance.now() - startedAt,
+    phases,
+    subprotocol: socket.protocol || null,
+    ...prepared,
+    send: sent,
+    ping: () => ping(socket),
+    close: (code) => close(socket, prepared.closed, code),
+  };
+}
+
+/**
+ * Opens the WebSocket alone; `prepare` listens to it before anything can be received. Throws as `openSession`
+ * does.
+ */
+export async function openSocket<Prepared>(
+  address: URL,
+  options: SessionOptions,
+  prepare: (socket: WebSocket) => Prepared,
+): Promise<{ socket: WebSocket; phases: PhaseTimes; prepared: Prepared }> {
   options.signal?.throwIfAborted();
   const startedAt = performance.now();
   const { headers, subprotocols = [], origin } = options.request ?? {};
@@ -117,24 +143,13 @@ export async function openSession(address: URL, options: SessionOptions): Promis
       request.end();
     },
   });
-  const frames = inbox(socket);
-  const closed = ending(socket);
+  const prepared = prepare(socket);
   await opened(socket, address, options, {
     proxy,
     phase: () => phases?.current() ?? "lookup",
     proxyStatus: () => phases?.proxyStatus(),
   });
-  const sent = keptAlive(socket, (text) => send(socket, text), options);
-  return {
-    openMs: performance.now() - startedAt,
-    phases: phases?.times() ?? { http: 0 },
-    subprotocol: socket.protocol || null,
-    frames,
-    closed,
-    send: sent,
-    ping: () => ping(socket),
-    close: (code) => close(socket, closed, code),
-  };
+  return { socket, phases: phases?.times() ?? { http: 0 }, prepared };
 }
 
 /** How far an opening has got, and through which proxy it goes. */
@@ -275,28 +290,40 @@ function ending(socket: WebSocket): Promise<Closed> {
   });
 }
 
+interface Fragment {
+  bytes: Buffer;
+  isLast: boolean;
+}
+
 /** One text message, in as many fragments as API Gateway's frame limit asks for. */
+function fragmentsOf(payload: Buffer): Fragment[] {
+  const pieces = Math.max(1, Math.ceil(payload.length / LONGEST_FRAGMENT));
+  return Array.from({ length: pieces }, (_, piece) => ({
+    bytes: payload.subarray(piece * LONGEST_FRAGMENT, (piece + 1) * LONGEST_FRAGMENT),
+    isLast: piece === pieces - 1,
+  }));
+}
+
 async function send(socket: WebSocket, text: string): Promise<Frame | undefined> {
   const payload = Buffer.from(text);
-  const pieces = Math.max(1, Math.ceil(payload.length / LONGEST_FRAGMENT));
-  const left = await Promise.all(
-    Array.from({ length: pieces }, (_, piece) =>
-      sendFragment(
-        socket,
-        payload.subarray(piece * LONGEST_FRAGMENT, (piece + 1) * LONGEST_FRAGMENT),
-        piece === pieces - 1,
-      ),
-    ),
-  );
+  const left = await Promise.all(fragmentsOf(payload).map((fragment) => sendFragment(socket, fragment)));
   return left.every(Boolean)
     ? { direction: "sent", at: new Date().toISOString(), bytes: payload.length, text }
     : undefined;
 }
 
+/** Sends one text message, without a word of whether it leaves. */
+export function sendText(socket: WebSocket, text: string): void {
+  // No character takes more than three bytes for each of its UTF-16 units.
+  if (text.length * 3 <= LONGEST_FRAGMENT) return socket.send(text);
+  for (const { bytes, isLast } of fragmentsOf(Buffer.from(text)))
+    socket.send(bytes, { binary: false, fin: isLast });
+}
+
 /** Whether the fragment has left: `ws` has an error for it only when the connection is closed. */
-function sendFragment(socket: WebSocket, fragment: Buffer, isLast: boolean): Promise<boolean> {
+function sendFragment(socket: WebSocket, { bytes, isLast }: Fragment): Promise<boolean> {
   return new Promise((resolve) =>
-    socket.send(fragment, { binary: false, fin: isLast }, (error) => resolve(!error)),
+    socket.send(bytes, { binary: false, fin: isLast }, (error) => resolve(!error)),
   );
 }
 

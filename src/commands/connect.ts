@@ -6,14 +6,13 @@ import { expectation, expectations } from "../client/expectation.ts";
 import type { Expectation, ExpectationResult } from "../client/expectation.ts";
 import { explainClose } from "../client/frames.ts";
 import { HandshakeError } from "../client/handshake.ts";
-import { headersOf, openAs, type Opening } from "../client/opener.ts";
+import { openAs, requestOf, type Opening } from "../client/opener.ts";
 import type { LastingSession } from "../client/lasting.ts";
 import type { PhaseTimes } from "../client/phases.ts";
 import type { Played } from "../client/play.ts";
 import type { Step } from "../client/script.ts";
-import type { Frame, Session, UpgradeRequest } from "../client/session.ts";
+import type { Frame, Session } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
-import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { stateHome } from "../files/state-home.ts";
@@ -23,7 +22,7 @@ import { environment } from "../settings/environment.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import type { Settings } from "../settings/table.ts";
 import { redactUrl } from "../settings/redact.ts";
-import type { Aws } from "../aws/clients.ts";
+import { signer, stageUrl } from "../aws/stage-url.ts";
 import { checked, piped, scriptedInput, type Input } from "../terminal/input.ts";
 import type { terminalInput } from "../terminal/interactive.ts";
 import { asMessage } from "../terminal/messages.ts";
@@ -136,10 +135,10 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
         ? undefined
         : await stepsIn(script, { allowed: scriptEnv, defaults: subscription });
     const opening: Opening = {
-      base: url ?? (await stageUrl(await context.aws(at), { functionName, apiName, stage })),
+      base: url ?? (await stageUrl(context.aws(at), { functionName, apiName, stage })),
       source: url !== undefined ? "given" : at.local ? "local" : "deployed",
       request: requestOf({ header, subprotocol, origin }),
-      sign: sign ? await signer(await context.aws(at)) : undefined,
+      sign: sign ? await signer(context.aws(at)) : undefined,
       timeoutMs: timeoutSeconds === undefined ? HANDSHAKE_MS : timeoutSeconds * 1000,
       keepaliveMs: keepalive && keepalive * 1000,
       signal: context.signal,
@@ -248,21 +247,6 @@ const contradictions: readonly {
 function refuseContradictions(given: Partial<OptionsOf<"connect">>): void {
   const found = contradictions.find(({ when }) => when(given));
   if (found) throw new CliError("options-contradict", found.message, { hint: found.hint });
-}
-
-const requestOf = ({
-  header = [],
-  subprotocol = [],
-  origin,
-}: Pick<Settings, "header" | "subprotocol" | "origin">): UpgradeRequest => ({
-  headers: headersOf(header),
-  subprotocols: subprotocol,
-  ...(origin === undefined ? {} : { origin }),
-});
-
-async function signer(aws: Aws): Promise<NonNullable<Opening["sign"]>> {
-  const { signedUpgrade } = await import("../aws/sign-upgrade.ts");
-  return (address) => signedUpgrade(aws, address);
 }
 
 interface TalkOptions extends Pick<Settings, "timeoutSeconds" | "reconnect"> {
@@ -456,22 +440,6 @@ function resultOf({ close, ...counts }: Conversation, results: ExpectationResult
 
 /** Closed in peace: normally, by going away (API Gateway's limits), or without a code. */
 const isPeaceful = (code: number) => [1000, 1001, 1005].includes(code);
-
-/**
- * The deployed stage's `wss://` URL: our API of that name, or the only one of it, ours or not. Throws a
- * CliError when there is none, or (exit 4) when it is not clear which.
- */
-async function stageUrl(
-  aws: Aws,
-  names: Pick<Settings, "functionName" | "apiName" | "stage">,
-): Promise<string> {
-  const { deployedApi } = await import("../aws/deployed.ts");
-  const found = await deployedApi(aws, names);
-  if (found) return `${found.ApiEndpoint}/${names.stage}`;
-  throw new CliError("not-deployed", `there is no API named ${names.apiName} in ${aws.region}`, {
-    hint: ["deploy it: ", invocation("deploy"), "; or pass the address with --url wss://…"],
-  });
-}
 
 const unchecked = ({ checked: isChecked, interactive, ended }: Talk): string[] =>
   isChecked || interactive || ended === "interrupted"

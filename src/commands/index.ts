@@ -14,6 +14,7 @@ export const commands: CommandFiles = {
   test: () => import("./test.ts"),
   connect: () => import("./connect.ts"),
   connections: () => import("./connections.ts"),
+  bench: () => import("./bench.ts"),
   "logs tail": () => import("./logs-tail.ts"),
   metrics: () => import("./metrics.ts"),
   cost: () => import("./cost.ts"),

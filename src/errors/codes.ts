@@ -129,6 +129,7 @@ export const errorCodes = {
   "plain-http": 4,
   "name-mismatch": 4,
   "file-kept": 4,
+  "load-refused": 4,
   "rotation-unfinished": 4,
   "new-key-refused": 4,
   // ended early

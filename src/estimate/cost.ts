@@ -19,23 +19,40 @@ export interface CostLine {
   freeUsd: number;
 }
 
+/** What is metered, of a month or of one run. */
+export interface Usage extends Pick<Load, "messageBytes" | "invocationMs" | "memoryMb"> {
+  /** From clients. */
+  messages: number;
+  /** To clients. */
+  frames: number;
+  connectionMinutes: number;
+  invocations: number;
+}
+
 /** What a month of a load costs, line by line (AWS.md 10). */
 export function costOf(load: Load): CostLine[] {
-  const rates = ratesOf(load);
-  const monthly = (perSecond: number) => perSecond * MONTH_SECONDS;
-  const units = Math.max(1, Math.ceil(load.messageBytes / METERED_BYTES));
-  const invocations = monthly(rates.invocations);
-  const gigabyteSeconds = (invocations * load.invocationMs * load.memoryMb) / 1000 / 1024;
+  const { messages, frames, invocations } = ratesOf(load);
+  return linesOf({
+    ...load,
+    messages: messages * MONTH_SECONDS,
+    frames: frames * MONTH_SECONDS,
+    connectionMinutes: (load.connections * MONTH_SECONDS) / 60,
+    invocations: invocations * MONTH_SECONDS,
+  });
+}
+
+/** What a usage costs, line by line, where nothing else is used in that month. */
+export function linesOf(used: Usage): CostLine[] {
+  const { messages, frames, connectionMinutes, invocations, messageBytes } = used;
+  const units = Math.max(1, Math.ceil(messageBytes / METERED_BYTES));
+  const gigabyteSeconds = (invocations * used.invocationMs * used.memoryMb) / 1000 / 1024;
   return [
-    messageLine(monthly(rates.messages + rates.frames) * units),
-    line("API Gateway, connections", (load.connections * MONTH_SECONDS) / 60, {
-      unit: "minutes",
-      ...prices.connectionMinute,
-    }),
+    messageLine((messages + frames) * units),
+    line("API Gateway, connections", connectionMinutes, { unit: "minutes", ...prices.connectionMinute }),
     line("Lambda, invocations", invocations, { unit: "invocations", ...prices.invocation }),
     line("Lambda, duration", gigabyteSeconds, { unit: "GB-seconds", ...prices.gigabyteSecond }),
     line("CloudWatch Logs", (invocations * LOG_BYTES) / GIGABYTE, { unit: "GB", ...prices.logGigabyte }),
-    line("data out", (monthly(rates.frames) * (load.messageBytes + FRAME_BYTES)) / GIGABYTE, {
+    line("data out", (frames * (messageBytes + FRAME_BYTES)) / GIGABYTE, {
       unit: "GB",
       ...prices.outGigabyte,
     }),

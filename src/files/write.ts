@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { access, chmod, link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import { CliError } from "../errors/error.ts";
 
-const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, W_OK } = constants;
 
 /** For its owner alone. */
 export const SECRET = 0o600;
@@ -31,6 +32,15 @@ export async function firstBytes(file: string, most: number): Promise<Uint8Array
   } finally {
     await opened.close();
   }
+}
+
+/**
+ * Whether `replaceFile` will find its folder as it needs it, for work that must not be lost at its end. It
+ * throws as that does.
+ */
+export async function requireWritable(file: string): Promise<void> {
+  await fileAt(file);
+  await access(dirname(file), W_OK);
 }
 
 /**

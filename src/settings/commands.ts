@@ -332,6 +332,53 @@ const table = {
       { line: "connections close L0SM9cOFvHcCIhw=", description: "closes it; a client may connect again" },
     ],
   },
+  bench: {
+    summary: "measure latency and loss with many clients at a given rate",
+    reads: [
+      "connections",
+      "peoplePerBooking",
+      "rate",
+      "durationMs",
+      "ramp",
+      "send",
+      "messageBytes",
+      "threshold",
+      "report",
+      ...subscription,
+      "url",
+      "header",
+      "subprotocol",
+      "origin",
+      "sign",
+      "proxy",
+      "timeoutSeconds",
+      "functionName",
+      "apiName",
+      "stage",
+    ],
+    examples: [
+      {
+        line: "bench --connections 200 --rate 500 --report bench.html",
+        description: "sends on time whatever the answers take; measured at the other clients of a booking",
+      },
+      {
+        line: "bench --threshold 'p99<100ms' --threshold 'lost<=0'",
+        description: "exit code 3 unless both hold",
+      },
+      {
+        line: `bench --booking 7 --send '{"type":"chat","body":"{id}"}'`,
+        description: "all clients in one booking, with a message of your backend's form; {id} is needed",
+      },
+      {
+        line: "bench --url wss://echo.example.com --people-per-booking 1",
+        description: "a server that sends each message back to its sender alone",
+      },
+      {
+        line: "bench --connections 5000 --ramp 500 --yes",
+        description: "a load that AWS is spared without --yes; it first says what this costs",
+      },
+    ],
+  },
   "logs tail": {
     summary: "follow the function's log",
     reads: ["since", "filter", "errors", "connection", "request", "follow", "functionName"],
@@ -589,7 +636,7 @@ const usedBy: Readonly<Partial<Record<GlobalName, (name: CommandName) => boolean
   profile: callsAws,
   local: callsAws,
   endpointUrl: callsAws,
-  yes: (name) => ["init", "destroy", "backend init"].includes(name),
+  yes: (name) => ["init", "destroy", "backend init", "bench"].includes(name),
 };
 
 /** The global settings that a command makes use of; all for what is no command, such as the program. */

@@ -1,4 +1,5 @@
 import { shorten } from "./redact.ts";
+import { thresholds } from "./threshold.ts";
 import type { FileType, ValueType } from "./value-types.ts";
 import {
   amount,
@@ -465,6 +466,7 @@ const table = {
     description: "booking id [test and deploy: 1]",
     descriptionIn: {
       connect: "booking id",
+      bench: "one booking for all clients; {n} in it numbers several [bench-{n}]",
       trace: "only messages of this booking",
       "backend check": "booking id [shelfshack-check]",
     },
@@ -521,6 +523,7 @@ const table = {
     type: repeatable("a frame's text"),
     repeatable: true,
     description: "send this frame; repeatable",
+    descriptionIn: { bench: "the message, with {id} in it, which makes each another one" },
   },
   expect: {
     flag: "--expect <frame>",
@@ -576,6 +579,9 @@ const table = {
     env: ["SHELFSHACK_TIMEOUT"],
     type: seconds,
     description: "give up after this many seconds",
+    descriptionIn: {
+      bench: "what takes longer is late, at the end what is missing is lost [5]",
+    },
   },
   event: {
     flag: "--event <file>",
@@ -653,6 +659,7 @@ const table = {
     env: ["SHELFSHACK_CONNECTIONS"],
     type: amount(1e9),
     description: "how many clients are connected at once",
+    descriptionIn: { bench: "how many clients to open [10]" },
   },
   messagesPerMinute: {
     flag: "--messages-per-minute <n>",
@@ -668,6 +675,40 @@ const table = {
     description: "how many clients get each message, the sender among them",
     defaultText: "2",
   },
+  rate: {
+    flag: "--rate <n>",
+    env: ["SHELFSHACK_RATE"],
+    type: amount(1e6),
+    default: 10,
+    description: "messages per second of all clients together",
+  },
+  durationMs: {
+    flag: "--duration <time>",
+    env: ["SHELFSHACK_DURATION"],
+    type: span,
+    default: 10_000,
+    defaultText: "10s",
+    description: "how long messages are sent: 30s, 500ms",
+  },
+  ramp: {
+    flag: "--ramp <n>",
+    env: ["SHELFSHACK_RAMP"],
+    type: amount(100_000),
+    default: 100,
+    description: "new connections per second",
+  },
+  threshold: {
+    flag: "--threshold <condition>",
+    type: thresholds,
+    repeatable: true,
+    description: "exit with 3 unless this holds: p99<100ms, lost<=0; repeatable",
+  },
+  report: {
+    flag: "--report <file>",
+    env: ["SHELFSHACK_REPORT"],
+    type: text("a file"),
+    description: "write an HTML page with the figures and charts",
+  },
   sessionMinutes: {
     flag: "--session-minutes <n>",
     env: ["SHELFSHACK_SESSION_MINUTES"],
@@ -680,6 +721,7 @@ const table = {
     env: ["SHELFSHACK_MESSAGE_BYTES"],
     type: amount(1e9),
     description: "how large a message is",
+    descriptionIn: { bench: "fill the message up to this size" },
     defaultText: "500",
   },
   invocationMs: {

@@ -19,8 +19,8 @@ export interface ProgressDisplay {
   pause(): void;
 }
 
-/** In plain lines a wait is printed again only after this many milliseconds. */
-const WAIT_LINE_MS = 10_000;
+/** In plain lines what lasts is printed again only after this many milliseconds. */
+const LASTING_LINE_MS = 10_000;
 
 /** How much of the progress is shown. */
 export interface ProgressOptions {
@@ -51,8 +51,7 @@ export async function showProgress(
     const line = eventLine(event, adviceText);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
-    if (mode === "quiet" || (event.kind === "waiting" && (spinner || !isNewWait(event, printed))))
-      return undefined;
+    if (mode === "quiet" || (isLasting(event) && (spinner || !isDue(event, printed)))) return undefined;
     const isRepeated = spinner ? resultOnScreen : resultLists;
     return isRepeated && event.kind === "finished" && event.listed ? undefined : line;
   };
@@ -81,20 +80,23 @@ interface Running {
 }
 
 function follow(event: Progress, { steps, waits }: Running): void {
-  if (event.kind === "started") steps.set(event.id, event.title);
+  if (event.kind === "started" || event.kind === "going") steps.set(event.id, event.title);
   if (event.kind === "waiting") waits.set(event.id, waitingWords(event));
   if (event.kind === "waited" || event.kind === "finished" || event.kind === "failed") waits.delete(event.id);
   if (event.kind === "finished" || event.kind === "failed") steps.delete(event.id);
 }
 
-function isNewWait(
-  { id, reason, elapsedMs }: Progress & { kind: "waiting" },
-  printed: Map<string, number>,
-): boolean {
-  const wait = `${id} ${reason}`;
-  const last = printed.get(wait);
-  if (last !== undefined && elapsedMs >= last && elapsedMs - last < WAIT_LINE_MS) return false;
-  printed.set(wait, elapsedMs);
+/** What is told again and again while it lasts. */
+type Lasting = Extract<Progress, { kind: "waiting" | "going" }>;
+const isLasting = (event: Progress): event is Lasting => event.kind === "waiting" || event.kind === "going";
+
+/** Whether a line of it is due: the first one, and the next some time later. */
+function isDue(event: Lasting, printed: Map<string, number>): boolean {
+  const what = event.kind === "waiting" ? `${event.id} ${event.reason}` : event.id;
+  const last = printed.get(what);
+  const { elapsedMs } = event;
+  if (last !== undefined && elapsedMs >= last && elapsedMs - last < LASTING_LINE_MS) return false;
+  printed.set(what, elapsedMs);
   return true;
 }
 
@@ -107,6 +109,8 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
     case "started":
     case "waited":
       return undefined;
+    case "going":
+      return style.dim(`  ${continued(event.title)}`);
     case "waiting":
       return style.dim(`  ${continued(waitingWords(event))}`);
     case "finished":

@@ -9,5 +9,6 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P6b: () => import("./fan-out.ts"),
   P8b: () => import("./gateway.ts"),
   P10: () => import("./first-echo.ts"),
+  P11: () => import("./load.ts"),
   P14: () => import("./kit.ts"),
 };

@@ -112,6 +112,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   test: () => ["--token", "t"],
   doctor: () => ["--token", "t"],
   connect: () => ["--booking", "1", "--token", "t", "--timeout", "2"],
+  bench: () => ["--connections", "1", "--rate", "5", "--duration", "1s", "--token", "t", "--timeout", "1"],
   connections: () => ["get", hostile.replaceAll("\u0000", "")],
   "logs tail": () => ["--no-follow"],
   metrics: () => [],
@@ -186,6 +187,8 @@ test("F-16 frames, close reasons and refused handshakes do no harm", async () =>
   for (const address of [url, refused]) {
     const args = ["connect", "--url", address, "--timeout", "5", ...expected];
     expect(await harmOf(args, { env: {} })).toEqual({ harm: [], told: 3 });
+    const load = ["bench", "--url", address, "--connections", "2", "--rate", "5", "--duration", "1s"];
+    expect((await harmOf(load, { env: {} })).harm).toEqual([]);
   }
 });
 

@@ -32,11 +32,11 @@ function keysOf(value: unknown, path = ""): string[] {
 /** Where it is, of everything that writes or compares. */
 const place = "account region profile endpointUrl stack";
 
-/** What a program may count on in the result of each command; other keys may be added. */
 /** What an estimate is about. */
 const load = `load.connections load.messagesPerMinute load.peoplePerBooking load.sessionMinutes
   load.messageBytes load.invocationMs load.memoryMb`;
 
+/** What a program may count on in the result of each command; other keys may be added. */
 const promised: Readonly<Record<CommandName, string>> = {
   init: "file settings.backendUrl next argv[][]",
   package: "file bytes sha256 entries[].name entries[].bytes",
@@ -63,6 +63,12 @@ const promised: Readonly<Record<CommandName, string>> = {
     expectations[].expected close.code close.reason`,
   connections: `${place} action connectionId endpoint connection.connectedAt connection.lastActiveAt
     connection.sourceIp connection.userAgent bytes`,
+  bench: `url ended connections.wanted connections.open connections.failed connections.dropped
+    messages.intended messages.sent messages.unsent messages.rate messages.answeredTwice
+    deliveries.expected deliveries.received deliveries.lost deliveries.underWay deliveries.doubled
+    deliveries.late elapsedMs plan.connections plan.people plan.rate plan.durationMs latencyMs.p50
+    latencyMs.p99 latencyMs.max thresholds[]
+    timeline[].second timeline[].p99 distribution[].count`,
   "logs tail": "group exists invoked records",
   metrics: `functionName apiId stage region since until periodSeconds metrics[].name metrics[].unit
     metrics[].total metrics[].latest metrics[].highest metrics[].values[]`,
@@ -104,6 +110,10 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   [
     "connect",
     () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "10"],
+  ],
+  [
+    "bench",
+    () => ["--connections", "2", "--rate", "5", "--duration", "1s", "--booking", "1", "--token", "demo"],
   ],
   ["connections", async ({ connected }) => ["get", await connected()]],
   ["logs tail", () => ["--no-follow"]],

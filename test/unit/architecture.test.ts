@@ -67,6 +67,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   commands: [
     "cli",
     "terminal",
+    "bench",
     "estimate",
     "verify",
     "trace",
@@ -77,8 +78,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...shared,
   ],
   cli: ["terminal", "resources", "stack", "aws", "artifact", ...lowest],
-  terminal: ["estimate", "verify", "trace", "logs", "stack", "client", ...lowest],
+  terminal: ["bench", "estimate", "verify", "trace", "logs", "stack", "client", ...lowest],
   verify: ["logs", "client", "backend", "aws", ...lowest],
+  bench: ["estimate", ...lowest],
   estimate: ["aws", ...lowest],
   resources: ["stack", "aws", "artifact", ...lowest],
   stack: ["aws", ...lowest],
