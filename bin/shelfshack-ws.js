@@ -2,7 +2,8 @@
 // CommonJS, which starts faster, and nothing is loaded before Node's version is known: an older one fails at
 // what it does not have.
 const { existsSync } = require("node:fs");
-const { join } = require("node:path");
+const { enableCompileCache } = require("node:module");
+const { isAbsolute, join } = require("node:path");
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 const dist = join(__dirname, "../dist");
@@ -20,8 +21,20 @@ function fail(message) {
 /** Help and version are ready made; everything else needs the program. */
 function start(words) {
   const text = readyText(words);
-  if (text === undefined) void import("../dist/start.js");
-  else process.stdout.on("error", () => {}).write(text);
+  if (text !== undefined) return process.stdout.on("error", () => {}).write(text);
+  const cache = compileCache(process.env);
+  if (cache !== undefined) enableCompileCache?.(cache);
+  void import("../dist/start.js");
+}
+
+/**
+ * Where Node (22.1 and newer) keeps what it has compiled: the user's own folder for caches, as in a shared
+ * one others could put what this user would run. Undefined for a user without a home folder.
+ */
+function compileCache({ XDG_CACHE_HOME = "", LOCALAPPDATA = "", HOME = "" }) {
+  const ownHome = isAbsolute(HOME) && existsSync(HOME) ? join(HOME, ".cache") : "";
+  const home = [XDG_CACHE_HOME, LOCALAPPDATA, ownHome].find(isAbsolute);
+  return home && join(home, "shelfshack-ws");
 }
 
 /** What the build has made for these words (src/cli/arguments.ts), for a screen of at least 80 columns. */

@@ -67,17 +67,7 @@ export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Every item of a list that the SDK itself pages through. */
-export async function everyItem<Page, T>(
-  pages: AsyncIterable<Page>,
-  itemsOf: (page: Page) => readonly T[],
-): Promise<T[]> {
-  const items: T[] = [];
-  for await (const page of pages) items.push(...itemsOf(page));
-  return items;
-}
-
-/** Every item of a paged list (API Gateway's SDK client has no paginators, AWS.md 3.5). */
+/** Every item of a paged list. Not the SDK's paginators: API Gateway's client has none (AWS.md 3.5). */
 export async function everyPage<T>(
   page: (
     nextToken: string | undefined,

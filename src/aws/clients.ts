@@ -1,31 +1,18 @@
-import type { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
-import type { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
-import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
-import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import type { IAMClient } from "@aws-sdk/client-iam";
-import type { LambdaClient } from "@aws-sdk/client-lambda";
-import type { STSClient } from "@aws-sdk/client-sts";
-import type { HttpRequest, MiddlewareStack, Pluggable, SerializeMiddleware } from "@smithy/types";
+import type { HttpRequest, Pluggable, SerializeMiddleware } from "@smithy/types";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
 import { readLocalKey } from "../files/local-key.ts";
 import { stateHome } from "../files/state-home.ts";
 import { agentsFromVariables, type Agents } from "../network/route.ts";
-import { onlyAwsAnswers, type Protocol } from "./authentic.ts";
+import { onlyAwsAnswers } from "./authentic.ts";
 import { retries } from "./retry.ts";
+import { servicesAt, type ClientConfig, type Services } from "./services.ts";
 import { Waits } from "./wait.ts";
 import { environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 
-/** A service of AWS. Its client is loaded and made with the first call, as most commands call a few. */
-export interface Service<Client extends { send: unknown }> {
-  send: Client["send"];
-  /** The client itself, for what the SDK takes one for: pages, credentials. */
-  client(): Promise<Client>;
-}
-
 /** The services that everything below works with: AWS, or the local AWS at another address. */
-export interface Aws {
+export interface Aws extends Services {
   region: string;
   /** The profile that the credentials come from, where one is named. */
   profile: string | undefined;
@@ -35,14 +22,6 @@ export interface Aws {
   signal: AbortSignal;
   /** The waits for AWS, which end when the run fails. */
   waits: Waits;
-  lambda: Service<LambdaClient>;
-  apigatewayv2: Service<ApiGatewayV2Client>;
-  iam: Service<IAMClient>;
-  sts: Service<STSClient>;
-  logs: Service<CloudWatchLogsClient>;
-  metrics: Service<CloudWatchClient>;
-  /** The connections of one stage, at its `https://…/stage`. */
-  connectionsAt(endpoint: string): Service<ApiGatewayManagementApiClient>;
   /**
    * The options of a call that takes longer: it carries the zip, or lasts as long as the function that it
    * invokes.
@@ -96,6 +75,7 @@ export async function connectAws(
     );
     client.middlewareStack.use(onlyAwsAnswers(protocol));
     client.middlewareStack.use(warnForeignEndpoint(report, announced));
+    client.middlewareStack.use(prefixingOwnHosts(client.config));
   });
   return {
     region: config.region ?? (await regionOf(services.sts)),
@@ -116,7 +96,7 @@ const addressOf = ({ local, port, endpointUrl }: Place): string | undefined =>
   local ? `http://127.0.0.1:${port}` : endpointUrl;
 
 /** What every client is made with. */
-function configOf(settings: Place, requestMs: number, agents: Agents = {}) {
+function configOf(settings: Place, requestMs: number, agents: Agents = {}): ClientConfig {
   const address = addressOf(settings);
   // The SDK reads its own variable by itself, and knows those of single services, which come before it
   // (AWS.md 8.4).
@@ -138,73 +118,6 @@ async function credentialsOver(agents: Agents) {
   return {
     credentialDefaultProvider: (given: object) => defaultProvider({ ...given, clientConfig }),
   };
-}
-
-type ClientConfig = ReturnType<typeof configOf> & Partial<Awaited<ReturnType<typeof credentialsOver>>>;
-
-/** Adds to a client what all of them have in common. */
-type Equip = <Input extends object, Output extends object>(
-  client: { middlewareStack: MiddlewareStack<Input, Output>; destroy(): void },
-  protocol: Protocol,
-) => void;
-
-/** The services, and how the client of each is made. */
-function servicesAt(config: ClientConfig, equip: Equip) {
-  return {
-    lambda: onFirstCall(async () => {
-      const { LambdaClient } = await import("./services/lambda.ts");
-      const client = new LambdaClient(config);
-      equip(client, "json");
-      return client;
-    }),
-    apigatewayv2: onFirstCall(async () => {
-      const { ApiGatewayV2Client } = await import("./services/apigatewayv2.ts");
-      const client = new ApiGatewayV2Client(config);
-      equip(client, "json");
-      return client;
-    }),
-    iam: onFirstCall(async () => {
-      const { IAMClient } = await import("./services/iam.ts");
-      const client = new IAMClient(config);
-      equip(client, "xml");
-      return client;
-    }),
-    sts: onFirstCall(async () => {
-      const { STSClient } = await import("./services/sts.ts");
-      const client = new STSClient(config);
-      equip(client, "xml");
-      return client;
-    }),
-    logs: onFirstCall(async () => {
-      const { CloudWatchLogsClient } = await import("./services/logs.ts");
-      const client = new CloudWatchLogsClient(config);
-      equip(client, "json");
-      client.middlewareStack.use(prefixingOwnHosts(client.config));
-      return client;
-    }),
-    metrics: onFirstCall(async () => {
-      const { CloudWatchClient } = await import("./services/metrics.ts");
-      const client = new CloudWatchClient(config);
-      equip(client, "json");
-      return client;
-    }),
-    connectionsAt: (endpoint: string) =>
-      onFirstCall(async () => {
-        const { ApiGatewayManagementApiClient } = await import("./services/connections.ts");
-        const client = new ApiGatewayManagementApiClient({ ...config, endpoint });
-        equip(client, "json");
-        return client;
-      }),
-  };
-}
-
-/** A service whose client `make` makes, once. */
-function onFirstCall<Client extends { send(...call: never[]): unknown }>(
-  make: () => Promise<Client>,
-): Service<Client> {
-  let made: Promise<Client> | undefined;
-  const client = () => (made ??= make());
-  return { client, send: async (...call: never[]) => await (await client()).send(...call) };
 }
 
 const ownHosts = /\.(amazonaws\.(com(\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn)$/;
@@ -262,19 +175,18 @@ function prefixingOwnHosts<Input extends object, Output extends object>(config: 
 
 /** The role that a call names, where it is not there; undefined where it is, or that cannot be found out. */
 const missingRole =
-  (iam: Service<IAMClient>) =>
+  (iam: Services["iam"]) =>
   async ({ Role }: { Role?: unknown }): Promise<string | undefined> => {
     const RoleName = typeof Role === "string" ? Role.split("/").at(-1) : undefined;
     if (RoleName === undefined) return undefined;
-    const { GetRoleCommand } = await import("./services/iam.ts");
-    return await iam.send(new GetRoleCommand({ RoleName })).then(
+    return await iam.call("GetRole", { RoleName }).then(
       () => undefined,
       (error: Error) => (error.name === "NoSuchEntityException" ? RoleName : undefined),
     );
   };
 
 /** The region of the profile, as the SDK finds it. */
-async function regionOf({ client }: Service<STSClient>): Promise<string> {
+async function regionOf({ client }: Services["sts"]): Promise<string> {
   try {
     return await (await client()).config.region();
   } catch (error) {

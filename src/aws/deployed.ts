@@ -1,4 +1,4 @@
-import { GetApisCommand, GetStageCommand, type Api } from "@aws-sdk/client-apigatewayv2";
+import type { Api } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "./answers.ts";
@@ -41,8 +41,7 @@ export async function deployedStack(
     deployedFunction(aws, functionName),
   ]);
   const served =
-    api &&
-    (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName: stage }))));
+    api && (await orMissing(aws.apigatewayv2.call("GetStage", { ApiId: api.ApiId, StageName: stage })));
   if (!api || !served || !lambda) {
     const missing = [
       ...(api ? [] : [`API ${apiName}`]),
@@ -72,7 +71,7 @@ export async function deployedStack(
 
 /** Every API of the account in this region. */
 export const allApis = (aws: Aws): Promise<Api[]> =>
-  everyPage((NextToken) => aws.apigatewayv2.send(new GetApisCommand({ MaxResults: "100", NextToken })));
+  everyPage((NextToken) => aws.apigatewayv2.call("GetApis", { MaxResults: "100", NextToken }));
 
 /**
  * Our API by its tags, or the only one of that name; undefined for none. Throws a CliError (exit 4) that

@@ -1,9 +1,4 @@
-import {
-  type FunctionConfiguration,
-  GetFunctionConfigurationCommand,
-  UpdateFunctionConfigurationCommand,
-  type UpdateFunctionConfigurationCommandInput,
-} from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration, UpdateFunctionConfigurationCommandInput } from "@aws-sdk/client-lambda";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
@@ -44,7 +39,7 @@ export async function deployedFunction(
   aws: Aws,
   FunctionName: string,
 ): Promise<DeployedFunction | undefined> {
-  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
   if (!found) return undefined;
   const { FunctionArn: arn, LastModified } = complete(found, ["FunctionArn"]);
   // Lambda writes `+0000`, other times have `Z`.
@@ -54,7 +49,7 @@ export async function deployedFunction(
 
 /** The log group that a function writes to; undefined where there is no such function. */
 export async function logGroupOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
-  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
   return found?.LoggingConfig?.LogGroup;
 }
 
@@ -84,14 +79,12 @@ export async function changeEnvironment(
     const Variables = { ...change(variablesOf(present)) };
     refuseTooLarge(FunctionName, Variables);
     try {
-      await aws.lambda.send(
-        new UpdateFunctionConfigurationCommand({
-          ...settings,
-          FunctionName,
-          Environment: { Variables },
-          RevisionId: present.RevisionId,
-        }),
-      );
+      await aws.lambda.call("UpdateFunctionConfiguration", {
+        ...settings,
+        FunctionName,
+        Environment: { Variables },
+        RevisionId: present.RevisionId,
+      });
       await untilActive(aws, FunctionName);
       return Variables;
     } catch (error) {
@@ -109,11 +102,10 @@ const isIdle = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
 /** Waits until Lambda takes changes of the function, five minutes at most (AWS.md 4.5). */
 export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
   const startedAt = performance.now();
-  const found = await poll(
-    () => aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
-    isIdle,
-    { ...idle, waits: aws.waits },
-  );
+  const found = await poll(() => aws.lambda.call("GetFunctionConfiguration", { FunctionName }), isIdle, {
+    ...idle,
+    waits: aws.waits,
+  });
   if (isIdle(found)) return found;
   const state = `${found.State}, its last update ${found.LastUpdateStatus}`;
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
@@ -156,6 +148,6 @@ export function stateOf(found: FunctionConfiguration): string {
 
 /** The name of the role that a function runs with; undefined where there is no such function. */
 export async function executionRoleOf(aws: Aws, FunctionName: string): Promise<string | undefined> {
-  const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+  const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
   return found && complete(found, ["Role"]).Role.split("/").at(-1);
 }

@@ -1,4 +1,4 @@
-import { GetMetricDataCommand, type MetricDataResult } from "@aws-sdk/client-cloudwatch";
+import type { MetricDataResult } from "@aws-sdk/client-cloudwatch";
 import { complete } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 
@@ -65,14 +65,12 @@ export async function readMetrics(aws: Aws, measured: Measured, span: Span): Pro
   let NextToken: string | undefined;
   do {
     const answer = complete(
-      await aws.metrics.send(
-        new GetMetricDataCommand({
-          MetricDataQueries: queries,
-          StartTime: new Date(span.from),
-          EndTime: new Date(span.until),
-          ...(NextToken === undefined ? {} : { NextToken }),
-        }),
-      ),
+      await aws.metrics.call("GetMetricData", {
+        MetricDataQueries: queries,
+        StartTime: new Date(span.from),
+        EndTime: new Date(span.until),
+        ...(NextToken === undefined ? {} : { NextToken }),
+      }),
       ["MetricDataResults"],
     );
     results.push(...answer.MetricDataResults);

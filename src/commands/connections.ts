@@ -1,8 +1,3 @@
-import {
-  DeleteConnectionCommand,
-  GetConnectionCommand,
-  PostToConnectionCommand,
-} from "@aws-sdk/client-apigatewaymanagementapi";
 import { complete, orGone } from "../aws/answers.ts";
 import { deployedStack } from "../aws/deployed.ts";
 import { actionNamed } from "../cli/action.ts";
@@ -51,18 +46,18 @@ export const command: Command<"connections", ConnectionsResult> = {
     ]);
     const place = placeOf(open, observed);
     const result = { ...place, action, connectionId, endpoint, connection: null, bytes: null };
-    const { send } = run.aws.connectionsAt(endpoint);
+    const { call } = run.aws.connectionsAt(endpoint);
     const there = async <T>(call: Promise<T>): Promise<T> => (await orGone(call)) ?? refuseGone(result);
     if (message !== null) {
-      await there(send(new PostToConnectionCommand({ ConnectionId: connectionId, Data: message })));
+      await there(call("PostToConnection", { ConnectionId: connectionId, Data: message }));
       return { ...result, bytes: message.length };
     }
     if (action === "get")
       return {
         ...result,
-        connection: factsIn(await there(send(new GetConnectionCommand({ ConnectionId: connectionId })))),
+        connection: factsIn(await there(call("GetConnection", { ConnectionId: connectionId }))),
       };
-    await there(send(new DeleteConnectionCommand({ ConnectionId: connectionId })));
+    await there(call("DeleteConnection", { ConnectionId: connectionId }));
     return result;
   },
 

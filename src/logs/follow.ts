@@ -1,17 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  paginateFilterLogEvents,
-  DescribeLogStreamsCommand,
-  StartLiveTailCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
 import type {
-  CloudWatchLogsClient,
   FilteredLogEvent,
   LiveTailSessionLogEvent,
   StartLiveTailResponseStream,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Report } from "../progress.ts";
 import { complete } from "../aws/answers.ts";
+import type { Aws } from "../aws/clients.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import type { LogEvent } from "./record.ts";
 
@@ -46,18 +41,15 @@ const LATENESS_MS = 30_000;
 const SILENCE_MS = 15_000;
 
 /** The group of this name, as it is followed; undefined for none. */
-export async function followedGroup(
-  logs: CloudWatchLogsClient,
-  name: string,
-): Promise<FollowedGroup | undefined> {
+export async function followedGroup(logs: Aws["logs"], name: string): Promise<FollowedGroup | undefined> {
   const group = await findLogGroup(logs, name);
   // There are two ARNs; live tail takes the one without ":*" (AWS.md 7.2).
   return group && { name, arn: group.logGroupArn ?? String(group.arn).replace(/:\*$/, "") };
 }
 
 /** Whether anything was ever written to the group. */
-export async function hasStreams(logs: CloudWatchLogsClient, { name }: FollowedGroup): Promise<boolean> {
-  const listed = await logs.send(new DescribeLogStreamsCommand({ logGroupName: name, limit: 1 }));
+export async function hasStreams(logs: Aws["logs"], { name }: FollowedGroup): Promise<boolean> {
+  const listed = await logs.call("DescribeLogStreams", { logGroupName: name, limit: 1 });
   return complete(listed, ["logStreams"]).logStreams.length > 0;
 }
 
@@ -66,7 +58,7 @@ export async function hasStreams(logs: CloudWatchLogsClient, { name }: FollowedG
  * refused or breaks) by polling.
  */
 export async function* followLog(
-  logs: CloudWatchLogsClient,
+  logs: Aws["logs"],
   group: FollowedGroup,
   options: FollowOptions,
 ): AsyncGenerator<LogEvent> {
@@ -94,21 +86,24 @@ export async function* followLog(
 }
 
 async function* history(
-  logs: CloudWatchLogsClient,
+  logs: Aws["logs"],
   { name }: FollowedGroup,
   since: number,
   { filter }: FollowOptions,
   once: Deduplicator,
 ): AsyncGenerator<LogEvent> {
   const query = { logGroupName: name, startTime: since, ...(filter ? { filterPattern: filter } : {}) };
-  // A page may be empty and not be the last one; the paginator goes on until there is no token (AWS.md 7.1).
-  for await (const page of paginateFilterLogEvents({ client: logs }, query)) {
-    for (const event of complete(page, ["events"]).events) if (once.stored(event)) yield eventOf(event);
-  }
+  let nextToken: string | undefined;
+  do {
+    const page = complete(await logs.call("FilterLogEvents", { ...query, nextToken }), ["events"]);
+    for (const event of page.events) if (once.stored(event)) yield eventOf(event);
+    // A page may be empty and not be the last one: there is more until there is no token (AWS.md 7.1).
+    nextToken = page.nextToken;
+  } while (nextToken);
 }
 
 async function* polledEvents(
-  logs: CloudWatchLogsClient,
+  logs: Aws["logs"],
   group: FollowedGroup,
   since: number,
   options: FollowOptions,
@@ -130,7 +125,7 @@ async function* polledEvents(
  * proxy that holds it back. `tail` ends it.
  */
 async function startLiveTail(
-  logs: CloudWatchLogsClient,
+  logs: Aws["logs"],
   { arn }: FollowedGroup,
   options: FollowOptions,
   tail: AbortController,
@@ -138,11 +133,9 @@ async function startLiveTail(
   const { filter, signal, report, silenceMs = SILENCE_MS } = options;
   const tooLate = setTimeout(() => tail.abort(), silenceMs);
   try {
-    const command = new StartLiveTailCommand({
-      logGroupIdentifiers: [arn],
-      ...(filter ? { logEventFilterPattern: filter } : {}),
-    });
-    return (await logs.send(command, { abortSignal: AbortSignal.any([signal, tail.signal]) })).responseStream;
+    const wanted = { logGroupIdentifiers: [arn], ...(filter ? { logEventFilterPattern: filter } : {}) };
+    const abortSignal = AbortSignal.any([signal, tail.signal]);
+    return (await logs.call("StartLiveTail", wanted, { abortSignal })).responseStream;
   } catch (error) {
     signal.throwIfAborted();
     report({

@@ -42,7 +42,7 @@ export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): P
   const { functionName, follow } = options;
   const { group, found } = await groupOf(aws, functionName, reader);
   const now = Date.now();
-  const isInvoked = found && (await hasStreams(await aws.logs.client(), found));
+  const isInvoked = found && (await hasStreams(aws.logs, found));
   if (!found || !(isInvoked || follow))
     return { group, exists: found !== undefined, invoked: false, records: 0 };
   if (follow) reader.report({ kind: "note", message: `following ${group}, Ctrl-C ends` });
@@ -69,14 +69,13 @@ export async function groupOf(
     (group) => ({ group, fault: undefined }),
     (fault: unknown) => ({ group: undefined, fault }),
   );
-  const logs = await aws.logs.client();
-  const [found, { group = usual, fault }] = await Promise.all([followedGroup(logs, usual), set]);
+  const [found, { group = usual, fault }] = await Promise.all([followedGroup(aws.logs, usual), set]);
   signal.throwIfAborted();
   if (fault !== undefined) {
     const why = explain(fault).message;
     report({ kind: "note", message: `reading ${usual}, as the function cannot be asked: ${why}` });
   }
-  return { group, found: group === usual ? found : await followedGroup(logs, group) };
+  return { group, found: group === usual ? found : await followedGroup(aws.logs, group) };
 }
 
 /** Emits what is wanted of the log; returns how many records. */
@@ -89,7 +88,7 @@ async function emitted(
   const isWanted = selected(options);
   let records = 0;
   try {
-    for await (const event of followLog(await logs.client(), group, { ...options, report, signal })) {
+    for await (const event of followLog(logs, group, { ...options, report, signal })) {
       const record = recordOf(event);
       if (!isWanted(record)) continue;
       records += 1;

@@ -1,4 +1,3 @@
-import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import type { Aws } from "../aws/clients.ts";
 import { complete, NotAwsAnswer } from "../aws/answers.ts";
 import { CliError } from "../errors/error.ts";
@@ -27,7 +26,7 @@ export function account(expected: string | undefined): LookedUp<object, AccountA
 
 /** The account of the credentials. Throws a CliError (exit 4) where another one is expected. */
 export async function callersAccount(aws: Aws, expected: string | undefined): Promise<AccountAttributes> {
-  const answer = await aws.sts.send(new GetCallerIdentityCommand());
+  const answer = await aws.sts.call("GetCallerIdentity", {});
   const { Account, Arn } = complete(answer, ["Account", "Arn"]);
   if (expected && expected !== Account) {
     throw new CliError(

@@ -1,10 +1,4 @@
-import {
-  CreateApiCommand,
-  DeleteApiCommand,
-  GetStagesCommand,
-  UpdateApiCommand,
-  type Api,
-} from "@aws-sdk/client-apigatewayv2";
+import type { Api } from "@aws-sdk/client-apigatewayv2";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
@@ -45,24 +39,27 @@ export function api(
     },
 
     async inUse(aws, { attributes: { ApiId } }) {
-      const stages = await orMissing(aws.apigatewayv2.send(new GetStagesCommand({ ApiId })));
+      const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));
       return stages !== undefined && complete(stages, ["Items"]).Items.length > 0;
     },
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
       return addressesOf(
-        await aws.apigatewayv2.send(
-          new CreateApiCommand({ Name, ProtocolType, RouteSelectionExpression, Tags: { ...tags } }),
-        ),
+        await aws.apigatewayv2.call("CreateApi", {
+          Name,
+          ProtocolType,
+          RouteSelectionExpression,
+          Tags: { ...tags },
+        }),
       );
     },
 
     async update(aws, { Name, RouteSelectionExpression }, { attributes: { ApiId } }) {
-      await aws.apigatewayv2.send(new UpdateApiCommand({ ApiId, Name, RouteSelectionExpression }));
+      await aws.apigatewayv2.call("UpdateApi", { ApiId, Name, RouteSelectionExpression });
     },
 
     async delete(aws, { attributes: { ApiId } }) {
-      await orMissing(aws.apigatewayv2.send(new DeleteApiCommand({ ApiId })));
+      await orMissing(aws.apigatewayv2.call("DeleteApi", { ApiId }));
     },
   };
 }

@@ -1,10 +1,5 @@
 import { createHash } from "node:crypto";
-import {
-  CreateDeploymentCommand,
-  GetDeploymentCommand,
-  GetDeploymentsCommand,
-  type Deployment,
-} from "@aws-sdk/client-apigatewayv2";
+import type { Deployment } from "@aws-sdk/client-apigatewayv2";
 import { CliError } from "../errors/error.ts";
 import { derived, type Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -61,7 +56,7 @@ export function deployment(
     async list(aws, within) {
       const { ApiId } = complete(within, ["ApiId"]);
       const items = await everyPage((NextToken) =>
-        aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, MaxResults: "100" })),
+        aws.apigatewayv2.call("GetDeployments", { ApiId, NextToken, MaxResults: "100" }),
       );
       const ours = items.filter(
         ({ Description, DeploymentStatus }) =>
@@ -78,7 +73,7 @@ export function deployment(
     },
 
     async create(aws, desired) {
-      const created = await aws.apigatewayv2.send(new CreateDeploymentCommand(desired));
+      const created = await aws.apigatewayv2.call("CreateDeployment", desired);
       return { DeploymentId: await deployed(aws, desired.ApiId, created) };
     },
   };
@@ -98,7 +93,7 @@ async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<s
   const isMade = ({ DeploymentStatus }: Deployment) => DeploymentStatus !== "PENDING";
   const ended = isMade(created)
     ? created
-    : await poll(() => aws.apigatewayv2.send(new GetDeploymentCommand({ ApiId, DeploymentId })), isMade, {
+    : await poll(() => aws.apigatewayv2.call("GetDeployment", { ApiId, DeploymentId }), isMade, {
         ...polling,
         waits: aws.waits,
       });

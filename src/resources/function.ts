@@ -1,12 +1,4 @@
-import {
-  CreateFunctionCommand,
-  DeleteFunctionCommand,
-  GetFunctionCommand,
-  TagResourceCommand,
-  UpdateFunctionCodeCommand,
-  type FunctionConfiguration,
-  type Runtime,
-} from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration, Runtime } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
@@ -128,7 +120,7 @@ export function lambdaFunction(
     same: { MemorySize: (found, desired) => found >= desired },
 
     async list(aws) {
-      const answer = await orMissing(aws.lambda.send(new GetFunctionCommand({ FunctionName })));
+      const answer = await orMissing(aws.lambda.call("GetFunction", { FunctionName }));
       if (!answer) return [];
       if (answer.TagsError)
         throw new CliError(
@@ -160,7 +152,7 @@ export function lambdaFunction(
     },
 
     async delete(aws) {
-      await orMissing(aws.lambda.send(new DeleteFunctionCommand({ FunctionName })));
+      await orMissing(aws.lambda.call("DeleteFunction", { FunctionName }));
     },
   };
 }
@@ -172,8 +164,9 @@ async function create(
   { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment }: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<string> {
-  const created = await aws.lambda.send(
-    new CreateFunctionCommand({
+  const created = await aws.lambda.call(
+    "CreateFunction",
+    {
       FunctionName,
       Runtime: Runtime as Runtime,
       Handler,
@@ -185,7 +178,7 @@ async function create(
       Code: { ZipFile },
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
       Tags: { ...tags, ...namesAsTags(configuredIn({ variables })) },
-    }),
+    },
     aws.longCall,
   );
   return complete(created, ["FunctionArn"]).FunctionArn;
@@ -193,8 +186,9 @@ async function create(
 
 async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
   await untilIdle(aws, FunctionName);
-  await aws.lambda.send(
-    new UpdateFunctionCodeCommand({ FunctionName, ZipFile, Architectures: ["x86_64"] }),
+  await aws.lambda.call(
+    "UpdateFunctionCode",
+    { FunctionName, ZipFile, Architectures: ["x86_64"] },
     aws.longCall,
   );
   await untilActive(aws, FunctionName);
@@ -245,9 +239,10 @@ async function mark(
   { ConfiguredVariables }: FunctionProperties,
   { attributes }: Found<FunctionProperties, FunctionAttributes>,
 ): Promise<void> {
-  await aws.lambda.send(
-    new TagResourceCommand({ Resource: attributes.FunctionArn, Tags: namesAsTags(ConfiguredVariables) }),
-  );
+  await aws.lambda.call("TagResource", {
+    Resource: attributes.FunctionArn,
+    Tags: namesAsTags(ConfiguredVariables),
+  });
 }
 
 function foundFunction(

@@ -1,11 +1,4 @@
-import {
-  CreateIntegrationCommand,
-  DeleteIntegrationCommand,
-  GetIntegrationsCommand,
-  GetRoutesCommand,
-  UpdateIntegrationCommand,
-  type Integration,
-} from "@aws-sdk/client-apigatewayv2";
+import type { Integration } from "@aws-sdk/client-apigatewayv2";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
@@ -46,7 +39,7 @@ export function integration(
     async list(aws, within) {
       const { ApiId } = complete(within, ["ApiId"]);
       const items = await everyPage((NextToken) =>
-        aws.apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, MaxResults: "100" })),
+        aws.apigatewayv2.call("GetIntegrations", { ApiId, NextToken, MaxResults: "100" }),
       );
       return items
         .filter(({ Description }) => Description === DESCRIPTION)
@@ -55,23 +48,23 @@ export function integration(
 
     async inUse(aws, { attributes: { IntegrationId }, properties: { ApiId } }) {
       const routes = await everyPage((NextToken) =>
-        aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
+        aws.apigatewayv2.call("GetRoutes", { ApiId, NextToken, MaxResults: "100" }),
       );
       return routes.some(({ Target }) => Target === `integrations/${IntegrationId}`);
     },
 
     async create(aws, desired) {
-      const created = await aws.apigatewayv2.send(new CreateIntegrationCommand(desired));
+      const created = await aws.apigatewayv2.call("CreateIntegration", desired);
       const { IntegrationId } = complete(created, ["IntegrationId"]);
       return { IntegrationId };
     },
 
     async update(aws, desired, { attributes }) {
-      await aws.apigatewayv2.send(new UpdateIntegrationCommand({ ...desired, ...attributes }));
+      await aws.apigatewayv2.call("UpdateIntegration", { ...desired, ...attributes });
     },
 
     async delete(aws, { attributes, properties: { ApiId } }) {
-      await orMissing(aws.apigatewayv2.send(new DeleteIntegrationCommand({ ApiId, ...attributes })));
+      await orMissing(aws.apigatewayv2.call("DeleteIntegration", { ApiId, ...attributes }));
     },
   };
 }

@@ -1,9 +1,3 @@
-import {
-  CreateLogGroupCommand,
-  DeleteLogGroupCommand,
-  ListTagsForResourceCommand,
-  PutRetentionPolicyCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
 import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
@@ -25,7 +19,7 @@ export function logGroup(
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
-    aws.logs.send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }));
+    aws.logs.call("PutRetentionPolicy", { logGroupName: name, retentionInDays: days });
   return {
     id: "LogGroup",
     type: "AWS::Logs::LogGroup",
@@ -42,7 +36,7 @@ export function logGroup(
       const group = await findLogGroup(aws.logs, name);
       if (!group) return [];
       const { logGroupArn: resourceArn } = complete(group, ["logGroupArn"]);
-      const tagged = await orMissing(aws.logs.send(new ListTagsForResourceCommand({ resourceArn })));
+      const tagged = await orMissing(aws.logs.call("ListTagsForResource", { resourceArn }));
       // Deleted since it was listed.
       if (!tagged) return [];
       return [
@@ -59,7 +53,7 @@ export function logGroup(
     },
 
     async create(aws, { RetentionInDays }) {
-      await aws.logs.send(new CreateLogGroupCommand({ logGroupName: name, tags: { ...tags } }));
+      await aws.logs.call("CreateLogGroup", { logGroupName: name, tags: { ...tags } });
       await keepFor(aws, RetentionInDays);
       return {};
     },
@@ -69,7 +63,7 @@ export function logGroup(
     },
 
     async delete(aws) {
-      await orMissing(aws.logs.send(new DeleteLogGroupCommand({ logGroupName: name })));
+      await orMissing(aws.logs.call("DeleteLogGroup", { logGroupName: name }));
     },
   };
 }

@@ -1,4 +1,3 @@
-import { AddPermissionCommand, GetPolicyCommand, RemovePermissionCommand } from "@aws-sdk/client-lambda";
 import type { Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
@@ -48,7 +47,7 @@ export function permission(
     }),
 
     async list(aws) {
-      const answer = await orMissing(aws.lambda.send(new GetPolicyCommand({ FunctionName })));
+      const answer = await orMissing(aws.lambda.call("GetPolicy", { FunctionName }));
       if (!answer) return [];
       const policy = JSON.parse(complete(answer, ["Policy"]).Policy) as { Statement?: Statement[] };
       const { Statement } = complete(policy, ["Statement"]);
@@ -61,10 +60,8 @@ export function permission(
     async create(aws, desired, found) {
       // A statement cannot be changed, only removed and added again under the same id.
       if (found)
-        await orMissing(
-          aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: STATEMENT_ID })),
-        );
-      await aws.lambda.send(new AddPermissionCommand({ StatementId: STATEMENT_ID, ...desired }));
+        await orMissing(aws.lambda.call("RemovePermission", { FunctionName, StatementId: STATEMENT_ID }));
+      await aws.lambda.call("AddPermission", { StatementId: STATEMENT_ID, ...desired });
       return {};
     },
   };

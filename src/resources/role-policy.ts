@@ -1,4 +1,3 @@
-import { GetRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
@@ -26,13 +25,11 @@ export function rolePolicy(
   needs: { role: RoleResource; account: AccountResource; api: ApiResource },
 ): Resource<RolePolicyProperties, Record<never, string>, typeof needs> {
   const put = async (aws: Aws, { PolicyDocument }: RolePolicyProperties) => {
-    await aws.iam.send(
-      new PutRolePolicyCommand({
-        RoleName: roleName,
-        PolicyName: POLICY_NAME,
-        PolicyDocument: JSON.stringify(PolicyDocument),
-      }),
-    );
+    await aws.iam.call("PutRolePolicy", {
+      RoleName: roleName,
+      PolicyName: POLICY_NAME,
+      PolicyDocument: JSON.stringify(PolicyDocument),
+    });
   };
   return {
     id: "RolePolicy",
@@ -51,7 +48,7 @@ export function rolePolicy(
 
     async list(aws) {
       const found = await orMissing(
-        aws.iam.send(new GetRolePolicyCommand({ RoleName: roleName, PolicyName: POLICY_NAME })),
+        aws.iam.call("GetRolePolicy", { RoleName: roleName, PolicyName: POLICY_NAME }),
       );
       if (!found) return [];
       // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).

@@ -1,17 +1,7 @@
-import {
-  CreateRoleCommand,
-  DeleteRoleCommand,
-  DeleteRolePolicyCommand,
-  DetachRolePolicyCommand,
-  GetRoleCommand,
-  UpdateAssumeRolePolicyCommand,
-  paginateListAttachedRolePolicies,
-  paginateListRolePolicies,
-  type Role,
-} from "@aws-sdk/client-iam";
+import type { Role } from "@aws-sdk/client-iam";
 import type { Found, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { complete, everyItem, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { roleMembers } from "../aws/authentic.ts";
 import type { Tags } from "../aws/tags.ts";
 
@@ -41,35 +31,31 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     desired: () => ({ RoleName: name, AssumeRolePolicyDocument: trustsLambda }),
 
     async list(aws) {
-      const answer = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName: name })));
+      const answer = await orMissing(aws.iam.call("GetRole", { RoleName: name }));
       return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
     },
 
     async create(aws, { AssumeRolePolicyDocument }) {
-      const { Role } = await aws.iam.send(
-        new CreateRoleCommand({
-          RoleName: name,
-          AssumeRolePolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
-          Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
-        }),
-      );
+      const { Role } = await aws.iam.call("CreateRole", {
+        RoleName: name,
+        AssumeRolePolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+      });
       return { Arn: complete(Role, ["Arn"]).Arn };
     },
 
     async update(aws, { AssumeRolePolicyDocument }) {
-      await aws.iam.send(
-        new UpdateAssumeRolePolicyCommand({
-          RoleName: name,
-          PolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
-        }),
-      );
+      await aws.iam.call("UpdateAssumeRolePolicy", {
+        RoleName: name,
+        PolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+      });
     },
 
     async delete(aws) {
       // One after another: IAM refuses two changes of one role at the same time.
       await deleteInlinePolicies(aws, name);
       await detachPolicies(aws, name);
-      await orMissing(aws.iam.send(new DeleteRoleCommand({ RoleName: name })));
+      await orMissing(aws.iam.call("DeleteRole", { RoleName: name }));
     },
   };
 }
@@ -94,17 +80,19 @@ function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
 
 /** A role with policies cannot be deleted (AWS.md 6.3, DeleteConflict). */
 async function deleteInlinePolicies(aws: Aws, RoleName: string): Promise<void> {
-  const pages = paginateListRolePolicies({ client: await aws.iam.client() }, { RoleName });
-  const names = await orMissing(everyItem(pages, (page) => complete(page, ["PolicyNames"]).PolicyNames));
-  for (const PolicyName of names ?? [])
-    await orMissing(aws.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
+  const names = everyPage(async (Marker) => {
+    const page = await aws.iam.call("ListRolePolicies", { RoleName, Marker });
+    return { Items: page.PolicyNames, NextToken: page.Marker };
+  });
+  for (const PolicyName of (await orMissing(names)) ?? [])
+    await orMissing(aws.iam.call("DeleteRolePolicy", { RoleName, PolicyName }));
 }
 
 async function detachPolicies(aws: Aws, RoleName: string): Promise<void> {
-  const pages = paginateListAttachedRolePolicies({ client: await aws.iam.client() }, { RoleName });
-  const attached = await orMissing(
-    everyItem(pages, (page) => complete(page, ["AttachedPolicies"]).AttachedPolicies),
-  );
-  for (const { PolicyArn } of attached ?? [])
-    await orMissing(aws.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
+  const attached = everyPage(async (Marker) => {
+    const page = await aws.iam.call("ListAttachedRolePolicies", { RoleName, Marker });
+    return { Items: page.AttachedPolicies, NextToken: page.Marker };
+  });
+  for (const { PolicyArn } of (await orMissing(attached)) ?? [])
+    await orMissing(aws.iam.call("DetachRolePolicy", { RoleName, PolicyArn }));
 }

@@ -1,9 +1,4 @@
-import {
-  CreateRouteCommand,
-  GetRoutesCommand,
-  UpdateRouteCommand,
-  type Route,
-} from "@aws-sdk/client-apigatewayv2";
+import type { Route } from "@aws-sdk/client-apigatewayv2";
 import type { Attributes, Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
@@ -63,17 +58,19 @@ export function route(
     },
 
     async create(aws, { AuthorizationType: _none, ...desired }) {
-      const created = await aws.apigatewayv2.send(
-        new CreateRouteCommand({ ...desired, AuthorizationType: "NONE" }),
-      );
+      const created = await aws.apigatewayv2.call("CreateRoute", { ...desired, AuthorizationType: "NONE" });
       const { RouteId } = complete(created, ["RouteId"]);
       return { RouteId };
     },
 
     async update(aws, { ApiId, Target, ApiKeyRequired }, { attributes: { RouteId } }) {
-      await aws.apigatewayv2.send(
-        new UpdateRouteCommand({ ApiId, RouteId, Target, ApiKeyRequired, AuthorizationType: "NONE" }),
-      );
+      await aws.apigatewayv2.call("UpdateRoute", {
+        ApiId,
+        RouteId,
+        Target,
+        ApiKeyRequired,
+        AuthorizationType: "NONE",
+      });
     },
   };
 }
@@ -88,7 +85,7 @@ function routesOf(aws: Aws, within: Attributes, ApiId: string): Promise<Route[]>
   const present = beingListed.get(within);
   if (present) return present;
   const listed = everyPage((NextToken) =>
-    aws.apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, MaxResults: "100" })),
+    aws.apigatewayv2.call("GetRoutes", { ApiId, NextToken, MaxResults: "100" }),
   ).finally(() => beingListed.delete(within));
   beingListed.set(within, listed);
   return listed;

@@ -1,9 +1,4 @@
-import {
-  CreateStageCommand,
-  GetStageCommand,
-  UpdateStageCommand,
-  type GetStageCommandOutput,
-} from "@aws-sdk/client-apigatewayv2";
+import type { GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
 import type { Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
@@ -55,7 +50,7 @@ export function stage(
 
     async list(aws, within) {
       const { ApiId } = complete(within, ["ApiId"]);
-      const found = await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId, StageName: name })));
+      const found = await orMissing(aws.apigatewayv2.call("GetStage", { ApiId, StageName: name }));
       if (!found) return [];
       return [
         {
@@ -66,7 +61,7 @@ export function stage(
     },
 
     async create(aws, { DefaultRouteSettings: _left, ...desired }) {
-      await aws.apigatewayv2.send(new CreateStageCommand({ ...desired, Tags: { ...tags } }));
+      await aws.apigatewayv2.call("CreateStage", { ...desired, Tags: { ...tags } });
       return { StageName: name };
     },
 
@@ -74,9 +69,9 @@ export function stage(
       // API Gateway takes no deployment for a stage that still deploys by itself.
       const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings } = desired;
       if (changed.has("AutoDeploy"))
-        await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, AutoDeploy }));
+        await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, AutoDeploy });
       const limits = changed.has("DefaultRouteSettings") ? { DefaultRouteSettings } : {};
-      await aws.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName, DeploymentId, ...limits }));
+      await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, DeploymentId, ...limits });
     },
   };
 }

@@ -1,4 +1,3 @@
-import { GetStageCommand } from "@aws-sdk/client-apigatewayv2";
 import { orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { deployedApi } from "../aws/deployed.ts";
@@ -139,7 +138,7 @@ async function functionSource(
   reader: Pick<Reader, "report" | "signal">,
 ): Promise<Source[]> {
   const { group, found } = await groupOf(aws, functionName, reader);
-  if (found) return [functionLog({ logs: await aws.logs.client(), group: found, ...reader })];
+  if (found) return [functionLog({ logs: aws.logs, group: found, ...reader })];
   reader.report({ kind: "note", message: `not invoked yet: there is no log group ${group}` });
   return [];
 }
@@ -155,7 +154,7 @@ async function accessSource(
     return explain(error).message;
   });
   if (typeof found === "object")
-    return [accessLog({ logs: await aws.logs.client(), group: found.group, ...reader }, found.members)];
+    return [accessLog({ logs: aws.logs, group: found.group, ...reader }, found.members)];
   reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found}` });
   return [];
 }
@@ -164,14 +163,13 @@ async function accessSource(
 async function accessLogOf(aws: Aws, names: Pick<TraceOptions, "functionName" | "apiName" | "stage">) {
   const api = await deployedApi(aws, names);
   const StageName = names.stage;
-  const stage =
-    api && (await orMissing(aws.apigatewayv2.send(new GetStageCommand({ ApiId: api.ApiId, StageName }))));
+  const stage = api && (await orMissing(aws.apigatewayv2.call("GetStage", { ApiId: api.ApiId, StageName })));
   if (!stage) return `there is no stage ${StageName} of an API ${names.apiName}`;
   const { DestinationArn, Format = "" } = stage.AccessLogSettings ?? {};
   const [, name] = /:log-group:([^:]+)/.exec(DestinationArn ?? "") ?? [];
   if (name === undefined) return `the stage ${StageName} has no access log in CloudWatch Logs`;
   const members = membersOf(Format);
   if (!members) return `the format of the access log ${name} is no JSON with a $context.requestId`;
-  const group = await followedGroup(await aws.logs.client(), name);
+  const group = await followedGroup(aws.logs, name);
   return group ? { group, members } : `there is no log group ${name}`;
 }

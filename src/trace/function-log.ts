@@ -1,4 +1,4 @@
-import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import type { Aws } from "../aws/clients.ts";
 import type { TracePart } from "../contract/trace.ts";
 import { followLog, type FollowedGroup } from "../logs/follow.ts";
 import { recordOf } from "../logs/record.ts";
@@ -8,7 +8,7 @@ import type { Source, Wanted } from "./source.ts";
 
 /** Where a log is, and what ends its reading. */
 export interface LogPlace {
-  logs: CloudWatchLogsClient;
+  logs: Aws["logs"];
   group: FollowedGroup;
   report: Report;
   signal: AbortSignal;

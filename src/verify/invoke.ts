@@ -1,5 +1,4 @@
 import { jsonIn } from "../contract/json.ts";
-import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors/error.ts";
@@ -123,12 +122,14 @@ export async function invoke(
   event: object,
   abortSignal: AbortSignal,
 ): Promise<Answer> {
-  const call = new InvokeCommand({
-    FunctionName: functionName,
-    LogType: "Tail",
-    Payload: Buffer.from(JSON.stringify(event)),
-  });
-  const invoked = await orMissing(aws.lambda.send(call, { ...aws.longCall, abortSignal }));
+  const Payload = Buffer.from(JSON.stringify(event));
+  const invoked = await orMissing(
+    aws.lambda.call(
+      "Invoke",
+      { FunctionName: functionName, LogType: "Tail", Payload },
+      { ...aws.longCall, abortSignal },
+    ),
+  );
   if (!invoked) throw functionMissing(aws, functionName);
   const payload = Buffer.from(invoked.Payload ?? []).toString();
   const value = jsonIn(payload);

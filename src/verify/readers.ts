@@ -1,17 +1,3 @@
-import {
-  GetDeploymentsCommand,
-  GetIntegrationsCommand,
-  GetRoutesCommand,
-  GetStageCommand,
-} from "@aws-sdk/client-apigatewayv2";
-import { GetRoleCommand, SimulatePrincipalPolicyCommand } from "@aws-sdk/client-iam";
-import {
-  GetAccountSettingsCommand,
-  GetFunctionCommand,
-  GetFunctionConfigurationCommand,
-  GetPolicyCommand,
-} from "@aws-sdk/client-lambda";
-import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf, deployedApi } from "../aws/deployed.ts";
@@ -62,7 +48,7 @@ export function readersOf(reading: Reading): Readers {
 function accountReaders({ aws }: Reading): Pick<Readers, "caller"> {
   return {
     async caller() {
-      const answer = await aws.sts.send(new GetCallerIdentityCommand());
+      const answer = await aws.sts.call("GetCallerIdentity", {});
       const { Account, Arn } = complete(answer, ["Account", "Arn"]);
       const { config } = await aws.sts.client();
       const partition = Arn.split(":")[1] ?? "aws";
@@ -90,28 +76,24 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
     },
     async stage(get) {
       const { ApiId } = await get("api");
-      const found = await orMissing(
-        apigatewayv2.send(new GetStageCommand({ ApiId, StageName: names.stage })),
-      );
+      const found = await orMissing(apigatewayv2.call("GetStage", { ApiId, StageName: names.stage }));
       if (!found) throw new Absent(`there is no stage ${names.stage}`);
       return found;
     },
     async deployments(get) {
       const { ApiId } = await get("api");
       return await everyPage((NextToken) =>
-        apigatewayv2.send(new GetDeploymentsCommand({ ApiId, NextToken, ...page })),
+        apigatewayv2.call("GetDeployments", { ApiId, NextToken, ...page }),
       );
     },
     async routes(get) {
       const { ApiId } = await get("api");
-      return await everyPage((NextToken) =>
-        apigatewayv2.send(new GetRoutesCommand({ ApiId, NextToken, ...page })),
-      );
+      return await everyPage((NextToken) => apigatewayv2.call("GetRoutes", { ApiId, NextToken, ...page }));
     },
     async integrations(get) {
       const { ApiId } = await get("api");
       return await everyPage((NextToken) =>
-        apigatewayv2.send(new GetIntegrationsCommand({ ApiId, NextToken, ...page })),
+        apigatewayv2.call("GetIntegrations", { ApiId, NextToken, ...page }),
       );
     },
   };
@@ -123,15 +105,15 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
   const { functionName: FunctionName } = names;
   return {
     async lambda() {
-      const found = await orMissing(aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
+      const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
       if (!found) throw new Absent(`there is no function ${FunctionName}`);
       return found;
     },
     async concurrency(get) {
       await get("lambda");
       const [{ Concurrency }, ofAccount] = await Promise.all([
-        aws.lambda.send(new GetFunctionCommand({ FunctionName })),
-        aws.lambda.send(new GetAccountSettingsCommand()),
+        aws.lambda.call("GetFunction", { FunctionName }),
+        aws.lambda.call("GetAccountSettings", {}),
       ]);
       const { AccountLimit } = complete(ofAccount, ["AccountLimit"]);
       const { ConcurrentExecutions } = complete(AccountLimit, ["ConcurrentExecutions"]);
@@ -141,17 +123,16 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
       const [routes, integrations] = await Promise.all([get("routes"), get("integrations"), get("lambda")]);
       const qualifier = integrationOf("$connect", { routes, integrations })?.qualifier;
       const asked = { FunctionName, ...(qualifier === undefined ? {} : { Qualifier: qualifier }) };
-      const answer = await orMissing(aws.lambda.send(new GetPolicyCommand(asked)));
+      const answer = await orMissing(aws.lambda.call("GetPolicy", asked));
       return { qualifier, statements: answer ? statementsIn(complete(answer, ["Policy"]).Policy) : [] };
     },
     async log(get) {
       const usual = `/aws/lambda/${FunctionName}`;
       const group = (await get("lambda")).LoggingConfig?.LogGroup ?? usual;
-      const logs = await aws.logs.client();
       // A function that was never called before has a log by then.
       await get("invocation").catch(() => undefined);
-      if (!(await findLogGroup(logs, group))) throw new Absent(`there is no log group ${group}`);
-      return { group, usual, hasStreams: await hasStreams(logs, { name: group, arn: "" }) };
+      if (!(await findLogGroup(aws.logs, group))) throw new Absent(`there is no log group ${group}`);
+      return { group, usual, hasStreams: await hasStreams(aws.logs, { name: group, arn: "" }) };
     },
   };
 }
@@ -169,7 +150,7 @@ function roleReaders({ aws, names, taskRole }: Reading): Pick<Readers, "role" | 
     async role(get) {
       const arn = complete(await get("lambda"), ["Role"]).Role;
       const RoleName = arn.split("/").at(-1);
-      const found = await orMissing(aws.iam.send(new GetRoleCommand({ RoleName })));
+      const found = await orMissing(aws.iam.call("GetRole", { RoleName }));
       if (!found) throw new Absent(`there is no role ${RoleName}`);
       const { Role } = complete(found, ["Role"]);
       const { AssumeRolePolicyDocument } = complete(Role, ["AssumeRolePolicyDocument"]);
@@ -216,13 +197,11 @@ interface Asked {
 }
 
 async function decisionsOn(aws: Aws, arn: string, { actions, resources }: Asked): Promise<Decision[]> {
-  const answer = await aws.iam.send(
-    new SimulatePrincipalPolicyCommand({
-      PolicySourceArn: arn,
-      ActionNames: [...actions],
-      ResourceArns: [...resources],
-    }),
-  );
+  const answer = await aws.iam.call("SimulatePrincipalPolicy", {
+    PolicySourceArn: arn,
+    ActionNames: [...actions],
+    ResourceArns: [...resources],
+  });
   return complete(answer, ["EvaluationResults"]).EvaluationResults.map((one) => {
     const { EvalActionName, EvalDecision } = complete(one, ["EvalActionName", "EvalDecision"]);
     return { action: EvalActionName, resource: one.EvalResourceName ?? "*", decision: EvalDecision };

@@ -39,7 +39,7 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
     };
     const aws = await connectAws(place, { report: () => {}, signal: signal.signal, timeScale: 0.01 });
     onTestFinished(() => aws.close());
-    return await aws.logs.client();
+    return aws.logs;
   };
   const logs = await connected(local.url);
   await logs.send(new CreateLogGroupCommand({ logGroupName }));

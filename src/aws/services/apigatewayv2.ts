@@ -1,1 +1,21 @@
-export { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
+export {
+  ApiGatewayV2Client as Client,
+  CreateApiCommand,
+  CreateDeploymentCommand,
+  CreateIntegrationCommand,
+  CreateRouteCommand,
+  CreateStageCommand,
+  DeleteApiCommand,
+  DeleteIntegrationCommand,
+  GetApisCommand,
+  GetDeploymentCommand,
+  GetDeploymentsCommand,
+  GetIntegrationsCommand,
+  GetRoutesCommand,
+  GetStageCommand,
+  GetStagesCommand,
+  UpdateApiCommand,
+  UpdateIntegrationCommand,
+  UpdateRouteCommand,
+  UpdateStageCommand,
+} from "@aws-sdk/client-apigatewayv2";

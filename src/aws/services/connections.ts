@@ -1,1 +1,6 @@
-export { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+export {
+  ApiGatewayManagementApiClient as Client,
+  DeleteConnectionCommand,
+  GetConnectionCommand,
+  PostToConnectionCommand,
+} from "@aws-sdk/client-apigatewaymanagementapi";

@@ -1,1 +1,11 @@
-export { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+export {
+  CloudWatchLogsClient as Client,
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  DescribeLogGroupsCommand,
+  DescribeLogStreamsCommand,
+  FilterLogEventsCommand,
+  ListTagsForResourceCommand,
+  PutRetentionPolicyCommand,
+  StartLiveTailCommand,
+} from "@aws-sdk/client-cloudwatch-logs";

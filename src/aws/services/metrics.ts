@@ -1,1 +1,1 @@
-export { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+export { CloudWatchClient as Client, GetMetricDataCommand } from "@aws-sdk/client-cloudwatch";

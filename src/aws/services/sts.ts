@@ -1,1 +1,1 @@
-export { STSClient } from "@aws-sdk/client-sts";
+export { STSClient as Client, GetCallerIdentityCommand } from "@aws-sdk/client-sts";
