@@ -79,13 +79,13 @@ export async function changeEnvironment(
     const Variables = { ...change(variablesOf(present)) };
     refuseTooLarge(FunctionName, Variables);
     try {
-      await aws.lambda.call("UpdateFunctionConfiguration", {
+      const begun = await aws.lambda.call("UpdateFunctionConfiguration", {
         ...settings,
         FunctionName,
         Environment: { Variables },
         RevisionId: present.RevisionId,
       });
-      await untilActive(aws, FunctionName);
+      await untilActive(aws, FunctionName, begun);
       return Variables;
     } catch (error) {
       const raced = error instanceof Error && error.name === "PreconditionFailedException";
@@ -115,12 +115,21 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
   );
 }
 
+/** What Lambda has begun takes about a second as a rule (AWS.md 4.5): before there is nothing to ask. */
+const BEGUN_MS = 900;
+
 /**
- * Waits until what was just created or changed is in use. Throws a CliError with Lambda's reason when that
- * failed (FAULTS.md D-14).
+ * Waits until what was just created or changed is in use; `begun` is what the call for that answered. Throws
+ * a CliError with Lambda's reason when that failed (FAULTS.md D-14).
  */
-export async function untilActive(aws: Aws, FunctionName: string): Promise<void> {
-  const state = stateOf(await untilIdle(aws, FunctionName));
+export async function untilActive(
+  aws: Aws,
+  FunctionName: string,
+  begun?: FunctionConfiguration,
+): Promise<void> {
+  const isDone = begun !== undefined && isIdle(begun);
+  if (begun && !isDone) await aws.waits.pause(BEGUN_MS);
+  const state = stateOf(isDone ? begun : await untilIdle(aws, FunctionName));
   if (state !== "Active")
     throw new CliError("function-broken", `the function ${FunctionName} is not usable: ${state}`, {
       hint: [

@@ -68,7 +68,7 @@ const rules: readonly Rule[] = [
     matches: ({ name, message }) =>
       name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
     firstMs: 250,
-    longestMs: 1_000,
+    longestMs: 500,
     jitter: false,
     tries: Infinity,
     budgetMs: 180_000,

@@ -138,6 +138,7 @@ async function describe(
   const stack = stackOf(stackConfig(of, run.aws.region, artifact));
   return {
     stack,
+    told: [stack.api, stack.stage, stack.lambdaFunction],
     run,
     urlIn: (changes) => webSocketUrl(stack, changes),
     backendIn: (changes) => backendIn(stack, changes),

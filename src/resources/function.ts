@@ -134,9 +134,9 @@ export function lambdaFunction(
     },
 
     async create(aws, desired) {
-      const FunctionArn = await create(aws, desired, config);
-      await untilActive(aws, FunctionName);
-      return { FunctionArn };
+      const created = await create(aws, desired, config);
+      await untilActive(aws, FunctionName, created);
+      return { FunctionArn: complete(created, ["FunctionArn"]).FunctionArn };
     },
 
     async update(aws, desired, found, changed) {
@@ -144,7 +144,7 @@ export function lambdaFunction(
       const code = [...changed].some((one) => ofTheCode.has(one));
       const settings = [...changed].some((one) => !ofTheCode.has(one) && one !== "State");
       const marks = changed.has("ConfiguredVariables");
-      if (code) await upload(aws, config);
+      if (code) await upload(aws, found, config);
       if (settings) await configure(aws, desired, found, config);
       // Last, so that a run that is cut before still knows what to take away.
       if (marks) await mark(aws, desired, found);
@@ -163,8 +163,8 @@ async function create(
   aws: Aws,
   { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment }: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
-): Promise<string> {
-  const created = await aws.lambda.call(
+): Promise<FunctionConfiguration> {
+  return await aws.lambda.call(
     "CreateFunction",
     {
       FunctionName,
@@ -181,17 +181,20 @@ async function create(
     },
     aws.longCall,
   );
-  return complete(created, ["FunctionArn"]).FunctionArn;
 }
 
-async function upload(aws: Aws, { functionName: FunctionName, zip: ZipFile }: FunctionConfig): Promise<void> {
-  await untilIdle(aws, FunctionName);
-  await aws.lambda.call(
+async function upload(
+  aws: Aws,
+  { properties: { State } }: Found<FunctionProperties, FunctionAttributes>,
+  { functionName: FunctionName, zip: ZipFile }: FunctionConfig,
+): Promise<void> {
+  if (State !== "Active") await untilIdle(aws, FunctionName);
+  const begun = await aws.lambda.call(
     "UpdateFunctionCode",
     { FunctionName, ZipFile, Architectures: ["x86_64"] },
     aws.longCall,
   );
-  await untilActive(aws, FunctionName);
+  await untilActive(aws, FunctionName, begun);
 }
 
 async function configure(

@@ -1,3 +1,4 @@
+import { explain } from "../errors/explain.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Run } from "./create.ts";
 import { describeChanges, type ChangeLine } from "./describe.ts";
@@ -8,16 +9,20 @@ import {
   observeReadable,
   plan,
   refuseImpossible,
+  unchanged,
   type Change,
   type Observed,
   type Removed,
   type Stack,
 } from "./engine.ts";
-import { partsOf, refuseMissingNeeds, scopeOf, type DeployLimits } from "./steps.ts";
+import type { AnyResource, Part } from "./resource.ts";
+import { partsOf, refuseMissingNeeds, scopeOf, touchedBy, type DeployLimits } from "./steps.ts";
 
 /** A stack that can be read, compared and deleted, with what reaches it. */
 export interface OpenStack<S extends Stack = Stack> {
   stack: S;
+  /** What every deploy tells of at its end, also one that is limited to other parts. */
+  told: readonly AnyResource[];
   run: Run;
   /** Where clients connect, as far as the changes tell; null as long as there is no such address. */
   urlIn(changes: readonly Change[]): string | null;
@@ -70,34 +75,69 @@ export async function deployStack(
   limits: DeployLimits = {},
   before: Before<Change> = () => undefined,
 ): Promise<DeployOutcome> {
-  const { stack, run } = open;
+  const { run } = open;
   const parts = partsOf(limits);
-  if (parts) refuseMissingNeeds(stack, await observe(stack, run.aws), parts);
+  const { first, beside } = readFor(open, parts);
+  const stack = { ...open.stack, resources: first };
+  const told = observeBeside({ ...open.stack, resources: beside }, run);
   let place = placeOf(open, new Map());
   const changes = await deploy(stack, run, scopeOf(parts), async (planned, observed) => {
+    refuseMissingNeeds(stack, observed, parts);
     place = placeOf(open, observed);
     await before(planned, place);
   });
-  return outcomeOf(open, limits, changes, place);
+  return outcomeOf(open, limits, { changes, told: await told, place });
+}
+
+/**
+ * What is read for a deploy of some parts: before it writes, what it touches and what is told of that lives
+ * within it; beside it what else is told.
+ */
+function readFor({ stack, told }: OpenStack, parts: readonly Part[] | undefined) {
+  const touched = touchedBy(stack, parts);
+  const isWithin = ({ within }: AnyResource) => within !== undefined && touched.includes(within);
+  const first = stack.resources.filter(
+    (resource) => touched.includes(resource) || (told.includes(resource) && isWithin(resource)),
+  );
+  const beside = stack.resources.filter((resource) => told.includes(resource) && !first.includes(resource));
+  return { first, beside };
+}
+
+/** What nothing is done to, as it is; where that cannot be read, the deploy goes on with a warning. */
+async function observeBeside(stack: Stack, { aws, report, signal }: Run): Promise<Observed> {
+  try {
+    return await observe(stack, aws);
+  } catch (error) {
+    const names = stack.resources.map(({ id }) => id).join(", ");
+    if (!signal.aborted)
+      report({ kind: "warning", message: `${names} cannot be read: ${explain(error).message}` });
+    return new Map();
+  }
 }
 
 /** What such a deploy would do, as far as the stack can be read; writes nothing. */
 export async function planStack(open: DeployableStack, limits: DeployLimits = {}): Promise<DeployOutcome> {
-  const { stack, run } = open;
+  const { run } = open;
   const parts = partsOf(limits);
+  const { first, beside } = readFor(open, parts);
+  const read = new Set([...first, ...beside]);
+  const stack = { ...open.stack, resources: open.stack.resources.filter((resource) => read.has(resource)) };
   const { observed, unread } = await observeReadable(stack.resources, run);
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
   refuseImpossible(changes);
-  return outcomeOf(open, limits, changes, placeOf(open, observed));
+  return outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
 }
 
 function outcomeOf(
-  { urlIn, backendIn, code }: DeployableStack,
+  { stack, urlIn, backendIn, code }: DeployableStack,
   limits: DeployLimits,
-  changes: readonly Change[],
-  place: Place,
+  { changes: made, told, place }: { changes: readonly Change[]; told: Observed; place: Place },
 ): DeployOutcome {
+  const changes = stack.resources.map(
+    (resource) =>
+      made.find((change) => change.resource === resource) ?? unchanged(resource, told.get(resource)),
+  );
   const resources = describeChanges(changes, scopeOf(partsOf(limits)));
   const backendUrl = backendIn(changes);
   return {

@@ -112,6 +112,15 @@ function desiredOf(resource: AnyResource, attributesOf: AttributesOfNeed): objec
   return resource.desired?.(needs);
 }
 
+/** A resource that nothing is done to, as it was found. */
+export const unchanged = (resource: AnyResource, found: AnyFound | undefined): Change => ({
+  resource,
+  action: "none",
+  differences: [],
+  attributes: found?.attributes ?? unknownAttributes,
+  ...(found && { found }),
+});
+
 /** Compares one resource with what was found of it. */
 function changeOf(
   resource: AnyResource,
@@ -119,8 +128,7 @@ function changeOf(
   desired: object | undefined,
   scope: Scope,
 ): Change {
-  const attributes = found?.attributes ?? unknownAttributes;
-  const same: Change = { resource, action: "none", differences: [], attributes, ...(found && { found }) };
+  const same = unchanged(resource, found);
   if (!desired || !scope(resource)) return same;
   if (!found) return { ...same, action: "create", target: desired };
   const differing = differences(resource, found, desired).filter(({ path }) => scope(resource, path));
@@ -306,7 +314,8 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
-const needsOf = (resource: AnyResource): readonly AnyResource[] => [
+/** What has to be there before a resource. */
+export const needsOf = (resource: AnyResource): readonly AnyResource[] => [
   ...Object.values<AnyResource>(resource.needs),
   ...(resource.within ? [resource.within] : []),
 ];

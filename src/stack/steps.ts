@@ -1,7 +1,7 @@
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
-import { plan, type Change, type Observed, type Scope, type Stack, type Unread } from "./engine.ts";
+import { needsOf, plan, type Change, type Observed, type Scope, type Stack, type Unread } from "./engine.ts";
 import type { AnyResource, Part } from "./resource.ts";
 
 /** What a deploy is limited to; everything without any. */
@@ -35,6 +35,21 @@ const covers = (parts: readonly Part[], resource: AnyResource, path?: string): b
 /** The engine's scope for some parts; undefined for all of the stack. */
 export const scopeOf = (parts: readonly Part[] | undefined): Scope | undefined =>
   parts && ((resource, path) => covers(parts, resource, path));
+
+/**
+ * What a deploy of some parts touches: whose account it is, what the parts cover, and all that this needs.
+ * The code needs nothing: it is the same wherever the rest is. Without parts that is everything.
+ */
+export function touchedBy({ resources }: Stack, parts: readonly Part[] | undefined): readonly AnyResource[] {
+  if (!parts) return resources;
+  const touched = new Set<AnyResource>();
+  const touch = (resource: AnyResource) => {
+    touched.add(resource);
+    if (parts.some((part) => part !== "code")) needsOf(resource).forEach(touch);
+  };
+  for (const resource of resources) if (!resource.desired || covers(parts, resource)) touch(resource);
+  return resources.filter((resource) => touched.has(resource));
+}
 
 /** The steps that make these resources, in the order of the steps. */
 const stepsThatMake = (resources: readonly AnyResource[]): Step[] =>
@@ -93,7 +108,11 @@ function refuseAbsentNeeds(
   const wanted = stack.resources.filter((resource) => covers(parts, resource));
   const missing = new Set(
     [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter(
-      (resource) => !observed.get(resource) && !unread.has(resource) && !isMadeBy(resource, parts),
+      (resource) =>
+        stack.resources.includes(resource) &&
+        !observed.get(resource) &&
+        !unread.has(resource) &&
+        !isMadeBy(resource, parts),
     ),
   );
   if (missing.size === 0) return;
