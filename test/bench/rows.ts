@@ -4,11 +4,15 @@ import type { Row } from "./row.ts";
 export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P1: () => import("./start-up.ts"),
   P1b: () => import("./first-call.ts"),
+  P2: () => import("./first-deploy.ts"),
+  P3: () => import("./no-change.ts"),
+  P4: () => import("./code-only.ts"),
   P5: () => import("./first-event.ts"),
   P6: () => import("./message.ts"),
   P6b: () => import("./fan-out.ts"),
   P8b: () => import("./gateway.ts"),
   P10: () => import("./first-echo.ts"),
   P11: () => import("./load.ts"),
+  P12: () => import("./many-apis.ts"),
   P14: () => import("./kit.ts"),
 };
