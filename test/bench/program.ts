@@ -50,9 +50,10 @@ export async function msUntilDone(args: readonly string[]): Promise<number> {
 export const callsScript = fileURLToPath(new URL("programs/calls.js", import.meta.url));
 
 /** What deploys to an address; no smoke test, as the backend is made up. */
-export const deployTo = (url: string, ...options: string[]): string[] => [
-  ours,
-  "deploy",
-  ...["--endpoint-url", url, "--backend-url", "https://api.example.com", "--no-test"],
-  ...options,
-];
+export const deployTo = (url: string, ...options: string[]): string[] =>
+  [ours, "deploy"].concat(
+    ["--endpoint-url", url],
+    ["--backend-url", "https://api.example.com"],
+    ["--no-test"],
+    options,
+  );
