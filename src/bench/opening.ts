@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { record } from "./histogram.ts";
 import { listen } from "./receiving.ts";
@@ -13,6 +14,8 @@ const MOST_IN_A_ROW = 16;
  * handshakes take. Throws what `open` does for the first one.
  */
 export async function openAll(run: Run, state: State): Promise<void> {
+  // Each handshake that is under way listens to it.
+  setMaxListeners(0, run.signal);
   await openOne(run, state, 0);
   const before = process.memoryUsage.rss();
   await openOthers(run, state);

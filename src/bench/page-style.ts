@@ -25,5 +25,6 @@ path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}rect{fill:var(--b
 .key{grid-column:2;display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0;margin:0;list-style:none}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .5rem .25rem 0;
 border-bottom:1px solid var(--line);vertical-align:top;font-weight:normal}
+th{overflow-wrap:normal}.others{overflow-wrap:anywhere}.own{white-space:nowrap}
 .missed{color:var(--p99);font-weight:600}.met{color:var(--p50);font-weight:600}
 `;

@@ -65,7 +65,11 @@ function figuresOf({ latencyMs, deliveries, messages, connections, ended }: Benc
     ["late", count(deliveries.late)],
     ["connections open", count(connections.open)],
   ];
-  const items = figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`);
+  const faults = new Set(["lost", "doubled", "late"]);
+  const items = figures.map(([name, value]) => {
+    const isFault = faults.has(name) && value !== "0";
+    return `<div><dt>${name}</dt><dd${isFault ? ' class="missed"' : ""}>${value}</dd></div>`;
+  });
   return `<dl class="figures">${items.join("")}</dl>`;
 }
 
@@ -73,8 +77,9 @@ function thresholdsOf({ thresholds }: BenchResult): string {
   if (thresholds.length === 0) return "";
   const rows = thresholds.map(
     (one) =>
-      `<tr><th scope="row">${escaped(one.threshold)}</th><td>${actualText(one)}</td>` +
-      `<td class="${one.met ? "met" : "missed"}">${one.met ? "met" : "missed"}</td></tr>`,
+      `<tr><th scope="row" class="others">${escaped(one.threshold)}</th>` +
+      `<td class="own">${actualText(one)}</td>` +
+      `<td class="own ${one.met ? "met" : "missed"}">${one.met ? "met" : "missed"}</td></tr>`,
   );
   return `<h2>Thresholds</h2><table>${rows.join("")}</table>`;
 }

@@ -5,7 +5,7 @@ import { bookingNumber, dueMs, senderOf, type Plan } from "./plan.ts";
 import type { Run, State } from "./state.ts";
 
 /** Sent in one go before others get their turn: reading keeps up with writing. */
-const MOST_IN_A_ROW = 256;
+const MOST_IN_A_ROW = 2_048;
 /** A sender whose unsent bytes are more takes no more for now; the other senders do not wait for it. */
 const MOST_BUFFERED = 64 * 1024;
 const OPEN = 1;

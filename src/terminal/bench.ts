@@ -19,8 +19,9 @@ export function momentText(
   if (!second) return `${count(open)} of ${count(connections)} connections open`;
   const { sent, received, p50, p99 } = second;
   const times = received > 0 ? `, p50 ${ms(p50)}, p99 ${ms(p99)}` : "";
-  const state = phase === "draining" ? "waiting for the rest" : `of ${Math.ceil(durationMs / 1000)} s`;
-  return `${second.second} s ${state}: ${count(sent)} sent, ${count(received)} delivered/s${times}`;
+  const delivered = `${count(received)} delivered/s${times}`;
+  if (phase === "draining") return `${second.second} s, waiting for the rest: ${delivered}`;
+  return `${second.second} s of ${Math.ceil(durationMs / 1000)} s: ${count(sent)} sent, ${delivered}`;
 }
 
 const names = ["p50", "p90", "p95", "p99", "p999", "max"] as const;

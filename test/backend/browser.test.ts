@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { chromium, type Page } from "playwright-core";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { executablePath, needsBrowser } from "../support/browser.ts";
+import { executablePath, needsBrowser, quietArguments } from "../support/browser.ts";
 import { wholePath } from "../support/whole-path.ts";
 
 const example = {
@@ -9,23 +9,13 @@ const example = {
   module: "main",
   env: { EXAMPLE_DEV_TOKENS: "1" },
 };
-/** Keeps Chromium from connecting to any other address than the page's. */
-const quiet = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 beforeEach(needsBrowser);
 
 /** The example's page in headless Chromium; a tab is a person. */
 async function browser() {
   const { url, backend } = await wholePath(example);
-  const started = await chromium.launch({ executablePath, args: quiet });
+  const started = await chromium.launch({ executablePath, args: quietArguments });
   onTestFinished(() => started.close());
   const open = async (query: Record<string, string>): Promise<Page> => {
     const page = await started.newPage();

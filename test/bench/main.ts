@@ -65,17 +65,22 @@ async function resultOf(name: string): Promise<Result> {
 function textOf({ row, title, rounds, lines, missing }: Result): string {
   const head = `${row}  ${title}`;
   if (missing !== undefined) return `${head}: not measured, ${missing}\n\n`;
-  const measured = lines.flatMap(({ what, unit, goal, ours, others, met }) => [
+  const measured = lines.flatMap(({ what, unit, ours, others, ...line }) => [
     [`  ${what}`, "ours", figure(ours, unit), "", ""],
     ...others.map(({ name, ratio, ...spread }, at) => [
       "",
       name,
       figure(spread, unit),
       `${ratio.median.toFixed(2)} × (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`,
-      at === 0 ? `goal ${unit === "/s" ? "≥" : "≤"} ${goal}: ${met ? "met" : "missed"}` : "",
+      at === 0 ? goalText({ unit, ...line }) : "",
     ]),
   ]);
   return `${head}, ${rounds} rounds\n${table(measured)}\n\n`;
+}
+
+function goalText({ unit, goal, atMost, met }: Pick<Measured, "unit" | "goal" | "atMost" | "met">): string {
+  const most = atMost === undefined ? "" : `, ≤ ${atMost} ${unit}`;
+  return `goal ${unit === "/s" ? "≥" : "≤"} ${goal}${most}: ${met ? "met" : "missed"}`;
 }
 
 function figure({ median, low, high }: Spread, unit: string): string {

@@ -51,11 +51,13 @@ function compared(line: Line, measured: ReadonlyMap<string, readonly Figures[]>)
       return { name, ...spreadOf(figures), ratio };
     });
   const ratio = others[0]?.ratio.median ?? NaN;
+  const { median } = spreadOf(ours);
   return {
     ...line,
     ours: spreadOf(ours),
     others,
-    met: line.unit === "/s" ? ratio >= line.goal : ratio <= line.goal,
+    met:
+      median <= (line.atMost ?? Infinity) && (line.unit === "/s" ? ratio >= line.goal : ratio <= line.goal),
   };
 }
 

@@ -24,9 +24,9 @@ const environment = {
   AWS_EC2_METADATA_DISABLED: "true",
 };
 
-/** Starts Node with these words; nothing is read of what it prints. */
-export const startNode = (args: readonly string[]) =>
-  spawn(process.execPath, args, { env: environment, stdio: "ignore" });
+/** Starts Node with these words; what it prints is read with "pipe" alone. */
+export const startNode = (args: readonly string[], output: "ignore" | "pipe" = "ignore") =>
+  spawn(process.execPath, args, { env: environment, stdio: ["ignore", output, "ignore"] });
 
 /** How long a process runs, in milliseconds from before its start until it has ended. */
 export async function msOf(args: readonly string[]): Promise<number> {

@@ -15,6 +15,8 @@ export interface Line {
   floor: string;
   /** Of ours ÷ floor: at most this, for a rate at least. */
   goal: number;
+  /** And ours itself at most this, where it does not depend on the machine. */
+  atMost?: number;
 }
 
 /** What a row compares, ready to be measured. */

@@ -206,6 +206,15 @@ test("a heavy load on AWS is refused with its price, before a call and a token",
   }
 });
 
+test("many handshakes at once are no leak, and stderr has nothing but progress", async () => {
+  const load = ["--people-per-booking", "1", "--connections", "60", "--ramp", "10000", "--duration", "500ms"];
+  const { code, stderr } = await run(["bench", "--url", await echo(), ...load]);
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(/^ {2}0 of 60 connections open\n✓ measured, .*\n$/),
+  ]);
+});
+
 test("elsewhere, and with --yes, a heavy load is not refused", async () => {
   const url = await echo();
   const load = ["--people-per-booking", "1", "--rate", "10", "--duration", "100ms", "--ramp", "1000"];
