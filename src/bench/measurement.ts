@@ -10,7 +10,7 @@ export interface Measurement {
     wanted: number;
     open: number;
     failed: number;
-    /** Closed by the peer before the end. */
+    /** Closed before the end. */
     dropped: number;
     /** Why some could not be opened, and with which codes others were closed, with their number. */
     reasons: Record<string, number>;

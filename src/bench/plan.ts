@@ -18,7 +18,12 @@ export interface Plan {
   booking: string;
   /** The text of a message, where `{id}` stands for its id. */
   template: string;
+  /** How large a message is, with an id of common length. */
+  messageBytes: number;
 }
+
+/** An id of common length: its run's mark, and its number. */
+const ID = "12345678.123.";
 
 /** The settings that a plan is made of. */
 type Given = Pick<Settings, "rate" | "durationMs" | "ramp"> &
@@ -55,6 +60,7 @@ export function planOf({
       hint: "leave it out: all clients are in that booking; or number the bookings, as in --booking 'b-{n}'",
     });
   const { rate, durationMs, ramp } = given;
+  const template = templateOf(send, messageBytes);
   return checked({
     connections,
     people,
@@ -63,7 +69,8 @@ export function planOf({
     ramp,
     lateMs: timeoutSeconds * 1000,
     booking: booking ?? "bench-{n}",
-    template: templateOf(send, messageBytes),
+    template,
+    messageBytes: Buffer.byteLength(template.replaceAll("{id}", ID)),
   });
 }
 
@@ -81,7 +88,7 @@ function templateOf(send: readonly string[] = [], messageBytes?: number): string
     });
   if (bytes > most.bytes)
     throw new CliError("value-invalid", `--message-bytes is ${most.bytes} at most; API Gateway takes 131072`);
-  const padding = "x".repeat(Math.max(0, Math.round(bytes) - '{"body":"0123456789 "}'.length));
+  const padding = "x".repeat(Math.max(0, Math.round(bytes) - `{"body":"${ID} "}`.length));
   return given ?? `{"body":"{id} ${padding}"}`;
 }
 

@@ -13,7 +13,7 @@ export interface RunCost {
 
 /** The price of a run behind API Gateway and Lambda, whose invocations take what is assumed of any load. */
 export function runCost(plan: Plan): RunCost {
-  const { connections, people, durationMs, ramp, template } = plan;
+  const { connections, people, durationMs, ramp, messageBytes } = plan;
   const messages = messagesOf(plan);
   const lines = linesOf({
     ...assumedLoad,
@@ -23,7 +23,7 @@ export function runCost(plan: Plan): RunCost {
     connectionMinutes: (connections * (durationMs / 1000 + connections / ramp / 2)) / 60,
     // Each connection is $connect and $disconnect.
     invocations: messages + 2 * connections,
-    messageBytes: Buffer.byteLength(template),
+    messageBytes,
   });
   const usd = lines.reduce((sum, line) => sum + line.usd, 0);
   return { usd: Number(usd.toPrecision(3)), prices: pricesOf };

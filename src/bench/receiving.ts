@@ -17,7 +17,8 @@ export function listen(run: Run, state: State, listener: Listener): void {
     state.open += change;
     state.present[booking] = (state.present[booking] ?? 0) + change;
   };
-  socket.on("error", () => {});
+  let broken = "";
+  socket.on("error", (error: NodeJS.ErrnoException) => (broken ||= error.code ?? ""));
   socket.on("open", () => {
     state.sockets[client] = socket;
     count(1);
@@ -27,9 +28,15 @@ export function listen(run: Run, state: State, listener: Listener): void {
     state.sockets[client] = undefined;
     count(-1);
     state.dropped++;
-    countReason(state, `closed with ${code}`);
+    countReason(state, closedBy(broken, code));
   });
   socket.on("message", (payload: Buffer) => receive(run, state, { client, payload }));
+}
+
+/** Why a socket was closed; what breaks the protocol, or our limit of 16 MB, is closed by this side. */
+function closedBy(broken: string, code: number): string {
+  if (broken === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return "closed by us, as a message was too large";
+  return broken.startsWith("WS_ERR_") ? "closed by us, as a frame was none" : `closed with ${code}`;
 }
 
 /** A frame at a client: a message of its booking, an answer to its own, or something else. */

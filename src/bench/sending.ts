@@ -45,11 +45,10 @@ export function noteReached(state: State): void {
 }
 
 function senderFor({ plan, send }: Run, state: State): Send {
-  const [before = "", ...others] = plan.template.split("{id}");
-  const after = others.join("{id}");
-  const head = before + state.mark.toString();
+  const parts = plan.template.split("{id}");
+  const mark = state.mark.toString();
   return (client, socket, message) => {
-    send(socket, `${head}${message}.${after}`);
+    send(socket, parts.join(`${mark}${message}.`));
     state.sent++;
     const present = state.present[bookingNumber(plan, client)] ?? 1;
     state.tally.sent(message, plan.people === 1 ? 1 : present - 1);

@@ -10,6 +10,7 @@ import { measure } from "../bench/run.ts";
 import type { Moment } from "../bench/state.ts";
 import { actualText, judge, type Met } from "../bench/threshold.ts";
 import { addressOf } from "../client/address.ts";
+import { HandshakeError } from "../client/handshake.ts";
 import { openSocketAs, requestOf, type Opening } from "../client/opener.ts";
 import { sendText } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
@@ -157,7 +158,13 @@ const show = (moment: Moment, plan: Plan, { report }: Pick<Context, "report">): 
   report({ kind: "going", id: "bench", title: momentText(moment, plan), elapsedMs: moment.elapsedMs });
 
 /** Why a client was not connected, without any text of others. */
-const reasonOf = (error: unknown): string => (error instanceof CliError ? error.code : "no connection");
+function reasonOf(error: unknown): string {
+  if (error instanceof HandshakeError && error.failure.kind === "network") {
+    const { code } = error.failure;
+    return code === "EMFILE" ? "no more open files: raise ulimit -n" : `${error.code}, ${code}`;
+  }
+  return error instanceof CliError ? error.code : "no connection";
+}
 
 const measuresOf = ({ latencyMs, deliveries, connections, messages }: Measurement) => ({
   ...latencyMs,

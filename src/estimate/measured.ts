@@ -1,6 +1,7 @@
 import type { Aws } from "../aws/clients.ts";
 import type { MetricSeries } from "../aws/metrics.ts";
 import { CliError } from "../errors/error.ts";
+import { benchedLoad } from "./bench-file.ts";
 import { loadOf, type GivenLoad, type Load } from "./load.ts";
 
 const HOUR_MS = 3_600_000;
@@ -15,6 +16,8 @@ export interface Estimate {
 interface EstimateOptions extends Omit<GivenLoad, "connections"> {
   connections: number | undefined;
   measured: boolean;
+  /** A file with the JSON of `bench`. */
+  from: string | undefined;
   since: number | undefined;
   functionName: string;
   apiName: string;
@@ -22,20 +25,29 @@ interface EstimateOptions extends Omit<GivenLoad, "connections"> {
 }
 
 /**
- * The load that the options mean, with what was measured where that is asked for. Throws a CliError (exit 2)
+ * The load that the options mean, with what was measured, or what a run of `bench` found, where that is asked
+ * for. Throws a CliError (exit 2)
  * without a number of connections.
  */
 export async function estimated(
-  { connections, measured, since, functionName, apiName, stage, ...given }: EstimateOptions,
+  { connections, measured, from, since, functionName, apiName, stage, ...given }: EstimateOptions,
   openAws: () => Promise<Aws>,
 ): Promise<Estimate> {
+  if (from !== undefined) {
+    if (measured)
+      throw new CliError("options-contradict", "--from goes with no --measured", {
+        hint: "leave one of them out",
+      });
+    const benched = benchedLoad(from);
+    return loadOf({ ...given, connections: connections ?? benched.connections }, benched);
+  }
   if (connections === undefined)
     throw new CliError("value-missing", "--connections is missing: how many clients are connected at once", {
       hint: "CloudWatch does not count them; for example --connections 1000",
     });
   const names = { functionName, apiName, stage };
-  const from = since ?? Date.now() - 24 * HOUR_MS;
-  const known = measured ? await measuredLoad(await openAws(), names, { since: from, connections }) : {};
+  const begin = since ?? Date.now() - 24 * HOUR_MS;
+  const known = measured ? await measuredLoad(await openAws(), names, { since: begin, connections }) : {};
   return loadOf({ ...given, connections }, known);
 }
 

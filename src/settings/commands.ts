@@ -56,7 +56,7 @@ export const load = [
   "invocationMs",
 ] as const;
 /** Whose metrics are read, and since when. */
-export const measuring = ["measured", "since", "functionName", "apiName", "stage"] as const;
+export const measuring = ["measured", "from", "since", "functionName", "apiName", "stage"] as const;
 
 const subscription = ["booking", ...token, "type"] as const;
 
@@ -424,6 +424,10 @@ const table = {
       {
         line: "cost --connections 1000 --measured --since 7d",
         description: "the same with what the deployed stack did in the last week",
+      },
+      {
+        line: "cost --from bench.json --connections 5000",
+        description: "with the rates, sizes and times that `bench --json` found, for more clients",
       },
     ],
   },

@@ -744,6 +744,12 @@ const table = {
     default: false,
     description: "take what is not given from the deployed stack's metrics",
   },
+  from: {
+    flag: "--from <file>",
+    env: ["SHELFSHACK_FROM"],
+    type: text("a file"),
+    description: "take what is not given from a file with the JSON of bench",
+  },
 
   outputsFor: {
     flag: "--for <audience>",

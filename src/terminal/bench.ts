@@ -48,9 +48,7 @@ export function benchText(result: BenchResult): string {
     `${count(messages.sent)} messages sent, ${count(deliveries.received)} of ${count(deliveries.expected)} ` +
       `delivered, ${count(messages.rate)} per second`,
     wrongText(result),
-    "",
-    percentileTable(result),
-    ...byTime(result),
+    ...(messages.sent > 0 ? ["", percentileTable(result), ...byTime(result)] : []),
     ...thresholds.map(metText),
     ...(cost ? [`cost ${costText(cost)}`] : []),
     ...(deliveries.received === 0 && messages.sent > 0 ? [nothingCame(result)] : []),

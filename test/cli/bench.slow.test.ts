@@ -68,6 +68,20 @@ test("S51 clients of several bookings through the whole path: figures, and a rep
   const page = await readFile(report, "utf8");
   expect(page).toContain("Latency over time");
   expect(page + ended.stdout + ended.stderr).not.toContain("demo-secret");
+  const json = join(await folder(), "bench.json");
+  await writeFile(json, ended.stdout);
+  const capacity = await run(["capacity", "--from", json, "--connections", "600", "--json"]);
+  expect(JSON.parse(capacity.stdout).load).toMatchObject({
+    connections: 600,
+    messagesPerMinute: 200,
+    peoplePerBooking: 3,
+    messageBytes: 500,
+    invocationMs: result.latencyMs?.mean,
+  });
+  expect((await run(["cost", "--from", json])).stdout).toMatch(
+    /^6 connections, 200 messages a minute of each/,
+  );
+  expect(errorCode(await run(["cost", "--from", json, "--measured", "--json"]))).toBe("options-contradict");
   // The next report takes its place.
   expect((await run([...words, "--duration", "200ms"], { env })).code).toBe(0);
 });

@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import type { CliError } from "../../src/errors/error.ts";
+import { benchedLoad } from "../../src/estimate/bench-file.ts";
 import { capacityOf, reconnectSeconds, shareOf } from "../../src/estimate/capacity.ts";
 import { costOf } from "../../src/estimate/cost.ts";
 import { loadOf, ratesOf, type Load } from "../../src/estimate/load.ts";
+import { benchResult } from "../support/bench-result.ts";
 
 const load: Load = {
   connections: 1_000,
@@ -86,6 +92,40 @@ test("at the number of connections that reaches a limit, that limit is just used
     expect(shareOf(at(reachedAt))).toBeLessThanOrEqual(1);
     expect(shareOf(at(reachedAt + 1))).toBeGreaterThan(1);
   }
+});
+
+test("the load of a run of bench, from its JSON; another file is refused", () => {
+  const folder = mkdtempSync(join(tmpdir(), "estimate-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const fileWith = (content: unknown) => {
+    const file = join(folder, "bench.json");
+    writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+    return file;
+  };
+  const result = { schemaVersion: 1, kind: "result", ...benchResult({}) };
+  expect(benchedLoad(fileWith(result))).toEqual({
+    connections: 200,
+    // 3,000 messages of 200 clients in half a minute.
+    messagesPerMinute: 30,
+    peoplePerBooking: 2,
+    messageBytes: 500,
+    invocationMs: 8.4,
+  });
+  const codeOf = (file: string) => {
+    try {
+      return benchedLoad(file);
+    } catch (error) {
+      return (error as CliError).code;
+    }
+  };
+  expect(codeOf(fileWith({ ...result, latencyMs: null }))).toBe("nothing-measured");
+  for (const content of ["", "[]", "{", { ...result, kind: "error" }, { ...result, plan: {} }])
+    expect(codeOf(fileWith(content))).toBe("value-invalid");
+  expect([codeOf(folder), codeOf("/dev/zero"), codeOf(join(folder, "none"))]).toEqual([
+    "value-invalid",
+    "value-invalid",
+    "value-invalid",
+  ]);
 });
 
 test("what is given counts before what was measured, and the rest is assumed by name", () => {
