@@ -2,7 +2,12 @@
  * Files that the build lays beside the program because they run somewhere else: in Lambda, in a child
  * process, in the user's own project, in an editor.
  */
-export type Asset = `handler/${string}` | `local/${string}` | `backend/${string}` | "config.schema.json";
+export type Asset =
+  | `handler/${string}`
+  | `local/${string}`
+  | `backend/${string}`
+  | `console/${string}`
+  | "config.schema.json";
 
 declare const SHELFSHACK_DIST: string | undefined;
 

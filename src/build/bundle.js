@@ -190,6 +190,14 @@ async function buildAll() {
     handlerOf(`${out}/handler/index.mjs`),
     build({
       ...shared,
+      platform: "browser",
+      target: "es2022",
+      entryPoints: ["src/console/page/page.ts"],
+      outfile: `${out}/console/page.js`,
+      minify: true,
+    }),
+    build({
+      ...shared,
       plugins: [builtins],
       entryPoints: benches,
       outbase: "test/bench",
@@ -199,6 +207,7 @@ async function buildAll() {
     }),
   ]);
   await copyInto(`${out}/local`, await filesOf("src/local/runtime", [".mjs", ".py"]));
+  await copyInto(`${out}/console`, await filesOf("src/console/page", [".html", ".css"]));
   await copyInto(`${out}/backend`, await filesOf("src/backend", [".py", ".md"]));
   await copyInto(
     `${out}/backend/example`,

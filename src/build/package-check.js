@@ -27,6 +27,7 @@ const expectedFiles = [
   /^dist\/handler\/[0-9a-f]{64}\.zip$/,
   /^dist\/local\/bootstrap\.(mjs|py)$/,
   /^dist\/backend\/[\w./-]+$/,
+  /^dist\/console\/(index\.html|page\.(js|css))$/,
 ];
 /** Below these a package has a known fault; checked even where newer ones cannot be looked up. */
 const minimumVersions = {

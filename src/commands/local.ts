@@ -34,6 +34,8 @@ type LocalItem =
       backendUrl: string;
       demoBackend: boolean;
       url: string | null;
+      /** The page that shows what happens. */
+      consoleUrl: string;
       /** The stage's URL at every other host that is allowed. */
       otherUrls: string[];
       /** Where API id, keys and the rest are kept for the next start. */
@@ -65,6 +67,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       realistic,
       quotas,
       allowHttp,
+      open,
       ...options
     },
     context,
@@ -88,11 +91,13 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       onLog: logged(context),
     });
     if (local.isOpen) warn(openText(listen, local));
+    const page = await openedConsole(local, context, open);
     try {
       // The account that was named is one of AWS's.
       const here = { ...options, local: true, port: local.port, account: undefined };
-      return await serve(here, context, local);
+      return await serve(here, context, { ...local, consoleUrl: page.url });
     } finally {
+      page.close();
       await local.close();
     }
   },
@@ -102,6 +107,22 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   untilInterrupted: true,
   serves: true,
 };
+
+/** The console, opened in the browser where that is asked for. */
+async function openedConsole(
+  local: LocalAws,
+  { report }: Context<LocalItem>,
+  inBrowser: boolean,
+): Promise<{ url: string; close(): void }> {
+  const [{ openConsole }, { openPage }] = await Promise.all([
+    import("../console/serve.ts"),
+    import("../console/open-page.ts"),
+  ]);
+  const note = (message: string) => report({ kind: "note", message });
+  const page = openConsole({ local, onNextAddress: (url) => note(`the console for another page: ${url}`) });
+  if (inBrowser && !(await openPage(page.url))) note(`no browser could be opened: open ${page.url}`);
+  return page;
+}
 
 /**
  * Emits log lines while they are read. Others are only counted, as the functions do not wait for a reader;
@@ -151,6 +172,7 @@ function itemText(item: LocalItem): Advice | undefined {
   return joined([
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
+    `console    ${item.consoleUrl}`,
     ...item.otherUrls.map((url) => `also at    ${url}`),
     `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
     ...(item.stateFolder === null
@@ -195,7 +217,11 @@ const accessLines = (key: AccessKey | null): string[] => [
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
 type Target = StackNames & StackProperties;
 
-async function serve(options: Target, context: Context<LocalItem>, local: LocalAws): Promise<LocalResult> {
+async function serve(
+  options: Target,
+  context: Context<LocalItem>,
+  local: LocalAws & { consoleUrl: string },
+): Promise<LocalResult> {
   const keys = (await deployedKeys(options, context)) ?? [newSigningKey()];
   const freshKeys = async () => (await deployedKeys(options, context)) ?? keys;
   const demo = options.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
@@ -216,6 +242,7 @@ async function serve(options: Target, context: Context<LocalItem>, local: LocalA
       backendUrl: target.backendUrl ?? "",
       demoBackend: demo !== undefined,
       url,
+      consoleUrl: local.consoleUrl,
       otherUrls: url === null ? [] : local.hosts.map((host) => atHost(url, host)),
       stateFolder: local.stateFolder ?? null,
       accessKey: local.needsSignatures ? local.accessKey : null,

@@ -25,6 +25,9 @@ import {
 } from "./wire/http.ts";
 import type { WireRequest } from "./wire/protocol.ts";
 
+/** Answers one request whole. */
+export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
 interface DispatchOptions extends OpenServices {
   allowed: Allowed;
   onRefused(refused: RefusedName): void;
@@ -38,16 +41,24 @@ interface DispatchOptions extends OpenServices {
 }
 
 /** Leads every request of a server to what answers it: gateway, code of a function, service or refusal. */
-export function createDispatch(options: DispatchOptions): { serve(server: Server): void } {
+export interface Dispatch {
+  serve(server: Server): void;
+  /** Serves something else below a path, such as `/_console/`. */
+  servePage(path: string, answer: Answer): void;
+}
+
+/** See {@link Dispatch}. */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const pages = new Map<string, Answer>();
   const { allowed, onRefused, callers, gateway, find, portOf, record, onBug } = options;
-  const [functions, stages] = [portOf(lambda), portOf(apigateway)];
+  const stages = portOf(apigateway);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     response.setHeader("x-amzn-RequestId", requestId);
     const refused = refusalFor(request);
     if (refused) return refusals.notAllowed(request, response, refused);
-    const besides = answerBesides(request, response);
+    const besides = answerBesides({ ...options, pages }, request, response);
     if (besides) return await besides;
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)
@@ -57,23 +68,13 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
     if (!signed && stages.servedStage(at.apiId, at.stage)) return refusals.notUpgraded(request, response);
     const read = await readSigned(callers, request, signed);
     if ("doubt" in read) return refusals.doubted(request, response, read.doubt);
-    const { wire } = read;
-    if (!wire) return refusals.tooLarge(request, response, operationOf({ find }, request, signed?.service));
-    const scope = signed ?? scopeWithoutSignature(wire);
+    if (!read.wire)
+      return refusals.tooLarge(request, response, operationOf({ find }, request, signed?.service));
+    const scope = signed ?? scopeWithoutSignature(read.wire);
     if (!scope) return refusals.unsigned(request, response);
     refuseLeft(request);
-    await writeAnswer(
-      response,
-      await answerCall({ find, portOf }, scope, { request: wire, requestId, record }),
-    );
-  }
-
-  /** What is served beside AWS: what the local AWS tells of itself, and the code of its functions. */
-  function answerBesides(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
-    const { url = "" } = request;
-    if (url.split("?", 1)[0] === tracesPath) return answerTraces(options, request, response);
-    if (!url.startsWith(codePath)) return undefined;
-    return download(request, response, functions.codeOf(url.slice(codePath.length)));
+    const called = { request: read.wire, requestId, record };
+    await writeAnswer(response, await answerCall({ find, portOf }, scope, called));
   }
 
   /** Why a request may not have come here, in words. */
@@ -94,6 +95,7 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
   }
 
   return {
+    servePage: (path, page) => void pages.set(path, page),
     serve(server) {
       server.on("upgrade", (request, socket, head) => upgrade(server, request, socket, head));
       server.on("request", (request, response) => {
@@ -105,6 +107,20 @@ export function createDispatch(options: DispatchOptions): { serve(server: Server
       });
     },
   };
+}
+
+/** What is served beside AWS: what the local AWS tells of itself, pages, and the code of its functions. */
+function answerBesides(
+  { pages, portOf, ...options }: DispatchOptions & { pages: ReadonlyMap<string, Answer> },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> | undefined {
+  const { url = "" } = request;
+  if (url.split("?", 1)[0] === tracesPath) return answerTraces(options, request, response);
+  const [, page] = [...pages].find(([path]) => url.startsWith(path)) ?? [];
+  if (page) return page(request, response);
+  if (!url.startsWith(codePath)) return undefined;
+  return download(request, response, portOf(lambda).codeOf(url.slice(codePath.length)));
 }
 
 /** The whole request, unless it is signed and in doubt; without `wire` it is too large. */

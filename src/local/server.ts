@@ -7,8 +7,8 @@ import type { AccessKey } from "../files/local-key.ts";
 import { accessKeysOf } from "./access-keys.ts";
 import { isLoopback } from "./allowed-hosts.ts";
 import { openCallers, type Callers } from "./callers.ts";
-import { createDispatch } from "./dispatch.ts";
-import type { ConnectionCall, FailedIntegration, Gateway } from "./gateway/contract.ts";
+import { createDispatch, type Dispatch } from "./dispatch.ts";
+import type { Clients, ConnectionCall, FailedIntegration, Gateway } from "./gateway/contract.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import type { Delays, Host } from "./host.ts";
 import { listenOn, placesFor } from "./listening.ts";
@@ -103,6 +103,17 @@ export interface LocalAws {
   needsSignatures: boolean;
   /** The last 10,000 calls of the control plane, oldest first. */
   calls: readonly Call[];
+  /** What becomes known of messages. */
+  traces: Pick<Traces, "kept" | "listen">;
+  /** The open WebSockets. */
+  clients: Clients;
+  /**
+   * Whether a request comes from this user by its connection, or is signed with a key of this local AWS; the
+   * control plane takes no others.
+   */
+  isOwn(request: IncomingMessage): Promise<boolean>;
+  /** Serves something else below a path, to the names and pages that everything is served to. */
+  servePage: Dispatch["servePage"];
   /**
    * Starts a function once with other code, beside those that run; why it does not start, undefined where it
    * does. Throws an error where there is no such function.
@@ -176,15 +187,14 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     logOnce(`${name} is not taken from a state folder: functions there run without it`);
   const host = hostFor(options, { url, keys, runtimes, disconnect, logOnce, closing: closing.signal });
   const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
-  const parts = { port, account: host.account, callers, portOf, traces, onBug };
+  const parts = { port, account: host.account, callers, portOf, traces, onBug, closing: closing.signal };
   const gateway = openGateway({ ...options, onLog }, parts);
 
   const { calls, record } = recorder(options, folder);
   const allowed = { port, allowHosts: allowedHosts(options) };
   const onRefused = eachOnce((refused) => options.onRefused?.(refusalText(refused)));
-  const { signal } = closing;
-  const { serve } = createDispatch({ ...parts, allowed, onRefused, gateway, closing: signal, find, record });
-  for (const { server } of servers) serve(server);
+  const dispatch = createDispatch({ ...parts, allowed, onRefused, gateway, find, record });
+  for (const { server } of servers) dispatch.serve(server);
 
   let closed: Promise<void> | undefined;
   /**
@@ -210,6 +220,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     accessKey,
     needsSignatures: await needsSignatures(),
     calls,
+    traces,
+    clients: gateway.clients,
+    isOwn: async (request) => (await callers.doubt(request, async () => new Uint8Array())) === undefined,
+    servePage: dispatch.servePage,
     tryOut: (code) => portOf(lambda).tryOut(code),
     close: () => (closed ??= close()),
   };

@@ -546,6 +546,7 @@ const table = {
       "verifySignatures",
       "realistic",
       "quotas",
+      "open",
       "allowHttp",
       ...stackProperties,
       ...resourceNames,
@@ -559,6 +560,10 @@ const table = {
       {
         line: "local --backend-url http://127.0.0.1:8000",
         description: "the same with your own backend; the other commands find it with --local",
+      },
+      {
+        line: "local --open",
+        description: "and its console in the browser: connections, messages hop by hop, frames, log",
       },
       {
         line: "local --quotas",

@@ -444,6 +444,13 @@ const table = {
     default: false,
     description: "take only AWS calls that are signed with the local AWS's own keys",
   },
+  open: {
+    flag: "--open",
+    env: ["SHELFSHACK_OPEN"],
+    type: boolean,
+    default: false,
+    description: "open the console, a page that shows what happens, in the browser",
+  },
   quotas: {
     flag: "--quotas",
     env: ["SHELFSHACK_QUOTAS"],

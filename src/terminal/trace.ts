@@ -1,5 +1,5 @@
 import { joined, type Advice } from "../errors/advice.ts";
-import { hasFailed, isFailure, type ShownHop, type TraceRecord } from "../trace/record.ts";
+import { drawnBeginnings, hasFailed, isFailure, type ShownHop, type TraceRecord } from "../trace/record.ts";
 import { duration, screenWidth, table, wrap } from "./format.ts";
 import { asRecord, clockTime } from "./record.ts";
 import { style } from "./style.ts";
@@ -131,18 +131,12 @@ function headLines(trace: TraceRecord): string[] {
 const tailLines = ({ reason }: TraceRecord): string[] =>
   reason === undefined ? [] : ["", `reason: ${reason}`];
 
-/**
- * A hop whose beginning is not known is drawn after the one before it, in lighter shade: the order of hops is
- * known, not when they began.
- */
 function barsOf({ hops, ms: whole = 0 }: TraceRecord, room: number): string[] {
   const scale = (ms: number) => Math.round((ms / Math.max(whole, 0.01)) * room);
-  let after = 0;
-  return hops.map(({ hop, startMs, ms }) => {
-    const begin = startMs ?? after;
-    after = hop === "gateway" || hop === "function" ? begin : begin + (ms ?? 0);
+  const beginnings = drawnBeginnings(hops);
+  return hops.map(({ startMs, ms }, index) => {
     if (ms === undefined) return "";
-    const from = Math.min(scale(begin), room - 1);
+    const from = Math.min(scale(beginnings[index] ?? 0), room - 1);
     const length = Math.max(1, Math.min(scale(ms), room - from));
     return " ".repeat(from) + (startMs === undefined ? "░" : "█").repeat(length);
   });

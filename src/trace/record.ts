@@ -82,3 +82,16 @@ export function hasFailed({ problem, failed = 0, hops }: TraceRecord): boolean {
 export const isFailure = ({ status, hop }: ShownHop): boolean =>
   typeof status === "string" ||
   (status !== undefined && status >= 400 && !(hop === "deliver" && status === 410));
+
+/**
+ * Where each hop is drawn to begin, milliseconds. One whose beginning is not known is drawn after the one
+ * before it, in lighter shade: the order of hops is known, not when they began.
+ */
+export function drawnBeginnings(hops: readonly ShownHop[]): number[] {
+  let after = 0;
+  return hops.map(({ hop, startMs, ms = 0 }) => {
+    const begin = startMs ?? after;
+    after = hop === "gateway" || hop === "function" ? begin : begin + ms;
+    return begin;
+  });
+}

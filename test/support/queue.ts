@@ -9,7 +9,7 @@ export interface Queue<T> {
 
 export function createQueue<T>(): Queue<T> {
   const all: T[] = [];
-  let untaken: T[] = [];
+  const untaken: T[] = [];
   let waiting: { wanted: (item: T) => boolean; take: (item: T) => void }[] = [];
   return {
     all,
@@ -21,10 +21,10 @@ export function createQueue<T>(): Queue<T> {
       else untaken.push(item);
     },
     next(wanted = () => true) {
-      const item = untaken.find(wanted);
-      if (item === undefined) return new Promise((take) => waiting.push({ wanted, take }));
-      untaken = untaken.filter((one) => one !== item);
-      return Promise.resolve(item);
+      const at = untaken.findIndex(wanted);
+      if (at < 0) return new Promise((take) => waiting.push({ wanted, take }));
+      // One alone: others may be equal to it.
+      return Promise.resolve(untaken.splice(at, 1)[0] as T);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Closing, Connection, ServedRoute, ServedStage, Traffic } from "./c
 import { disconnectEvent, newRequestId, type Peer } from "./events.ts";
 import { callIntegration, type Outcome, type RouteEvent } from "./integration.ts";
 import { endedBy, tell } from "./seen.ts";
+import { show, shown } from "./watch.ts";
 
 /**
  * The ends that the gateway chooses. Documented: 1003 for binary, 1009 for size. Reported: what `$disconnect`
@@ -43,11 +44,13 @@ export function open(
     ...peer,
     socket,
     backlog: traffic.backlog,
+    watchers: traffic.watchers,
     lastActiveAt: peer.connectedAt,
     pingedAt: peer.connectedAt,
     unansweredPings: 0,
   };
   traffic.live.set(peer.connectionId, connection);
+  show(traffic.watchers, () => ({ kind: "opened", ...shown(connection) }));
   const resetPings = () => void (connection.unansweredPings = 0);
   socket.on("ping", resetPings).on("pong", resetPings);
   socket.on("message", (data: Buffer, isBinary) => {
@@ -60,7 +63,10 @@ export function open(
   socket.on("close", (code, reason) => {
     traffic.live.delete(connection.connectionId);
     traffic.backlog.forget(connection);
-    track(traffic, deliverDisconnect(traffic, connection, connection.ending ?? clientClosing(code, reason)));
+    const closing = connection.ending ?? clientClosing(code, reason);
+    const { connectionId } = connection;
+    show(traffic.watchers, () => ({ kind: "closed", connectionId, at: Date.now(), ...closing }));
+    track(traffic, deliverDisconnect(traffic, connection, closing));
   });
   return connection;
 }
@@ -78,6 +84,14 @@ export function send(connection: Connection, text: string | Buffer): boolean {
   }
   connection.lastActiveAt = Date.now();
   socket.send(text, asText);
+  show(connection.watchers, () => ({
+    kind: "frame",
+    connectionId: connection.connectionId,
+    at: connection.lastActiveAt,
+    direction: "out",
+    bytes: Buffer.byteLength(text),
+    text: text.toString(),
+  }));
   const slowest = connection.backlog.update(connection);
   if (slowest) drop(slowest, closings.slow);
   return slowest !== connection;

@@ -5,6 +5,7 @@ import type { Quotas } from "../../contract/quotas.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Peer } from "./events.ts";
 import type { Allowance, Throttle } from "./throttle.ts";
+import type { ShownConnection, Sight, Watchers } from "./watch.ts";
 
 /** A route as the stage's deployment has it. */
 export interface ServedRoute {
@@ -184,10 +185,23 @@ export interface Gateway {
     response: ServerResponse,
     at: StageAddress & { connectionId: string },
   ): Promise<void>;
+  clients: Clients;
   /** Drops the connections of a deleted API, or of one deleted stage of it. */
   disconnect(apiId: string, stage?: string): void;
   /** Closes every connection with 1001 and delivers its `$disconnect`; resolves within 3 seconds. */
   close(): Promise<void>;
+}
+
+/** The open connections, for who runs the gateway. What acts says whether there was such a connection. */
+export interface Clients {
+  list(): ShownConnection[];
+  /** Tells of frames, and of connections that come and go, until the returned function is called. */
+  watch(watcher: (sight: Sight) => void): () => void;
+  /** Sends a frame to the client. */
+  send(connectionId: string, text: string): boolean;
+  close(connectionId: string): boolean;
+  /** Takes a message as if the client had sent it just now. */
+  receive(connectionId: string, text: string): boolean;
 }
 
 /** Which stage of which API something belongs to. */
@@ -201,6 +215,8 @@ export interface Connection extends Peer {
   readonly socket: WebSocket;
   /** The gateway's, for all its connections. */
   readonly backlog: Backlog<Connection>;
+  /** The gateway's too. */
+  readonly watchers: Watchers;
   /** The last message in either direction; pings do not count (AWS.md 1.13, unverified). */
   lastActiveAt: number;
   pingedAt: number;
@@ -221,6 +237,7 @@ export interface Traffic {
   readonly work: Set<Promise<void>>;
   readonly throttle: Throttle;
   readonly backlog: Backlog<Connection>;
+  readonly watchers: Watchers;
   closed: boolean;
 }
 

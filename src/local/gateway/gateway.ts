@@ -1,4 +1,5 @@
 import { createBacklog } from "./backlog.ts";
+import { clientsOf } from "./clients.ts";
 import { answerConnectionCall } from "./connections-api.ts";
 import { closings, end, closeExpired } from "./connections.ts";
 import type { Gateway, GatewayOptions, StageAddress, Traffic } from "./contract.ts";
@@ -18,6 +19,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     work: new Set(),
     throttle: createThrottle(),
     backlog: createBacklog(),
+    watchers: new Set(),
     closed: false,
   };
   const timer = setInterval(
@@ -28,6 +30,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     upgrade: (request, socket, head, at) => connect(traffic, request, socket, head, at),
     connections: (request, response, at) => answerConnectionCall(traffic, request, response, at),
+    clients: clientsOf(traffic),
     disconnect(apiId, stage) {
       disconnect(traffic, (at) => at.apiId === apiId && (stage === undefined || at.stage === stage));
       traffic.throttle.forget(stage === undefined ? `${apiId}/` : `${apiId}/${stage}/`);

@@ -5,6 +5,7 @@ import { maxMessageBytes } from "./frame-limits.ts";
 import { selectRoute } from "./route-selection.ts";
 import { endedBy, tell, type Ended } from "./seen.ts";
 import { takeOfAccount } from "./throttle.ts";
+import { show } from "./watch.ts";
 
 /**
  * Error messages that a client gets in a frame; the connection stays open (AWS.md 1.6). The texts for a
@@ -28,6 +29,15 @@ export function receive(traffic: Traffic, connection: Connection, data: Buffer, 
   const requestId = newRequestId(connection.connectionId);
   const { apiId, stage, connectionId, lastActiveAt: at } = connection;
   const told = { event: "message", apiId, stage, connectionId, requestId, at, bytes: data.length } as const;
+  show(traffic.watchers, () => ({
+    kind: "frame",
+    connectionId,
+    at,
+    direction: "in",
+    bytes: data.length,
+    text: data.toString(),
+    requestId,
+  }));
   const served = serve(traffic, connection, requestId, data).then((ended) => tell(traffic, told, ended));
   void guard(traffic, served, () => sendError(connection, errors.failed, requestId));
 }

@@ -1,0 +1,40 @@
+import type { ShownConnection } from "../local/gateway/watch.ts";
+import type { TraceRecord } from "../trace/record.ts";
+
+/** A frame as the page shows it: without tokens, its beginning. */
+export interface ShownFrame {
+  kind: "frame";
+  connectionId: string;
+  at: number;
+  direction: "in" | "out";
+  bytes: number;
+  text: string;
+  /** Of a frame from the client; by it the message can be sent again. */
+  requestId?: string | undefined;
+}
+
+/** A line of the function's log. */
+export interface ShownLine {
+  kind: "log";
+  at: string;
+  level: string;
+  text: string;
+  /** API Gateway's id, or Lambda's, where the line tells. */
+  requestId?: string | undefined;
+}
+
+/** What the page gets, in the order in which it happens. */
+export type ConsoleItem =
+  | TraceRecord
+  | ShownFrame
+  | ShownLine
+  | ({ kind: "opened" } & ShownConnection)
+  | { kind: "closed"; connectionId: string; at: number; code: number; reason: string }
+  /** How many were left out because the page did not keep up. */
+  | { kind: "omitted"; items: number };
+
+/** An order of the page, and which connection or message it is about. */
+export type ConsoleAction =
+  | { action: "send"; connectionId: string; text: string }
+  | { action: "close"; connectionId: string }
+  | { action: "replay"; requestId: string };

@@ -1,0 +1,93 @@
+import { drawnBeginnings, hasFailed, isFailure, type TraceRecord } from "../../trace/record.ts";
+import { clock, duration, element, size } from "./element.ts";
+import type { Shown } from "./store.ts";
+
+type Cell = { text: string | number | undefined; name?: string } | Node;
+
+/** One row of a view, by what it is about. */
+export function rowOf(shown: Shown): HTMLElement {
+  const { view, cells } = cellsOf(shown);
+  const row = element("div", { className: `row ${view}` });
+  row.setAttribute("role", "option");
+  row.append(
+    ...cells.map((cell) =>
+      cell instanceof Node ? cell : element("span", { className: cell.name ?? "" }, cell.text ?? ""),
+    ),
+  );
+  return row;
+}
+
+function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
+  if (shown.kind === "trace") return { view: "messages", cells: messageCells(shown) };
+  const time = { text: clock(shown.at), name: "quiet" };
+  if (shown.kind === "frame")
+    return {
+      view: "frames",
+      cells: [
+        time,
+        { text: shown.direction === "in" ? "→" : "←", name: shown.direction === "in" ? "" : "quiet" },
+        { text: shown.connectionId, name: "who quiet" },
+        { text: size(shown.bytes), name: "size number quiet" },
+        { text: shown.text },
+      ],
+    };
+  if (shown.kind === "log")
+    return {
+      view: "log",
+      cells: [time, { text: shown.level, name: shown.level }, { text: shown.text, name: shown.level }],
+    };
+  return {
+    view: "connections",
+    cells: [
+      time,
+      { text: shown.connectionId },
+      { text: `${shown.apiId}/${shown.stage}`, name: "quiet" },
+      { text: shown.sourceIp, name: "address quiet" },
+    ],
+  };
+}
+
+const messageCells = (record: TraceRecord): readonly Cell[] => [
+  { text: clock(record.at), name: "quiet" },
+  { text: record.event },
+  { text: record.connectionId, name: "who quiet" },
+  { text: record.booking ?? record.type, name: "booking" },
+  { text: resultOf(record), name: `result ${hasFailed(record) ? "bad" : "quiet"}` },
+  { text: duration(record.ms), name: "number" },
+  barsOf(record),
+];
+
+/** What became of a message, in a few words. */
+export function resultOf({ problem, sent, gone = 0, failed = 0, attempts = 1, coldMs }: TraceRecord): string {
+  return [
+    problem,
+    sent === undefined ? undefined : `${sent} sent`,
+    gone > 0 ? `${gone} gone` : undefined,
+    failed > 0 ? `${failed} failed` : undefined,
+    attempts > 1 ? `${attempts} attempts` : undefined,
+    coldMs === undefined ? undefined : "cold",
+  ]
+    .filter((word) => word !== undefined)
+    .join(", ");
+}
+
+/** The hops of a message on one line. */
+function barsOf({ hops, ms }: TraceRecord): HTMLElement {
+  const wholes = hops.filter(({ to }) => to === undefined);
+  return element("span", { className: "bars" }, ...barsFor(wholes, ms));
+}
+
+/** A bar for each hop, as long and as far as its time in the whole; undefined where that is not known. */
+export function barsFor(hops: TraceRecord["hops"], wholeMs = 0): (HTMLElement | undefined)[] {
+  const beginnings = drawnBeginnings(hops);
+  return hops.map((hop, index) => {
+    const { startMs, ms } = hop;
+    if (ms === undefined || wholeMs === 0) return undefined;
+    const bar = element("i", { className: `bar ${hop.hop}${isFailure(hop) ? " failed" : ""}` });
+    bar.classList.toggle("loose", startMs === undefined);
+    bar.title = startMs === undefined ? `${hop.hop}: when it began is not known` : hop.hop;
+    bar.style.left = `${(100 * (beginnings[index] ?? 0)) / wholeMs}%`;
+    bar.style.width = `${(100 * ms) / wholeMs}%`;
+    return bar;
+  });
+}

@@ -1,0 +1,143 @@
+import { hasFailed, type TraceRecord } from "../../trace/record.ts";
+import type { ConsoleItem, ShownFrame, ShownLine } from "../items.ts";
+
+export const viewNames = ["messages", "frames", "log", "connections"] as const;
+export type ViewName = (typeof viewNames)[number];
+
+/** A connection as the page knows it. */
+export type ShownClient = ConsoleItem & { kind: "opened" };
+
+/** What one row of a view is about. */
+export type Shown = TraceRecord | ShownFrame | ShownLine | ShownClient;
+
+/** A row, and the text that the filter looks in. */
+export interface Entry {
+  shown: Shown;
+  search: string;
+}
+
+/** More of one kind make the oldest leave, a good many at once. */
+const MOST = 5_000;
+const AT_ONCE = 1_000;
+
+/** What the page keeps of one kind, oldest first. */
+class View {
+  entries: Entry[] = [];
+  visible: Entry[] = [];
+  readonly #byKey = new Map<string, Entry>();
+  #words: readonly string[] = [];
+
+  filter(words: readonly string[]): void {
+    this.#words = words;
+    this.visible = this.entries.filter((entry) => this.#matches(entry));
+  }
+
+  put(key: string, shown: Shown): void {
+    const known = this.#byKey.get(key);
+    if (known) {
+      Object.assign(known, { shown, search: searchText(shown) });
+      return;
+    }
+    const entry = { shown, search: searchText(shown) };
+    this.#byKey.set(key, entry);
+    this.entries.push(entry);
+    if (this.#matches(entry)) this.visible.push(entry);
+    if (this.entries.length >= MOST + AT_ONCE) this.#drop();
+  }
+
+  remove(key: string): void {
+    const known = this.#byKey.get(key);
+    this.#byKey.delete(key);
+    this.entries = this.entries.filter((entry) => entry !== known);
+    this.visible = this.visible.filter((entry) => entry !== known);
+  }
+
+  clear(): void {
+    [this.entries, this.visible] = [[], []];
+    this.#byKey.clear();
+  }
+
+  #drop(): void {
+    const dropped = new Set(this.entries.splice(0, AT_ONCE));
+    for (const [key, entry] of this.#byKey) if (dropped.has(entry)) this.#byKey.delete(key);
+    this.visible = this.visible.filter((entry) => !dropped.has(entry));
+  }
+
+  #matches({ search }: Entry): boolean {
+    return this.#words.every((word) => search.includes(word));
+  }
+}
+
+/** Everything that the page shows. */
+export class Store {
+  readonly views: Readonly<Record<ViewName, View>> = {
+    messages: new View(),
+    frames: new View(),
+    log: new View(),
+    connections: new View(),
+  };
+  /** Items that this page was not given because it was too slow. */
+  omitted = 0;
+  #count = 0;
+
+  filter(text: string): void {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const view of Object.values(this.views)) view.filter(words);
+  }
+
+  clear(): void {
+    for (const view of Object.values(this.views)) view.clear();
+    this.omitted = 0;
+  }
+
+  take(item: ConsoleItem): void {
+    const { messages, frames, log, connections } = this.views;
+    if (item.kind === "trace") messages.put(`${item.event} ${item.requestId}`, item);
+    else if (item.kind === "frame") frames.put(`${this.#count++}`, item);
+    else if (item.kind === "log") log.put(`${this.#count++}`, item);
+    else if (item.kind === "opened") connections.put(item.connectionId, item);
+    else if (item.kind === "closed") connections.remove(item.connectionId);
+    else this.omitted += item.items;
+  }
+
+  isOpen(connectionId: string | undefined): boolean {
+    return this.views.connections.entries.some(
+      ({ shown }) => shown.kind === "opened" && shown.connectionId === connectionId,
+    );
+  }
+
+  /** The lines that the function wrote while it served a message. */
+  linesOf({ requestId, lambdaRequestId }: TraceRecord): ShownLine[] {
+    return this.views.log.entries.flatMap(({ shown }) =>
+      shown.kind === "log" &&
+      shown.requestId !== undefined &&
+      [requestId, lambdaRequestId].includes(shown.requestId)
+        ? [shown]
+        : [],
+    );
+  }
+
+  /** The newest frames of a connection, newest first. */
+  framesOf(connectionId: string, most: number): ShownFrame[] {
+    return this.views.frames.entries
+      .flatMap(({ shown }) => (shown.kind === "frame" && shown.connectionId === connectionId ? [shown] : []))
+      .slice(-most)
+      .reverse();
+  }
+
+  /** What the client sent, as far as it is kept. */
+  frameOf(requestId: string | undefined): ShownFrame | undefined {
+    const found = this.views.frames.entries.find(
+      ({ shown }) => shown.kind === "frame" && shown.requestId !== undefined && shown.requestId === requestId,
+    );
+    return found?.shown.kind === "frame" ? found.shown : undefined;
+  }
+}
+
+function searchText(shown: Shown): string {
+  const failed = shown.kind === "trace" && hasFailed(shown) ? " error" : "";
+  const words = Object.values(shown).filter((value) => typeof value === "string");
+  const targets =
+    shown.kind === "trace" ? shown.hops.map(({ to = "", status = "" }) => `${to} ${status}`) : [];
+  return `${[...words, ...targets].join(" ")}${failed}`.toLowerCase();
+}

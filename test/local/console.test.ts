@@ -1,0 +1,84 @@
+import { expect, onTestFinished, test } from "vitest";
+import { openConsole } from "../../src/console/serve.ts";
+import { startLocalAws, type LocalAwsOptions } from "../../src/local/server.ts";
+import { createQueue } from "../support/queue.ts";
+
+async function page(options: LocalAwsOptions = {}) {
+  const local = await startLocalAws(options);
+  const next = createQueue<string>();
+  const { url, close } = openConsole({ local, onNextAddress: (address) => next.put(address) });
+  onTestFinished(async () => {
+    close();
+    await local.close();
+  });
+  const origin = new URL(url).origin;
+  /** A request as the page makes it, unless it is given other headers, or none with undefined. */
+  const post = (path: string, given: Record<string, string | undefined> = {}, body: object = {}) => {
+    const headers = { origin, "x-shelfshack-console": "", "content-type": "application/json", ...given };
+    const kept = Object.entries(headers).filter(
+      (header): header is [string, string] => header[1] !== undefined,
+    );
+    return fetch(`${origin}/_console/${path}`, { method: "POST", headers: kept, body: JSON.stringify(body) });
+  };
+  const session = async (body: object = {}) => {
+    const answer = await post("session", {}, body);
+    return { status: answer.status, ...((await answer.json()) as { session?: string }) };
+  };
+  return { url, origin, next, post, session };
+}
+
+test("the console's files hold nothing secret, run nothing inline and are framed by no page", async () => {
+  const { url, origin } = await page();
+  for (const file of ["", "page.js", "page.css"]) {
+    const answer = await fetch(`${origin}/_console/${file}`);
+    expect(answer.status).toBe(200);
+    const policy = answer.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toContain("unsafe");
+    await answer.arrayBuffer();
+  }
+  expect(url).toBe(`${origin}/_console/`);
+});
+
+test.each<[string, Record<string, string | undefined>]>([
+  ["of another origin", { origin: "http://evil.example" }],
+  ["of another port", { origin: "http://127.0.0.1:1" }],
+  ["without an origin", { origin: undefined }],
+  ["without the header that makes it no simple request", { "x-shelfshack-console": undefined }],
+])("what a page %s asks for is refused", async (_what, headers) => {
+  const { post, session } = await page();
+  const { session: good = "" } = await session();
+  for (const path of ["session", "stream", "action"]) {
+    const answer = await post(path, { "x-shelfshack-console": good, ...headers });
+    expect(answer.status, path).toBe(403);
+  }
+});
+
+test("without a session nothing is told and nothing done; a GET does neither", async () => {
+  const { origin, post, session } = await page();
+  for (const path of ["stream", "action"]) {
+    expect((await post(path, { "x-shelfshack-console": "made up" })).status).toBe(401);
+    expect((await fetch(`${origin}/_console/${path}`)).status).toBe(403);
+  }
+  const { session: good = "" } = await session();
+  const act = async (body: object) => (await post("action", { "x-shelfshack-console": good }, body)).status;
+  expect(await act({ action: "toString" })).toBe(400);
+  expect(await act({ action: "send", connectionId: "x" })).toBe(400);
+  expect(await act({ action: "send", connectionId: "x", text: "y".repeat(131_073) })).toBe(400);
+  expect(await act({ action: "send", connectionId: "x", text: "y" })).toBe(410);
+  expect(await act({ action: "close", connectionId: "x" })).toBe(410);
+  expect(await act({ action: "replay", requestId: "x" })).toBe(410);
+});
+
+test("where users cannot be told apart, the key of the printed address is good for one page", async () => {
+  const { url, origin, next, session } = await page({ verifySignatures: true });
+  const keyIn = (address: string) => new URLSearchParams(new URL(address).hash.slice(1)).get("key");
+  expect((await session()).status).toBe(401);
+  expect((await session({ key: "made up" })).status).toBe(401);
+  expect((await session({ key: keyIn(url) })).status).toBe(200);
+  expect((await session({ key: keyIn(url) })).status).toBe(401);
+  const again = await next.next();
+  expect(again.startsWith(`${origin}/_console/#key=`)).toBe(true);
+  expect((await session({ key: keyIn(again) })).status).toBe(200);
+});
