@@ -181,28 +181,22 @@ function attempt(exchange: Exchange): Promise<Outcome> {
       headers: { ...headers, host: address.authority, "content-length": length },
     });
     const finish = (outcome: Outcome) => {
-      clearTimeout(timer);
+      clearTimeout(whole);
+      clearTimeout(step);
       resolve(outcome);
     };
     const expire = () => {
       finish({ reason: "timeout", repeatable: false });
       request.destroy();
     };
-    const until = Date.now() + leftMs;
-    let timer: NodeJS.Timeout | undefined;
-    let steps = Infinity;
-    const check = () => {
-      const nextMs = Math.min(timeMs / stepsOfTime, until - Date.now());
-      if (steps-- > 0 && nextMs > 0) timer = setTimeout(check, nextMs);
-      // The answer may be there unread: it is read before the immediate runs.
+    // At the end the answer may be there unread: it is read before an immediate runs.
+    const whole = setTimeout(setImmediate, leftMs, expire);
+    let step: NodeJS.Timeout | undefined;
+    const run = (steps: number) => {
+      if (steps > 0) step = setTimeout(run, timeMs / stepsOfTime, steps - 1);
       else setImmediate(expire);
     };
-    check();
-    request.on("socket", () => {
-      clearTimeout(timer);
-      steps = stepsOfTime;
-      check();
-    });
+    request.on("socket", () => run(stepsOfTime));
     request.on("error", (error: NodeJS.ErrnoException) =>
       finish(failure(error, request.reusedSocket || openedEarly.has(request.socket ?? {}))),
     );

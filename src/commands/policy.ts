@@ -31,11 +31,11 @@ interface PolicyResult {
 }
 
 export const command: Command<"policy", PolicyResult> = {
-  async run({ functionName, apiName, roleName, stage, ...options }, context) {
+  async run({ functionName, apiName, roleName, stage, account, ...options }, context) {
     const principal = actionNamed("policy", context.args[0] ?? "", principals);
     const aws = await context.aws(options);
     const [{ Account, Partition }, apiId] = await Promise.all([
-      callersAccount(aws, options.account),
+      callersAccount(aws, account),
       apiIdOf(aws, { functionName, apiName }),
     ]);
     if (apiId === null)

@@ -109,7 +109,7 @@ test("it is worked by keys alone, and the filter finds a booking, a text, an err
   await expect.poll(() => rows(page).count()).toBeGreaterThan(before);
 });
 
-test("what strangers send stays text, at every width", async () => {
+test("what others send stays text, at every width", async () => {
   const { page, client, faults } = await openedConsole();
   const ann = await client("7", "ann");
   const hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>\u202e\u001b[31m";

@@ -94,7 +94,7 @@ function drawNow(): void {
     const tab = byId(`tab-${name}`);
     tab.querySelector("b")!.textContent = String(store.views[name].entries.length);
   }
-  // Who looks at older rows keeps them where they are.
+  // Older rows that are in view stay where they are.
   if (rows.scrollTop > 0 && visible.length > count) rows.scrollTop += (visible.length - count) * ROW;
   count = visible.length;
   space.style.height = `${count * ROW}px`;
