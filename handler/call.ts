@@ -14,12 +14,12 @@ export type Call = (
 ) => Promise<Outcome>;
 
 /**
- * One attempt has an eighth of the time that is left, and not less than this. So 100 silent targets among
+ * One attempt has a tenth of the time that is left, and not less than this. So 100 silent targets among
  * 1,000, three attempts each and 25 at a time, leave time for the others, and a slow answer is waited for
  * where there is time: after an attempt that is given up the same frame is sent again.
  */
 const leastAttemptMs = 1_500;
-const shareOfTime = 8;
+const shareOfTime = 10;
 const maxAnswerBytes = 65_536;
 
 /** Why a call failed, for the log: `Lambda answered 429 (TooManyRequests)`, `@connections: ENOTFOUND`. */

@@ -26,7 +26,7 @@ export interface ConnectionsStub {
   closed: string[];
   invocations: { name: string; headers: IncomingHttpHeaders; event: unknown }[];
   /**
-   * The status of a call (200 and 204 until set); `"slow"` is 200 after 2.5 s, `"hang"` never answers,
+   * The status of a call (200 and 204 until set); `"slow"` is 200 after two seconds, `"hang"` never answers,
    * `"reset"` cuts the connection.
    */
   status: (sent: Sent) => number | "slow" | "hang" | "reset";
@@ -76,7 +76,7 @@ export async function startConnectionsStub(): Promise<ConnectionsStub> {
     if (status === 200 || status === "slow") delivered.push(sent);
     if (status === 204) stub.closed.push(connectionId);
     if (status === "reset") request.socket.destroy();
-    else if (status === "slow") setTimeout(() => answer(response, 200), 2_500);
+    else if (status === "slow") setTimeout(() => answer(response, 200), 2_000);
     else if (status !== "hang") answer(response, status);
   };
   const answer = (response: ServerResponse, status: number) =>
