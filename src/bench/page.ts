@@ -45,7 +45,7 @@ function planText({ plan, ended }: BenchResult, madeAt: Date): string {
   const end = ended === "interrupted" ? "; stopped before its end" : "";
   return (
     `<p>${count(connections)} connections, ${count(people)} in each booking, ${count(rate)} messages/s for ` +
-    `${ms(durationMs)}; ${madeAt.toISOString()}${end}</p>`
+    `${count(durationMs / 1000)} s; ${madeAt.toISOString()}${end}</p>`
   );
 }
 

@@ -206,7 +206,8 @@ test("a heavy load on AWS is refused with its price, before a call and a token",
     ["--rate", "10000", "--duration", "1000s"],
   ];
   const hosts = [aws, `${aws}.`, aws.toUpperCase(), `${aws}.cn`, `${aws}．`];
-  const targets = [[], ...hosts.map((host) => ["--url", `wss://x.${host}/dev`])];
+  const endpoint = ["--endpoint-url", "https://apigateway.us-east-1.amazonaws.com"];
+  const targets = [[], endpoint, ...hosts.map((host) => ["--url", `wss://x.${host}/dev`])];
   const calls = [
     ...heavy.map((load) => [...load, ...targets[0]!]),
     ...targets.map((to) => [...heavy[0]!, ...to]),

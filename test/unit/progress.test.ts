@@ -32,13 +32,13 @@ function streamWith(properties: { isTTY: boolean; columns?: number } = { isTTY: 
   return { stream, text: () => String(stream.read() ?? "") };
 }
 
-async function shown(mode: ProgressMode, debug = false): Promise<string> {
+async function shown(mode: ProgressMode, debug = false, told = events): Promise<string> {
   const { stream, text } = streamWith();
   const progress = await showProgress(
     writerFor(stream, undefined, () => undefined),
     { mode, debug, resultOnScreen: true, resultLists: false, adviceText: String },
   );
-  events.forEach(progress.report);
+  told.forEach(progress.report);
   progress.pause();
   return text();
 }
@@ -57,6 +57,17 @@ test("plain progress is one line per event, a wait is repeated only after ten se
       "",
     ].join("\n"),
   );
+});
+
+test("S51 how far something is stands in plain lines every ten seconds", async () => {
+  const going = [0, 1_000, 9_999, 10_000, 19_000, 20_500].map((elapsedMs): Progress => ({
+    kind: "going",
+    id: "bench",
+    title: `at ${elapsedMs}`,
+    elapsedMs,
+  }));
+  expect(await shown("plain", false, going)).toBe("  at 0\n  at 10000\n  at 20500\n");
+  expect(await shown("quiet", false, going)).toBe("");
 });
 
 test("--quiet leaves warnings and failures, --debug adds details", async () => {
