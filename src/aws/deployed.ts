@@ -2,8 +2,9 @@ import type { Api } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "./answers.ts";
+import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
-import { deployedFunction } from "./lambda-function.ts";
+import { deployedFunction, type DeployedFunction } from "./lambda-function.ts";
 import { isOurs } from "./tags.ts";
 
 /** What the description of a deployment of ours begins with; a hash of its routes follows. */
@@ -36,9 +37,10 @@ export async function deployedStack(
   aws: Aws,
   { apiName, functionName, stage }: StackNames,
 ): Promise<Deployed> {
+  const reading = deployedFunction(aws, functionName);
   const [api, lambda] = await Promise.all([
-    deployedApi(aws, { apiName, functionName }),
-    deployedFunction(aws, functionName),
+    deployedApi(aws, { apiName, functionName }, () => reading),
+    reading,
   ]);
   const served =
     api && (await orMissing(aws.apigatewayv2.call("GetStage", { ApiId: api.ApiId, StageName: stage })));
@@ -69,23 +71,60 @@ export async function deployedStack(
   };
 }
 
+const pageOfApis = (aws: Aws, NextToken?: string) =>
+  aws.apigatewayv2.call("GetApis", { MaxResults: "100", NextToken });
+
 /** Every API of the account in this region. */
-export const allApis = (aws: Aws): Promise<Api[]> =>
-  everyPage((NextToken) => aws.apigatewayv2.call("GetApis", { MaxResults: "100", NextToken }));
+export const allApis = (aws: Aws): Promise<Api[]> => everyPage((NextToken) => pageOfApis(aws, NextToken));
 
 /**
- * Our API by its tags, or the only one of that name; undefined for none. Throws a CliError (exit 4) that
- * lists several.
+ * The same; but where they are more than a page has, the stack's own alone, as far as its function tells
+ * which that is: an account with many APIs is no slower then.
+ */
+export async function apisWithOurs(
+  aws: Aws,
+  functionName: string,
+  read = () => deployedFunction(aws, functionName),
+): Promise<Api[]> {
+  const first = pageOfApis(aws);
+  if ((await first).NextToken === undefined) return complete(await first, ["Items"]).Items;
+  const named = await apiNamedBy(aws, functionName, read);
+  if (named) return [named];
+  return await everyPage((NextToken) => (NextToken === undefined ? first : pageOfApis(aws, NextToken)));
+}
+
+/** The API whose address the function has, where that carries the stack's tags; undefined otherwise. */
+async function apiNamedBy(
+  aws: Aws,
+  functionName: string,
+  read: () => Promise<DeployedFunction | undefined>,
+): Promise<Api | undefined> {
+  // One that may not be read tells nothing: the list is asked then.
+  const lambda = await read().catch(() => undefined);
+  const endpoint = lambda?.variables["API_GATEWAY_ENDPOINT"] ?? "";
+  const [ApiId] = /[a-z0-9]{10}(?=\.execute-api\.|\/[^/]+$)/.exec(endpoint) ?? [];
+  const answer = ApiId && (await orMissing(aws.apigatewayv2.call("GetApi", { ApiId })));
+  if (!answer) return undefined;
+  const found = complete(answer, [...apiMembers, "ProtocolType"]);
+  const isNamed = endpoint.startsWith(`${addressesOf(found).ManagementEndpoint}/`);
+  return isNamed && isStacks(aws, functionName, found) ? found : undefined;
+}
+
+const isStacks = ({ region }: Aws, functionName: string, { Tags }: Api): boolean =>
+  Tags !== undefined && isOurs(Tags, { stack: functionName, region, run: "" });
+
+/**
+ * Our API by its tags, or the only one of that name; undefined for none. `read` reads the function, where
+ * that is needed. Throws a CliError (exit 4) that lists several.
  */
 export async function deployedApi(
   aws: Aws,
   { apiName, functionName }: Pick<StackNames, "apiName" | "functionName">,
+  read?: () => Promise<DeployedFunction | undefined>,
 ): Promise<Api | undefined> {
-  const all = await allApis(aws);
+  const all = await apisWithOurs(aws, functionName, read);
   const named = all.filter(({ Name }) => Name === apiName);
-  const ours = all.filter(
-    ({ Tags }) => Tags && isOurs(Tags, { stack: functionName, region: aws.region, run: "" }),
-  );
+  const ours = all.filter((api) => isStacks(aws, functionName, api));
   const candidates = ours.length > 0 ? ours : named;
   if (candidates.length <= 1) return candidates[0];
   const list = candidates.map(({ ApiId, ApiEndpoint }) => `  ${ApiId}  ${ApiEndpoint}`).join("\n");

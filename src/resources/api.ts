@@ -1,9 +1,9 @@
 import type { Api } from "@aws-sdk/client-apigatewayv2";
-import type { Found, Resource } from "../stack/resource.ts";
+import type { Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
-import { addressesOf, allApis, type ApiAddresses } from "../aws/deployed.ts";
+import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
 import { isOurs, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties {
@@ -33,8 +33,9 @@ export function api(
       RouteSelectionExpression: "$request.body.action",
     }),
 
-    async list(aws) {
-      const ours = (await allApis(aws)).filter(({ Tags }) => Tags && isOurs(Tags, identity));
+    async list(aws, _within, wanted: Which = "all") {
+      const apis = await (wanted === "all" ? allApis(aws) : apisWithOurs(aws, identity.stack));
+      const ours = apis.filter(({ Tags }) => Tags && isOurs(Tags, identity));
       return ours.toSorted(byAge).map(foundApi);
     },
 

@@ -15,6 +15,7 @@ import {
   type AnyResource,
   type Attributes,
   type Standing,
+  type Which,
 } from "./resource.ts";
 import { isOfThisRun, isOurs, isPartialRun, type Identity } from "../aws/tags.ts";
 
@@ -56,11 +57,11 @@ type AttributesOfNeed = (need: AnyResource) => Attributes;
  * Begins to read these resources in two waves: what stands alone, and what is within something as soon as
  * that is known.
  */
-function readingsOf(resources: readonly AnyResource[], aws: Aws) {
+function readingsOf(resources: readonly AnyResource[], aws: Aws, wanted: Which = "the one") {
   const readings = new Map<AnyResource, Promise<Standing | undefined>>();
   const look = async (resource: AnyResource) => {
     const parent = resource.within ? await readings.get(resource.within) : { attributes: {} };
-    return parent && (await standing(resource, await resource.list(aws, parent.attributes), aws));
+    return parent && (await standing(resource, await resource.list(aws, parent.attributes, wanted), aws));
   };
   for (const resource of resources) readings.set(resource, look(resource));
   return readings;
@@ -82,8 +83,9 @@ export type Unread = ReadonlyMap<AnyResource, CliError>;
 export async function observeReadable(
   resources: readonly AnyResource[],
   run: Run,
+  wanted?: Which,
 ): Promise<{ observed: Observed; unread: Unread }> {
-  const ended = await Promise.allSettled(readingsOf(resources, run.aws).values());
+  const ended = await Promise.allSettled(readingsOf(resources, run.aws, wanted).values());
   run.signal.throwIfAborted();
   const observed = new Map<AnyResource, Standing | undefined>();
   const unread = new Map<AnyResource, CliError>();
@@ -425,7 +427,7 @@ export async function destroy(
   const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove).toReversed();
   const lookedUp = stack.resources.filter(({ desired }) => !desired);
   const account = await observe({ ...stack, resources: lookedUp }, run.aws);
-  const { observed, unread } = await observeReadable(deletable, run);
+  const { observed, unread } = await observeReadable(deletable, run, "all");
   const ours = new Map(
     deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
   );

@@ -28,6 +28,9 @@ export interface Found<Properties, A extends Attributes> {
 /** What a deploy can be limited to: a step of `--only`, or the code (`--code-only`). */
 export type Part = Step | "code";
 
+/** Which of several: all of them, or the one that counts. */
+export type Which = "all" | "the one";
+
 /** A resource that is looked up but never created; also what every resource has in common with one. */
 export interface LookedUp<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /** Its name in plan, status and export. */
@@ -47,8 +50,11 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    * start at the same moment (FAULTS.md R4): then the engine elects the one that stays.
    */
   readonly foundBy: "name" | "tags" | "content";
-  /** Ours, the oldest first where there are dates. By name: the one that has it, also when it is not ours. */
-  list(aws: Aws, within: Attributes): Promise<readonly Found<Properties, A>[]>;
+  /**
+   * Ours, the oldest first where there are dates. By name: the one that has it, also when it is not ours.
+   * Where the one that counts is `wanted`, the others may be left out as soon as that is known.
+   */
+  list(aws: Aws, within: Attributes, wanted?: Which): Promise<readonly Found<Properties, A>[]>;
 }
 
 /** How a resource is created, changed and deleted. */

@@ -7,6 +7,7 @@ export {
   CreateStageCommand,
   DeleteApiCommand,
   DeleteIntegrationCommand,
+  GetApiCommand,
   GetApisCommand,
   GetDeploymentCommand,
   GetDeploymentsCommand,
