@@ -1,8 +1,7 @@
 import { packageFor } from "../artifact/zip.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Variables } from "../aws/variables.ts";
-import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import type { BackendProbe } from "../backend/check/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, type Invocation } from "../errors/advice.ts";
@@ -163,6 +162,10 @@ async function askNewBackend(
   const { Environment } = change.target as { Environment: Variables };
   const { Environment: present } = (change.found?.properties ?? {}) as { Environment?: Variables };
   const { SIGNING_KEYS = "" } = present ?? {};
+  const [{ probeBackend }, { subjectOf }] = await Promise.all([
+    import("../backend/check/ask-once.ts"),
+    import("../backend/check/subject.ts"),
+  ]);
   const subject = subjectOf(client, Environment, signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS"));
   const probe = await probeBackend(subject, { signal });
   if (probe.code === "reached") return probe;

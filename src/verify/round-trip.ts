@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { BackendProbe } from "../backend/check/ask-once.ts";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
-import { openSession, type Session } from "../client/session.ts";
+import type { Session } from "../client/session.ts";
 import { command, type Advice, type Invocation } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
@@ -170,6 +170,7 @@ async function tryOnce(
 ): Promise<Pick<SmokeTest, "frames" | "roundTrip">> {
   const startedAt = performance.now();
   try {
+    const { openSession } = await import("../client/session.ts");
     const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, signal });
     // A handler that does not know the text would hand it to the backend.
     const frames = sent.code === "reached" ? await arrivedFrame(session, sent) : sent;

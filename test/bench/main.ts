@@ -1,52 +1,51 @@
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { table } from "../../src/terminal/format.ts";
-import { measure, type Measured, type Spread } from "./measure.ts";
-import { rows } from "./rows.ts";
+import { measure } from "./measure.ts";
+import { keep, keptResults, onThisMachine, type Result } from "./results.ts";
+import { rows, shortRows } from "./rows.ts";
+import { shortTextOf, textOf } from "./text.ts";
 
 /**
- * `npm run bench -- [ROW ...] [--json] [--rounds N]`: measures the rows that are named, or all. Milliseconds
- * are of this machine; what counts is the ratio to the floor, which is measured in the same rounds.
+ * `npm run bench -- [ROW ...] [--json] [--rounds N] [--short] [--compare] [--keep]`: measures the rows that
+ * are named, or all. Milliseconds are of this machine; what counts is the ratio to the floor, which is
+ * measured in the same rounds. `--short` takes a minute: some rows, three rounds, a line for each figure.
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, rounds: { type: "string" } },
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    short: { type: "boolean", default: false },
+    /** Says what became better or worse since the results that are kept. */
+    compare: { type: "boolean", default: false },
+    /** Puts the results in the place of those that are kept. */
+    keep: { type: "boolean", default: false },
+  },
 });
 
-interface Result {
-  row: string;
-  title: string;
-  rounds: number;
-  lines: Measured[];
-  /** What has to be installed before this row can be measured. */
-  missing?: string;
-}
+const SHORT_ROUNDS = "3";
 
 const names = Object.keys(rows);
-const wanted = positionals.length > 0 ? positionals : names;
+const wanted = positionals.length > 0 ? positionals : options.short ? shortRows : names;
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`no row ${unknown.join(", ")}; there are ${names.join(", ")}\n`);
   process.exitCode = 2;
 } else {
+  const then = options.compare ? keptResults() : undefined;
   const results: Result[] = [];
   for (const name of wanted) {
     const result = await resultOf(name);
     results.push(result);
-    if (!options.json) process.stdout.write(textOf(result));
+    if (!options.json) process.stdout.write((options.short ? shortTextOf : textOf)(result, then));
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ ...machine(), results }, undefined, 2)}\n`);
-}
-
-function machine() {
-  const [cpu] = cpus();
-  const processors = `${cpus().length} × ${cpu?.model ?? "unknown"}`;
-  return { date: new Date().toISOString(), node: process.version, system: process.platform, processors };
+  const all = onThisMachine(results);
+  if (options.json) process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+  if (options.keep) keep(all);
 }
 
 async function resultOf(name: string): Promise<Result> {
   const { row } = await rows[name]!();
-  const rounds = Number(options.rounds ?? row.rounds);
+  const rounds = Number(options.rounds ?? (options.short ? SHORT_ROUNDS : row.rounds));
   const result = { row: name, title: row.title, rounds, lines: [] };
   const comparison = await row.open();
   if ("missing" in comparison) return { ...result, ...comparison };
@@ -60,30 +59,4 @@ async function resultOf(name: string): Promise<Result> {
     if (showsRounds) process.stderr.write("\r\u001b[K");
     await comparison.close?.();
   }
-}
-
-function textOf({ row, title, rounds, lines, missing }: Result): string {
-  const head = `${row}  ${title}`;
-  if (missing !== undefined) return `${head}: not measured, ${missing}\n\n`;
-  const measured = lines.flatMap(({ what, unit, ours, others, ...line }) => [
-    [`  ${what}`, "ours", figure(ours, unit), "", ""],
-    ...others.map(({ name, ratio, ...spread }, at) => [
-      "",
-      name,
-      figure(spread, unit),
-      `${ratio.median.toFixed(2)} × (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`,
-      at === 0 ? goalText({ unit, ...line }) : "",
-    ]),
-  ]);
-  return `${head}, ${rounds} rounds\n${table(measured)}\n\n`;
-}
-
-function goalText({ unit, goal, atMost, met }: Pick<Measured, "unit" | "goal" | "atMost" | "met">): string {
-  const most = atMost === undefined ? "" : `, ≤ ${atMost} ${unit}`;
-  return `goal ${unit === "/s" ? "≥" : "≤"} ${goal}${most}: ${met ? "met" : "missed"}`;
-}
-
-function figure({ median, low, high }: Spread, unit: string): string {
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(median)));
-  return `${median.toFixed(digits)} ${unit} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 }

@@ -16,3 +16,6 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P12: () => import("./many-apis.ts"),
   P14: () => import("./kit.ts"),
 };
+
+/** What the short form measures: a minute in all. */
+export const shortRows = ["P1", "P1b", "P3", "P4", "P5", "P6", "P10"];

@@ -21,15 +21,13 @@ import { openTestStack } from "../support/stack.ts";
 
 const source = fileURLToPath(new URL("../../src", import.meta.url));
 
-/** The names of all commands that are made anywhere but in the local AWS. */
+/** The names of all calls that are made anywhere but in the local AWS. */
 const called = [
   ...new Set(
     readdirSync(source, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts") && !file.startsWith("local/"))
-      .flatMap((file) => [
-        ...readFileSync(join(source, file), "utf8").matchAll(/new (\w+)Command\(|\bpaginate(\w+)\(/g),
-      ])
-      .map(([, made, paged]) => made ?? paged ?? ""),
+      .flatMap((file) => [...readFileSync(join(source, file), "utf8").matchAll(/\bcall\(\s*"(\w+)"/g)])
+      .map(([, called = ""]) => called),
   ),
 ].toSorted();
 
