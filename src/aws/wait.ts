@@ -33,9 +33,10 @@ export class Waits {
   }
 }
 
-/** How a poll goes: the pauses grow from `firstMs` to `longestMs`. */
+/** How a poll goes: after the first pause the others grow from `thenMs` to `longestMs`. */
 export interface Polling {
   firstMs: number;
+  thenMs: number;
   longestMs: number;
   budgetMs: number;
   waits: Waits;
@@ -51,10 +52,11 @@ const GROWTH = 1.5;
 export async function poll<T>(
   ask: () => Promise<T>,
   isDone: (answer: T) => boolean,
-  { firstMs, longestMs, budgetMs, waits }: Polling,
+  { firstMs, thenMs, longestMs, budgetMs, waits }: Polling,
 ): Promise<T> {
   const startedAt = performance.now();
-  for (let pauseMs = firstMs; ; pauseMs = Math.min(pauseMs * GROWTH, longestMs)) {
+  let nextMs = thenMs;
+  for (let pauseMs = firstMs; ; [pauseMs, nextMs] = [nextMs, Math.min(nextMs * GROWTH, longestMs)]) {
     const answer = await ask();
     if (isDone(answer) || performance.now() - startedAt > budgetMs) return answer;
     if (!(await waits.pause(pauseMs))) return answer;

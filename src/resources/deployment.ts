@@ -85,7 +85,7 @@ const hash = (parts: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 
 /** A snapshot is made at once as a rule (AWS.md 3.4). */
-const polling = { firstMs: 500, longestMs: 500, budgetMs: 30_000 };
+const polling = { firstMs: 500, thenMs: 500, longestMs: 500, budgetMs: 30_000 };
 
 /** Waits until the snapshot is made. Throws a CliError with API Gateway's reason when it is not. */
 async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<string> {
