@@ -34,9 +34,10 @@ const builtins = {
     build.onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
       importer.includes("/node_modules/commander/") ? { path: "nothing", namespace: "nothing" } : undefined,
     );
-    build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) =>
+    build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind, importer }) =>
       isBuiltin(path) && (kind === "require-call" || /^(node:)?http$/.test(path))
-        ? { path: path.replace(/^node:/, ""), namespace: "builtin" }
+        ? // One for each that asks: what several share would be a file of its own in the build.
+          { path: path.replace(/^node:/, ""), suffix: `?${importer}`, namespace: "builtin" }
         : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "" }));
@@ -71,12 +72,25 @@ const sharingMain = {
     const { metafile } = await esbuild.build({ ...split, plugins, entryPoints: [main], write: false });
     const apart = new Set(["src/start.ts", ...importedBy(main, metafile)].map((path) => resolve(path)));
     onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
+      const source = withBuiltins(await readFile(path, "utf8"));
       const first = apart.has(path) ? "" : `import ${JSON.stringify(resolve(main))};\n`;
       return { contents: first + source, loader: "ts" };
     });
   },
 };
+
+/**
+ * A source that takes of Node's own modules what it names: an import reads every name of a module at once,
+ * and with some of them Node loads more modules.
+ */
+function withBuiltins(source) {
+  return source.replaceAll(/^import \{([^}]+)\} from "(node:[a-z_/0-9]+)";$/gm, (_import, list, module) => {
+    const names = list.split(",").map((name) => name.trim());
+    const values = names.filter((name) => name !== "" && !name.startsWith("type "));
+    const taken = values.map((name) => name.replace(" as ", ": ")).join(", ");
+    return `const { ${taken} } = process.getBuiltinModule(${JSON.stringify(module)});`;
+  });
+}
 
 /** A file and all that it imports at once, not only later. */
 function importedBy(file, { inputs }, found = new Set()) {
@@ -149,7 +163,7 @@ async function textsElsewhere(folder, { name, license }) {
 async function licenses(metafiles) {
   const inputs = metafiles
     .flatMap(({ inputs }) => Object.keys(inputs))
-    .filter((input) => input.includes("node_modules/"));
+    .filter((input) => input.includes("node_modules/") && !input.startsWith("builtin:"));
   const folders = [...new Set(inputs.map(packageFolder))].sort((one, other) => (one < other ? -1 : 1));
   return `${(await Promise.all(folders.map(licenseOf))).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }

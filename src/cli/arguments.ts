@@ -4,12 +4,12 @@ import type { ErrorCode } from "../errors/codes.ts";
 import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
+import { globalSettings, namedBy, type CommandRequest } from "./quick-arguments.ts";
 import { defaultWords, negated, type Given } from "./resolve.ts";
 import {
   ancestry,
   exampleLines,
   globalOptionsOf,
-  globalSettings,
   itemBelow,
   NARROW,
   notesText,
@@ -22,7 +22,7 @@ import { screenWidth } from "../terminal/format.ts";
 
 /** What the command line asks for. */
 export type Request =
-  | { kind: "command"; name: CommandName; given: Given; args: string[] }
+  | CommandRequest
   /** Help or version, ready to print. */
   | { kind: "text"; text: string };
 
@@ -41,7 +41,7 @@ export function readArguments(
   const printed: string[] = [];
   let request: Request | undefined;
   const program = programFor(version, width, (text) => void printed.push(text));
-  for (const name of namedBy(argv)) declare(program, name, width, (found) => void (request = found));
+  for (const name of declaredFor(argv)) declare(program, name, width, (found) => void (request = found));
   try {
     refuseHelpOfUnknown(program, argv);
     program.parse(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
@@ -52,9 +52,9 @@ export function readArguments(
   return request ?? { kind: "text", text: printed.join("") };
 }
 
-/** The command that the first words name, which alone has to be declared then; otherwise all of them. */
-function namedBy(argv: readonly string[]): readonly CommandName[] {
-  const named = commandNames.find((name) => name.split(" ").every((word, at) => argv[at] === word));
+/** The command that the words name alone has to be declared; otherwise all of them. */
+function declaredFor(argv: readonly string[]): readonly CommandName[] {
+  const named = namedBy(argv);
   return named === undefined ? commandNames : [named];
 }
 

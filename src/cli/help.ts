@@ -1,6 +1,7 @@
 import type { Command as Commander, Option } from "commander";
 import { globalsOf, type Example } from "../settings/commands.ts";
-import { descriptionOf, settingNames, settingTable, type SettingName } from "../settings/table.ts";
+import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
+import { globalSettings } from "./quick-arguments.ts";
 import { table, wrap } from "../terminal/format.ts";
 
 /** The word that calls the program. */
@@ -16,9 +17,6 @@ const notes = [
   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a failed check, an unmet " +
     "expectation or, with --strict, something not proven, 4 refused, 130 interrupted.",
 ];
-
-/** The settings that every command takes. */
-export const globalSettings = settingNames.filter((name) => settingTable[name].global);
 
 /** A command and those that it is a part of, the program first. */
 export const ancestry = (called: Commander): Commander[] =>

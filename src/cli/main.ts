@@ -1,4 +1,4 @@
-import { readArguments, type Request } from "./arguments.ts";
+import type { Request } from "./arguments.ts";
 import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
 import type { Advice } from "../errors/advice.ts";
@@ -11,6 +11,7 @@ import { commandTable } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
+import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
 import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { regionNotes } from "./region.ts";
 import { annotation, writeStepSummary } from "../terminal/github.ts";
@@ -42,7 +43,7 @@ const outputClosed = new CliError("output-closed", "output closed");
 const program = () => programOf(process.argv[1] ?? "shelfshack-ws", environment, process.cwd());
 
 /** What was called, with its file. */
-type Called = Request & { kind: "command" } & { command: AnyCommand };
+type Called = CommandRequest & { command: AnyCommand };
 
 /**
  * Reads the arguments, runs what they ask for, prints the result or the error, and ends the process with the
@@ -88,13 +89,18 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
 }
 
 async function answer(argv: readonly string[], commands: CommandFiles, session: Session): Promise<ExitCode> {
-  const request = readArguments(argv, version);
+  const request = readQuickly(argv) ?? (await readInFull(argv));
   if (request.kind === "command") {
     const { command } = await commands[request.name]();
     return await runCommand({ ...request, command }, session);
   }
   session.out.write(request.text);
   return exitCodes.done;
+}
+
+async function readInFull(argv: readonly string[]): Promise<Request> {
+  const { readArguments } = await import("./arguments.ts");
+  return readArguments(argv, version);
 }
 
 /** A command that runs, with what it was called with. */

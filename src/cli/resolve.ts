@@ -68,7 +68,7 @@ export function resolve(
     const found =
       outside.get(name) ??
       fromFile(name, inFile) ??
-      byDefault(settingTable[name], { ...(settings as Chosen), ...ci });
+      byDefault(settingTable[name], () => ({ ...(settings as Chosen), ...ci }));
     settings[name] = found.value;
     sources[name] = found.source;
   }
@@ -159,8 +159,8 @@ function fromFile(name: SettingName, layers: readonly Layer[]): Found | undefine
   return layer && { value: layer.values.get(name), source: layer.source };
 }
 
-function byDefault(setting: Setting, chosen: Chosen): Found {
-  return { value: setting.defaultFrom ? setting.defaultFrom(chosen) : setting.default, source: "default" };
+function byDefault(setting: Setting, chosen: () => Chosen): Found {
+  return { value: setting.defaultFrom ? setting.defaultFrom(chosen()) : setting.default, source: "default" };
 }
 
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
