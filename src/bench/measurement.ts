@@ -12,8 +12,8 @@ export interface Measurement {
     failed: number;
     /** Closed before the end. */
     dropped: number;
-    /** Why some could not be opened, and with which codes others were closed, with their number. */
-    reasons: Record<string, number>;
+    /** Why some could not be opened, and with which codes others were closed. */
+    reasons: { reason: string; count: number }[];
     openMs: Percentiles | null;
     /** What one takes of this process's memory, KB; null where there are too few to tell. */
     kilobytesEach: number | null;
@@ -78,7 +78,7 @@ const connectionsOf = (
   open,
   failed,
   dropped,
-  reasons: Object.fromEntries(reasons),
+  reasons: [...reasons].map(([reason, count]) => ({ reason, count })),
   openMs: percentilesOf(opening),
   kilobytesEach,
 });

@@ -89,7 +89,7 @@ const percentilesText = (found: Percentiles | null): string =>
   found ? percentileNames.map((name) => `${name} ${ms(found[name])}`).join(", ") : "none";
 
 function detailsOf({ latencyMs, messages, connections, deliveries, cost }: BenchResult): string {
-  const reasons = Object.entries(connections.reasons).map(([reason, found]) => `${reason}: ${count(found)}`);
+  const reasons = connections.reasons.map(({ reason, count: found }) => `${reason}: ${count(found)}`);
   const sending =
     `${count(messages.intended)} intended, ${count(messages.sent)} sent, ` +
     `${count(messages.unsent)} not taken by their sender`;

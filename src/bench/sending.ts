@@ -102,6 +102,6 @@ async function pause({ plan, signal }: Run, { next, waiting, startedAt }: State,
   const restMs = startedAt + dueMs(plan, next) - performance.now();
   if (next < due) await turn();
   else if (waiting.size > 0) await delay(1);
-  else if (restMs > 2) await delay(restMs - 1, undefined, { signal }).catch(() => {});
+  else if (restMs > 1) await delay(Math.max(1, restMs - 1), undefined, { signal }).catch(() => {});
   else await turn();
 }

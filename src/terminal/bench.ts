@@ -71,7 +71,7 @@ const metText = (met: Met): string =>
   `${met.met ? style.green("✓") : style.red("✗")} ${met.threshold}: ${actualText(met)}`;
 
 function openText({ wanted, open, failed, dropped, reasons, openMs }: Measurement["connections"]): string {
-  const why = Object.entries(reasons).map(([reason, found]) => `${reason}: ${count(found)}`);
+  const why = reasons.map(({ reason, count: found }) => `${reason}: ${count(found)}`);
   const trouble = failed + dropped > 0 ? `, ${count(failed)} failed, ${count(dropped)} dropped` : "";
   const reason = why.length > 0 ? ` (${why.join(", ")})` : "";
   const handshakes = openMs ? `; handshake p50 ${ms(openMs.p50)}, max ${ms(openMs.max)}` : "";

@@ -19,7 +19,7 @@ async function reportFile(): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true }));
   const result = benchResult({
     url: `ws://127.0.0.1:4566/${hostile}/${"long".repeat(60)}`,
-    reasons: { [hostile]: 3, "closed with 1006": 2 },
+    reasons: [{ reason: hostile, count: 3 }],
     thresholds: [
       { threshold: "p99<100ms", measure: "p99", actual: 42.123, met: true },
       { threshold: hostile, measure: "lost", actual: null, met: false },

@@ -276,7 +276,10 @@ test("clients that are closed or refused are counted with the reason; nothing ca
   const closed = await run(["bench", "--url", closing, "--connections", "3", "--json"]);
   expect([closed.code, resultIn(closed)]).toMatchObject([
     3,
-    { connections: { open: 0, dropped: 3, reasons: { "closed with 4001": 3 } }, messages: { intended: 100 } },
+    {
+      connections: { open: 0, dropped: 3, reasons: [{ reason: "closed with 4001", count: 3 }] },
+      messages: { intended: 100 },
+    },
   ]);
   const silent = await webSocketServer(() => {});
   const load = ["--rate", "20", "--duration", "500ms", "--timeout", "0.2"];

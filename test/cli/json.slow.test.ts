@@ -64,6 +64,7 @@ const promised: Readonly<Record<CommandName, string>> = {
   connections: `${place} action connectionId endpoint connection.connectedAt connection.lastActiveAt
     connection.sourceIp connection.userAgent bytes`,
   bench: `url ended connections.wanted connections.open connections.failed connections.dropped
+    connections.reasons[]
     messages.intended messages.sent messages.unsent messages.rate messages.answeredTwice
     deliveries.expected deliveries.received deliveries.lost deliveries.underWay deliveries.doubled
     deliveries.late elapsedMs plan.connections plan.people plan.rate plan.durationMs latencyMs.p50

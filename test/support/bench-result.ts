@@ -26,9 +26,9 @@ const seconds = (length: number): Second[] =>
 
 /** What `bench` found, with some of it as a test wants it. */
 export const benchResult = ({
-  reasons = {},
+  reasons = [],
   ...parts
-}: Partial<BenchResult> & { reasons?: Record<string, number> }): BenchResult => ({
+}: Partial<BenchResult> & Partial<Pick<BenchResult["connections"], "reasons">>): BenchResult => ({
   url: "ws://127.0.0.1:4566/abc/dev",
   plan: planOf({ connections: 200, rate: 100, durationMs: 30_000, ramp: 100 }),
   ended: "done",

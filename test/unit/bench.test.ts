@@ -88,7 +88,7 @@ test("F-16 the report holds text of others as text alone, and may load and run n
   const page = benchPage(
     benchResult({
       url: `ws://127.0.0.1/${hostile}`,
-      reasons: { [hostile]: 1 },
+      reasons: [{ reason: hostile, count: 1 }],
       thresholds: [{ threshold: hostile, measure: "p99", actual: null, met: false }],
     }),
     new Date(0),
