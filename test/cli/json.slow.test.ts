@@ -167,7 +167,7 @@ async function scene(): Promise<Scene & { env: Record<string, string> }> {
 }
 
 /** Texts of others below these keys: values by their own names, log lines, answers, properties of AWS. */
-const foreign = new Set(["values", "fields", "answer", "from", "to", "frontend"]);
+const foreign = new Set(["values", "fields", "answer", "from", "to", "frontend", "document"]);
 
 /** What is no key or time of ours by its form: `name` for a key in camelCase, `name=time` for an ISO time. */
 function misshapen(value: unknown): string[] {
