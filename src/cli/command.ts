@@ -37,6 +37,8 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   summary?(result: Result, options: OptionsOf<C>): Advice;
   /** What a CI system is to show at the run: what failed, and what was not proven. */
   notices?(result: Result, options: OptionsOf<C>): readonly Notice[];
+  /** What the result prints and no log may keep: a CI system is told before. */
+  secrets?(result: Result): readonly string[];
   /** A streamed item for people; undefined leaves it out. */
   line?(item: Item): Advice | undefined;
   /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */

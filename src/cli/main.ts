@@ -14,7 +14,7 @@ import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Res
 import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
 import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { regionNotes } from "./region.ts";
-import { annotation, writeStepSummary } from "../terminal/github.ts";
+import { annotation, mask, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, writerFor, type Writer } from "../terminal/output.ts";
 import { showProgress, type ProgressDisplay } from "../terminal/progress.ts";
 import { asProblem, continued } from "../terminal/record.ts";
@@ -158,6 +158,8 @@ async function resultOf(running: Running): Promise<ExitCode> {
   await using context = openContext({ report: progress.report, signal }, shellOf(running));
   const result = await command.run(settings, context);
   progress.pause();
+  if (session.annotating)
+    for (const secret of command.secrets?.(result) ?? []) session.err.writeRaw(mask(secret));
   printResult(command, result, settings, session);
   if (session.annotating) annotate(command.notices?.(result, settings) ?? [], session);
   await writeSummary(running, result);

@@ -105,6 +105,10 @@ export const command: Command<"outputs", OutputsResult> = {
     return { audience: audience ?? null, ...facts, values };
   },
 
+  // Each key by itself too: it stands alone where somebody splits the list.
+  secrets: ({ values: { SIGNING_KEYS = "", AWS_SECRET_ACCESS_KEY = "" } }) =>
+    [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean),
+
   verbatim: true,
   render({ audience, values }, { githubOutput }) {
     if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;

@@ -13,9 +13,14 @@ export function annotation({
   hint: string | undefined;
 }): string {
   const words = withoutCommands(safe(unstyled(hint === undefined ? message : `${message}\n${hint}`)));
-  const escaped = words.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-  return `::${level} title=shelfshack-ws::${escaped}\n`;
+  return `::${level} title=shelfshack-ws::${escaped(words)}\n`;
 }
+
+/** The line that keeps a text out of the run's log from then on. */
+export const mask = (secret: string): string => `::add-mask::${escaped(secret)}\n`;
+
+const escaped = (text: string): string =>
+  text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 
 /** Adds a text, as it stands, to the summary of a step. */
 export async function writeStepSummary(file: string, heading: string, text: string): Promise<void> {

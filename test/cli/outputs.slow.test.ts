@@ -89,6 +89,16 @@ test("C-05 the keys are printed for the backend alone", async () => {
   expect(JSON.parse(stdout)).toMatchObject({ values: { SIGNING_KEYS: keys } });
 });
 
+test("in GitHub Actions the run's log is told to leave the keys out, before they are printed", async () => {
+  const { env, keys } = await deployed();
+  const inActions = { ...env, GITHUB_ACTIONS: "true" };
+  const masksIn = ({ stderr }: { stderr: string }) =>
+    [...stderr.matchAll(/^::add-mask::(.*)$/gm)].map(([, secret]) => secret);
+  expect(masksIn(await run(["outputs", "--for", "backend"], { env: inActions }))).toContain(keys);
+  expect(masksIn(await run(["outputs", "--for", "backend"], { env }))).toEqual([]);
+  expect(masksIn(await run(["outputs"], { env: inActions }))).toEqual([]);
+});
+
 test("where the stack or a part is missing, the error names the command that fixes it", async () => {
   const { env, aws, apiId } = await deployed();
   const other = await run(["outputs", "--env", "other", "--for", "frontend"], { env });
