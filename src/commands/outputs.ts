@@ -105,7 +105,7 @@ export const command: Command<"outputs", OutputsResult> = {
     return { audience: audience ?? null, ...facts, values };
   },
 
-  // Each key by itself too: it stands alone where somebody splits the list.
+  // Each key by itself too: it stands alone where the list is split.
   secrets: ({ values: { SIGNING_KEYS = "", AWS_SECRET_ACCESS_KEY = "" } }) =>
     [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean),
 
