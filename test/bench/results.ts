@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Measured } from "./measure.ts";
 
@@ -21,6 +21,8 @@ export interface Results {
   system: string;
   processors: string;
   memory: string;
+  /** Processes that wanted to run, in the mean of the last fifteen minutes; those of the benches are in it. */
+  load: number;
   results: Result[];
 }
 
@@ -35,6 +37,7 @@ export function onThisMachine(results: Result[]): Results {
     system: `${process.platform} ${process.arch}`,
     processors: `${cpus().length} × ${cpu?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
+    load: Math.round(loadavg()[2]! * 10) / 10,
     results,
   };
 }

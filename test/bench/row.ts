@@ -10,7 +10,7 @@ export interface Line {
   figure: string;
   what: string;
   /** A rate has to be high, anything else low. */
-  unit: "ms" | "µs" | "KB" | "calls" | "/s";
+  unit: "ms" | "µs" | "KB" | "MB" | "calls" | "/s";
   /** The contender that ours is divided by. It has none of our code in it. */
   floor: string;
   /** Of ours ÷ floor: at most this, for a rate at least. */
