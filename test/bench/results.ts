@@ -21,7 +21,7 @@ export interface Results {
   system: string;
   processors: string;
   memory: string;
-  /** Processes that wanted to run, in the mean of the last fifteen minutes; those of the benches are in it. */
+  /** How many processes wanted to run, in the mean of fifteen minutes; the benches are among them. */
   load: number;
   results: Result[];
 }
