@@ -54,7 +54,8 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     const joiner = createJoiner({
       facts: ["gateway", "line", "report"],
       emit: (trace, amended) => {
-        if (trace.requestId !== undefined) give(recordOf(trace, amended));
+        const reason = trace.reason === undefined ? undefined : redacted(trace.reason);
+        if (trace.requestId !== undefined) give(recordOf({ ...trace, reason }, amended));
       },
     });
     for (const item of traces.kept()) take(joiner, item, give);
@@ -76,8 +77,9 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     join(page) {
       clearTimeout(leaving);
       stop ??= begin();
-      for (const connection of clients.list()) page(JSON.stringify({ kind: "opened", ...connection }));
       for (const json of ring.items()) if (!/^\{"kind":"(opened|closed)"/.test(json)) page(json);
+      // Last, as a page may get less than all: the newest.
+      for (const connection of clients.list()) page(JSON.stringify({ kind: "opened", ...connection }));
       pages.add(page);
       return () => {
         if (!pages.delete(page) || pages.size > 0) return;

@@ -1,26 +1,25 @@
 import type { ServerResponse } from "node:http";
 import type { Hub } from "./hub.ts";
+import { createRing } from "./ring.ts";
 
 const BATCH_MS = 100;
-/** A page that is this far behind is told how much it missed instead. */
+/** A page that is this far behind gets the newest, and is told how much it missed. */
 const WAITING_AT_MOST = 4 * 1024 * 1024;
 
 /** Server-sent events: a list of items each, ten times a second at most. */
 export function stream(hub: Hub, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "text/event-stream" });
-  let batch: string[] = [];
-  let characters = 0;
   let omitted = 0;
+  const waiting = createRing<string>(WAITING_AT_MOST, () => (omitted += 1));
   const flush = () => {
-    if (response.writableNeedDrain && batch.length === 0) return;
+    if (response.writableNeedDrain) return;
     const told = omitted > 0 ? [JSON.stringify({ kind: "omitted", items: omitted })] : [];
-    if (batch.length + told.length > 0) response.write(`data: [${[...told, ...batch].join(",")}]\n\n`);
-    [batch, characters, omitted] = [[], 0, 0];
+    const batch = [...told, ...waiting.items()];
+    if (batch.length > 0) response.write(`data: [${batch.join(",")}]\n\n`);
+    omitted = 0;
+    waiting.clear();
   };
-  const leave = hub.join((json) => {
-    if (response.writableLength + characters > WAITING_AT_MOST) omitted += 1;
-    else characters += batch.push(json) && json.length;
-  });
+  const leave = hub.join((json) => waiting.add(json, json.length));
   // The beginning says that the page has all that is kept.
   response.write(": begins\n\n");
   flush();

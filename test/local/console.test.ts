@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { openConsole } from "../../src/console/serve.ts";
 import { startLocalAws, type LocalAwsOptions } from "../../src/local/server.ts";
@@ -53,6 +54,21 @@ test.each<[string, Record<string, string | undefined>]>([
     const answer = await post(path, { "x-shelfshack-console": good, ...headers });
     expect(answer.status, path).toBe(403);
   }
+});
+
+test("under a name that is not this machine's nothing is served, its files neither", async () => {
+  const { origin } = await page();
+  const host = "evil.example";
+  const headers = { host, origin: `http://${host}`, "x-shelfshack-console": "" };
+  const status = (method: string, path: string) =>
+    new Promise((resolve, reject) =>
+      request(`${origin}/_console/${path}`, { method, headers, agent: false })
+        .on("response", (answer) => resolve(answer.resume().statusCode))
+        .on("error", reject)
+        .end(),
+    );
+  for (const path of ["session", "stream", "action"]) expect(await status("POST", path), path).toBe(403);
+  for (const path of ["", "page.js"]) expect(await status("GET", path), path).toBe(403);
 });
 
 test("without a session nothing is told and nothing done; a GET does neither", async () => {

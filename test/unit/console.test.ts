@@ -1,6 +1,11 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { Store } from "../../src/console/page/store.ts";
 import { redacted } from "../../src/console/redact.ts";
 import { createRing } from "../../src/console/ring.ts";
+import { stream } from "../../src/console/stream.ts";
 
 test.each([
   ['{"body":"x","token":"abc"}', '{"body":"x","token":"***"}'],
@@ -11,7 +16,18 @@ test.each([
   ["SIGNING_KEYS is whsec_a2V5", "SIGNING_KEYS is ***"],
   ["GET /dev?booking_id=1&token=abc HTTP", "GET /dev?booking_id=1&token=*** HTTP"],
   ["AWS_SESSION_TOKEN=abc/+= next", "AWS_SESSION_TOKEN=*** next"],
+  ["Bearer abc123def456", "Bearer ***"],
+  ['{"x-auth-token":"abc","X-Api-Key":"abc"}', '{"x-auth-token":"***","X-Api-Key":"***"}'],
+  ['{"cookie":"sid=abc","private_key":"abc"}', '{"cookie":"***","private_key":"***"}'],
+  ['{"Sec-WebSocket-Protocol":"abc"}', '{"Sec-WebSocket-Protocol":"***"}'],
+  ['{"token":12345,"n":1}', '{"token":"***","n":1}'],
+  ['{"tokens":["abc","def"],"n":1}', '{"tokens":"***","n":1}'],
+  ['{"credentials":{"user":"a","key":"abc"},"n":1}', '{"credentials":"***","n":1}'],
+  [String.raw`{"inner":"{\"token\":12345}"}`, String.raw`{"inner":"{\"token\":\"***\"}"}`],
+  ["/dev?type=feed&X-Amz-Signature=abc&api_key=abc", "/dev?type=feed&X-Amz-Signature=***&api_key=***"],
   ['{"body":"my token is lost"}', '{"body":"my token is lost"}'],
+  ['{"key":"room 7","monkey":1,"tokens":null}', '{"key":"room 7","monkey":1,"tokens":null}'],
+  ["the bearer of good news", "the bearer of good news"],
 ])("the console shows %s as %s", (text, shown) => {
   expect(redacted(text)).toBe(shown);
 });
@@ -29,4 +45,53 @@ test("a ring keeps the newest up to its size, and says what made room", () => {
   ring.clear();
   ring.add(1_002, 1);
   expect([...ring.items()]).toEqual([1_002]);
+});
+
+test("a page that is told more at once than it may gets the newest, and how many are left out", async () => {
+  const items = Array.from({ length: 60_000 }, (_, index) => JSON.stringify({ index, text: "x".repeat(80) }));
+  const hub = {
+    join(page: (json: string) => void) {
+      for (const item of items) page(item);
+      return () => undefined;
+    },
+    replay: () => false,
+    close: () => undefined,
+  };
+  const server = createServer((_request, response) => stream(hub, response)).listen(0, "127.0.0.1");
+  onTestFinished(() => server.close().closeAllConnections());
+  await once(server, "listening");
+  const { body } = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const got = await firstEvent(body as ReadableStream<Uint8Array>);
+  const [told, ...rest] = got as [{ kind: string; items: number }, ...{ index: number }[]];
+  expect(told).toEqual({ kind: "omitted", items: items.length - rest.length });
+  expect(rest.at(-1)?.index).toBe(items.length - 1);
+  expect(rest[0]?.index).toBe(told.items);
+  expect(JSON.stringify(rest).length).toBeLessThan(4 * 1_024 * 1_024);
+});
+
+async function firstEvent(body: ReadableStream<Uint8Array>): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    const [, event] = /^data: (.*)\n\n/m.exec(text) ?? [];
+    if (event !== undefined) return JSON.parse(event);
+  }
+  return undefined;
+}
+
+test("the page knows 10,000 connections, and forgets them when they close", () => {
+  const store = new Store();
+  const ids = Array.from({ length: 10_000 }, (_, index) => `connection ${index}`);
+  for (const connectionId of ids)
+    store.take({ kind: "opened", connectionId, apiId: "a", stage: "dev", at: 0, sourceIp: "127.0.0.1" });
+  expect(store.views.connections.entries).toHaveLength(10_000);
+  expect(ids.every((id) => store.isOpen(id))).toBe(true);
+  store.filter("9");
+  for (const connectionId of ids.slice(1))
+    store.take({ kind: "closed", connectionId, at: 0, code: 1000, reason: "" });
+  expect(store.views.connections.visible).toEqual([]);
+  store.filter("");
+  expect(store.views.connections.visible).toHaveLength(1);
+  expect([store.isOpen(ids[0]), store.isOpen(ids[1])]).toEqual([true, false]);
 });

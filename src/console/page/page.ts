@@ -1,4 +1,4 @@
-import type { ConsoleAction } from "../items.ts";
+import type { ConsoleAction, ConsoleItem } from "../items.ts";
 import { detailOf } from "./detail.ts";
 import { byId } from "./element.ts";
 import { openLink, type LinkState } from "./link.ts";
@@ -37,17 +37,23 @@ let view: ViewName = "messages";
 let chosen: Entry | undefined;
 let isOpen = false;
 let isPaused = false;
+/** Those who are there are shown while paused too: the others that wait may be too many to keep. */
+const isOfConnection = ({ kind }: ConsoleItem): boolean => kind === "opened" || kind === "closed";
 /** What came while paused. */
-let waiting: Parameters<Store["take"]>[0][] = [];
+let waiting: ConsoleItem[] = [];
 const MOST_WAITING = 20_000;
 let isDrawn = true;
 let count = 0;
 
 const link = openLink({
-  onBegin: () => store.clear(),
+  onBegin() {
+    store.clear();
+    waiting = [];
+  },
   onItems(items) {
-    if (isPaused) waiting = [...waiting, ...items].slice(-MOST_WAITING);
-    else for (const item of items) store.take(item);
+    for (const item of items) if (!isPaused || isOfConnection(item)) store.take(item);
+    if (isPaused)
+      waiting = [...waiting, ...items.filter((item) => !isOfConnection(item))].slice(-MOST_WAITING);
     draw();
   },
   onState(state) {

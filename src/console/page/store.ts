@@ -20,12 +20,21 @@ export interface Entry {
 const MOST = 5_000;
 const AT_ONCE = 1_000;
 
-/** What the page keeps of one kind, oldest first. */
+/** What the page keeps of one kind, oldest first: `most` of it. */
 class View {
+  readonly #most: number;
   entries: Entry[] = [];
   visible: Entry[] = [];
   readonly #byKey = new Map<string, Entry>();
   #words: readonly string[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
 
   filter(words: readonly string[]): void {
     this.#words = words;
@@ -42,14 +51,17 @@ class View {
     this.#byKey.set(key, entry);
     this.entries.push(entry);
     if (this.#matches(entry)) this.visible.push(entry);
-    if (this.entries.length >= MOST + AT_ONCE) this.#drop();
+    if (this.entries.length >= this.#most + AT_ONCE) this.#drop();
   }
 
   remove(key: string): void {
     const known = this.#byKey.get(key);
+    if (!known) return;
     this.#byKey.delete(key);
-    this.entries = this.entries.filter((entry) => entry !== known);
-    this.visible = this.visible.filter((entry) => entry !== known);
+    for (const list of [this.entries, this.visible]) {
+      const index = list.indexOf(known);
+      if (index >= 0) list.splice(index, 1);
+    }
   }
 
   clear(): void {
@@ -71,10 +83,11 @@ class View {
 /** Everything that the page shows. */
 export class Store {
   readonly views: Readonly<Record<ViewName, View>> = {
-    messages: new View(),
-    frames: new View(),
-    log: new View(),
-    connections: new View(),
+    messages: new View(MOST),
+    frames: new View(MOST),
+    log: new View(MOST),
+    // As many as the gateway has: one that is open is never forgotten.
+    connections: new View(Infinity),
   };
   /** Items that this page was not given because it was too slow. */
   omitted = 0;
@@ -101,9 +114,7 @@ export class Store {
   }
 
   isOpen(connectionId: string | undefined): boolean {
-    return this.views.connections.entries.some(
-      ({ shown }) => shown.kind === "opened" && shown.connectionId === connectionId,
-    );
+    return connectionId !== undefined && this.views.connections.has(connectionId);
   }
 
   /** The lines that the function wrote while it served a message. */
