@@ -166,13 +166,13 @@ async function invoke(
   emitText(testText(result), context);
 }
 
-async function readLog({ functionName, ...target }: Target, context: Context<TranscriptItem>): Promise<void> {
+async function readLog(target: Target, context: Context<TranscriptItem>): Promise<void> {
   const aws = await context.aws(target);
   const follow = false;
   const emit = (record: LogRecord) => emitText(recordLine(record, screenWidth() - INDENT.length), context);
   const { tailLog } = await import("../logs/tail.ts");
   const result = await asTyped("logs tail --local --no-follow", context, () =>
-    tailLog(aws, { functionName, errors: false, follow }, { ...context, emit }),
+    tailLog(aws, { ...target, errors: false, follow }, { ...context, emit }),
   );
   emitText(tailText(result, follow), context);
 }

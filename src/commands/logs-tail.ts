@@ -4,9 +4,10 @@ import type { TailResult } from "../logs/tail.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 
 export const command: Command<"logs tail", TailResult, LogRecord> = {
-  async run({ functionName, since, filter, errors, connection, request, follow, ...options }, context) {
+  async run({ functionName, apiName, stage, ...given }, context) {
+    const { since, filter, errors, connection, request, follow, ...options } = given;
     const { tailLog } = await import("../logs/tail.ts");
-    const wanted = { functionName, since, filter, errors, connection, request, follow };
+    const wanted = { functionName, apiName, stage, since, filter, errors, connection, request, follow };
     return await tailLog(await context.aws(options), wanted, context);
   },
 

@@ -10,8 +10,8 @@ export interface LogEvent {
 }
 
 /**
- * One event of a Lambda function's log, understood. `text` may have several lines; everything in it was
- * written by a client.
+ * One event of a function's log or of an access log, understood. `text` may have several lines; everything in
+ * it was written by a client.
  */
 export interface LogRecord {
   kind: "log";
@@ -20,9 +20,9 @@ export interface LogRecord {
   level: LogLevel;
   /**
    * Who wrote it: Lambda itself about the invocation (`start`, `end` and `init` say nothing new to people),
-   * or the function.
+   * the function, or API Gateway (`access`).
    */
-  origin: "init" | "start" | "end" | "report" | "function";
+  origin: "init" | "start" | "end" | "report" | "function" | "access";
   text: string;
   stream: string;
   /** The members of a line that is a JSON object. */
@@ -222,12 +222,16 @@ export function selected({ errors, connection, request }: Selection): (record: L
   };
 }
 
-/** Whether a record is about something, or follows one in its stream that is. Most do not tell. */
+/**
+ * Whether a record is about something, or follows one in its stream that is. Most do not tell; those of an
+ * access log stand by themselves.
+ */
 function following(tells: (record: LogRecord) => boolean | undefined): (record: LogRecord) => boolean {
   const concerned = new Set<string>();
   return (record) => {
     if (record.origin === "start") concerned.delete(record.stream);
     const told = tells(record);
+    if (record.origin === "access") return told === true;
     if (told !== undefined) concerned[told ? "add" : "delete"](record.stream);
     return concerned.has(record.stream);
   };

@@ -2,12 +2,16 @@ import type { Aws } from "../aws/clients.ts";
 import { logGroupOf } from "../aws/lambda-function.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { followedGroup, followLog, hasStreams, type FollowedGroup } from "./follow.ts";
+import { accessLogOf, accessRecordOf, type AccessLog } from "./access-log.ts";
+import { followLog } from "./follow.ts";
+import { followedGroup, hasStreams, type FollowedGroup, type GroupEvent } from "./group.ts";
 import { recordOf, selected, type LogRecord } from "./record.ts";
 
-/** Which function's log, and what of it. `since` in milliseconds since 1970. */
+/** Whose logs, and what of them. `since` in milliseconds since 1970. */
 export interface TailOptions {
   functionName: string;
+  apiName: string;
+  stage: string;
   since?: number | undefined;
   filter?: string | undefined;
   errors: boolean;
@@ -18,6 +22,8 @@ export interface TailOptions {
 
 export interface TailResult {
   group: string;
+  /** The group of the stage's access log; null where that is off or cannot be read. */
+  accessLog: string | null;
   /** Whether there is a log group at all. */
   exists: boolean;
   /** Whether the function has ever written to its log. */
@@ -37,21 +43,68 @@ interface Reader {
 /** How far back it reads without `since` where it does not follow. */
 const HOUR_MS = 3_600_000;
 
-/** Emits the records of a function's log, until its end or until the signal is aborted. */
+/** A log that is read, and how its lines are understood. */
+interface Log {
+  group: FollowedGroup;
+  recordOf(event: GroupEvent): LogRecord;
+}
+
+/**
+ * Emits the records of a function's log and of its stage's access log together, until their end or until the
+ * signal is aborted.
+ */
 export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): Promise<TailResult> {
-  const { functionName, follow } = options;
-  const { group, found } = await groupOf(aws, functionName, reader);
-  const now = Date.now();
-  const isInvoked = found && (await hasStreams(aws.logs, found));
-  if (!found || !(isInvoked || follow))
-    return { group, exists: found !== undefined, invoked: false, records: 0 };
-  if (follow) reader.report({ kind: "note", message: `following ${group}, Ctrl-C ends` });
-  if (!isInvoked)
-    reader.report({ kind: "note", message: `not invoked yet: there is nothing in ${group}, waiting` });
-  // Into an empty log the first lines may come before the live tail has begun.
-  const since = options.since ?? (!isInvoked ? now : follow ? undefined : now - HOUR_MS);
-  const records = await emitted(aws, found, { ...options, since }, reader);
-  return { group, exists: true, invoked: Boolean(isInvoked) || records > 0, records };
+  const [{ group, found }, access] = await Promise.all([
+    groupOf(aws, options.functionName, reader),
+    accessOf(aws, options),
+  ]);
+  reader.signal.throwIfAborted();
+  if (access.whyNot !== undefined)
+    reader.report({ kind: "note", message: `the access log is left out: ${access.whyNot}` });
+  const invoked = found !== undefined && (await hasStreams(aws.logs, found));
+  const result = { group, accessLog: access.log?.group.name ?? null, exists: found !== undefined };
+  const logs = [...(found ? [{ group: found, recordOf }] : []), ...ownLog(access.log, group)];
+  const isThereMore = invoked || result.accessLog !== null || (options.follow && result.exists);
+  if (!isThereMore) return { ...result, invoked, records: 0 };
+  if (options.follow) tellWhatIsFollowed(logs, result.exists && !invoked ? group : undefined, reader);
+  const since = options.since ?? defaultSince(options.follow, invoked);
+  const { records, byFunction } = await emitted(aws, logs, { ...options, since }, reader);
+  return { ...result, invoked: invoked || byFunction > 0, records };
+}
+
+/** An access log, where it does not go to the function's group. */
+const ownLog = (access: AccessLog | undefined, functionGroup: string): Log[] =>
+  access && access.group.name !== functionGroup
+    ? [{ group: access.group, recordOf: (event) => accessRecordOf(event, access.members) }]
+    : [];
+
+function tellWhatIsFollowed(logs: readonly Log[], empty: string | undefined, { report }: Reader): void {
+  const names = logs.map(({ group }) => group.name).join(" and ");
+  report({ kind: "note", message: `following ${names}, Ctrl-C ends` });
+  if (empty !== undefined)
+    report({ kind: "note", message: `not invoked yet: there is nothing in ${empty}, waiting` });
+}
+
+/** Into an empty log the first lines may come before the live tail has begun. */
+function defaultSince(follow: boolean, invoked: boolean): number | undefined {
+  if (!follow) return Date.now() - HOUR_MS;
+  return invoked ? undefined : Date.now();
+}
+
+/**
+ * The access log of the stage; undefined where it is off, with a reason where it is on and cannot be read.
+ */
+async function accessOf(
+  aws: Aws,
+  options: TailOptions,
+): Promise<{ log: AccessLog | undefined; whyNot?: string }> {
+  try {
+    const found = await accessLogOf(aws, options);
+    if ("group" in found) return { log: found };
+    return { log: undefined, ...(found.isOn ? { whyNot: found.why } : {}) };
+  } catch (error) {
+    return { log: undefined, whyNot: explain(error).message };
+  }
 }
 
 /**
@@ -78,25 +131,33 @@ export async function groupOf(
   return { group, found: group === usual ? found : await followedGroup(aws.logs, group) };
 }
 
-/** Emits what is wanted of the log; returns how many records. */
+/** Emits what is wanted of the logs; returns how many records, and how many of them are the function's. */
 async function emitted(
-  { logs }: Aws,
-  group: FollowedGroup,
+  aws: Aws,
+  logs: readonly Log[],
   options: TailOptions,
   { report, signal, emit, drained }: Reader,
-): Promise<number> {
+): Promise<{ records: number; byFunction: number }> {
   const isWanted = selected(options);
-  let records = 0;
+  const readers = new Map(logs.map((log) => [log.group.name, log.recordOf]));
+  const wanted = { ...options, about: aboutOf(options), report, signal };
+  const count = { records: 0, byFunction: 0 };
   try {
-    for await (const event of followLog(logs, group, { ...options, report, signal })) {
-      const record = recordOf(event);
+    const groups = logs.map(({ group }) => group);
+    for await (const event of followLog(aws.logs, groups, wanted)) {
+      const record = (readers.get(event.group) ?? recordOf)(event);
       if (!isWanted(record)) continue;
-      records += 1;
+      count.records += 1;
+      if (record.origin !== "access") count.byFunction += 1;
       emit(record);
       await drained();
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  return records;
+  return count;
 }
+
+/** What CloudWatch can look for: of two ids one may be in another line than the other. */
+const aboutOf = ({ connection, request }: TailOptions): string | undefined =>
+  connection !== undefined && request !== undefined ? undefined : (connection ?? request);

@@ -380,12 +380,12 @@ const table = {
     ],
   },
   "logs tail": {
-    summary: "follow the function's log",
-    reads: ["since", "filter", "errors", "connection", "request", "follow", "functionName"],
+    summary: "follow the function's log and API Gateway's",
+    reads: ["since", "filter", "errors", "connection", "request", "follow", ...stackTraced],
     examples: [
       {
         line: "logs tail",
-        description: "what the function logs from now on, until Ctrl-C; ends at once without a log group",
+        description: "what is logged from now on, until Ctrl-C; ends at once without a log group",
       },
       {
         line: "logs tail --since 10m --errors",

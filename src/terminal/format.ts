@@ -16,11 +16,15 @@ const wide = new RegExp(
 /** A text as a part of one line: its line ends are shown. */
 export const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
 
+/** A text whose characters take one column each. */
+const narrow = /^[ -~]*$/;
+
 /** How many columns a text takes on a terminal. */
 export function widthOf(text: string): number {
+  const plain = unstyled(text);
+  if (narrow.test(plain)) return plain.length;
   let width = 0;
-  for (const character of unstyled(text))
-    width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  for (const character of plain) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
   return width;
 }
 
@@ -158,10 +162,12 @@ const label = /^ *\S(?:\S| (?! ))* {2,}/;
  * between words alone, so that an address, or a command that is marked as a whole, can be copied.
  */
 export const fold = (text: string, width: number): string =>
-  text
-    .split("\n")
-    .map((line) => (widthOf(line) <= width ? line : foldLine(line, width)))
-    .join("\n");
+  width === Infinity
+    ? text
+    : text
+        .split("\n")
+        .map((line) => (widthOf(line) <= width ? line : foldLine(line, width)))
+        .join("\n");
 
 function foldLine(line: string, width: number): string {
   const hang = hangOf(line, width);

@@ -1,12 +1,10 @@
-import { orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
-import { deployedApi } from "../aws/deployed.ts";
 import { localTraces } from "../aws/local-traces.ts";
 import { explain } from "../errors/explain.ts";
-import { followedGroup } from "../logs/follow.ts";
+import { accessLogOf } from "../logs/access-log.ts";
 import { groupOf } from "../logs/tail.ts";
 import type { Report } from "../progress.ts";
-import { accessLog, membersOf } from "./access-log.ts";
+import { accessLog } from "./access-log.ts";
 import { functionLog } from "./function-log.ts";
 import { createJoiner } from "./join.ts";
 import { localGateway } from "./local-gateway.ts";
@@ -151,25 +149,9 @@ async function accessSource(
 ): Promise<Source[]> {
   const found = await accessLogOf(aws, names).catch((error: unknown) => {
     reader.signal.throwIfAborted();
-    return explain(error).message;
+    return { why: explain(error).message };
   });
-  if (typeof found === "object")
-    return [accessLog({ logs: aws.logs, group: found.group, ...reader }, found.members)];
-  reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found}` });
+  if ("group" in found) return [accessLog({ logs: aws.logs, group: found.group, ...reader }, found.members)];
+  reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found.why}` });
   return [];
-}
-
-/** The access log of a stage, or why it cannot be read. */
-async function accessLogOf(aws: Aws, names: Pick<TraceOptions, "functionName" | "apiName" | "stage">) {
-  const api = await deployedApi(aws, names);
-  const StageName = names.stage;
-  const stage = api && (await orMissing(aws.apigatewayv2.call("GetStage", { ApiId: api.ApiId, StageName })));
-  if (!stage) return `there is no stage ${StageName} of an API ${names.apiName}`;
-  const { DestinationArn, Format = "" } = stage.AccessLogSettings ?? {};
-  const [, name] = /:log-group:([^:]+)/.exec(DestinationArn ?? "") ?? [];
-  if (name === undefined) return `the stage ${StageName} has no access log in CloudWatch Logs`;
-  const members = membersOf(Format);
-  if (!members) return `the format of the access log ${name} is no JSON with a $context.requestId`;
-  const group = await followedGroup(aws.logs, name);
-  return group ? { group, members } : `there is no log group ${name}`;
 }

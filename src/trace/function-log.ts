@@ -1,6 +1,7 @@
 import type { Aws } from "../aws/clients.ts";
 import type { TracePart } from "../contract/trace.ts";
-import { followLog, type FollowedGroup } from "../logs/follow.ts";
+import { followLog } from "../logs/follow.ts";
+import type { FollowedGroup } from "../logs/group.ts";
 import { recordOf } from "../logs/record.ts";
 import type { Report } from "../progress.ts";
 import { partOf } from "./log-parts.ts";
@@ -54,7 +55,7 @@ async function* parts(
   { logs, group, report, signal }: LogPlace,
   wanted: { since?: number | undefined; follow: boolean; filter?: string },
 ): AsyncGenerator<TracePart> {
-  for await (const event of followLog(logs, group, { ...wanted, report, signal })) {
+  for await (const event of followLog(logs, [group], { ...wanted, report, signal })) {
     const part = partOf(recordOf(event));
     if (part) yield part;
   }

@@ -2,7 +2,7 @@ import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf, deployedApi } from "../aws/deployed.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
-import { hasStreams } from "../logs/follow.ts";
+import { hasStreams } from "../logs/group.ts";
 import type { Names } from "./check.ts";
 import {
   Absent,

@@ -70,7 +70,7 @@ const promised: Readonly<Record<CommandName, string>> = {
     deliveries.late elapsedMs plan.connections plan.people plan.rate plan.durationMs latencyMs.p50
     latencyMs.p99 latencyMs.max thresholds[]
     timeline[].second timeline[].p99 distribution[].count`,
-  "logs tail": "group exists invoked records",
+  "logs tail": "accessLog exists group invoked records",
   metrics: `functionName apiId stage region since until periodSeconds metrics[].name metrics[].unit
     metrics[].total metrics[].latest metrics[].highest metrics[].values[]`,
   cost: `${load} assumed[] prices.month prices.region lines[].what lines[].quantity lines[].unit lines[].usd

@@ -11,14 +11,17 @@ import {
 } from "@aws-sdk/client-cloudwatch-logs";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
-import { followedGroup, followLog } from "../../src/logs/follow.ts";
+import { followLog } from "../../src/logs/follow.ts";
+import { followedGroup } from "../../src/logs/group.ts";
 import type { FollowOptions } from "../../src/logs/follow.ts";
 import { connectAws } from "../../src/aws/clients.ts";
 import { safe } from "../../src/terminal/safe.ts";
+import { asAws } from "../support/as-aws.ts";
 import { openFaultProxy } from "../support/fault-proxy.ts";
 import { makeFunction, openLocalAws } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { createQueue } from "../support/queue.ts";
+import { openTestStack } from "../support/stack.ts";
 
 const logGroupName = "/aws/lambda/shelfshack-websocket-proxy";
 const id = "8f5a0000-0000-4000-8000-000000000001";
@@ -62,7 +65,7 @@ async function logging({ pageSize = 50, streams = ["a", "b"] } = {}) {
     const group = await followedGroup(reached, logGroupName);
     const report: FollowOptions["report"] = (event) =>
       void (event.kind === "note" && notes.push(event.message));
-    const events = followLog(reached, group ?? { name: "", arn: "" }, {
+    const events = followLog(reached, group ? [group] : [], {
       follow: true,
       report,
       signal: signal.signal,
@@ -136,7 +139,15 @@ test("S24 no log group, or one without a stream: not invoked yet, exit code 0", 
   const empty = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect([empty.code, JSON.parse(empty.stdout)]).toEqual([
     0,
-    { schemaVersion: 1, kind: "result", group: logGroupName, exists: true, invoked: false, records: 0 },
+    {
+      schemaVersion: 1,
+      kind: "result",
+      group: logGroupName,
+      accessLog: null,
+      exists: true,
+      invoked: false,
+      records: 0,
+    },
   ]);
 });
 
@@ -241,6 +252,103 @@ test("24 --errors, --connection and --filter leave out the rest", async () => {
   );
 });
 
+test("S24 --connection: CloudWatch looks for its lines, and only what follows them is read", async () => {
+  const { write, env, local } = await logging({ pageSize: 3 });
+  const invocation = (id: number, connectionId: string) => [
+    `START RequestId: ${id}\n`,
+    `{"event":"message","connectionId":"${connectionId}","n":${id}}\n`,
+    `Traceback of ${id}\n`,
+    `REPORT RequestId: ${id}\tDuration: ${id}.00 ms\n`,
+  ];
+  // Two of its lines in one invocation, some in two streams, and its id in a line of another connection.
+  const twice = [...invocation(7, "A="), '{"event":"again","connectionId":"A="}\n', "Traceback of again\n"];
+  const told = [`START RequestId: 8\n`, '{"event":"initial","connectionId":"B=","to":"A="}\n', "stray\n"];
+  const others = [...Array(20).keys()].flatMap((n) => invocation(100 + n, `C${n}=`));
+  await write([...invocation(1, "A="), ...others, ...invocation(2, "A="), ...twice]);
+  await write([...invocation(3, "A="), ...told, ...invocation(4, "D=")], { stream: "b" });
+  const shown = async (connection: string) => {
+    const { stdout } = await run(["logs", "tail", "--no-follow", "--connection", connection], { env });
+    return stdout
+      .replaceAll(/^[\d:. -]+/gm, "")
+      .trimEnd()
+      .split("\n");
+  };
+  const whole = (id: number) => [
+    `INFO   message connectionId=A= n=${id}`,
+    `INFO   Traceback of ${id}`,
+    `INFO   report ${id}.00 ms`,
+  ];
+  const again = ["INFO   again connectionId=A=", "INFO   Traceback of again"];
+  expect(await shown("A=")).toEqual([...whole(1), ...whole(2), ...whole(7), ...again, ...whole(3)]);
+  const before = local.calls.length;
+  expect(await shown("NONE=")).toEqual([`nothing in ${logGroupName} in that time`]);
+  const reads = local.calls.slice(before).filter(({ operation }) => operation === "FilterLogEvents");
+  expect(new Set(reads.map(({ input }) => input["filterPattern"]))).toEqual(new Set(['"NONE="']));
+});
+
+test("S24 the access log stands between the function's lines, also for one connection", async () => {
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
+  const accessGroup = "/access";
+  await local.logs.send(new CreateLogGroupCommand({ logGroupName: accessGroup }));
+  const start = Date.now() - 60_000;
+  const put = async (group: string, lines: readonly (readonly [ms: number, message: string])[]) => {
+    const at = { logGroupName: group, logStreamName: "s" };
+    await local.logs.send(new CreateLogStreamCommand(at));
+    const logEvents = lines.map(([ms, message]) => ({ timestamp: start + ms, message }));
+    await local.logs.send(new PutLogEventsCommand({ ...at, logEvents }));
+  };
+  const line = (id: string, connectionId: string) =>
+    JSON.stringify({ event: "message", requestId: id, connectionId });
+  const access = (id: string, connectionId: string, status: string, error = "-") =>
+    JSON.stringify({ id, type: "MESSAGE", connectionId, status, ms: "31", error });
+  await put(logGroupName, [
+    [1, "START RequestId: 1"],
+    [2, line("r1=", "A=")],
+    [3, "END RequestId: 1"],
+    [11, "START RequestId: 2"],
+    [12, line("r2=", "B=")],
+  ]);
+  await put(accessGroup, [
+    [4, access("r1=", "A=", "200")],
+    [13, access("r2=", "B=", "500", "broken")],
+    [20, access("r3=", "C=", "403")],
+    [21, "no JSON\u001b[31m"],
+  ]);
+  const variable = { id: "requestId", type: "eventType", connectionId: "connectionId", status: "status" };
+  const all = { ...variable, ms: "integration.latency", error: "integration.error" };
+  const format = Object.fromEntries(Object.entries(all).map(([name, of]) => [name, `$context.${of}`]));
+  const destinationArn = `arn:aws:logs:us-east-1:000000000000:log-group:${accessGroup}`;
+  const env = await asAws(local.url, { destinationArn, format: JSON.stringify(format) });
+  const shown = async (...options: string[]) => {
+    const { stdout } = await run(["logs", "tail", "--no-follow", ...options], { env });
+    return stdout
+      .replaceAll(/^[\d:. -]+/gm, "")
+      .trimEnd()
+      .split("\n");
+  };
+  const [own, ofA] = ["INFO   message requestId=r1= connectionId=A=", "r1= connectionId=A="];
+  const accessOfA = `INFO   MESSAGE 200 31 ms requestId=${ofA}`;
+  const accessOfB = 'ERROR  MESSAGE 500 31 ms requestId=r2= connectionId=B= error="broken"';
+  const accessOfC = "WARN   MESSAGE 403 31 ms requestId=r3= connectionId=C=";
+  const ofB = "INFO   message requestId=r2= connectionId=B=";
+  expect(await shown()).toEqual([own, accessOfA, ofB, accessOfB, accessOfC, "INFO   no JSON\\x1b[31m"]);
+  expect(await shown("--connection", "A=")).toEqual([own, accessOfA]);
+  expect(await shown("--request", "r2=")).toEqual([ofB, accessOfB]);
+  expect(await shown("--errors")).toEqual([accessOfB, accessOfC]);
+  const { stdout } = await run(["logs", "tail", "--no-follow", "--json"], { env });
+  const documents = stdout
+    .trim()
+    .split("\n")
+    .map((text) => JSON.parse(text) as { origin?: string });
+  expect(documents.filter(({ origin }) => origin === "access")[1]).toMatchObject({
+    level: "ERROR",
+    connectionId: "B=",
+    fields: { eventType: "MESSAGE", requestId: "r2=", status: 500, ms: 31, error: "broken" },
+  });
+  expect(documents.at(-1)).toMatchObject({ kind: "result", group: logGroupName, accessLog: accessGroup });
+});
+
 test("F-48 --request leaves what one request logged, by API Gateway's id or by Lambda's", async () => {
   const { write, env } = await logging();
   const lineOf = (requestId: string) =>
@@ -343,6 +451,40 @@ test("S24 without live tail it polls, and finds lines that arrive late", async (
   expect([await next(), await next()]).toEqual(["late\n", "new\n"]);
   await stop();
 });
+
+test.each([
+  { how: "more lines a second than a live tail gives", options: {} },
+  { how: "more lines than were taken", options: { mostWaiting: 200 } },
+])(
+  "S24 at 10,000 lines a second none is lost or doubled between history and live: $how",
+  async ({ how, options }) => {
+    const { write, follow } = await logging({ pageSize: 10_000 });
+    const lines = (from: number, count: number) => [...Array(count).keys()].map((n) => `line ${from + n}\n`);
+    const now = Date.now();
+    await write(lines(0, 1_000), { timestamp: now - 1_000 });
+    const { next, notes, stop } = await follow({ since: now - 60_000, calmMs: 100, ...options });
+    const seen = new Map([[await next(), 1]]);
+    // While the history is read, and after it.
+    const size = options.mostWaiting ? 250 : 1_000;
+    const writing = async () => {
+      for (let from = 1_000; from < 11_000; from += size) await write(lines(from, size), { timestamp: now });
+    };
+    const written = writing();
+    while (seen.size < 11_000) {
+      const line = await next();
+      seen.set(line, (seen.get(line) ?? 0) + 1);
+    }
+    await written;
+    expect([...seen.values()].filter((count) => count !== 1)).toEqual([]);
+    // What was doubled would come before these.
+    for (const text of ["after the flood\n", "after that\n"]) {
+      await write([text], { timestamp: Date.now() });
+      expect(await next()).toBe(text);
+    }
+    expect(notes).toContain(`${how}, polling every 2 s`);
+    await stop();
+  },
+);
 
 test("S24 a live tail that breaks is followed by polling without repeating what it gave", async () => {
   const { local, write, follow } = await logging();

@@ -1,6 +1,3 @@
-import { createServer, request as forward } from "node:http";
-import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
 import {
   CreateLogGroupCommand,
   CreateLogStreamCommand,
@@ -9,6 +6,7 @@ import {
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
+import { asAws } from "../support/as-aws.ts";
 import { openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { openSocket } from "../support/socket.ts";
@@ -82,38 +80,6 @@ test("S38 an unknown id: exit code 3; what can be no id: exit code 2", async () 
   ]);
   expect([odd.code, JSON.parse(odd.stdout)]).toMatchObject([2, { error: { code: "value-invalid" } }]);
 });
-
-/** AWS as far as `trace` can tell: without the local AWS's own path, with an access log at the stage. */
-async function asAws(target: string, accessLog: object | undefined): Promise<Record<string, string>> {
-  const server = createServer((request, response) => {
-    if (request.url?.startsWith("/_")) return response.writeHead(404).end();
-    const { host } = new URL(target);
-    const { method, headers } = request;
-    const onward = forward(target + request.url, { method, headers: { ...headers, host } }, (answer) => {
-      const { "content-length": _length, "transfer-encoding": _chunked, ...others } = answer.headers;
-      response.writeHead(answer.statusCode ?? 502, others);
-      if (!accessLog || method !== "GET" || !/\/stages\/\w+$/.test(request.url ?? ""))
-        return answer.pipe(response);
-      return void buffer(answer).then((bytes) =>
-        response.end(JSON.stringify({ ...JSON.parse(bytes.toString()), accessLogSettings: accessLog })),
-      );
-    });
-    response.on("close", () => onward.destroy());
-    onward.on("error", () => response.destroy());
-    return request.pipe(onward);
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return {
-    SHELFSHACK_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    AWS_REGION: "us-east-1",
-    AWS_ACCESS_KEY_ID: "local",
-    AWS_SECRET_ACCESS_KEY: "local",
-  };
-}
 
 test("S38 on AWS it joins the function's log and the access log; without one a column is blank", async () => {
   const { local, connect } = await scene();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Trace, TracePart } from "../../src/contract/trace.ts";
 import { recordOf as logRecord } from "../../src/logs/record.ts";
-import { membersOf } from "../../src/trace/access-log.ts";
+import { membersOf } from "../../src/logs/access-log.ts";
 import { openTraces } from "../../src/local/traces.ts";
 import { checked } from "../../src/trace/checked.ts";
 import { createJoiner } from "../../src/trace/join.ts";

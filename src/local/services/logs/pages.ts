@@ -45,6 +45,9 @@ export function pageOfStream(
   };
 }
 
+/** What one page holds at most, give or take an event (AWS.md 7.1). */
+const MOST_BYTES = 1024 * 1024;
+
 interface Scan {
   matches(event: LogEvent): boolean;
   nextToken: string | undefined;
@@ -62,10 +65,14 @@ export function scan(
   { matches, nextToken, limit, window }: Scan,
 ): { events: LogEvent[]; next?: string } {
   const found: LogEvent[] = [];
+  let bytes = 0;
   const from = nextToken === undefined ? 0 : indexOf(events, placeIn(nextToken, invalidToken()));
   for (const [index, event] of events.slice(from, from + window).entries()) {
-    if (matches(event)) found.push(event);
-    const isFull = found.length === limit || index + 1 === window;
+    if (matches(event)) {
+      found.push(event);
+      bytes += Buffer.byteLength(event.message);
+    }
+    const isFull = found.length === limit || index + 1 === window || bytes >= MOST_BYTES;
     if (isFull && from + index + 1 < events.length) return { events: found, next: tokenFor(after(event)) };
     if (isFull) break;
   }
