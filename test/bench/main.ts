@@ -36,11 +36,10 @@ if (unknown.length > 0) {
   for (const name of wanted) {
     const result = await resultOf(name);
     results.push(result);
+    if (options.keep) keep(onThisMachine([result]));
     if (!options.json) process.stdout.write((options.short ? shortTextOf : textOf)(result, then));
   }
-  const all = onThisMachine(results);
-  if (options.json) process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
-  if (options.keep) keep(all);
+  if (options.json) process.stdout.write(`${JSON.stringify(onThisMachine(results), undefined, 2)}\n`);
 }
 
 async function resultOf(name: string): Promise<Result> {
