@@ -48,7 +48,7 @@ export const keptResults = (): Results => JSON.parse(readFileSync(file, "utf8"))
 export function keep(now: Results): void {
   const measured = new Set(now.results.map(({ row }) => row));
   const others = keptResults().results.filter(({ row }) => !measured.has(row));
-  writeFileSync(file, `${JSON.stringify({ ...now, results: [...others, ...now.results] }, undefined, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify({ ...now, results: [...others, ...now.results] }, undefined, 2)}\n`);
 }
 
 /** What became of a line since the results that are kept. */
