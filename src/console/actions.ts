@@ -32,11 +32,11 @@ const wanted: Readonly<Record<string, readonly string[]>> = {
 const LONGEST_FRAME = 131_072;
 
 function isAction(given: Readonly<Record<string, unknown>>): given is ConsoleAction {
-  const { action, text = "" } = given;
+  const { action, text } = given;
   const members = typeof action === "string" && Object.hasOwn(wanted, action) ? wanted[action] : undefined;
   return (
     members !== undefined &&
     members.every((name) => typeof given[name] === "string") &&
-    Buffer.byteLength(String(text)) <= LONGEST_FRAME
+    (typeof text !== "string" || Buffer.byteLength(text) <= LONGEST_FRAME)
   );
 }

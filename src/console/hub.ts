@@ -5,7 +5,7 @@ import type { TraceItem } from "../local/traces.ts";
 import { recordOf as logRecordOf } from "../logs/record.ts";
 import { createJoiner, type Joiner } from "../trace/join.ts";
 import { partOf } from "../trace/log-parts.ts";
-import { recordOf } from "../trace/record.ts";
+import { recordOf, type TraceRecord } from "../trace/record.ts";
 import type { ConsoleItem, ShownFrame, ShownLine } from "./items.ts";
 import { redacted } from "./redact.ts";
 import { createRing } from "./ring.ts";
@@ -54,8 +54,7 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     const joiner = createJoiner({
       facts: ["gateway", "line", "report"],
       emit: (trace, amended) => {
-        const reason = trace.reason === undefined ? undefined : redacted(trace.reason);
-        if (trace.requestId !== undefined) give(recordOf({ ...trace, reason }, amended));
+        if (trace.requestId !== undefined) give(shownTrace(recordOf(trace, amended)));
       },
     });
     for (const item of traces.kept()) take(joiner, item, give);
@@ -135,6 +134,17 @@ function shownLine({ at, level, text, origin, fields = {} }: ReturnType<typeof l
     ...(typeof id === "string" ? { requestId: id } : {}),
   };
 }
+
+/** What a client wrote stands in some of its members, too. */
+const shownTrace = (record: TraceRecord): TraceRecord => ({
+  ...record,
+  ...Object.fromEntries(
+    (["type", "booking", "reason"] as const).flatMap((name) => {
+      const text = record[name];
+      return text === undefined ? [] : [[name, redacted(text.slice(0, LONGEST_SHOWN))]];
+    }),
+  ),
+});
 
 const shownFrame = ({ text, ...frame }: Sight & { kind: "frame" }): ShownFrame => ({
   ...frame,

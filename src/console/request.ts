@@ -6,7 +6,8 @@ export function refuse(response: ServerResponse, status: number): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ status }));
 }
 
-const LONGEST_BODY = 140_000;
+/** The longest frame, of characters that JSON writes in six bytes each, and a little more. */
+const LONGEST_BODY = 6 * 131_072 + 1_024;
 
 /** The object that a request carries; undefined for anything else, and for one that is too long. */
 export async function bodyOf(

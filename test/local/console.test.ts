@@ -85,6 +85,9 @@ test("without a session nothing is told and nothing done; a GET does neither", a
   expect(await act({ action: "send", connectionId: "x", text: "y" })).toBe(410);
   expect(await act({ action: "close", connectionId: "x" })).toBe(410);
   expect(await act({ action: "replay", requestId: "x" })).toBe(410);
+  expect(await act({ action: "replay", requestId: "x", text: { toString: 1 } })).toBe(410);
+  // In JSON this is twice as long.
+  expect(await act({ action: "send", connectionId: "x", text: '"'.repeat(131_072) })).toBe(410);
 });
 
 test("where users cannot be told apart, the key of the printed address is good for one page", async () => {

@@ -28,6 +28,20 @@ test.each([
   ['{"body":"my token is lost"}', '{"body":"my token is lost"}'],
   ['{"key":"room 7","monkey":1,"tokens":null}', '{"key":"room 7","monkey":1,"tokens":null}'],
   ["the bearer of good news", "the bearer of good news"],
+  ['{"text":"password:","x":"y"}', '{"text":"password:","x":"y"}'],
+  ['{"AWS_SECRET_ACCESS_KEY":"abc"}', '{"AWS_SECRET_ACCESS_KEY":"***"}'],
+  [
+    String.raw`{"inner":"{\"token\":\"a\\\"b\",\"n\":1}"}`,
+    String.raw`{"inner":"{\"token\":\"***\",\"n\":1}"}`,
+  ],
+  [String.raw`"\"{\\\"token\\\":\\\"abc\\\"}\""`, String.raw`"\"{\\\"token\\\":\\\"***\\\"}\""`],
+  ["hello token=abc booking=1", "hello token=*** booking=1"],
+  ['hello token="a b" booking=1', 'hello token="***" booking=1'],
+  ["{ type: 'hello', token: 'abc' }", "{ type: 'hello', token: \"***\" }"],
+  ["Authorization: Bearer abc123", "Authorization: Bearer ***"],
+  ["%7B%22token%22%3A%22a%2Bb%22%7D", "%7B%22token%22%3A%22***%22%7D"],
+  ["token%3DeyJhbGciOiJIUzI1NiJ9.e30.c2ln", "token%3D***"],
+  [String.raw`line\neyJhbGciOiJkaXIifQ..aXY.dGV4dA.dGFn`, String.raw`line\n***`],
 ])("the console shows %s as %s", (text, shown) => {
   expect(redacted(text)).toBe(shown);
 });
