@@ -4,14 +4,16 @@ import {
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import { CreateDeploymentCommand, CreateStageCommand } from "@aws-sdk/client-apigatewayv2";
+import { PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   AttachRolePolicyCommand,
   CreatePolicyCommand,
   CreatePolicyVersionCommand,
   DeleteRolePolicyCommand,
   PutRolePolicyCommand,
+  type Tag,
 } from "@aws-sdk/client-iam";
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { InvokeCommand, LambdaClient, TagResourceCommand } from "@aws-sdk/client-lambda";
 import {
   AssumeRoleCommand,
   GetCallerIdentityCommand,
@@ -20,6 +22,7 @@ import {
 } from "@aws-sdk/client-sts";
 import { expect, onTestFinished, test } from "vitest";
 import {
+  clientsFor,
   makeApi,
   makeFunction,
   makeRole,
@@ -65,6 +68,8 @@ async function session() {
     aws.iam.send(new PutRolePolicyCommand({ ...named, PolicyName, PolicyDocument: policy(statement) }));
   return {
     aws,
+    apiId,
+    credentials,
     clients,
     told,
     sent: `arn:aws:execute-api:us-east-1:${account}:${apiId}/dev/POST/@connections`,
@@ -152,6 +157,62 @@ test("GetSessionToken's credentials are the account's user; a session gets none"
     status: 403,
     message: "Cannot call GetSessionToken with session credentials",
   });
+});
+
+test("a slash at the end of a path does not make a resource one of those below it", async () => {
+  const { aws, apiId, credentials, permit } = await session();
+  const remove = async (path: string) => {
+    const answer = await fetch(`${aws.url}/v2/apis/${path}`, {
+      method: "DELETE",
+      headers: {
+        authorization:
+          "AWS4-HMAC-SHA256 Credential=ASIA/20260101/us-east-1/apigateway/aws4_request, " +
+          `SignedHeaders=host, Signature=${"0".repeat(64)}`,
+        "x-amz-security-token": credentials.sessionToken,
+      },
+    });
+    return answer.status;
+  };
+  const api = `arn:aws:apigateway:us-east-1::/apis/${apiId}`;
+  await permit({ Action: "apigateway:DELETE", Resource: `${api}/*` });
+  expect([await remove(apiId), await remove(`${apiId}/`)]).toEqual([403, 403]);
+  await permit({ Action: "apigateway:DELETE", Resource: api });
+  expect(await remove(`${apiId}/`)).toBe(204);
+});
+
+test("tags are of the function, however it is named", async () => {
+  const { aws, credentials, permit } = await session();
+  await makeFunction(aws, { Role: `arn:aws:iam::${account}:role/proxy-role` });
+  const named = `arn:aws:lambda:us-east-1:${account}:function:proxy`;
+  await permit({ Action: "lambda:*", Resource: "*" });
+  await permit({ Effect: "Deny", Action: "lambda:TagResource", Resource: named }, "deny");
+  const { lambda } = clientsFor(aws.url, "us-east-1", credentials);
+  for (const Resource of [named, named.replace("arn:aws:", "arn:aws-cn:")])
+    expect(await refusal(lambda.send(new TagResourceCommand({ Resource, Tags: { a: "b" } })))).toMatchObject({
+      name: "AccessDeniedException",
+      message: expect.stringContaining("with an explicit deny"),
+    });
+});
+
+test("a policy is made where that policy may be, a stream is written where that stream may be", async () => {
+  const { aws, credentials, permit } = await session();
+  const { iam, logs } = clientsFor(aws.url, "us-east-1", credentials);
+  const create = (PolicyName: string, Tags: Tag[] = []) =>
+    iam.send(
+      new CreatePolicyCommand({ PolicyName, PolicyDocument: policy({ Action: "*", Resource: "*" }), Tags }),
+    );
+  await permit({ Action: "iam:CreatePolicy", Resource: `arn:aws:iam::${account}:policy/mine*` });
+  expect((await create("mine")).Policy?.PolicyName).toBe("mine");
+  expect((await refusal(create("other"))).name).toBe("AccessDenied");
+  expect((await refusal(create("mine-too", [{ Key: "a", Value: "b" }]))).message).toContain("iam:TagPolicy");
+  const group = `arn:aws:logs:us-east-1:${account}:log-group:/a`;
+  await permit({ Action: "logs:*", Resource: `${group}:log-stream:one` });
+  const write = async (logStreamName: string) =>
+    (await refusal(logs.send(new PutLogEventsCommand({ logGroupName: "/a", logStreamName, logEvents }))))
+      .name;
+  const logEvents = [{ timestamp: Date.now(), message: "x" }];
+  expect(await write("one")).toBe("ResourceNotFoundException");
+  expect(await write("two")).toBe("AccessDeniedException");
 });
 
 test("a session may invoke the functions that its role's policies name", async () => {

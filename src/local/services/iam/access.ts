@@ -7,18 +7,24 @@ export const authorizationIn = (parts: Iam): Authorization => ({
   status: 403,
   accesses({ operation, input, account }) {
     const resource = resourceOf(parts, input, account);
-    const tags = operation === "CreateRole" && hasTags(input["Tags"]);
-    return [{ action: `iam:${operation}`, resource }, ...(tags ? [{ action: "iam:TagRole", resource }] : [])];
+    const tagging = hasTags(input["Tags"]) ? taggingOf[operation] : undefined;
+    return [{ action: `iam:${operation}`, resource }, ...(tagging ? [{ action: tagging, resource }] : [])];
   },
 });
 
+/** What is made with tags needs this besides. */
+const taggingOf: Readonly<Record<string, string>> = {
+  CreateRole: "iam:TagRole",
+  CreatePolicy: "iam:TagPolicy",
+};
+
 function resourceOf(
   { roles }: Iam,
-  { RoleName, Path, PolicyArn, PolicySourceArn }: Readonly<Record<string, unknown>>,
+  { RoleName, Path, PolicyName, PolicyArn, PolicySourceArn }: Readonly<Record<string, unknown>>,
   account: string,
 ): string {
-  const name = textOf(RoleName);
+  const [name, policy, path] = [textOf(RoleName), textOf(PolicyName), textOf(Path) || "/"];
+  if (name === "" && policy !== "") return `arn:aws:iam::${account}:policy${path}${policy}`;
   if (name === "") return textOf(PolicyArn) || textOf(PolicySourceArn) || "*";
-  const path = textOf(Path) || "/";
   return roles.get(name.toLowerCase())?.arn ?? `arn:aws:iam::${account}:role${path}${name}`;
 }

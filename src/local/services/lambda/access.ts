@@ -33,7 +33,8 @@ function resourceOf(
   input: Readonly<Record<string, unknown>>,
   { region, account }: { region: string; account: string },
 ): string {
-  const name = textOf(input["FunctionName"]);
-  if (name === "") return textOf(input["Resource"]) || "*";
+  // Tags are of a resource, which can be named in as many ways.
+  const name = textOf(input["FunctionName"]) || textOf(input["Resource"]);
+  if (name === "") return "*";
   return functionArn(account, region, referenceOf(name, textOf(input["Qualifier"]) || undefined));
 }
