@@ -19,6 +19,8 @@ process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 const modelled = {
   apigateway: {
     modelName: "apigatewayv2",
+    // The account's settings are those of version 1.
+    besides: "apigateway",
     differs: {
       // WebSocket APIs allow a second less than HTTP APIs.
       IntegerWithLengthBetween50And30000: { max: 29_000 },
@@ -60,6 +62,16 @@ const versionOf = (models) =>
 function readModel(models, name) {
   const newest = readdirSync(join(models, name)).sort().at(-1);
   return JSON.parse(readFileSync(join(models, name, newest, "service-2.json"), "utf8"));
+}
+
+/** A model, with what another one has besides. */
+function withBesides(model, models, name) {
+  if (name === undefined) return model;
+  const { operations, shapes } = readModel(models, name);
+  return {
+    operations: { ...operations, ...model.operations },
+    shapes: { ...shapes, ...model.shapes },
+  };
 }
 
 /** Stands in for the files that this script writes, so that services can be read before they are written. */
@@ -209,7 +221,7 @@ const rawText = (text) =>
 /** The source of a service's file. */
 function sourceOf({ name: service, operations }, { models, version }) {
   const { oncePerValue, ...ofModel } = { modelName: service, ...modelled[service] };
-  const model = readModel(models, ofModel.modelName);
+  const model = withBesides(readModel(models, ofModel.modelName), models, ofModel.besides);
   const { declaredMembers, written } = shapesOf(ofModel, model);
   const lines = operations
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))

@@ -5,6 +5,7 @@ import { hostOrOrigin, wholeOrigin } from "../contract/host-or-origin.ts";
 import { CliError } from "../errors/error.ts";
 import type { AccessKey } from "../files/local-key.ts";
 import { accessKeysOf } from "./access-keys.ts";
+import { accessLogging } from "./access-logged.ts";
 import { isLoopback } from "./allowed-hosts.ts";
 import { openCallers, type Callers } from "./callers.ts";
 import { createDispatch, type Dispatch } from "./dispatch.ts";
@@ -24,6 +25,7 @@ import { iam } from "./services/iam/iam.ts";
 import { decide, statementsIn } from "./services/iam/policy.ts";
 import { sessionIn } from "./services/iam/sessions.ts";
 import { lambda } from "./services/lambda/lambda.ts";
+import { logs } from "./services/logs/logs.ts";
 import { monitoring } from "./services/monitoring/monitoring.ts";
 import { openServices, type PortOf } from "./services/service.ts";
 import { services, type Call } from "./services/services.ts";
@@ -327,6 +329,7 @@ function openGateway(
     portOf(monitoring),
     ({ apiId, stage }) => stages.servedStage(apiId, stage)?.region,
   );
+  const writeAccessLog = accessLogging({ logs: portOf(logs), roles, ...stages });
   return createGateway({
     find: stages.servedStage,
     doubt: (request, body) => callers.doubt(request, body),
@@ -351,6 +354,7 @@ function openGateway(
     onSeen(seen) {
       traces.seen(seen);
       measure(seen);
+      writeAccessLog(seen);
     },
     onBug,
     ...(quotas ? { quotas } : {}),

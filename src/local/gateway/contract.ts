@@ -33,6 +33,14 @@ export interface MockIntegration {
   }[];
 }
 
+/** The access log of a stage: where it is written, and how a line of it is made. */
+export interface AccessLogSettings {
+  /** The name of the log group. */
+  group: string;
+  /** A text with `$context` variables. */
+  format: string;
+}
+
 /** A stage with the routes of the deployment that it serves. */
 export interface ServedStage {
   apiId: string;
@@ -42,6 +50,7 @@ export interface ServedStage {
   routeSelectionExpression: string;
   routes: ReadonlyMap<string, ServedRoute>;
   stageVariables: Record<string, string>;
+  accessLog?: AccessLogSettings;
   /** Requests per second, and at once, that the stage allows on one route. */
   throttle(routeKey: string): Allowance;
 }

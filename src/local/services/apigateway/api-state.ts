@@ -2,18 +2,22 @@ import { randomInt } from "node:crypto";
 import type * as sdk from "@aws-sdk/client-apigatewayv2";
 import type { ServedRoute } from "../../gateway/contract.ts";
 import type { Host } from "../../host.ts";
+import type { Roles } from "../iam/iam.ts";
 import type { Regional } from "../state.ts";
 import { notFound } from "./refusals.ts";
 
 /** What API Gateway keeps in one region. */
 export interface ApigatewayState {
   apis: Map<string, ApiState>;
+  /** The ARN of the account's role for API Gateway's logs; absent until one is set. */
+  logRole?: string;
 }
 
 /** What API Gateway's operations work with. */
 export interface Apigateway {
   host: Host;
   state: Regional<ApigatewayState>;
+  roles: Roles;
   /** When the last deployment was made, by region; epoch milliseconds. */
   deployedAt: Map<string, number>;
 }

@@ -22,6 +22,7 @@ const StringWithLengthBetween1And1024 = { min: 1, max: 1024 };
 const LoggingLevel = { values: ["ERROR", "INFO", "OFF"] };
 const StringWithLengthBetween0And2048 = { min: 0, max: 2048 };
 const StageVariablesMap = { item: StringWithLengthBetween0And2048 };
+const Op = { values: ["add", "remove", "replace", "move", "copy", "test"] };
 
 /** What the model says about the members that the operations declare. */
 export const constraints: Constraints = {
@@ -81,6 +82,7 @@ export const constraints: Constraints = {
     DeleteRouteResponse: {},
     DeleteRouteSettings: {},
     DeleteStage: {},
+    GetAccount: {},
     GetApi: {},
     GetApis: {},
     GetAuthorizer: {},
@@ -100,6 +102,7 @@ export const constraints: Constraints = {
     GetTags: {},
     TagResource: { Tags },
     UntagResource: {},
+    UpdateAccount: { patchOperations: { item: { members: { op: Op } } } },
     UpdateApi: {
       Description: StringWithLengthBetween0And1024,
       IpAddressType,

@@ -85,7 +85,7 @@ const stagesOperations = [
   op("CreateStage", { ...settings, Tags: all }, ({ ApiId, ...given }, at) => {
     const api = findApi(at, ApiId);
     if (api.stages.has(given.StageName)) throw conflict("Stage already exists");
-    checkStage(api, given);
+    checkStage(api, given, at.state.in(at.region).logRole);
     const stage: sdk.Stage = {
       StageVariables: {},
       RouteSettings: {},
@@ -108,7 +108,7 @@ const stagesOperations = [
     const stage = stageOf(api, StageName);
     if (changes.DeploymentId !== undefined && (changes.AutoDeploy ?? stage.AutoDeploy))
       throw badRequest("Deployment ID cannot be set on stage when AutoDeploy is enabled");
-    checkStage(api, { ...changes, DefaultRouteSettings });
+    checkStage(api, { ...changes, DefaultRouteSettings }, at.state.in(at.region).logRole);
     const defaults = { ...stage.DefaultRouteSettings, ...DefaultRouteSettings };
     const LastUpdatedDate = new Date(at.now);
     assignGiven(stage, { ...changes, DefaultRouteSettings: defaults, LastUpdatedDate });
@@ -253,15 +253,15 @@ function checkStage(
     RouteSettings = {},
     StageVariables = {},
   }: GivenStage,
+  logRole: string | undefined,
 ): void {
   if (DeploymentId !== undefined) deploymentOf(api, DeploymentId);
   const levels = [DefaultRouteSettings, ...Object.values(RouteSettings)].map(
     (settings) => settings?.LoggingLevel ?? "OFF",
   );
-  // The account's role for API Gateway's logs belongs to API Gateway v1, which is not here, so it is never
-  // set (AWS.md 3.7).
-  if (AccessLogSettings?.DestinationArn || levels.some((level) => level !== "OFF"))
+  if (!logRole && (AccessLogSettings?.DestinationArn || levels.some((level) => level !== "OFF")))
     throw badRequest("CloudWatch Logs role ARN must be set in account settings to enable logging");
+  if (AccessLogSettings?.DestinationArn) checkAccessLog(AccessLogSettings);
   const known = new Set([...api.routes.values()].map(({ route }) => route.RouteKey));
   const unknown = Object.keys(RouteSettings).find((key) => !known.has(key));
   if (unknown !== undefined)
@@ -270,6 +270,24 @@ function checkStage(
     ([name, value]) => !/^\w+$/.test(name) || !/^[\w\-.~:/?#&=,]+$/.test(value),
   );
   if (invalid) throw badRequest(`Invalid stage variable value: ${invalid.join("=")}`);
+}
+
+/** The form of a log group's ARN, and what every line must tell; the texts are unverified (AWS.md 3.7). */
+function checkAccessLog({ DestinationArn = "", Format = "" }: sdk.AccessLogSettings): void {
+  if (!logGroup.test(DestinationArn))
+    throw badRequest(
+      "Invalid ARN specified in the request. ARN must be for a log group or a delivery stream",
+    );
+  if (!/\$context\.(?:extendedR|r)equestId\b/.test(Format) || /[\r\n]/.test(Format.trimEnd()))
+    throw badRequest("Access Log format must be single line. It must contain $context.requestId");
+}
+
+const logGroup = /^arn:[\w-]+:logs:[\w-]+:\d{12}:log-group:([^:*]+)$/;
+
+/** The access log of a stage, where it has one. */
+function accessLogOf({ AccessLogSettings: { DestinationArn = "", Format = "" } = {} }: sdk.Stage) {
+  const [, group] = logGroup.exec(DestinationArn) ?? [];
+  return group === undefined ? {} : { accessLog: { group, format: Format } };
 }
 
 /**
@@ -296,6 +314,7 @@ export function servedStage(
     routeSelectionExpression: deployed.routeSelectionExpression,
     routes: deployed.routes,
     stageVariables: stage.StageVariables ?? {},
+    ...accessLogOf(stage),
     throttle: (routeKey) => allowance({ ...stage.DefaultRouteSettings, ...stage.RouteSettings?.[routeKey] }),
   };
 }
