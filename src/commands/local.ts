@@ -97,7 +97,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       const here = { ...options, local: true, port: local.port, account: undefined };
       return await serve(here, context, { ...local, consoleUrl: page.url });
     } finally {
-      page.close();
+      await page.close();
       await local.close();
     }
   },
@@ -113,15 +113,22 @@ async function openedConsole(
   local: LocalAws,
   { report }: Context<LocalItem>,
   inBrowser: boolean,
-): Promise<{ url: string; close(): void }> {
+): Promise<{ url: string; close(): Promise<void> }> {
   const [{ openConsole }, { openPage }] = await Promise.all([
     import("../console/serve.ts"),
     import("../console/open-page.ts"),
   ]);
   const note = (message: string) => report({ kind: "note", message });
   const page = openConsole({ local, onNextAddress: (url) => note(`the console for another page: ${url}`) });
-  if (inBrowser && !(await openPage(page.url))) note(`no browser could be opened: open ${page.url}`);
-  return page;
+  const opened = inBrowser ? await openPage(page.url) : undefined;
+  if (opened?.isOpen === false) note(`no browser could be opened: open ${page.url}`);
+  return {
+    url: page.url,
+    async close() {
+      page.close();
+      await opened?.close();
+    },
+  };
 }
 
 /**

@@ -14,6 +14,8 @@ import { createRing } from "./ring.ts";
 export interface Hub {
   /** Hands over what is kept and then all to come, as JSON texts, until the returned function is called. */
   join(page: (json: string) => void): () => void;
+  /** The open connections, as JSON texts. */
+  opened(): string[];
   /** Takes a message of a client again; false where it is not kept, or its connection is gone. */
   replay(requestId: string): boolean;
   close(): void;
@@ -72,13 +74,15 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     stop?.();
     stop = undefined;
   }
+  const opened = () => clients.list().map((connection) => JSON.stringify({ kind: "opened", ...connection }));
   return {
+    opened,
     join(page) {
       clearTimeout(leaving);
       stop ??= begin();
       for (const json of ring.items()) if (!/^\{"kind":"(opened|closed)"/.test(json)) page(json);
       // Last, as a page may get less than all: the newest.
-      for (const connection of clients.list()) page(JSON.stringify({ kind: "opened", ...connection }));
+      for (const json of opened()) page(json);
       pages.add(page);
       return () => {
         if (!pages.delete(page) || pages.size > 0) return;

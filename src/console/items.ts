@@ -30,7 +30,7 @@ export type ConsoleItem =
   | ShownLine
   | ({ kind: "opened" } & ShownConnection)
   | { kind: "closed"; connectionId: string; at: number; code: number; reason: string }
-  /** How many were left out because the page did not keep up. */
+  /** How many were left out because the page did not keep up; the open connections follow. */
   | { kind: "omitted"; items: number };
 
 /** An order of the page, and which connection or message it is about. */

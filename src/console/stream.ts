@@ -13,7 +13,8 @@ export function stream(hub: Hub, response: ServerResponse): void {
   const waiting = createRing<string>(WAITING_AT_MOST, () => (omitted += 1));
   const flush = () => {
     if (response.writableNeedDrain) return;
-    const told = omitted > 0 ? [JSON.stringify({ kind: "omitted", items: omitted })] : [];
+    // What was left out may have told of connections: they are told anew.
+    const told = omitted > 0 ? [JSON.stringify({ kind: "omitted", items: omitted }), ...hub.opened()] : [];
     const batch = [...told, ...waiting.items()];
     if (batch.length > 0) response.write(`data: [${batch.join(",")}]\n\n`);
     omitted = 0;

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, chmod, link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { access, chmod, link, lstat, mkdtemp, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { CliError } from "../errors/error.ts";
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, W_OK } = constants;
@@ -115,3 +116,14 @@ const refused = (file: string, why: string): CliError =>
   new CliError("file-unusable", `${JSON.stringify(file)} is not written: ${why}`, {
     hint: "name a file that is not there yet, or a regular one",
   });
+
+/** A file of its owner's alone, in a new folder among the system's temporary ones. */
+export async function temporaryFile(
+  name: string,
+  text: string,
+): Promise<{ file: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-"));
+  const file = join(folder, name);
+  await createFile(file, text, SECRET);
+  return { file, remove: () => rm(folder, { recursive: true, force: true }) };
+}

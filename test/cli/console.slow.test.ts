@@ -1,3 +1,7 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { executablePath, needsChromium } from "../support/browser.ts";
@@ -133,4 +137,34 @@ test("with --verify-signatures the printed address is good for one page", async 
   expect(page.url()).not.toContain("key=");
   const again = await openPage(consoleUrl);
   await expect.poll(() => again.locator("#state").innerText()).toMatch(/^refused/);
+});
+
+test("--open with a key shows the key in no process's arguments", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-open-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const told = join(folder, "told");
+  // Stands for the desktop's opener, and says what it was given.
+  const opener = `#!/bin/sh\nprintf '%s' "$1" > ${told}.part && mv ${told}.part ${told}\n`;
+  await writeFile(join(folder, "xdg-open"), opener, { mode: 0o755 });
+  const openedWith = async (...args: string[]) => {
+    await rm(told, { force: true });
+    const env = { PATH: `${folder}:${process.env["PATH"]}`, TMPDIR: folder };
+    const local = start(["local", "--port", "0", "--fresh", "--json", "--open", ...args], {
+      input: null,
+      env,
+    });
+    const said = await local.says(/"consoleUrl":"[^"]+"/);
+    await expect.poll(() => existsSync(told), { timeout: 5_000 }).toBe(true);
+    const opened = await readFile(told, "utf8");
+    return { opened, consoleUrl: /"consoleUrl":"([^"]+)"/.exec(said)?.[1] ?? "", local };
+  };
+  const plain = await openedWith();
+  expect(plain.opened).toBe(plain.consoleUrl);
+  const keyed = await openedWith("--verify-signatures");
+  expect(keyed.opened).toMatch(/open\.html$/);
+  expect(await readFile(keyed.opened, "utf8")).toContain(keyed.consoleUrl);
+  expect((await stat(keyed.opened)).mode & 0o777).toBe(0o600);
+  keyed.local.signal("SIGINT");
+  await keyed.local.ended;
+  expect(existsSync(keyed.opened)).toBe(false);
 });

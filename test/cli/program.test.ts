@@ -1,3 +1,4 @@
+import { openLocalAws } from "../support/local-aws.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -48,17 +49,6 @@ async function silentAws(): Promise<{ url: string; called: Promise<unknown> }> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     called: once(server, "request"),
   };
-}
-
-/** An address that refuses every call to AWS. */
-async function refusingAws(): Promise<{ url: string }> {
-  const headers = { "x-amzn-requestid": "1", "content-type": "application/json" };
-  const server = createServer((_request, response) =>
-    response.writeHead(403, headers).end('{"__type":"AccessDeniedException","message":"no"}'),
-  ).listen(0, "127.0.0.1");
-  onTestFinished(() => void server.close());
-  await once(server, "listening");
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 test("--version prints the package's version, alone and after a command", async () => {
@@ -126,7 +116,8 @@ test("connect --url loads no SDK, and few files at all", async () => {
 });
 
 test("a command loads the clients of the services that it calls, and no other", async () => {
-  const { url } = await refusingAws();
+  // An account with nothing in it: every call is made and answered.
+  const { url } = await openLocalAws();
   const loaded = async (...words: string[]) => {
     const files = await loadedBy([...words, "--endpoint-url", url], keys);
     const clients = ["lambda", "apigatewayv2", "iam", "sts", "logs"];
@@ -134,7 +125,7 @@ test("a command loads the clients of the services that it calls, and no other", 
   };
   expect(await loaded("test")).toEqual(["lambda"]);
   expect(await loaded("outputs")).toEqual(["lambda", "apigatewayv2"]);
-  expect(await loaded("logs", "tail", "--no-follow")).toEqual(["lambda", "logs"]);
+  expect(await loaded("logs", "tail", "--no-follow")).toEqual(["lambda", "apigatewayv2", "logs"]);
 });
 
 /** Tells on stderr which files are loaded. */

@@ -281,9 +281,9 @@ test("what is not emulated says so, and which operation and service it was", asy
   expect((await sent("monitoring", { method: "POST", headers: metrics, body: "{}" })).body).toContain(
     '"__type":"NotImplementedException"',
   );
-  expect(await sent("apigateway", { path: "/account" })).toMatchObject({
+  expect(await sent("apigateway", { path: "/restapis" })).toMatchObject({
     status: 501,
-    body: expect.stringContaining("GET /account (apigateway)"),
+    body: expect.stringContaining("GET /restapis (apigateway)"),
   });
   expect(calls.map(({ service, operation, status, error }) => [service, operation, status, error])).toEqual([
     ["iam", "CreateUser", 501, "NotImplementedException"],
@@ -291,7 +291,7 @@ test("what is not emulated says so, and which operation and service it was", asy
     ["constructor", "GET /x", 501, "NotImplementedException"],
     ["__proto__", "GET /x", 501, "NotImplementedException"],
     ["monitoring", "PutMetricData", 501, "NotImplementedException"],
-    ["apigateway", "GET /account", 501, "NotImplementedException"],
+    ["apigateway", "GET /restapis", 501, "NotImplementedException"],
   ]);
 });
 

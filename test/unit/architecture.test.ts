@@ -78,7 +78,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "local",
     ...shared,
   ],
-  console: ["trace", "logs", "local", "artifact", "contract"],
+  console: ["trace", "logs", "local", "artifact", "files", "contract"],
   cli: ["terminal", "resources", "stack", "aws", "artifact", ...lowest],
   terminal: ["bench", "estimate", "verify", "trace", "logs", "stack", "client", ...lowest],
   verify: ["logs", "client", "backend", "aws", ...lowest],

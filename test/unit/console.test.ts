@@ -61,13 +61,14 @@ test("a ring keeps the newest up to its size, and says what made room", () => {
   expect([...ring.items()]).toEqual([1_002]);
 });
 
-test("a page that is told more at once than it may gets the newest, and how many are left out", async () => {
+test("a page that is told too much gets the newest, how much it lacks, and what is open", async () => {
   const items = Array.from({ length: 60_000 }, (_, index) => JSON.stringify({ index, text: "x".repeat(80) }));
   const hub = {
     join(page: (json: string) => void) {
       for (const item of items) page(item);
       return () => undefined;
     },
+    opened: () => ['{"kind":"opened"}'],
     replay: () => false,
     close: () => undefined,
   };
@@ -76,7 +77,8 @@ test("a page that is told more at once than it may gets the newest, and how many
   await once(server, "listening");
   const { body } = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const got = await firstEvent(body as ReadableStream<Uint8Array>);
-  const [told, ...rest] = got as [{ kind: string; items: number }, ...{ index: number }[]];
+  const [told, opened, ...rest] = got as [{ kind: string; items: number }, object, ...{ index: number }[]];
+  expect(opened).toEqual({ kind: "opened" });
   expect(told).toEqual({ kind: "omitted", items: items.length - rest.length });
   expect(rest.at(-1)?.index).toBe(items.length - 1);
   expect(rest[0]?.index).toBe(told.items);

@@ -20,8 +20,8 @@ const HEADER = "x-shelfshack-console";
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Opens a session and its stream, and again when it ends. The key in the address is good once: after that the
- * page is told to be opened anew.
+ * Opens a session and its stream, and the stream again when it ends. The key in the address is good for one
+ * session: when the local AWS no longer knows that one, the page has to be opened anew.
  */
 export function openLink({ onBegin, onItems, onState }: LinkOptions): Link {
   let session = "";
@@ -36,15 +36,21 @@ export function openLink({ onBegin, onItems, onState }: LinkOptions): Link {
     });
 
   async function follow(): Promise<"ended" | "refused"> {
-    const opened = await post("session", { key });
-    if (!opened.ok) return "refused";
-    ({ session } = (await opened.json()) as { session: string });
-    const { body } = await post("stream", {});
-    if (!body) return "ended";
+    const again = session === "" ? undefined : await post("stream", {});
+    const { body } = again?.ok ? again : await firstStream();
+    if (!body) return "refused";
     onBegin();
     onState("live");
     await read(body, onItems);
     return "ended";
+  }
+
+  /** The stream of a new session; without a body where none is given. */
+  async function firstStream(): Promise<Pick<Response, "body">> {
+    const opened = await post("session", { key });
+    if (!opened.ok) return { body: null };
+    ({ session } = (await opened.json()) as { session: string });
+    return await post("stream", {});
   }
 
   async function keepFollowing(): Promise<void> {

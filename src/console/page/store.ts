@@ -44,7 +44,9 @@ class View {
   put(key: string, shown: Shown): void {
     const known = this.#byKey.get(key);
     if (known) {
+      const matched = this.#matches(known);
       Object.assign(known, { shown, search: searchText(shown) });
+      if (this.#matches(known) !== matched) this.filter(this.#words);
       return;
     }
     const entry = { shown, search: searchText(shown) };
@@ -110,7 +112,10 @@ export class Store {
     else if (item.kind === "log") log.put(`${this.#count++}`, item);
     else if (item.kind === "opened") connections.put(item.connectionId, item);
     else if (item.kind === "closed") connections.remove(item.connectionId);
-    else this.omitted += item.items;
+    else {
+      this.omitted += item.items;
+      connections.clear();
+    }
   }
 
   isOpen(connectionId: string | undefined): boolean {
