@@ -20,11 +20,11 @@ import {
   STSClient,
 } from "@aws-sdk/client-sts";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { expect, onTestFinished, test } from "vitest";
 import { accessKeysOf } from "../../src/local/access-keys.ts";
@@ -35,6 +35,7 @@ import { statedSignature } from "../../src/local/sigv4.ts";
 import { readRequest } from "../../src/local/wire/http.ts";
 import type { LocalAwsOptions } from "../../src/local/server.ts";
 import { clientsFor, makeFunction, makeRole, openLocalAws, refusal } from "../support/local-aws.ts";
+import { start } from "../support/program.ts";
 import { Sha256 } from "../support/sha256.ts";
 import { asOtherUser, needsRoot, unprivileged, type RequestOfOther } from "../support/other-user.ts";
 
@@ -134,6 +135,28 @@ test("F-03 another user of the machine is refused by every service, in its proto
     `refused a call to AWS: the call is from another user, ${unprivileged}; ` +
       "`outputs --for backend --local` prints an access key for it\n",
   ]);
+});
+
+test("F-03 root is another user to one that is not root's, unless it has the key", async (context) => {
+  needsRoot(context);
+  const home = join(mkdtempSync(join(tmpdir(), "callers-")), "state");
+  mkdirSync(home);
+  chownSync(dirname(home), unprivileged ?? 0, unprivileged ?? 0);
+  chownSync(home, unprivileged ?? 0, unprivileged ?? 0);
+  onTestFinished(() => rmSync(dirname(home), { recursive: true }));
+  const program = start(["local", "--port", "0", "--json"], {
+    input: null,
+    user: unprivileged,
+    env: { XDG_STATE_HOME: home },
+  });
+  const said = await program.says(/"kind":"ready".*\n/);
+  const [, url = ""] = /"endpointUrl":"([^"]+)"/.exec(said) ?? [];
+  const asks = (key: typeof local) =>
+    clientsFor(url, "us-east-1", key).sts.send(new GetCallerIdentityCommand());
+  await expect(asks(local)).rejects.toThrow("the call is from another user, 0");
+  const file = join(home, "shelfshack-ws/local-access-key.json");
+  const key = JSON.parse(readFileSync(file, "utf8")) as typeof local;
+  expect(await asks(key)).toMatchObject({ Account: "000000000000" });
 });
 
 test.for(["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"])(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { IncomingMessage } from "node:http";
 import { hostOrOrigin } from "../../src/contract/host-or-origin.ts";
-import { refusedName } from "../../src/local/allowed-hosts.ts";
+import { isLoopback, refusedName } from "../../src/local/allowed-hosts.ts";
 
 const hosts: [host: string, isAllowed: boolean][] = [
   ["localhost:4566", true],
@@ -135,4 +135,17 @@ test("F-39 what is refused names what would allow it, and that does", () => {
     return true;
   });
   expect(allowable.length).toBeGreaterThan(20);
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.255.255.254", true],
+  ["::1", true],
+  ["127.evil.example", false],
+  ["127.0.0.1.evil.example", false],
+  ["1127.0.0.1", false],
+  ["0.0.0.0", false],
+  ["::", false],
+])("what listens at %s is reached from this machine alone: %s", (address, isAlone) => {
+  expect(isLoopback(address)).toBe(isAlone);
 });

@@ -47,6 +47,8 @@ export interface RunOptions {
   cwd?: string;
   /** Another installation than the one in this clone. */
   program?: string;
+  /** Another user, which root can start it as. */
+  user?: number | undefined;
 }
 
 /** Nothing of the developer's own environment but what a process needs. */
@@ -93,7 +95,7 @@ const inTerminal = (program: string, args: readonly string[], columns: number): 
 /** Starts the built program; it is ended with the test. */
 export function start(
   args: readonly string[],
-  { env = {}, input, columns, stdout, cwd = "/", program = built }: RunOptions = {},
+  { env = {}, input, columns, stdout, cwd = "/", program = built, user }: RunOptions = {},
 ): Running {
   const [command, words] =
     columns === undefined ? [process.execPath, [program, ...args]] : inTerminal(program, args, columns);
@@ -103,6 +105,7 @@ export function start(
     cwd,
     env: { ...environment, XDG_STATE_HOME: home, ...env },
     stdio: [input === null ? "ignore" : "pipe", stdout ?? "pipe", "pipe"],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   const heard = { stdout: "", stderr: "" };
   const waiting = new Set<() => void>();
