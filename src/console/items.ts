@@ -1,17 +1,8 @@
-import type { ShownConnection } from "../local/gateway/watch.ts";
+import type { Sight } from "../local/gateway/watch.ts";
 import type { TraceRecord } from "../trace/record.ts";
 
-/** A frame as the page shows it: without tokens, its beginning. */
-export interface ShownFrame {
-  kind: "frame";
-  connectionId: string;
-  at: number;
-  direction: "in" | "out";
-  bytes: number;
-  text: string;
-  /** Of a frame from the client; by it the message can be sent again. */
-  requestId?: string | undefined;
-}
+/** A frame as the page shows it: without tokens, its beginning. By its request id it can be sent again. */
+export type ShownFrame = Extract<Sight, { kind: "frame" }>;
 
 /** A line of the function's log. */
 export interface ShownLine {
@@ -28,8 +19,7 @@ export type ConsoleItem =
   | TraceRecord
   | ShownFrame
   | ShownLine
-  | ({ kind: "opened" } & ShownConnection)
-  | { kind: "closed"; connectionId: string; at: number; code: number; reason: string }
+  | Exclude<Sight, { kind: "frame" }>
   /** How many were left out because the page did not keep up; the open connections follow. */
   | { kind: "omitted"; items: number };
 
