@@ -104,8 +104,8 @@ function keptMessages() {
   const ring = createRing<Message>(MESSAGE_BYTES, ({ requestId }) => byId.delete(requestId));
   return {
     get: (requestId: string) => byId.get(requestId),
-    keep({ requestId, connectionId, text }: Sight & { kind: "frame" }): void {
-      if (requestId === undefined) return;
+    keep({ requestId, connectionId, text, direction }: Sight & { kind: "frame" }): void {
+      if (requestId === undefined || direction === "out") return;
       const message = { requestId, connectionId, text };
       byId.set(requestId, message);
       ring.add(message, 2 * text.length);

@@ -18,15 +18,22 @@ export interface Hop {
   bytes?: number | undefined;
 }
 
-/** What happened to a connection. `initial`: the frames that a backend gives a new client. */
-export type TracedEvent = "connect" | "message" | "disconnect" | "initial";
+/**
+ * What happened to a connection. `initial`: the frames that a backend gives a new client; `push`: one that a
+ * caller sent through `@connections`, outside of every event of a function.
+ */
+export const tracedEvents = ["connect", "message", "disconnect", "initial", "push"] as const;
+export type TracedEvent = (typeof tracedEvents)[number];
 
 /**
  * One event of one connection, whatever it is put together from; what nothing tells is left out. Times are
  * epoch milliseconds.
  */
 export interface Trace {
-  /** API Gateway's, which an error frame has too. `initial` has that of its connect. */
+  /**
+   * API Gateway's, which an error frame has too. `initial` has that of its connect, `push` that of the call's
+   * answer (`x-amzn-RequestId`).
+   */
   requestId?: string | undefined;
   event?: TracedEvent | undefined;
   connectionId?: string | undefined;
@@ -48,7 +55,7 @@ export interface Trace {
   sent?: number | undefined;
   gone?: number | undefined;
   failed?: number | undefined;
-  /** A code of CONTRACT.md 3, of the handler, or of API Gateway's. */
+  /** A code of CONTRACT.md 3, of the handler, or of API Gateway's; of a push the type of its error. */
   problem?: string | undefined;
   reason?: string | undefined;
 }

@@ -1,7 +1,8 @@
 import type { AccessKeys } from "./access-keys.ts";
-import type { LogEntry, Run, Runtime } from "./runtime/contract.ts";
+import type { Credentials, FunctionToRun, LogEntry, Runtime } from "./runtime/contract.ts";
 import { startRuntime } from "./runtime/runtime.ts";
 import { functionSession, sessionToken } from "./services/iam/sessions.ts";
+import type { Traces } from "./traces.ts";
 
 /** What runs the functions: one runtime per region, because a log line does not say its region. */
 export interface Runtimes {
@@ -20,7 +21,7 @@ interface RuntimesOptions {
   keys: Pick<AccessKeys, "temporary">;
   maxEnvironments: number | undefined;
   log(region: string, entries: readonly LogEntry[]): void;
-  onRun(run: Run): void;
+  traces: Pick<Traces, "environment" | "ran">;
   onBug(error: unknown): void;
 }
 
@@ -28,8 +29,14 @@ interface RuntimesOptions {
 type Start = { runtime: Runtime } | { error: unknown };
 
 /** See {@link Runtimes}. */
-export function runtimesFor({ url, keys, maxEnvironments, log, onRun, onBug }: RuntimesOptions): Runtimes {
+export function runtimesFor({ url, keys, maxEnvironments, log, traces, onBug }: RuntimesOptions): Runtimes {
   const runtimes = new Map<string, Promise<Start>>();
+
+  function credentialsOf(target: FunctionToRun): Credentials {
+    const given = keys.temporary(sessionToken(functionSession(target)));
+    traces.environment(given.AccessKeyId);
+    return given;
+  }
 
   async function start(region: string): Promise<Start> {
     const limit = maxEnvironments === undefined ? {} : { maxEnvironments };
@@ -37,8 +44,8 @@ export function runtimesFor({ url, keys, maxEnvironments, log, onRun, onBug }: R
       const runtime = await startRuntime({
         endpointUrl: () => url,
         log: (entries) => log(region, entries),
-        onRun,
-        credentials: (target) => keys.temporary(sessionToken(functionSession(target))),
+        onRun: traces.ran,
+        credentials: credentialsOf,
         ...limit,
       });
       return { runtime };

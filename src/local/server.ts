@@ -183,7 +183,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     portOf(lambda).writeLog(region, entries);
     onLog(entries);
   };
-  const runtimes = runtimesFor({ url, keys, maxEnvironments, log, onRun: traces.ran, onBug });
+  const runtimes = runtimesFor({ url, keys, maxEnvironments, log, traces, onBug });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
   for (const name of folder?.leftOut ?? [])
     logOnce(`${name} is not taken from a state folder: functions there run without it`);

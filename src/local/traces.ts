@@ -16,6 +16,8 @@ export type TraceItem =
 
 /** What becomes known of messages, for those who listen and those who ask soon after. */
 export interface Traces {
+  /** A function's environment has these credentials, and no other caller. */
+  environment(accessKeyId: string): void;
   seen(seen: Seen): void;
   ran(run: Run): void;
   logged(entries: readonly LogEntry[]): void;
@@ -30,7 +32,7 @@ const ITEMS_KEPT = 4_000;
 const CHARACTERS_KEPT = 4_000_000;
 /** A log line's beginning is enough to know it by. */
 const LONGEST_LINE = 16_384;
-/** Frames that wait for the end of their invocation, by environment; those of other callers wait in vain. */
+/** Frames that wait for the end of their invocation, by environment. Those of other callers are pushes. */
 const FRAMES_KEPT = 1_000;
 const ENVIRONMENTS_KEPT = 256;
 
@@ -53,10 +55,16 @@ export function openTraces(): Traces {
     for (const listener of listeners) listener(item);
   }
   return {
-    seen: (seen) => (seen.kind === "delivery" ? keep(deliveries, seen) : add(gatewayItem(seen))),
+    environment: (accessKeyId) => keep(deliveries, accessKeyId, []),
+    seen(seen) {
+      if (seen.kind === "event") return add(gatewayItem(seen));
+      const own = deliveries.get(seen.accessKeyId);
+      if (!own) return add(pushItem(seen));
+      if (own.push(seen) > FRAMES_KEPT) own.shift();
+    },
     ran(run) {
       const own = deliveries.get(run.accessKeyId) ?? [];
-      deliveries.delete(run.accessKeyId);
+      keep(deliveries, run.accessKeyId, []);
       add(
         runItem(
           run,
@@ -82,11 +90,10 @@ function sizeOf(item: TraceItem): number {
   return item.kind === "trace" ? 500 + 150 * item.hops.length : 50;
 }
 
-function keep(deliveries: Map<string, Delivery[]>, delivery: Delivery): void {
-  const { accessKeyId } = delivery;
-  const own = deliveries.get(accessKeyId) ?? [];
+/** The ones that were used last are kept. */
+function keep(deliveries: Map<string, Delivery[]>, accessKeyId: string, own: Delivery[]): void {
+  deliveries.delete(accessKeyId);
   deliveries.set(accessKeyId, own);
-  if (own.push(delivery) > FRAMES_KEPT) own.shift();
   const [oldest = accessKeyId] = deliveries.keys();
   if (deliveries.size > ENVIRONMENTS_KEPT) deliveries.delete(oldest);
 }
@@ -100,26 +107,35 @@ function gatewayItem(seen: Seen & { kind: "event" }): TraceItem {
   return isAll ? { ...item, isAll } : item;
 }
 
+/** A name that is none is as long as its sender likes. */
+const LONGEST_ID = 128;
+
+function pushItem(push: Delivery): TraceItem {
+  const { requestId, at, status, problem } = push;
+  return {
+    kind: "trace",
+    fact: "gateway",
+    event: "push",
+    requestId,
+    connectionId: push.connectionId.slice(0, LONGEST_ID),
+    at,
+    problem,
+    ...(status === 200 ? { sent: 1 } : status === 410 ? { gone: 1 } : { failed: 1 }),
+    hops: [frameHop(push)],
+    isAll: true,
+  };
+}
+
+const frameHop = ({ at, ms, status, bytes, connectionId }: Delivery) =>
+  ({ hop: "deliver", startedAt: at, ms, status, bytes, to: connectionId.slice(0, LONGEST_ID) }) as const;
+
 function runItem({ requestId, startedAt, ms, initMs, status }: Run, frames: readonly Delivery[]): TraceItem {
   return {
     kind: "trace",
     fact: "report",
     lambdaRequestId: requestId,
     coldMs: initMs,
-    hops: [
-      { hop: "function", startedAt, ms, status },
-      ...frames.map(
-        (frame) =>
-          ({
-            hop: "deliver",
-            startedAt: frame.at,
-            ms: frame.ms,
-            status: frame.status,
-            bytes: frame.bytes,
-            to: frame.connectionId,
-          }) as const,
-      ),
-    ],
+    hops: [{ hop: "function", startedAt, ms, status }, ...frames.map(frameHop)],
   };
 }
 

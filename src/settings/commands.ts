@@ -452,7 +452,7 @@ const table = {
     examples: [
       {
         line: "trace",
-        description: "a line per message: API Gateway, function, backend, frames; until Ctrl-C",
+        description: "a line per message with its hops, and per frame that a backend pushes; until Ctrl-C",
       },
       {
         line: "trace UbT2aF9yIAMFkQg=",

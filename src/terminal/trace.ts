@@ -43,12 +43,14 @@ const HOPS: Readonly<Record<ShownHop["hop"], string>> = {
   deliver: "frames",
 };
 
-/** `gateway 200 12 ms`, `backend 200 after 2 tries, 143 ms`. */
+/** `gateway 200 12 ms`, `backend 200 after 2 tries, 143 ms`; of a push `@connections 200 0.8 ms`. */
 function hopWords(trace: TraceRecord): string[] {
+  const isPush = trace.event === "push";
   return trace.hops
-    .filter(({ hop, to }) => to === undefined && hop !== "deliver")
+    .filter(({ hop }) => isPush || hop !== "deliver")
     .map((hop) => {
-      const words = [HOPS[hop.hop], ...statusWords(hop, trace), ...timeWords(hop)].join(" ");
+      const name = isPush ? "@connections" : HOPS[hop.hop];
+      const words = [name, ...statusWords(hop, trace), ...timeWords(hop)].join(" ");
       return isFailure(hop) ? style.red(words) : words;
     });
 }

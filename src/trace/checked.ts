@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { hopNames, type TracePart } from "../contract/trace.ts";
+import { hopNames, tracedEvents, type TracePart } from "../contract/trace.ts";
 
 const orNothing = <T>(schema: v.GenericSchema<unknown, T>) => v.fallback(v.optional(schema), undefined);
 const numberUpTo = (most: number) => v.pipe(v.number(), v.minValue(0), v.maxValue(most));
@@ -26,7 +26,7 @@ const part = v.object({
   fact: v.picklist(["gateway", "line", "report"]),
   requestId: id,
   lambdaRequestId: id,
-  event: orNothing(v.picklist(["connect", "message", "disconnect", "initial"])),
+  event: orNothing(v.picklist(tracedEvents)),
   connectionId: text,
   at: time,
   routeKey: text,

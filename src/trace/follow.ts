@@ -116,6 +116,9 @@ async function joined(
   joiner.end();
 }
 
+/** AWS.md 1.15. */
+const NO_PUSHES = "frames that a backend pushes by itself are left out: no log of AWS that is read has them";
+
 /** Where messages can be read about: the local AWS, or AWS's logs. */
 async function sourcesOf(
   aws: Aws,
@@ -123,8 +126,10 @@ async function sourcesOf(
   reader: Pick<Reader, "report" | "signal">,
 ): Promise<Source[]> {
   const lines = await localTraces(aws, options.follow);
-  if (!lines)
+  if (!lines) {
+    reader.report({ kind: "note", message: NO_PUSHES });
     return [...(await functionSource(aws, options, reader)), ...(await accessSource(aws, options, reader))];
+  }
   // It keeps the last minutes; what is older is in the function's log.
   const older = options.follow ? [] : await functionSource(aws, options, reader);
   return [localGateway(lines, reader.report), ...older];

@@ -52,6 +52,7 @@ export function createJoiner({
       one.trace = merged(one.trace, part, part.fact);
       one.facts.add(part.fact);
       if (one.emitted || part.isAll || isWhole(one, facts)) give(one);
+      if (part.isAll) opened.forget(one);
       const [oldest = one] = opened.all;
       if (opened.all.size > mostOpen) close(oldest);
     },

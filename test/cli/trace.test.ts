@@ -1,4 +1,8 @@
 import {
+  ApiGatewayManagementApiClient,
+  PostToConnectionCommand,
+} from "@aws-sdk/client-apigatewaymanagementapi";
+import {
   CreateLogGroupCommand,
   CreateLogStreamCommand,
   PutLogEventsCommand,
@@ -11,6 +15,8 @@ import { openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { openSocket } from "../support/socket.ts";
 import { openTestStack } from "../support/stack.ts";
+
+const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "x" };
 
 type Document = Record<string, unknown> & { hops?: Record<string, unknown>[] };
 const documents = (text: string) =>
@@ -33,17 +39,29 @@ async function scene() {
     await socket.next();
     return socket;
   };
-  return { local, connect, env: pointedAt(local.url) };
+  /** As a backend does by itself, with credentials of its own. */
+  const push = async (ConnectionId: string) => {
+    const endpoint = `${api}/dev`.replace("ws:", "http:");
+    const client = new ApiGatewayManagementApiClient({ endpoint, region: "us-east-1", credentials });
+    const { $metadata } = await client.send(new PostToConnectionCommand({ ConnectionId, Data: "news" }));
+    client.destroy();
+    return $metadata.requestId!;
+  };
+  return { local, connect, push, env: pointedAt(local.url) };
 }
 
 test("S37 S38 each message as it happens, then one as a waterfall, from the gateway itself", async () => {
-  const { connect, env } = await scene();
+  const { connect, push, env } = await scene();
   const [lines, json] = [start(["trace"], { env }), start(["trace", "--json", "--booking", "7"], { env })];
   await Promise.all([lines.says("following the local AWS"), json.says("following the local AWS")]);
   const socket = await connect();
   socket.send('{"type":"message","body":"hi","token":"s3cret"}');
   await socket.next();
-  await Promise.all([lines.says(/message .* sent 1/), json.says('"event":"message"')]);
+  await lines.says(/message .* sent 1/);
+  const [line = ""] = (await json.says(/"event":"message".*\n/)).match(/^.*"event":"message".*$/m) ?? [];
+  const pushId = await push(String(JSON.parse(line).connectionId));
+  expect(await socket.next()).toBe("news");
+  await Promise.all([lines.says(/push .* @connections 200 .* sent 1/), json.says(/"event":"push".*\n/)]);
   for (const program of [lines, json]) program.signal("SIGINT");
   const [told, ended] = await Promise.all([lines.ended, json.ended]);
   expect([told.code, ended.code]).toEqual([130, 130]);
@@ -58,7 +76,13 @@ test("S37 S38 each message as it happens, then one as a waterfall, from the gate
     { hop: "deliver", ms: expect.any(Number) },
     { hop: "deliver", status: 200, to: message["connectionId"], bytes: expect.any(Number) },
   ]);
-  const one = await run(["trace", String(message["requestId"])], { env });
+  const [one, pushed] = await Promise.all([
+    run(["trace", String(message["requestId"])], { env }),
+    run(["trace", pushId, "--json"], { env }),
+  ]);
+  expect(JSON.parse(pushed.stdout)).toMatchObject({
+    trace: { event: "push", booking: "7", sent: 1, hops: [{ hop: "deliver", status: 200, bytes: 4 }] },
+  });
   expect([one.code, one.stdout]).toEqual([0, expect.stringMatching(/^gateway +200 +\+0 ms .*█/m)]);
   const same = await run(["trace", String(message["lambdaRequestId"]), "--json"], { env });
   expect(JSON.parse(same.stdout)).toMatchObject({

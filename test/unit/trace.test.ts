@@ -245,6 +245,7 @@ test("what the local AWS keeps of traces is bounded by its size, frames counted"
     apiId: "a",
     stage: "dev",
     connectionId,
+    requestId,
     at: 2,
     ms: 1,
     status: 200,
@@ -252,9 +253,38 @@ test("what the local AWS keeps of traces is bounded by its size, frames counted"
   } as const;
   for (let run = 0; run < 400; run += 1) {
     const accessKeyId = `key-${run}`;
+    traces.environment(accessKeyId);
     for (let frame = 0; frame < 1_000; frame += 1) traces.seen({ ...delivery, accessKeyId });
     traces.ran({ requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
   }
   expect(traces.kept().length).toBeGreaterThan(10);
   expect(JSON.stringify(traces.kept()).length).toBeLessThan(8_000_000);
+});
+
+test("a frame of a function's environment is a hop of its event, one of another caller a push", () => {
+  const traces = openTraces();
+  const of = {
+    kind: "delivery",
+    apiId: "a",
+    stage: "dev",
+    connectionId,
+    requestId,
+    ms: 1,
+    bytes: 10,
+  } as const;
+  traces.environment("of a function");
+  traces.seen({ ...of, accessKeyId: "of a function", at: 2, status: 200 });
+  traces.seen({ ...of, accessKeyId: "of the backend", at: 3, status: 410 });
+  traces.seen({ ...of, accessKeyId: "", at: 4, status: 403, problem: "ForbiddenException" });
+  traces.ran({ requestId: lambdaRequestId, accessKeyId: "of a function", startedAt: 1, ms: 5 });
+  const [gone, refused, run] = traces.kept().map((item) => checked(item));
+  expect(run?.hops).toMatchObject([{ hop: "function" }, { hop: "deliver", to: connectionId, status: 200 }]);
+  expect(gone).toMatchObject({ event: "push", requestId, connectionId, gone: 1, isAll: true });
+  expect(refused).toMatchObject({ event: "push", failed: 1, problem: "ForbiddenException" });
+  const { add, given } = joining();
+  for (const part of [connected, gone!, { ...refused!, requestId: "another" }]) add(part, 0);
+  const lines = given.map((one) => unstyled(traceLine(recordOf(one))!));
+  expect(lines[0]).toContain(`push        ${connectionId}  booking 7  @connections 410 1 ms  gone 1`);
+  expect(lines[1]).toContain("@connections 403 1 ms  failed 1  ForbiddenException");
+  expect(given.map((one) => hasFailed(recordOf(one)))).toEqual([false, true]);
 });

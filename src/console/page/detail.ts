@@ -90,8 +90,8 @@ function frameBody(frame: ShownFrame, options: DetailOptions): Node[] {
 
 /** Sends a client's message again, where it and its connection are still there. */
 function replay(frame: ShownFrame | undefined, { store, act }: DetailOptions): Node[] {
-  const { requestId, connectionId } = frame ?? {};
-  if (requestId === undefined || !store.isOpen(connectionId)) return [];
+  const { requestId, connectionId, direction } = frame ?? {};
+  if (requestId === undefined || direction === "out" || !store.isOpen(connectionId)) return [];
   const button = element("button", { type: "button", textContent: "Replay", className: "main" });
   button.addEventListener("click", () =>
     act({ action: "replay", requestId }, "sent again, as the client would"),

@@ -141,7 +141,7 @@ export class Store {
       .reverse();
   }
 
-  /** What the client sent, as far as it is kept. */
+  /** What the client sent, or was pushed, as far as it is kept. */
   frameOf(requestId: string | undefined): ShownFrame | undefined {
     const found = this.views.frames.entries.find(
       ({ shown }) => shown.kind === "frame" && shown.requestId !== undefined && shown.requestId === requestId,

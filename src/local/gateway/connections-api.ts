@@ -39,7 +39,7 @@ const wrongAddress: Answer = { status: 403, type: "ForbiddenException", body: { 
 
 const methods: Record<
   string,
-  (connection: Connection, body: Promise<Body>) => Answer | Promise<Answer | undefined>
+  (connection: Connection, body: Promise<Body>, requestId: string) => Answer | Promise<Answer | undefined>
 > = {
   POST: post,
   GET: get,
@@ -59,20 +59,25 @@ export async function answerConnectionCall(
   at: StageAddress & { connectionId: string },
 ): Promise<void> {
   const begun = Date.now();
+  const requestId = randomUUID();
   const signed = signatureOf(request);
   const body = bodyOf(request);
-  const answer = await answerTo(traffic, { request, signed, body, at });
+  const answer = await answerTo(traffic, { request, requestId, signed, body, at });
   if (!answer) return;
-  write(response, answer);
+  write(response, requestId, answer);
   const { onSeen } = traffic.options;
-  if (!onSeen || request.method !== "POST" || signed.region === undefined) return;
-  const [{ accessKeyId }, { status }] = [signed, answer];
+  if (!onSeen || request.method !== "POST") return;
+  const ended = { ms: Date.now() - begun, status: answer.status, problem: problemOf(answer) };
   const bytes = whole(await body)?.length ?? 0;
-  const ms = Date.now() - begun;
-  onSeen({ kind: "delivery", ...at, accessKeyId, at: begun, ms, status, bytes });
+  const { accessKeyId } = signed;
+  onSeen({ kind: "delivery", ...at, requestId, accessKeyId, at: begun, ...ended, bytes });
 }
 
+/** That a client has left is none. */
+const problemOf = (answer: Answer): string | undefined => (answer === gone ? undefined : answer.type);
+
 interface Asked {
+  requestId: string;
   request: IncomingMessage;
   signed: Signed;
   body: Promise<Body>;
@@ -81,7 +86,7 @@ interface Asked {
 
 async function answerTo(
   { live, options, throttle }: Traffic,
-  { request, signed: { region, sessionToken }, body, at: { apiId, stage, connectionId } }: Asked,
+  { request, requestId, signed: { region, sessionToken }, body, at: { apiId, stage, connectionId } }: Asked,
 ): Promise<Answer | undefined> {
   const { method: name = "" } = request;
   const method = methods[name];
@@ -96,7 +101,7 @@ async function answerTo(
   if (!takeOfAccount({ throttle, options }, "requests", Date.now())) return tooMany;
   const connection = live.get(connectionId);
   const known = connection?.apiId === apiId && connection.stage === stage && isOpen(connection);
-  return known ? await method(connection, body) : gone;
+  return known ? await method(connection, body, requestId) : gone;
 }
 
 /** Why a call may not be made, whether or not there is such a connection. */
@@ -114,11 +119,15 @@ function refusalOf(options: Traffic["options"], call: ConnectionCall): Answer | 
  * The client gets a text frame (AWS.md 1.11); bytes that are not UTF-8 are replaced, because they would end
  * the connection.
  */
-async function post(connection: Connection, reading: Promise<Body>): Promise<Answer | undefined> {
+async function post(
+  connection: Connection,
+  reading: Promise<Body>,
+  requestId: string,
+): Promise<Answer | undefined> {
   const body = await reading;
   if (body === "aborted") return undefined;
   if (body === "too large") return tooLarge;
-  return send(connection, isUtf8(body) ? body : body.toString()) ? { status: 200 } : gone;
+  return send(connection, isUtf8(body) ? body : body.toString(), requestId) ? { status: 200 } : gone;
 }
 
 function get({ connectedAt, lastActiveAt, sourceIp, userAgent }: Connection): Answer {
@@ -180,10 +189,10 @@ function bodyOf(request: IncomingMessage): Promise<Body> {
   });
 }
 
-function write(response: ServerResponse, { status, type, body }: Answer): void {
+function write(response: ServerResponse, requestId: string, { status, type, body }: Answer): void {
   const text = body ? JSON.stringify(body) : "";
   response.writeHead(status, {
-    "x-amzn-RequestId": randomUUID(),
+    "x-amzn-RequestId": requestId,
     ...(body && { "content-type": "application/json" }),
     ...(status !== 204 && { "content-length": Buffer.byteLength(text) }),
     ...(type !== undefined && { "x-amzn-ErrorType": type }),

@@ -74,8 +74,9 @@ export function open(
 /**
  * Sends a text frame; false when the connection is no longer open, or was dropped just now because its client
  * does not read. Where too much waits for all clients together, the one that reads least is dropped.
+ * `requestId` is that of the call of `@connections` by which it came.
  */
-export function send(connection: Connection, text: string | Buffer): boolean {
+export function send(connection: Connection, text: string | Buffer, requestId?: string): boolean {
   const { socket } = connection;
   if (!isOpen(connection)) return false;
   if (socket.bufferedAmount > MAX_WAITING_BYTES) {
@@ -91,6 +92,7 @@ export function send(connection: Connection, text: string | Buffer): boolean {
     direction: "out",
     bytes: Buffer.byteLength(text),
     text: text.toString(),
+    ...(requestId !== undefined && { requestId }),
   }));
   const slowest = connection.backlog.update(connection);
   if (slowest) drop(slowest, closings.slow);

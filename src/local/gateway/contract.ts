@@ -86,11 +86,15 @@ type SeenEvent = {
 type SeenDelivery = {
   kind: "delivery";
   connectionId: string;
+  /** Of the call itself, as its answer has it. */
+  requestId: string;
   at: number;
   ms: number;
   status: number;
   bytes: number;
-  /** Which credentials the call was signed with. */
+  /** Why it was refused: the type of an error of AWS. */
+  problem?: string | undefined;
+  /** Which credentials the call was signed with; empty for one without a signature. */
   accessKeyId: string;
 };
 

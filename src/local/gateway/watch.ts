@@ -10,7 +10,7 @@ export type Sight =
       direction: "in" | "out";
       bytes: number;
       text: string;
-      /** Of a frame from the client. */
+      /** Of a message of the client, or of the call of `@connections` by which a frame came. */
       requestId?: string;
     };
 
