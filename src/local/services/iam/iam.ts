@@ -1,5 +1,6 @@
 import * as sdk from "@aws-sdk/client-iam";
 import { query } from "../../wire/query.ts";
+import type { Host } from "../../host.ts";
 import type { Access } from "../access.ts";
 import { service } from "../service.ts";
 import { global } from "../state.ts";
@@ -7,7 +8,7 @@ import { authorizationIn } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { managedPolicyOperations } from "./managed-policies.ts";
 import { permission } from "./permission.ts";
-import { decide, statementsIn } from "./policy.ts";
+import { decide, statementsIn, type Decision } from "./policy.ts";
 import { roleByArn, type Iam, type IamState, type RoleState } from "./role.ts";
 import { rolePolicyOperations } from "./role-policies.ts";
 import { roleOperations } from "./roles.ts";
@@ -54,18 +55,32 @@ export const iam = service({
   operations: [...roleOperations, ...rolePolicyOperations, ...managedPolicyOperations],
   open({ host, state }) {
     const parts: Iam = { host, roles: state.roles, managed: (state.managed ??= new Map()) };
-    return { parts, port: rolesPort(parts), authorization: authorizationIn(parts) };
+    const decisions = rememberedDecisions(parts);
+    return {
+      parts,
+      port: rolesPort(parts, decisions.of),
+      authorization: authorizationIn(parts),
+      guard: async ({ mutating }, run) => run().finally(() => void (mutating && decisions.forget())),
+    };
   },
 });
 
-const rolesPort = (parts: Iam): Roles => ({
+/** What the policies of a role decide; a role that is gone has none. */
+type Decide = (roleArn: string, access: Access) => Decision;
+
+const rolesPort = (parts: Iam, decision: Decide): Roles => ({
   account: parts.host.account,
   byArn: (arn) => roleByArn(parts, arn),
   mayAssume: (arn, by, now) => mayAssume(parts, { role: roleByArn(parts, arn), by, now }),
   caller: (session) => callerOf(parts, session),
-  mayDo: (arn, access) => decision(parts, arn, access) === "allowed",
+  mayDo: (arn, access) => decision(arn, access) === "allowed",
   denial: (session, access, shown = { resource: access.resource, reason: true }) =>
-    session && denial(parts, session, { access, shown }),
+    session &&
+    denial(parts.host, session, {
+      action: access.action,
+      decided: decision(session.roleArn, access),
+      shown,
+    }),
 });
 
 function callerOf(parts: Iam, session: Session | undefined): { arn: string; userId: string } {
@@ -84,21 +99,38 @@ function mayAssume(
   return decide(statementsIn(role.trust), access) === "allowed";
 }
 
-function decision(parts: Iam, roleArn: string, access: Access) {
-  const role = roleByArn(parts, roleArn);
-  return role ? permission(parts, role, access) : "implicitDeny";
+/** At the most; a connection has an ARN of its own. */
+const DECISIONS_AT_MOST = 10_000;
+
+/**
+ * Every frame and every line of a log asks what its role may do, and the answer stays the same until a call
+ * changes something in IAM.
+ */
+function rememberedDecisions(parts: Iam): { of: Decide; forget(): void } {
+  const remembered = new Map<string, Decision>();
+  return {
+    of(roleArn, access) {
+      const key = JSON.stringify([roleArn, access]);
+      const known = remembered.get(key);
+      if (known !== undefined) return known;
+      if (remembered.size >= DECISIONS_AT_MOST) remembered.clear();
+      const role = roleByArn(parts, roleArn);
+      const decided = role ? permission(parts, role, access) : "implicitDeny";
+      remembered.set(key, decided);
+      return decided;
+    },
+    forget: () => remembered.clear(),
+  };
 }
 
 function denial(
-  parts: Iam,
+  { account }: Host,
   session: Session,
-  { access, shown }: { access: Access; shown: Shown },
+  { action, decided, shown }: { action: string; decided: Decision; shown: Shown },
 ): string | undefined {
-  const decided = decision(parts, session.roleArn, access);
   if (decided === "allowed") return undefined;
-  const { action } = access;
   const implicit = shown.reason ? ` because no identity-based policy allows the ${action} action` : "";
   const why = decided === "explicitDeny" ? " with an explicit deny in an identity-based policy" : implicit;
-  const who = sessionArn(parts.host.account, session);
+  const who = sessionArn(account, session);
   return `User: ${who} is not authorized to perform: ${action} on resource: ${shown.resource}${why}`;
 }
