@@ -1,4 +1,10 @@
 import { buffer } from "node:stream/consumers";
+import type {
+  GetAppCommandOutput,
+  GetBranchCommandOutput,
+  UpdateAppCommandOutput,
+  UpdateBranchCommandOutput,
+} from "@aws-sdk/client-amplify";
 import type { GetConnectionCommandOutput } from "@aws-sdk/client-apigatewaymanagementapi";
 import type {
   CreateApiCommandOutput,
@@ -146,6 +152,11 @@ export const answers: Readonly<Record<string, Row>> = {
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),
 
   GetMetricData: has<GetMetricDataCommandOutput>("MetricDataResults"),
+
+  GetApp: hasWhole<GetAppCommandOutput, "app">("app", ["appId"]),
+  GetBranch: hasWhole<GetBranchCommandOutput, "branch">("branch", ["branchName"]),
+  UpdateApp: hasWhole<UpdateAppCommandOutput, "app">("app", ["appId"]),
+  UpdateBranch: hasWhole<UpdateBranchCommandOutput, "branch">("branch", ["branchName"]),
 
   DeleteConnection: nothing,
   GetConnection: has<GetConnectionCommandOutput>("ConnectedAt"),

@@ -1,5 +1,6 @@
 import type { AwsCredentialIdentityProvider, GetOutputType, MiddlewareStack } from "@smithy/types";
 import type { Protocol } from "./authentic.ts";
+import type * as amplify from "./services/amplify.ts";
 import type * as apigatewayv2 from "./services/apigatewayv2.ts";
 import type * as connections from "./services/connections.ts";
 import type * as iam from "./services/iam.ts";
@@ -67,6 +68,7 @@ export interface Services {
   sts: Service<typeof sts>;
   logs: Service<typeof logs>;
   metrics: Service<typeof metrics>;
+  amplify: Service<typeof amplify>;
   /** The connections of one stage, at its `https://…/stage`. */
   connectionsAt(endpoint: string): Service<typeof connections>;
 }
@@ -90,6 +92,7 @@ export function servicesAt(
     sts: service(() => import("./services/sts.ts"), "xml"),
     logs: service(() => import("./services/logs.ts"), "json"),
     metrics: service(() => import("./services/metrics.ts"), "json"),
+    amplify: service(() => import("./services/amplify.ts"), "json"),
     connectionsAt: (endpoint) => service(() => import("./services/connections.ts"), "json", endpoint),
   };
 }

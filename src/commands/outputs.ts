@@ -1,13 +1,20 @@
+import type { AmplifyTarget } from "../aws/amplify.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { Deployed } from "../aws/deployed.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
 import { command as invocation } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
 import { isReadByOthers } from "../files/trust.ts";
 import { appendTo } from "../files/write.ts";
-import { githubLine, terraformLine, variableLine } from "../terminal/assignments.ts";
+import { callersAccount } from "../resources/account.ts";
+import type { OptionsOf } from "../settings/commands.ts";
+import { redactUrl } from "../settings/redact.ts";
+import { dotenvLine, githubLine, terraformLine, variableLine } from "../terminal/assignments.ts";
+import { differenceText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
 
 const STDOUT = 1;
 
@@ -40,6 +47,14 @@ const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => O
     websocket_stage: deployed.stage,
     ...outputsFor.terraform(deployed),
   }),
+  dotenv: (deployed) => ({
+    ...outputsFor.frontend(deployed),
+    WEBSOCKET_API_ENDPOINT: deployed.endpoint,
+    WEBSOCKET_API_ID: deployed.apiId,
+    WEBSOCKET_STAGE: deployed.stage,
+    WEBSOCKET_LAMBDA_FUNCTION_ARN: deployed.functionArn,
+  }),
+  amplify: (deployed) => outputsFor.frontend(deployed),
   people: ({ functionName, stage, region, ...deployed }) => ({
     ...outputsFor.github({ functionName, stage, region, ...deployed }),
     websocket_lambda_function_name: functionName,
@@ -70,6 +85,8 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
   backend: linesOf(variableLine),
   terraform: linesOf(terraformLine),
   github: linesOf(githubLine),
+  dotenv: linesOf(dotenvLine),
+  amplify: linesOf(variableLine),
   people: (outputs) => table(Object.entries(outputs)),
 };
 
@@ -77,10 +94,25 @@ interface OutputsResult extends Omit<Deployed, "signingKeys"> {
   audience: Audience | null;
   /** What the audience, or a person, is given: by the names that it reads. */
   values: Outputs;
+  /** What was merged into an app's variables, or would be; null for everyone else. */
+  amplify: AmplifyResult | null;
+}
+
+interface AmplifyResult {
+  appId: string;
+  /** Null for the app's own variables. */
+  branch: string | null;
+  written: boolean;
+  /** What differs; null for a variable that is not there. What may be secret in an address is masked. */
+  changes: { name: string; from: string | null; to: string }[];
+  /** How many other variables there are, which stay as they are. */
+  kept: number;
 }
 
 export const command: Command<"outputs", OutputsResult> = {
-  async run({ outputsFor: audience, githubOutput, functionName, apiName, stage, ...options }, context) {
+  async run({ outputsFor: audience, appId, branch, write, account, githubOutput, ...options }, context) {
+    const { functionName, apiName, stage } = options;
+    const target = targetIn({ audience, appId, branch, write });
     const aws = await context.aws(options);
     const { deployedStack } = await import("../aws/deployed.ts");
     const deployed = await deployedStack(aws, { functionName, apiName, stage });
@@ -101,8 +133,9 @@ export const command: Command<"outputs", OutputsResult> = {
     const access = audience === "backend" && options.local ? await localAccess(aws) : {};
     const values = { ...outputsFor[audience ?? "people"](deployed), ...access };
     if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(values)}\n`);
+    const amplify = target && (await mergeInto({ ...target, write, account }, values, { ...context, aws }));
     const { signingKeys: _keys, ...facts } = deployed;
-    return { audience: audience ?? null, ...facts, values };
+    return { audience: audience ?? null, ...facts, values, amplify: amplify ?? null };
   },
 
   // Each key by itself too: it stands alone where the list is split.
@@ -110,8 +143,65 @@ export const command: Command<"outputs", OutputsResult> = {
     [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean),
 
   verbatim: true,
-  render({ audience, values }, { githubOutput }) {
+  render({ audience, values, amplify }, { githubOutput }) {
+    if (amplify) return amplifyText(amplify);
     if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;
     return forms[audience ?? "people"](values);
   },
 };
+
+type Asked = Pick<OptionsOf<"outputs">, "appId" | "branch" | "write">;
+
+/** Whose variables are meant; undefined for every other audience. Throws a CliError (exit 2) for none. */
+function targetIn({
+  audience,
+  appId,
+  branch,
+  write,
+}: Asked & { audience: Audience | undefined }): AmplifyTarget | undefined {
+  if (audience === "amplify" && appId !== undefined) return { appId, branch };
+  if (audience === "amplify")
+    throw new CliError("value-missing", "outputs --for amplify needs --app-id", {
+      hint: "the id is in the ARN of the app in AWS Amplify, behind apps/",
+    });
+  if (write) throw new CliError("options-contradict", "--write is for outputs --for amplify");
+  return undefined;
+}
+
+/** Merges values into the present variables, or finds out what that would change. */
+async function mergeInto(
+  { appId, branch, write, account }: AmplifyTarget & Pick<OptionsOf<"outputs">, "write" | "account">,
+  values: Outputs,
+  { aws, report }: Pick<Context, "report"> & { aws: Aws },
+): Promise<AmplifyResult> {
+  const [{ amplifyVariables, writeAmplifyVariables }, { Account }] = await Promise.all([
+    import("../aws/amplify.ts"),
+    callersAccount(aws, account),
+  ]);
+  const present = await amplifyVariables(aws, { appId, branch });
+  const changes = Object.entries(values)
+    .filter(([name, value]) => present[name] !== value)
+    .map(([name, value]) => {
+      const { [name]: from } = present;
+      return { name, from: from === undefined ? null : redactUrl(from), to: redactUrl(value) };
+    });
+  const written = write && changes.length > 0;
+  if (written) {
+    report({ kind: "note", message: `account ${Account}, region ${aws.region}, Amplify app ${appId}` });
+    await writeAmplifyVariables(aws, { appId, branch }, { ...present, ...values });
+  }
+  const kept = Object.keys(present).filter((name) => !Object.hasOwn(values, name)).length;
+  return { appId, branch: branch ?? null, written, changes, kept };
+}
+
+function amplifyText({ appId, branch, written, changes, kept }: AmplifyResult): string {
+  const of = branch === null ? `app ${appId}` : `branch ${branch} of app ${appId}`;
+  if (changes.length === 0) return `nothing to change: the variables of ${of} are up to date`;
+  const lines = changes.map(({ name, from, to }) =>
+    from === null ? `${name}: added, ${to}` : differenceText({ path: name, from, to }),
+  );
+  const done = written
+    ? `written to ${of}; its next build has them`
+    : `nothing was written to ${of}; --write does it`;
+  return [...lines, `${done} (${kept} other variables stay)`].join("\n");
+}

@@ -61,6 +61,7 @@ export const errorCodes = {
   "handshake-other": 1,
   // the stack
   "not-deployed": 1,
+  "amplify-missing": 1,
   "step-needs-missing": 1,
   "step-needs-drifted": 1,
   "function-broken": 1,

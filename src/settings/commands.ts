@@ -192,8 +192,18 @@ const table = {
     ],
   },
   outputs: {
-    summary: "print values for the front end, the backend, Terraform or GitHub",
-    reads: ["outputsFor", "githubOutput", "functionName", "apiName", "stage"],
+    summary: "print values for front end, backend, Terraform, GitHub or Amplify",
+    reads: [
+      "outputsFor",
+      "appId",
+      "branch",
+      "write",
+      "githubOutput",
+      "functionName",
+      "apiName",
+      "stage",
+      "account",
+    ],
     examples: [
       { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
       { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
@@ -214,6 +224,11 @@ const table = {
         description:
           "a step's outputs: added to the file $GITHUB_OUTPUT where GitHub Actions sets it, " +
           "otherwise printed",
+      },
+      { line: "outputs --for dotenv > .env", description: "all addresses, quoted for dotenv; no keys" },
+      {
+        line: "outputs --for amplify --app-id d1a2b3c4d5e6f7",
+        description: "what would change in the app's variables, of which all others stay; --write does it",
       },
     ],
   },

@@ -38,7 +38,7 @@ export const steps = [
 export type Step = (typeof steps)[number];
 
 /** The audiences of `outputs --for`. */
-const audiences = ["frontend", "backend", "terraform", "github"] as const;
+const audiences = ["frontend", "backend", "terraform", "github", "dotenv", "amplify"] as const;
 export type Audience = (typeof audiences)[number];
 
 /** What a derived default may use: values that are resolved before it. */
@@ -764,6 +764,27 @@ const table = {
     type: choice(audiences),
     description: "print only the values for one audience; backend includes the keys",
     values: audiences,
+  },
+  appId: {
+    flag: "--app-id <id>",
+    env: ["SHELFSHACK_AMPLIFY_APP_ID"],
+    key: "amplifyAppId",
+    type: name("an app's id of AWS Amplify, like d1a2b3c4d5e6f7", /^d[a-z0-9]{1,19}$/),
+    description: "the front end's app in AWS Amplify",
+  },
+  branch: {
+    flag: "--branch <name>",
+    env: ["SHELFSHACK_AMPLIFY_BRANCH"],
+    key: "amplifyBranch",
+    type: name("a branch's name of 1 to 255 printable characters", /^[\x21-\x7e]{1,255}$/),
+    description: "the app's branch whose variables are meant",
+    defaultText: "the app itself",
+  },
+  write: {
+    flag: "--write",
+    type: boolean,
+    default: false,
+    description: "write the variables to AWS Amplify, not just show what would change",
   },
   githubOutput: {
     env: ["GITHUB_OUTPUT"],

@@ -17,6 +17,19 @@ export function variableLine(name: string, value: string): string {
   return `${name}=${value}`;
 }
 
+/** In single quotes every dialect takes these as they are. */
+const quotable = /^[^'\\$`\p{Cc}\p{Cs}\u2028\u2029]*$/u;
+
+/**
+ * `NAME=value` for a dotenv file, quoted where that is needed. What its dialects read differently (an
+ * apostrophe, a backslash, `$`) is refused. Throws as `variableLine` does.
+ */
+export function dotenvLine(name: string, value: string): string {
+  if (isPlain(value)) return `${name}=${value}`;
+  if (!quotable.test(value)) throw unprintable(name, "a line of a dotenv file");
+  return `${name}='${value}'`;
+}
+
 /**
  * `NAME=value` for the file `$GITHUB_OUTPUT`, which takes all that is one line. Throws as `variableLine`
  * does.

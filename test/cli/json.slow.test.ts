@@ -52,7 +52,7 @@ const promised: Readonly<Record<CommandName, string>> = {
     checks[].repair[]`,
   env: `${place} action changed functionName variables[].name variables[].value bytes bytesAtMost
     changes[].name changes[].from changes[].to probe`,
-  outputs: `audience url endpoint apiId stage functionName functionArn region values.websocket_url
+  outputs: `audience amplify url endpoint apiId stage functionName functionArn region values.websocket_url
     values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
     values.websocket_lambda_function_arn values.websocket_lambda_function_name values.region`,
   policy: `principal account apiId document.Version document.Statement[].Sid document.Statement[].Effect

@@ -1,11 +1,13 @@
 import { mkdtemp, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { AmplifyClient, CreateAppCommand, GetAppCommand } from "@aws-sdk/client-amplify";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { errorCode, run, start } from "../support/program.ts";
-import { openLocalAws } from "../support/local-aws.ts";
+import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
 /** A deployed stack, the variables that point the program at it, and what AWS says of it. */
@@ -19,6 +21,8 @@ async function deployed() {
   );
   return {
     aws,
+    endpointUrl: local.url,
+    mutating: () => mutating(local).map(({ operation }) => operation),
     apiId: api?.ApiId ?? "",
     url: `${api?.ApiEndpoint}/dev`,
     endpoint: `${api?.ApiEndpoint?.replace(/^ws/, "http")}/dev`,
@@ -181,4 +185,60 @@ test("F-04 a step's outputs are added to no link and no device", async () => {
     expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
   }
   expect(await readFile(target, "utf8")).toBe("before");
+});
+
+test("S33 for dotenv each value is what a parser reads; the keys are not among them", async () => {
+  const { env, url, endpoint, apiId, arn } = await deployed();
+  const { code, stdout } = await run(["outputs", "--for", "dotenv"], { env });
+  expect([code, parseEnv(stdout)]).toEqual([
+    0,
+    {
+      VITE_WS_API_ENDPOINT: url,
+      WEBSOCKET_API_ENDPOINT: endpoint,
+      WEBSOCKET_API_ID: apiId,
+      WEBSOCKET_STAGE: "dev",
+      WEBSOCKET_LAMBDA_FUNCTION_ARN: arn,
+    },
+  ]);
+});
+
+test("for Amplify the front end's variable is merged into the app's, and only with --write", async () => {
+  const { env, url, endpointUrl, mutating: changes } = await deployed();
+  const amplify = new AmplifyClient({
+    endpoint: endpointUrl,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  onTestFinished(() => amplify.destroy());
+  const present = { VITE_OTHER: "secret-1", VITE_WS_API_ENDPOINT: "wss://me:pass@old.example/dev" };
+  const { app } = await amplify.send(new CreateAppCommand({ name: "a", environmentVariables: present }));
+  const appId = app?.appId ?? "";
+  const variables = async () => (await amplify.send(new GetAppCommand({ appId }))).app?.environmentVariables;
+  const args = ["outputs", "--for", "amplify", "--app-id", appId];
+  const before = changes().length;
+
+  const shown = await run(args, { env });
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining("--write does it") });
+  expect(shown.stdout).toContain(`VITE_WS_API_ENDPOINT: wss://***@old.example/dev → ${url}`);
+  expect(shown.stdout + shown.stderr).not.toMatch(/secret-1|pass/);
+  const other = await run([...args, "--write", "--account", "123456789012", "--json"], { env });
+  expect([other.code, errorCode(other)]).toEqual([4, "account-other"]);
+  const missing = await run([...args, "--branch", "none", "--json"], { env });
+  expect([missing.code, errorCode(missing)]).toEqual([1, "amplify-missing"]);
+  expect([await variables(), changes().slice(before)]).toEqual([present, []]);
+
+  const written = JSON.parse((await run([...args, "--write", "--json"], { env })).stdout);
+  expect(written.amplify).toMatchObject({ appId, branch: null, written: true, kept: 1 });
+  expect(await variables()).toEqual({ ...present, VITE_WS_API_ENDPOINT: url });
+  const again = JSON.parse((await run([...args, "--write", "--json"], { env })).stdout);
+  expect(again.amplify).toMatchObject({ written: false, changes: [] });
+  expect(changes().slice(before)).toEqual(["UpdateApp"]);
+});
+
+test.each([
+  [["--for", "amplify"], "value-missing"],
+  [["--for", "frontend", "--write"], "options-contradict"],
+])("outputs %j is wrong usage", async (args, code) => {
+  const refused = await run(["outputs", ...args, "--json"]);
+  expect([refused.code, errorCode(refused)]).toEqual([2, code]);
 });

@@ -2,10 +2,11 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { CliError } from "../../src/errors/error.ts";
-import { githubLine, terraformLine, variableLine } from "../../src/terminal/assignments.ts";
+import { dotenvLine, githubLine, terraformLine, variableLine } from "../../src/terminal/assignments.ts";
 import { safe } from "../../src/terminal/safe.ts";
 
 const attacks = [
@@ -93,6 +94,22 @@ test("F-02 a value for Terraform is the same there: no template, no end of the t
         expect(line).toMatch(/^NAME = "([^"\\\n]|\\.)*"$/);
         expect(line.replaceAll(/\$\$\{|%%\{/g, "")).not.toMatch(/[$%]\{/);
         expect(fromHcl(line.slice('NAME = "'.length, -1))).toBe(value);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a value for dotenv is the same there: quoted where needed, refused where dialects differ", () => {
+  expect(dotenvLine("NAME", "wss://a.example/dev")).toBe("NAME=wss://a.example/dev");
+  expect(dotenvLine("NAME", ' a "b" # c\u00e9 ')).toBe("NAME=' a \"b\" # c\u00e9 '");
+  for (const value of ["it's", "$HOME", "a\\nb", "a\nb", "`touch P`"])
+    expect(lineOf(dotenvLine, value)).toBeUndefined();
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.string(), (readable, any) => {
+      for (const value of [readable, any]) {
+        const line = lineOf(dotenvLine, value);
+        if (line !== undefined) expect(parseEnv(`${line}\nNEXT=1\n`)).toEqual({ NAME: value, NEXT: "1" });
       }
     }),
     { numRuns: 500 },

@@ -1,6 +1,7 @@
 import { AwsError, notEmulated } from "../aws-error.ts";
 import { protocolOf } from "../refusals.ts";
 import type { WireAnswer, WireRequest } from "../wire/protocol.ts";
+import { amplify } from "./amplify/amplify.ts";
 import { apigateway } from "./apigateway/apigateway.ts";
 import type { AskedCall, Authorization } from "./access.ts";
 import { iam, type Roles } from "./iam/iam.ts";
@@ -14,7 +15,7 @@ import { shortened } from "./shortened.ts";
 import { sts } from "./sts/sts.ts";
 
 /** What the local AWS consists of: a new service is a folder, and a word here. */
-export const services = [iam, sts, logs, monitoring, lambda, apigateway] as const;
+export const services = [iam, sts, logs, monitoring, lambda, apigateway, amplify] as const;
 
 /** One call of the control plane, as tests and `--debug` see it. */
 export interface Call {

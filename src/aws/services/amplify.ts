@@ -1,0 +1,7 @@
+export {
+  AmplifyClient as Client,
+  GetAppCommand,
+  GetBranchCommand,
+  UpdateAppCommand,
+  UpdateBranchCommand,
+} from "@aws-sdk/client-amplify";
