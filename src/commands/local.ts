@@ -108,6 +108,12 @@ export const command: Command<"local", LocalResult, LocalItem> = {
   serves: true,
 };
 
+/** Those that `connect` and others read. */
+const tokensIn = (variables: typeof environment): string[] =>
+  Object.entries(variables).flatMap(([name, value = ""]) =>
+    /^SHELFSHACK_\w*TOKEN$/.test(name) ? value : [],
+  );
+
 /** The console, opened in the browser where that is asked for. */
 async function openedConsole(
   local: LocalAws,
@@ -119,7 +125,11 @@ async function openedConsole(
     import("../console/open-page.ts"),
   ]);
   const note = (message: string) => report({ kind: "note", message });
-  const page = openConsole({ local, onNextAddress: (url) => note(`the console for another page: ${url}`) });
+  const page = openConsole({
+    local,
+    secrets: tokensIn(environment),
+    onNextAddress: (url) => note(`the console for another page: ${url}`),
+  });
   const opened = inBrowser ? await openPage(page.url) : undefined;
   if (opened?.isOpen === false) note(`no browser could be opened: open ${page.url}`);
   return {

@@ -1,30 +1,37 @@
 import type { TracePart } from "../contract/trace.ts";
+import type { Acted } from "../local/gateway/contract.ts";
 import type { Sight } from "../local/gateway/watch.ts";
 import type { LocalAws } from "../local/server.ts";
 import type { TraceItem } from "../local/traces.ts";
 import { recordOf as logRecordOf } from "../logs/record.ts";
-import { createJoiner, type Joiner } from "../trace/join.ts";
+import { createJoiner } from "../trace/join.ts";
 import { partOf } from "../trace/log-parts.ts";
-import { recordOf, type TraceRecord } from "../trace/record.ts";
-import type { ConsoleItem, ShownFrame, ShownLine } from "./items.ts";
-import { redacted } from "./redact.ts";
+import { recordOf } from "../trace/record.ts";
+import type { ConsoleItem } from "./items.ts";
+import { knownSecrets } from "./known-secrets.ts";
 import { createRing } from "./ring.ts";
+import { shownFrame, shownLine, shownTrace } from "./shown.ts";
 
 /** What all open pages share. It listens only while there are some, and a little longer. */
 export interface Hub {
   /** Hands over what is kept and then all to come, as JSON texts, until the returned function is called. */
   join(page: (json: string) => void): () => void;
+  /** Whether there are as many pages as there may be. */
+  isFull(): boolean;
   /** The open connections, as JSON texts. */
   opened(): string[];
-  /** Takes a message of a client again; false where it is not kept, or its connection is gone. */
-  replay(requestId: string): boolean;
+  /** Takes a message of a client again; `forgotten` is one that is not kept. */
+  replay(requestId: string): Acted | "forgotten";
   close(): void;
 }
+
+type Place = Pick<LocalAws, "traces" | "clients" | "secrets">;
 
 const RING_BYTES = 16 * 1024 * 1024;
 /** Of these a fourth: messages as they came, to be sent again. */
 const MESSAGE_BYTES = RING_BYTES / 4;
-const LONGEST_SHOWN = 4_096;
+/** One that does not read costs up to 3 MB: all of them together, and what they share, stay below 32 MB. */
+const PAGES_AT_MOST = 4;
 const LINGER_MS = 30_000;
 const TICK_MS = 250;
 
@@ -35,7 +42,8 @@ interface Message {
 }
 
 /** See {@link Hub}. */
-export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients">): Hub {
+export function openHub(place: Place): Hub {
+  const { clients } = place;
   const pages = new Set<(json: string) => void>();
   const ring = createRing<string>(RING_BYTES - MESSAGE_BYTES);
   const messages = keptMessages();
@@ -48,38 +56,20 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     ring.add(json, 2 * json.length);
     for (const page of pages) page(json);
   }
-  function sighted(sight: Sight): void {
-    if (sight.kind === "frame") messages.keep(sight);
-    give(sight.kind === "frame" ? shownFrame(sight) : sight);
-  }
-  function begin(): () => void {
-    const joiner = createJoiner({
-      facts: ["gateway", "line", "report"],
-      emit: (trace, amended) => {
-        if (trace.requestId !== undefined) give(shownTrace(recordOf(trace, amended)));
-      },
-    });
-    for (const item of traces.kept()) take(joiner, item, give);
-    const stops = [traces.listen((item) => take(joiner, item, give)), clients.watch(sighted)];
-    const tick = setInterval(() => joiner.settle(performance.now()), TICK_MS);
-    return () => {
-      clearInterval(tick);
-      for (const one of stops) one();
-      ring.clear();
-      messages.clear();
-    };
-  }
   function end(): void {
     clearTimeout(leaving);
     stop?.();
     stop = undefined;
+    ring.clear();
+    messages.clear();
   }
   const opened = () => clients.list().map((connection) => JSON.stringify({ kind: "opened", ...connection }));
   return {
     opened,
+    isFull: () => pages.size >= PAGES_AT_MOST,
     join(page) {
       clearTimeout(leaving);
-      stop ??= begin();
+      stop ??= listen(place, { give, keep: messages.keep });
       for (const json of ring.items()) if (!/^\{"kind":"(opened|closed)"/.test(json)) page(json);
       // Last, as a page may get less than all: the newest.
       for (const json of opened()) page(json);
@@ -92,9 +82,54 @@ export function openHub({ traces, clients }: Pick<LocalAws, "traces" | "clients"
     },
     replay(requestId) {
       const message = messages.get(requestId);
-      return message !== undefined && clients.receive(message.connectionId, message.text);
+      return message ? clients.receive(message.connectionId, message.text) : "forgotten";
     },
     close: end,
+  };
+}
+
+interface Listener {
+  give(item: ConsoleItem): void;
+  /** Gets each frame as it came. */
+  keep(frame: Sight & { kind: "frame" }): void;
+}
+
+/** Gives everything that happens, without its secrets, until the returned function is called. */
+function listen({ traces, clients, secrets }: Place, { give, keep }: Listener): () => void {
+  const known = knownSecrets();
+  const learn = (all: readonly string[]) => all.forEach((secret) => known.add(secret));
+  learn(secrets());
+  for (const { connectionId } of clients.list()) learn(clients.secretsOf(connectionId));
+  const joiner = createJoiner({
+    facts: ["gateway", "line", "report"],
+    emit: (trace, amended) => {
+      if (trace.requestId !== undefined) give(shownTrace(recordOf(trace, amended), known));
+    },
+  });
+  function sighted(sight: Sight): void {
+    if (sight.kind === "frame") keep(sight);
+    if (sight.kind === "opened") learn(clients.secretsOf(sight.connectionId));
+    give(sight.kind === "frame" ? shownFrame(sight, known) : sight);
+  }
+  function take(item: TraceItem): void {
+    if (item.kind === "omitted") return;
+    let part: TracePart | undefined = item.kind === "trace" ? item : undefined;
+    if (item.kind === "log") {
+      const record = logRecordOf(item);
+      part = partOf(record);
+      if (record.origin === "function" || record.origin === "report") give(shownLine(record, known));
+    }
+    if (part) joiner.add(part, performance.now());
+  }
+  for (const item of traces.kept()) take(item);
+  const stops = [traces.listen(take), clients.watch(sighted)];
+  const tick = setInterval(() => {
+    learn(secrets());
+    joiner.settle(performance.now());
+  }, TICK_MS);
+  return () => {
+    clearInterval(tick);
+    for (const one of stops) one();
   };
 }
 
@@ -116,41 +151,3 @@ function keptMessages() {
     },
   };
 }
-
-function take(joiner: Joiner, item: TraceItem, give: (item: ConsoleItem) => void): void {
-  if (item.kind === "omitted") return;
-  let part: TracePart | undefined = item.kind === "trace" ? item : undefined;
-  if (item.kind === "log") {
-    const record = logRecordOf(item);
-    part = partOf(record);
-    if (record.origin === "function" || record.origin === "report") give(shownLine(record));
-  }
-  if (part) joiner.add(part, performance.now());
-}
-
-function shownLine({ at, level, text, origin, fields = {} }: ReturnType<typeof logRecordOf>): ShownLine {
-  const id = fields["requestId"] ?? fields["RequestId"];
-  return {
-    kind: "log",
-    at,
-    level,
-    text: redacted((origin === "report" ? `report ${text}` : text).slice(0, LONGEST_SHOWN)),
-    ...(typeof id === "string" ? { requestId: id } : {}),
-  };
-}
-
-/** What a client wrote stands in some of its members, too. */
-const shownTrace = (record: TraceRecord): TraceRecord => ({
-  ...record,
-  ...Object.fromEntries(
-    (["type", "booking", "reason"] as const).flatMap((name) => {
-      const text = record[name];
-      return text === undefined ? [] : [[name, redacted(text.slice(0, LONGEST_SHOWN))]];
-    }),
-  ),
-});
-
-const shownFrame = ({ text, ...frame }: Sight & { kind: "frame" }): ShownFrame => ({
-  ...frame,
-  text: redacted(text.slice(0, 2 * LONGEST_SHOWN)).slice(0, LONGEST_SHOWN),
-});

@@ -28,3 +28,20 @@ export type ConsoleAction =
   | { action: "send"; connectionId: string; text: string }
   | { action: "close"; connectionId: string }
   | { action: "replay"; requestId: string };
+
+/** Why an order of the page was not carried out, or a page gets nothing. */
+export type RefusalReason =
+  /** The connection has closed. */
+  | "gone"
+  /** The client was dropped, as it does not read. */
+  | "slow"
+  /** The message is too old to be kept. */
+  | "forgotten"
+  | "too-large"
+  | "malformed"
+  /** Another origin, or no page at all. */
+  | "not-own"
+  /** The session is none, or has ended. */
+  | "no-session"
+  | "too-many-pages"
+  | "unknown";

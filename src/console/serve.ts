@@ -16,7 +16,9 @@ export interface Console {
 }
 
 interface ConsoleOptions {
-  local: Pick<LocalAws, "traces" | "clients" | "isOwn" | "servePage" | "url" | "needsSignatures">;
+  local: Pick<LocalAws, "traces" | "clients" | "secrets" | "isOwn" | "servePage" | "url" | "needsSignatures">;
+  /** What the page must not show, besides what the local AWS knows: tokens of this user. */
+  secrets: readonly string[];
   /** Gets another address each time that the key in the last one was used. */
   onNextAddress(url: string): void;
 }
@@ -27,20 +29,24 @@ interface ConsoleOptions {
  * key in the fragment of the printed address, which is good for one page. It then has a session of its own,
  * in a header that no other page can send; no cookie, which other ports of this host would be sent too.
  */
-export function openConsole({ local, onNextAddress }: ConsoleOptions): Console {
-  const hub = openHub(local);
+export function openConsole({ local, secrets, onNextAddress }: ConsoleOptions): Console {
+  const hub = openHub({ ...local, secrets: () => [...secrets, ...local.secrets()] });
   const sessions = openSessions(local, onNextAddress);
   local.servePage(PATH, async (request, response) => {
     setHeaders(response);
     const [path = ""] = (request.url ?? "").split("?", 1);
     const file = files.get(path.slice(PATH.length));
     if (request.method === "GET" && file) return await sendFile(response, file);
-    if (!isOfOwnPage(request)) return refuse(response, 403);
+    if (!isOfOwnPage(request)) return refuse(response, "not-own");
     if (path === `${PATH}session`) return await sessions.answer(request, response);
-    if (!sessions.has(request)) return refuse(response, 401);
-    if (path === `${PATH}stream`) return stream(hub, response);
+    if (!sessions.has(request)) return refuse(response, "no-session");
+    if (path === `${PATH}stream`) {
+      if (hub.isFull()) return refuse(response, "too-many-pages");
+      sessions.hold(request, response);
+      return stream(hub, response);
+    }
     if (path === `${PATH}action`) return await act({ hub, clients: local.clients }, request, response);
-    return refuse(response, 404);
+    return refuse(response, "unknown");
   });
   return { url: sessions.address(), close: () => hub.close() };
 }

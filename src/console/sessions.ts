@@ -18,7 +18,10 @@ const SESSIONS_AT_MOST = 64;
 export interface Sessions {
   /** Where the next page is opened, with the key that it needs. */
   address(): string;
+  /** Also makes it the one that was used last. */
   has(request: IncomingMessage): boolean;
+  /** Keeps the session of a request until its response is closed. */
+  hold(request: IncomingMessage, response: ServerResponse): void;
   /** Opens one, or refuses it. */
   answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
@@ -28,7 +31,21 @@ export function openSessions(
   { isOwn, needsSignatures, url }: Pick<LocalAws, "isOwn" | "url" | "needsSignatures">,
   onNextAddress: (url: string) => void,
 ): Sessions {
-  const sessions = new Set<string>();
+  /** How many responses hold each; the one that was used last is the last. */
+  const sessions = new Map<string, number>();
+  const sessionOf = ({ headers }: IncomingMessage): string => String(headers[SESSION_HEADER]);
+  function use(session: string, more = 0): void {
+    const held = sessions.get(session) ?? 0;
+    sessions.delete(session);
+    sessions.set(session, held + more);
+  }
+  function open(): string {
+    const session = newSecret();
+    const idle = [...sessions].find(([, held]) => held === 0)?.[0];
+    if (sessions.size >= SESSIONS_AT_MOST && idle !== undefined) sessions.delete(idle);
+    use(session);
+    return session;
+  }
   let key = newSecret();
   const address = () => `${url}${PATH}${needsSignatures ? `#key=${key}` : ""}`;
   /** Every use makes a new key; so does no guess, for there are too many to guess. */
@@ -40,13 +57,23 @@ export function openSessions(
   }
   return {
     address,
-    has: ({ headers }: IncomingMessage): boolean => sessions.has(String(headers[SESSION_HEADER])),
+    has(request) {
+      const session = sessionOf(request);
+      if (!sessions.has(session)) return false;
+      use(session);
+      return true;
+    },
+    hold(request, response) {
+      const session = sessionOf(request);
+      use(session, 1);
+      response.once("close", () => use(session, -1));
+    },
     async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-      const { key: given } = (await bodyOf(request)) ?? {};
-      if (!isOfKey(given) && (needsSignatures || !(await isOwn(request)))) return refuse(response, 401);
-      const session = newSecret();
-      const [oldest = ""] = sessions.add(session);
-      if (sessions.size > SESSIONS_AT_MOST) sessions.delete(oldest);
+      const body = await bodyOf(request);
+      const given = typeof body === "string" ? undefined : body["key"];
+      if (!isOfKey(given) && (needsSignatures || !(await isOwn(request))))
+        return refuse(response, "no-session");
+      const session = open();
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ session }));
     },
   };

@@ -31,6 +31,8 @@ export function refusedName(
   if (hosts !== 1) return { what: "Host", name: host };
   if (!isOwnHost(host, allowed)) return refused("Host", host, hostAndPort.exec(host)?.[1]);
   if (origin === undefined || isOwnOrigin(origin, allowed)) return undefined;
+  // Every site can make a frame of it whose origin is `null`: that is nothing to allow.
+  if (origin === "null") return { what: "Origin", name: origin };
   return refused("Origin", origin, hostOfPage(origin) ?? wholeOrigin.exec(origin)?.[0]);
 }
 

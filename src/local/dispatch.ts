@@ -7,7 +7,7 @@ import { newRequestId } from "./gateway/events.ts";
 import { refuseUpgrade } from "./gateway/refusal.ts";
 import { refusedName, type Allowed, type RefusedName } from "./allowed-hosts.ts";
 import { refusalText } from "./refused.ts";
-import { stageUrlParts } from "./stage-url.ts";
+import { namesApi, stageUrlParts } from "./stage-url.ts";
 import { refusals } from "./refusals.ts";
 import { apigateway } from "./services/apigateway/apigateway.ts";
 import { codePath } from "./services/lambda/functions.ts";
@@ -58,7 +58,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     response.setHeader("x-amzn-RequestId", requestId);
     const refused = refusalFor(request);
     if (refused) return refusals.notAllowed(request, response, refused);
-    const besides = answerBesides({ ...options, pages }, request, response);
+    const besides = namesApi(request) ? undefined : answerBesides({ ...options, pages }, request, response);
     if (besides) return await besides;
     const { connectionId, ...at } = stageUrlParts(request);
     if (connectionId !== undefined)

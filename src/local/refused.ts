@@ -20,6 +20,8 @@ const shortened = (name: string): string =>
 
 /** What is refused and what would allow it, for who has sent it and who runs the local AWS. */
 export function refusalText({ what, name, allow }: RefusedName): string {
+  if (what === "Origin" && name === "null")
+    return "the local AWS does not serve pages of no origin (files, sandboxed frames): open them over http";
   const quoted = JSON.stringify(shortened(name));
   const remedy = allow === undefined ? "" : `; \`local --allow-host ${shortened(allow)}\` allows it`;
   return `the local AWS does not serve ${what === "Host" ? "the name" : "pages of"} ${quoted}${remedy}`;

@@ -109,6 +109,8 @@ export interface LocalAws {
   traces: Pick<Traces, "kept" | "listen">;
   /** The open WebSockets. */
   clients: Clients;
+  /** What nothing may show: its access key's secret, and what is secret in the functions' variables. */
+  secrets(): string[];
   /**
    * Whether a request comes from this user by its connection, or is signed with a key of this local AWS; the
    * control plane takes no others.
@@ -178,12 +180,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const messages = messagesOf(options);
   const { onBug, logOnce } = messages;
   const { keys, callers, accessKey, needsSignatures } = openAccess(options, port, logOnce);
-  const { maxEnvironments } = options;
   const log = (region: string, entries: readonly LogEntry[]) => {
     portOf(lambda).writeLog(region, entries);
     onLog(entries);
   };
-  const runtimes = runtimesFor({ url, keys, maxEnvironments, log, traces, onBug });
+  const runtimes = runtimesFor({ url, keys, maxEnvironments: options.maxEnvironments, log, traces, onBug });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
   for (const name of folder?.leftOut ?? [])
     logOnce(`${name} is not taken from a state folder: functions there run without it`);
@@ -224,6 +225,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     calls,
     traces,
     clients: gateway.clients,
+    secrets: () => [accessKey.secretAccessKey, ...portOf(lambda).secrets()],
     isOwn: async (request) => (await callers.doubt(request, async () => new Uint8Array())) === undefined,
     servePage: dispatch.servePage,
     tryOut: (code) => portOf(lambda).tryOut(code),

@@ -12,6 +12,10 @@ const stagePath = /^\/([a-z0-9]+)\/([^/?]+)(?:\/(?:@|%40)connections\/([^/?]+)|\
 /** `@connections` of an API without its stage. */
 const stagelessPath = /^\/([a-z0-9]+)()\/(?:@|%40)connections\/([^/?]+)(?:\?|$)/i;
 
+/** Whether a request names an API by its host: then every path is the API's, whatever its stage is called. */
+export const namesApi = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
+  apiHost.test(headers.host ?? "");
+
 /**
  * `/{apiId}/{stage}` with any host, or `/{stage}` at `{apiId}.execute-api.localhost`; behind it
  * `@connections` or nothing (AWS.md 1.1, 2.1). `@connections` without a stage is an address too: one that is

@@ -46,7 +46,7 @@ test("a message shows with its hops, its text and its log lines, and can be sent
   const { page, client, faults } = await openedConsole();
   const ann = await client("7", "ann");
   const ben = await client("7", "ben");
-  ann.send(JSON.stringify({ body: "is it free?", token: "canary-token" }));
+  ann.send(JSON.stringify({ body: "is it free? I am demo-ann", token: "canary-token" }));
   await expect.poll(() => rows(page).filter({ hasText: "message" }).count()).toBe(1);
   await rows(page).filter({ hasText: "message" }).click();
   const detail = page.locator("#detail");
@@ -55,7 +55,8 @@ test("a message shows with its hops, its text and its log lines, and can be sent
     .toMatch(/gateway[\s\S]*function[\s\S]*backend/);
   expect(await detail.innerText()).toContain("is it free?");
   expect(await detail.innerText()).toContain("billed");
-  expect(await page.content()).not.toContain("canary-token");
+  expect(await detail.innerText()).toContain("I am ***");
+  expect(await page.content()).not.toMatch(/canary-token|demo-ann/);
   await detail.getByRole("button", { name: "Replay" }).click();
   await expect.poll(() => rows(page).filter({ hasText: "message" }).count()).toBe(2);
   // What the replay sent is what the client sent, its token included: the backend hears it whole.

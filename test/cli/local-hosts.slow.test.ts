@@ -68,7 +68,7 @@ test(
       "host.docker.internal",
       "192.168.1.5",
       "my-mac.local",
-      "null",
+      undefined,
       "capacitor://localhost",
     ]);
 

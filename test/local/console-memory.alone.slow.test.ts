@@ -31,10 +31,12 @@ function busyPlace() {
       clients: {
         list: () => Array.from({ length: CONNECTIONS }, (_, n) => connection(n)),
         watch: added(watchers),
-        send: () => true,
-        close: () => true,
-        receive: () => true,
+        send: () => "done" as const,
+        close: () => "done" as const,
+        receive: () => "done" as const,
+        secretsOf: (id: string) => [`token-of-${id}`],
       },
+      secrets: () => [],
     },
     /** One message: its frame, the answer, and what the gateway and the function tell. */
     message(n: number): void {

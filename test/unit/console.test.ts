@@ -3,9 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { Store } from "../../src/console/page/store.ts";
+import { knownSecrets } from "../../src/console/known-secrets.ts";
 import { redacted } from "../../src/console/redact.ts";
 import { createRing } from "../../src/console/ring.ts";
 import { stream } from "../../src/console/stream.ts";
+import { secretsIn } from "../../src/local/gateway/handshake-secrets.ts";
 
 test.each([
   ['{"body":"x","token":"abc"}', '{"body":"x","token":"***"}'],
@@ -46,6 +48,39 @@ test.each([
   expect(redacted(text)).toBe(shown);
 });
 
+test("a known secret is masked wherever it stands, as it is, in a URL and in JSON", () => {
+  const known = knownSecrets();
+  for (const secret of ['s3cret "quoted"/+', "tok%2Fen%3D%3D1", "tok%2Fen", "short"]) known.add(secret);
+  const { masked } = known;
+  expect(masked('it says: s3cret "quoted"/+.')).toBe("it says: ***.");
+  expect(masked(JSON.stringify({ text: 's3cret "quoted"/+' }))).toBe('{"text":"***"}');
+  expect(masked(`?a=${encodeURIComponent('s3cret "quoted"/+')}&b`)).toBe("?a=***&b");
+  // The longest of those that begin alike; what was sent encoded is also known as it is.
+  expect(masked("tok/en==1tok/en==1 tok%2Fen, short, s3cret")).toBe("****** ***, short, s3cret");
+  expect(masked("")).toBe("");
+  for (let n = 0; n < 12_000; n++) known.add(`another secret ${n}`);
+  expect(masked("tok/en==1, another secret 11999")).toBe("tok/en==1, ***");
+});
+
+test("the secrets of a handshake: in query, headers and subprotocol, and nothing else", () => {
+  const url = "/dev?booking_id=1&type=feed&token=abc%2B1&lang=en-GB-oxendict&api_key=k1";
+  const headers = { Host: "localhost:4566", "Sec-WebSocket-Key": "dGhlIHNhbXBsZQ==", "User-Agent": "x/1" };
+  const secret = {
+    Authorization: "Bearer abc123",
+    "Sec-WebSocket-Protocol": "v1.chat, base64url.bearer.xyz9",
+    Cookie: "session_id=c00kie; lang=english",
+  };
+  const rawHeaders = Object.entries({ ...headers, ...secret }).flat();
+  expect(secretsIn({ url, rawHeaders })).toEqual([
+    "abc%2B1",
+    "k1",
+    "abc123",
+    "v1.chat",
+    "base64url.bearer.xyz9",
+    "c00kie",
+  ]);
+});
+
 test("a ring keeps the newest up to its size, and says what made room", () => {
   const dropped: number[] = [];
   const ring = createRing<number>(10_000, (item) => dropped.push(item));
@@ -69,7 +104,8 @@ test("a page that is told too much gets the newest, how much it lacks, and what 
       return () => undefined;
     },
     opened: () => ['{"kind":"opened"}'],
-    replay: () => false,
+    isFull: () => false,
+    replay: () => "done" as const,
     close: () => undefined,
   };
   const server = createServer((_request, response) => stream(hub, response)).listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
-import type { ConsoleAction, ConsoleItem } from "../items.ts";
+import type { ConsoleAction, ConsoleItem, RefusalReason } from "../items.ts";
 
 /** How it stands with the local AWS. */
-export type LinkState = "connecting" | "live" | "lost" | "refused";
+export type LinkState = "connecting" | "live" | "lost" | "refused" | "full";
 
 interface LinkOptions {
   /** Called before the first items of a stream, which tell everything again. */
@@ -12,8 +12,8 @@ interface LinkOptions {
 
 /** The way to the local AWS. */
 export interface Link {
-  /** Whether it was done: false where there is no such connection or message any more. */
-  act(action: ConsoleAction): Promise<boolean>;
+  /** Why it was not done; undefined where it was. Rejects where the local AWS does not answer. */
+  act(action: ConsoleAction): Promise<RefusalReason | undefined>;
 }
 
 const HEADER = "x-shelfshack-console";
@@ -35,28 +35,28 @@ export function openLink({ onBegin, onItems, onState }: LinkOptions): Link {
       body: JSON.stringify(body),
     });
 
-  async function follow(): Promise<"ended" | "refused"> {
+  async function follow(): Promise<"lost" | "refused" | "full"> {
     const again = session === "" ? undefined : await post("stream", {});
-    const { body } = again?.ok ? again : await firstStream();
-    if (!body) return "refused";
+    const answer = again && again.status !== 401 ? again : await firstStream();
+    if (!answer.ok || !answer.body) return (await reasonOf(answer)) === "too-many-pages" ? "full" : "refused";
     onBegin();
     onState("live");
-    await read(body, onItems);
-    return "ended";
+    await read(answer.body, onItems);
+    return "lost";
   }
 
-  /** The stream of a new session; without a body where none is given. */
-  async function firstStream(): Promise<Pick<Response, "body">> {
+  /** The stream of a new session, or the refusal of one. */
+  async function firstStream(): Promise<Response> {
     const opened = await post("session", { key });
-    if (!opened.ok) return { body: null };
+    if (!opened.ok) return opened;
     ({ session } = (await opened.json()) as { session: string });
     return await post("stream", {});
   }
 
   async function keepFollowing(): Promise<void> {
     for (let pauseMs = 500; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-      const end = await follow().catch(() => "ended" as const);
-      onState(end === "refused" ? "refused" : "lost");
+      const end = await follow().catch(() => "lost" as const);
+      onState(end);
       if (end === "refused" && key !== null) return;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
@@ -64,9 +64,15 @@ export function openLink({ onBegin, onItems, onState }: LinkOptions): Link {
   void keepFollowing();
 
   return {
-    act: async (action) => (await post("action", action)).ok,
+    async act(action) {
+      const answer = await post("action", action);
+      return answer.ok ? undefined : await reasonOf(answer);
+    },
   };
 }
+
+const reasonOf = async (answer: Response): Promise<RefusalReason> =>
+  ((await answer.json()) as { reason: RefusalReason }).reason;
 
 /** Reads server-sent events: a list of items each. */
 async function read(body: ReadableStream<Uint8Array>, onItems: LinkOptions["onItems"]): Promise<void> {

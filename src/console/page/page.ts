@@ -1,4 +1,4 @@
-import type { ConsoleAction, ConsoleItem } from "../items.ts";
+import type { ConsoleAction, ConsoleItem, RefusalReason } from "../items.ts";
 import { detailOf } from "./detail.ts";
 import { byId } from "./element.ts";
 import { openLink, type LinkState } from "./link.ts";
@@ -14,6 +14,18 @@ const texts: Readonly<Record<LinkState, string>> = {
   live: "live",
   lost: "lost: the local AWS does not answer",
   refused: "refused: open the address that `local` prints last",
+  full: "not shown: too many pages are open, close one",
+};
+const refusals: Readonly<Record<RefusalReason, string>> = {
+  gone: "not done: the connection has closed",
+  slow: "not sent: the client did not read and was dropped",
+  forgotten: "not sent: the message is too old to be kept",
+  "too-large": "not sent: a frame has at most 128 KB",
+  "no-session": "not done: the local AWS was started anew, try again",
+  "not-own": "refused: the page is not at the address that `local` prints",
+  "too-many-pages": "not done: too many pages are open",
+  malformed: "not done: the local AWS does not understand this page, load it anew",
+  unknown: "not done: the local AWS does not know this page, load it anew",
 };
 const emptyTexts: Readonly<Record<ViewName, string>> = {
   messages: "No message yet. Connect a client and send one: each shows here with every hop.",
@@ -64,7 +76,7 @@ const link = openLink({
 
 function act(action: ConsoleAction, done: string): void {
   link.act(action).then(
-    (isDone) => say(isDone ? done : "not done: it is not there any more"),
+    (refusal) => say(refusal === undefined ? done : refusals[refusal]),
     () => say("not done: the local AWS does not answer"),
   );
 }

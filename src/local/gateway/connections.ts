@@ -36,13 +36,14 @@ const asText = { binary: false };
  */
 export function open(
   traffic: Traffic,
-  peer: Peer,
+  { peer, secrets }: { peer: Peer; secrets: readonly string[] },
   socket: WebSocket,
   receive: (connection: Connection, data: Buffer, isBinary: boolean) => void,
 ): Connection {
   const connection: Connection = {
     ...peer,
     socket,
+    secrets,
     backlog: traffic.backlog,
     watchers: traffic.watchers,
     lastActiveAt: peer.connectedAt,

@@ -205,16 +205,21 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** The open connections, for who runs the gateway. What acts says whether there was such a connection. */
+/** What became of an order: `slow` is a client that was dropped just now, as it does not read. */
+export type Acted = "done" | "gone" | "slow";
+
+/** The open connections, for who runs the gateway. */
 export interface Clients {
   list(): ShownConnection[];
   /** Tells of frames, and of connections that come and go, until the returned function is called. */
   watch(watcher: (sight: Sight) => void): () => void;
   /** Sends a frame to the client. */
-  send(connectionId: string, text: string): boolean;
-  close(connectionId: string): boolean;
+  send(connectionId: string, text: string): Acted;
+  close(connectionId: string): Acted;
   /** Takes a message as if the client had sent it just now. */
-  receive(connectionId: string, text: string): boolean;
+  receive(connectionId: string, text: string): Acted;
+  /** The tokens, cookies and the like that its handshake carried. */
+  secretsOf(connectionId: string): readonly string[];
 }
 
 /** Which stage of which API something belongs to. */
@@ -226,6 +231,8 @@ export interface StageAddress {
 /** An open connection. Times are epoch milliseconds. */
 export interface Connection extends Peer {
   readonly socket: WebSocket;
+  /** What its handshake carried and nothing may show. */
+  readonly secrets: readonly string[];
   /** The gateway's, for all its connections. */
   readonly backlog: Backlog<Connection>;
   /** The gateway's too. */

@@ -13,6 +13,7 @@ import {
   type Upgrade,
 } from "./events.ts";
 import { limitFrames, maxMessageBytes } from "./frame-limits.ts";
+import { secretsIn } from "./handshake-secrets.ts";
 import { receive, sendBody } from "./messages.ts";
 import type { ProxyAnswer } from "./proxy-answer.ts";
 import { refuseUpgrade, type Refusal } from "./refusal.ts";
@@ -116,7 +117,8 @@ async function performHandshake(
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });
   const accepted = accept(request, socket, head, decision.answer.subprotocol);
   if (!accepted) return deliverDisconnect(traffic, decision.peer, closings.lost);
-  const connection = open(traffic, decision.peer, accepted, (from, data, isBinary) =>
+  const opened = { peer: decision.peer, secrets: secretsIn(upgradeOf(request)) };
+  const connection = open(traffic, opened, accepted, (from, data, isBinary) =>
     receive(traffic, from, data, isBinary),
   );
   if (decision.twoWay) sendBody(connection, decision.answer.body, requestId);

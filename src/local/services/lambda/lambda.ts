@@ -15,6 +15,7 @@ import { codeOf, functionOperations } from "./functions.ts";
 import { invokeForGateway, invokeOperations, tryOut, type GatewayCall, type OtherCode } from "./invoke.ts";
 import { writeLog } from "./logging.ts";
 import { policyOperations } from "./policy.ts";
+import { secretsIn } from "./secrets.ts";
 import { versionOperations } from "./versions.ts";
 
 /** What Lambda lends. */
@@ -27,6 +28,8 @@ export interface Functions {
   codeOf(id: string): Uint8Array | undefined;
   /** Writes lines of functions into CloudWatch Logs, as far as their roles may write there. */
   writeLog(region: string, entries: readonly LogEntry[]): void;
+  /** What is secret in the functions' variables. */
+  secrets(): string[];
 }
 
 /** Lambda's control plane and Invoke (AWS.md 4). */
@@ -52,6 +55,7 @@ export const lambda = service({
       tryOut: (code) => tryOut(parts, code),
       codeOf: (id) => codeOf(parts, id),
       writeLog: (region, entries) => writeLog(parts, region, entries),
+      secrets: () => secretsIn(parts),
     };
     return { parts, port, authorization };
   },
