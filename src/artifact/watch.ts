@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, watch, type FSWatcher } from "node:fs";
+import { existsSync, readdirSync, watch, type Dirent, type FSWatcher } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { assetUrl } from "./assets.ts";
+import { isLeftOut, isVirtualEnvironment } from "./left-out.ts";
 
 const bundle = dirname(fileURLToPath(assetUrl("handler/index.mjs")));
 /**
@@ -30,7 +31,7 @@ export async function* watchHandler(
   onFailure: (output: string) => void,
 ): AsyncGenerator<void> {
   const inClone = existsSync(sources) && existsSync(build);
-  for await (const changed of contentChanges(inClone ? [sources, bundle] : [bundle], signal)) {
+  for await (const changed of contentChanges(() => (inClone ? [sources, bundle] : [bundle]), signal)) {
     // What is built is a change of the bundle, and comes by itself.
     if (changed.includes(sources)) await rebuild(onFailure);
     if (changed.includes(bundle)) yield;
@@ -38,15 +39,46 @@ export async function* watchHandler(
 }
 
 /**
- * Yields those of some folders whose content has changed: events alone say little, one saving makes several
- * of them. A folder may vanish, as by `npm ci`; then its last content counts until it is back.
+ * Yields each time that a function's own code may have changed: something in its folder, in whatever depth,
+ * or its zip. Packages that are installed in the folder are not watched.
+ */
+export async function* watchOwn(
+  { source, zip }: { source?: string | undefined; zip?: string | undefined },
+  signal: AbortSignal,
+): AsyncGenerator<void> {
+  const places = () => (source === undefined ? [resolvePath(zip ?? "")] : foldersIn(resolvePath(source)));
+  for await (const _changed of contentChanges(places, signal)) yield;
+}
+
+/** A function's folder and those in it that belong into its zip. */
+function foldersIn(folder: string, isTop = true): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    // It may be gone for a moment; its way is watched.
+    return [folder];
+  }
+  if (!isTop && isVirtualEnvironment(entries.map(({ name }) => name))) return [];
+  const inside = entries.filter(
+    (entry) =>
+      entry.isDirectory() && entry.name !== "node_modules" && !isLeftOut({ name: entry.name, isTop }),
+  );
+  return [folder, ...inside.flatMap(({ name }) => foldersIn(join(folder, name), false))];
+}
+
+/**
+ * Yields those of some folders or files whose content has changed: events alone say little, one saving makes
+ * several of them. A folder may vanish, as by `npm ci`; then its last content counts until it is back.
+ * `places` is asked each time, as a folder may be new.
  */
 export async function* contentChanges(
-  folders: readonly string[],
+  places: () => readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<string[]> {
   const last = new Map<string, string>();
   for (let isFirst = true; !signal.aborted; isFirst = false) {
+    const folders = places();
     // Watched from before it is read: what changes meanwhile makes an event.
     const watched = watchWays(folders, signal);
     try {
@@ -125,7 +157,7 @@ function watching({ folder, name }: Place, changed: () => void): FSWatcher | und
 /** Who waits for the event learns it there. */
 function isToldByTheSignal(): void {}
 
-/** The hash of every file of a folder, by name; undefined while it is gone or empty. */
+/** The hash of every file of a folder, by name, or of a file; undefined while it is gone or empty. */
 async function fingerprint(folder: string): Promise<string | undefined> {
   try {
     const files = (await readdir(folder, { withFileTypes: true }))
@@ -135,8 +167,21 @@ async function fingerprint(folder: string): Promise<string | undefined> {
     for (const name of files.toSorted()) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
     return files.length > 0 ? hash.digest("hex") : undefined;
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    if (code === "ENOTDIR") return await fileFingerprint(folder);
     throw error;
+  }
+}
+
+async function fileFingerprint(file: string): Promise<string | undefined> {
+  try {
+    return createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
+  } catch {
+    // It was there a moment ago; it is seen again from above.
+    return undefined;
   }
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { CliError } from "../errors/error.ts";
-import type { Report } from "../progress.ts";
 import { assetUrl } from "./assets.ts";
+import type { Packed } from "./zip-writer.ts";
 
 /** One file of the zip. */
 export interface Entry {
@@ -26,14 +26,7 @@ export async function packageHandler(): Promise<Artifact> {
   const code = await readFile(assetUrl("handler/index.mjs"));
   const files = new Map([["index.mjs", code]]);
   const built = await builtZip(code);
-  return built ? artifactOf(built, files) : await zipFiles(files);
-}
-
-/** The same, after making sure that this handler and runtime can run it; throws as `requireHandler` does. */
-export async function packageFor(wanted: { handler: string; runtime: string }): Promise<Artifact> {
-  const artifact = await packageHandler();
-  requireHandler(wanted, artifact.entries);
-  return artifact;
+  return built ? artifactOf(built, entriesOf(files)) : await zipFiles(files);
 }
 
 /** The zip that the build has made of this code, by its name. */
@@ -52,15 +45,10 @@ export const builtZipName = (code: Uint8Array): `${string}.zip` => `${sha256(cod
 const sha256 = (content: Uint8Array, encoding: "hex" | "base64"): string =>
   createHash("sha256").update(content).digest(encoding);
 
-/** Whether a file that begins with these bytes is such a zip: its first entry is the handler's. */
-export const isPackage = (begun: Uint8Array): boolean =>
-  Buffer.from(begun.subarray(0, 4)).toString("latin1") === "PK\u0003\u0004" &&
-  Buffer.from(begun.subarray(30, 39)).toString("latin1") === "index.mjs";
-
 /** These files as a zip; the same files give the same bytes. */
-export async function zipFiles(files: ReadonlyMap<string, Uint8Array>): Promise<Artifact> {
+export async function zipFiles(files: ReadonlyMap<string, Uint8Array | Packed>): Promise<Artifact> {
   const { zipOf } = await import("./zip-writer.ts");
-  return artifactOf(zipOf(files), files);
+  return artifactOf(zipOf(files), entriesOf(files));
 }
 
 /** Loads what makes zips, for a time when this installation may be away (`npm ci`). */
@@ -68,20 +56,41 @@ export async function prepareToZip(): Promise<void> {
   await import("./zip-writer.ts");
 }
 
-const artifactOf = (zip: Uint8Array, files: ReadonlyMap<string, Uint8Array>): Artifact => ({
+/** What Lambda gets with a zip that is there already. */
+export const artifactOf = (zip: Uint8Array, entries: readonly Entry[]): Artifact => ({
   zip,
   sha256: sha256(zip, "base64"),
-  entries: [...files].map(([name, { length: bytes }]) => ({ name, bytes })).sort(byName),
+  entries: entries.toSorted(byName),
 });
+
+const entriesOf = (files: ReadonlyMap<string, Uint8Array | Packed>): Entry[] =>
+  [...files].map(([name, file]) => ({ name, bytes: file instanceof Uint8Array ? file.length : file.bytes }));
 
 const byName = (one: Entry, other: Entry): number => (one.name < other.name ? -1 : 1);
 
-/** How the files end that a family of runtimes takes for the handler's. */
-const handlerEndings: Readonly<Record<"nodejs" | "python", readonly string[]>> = {
-  nodejs: [".mjs", ".js", ".cjs"],
-  python: [".py"],
+/** A family of runtimes: where it looks for a handler's module, and how its own are usually called. */
+interface Family {
+  filesOf(module: string): readonly string[];
+  ending: RegExp;
+  handler: string;
+}
+
+const families: Readonly<Record<"nodejs" | "python", Family>> = {
+  nodejs: {
+    filesOf: (module) => [".mjs", ".js", ".cjs"].map((ending) => module + ending),
+    ending: /\.[mc]?js$/,
+    handler: "handler",
+  },
+  python: {
+    filesOf: (module) => [`${module.replaceAll(".", "/")}.py`],
+    ending: /\.py$/,
+    handler: "lambda_handler",
+  },
 };
 const familyOf = (runtime: string) => (runtime.startsWith("python") ? "python" : "nodejs");
+
+/** As many names as a line of an error holds. */
+const MOST_NAMES = 12;
 
 /**
  * Throws a CliError (exit 2) that names the files found when no file of the zip is the one that `handler`
@@ -91,40 +100,31 @@ export function requireHandler(
   { handler, runtime }: { handler: string; runtime: string },
   entries: readonly Entry[],
 ): void {
-  const file = handler.slice(0, handler.lastIndexOf("."));
+  const module = handler.slice(0, handler.lastIndexOf("."));
   const names = entries.map(({ name }) => name);
-  const endings = handlerEndings[familyOf(runtime)];
-  if (endings.some((ending) => names.includes(file + ending))) return;
-  const looked = endings.map((ending) => file + ending).join(", ");
+  const looked = families[familyOf(runtime)].filesOf(module);
+  if (looked.some((file) => names.includes(file))) return;
   throw new CliError(
     "handler-missing",
-    `the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked}`,
-    {
-      hint: `the zip holds ${names.join(", ")}; ${fitting(names)}`,
-    },
+    `the handler ${JSON.stringify(handler)} is not in the zip: ${runtime} looks for ${looked.join(", ")}`,
+    { hint: `the zip holds ${namesIn(names)}; ${fitting(names)}` },
   );
+}
+
+/** The files that stand highest in the zip. */
+function namesIn(names: readonly string[]): string {
+  if (names.length === 0) return "no file";
+  const depth = (name: string) => name.split("/").length;
+  const first = names.toSorted((one, other) => depth(one) - depth(other)).slice(0, MOST_NAMES);
+  const more = names.length - first.length;
+  return first.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** What to pass for the first file that some runtime can run. */
 function fitting(names: readonly string[]): string {
-  for (const [family, endings] of Object.entries(handlerEndings)) {
-    const file = names.find((name) => endings.some((ending) => name.endsWith(ending)));
-    if (file)
-      return `it runs with --handler ${file.slice(0, file.lastIndexOf("."))}.handler and a ${family} runtime`;
+  for (const [family, { ending, handler }] of Object.entries(families)) {
+    const file = names.find((name) => ending.test(name) && !name.includes("/"));
+    if (file) return `it runs with --handler ${file.replace(ending, "")}.${handler} and a ${family} runtime`;
   }
   return "nothing in it can be run";
-}
-
-/** The code to compare with; without any, as the settings ask for another handler, a warning says why. */
-export async function packageIfPossible(
-  wanted: { handler: string; runtime: string },
-  report: Report,
-): Promise<Artifact | undefined> {
-  try {
-    return await packageFor(wanted);
-  } catch (error) {
-    if (!(error instanceof CliError)) throw error;
-    report({ kind: "warning", message: `the code is not compared: ${error.message}` });
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import * as v from "valibot";
 import { closest } from "./closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
@@ -174,9 +175,9 @@ function settingOf(file: string, key: string, path: readonly string[]): SettingN
 }
 
 function acceptedValue(file: string, name: SettingName, value: unknown, above: readonly string[]): unknown {
-  const { type, key = name } = settingTable[name];
+  const { type, key = name, path: isPath } = settingTable[name];
   const { success, output, issues } = v.safeParse(type.schema, value);
-  if (success) return output;
+  if (success) return isPath ? resolve(dirname(file), String(output)) : output;
   const [issue] = issues;
   const path = [...above, key, ...(issue.path ?? []).map((step) => printable(String(step.key)))].join(".");
   throw refused(

@@ -75,6 +75,7 @@ export function resolve(
   if (settings.local) forgetAccountOf(file, settings, sources);
   refuseBothAddresses(settings as unknown as Settings, sources);
   refuseCodeAndSteps(settings as unknown as Settings);
+  chooseCode(settings, sources, file);
   return {
     settings: settings as unknown as Settings,
     sources: sources as Record<SettingName, string>,
@@ -193,6 +194,25 @@ function refuseCodeAndSteps({ codeOnly, only }: Settings): void {
   throw new CliError("options-contradict", "--code-only and --only contradict each other", {
     hint: "leave --only out to upload the code alone, or --code-only to run the steps",
   });
+}
+
+/**
+ * A folder and a zip are two codes for one function. The one that is named nearer counts, as with any
+ * setting: the command line before the environment's own settings before those of all.
+ */
+function chooseCode(
+  settings: Partial<Record<SettingName, unknown>>,
+  { source = "", zip = "" }: Partial<Record<SettingName, string>>,
+  file: string | undefined,
+): void {
+  if (settings.source === undefined || settings.zip === undefined) return;
+  const distance = (place: string) =>
+    file === undefined || !isFrom(file, place) ? 0 : place === file ? 2 : 1;
+  if (distance(source) === distance(zip))
+    throw new CliError("options-contradict", "--source and --zip contradict each other", {
+      hint: "name the folder or the zip",
+    });
+  settings[distance(source) < distance(zip) ? "zip" : "source"] = undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import { stateHome } from "../files/state-home.ts";
 import { environment } from "../settings/environment.ts";
 import { defaultSettings, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import { packageFor } from "../artifact/zip.ts";
+import { packageHandler } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
@@ -106,7 +106,7 @@ async function walkThrough(
 ): Promise<Omit<DemoResult, "ms">> {
   const { emit } = context;
   const step = (title: string) => emit({ kind: "step", title });
-  const open = await context.stack(target, await packageFor(target));
+  const open = await context.stack(target, await packageHandler());
   const deploy = async () => {
     const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),

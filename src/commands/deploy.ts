@@ -1,9 +1,9 @@
-import { packageFor } from "../artifact/zip.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { BackendProbe } from "../backend/check/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
+import { codeFor, codeToUpload, isOwnCode } from "../code/code.ts";
 import { command as invocation, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
@@ -51,18 +51,20 @@ export const command: Command<"deploy", DeployResult> = {
     const isTested = test && !dryRun && !only;
     // Asked for first: a person should not wait for a deploy to be asked at its end.
     const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
-    const client = { ...options, booking, type, token, strict };
-    const open = await context.stack({ ...options, only }, await packageFor(options));
+    const own = isOwnCode(options);
+    const client = { ...options, booking, type, token, strict, own };
+    const artifact = await (dryRun ? codeFor : codeToUpload)(options, context);
+    const open = await context.stack({ ...options, only }, artifact);
     let probe: BackendProbe | null = null;
     const keep = (backendUrl: string | null) => {
-      if (!isPartial(limits) && !options.backendUrl)
+      if (!isPartial(limits) && !options.backendUrl && !own)
         keepBackend(backendUrl, { ...options, allowHttp }, context.report);
     };
     const before: Before<Change> = async (changes, place) => {
       context.report({ kind: "note", message: placeText(place) });
       keep(open.backendIn(changes));
       // After a whole deploy the smoke test asks the backend, by way of the function.
-      if (test && !isTested) probe = await askNewBackend(open.stack, changes, client, context);
+      if (test && !isTested && !own) probe = await askNewBackend(open.stack, changes, client, context);
     };
     const deployment = await (dryRun ? planStack(open, limits) : deployStack(open, limits, before));
     if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);

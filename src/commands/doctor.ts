@@ -1,4 +1,4 @@
-import { packageFor, packageIfPossible } from "../artifact/zip.ts";
+import { codeIfPossible, codeToUpload, isOwnCode } from "../code/code.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
@@ -105,11 +105,13 @@ async function examined(
     import("../verify/readers.ts"),
     import("../verify/doctor.ts"),
     awsAt(options),
-    packageIfPossible(options, report),
+    codeIfPossible(options, { report, signal }),
   ]);
-  const names = { functionName, apiName, stage, region: aws.region, account: expected };
+  const own = isOwnCode(options);
+  const names = { functionName, apiName, stage, region: aws.region, account: expected, own };
   const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
-  const read = openEvidence(readersOf({ aws, names, client, expected: code, taskRole, signal, timeScale }));
+  const looking = { aws, names, client, expected: code, taskRole, signal, timeScale };
+  const read = openEvidence(readersOf(looking));
   const wanted = allChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
   const checks = await examine(wanted, read, names);
   signal.throwIfAborted();
@@ -127,9 +129,9 @@ type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "toke
 /** Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. */
 async function repair(steps: readonly Step[], options: Deployable, context: Context): Promise<void> {
   const isWhole = steps.length === allSteps.length;
-  if (isWhole || options.backendUrl) checkBackendUrl(options, context.report);
+  if (options.backendUrl || (isWhole && !isOwnCode(options))) checkBackendUrl(options, context.report);
   const only = isWhole ? undefined : steps;
-  const open = await context.stack({ ...options, only }, await packageFor(options));
+  const open = await context.stack({ ...options, only }, await codeToUpload(options, context));
   await deployStack(open, { only }, (_changes, place) =>
     context.report({ kind: "note", message: placeText(place) }),
   );

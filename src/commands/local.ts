@@ -4,10 +4,11 @@ import { startDemoBackend } from "../backend/demo.ts";
 import { firstQuotas } from "../contract/quotas.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
-import { watchHandler } from "../artifact/watch.ts";
+import { watchHandler, watchOwn } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
-import { packageFor, prepareToZip, type Artifact } from "../artifact/zip.ts";
+import { prepareToZip, type Artifact } from "../artifact/zip.ts";
+import { codeFor, codeToUpload, isOwnCode, type CodeOptions } from "../code/code.ts";
 import type { AccessKey } from "../files/local-key.ts";
 import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
@@ -191,14 +192,14 @@ function itemText(item: LocalItem): Advice | undefined {
     `WebSocket  ${item.url}`,
     `console    ${item.consoleUrl}`,
     ...item.otherUrls.map((url) => `also at    ${url}`),
-    `backend    ${item.backendUrl}${item.demoBackend ? "  (a demo; your own: --backend-url)" : ""}`,
+    ...backendLine(item),
     ...(item.stateFolder === null
       ? []
       : [`kept in    ${item.stateFolder}  (its id and keys until destroyed; others: --fresh)`]),
     ...accessLines(item.accessKey),
     // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
     // of the shell.
-    ...(item.demoBackend
+    ...(item.demoBackend || item.backendUrl === ""
       ? []
       : [
           [
@@ -218,6 +219,12 @@ function itemText(item: LocalItem): Advice | undefined {
   ]);
 }
 
+/** An own handler need not have a backend. */
+const backendLine = ({ backendUrl, demoBackend }: LocalItem & { kind: "ready" }): string[] =>
+  backendUrl === ""
+    ? []
+    : [`backend    ${backendUrl}${demoBackend ? "  (a demo; your own: --backend-url)" : ""}`];
+
 function redeployText({ changed, recovered, sha256 }: LocalItem & { kind: "redeployed" }) {
   if (changed) return `the handler was deployed again (sha256 ${sha256})`;
   return recovered ? `the handler is the deployed one again (sha256 ${sha256})` : undefined;
@@ -232,7 +239,7 @@ const accessLines = (key: AccessKey | null): string[] => [
 ];
 
 /** What is deployed to it: the stack as the options have it, at the address of the local AWS. */
-type Target = StackNames & StackProperties;
+type Target = StackNames & StackProperties & CodeOptions;
 
 async function serve(
   options: Target,
@@ -241,7 +248,9 @@ async function serve(
 ): Promise<LocalResult> {
   const keys = (await deployedKeys(options, context)) ?? [newSigningKey()];
   const freshKeys = async () => (await deployedKeys(options, context)) ?? keys;
-  const demo = options.backendUrl ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
+  // The demo backend speaks the shipped handler's contract.
+  const hasBackend = options.backendUrl !== undefined || isOwnCode(options);
+  const demo = hasBackend ? undefined : await startDemoBackend({ signingKeys: keys, freshKeys });
   const target: Target = demo
     ? {
         ...options,
@@ -250,7 +259,7 @@ async function serve(
       }
     : options;
   try {
-    const open = await context.stack(target, await packageFor(target));
+    const open = await context.stack(target, await codeToUpload(target, context));
     const { url } = await deployStack(open).catch((error: unknown) => refusedBecause(error, context));
     context.emit({
       kind: "ready",
@@ -310,7 +319,7 @@ async function redeployOnChange(
   /** Why the last one that there was is not deployed. */
   let refused: string | undefined;
   const deployChanged = async () => {
-    const artifact = await packageFor(target);
+    const artifact = await codeFor(target, context);
     const fault = await faultOf(artifact, { target, context, local });
     if (fault !== undefined && fault !== refused && !signal.aborted)
       warn(`the handler has changed and does not start, the previous one keeps running: ${fault}`);
@@ -326,7 +335,8 @@ async function redeployOnChange(
   };
   try {
     await prepareToZip();
-    for await (const _change of watchHandler(signal, broken))
+    const changes = isOwnCode(target) ? watchOwn(target, signal) : watchHandler(signal, broken);
+    for await (const _change of changes)
       await deployChanged().catch(unlessAborted("the handler was not deployed again"));
   } catch (error) {
     unlessAborted("the handler is not watched any more; start again to deploy another one")(error);

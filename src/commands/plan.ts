@@ -1,4 +1,4 @@
-import { packageFor } from "../artifact/zip.ts";
+import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
@@ -12,9 +12,10 @@ export const command: Command<"plan", PlanResult> = {
     const isPartial = only !== undefined || codeOnly;
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     if (!isPartial) checkVariables(options);
-    const open = await context.stack({ ...options, only }, await packageFor(options));
+    const open = await context.stack({ ...options, only }, await codeFor(options, context));
     const { code: _code, ...planned } = await planStack(open, { only, codeOnly });
-    if (!isPartial && !options.backendUrl && isWhole(planned.resources))
+    const keepsBackend = !isPartial && !options.backendUrl && !isOwnCode(options);
+    if (keepsBackend && isWhole(planned.resources))
       keepBackend(planned.backendUrl, { ...options, allowHttp }, context.report);
     return planned;
   },

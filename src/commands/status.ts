@@ -1,4 +1,4 @@
-import { packageIfPossible } from "../artifact/zip.ts";
+import { codeIfPossible } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -30,7 +30,7 @@ interface StatusResult extends Place {
 
 export const command: Command<"status", StatusResult> = {
   async run(options, context) {
-    const artifact = await packageIfPossible(options, context.report);
+    const artifact = await codeIfPossible(options, context);
     const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
     const { stack, run, urlIn } = open;
     const { observed, unread } = await observeReadable(stack.resources, run);

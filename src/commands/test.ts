@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "../cli/command.ts";
+import { isOwnCode } from "../code/code.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { testText } from "../terminal/round-trip.ts";
@@ -7,14 +8,15 @@ import type { TestResult, WebSocketEvent } from "../verify/invoke.ts";
 
 export const command: Command<"test", TestResult> = {
   async run(
-    { event: file, booking, type, token: given, tokenStdin, functionName, stage, ...options },
+    { event: file, source, zip, booking, type, token: given, tokenStdin, functionName, stage, ...options },
     context,
   ) {
     const event = file === undefined ? undefined : await eventFrom(file);
     const token = await context.token({ token: given, tokenStdin });
     const aws = await context.aws(options);
     const { testFunction } = await import("../verify/invoke.ts");
-    return await testFunction(aws, { functionName, stage, booking, type, token, event }, context.signal);
+    const own = isOwnCode({ source, zip });
+    return await testFunction(aws, { functionName, stage, booking, type, token, event, own }, context.signal);
   },
 
   render: testText,

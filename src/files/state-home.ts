@@ -18,6 +18,17 @@ export function stateHome(
   return isAbsolute(HOME) && isFolder(HOME) ? join(HOME, ".local", "state") : undefined;
 }
 
+/**
+ * Where a user's programs keep what can be made again: `$XDG_CACHE_HOME`, or a folder below
+ * `%LOCALAPPDATA%`. Undefined as for `stateHome`.
+ */
+export function cacheHome(variables: Variables, platform = process.platform): string | undefined {
+  const { XDG_CACHE_HOME = "", HOME = "" } = variables;
+  if (isAbsolute(XDG_CACHE_HOME)) return XDG_CACHE_HOME;
+  if (platform === "win32") return stateHome({ ...variables, XDG_STATE_HOME: "" }, platform);
+  return isAbsolute(HOME) && isFolder(HOME) ? join(HOME, ".cache") : undefined;
+}
+
 /** A user without a home has `/nonexistent` or so for it, and root could make that. */
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 

@@ -40,6 +40,9 @@ export const stackProperties = [
   "variables",
 ] as const;
 
+/** A function's own code, in one of two ways; without it, the handler that ships. */
+export const ownCode = ["source", "zip"] as const;
+
 /** Where a stack's messages are traced. */
 const stackTraced = ["functionName", "apiName", "stage"] as const;
 
@@ -82,16 +85,25 @@ const table = {
     ],
   },
   package: {
-    summary: "build the handler's zip",
-    reads: ["out", "handler", "runtime"],
+    summary: "build the function's zip",
+    reads: ["out", ...ownCode, "handler", "runtime"],
     examples: [
-      { line: "package", description: "writes websocket_proxy.zip" },
+      { line: "package", description: "writes websocket_proxy.zip: the handler that ships" },
       { line: "package --out build/proxy.zip", description: "writes it somewhere else" },
+      {
+        line: "package --source src --handler app.handler",
+        description:
+          "your own Node folder, with the esbuild of your project where it has packages or TypeScript",
+      },
+      {
+        line: "package --source app --runtime python3.12 --handler app.handler",
+        description: "a Python folder, with the wheels of its requirements.txt for Lambda's system",
+      },
     ],
   },
   plan: {
     summary: "show what deploy would change",
-    reads: ["only", "codeOnly", "exitCode", "allowHttp", ...stackProperties, ...stackNames],
+    reads: ["only", "codeOnly", "exitCode", "allowHttp", ...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
         line: "plan --backend-url https://api.example.com",
@@ -116,6 +128,7 @@ const table = {
       "test",
       "strict",
       "allowHttp",
+      ...ownCode,
       ...subscription,
       ...stackProperties,
       ...stackNames,
@@ -130,13 +143,17 @@ const table = {
         description: "the same for a deployed stack, which keeps the backend that its function calls",
       },
       { line: "deploy --code-only", description: "uploads the handler and changes nothing else" },
+      {
+        line: "deploy --source app --runtime python3.12 --handler app.handler",
+        description: "your own code instead of the shipped handler; write it into the config file to keep it",
+      },
       { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
       { line: "deploy --dry-run", description: "shows what it would do" },
     ],
   },
   status: {
     summary: "show resources, differences and the URL",
-    reads: [...stackProperties, ...stackNames],
+    reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
         line: "status",
@@ -147,7 +164,7 @@ const table = {
   },
   doctor: {
     summary: "check every hop of a message, and repair what a deploy can",
-    reads: ["fix", "taskRole", "allowHttp", ...subscription, ...stackProperties, ...stackNames],
+    reads: ["fix", "taskRole", "allowHttp", ...ownCode, ...subscription, ...stackProperties, ...stackNames],
     examples: [
       {
         line: "doctor",
@@ -250,7 +267,7 @@ const table = {
   },
   test: {
     summary: "invoke the function with a test event and show which hop fails",
-    reads: ["event", ...subscription, "functionName", "stage"],
+    reads: ["event", ...ownCode, ...subscription, "functionName", "stage"],
     examples: [
       {
         line: "test",
@@ -563,6 +580,7 @@ const table = {
       "quotas",
       "open",
       "allowHttp",
+      ...ownCode,
       ...stackProperties,
       ...resourceNames,
     ],

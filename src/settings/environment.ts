@@ -54,3 +54,7 @@ export function forgetCredentials(): void {
     else process.env[name] = value;
   }
 }
+
+/** The variables without those that hold credentials of AWS, or a secret of ours. */
+export const withoutCredentials = (variables: Variables): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => !isSecret(name)));

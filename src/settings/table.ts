@@ -94,6 +94,8 @@ interface Described<T> {
   repeatable?: true;
   /** Every command takes it. */
   global?: true;
+  /** Names a place on this machine: in the config file beside that file, not where the command runs. */
+  path?: true;
 }
 
 const name = (what: string, pattern: RegExp) => text(what, pattern);
@@ -392,6 +394,24 @@ const table = {
     type: name("a handler like index.handler", /^[^\s/.][^\s]*\.[A-Za-z_$][\w$]*$/),
     default: "index.handler",
     description: "handler as FILE.FUNCTION, no file extension",
+  },
+
+  source: {
+    flag: "--source <folder>",
+    env: ["SHELFSHACK_SOURCE"],
+    key: "source",
+    path: true,
+    type: text("a folder"),
+    description: "a folder with your own handler, in Node or Python",
+    defaultText: "the handler that ships",
+  },
+  zip: {
+    flag: "--zip <file>",
+    env: ["SHELFSHACK_ZIP"],
+    key: "zip",
+    path: true,
+    type: text("a file"),
+    description: "a zip with your own handler, used as it is",
   },
 
   port: {

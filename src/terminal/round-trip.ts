@@ -22,11 +22,13 @@ export function smokeTestLines({ invocation, frames, roundTrip }: SmokeTest): st
 
 /** The result of the test event: the three hops, the answer, the log. */
 export function testText(result: TestResult): Advice {
+  const isOwn = result.code === "own-accepted" || result.code === "own-refused";
   const { handlerRan, backendReached, backendAccepted, meaning, fix, answer, ms, log } = result;
   return joined([
     `${sign(handlerRan)} the handler ran`,
-    `${sign(backendReached)} the backend was reached`,
-    `${sign(backendAccepted)} the backend accepted`,
+    ...(isOwn
+      ? []
+      : [`${sign(backendReached)} the backend was reached`, `${sign(backendAccepted)} the backend accepted`]),
     `after ${duration(ms)}: ${continued(meaning)}`,
     ...(fix === null ? [] : [["  ", ...partsOf(fix)]]),
     ...(result.disconnected === false ? [notDisconnected] : []),

@@ -89,6 +89,8 @@ export interface Names {
   region: string;
   /** The account that the configuration expects. */
   account: string | undefined;
+  /** Whether the function's code is the user's own. */
+  own?: boolean | undefined;
 }
 
 /** One question about one hop. It judges evidence and calls nothing; its id is a promise. */

@@ -6,6 +6,8 @@ import { readLine } from "../logs/record.ts";
 export type FindingCode =
   | "accepted"
   | "accepted-odd-status"
+  | "own-accepted"
+  | "own-refused"
   | "handler-not-loadable"
   | "handler-not-exported"
   | "handler-timed-out"
@@ -57,6 +59,8 @@ export interface Outcome {
   probe?: BackendProbe | undefined;
   /** Whether the event holds the token that the test event has where none was given. */
   madeUpToken: boolean;
+  /** Whether the code is the user's own: then only its status tells something. */
+  own?: boolean | undefined;
 }
 
 /** A function that did not end by itself. */
@@ -289,8 +293,10 @@ export const answerRows: readonly AnswerRow[] = [
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function diagnose({ functionError, statusCode, answer, log, madeUpToken, probe }: Outcome): Diagnosis {
+export function diagnose({ own, ...outcome }: Outcome): Diagnosis {
+  const { functionError, statusCode, answer, log, madeUpToken, probe } = outcome;
   if (functionError) return diagnoseFailure(answer);
+  if (own) return statusCode === null ? unreadable : ownAnswer(statusCode);
   const line: HandlerLine =
     log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
   const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, probe };
@@ -309,6 +315,21 @@ const diagnosis = (
   configured: !misconfigured,
   meaning: meaning(facts),
   fix: (typeof fix === "function" ? fix(facts) : fix) ?? null,
+});
+
+/** What the status of a handler says that is not ours: what it asks behind it is not known. */
+const ownAnswer = (status: number): Diagnosis => ({
+  code: isGood(status) ? "own-accepted" : "own-refused",
+  handlerRan: true,
+  backendReached: null,
+  backendAccepted: null,
+  configured: true,
+  meaning: isGood(status)
+    ? "your handler accepted the event; what it asks behind it is its own"
+    : `your handler refused the event with ${status}; its values are made up`,
+  fix: isGood(status)
+    ? null
+    : ["with an event of a client that it knows: ", command("test", { event: "FILE" })],
 });
 
 const unreadable: Diagnosis = {

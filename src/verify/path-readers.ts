@@ -44,6 +44,7 @@ type PathEvidence = "invocation" | "frames" | "backend" | "socket";
 /** How the path itself is tried: the function, the backend, and a real WebSocket through all of it. */
 export function pathReaders(reading: Reading): Pick<Readers, PathEvidence> {
   const { aws, names, client, signal } = reading;
+  const { own } = names;
   const run = { ...reading, report: () => undefined };
   return {
     async invocation(get) {
@@ -51,10 +52,12 @@ export function pathReaders(reading: Reading): Pick<Readers, PathEvidence> {
       return await testFunction(aws, { ...names, ...client }, signal);
     },
     async frames(get) {
+      if (own) throw new Absent(OWN);
       const [api] = await Promise.all([get("api"), refuseUnusable(get)]);
       return await sentFrame(names, clientAddress(api, names), run);
     },
     async backend(get) {
+      if (own) throw new Absent(OWN);
       const variables = variablesOf(await get("lambda"));
       const backendUrl = variables["BACKEND_URL"] || client.backendUrl;
       if (!backendUrl || !/^https?:/i.test(backendUrl) || !URL.canParse(backendUrl))
@@ -71,6 +74,8 @@ export function pathReaders(reading: Reading): Pick<Readers, PathEvidence> {
     },
   };
 }
+
+const OWN = "the code is your own handler, and this is about the one that ships";
 
 const clientAddress = (api: Parameters<typeof addressesOf>[0], { stage }: Names): string =>
   `${addressesOf(api).ApiEndpoint}/${stage}`;

@@ -6,6 +6,7 @@ import {
   commandTable,
   load,
   measuring,
+  ownCode,
   resourceNames,
   stackNames,
   stackProperties,
@@ -48,6 +49,7 @@ const groups: readonly (readonly SettingName[])[] = [
   stackProperties,
   load,
   measuring,
+  ownCode,
 ];
 const isInGroup = (name: SettingName, reads: readonly SettingName[]): boolean =>
   groups.some((group) => group.includes(name) && group.every((one) => reads.includes(one)));

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { unzip } from "../../src/local/runtime/unzip.ts";
+import { unzip } from "../../src/files/unzip.ts";
 import { type RawEntry, rawZipOf, zipOf } from "../support/zip.ts";
 
 async function folders(): Promise<{ outside: string; inside: string }> {

@@ -11,7 +11,7 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "file"), "0");
   const over = new AbortController();
-  const changes = contentChanges([folder], over.signal);
+  const changes = contentChanges(() => [folder], over.signal);
   let next = changes.next();
   const goings: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true }),

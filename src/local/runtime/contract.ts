@@ -72,6 +72,12 @@ export interface LogEntry {
   message: string;
 }
 
+/** Why a function does not start, in AWS's words (AWS.md 4.8): such as `Runtime.ImportModuleError`. */
+export interface StartFailure {
+  type: string;
+  message: string;
+}
+
 /** Runs deployed functions in child processes, one per Lambda environment. */
 export interface Runtime {
   /**
@@ -83,7 +89,7 @@ export interface Runtime {
    * Starts a function once, beside those that run, gives it no event and logs nothing; why it does not
    * start, undefined where it does.
    */
-  tryOut(target: FunctionToRun): Promise<string | undefined>;
+  tryOut(target: FunctionToRun): Promise<StartFailure | undefined>;
   /** Lets a function finish its events and ends its environments; resolves when they are gone. */
   retire(arn: string): Promise<void>;
   /** Ends everything: environments, folders. */

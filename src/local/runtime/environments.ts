@@ -8,7 +8,7 @@ import { countFailedStarts, failedStartsToReport, longestPauseMs } from "./faile
 import { type Failure, lost } from "./failures.ts";
 import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
-import { unzip } from "./unzip.ts";
+import { unzip } from "../../files/unzip.ts";
 import { removeFolder } from "./work-folder.ts";
 
 /** What the environments of every function share. */

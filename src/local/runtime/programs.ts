@@ -20,7 +20,7 @@ export interface Program {
 }
 
 /** A function that cannot be run here; the message says what is missing. */
-class ProgramMissing extends Error {
+export class ProgramMissing extends Error {
   override readonly name = "ProgramMissing";
 }
 
@@ -77,10 +77,16 @@ function nodeProgram({ memoryMb, runtime, clients }: Wanted): Program {
   };
 }
 
-let python: Promise<{ command: string; version: string }> | undefined;
+interface Python {
+  command: string;
+  /** As INIT_START shows it, for example `python:3.12.v1`. */
+  version: string;
+}
 
-async function pythonProgram({ clients }: Wanted): Promise<Program> {
-  const { command, version } = await (python ??= findPython());
+const pythons = new Map<string, Promise<Python>>();
+
+async function pythonProgram({ clients, runtime }: Wanted): Promise<Program> {
+  const { command, version } = await pythonFor(runtime);
   return {
     command,
     arguments: [join(clients, clientFiles.python)],
@@ -90,23 +96,30 @@ async function pythonProgram({ clients }: Wanted): Promise<Program> {
   };
 }
 
-/**
- * Asks the `python3` of the PATH for its real location: it may be a shim that needs variables which the
- * handler does not get.
- */
-async function findPython(): Promise<{ command: string; version: string }> {
-  const question = "import sys; print(sys.executable); print('python:%d.%d.v%d' % sys.version_info[:3])";
+/** The Python of a runtime's version where it is on the PATH, otherwise any. Throws `ProgramMissing`. */
+export async function pythonFor(runtime: string): Promise<Python> {
+  const found = pythons.get(runtime) ?? askPython(runtime).catch(() => askPython("python3"));
+  pythons.set(runtime, found);
   try {
-    const { stdout } = await promisify(execFile)("python3", ["-c", question]);
-    const [command = "", version = ""] = stdout.trim().split("\n");
-    return { command, version };
-  } catch (error) {
-    python = undefined; // it may be installed before the next start
+    return await found;
+  } catch (cause) {
+    pythons.delete(runtime); // it may be installed before the next start
     throw new ProgramMissing(
       "python3 was not found on the PATH; a Python function needs Python 3 on this machine",
-      { cause: error },
+      { cause },
     );
   }
+}
+
+/**
+ * Asks a Python of the PATH for its real location: it may be a shim that needs variables which the handler
+ * does not get.
+ */
+async function askPython(command: string): Promise<Python> {
+  const question = "import sys; print(sys.executable); print('python:%d.%d.v%d' % sys.version_info[:3])";
+  const { stdout } = await promisify(execFile)(command, ["-c", question]);
+  const [executable = "", version = ""] = stdout.trim().split("\n");
+  return { command: executable, version };
 }
 
 function pathWith(command: string): string {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { CliError } from "../../errors/error.ts";
-import type { Credentials, FunctionToRun, Runtime, RuntimeOptions } from "./contract.ts";
+import type { Credentials, FunctionToRun, Runtime, RuntimeOptions, StartFailure } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
 import { messageOf } from "./failures.ts";
 import { copyClients } from "./programs.ts";
@@ -97,12 +97,12 @@ function createFunctions(shared: Shared) {
       all.add(fresh);
       return fresh;
     },
-    async tryOut(target: FunctionToRun): Promise<string | undefined> {
+    async tryOut(target: FunctionToRun): Promise<StartFailure | undefined> {
       const trial = new Environments(target, { ...shared, log: () => undefined });
       all.add(trial);
       try {
         const failure = await trial.tryOut();
-        return failure && messageOf(failure);
+        return failure && { type: failure.type, message: messageOf(failure) };
       } finally {
         await retire(trial);
       }

@@ -8,6 +8,7 @@ const ofTheClient: ReadonlySet<FindingCode> = new Set([
   "token-missing",
   "token-refused",
   "token-or-keys",
+  "own-refused",
 ]);
 
 /** Whether the backend accepts a client, by way of the function. */

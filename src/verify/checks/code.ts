@@ -4,14 +4,14 @@ import { check, deploying, passed, warning } from "../check.ts";
 export const code = check({
   id: "code",
   hop: "function",
-  title: "it has this version's code",
+  title: "it has the code that a deploy would give it",
   needs: ["lambda", "expected"],
   judge({ lambda: { CodeSha256 = "", LastModified }, expected: { sha256 } }) {
     if (CodeSha256 === sha256) return passed(`sha256 ${short(sha256)}`);
     return warning(
       "code-other",
-      `sha256 ${short(CodeSha256)}, written ${LastModified}; this version's is ${short(sha256)}`,
-      "it is an older or a newer version's code, or was changed by hand",
+      `sha256 ${short(CodeSha256)}, written ${LastModified}; a deploy's would be ${short(sha256)}`,
+      "it is older or newer than what a deploy would give it, or was changed by hand",
       deploying("function"),
     );
   },

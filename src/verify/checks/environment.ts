@@ -9,11 +9,25 @@ const NO_CLIENT = "no client can connect: the handler answers every handshake wi
 const setBackend = byHand(["run: ", command("env", {}, "set", "BACKEND_URL=https://api.example.com")]);
 const keysLost = "requests are not signed: a backend that checks the signature refuses all of them";
 
-/** By what is wrong; the first row that fits. */
-const rows: readonly {
+interface Row {
   when(variables: Variables): boolean;
   verdict(variables: Variables): Verdict;
-}[] = [
+}
+
+/** An address that every handler's SDK takes for AWS. */
+const overridden: Row = {
+  when: (variables) => overridesIn(variables).length > 0,
+  verdict: (variables) =>
+    failed(
+      "aws-endpoint-overridden",
+      `${overridesIn(variables).join(", ")} is set`,
+      "the function's own calls to AWS go to that address: frames that follow a handshake get lost",
+      byHand(["run: ", command("env", {}, "unset", ...overridesIn(variables))]),
+    ),
+};
+
+/** By what is wrong; the first row that fits. */
+const rows: readonly Row[] = [
   {
     when: ({ BACKEND_URL }) => !BACKEND_URL,
     verdict: () => failed("backend-url-missing", "BACKEND_URL is not set", NO_CLIENT, setBackend),
@@ -23,16 +37,7 @@ const rows: readonly {
     verdict: () =>
       failed("backend-url-invalid", "BACKEND_URL is no http or https address", NO_CLIENT, setBackend),
   },
-  {
-    when: (variables) => overridesIn(variables).length > 0,
-    verdict: (variables) =>
-      failed(
-        "aws-endpoint-overridden",
-        `${overridesIn(variables).join(", ")} is set`,
-        "the function's own calls to AWS go to that address: frames that follow a handshake get lost",
-        byHand(["run: ", command("env", {}, "unset", ...overridesIn(variables))]),
-      ),
-  },
+  overridden,
   {
     when: ({ SIGNING_KEYS }) => !SIGNING_KEYS,
     verdict: () => warning("signing-keys-missing", "SIGNING_KEYS is not set", keysLost, deploying("env")),
@@ -50,7 +55,7 @@ export const environment = check({
   hop: "function",
   title: "its variables are complete",
   needs: ["lambda"],
-  judge({ lambda: { Environment } }) {
+  judge({ lambda: { Environment } }, { own }) {
     const variables = Environment?.Variables ?? {};
     if (Environment?.Error)
       return warning(
@@ -59,8 +64,10 @@ export const environment = check({
         "what follows from them is not known",
         byHand("give kms:Decrypt to the caller"),
       );
-    const row = rows.find(({ when }) => when(variables));
-    const names = Object.keys(variables).toSorted();
+    // What another handler needs of them is its own.
+    const row = (own ? [overridden] : rows).find(({ when }) => when(variables));
+    const names = Object.keys(variables);
+    if (own && !row) return passed(`${names.length} variables; which your handler needs is not known`);
     return (
       row?.verdict(variables) ??
       passed(`BACKEND_URL ${redactUrl(variables["BACKEND_URL"] ?? "")}, ${names.length} in all`)

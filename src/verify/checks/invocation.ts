@@ -1,12 +1,14 @@
 import { byHand, check, failed, passed, skipped } from "../check.ts";
 import type { FindingCode } from "../judge.ts";
 
-/** What the handler says when it works and something else does not want the event. */
+/** What the handler says when it works and something else does not want the event; and of any other one. */
 const ofOthers: ReadonlySet<FindingCode> = new Set([
   "type-invalid",
   "booking-missing",
   "token-missing",
   "event-malformed",
+  "own-accepted",
+  "own-refused",
 ]);
 
 /** Whether the handler runs: it is invoked with a client's event. What the backend says of it comes later. */

@@ -112,7 +112,8 @@ export interface OtherCode {
 export async function tryOut(lambda: Lambda, { region, name, zip }: OtherCode): Promise<string | undefined> {
   const found = findFunction({ ...lambda, region, now: Date.now() }, referenceOf(name));
   const runtime = await lambda.host.runtimes.runtimeIn(region);
-  return await runtime.tryOut({ ...functionToRun(lambda.host, found, found.latest), zip });
+  const target = { ...functionToRun(lambda.host, found, found.latest), zip };
+  return (await runtime.tryOut(target))?.message;
 }
 
 const refusals: Readonly<Record<string, "missing" | "throttled">> = {

@@ -1,5 +1,5 @@
 import { AwsError, notEmulated } from "../../aws-error.ts";
-import { openZip, ZipError, zipLimits } from "../../runtime/zip-list.ts";
+import { openZip, ZipError, zipLimits } from "../../../files/zip-list.ts";
 import { invalidParameter } from "./function.ts";
 
 const maxZipped = 52_428_800;

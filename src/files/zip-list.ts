@@ -34,12 +34,12 @@ export interface OpenZip {
 /**
  * Opens a zip and reads its list of entries. Throws `ZipError` when it is not a zip, for a name outside of
  * the folder, for a link, a device or an encrypted entry, for a name that occurs twice or is a file and a
- * folder, and for more than 10,000 entries or 250 MB.
+ * folder, and for more than 10,000 entries (or `most`) or 250 MB.
  */
-export async function openZip(zip: Uint8Array): Promise<OpenZip> {
+export async function openZip(zip: Uint8Array, most = zipLimits.entries): Promise<OpenZip> {
   const file = await open(zip);
   try {
-    return { file, entries: await readList(file) };
+    return { file, entries: await readList(file, most) };
   } catch (error) {
     file.close();
     throw error instanceof ZipError ? error : unreadable(error);
@@ -62,12 +62,9 @@ const unreadable = (cause: unknown): ZipError =>
     { cause },
   );
 
-async function readList(file: ZipFile): Promise<Entry[]> {
-  if (file.entryCount > zipLimits.entries)
-    throw new ZipError(
-      "not emulated",
-      `the zip has ${file.entryCount} entries, more than ${zipLimits.entries}`,
-    );
+async function readList(file: ZipFile, most: number): Promise<Entry[]> {
+  if (file.entryCount > most)
+    throw new ZipError("not emulated", `the zip has ${file.entryCount} entries, more than ${most}`);
   const entries: Entry[] = [];
   let bytes = 0;
   for await (const entry of file.eachEntry()) {

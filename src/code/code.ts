@@ -1,0 +1,106 @@
+import { givenZip, packageFolder, requireUploadable } from "../artifact/own.ts";
+import { packageHandler, requireHandler, type Artifact } from "../artifact/zip.ts";
+import { CliError } from "../errors/error.ts";
+import type { Report } from "../progress.ts";
+import type { Settings } from "../settings/table.ts";
+
+/** The settings that say which code a function has; without `source` and `zip` it is what ships with us. */
+export type CodeOptions = Pick<Settings, "source" | "zip" | "handler" | "runtime" | "local">;
+
+interface Run {
+  report: Report;
+  signal: AbortSignal;
+}
+
+/** Whether the code is the user's own, which need not speak our contract with backends. */
+export const isOwnCode = ({ source, zip }: Pick<Settings, "source" | "zip">): boolean =>
+  source !== undefined || zip !== undefined;
+
+/** The most memory of a function, in MB. */
+const MOST_MEMORY = 10_240;
+/** The processor that the function runs on. */
+const ARCHITECTURE = "x86_64" as const;
+
+/**
+ * The code to deploy: the shipped handler, a folder's, or a zip. Throws a CliError (exit 2) that says what is
+ * wrong with it, before AWS is called.
+ */
+export async function codeFor(
+  { out, ...options }: CodeOptions & { out?: string | undefined },
+  run: Run,
+): Promise<Artifact> {
+  const artifact = await built({ ...options, out }, run);
+  requireHandler(options, artifact.entries);
+  return artifact;
+}
+
+async function built(
+  { source, zip, local, ...options }: CodeOptions & { out?: string | undefined },
+  run: Run,
+): Promise<Artifact> {
+  if (zip !== undefined) return await givenZip(zip);
+  if (source === undefined) return await packageHandler();
+  const architecture = local ? await architectureHere(options.runtime) : ARCHITECTURE;
+  return await packageFolder(source, { ...options, architecture }, run);
+}
+
+/** For the local AWS packages are what this machine runs: those of AWS where it can. */
+async function architectureHere(runtime: string): Promise<typeof ARCHITECTURE | undefined> {
+  if (!runtime.startsWith("python")) return ARCHITECTURE;
+  const { runsAsOnAws } = await import("./trial.ts");
+  return (await runsAsOnAws(runtime, ARCHITECTURE)) ? ARCHITECTURE : undefined;
+}
+
+/** What the function has besides, as far as it is known. */
+type TriedOptions = CodeOptions &
+  Partial<Pick<Settings, "functionName" | "memory" | "variables" | "backendUrl">>;
+
+/**
+ * The same for an upload: own code is loaded once on this machine, so that a module that is missing is found
+ * before anything is written. Throws a CliError (exit 2, `handler-not-loadable`) where it cannot be loaded on
+ * AWS either; what else fails may need what only the deployed function has, and is a warning.
+ */
+export async function codeToUpload(options: TriedOptions, run: Run): Promise<Artifact> {
+  const artifact = await codeFor(options, run);
+  requireUploadable(artifact);
+  await requireLoadable(artifact, options, run);
+  return artifact;
+}
+
+/** Loads own code once, as `codeToUpload` does. */
+export async function requireLoadable(
+  artifact: Artifact,
+  options: TriedOptions,
+  { report }: Run,
+): Promise<void> {
+  if (!isOwnCode(options)) return;
+  const { handler, runtime, functionName = "package", memory = MOST_MEMORY } = options;
+  const { variables = {}, backendUrl } = options;
+  const known = { ...variables, ...(backendUrl && { BACKEND_URL: backendUrl }) };
+  const { tryOut } = await import("./trial.ts");
+  const target = { handler, runtime, functionName, memory, variables: known };
+  const trial = await tryOut(artifact, { ...target, architecture: ARCHITECTURE });
+  if (trial.outcome === "loaded") return;
+  if (trial.outcome === "not-tried")
+    return report({ kind: "note", message: `the code was not loaded here: ${trial.because}` });
+  if (trial.isCertain)
+    throw new CliError("handler-not-loadable", `${handler} cannot be loaded: ${trial.message}`, {
+      hint: "nothing was uploaded: correct the code, or add what it imports to its packages",
+    });
+  report({
+    kind: "warning",
+    message: `${handler} does not load on this machine: ${trial.message}`,
+    hint: "that is no fault where it needs what only the deployed function has, such as a variable",
+  });
+}
+
+/** The code to compare with; without any, as it cannot be made, a warning says why. */
+export async function codeIfPossible(options: CodeOptions, run: Run): Promise<Artifact | undefined> {
+  try {
+    return await codeFor(options, run);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    run.report({ kind: "warning", message: `the code is not compared: ${error.message}` });
+    return undefined;
+  }
+}

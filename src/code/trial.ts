@@ -1,0 +1,111 @@
+import type { Artifact, Entry } from "../artifact/zip.ts";
+import { ProgramMissing, pythonFor } from "../local/runtime/programs.ts";
+import { startRuntime } from "../local/runtime/runtime.ts";
+
+/** What became of code that was loaded once, as Lambda loads it. */
+export type Trial =
+  | { outcome: "loaded" }
+  | { outcome: "not-tried"; because: string }
+  /** `isCertain`: it cannot be loaded on AWS either, whatever else the function has there. */
+  | { outcome: "failed"; message: string; isCertain: boolean };
+
+/** How Lambda is to run the code. */
+export interface TrialOptions {
+  handler: string;
+  runtime: string;
+  functionName: string;
+  memory: number;
+  architecture: "x86_64" | "arm64";
+  variables: Readonly<Record<string, string>>;
+}
+
+/** Nothing answers there: what is loaded reaches no AWS, and has no credentials but made-up ones. */
+const NO_AWS = "http://127.0.0.1:9";
+
+/** Loads code once in a process of its own, within Lambda's ten seconds, and gives it no event. */
+export async function tryOut(artifact: Artifact, options: TrialOptions): Promise<Trial> {
+  const because = await whyNot(artifact.entries, options);
+  if (because !== undefined) return { outcome: "not-tried", because };
+  const runtime = await startRuntime({ endpointUrl: () => NO_AWS, log: () => undefined });
+  try {
+    const failure = await runtime.tryOut(targetOf(artifact, options));
+    if (!failure) return { outcome: "loaded" };
+    const brought = broughtByLambda(failure.message);
+    if (brought !== undefined)
+      return { outcome: "not-tried", because: `Lambda brings ${brought}, and this machine has none of it` };
+    return { outcome: "failed", message: failure.message, isCertain: isCertain(failure) };
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** Why code is not tried on this machine; undefined where it can be. */
+async function whyNot(
+  entries: readonly Entry[],
+  { runtime, architecture }: TrialOptions,
+): Promise<string | undefined> {
+  const compiled = entries.find(({ name }) => /\.(so|node)(\.|$)/.test(name));
+  const here = `${process.platform} ${process.arch}`;
+  if (compiled && here !== machineOf(architecture))
+    return `${JSON.stringify(compiled.name)} is for Linux on ${architecture}, and this is ${here}`;
+  if (!runtime.startsWith("python")) return undefined;
+  return (await hasPython(runtime)) ? undefined : `there is no ${runtime} here`;
+}
+
+/** Whether this machine runs what is packed for Lambda: its system, processor and version of Python. */
+export const runsAsOnAws = async (runtime: string, architecture: Architecture): Promise<boolean> =>
+  `${process.platform} ${process.arch}` === machineOf(architecture) && (await hasPython(runtime));
+
+type Architecture = TrialOptions["architecture"];
+const machineOf = (architecture: Architecture) => `linux ${architecture === "arm64" ? "arm64" : "x64"}`;
+
+/** Whether this machine has the very version of Python: another one has other modules. */
+async function hasPython(runtime: string): Promise<boolean> {
+  try {
+    const { version } = await pythonFor(runtime);
+    return version.startsWith(`python:${runtime.slice("python".length)}.`);
+  } catch (error) {
+    if (error instanceof ProgramMissing) return false;
+    throw error;
+  }
+}
+
+const targetOf = (
+  { zip, sha256 }: Artifact,
+  { handler, runtime, functionName: name, memory, variables }: TrialOptions,
+) => ({
+  arn: `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
+  name,
+  version: "$LATEST",
+  region: "us-east-1",
+  account: "000000000000",
+  runtime,
+  handler,
+  timeoutSeconds: 10,
+  memoryMb: memory,
+  environment: { ...variables },
+  zip,
+  logGroup: `/aws/lambda/${name}`,
+  role: "arn:aws:iam::000000000000:role/trial",
+  traced: false,
+  revision: sha256,
+});
+
+/** The package of a missing module that Lambda's runtimes have (AWS.md 4.10). */
+const broughtByLambda = (message: string): string | undefined =>
+  /Cannot find (?:module|package) '((?:@aws-sdk|@smithy)\/[\w-]+)/.exec(message)?.[1] ??
+  /No module named '(boto3|botocore|s3transfer|jmespath|dateutil|urllib3|six)\b/.exec(message)?.[1];
+
+/** Types of failures that no variable, role or network of the deployed function changes. */
+const certain: ReadonlySet<string> = new Set([
+  "Runtime.ImportModuleError",
+  "Runtime.UserCodeSyntaxError",
+  "Runtime.HandlerNotFound",
+  "Runtime.MalformedHandlerName",
+  "Runtime.BuiltInModuleConflict",
+  "Runtime.CallbackHandlerDeprecated",
+  "SyntaxError",
+]);
+
+const isCertain = ({ type, message }: { type: string; message: string }): boolean =>
+  certain.has(type) || /^Cannot find (module|package) /.test(message);

@@ -1,0 +1,80 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
+import { errorCode, run } from "../support/program.ts";
+
+/** A folder with these files, removed with the test. */
+function folderWith(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), "own-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+const echo = `import { randomUUID } from "node:crypto";
+export const handler = async ({ requestContext: { routeKey }, body }) =>
+  routeKey === "$connect" ? { statusCode: 200 } : { statusCode: 200, body: body + randomUUID() };`;
+
+test("9 an own handler is deployed without a backend, tested as what it is, and compared", async () => {
+  const local = await openLocalAws();
+  const source = folderWith({ "app.mjs": echo, "README.md": "" });
+  const folder = folderWith({
+    "shelfshack-ws.config.json": JSON.stringify({ source, handler: "app.handler" }),
+  });
+  const options = { env: pointedAt(local.url), cwd: folder };
+  const json = async (...args: string[]) => {
+    const { code: exit, stdout } = await run([...args, "--json"], options);
+    return { exit, ...(JSON.parse(stdout) as object) };
+  };
+  expect(await json("deploy", "--strict")).toMatchObject({
+    exit: 0,
+    changed: true,
+    test: {
+      invocation: { code: "own-accepted", passed: true },
+      frames: { code: "own-handler" },
+      roundTrip: { open: true },
+    },
+    unproven: [],
+  });
+  const before = mutating(local).length;
+  expect(await json("deploy")).toMatchObject({ exit: 0, changed: false });
+  expect(mutating(local)).toHaveLength(before);
+  expect(await json("status")).toMatchObject({ exit: 0, upToDate: true });
+  expect(await json("test")).toMatchObject({ exit: 0, passed: true, code: "own-accepted" });
+  expect(await json("doctor")).toMatchObject({ exit: 0, healthy: true });
+
+  writeFileSync(join(source, "app.mjs"), `${echo}\n// changed`);
+  const { checks } = (await json("doctor")) as unknown as { checks: { id: string; code: string | null }[] };
+  expect(checks.find(({ id }) => id === "code")?.code).toBe("code-other");
+  expect(await json("plan", "--exit-code")).toMatchObject({ exit: 3 });
+
+  // What cannot be loaded is found before the first call.
+  writeFileSync(join(source, "app.mjs"), 'import "not-there";\nexport const handler = () => 1;');
+  const calls = local.calls.length;
+  const broken = await run(["deploy", "--json"], options);
+  expect([broken.code, errorCode(broken)]).toEqual([2, "handler-not-loadable"]);
+  expect(local.calls).toHaveLength(calls);
+});
+
+test("package loads own code without this user's credentials, and within a time limit only", async () => {
+  const source = folderWith({
+    "index.mjs": `
+      const { AWS_ACCESS_KEY_ID, SHELFSHACK_TOKEN, TABLE } = process.env;
+      if (AWS_ACCESS_KEY_ID === "AKIDOFTHEUSER" || SHELFSHACK_TOKEN) throw new Error("seen");
+      if (TABLE === undefined) throw new Error("TABLE is not set");
+      export const handler = () => 1;`,
+  });
+  mkdirSync(join(source, "out"));
+  const out = join(source, "out", "p.zip");
+  const env = { AWS_ACCESS_KEY_ID: "AKIDOFTHEUSER", AWS_SECRET_ACCESS_KEY: "s", SHELFSHACK_TOKEN: "t" };
+  const { code, stderr, stdout } = await run(["package", "--source", source, "--out", out, "--json"], {
+    env,
+  });
+  expect(code).toBe(0);
+  expect(stderr).toContain("TABLE is not set");
+  // The zip that is written is no part of the code.
+  const again = await run(["package", "--source", source, "--out", out, "--json"], { env });
+  expect(JSON.parse(again.stdout).sha256).toBe(JSON.parse(stdout).sha256);
+});
