@@ -49,6 +49,7 @@ import type {
   GetFunctionConfigurationCommandOutput,
   GetPolicyCommandOutput,
   InvokeCommandOutput,
+  PutFunctionConcurrencyCommandOutput,
   UpdateFunctionCodeCommandOutput,
   UpdateFunctionConfigurationCommandOutput,
 } from "@aws-sdk/client-lambda";
@@ -139,6 +140,7 @@ export const answers: Readonly<Record<string, Row>> = {
   AddPermission: has<AddPermissionCommandOutput>("Statement"),
   CreateFunction: has<CreateFunctionCommandOutput>(...functionMembers),
   DeleteFunction: nothing,
+  DeleteFunctionConcurrency: nothing,
   GetAccountSettings: hasWhole<GetAccountSettingsCommandOutput, "AccountLimit">("AccountLimit", [
     "ConcurrentExecutions",
   ]),
@@ -146,6 +148,7 @@ export const answers: Readonly<Record<string, Row>> = {
   GetFunctionConfiguration: has<GetFunctionConfigurationCommandOutput>(...functionMembers),
   GetPolicy: has<GetPolicyCommandOutput>("Policy"),
   Invoke: has<InvokeCommandOutput>("StatusCode"),
+  PutFunctionConcurrency: has<PutFunctionConcurrencyCommandOutput>("ReservedConcurrentExecutions"),
   RemovePermission: nothing,
   TagResource: nothing,
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),

@@ -17,7 +17,7 @@ export interface PolicyDocument {
   Statement: PolicyStatement[];
 }
 
-interface PolicyStatement {
+export interface PolicyStatement {
   Sid: string;
   Effect: "Allow";
   Action: string | string[];
@@ -29,12 +29,20 @@ const document = (...Statement: PolicyStatement[]): PolicyDocument => ({ Version
 
 type FunctionScope = Omit<PolicyScope, "roleName">;
 
+/** What some settings of a function need besides: rights that are of no single resource. */
+export interface Extras {
+  /** It calls from a VPC: Lambda makes its network interfaces with the function's own role. */
+  vpc: boolean;
+  /** It sends traces to X-Ray. */
+  traced: boolean;
+}
+
 /**
  * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
  * own log group, and invoke itself (a second run delivers the frames that cannot be sent during `$connect`).
  * AWS.md 6.6.
  */
-export const functionPolicy = (scope: FunctionScope): PolicyDocument =>
+export const functionPolicy = (scope: FunctionScope, { vpc, traced }: Partial<Extras> = {}): PolicyDocument =>
   document(
     push(scope, ["POST", "DELETE"]),
     {
@@ -49,7 +57,39 @@ export const functionPolicy = (scope: FunctionScope): PolicyDocument =>
       Action: "lambda:InvokeFunction",
       Resource: functionOf(scope),
     },
+    ...(vpc ? [everywhere(extraStatements.vpc, networkActions)] : []),
+    ...(traced ? [everywhere(extraStatements.traced, traceActions)] : []),
   );
+
+/** What the settings of a stack ask for besides. */
+export const extrasOf = ({
+  subnets = [],
+  tracing,
+}: {
+  subnets?: readonly string[] | undefined;
+  tracing?: string | undefined;
+}): Extras => ({ vpc: subnets.length > 0, traced: tracing === "Active" });
+
+/** The ids of the statements for such settings. */
+export const extraStatements: Readonly<Record<keyof Extras, string>> = { vpc: "Network", traced: "Traces" };
+
+/** What AWSLambdaVPCAccessExecutionRole and AWSXRayDaemonWriteAccess allow of them (AWS.md 6.2). */
+const networkActions = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSubnets",
+  "ec2:DeleteNetworkInterface",
+  "ec2:AssignPrivateIpAddresses",
+  "ec2:UnassignPrivateIpAddresses",
+];
+const traceActions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
+const everywhere = (Sid: string, Action: string[]): PolicyStatement => ({
+  Sid,
+  Effect: "Allow",
+  Action,
+  Resource: "*",
+});
 
 /** What a backend needs to push without a client's message, and to close connections (CONTRACT.md 6). */
 export const backendPolicy = (scope: FunctionScope): PolicyDocument =>
@@ -62,7 +102,7 @@ export const backendPolicy = (scope: FunctionScope): PolicyDocument =>
  * Actions of API Gateway are HTTP's methods. An API's id is known when it was made: before that, `*` stands
  * for it. What a KMS key of the account's own asks for is not in it.
  */
-export function deployerPolicy(scope: PolicyScope): PolicyDocument {
+export function deployerPolicy(scope: PolicyScope, { vpc }: Partial<Extras> = {}): PolicyDocument {
   const { Partition, Account, region, roleName, ApiId } = scope;
   const role = `arn:${Partition}:iam::${Account}:role/${roleName}`;
   const apis = `arn:${Partition}:apigateway:${region}::`;
@@ -89,6 +129,7 @@ export function deployerPolicy(scope: PolicyScope): PolicyDocument {
     allow("Logs", actions("logs", logActions), [logGroupOf(scope), `${logGroupOf(scope)}:*`]),
     allow("LogGroups", ["logs:DescribeLogGroups"], `arn:${Partition}:logs:${region}:${Account}:log-group:*`),
     push(scope, ["POST", "GET", "DELETE"]),
+    ...(vpc ? [everywhere(extraStatements.vpc, placingActions)] : []),
   );
 }
 
@@ -113,6 +154,8 @@ const functionActions = [
   "UpdateFunctionCode",
   "UpdateFunctionConfiguration",
   "DeleteFunction",
+  "PutFunctionConcurrency",
+  "DeleteFunctionConcurrency",
   "TagResource",
   "AddPermission",
   "GetPolicy",
@@ -120,6 +163,13 @@ const functionActions = [
   "InvokeFunction",
 ];
 const apiActions = ["GET", "POST", "PATCH", "DELETE", "TagResource"];
+/** What puts a function into a VPC looks at this in its caller's name (AWS.md 6.9). */
+const placingActions = [
+  "ec2:DescribeSubnets",
+  "ec2:DescribeSecurityGroups",
+  "ec2:DescribeVpcs",
+  "ec2:GetSecurityGroupsForVpc",
+];
 const logActions = [
   "CreateLogGroup",
   "DeleteLogGroup",

@@ -66,7 +66,8 @@ const rules: readonly Rule[] = [
   {
     reason: "IAM propagation",
     matches: ({ name, message }) =>
-      name === "InvalidParameterValueException" && /cannot be assumed|valid principal/.test(message),
+      name === "InvalidParameterValueException" &&
+      /cannot be assumed|valid principal|CreateNetworkInterface/.test(message),
     firstMs: 250,
     longestMs: 500,
     jitter: false,

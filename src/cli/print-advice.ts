@@ -108,6 +108,15 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   handler: ["function"],
   logRetention: ["logs"],
   kmsKey: ["function"],
+  architecture: ["function"],
+  reservedConcurrency: ["function"],
+  subnets: ["function", "policy"],
+  securityGroups: ["function"],
+  tracing: ["function", "policy"],
+  logFormat: ["function"],
+  logLevel: ["function"],
+  throttleRate: ["stage"],
+  throttleBurst: ["stage"],
   variables: ["function", "env"],
 };
 
@@ -162,13 +171,13 @@ function flagWords(name: SettingName, value: unknown): string[] {
   if (value === undefined || value === null || long === "") return [];
   if (negatable) return [value === true ? long : negated(long)];
   if (typeof value === "boolean") return value === !long.startsWith("--no-") ? [long] : [];
-  if (Array.isArray(value)) {
-    const words = value.map(String);
-    return repeatable ? words.flatMap((word) => [long, word]) : [long, words.join(",")];
-  }
+  if (Array.isArray(value)) return listWords(long, value.map(String), repeatable);
   const word = typeof value === "string" ? value : JSON.stringify(value);
   return [long, type.redact?.(word) ?? word];
 }
+
+const listWords = (long: string, words: readonly string[], repeatable = false): string[] =>
+  repeatable ? words.flatMap((word) => [long, word]) : [long, words.join(",") || "none"];
 
 /** `argv` collects the commands of the nearest object. */
 function withAdvice(

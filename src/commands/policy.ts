@@ -7,7 +7,9 @@ import { callersAccount } from "../resources/account.ts";
 import {
   backendPolicy,
   deployerPolicy,
+  extrasOf,
   functionPolicy,
+  type Extras,
   type PolicyDocument,
   type PolicyScope,
 } from "../aws/policies.ts";
@@ -16,7 +18,7 @@ import {
 const principals = ["deployer", "function", "backend"] as const;
 type Principal = (typeof principals)[number];
 
-const policyOf: Readonly<Record<Principal, (scope: PolicyScope) => PolicyDocument>> = {
+const policyOf: Readonly<Record<Principal, (scope: PolicyScope, extras: Extras) => PolicyDocument>> = {
   deployer: deployerPolicy,
   function: functionPolicy,
   backend: backendPolicy,
@@ -31,7 +33,7 @@ interface PolicyResult {
 }
 
 export const command: Command<"policy", PolicyResult> = {
-  async run({ functionName, apiName, roleName, stage, account, ...options }, context) {
+  async run({ functionName, apiName, roleName, stage, account, subnets, tracing, ...options }, context) {
     const principal = actionNamed("policy", context.args[0] ?? "", principals);
     const aws = await context.aws(options);
     const [{ Account, Partition }, apiId] = await Promise.all([
@@ -46,7 +48,12 @@ export const command: Command<"policy", PolicyResult> = {
       });
     const { region } = aws;
     const scope = { functionName, roleName, stage, region, Account, Partition, ApiId: apiId ?? "*" };
-    return { principal, account: Account, apiId, document: policyOf[principal](scope) };
+    return {
+      principal,
+      account: Account,
+      apiId,
+      document: policyOf[principal](scope, extrasOf({ subnets, tracing })),
+    };
   },
 
   verbatim: true,

@@ -16,6 +16,7 @@ type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[
  * are; so is every other property that is not given.
  */
 export function stackConfig(of: Described, region: string, artifact: Artifact | undefined): StackConfig {
+  refuseContradictions(of);
   return {
     region,
     functionName: of.functionName,
@@ -27,6 +28,15 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     memory: of.memory,
     logRetention: of.logRetention,
     kmsKey: of.kmsKey,
+    architecture: of.architecture,
+    reservedConcurrency: of.reservedConcurrency,
+    subnets: of.subnets,
+    securityGroups: of.securityGroups,
+    tracing: of.tracing,
+    logFormat: of.logFormat,
+    logLevel: of.logLevel,
+    throttleRate: of.throttleRate,
+    throttleBurst: of.throttleBurst,
     backendUrl: of.backendUrl,
     variables: of.variables ?? {},
     ...(artifact
@@ -34,6 +44,18 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
       : {}),
     run: newRun({ isPartial: of.only !== undefined }),
   };
+}
+
+/** Throws a CliError (exit 2) for settings that Lambda refuses beside each other. */
+function refuseContradictions({ subnets, securityGroups, logFormat, logLevel }: Described): void {
+  if ((subnets?.length ?? 0) > 0 !== (securityGroups?.length ?? 0) > 0)
+    throw new CliError("options-contradict", "subnets and security groups need each other", {
+      hint: "give both, --subnets subnet-… --security-groups sg-…, or --subnets none to leave the VPC",
+    });
+  if (logLevel !== undefined && logFormat !== "JSON")
+    throw new CliError("options-contradict", "a log level needs the log format JSON", {
+      hint: "pass --log-format JSON as well, or leave --log-level out; the handler's own is LOG_LEVEL",
+    });
 }
 
 /** The environments in which a backend without TLS is refused rather than warned of. */

@@ -1,4 +1,4 @@
-import type { FunctionConfiguration, Runtime } from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration, GetFunctionResponse, Runtime } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
@@ -14,13 +14,22 @@ import {
   variablesOf,
 } from "../aws/lambda-function.ts";
 import { refuseTooLarge, type Variables } from "../aws/variables.ts";
+import {
+  desiredSettings,
+  foundSettings,
+  reserve,
+  settingMembers,
+  type FunctionSettings,
+  type SettingProperties,
+} from "./function-settings.ts";
 import type { logGroup } from "./log-group.ts";
+import type { rolePolicy } from "./role-policy.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { functionMembers } from "../aws/authentic.ts";
 import { namesAsTags, namesInTags, type Tags } from "../aws/tags.ts";
 
-interface FunctionProperties {
+interface FunctionProperties extends Partial<SettingProperties> {
   FunctionName: string;
   /** SHA-256 of the zip, base64: what Lambda answers for the code that it runs (AWS.md 4.6). */
   CodeSha256: string;
@@ -29,7 +38,6 @@ interface FunctionProperties {
   Role: string;
   Timeout: number;
   MemorySize: number;
-  Architectures: readonly string[];
   /** What the variables are encrypted with; absent for a key of AWS's own. */
   KMSKeyArn?: string;
   Environment: Variables;
@@ -40,7 +48,7 @@ interface FunctionProperties {
 }
 type FunctionAttributes = { FunctionArn: string };
 
-export interface FunctionConfig {
+export interface FunctionConfig extends FunctionSettings {
   functionName: string;
   region: string;
   stage: string;
@@ -70,7 +78,13 @@ const step = {
  */
 export function lambdaFunction(
   config: FunctionConfig,
-  needs: { role: RoleResource; api: ApiResource; logGroup: ReturnType<typeof logGroup> },
+  needs: {
+    role: RoleResource;
+    api: ApiResource;
+    logGroup: ReturnType<typeof logGroup>;
+    /** For a VPC: Lambda looks for the right to make network interfaces first. */
+    policy?: ReturnType<typeof rolePolicy>;
+  },
 ): Resource<FunctionProperties, FunctionAttributes, typeof needs> {
   const { functionName: FunctionName } = config;
   return {
@@ -91,8 +105,8 @@ export function lambdaFunction(
         MemorySize: config.memory,
         KMSKeyArn: config.kmsKey,
       }),
+      ...desiredSettings(config),
       Role: role.Arn,
-      Architectures: ["x86_64"],
       Environment: {
         ...config.variables,
         ...(config.backendUrl ? { BACKEND_URL: config.backendUrl } : {}),
@@ -129,27 +143,18 @@ export function lambdaFunction(
           unreadable("lambda:ListTags"),
         );
       // Lambda leaves the tags out where a function has none.
-      const { Configuration } = complete(answer, ["Configuration"]);
-      return [foundFunction(Configuration, { ...answer.Tags })];
+      return [foundFunction(complete(answer, ["Configuration"]))];
     },
 
     async create(aws, desired) {
       const created = await create(aws, desired, config);
       await untilActive(aws, FunctionName, created);
+      const { ReservedConcurrentExecutions: reserved } = desired;
+      if (reserved !== undefined && reserved !== "none") await reserve(aws, FunctionName, reserved);
       return { FunctionArn: complete(created, ["FunctionArn"]).FunctionArn };
     },
 
-    async update(aws, desired, found, changed) {
-      const ofTheCode = new Set(["CodeSha256", "Architectures"]);
-      const code = [...changed].some((one) => ofTheCode.has(one));
-      const settings = [...changed].some((one) => !ofTheCode.has(one) && one !== "State");
-      const marks = changed.has("ConfiguredVariables");
-      if (code) await upload(aws, found, config);
-      if (settings) await configure(aws, desired, found, config);
-      // Last, so that a run that is cut before still knows what to take away.
-      if (marks) await mark(aws, desired, found);
-      if (!code && !settings) await recovered(aws, desired, found, config);
-    },
+    update: (aws, desired, found, changed) => write(aws, desired, { found, changed }, config),
 
     async delete(aws) {
       await orMissing(aws.lambda.call("DeleteFunction", { FunctionName }));
@@ -157,13 +162,43 @@ export function lambdaFunction(
   };
 }
 
+/** What was found, and which properties of it are to change. */
+interface Writing {
+  found: Found<FunctionProperties, FunctionAttributes>;
+  changed: ReadonlySet<string>;
+}
+
+/** What neither UpdateFunctionCode nor UpdateFunctionConfiguration sets. */
+const ofItsOwn = new Set(["State", "ReservedConcurrentExecutions"]);
+
+async function write(
+  aws: Aws,
+  desired: FunctionProperties,
+  { found, changed }: Writing,
+  config: FunctionConfig,
+): Promise<void> {
+  const ofTheCode = new Set(["CodeSha256", "Architectures"]);
+  const code = [...changed].some((one) => ofTheCode.has(one));
+  const settings = [...changed].some((one) => !ofTheCode.has(one) && !ofItsOwn.has(one));
+  const { ReservedConcurrentExecutions: reserved } = desired;
+  const marks = changed.has("ConfiguredVariables");
+  if (code) await upload(aws, desired, found, config);
+  if (settings) await configure(aws, desired, { found, changed }, config);
+  if (reserved !== undefined && changed.has("ReservedConcurrentExecutions"))
+    await reserve(aws, desired.FunctionName, reserved);
+  // Last, so that a run that is cut before still knows what to take away.
+  if (marks) await mark(aws, desired, found);
+  if (!code && !settings && changed.has("State")) await recovered(aws, desired, found, config);
+}
+
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
 
 async function create(
   aws: Aws,
-  { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment }: FunctionProperties,
+  desired: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<FunctionConfiguration> {
+  const { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment } = desired;
   return await aws.lambda.call(
     "CreateFunction",
     {
@@ -174,7 +209,8 @@ async function create(
       Timeout,
       MemorySize,
       KMSKeyArn,
-      Architectures: ["x86_64"],
+      ...settingMembers(desired),
+      ...architecturesOf(desired),
       Code: { ZipFile },
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
       Tags: { ...tags, ...namesAsTags(configuredIn({ variables })) },
@@ -183,15 +219,20 @@ async function create(
   );
 }
 
+/** As Lambda is told of them; without any it keeps those that it has, x86_64 at first. */
+const architecturesOf = ({ Architectures }: Partial<SettingProperties>) =>
+  Architectures ? { Architectures: [...Architectures] } : {};
+
 async function upload(
   aws: Aws,
+  desired: FunctionProperties,
   { properties: { State } }: Found<FunctionProperties, FunctionAttributes>,
   { functionName: FunctionName, zip: ZipFile }: FunctionConfig,
 ): Promise<void> {
   if (State !== "Active") await untilIdle(aws, FunctionName);
   const begun = await aws.lambda.call(
     "UpdateFunctionCode",
-    { FunctionName, ZipFile, Architectures: ["x86_64"] },
+    { FunctionName, ZipFile, ...architecturesOf(desired) },
     aws.longCall,
   );
   await untilActive(aws, FunctionName, begun);
@@ -200,14 +241,22 @@ async function upload(
 async function configure(
   aws: Aws,
   desired: FunctionProperties,
-  found: Found<FunctionProperties, FunctionAttributes>,
+  { found, changed }: Writing,
   { functionName, variables }: FunctionConfig,
 ): Promise<void> {
   const { Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment, ConfiguredVariables } =
     desired;
   const ours = differing(found.properties.Environment, Environment);
   const gone = removedFrom(found, ConfiguredVariables);
-  const settings = { Runtime: Runtime as Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn };
+  const settings = {
+    Runtime: Runtime as Runtime,
+    Handler,
+    Role,
+    Timeout,
+    MemorySize,
+    KMSKeyArn,
+    ...settingMembers(desired, changed),
+  };
   await changeEnvironment(
     aws,
     functionName,
@@ -248,16 +297,19 @@ async function mark(
   });
 }
 
-function foundFunction(
-  found: FunctionConfiguration,
-  tags: Tags,
-): Found<FunctionProperties, FunctionAttributes> {
+function foundFunction({
+  Configuration: found,
+  Tags: tags = {},
+  Concurrency = {},
+}: GetFunctionResponse & {
+  Configuration: FunctionConfiguration;
+}): Found<FunctionProperties, FunctionAttributes> {
   const { FunctionArn, FunctionName, CodeSha256, Role, Timeout, MemorySize } = complete(
     found,
     functionMembers,
   );
   // A function from a container image has neither of the first two.
-  const { Runtime, Handler, Architectures, KMSKeyArn } = found;
+  const { Runtime, Handler, KMSKeyArn } = found;
   return {
     attributes: { FunctionArn },
     properties: given({
@@ -268,8 +320,8 @@ function foundFunction(
       Role,
       Timeout,
       MemorySize,
-      Architectures,
       KMSKeyArn,
+      ...foundSettings(found, Concurrency),
       Environment: usable(variablesOf(found)),
       ConfiguredVariables: namesInTags(tags),
       State: stateOf(found),
@@ -290,7 +342,7 @@ async function recovered(
 ): Promise<void> {
   const { LastUpdateStatus } = await untilIdle(aws, config.functionName);
   await (LastUpdateStatus === "Failed"
-    ? configure(aws, desired, found, config)
+    ? configure(aws, desired, { found, changed: new Set(Object.keys(desiredSettings(config))) }, config)
     : untilActive(aws, config.functionName));
 }
 

@@ -4,27 +4,47 @@ import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
-import { functionPolicy } from "../aws/policies.ts";
+import {
+  extrasOf,
+  extraStatements,
+  functionPolicy,
+  type PolicyDocument,
+  type PolicyStatement,
+} from "../aws/policies.ts";
 
 interface RolePolicyProperties {
   RoleName: string;
   PolicyName: string;
-  PolicyDocument: object;
+  PolicyDocument: PolicyDocument;
+  /** Statements for what the configuration says nothing of: they stay as they are. */
+  LeftStatements?: readonly PolicyStatement[];
 }
 
 const POLICY_NAME = "WebSocketAPIPermissions";
 
+interface RolePolicyConfig {
+  roleName: string;
+  functionName: string;
+  stage: string;
+  region: string;
+  /** What is absent of these stays as it is, and so do the rights for it. */
+  subnets?: readonly string[] | undefined;
+  tracing?: string | undefined;
+}
+
 /** The function's policy, inline in its role. */
 export function rolePolicy(
-  {
-    roleName,
-    functionName,
-    stage,
-    region,
-  }: { roleName: string; functionName: string; stage: string; region: string },
+  { roleName, functionName, stage, region, subnets, tracing }: RolePolicyConfig,
   needs: { role: RoleResource; account: AccountResource; api: ApiResource },
 ): Resource<RolePolicyProperties, Record<never, string>, typeof needs> {
-  const put = async (aws: Aws, { PolicyDocument }: RolePolicyProperties) => {
+  const extras = extrasOf({ subnets, tracing });
+  const left = [
+    ...(subnets === undefined ? [extraStatements.vpc] : []),
+    ...(tracing === undefined ? [extraStatements.traced] : []),
+  ];
+  const isLeft = ({ Sid }: PolicyStatement) => left.includes(Sid);
+  const put = async (aws: Aws, { PolicyDocument: ours, LeftStatements = [] }: RolePolicyProperties) => {
+    const PolicyDocument = { ...ours, Statement: [...ours.Statement, ...LeftStatements] };
     await aws.iam.call("PutRolePolicy", {
       RoleName: roleName,
       PolicyName: POLICY_NAME,
@@ -43,7 +63,7 @@ export function rolePolicy(
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       RoleName: roleName,
       PolicyName: POLICY_NAME,
-      PolicyDocument: functionPolicy({ functionName, stage, region, Account, Partition, ApiId }),
+      PolicyDocument: functionPolicy({ functionName, stage, region, Account, Partition, ApiId }, extras),
     }),
 
     async list(aws) {
@@ -52,12 +72,9 @@ export function rolePolicy(
       );
       if (!found) return [];
       // Percent-encoded once, as every policy document that IAM answers (AWS.md 6.3).
-      const PolicyDocument = JSON.parse(
-        decodeURIComponent(complete(found, ["PolicyDocument"]).PolicyDocument),
-      );
-      return [
-        { attributes: {}, properties: { RoleName: roleName, PolicyName: POLICY_NAME, PolicyDocument } },
-      ];
+      const document = JSON.parse(decodeURIComponent(complete(found, ["PolicyDocument"]).PolicyDocument));
+      const properties = { RoleName: roleName, PolicyName: POLICY_NAME, ...withoutLeft(document, isLeft) };
+      return [{ attributes: {}, properties }];
     },
 
     async create(aws, desired) {
@@ -67,4 +84,15 @@ export function rolePolicy(
 
     update: put,
   };
+}
+
+/** A document apart from what is left as it is; one that another wrote may have a single statement. */
+function withoutLeft(
+  { Statement, ...document }: PolicyDocument,
+  isLeft: (statement: PolicyStatement) => boolean,
+): Pick<RolePolicyProperties, "PolicyDocument" | "LeftStatements"> {
+  const statements = [Statement].flat();
+  const LeftStatements = statements.filter(isLeft);
+  const rest = LeftStatements.length > 0 ? statements.filter((one) => !isLeft(one)) : Statement;
+  return { PolicyDocument: { ...document, Statement: rest }, LeftStatements };
 }

@@ -2,6 +2,7 @@ import { account } from "./account.ts";
 import { api } from "./api.ts";
 import { deployment } from "./deployment.ts";
 import { lambdaFunction } from "./function.ts";
+import type { FunctionSettings } from "./function-settings.ts";
 import { integration } from "./integration.ts";
 import { logGroup } from "./log-group.ts";
 import { permission } from "./permission.ts";
@@ -14,7 +15,7 @@ import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { tagsFor, type Identity } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
-export interface StackConfig {
+export interface StackConfig extends FunctionSettings {
   region: string;
   functionName: string;
   apiName: string;
@@ -31,6 +32,9 @@ export interface StackConfig {
   logRetention?: number | undefined;
   /** The ARN of the KMS key that encrypts the function's variables. */
   kmsKey?: string | undefined;
+  /** Messages and handshakes a second, and at once. */
+  throttleRate?: number | undefined;
+  throttleBurst?: number | undefined;
   backendUrl: string | undefined;
   /** More variables for the function. */
   variables: Readonly<Record<string, string>>;
@@ -94,12 +98,12 @@ export function stackOf(config: StackConfig): WebSocketStack {
     standard,
   });
   const servedStage = stage(
-    { name: config.stage, tags: tags("Stage") },
+    { ...config, name: config.stage, tags: tags("Stage") },
     { api: webSocketApi, deployment: snapshot },
   );
   const lambda = lambdaFunction(
     { ...config, tags: tags("Function") },
-    { role: executionRole, api: webSocketApi, logGroup: logs },
+    { role: executionRole, api: webSocketApi, logGroup: logs, ...(config.subnets && { policy }) },
   );
   const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
 

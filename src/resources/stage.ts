@@ -19,15 +19,24 @@ interface StageProperties {
  */
 const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
+interface StageConfig {
+  name: string;
+  tags: Tags;
+  /** Limits that are absent stay as they are. */
+  throttleRate?: number | undefined;
+  throttleBurst?: number | undefined;
+}
+
 /**
  * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is
- * stale. Throttling stays as it is set, except 0, which refuses every handshake with 429 (AWS.md
- * 3.6).
+ * stale. A limit that is not given stays as it is, except 0, which refuses every handshake with 429
+ * (AWS.md 3.6).
  */
 export function stage(
-  { name, tags }: { name: string; tags: Tags },
+  { name, tags, throttleRate, throttleBurst }: StageConfig,
   needs: { api: ApiResource; deployment: DeploymentResource },
 ): Resource<StageProperties, { StageName: string }, typeof needs> {
+  const isLimited = throttleRate !== undefined || throttleBurst !== undefined;
   return {
     id: "Stage",
     type: "AWS::ApiGatewayV2::Stage",
@@ -41,11 +50,14 @@ export function stage(
       StageName: name,
       DeploymentId,
       AutoDeploy: false,
-      DefaultRouteSettings: limits,
+      DefaultRouteSettings: {
+        ThrottlingBurstLimit: throttleBurst ?? limits.ThrottlingBurstLimit,
+        ThrottlingRateLimit: throttleRate ?? limits.ThrottlingRateLimit,
+      },
     }),
     same: {
-      DefaultRouteSettings: ({ ThrottlingBurstLimit, ThrottlingRateLimit }) =>
-        ThrottlingBurstLimit > 0 && ThrottlingRateLimit > 0,
+      ...(throttleBurst === undefined ? { "DefaultRouteSettings.ThrottlingBurstLimit": isOpen } : {}),
+      ...(throttleRate === undefined ? { "DefaultRouteSettings.ThrottlingRateLimit": isOpen } : {}),
     },
 
     async list(aws, within) {
@@ -60,8 +72,10 @@ export function stage(
       ];
     },
 
-    async create(aws, { DefaultRouteSettings: _left, ...desired }) {
-      await aws.apigatewayv2.call("CreateStage", { ...desired, Tags: { ...tags } });
+    async create(aws, { DefaultRouteSettings, ...desired }) {
+      // Both or none: of one alone AWS may take the other for 0.
+      const limits = isLimited ? { DefaultRouteSettings } : {};
+      await aws.apigatewayv2.call("CreateStage", { ...desired, ...limits, Tags: { ...tags } });
       return { StageName: name };
     },
 
@@ -75,6 +89,9 @@ export function stage(
     },
   };
 }
+
+/** Whether a limit lets anything through. */
+const isOpen = (limit: unknown): boolean => Number(limit) > 0;
 
 /** A stage without a deployment serves nothing; limits that AWS leaves out are its own (AWS.md 3.6). */
 const settingsOf = ({

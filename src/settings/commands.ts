@@ -37,6 +37,15 @@ export const stackProperties = [
   "handler",
   "logRetention",
   "kmsKey",
+  "architecture",
+  "reservedConcurrency",
+  "subnets",
+  "securityGroups",
+  "tracing",
+  "logFormat",
+  "logLevel",
+  "throttleRate",
+  "throttleBurst",
   "variables",
 ] as const;
 
@@ -252,7 +261,7 @@ const table = {
   policy: {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
-    reads: [...stackNames],
+    reads: ["subnets", "tracing", ...stackNames],
     examples: [
       {
         line: "policy deployer > deployer.json",

@@ -25,7 +25,9 @@ export interface FileType<T> extends ValueType<T> {
 
 /** What we use of JSON Schema, draft 7. */
 export interface JsonSchema {
-  type?: "string" | "boolean" | "integer" | "number" | "object";
+  type?: "string" | "boolean" | "integer" | "number" | "object" | "array";
+  items?: JsonSchema;
+  anyOf?: readonly JsonSchema[];
   enum?: readonly unknown[];
   pattern?: string;
   minimum?: number;
@@ -131,6 +133,30 @@ export function listOf<const W extends string>(words: readonly W[]): ValueType<W
   return {
     parse: (list) => list.split(",").map((word) => word.trim()),
     schema: v.pipe(v.array(v.picklist(words, expected), expected), v.minLength(1, expected)),
+  };
+}
+
+/** A value of the type, or the word "none", which takes away what was set before. */
+export function orNone<T>({ parse, schema, jsonSchema }: FileType<T>): FileType<T | "none"> {
+  return {
+    parse,
+    jsonSchema: { anyOf: [jsonSchema, { enum: ["none"] }] },
+    schema: v.union([v.literal("none"), schema], (issue) => `${unionText(issue)}, or none`),
+  };
+}
+
+/** What the other schema of such a union expects. */
+const unionText = ({ issues }: v.UnionIssue<v.BaseIssue<unknown>>): string => issues?.at(-1)?.message ?? "";
+
+/** Values of a type, each once: a list in a config file, elsewhere with commas; `none` is the empty one. */
+export function listInFile({ schema, jsonSchema }: FileType<string>, what: string): FileType<string[]> {
+  return {
+    parse: (list) => (list === "none" ? [] : list.split(",").map((word) => word.trim())),
+    jsonSchema: { type: "array", items: jsonSchema },
+    schema: v.pipe(
+      v.array(schema, `expected ${what}`),
+      v.check((values) => new Set(values).size === values.length, "expected each one once"),
+    ),
   };
 }
 

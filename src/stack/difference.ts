@@ -26,6 +26,7 @@ function redacted({ secret = {} }: AnyResource, path: string, value: unknown): u
 
 function compared(resource: AnyResource, path: string, found: unknown, desired: unknown): Difference[] {
   if (desired === MADE_ON_FIRST_DEPLOY && found) return [];
+  if (found !== undefined && sameIn(resource, path)?.(found, desired)) return [];
   if (isMembers(desired) && isMembers(found)) {
     return Object.entries(desired).flatMap(([key, value]) =>
       compared(resource, `${path}.${key}`, found[key], value),
@@ -41,14 +42,13 @@ function compared(resource: AnyResource, path: string, found: unknown, desired: 
  * defaults and other people's additions are not drift. Lists are compared whole.
  */
 export function differences(resource: AnyResource, found: AnyFound, desired: object): Difference[] {
-  const same = new Map<string, (found: unknown, desired: unknown) => boolean>(
-    Object.entries(resource.same ?? {}),
-  );
   const current: Members = { ...found.properties };
-  return Object.entries(desired)
-    .filter(([key, value]) => !(key in current && same.get(key)?.(current[key], value)))
-    .flatMap(([key, value]) => compared(resource, key, current[key], value));
+  return Object.entries(desired).flatMap(([key, value]) => compared(resource, key, current[key], value));
 }
+
+/** The resource's own comparison of a path. */
+const sameIn = ({ same = {} }: AnyResource, path: string) =>
+  (same as Readonly<Record<string, (found: unknown, desired: unknown) => boolean>>)[path];
 
 /** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */
 export const propertiesIn = (differing: readonly Difference[]): ReadonlySet<string> =>

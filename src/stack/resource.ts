@@ -71,10 +71,10 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   readonly copies?: true;
   /** What we want; pure, interpolates attributes and never inspects them. What is left out stays as it is. */
   desired(needs: AttributesOf<N>): Partial<Properties>;
-  /** Comparisons other than equality, for example with a minimum. */
+  /** Comparisons other than equality, for example with a minimum; also of what is inside, by its path. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
-  };
+  } & { readonly [path: `${string}.${string}`]: (found: unknown, desired: unknown) => boolean };
   /** What is asked for and left as it is on purpose, in words; nothing where all is done. */
   leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
   /**

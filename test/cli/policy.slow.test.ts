@@ -9,6 +9,7 @@ import {
 import {
   AddPermissionCommand,
   GetPolicyCommand,
+  PutFunctionConcurrencyCommand,
   RemovePermissionCommand,
   UpdateFunctionCodeCommand,
 } from "@aws-sdk/client-lambda";
@@ -59,6 +60,8 @@ const named = (name: string) => ({
   SHELFSHACK_FUNCTION_NAME: name,
   SHELFSHACK_API_NAME: name,
   SHELFSHACK_ROLE_NAME: `${name}-role`,
+  SHELFSHACK_SUBNETS: "subnet-1",
+  SHELFSHACK_SECURITY_GROUPS: "sg-1",
 });
 
 /** The deployer's policy of a stack, as the program prints it. */
@@ -102,6 +105,10 @@ const needs: Readonly<Record<string, Need>> = {
   "lambda:AddPermission": first,
   "apigateway:POST": first,
   "apigateway:TagResource": first,
+  "ec2:DescribeSubnets": first,
+  "ec2:DescribeSecurityGroups": first,
+  "ec2:DescribeVpcs": first,
+  "ec2:GetSecurityGroupsForVpc": first,
   "logs:CreateLogGroup": first,
   "logs:TagResource": first,
   "logs:PutRetentionPolicy": first,
@@ -137,6 +144,12 @@ const needs: Readonly<Record<string, Need>> = {
       }),
     ),
   ),
+  "lambda:PutFunctionConcurrency": reading("deploy", "--reserved-concurrency", "5"),
+  "lambda:DeleteFunctionConcurrency": {
+    ...reading("deploy", "--reserved-concurrency", "none"),
+    after: ({ lambda }, FunctionName) =>
+      lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 5 })),
+  },
   "lambda:RemovePermission": corrected(async ({ lambda }, FunctionName) => {
     const { Policy = "" } = await lambda.send(new GetPolicyCommand({ FunctionName }));
     const { Statement } = JSON.parse(Policy) as { Statement: { Sid: string }[] };

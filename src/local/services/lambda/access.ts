@@ -1,6 +1,9 @@
 import { hasTags, textOf, type Access, type Authorization } from "../access.ts";
 import { functionArn, referenceOf } from "./function.ts";
 
+/** What a caller must be able to see that puts a function into a VPC (AWS.md 6.9). */
+const placing = ["DescribeSubnets", "DescribeSecurityGroups", "DescribeVpcs", "GetSecurityGroupsForVpc"];
+
 /** The one action that is not called as its operation. */
 const actionNames: Readonly<Record<string, string>> = { Invoke: "InvokeFunction" };
 
@@ -25,8 +28,17 @@ export const authorization: Authorization = {
     return [
       { action: `lambda:${actionNames[operation] ?? operation}`, resource },
       ...also.filter((access) => access !== false),
+      ...(isPlaced(input["VpcConfig"]) ? placing : []).map((name) => ({
+        action: `ec2:${name}`,
+        resource: "*",
+      })),
     ];
   },
+};
+
+const isPlaced = (vpc: unknown): boolean => {
+  const { SubnetIds } = Object(vpc) as { SubnetIds?: unknown };
+  return Array.isArray(SubnetIds) && SubnetIds.length > 0;
 };
 
 function resourceOf(

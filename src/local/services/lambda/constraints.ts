@@ -53,6 +53,10 @@ const RoleArn = {
 const Handler = { min: 0, max: 128, pattern: String.raw`[^\s]+` };
 const Timeout = { min: 1, max: 900 };
 const MemorySize = { min: 128, max: 10240 };
+const SubnetId = { min: 0, max: 1024, pattern: "subnet-[0-9a-z]*" };
+const SubnetIds = { min: 0, max: 16, item: SubnetId };
+const SecurityGroupId = { min: 0, max: 1024, pattern: "sg-[0-9a-zA-Z]*" };
+const SecurityGroupIds = { min: 0, max: 5, item: SecurityGroupId };
 const PackageType = { values: ["Zip", "Image"] };
 const EnvironmentVariableName = { pattern: "[a-zA-Z]([a-zA-Z0-9_])+" };
 const EnvironmentVariables = { key: EnvironmentVariableName };
@@ -66,6 +70,8 @@ const ArchitecturesList = { min: 1, max: 1, item: Architecture };
 const EphemeralStorageSize = { min: 512, max: 10240 };
 const SnapStartApplyOn = { values: ["PublishedVersions", "None"] };
 const LogFormat = { values: ["JSON", "Text"] };
+const ApplicationLogLevel = { values: ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] };
+const SystemLogLevel = { values: ["DEBUG", "INFO", "WARN"] };
 const LogGroup = { min: 1, max: 512, pattern: String.raw`[\.\-_/#A-Za-z0-9]+` };
 const InvocationType = { values: ["Event", "RequestResponse", "DryRun"] };
 const LogType = { values: ["None", "Tail"] };
@@ -115,6 +121,7 @@ export const constraints: Constraints = {
       Description,
       Timeout,
       MemorySize,
+      VpcConfig: { members: { SubnetIds, SecurityGroupIds } },
       PackageType,
       Environment: { members: { Variables: EnvironmentVariables } },
       KMSKeyArn,
@@ -123,7 +130,7 @@ export const constraints: Constraints = {
       Architectures: ArchitecturesList,
       EphemeralStorage: { members: { Size: EphemeralStorageSize } },
       SnapStart: { members: { ApplyOn: SnapStartApplyOn } },
-      LoggingConfig: { members: { LogFormat, LogGroup } },
+      LoggingConfig: { members: { LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup } },
     },
     DeleteAlias: { FunctionName, Name: Alias },
     DeleteFunction: {
@@ -174,12 +181,13 @@ export const constraints: Constraints = {
       Description,
       Timeout,
       MemorySize,
+      VpcConfig: { members: { SubnetIds, SecurityGroupIds } },
       Environment: { members: { Variables: EnvironmentVariables } },
       KMSKeyArn,
       TracingConfig: { members: { Mode: TracingMode } },
       EphemeralStorage: { members: { Size: EphemeralStorageSize } },
       SnapStart: { members: { ApplyOn: SnapStartApplyOn } },
-      LoggingConfig: { members: { LogFormat, LogGroup } },
+      LoggingConfig: { members: { LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup } },
     },
   },
 };

@@ -53,6 +53,8 @@ export interface FunctionVersion {
   ephemeralMb: number;
   logging: sdk.LoggingConfig;
   tracing: sdk.TracingMode;
+  /** Answers leave it out as long as none was given. */
+  vpc?: sdk.VpcConfigResponse | undefined;
   /** Epoch milliseconds. */
   modifiedAt: number;
 }
@@ -305,6 +307,7 @@ export function configurationShape(
     EphemeralStorage: { Size: build.ephemeralMb },
     SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
     LoggingConfig: build.logging,
+    ...(build.vpc ? { VpcConfig: build.vpc } : {}),
   };
 }
 

@@ -27,7 +27,7 @@ import {
   type Here,
   type Lambda,
 } from "./function.ts";
-import { checkEnvironment, checkedRuntime } from "./settings.ts";
+import { checkEnvironment, checkNetwork, checkedRuntime, loggingOf, vpcOf } from "./settings.ts";
 import { publish } from "./versions.ts";
 import { checkZip } from "./zip.ts";
 
@@ -47,7 +47,8 @@ const settings = {
   TracingConfig: { Mode: kept },
   EphemeralStorage: { Size: kept },
   SnapStart: { ApplyOn: only("None") },
-  LoggingConfig: { LogFormat: only("Text"), LogGroup: all },
+  LoggingConfig: { LogFormat: kept, ApplicationLogLevel: kept, SystemLogLevel: kept, LogGroup: all },
+  VpcConfig: { SubnetIds: all, SecurityGroupIds: kept },
 } as const;
 const qualified = { FunctionName: all, Qualifier: all } as const;
 
@@ -76,6 +77,7 @@ export const functionOperations = [
       const { functions } = at.state.in(region);
       if (functions.has(name)) throw resourceConflict(`Function already exist: ${name}`);
       checkRole(at, build.role);
+      checkNetwork(at, build.role, input.VpcConfig);
       const arn = functionArn(host.account, region, { name, qualifier: undefined });
       const made = newFunction({ name, region, arn, build, tags: input.Tags ?? {} });
       made.change = { kind: "creating", endsAt: now + host.delays.createDelayMs };
@@ -124,6 +126,7 @@ export const functionOperations = [
     checkRevision(found.revisionId, input.RevisionId);
     refuseWhileChanging(found);
     if (input.Role !== undefined) checkRole(at, input.Role);
+    checkNetwork(at, input.Role ?? found.latest.role, input.VpcConfig);
     update(at, found, changedVersion(found.latest, input));
     return latestShape(found);
   }),
@@ -227,6 +230,7 @@ type Settings = Pick<
   | "TracingConfig"
   | "EphemeralStorage"
   | "LoggingConfig"
+  | "VpcConfig"
 >;
 
 interface NewVersion extends Settings {
@@ -259,7 +263,8 @@ function newVersion(
     kmsKeyArn: input.KMSKeyArn,
     architectures: input.Architectures ?? ["x86_64"],
     ephemeralMb: input.EphemeralStorage?.Size ?? 512,
-    logging: { LogFormat: "Text", LogGroup: logGroup, ...LoggingConfig },
+    logging: loggingOf({ LogFormat: "Text", LogGroup: logGroup }, LoggingConfig),
+    vpc: vpcOf(input.VpcConfig),
     tracing: input.TracingConfig?.Mode ?? "PassThrough",
     modifiedAt: now,
   };
@@ -277,7 +282,8 @@ function changedVersion(build: FunctionVersion, input: Settings): FunctionVersio
     memoryMb: input.MemorySize ?? build.memoryMb,
     ...changedVariables(build, input),
     ephemeralMb: input.EphemeralStorage?.Size ?? build.ephemeralMb,
-    logging: { ...build.logging, ...input.LoggingConfig },
+    logging: loggingOf(build.logging, input.LoggingConfig),
+    vpc: vpcOf(input.VpcConfig) ?? build.vpc,
     tracing: input.TracingConfig?.Mode ?? build.tracing,
   };
 }

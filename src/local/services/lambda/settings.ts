@@ -1,6 +1,7 @@
 import type * as sdk from "@aws-sdk/client-lambda";
 import { reservedVariables } from "../../../contract/reserved-variables.ts";
 import { notEmulated } from "../../aws-error.ts";
+import type { Roles } from "../iam/iam.ts";
 import { invalidParameter } from "./function.ts";
 
 /** What the API accepts, in the order in which its error lists it (AWS.md 4.2). */
@@ -53,4 +54,34 @@ export function checkEnvironment(variables: Readonly<Record<string, string>>): v
   const measured = JSON.stringify(variables);
   if (Buffer.byteLength(measured) > 4096)
     throw invalidParameter(`${unable} exceeded the 4KB limit. String measured: ${measured}`);
+}
+
+/** How a function logs: in JSON both levels are filled in, text has none (AWS.md 4.3). */
+export function loggingOf(present: sdk.LoggingConfig, change: sdk.LoggingConfig = {}): sdk.LoggingConfig {
+  const { LogFormat, LogGroup, ...levels } = { ...present, ...change };
+  if (LogFormat === "JSON")
+    return { LogFormat, LogGroup, ApplicationLogLevel: "INFO", SystemLogLevel: "INFO", ...levels };
+  if (change.ApplicationLogLevel ?? change.SystemLogLevel)
+    throw invalidParameter("A log level is only for the log format JSON.");
+  return { LogFormat, LogGroup };
+}
+
+/** A VPC as answers show it; none of it has an effect here. */
+export function vpcOf(given: sdk.VpcConfig | undefined): sdk.VpcConfigResponse | undefined {
+  if (!given) return undefined;
+  const { SubnetIds = [], SecurityGroupIds = [] } = given;
+  return { SubnetIds, SecurityGroupIds, VpcId: SubnetIds.length > 0 ? "vpc-00000000" : "" };
+}
+
+/** Refuses a VPC for a function whose role may not make network interfaces (AWS.md 4.4). */
+export function checkNetwork(
+  { roles }: { roles: Roles },
+  role: string,
+  { SubnetIds = [] }: sdk.VpcConfig = {},
+): void {
+  const access = { action: "ec2:CreateNetworkInterface", resource: "*" };
+  if (SubnetIds.length > 0 && !roles.mayDo(role, access))
+    throw invalidParameter(
+      "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+    );
 }
