@@ -163,7 +163,7 @@ const functionActions = [
   "InvokeFunction",
 ];
 const apiActions = ["GET", "POST", "PATCH", "DELETE", "TagResource"];
-/** What puts a function into a VPC looks at this in its caller's name (AWS.md 6.9). */
+/** What a caller must be able to read that puts a function into a VPC (AWS.md 6.9). */
 const placingActions = [
   "ec2:DescribeSubnets",
   "ec2:DescribeSecurityGroups",
