@@ -5,6 +5,7 @@ import type {
   UpdateAppCommandOutput,
   UpdateBranchCommandOutput,
 } from "@aws-sdk/client-amplify";
+import type { GetAccountCommandOutput, UpdateAccountCommandOutput } from "@aws-sdk/client-api-gateway";
 import type { GetConnectionCommandOutput } from "@aws-sdk/client-apigatewaymanagementapi";
 import type {
   CreateApiCommandOutput,
@@ -101,6 +102,7 @@ export const answers: Readonly<Record<string, Row>> = {
   CreateIntegration: has<CreateIntegrationCommandOutput>("IntegrationId"),
   CreateRoute: has<CreateRouteCommandOutput>("RouteId"),
   CreateStage: has<CreateStageCommandOutput>("StageName"),
+  DeleteAccessLogSettings: nothing,
   DeleteApi: nothing,
   DeleteIntegration: nothing,
   GetApi: has<GetApiCommandOutput>(...apiMembers),
@@ -116,6 +118,10 @@ export const answers: Readonly<Record<string, Row>> = {
   UpdateRoute: has<UpdateRouteCommandOutput>("RouteId"),
   UpdateStage: has<UpdateStageCommandOutput>("StageName"),
 
+  // Without a role for logs these are all that it has.
+  GetAccount: has<GetAccountCommandOutput>("throttleSettings"),
+  UpdateAccount: has<UpdateAccountCommandOutput>("throttleSettings"),
+
   CreateLogGroup: nothing,
   DeleteLogGroup: nothing,
   DescribeLogGroups: has<DescribeLogGroupsCommandOutput>("logGroups"),
@@ -125,6 +131,7 @@ export const answers: Readonly<Record<string, Row>> = {
   PutRetentionPolicy: nothing,
   StartLiveTail: has<StartLiveTailCommandOutput>("responseStream"),
 
+  AttachRolePolicy: nothing,
   CreateRole: hasWhole<CreateRoleCommandOutput, "Role">("Role", ["Arn"]),
   DeleteRole: nothing,
   DeleteRolePolicy: nothing,

@@ -1,3 +1,6 @@
+import { accessLogGroupOf } from "./access-log.ts";
+import { LOG_POLICY, LOG_ROLE, LOG_WRITER } from "./log-role.ts";
+
 /** The names and ids that stand in a policy's ARNs. */
 export interface PolicyScope {
   functionName: string;
@@ -24,6 +27,16 @@ export interface PolicyStatement {
   Resource: string | string[];
   Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
+const where = (key: string, value: string): Pick<PolicyStatement, "Condition"> => ({
+  Condition: { StringEquals: { [key]: value } },
+});
+
+const allow = (Sid: string, Action: string[], Resource: string | string[]): PolicyStatement => ({
+  Sid,
+  Effect: "Allow",
+  Action,
+  Resource,
+});
 
 const document = (...Statement: PolicyStatement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
 
@@ -106,18 +119,13 @@ export function deployerPolicy(scope: PolicyScope, { vpc }: Partial<Extras> = {}
   const { Partition, Account, region, roleName, ApiId } = scope;
   const role = `arn:${Partition}:iam::${Account}:role/${roleName}`;
   const apis = `arn:${Partition}:apigateway:${region}::`;
-  const allow = (Sid: string, Action: string[], Resource: string | string[]): PolicyStatement => ({
-    Sid,
-    Effect: "Allow",
-    Action,
-    Resource,
-  });
   return document(
     allow("Role", actions("iam", roleActions), role),
     {
       ...allow("PassRole", ["iam:PassRole"], role),
-      Condition: { StringEquals: { "iam:PassedToService": "lambda.amazonaws.com" } },
+      ...where("iam:PassedToService", "lambda.amazonaws.com"),
     },
+    ...accessLogStatements(scope),
     allow("Function", actions("lambda", functionActions), functionOf(scope)),
     allow("Account", ["lambda:GetAccountSettings", "cloudwatch:GetMetricData"], "*"),
     allow("Api", actions("apigateway", apiActions), [
@@ -126,11 +134,33 @@ export function deployerPolicy(scope: PolicyScope, { vpc }: Partial<Extras> = {}
       `${apis}/apis/${ApiId}/*`,
       `${apis}/tags/*`,
     ]),
-    allow("Logs", actions("logs", logActions), [logGroupOf(scope), `${logGroupOf(scope)}:*`]),
+    allow(
+      "Logs",
+      actions("logs", logActions),
+      [logGroupOf(scope), accessLogGroup(scope)].flatMap((group) => [group, `${group}:*`]),
+    ),
     allow("LogGroups", ["logs:DescribeLogGroups"], `arn:${Partition}:logs:${region}:${Account}:log-group:*`),
     push(scope, ["POST", "GET", "DELETE"]),
     ...(vpc ? [everywhere(extraStatements.vpc, placingActions)] : []),
   );
+}
+
+/** The role of the account with which API Gateway writes access logs: read, made where there is none, set. */
+function accessLogStatements({ Partition, Account, region }: PolicyScope): PolicyStatement[] {
+  const role = `arn:${Partition}:iam::${Account}:role/${LOG_ROLE}`;
+  return [
+    allow("LogRole", actions("iam", ["CreateRole", "GetRole", "SimulatePrincipalPolicy"]), role),
+    {
+      ...allow("LogRolePolicy", ["iam:AttachRolePolicy"], role),
+      ...where("iam:PolicyARN", `arn:${Partition}:${LOG_POLICY}`),
+    },
+    { ...allow("PassLogRole", ["iam:PassRole"], role), ...where("iam:PassedToService", LOG_WRITER) },
+    allow(
+      "ApiAccount",
+      actions("apigateway", ["GET", "PATCH"]),
+      `arn:${Partition}:apigateway:${region}::/account`,
+    ),
+  ];
 }
 
 const roleActions = [
@@ -187,8 +217,11 @@ const actions = (service: string, names: readonly string[]): string[] =>
 const functionOf = ({ Partition, region, Account, functionName }: FunctionScope): string =>
   `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`;
 
-const logGroupOf = ({ Partition, region, Account, functionName }: FunctionScope): string =>
-  `arn:${Partition}:logs:${region}:${Account}:log-group:/aws/lambda/${functionName}`;
+const groupArn = ({ Partition, region, Account }: FunctionScope, name: string): string =>
+  `arn:${Partition}:logs:${region}:${Account}:log-group:${name}`;
+const logGroupOf = (scope: FunctionScope): string => groupArn(scope, `/aws/lambda/${scope.functionName}`);
+const accessLogGroup = (scope: FunctionScope): string =>
+  groupArn(scope, accessLogGroupOf(scope.functionName));
 
 const push = (
   { Partition, region, Account, ApiId, stage }: FunctionScope,

@@ -1,6 +1,7 @@
 import type { AwsCredentialIdentityProvider, GetOutputType, MiddlewareStack } from "@smithy/types";
 import type { Protocol } from "./authentic.ts";
 import type * as amplify from "./services/amplify.ts";
+import type * as apigateway from "./services/apigateway.ts";
 import type * as apigatewayv2 from "./services/apigatewayv2.ts";
 import type * as connections from "./services/connections.ts";
 import type * as iam from "./services/iam.ts";
@@ -64,6 +65,8 @@ export interface Service<Of extends Sdk> {
 export interface Services {
   lambda: Service<typeof lambda>;
   apigatewayv2: Service<typeof apigatewayv2>;
+  /** Version 1, which has the settings of the account. */
+  apigateway: Service<typeof apigateway>;
   iam: Service<typeof iam>;
   sts: Service<typeof sts>;
   logs: Service<typeof logs>;
@@ -88,6 +91,7 @@ export function servicesAt(
   return {
     lambda: service(() => import("./services/lambda.ts"), "json"),
     apigatewayv2: service(() => import("./services/apigatewayv2.ts"), "json"),
+    apigateway: service(() => import("./services/apigateway.ts"), "json"),
     iam: service(() => import("./services/iam.ts"), "xml"),
     sts: service(() => import("./services/sts.ts"), "xml"),
     logs: service(() => import("./services/logs.ts"), "json"),

@@ -107,6 +107,7 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   runtime: ["function"],
   handler: ["function"],
   logRetention: ["logs"],
+  accessLogs: ["logs", "stage"],
   kmsKey: ["function"],
   architecture: ["function"],
   reservedConcurrency: ["function"],

@@ -1,3 +1,4 @@
+import { accessLogVariables } from "../aws/access-log.ts";
 import { given, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { deployedApi } from "../aws/deployed.ts";
@@ -5,18 +6,7 @@ import { jsonIn } from "../contract/json.ts";
 import { followedGroup, type FollowedGroup } from "./group.ts";
 import type { LogEvent, LogLevel, LogRecord } from "./record.ts";
 
-/** What is read of an access log, by the variable that a format has for it (AWS.md 1.15). */
-const variables = {
-  requestId: ["requestId", "extendedRequestId"],
-  connectionId: ["connectionId"],
-  eventType: ["eventType"],
-  routeKey: ["routeKey"],
-  status: ["status"],
-  at: ["requestTimeEpoch"],
-  ms: ["integration.latency", "integrationLatency"],
-  error: ["integration.error", "integrationErrorMessage", "error.message"],
-} as const;
-type Fact = keyof typeof variables;
+type Fact = keyof typeof accessLogVariables;
 
 /** The members of a line in which a format puts what is read. */
 export type Members = Readonly<Partial<Record<Fact, string>>>;
@@ -33,7 +23,7 @@ export function membersOf(format: string): Members | undefined {
       typeof value === "string" ? [[value.replace(/^\$context\./, ""), member] as const] : [],
     ),
   );
-  const found = Object.entries(variables).flatMap(([fact, names]) => {
+  const found = Object.entries(accessLogVariables).flatMap(([fact, names]) => {
     const member = names.map((name) => memberOf.get(name)).find((name) => name !== undefined);
     return member === undefined ? [] : [[fact, member] as const];
   });
@@ -103,7 +93,7 @@ export function accessLine(message: string, members: Members): AccessLine | unde
     connectionId: text("connectionId"),
     eventType: text("eventType"),
     routeKey: text("routeKey"),
-    error: text("error"),
+    error: text("error") ?? text("refusal"),
     status: number("status"),
     at: number("at"),
     ms: number("ms"),

@@ -27,6 +27,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     timeout: of.functionTimeout,
     memory: of.memory,
     logRetention: of.logRetention,
+    accessLogs: of.accessLogs,
     kmsKey: of.kmsKey,
     architecture: of.architecture,
     reservedConcurrency: of.reservedConcurrency,

@@ -1,7 +1,7 @@
 import type { Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
-import { complete, orMissing } from "../aws/answers.ts";
+import { complete, given, orMissing } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import type { Tags } from "../aws/tags.ts";
 
@@ -10,23 +10,32 @@ interface LogGroupProperties {
   RetentionInDays: number;
 }
 
+interface LogGroupConfig {
+  id: string;
+  name: string;
+  retentionInDays: number | undefined;
+  tags: Tags;
+  isWanted: boolean | undefined;
+}
+
 /**
- * The function's log group. Created before the function, which otherwise creates one that keeps its lines for
- * ever (AWS.md 6.2).
+ * A log group that its writer finds there: one that the writer creates itself keeps its lines for ever
+ * (AWS.md 6.2).
  */
 export function logGroup(
-  { name, retentionInDays, tags }: { name: string; retentionInDays: number | undefined; tags: Tags },
+  { id, name, retentionInDays, tags, isWanted }: LogGroupConfig,
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
     aws.logs.call("PutRetentionPolicy", { logGroupName: name, retentionInDays: days });
   return {
-    id: "LogGroup",
+    id,
     type: "AWS::Logs::LogGroup",
     name,
     step: "logs",
     needs,
     foundBy: "name",
+    ...given({ isWanted }),
     desired: () => ({
       LogGroupName: name,
       ...(retentionInDays === undefined ? {} : { RetentionInDays: retentionInDays }),
@@ -67,3 +76,5 @@ export function logGroup(
     },
   };
 }
+
+export type LogGroupResource = ReturnType<typeof logGroup>;

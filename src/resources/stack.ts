@@ -1,3 +1,4 @@
+import { accessLogRole } from "./access-log-role.ts";
 import { account } from "./account.ts";
 import { api } from "./api.ts";
 import { deployment } from "./deployment.ts";
@@ -7,11 +8,12 @@ import { integration } from "./integration.ts";
 import { logGroup } from "./log-group.ts";
 import { permission } from "./permission.ts";
 import { rolePolicy } from "./role-policy.ts";
-import { role } from "./role.ts";
+import { role, type RoleResource } from "./role.ts";
 import { route } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
+import { accessLogGroupOf } from "../aws/access-log.ts";
 import { tagsFor, type Identity } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
@@ -30,6 +32,7 @@ export interface StackConfig extends FunctionSettings {
   memory?: number | undefined;
   /** Days. */
   logRetention?: number | undefined;
+  accessLogs?: "on" | "off" | undefined;
   /** The ARN of the KMS key that encrypts the function's variables. */
   kmsKey?: string | undefined;
   /** Messages and handshakes a second, and at once. */
@@ -60,10 +63,12 @@ export interface WebSocketStack extends Stack {
  * The stack: THE description of what exists in AWS after a deploy, in an order in which needs come first.
  *
  *     account   role ─┬─ log group ──────────────────────┐
- *                     └─ api ─┬─ role policy             ├─ function ─── permission
- *                             │                          │
- *                             ├──────────────────────────┘
- *                             └─ integration ─ 3 routes ─ deployment ─ stage
+ *                     ├─ api ─┬─ role policy             ├─ function ─── permission
+ *                     │       │                          │
+ *                     │       ├──────────────────────────┘
+ *                     │       └─ integration ─ 3 routes ─ deployment ─┐
+ *                     └─ access log group ────────────────────────────┼─ stage
+ *                        access log role ─────────────────────────────┘
  *
  * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs
  * the endpoint) opens when the API is made first: its endpoint is known before the function exists, and the
@@ -75,14 +80,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
 
   const caller = account(config.account);
   const executionRole = role(config.roleName, tags("Role"));
-  const logs = logGroup(
-    {
-      name: `/aws/lambda/${config.functionName}`,
-      retentionInDays: config.logRetention,
-      tags: tags("LogGroup"),
-    },
-    { role: executionRole },
-  );
+  const { logs, accessGroup, accessRole } = logsOf(config, executionRole, identity);
   const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
   const policy = rolePolicy(config, { role: executionRole, account: caller, api: webSocketApi });
   const proxy = integration(config, { account: caller, api: webSocketApi });
@@ -99,7 +97,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
   });
   const servedStage = stage(
     { ...config, name: config.stage, tags: tags("Stage") },
-    { api: webSocketApi, deployment: snapshot },
+    { account: caller, api: webSocketApi, deployment: snapshot, accessGroup, accessRole },
   );
   const lambda = lambdaFunction(
     { ...config, tags: tags("Function") },
@@ -118,6 +116,8 @@ export function stackOf(config: StackConfig): WebSocketStack {
       caller,
       executionRole,
       logs,
+      accessGroup,
+      accessRole,
       webSocketApi,
       policy,
       proxy,
@@ -129,6 +129,23 @@ export function stackOf(config: StackConfig): WebSocketStack {
       lambda,
       invokePermission,
     ],
+  };
+}
+
+/** The function's log group, and what API Gateway's access log needs. */
+function logsOf(
+  { functionName, region, logRetention: retentionInDays, accessLogs }: StackConfig,
+  executionRole: RoleResource,
+  identity: Identity,
+) {
+  const group = (id: string, name: string, isWanted?: boolean) =>
+    logGroup({ id, name, isWanted, retentionInDays, tags: tagsFor(identity, id) }, { role: executionRole });
+  const isWanted = accessLogs === "on";
+  const accessGroup = group("AccessLogGroup", accessLogGroupOf(functionName), isWanted);
+  return {
+    logs: group("LogGroup", `/aws/lambda/${functionName}`),
+    accessGroup,
+    accessRole: accessLogRole({ region, group: accessGroup.name, isWanted }),
   };
 }
 

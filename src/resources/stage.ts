@@ -1,7 +1,12 @@
 import type { GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
-import type { Resource } from "../stack/resource.ts";
+import type { AttributesOf, Resource } from "../stack/resource.ts";
+import type { Aws } from "../aws/clients.ts";
+import type { AccessLogRoleResource } from "./access-log-role.ts";
+import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import type { DeploymentResource } from "./deployment.ts";
+import type { LogGroupResource } from "./log-group.ts";
+import { accessLogFormat } from "../aws/access-log.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import type { Tags } from "../aws/tags.ts";
 
@@ -12,6 +17,22 @@ interface StageProperties {
   /** With it, API Gateway alone chooses the deployment of the stage. */
   AutoDeploy: boolean;
   DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
+  AccessLogSettings: AccessLogSettings | "off";
+}
+
+interface AccessLogSettings {
+  DestinationArn: string;
+  Format: string;
+}
+
+interface StageConfig {
+  name: string;
+  region: string;
+  tags: Tags;
+  /** What is absent of these stays as it is. */
+  accessLogs?: "on" | "off" | undefined;
+  throttleRate?: number | undefined;
+  throttleBurst?: number | undefined;
 }
 
 /**
@@ -19,22 +40,20 @@ interface StageProperties {
  */
 const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
-interface StageConfig {
-  name: string;
-  tags: Tags;
-  /** Limits that are absent stay as they are. */
-  throttleRate?: number | undefined;
-  throttleBurst?: number | undefined;
-}
-
 /**
  * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is
  * stale. A limit that is not given stays as it is, except 0, which refuses every handshake with 429
  * (AWS.md 3.6).
  */
 export function stage(
-  { name, tags, throttleRate, throttleBurst }: StageConfig,
-  needs: { api: ApiResource; deployment: DeploymentResource },
+  { name, region, accessLogs, throttleRate, throttleBurst, tags }: StageConfig,
+  needs: {
+    account: AccountResource;
+    api: ApiResource;
+    deployment: DeploymentResource;
+    accessGroup: LogGroupResource;
+    accessRole: AccessLogRoleResource;
+  },
 ): Resource<StageProperties, { StageName: string }, typeof needs> {
   const isLimited = throttleRate !== undefined || throttleBurst !== undefined;
   return {
@@ -45,7 +64,7 @@ export function stage(
     needs,
     within: needs.api,
     foundBy: "name",
-    desired: ({ api: { ApiId }, deployment: { DeploymentId } }) => ({
+    desired: ({ account: { Account, Partition }, api: { ApiId }, deployment: { DeploymentId } }) => ({
       ApiId,
       StageName: name,
       DeploymentId,
@@ -54,7 +73,12 @@ export function stage(
         ThrottlingBurstLimit: throttleBurst ?? limits.ThrottlingBurstLimit,
         ThrottlingRateLimit: throttleRate ?? limits.ThrottlingRateLimit,
       },
+      ...logOf({ region, accessLogs }, needs.accessGroup.name, { Account, Partition }),
     }),
+    leaves: ({ properties: { AccessLogSettings: found } }) =>
+      accessLogs === undefined && isForeign(found, needs.accessGroup.name)
+        ? [`AccessLogSettings of ${name} stay: set by hand, to ${found.DestinationArn}`]
+        : [],
     same: {
       ...(throttleBurst === undefined ? { "DefaultRouteSettings.ThrottlingBurstLimit": isOpen } : {}),
       ...(throttleRate === undefined ? { "DefaultRouteSettings.ThrottlingRateLimit": isOpen } : {}),
@@ -72,32 +96,61 @@ export function stage(
       ];
     },
 
-    async create(aws, { DefaultRouteSettings, ...desired }) {
+    async create(aws, { DefaultRouteSettings, AccessLogSettings, ...desired }) {
       // Both or none: of one alone AWS may take the other for 0.
       const limits = isLimited ? { DefaultRouteSettings } : {};
-      await aws.apigatewayv2.call("CreateStage", { ...desired, ...limits, Tags: { ...tags } });
+      const log = settingsToWrite(AccessLogSettings);
+      await aws.apigatewayv2.call("CreateStage", { ...desired, ...limits, ...log, Tags: { ...tags } });
       return { StageName: name };
     },
 
-    async update(aws, desired, _found, changed) {
-      // API Gateway takes no deployment for a stage that still deploys by itself.
-      const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings } = desired;
-      if (changed.has("AutoDeploy"))
-        await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, AutoDeploy });
-      const limits = changed.has("DefaultRouteSettings") ? { DefaultRouteSettings } : {};
-      await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, DeploymentId, ...limits });
-    },
+    update: async (aws, desired, _found, changed) => await write(aws, desired, changed),
   };
 }
 
 /** Whether a limit lets anything through. */
 const isOpen = (limit: unknown): boolean => Number(limit) > 0;
 
+/** The access log that is asked for; nothing where it stays as it is. */
+function logOf(
+  { region, accessLogs }: Pick<StageConfig, "region" | "accessLogs">,
+  group: string,
+  { Account, Partition }: AttributesOf<{ account: AccountResource }>["account"],
+): Pick<Partial<StageProperties>, "AccessLogSettings"> {
+  if (accessLogs === undefined) return {};
+  if (accessLogs === "off") return { AccessLogSettings: "off" };
+  const DestinationArn = `arn:${Partition}:logs:${region}:${Account}:log-group:${group}`;
+  return { AccessLogSettings: { DestinationArn, Format: accessLogFormat } };
+}
+
+async function write(aws: Aws, desired: StageProperties, changed: ReadonlySet<string>): Promise<void> {
+  const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings, AccessLogSettings } = desired;
+  // API Gateway takes no deployment for a stage that still deploys by itself.
+  if (changed.has("AutoDeploy")) await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, AutoDeploy });
+  const limits = changed.has("DefaultRouteSettings") ? { DefaultRouteSettings } : {};
+  const log = changed.has("AccessLogSettings") ? settingsToWrite(AccessLogSettings) : {};
+  await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, DeploymentId, ...limits, ...log });
+  if (changed.has("AccessLogSettings") && AccessLogSettings === "off")
+    await aws.apigatewayv2.call("DeleteAccessLogSettings", { ApiId, StageName });
+}
+
+/** The log as a call takes it, which has no word for none. */
+const settingsToWrite = (AccessLogSettings: StageProperties["AccessLogSettings"] | undefined) =>
+  AccessLogSettings === undefined || AccessLogSettings === "off" ? {} : { AccessLogSettings };
+
+/** Whether it is a log that no deploy has set: one that goes to another place than ours. */
+const isForeign = (
+  found: StageProperties["AccessLogSettings"] | undefined,
+  group: string,
+): found is AccessLogSettings =>
+  found !== undefined && found !== "off" && !found.DestinationArn.endsWith(`:log-group:${group}`);
+
 /** A stage without a deployment serves nothing; limits that AWS leaves out are its own (AWS.md 3.6). */
 const settingsOf = ({
   DeploymentId,
   AutoDeploy,
   DefaultRouteSettings,
+  AccessLogSettings: { DestinationArn = "", Format = "" } = {},
 }: GetStageCommandOutput): Partial<StageProperties> =>
   given({
     DeploymentId,
@@ -106,4 +159,5 @@ const settingsOf = ({
       ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? limits.ThrottlingBurstLimit,
       ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? limits.ThrottlingRateLimit,
     },
+    AccessLogSettings: DestinationArn === "" ? "off" : { DestinationArn, Format },
   });

@@ -36,6 +36,7 @@ export const stackProperties = [
   "runtime",
   "handler",
   "logRetention",
+  "accessLogs",
   "kmsKey",
   "architecture",
   "reservedConcurrency",

@@ -281,6 +281,13 @@ const table = {
     default: 30,
     description: "days that the function's log is kept",
   },
+  accessLogs: {
+    flag: "--access-logs <state>",
+    env: ["SHELFSHACK_ACCESS_LOGS"],
+    key: "accessLogs",
+    type: choice(["on", "off"]),
+    description: "on or off: API Gateway's own log of every event; without this as it is",
+  },
   kmsKey: {
     flag: "--kms-key <arn>",
     env: ["SHELFSHACK_KMS_KEY"],

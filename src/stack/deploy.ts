@@ -9,6 +9,7 @@ import {
   observeReadable,
   plan,
   refuseImpossible,
+  remark,
   unchanged,
   type Change,
   type Observed,
@@ -126,6 +127,7 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
   refuseImpossible(changes);
+  remark(stack, observed, run, scopeOf(parts));
   return outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
 }
 

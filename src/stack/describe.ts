@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Difference } from "./difference.ts";
-import type { Action, Change, Scope } from "./engine.ts";
+import { isWanted, type Action, type Change, type Scope } from "./engine.ts";
 
 /** One resource in the result of plan, deploy and status. */
 export interface ChangeLine {
@@ -15,10 +15,13 @@ export interface ChangeLine {
   unread: { code: ErrorCode; message: string } | null;
 }
 
-/** The changes as plain data, without what is only looked up; `scope` as the plan or deploy had it. */
+/**
+ * The changes as plain data, without what is only looked up or left as it is; `scope` as the plan or deploy
+ * had it.
+ */
 export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
   changes
-    .filter(({ resource }) => resource.desired)
+    .filter(({ resource }) => resource.desired && isWanted(resource))
     .map(({ resource, action, differences, unread }) => {
       const { id, type, name } = resource;
       const compared = scope(resource) && !unread;

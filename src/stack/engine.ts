@@ -69,8 +69,9 @@ function readingsOf(resources: readonly AnyResource[], aws: Aws, wanted: Which =
 
 /** Reads the whole stack; throws where a part of it cannot be read. */
 export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
-  const found = await Promise.all(readingsOf(stack.resources, aws).values());
-  return new Map(stack.resources.map((resource, index) => [resource, found[index]]));
+  const resources = stack.resources.filter(isWanted);
+  const found = await Promise.all(readingsOf(resources, aws).values());
+  return new Map(resources.map((resource, index) => [resource, found[index]]));
 }
 
 /** Why some resources could not be read. */
@@ -81,10 +82,11 @@ export type Unread = ReadonlyMap<AnyResource, CliError>;
  * can be read, and for what no other reading helps (exit codes other than 1).
  */
 export async function observeReadable(
-  resources: readonly AnyResource[],
+  all: readonly AnyResource[],
   run: Run,
   wanted?: Which,
 ): Promise<{ observed: Observed; unread: Unread }> {
+  const resources = all.filter((one) => wanted === "all" || isWanted(one));
   const ended = await Promise.allSettled(readingsOf(resources, run.aws, wanted).values());
   run.signal.throwIfAborted();
   const observed = new Map<AnyResource, Standing | undefined>();
@@ -122,6 +124,9 @@ export const unchanged = (resource: AnyResource, found: AnyFound | undefined): C
   attributes: found?.attributes ?? unknownAttributes,
   ...(found && { found }),
 });
+
+/** Whether it is to be there. */
+export const isWanted = (resource: AnyResource): boolean => resource.isWanted !== false;
 
 /** Compares one resource with what was found of it. */
 function changeOf(
@@ -161,7 +166,7 @@ export function plan(
   refuseNotOurs(observed, stack.identity);
   refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
-  for (const resource of stack.resources) {
+  for (const resource of stack.resources.filter(isWanted)) {
     const desired = desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
     const error = unread.get(resource);
     const isUncertain = needsOf(resource).some((need) => unread.has(need));
@@ -201,7 +206,10 @@ export async function deploy(
       scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
     const planned = plan(stack, observed, scope);
     refuseImpossible(planned);
-    if (round === 1) await before(planned, observed);
+    if (round === 1) {
+      await before(planned, observed);
+      remark(stack, observed, run, scope);
+    }
     try {
       return await act(stack, observed, run, scope);
     } catch (error) {
@@ -210,6 +218,22 @@ export async function deploy(
       if (round === ROUNDS_AT_MOST) throw new CliError("another-deploy-running", message, { cause: error });
       run.report({ kind: "note", message: `${message}; continuing with it` });
     }
+  }
+}
+
+/** Says what is left as it is on purpose, and what is wrong and not ours to repair. */
+export function remark(
+  { resources }: Stack,
+  observed: Observed,
+  { report }: Pick<Run, "report">,
+  scope: Scope = everything,
+): void {
+  for (const resource of resources) {
+    const found = observed.get(resource);
+    const desired = desiredOf(resource, () => unknownAttributes);
+    if (!found || !desired || !scope(resource)) continue;
+    for (const message of resource.leaves?.(found, desired) ?? []) report({ kind: "note", message });
+    for (const fault of resource.faults?.(found) ?? []) report({ kind: "warning", ...fault });
   }
 }
 
@@ -256,10 +280,12 @@ const countOf = (observed: Observed): number => [...observed.values()].filter(Bo
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const found = [...observed.values()];
+  // What can be switched on later is no sign of a run that goes on.
+  const isIncomplete = [...observed].some(([resource, one]) => !one && resource.isWanted === undefined);
   const isYoung = ({ createdAt }: AnyFound) =>
     createdAt !== undefined && Date.now() - createdAt.getTime() < YOUNG_MS;
   return (
-    found.some((one) => !one) &&
+    isIncomplete &&
     found.some(
       (one) =>
         one?.tags &&
@@ -287,9 +313,6 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
     const desired = desiredOf(resource, attributesOf);
     const change = changeOf(resource, observed.get(resource), desired, scope);
-    const found = observed.get(resource);
-    if (found && desired && scope(resource))
-      for (const message of resource.leaves?.(found, desired) ?? []) run.report({ kind: "note", message });
     if (change.action === "none" || !desired) return change;
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
@@ -310,7 +333,7 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
   };
 
   run.aws.waits.begin();
-  for (const resource of stack.resources) acts.set(resource, actOn(resource));
+  for (const resource of stack.resources.filter(isWanted)) acts.set(resource, actOn(resource));
   const ended = await Promise.allSettled(acts.values());
   if (failures.length > 0) throw failureOf(failures, ended, run);
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
@@ -432,10 +455,16 @@ export async function destroy(
     deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
   );
   await before([...ours.values()].flat(), new Map([...account, ...observed]));
+  // What is within it needs things too, and goes with it: an API still writes its log when it goes.
+  const needsAll = (whole: AnyResource) =>
+    stack.resources
+      .filter(({ within }) => within === whole)
+      .flatMap(needsOf)
+      .concat(needsOf(whole));
   const removals = new Map<AnyResource, Promise<readonly Removed[]>>();
   for (const resource of deletable) {
     const dependents = [...removals]
-      .filter(([other]) => needsOf(other).includes(resource))
+      .filter(([other]) => needsAll(other).includes(resource))
       .map(([, removal]) => removal);
     removals.set(
       resource,

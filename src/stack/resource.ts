@@ -1,5 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import type { Tags } from "../aws/tags.ts";
+import type { Advice } from "../errors/advice.ts";
 import type { Step } from "../settings/table.ts";
 
 /**
@@ -69,6 +70,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
    * newest counts.
    */
   readonly copies?: true;
+  /** False: it stays as it is, there or not, until the stack is deleted. Absent: every stack has it. */
+  readonly isWanted?: boolean;
   /** What we want; pure, interpolates attributes and never inspects them. What is left out stays as it is. */
   desired(needs: AttributesOf<N>): Partial<Properties>;
   /** Comparisons other than equality, for example with a minimum; also of what is inside, by its path. */
@@ -77,6 +80,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   } & { readonly [path: `${string}.${string}`]: (found: unknown, desired: unknown) => boolean };
   /** What is asked for and left as it is on purpose, in words; nothing where all is done. */
   leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
+  /** What is wrong with it and not ours to repair: the deploy goes on with a warning. */
+  faults?(found: Found<Properties, A>): readonly { message: string; hint: Advice }[];
   /**
    * Throws a CliError for what AWS would refuse of this: `target` as it is to be written, in place of
    * `found`. It may hold placeholders.

@@ -1,7 +1,16 @@
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
-import { needsOf, plan, type Change, type Observed, type Scope, type Stack, type Unread } from "./engine.ts";
+import {
+  isWanted,
+  needsOf,
+  plan,
+  type Change,
+  type Observed,
+  type Scope,
+  type Stack,
+  type Unread,
+} from "./engine.ts";
 import type { AnyResource, Part } from "./resource.ts";
 
 /** What a deploy is limited to; everything without any. */
@@ -110,6 +119,7 @@ function refuseAbsentNeeds(
     [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter(
       (resource) =>
         stack.resources.includes(resource) &&
+        isWanted(resource) &&
         !observed.get(resource) &&
         !unread.has(resource) &&
         !isMadeBy(resource, parts),

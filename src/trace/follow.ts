@@ -154,9 +154,10 @@ async function accessSource(
 ): Promise<Source[]> {
   const found = await accessLogOf(aws, names).catch((error: unknown) => {
     reader.signal.throwIfAborted();
-    return { why: explain(error).message };
+    return { why: explain(error).message, isOn: true };
   });
   if ("group" in found) return [accessLog({ logs: aws.logs, group: found.group, ...reader }, found.members)];
-  reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found.why}` });
+  const how = found.isOn ? "" : "; to have them, deploy with --access-logs on";
+  reader.report({ kind: "note", message: `API Gateway's own times are left blank: ${found.why}${how}` });
   return [];
 }

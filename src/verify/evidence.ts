@@ -6,6 +6,7 @@ import type {
   Route,
 } from "@aws-sdk/client-apigatewayv2";
 import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { Decision } from "../aws/simulation.ts";
 import type { CheckReport } from "../backend/check/checks.ts";
 import type { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
@@ -51,13 +52,6 @@ export interface ExecutionRole {
   arn: string;
   /** The trust policy. */
   trust: { Statement?: unknown };
-}
-
-/** What IAM's simulator says that a role may do, by action and resource. */
-export interface Decision {
-  action: string;
-  resource: string;
-  decision: string;
 }
 
 export interface FunctionLog {

@@ -2,16 +2,10 @@ import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf, deployedApi } from "../aws/deployed.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
+import { decisionsOn, type Decision } from "../aws/simulation.ts";
 import { hasStreams } from "../logs/group.ts";
 import type { Names } from "./check.ts";
-import {
-  Absent,
-  type Decision,
-  type ExpectedCode,
-  type Get,
-  type PolicyStatement,
-  type Readers,
-} from "./evidence.ts";
+import { Absent, type ExpectedCode, type Get, type PolicyStatement, type Readers } from "./evidence.ts";
 import { integrationOf } from "./integrations.ts";
 import { pathReaders, type Client } from "./path-readers.ts";
 
@@ -144,8 +138,10 @@ const statementsIn = (policy: string): PolicyStatement[] =>
 const methods = ["POST", "DELETE"] as const;
 
 function roleReaders({ aws, names, taskRole }: Reading): Pick<Readers, "role" | "rights" | "taskRole"> {
-  const simulated = async (arn: string, asked: readonly Asked[]): Promise<Decision[]> =>
-    (await Promise.all(asked.map((one) => decisionsOn(aws, arn, one)))).flat();
+  const simulated = async (
+    arn: string,
+    asked: readonly Parameters<typeof decisionsOn>[2][],
+  ): Promise<Decision[]> => (await Promise.all(asked.map((one) => decisionsOn(aws, arn, one)))).flat();
   return {
     async role(get) {
       const arn = complete(await get("lambda"), ["Role"]).Role;
@@ -189,21 +185,4 @@ async function pushResources(get: Get, { region, stage }: Names): Promise<string
   const { ApiId } = addressesOf(api);
   const base = `arn:${partition}:execute-api:${region}:${account}:${ApiId}/${stage}`;
   return methods.map((method) => `${base}/${method}/@connections/any`);
-}
-
-interface Asked {
-  actions: readonly string[];
-  resources: readonly string[];
-}
-
-async function decisionsOn(aws: Aws, arn: string, { actions, resources }: Asked): Promise<Decision[]> {
-  const answer = await aws.iam.call("SimulatePrincipalPolicy", {
-    PolicySourceArn: arn,
-    ActionNames: [...actions],
-    ResourceArns: [...resources],
-  });
-  return complete(answer, ["EvaluationResults"]).EvaluationResults.map((one) => {
-    const { EvalActionName, EvalDecision } = complete(one, ["EvalActionName", "EvalDecision"]);
-    return { action: EvalActionName, resource: one.EvalResourceName ?? "*", decision: EvalDecision };
-  });
 }

@@ -5,6 +5,7 @@ export {
   CreateIntegrationCommand,
   CreateRouteCommand,
   CreateStageCommand,
+  DeleteAccessLogSettingsCommand,
   DeleteApiCommand,
   DeleteIntegrationCommand,
   GetApiCommand,

@@ -1,5 +1,6 @@
 export {
   IAMClient as Client,
+  AttachRolePolicyCommand,
   CreateRoleCommand,
   DeleteRoleCommand,
   DeleteRolePolicyCommand,

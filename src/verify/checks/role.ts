@@ -1,10 +1,5 @@
+import { trusts } from "../../aws/trust.ts";
 import { check, deploying, failed, passed } from "../check.ts";
-import { listOf } from "../policy-lists.ts";
-
-interface TrustStatement {
-  Effect?: string;
-  Principal?: string | { Service?: string | string[] };
-}
 
 /** Whether Lambda can assume the role that the function runs with (AWS.md 6.4). */
 export const role = check({
@@ -21,8 +16,7 @@ export const role = check({
       deploying("role", "policy"),
     ),
   judge({ role: { arn, trust } }) {
-    const statements = [trust.Statement ?? []].flat() as TrustStatement[];
-    if (statements.some(trustsLambda)) return passed(arn);
+    if (trusts(trust, "lambda.amazonaws.com")) return passed(arn);
     return failed(
       "role-untrusting",
       `the trust policy of ${arn} does not name lambda.amazonaws.com`,
@@ -31,9 +25,3 @@ export const role = check({
     );
   },
 });
-
-const trustsLambda = ({ Effect, Principal }: TrustStatement): boolean =>
-  Effect === "Allow" &&
-  (typeof Principal === "object"
-    ? listOf(Principal.Service).includes("lambda.amazonaws.com")
-    : Principal === "*");

@@ -7,8 +7,13 @@ export const authorizationIn = (parts: Iam): Authorization => ({
   status: 403,
   accesses({ operation, input, account }) {
     const resource = resourceOf(parts, input, account);
+    const policy = textOf(input["PolicyArn"]);
+    const context = policy === "" ? {} : { context: { "iam:policyarn": policy } };
     const tagging = hasTags(input["Tags"]) ? taggingOf[operation] : undefined;
-    return [{ action: `iam:${operation}`, resource }, ...(tagging ? [{ action: tagging, resource }] : [])];
+    return [
+      { action: `iam:${operation}`, resource, ...context },
+      ...(tagging ? [{ action: tagging, resource }] : []),
+    ];
   },
 });
 

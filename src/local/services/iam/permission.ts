@@ -30,6 +30,15 @@ const managedPolicies: Readonly<Record<string, readonly string[]>> = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
   ],
+  "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs": [
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "logs:GetLogEvents",
+    "logs:FilterLogEvents",
+  ],
   "arn:aws:iam::aws:policy/AmazonAPIGatewayInvokeFullAccess": [
     "execute-api:Invoke",
     "execute-api:ManageConnections",

@@ -1,0 +1,5 @@
+export {
+  APIGatewayClient as Client,
+  GetAccountCommand,
+  UpdateAccountCommand,
+} from "@aws-sdk/client-api-gateway";

@@ -1,0 +1,142 @@
+import type { Found, Resource } from "../stack/resource.ts";
+import { complete, orMissing } from "../aws/answers.ts";
+import type { Aws } from "../aws/clients.ts";
+import { isDenial, LOG_POLICY, LOG_ROLE, LOG_WRITER, logRoleOf } from "../aws/log-role.ts";
+import { alreadyExists } from "../aws/retry.ts";
+import { poll } from "../aws/wait.ts";
+import { command, joined, type Advice } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
+
+/** Why nothing can be written with the role that is there; undefined where nothing is known to be wrong. */
+interface AccessLogRoleProperties {
+  Fault: string | undefined;
+}
+type FoundRole = Found<AccessLogRoleProperties, Record<never, string>>;
+
+const trustsApiGateway = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: { Service: LOG_WRITER }, Action: "sts:AssumeRole" }],
+};
+
+/**
+ * The role with which API Gateway writes the logs of all APIs in a region of the account (AWS.md 3.7): made
+ * and set only where there is none. It is the account's: no other is put in its place, and none is removed.
+ */
+export function accessLogRole({
+  region,
+  group,
+  isWanted,
+}: {
+  region: string;
+  /** The group of the access log. */
+  group: string;
+  isWanted: boolean;
+}): Resource<AccessLogRoleProperties, Record<never, string>> {
+  return {
+    id: "AccessLogRole",
+    type: "AWS::ApiGateway::Account",
+    name: `of API Gateway in ${region}`,
+    step: "logs",
+    needs: {},
+    foundBy: "name",
+    isWanted,
+    desired: () => ({}),
+    faults: ({ properties: { Fault } }) =>
+      Fault === undefined
+        ? []
+        : [{ message: `no access log may be written: ${Fault}`, hint: byAdministrator }],
+    list: async (aws) => await found(aws, group),
+    async create(aws) {
+      try {
+        await setWhereNone(aws, await madeRole(aws));
+      } catch (error) {
+        throw withAdvice(error);
+      }
+      return {};
+    },
+  };
+}
+
+const byAdministrator: Advice = [
+  "an administrator of the account can set one that API Gateway may assume, for all APIs of the region: " +
+    "aws apigateway update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE-ARN; " +
+    "or do without: ",
+  command("deploy", { accessLogs: "off" }),
+];
+
+/** One that may not be read is taken to be there: whether it is, API Gateway says when the log is set. */
+async function found(aws: Aws, group: string): Promise<FoundRole[]> {
+  try {
+    const role = await logRoleOf(aws, group);
+    if (!role) return [];
+    const Fault = role.fault && `the account's role for API Gateway's logs, ${role.arn}, ${role.fault}`;
+    return [{ attributes: {}, properties: { Fault } }];
+  } catch (error) {
+    const { code, message } = explain(error);
+    if (!isDenial(code)) throw error;
+    const Fault = `the account's role for API Gateway's logs cannot be read: ${message}`;
+    return [{ attributes: {}, properties: { Fault } }];
+  }
+}
+
+/** The role, as it is or newly made. Its policy is attached in any case: an earlier run may have been cut. */
+async function madeRole(aws: Aws): Promise<string> {
+  const arn = await createdOrPresent(aws);
+  const [, partition] = arn.split(":");
+  await aws.iam.call("AttachRolePolicy", { RoleName: LOG_ROLE, PolicyArn: `arn:${partition}:${LOG_POLICY}` });
+  return arn;
+}
+
+async function createdOrPresent(aws: Aws): Promise<string> {
+  const present = await orMissing(aws.iam.call("GetRole", { RoleName: LOG_ROLE }));
+  if (present) return complete(present.Role, ["Arn"]).Arn;
+  try {
+    const created = await aws.iam.call("CreateRole", {
+      RoleName: LOG_ROLE,
+      AssumeRolePolicyDocument: JSON.stringify(trustsApiGateway),
+      Description:
+        "API Gateway writes the logs of all APIs with it; made by shelfshack-ws, removed by nothing",
+    });
+    return complete(created.Role, ["Arn"]).Arn;
+  } catch (error) {
+    // Another stack's deploy was quicker.
+    if (!alreadyExists(error)) throw error;
+    const { Role } = await aws.iam.call("GetRole", { RoleName: LOG_ROLE });
+    return complete(Role, ["Arn"]).Arn;
+  }
+}
+
+/** API Gateway refuses a role that IAM has not spread yet. */
+const propagation = { firstMs: 1_000, thenMs: 2_000, longestMs: 10_000, budgetMs: 120_000 };
+
+/** Sets the role, looking before each try: one that was set meanwhile stays. */
+async function setWhereNone(aws: Aws, arn: string): Promise<void> {
+  const set = async (): Promise<Error | undefined> => {
+    const { cloudwatchRoleArn } = await aws.apigateway.call("GetAccount", {});
+    if (cloudwatchRoleArn) return undefined;
+    const patch = { op: "replace", path: "/cloudwatchRoleArn", value: arn } as const;
+    return await aws.apigateway.call("UpdateAccount", { patchOperations: [patch] }).then(
+      () => undefined,
+      (error: unknown) => {
+        if (isUnfitYet(error)) return error;
+        throw error;
+      },
+    );
+  };
+  const refusal = await poll(set, (error) => error === undefined, { ...propagation, waits: aws.waits });
+  if (refusal !== undefined) throw refusal;
+}
+
+/** AWS's text is unverified (AWS.md 3.7). */
+const isUnfitYet = (error: unknown): error is Error =>
+  error instanceof Error && error.name === "BadRequestException" && /\brole\b/i.test(error.message);
+
+/** The same error where a retry may help, otherwise with what an administrator can do. */
+function withAdvice(error: unknown): unknown {
+  const { code, message, hint } = explain(error);
+  if (!isDenial(code) && !isUnfitYet(error)) return error;
+  return new CliError(code, message, { hint: joined([hint, byAdministrator]), cause: error });
+}
+
+export type AccessLogRoleResource = ReturnType<typeof accessLogRole>;
