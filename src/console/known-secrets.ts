@@ -2,6 +2,10 @@
 const SHORTEST = 8;
 /** As many connections as the gateway has, and the rest; the oldest are forgotten. */
 const MOST = 12_000;
+/** Of those that begin alike, as signed tokens do, at most this many lengths are tried. */
+const LENGTHS_AT_MOST = 64;
+/** A text that was made to look like many of them is not shown to its end. */
+const TRIES_AT_MOST = 4_096;
 const MARK = "***";
 
 /** Values that are known to be secret, and how they are found in a text. */
@@ -11,49 +15,47 @@ export interface KnownSecrets {
   masked(text: string): string;
 }
 
-/** No secrets yet. However many there are, a text is read once. */
+/** No secrets yet. What a text costs does not depend on how many there are. */
 export function knownSecrets(): KnownSecrets {
   const forms = new Map<string, readonly string[]>();
-  /** By their first characters. */
-  const byBeginning = new Map<string, Set<string>>();
+  const all = new Set<string>();
+  /** How long those are that begin so, the longest first. */
+  const lengths = new Map<string, readonly number[]>();
   /** Whether one may begin with the characters of this number. */
   const begins = new Uint8Array(1 << 16);
 
-  function forget(secret: string): void {
-    for (const form of forms.get(secret) ?? []) {
-      const same = byBeginning.get(form.slice(0, SHORTEST));
-      same?.delete(form);
-      if (same?.size === 0) byBeginning.delete(form.slice(0, SHORTEST));
-    }
-    forms.delete(secret);
-  }
-  function longestAt(text: string, at: number): string | undefined {
-    const same = byBeginning.get(text.slice(at, at + SHORTEST)) ?? [];
-    let longest: string | undefined;
-    for (const form of same)
-      if (form.length > (longest?.length ?? 0) && text.startsWith(form, at)) longest = form;
-    return longest;
+  function addForm(form: string): void {
+    all.add(form);
+    begins[numberAt(form, 0)] = 1;
+    const beginning = form.slice(0, SHORTEST);
+    const known = lengths.get(beginning) ?? [];
+    if (known.includes(form.length) || known.length >= LENGTHS_AT_MOST) return;
+    lengths.set(
+      beginning,
+      [...known, form.length].toSorted((one, other) => other - one),
+    );
   }
   return {
     add(secret) {
       if (forms.has(secret)) return;
-      const all = formsOf(secret);
-      forms.set(secret, all);
-      for (const form of all) {
-        begins[numberAt(form, 0)] = 1;
-        const beginning = form.slice(0, SHORTEST);
-        byBeginning.set(beginning, (byBeginning.get(beginning) ?? new Set()).add(form));
-      }
+      const added = formsOf(secret);
+      forms.set(secret, added);
+      for (const form of added) addForm(form);
       const [oldest = secret] = forms.keys();
-      if (forms.size > MOST) forget(oldest);
+      if (forms.size <= MOST) return;
+      for (const form of forms.get(oldest) ?? []) all.delete(form);
+      forms.delete(oldest);
     },
     masked(text) {
-      let [shown, from] = ["", 0];
+      let [shown, from, tries] = ["", 0, 0];
       for (let at = 0; at + SHORTEST <= text.length; at++) {
-        const found = begins[numberAt(text, at)] === 1 ? longestAt(text, at) : undefined;
-        if (found === undefined) continue;
+        if (begins[numberAt(text, at)] === 0) continue;
+        const likely = lengths.get(text.slice(at, at + SHORTEST)) ?? [];
+        const found = likely.find((length) => all.has(text.slice(at, at + length)));
+        tries += likely.length;
+        if (found === undefined && tries <= TRIES_AT_MOST) continue;
         shown += text.slice(from, at) + MARK;
-        from = at + found.length;
+        from = found === undefined ? text.length : at + found;
         at = from - 1;
       }
       return from === 0 ? text : shown + text.slice(from);

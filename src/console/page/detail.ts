@@ -56,7 +56,9 @@ function messageBody(record: TraceRecord, options: DetailOptions): Node[] {
     ...replay(frame, options),
     element("h3", {}, "Hops"),
     waterfall(record),
-    ...(frame ? [element("h3", {}, "Message"), pre(pretty(frame.text))] : []),
+    ...(frame
+      ? [element("h3", {}, record.event === "push" ? "Frame" : "Message"), pre(pretty(frame.text))]
+      : []),
     ...(lines.length > 0 ? [element("h3", {}, "Log")] : []),
     ...lines.map(({ text }) => pre(text)),
   ];

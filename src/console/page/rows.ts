@@ -49,7 +49,8 @@ function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
 
 const messageCells = (record: TraceRecord): readonly Cell[] => [
   { text: clock(record.at), name: "quiet" },
-  { text: record.event },
+  // Where the room is too small for the result, this is what tells.
+  { text: record.event, name: hasFailed(record) ? "bad" : "" },
   { text: record.connectionId, name: "who quiet" },
   { text: record.booking ?? record.type, name: "booking" },
   { text: resultOf(record), name: `result ${hasFailed(record) ? "bad" : "quiet"}` },
@@ -71,10 +72,10 @@ export function resultOf({ problem, sent, gone = 0, failed = 0, attempts = 1, co
     .join(", ");
 }
 
-/** The hops of a message on one line. */
-function barsOf({ hops, ms }: TraceRecord): HTMLElement {
-  const wholes = hops.filter(({ to }) => to === undefined);
-  return element("span", { className: "bars" }, ...barsFor(wholes, ms));
+/** The hops of a message on one line, without single frames; a push has nothing else. */
+function barsOf({ event, hops, ms }: TraceRecord): HTMLElement {
+  const shown = event === "push" ? hops : hops.filter(({ to }) => to === undefined);
+  return element("span", { className: "bars" }, ...barsFor(shown, ms));
 }
 
 /** A bar for each hop, as long and as far as its time in the whole; undefined where that is not known. */
