@@ -5,6 +5,7 @@ import { isBuiltin } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { documentSchemas } from "./schemas.js";
 import { sourceHash } from "./source-hash.js";
 
 process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
@@ -230,6 +231,9 @@ async function buildAll() {
   const { readyTexts, builtZipName, zipFiles, configSchema } = await ofSources();
   await writeFile(`${out}/texts.json`, JSON.stringify(readyTexts(version)));
   await writeFile(`${out}/config.schema.json`, JSON.stringify(configSchema()));
+  await mkdir(`${out}/schemas`);
+  for (const [name, schema] of Object.entries(documentSchemas()))
+    await writeFile(`${out}/schemas/${name}.json`, JSON.stringify(schema));
   const code = await readFile(`${out}/handler/index.mjs`);
   const { zip } = await zipFiles(new Map([["index.mjs", code]]));
   await writeFile(`${out}/handler/${builtZipName(code)}`, zip);

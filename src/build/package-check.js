@@ -21,6 +21,7 @@ const expectedFiles = [
   /^dist\/start\.js$/,
   /^dist\/texts\.json$/,
   /^dist\/config\.schema\.json$/,
+  /^dist\/schemas\/[a-z-]+\.json$/,
   /^dist\/[\w-]+\.js$/,
   /^dist\/LICENSES\.txt$/,
   /^dist\/handler\/index\.mjs$/,

@@ -13,7 +13,7 @@ const notes = [
   "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
     'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +
     "hint, and what a command streams is one document per line, each with its kind. Every document has a " +
-    "schemaVersion.",
+    "schemaVersion, and the package a JSON schema per command: dist/schemas/NAME.json.",
   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, a failed check, an unmet " +
     "expectation or, with --strict, something not proven, 4 refused, 130 interrupted.",
 ];

@@ -1,6 +1,7 @@
 import type { Request } from "./arguments.ts";
 import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
+import { SCHEMA_VERSION, type ErrorDocument } from "./document.ts";
 import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
@@ -261,11 +262,6 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
   };
 }
 
-/**
- * The version of every JSON document: a key that is renamed or removed makes a new one, a new key does not.
- */
-const SCHEMA_VERSION = 1;
-
 /** A streamed item as a document, or with its `kind` a result or an error. */
 const asDocument = (content: unknown, kind?: "result" | "error"): object =>
   Object.assign({ schemaVersion: SCHEMA_VERSION, ...(kind && { kind }) }, content);
@@ -296,7 +292,9 @@ function showError(error: unknown, { out, err, json, debug, annotating, advice }
   const { code, message, hint: advised, phase, exitCode, cause, stack } = explain(error);
   const hint = advised && advice.text(advised);
   const argv = advised && advice.argv(advised);
-  const document = { error: { code, message, phase, hint, ...(argv?.length && { argv }), exitCode } };
+  const document: ErrorDocument = {
+    error: { code, message, phase, hint, ...(argv && argv.length > 0 && { argv }), exitCode },
+  };
   if (json) out.writeRaw(`${asJson(asDocument(document, "error"))}\n`);
   if (!(json && out.stream.isTTY && err.stream.isTTY))
     err.tell(asProblem(style.red("error:"), message, advised && advice.screen(advised)));

@@ -1,7 +1,7 @@
 import type { CommandFiles } from "../cli/command.ts";
 
 /** Each command's file; without the line of a command in `settings/commands` this does not compile. */
-export const commands: CommandFiles = {
+export const commands = {
   init: () => import("./init.ts"),
   package: () => import("./package.ts"),
   plan: () => import("./plan.ts"),
@@ -27,4 +27,4 @@ export const commands: CommandFiles = {
   local: () => import("./local.ts"),
   demo: () => import("./demo.ts"),
   completion: () => import("./completion.ts"),
-};
+} satisfies CommandFiles;

@@ -6,91 +6,87 @@ import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws, type LocalAws } from "../../src/local/server.ts";
 import { commandNames, type CommandName } from "../../src/settings/commands.ts";
 import { run, start } from "../support/program.ts";
+import { documentsIn, schemaOf, unlikeSchema, type Document, type Schema } from "../support/documents.ts";
 import { createQueue } from "../support/queue.ts";
 import { openSocket } from "../support/socket.ts";
 
-type Document = Record<string, unknown>;
+/**
+ * What is null, empty or absent in the results and streamed items below, though the schema has it; everything
+ * else in a schema is there.
+ */
+const absent: Readonly<Record<CommandName, string>> = {
+  init: "result.settings.env result.settings.environments result.settings.account result.settings.region",
+  completion: "result.environments",
+  package: "",
+  plan: "result.profile result.resources[].differences[] result.resources[].unread result.url",
+  deploy: `result.profile result.resources[].differences[] result.resources[].unread result.probe
+    result.test.invocation.fix result.test.invocation.argv result.test.roundTrip.status
+    result.test.roundTrip.code result.test.roundTrip.fix result.test.roundTrip.argv
+    result.unproven[]`,
+  status: `result.profile result.steps[] result.fix result.resources[].differences[]
+    result.resources[].unread result.argv`,
+  doctor: `result.profile result.cause result.repaired[] result.steps[] result.checks[].code
+    result.checks[].means result.checks[].fix result.checks[].repair[] result.checks[].argv`,
+  env: "result.profile result.changes[].from result.probe",
+  outputs: "result.audience result.amplify",
+  policy: "result.document.Statement[].Condition",
+  test: "result.fix",
+  connect: `result-refusal result-script result-clients result-talk.phases.proxy
+    result-talk.phases.lookup result-talk.phases.tls result-talk.subprotocol
+    result-talk.expectations[]false result-talk.expectations[].frame.base64 result-talk.close.error
+    result-talk.close.isOurs frame.base64 frame.code frame.meaning frame.fix frame.as
+    frame.argv`,
+  bench: `result.connections.reasons[] result.connections.kilobytesEach result.messages.answerMs
+    result.thresholds[] result.cost result.report`,
+  connections: "result.profile result.connection.userAgent result.bytes",
+  "logs tail": "result.accessLog",
+  metrics: "minute",
+  cost: "",
+  capacity: "",
+  trace: "result.requestId result.trace result.since trace.coldMs trace.problem trace.reason",
+  "backend init": "result.version.before",
+  "backend check": `result.kit result.unproven[].argv result.checks[].cause result.checks[].code
+    result.checks[].argv`,
+  "backend keys": "result.profile result.keys[].key result.next[] result.argv",
+  destroy: "result.profile",
+  local: "log omitted ready.otherUrls[] ready.accessKey redeployed",
+  demo: "",
+};
 
-const documentsIn = (stdout: string): Document[] =>
-  stdout.trimStart().startsWith("{\n")
-    ? [JSON.parse(stdout)]
-    : stdout
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line));
-
-/** The keys of a document by path: `a.b`, and `a[].b` for the members of a list. */
-function keysOf(value: unknown, path = ""): string[] {
-  if (Array.isArray(value) && value.length === 0) return [`${path}[]`];
-  if (Array.isArray(value)) return [...new Set(value.flatMap((item) => keysOf(item, `${path}[]`)))];
-  if (typeof value !== "object" || value === null) return path === "" ? [] : [path];
-  return Object.entries(value).flatMap(([key, member]) =>
-    keysOf(member, path === "" ? key : `${path}.${key}`),
+/** What of a schema no value has: `a.b`, and `a[].b` for the members of a list. */
+function unseen(schema: Schema, values: readonly unknown[], path = ""): string[] {
+  const present = values.filter((value) => value !== undefined && value !== null);
+  if (present.length === 0) return schema.type === "null" ? [] : [path];
+  if (schema.anyOf) return schema.anyOf.flatMap((form) => unseenOfForm(form, present, path));
+  const { items, properties = {} } = schema;
+  if (isSchema(items)) return unseen(items, present.flat(), `${path}[]`);
+  return Object.entries(properties).flatMap(([key, member]) =>
+    unseen(
+      member,
+      present.map((value) => (value as Document)[key]),
+      path === "" ? key : `${path}.${key}`,
+    ),
   );
 }
 
-/** Where it is, of everything that writes or compares. */
-const place = "account region profile endpointUrl stack";
-
-/** What an estimate is about. */
-const load = `load.connections load.messagesPerMinute load.peoplePerBooking load.sessionMinutes
-  load.messageBytes load.invocationMs load.memoryMb`;
-
-/** What a program may count on in the result of each command; other keys may be added. */
-const promised: Readonly<Record<CommandName, string>> = {
-  init: "file settings.backendUrl next argv[][]",
-  package: "file bytes sha256 entries[].name entries[].bytes",
-  plan: `${place} changed url backendUrl ${ofResources("id type name action compared")}`,
-  deploy: `${place} backendUrl changed dryRun code.bytes code.sha256 url frontend.VITE_WS_API_ENDPOINT
-    ${ofResources("id type name action compared")} test.invocation.passed test.invocation.meaning
-    test.frames.code test.frames.reached test.frames.meaning
-    test.roundTrip.open test.roundTrip.ms test.roundTrip.status test.roundTrip.meaning next
-    test.invocation.code probe unproven[] backend.environment backend.argv[][] argv[][]`,
-  status: `${place} deployed upToDate url steps[] fix ${ofResources("id type name state")}`,
-  doctor: `${place} healthy passed failed warnings skipped cause repaired[] steps[] checks[].id checks[].hop
-    checks[].title checks[].outcome checks[].code checks[].evidence checks[].means checks[].fix
-    checks[].repair[]`,
-  env: `${place} action changed functionName variables[].name variables[].value bytes bytesAtMost
-    changes[].name changes[].from changes[].to probe`,
-  outputs: `audience amplify url endpoint apiId stage functionName functionArn region values.websocket_url
-    values.websocket_stage values.websocket_api_id values.websocket_api_endpoint
-    values.websocket_lambda_function_arn values.websocket_lambda_function_name values.region`,
-  policy: `principal account apiId document.Version document.Statement[].Sid document.Statement[].Effect
-    document.Statement[].Action document.Statement[].Resource`,
-  test: `code functionName connectionId passed handlerRan backendReached backendAccepted configured
-    meaning fix statusCode answer.statusCode ms log[] disconnected`,
-  connect: `url openMs subprotocol interactive ended sent received sentAll checked expectations[].met
-    expectations[].expected close.code close.reason`,
-  connections: `${place} action connectionId endpoint connection.connectedAt connection.lastActiveAt
-    connection.sourceIp connection.userAgent bytes`,
-  bench: `url ended connections.wanted connections.open connections.failed connections.dropped
-    connections.reasons[]
-    messages.intended messages.sent messages.unsent messages.rate messages.answeredTwice
-    deliveries.expected deliveries.received deliveries.lost deliveries.underWay deliveries.doubled
-    deliveries.late elapsedMs plan.connections plan.people plan.rate plan.durationMs latencyMs.p50
-    latencyMs.p99 latencyMs.max thresholds[]
-    timeline[].second timeline[].p99 distribution[].count`,
-  "logs tail": "accessLog exists group invoked records",
-  metrics: `functionName apiId stage region since until periodSeconds metrics[].name metrics[].unit
-    metrics[].total metrics[].latest metrics[].highest metrics[].values[]`,
-  cost: `${load} assumed[] prices.month prices.region lines[].what lines[].quantity lines[].unit lines[].usd
-    lines[].freeUsd usd freeUsd`,
-  capacity: `${load} assumed[] limits[].id limits[].what limits[].needed limits[].quota limits[].unit
-    limits[].reachedAt limits[].raised limits[].advice reconnectSeconds`,
-  trace: "sources[] since traces requestId trace",
-  "backend init": "file changed next[].what next[].lines[]",
-  "backend check": `backendUrl keys.from keys.count passed failed warnings checks[].id checks[].outcome
-    checks[].title unproven[].code unproven[].what unproven[].why unproven[].fix`,
-  "backend keys": `${place} action changed functionName keys[].fingerprint unchangedSince`,
-  destroy: `${place} changed removed[].id removed[].type removed[].name removed[].physicalId`,
-  local: "redeploys",
-  demo: "ms delivered.text delivered.ms secondDeployChanged removed",
-  completion: "shell script environments",
-};
-
-function ofResources(keys: string): string {
-  return keys.replaceAll(/\w+/g, "resources[].$&");
+/** Of an object or list that is one form of several: which one a value has is decided by its literals. */
+function unseenOfForm(form: Schema, values: readonly unknown[], path: string): string[] {
+  const { type, properties = {}, required = [] } = form;
+  if (type !== "object" && type !== "array") return [];
+  const literals = Object.entries(properties).filter(
+    ([key, member]) => member.const !== undefined && required.includes(key),
+  );
+  const own = values.filter(
+    (value) =>
+      Array.isArray(value) === (type === "array") &&
+      literals.every(([key, member]) => (value as Document)[key] === member.const),
+  );
+  const words = literals.flatMap(([key, member]) => (key === "schemaVersion" ? [] : [String(member.const)]));
+  const isForm = path === "" || (own.length === 0 && words.length > 0);
+  return unseen(form, own, isForm ? `${path}${words.join("-")}` : path);
 }
+
+const isSchema = (items: Schema["items"]): items is Schema => items !== undefined && !Array.isArray(items);
 
 /** The commands that run against a stack, in an order in which each finds what it needs. */
 const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promise<string[]>])[] = [
@@ -110,7 +106,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["test", () => ["--token", "demo"]],
   [
     "connect",
-    () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~x", "--timeout", "10"],
+    () => ["--booking", "1", "--token", "demo", "--send", "x", "--expect", "~ack", "--timeout", "10"],
   ],
   [
     "bench",
@@ -181,43 +177,43 @@ function misshapen(value: unknown): string[] {
   ]);
 }
 
-const expectPromised = (name: CommandName, documents: readonly Document[]) => {
+const expectWhole = (name: CommandName, documents: readonly Document[]) => {
   expect(documents.flatMap(misshapen), name).toEqual([]);
   expect(documents.at(-1), name).toMatchObject({ kind: "result" });
+  const known = ["error", ...absent[name].split(/\s+/)];
   expect(
-    documents.filter(({ kind }) => typeof kind !== "string"),
+    unseen(schemaOf(name), documents).filter((path) => !known.includes(path)),
     name,
   ).toEqual([]);
-  expect(
-    documents.map(({ schemaVersion }) => schemaVersion),
-    name,
-  ).toEqual(documents.map(() => 1));
-  expect(keysOf(documents.at(-1)), name).toEqual(expect.arrayContaining(promised[name].split(/\s+/)));
 };
 
-test("every command's JSON has the promised keys, and every document has schemaVersion 1", async () => {
+test("every command's JSON has all that its schema says, but what is listed as absent", async () => {
   const { env, ...all } = await scene();
   for (const [name, options] of lines) {
     const { stdout } = await run([...name.split(" "), ...(await options(all)), "--json"], { env });
-    expectPromised(name, documentsIn(stdout));
+    expectWhole(name, documentsIn(stdout));
   }
 }, 60_000);
 
-test(
-  "local and demo stream documents of their own, all with schemaVersion 1",
-  { timeout: 60_000 },
-  async () => {
-    const local = start(["local", "--port", "0", "--json"], { input: null });
-    await local.says('"kind":"ready"');
-    local.signal("SIGINT");
-    expectPromised("local", documentsIn((await local.ended).stdout));
-    expectPromised("demo", documentsIn((await run(["demo", "--json"])).stdout));
-  },
-);
+test("local and demo stream documents of their own", { timeout: 60_000 }, async () => {
+  const local = start(["local", "--port", "0", "--json"], { input: null });
+  await local.says('"kind":"ready"');
+  local.signal("SIGINT");
+  expectWhole("local", documentsIn((await local.ended).stdout));
+  expectWhole("demo", documentsIn((await run(["demo", "--json"])).stdout));
+});
 
 test("no command is left out", () => {
   const covered: CommandName[] = [...lines.map(([name]) => name), "local", "demo"];
   expect(covered.toSorted()).toEqual(commandNames.toSorted());
+});
+
+test("what is not as the schema says is found: the programs of all tests are checked so", () => {
+  const result = { schemaVersion: 1, kind: "result", shell: "bash", script: "", environments: null };
+  const faultsOf = (document: object) => unlikeSchema(["completion", "--json"], JSON.stringify(document));
+  expect(faultsOf({ ...result, more: "keys" })).toEqual([]);
+  const others = [{ shell: 1 }, { script: undefined }, { schemaVersion: 2 }, { kind: "shell" }];
+  for (const other of others) expect(faultsOf({ ...result, ...other })).toHaveLength(1);
 });
 
 test("an error's JSON has a code, a message, an exit code and, where there is one, a hint", async () => {

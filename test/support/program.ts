@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, type TestContext } from "vitest";
+import { unlikeSchema } from "./documents.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const built = `${root}bin/shelfshack-ws.js`;
@@ -117,10 +118,16 @@ export function start(
   }
   child.stdin?.on("error", () => child.stdin?.destroy());
   if (typeof input === "string") child.stdin?.end(input);
-  const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...heard })));
+  const closed = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...heard })));
+  // What every test runs with --json is what the package's schemas say.
+  const ended = closed.then((end) => {
+    const faults = columns === undefined ? unlikeSchema(args, end.stdout) : [];
+    if (faults.length > 0) throw new Error(faults.join("\n"));
+    return end;
+  });
   onTestFinished(async () => {
     child.kill("SIGKILL");
-    await ended;
+    await closed;
     await rm(home, { recursive: true, force: true });
   });
   const says = (wanted: string | RegExp) =>
@@ -133,7 +140,7 @@ export function start(
       };
       waiting.add(check);
       check();
-      void ended.then(() =>
+      void closed.then(() =>
         reject(new Error(`ended without saying ${String(wanted)}:\n${heard.stdout}${heard.stderr}`)),
       );
     });

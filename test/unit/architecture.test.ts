@@ -64,6 +64,7 @@ const shared = ["backend", "client", "network", "aws", "artifact", ...lowest];
 /** Who may import whom, one way from top to bottom; types count. What is left out imports nothing of ours. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   start: ["commands", "cli"],
+  build: ["commands", "cli"],
   commands: [
     "code",
     "cli",
