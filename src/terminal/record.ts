@@ -1,5 +1,6 @@
 import { screenWidth, widthOf, wrap } from "./format.ts";
 import { safe } from "./safe.ts";
+import { safeStyled } from "./style.ts";
 
 /**
  * A time of day here, with milliseconds; the date before it when that is not today's. `at` is an ISO time.
@@ -37,6 +38,31 @@ export function asRecord(head: string, text: string, width = screenWidth()): str
     ...rest.map((line) => " ".repeat(hang) + line),
     ...more.flatMap((line) => wrap(line, width - GAP.length).map((piece) => `| ${piece}`)),
   ].join("\n");
+}
+
+/**
+ * One record as text: its head, and pieces that are broken, and lose their style, only where they are longer
+ * than a line. They hang beside the head, or below it where too little room is left beside that.
+ */
+export function asPieces(head: string, pieces: readonly string[], width = screenWidth()): string {
+  if (width === Infinity) return head + GAP + continued(pieces.join(GAP));
+  const indent = widthOf(head) + GAP.length;
+  const isBeside = width - indent >= NARROWEST;
+  const hang = " ".repeat(isBeside ? indent : GAP.length);
+  const [begin = "", ...more] = linesOf(pieces, width - hang.length);
+  return [isBeside ? head + GAP + begin : `${head.trimEnd()}\n${hang}${begin}`]
+    .concat(more.map((line) => hang + line))
+    .join("\n");
+}
+
+function linesOf(pieces: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const piece of pieces.flatMap((one) => wrap(safeStyled(one), width))) {
+    const longer = `${lines.at(-1) ?? ""}${GAP}${piece}`;
+    if (lines.length > 0 && widthOf(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(piece);
+  }
+  return lines;
 }
 
 /** What is wrong, and what to do about it in a second line; neither can begin a record of its own. */

@@ -31,6 +31,13 @@ export const withWholes = (text: string, change: (part: string) => string): stri
 /** The text without its styles. */
 export const unstyled = (text: string): string => text.replace(marks, "");
 
+/** The text with everything but its styles made safe, so that its width is the one that it will have. */
+export const safeStyled = (text: string): string =>
+  text
+    .split(marks)
+    .map((part, at) => (at % 2 === 0 ? safe(part) : mark(part)))
+    .join("");
+
 /**
  * What may be written: every style as escape sequences, or left out where there is no `chalk`; everything
  * else made safe.

@@ -1,7 +1,7 @@
 import { joined, type Advice } from "../errors/advice.ts";
 import { drawnBeginnings, hasFailed, isFailure, type ShownHop, type TraceRecord } from "../trace/record.ts";
 import { duration, screenWidth, table, wrap } from "./format.ts";
-import { asRecord, clockTime } from "./record.ts";
+import { asPieces, clockTime } from "./record.ts";
 import { style } from "./style.ts";
 
 export interface TraceResult {
@@ -17,10 +17,10 @@ export interface TraceResult {
 }
 
 /** A trace as a line; undefined for one that was shown before. */
-export function traceLine(trace: TraceRecord): string | undefined {
+export function traceLine(trace: TraceRecord, width = screenWidth()): string | undefined {
   if (trace.amended) return undefined;
   const head = `${style.dim(clockTime(trace.at))} ${eventWord(trace)}`;
-  return asRecord(head, [...whoOf(trace), ...hopWords(trace), ...endWords(trace)].join("  "));
+  return asPieces(head, [...whoOf(trace), ...hopWords(trace), ...endWords(trace)], width);
 }
 
 const LONGEST_EVENT = "disconnect".length;
@@ -102,7 +102,7 @@ export function waterfall(trace: TraceRecord, width = screenWidth()): string {
   const room = Math.min(WIDEST_BAR, width - COLUMNS);
   const bars = room < NARROWEST_BAR ? [] : barsOf(trace, room);
   const rows = trace.hops.map((hop, index) => [
-    hopName(hop),
+    hopName(hop, bars.length === 0 ? " " : "  to "),
     statusWords(hop, trace).join(" ").replace(/,$/, ""),
     hop.startMs === undefined ? "" : `+${duration(hop.startMs)}`,
     timeWords(hop).join(""),
@@ -113,7 +113,8 @@ export function waterfall(trace: TraceRecord, width = screenWidth()): string {
   return parts.join("\n");
 }
 
-const hopName = ({ hop, to }: ShownHop): string => (to === undefined ? HOPS[hop] : `  to ${to}`);
+const hopName = ({ hop, to }: ShownHop, before: string): string =>
+  to === undefined ? HOPS[hop] : before + to;
 
 function headLines(trace: TraceRecord): string[] {
   const { event = "invocation", requestId, lambdaRequestId, at, bytesIn, ms } = trace;

@@ -8,7 +8,7 @@ import { createJoiner } from "../../src/trace/join.ts";
 import { partOf } from "../../src/trace/log-parts.ts";
 import { hasFailed, isSelected, recordOf } from "../../src/trace/record.ts";
 import { traceLine, traceText, waterfall } from "../../src/terminal/trace.ts";
-import { unstyled } from "../../src/terminal/style.ts";
+import { paint, style, unstyled } from "../../src/terminal/style.ts";
 
 const requestId = "UbT2aF9yIAMFkQg=";
 const lambdaRequestId = "8f5a1c0e-0000-4000-8000-000000000001";
@@ -189,6 +189,22 @@ test("a client that was gone is no error, a frame that was refused is one", () =
   expect([410, 403].map((status) => hasFailed(withFrame(status)))).toEqual([false, true]);
   expect(isSelected(withFrame(200), { connection: "x", errors: false })).toBe(true);
 });
+
+test.each([40, 80, 200])(
+  "a line fits %d columns, its pieces whole, coloured, and nothing of its marks",
+  (width) => {
+    const { add, given } = joining();
+    const booking = "0123456789".repeat(11);
+    for (const part of [{ ...connected, booking }, gateway, line, report]) add(part, 0);
+    const failed = { ...recordOf(given[0]!), problem: "backend_timeout" };
+    const lines = paint(traceLine(failed, width)!).split("\n");
+    expect(lines.filter((text) => text.length > width)).toEqual([]);
+    for (const piece of ["$default", "gateway 200 152 ms", "cold start 210 ms", "backend_timeout"])
+      expect(lines.some((text) => text.includes(piece))).toBe(true);
+    expect(lines.join("\n")).not.toMatch(/\\ufdd/);
+    expect(traceLine(failed, width)).toContain(style.red("backend_timeout"));
+  },
+);
 
 test.each([40, 80, 200])("a waterfall fits %d columns", (width) => {
   const { add, given } = joining();
