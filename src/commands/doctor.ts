@@ -110,7 +110,8 @@ async function examined(
   const own = isOwnCode(options);
   const names = { functionName, apiName, stage, region: aws.region, account: expected, own };
   const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
-  const looking = { aws, names, client, expected: code, taskRole, signal, timeScale };
+  const { accessLogs } = options;
+  const looking = { aws, names, client, expected: code, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));
   const wanted = allChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
   const checks = await examine(wanted, read, names);

@@ -474,9 +474,9 @@ export async function destroy(
   const ended = await Promise.allSettled(removals.values());
   const removed = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
   const failed = ended.find((one) => one.status === "rejected");
-  const [first] = unread;
+  const [first] = unread.values();
   if (failed) throw withProgress(interruptionOf(run) ?? failed.reason, removed);
-  if (first) throw withProgress(notRead(...first), removed);
+  if (first) throw withProgress(notRead(unread, first), removed);
   return removed;
 }
 
@@ -492,11 +492,13 @@ function oursOf(
     .map((one) => ({ id, type, name, found: one }));
 }
 
-const notRead = ({ id, name }: AnyResource, error: CliError): CliError =>
-  new CliError(error.code, `${id} ${name} could not be read, so it was not removed: ${error.message}`, {
-    hint: error.hint,
-    cause: error,
-  });
+/** All that stays because it could not be read, with what is to be done about the first of it. */
+function notRead(unread: Unread, { code, hint }: CliError): CliError {
+  const each = [...unread].map(
+    ([{ id, name }, { message }]) => `${id} ${name} could not be read, so it was not removed: ${message}`,
+  );
+  return new CliError(code, each.join("\n"), { hint, cause: [...unread.values()] });
+}
 
 async function remove(
   resource: AnyResource,

@@ -1,4 +1,5 @@
 import type { Check } from "./check.ts";
+import { accessLog } from "./checks/access-log.ts";
 import { accepted } from "./checks/accepted.ts";
 import { account } from "./checks/account.ts";
 import { api } from "./checks/api.ts";
@@ -56,6 +57,7 @@ export const allChecks: readonly Check[] = [
   taskRole,
   log,
   logRight,
+  accessLog,
   handshake,
   message,
 ];

@@ -55,7 +55,11 @@ type OwnCode =
   | "log-group-elsewhere"
   | "log-denied"
   | "log-never-written"
+  | "access-log-off"
   | "access-log-role-missing"
+  | "access-log-role-unusable"
+  | "access-log-group-missing"
+  | "access-log-unreadable"
   | "task-role-missing"
   | "task-role-denied"
   | "unreadable";

@@ -6,6 +6,7 @@ import type {
   Route,
 } from "@aws-sdk/client-apigatewayv2";
 import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { LogRole } from "../aws/log-role.ts";
 import type { Decision } from "../aws/simulation.ts";
 import type { CheckReport } from "../backend/check/checks.ts";
 import type { CliError } from "../errors/error.ts";
@@ -61,6 +62,18 @@ export interface FunctionLog {
   hasStreams: boolean;
 }
 
+/** The access log of the stage: the one that it has, or the one that is asked for. */
+export interface AccessLogging {
+  /** Whether a deploy is to switch it on; undefined where it leaves it as it is. */
+  wanted: "on" | "off" | undefined;
+  isOn: boolean;
+  group: string;
+  exists: boolean;
+  format: string;
+  /** The account's role for such logs. */
+  role: LogRole | undefined;
+}
+
 /** The code and settings that a deploy would give the function. */
 export interface ExpectedCode {
   sha256: string;
@@ -86,6 +99,8 @@ export interface Evidence {
   /** What the backend's role may do; absent where none was named. */
   taskRole: { arn: string; decisions: readonly Decision[] };
   log: FunctionLog;
+  /** Undefined where there is none and none is asked for. */
+  accessLog: AccessLogging | undefined;
   invocation: TestResult;
   frames: ConnectionsProof;
   backend: CheckReport;

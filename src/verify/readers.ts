@@ -1,7 +1,9 @@
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
+import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf, deployedApi } from "../aws/deployed.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
+import { logRoleOf } from "../aws/log-role.ts";
 import { decisionsOn, type Decision } from "../aws/simulation.ts";
 import { hasStreams } from "../logs/group.ts";
 import type { Names } from "./check.ts";
@@ -16,6 +18,8 @@ export interface Reading {
   client: Client;
   /** The code that a deploy would give the function; absent where it cannot be told. */
   expected: ExpectedCode | undefined;
+  /** Whether access logs are asked for. */
+  accessLogs: "on" | "off" | undefined;
   /** The role of the backend, where one was named. */
   taskRole: string | undefined;
   signal: AbortSignal;
@@ -30,6 +34,7 @@ export function readersOf(reading: Reading): Readers {
     ...accountReaders(reading),
     ...gatewayReaders(reading),
     ...functionReaders(reading),
+    ...accessLogReaders(reading),
     ...roleReaders(reading),
     ...pathReaders(reading),
     expected: () =>
@@ -127,6 +132,20 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
       await get("invocation").catch(() => undefined);
       if (!(await findLogGroup(aws.logs, group))) throw new Absent(`there is no log group ${group}`);
       return { group, usual, hasStreams: await hasStreams(aws.logs, { name: group, arn: "" }) };
+    },
+  };
+}
+
+function accessLogReaders({ aws, names, accessLogs: wanted }: Reading): Pick<Readers, "accessLog"> {
+  return {
+    async accessLog(get) {
+      const { AccessLogSettings: { DestinationArn = "", Format = accessLogFormat } = {} } =
+        await get("stage");
+      const [, set] = /:log-group:([^:]+)/.exec(DestinationArn) ?? [];
+      if (set === undefined && wanted !== "on") return undefined;
+      const group = set ?? accessLogGroupOf(names.functionName);
+      const [found, role] = await Promise.all([findLogGroup(aws.logs, group), logRoleOf(aws, group)]);
+      return { wanted, isOn: set !== undefined, group, exists: found !== undefined, format: Format, role };
     },
   };
 }

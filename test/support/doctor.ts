@@ -85,12 +85,13 @@ export interface Question {
   account?: string;
   taskRole?: string;
   token?: string;
+  accessLogs?: "on";
 }
 
 /** What the doctor says of all hops. */
 export async function examined(
   { url, sha256 }: Pick<Patient, "url" | "sha256">,
-  { account, taskRole, token = "good" }: Question = {},
+  { account, taskRole, token = "good", accessLogs }: Question = {},
 ): Promise<CheckLine[]> {
   const { signal } = new AbortController();
   const aws = await connectAws(
@@ -103,6 +104,7 @@ export async function examined(
     names: { ...names, account },
     client: { booking: "1", token, type: "booking", backendUrl: undefined },
     expected: { sha256, handler: "index.handler", runtime: "nodejs24.x" },
+    accessLogs,
     taskRole,
     signal,
     timeScale: 0,

@@ -1,7 +1,9 @@
+import { APIGatewayClient, UpdateAccountCommand } from "@aws-sdk/client-api-gateway";
 import {
   CreateDeploymentCommand,
   CreateRouteCommand,
   CreateStageCommand,
+  DeleteAccessLogSettingsCommand,
   DeleteApiCommand,
   DeleteRouteCommand,
   DeleteStageCommand,
@@ -30,7 +32,9 @@ import {
   UpdateFunctionConfigurationCommand,
   type UpdateFunctionConfigurationCommandInput,
 } from "@aws-sdk/client-lambda";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { accessLogGroupOf } from "../../src/aws/access-log.ts";
+import { LOG_ROLE } from "../../src/aws/log-role.ts";
 import { DEPLOYMENT_PREFIX } from "../../src/aws/deployed.ts";
 import type { CheckLine } from "../../src/verify/doctor.ts";
 import {
@@ -51,7 +55,7 @@ import {
   type Patient,
   type Question,
 } from "../support/doctor.ts";
-import { invocationUri, makeRole, pointedAt, policy } from "../support/local-aws.ts";
+import { invocationUri, lambdaTrust, makeRole, pointedAt, policy } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
 
@@ -69,6 +73,18 @@ interface Mode {
   asks?(patient: Patient): Question;
   /** Whether `--fix` repairs it; one for each kind of repair. */
   isFixed?: true;
+}
+
+/** A stack with access logs. */
+const logged: Illness = { overrides: { accessLogs: "on" } };
+
+/** Sets the account's role for the logs of API Gateway, or none. */
+async function setLogRole({ url }: Patient, value: string): Promise<void> {
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  const client = new APIGatewayClient({ endpoint: url, region: "us-east-1", credentials });
+  onTestFinished(() => client.destroy());
+  const patchOperations = [{ op: "replace", path: "/cloudwatchRoleArn", value } as const];
+  await client.send(new UpdateAccountCommand({ patchOperations }));
 }
 
 const POLICY = { PolicyName: "WebSocketAPIPermissions" };
@@ -474,6 +490,51 @@ const modes: readonly Mode[] = [
     breaks: (patient) => configure(patient, { variables: { AWS_LAMBDA_EXEC_WRAPPER: "/opt/missing" } }),
   },
   {
+    what: "29 access logs, and no role for them in the account",
+    says: "failed access-log: access-log-role-missing",
+    ill: logged,
+    breaks: (patient) => setLogRole(patient, ""),
+    asks: () => ({ accessLogs: "on" }),
+  },
+  {
+    what: "access logs are asked for, and off",
+    says: "warning access-log: access-log-off",
+    ill: logged,
+    breaks: ({ apigatewayv2, ApiId, StageName }) =>
+      apigatewayv2.send(new DeleteAccessLogSettingsCommand({ ApiId, StageName })),
+    asks: () => ({ accessLogs: "on" }),
+  },
+  {
+    what: "the account's role for access logs trusts another service",
+    says: "failed access-log: access-log-role-unusable",
+    ill: logged,
+    breaks: ({ iam }) =>
+      iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: LOG_ROLE, PolicyDocument: lambdaTrust })),
+  },
+  {
+    what: "no log group for the access log",
+    says: "warning access-log: access-log-group-missing",
+    ill: logged,
+    breaks: ({ logs, FunctionName }) =>
+      logs.send(new DeleteLogGroupCommand({ logGroupName: accessLogGroupOf(FunctionName) })),
+  },
+  {
+    what: "a format of the access log that tells of no request",
+    says: "warning access-log: access-log-unreadable",
+    ill: logged,
+    breaks: async ({ apigatewayv2, ApiId, StageName, FunctionName }) =>
+      apigatewayv2.send(
+        new UpdateStageCommand({
+          ApiId,
+          StageName,
+          AccessLogSettings: {
+            DestinationArn: `arn:aws:logs:us-east-1:000000000000:log-group:${accessLogGroupOf(FunctionName)}`,
+            Format: "$context.requestId $context.status",
+          },
+        }),
+      ),
+  },
+  {
     what: "no function",
     says: "failed function: function-missing",
     isFixed: true,
@@ -567,7 +628,6 @@ const unseen: readonly (readonly [string, string])[] = [
   ["22 two hours", "the age of a connection; connect explains it"],
   ["25 $disconnect is best effort", "it leaves no trace"],
   ["26 no subprotocol in the answer", "the handler returns one; connect --subprotocol tells of others"],
-  ["29 no role for access logs in the account", "the local AWS has no API Gateway v1, where it is set"],
   ["31 a deployment that is in use cannot be deleted", "an error of a deploy, which deletes none"],
   ["43 no right to tag a stage", "an error of a deploy, which names the action"],
   ["44 no region", "there is no AWS to ask: every command ends with no-region"],
