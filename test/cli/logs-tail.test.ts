@@ -16,9 +16,8 @@ import { followedGroup } from "../../src/logs/group.ts";
 import type { FollowOptions } from "../../src/logs/follow.ts";
 import { connectAws } from "../../src/aws/clients.ts";
 import { safe } from "../../src/terminal/safe.ts";
-import { asAws } from "../support/as-aws.ts";
 import { openFaultProxy } from "../support/fault-proxy.ts";
-import { makeFunction, openLocalAws } from "../support/local-aws.ts";
+import { makeFunction, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { createQueue } from "../support/queue.ts";
 import { openTestStack } from "../support/stack.ts";
@@ -288,9 +287,8 @@ test("S24 --connection: CloudWatch looks for its lines, and only what follows th
 
 test("S24 the access log stands between the function's lines, also for one connection", async () => {
   const local = await openLocalAws();
-  await (await openTestStack(local.url)).deploy();
-  const accessGroup = "/access";
-  await local.logs.send(new CreateLogGroupCommand({ logGroupName: accessGroup }));
+  await (await openTestStack(local.url, { accessLogs: "on" })).deploy();
+  const accessGroup = "/aws/apigateway/shelfshack-websocket-proxy/access";
   const start = Date.now() - 60_000;
   const put = async (group: string, lines: readonly (readonly [ms: number, message: string])[]) => {
     const at = { logGroupName: group, logStreamName: "s" };
@@ -300,8 +298,11 @@ test("S24 the access log stands between the function's lines, also for one conne
   };
   const line = (id: string, connectionId: string) =>
     JSON.stringify({ event: "message", requestId: id, connectionId });
-  const access = (id: string, connectionId: string, status: string, error = "-") =>
-    JSON.stringify({ id, type: "MESSAGE", connectionId, status, ms: "31", error });
+  const access = (requestId: string, connectionId: string, status: string, error = "-") =>
+    JSON.stringify({
+      ...{ requestId, connectionId, eventType: "MESSAGE", routeKey: "-", status, at: "1", ms: "31" },
+      ...{ error: "-", refusal: error },
+    });
   await put(logGroupName, [
     [1, "START RequestId: 1"],
     [2, line("r1=", "A=")],
@@ -315,11 +316,7 @@ test("S24 the access log stands between the function's lines, also for one conne
     [20, access("r3=", "C=", "403")],
     [21, "no JSON\u001b[31m"],
   ]);
-  const variable = { id: "requestId", type: "eventType", connectionId: "connectionId", status: "status" };
-  const all = { ...variable, ms: "integration.latency", error: "integration.error" };
-  const format = Object.fromEntries(Object.entries(all).map(([name, of]) => [name, `$context.${of}`]));
-  const destinationArn = `arn:aws:logs:us-east-1:000000000000:log-group:${accessGroup}`;
-  const env = await asAws(local.url, { destinationArn, format: JSON.stringify(format) });
+  const env = pointedAt(local.url);
   const shown = async (...options: string[]) => {
     const { stdout } = await run(["logs", "tail", "--no-follow", ...options], { env });
     return stdout

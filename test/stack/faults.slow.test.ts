@@ -129,9 +129,10 @@ const changed = {
   timeout: 20,
   memory: 512,
   logRetention: 14,
+  accessLogs: "on",
   backendUrl: "https://other.example.com",
   zip: await zipOf({ "index.mjs": "export const handler = async () => ({ statusCode: 204 });" }),
-};
+} as const;
 
 type TestStack = Awaited<ReturnType<typeof openTestStack>>;
 
@@ -143,13 +144,14 @@ interface Scenario {
   there: object;
 }
 
-const deployed = async (url: string): Promise<TestStack> => {
-  const stack = await openTestStack(url);
+const deployed = async (url: string, config: Scenario["config"] = {}): Promise<TestStack> => {
+  const stack = await openTestStack(url, config);
   await stack.deploy();
   return stack;
 };
 // Deployments are snapshots, kept as they are made.
 const one = { ...completeStack, deployments: expect.any(Number) };
+const logged = { ...one, roles: 2, logGroups: 2 };
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   create: { config: {}, prepare: async () => {}, run: ({ deploy }) => deploy(), there: one },
@@ -157,13 +159,14 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     config: changed,
     prepare: async (url) => spoil((await deployed(url)).aws),
     run: ({ deploy }) => deploy(),
-    there: one,
+    there: logged,
   },
   destroy: {
     config: {},
-    prepare: async (url) => void (await deployed(url)),
+    prepare: async (url) => void (await deployed(url, { accessLogs: "on" })),
     run: ({ destroy }) => destroy(),
-    there: nothing,
+    // The role is the account's.
+    there: { ...nothing, roles: 1 },
   },
 };
 
@@ -207,7 +210,7 @@ async function wrongAfter(
     if (code === "bug" || (code && expectation === "goes on")) return where;
     if (code) await scenario.run(next);
     expect(await inventory(next.aws)).toEqual(scenario.there);
-    if (scenario.there === one) expect(changedIds(await next.plan())).toEqual([]);
+    if (scenario !== scenarios["destroy"]) expect(changedIds(await next.plan())).toEqual([]);
     return undefined;
   } catch (error) {
     return `${where}: ${error instanceof Error ? error.message : String(error)}`;

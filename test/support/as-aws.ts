@@ -1,25 +1,16 @@
 import { createServer, request as forward } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
-/**
- * The environment of a program that calls AWS as far as it can tell: the local AWS without its own paths,
- * with an access log at the stage.
- */
-export async function asAws(target: string, accessLog: object | undefined): Promise<Record<string, string>> {
+/** The environment of a program that calls AWS as far as it can tell: the local AWS without its own paths. */
+export async function asAws(target: string): Promise<Record<string, string>> {
   const server = createServer((request, response) => {
     if (request.url?.startsWith("/_")) return response.writeHead(404).end();
     const { host } = new URL(target);
     const { method, headers } = request;
     const onward = forward(target + request.url, { method, headers: { ...headers, host } }, (answer) => {
-      const { "content-length": _length, "transfer-encoding": _chunked, ...others } = answer.headers;
-      response.writeHead(answer.statusCode ?? 502, others);
-      if (!accessLog || method !== "GET" || !/\/stages\/\w+$/.test(request.url ?? ""))
-        return answer.pipe(response);
-      return void buffer(answer).then((bytes) =>
-        response.end(JSON.stringify({ ...JSON.parse(bytes.toString()), accessLogSettings: accessLog })),
-      );
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
     });
     response.on("close", () => onward.destroy());
     onward.on("error", () => response.destroy());
