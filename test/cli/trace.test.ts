@@ -106,14 +106,15 @@ test("S38 on AWS it joins the function's log and the access log; without one a c
   const { local, connect, switchOn } = await scene();
   const env = await asAws(local.url);
   const socket = await connect();
-  const lastMessage = async () => {
+  const sent = async (known?: unknown) => {
     socket.send('{"type":"message","body":"hi"}');
     await socket.next();
     const { stdout, stderr } = await run(["trace", "--no-follow", "--json"], { env });
-    const message = documents(stdout).findLast(({ event }) => event === "message");
+    const messages = documents(stdout).filter(({ event }) => event === "message");
+    const message = messages.find(({ requestId }) => requestId !== known);
     return { message, requestId: String(message?.["requestId"]), stderr };
   };
-  const without = await lastMessage();
+  const without = await sent();
   expect(without.stderr).toContain(
     "API Gateway's own times are left blank: the stage dev has no access log in CloudWatch Logs; " +
       "to have them, deploy with --access-logs on",
@@ -124,7 +125,7 @@ test("S38 on AWS it joins the function's log and the access log; without one a c
   });
 
   await switchOn();
-  const { requestId } = await lastMessage();
+  const { requestId } = await sent(without.requestId);
   const found = await run(["trace", requestId, "--json"], { env });
   expect(JSON.parse(found.stdout)).toMatchObject({
     sources: [
