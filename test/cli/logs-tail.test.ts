@@ -298,11 +298,9 @@ test("S24 the access log stands between the function's lines, also for one conne
   };
   const line = (id: string, connectionId: string) =>
     JSON.stringify({ event: "message", requestId: id, connectionId });
+  const message = { eventType: "MESSAGE", routeKey: "-", at: "1", ms: "31", error: "-" };
   const access = (requestId: string, connectionId: string, status: string, error = "-") =>
-    JSON.stringify({
-      ...{ requestId, connectionId, eventType: "MESSAGE", routeKey: "-", status, at: "1", ms: "31" },
-      ...{ error: "-", refusal: error },
-    });
+    JSON.stringify({ ...message, requestId, connectionId, status, refusal: error });
   await put(logGroupName, [
     [1, "START RequestId: 1"],
     [2, line("r1=", "A=")],
