@@ -140,6 +140,7 @@ export const answers: Readonly<Record<string, Row>> = {
   GetRolePolicy: has<GetRolePolicyCommandOutput>("PolicyDocument"),
   ListAttachedRolePolicies: has<ListAttachedRolePoliciesCommandOutput>("AttachedPolicies"),
   ListRolePolicies: has<ListRolePoliciesCommandOutput>("PolicyNames"),
+  PutRolePermissionsBoundary: nothing,
   PutRolePolicy: nothing,
   SimulatePrincipalPolicy: has<SimulatePrincipalPolicyCommandOutput>("EvaluationResults"),
   UpdateAssumeRolePolicy: nothing,

@@ -5,6 +5,10 @@ import { LOG_POLICY, LOG_ROLE, LOG_WRITER } from "./log-role.ts";
 export interface PolicyScope {
   functionName: string;
   roleName: string;
+  /** The role's path, where it has one of its own. */
+  rolePath?: string | undefined;
+  /** A role that somebody else owns: it is read and passed, and nothing else. */
+  roleArn?: string | undefined;
   stage: string;
   region: string;
   Account: string;
@@ -40,7 +44,7 @@ const allow = (Sid: string, Action: string[], Resource: string | string[]): Poli
 
 const document = (...Statement: PolicyStatement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
 
-type FunctionScope = Omit<PolicyScope, "roleName">;
+export type FunctionScope = Omit<PolicyScope, "roleName" | "rolePath" | "roleArn">;
 
 /** What some settings of a function need besides: rights that are of no single resource. */
 export interface Extras {
@@ -48,7 +52,15 @@ export interface Extras {
   vpc: boolean;
   /** It sends traces to X-Ray. */
   traced: boolean;
+  /** Its role has a permissions boundary. */
+  bounded: boolean;
 }
+
+/** The trust policy of the function's role: Lambda alone may assume it (AWS.md 6.1). */
+export const trustsLambda = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+};
 
 /**
  * What the function may do, and nothing else: push to and close connections of this API's stage, write to its
@@ -78,13 +90,22 @@ export const functionPolicy = (scope: FunctionScope, { vpc, traced }: Partial<Ex
 export const extrasOf = ({
   subnets = [],
   tracing,
+  permissionsBoundary,
 }: {
   subnets?: readonly string[] | undefined;
   tracing?: string | undefined;
-}): Extras => ({ vpc: subnets.length > 0, traced: tracing === "Active" });
+  permissionsBoundary?: string | undefined;
+}): Extras => ({
+  vpc: subnets.length > 0,
+  traced: tracing === "Active",
+  bounded: permissionsBoundary !== undefined,
+});
 
 /** The ids of the statements for such settings. */
-export const extraStatements: Readonly<Record<keyof Extras, string>> = { vpc: "Network", traced: "Traces" };
+export const extraStatements: Readonly<Record<"vpc" | "traced", string>> = {
+  vpc: "Network",
+  traced: "Traces",
+};
 
 /** What AWSLambdaVPCAccessExecutionRole and AWSXRayDaemonWriteAccess allow of them (AWS.md 6.2). */
 const networkActions = [
@@ -115,12 +136,14 @@ export const backendPolicy = (scope: FunctionScope): PolicyDocument =>
  * Actions of API Gateway are HTTP's methods. An API's id is known when it was made: before that, `*` stands
  * for it. What a KMS key of the account's own asks for is not in it.
  */
-export function deployerPolicy(scope: PolicyScope, { vpc }: Partial<Extras> = {}): PolicyDocument {
-  const { Partition, Account, region, roleName, ApiId } = scope;
-  const role = `arn:${Partition}:iam::${Account}:role/${roleName}`;
+export function deployerPolicy(scope: PolicyScope, { vpc, bounded }: Partial<Extras> = {}): PolicyDocument {
+  const { Partition, Account, region, roleName, rolePath = "/", roleArn, ApiId } = scope;
+  const role = roleArn ?? `arn:${Partition}:iam::${Account}:role${rolePath}${roleName}`;
+  const ofTheRole =
+    roleArn === undefined ? [...roleActions, ...(bounded ? [boundaryAction] : [])] : givenRoleActions;
   const apis = `arn:${Partition}:apigateway:${region}::`;
   return document(
-    allow("Role", actions("iam", roleActions), role),
+    allow("Role", actions("iam", ofTheRole), role),
     {
       ...allow("PassRole", ["iam:PassRole"], role),
       ...where("iam:PassedToService", "lambda.amazonaws.com"),
@@ -177,6 +200,8 @@ const roleActions = [
   "ListAttachedRolePolicies",
   "SimulatePrincipalPolicy",
 ];
+const boundaryAction = "PutRolePermissionsBoundary";
+const givenRoleActions = ["GetRole", "SimulatePrincipalPolicy"];
 const functionActions = [
   "CreateFunction",
   "GetFunction",

@@ -131,11 +131,14 @@ async function describe(
   artifact: Artifact | undefined,
   run: OpenStack["run"],
 ): Promise<OpenStack<WebSocketStack>> {
-  const [{ accountIn, backendIn, stackOf, webSocketUrl }, { stackConfig }] = await Promise.all([
-    import("../resources/stack.ts"),
-    import("../resources/config.ts"),
-  ]);
-  const stack = stackOf(stackConfig(of, run.aws.region, artifact));
+  const [{ accountIn, backendIn, stackOf, webSocketUrl }, { stackConfig }, { refuseUnfitRole }] =
+    await Promise.all([
+      import("../resources/stack.ts"),
+      import("../resources/config.ts"),
+      import("../resources/unfit-role.ts"),
+    ]);
+  const config = stackConfig(of, run.aws.region, artifact);
+  const stack = stackOf(config);
   return {
     stack,
     told: [stack.api, stack.stage, stack.lambdaFunction],
@@ -143,6 +146,7 @@ async function describe(
     urlIn: (changes) => webSocketUrl(stack, changes),
     backendIn: (changes) => backendIn(stack, changes),
     accountIn: (observed) => accountIn(stack, observed),
+    refuseUnfit: (changes) => refuseUnfitRole(config, stack, { changes, run }),
   };
 }
 

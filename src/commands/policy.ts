@@ -33,7 +33,22 @@ interface PolicyResult {
 }
 
 export const command: Command<"policy", PolicyResult> = {
-  async run({ functionName, apiName, roleName, stage, account, subnets, tracing, ...options }, context) {
+  async run(
+    {
+      functionName,
+      apiName,
+      roleName,
+      stage,
+      account,
+      roleArn,
+      rolePath,
+      permissionsBoundary,
+      subnets,
+      tracing,
+      ...options
+    },
+    context,
+  ) {
     const principal = actionNamed("policy", context.args[0] ?? "", principals);
     const aws = await context.aws(options);
     const [{ Account, Partition }, apiId] = await Promise.all([
@@ -47,12 +62,14 @@ export const command: Command<"policy", PolicyResult> = {
         hint: "print it again after the first deploy, when the id is known",
       });
     const { region } = aws;
-    const scope = { functionName, roleName, stage, region, Account, Partition, ApiId: apiId ?? "*" };
+    const names = { functionName, roleName, roleArn, rolePath };
+    const extras = extrasOf({ subnets, tracing, permissionsBoundary });
+    const scope = { ...names, stage, region, Account, Partition, ApiId: apiId ?? "*" };
     return {
       principal,
       account: Account,
       apiId,
-      document: policyOf[principal](scope, extrasOf({ subnets, tracing })),
+      document: policyOf[principal](scope, extras),
     };
   },
 

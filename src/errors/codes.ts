@@ -136,6 +136,8 @@ export const errorCodes = {
   "another-deploy-running": 4,
   "api-ambiguous": 4,
   "account-other": 4,
+  "role-unfit": 4,
+  "role-elsewhere": 4,
   "region-other": 4,
   "plain-http": 4,
   "name-mismatch": 4,

@@ -29,6 +29,9 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     logRetention: of.logRetention,
     accessLogs: of.accessLogs,
     kmsKey: of.kmsKey,
+    roleArn: of.roleArn,
+    rolePath: of.rolePath,
+    permissionsBoundary: of.permissionsBoundary,
     architecture: of.architecture,
     reservedConcurrency: of.reservedConcurrency,
     subnets: of.subnets,
@@ -48,7 +51,12 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
 }
 
 /** Throws a CliError (exit 2) for settings that Lambda refuses beside each other. */
-function refuseContradictions({ subnets, securityGroups, logFormat, logLevel }: Described): void {
+function refuseContradictions(of: Described): void {
+  const { subnets, securityGroups, logFormat, logLevel, roleArn } = of;
+  if (roleArn !== undefined && (of.rolePath ?? of.permissionsBoundary) !== undefined)
+    throw new CliError("options-contradict", "a role that others own is given no path and no boundary", {
+      hint: "leave --role-path and --permissions-boundary out, or --role-arn to have a role made",
+    });
   if ((subnets?.length ?? 0) > 0 !== (securityGroups?.length ?? 0) > 0)
     throw new CliError("options-contradict", "subnets and security groups need each other", {
       hint: "give both, --subnets subnet-… --security-groups sg-…, or --subnets none to leave the VPC",

@@ -1,26 +1,36 @@
 import type { Role } from "@aws-sdk/client-iam";
-import type { Found, Resource } from "../stack/resource.ts";
+import { CliError } from "../errors/error.ts";
+import type { Found, LookedUp, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { complete, everyPage, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 import { roleMembers } from "../aws/authentic.ts";
+import { trustsLambda } from "../aws/policies.ts";
 import type { Tags } from "../aws/tags.ts";
 
 interface RoleProperties {
   RoleName: string;
   AssumeRolePolicyDocument: object;
+  Path?: string;
+  /** The ARN of a policy that the role can never exceed. */
+  PermissionsBoundary?: string;
+}
+
+interface RoleConfig {
+  roleName: string;
+  /** What is absent of these stays as it is. */
+  rolePath?: string | undefined;
+  permissionsBoundary?: string | undefined;
 }
 type RoleAttributes = { Arn: string };
-
-const trustsLambda = {
-  Version: "2012-10-17",
-  Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
-};
 
 /**
  * The execution role, which only Lambda may assume. Its name is unique in the account, and every other
  * resource needs it: so creating it decides which of two first deploys goes first (FAULTS.md R4).
  */
-export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAttributes> {
+export function role(
+  { roleName: name, rolePath, permissionsBoundary }: RoleConfig,
+  tags: Tags,
+): Resource<RoleProperties, RoleAttributes> {
   return {
     id: "Role",
     type: "AWS::IAM::Role",
@@ -28,27 +38,38 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
     step: "role",
     needs: {},
     foundBy: "name",
-    desired: () => ({ RoleName: name, AssumeRolePolicyDocument: trustsLambda }),
+    desired: () => ({
+      RoleName: name,
+      AssumeRolePolicyDocument: trustsLambda,
+      ...given({ Path: rolePath, PermissionsBoundary: permissionsBoundary }),
+    }),
+    refuses({ Path }, found) {
+      if (found && Path !== found.properties.Path) throw elsewhere(name, found.properties.Path, Path);
+    },
 
     async list(aws) {
       const answer = await orMissing(aws.iam.call("GetRole", { RoleName: name }));
       return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
     },
 
-    async create(aws, { AssumeRolePolicyDocument }) {
+    async create(aws, { AssumeRolePolicyDocument, Path, PermissionsBoundary }) {
       const { Role } = await aws.iam.call("CreateRole", {
         RoleName: name,
         AssumeRolePolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+        ...given({ Path, PermissionsBoundary }),
         Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
       });
       return { Arn: complete(Role, ["Arn"]).Arn };
     },
 
-    async update(aws, { AssumeRolePolicyDocument }) {
-      await aws.iam.call("UpdateAssumeRolePolicy", {
-        RoleName: name,
-        PolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
-      });
+    async update(aws, { AssumeRolePolicyDocument, PermissionsBoundary }, _found, changed) {
+      if (changed.has("AssumeRolePolicyDocument"))
+        await aws.iam.call("UpdateAssumeRolePolicy", {
+          RoleName: name,
+          PolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
+        });
+      if (changed.has("PermissionsBoundary"))
+        await aws.iam.call("PutRolePermissionsBoundary", { RoleName: name, PermissionsBoundary });
     },
 
     async delete(aws) {
@@ -60,18 +81,30 @@ export function role(name: string, tags: Tags): Resource<RoleProperties, RoleAtt
   };
 }
 
-export type RoleResource = ReturnType<typeof role>;
+/** The execution role, whoever makes it. */
+export type RoleResource = LookedUp<object, RoleAttributes>;
+
+const elsewhere = (name: string, present = "/", wanted = "/"): CliError =>
+  new CliError(
+    "role-elsewhere",
+    `the role ${name} has the path ${present}, and IAM cannot move it to ${wanted}`,
+    {
+      hint: "no changes were made; choose another --role-name, or leave --role-path out",
+    },
+  );
 
 function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
   const { RoleName, Arn, AssumeRolePolicyDocument } = complete(found, roleMembers);
   // IAM leaves the tags out where a role has none.
-  const { Tags, CreateDate } = found;
+  const { Path = "/", PermissionsBoundary, Tags, CreateDate } = found;
   return {
     attributes: { Arn },
     // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (AWS.md 6.3).
     properties: {
       RoleName,
+      Path,
       AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)),
+      ...given({ PermissionsBoundary: PermissionsBoundary?.PermissionsBoundaryArn }),
     },
     tags: Tags ? Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])) : {},
     ...(CreateDate ? { createdAt: CreateDate } : {}),

@@ -4,6 +4,7 @@ import { api } from "./api.ts";
 import { deployment } from "./deployment.ts";
 import { lambdaFunction } from "./function.ts";
 import type { FunctionSettings } from "./function-settings.ts";
+import { givenRole } from "./given-role.ts";
 import { integration } from "./integration.ts";
 import { logGroup } from "./log-group.ts";
 import { permission } from "./permission.ts";
@@ -22,6 +23,10 @@ export interface StackConfig extends FunctionSettings {
   functionName: string;
   apiName: string;
   roleName: string;
+  /** A role that somebody else owns, in place of one of the stack's own. */
+  roleArn?: string | undefined;
+  rolePath?: string | undefined;
+  permissionsBoundary?: string | undefined;
   stage: string;
   /** Whatever is absent of the following stays as it is. */
   runtime?: string | undefined;
@@ -79,29 +84,25 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const tags = (component: string) => tagsFor(identity, component);
 
   const caller = account(config.account);
-  const executionRole = role(config.roleName, tags("Role"));
+  const ownRole = role(config, tags("Role"));
+  const executionRole = config.roleArn === undefined ? ownRole : givenRole(config.roleArn);
   const { logs, accessGroup, accessRole } = logsOf(config, executionRole, identity);
   const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
-  const policy = rolePolicy(config, { role: executionRole, account: caller, api: webSocketApi });
-  const proxy = integration(config, { account: caller, api: webSocketApi });
-  const connect = route("$connect", { api: webSocketApi, integration: proxy });
-  const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
-  const standard = route("$default", { api: webSocketApi, integration: proxy });
-  const snapshot = deployment(config, {
-    account: caller,
-    api: webSocketApi,
-    integration: proxy,
-    connect,
-    disconnect,
-    standard,
-  });
+  const policy = rolePolicy(config, { role: ownRole, account: caller, api: webSocketApi });
+  const policies = config.roleArn === undefined ? [policy] : [];
+  const { proxy, routes, snapshot } = gatewayOf(config, { account: caller, api: webSocketApi });
   const servedStage = stage(
     { ...config, name: config.stage, tags: tags("Stage") },
     { account: caller, api: webSocketApi, deployment: snapshot, accessGroup, accessRole },
   );
   const lambda = lambdaFunction(
     { ...config, tags: tags("Function") },
-    { role: executionRole, api: webSocketApi, logGroup: logs, ...(config.subnets && { policy }) },
+    {
+      role: executionRole,
+      api: webSocketApi,
+      logGroup: logs,
+      ...(config.subnets && policies[0] && { policy }),
+    },
   );
   const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
 
@@ -119,11 +120,9 @@ export function stackOf(config: StackConfig): WebSocketStack {
       accessGroup,
       accessRole,
       webSocketApi,
-      policy,
+      ...policies,
       proxy,
-      connect,
-      disconnect,
-      standard,
+      ...routes,
       snapshot,
       servedStage,
       lambda,
@@ -147,6 +146,25 @@ function logsOf(
     accessGroup,
     accessRole: accessLogRole({ region, group: accessGroup.name, isWanted }),
   };
+}
+
+/** What is inside of the API, and the copy of it that a stage serves. */
+function gatewayOf(
+  config: StackConfig,
+  within: { account: ReturnType<typeof account>; api: ReturnType<typeof api> },
+) {
+  const proxy = integration(config, within);
+  const connect = route("$connect", { api: within.api, integration: proxy });
+  const disconnect = route("$disconnect", { api: within.api, integration: proxy });
+  const standard = route("$default", { api: within.api, integration: proxy });
+  const snapshot = deployment(config, {
+    ...within,
+    integration: proxy,
+    connect,
+    disconnect,
+    standard,
+  });
+  return { proxy, routes: [connect, disconnect, standard], snapshot };
 }
 
 /** Where clients connect; null as long as the API or the stage is not there. */

@@ -38,6 +38,9 @@ export const stackProperties = [
   "logRetention",
   "accessLogs",
   "kmsKey",
+  "roleArn",
+  "rolePath",
+  "permissionsBoundary",
   "architecture",
   "reservedConcurrency",
   "subnets",
@@ -262,7 +265,7 @@ const table = {
   policy: {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
-    reads: ["subnets", "tracing", ...stackNames],
+    reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", ...stackNames],
     examples: [
       {
         line: "policy deployer > deployer.json",

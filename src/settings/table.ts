@@ -248,6 +248,33 @@ const table = {
     defaultFrom: ({ functionName = "" }: Chosen) => `${functionName.slice(0, 59)}-role`,
     defaultText: "FUNCTION-NAME-role",
   },
+  roleArn: {
+    flag: "--role-arn <arn>",
+    env: ["SHELFSHACK_ROLE_ARN"],
+    key: "roleArn",
+    type: name(
+      "a role's ARN like arn:aws:iam::123456789012:role/proxy",
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/([\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/,
+    ),
+    description: "a role that others own: it is used, never changed or deleted",
+  },
+  rolePath: {
+    flag: "--role-path <path>",
+    env: ["SHELFSHACK_ROLE_PATH"],
+    key: "rolePath",
+    type: name("a path like /team/", /^\/([\x21-\x7e]{1,500}\/)?$/),
+    description: "the execution role's path, like /team/",
+  },
+  permissionsBoundary: {
+    flag: "--permissions-boundary <arn>",
+    env: ["SHELFSHACK_PERMISSIONS_BOUNDARY"],
+    key: "permissionsBoundary",
+    type: name(
+      "a policy's ARN like arn:aws:iam::123456789012:policy/boundary",
+      /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\x21-\x7e]+$/,
+    ),
+    description: "policy that the execution role can never exceed",
+  },
   memory: {
     flag: "--memory <megabytes>",
     env: ["SHELFSHACK_MEMORY"],

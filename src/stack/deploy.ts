@@ -29,6 +29,8 @@ export interface OpenStack<S extends Stack = Stack> {
   urlIn(changes: readonly Change[]): string | null;
   /** The backend that the function calls, or will, as far as the changes tell; null where it has none. */
   backendIn(changes: readonly Change[]): string | null;
+  /** Throws for what AWS alone knows would not work, before anything is written. */
+  refuseUnfit?(changes: readonly Change[]): Promise<void>;
   /** The account that the credentials belong to; null where it could not be read. */
   accountIn(observed: Observed): string | null;
 }
@@ -85,6 +87,7 @@ export async function deployStack(
   const changes = await deploy(stack, run, scopeOf(parts), async (planned, observed) => {
     refuseMissingNeeds(stack, observed, parts);
     place = placeOf(open, observed);
+    await open.refuseUnfit?.(planned);
     await before(planned, place);
   });
   return outcomeOf(open, limits, { changes, told: await told, place });
@@ -128,6 +131,7 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const changes = plan(stack, observed, scopeOf(parts), unread);
   refuseImpossible(changes);
   remark(stack, observed, run, scopeOf(parts));
+  await open.refuseUnfit?.(changes);
   return outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
 }
 

@@ -40,10 +40,6 @@ test("over every protocol a member that is not emulated is refused before anythi
   const key = "arn:aws:kms:us-east-1:000000000000:key/k";
   const cases: [call: () => Promise<unknown>, member: string][] = [
     [
-      () => iam.send(new CreateRoleCommand({ ...newRole, PermissionsBoundary: boundary })),
-      "PermissionsBoundary of CreateRole",
-    ],
-    [
       () => iam.send(new SimulatePrincipalPolicyCommand({ ...simulation, ContextEntries: [context] })),
       "ContextEntries of SimulatePrincipalPolicy",
     ],
@@ -95,7 +91,7 @@ test("over every protocol a member that is not emulated is refused before anythi
       message: `${member} is not emulated by the local AWS`,
       status: 501,
     });
-  await iam.send(new CreateRoleCommand({ ...newRole, PermissionsBoundary: undefined, Tags: [] }));
+  await iam.send(new CreateRoleCommand({ ...newRole, Tags: [] }));
   await logs.send(
     new CreateLogGroupCommand({ logGroupName: "g", kmsKeyId: undefined, logGroupClass: "STANDARD" }),
   );

@@ -8,7 +8,7 @@ import { authorizationIn } from "./access.ts";
 import { constraints } from "./constraints.ts";
 import { managedPolicyOperations } from "./managed-policies.ts";
 import { permission } from "./permission.ts";
-import { decide, statementsIn, type Decision } from "./policy.ts";
+import { decide, statementsIn } from "./policy.ts";
 import { roleByArn, type Iam, type IamState, type RoleState } from "./role.ts";
 import { rolePolicyOperations } from "./role-policies.ts";
 import { roleOperations } from "./roles.ts";
@@ -66,7 +66,8 @@ export const iam = service({
 });
 
 /** What the policies of a role decide; a role that is gone has none. */
-type Decide = (roleArn: string, access: Access) => Decision;
+type Decide = (roleArn: string, access: Access) => Decided;
+type Decided = ReturnType<typeof permission>;
 
 const rolesPort = (parts: Iam, decision: Decide): Roles => ({
   account: parts.host.account,
@@ -107,7 +108,7 @@ const DECISIONS_AT_MOST = 10_000;
  * changes something in IAM.
  */
 function rememberedDecisions(parts: Iam): { of: Decide; forget(): void } {
-  const remembered = new Map<string, Decision>();
+  const remembered = new Map<string, Decided>();
   return {
     of(roleArn, access) {
       const key = JSON.stringify([roleArn, access]);
@@ -126,10 +127,11 @@ function rememberedDecisions(parts: Iam): { of: Decide; forget(): void } {
 function denial(
   { account }: Host,
   session: Session,
-  { action, decided, shown }: { action: string; decided: Decision; shown: Shown },
+  { action, decided, shown }: { action: string; decided: Decided; shown: Shown },
 ): string | undefined {
   if (decided === "allowed") return undefined;
-  const implicit = shown.reason ? ` because no identity-based policy allows the ${action} action` : "";
+  const policy = decided === "outsideBoundary" ? "permissions boundary" : "identity-based policy";
+  const implicit = shown.reason ? ` because no ${policy} allows the ${action} action` : "";
   const why = decided === "explicitDeny" ? " with an explicit deny in an identity-based policy" : implicit;
   const who = sessionArn(account, session);
   return `User: ${who} is not authorized to perform: ${action} on resource: ${shown.resource}${why}`;

@@ -4,13 +4,25 @@ import { decide, doubtsAbout, statementsIn, type Decision, type Statement } from
 import type { Iam, RoleState } from "./role.ts";
 
 /**
- * What a role's own policies decide. Where that depends on what only AWS can evaluate (a managed policy whose
+ * What a role's own policies decide, and its boundary: that allows nothing, and what is outside of it is not
+ * allowed. Where that depends on what only AWS can evaluate (a managed policy whose
  * content is not known here, a condition key or operator, a policy variable), the access is allowed and a
  * log line says so: what AWS may allow is not refused here.
  */
-export function permission(iam: Iam, role: RoleState, { action, resource, context }: Access): Decision {
+export function permission(iam: Iam, role: RoleState, access: Access): Decision | "outsideBoundary" {
+  const own = decided(iam, role, { access, statements: statementsOf(iam, role) });
+  if (own !== "allowed" || role.boundary === undefined) return own;
+  const statements = managedStatements(iam, role.boundary) ?? [ofAws(role.boundary)];
+  const within = decided(iam, role, { access, statements });
+  return within === "implicitDeny" ? "outsideBoundary" : within;
+}
+
+function decided(
+  iam: Iam,
+  role: RoleState,
+  { access: { action, resource, context }, statements }: { access: Access; statements: Statement[] },
+): Decision {
   const { account, logOnce } = iam.host;
-  const statements = statementsOf(iam, role);
   const access = { action, resource, context: { ...contextOf(account, role, resource), ...context } };
   const decision = decide(statements, access, "Allow");
   if (decision === "allowed" && decide(statements, access, "Deny") !== "allowed") {

@@ -63,6 +63,8 @@ export interface RoleState {
   policies: Map<string, string>;
   /** ARNs of managed policies. */
   attached: Set<string>;
+  /** The ARN of the managed policy that it can never exceed. */
+  boundary?: string | undefined;
 }
 
 /** The role of a name. Throws NoSuchEntity. */
@@ -99,6 +101,7 @@ interface NewRole {
   Path?: string | undefined;
   Description?: string | undefined;
   MaxSessionDuration?: number | undefined;
+  PermissionsBoundary?: string | undefined;
   Tags?: readonly sdk.Tag[] | undefined;
 }
 
@@ -118,6 +121,7 @@ export function newRole(account: string, given: NewRole, now: number): RoleState
     tags: setTags(new Map(), Tags),
     policies: new Map(),
     attached: new Set(),
+    boundary: given.PermissionsBoundary,
   };
 }
 
@@ -135,6 +139,15 @@ export function roleShape(role: RoleState): sdk.Role {
     CreateDate: new Date(role.createdAt),
     AssumeRolePolicyDocument: urlEncoded(role.trust),
     MaxSessionDuration: role.maxSessionDuration,
+    ...(role.boundary === undefined
+      ? {}
+      : {
+          PermissionsBoundary: {
+            // AWS answers another word than its model lists.
+            PermissionsBoundaryType: "Policy" as sdk.PermissionsBoundaryAttachmentType,
+            PermissionsBoundaryArn: role.boundary,
+          },
+        }),
     ...(role.description === undefined ? {} : { Description: role.description }),
     ...(role.tags.size > 0 ? { Tags: tagList(role.tags) } : {}),
   };

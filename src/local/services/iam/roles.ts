@@ -5,6 +5,7 @@ import { operations } from "../operations.ts";
 import { permission } from "./permission.ts";
 import {
   checkedTrust,
+  isManagedByAws,
   newRole,
   noSuch,
   pageOfItems,
@@ -30,14 +31,17 @@ export const roleOperations = [
       Path: all,
       Description: kept,
       MaxSessionDuration: all,
+      PermissionsBoundary: all,
       Tags: all,
     },
-    (input, { host, roles, now }) => {
+    (input, at) => {
+      const { host, roles, now } = at;
       if (roles.has(input.RoleName.toLowerCase()))
         throw new AwsError(
           "EntityAlreadyExistsException",
           `Role with name ${input.RoleName} already exists.`,
         );
+      if (input.PermissionsBoundary !== undefined) checkBoundary(at, input.PermissionsBoundary);
       const made = newRole(host.account, input, now);
       roles.set(made.name.toLowerCase(), made);
       const { MaxSessionDuration: _shownByGetRole, ...shown } = roleShape(made);
@@ -64,6 +68,18 @@ export const roleOperations = [
   ),
   op("UpdateAssumeRolePolicy", { RoleName: all, PolicyDocument: all }, ({ RoleName, PolicyDocument }, at) => {
     roleOf(at, RoleName).trust = checkedTrust(PolicyDocument);
+  }),
+  op(
+    "PutRolePermissionsBoundary",
+    { RoleName: all, PermissionsBoundary: all },
+    ({ RoleName, PermissionsBoundary }, at) => {
+      const found = roleOf(at, RoleName);
+      checkBoundary(at, PermissionsBoundary);
+      found.boundary = PermissionsBoundary;
+    },
+  ),
+  op("DeleteRolePermissionsBoundary", { RoleName: all }, ({ RoleName }, at) => {
+    roleOf(at, RoleName).boundary = undefined;
   }),
   op("DeleteRole", { RoleName: all }, ({ RoleName }, at) => {
     const { attached, policies } = roleOf(at, RoleName);
@@ -97,7 +113,7 @@ export const roleOperations = [
         EvaluationResults: listed.map(({ action, resource }) => ({
           EvalActionName: action,
           EvalResourceName: resource,
-          EvalDecision: permission(at, source, { action, resource }),
+          EvalDecision: simulated(permission(at, source, { action, resource })),
           MatchedStatements: [],
           MissingContextValues: [],
         })),
@@ -106,6 +122,16 @@ export const roleOperations = [
     },
   ),
 ];
+
+/** The simulator tells of a boundary beside its decision. */
+const simulated = (decided: ReturnType<typeof permission>) =>
+  decided === "outsideBoundary" ? "implicitDeny" : decided;
+
+/** A boundary is a managed policy that is there; the text is unverified. */
+function checkBoundary({ managed }: Iam, arn: string): void {
+  if (!isManagedByAws(arn) && !managed.has(arn))
+    throw noSuch(`Scope ARN: ${arn} does not exist or is not attachable.`);
+}
 
 /** GetRole's name is optional in the model, for a caller that asks for itself; here no caller is a role. */
 function required(roleName: string | undefined): string {
