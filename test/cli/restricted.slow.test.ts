@@ -19,7 +19,7 @@ async function place() {
   const program = async (...line: string[]) => {
     const env = { ...aws.environment, SHELFSHACK_BACKEND_URL: backend.url };
     const { code, stdout } = await run([...line, "--json"], { env });
-    return { code, result: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") };
+    return { code, result: JSON.parse(stdout) };
   };
   return { aws, program };
 }
