@@ -3,6 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as amplify from "@aws-sdk/client-amplify";
+import * as apigateway from "@aws-sdk/client-api-gateway";
 import * as connections from "@aws-sdk/client-apigatewaymanagementapi";
 import * as apigatewayv2 from "@aws-sdk/client-apigatewayv2";
 import * as metrics from "@aws-sdk/client-cloudwatch";
@@ -36,7 +38,7 @@ test("every call that is made has a row that says what its answer cannot lack, a
 });
 
 // Lambda first: others have calls of the same names, which we do not make.
-const services = { lambda, apigatewayv2, logs, metrics, iam, sts, connections };
+const services = { lambda, apigatewayv2, logs, metrics, iam, sts, connections, amplify, apigateway };
 type ServiceName = keyof typeof services;
 
 /** The service whose call it is, and its SDK. */
@@ -47,7 +49,7 @@ function serviceOf(name: string): readonly [ServiceName, Record<string, unknown>
 }
 
 const ADDRESSES = `FunctionName ApiId IntegrationId RouteId StageName DeploymentId RoleName PolicyName
-  PolicyArn StatementId ConnectionId logGroupName resourceArn Resource`;
+  PolicyArn appId branchName StatementId ConnectionId logGroupName resourceArn Resource`;
 
 /** What the inputs of all calls need for an address. */
 const input = Object.fromEntries([
@@ -133,6 +135,8 @@ const bodyless = [
   "DeleteApi",
   "DeleteIntegration",
   "DeleteFunction",
+  "DeleteFunctionConcurrency",
+  "DeleteAccessLogSettings",
   "RemovePermission",
   "TagResource",
   "CreateLogGroup",
