@@ -7,7 +7,7 @@ export interface PolicyScope {
   roleName: string;
   /** The role's path, where it has one of its own. */
   rolePath?: string | undefined;
-  /** A role that somebody else owns: it is read and passed, and nothing else. */
+  /** A role that others own: it is read and passed, and nothing else. */
   roleArn?: string | undefined;
   stage: string;
   region: string;

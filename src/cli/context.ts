@@ -131,12 +131,15 @@ async function describe(
   artifact: Artifact | undefined,
   run: OpenStack["run"],
 ): Promise<OpenStack<WebSocketStack>> {
-  const [{ accountIn, backendIn, stackOf, webSocketUrl }, { stackConfig }, { refuseUnfitRole }] =
-    await Promise.all([
-      import("../resources/stack.ts"),
-      import("../resources/config.ts"),
-      import("../resources/unfit-role.ts"),
-    ]);
+  const [
+    { accountIn, backendIn, rightsNeeded, stackOf, webSocketUrl },
+    { stackConfig },
+    { refuseUnfitRole },
+  ] = await Promise.all([
+    import("../resources/stack.ts"),
+    import("../resources/config.ts"),
+    import("../aws/unfit-role.ts"),
+  ]);
   const config = stackConfig(of, run.aws.region, artifact);
   const stack = stackOf(config);
   return {
@@ -146,7 +149,10 @@ async function describe(
     urlIn: (changes) => webSocketUrl(stack, changes),
     backendIn: (changes) => backendIn(stack, changes),
     accountIn: (observed) => accountIn(stack, observed),
-    refuseUnfit: (changes) => refuseUnfitRole(config, stack, { changes, run }),
+    async refuseUnfit(changes) {
+      const needed = rightsNeeded(config, stack, changes);
+      if (needed && config.roleArn) await refuseUnfitRole(config.roleArn, needed, run);
+    },
   };
 }
 

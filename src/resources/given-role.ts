@@ -1,7 +1,7 @@
 import type { RoleResource } from "./role.ts";
 
 /**
- * A role that somebody else owns: it is passed to Lambda and never changed or deleted. Nothing is asked about
+ * A role that others own: it is passed to Lambda and never changed or deleted. Nothing is asked about
  * it here, as its user may not be allowed to read it.
  */
 export const givenRole = (arn: string): RoleResource => ({

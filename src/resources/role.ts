@@ -81,7 +81,7 @@ export function role(
   };
 }
 
-/** The execution role, whoever makes it. */
+/** The execution role: of the stack, or of others. */
 export type RoleResource = LookedUp<object, RoleAttributes>;
 
 const elsewhere = (name: string, present = "/", wanted = "/"): CliError =>

@@ -13,7 +13,8 @@ import { role, type RoleResource } from "./role.ts";
 import { route } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
-import { unknownAttributes, type AnyResource } from "../stack/resource.ts";
+import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
+import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
 import { tagsFor, type Identity } from "../aws/tags.ts";
 
@@ -23,7 +24,7 @@ export interface StackConfig extends FunctionSettings {
   functionName: string;
   apiName: string;
   roleName: string;
-  /** A role that somebody else owns, in place of one of the stack's own. */
+  /** A role that others own, in place of one of the stack's own. */
   roleArn?: string | undefined;
   rolePath?: string | undefined;
   permissionsBoundary?: string | undefined;
@@ -165,6 +166,24 @@ function gatewayOf(
     standard,
   });
   return { proxy, routes: [connect, disconnect, standard], snapshot };
+}
+
+/**
+ * What a role that others own has to allow, as far as the changes tell; undefined where the stack has one of
+ * its own, and where no API was read: then nothing is changed that the role is for.
+ */
+export function rightsNeeded(
+  config: StackConfig,
+  stack: WebSocketStack,
+  changes: readonly Change[],
+): PolicyDocument | undefined {
+  const attributesOf = (wanted: AnyResource) =>
+    changes.find(({ resource }) => resource === wanted)?.attributes;
+  const { Account = "", Partition = "" } = attributesOf(stack.account) ?? {};
+  const { ApiId } = attributesOf(stack.api) ?? {};
+  if (config.roleArn === undefined || ApiId === undefined) return undefined;
+  const knownId = ApiId === KNOWN_AFTER_DEPLOY ? "*" : ApiId;
+  return functionPolicy({ ...config, Account, Partition, ApiId: knownId }, extrasOf(config));
 }
 
 /** Where clients connect; null as long as the API or the stage is not there. */

@@ -27,7 +27,7 @@ async function place() {
 const changing = ({ calls }: Awaited<ReturnType<typeof place>>["aws"]) =>
   calls.filter(({ mutating }) => mutating).map(({ operation }) => operation);
 
-test("a role of an administrator that lacks rights: nothing is changed, and what it needs is said", async () => {
+test("a role of others that lacks rights: nothing is changed, and what it needs is said", async () => {
   const { aws, program } = await place();
   const arn = await makeRole(aws, "theirs");
   const before = changing(aws).length;
@@ -50,7 +50,7 @@ test("a role of an administrator that lacks rights: nothing is changed, and what
   expect(await role()).toMatchObject([{ Role }, names]);
 });
 
-test("a role that Lambda may not assume, and one that is not there, are refused before any change", async () => {
+test("a role that Lambda may not assume, or that is not there, is refused before any change", async () => {
   const { aws, program } = await place();
   const trust = policy({ Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" });
   const input = { RoleName: "ec2", AssumeRolePolicyDocument: trust };
@@ -87,7 +87,7 @@ test("a role with a boundary and a path: made so, passed so, and not moved", asy
   expect((await program("destroy", "--yes")).code).toBe(0);
 });
 
-test("what is outside of a boundary is refused in AWS's words, whatever the role's policies allow", async () => {
+test("outside of a boundary all is refused in AWS's words, whatever the role's policies allow", async () => {
   const { aws } = await place();
   const { Policy } = await aws.iam.send(
     new CreatePolicyCommand({

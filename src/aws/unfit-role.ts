@@ -1,38 +1,19 @@
-import {
-  extrasOf,
-  functionPolicy,
-  trustsLambda,
-  type PolicyDocument,
-  type PolicyStatement,
-} from "../aws/policies.ts";
-import { complete, orMissing } from "../aws/answers.ts";
-import type { Aws } from "../aws/clients.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
-import type { Run } from "../stack/create.ts";
-import type { Change } from "../stack/engine.ts";
-import { KNOWN_AFTER_DEPLOY } from "../stack/resource.ts";
-import type { StackConfig, WebSocketStack } from "./stack.ts";
+import type { Report } from "../progress.ts";
+import { complete, orMissing } from "./answers.ts";
+import type { Aws } from "./clients.ts";
+import { trustsLambda, type PolicyDocument, type PolicyStatement } from "./policies.ts";
 
 /**
- * Throws a CliError (exit 4) where a role that somebody else owns lacks something that the function needs, with what its owner
- * has to add. What may not be read is warned of: then the first message tells.
+ * Throws a CliError (exit 4) where a role that others own lacks something that the function needs, with what
+ * its owner has to add. What may not be read is warned of.
  */
 export async function refuseUnfitRole(
-  config: StackConfig,
-  stack: WebSocketStack,
-  { changes, run: { aws, report } }: { changes: readonly Change[]; run: Run },
+  roleArn: string,
+  needed: PolicyDocument,
+  { aws, report }: { aws: Aws; report: Report },
 ): Promise<void> {
-  const { roleArn, functionName, stage, region } = config;
-  const api = changes.find(({ resource }) => resource === stack.api);
-  // A part of a deploy that reads no API changes nothing that the role is for.
-  if (roleArn === undefined || !api) return;
-  const { Account = "", Partition = "" } =
-    changes.find(({ resource }) => resource === stack.account)?.attributes ?? {};
-  const { ApiId = "" } = api.attributes;
-  const scope = { functionName, stage, region, Account, Partition };
-  const knownId = ApiId === KNOWN_AFTER_DEPLOY ? "*" : ApiId;
-  const needed = functionPolicy({ ...scope, ApiId: knownId }, extrasOf(config));
   try {
     await refuseUntrusting(aws, roleArn);
     await refuseLacking(aws, roleArn, needed);
@@ -88,5 +69,7 @@ const oneOf = (pattern: string): string => (pattern === "*" ? pattern : pattern.
 
 const unfit = (message: string, where: string, document: object): CliError =>
   new CliError("role-unfit", message, {
-    hint: `no changes were made; ask the administrator to put this into ${where}: ${JSON.stringify(document)}`,
+    hint:
+      "no changes were made; ask the administrator to put this into " +
+      `${where}: ${JSON.stringify(document)}`,
   });
