@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import { givenZip, packageFolder, requireUploadable } from "../artifact/own.ts";
 import { packageHandler, requireHandler, type Artifact } from "../artifact/zip.ts";
 import { CliError } from "../errors/error.ts";
@@ -79,7 +80,8 @@ export async function requireLoadable(
   const known = { ...variables, ...(backendUrl && { BACKEND_URL: backendUrl }) };
   const { tryOut } = await import("./trial.ts");
   const target = { handler, runtime, functionName, memory, variables: known };
-  const trial = await tryOut(artifact, { ...target, architecture: ARCHITECTURE });
+  const packagesFrom = placesOf(options);
+  const trial = await tryOut(artifact, { ...target, packagesFrom, architecture: ARCHITECTURE });
   if (trial.outcome === "loaded") return;
   if (trial.outcome === "not-tried")
     return report({ kind: "note", message: `the code was not loaded here: ${trial.because}` });
@@ -93,6 +95,13 @@ export async function requireLoadable(
     hint: "that is no fault where it needs what only the deployed function has, such as a variable",
   });
 }
+
+/** From where the packages are looked for that Lambda brings: that of own code, then the current folder. */
+export const placesOf = ({ source, zip }: Pick<Settings, "source" | "zip">): string[] => [
+  ...(source === undefined ? [] : [resolve(source)]),
+  ...(zip === undefined ? [] : [dirname(resolve(zip))]),
+  process.cwd(),
+];
 
 /** The code to compare with; without any, as it cannot be made, a warning says why. */
 export async function codeIfPossible(options: CodeOptions, run: Run): Promise<Artifact | undefined> {

@@ -1,6 +1,7 @@
 import type { Artifact, Entry } from "../artifact/zip.ts";
 import { ProgramMissing, pythonFor } from "../local/runtime/programs.ts";
 import { startRuntime } from "../local/runtime/runtime.ts";
+import { broughtByLambda } from "../local/runtime/sdk.ts";
 
 /** What became of code that was loaded once, as Lambda loads it. */
 export type Trial =
@@ -17,6 +18,8 @@ export interface TrialOptions {
   memory: number;
   architecture: "x86_64" | "arm64";
   variables: Readonly<Record<string, string>>;
+  /** Folders that an AWS SDK may be installed for. */
+  packagesFrom: readonly string[];
 }
 
 /** Nothing answers there: what is loaded reaches no AWS, and has no credentials but made-up ones. */
@@ -26,13 +29,17 @@ const NO_AWS = "http://127.0.0.1:9";
 export async function tryOut(artifact: Artifact, options: TrialOptions): Promise<Trial> {
   const because = await whyNot(artifact.entries, options);
   if (because !== undefined) return { outcome: "not-tried", because };
-  const runtime = await startRuntime({ endpointUrl: () => NO_AWS, log: () => undefined });
+  const { packagesFrom } = options;
+  const runtime = await startRuntime({ endpointUrl: () => NO_AWS, log: () => undefined, packagesFrom });
   try {
     const failure = await runtime.tryOut(targetOf(artifact, options));
     if (!failure) return { outcome: "loaded" };
     const brought = broughtByLambda(failure.message);
-    if (brought !== undefined)
-      return { outcome: "not-tried", because: `Lambda brings ${brought}, and this machine has none of it` };
+    if (brought)
+      return {
+        outcome: "not-tried",
+        because: `Lambda brings ${brought.name}, and this machine has none of it (${brought.install})`,
+      };
     return { outcome: "failed", message: failure.message, isCertain: isCertain(failure) };
   } finally {
     await runtime.close();
@@ -90,11 +97,6 @@ const targetOf = (
   traced: false,
   revision: sha256,
 });
-
-/** The package of a missing module that Lambda's runtimes have (AWS.md 4.10). */
-const broughtByLambda = (message: string): string | undefined =>
-  /Cannot find (?:module|package) '((?:@aws-sdk|@smithy)\/[\w-]+)/.exec(message)?.[1] ??
-  /No module named '(boto3|botocore|s3transfer|jmespath|dateutil|urllib3|six)\b/.exec(message)?.[1];
 
 /** Types of failures that no variable, role or network of the deployed function changes. */
 const certain: ReadonlySet<string> = new Set([

@@ -8,7 +8,7 @@ import { watchHandler, watchOwn } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { prepareToZip, type Artifact } from "../artifact/zip.ts";
-import { codeFor, codeToUpload, isOwnCode, type CodeOptions } from "../code/code.ts";
+import { codeFor, codeToUpload, isOwnCode, placesOf, type CodeOptions } from "../code/code.ts";
 import type { AccessKey } from "../files/local-key.ts";
 import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
@@ -89,6 +89,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       ...(quotas ? { quotas: firstQuotas } : {}),
       fresh,
       ...(stateFolder ? { stateFolder } : await projectState(options, context)),
+      packagesFrom: placesOf(options),
       onLog: logged(context),
     });
     if (local.isOpen) warn(openText(listen, local));

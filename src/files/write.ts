@@ -1,6 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, chmod, link, lstat, mkdtemp, open, rename, rm, type FileHandle } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  rename,
+  rm,
+  symlink,
+  type FileHandle,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CliError } from "../errors/error.ts";
@@ -61,6 +73,12 @@ export async function replaceFile(file: string, content: Uint8Array | string, mo
     // The person knows the file, not the name beside it.
     throw Object.assign(error as Error, { path: file });
   }
+}
+
+/** Makes a link to a folder, and the folder that it stands in. */
+export async function linkTo(folder: string, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await symlink(folder, path, "junction");
 }
 
 /** Gives a file another name beside it, in the place of what may be there; returns that. */

@@ -1,6 +1,7 @@
 import type { AccessKeys } from "./access-keys.ts";
 import type { Credentials, FunctionToRun, LogEntry, Runtime } from "./runtime/contract.ts";
 import { startRuntime } from "./runtime/runtime.ts";
+import type { OwnTls } from "./tls.ts";
 import { functionSession, sessionToken } from "./services/iam/sessions.ts";
 import type { Traces } from "./traces.ts";
 
@@ -17,9 +18,12 @@ export interface Runtimes {
 
 interface RuntimesOptions {
   url: string;
+  /** Its authority is what functions trust. */
+  tls: Pick<OwnTls, "authority">;
+  packagesFrom?: readonly string[] | undefined;
   /** Makes the credentials of environments. */
   keys: Pick<AccessKeys, "temporary">;
-  maxEnvironments: number | undefined;
+  maxEnvironments?: number | undefined;
   log(region: string, entries: readonly LogEntry[]): void;
   traces: Pick<Traces, "environment" | "ran">;
   onBug(error: unknown): void;
@@ -29,7 +33,8 @@ interface RuntimesOptions {
 type Start = { runtime: Runtime } | { error: unknown };
 
 /** See {@link Runtimes}. */
-export function runtimesFor({ url, keys, maxEnvironments, log, traces, onBug }: RuntimesOptions): Runtimes {
+export function runtimesFor(options: RuntimesOptions): Runtimes {
+  const { url, tls, packagesFrom, keys, maxEnvironments, log, traces, onBug } = options;
   const runtimes = new Map<string, Promise<Start>>();
 
   function credentialsOf(target: FunctionToRun): Credentials {
@@ -43,6 +48,8 @@ export function runtimesFor({ url, keys, maxEnvironments, log, traces, onBug }: 
     try {
       const runtime = await startRuntime({
         endpointUrl: () => url,
+        authority: () => tls.authority(),
+        packagesFrom,
         log: (entries) => log(region, entries),
         onRun: traces.ran,
         credentials: credentialsOf,

@@ -32,6 +32,7 @@ import { services, type Call } from "./services/services.ts";
 import { closeServer, shutDown } from "./shutdown.ts";
 import { openProjectState } from "./project-state.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
+import { openTls } from "./tls.ts";
 import { openTraces, type Traces } from "./traces.ts";
 import { offersWebSocket } from "./wire/http.ts";
 
@@ -82,6 +83,8 @@ export interface LocalAwsOptions extends Partial<Delays> {
    */
   verifySignatures?: boolean;
   onCall?(call: Call): void;
+  /** Folders; the AWS SDK that is installed for the first that has one is what Node functions find. */
+  packagesFrom?: readonly string[] | undefined;
   /**
    * Gets every line that a function writes, also where its role may not write into CloudWatch, every
    * integration that fails, and what the local AWS has to say of itself.
@@ -150,7 +153,10 @@ const noDelays: Delays = {
 };
 const CALLS_KEPT = 10_000;
 /** Longer than any client keeps an unused connection, so that none is closed just before a request comes. */
-const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
+const serverOptions: ServerOptions & {
+  headersTimeout: number;
+  shouldUpgradeCallback: (request: IncomingMessage) => boolean;
+} = {
   headersTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 65_000,
@@ -176,28 +182,27 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const url = `http://127.0.0.1:${port}`;
   const closing = new AbortController();
   const traces = openTraces();
+  const tls = openTls();
   const onLog = loggedTo(traces, options);
-  const messages = messagesOf(options);
-  const { onBug, logOnce } = messages;
+  const { onBug, logOnce, throwUnreported } = messagesOf(options);
   const { keys, callers, accessKey, needsSignatures } = openAccess(options, port, logOnce);
   const log = (region: string, entries: readonly LogEntry[]) => {
     portOf(lambda).writeLog(region, entries);
     onLog(entries);
   };
-  const runtimes = runtimesFor({ url, keys, maxEnvironments: options.maxEnvironments, log, traces, onBug });
+  const runtimes = runtimesFor({ ...options, url, tls, keys, log, traces, onBug });
   const disconnect: Host["disconnect"] = (apiId, stage) => gateway.disconnect(apiId, stage);
-  for (const name of folder?.leftOut ?? [])
-    logOnce(`${name} is not taken from a state folder: functions there run without it`);
+  tellLeftOut(folder, logOnce);
   const host = hostFor(options, { url, keys, runtimes, disconnect, logOnce, closing: closing.signal });
   const { find, portOf } = openServices(services, { host, saved: folder?.saved ?? new Map() });
   const parts = { port, account: host.account, callers, portOf, traces, onBug, closing: closing.signal };
   const gateway = openGateway({ ...options, onLog }, parts);
 
   const { calls, record } = recorder(options, folder);
-  const allowed = { port, allowHosts: allowedHosts(options) };
-  const onRefused = eachOnce((refused) => options.onRefused?.(refusalText(refused)));
+  const { allowed, onRefused } = allowing(options, port);
   const dispatch = createDispatch({ ...parts, allowed, onRefused, gateway, find, record });
   for (const { server } of servers) dispatch.serve(server);
+  for (const { server } of servers) tls.serve(server, serverOptions.headersTimeout);
 
   let closed: Promise<void> | undefined;
   /**
@@ -209,10 +214,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       () => gateway.close(),
       () => closing.abort(),
       () => runtimes.close(),
+      () => tls.close(),
       () => Promise.all(servers.map(({ server }) => closeServer(server))),
       () => folder?.save(),
       () => folder?.release(),
-      () => messages.throwUnreported(),
+      () => throwUnreported(),
     ]);
   return {
     url,
@@ -231,6 +237,20 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     tryOut: (code) => portOf(lambda).tryOut(code),
     close: () => (closed ??= close()),
   };
+}
+
+/** Whom it serves, and who is told of those that it refuses. */
+function allowing(options: LocalAwsOptions, port: number) {
+  return {
+    allowed: { port, allowHosts: allowedHosts(options) },
+    onRefused: eachOnce((refused) => options.onRefused?.(refusalText(refused))),
+  };
+}
+
+/** Says which variables a state folder has for functions that do not get them. */
+function tellLeftOut(folder: StateFolder | undefined, logOnce: Host["logOnce"]): void {
+  for (const name of folder?.leftOut ?? [])
+    logOnce(`${name} is not taken from a state folder: functions there run without it`);
 }
 
 /** Every line is kept for traces, and told. */

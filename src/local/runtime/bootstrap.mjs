@@ -81,6 +81,18 @@ function enumerable(error) {
   };
 }
 
+// Names
+// ----------------------------------------------------------------------------------------------------
+
+// An event names the local AWS as `….localhost`, which not every system resolves. Replaced where all that
+// connects by name looks it up; `localhost` itself stays the system's.
+const dns = process.getBuiltinModule("node:dns");
+const { lookup } = dns;
+dns.lookup = Object.assign(
+  (name, ...rest) => lookup(/\.localhost\.?$/i.test(name) ? "127.0.0.1" : name, ...rest),
+  lookup,
+);
+
 // Runtime API
 // ----------------------------------------------------------------------------------------------------
 

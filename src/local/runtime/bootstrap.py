@@ -1,7 +1,7 @@
 """Runs a Python handler: a client of Lambda's Runtime API (AWS.md 5.1), that behaves like AWS's own."""
 
 import decimal
-import importlib
+import importlib.machinery
 import json
 import logging
 import math
@@ -88,6 +88,38 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self):
         return max(0, self._deadline_ms - int(time.time() * 1000))
+
+
+class BroughtPackages:
+    """What Lambda's runtimes bring, out of this machine's packages; no other of them is there on AWS."""
+
+    NAMES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
+
+    def __init__(self, folders):
+        self.folders = folders
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or name not in self.NAMES:
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, self.folders)
+
+
+def leave_out_packages():
+    """Hides the packages of this machine, so that one that is missing in the zip is missing here too."""
+    installed = [folder for folder in sys.path if re.search(r"[\\/](site|dist)-packages([\\/]|$)", folder)]
+    sys.path[:] = [folder for folder in sys.path if folder not in installed]
+    sys.meta_path.append(BroughtPackages(installed))
+
+
+def resolve_own_names():
+    """An event names the local AWS as `….localhost`, which not every system resolves."""
+    getaddrinfo = socket.getaddrinfo
+
+    def lookup(host, *rest, **named):
+        is_own = isinstance(host, str) and host.rstrip(".").lower().endswith(".localhost")
+        return getaddrinfo("127.0.0.1" if is_own else host, *rest, **named)
+
+    socket.getaddrinfo = lookup
 
 
 def load_handler(name):
@@ -227,6 +259,8 @@ def run(handler, headers, body):
 def main():
     set_up_output()
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    leave_out_packages()
+    resolve_own_names()
     api = RuntimeApi()
     try:
         handler = load_handler(os.environ["_HANDLER"])

@@ -99,6 +99,10 @@ export interface Runtime {
 export interface RuntimeOptions {
   /** Where the function's own AWS calls go; asked when an environment starts. */
   endpointUrl(): string;
+  /** The authority, as PEM, that a function trusts for TLS at that address; none without it. */
+  authority?(): string;
+  /** Folders; the AWS SDK that is installed for the first that has one is what Node functions find. */
+  packagesFrom?: readonly string[] | undefined;
   log(entries: LogEntry[]): void;
   /** Gets every event that has ended in an environment. */
   onRun?(run: Run): void;

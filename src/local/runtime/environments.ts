@@ -5,9 +5,10 @@ import { join } from "node:path";
 import type { CallOptions, Credentials, FunctionToRun, Invocation } from "./contract.ts";
 import { Environment, type Launch, type Prepared, type WaitingEvent } from "./environment.ts";
 import { countFailedStarts, failedStartsToReport, longestPauseMs } from "./failed-starts.ts";
-import { type Failure, lost } from "./failures.ts";
+import { type Failure, lost, messageOf } from "./failures.ts";
 import type { Processors } from "./processors.ts";
 import { programFor } from "./programs.ts";
+import { broughtByLambda } from "./sdk.ts";
 import { unzip } from "../../files/unzip.ts";
 import { removeFolder } from "./work-folder.ts";
 
@@ -236,6 +237,12 @@ export class Environments {
 
   #noteFailedStart(environment: Environment, failure: Failure): void {
     this.#lastFailed = { environment, failure };
+    const brought = broughtByLambda(messageOf(failure));
+    if (brought)
+      environment.remark(
+        `Lambda brings ${brought.name}, and this machine has none of it; install it for this project: ` +
+          brought.install,
+      );
     if (this.#failedStarts.add()) {
       const { count, withinMs } = failedStartsToReport;
       const times = `${count} times within ${withinMs / 1000} s, the last time with ${failure.type}`;

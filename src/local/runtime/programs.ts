@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createFile } from "../../files/write.ts";
+import { linkSdk } from "./sdk.ts";
 
 /** What runs a handler: a program on this machine and our runtime client for it. */
 export interface Program {
@@ -51,15 +53,38 @@ const languages: Record<string, FindProgram | undefined> = {
   python: pythonProgram,
 };
 
+/** What functions find besides our runtime clients. */
+interface Given {
+  /** As PEM. */
+  authority: string | undefined;
+  /** From where an installed AWS SDK is looked for. */
+  packagesFrom: readonly string[];
+}
+
 /**
- * Copies our runtime clients into a new folder, and returns that: while functions run, the installation may
- * vanish or be another version's (`npm ci`). Throws `ProgramMissing`.
+ * Copies our runtime clients into a new folder below the one where functions are unpacked, and returns that:
+ * while functions run, the installation may vanish or be another version's (`npm ci`). What is given stands
+ * there too. Throws `ProgramMissing`.
  */
-export async function copyClients(folder: string): Promise<string> {
+export async function copyClients(above: string, { authority, packagesFrom }: Given): Promise<string> {
+  const folder = join(above, "clients");
   await mkdir(folder);
   for (const file of Object.values(clientFiles))
     await createFile(join(folder, file), await readFile(locate(file)));
+  if (authority !== undefined) {
+    await createFile(join(folder, trusted.more), authority);
+    await createFile(join(folder, trusted.all), [...rootCertificates, authority].join("\n"));
+  }
+  await linkSdk(above, packagesFrom);
   return folder;
+}
+
+/** Files of certificates: of our authority alone, and with those of the world, where one file counts. */
+const trusted = { more: "authority.pem", all: "authorities.pem" } as const;
+
+/** Variables with a file of certificates, if it is there. */
+function trusting(file: string, names: readonly string[]): Record<string, string> {
+  return existsSync(file) ? Object.fromEntries(names.map((name) => [name, file])) : {};
 }
 
 const clientFiles = { node: "bootstrap.mjs", python: "bootstrap.py" } as const;
@@ -73,7 +98,10 @@ function nodeProgram({ memoryMb, runtime, clients }: Wanted): Program {
     arguments: [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, join(clients, clientFiles.node)],
     version: `nodejs:${major}.v${minor}`,
     path: pathWith(process.execPath),
-    variables: (task) => ({ NODE_PATH: [...layers, `${clients}/node_modules`, clients, task].join(":") }),
+    variables: (task) => ({
+      NODE_PATH: [...layers, `${clients}/node_modules`, clients, task].join(":"),
+      ...trusting(join(clients, trusted.more), ["NODE_EXTRA_CA_CERTS"]),
+    }),
   };
 }
 
@@ -92,7 +120,11 @@ async function pythonProgram({ clients, runtime }: Wanted): Promise<Program> {
     arguments: [join(clients, clientFiles.python)],
     version,
     path: pathWith(command),
-    variables: () => ({ LC_CTYPE: "C.UTF-8", PYTHONPATH: clients }),
+    variables: () => ({
+      LC_CTYPE: "C.UTF-8",
+      PYTHONPATH: clients,
+      ...trusting(join(clients, trusted.all), ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"]),
+    }),
   };
 }
 

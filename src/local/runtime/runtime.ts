@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { CliError } from "../../errors/error.ts";
 import type { Credentials, FunctionToRun, Runtime, RuntimeOptions, StartFailure } from "./contract.ts";
 import { Environments, type Shared } from "./environments.ts";
@@ -52,7 +51,8 @@ async function openShared(options: RuntimeOptions): Promise<Shared> {
     await removeFolder(folder);
     return cannotStart(error, hint);
   };
-  const clients = await copyClients(join(folder, "clients")).catch(without("install this package again"));
+  const given = { authority: options.authority?.(), packagesFrom: options.packagesFrom ?? [] };
+  const clients = await copyClients(folder, given).catch(without("install this package again"));
   const reaper = await startReaper(folder).catch(without("it needs /bin/sh"));
   return {
     reaper,
