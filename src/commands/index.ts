@@ -10,6 +10,7 @@ export const commands = {
   doctor: () => import("./doctor.ts"),
   env: () => import("./env.ts"),
   outputs: () => import("./outputs.ts"),
+  export: () => import("./export.ts"),
   policy: () => import("./policy.ts"),
   test: () => import("./test.ts"),
   connect: () => import("./connect.ts"),

@@ -82,6 +82,7 @@ export const errorCodes = {
   "nothing-measured": 1,
   "file-unusable": 1,
   "value-unprintable": 1,
+  "export-impossible": 1,
   bug: 1,
   // wrong usage or configuration
   "command-unknown": 2,

@@ -24,6 +24,7 @@ export function api(
     id: "Api",
     type: "AWS::ApiGatewayV2::Api",
     name,
+    tags,
     step: "api",
     needs,
     foundBy: "tags",

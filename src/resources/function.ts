@@ -91,6 +91,7 @@ export function lambdaFunction(
     id: "Function",
     type: "AWS::Lambda::Function",
     name: FunctionName,
+    tags: config.tags,
     step,
     needs,
     foundBy: "name",

@@ -32,6 +32,7 @@ export function logGroup(
     id,
     type: "AWS::Logs::LogGroup",
     name,
+    tags,
     step: "logs",
     needs,
     foundBy: "name",

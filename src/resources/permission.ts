@@ -20,7 +20,7 @@ interface Statement {
   Condition?: { ArnLike?: Record<string, string>; StringEquals?: Record<string, string> };
 }
 
-const STATEMENT_ID = "shelfshack-ws";
+export const STATEMENT_ID = "shelfshack-ws";
 
 /**
  * Lets this API's stage, of this account, invoke the function; without it every handshake ends with 500

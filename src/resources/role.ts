@@ -35,6 +35,7 @@ export function role(
     id: "Role",
     type: "AWS::IAM::Role",
     name,
+    tags,
     step: "role",
     needs: {},
     foundBy: "name",

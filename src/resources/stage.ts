@@ -60,6 +60,7 @@ export function stage(
     id: "Stage",
     type: "AWS::ApiGatewayV2::Stage",
     name,
+    tags,
     step: "stage",
     needs,
     within: needs.api,
@@ -92,6 +93,7 @@ export function stage(
         {
           attributes: { StageName: name },
           properties: { ApiId, StageName: name, ...settingsOf(found) },
+          furtherTags: { ...found.Tags },
         },
       ];
     },

@@ -262,6 +262,21 @@ const table = {
       },
     ],
   },
+  export: {
+    summary: "print the stack for Terraform or CloudFormation",
+    args: "[terraform|cloudformation]",
+    reads: [...stackProperties, ...stackNames],
+    examples: [
+      {
+        line: "export terraform > shelfshack.tf",
+        description: "HCL, with an import block for everything that is deployed; no secret is in it",
+      },
+      {
+        line: "export cloudformation > shelfshack.json",
+        description: "a template; its parameters are the bucket with the zip, and what may be secret",
+      },
+    ],
+  },
   policy: {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",

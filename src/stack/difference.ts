@@ -14,7 +14,7 @@ const isMembers = (value: unknown): value is Members =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A value as people may see it: as the longest secret path that covers it says; placeholders as they are. */
-function redacted({ secret = {} }: AnyResource, path: string, value: unknown): unknown {
+export function redacted({ secret = {} }: AnyResource, path: string, value: unknown): unknown {
   if (value === undefined || value === KNOWN_AFTER_DEPLOY || value === MADE_ON_FIRST_DEPLOY) return value;
   const [mask] = Object.entries(secret)
     .filter(([covered]) => path === covered || path.startsWith(`${covered}.`))

@@ -23,6 +23,8 @@ export interface Found<Properties, A extends Attributes> {
   properties: Partial<Properties>;
   /** Absent where AWS keeps no tags: then it is ours because what it is within is. */
   tags?: Tags;
+  /** Tags that decide nothing, as it is ours because what it is within is. */
+  furtherTags?: Tags;
   createdAt?: Date;
 }
 
@@ -39,6 +41,8 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
   readonly type: `AWS::${string}`;
   /** Its name in AWS, or what people call it. */
   readonly name: string;
+  /** What it is created with, where AWS keeps tags of it. */
+  readonly tags?: Tags;
   /** The resources whose attributes `desired` uses: order and typed values in one declaration. */
   readonly needs: N;
   /**

@@ -45,12 +45,15 @@ export function githubLine(name: string, value: string): string {
  */
 export function terraformLine(name: string, value: string): string {
   if (/\p{Cs}/u.test(value)) throw unprintable(name, "a variable of Terraform");
-  const text = value
+  return `${name} = "${hclText(value)}"`;
+}
+
+/** What stands between quotes in HCL for a text. */
+export const hclText = (value: string): string =>
+  value
     .replaceAll(/["\\]/g, "\\$&")
     .replaceAll(/[$%](?=\{)/g, "$&$&")
     .replaceAll(/[^\x20-\x7e]/gu, hclEscape);
-  return `${name} = "${text}"`;
-}
 
 function hclEscape(character: string): string {
   const code = (character.codePointAt(0) ?? 0).toString(16);

@@ -108,6 +108,7 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   deploy: (backendUrl) => ["--dry-run", "--backend-url", backendUrl],
   status: () => [],
   outputs: () => [],
+  export: () => ["terraform"],
   policy: () => ["deployer"],
   test: () => ["--token", "t"],
   doctor: () => ["--token", "t"],

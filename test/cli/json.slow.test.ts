@@ -102,6 +102,7 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["doctor", () => ["--token", "demo"]],
   ["env", () => ["set", "LOG_LEVEL=DEBUG"]],
   ["outputs", () => []],
+  ["export", () => ["terraform"]],
   ["policy", () => ["function"]],
   ["test", () => ["--token", "demo"]],
   [

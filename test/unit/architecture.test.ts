@@ -68,6 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   commands: [
     "code",
     "cli",
+    "export",
     "terminal",
     "bench",
     "estimate",
@@ -82,6 +83,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   console: ["trace", "logs", "local", "artifact", "files", "contract"],
   code: ["local", "artifact", ...lowest],
+  export: ["terminal", "resources", "stack", "aws", ...lowest],
   cli: ["terminal", "resources", "stack", "aws", "artifact", ...lowest],
   terminal: ["bench", "estimate", "verify", "trace", "logs", "stack", "client", ...lowest],
   verify: ["logs", "client", "backend", "aws", ...lowest],

@@ -1,0 +1,63 @@
+import { packageIfPossible } from "../artifact/zip.ts";
+import { actionNamed } from "../cli/action.ts";
+import type { Command } from "../cli/command.ts";
+import { cloudFormationOf } from "../export/cloudformation.ts";
+import { exportedOf, type Exported } from "../export/model.ts";
+import { terraformOf } from "../export/terraform.ts";
+import { placeOf, type Place } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
+
+const formats = ["terraform", "cloudformation"] as const;
+type Format = (typeof formats)[number];
+
+/** A stack in the words of another tool. */
+interface Written {
+  text: string;
+  /** Addresses with the ids of what is there; none for CloudFormation. */
+  imports?: readonly { to: string; id: string }[];
+  /** What has to be given a value: everything that may be secret. */
+  variables: readonly string[];
+}
+
+interface ExportResult extends Place, Required<Written> {
+  format: Format;
+  /** The resources that are not deployed: they have no id to import. */
+  missing: string[];
+}
+
+const writers: Readonly<Record<Format, (all: readonly Exported[], place: Place) => Written>> = {
+  terraform: terraformOf,
+  cloudformation: (all) => {
+    const { text, parameters } = cloudFormationOf(all);
+    return { text, variables: parameters };
+  },
+};
+
+export const command: Command<"export", ExportResult> = {
+  async run(options, context) {
+    const format = actionNamed("export", context.args[0] ?? "", formats);
+    const artifact = await packageIfPossible(options, context.report);
+    const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
+    const observed = await observe(open.stack, open.run.aws);
+    const place = placeOf(open, observed);
+    const all = exportedOf(open.stack, observed);
+    const { text, imports = [], variables } = writers[format](all, place);
+    const missing = all.filter(({ found }) => !found).map(({ resource }) => resource.id);
+    for (const message of warningsOf(all, missing))
+      context.report({ kind: "warning", message, hint: "deploy first, and export again" });
+    return { format, ...place, missing, imports: [...imports], variables: [...variables], text };
+  },
+
+  verbatim: true,
+  render: ({ text }) => text,
+};
+
+/** What makes the export no picture of what is deployed. */
+function warningsOf(all: readonly Exported[], missing: readonly string[]): string[] {
+  const drifted = all.filter(({ isDrifted }) => isDrifted).map(({ resource }) => resource.id);
+  const isPartial = missing.length > 0 && missing.length < all.length;
+  return [
+    ...(isPartial ? [`not deployed, so without an id: ${missing.join(", ")}`] : []),
+    ...(drifted.length > 0 ? [`deployed otherwise than exported: ${drifted.join(", ")}`] : []),
+  ];
+}

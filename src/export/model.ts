@@ -1,0 +1,148 @@
+import { CliError } from "../errors/error.ts";
+import { tagNames, type Tags } from "../aws/tags.ts";
+import { differences, redacted } from "../stack/difference.ts";
+import type { Observed, Stack } from "../stack/engine.ts";
+import {
+  KNOWN_AFTER_DEPLOY,
+  MADE_ON_FIRST_DEPLOY,
+  unknownAttributes,
+  type AnyFound,
+  type AnyResource,
+} from "../stack/resource.ts";
+import { attributesAsReferences, isReferring, referredIn } from "./reference.ts";
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** Stands for a value that is no text of the export, as it may be secret. */
+export class Secret {
+  /** The last part of its path, for example `SIGNING_KEYS`. */
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** One resource of the stack as a format is told of it. */
+export interface Exported {
+  resource: AnyResource;
+  /** As desired, with references in place of ids; what is not configured is as it was found. */
+  properties: Members;
+  /** Absent where it has none of its own. */
+  tags: Tags | undefined;
+  /** What is to be there before it, although it does not refer to that. */
+  follows: readonly string[];
+  /** Absent where it is not deployed. */
+  found: AnyFound | undefined;
+  /** It is deployed otherwise than it is exported. */
+  isDrifted: boolean;
+}
+
+/** The stack's resources as they are desired. Calls nothing. */
+export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
+  stack.resources.filter(({ desired }) => desired).map((resource) => exported(resource, observed));
+
+function exported(resource: AnyResource, observed: Observed): Exported {
+  const found = observed.get(resource);
+  const desiredWith = (attributesOf: (need: AnyResource) => Readonly<Record<string, string>>) =>
+    resource.desired?.(
+      Object.fromEntries(
+        Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
+      ),
+    ) ?? {};
+  const referring = desiredWith((need) => attributesAsReferences(need.id));
+  const known = desiredWith((need) => observed.get(need)?.attributes ?? unknownAttributes);
+  const merged = together(found?.properties ?? {}, kept(resource, found, referring), known) as Members;
+  const properties = withoutSecrets(resource, merged);
+  const referred = referredIn(properties);
+  const needed = Object.values<AnyResource>(resource.needs).filter(({ desired }) => desired);
+  return {
+    resource,
+    properties,
+    tags: found ? (found.tags ?? found.furtherTags) : withoutRun(resource.tags),
+    follows: needed.map(({ id }) => id).filter((id) => !referred.includes(id)),
+    found,
+    isDrifted: found !== undefined && differences(resource, found, known).length > 0,
+  };
+}
+
+/** Which run creates it is not known before there is one. */
+const withoutRun = (tags: Tags | undefined): Tags | undefined =>
+  tags && Object.fromEntries(Object.entries(tags).filter(([name]) => name !== tagNames.run));
+
+/** What is desired, without what may stay as it is (see `Resource.same`). */
+function kept({ same = {} }: AnyResource, found: AnyFound | undefined, desired: object): object {
+  const isKept = new Map<string, (found: unknown, desired: unknown) => boolean>(Object.entries(same));
+  const current: Members = { ...found?.properties };
+  return Object.fromEntries(
+    Object.entries(desired).filter(
+      ([name, value]) => !(name in current && isKept.get(name)?.(current[name], value)),
+    ),
+  );
+}
+
+const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * A found value with the desired one over it. What refers to others is taken with its references; what was
+ * computed of ids, such as a hash, as it is with the real ones.
+ */
+function together(found: unknown, referring: unknown, known: unknown): unknown {
+  if (isMembers(referring)) {
+    const [before, real] = [isMembers(found) ? found : {}, isMembers(known) ? known : {}];
+    const over = Object.entries(referring).map(
+      ([key, value]) => [key, together(before[key], value, real[key])] as const,
+    );
+    return Object.fromEntries(
+      Object.entries({ ...before, ...Object.fromEntries(over) }).filter(([, value]) => value !== undefined),
+    );
+  }
+  if (Array.isArray(referring)) {
+    const real: unknown[] = Array.isArray(known) ? known : [];
+    return referring.map((value, index) => together(undefined, value, real[index]));
+  }
+  if (referring === MADE_ON_FIRST_DEPLOY) return found ?? referring;
+  if (typeof referring !== "string" || isReferring(referring)) return referring;
+  return known === KNOWN_AFTER_DEPLOY ? undefined : known;
+}
+
+/** What would be masked elsewhere becomes a variable of the format. */
+function withoutSecrets(resource: AnyResource, properties: Members, prefix = ""): Members {
+  return Object.fromEntries(
+    Object.entries(properties).map(([key, value]) => {
+      const path = prefix + key;
+      if (isMembers(value)) return [key, withoutSecrets(resource, value, `${path}.`)];
+      const isMade = value === MADE_ON_FIRST_DEPLOY;
+      const isOpen = typeof value === "string" && isReferring(value);
+      const isMasked = !isOpen && redacted(resource, path, value) !== value;
+      return [key, isMade || isMasked ? new Secret(key) : value];
+    }),
+  );
+}
+
+/** What a format makes of a property: its own name for it, other members, or nothing on purpose. */
+export type PropertyForm = string | null | ((value: never, of: Exported) => Members);
+
+/**
+ * The members of a resource as a format has them. Throws a CliError that names the property that the format
+ * does not know.
+ */
+export function membersAs(
+  format: string,
+  of: Exported,
+  forms: Readonly<Record<string, PropertyForm>>,
+): Members {
+  const members = Object.entries(of.properties).map(([name, value]) => {
+    const { [name]: form } = forms;
+    if (form === undefined) throw inexpressible(format, `${of.resource.id}.${name}`);
+    if (form === null) return {};
+    return typeof form === "string" ? { [form]: value } : form(value as never, of);
+  });
+  return Object.assign({}, ...members) as Members;
+}
+
+/** What a format has no words for fails the whole export. */
+export const inexpressible = (format: string, what: string): CliError =>
+  new CliError("export-impossible", `${what} cannot be expressed for ${format}`, {
+    hint: "this is a gap of shelfshack-ws: report it; nothing was written",
+  });

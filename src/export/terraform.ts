@@ -1,0 +1,307 @@
+import { STATEMENT_ID } from "../resources/permission.ts";
+import { tagNames } from "../aws/tags.ts";
+import type { AnyResource } from "../stack/resource.ts";
+import { Block, block, Expression, Json, type Words } from "./hcl.ts";
+import { inexpressible, membersAs, type Exported, type PropertyForm } from "./model.ts";
+import type { Reference } from "./reference.ts";
+
+/** How the provider has a type of resource; the whole is left out where another one's members say it. */
+interface Form {
+  resource: string;
+  properties: Readonly<Record<string, PropertyForm>>;
+  /** What follows the resource's address where another one refers to an attribute; or a whole expression. */
+  attributes?: Readonly<Record<string, (address: string) => string>>;
+  /** The id that an import block wants, of what was found. */
+  importId(found: Readonly<Record<string, string>>): string;
+  hasTags?: true;
+  /** Members besides the properties. */
+  besides?: Readonly<Record<string, unknown>>;
+}
+
+const FORMAT = "Terraform";
+const id = (address: string) => `${address}.id`;
+const arn = (address: string) => `${address}.arn`;
+const inApi =
+  (name: string) =>
+  (found: Readonly<Record<string, string>>): string =>
+    `${found["ApiId"]}/${found[name]}`;
+const json =
+  (name: string) =>
+  (value: unknown): Readonly<Record<string, unknown>> => ({ [name]: new Json(value) });
+
+/** Every type of resource of the stack; arguments and import ids as the AWS provider documents them. */
+const forms: Readonly<Record<string, Form>> = {
+  "AWS::IAM::Role": {
+    resource: "aws_iam_role",
+    properties: { RoleName: "name", AssumeRolePolicyDocument: json("assume_role_policy") },
+    attributes: { Arn: arn },
+    importId: ({ RoleName = "" }) => RoleName,
+    hasTags: true,
+  },
+  "AWS::IAM::RolePolicy": {
+    resource: "aws_iam_role_policy",
+    properties: { RoleName: "role", PolicyName: "name", PolicyDocument: json("policy") },
+    importId: ({ RoleName, PolicyName }) => `${RoleName}:${PolicyName}`,
+  },
+  "AWS::Logs::LogGroup": {
+    resource: "aws_cloudwatch_log_group",
+    properties: { LogGroupName: "name", RetentionInDays: "retention_in_days" },
+    importId: ({ LogGroupName = "" }) => LogGroupName,
+    hasTags: true,
+  },
+  "AWS::ApiGatewayV2::Api": {
+    resource: "aws_apigatewayv2_api",
+    properties: {
+      Name: "name",
+      ProtocolType: "protocol_type",
+      RouteSelectionExpression: "route_selection_expression",
+    },
+    attributes: {
+      ApiId: id,
+      ApiEndpoint: (address) => `${address}.api_endpoint`,
+      ManagementEndpoint: (address) => `replace(${address}.api_endpoint, "wss://", "https://")`,
+    },
+    importId: ({ ApiId = "" }) => ApiId,
+    hasTags: true,
+  },
+  "AWS::ApiGatewayV2::Integration": {
+    resource: "aws_apigatewayv2_integration",
+    properties: {
+      ApiId: "api_id",
+      Description: "description",
+      IntegrationType: "integration_type",
+      IntegrationMethod: "integration_method",
+      IntegrationUri: "integration_uri",
+      TimeoutInMillis: "timeout_milliseconds",
+    },
+    attributes: { IntegrationId: id },
+    importId: inApi("IntegrationId"),
+  },
+  "AWS::ApiGatewayV2::Route": {
+    resource: "aws_apigatewayv2_route",
+    properties: {
+      ApiId: "api_id",
+      RouteKey: "route_key",
+      AuthorizationType: "authorization_type",
+      ApiKeyRequired: "api_key_required",
+      Target: "target",
+    },
+    importId: inApi("RouteId"),
+  },
+  "AWS::ApiGatewayV2::Deployment": {
+    resource: "aws_apigatewayv2_deployment",
+    properties: { ApiId: "api_id", Description: "description" },
+    attributes: { DeploymentId: id },
+    importId: inApi("DeploymentId"),
+    // A stage serves the old one until it has the new one.
+    besides: { lifecycle: new Block({ create_before_destroy: true }) },
+  },
+  "AWS::ApiGatewayV2::Stage": {
+    resource: "aws_apigatewayv2_stage",
+    properties: {
+      ApiId: "api_id",
+      StageName: "name",
+      DeploymentId: "deployment_id",
+      AutoDeploy: "auto_deploy",
+      DefaultRouteSettings: ({
+        ThrottlingBurstLimit,
+        ThrottlingRateLimit,
+      }: Readonly<Record<string, unknown>>) => ({
+        default_route_settings: new Block({
+          throttling_burst_limit: ThrottlingBurstLimit,
+          throttling_rate_limit: ThrottlingRateLimit,
+        }),
+      }),
+      AccessLogSettings: ({ DestinationArn, Format }: Readonly<Record<string, unknown>>) => ({
+        access_log_settings: new Block({ destination_arn: DestinationArn, format: Format }),
+      }),
+    },
+    importId: inApi("StageName"),
+    hasTags: true,
+  },
+  "AWS::Lambda::Function": {
+    resource: "aws_lambda_function",
+    properties: {
+      FunctionName: "function_name",
+      Role: "role",
+      Runtime: "runtime",
+      Handler: "handler",
+      Timeout: "timeout",
+      MemorySize: "memory_size",
+      Architectures: "architectures",
+      KMSKeyArn: "kms_key_arn",
+      Environment: (variables: object) => ({ environment: new Block({ variables }) }),
+      TracingConfig: ({ Mode }: { Mode?: string }) =>
+        Mode === undefined ? {} : { tracing_config: new Block({ mode: Mode }) },
+      LoggingConfig: ({ LogFormat, ApplicationLogLevel, LogGroup }: Readonly<Record<string, unknown>>) => ({
+        logging_config: new Block({
+          log_format: LogFormat,
+          application_log_level: ApplicationLogLevel,
+          log_group: LogGroup,
+        }),
+      }),
+      VpcConfig: ({ SubnetIds, SecurityGroupIds }: Readonly<Record<string, readonly string[]>>) =>
+        SubnetIds?.length
+          ? { vpc_config: new Block({ subnet_ids: SubnetIds, security_group_ids: SecurityGroupIds }) }
+          : {},
+      ReservedConcurrentExecutions: (value: number | "none") =>
+        value === "none" ? {} : { reserved_concurrent_executions: value },
+      // The zip says it; the others are no settings.
+      CodeSha256: null,
+      ConfiguredVariables: null,
+      State: null,
+    },
+    attributes: { FunctionArn: arn },
+    importId: ({ FunctionName = "" }) => FunctionName,
+    hasTags: true,
+    besides: {
+      filename: new Expression("var.filename"),
+      source_code_hash: new Expression("filebase64sha256(var.filename)"),
+    },
+  },
+  "AWS::Lambda::Permission": {
+    resource: "aws_lambda_permission",
+    properties: {
+      FunctionName: "function_name",
+      Qualifier: "qualifier",
+      Action: "action",
+      Principal: "principal",
+      SourceArn: "source_arn",
+      SourceAccount: "source_account",
+    },
+    importId: ({ FunctionName, Qualifier }) =>
+      `${FunctionName}${Qualifier === undefined ? "" : `:${Qualifier}`}/${STATEMENT_ID}`,
+    besides: { statement_id: STATEMENT_ID },
+  },
+};
+
+/** The account that Terraform itself works in. */
+const ofTheCaller: Readonly<Record<string, string>> = {
+  Account: "data.aws_caller_identity.current.account_id",
+  Partition: "data.aws_partition.current.partition",
+};
+
+const formOf = ({ id: name, type }: Pick<AnyResource, "id" | "type">): Form => {
+  const { [type]: form } = forms;
+  if (form) return form;
+  throw inexpressible(FORMAT, `${name} (${type})`);
+};
+
+/** `RoutePolicy` → `route_policy`. */
+const localName = (name: string): string => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase();
+const addressOf = (resource: AnyResource): string => `${formOf(resource).resource}.${localName(resource.id)}`;
+
+/** What was written, and the ids that it imports. */
+export interface TerraformExport {
+  text: string;
+  imports: { to: string; id: string }[];
+  variables: string[];
+}
+
+/** The stack as HCL. Throws a CliError that names what Terraform has no words for. */
+export function terraformOf(all: readonly Exported[], { region }: { region: string }): TerraformExport {
+  const byId = new Map(all.map(({ resource }) => [resource.id, resource]));
+  const secrets = new Set<string>();
+  const words: Words = {
+    reference: (reference) => referenceText(reference, byId),
+    variable: ({ name }) => {
+      secrets.add(name);
+      return `var.env_${name}`;
+    },
+  };
+  const resources = all.map((one) => resourceText(one, byId, words));
+  const imports = all.flatMap((one) => importOf(one));
+  const isDeployed = imports.length > 0;
+  const parts = [
+    header(region),
+    variablesText({ secrets, isDeployed }, words),
+    ...resources,
+    ...imports.map(({ to, id: real }) => block("import", { to: new Expression(to), id: real }, words)),
+  ];
+  return { text: parts.join("\n"), imports, variables: [...secrets].map((name) => `env_${name}`) };
+}
+
+function referenceText({ id: name, attribute }: Reference, byId: ReadonlyMap<string, AnyResource>): string {
+  const resource = byId.get(name);
+  const expression = resource
+    ? formOf(resource).attributes?.[attribute]?.(addressOf(resource))
+    : ofTheCaller[attribute];
+  if (expression === undefined) throw inexpressible(FORMAT, `${name}.${attribute}`);
+  return expression;
+}
+
+function resourceText(of: Exported, byId: ReadonlyMap<string, AnyResource>, words: Words): string {
+  const { resource, tags, follows } = of;
+  const form = formOf(resource);
+  const after = follows.flatMap((name) => {
+    const need = byId.get(name);
+    return need ? [addressOf(need)] : [];
+  });
+  return block(
+    `resource "${form.resource}" "${localName(resource.id)}"`,
+    {
+      ...membersAs(FORMAT, of, form.properties),
+      ...form.besides,
+      ...(form.hasTags && tags && Object.keys(tags).length > 0 ? { tags: taggedAs(tags) } : {}),
+      ...(after.length > 0 ? { depends_on: new Expression(`[${after.join(", ")}]`) } : {}),
+    },
+    words,
+  );
+}
+
+/** Whose it is a variable says: Terraform takes it over when that is changed. */
+const taggedAs = (tags: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(tags).map(([key, value]) => [
+      key,
+      key === tagNames.managedBy ? new Expression("var.managed_by") : value,
+    ]),
+  );
+
+function importOf({ resource, found }: Exported): TerraformExport["imports"] {
+  if (!found) return [];
+  const facts: Readonly<Record<string, string>> = { ...found.properties, ...found.attributes };
+  return [{ to: addressOf(resource), id: formOf(resource).importId(facts) }];
+}
+
+const header = (
+  region: string,
+): string => `# Written by \`shelfshack-ws export terraform\`. The zip comes from
+# \`shelfshack-ws package --out websocket_proxy.zip\`; values that may be secret are variables.
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = "${region}"
+}
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+`;
+
+function variablesText(
+  { secrets, isDeployed }: { secrets: ReadonlySet<string>; isDeployed: boolean },
+  words: Words,
+): string {
+  const type = new Expression("string");
+  return [
+    block('variable "filename"', { type, default: "websocket_proxy.zip" }, words),
+    block(
+      'variable "managed_by"',
+      {
+        type,
+        description: "terraform: shelfshack-ws deploy changes nothing any more",
+        default: isDeployed ? "shelfshack-ws" : "terraform",
+      },
+      words,
+    ),
+    ...[...secrets].map((name) => block(`variable "env_${name}"`, { type, sensitive: true }, words)),
+  ].join("\n");
+}

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { cloudFormationOf } from "../../src/export/cloudformation.ts";
+import { exportedOf } from "../../src/export/model.ts";
+import { terraformOf } from "../../src/export/terraform.ts";
+import type { StackConfig } from "../../src/resources/stack.ts";
+import { observe } from "../../src/stack/engine.ts";
+import type { AnyResource } from "../../src/stack/resource.ts";
+import { openLocalAws } from "../support/local-aws.ts";
+import { openTestStack } from "../support/stack.ts";
+
+const secret = "p4ssw0rd";
+const variables = { LOG_LEVEL: "DEBUG", LOGLEVEL: secret };
+const region = "us-east-1";
+
+/** A stack as it is exported, with one resource more or another one in its place. */
+async function exportedStack(isDeployed: boolean, overrides: Partial<StackConfig> = {}) {
+  const local = await openLocalAws();
+  const { stack, aws, deploy } = await openTestStack(local.url, { variables, ...overrides });
+  if (isDeployed) await deploy();
+  const observed = await observe(stack, aws);
+  const exported = (replace: (resource: AnyResource) => AnyResource = (one) => one) =>
+    exportedOf({ ...stack, resources: stack.resources.map(replace) }, observed);
+  return { exported, observed, stack };
+}
+
+test("S47 all that is deployed has its import block, with the id in the provider's form", async () => {
+  const { exported, observed, stack } = await exportedStack(true);
+  const all = exported();
+  const { imports, text } = terraformOf(all, { region });
+  const idOf = (name: string) =>
+    Object.values(
+      observed.get(stack.resources.find(({ id }) => id === name) ?? stack.api)?.attributes ?? {},
+    )[0];
+  const api = idOf("Api");
+  expect(Object.fromEntries(imports.map(({ to, id }) => [to, id]))).toMatchObject({
+    "aws_iam_role.role": "shelfshack-websocket-proxy-role",
+    "aws_iam_role_policy.role_policy": "shelfshack-websocket-proxy-role:WebSocketAPIPermissions",
+    "aws_cloudwatch_log_group.log_group": "/aws/lambda/shelfshack-websocket-proxy",
+    "aws_apigatewayv2_api.api": api,
+    "aws_apigatewayv2_integration.integration": `${api}/${idOf("Integration")}`,
+    "aws_apigatewayv2_route.route_default": `${api}/${idOf("RouteDefault")}`,
+    "aws_apigatewayv2_deployment.deployment": `${api}/${idOf("Deployment")}`,
+    "aws_apigatewayv2_stage.stage": `${api}/dev`,
+    "aws_lambda_function.function": "shelfshack-websocket-proxy",
+  });
+  expect(imports.map(({ to }) => to)).toContain("aws_lambda_permission.permission");
+  // Ids are in the import blocks alone: all else refers to the resources.
+  expect(text.slice(0, text.indexOf("import {"))).not.toContain(String(api));
+  expect(all.filter(({ isDrifted }) => isDrifted)).toEqual([]);
+});
+
+test("what may be secret is a variable in either format, and one that the stack makes itself", async () => {
+  for (const isDeployed of [true, false]) {
+    const all = (await exportedStack(isDeployed)).exported();
+    const [terraform, cloudFormation] = [terraformOf(all, { region }), cloudFormationOf(all)];
+    expect(terraform.text + cloudFormation.text).not.toMatch(/whsec_|p4ssw0rd/);
+    expect(terraform.variables.toSorted()).toEqual(["env_LOGLEVEL", "env_LOG_LEVEL", "env_SIGNING_KEYS"]);
+    expect(new Set(cloudFormation.parameters).size).toBe(4);
+    expect(terraform.imports.length).toBe(isDeployed ? all.length : 0);
+  }
+});
+
+test("a larger value that a deploy leaves is exported as it is", async () => {
+  const local = await openLocalAws();
+  await (await openTestStack(local.url, { memory: 512 })).deploy();
+  const { stack, aws } = await openTestStack(local.url, { memory: 256 });
+  const all = exportedOf(stack, await observe(stack, aws));
+  expect(terraformOf(all, { region }).text).toContain("memory_size = 512");
+});
+
+test("a resource or a property that a format has no words for fails the export by its name", async () => {
+  const { exported } = await exportedStack(false);
+  const renamed = exported((one) => (one.id === "Stage" ? { ...one, type: "AWS::New::Thing" } : one));
+  const grown = exported((one) =>
+    one.id === "Stage" ? { ...one, desired: (needs) => ({ ...one.desired?.(needs), Shiny: true }) } : one,
+  );
+  for (const write of [cloudFormationOf, (all: typeof grown) => terraformOf(all, { region })]) {
+    expect(() => write(renamed)).toThrow(/^Stage \(AWS::New::Thing\) cannot be expressed/);
+    expect(() => write(grown)).toThrow(/^Stage\.Shiny cannot be expressed/);
+  }
+});
