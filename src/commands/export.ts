@@ -1,5 +1,5 @@
-import { packageIfPossible } from "../artifact/zip.ts";
 import { actionNamed } from "../cli/action.ts";
+import { codeIfPossible } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { cloudFormationOf } from "../export/cloudformation.ts";
 import { exportedOf, type Exported } from "../export/model.ts";
@@ -36,7 +36,7 @@ const writers: Readonly<Record<Format, (all: readonly Exported[], place: Place) 
 export const command: Command<"export", ExportResult> = {
   async run(options, context) {
     const format = actionNamed("export", context.args[0] ?? "", formats);
-    const artifact = await packageIfPossible(options, context.report);
+    const artifact = await codeIfPossible(options, context);
     const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
     const observed = await observe(open.stack, open.run.aws);
     const place = placeOf(open, observed);

@@ -1,6 +1,6 @@
 import { tagNames } from "../aws/tags.ts";
 import type { AnyResource } from "../stack/resource.ts";
-import { inexpressible, membersAs, Secret, type Exported, type PropertyForm } from "./model.ts";
+import { inexpressible, membersAs, wholePolicy, Secret, type Exported, type PropertyForm } from "./model.ts";
 import { partsOf, type Reference } from "./reference.ts";
 
 interface Form {
@@ -28,7 +28,13 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: { Arn: got("Arn") },
     tags: "list",
   },
-  "AWS::IAM::RolePolicy": { properties: same("RoleName", "PolicyName", "PolicyDocument") },
+  "AWS::IAM::RolePolicy": {
+    properties: {
+      ...same("RoleName", "PolicyName"),
+      PolicyDocument: (_ours, of) => ({ PolicyDocument: wholePolicy(of) }),
+      LeftStatements: null,
+    },
+  },
   "AWS::Logs::LogGroup": { properties: same("LogGroupName", "RetentionInDays"), tags: "list" },
   "AWS::ApiGatewayV2::Api": {
     properties: same("Name", "ProtocolType", "RouteSelectionExpression"),

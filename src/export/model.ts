@@ -1,6 +1,6 @@
 import { CliError } from "../errors/error.ts";
 import { tagNames, type Tags } from "../aws/tags.ts";
-import { differences, redacted } from "../stack/difference.ts";
+import { differences, redacted, sameIn } from "../stack/difference.ts";
 import type { Observed, Stack } from "../stack/engine.ts";
 import {
   KNOWN_AFTER_DEPLOY,
@@ -51,7 +51,7 @@ function exported(resource: AnyResource, observed: Observed): Exported {
     ) ?? {};
   const referring = desiredWith((need) => attributesAsReferences(need.id));
   const known = desiredWith((need) => observed.get(need)?.attributes ?? unknownAttributes);
-  const merged = together(found?.properties ?? {}, kept(resource, found, referring), known) as Members;
+  const merged = together(resource, "", { found: found?.properties, referring, known }) as Members;
   const properties = withoutSecrets(resource, merged);
   const referred = referredIn(properties);
   const needed = Object.values<AnyResource>(resource.needs).filter(({ desired }) => desired);
@@ -69,37 +69,36 @@ function exported(resource: AnyResource, observed: Observed): Exported {
 const withoutRun = (tags: Tags | undefined): Tags | undefined =>
   tags && Object.fromEntries(Object.entries(tags).filter(([name]) => name !== tagNames.run));
 
-/** What is desired, without what may stay as it is (see `Resource.same`). */
-function kept({ same = {} }: AnyResource, found: AnyFound | undefined, desired: object): object {
-  const isKept = new Map<string, (found: unknown, desired: unknown) => boolean>(Object.entries(same));
-  const current: Members = { ...found?.properties };
-  return Object.fromEntries(
-    Object.entries(desired).filter(
-      ([name, value]) => !(name in current && isKept.get(name)?.(current[name], value)),
-    ),
-  );
-}
-
 const isMembers = (value: unknown): value is Members =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** One value as it is, as it is desired with references, and as it is desired with the real ids. */
+interface Value {
+  found: unknown;
+  referring: unknown;
+  known: unknown;
+}
+
 /**
- * A found value with the desired one over it. What refers to others is taken with its references; what was
- * computed of ids, such as a hash, as it is with the real ones.
+ * A found value with the desired one over it, unless it may stay as it is (`Resource.same`). What refers to
+ * others is taken with its references; what was computed of ids, such as a hash, as it is with the real ones.
  */
-function together(found: unknown, referring: unknown, known: unknown): unknown {
+function together(resource: AnyResource, path: string, { found, referring, known }: Value): unknown {
+  if (found !== undefined && sameIn(resource, path)?.(found, known)) return found;
   if (isMembers(referring)) {
     const [before, real] = [isMembers(found) ? found : {}, isMembers(known) ? known : {}];
-    const over = Object.entries(referring).map(
-      ([key, value]) => [key, together(before[key], value, real[key])] as const,
-    );
-    return Object.fromEntries(
-      Object.entries({ ...before, ...Object.fromEntries(over) }).filter(([, value]) => value !== undefined),
-    );
+    const over = Object.entries(referring).map(([key, value]) => {
+      const of = { found: before[key], referring: value, known: real[key] };
+      return [key, together(resource, path === "" ? key : `${path}.${key}`, of)] as const;
+    });
+    const all = Object.entries({ ...before, ...Object.fromEntries(over) });
+    return Object.fromEntries(all.filter(([, value]) => value !== undefined));
   }
   if (Array.isArray(referring)) {
     const real: unknown[] = Array.isArray(known) ? known : [];
-    return referring.map((value, index) => together(undefined, value, real[index]));
+    return referring.map((value, index) =>
+      together(resource, `${path}[]`, { found: undefined, referring: value, known: real[index] }),
+    );
   }
   if (referring === MADE_ON_FIRST_DEPLOY) return found ?? referring;
   if (typeof referring !== "string" || isReferring(referring)) return referring;
@@ -146,3 +145,9 @@ export const inexpressible = (format: string, what: string): CliError =>
   new CliError("export-impossible", `${what} cannot be expressed for ${format}`, {
     hint: "this is a gap of shelfshack-ws: report it; nothing was written",
   });
+
+/** A policy with the statements that a deploy leaves in it as they are. */
+export function wholePolicy({ properties: { PolicyDocument, LeftStatements } }: Exported): Members {
+  const { Statement, ...document } = PolicyDocument as { Statement: readonly object[] };
+  return { ...document, Statement: [...Statement, ...((LeftStatements ?? []) as readonly object[])] };
+}

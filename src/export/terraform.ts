@@ -2,7 +2,7 @@ import { STATEMENT_ID } from "../resources/permission.ts";
 import { tagNames } from "../aws/tags.ts";
 import type { AnyResource } from "../stack/resource.ts";
 import { Block, block, Expression, Json, type Words } from "./hcl.ts";
-import { inexpressible, membersAs, type Exported, type PropertyForm } from "./model.ts";
+import { inexpressible, membersAs, wholePolicy, type Exported, type PropertyForm } from "./model.ts";
 import type { Reference } from "./reference.ts";
 
 /** How the provider has a type of resource; the whole is left out where another one's members say it. */
@@ -40,7 +40,12 @@ const forms: Readonly<Record<string, Form>> = {
   },
   "AWS::IAM::RolePolicy": {
     resource: "aws_iam_role_policy",
-    properties: { RoleName: "role", PolicyName: "name", PolicyDocument: json("policy") },
+    properties: {
+      RoleName: "role",
+      PolicyName: "name",
+      PolicyDocument: (_ours, of) => ({ policy: new Json(wholePolicy(of)) }),
+      LeftStatements: null,
+    },
     importId: ({ RoleName, PolicyName }) => `${RoleName}:${PolicyName}`,
   },
   "AWS::Logs::LogGroup": {

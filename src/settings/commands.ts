@@ -265,7 +265,7 @@ const table = {
   export: {
     summary: "print the stack for Terraform or CloudFormation",
     args: "[terraform|cloudformation]",
-    reads: [...stackProperties, ...stackNames],
+    reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
         line: "export terraform > shelfshack.tf",

@@ -47,7 +47,7 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
 }
 
 /** The resource's own comparison of a path. */
-const sameIn = ({ same = {} }: AnyResource, path: string) =>
+export const sameIn = ({ same = {} }: AnyResource, path: string) =>
   (same as Readonly<Record<string, (found: unknown, desired: unknown) => boolean>>)[path];
 
 /** The names of the properties that differ: `Environment` for `Environment.BACKEND_URL`. */
