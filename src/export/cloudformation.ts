@@ -63,14 +63,10 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: { DeploymentId: ref },
   },
   "AWS::ApiGatewayV2::Stage": {
-    properties: same(
-      "ApiId",
-      "StageName",
-      "DeploymentId",
-      "AutoDeploy",
-      "DefaultRouteSettings",
-      "AccessLogSettings",
-    ),
+    properties: {
+      ...same("ApiId", "StageName", "DeploymentId", "AutoDeploy", "DefaultRouteSettings"),
+      AccessLogSettings: (value: object | "off") => (value === "off" ? {} : { AccessLogSettings: value }),
+    },
     tags: "map",
   },
   "AWS::Lambda::Function": {

@@ -1,7 +1,7 @@
 import { CliError } from "../errors/error.ts";
 import { tagNames, type Tags } from "../aws/tags.ts";
 import { differences, redacted, sameIn } from "../stack/difference.ts";
-import type { Observed, Stack } from "../stack/engine.ts";
+import { isWanted, type Observed, type Stack } from "../stack/engine.ts";
 import {
   KNOWN_AFTER_DEPLOY,
   MADE_ON_FIRST_DEPLOY,
@@ -37,9 +37,14 @@ export interface Exported {
   isDrifted: boolean;
 }
 
+/** The account's settings belong to no stack: they stay where they are. */
+const OF_THE_ACCOUNT = "AWS::ApiGateway::Account";
+
 /** The stack's resources as they are desired. Calls nothing. */
 export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
-  stack.resources.filter(({ desired }) => desired).map((resource) => exported(resource, observed));
+  stack.resources
+    .filter((resource) => resource.desired && isWanted(resource) && resource.type !== OF_THE_ACCOUNT)
+    .map((resource) => exported(resource, observed));
 
 function exported(resource: AnyResource, observed: Observed): Exported {
   const found = observed.get(resource);

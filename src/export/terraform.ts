@@ -117,9 +117,12 @@ const forms: Readonly<Record<string, Form>> = {
           throttling_rate_limit: ThrottlingRateLimit,
         }),
       }),
-      AccessLogSettings: ({ DestinationArn, Format }: Readonly<Record<string, unknown>>) => ({
-        access_log_settings: new Block({ destination_arn: DestinationArn, format: Format }),
-      }),
+      AccessLogSettings: (value: { DestinationArn: string; Format: string } | "off") =>
+        value === "off"
+          ? {}
+          : {
+              access_log_settings: new Block({ destination_arn: value.DestinationArn, format: value.Format }),
+            },
     },
     importId: inApi("StageName"),
     hasTags: true,

@@ -9,13 +9,18 @@ import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
 const secret = "p4ssw0rd";
+/** Every setting that adds a resource, and two variables that look alike. */
 const variables = { LOG_LEVEL: "DEBUG", LOGLEVEL: secret };
 const region = "us-east-1";
 
 /** A stack as it is exported, with one resource more or another one in its place. */
 async function exportedStack(isDeployed: boolean, overrides: Partial<StackConfig> = {}) {
   const local = await openLocalAws();
-  const { stack, aws, deploy } = await openTestStack(local.url, { variables, ...overrides });
+  const { stack, aws, deploy } = await openTestStack(local.url, {
+    variables,
+    accessLogs: "on",
+    ...overrides,
+  });
   if (isDeployed) await deploy();
   const observed = await observe(stack, aws);
   const exported = (replace: (resource: AnyResource) => AnyResource = (one) => one) =>
