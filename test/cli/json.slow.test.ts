@@ -29,6 +29,7 @@ const absent: Readonly<Record<CommandName, string>> = {
     result.checks[].means result.checks[].fix result.checks[].repair[] result.checks[].argv`,
   env: "result.profile result.changes[].from result.probe",
   outputs: "result.audience result.amplify",
+  export: "result.profile result.missing[]",
   policy: "result.document.Statement[].Condition",
   test: "result.fix",
   connect: `result-refusal result-script result-clients result-talk.phases.proxy
