@@ -133,9 +133,9 @@ export function cloudFormationOf(all: readonly Exported[]): CloudFormationExport
   const secrets = [...writing.parameters.values()];
   const template = {
     AWSTemplateFormatVersion: "2010-09-09",
-    Description: "Written by shelfshack-ws export cloudformation",
+    Description: "a WebSocket proxy, exported from shelfshack-ws",
     Parameters: {
-      CodeBucket: { Type: "String", Description: "the bucket with the zip of shelfshack-ws package" },
+      CodeBucket: { Type: "String", Description: "the bucket with the zip" },
       CodeKey: { Type: "String", Default: "websocket_proxy.zip" },
       ManagedBy: { Type: "String", Default: "cloudformation" },
       ...Object.fromEntries(secrets.map((name) => [name, { Type: "String", NoEcho: true }])),

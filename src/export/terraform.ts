@@ -274,8 +274,8 @@ function importOf({ resource, found }: Exported): TerraformExport["imports"] {
 
 const header = (
   region: string,
-): string => `# Written by \`shelfshack-ws export terraform\`. The zip comes from
-# \`shelfshack-ws package --out websocket_proxy.zip\`; values that may be secret are variables.
+): string => `# A WebSocket proxy, exported from shelfshack-ws. The file that var.filename names is what its command
+# "package" writes. Values that may be secret are variables.
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -305,7 +305,7 @@ function variablesText(
       'variable "managed_by"',
       {
         type,
-        description: "terraform: shelfshack-ws deploy changes nothing any more",
+        description: "set to terraform, nothing else deploys this stack any more",
         default: isDeployed ? "shelfshack-ws" : "terraform",
       },
       words,
