@@ -274,8 +274,8 @@ function importOf({ resource, found }: Exported): TerraformExport["imports"] {
 
 const header = (
   region: string,
-): string => `# A WebSocket proxy, exported from shelfshack-ws. The file that var.filename names is what its command
-# "package" writes. Values that may be secret are variables.
+): string => `# A WebSocket proxy, exported from shelfshack-ws. The file that var.filename names is
+# what its command "package" writes. Values that may be secret are variables.
 terraform {
   required_version = ">= 1.5"
   required_providers {
