@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Advice } from "./errors/advice.ts";
 
 /** How a resource (or a step of a command) ended. */
@@ -31,3 +32,10 @@ export type Progress =
 
 /** Where work says what it does; it never prints. */
 export type Report = (event: Progress) => void;
+
+/** Waits so long, or until `signal` is aborted, which who called finds out by itself. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}

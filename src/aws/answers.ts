@@ -57,6 +57,17 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** The answer, or undefined where the caller may not ask. */
+export async function orDenied<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Error && /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(error.name))
+      return undefined;
+    throw error;
+  }
+}
+
 /** The answer, or undefined where API Gateway has no such connection, or none any more (AWS.md 2.3). */
 export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

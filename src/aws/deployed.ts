@@ -1,7 +1,7 @@
 import type { Api } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { complete, everyPage, orMissing } from "./answers.ts";
+import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
 import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
 import { deployedFunction, type DeployedFunction } from "./lambda-function.ts";
@@ -100,7 +100,7 @@ async function apiNamedBy(
   read: () => Promise<DeployedFunction | undefined>,
 ): Promise<Api | undefined> {
   // One that may not be read tells nothing: the list is asked then.
-  const lambda = await read().catch(() => undefined);
+  const lambda = await orDenied(read());
   const endpoint = lambda?.variables["API_GATEWAY_ENDPOINT"] ?? "";
   const [ApiId] = /[a-z0-9]{10}(?=\.execute-api\.|\/[^/]+$)/.exec(endpoint) ?? [];
   const answer = ApiId && (await orMissing(aws.apigatewayv2.call("GetApi", { ApiId })));

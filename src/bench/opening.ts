@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
+import { pause } from "../progress.ts";
 import { record } from "./histogram.ts";
 import { listen } from "./receiving.ts";
 import { countReason, type Run, type State } from "./state.ts";
@@ -40,7 +41,7 @@ async function openOthers(run: Run, state: State): Promise<void> {
   const begun: Promise<void>[] = [];
   for (let client = 1; client < plan.connections && !signal.aborted; client++) {
     const restMs = beganAt + (client * 1000) / plan.ramp - performance.now();
-    if (restMs > 1) await delay(restMs, undefined, { signal }).catch(() => {});
+    if (restMs > 1) await pause(restMs, signal);
     else if (client % MOST_IN_A_ROW === 0) await turn();
     if (signal.aborted) break;
     const opened = openOne(run, state, client).catch((error: unknown) => {

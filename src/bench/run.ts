@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { pause } from "../progress.ts";
 import { measurementOf, type Measurement } from "./measurement.ts";
 import { openAll } from "./opening.ts";
 import { noteReached, sendAll } from "./sending.ts";
@@ -47,7 +47,7 @@ function momentOf(state: State, elapsedMs: number): Moment {
 async function drained({ plan, signal }: Run, state: State): Promise<void> {
   const until = performance.now() + plan.lateMs;
   while (state.tally.owed() > 0 && state.open > 0 && performance.now() < until && !signal.aborted)
-    await delay(5, undefined, { signal }).catch(() => {});
+    await pause(5, signal);
 }
 
 async function closeAll(sockets: State["sockets"]): Promise<void> {

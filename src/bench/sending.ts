@@ -1,4 +1,5 @@
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { pause } from "../progress.ts";
 import type WebSocket from "ws";
 import { record } from "./histogram.ts";
 import { bookingNumber, dueMs, senderOf, type Plan } from "./plan.ts";
@@ -26,7 +27,7 @@ export async function sendAll(run: Run, state: State): Promise<void> {
     let room = MOST_IN_A_ROW - sendWaiting(state, send, MOST_IN_A_ROW);
     const due = dueBy(plan, state);
     for (; room > 0 && state.next < due; room--) sendNext(plan, state, send);
-    await pause(run, state, due);
+    await untilNext(run, state, due);
   }
   // What a stopped run did not get to was not intended.
   if (signal.aborted) state.intended = state.next;
@@ -98,10 +99,14 @@ function sendWaiting(state: State, send: Send, most: number): number {
 }
 
 /** Waits until the next message is due; what is due already waits only for others to have their turn. */
-async function pause({ plan, signal }: Run, { next, waiting, startedAt }: State, due: number): Promise<void> {
+async function untilNext(
+  { plan, signal }: Run,
+  { next, waiting, startedAt }: State,
+  due: number,
+): Promise<void> {
   const restMs = startedAt + dueMs(plan, next) - performance.now();
   if (next < due) await turn();
   else if (waiting.size > 0) await delay(1);
-  else if (restMs > 1) await delay(Math.max(1, restMs - 1), undefined, { signal }).catch(() => {});
+  else if (restMs > 1) await pause(Math.max(1, restMs - 1), signal);
   else await turn();
 }

@@ -7,6 +7,7 @@ import type { Step } from "../settings/table.ts";
 import type { DeployableStack, OpenStack } from "../stack/deploy.ts";
 import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/line.ts";
 import type { Question } from "../terminal/prompt.ts";
+import type { Screen } from "../terminal/screen.ts";
 
 /** Where a run says what it does, and what ends it. */
 interface Run {
@@ -19,6 +20,8 @@ interface Run {
 export interface Shell<Item> {
   /** Hands over one streamed item: a line of text, or one line of JSON with `--json`. */
   emit(item: Item): void;
+  /** Where texts are shown in place of each other; undefined off a terminal, and with `--json`. */
+  screen(): Promise<Screen | undefined>;
   /** Settles when the reader of what was emitted takes more: to be awaited before more is read. */
   drained(): Promise<void>;
   /** Whether much was emitted that is not read yet: more is to be left out, or to be waited with. */

@@ -245,6 +245,11 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       if (content !== undefined) out.tell(`${content}\n`);
       if (aside !== undefined && !settings.quiet) err.tell(`${advice.screen(aside)}\n`);
     },
+    async screen() {
+      if (settings.json || !canSpin(out.stream, environment)) return undefined;
+      progress.pause();
+      return (await import("../terminal/screen.ts")).screenOn(out);
+    },
     drained: () => out.drained(interruption.signal),
     isBehind: () => out.isBehind(),
     async ask(question) {

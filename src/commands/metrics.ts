@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Aws } from "../aws/clients.ts";
 import { deployedStack } from "../aws/deployed.ts";
 import { readMetrics, type Measured, type MetricSeries, type Span } from "../aws/metrics.ts";
@@ -6,8 +5,10 @@ import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { pause } from "../progress.ts";
 import { duration, screenWidth, table } from "../terminal/format.ts";
 import { clockTime } from "../terminal/record.ts";
+import type { Screen } from "../terminal/screen.ts";
 import { sparkline } from "../terminal/sparkline.ts";
 import { style } from "../terminal/style.ts";
 
@@ -51,20 +52,17 @@ export const command: Command<"metrics", MetricsResult, Minute> = {
     const aws = await context.aws(options);
     const names = { functionName, apiName, stage };
     const apiId = await apiIdOf(aws, names);
-    const span = spanSince(since);
     const measured = { functionName, apiId: apiId ?? "", stage };
-    if (apiId !== null && watch)
-      await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
-    const series = apiId === null || watch ? [] : await readMetrics(aws, measured, span);
-    return {
-      ...measured,
-      apiId,
-      region: aws.region,
-      since: new Date(span.from).toISOString(),
-      until: new Date(span.until).toISOString(),
-      periodSeconds: span.periodMs / 1000,
-      metrics: series.map(summed),
+    const read = async (from: number): Promise<MetricsResult> => {
+      const span = spanSince(from);
+      const series = apiId === null ? [] : await readMetrics(aws, measured, span);
+      return { ...measured, apiId, ...timesOf(span), region: aws.region, metrics: series.map(summed) };
     };
+    if (apiId === null || !watch) return await read(since);
+    const screen = await context.screen();
+    if (screen) return await redrawMinutes(screen, read, since, context.signal);
+    await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
+    return { ...measured, apiId, ...timesOf(spanSince(since)), region: aws.region, metrics: [] };
   },
 
   render({ metrics, ...about }, { watch }) {
@@ -100,6 +98,33 @@ function spanSince(since: number): Span {
   };
 }
 
+const timesOf = ({ from, until, periodMs }: Span) => ({
+  since: new Date(from).toISOString(),
+  until: new Date(until).toISOString(),
+  periodSeconds: periodMs / 1000,
+});
+
+/** Shows the table anew with every minute, always over as long a time, until Ctrl-C; returns the last one. */
+async function redrawMinutes(
+  screen: Screen,
+  read: (since: number) => Promise<MetricsResult>,
+  since: number,
+  signal: AbortSignal,
+): Promise<MetricsResult> {
+  const spanMs = Date.now() - since;
+  let result = await read(since);
+  while (!signal.aborted) {
+    const { metrics, ...about } = result;
+    screen.show(
+      () => `${tableOf(about, metrics)}\n${style.dim("a new minute is shown as it ends; Ctrl-C ends")}`,
+    );
+    await pause(MINUTE_MS - (Date.now() % MINUTE_MS), signal);
+    if (!signal.aborted) result = await read(Date.now() - spanMs);
+  }
+  screen.end();
+  return result;
+}
+
 function summed(series: MetricSeries): Summed {
   const measured = series.values.filter((value) => value !== null);
   return {
@@ -127,7 +152,7 @@ async function emitMinutes(
       await drained();
       from = until;
     }
-    await delay(MINUTE_MS - (now % MINUTE_MS), undefined, { signal }).catch(() => {});
+    await pause(MINUTE_MS - (now % MINUTE_MS), signal);
   }
 }
 

@@ -469,7 +469,8 @@ const table = {
       { line: "metrics --since 7d", description: "the last week, by six hours" },
       {
         line: "metrics --watch",
-        description: "one line a minute until Ctrl-C; on AWS three minutes late, as the figures come late",
+        description:
+          "the table, anew with every minute until Ctrl-C; in a pipe a line a minute, three minutes late on AWS",
       },
     ],
   },

@@ -784,7 +784,7 @@ const table = {
     env: ["SHELFSHACK_WATCH"],
     type: boolean,
     default: false,
-    description: "one line for each minute, until Ctrl-C",
+    description: "go on with each minute, until Ctrl-C",
   },
 
   connections: {

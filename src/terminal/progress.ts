@@ -66,7 +66,7 @@ export async function showProgress(
       lastLine = line ?? lastLine;
       if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
     },
-    pause: () => void spinner?.stop(),
+    pause: () => stop(spinner),
   };
 }
 
@@ -146,9 +146,14 @@ async function spinnerOn({ stream, colours }: Writer): Promise<Ora> {
   return ora({ stream, discardStdin: false, ...(colours ? {} : { color: false }) });
 }
 
+/** One that does not spin has nothing on the screen; ora would write all the same. */
+function stop(spinner: Ora | undefined): void {
+  if (spinner?.isSpinning) spinner.stop();
+}
+
 function spin(spinner: Ora, writer: Writer, running: readonly string[]): void {
   const [first] = running;
-  if (first === undefined) return void spinner.stop();
+  if (first === undefined) return stop(spinner);
   spinner.text = writer.shown(fitted(first, running.length - 1, writer.stream.columns));
   if (!spinner.isSpinning) spinner.start();
 }

@@ -2,7 +2,7 @@ import { GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { openLocalAws } from "../support/local-aws.ts";
-import { run, start } from "../support/program.ts";
+import { needsTerminal, run, start } from "../support/program.ts";
 import { openSocket } from "../support/socket.ts";
 import { openTestStack } from "../support/stack.ts";
 
@@ -51,4 +51,16 @@ test("a capacity is estimated from what was measured", async () => {
   expect(JSON.parse(stdout).assumed).not.toContain("invocationMs");
   const missing = await run(["cost", "--json"]);
   expect([missing.code, JSON.parse(missing.stdout).error.code]).toEqual([2, "value-missing"]);
+});
+
+test("metrics --watch is a table on a terminal, and Ctrl-C leaves it there without a word", async (context) => {
+  needsTerminal(context);
+  const local = await openLocalAws();
+  const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };
+  await (await openTestStack(local.url)).deploy();
+  const watching = start(["metrics", "--watch"], { env, columns: 80 });
+  await watching.says(/invocations[^]*Ctrl-C ends[^\n]*\n/);
+  watching.type("\u0003");
+  const { stdout } = await watching.ended;
+  expect(stdout.slice(stdout.lastIndexOf("Ctrl-C ends"))).not.toMatch(/stopp|error|interrupt/);
 });

@@ -5,6 +5,7 @@ import type { Progress } from "../../src/progress.ts";
 import { isCi } from "../../src/settings/environment.ts";
 import { canSpin, coloursOn, writerFor } from "../../src/terminal/output.ts";
 import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
+import { screenOn } from "../../src/terminal/screen.ts";
 
 const wait = (elapsedMs: number): Progress => ({
   kind: "waiting",
@@ -116,4 +117,23 @@ test("EPIPE is reported once, then nothing is written any more", () => {
   writer.write("after\n");
   expect(text()).toBe("before\n");
   expect(times).toBe(1);
+});
+
+test("a screen is drawn in place of the last one, broken by a narrower terminal or not, and no higher", () => {
+  const { stream, text } = streamWith({ isTTY: true, columns: 20 });
+  stream.rows = 4;
+  const screen = screenOn(writerFor(stream, undefined, () => undefined));
+  const shownAnew = (rows: number, lines: string) => `\r\x1b[${rows}A\x1b[J${lines}\n`;
+  let shownText = "a word and a word";
+  screen.show(() => shownText);
+  expect(text()).toBe("a word and a word\n");
+  stream.columns = 10;
+  stream.emit("resize");
+  expect(text()).toBe(shownAnew(2, "a word and\n  a word"));
+  shownText = "1\n2\n3\n4";
+  screen.show(() => shownText);
+  expect(text()).toBe(shownAnew(2, "1\n2\n3"));
+  screen.end();
+  stream.emit("resize");
+  expect(text()).toBe("");
 });
