@@ -470,7 +470,7 @@ const table = {
       {
         line: "metrics --watch",
         description:
-          "the table, anew with every minute until Ctrl-C; in a pipe a line a minute, three minutes late on AWS",
+          "the table anew with every minute, until Ctrl-C; in a pipe a line a minute, on AWS 3 minutes late",
       },
     ],
   },

@@ -34,6 +34,6 @@ export function screenOn(writer: Writer): Screen {
   };
 }
 
-/** How many rows lines take that were drawn at another width: a terminal breaks those that are too long now. */
+/** How many rows lines take that were drawn at another width: those that are too long now are broken. */
 const rowsOf = (lines: readonly string[], columns: number): number =>
   lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);

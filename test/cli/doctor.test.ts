@@ -1,6 +1,8 @@
-import { DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
+import { TagResourceCommand as TagApiCommand } from "@aws-sdk/client-apigatewayv2";
+import { DeleteRolePolicyCommand, TagRoleCommand } from "@aws-sdk/client-iam";
+import { TagResourceCommand as TagFunctionCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import { pointedAt } from "../support/local-aws.ts";
+import { mutating, pointedAt } from "../support/local-aws.ts";
 import { openPatient } from "../support/doctor.ts";
 import { run } from "../support/program.ts";
 
@@ -55,3 +57,33 @@ test("S34 without an answer of AWS one cause is told, and nothing else is guesse
   expect(new Set(checks.map(({ outcome }) => outcome))).toEqual(new Set(["failed", "skipped"]));
   expect(checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual(["credentials"]);
 });
+
+test("S34 --fix writes nothing where one resource or the whole stack is of another tool", async () => {
+  const patient = await openPatient();
+  const { iam, lambda, apigatewayv2, RoleName, ApiId, functionArn } = patient;
+  const env = { ...pointedAt(patient.url), SHELFSHACK_TOKEN: "good" };
+  await iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: "WebSocketAPIPermissions" }));
+  const Tags = { ManagedBy: "terraform" };
+  const toOther = [
+    () => iam.send(new TagRoleCommand({ RoleName, Tags: [{ Key: "ManagedBy", Value: "terraform" }] })),
+    () => lambda.send(new TagFunctionCommand({ Resource: functionArn, Tags })),
+    () =>
+      apigatewayv2.send(
+        new TagApiCommand({ ResourceArn: `arn:aws:apigateway:us-east-1::/apis/${ApiId}`, Tags }),
+      ),
+  ];
+  for (const hand of toOther) {
+    await hand();
+    const before = mutating(patient).length;
+    const { code, stdout } = await run(["doctor", "--fix", "--json"], { env });
+    const written = mutating(patient)
+      .slice(before)
+      .map(({ operation }) => operation);
+    // Asking the function is a call that may change something, as far as AWS's model tells.
+    expect([code, JSON.parse(stdout).error?.code, written.filter((name) => name !== "Invoke")]).toEqual([
+      4,
+      "not-ours",
+      [],
+    ]);
+  }
+}, 60_000);

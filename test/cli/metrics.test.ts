@@ -53,7 +53,7 @@ test("a capacity is estimated from what was measured", async () => {
   expect([missing.code, JSON.parse(missing.stdout).error.code]).toEqual([2, "value-missing"]);
 });
 
-test("metrics --watch is a table on a terminal, and Ctrl-C leaves it there without a word", async (context) => {
+test("metrics --watch is a table on a terminal, and Ctrl-C quietly leaves it there", async (context) => {
   needsTerminal(context);
   const local = await openLocalAws();
   const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: String(local.port) };

@@ -119,7 +119,7 @@ test("EPIPE is reported once, then nothing is written any more", () => {
   expect(times).toBe(1);
 });
 
-test("a screen is drawn in place of the last one, broken by a narrower terminal or not, and no higher", () => {
+test("a screen is drawn in place of the last one, also where a narrower terminal broke it", () => {
   const { stream, text } = streamWith({ isTTY: true, columns: 20 });
   stream.rows = 4;
   const screen = screenOn(writerFor(stream, undefined, () => undefined));
