@@ -30,7 +30,7 @@ type Place = Pick<LocalAws, "traces" | "clients" | "secrets">;
 const RING_BYTES = 16 * 1024 * 1024;
 /** Of these a fourth: messages as they came, to be sent again. */
 const MESSAGE_BYTES = RING_BYTES / 4;
-/** One that does not read costs up to 3 MB: all of them together, and what they share, stay below 32 MB. */
+/** With what they share they stay below 32 MB, also where none of them reads. */
 const PAGES_AT_MOST = 4;
 const LINGER_MS = 30_000;
 const TICK_MS = 250;

@@ -1,7 +1,7 @@
 /** Shorter ones stand in many a text that has nothing to do with them. */
 const SHORTEST = 8;
-/** As many connections as the gateway has, and the rest; the oldest are forgotten. */
-const MOST = 12_000;
+/** Forms of secrets: a token or two of each of 10,000 connections. The oldest are forgotten. */
+const MOST = 20_000;
 /** Of those that begin alike, as signed tokens do, at most this many lengths are tried. */
 const LENGTHS_AT_MOST = 64;
 /** A text that was made to look like many of them is not shown to its end. */
@@ -17,7 +17,7 @@ export interface KnownSecrets {
 
 /** No secrets yet. What a text costs does not depend on how many there are. */
 export function knownSecrets(): KnownSecrets {
-  const forms = new Map<string, readonly string[]>();
+  /** The one that was added first is the first. */
   const all = new Set<string>();
   /** How long those are that begin so, the longest first. */
   const lengths = new Map<string, readonly number[]>();
@@ -26,6 +26,8 @@ export function knownSecrets(): KnownSecrets {
 
   function addForm(form: string): void {
     all.add(form);
+    const [oldest = form] = all;
+    if (all.size > MOST) all.delete(oldest);
     begins[numberAt(form, 0)] = 1;
     const beginning = form.slice(0, SHORTEST);
     const known = lengths.get(beginning) ?? [];
@@ -37,14 +39,8 @@ export function knownSecrets(): KnownSecrets {
   }
   return {
     add(secret) {
-      if (forms.has(secret)) return;
-      const added = formsOf(secret);
-      forms.set(secret, added);
-      for (const form of added) addForm(form);
-      const [oldest = secret] = forms.keys();
-      if (forms.size <= MOST) return;
-      for (const form of forms.get(oldest) ?? []) all.delete(form);
-      forms.delete(oldest);
+      if (all.has(secret)) return;
+      for (const form of formsOf(secret)) addForm(form);
     },
     masked(text) {
       let [shown, from, tries] = ["", 0, 0];
