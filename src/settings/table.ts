@@ -337,7 +337,7 @@ const table = {
     flag: "--reserved-concurrency <number>",
     env: ["SHELFSHACK_RESERVED_CONCURRENCY"],
     key: "reservedConcurrency",
-    type: orNone(wholeNumber(1, 100_000, "invocations at a time")),
+    type: orNone(wholeNumber(1, 100_000, "invocations at a time, or none")),
     description: "invocations at a time kept for the function; none: the account's",
   },
   subnets: {

@@ -136,17 +136,14 @@ export function listOf<const W extends string>(words: readonly W[]): ValueType<W
   };
 }
 
-/** A value of the type, or the word "none", which takes away what was set before. */
+/** A value of the type, which names `none` in its texts, or that word: it takes away what was set before. */
 export function orNone<T>({ parse, schema, jsonSchema }: FileType<T>): FileType<T | "none"> {
   return {
     parse,
     jsonSchema: { anyOf: [jsonSchema, { enum: ["none"] }] },
-    schema: v.union([v.literal("none"), schema], (issue) => `${unionText(issue)}, or none`),
+    schema: v.union([v.literal("none"), schema], "expected a value, or none"),
   };
 }
-
-/** What the other schema of such a union expects. */
-const unionText = ({ issues }: v.UnionIssue<v.BaseIssue<unknown>>): string => issues?.at(-1)?.message ?? "";
 
 /** Values of a type, each once: a list in a config file, elsewhere with commas; `none` is the empty one. */
 export function listInFile({ schema, jsonSchema }: FileType<string>, what: string): FileType<string[]> {

@@ -9,6 +9,7 @@ import { readConfiguration } from "../../handler/config.ts";
 import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { settingNames, settingTable } from "../../src/settings/table.ts";
+import { stackConfig } from "../../src/resources/config.ts";
 import { configSchema } from "../../src/settings/schema.ts";
 import type { JsonSchema } from "../../src/settings/value-types.ts";
 import { readConfigFile } from "../../src/cli/config-file.ts";
@@ -541,4 +542,29 @@ test("every setting says what it means, in one form", () => {
     expect(flag ?? "--x").toMatch(/^--[a-z-]+( <[a-z. ]+>)?$/);
     for (const variable of env) expect(variable).toMatch(/^[A-Z_]+$/);
   }
+});
+
+test.each([
+  [{ logLevel: "INFO" }],
+  [{ logLevel: "INFO", logFormat: "Text" }],
+  [{ subnets: "subnet-1" }],
+  [{ securityGroups: "sg-1" }],
+  [{ subnets: "none", securityGroups: "sg-1" }],
+  [{ roleArn: "arn:aws:iam::123456789012:role/a", rolePath: "/team/" }],
+])("what Lambda and IAM refuse side by side is refused before any call: %j", (given) => {
+  const { settings } = resolve(given, {}, "/");
+  expect(() => stackConfig(settings, "us-east-1", undefined)).toThrow(
+    expect.objectContaining({ code: "options-contradict" }),
+  );
+});
+
+test("lists and numbers can be taken back with none; 0 is no limit", () => {
+  expect(settled({ subnets: "none", reservedConcurrency: "none" })).toMatchObject({
+    subnets: [],
+    reservedConcurrency: "none",
+  });
+  expect(settled({ subnets: "subnet-1, subnet-2" }).subnets).toEqual(["subnet-1", "subnet-2"]);
+  for (const given of [{ throttleRate: "0" }, { throttleBurst: "0" }, { subnets: "subnet-1,subnet-1" }])
+    expect(refusal(given)).toContain("expected");
+  expect(refusal({ reservedConcurrency: "0" })).toContain("or none");
 });
