@@ -30,6 +30,7 @@ import {
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import { accessLogGroupOf } from "../../src/aws/access-log.ts";
 import type { Aws } from "../../src/aws/clients.ts";
 import { namesAsTags, namesInTags } from "../../src/aws/tags.ts";
 import { zipOf } from "../support/zip.ts";
@@ -83,6 +84,19 @@ const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = 
     ["LogGroup"],
   ],
   [
+    "the access log's group",
+    (aws) => aws.logs.send(new DeleteLogGroupCommand({ logGroupName: accessLogGroupOf(FunctionName) })),
+    ["AccessLogGroup"],
+  ],
+  [
+    "the account's role for logs",
+    (aws) =>
+      aws.apigateway.call("UpdateAccount", {
+        patchOperations: [{ op: "replace", path: "/cloudwatchRoleArn", value: "" }],
+      }),
+    ["AccessLogRole"],
+  ],
+  [
     "the function",
     (aws) => aws.lambda.send(new DeleteFunctionCommand({ FunctionName })),
     ["Function", "Permission"],
@@ -128,16 +142,17 @@ test.each(removals)(
   "D-25 S14 %s is removed by hand: plan names it, deploy restores just that",
   async (_what, remove, expected) => {
     const local = await openLocalAws();
-    const first = await openTestStack(local.url);
+    const opened = () => openTestStack(local.url, { accessLogs: "on" });
+    const first = await opened();
     await first.deploy();
     await remove(first.aws);
-    const next = await openTestStack(local.url);
+    const next = await opened();
     expect(changedIds(await next.plan())).toEqual(expect.arrayContaining(expected));
     expect(changedIds(await next.deploy()).toSorted()).toEqual(expected.toSorted());
     const { deployments, ...rest } = completeStack;
-    expect(await inventory(next.aws)).toMatchObject(rest);
+    expect(await inventory(next.aws)).toMatchObject({ ...rest, roles: 2, logGroups: 2 });
     expect(deployments).toBe(1);
-    expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
+    expect(changedIds(await (await opened()).deploy())).toEqual([]);
   },
 );
 
