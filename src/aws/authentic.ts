@@ -44,13 +44,18 @@ import type {
 } from "@aws-sdk/client-iam";
 import type {
   AddPermissionCommandOutput,
+  CreateAliasCommandOutput,
   CreateFunctionCommandOutput,
   GetAccountSettingsCommandOutput,
+  GetAliasCommandOutput,
   GetFunctionCommandOutput,
   GetFunctionConfigurationCommandOutput,
   GetPolicyCommandOutput,
   InvokeCommandOutput,
+  ListVersionsByFunctionCommandOutput,
+  PublishVersionCommandOutput,
   PutFunctionConcurrencyCommandOutput,
+  UpdateAliasCommandOutput,
   UpdateFunctionCodeCommandOutput,
   UpdateFunctionConfigurationCommandOutput,
 } from "@aws-sdk/client-lambda";
@@ -90,6 +95,8 @@ export const functionMembers = [
   "RevisionId",
   "State",
 ] as const;
+/** What Lambda always tells of an alias. */
+export const aliasMembers = ["AliasArn", "FunctionVersion", "RevisionId"] as const;
 /** What IAM always tells of a role. */
 export const roleMembers = ["RoleName", "Arn", "AssumeRolePolicyDocument"] as const;
 /** What API Gateway always tells of an API. */
@@ -146,19 +153,24 @@ export const answers: Readonly<Record<string, Row>> = {
   UpdateAssumeRolePolicy: nothing,
 
   AddPermission: has<AddPermissionCommandOutput>("Statement"),
+  CreateAlias: has<CreateAliasCommandOutput>(...aliasMembers),
   CreateFunction: has<CreateFunctionCommandOutput>(...functionMembers),
   DeleteFunction: nothing,
   DeleteFunctionConcurrency: nothing,
   GetAccountSettings: hasWhole<GetAccountSettingsCommandOutput, "AccountLimit">("AccountLimit", [
     "ConcurrentExecutions",
   ]),
+  GetAlias: has<GetAliasCommandOutput>(...aliasMembers),
   GetFunction: hasWhole<GetFunctionCommandOutput, "Configuration">("Configuration", functionMembers),
   GetFunctionConfiguration: has<GetFunctionConfigurationCommandOutput>(...functionMembers),
   GetPolicy: has<GetPolicyCommandOutput>("Policy"),
   Invoke: has<InvokeCommandOutput>("StatusCode"),
+  ListVersionsByFunction: has<ListVersionsByFunctionCommandOutput>("Versions"),
+  PublishVersion: has<PublishVersionCommandOutput>(...functionMembers, "Version"),
   PutFunctionConcurrency: has<PutFunctionConcurrencyCommandOutput>("ReservedConcurrentExecutions"),
   RemovePermission: nothing,
   TagResource: nothing,
+  UpdateAlias: has<UpdateAliasCommandOutput>(...aliasMembers),
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),
 

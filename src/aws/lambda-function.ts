@@ -3,6 +3,7 @@ import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
+import { asServed } from "./served.ts";
 import { refuseTooLarge, type Variables } from "./variables.ts";
 import { poll } from "./wait.ts";
 
@@ -30,18 +31,20 @@ export const unreadable = (action: string) => ({
 export interface DeployedFunction {
   arn: string;
   variables: Variables;
-  /** When its code or its settings were last written, ISO time. */
+  /** When its code or its settings were last written or published, ISO time. */
   lastModified: string | null;
 }
 
-/** A function as it is deployed; undefined where there is none. */
+/** A function as it serves clients; undefined where there is none. */
 export async function deployedFunction(
   aws: Aws,
   FunctionName: string,
 ): Promise<DeployedFunction | undefined> {
-  const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
+  const found = await asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }));
   if (!found) return undefined;
-  const { FunctionArn: arn, LastModified } = complete(found, ["FunctionArn"]);
+  const { FunctionArn, LastModified } = complete(found, ["FunctionArn"]);
+  // Without the alias that was asked about.
+  const arn = FunctionArn.split(":").slice(0, 7).join(":");
   // Lambda writes `+0000`, other times have `Z`.
   const lastModified = LastModified === undefined ? null : new Date(LastModified).toISOString();
   return { arn, variables: variablesOf(found), lastModified };
@@ -63,16 +66,16 @@ const MERGES_AT_MOST = 3;
 
 /**
  * Writes the environment that `change` makes of the present one, together with other `settings` of the
- * function, waits until it is in use and returns it. The environment can only be replaced as a whole, so
- * Lambda is told which revision the change is of: after a write by another in between, it is read
- * and changed once more, so that no variable is lost (AWS.md 4.4: 412).
+ * function, waits until it is in use and returns both. The environment can only be replaced as a whole, so
+ * Lambda is told which revision the change is of: after a write by another in between, it is read and changed
+ * once more, so that no variable is lost (AWS.md 4.4: 412).
  */
 export async function changeEnvironment(
   aws: Aws,
   FunctionName: string,
   change: (present: Variables) => Variables,
   settings: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId"> = {},
-): Promise<Variables> {
+): Promise<{ variables: Variables; written: FunctionConfiguration }> {
   for (let attempt = 1; ; attempt++) {
     // Without a revision nothing would keep this from replacing what another one wrote.
     const present = complete(await untilIdle(aws, FunctionName), ["RevisionId"]);
@@ -85,8 +88,7 @@ export async function changeEnvironment(
         Environment: { Variables },
         RevisionId: present.RevisionId,
       });
-      await untilActive(aws, FunctionName, begun);
-      return Variables;
+      return { variables: Variables, written: await untilActive(aws, FunctionName, begun) };
     } catch (error) {
       const raced = error instanceof Error && error.name === "PreconditionFailedException";
       if (!raced || attempt >= MERGES_AT_MOST) throw error;
@@ -100,10 +102,18 @@ const idle = { firstMs: 800, thenMs: 200, longestMs: 1_000, budgetMs: 300_000 };
 const isIdle = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
   State !== "Pending" && LastUpdateStatus !== "InProgress";
 
-/** Waits until Lambda takes changes of the function, five minutes at most (AWS.md 4.5). */
-export async function untilIdle(aws: Aws, FunctionName: string): Promise<FunctionConfiguration> {
+/**
+ * Waits until Lambda takes changes of the function, or runs one version of it, five minutes at most (AWS.md
+ * 4.5).
+ */
+export async function untilIdle(
+  aws: Aws,
+  FunctionName: string,
+  Qualifier?: string,
+): Promise<FunctionConfiguration> {
   const startedAt = performance.now();
-  const found = await poll(() => aws.lambda.call("GetFunctionConfiguration", { FunctionName }), isIdle, {
+  const asked = { FunctionName, ...(Qualifier !== undefined && { Qualifier }) };
+  const found = await poll(() => aws.lambda.call("GetFunctionConfiguration", asked), isIdle, {
     ...idle,
     waits: aws.waits,
   });
@@ -117,15 +127,18 @@ export async function untilIdle(aws: Aws, FunctionName: string): Promise<Functio
 }
 
 /**
- * Waits until what was just created or changed is in use; `begun` is what the call for that answered. Throws
- * a CliError with Lambda's reason when that failed (FAULTS.md D-14).
+ * Waits until what was just created or changed is in use, or one version of it; `begun` is what the call for
+ * that answered. Returns the function as it is then. Throws a CliError with Lambda's reason when that failed
+ * (FAULTS.md D-14).
  */
 export async function untilActive(
   aws: Aws,
   FunctionName: string,
   begun?: FunctionConfiguration,
-): Promise<void> {
-  const state = stateOf(begun && isIdle(begun) ? begun : await untilIdle(aws, FunctionName));
+  Qualifier?: string,
+): Promise<FunctionConfiguration> {
+  const ended = begun && isIdle(begun) ? begun : await untilIdle(aws, FunctionName, Qualifier);
+  const state = stateOf(ended);
   if (state !== "Active")
     throw new CliError("function-broken", `the function ${FunctionName} is not usable: ${state}`, {
       hint: [
@@ -133,6 +146,7 @@ export async function untilActive(
         command("destroy"),
       ],
     });
+  return ended;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { accessLogGroupOf } from "./access-log.ts";
 import { LOG_POLICY, LOG_ROLE, LOG_WRITER } from "./log-role.ts";
+import { ALIAS } from "./served.ts";
 
 /** The names and ids that stand in a policy's ARNs. */
 export interface PolicyScope {
@@ -80,7 +81,8 @@ export const functionPolicy = (scope: FunctionScope, { vpc, traced }: Partial<Ex
       Sid: "DeliverLater",
       Effect: "Allow",
       Action: "lambda:InvokeFunction",
-      Resource: functionOf(scope),
+      // By the ARN that it was itself invoked with.
+      Resource: [functionOf(scope), `${functionOf(scope)}:${ALIAS}`],
     },
     ...(vpc ? [everywhere(extraStatements.vpc, networkActions)] : []),
     ...(traced ? [everywhere(extraStatements.traced, traceActions)] : []),
@@ -149,7 +151,11 @@ export function deployerPolicy(scope: PolicyScope, { vpc, bounded }: Partial<Ext
       ...where("iam:PassedToService", "lambda.amazonaws.com"),
     },
     ...accessLogStatements(scope),
-    allow("Function", actions("lambda", functionActions), functionOf(scope)),
+    allow("Function", actions("lambda", functionActions), [
+      functionOf(scope),
+      // Its releases, and the alias that serves one.
+      `${functionOf(scope)}:*`,
+    ]),
     allow("Account", ["lambda:GetAccountSettings", "cloudwatch:GetMetricData"], "*"),
     allow("Api", actions("apigateway", apiActions), [
       `${apis}/apis`,
@@ -216,6 +222,11 @@ const functionActions = [
   "GetPolicy",
   "RemovePermission",
   "InvokeFunction",
+  "PublishVersion",
+  "ListVersionsByFunction",
+  "CreateAlias",
+  "GetAlias",
+  "UpdateAlias",
 ];
 const apiActions = ["GET", "POST", "PATCH", "DELETE", "TagResource"];
 /** What a caller must be able to read that puts a function into a VPC (AWS.md 6.9). */

@@ -134,9 +134,9 @@ const rules: readonly Rule[] = [
 
 /**
  * Calls whose repetition makes a second thing: none of them has an idempotency token, and AWS gives these no
- * unique name (AWS.md 3.1).
+ * unique name (AWS.md 3.1). A version that is published again is the same one (AWS.md 4.6).
  */
-const unrepeatable = /^(Create|Publish|Add|Invoke|PostTo)/;
+const unrepeatable = /^(Create|Add|Invoke|PostTo)/;
 
 /** Reads what the rules need from anything that was thrown by an SDK client. */
 function failureOf(error: unknown): Failure {

@@ -108,6 +108,7 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   handler: ["function"],
   logRetention: ["logs"],
   accessLogs: ["logs", "stage"],
+  keepReleases: ["function", "env", "endpoint"],
   kmsKey: ["function"],
   roleArn: ["role", "function"],
   rolePath: ["role"],

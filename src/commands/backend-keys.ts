@@ -3,7 +3,8 @@ import { askSigned } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import type { changeEnvironment as ChangeEnvironment, DeployedFunction } from "../aws/lambda-function.ts";
+import type { DeployedFunction } from "../aws/lambda-function.ts";
+import type { releaseEnvironment as ReleaseEnvironment } from "../aws/releases.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { defaultSettings } from "../settings/table.ts";
@@ -16,6 +17,7 @@ import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { placeText } from "../terminal/changes.ts";
+import { minuteOf } from "../terminal/record.ts";
 
 const actions = ["show", "rotate"] as const;
 type Action = (typeof actions)[number] | "finish";
@@ -33,7 +35,7 @@ interface KeysResult extends Place {
 }
 
 export const command: Command<"backend keys", KeysResult> = {
-  async run({ finish: isFinish, force, showKeys, ...options }, context) {
+  async run({ finish: isFinish, force, showKeys, keepReleases, ...options }, context) {
     const { functionName } = options;
     const action = actionIn(context.args, isFinish);
     const open = await context.stack(options);
@@ -46,7 +48,9 @@ export const command: Command<"backend keys", KeysResult> = {
       refuseNotOurs(observed, stack.identity);
       context.report({ kind: "note", message: placeText(place) });
     }
-    const change = { functionName, force, showKeys, place };
+    const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
+    const publisher = { by, run: stack.identity.run, keepReleases };
+    const change = { functionName, force, showKeys, place, publisher };
     if (action === "finish") return await finish(run, change, found);
     if (action === "rotate") return await rotate(run.aws, change);
     return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
@@ -76,13 +80,6 @@ function actionIn([word = "show"]: readonly string[], isFinish: boolean): Action
   return isFinish ? "finish" : action;
 }
 
-/** A time of AWS for people: `24 Nov 2026, 23:57 UTC`. */
-function minuteOf(time: string): string {
-  const [, day, month, year, minute] =
-    /^\w+, (\d+) (\w+) (\d+) (\d+:\d+)/.exec(new Date(time).toUTCString()) ?? [];
-  return year === undefined ? time : `${Number(day)} ${month} ${year}, ${minute} UTC`;
-}
-
 async function deployed(aws: Aws, functionName: string): Promise<DeployedFunction> {
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
   const found = await deployedFunction(aws, functionName);
@@ -91,7 +88,10 @@ async function deployed(aws: Aws, functionName: string): Promise<DeployedFunctio
 }
 
 /** What is changed, and how. */
-type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys"> & { place: Place };
+type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys"> & {
+  place: Place;
+  publisher: Parameters<typeof ReleaseEnvironment>[3];
+};
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
   signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS", [
@@ -99,15 +99,19 @@ const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
     invocation("deploy"),
   ]);
 
-/** The environment with this change. */
-async function changed(...call: Parameters<typeof ChangeEnvironment>): Promise<Variables> {
-  const { changeEnvironment } = await import("../aws/lambda-function.ts");
-  return await changeEnvironment(...call);
+/** The environment with this change, which is released. */
+async function changed(
+  aws: Aws,
+  { functionName, publisher }: Change,
+  change: (present: Variables) => Variables,
+): Promise<Variables> {
+  const { releaseEnvironment } = await import("../aws/releases.ts");
+  return await releaseEnvironment(aws, functionName, change, publisher);
 }
 
 async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
   const fresh = newSigningKey();
-  const written = await changed(aws, change.functionName, (present) => ({
+  const written = await changed(aws, change, (present) => ({
     ...present,
     SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
   }));
@@ -145,7 +149,7 @@ async function finish(
     });
   }
   if (!change.force) await refuseUnlessKnown(newest, variables, signal);
-  const written = await changed(aws, change.functionName, (present) => ({
+  const written = await changed(aws, change, (present) => ({
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));

@@ -4,13 +4,13 @@ import type { BackendProbe } from "../backend/check/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { codeFor, codeToUpload, isOwnCode } from "../code/code.ts";
-import { command as invocation, type Invocation } from "../errors/advice.ts";
+import { command as invocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
-import { deployStack, planStack, type Before, type DeployOutcome } from "../stack/deploy.ts";
+import { deployStack, planStack, type Before, type DeployOutcome, type OpenStack } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
 import {
@@ -35,15 +35,38 @@ interface DeployResult extends DeployOutcome {
   probe: BackendProbe | null;
   /** How the smoke test ended; null where there was none: nothing changed, or it was not wanted. */
   test: SmokeTest | null;
+  /** Which release serves clients after a smoke test that failed; null where it did not, or none serves. */
+  release: Serving | null;
   /** What could not be proven. */
   unproven: Unproven[];
   /** What to do now; null where there is no stage yet, or nothing was done. */
   next: Invocation | null;
 }
 
+interface Serving {
+  serves: string;
+  /** The one that served before this run, where it moved on; null where there is none. */
+  before: string | null;
+  /** Whether this run has taken its own release back. */
+  rolledBack: boolean;
+}
+
 export const command: Command<"deploy", DeployResult> = {
   async run(
-    { only, codeOnly, dryRun, test, strict, allowHttp, booking, type, token: given, tokenStdin, ...options },
+    {
+      only,
+      codeOnly,
+      dryRun,
+      test,
+      strict,
+      rollbackOnFailure,
+      allowHttp,
+      booking,
+      type,
+      token: given,
+      tokenStdin,
+      ...options
+    },
     context,
   ) {
     const limits = { only, codeOnly };
@@ -76,6 +99,7 @@ export const command: Command<"deploy", DeployResult> = {
       ...environments(url),
       probe,
       test: tested,
+      release: await served(open, deployment, { tested, rollbackOnFailure }),
       unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
       next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
     };
@@ -93,17 +117,20 @@ export const command: Command<"deploy", DeployResult> = {
     ...deploymentText(result, { ...result, only, strict }),
   ],
 
-  notices({ test, unproven, next }, { strict }) {
+  notices({ test, release, unproven, next }, { strict }) {
     const fault = test ? faultIn(test) : undefined;
     const failed: Notice[] = fault
       ? [{ level: "error", message: `the smoke test failed: ${fault}`, hint: next && ["next: ", next] }]
+      : [];
+    const serving: Notice[] = release
+      ? [{ level: "warning", message: servingText(release), hint: takingBack(release) }]
       : [];
     const open = unproven.map(({ what, why, fix }): Notice => ({
       level: strict ? "error" : "warning",
       message: `not proven: ${what}: ${why}`,
       hint: fix,
     }));
-    return [...failed, ...open];
+    return [...failed, ...serving, ...open];
   },
 
   render(result, { only, strict, quiet }) {
@@ -111,6 +138,7 @@ export const command: Command<"deploy", DeployResult> = {
     return [
       ...(isPlaced ? [] : [`${placeText(result)}\n`]),
       ...deploymentText(result, { ...result, only, strict }),
+      ...servingLines(result.release),
       ...(result.next === null ? [] : ["\n\nnext: ", result.next]),
     ];
   },
@@ -123,6 +151,45 @@ const next = (
   client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin">,
 ): Invocation =>
   probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
+
+/**
+ * Which release serves after a smoke test that failed: this run's, or again the one before where that is
+ * wanted.
+ */
+async function served(
+  { stack, run }: OpenStack<WebSocketStack>,
+  { resources }: Pick<DeployOutcome, "resources">,
+  { tested, rollbackOnFailure }: { tested: SmokeTest | null; rollbackOnFailure: boolean },
+): Promise<Serving | null> {
+  if (tested === null || worksAsDeployed(tested)) return null;
+  const { readReleases, serveOlder } = await import("../aws/releases.ts");
+  const functionName = stack.lambdaFunction.name;
+  const found = await readReleases(run.aws, functionName);
+  if (!found || found.serves === null) return null;
+  const moved = resources
+    .find(({ id }) => id === stack.alias.id)
+    ?.differences.find(({ path }) => path === "FunctionVersion");
+  const before = typeof moved?.from === "string" ? moved.from : null;
+  if (!rollbackOnFailure || before === null) return { serves: found.serves, before, rolledBack: false };
+  await serveOlder(run.aws, functionName, found, { serves: before, by: "deploy" });
+  return { serves: before, before, rolledBack: true };
+}
+
+const servingText = ({ serves, rolledBack }: Serving): string =>
+  rolledBack ? `release ${serves} serves again` : `release ${serves} serves`;
+
+/** What serves the release before again; null where there is none, or it does already. */
+const takingBack = ({ before, rolledBack }: Serving): Advice | null =>
+  before === null || rolledBack
+    ? null
+    : [`to serve release ${before} again: `, invocation("rollback", { toRelease: Number(before) })];
+
+/** What serves now, and how what served before serves again. */
+function servingLines(release: Serving | null): readonly (string | Invocation)[] {
+  if (release === null) return [];
+  const advice = takingBack(release);
+  return [`\n\n${servingText(release)}`, ...(advice === null ? [] : ["; ", ...partsOf(advice)])];
+}
 
 /** What can be refused before any call. */
 function check(

@@ -40,14 +40,17 @@ interface EnvResult extends Place {
 }
 
 export const command: Command<"env", EnvResult> = {
-  async run({ probe: isProbed, allowHttp, backendUrl, variables: configured, ...names }, context) {
+  async run(
+    { probe: isProbed, allowHttp, backendUrl, variables: configured, keepReleases, ...names },
+    context,
+  ) {
     const { functionName } = names;
     const { action, change, assigned, removed } = await changeIn(context);
     refuseTooLarge(functionName, assigned);
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
     const open = await context.stack(names);
-    const { place, present } = await deployed(open, functionName, action, context);
+    const { place, present, by } = await deployed(open, functionName, action, context);
     warnOfAbsent(removed, present, context);
     const wanted = change(present);
     const display = displayIn(open.stack);
@@ -58,9 +61,15 @@ export const command: Command<"env", EnvResult> = {
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
     const probe = isNew && isProbed ? await askBackend(wanted, context) : null;
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
-    const { changeEnvironment } = await import("../aws/lambda-function.ts");
+    const { releaseEnvironment } = await import("../aws/releases.ts");
+    const publisher = { by, run: open.stack.identity.run, keepReleases };
     let before = present;
-    const written = await changeEnvironment(open.run.aws, functionName, (found) => change((before = found)));
+    const written = await releaseEnvironment(
+      open.run.aws,
+      functionName,
+      (found) => change((before = found)),
+      publisher,
+    );
     return {
       ...result,
       // What others wrote in between is not of this run.
@@ -190,7 +199,7 @@ async function deployed(
   functionName: string,
   action: Action,
   { report }: Pick<Context, "report">,
-): Promise<{ place: Place; present: Variables }> {
+): Promise<{ place: Place; present: Variables; by: string }> {
   const { stack, run } = open;
   const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
@@ -202,7 +211,8 @@ async function deployed(
     refuseNotOurs(observed, stack.identity);
     report({ kind: "note", message: placeText(place) });
   }
-  return { place, present: found.variables };
+  const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
+  return { place, present: found.variables, by };
 }
 
 type Display = (name: string, value: string) => string;

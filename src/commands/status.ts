@@ -2,25 +2,28 @@ import { codeIfPossible } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
+import { isRollback } from "../aws/releases.ts";
+import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
-import { steps as allSteps, type Step } from "../settings/table.ts";
+import { releasing, steps as allSteps, type Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
-import { observeReadable, plan, type Change } from "../stack/engine.ts";
+import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
 import { placeText, shortValues } from "../terminal/changes.ts";
 import { table, type Row } from "../terminal/format.ts";
 
 /**
- * Of one resource; `stale`: the stage serves the routes of an older deployment, `unread`: it could not be
- * read.
+ * Of one resource; `stale`: the stage serves the routes of an older deployment, `rolled back`: the alias
+ * serves an older release as a rollback chose it, `unread`: it could not be read.
  */
-type State = "ok" | "missing" | "differs" | "stale" | "unread";
+type State = "ok" | "missing" | "differs" | "stale" | "rolled back" | "unread";
 
 interface StatusResult extends Place {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
+  /** The release that serves clients; null where there is none, or it cannot be read. */
+  release: string | null;
   /** The steps that fix it; all of them where the function itself is to be made. */
   steps: readonly Step[];
   /** The deploy that fixes it; null where nothing is to be done. */
@@ -37,9 +40,12 @@ export const command: Command<"status", StatusResult> = {
     const changes = plan(stack, observed, undefined, unread);
     const resources = describeChanges(changes).map(({ action, compared: _all, ...line }) => ({
       ...line,
-      state: line.unread ? ("unread" as const) : stateOf(line.id, action, stack),
+      state: line.unread ? ("unread" as const) : stateOf(line.id, action, { stack, observed }),
     }));
-    const fixing = fixingSteps(changes, stack);
+    // A rollback is undone by a whole deploy alone.
+    const isRolledBack = resources.some(({ state }) => state === "rolled back");
+    const all = fixingSteps(changes, stack);
+    const fixing = isRolledBack ? all.filter((step) => !releasing.includes(step)) : all;
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy needs the backend's address; steps alone leave it as it is.
     const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
@@ -49,15 +55,14 @@ export const command: Command<"status", StatusResult> = {
       deployed: resources.every(({ state }) => state !== "missing"),
       upToDate,
       url: urlIn(changes),
+      release: servedRelease(stack, observed),
       steps: fixing,
-      fix: resources.every(({ state }) => state === "ok" || state === "unread")
-        ? null
-        : deploy("deploy", { only }),
+      fix: fixing.length === 0 ? null : deploy("deploy", { only }),
       resources,
     };
   },
 
-  render({ deployed, upToDate, url, fix, resources, ...place }) {
+  render({ deployed, upToDate, url, release, fix, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
@@ -65,29 +70,49 @@ export const command: Command<"status", StatusResult> = {
         return `${difference.path}: ${from}, should be ${to}`;
       }),
     ]);
-    const conclusion: Advice =
-      fix === null
-        ? upToDate
-          ? "up to date"
-          : "no differences in what could be read"
-        : [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
-    return joined([placeText(place), table(rows), "", ...(url ? [url] : []), conclusion]);
+    const isRolledBack = resources.some(({ state }) => state === "rolled back");
+    return joined([
+      placeText(place),
+      table(rows),
+      "",
+      ...(url ? [url] : []),
+      ...(release === null ? [] : [`release ${release} serves${isRolledBack ? ", after a rollback" : ""}`]),
+      conclusionOf({ deployed, upToDate, fix, isRolledBack }),
+    ]);
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
 };
+
+function conclusionOf({
+  deployed,
+  upToDate,
+  fix,
+  isRolledBack,
+}: Pick<StatusResult, "deployed" | "upToDate" | "fix"> & { isRolledBack: boolean }): Advice {
+  if (fix !== null) return [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
+  if (isRolledBack) return ["what was deployed last serves no client; to serve it: ", deploy("deploy")];
+  return upToDate ? "up to date" : "no differences in what could be read";
+}
 
 const signs: Readonly<Record<State, string>> = {
   ok: "✓",
   missing: "✗",
   differs: "~",
   stale: "~",
+  "rolled back": "~",
   unread: "?",
 };
 
-function stateOf(id: string, action: Change["action"], stack: WebSocketStack): State {
+function stateOf(
+  id: string,
+  action: Change["action"],
+  { stack, observed }: { stack: WebSocketStack; observed: Observed },
+): State {
   if (action === "none") return "ok";
   if (action === "create") return "missing";
+  if (id === stack.alias.id && isRollback(observed.get(stack.alias)?.attributes.Description))
+    return "rolled back";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that
   // serves it is stale.
   return id === stack.stage.id || id === stack.deployment.id ? "stale" : "differs";

@@ -145,6 +145,8 @@ export const errorCodes = {
   "file-kept": 4,
   "load-refused": 4,
   "rotation-unfinished": 4,
+  "rolled-back": 4,
+  "release-missing": 2,
   "new-key-refused": 4,
   // ended early
   interrupted: 130,

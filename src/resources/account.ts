@@ -1,5 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import { complete, NotAwsAnswer } from "../aws/answers.ts";
+import { callerIn } from "../aws/releases.ts";
 import { CliError } from "../errors/error.ts";
 import type { LookedUp } from "../stack/resource.ts";
 
@@ -7,6 +8,8 @@ type AccountAttributes = {
   Account: string;
   /** `aws`, `aws-cn` or `aws-us-gov`: the second part of every ARN. */
   Partition: string;
+  /** Who calls: `user/anna`, or `assumed-role/ROLE/SESSION`. */
+  Caller: string;
 };
 
 /**
@@ -37,7 +40,7 @@ export async function callersAccount(aws: Aws, expected: string | undefined): Pr
       },
     );
   }
-  return { Account, Partition: partitionOf(Arn) };
+  return { Account, Partition: partitionOf(Arn), Caller: callerIn(Arn) };
 }
 
 /** The second part of an ARN. */

@@ -6,7 +6,7 @@ import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Report } from "../progress.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
-import type { Settings, Step } from "../settings/table.ts";
+import { defaultSettings, type Settings, type Step } from "../settings/table.ts";
 import type { StackConfig } from "./stack.ts";
 
 type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
@@ -28,6 +28,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     memory: of.memory,
     logRetention: of.logRetention,
     accessLogs: of.accessLogs,
+    keepReleases: of.keepReleases ?? defaultSettings().keepReleases,
     kmsKey: of.kmsKey,
     roleArn: of.roleArn,
     rolePath: of.rolePath,

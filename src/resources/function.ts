@@ -1,9 +1,19 @@
+import { isDeepStrictEqual } from "node:util";
 import type { FunctionConfiguration, GetFunctionResponse, Runtime } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { KNOWN_AFTER_DEPLOY, MADE_ON_FIRST_DEPLOY, type Found, type Resource } from "../stack/resource.ts";
+import {
+  KNOWN_AFTER_DEPLOY,
+  MADE_ON_FIRST_DEPLOY,
+  type AttributesOf,
+  type Found,
+  type Resource,
+} from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
+import { contentOf, contentWith } from "../aws/function-content.ts";
+import { descriptionOf, FIRST } from "../aws/releases.ts";
+import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import {
   changeEnvironment,
@@ -35,6 +45,8 @@ interface FunctionProperties extends Partial<SettingProperties> {
   CodeSha256: string;
   Runtime: string;
   Handler: string;
+  /** Of the first release; it is left as it is afterwards. */
+  Description: string;
   Role: string;
   Timeout: number;
   MemorySize: number;
@@ -46,7 +58,13 @@ interface FunctionProperties extends Partial<SettingProperties> {
   /** "Active" where Lambda runs what was deployed, otherwise why it does not. */
   State: string;
 }
-type FunctionAttributes = { FunctionArn: string };
+type FunctionAttributes = {
+  FunctionArn: string;
+  /** All that a version has a copy of (`aws/function-content`). */
+  Content: string;
+  /** The version that the creation published; empty where the function was there before. */
+  Published: string;
+};
 
 export interface FunctionConfig extends FunctionSettings {
   functionName: string;
@@ -64,7 +82,17 @@ export interface FunctionConfig extends FunctionSettings {
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
   tags: Tags;
+  run: string;
 }
+
+type FunctionNeeds = {
+  account: AccountResource;
+  role: RoleResource;
+  api: ApiResource;
+  logGroup: ReturnType<typeof logGroup>;
+  /** For a VPC: Lambda looks for the right to make network interfaces first. */
+  policy?: ReturnType<typeof rolePolicy>;
+};
 
 const step = {
   function: /^(?!Environment|ConfiguredVariables)/,
@@ -78,14 +106,8 @@ const step = {
  */
 export function lambdaFunction(
   config: FunctionConfig,
-  needs: {
-    role: RoleResource;
-    api: ApiResource;
-    logGroup: ReturnType<typeof logGroup>;
-    /** For a VPC: Lambda looks for the right to make network interfaces first. */
-    policy?: ReturnType<typeof rolePolicy>;
-  },
-): Resource<FunctionProperties, FunctionAttributes, typeof needs> {
+  needs: FunctionNeeds,
+): Resource<FunctionProperties, FunctionAttributes, FunctionNeeds> {
   const { functionName: FunctionName } = config;
   return {
     id: "Function",
@@ -96,27 +118,7 @@ export function lambdaFunction(
     needs,
     foundBy: "name",
 
-    desired: ({ role, api }) => ({
-      FunctionName,
-      ...given({
-        CodeSha256: config.zipSha256,
-        Runtime: config.runtime,
-        Handler: config.handler,
-        Timeout: config.timeout,
-        MemorySize: config.memory,
-        KMSKeyArn: config.kmsKey,
-      }),
-      ...desiredSettings(config),
-      Role: role.Arn,
-      Environment: {
-        ...config.variables,
-        ...(config.backendUrl ? { BACKEND_URL: config.backendUrl } : {}),
-        API_GATEWAY_ENDPOINT: `${api.ManagementEndpoint}/${config.stage}`,
-        SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
-      },
-      ConfiguredVariables: configuredIn(config),
-      State: "Active",
-    }),
+    desired: (has) => desiredOf(config, has),
     leaves: ({ properties: { MemorySize: found } }, { MemorySize: desired }) =>
       found !== undefined && desired !== undefined && found > desired
         ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
@@ -132,7 +134,7 @@ export function lambdaFunction(
       "Environment.API_GATEWAY_ENDPOINT": redactUrl,
     },
     // A minimum: a larger existing value is not lowered.
-    same: { MemorySize: (found, desired) => found >= desired },
+    same: { MemorySize: (found, desired) => found >= desired, Description: () => true },
 
     async list(aws) {
       const answer = await orMissing(aws.lambda.call("GetFunction", { FunctionName }));
@@ -148,12 +150,16 @@ export function lambdaFunction(
     },
 
     async create(aws, desired) {
-      const created = await create(aws, desired, config);
-      await untilActive(aws, FunctionName, created);
+      const created = complete(await create(aws, desired, config), ["FunctionArn"]);
+      // What clients are served by is the version; `$LATEST` is there no later.
+      const Published = created.Version === "$LATEST" ? "" : (created.Version ?? "");
+      await untilActive(aws, FunctionName, created, Published || undefined);
       const { ReservedConcurrentExecutions: reserved } = desired;
       if (reserved !== undefined && reserved !== "none") await reserve(aws, FunctionName, reserved);
-      return { FunctionArn: complete(created, ["FunctionArn"]).FunctionArn };
+      return { FunctionArn: created.FunctionArn, Content: contentOf(created), Published };
     },
+
+    renewed,
 
     update: (aws, desired, found, changed) => write(aws, desired, { found, changed }, config),
 
@@ -177,29 +183,74 @@ async function write(
   desired: FunctionProperties,
   { found, changed }: Writing,
   config: FunctionConfig,
-): Promise<void> {
+): Promise<FunctionAttributes> {
   const ofTheCode = new Set(["CodeSha256", "Architectures"]);
   const code = [...changed].some((one) => ofTheCode.has(one));
   const settings = [...changed].some((one) => !ofTheCode.has(one) && !ofItsOwn.has(one));
   const { ReservedConcurrentExecutions: reserved } = desired;
-  const marks = changed.has("ConfiguredVariables");
-  if (code) await upload(aws, desired, found, config);
-  if (settings) await configure(aws, desired, { found, changed }, config);
+  const uploaded = code ? await upload(aws, desired, found, config) : undefined;
+  const configured = settings ? await configure(aws, desired, { found, changed }, config) : uploaded;
   if (reserved !== undefined && changed.has("ReservedConcurrentExecutions"))
     await reserve(aws, desired.FunctionName, reserved);
   // Last, so that a run that is cut before still knows what to take away.
-  if (marks) await mark(aws, desired, found);
-  if (!code && !settings && changed.has("State")) await recovered(aws, desired, found, config);
+  if (changed.has("ConfiguredVariables")) await mark(aws, desired, found);
+  const isRecovering = !configured && changed.has("State");
+  const written = isRecovering ? await recovered(aws, desired, found, config) : configured;
+  return written ? { ...found.attributes, Content: contentOf(written) } : found.attributes;
 }
 
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
+
+const desiredOf = (
+  config: FunctionConfig,
+  { account, role, api }: AttributesOf<Omit<FunctionNeeds, "logGroup" | "policy">>,
+): Partial<FunctionProperties> => ({
+  FunctionName: config.functionName,
+  Description: descriptionOf({ by: account.Caller, run: config.run, changed: [FIRST] }),
+  ...given({
+    CodeSha256: config.zipSha256,
+    Runtime: config.runtime,
+    Handler: config.handler,
+    Timeout: config.timeout,
+    MemorySize: config.memory,
+    KMSKeyArn: config.kmsKey,
+  }),
+  ...desiredSettings(config),
+  Role: role.Arn,
+  Environment: {
+    ...config.variables,
+    ...(config.backendUrl ? { BACKEND_URL: config.backendUrl } : {}),
+    API_GATEWAY_ENDPOINT: `${api.ManagementEndpoint}/${config.stage}`,
+    SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
+  },
+  ConfiguredVariables: configuredIn(config),
+  State: "Active",
+});
+
+/** What the function is to hold; not known as long as a variable is not. */
+function renewed(
+  { Environment = {}, ConfiguredVariables = [], ...settings }: Partial<FunctionProperties>,
+  found: Found<FunctionProperties, FunctionAttributes>,
+): FunctionAttributes {
+  const variables = without(Environment, removedFrom(found, ConfiguredVariables));
+  const isUnknown = Object.values(variables).some(
+    (value) => value === MADE_ON_FIRST_DEPLOY || value.includes(KNOWN_AFTER_DEPLOY),
+  );
+  const before: Readonly<Record<string, unknown>> = found.properties;
+  const changed = Object.entries(settings).filter(([name, value]) => !isDeepStrictEqual(before[name], value));
+  const Content = isUnknown
+    ? KNOWN_AFTER_DEPLOY
+    : contentWith(found.attributes.Content, Object.fromEntries(changed), variables);
+  return { ...found.attributes, Content };
+}
 
 async function create(
   aws: Aws,
   desired: FunctionProperties,
   { zip: ZipFile, tags, variables }: FunctionConfig,
 ): Promise<FunctionConfiguration> {
-  const { FunctionName, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment } = desired;
+  const { FunctionName, Runtime, Handler, Description, Role, Timeout, MemorySize, KMSKeyArn, Environment } =
+    desired;
   return await aws.lambda.call(
     "CreateFunction",
     {
@@ -213,6 +264,9 @@ async function create(
       ...settingMembers(desired),
       ...architecturesOf(desired),
       Code: { ZipFile },
+      // One call less in a row than publishing it afterwards; the description becomes the version's.
+      Publish: true,
+      Description,
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
       Tags: { ...tags, ...namesAsTags(configuredIn({ variables })) },
     },
@@ -229,14 +283,14 @@ async function upload(
   desired: FunctionProperties,
   { properties: { State } }: Found<FunctionProperties, FunctionAttributes>,
   { functionName: FunctionName, zip: ZipFile }: FunctionConfig,
-): Promise<void> {
+): Promise<FunctionConfiguration> {
   if (State !== "Active") await untilIdle(aws, FunctionName);
   const begun = await aws.lambda.call(
     "UpdateFunctionCode",
     { FunctionName, ZipFile, ...architecturesOf(desired) },
     aws.longCall,
   );
-  await untilActive(aws, FunctionName, begun);
+  return await untilActive(aws, FunctionName, begun);
 }
 
 async function configure(
@@ -244,7 +298,7 @@ async function configure(
   desired: FunctionProperties,
   { found, changed }: Writing,
   { functionName, variables }: FunctionConfig,
-): Promise<void> {
+): Promise<FunctionConfiguration> {
   const { Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn, Environment, ConfiguredVariables } =
     desired;
   const ours = differing(found.properties.Environment, Environment);
@@ -258,12 +312,13 @@ async function configure(
     KMSKeyArn,
     ...settingMembers(desired, changed),
   };
-  await changeEnvironment(
+  const { written } = await changeEnvironment(
     aws,
     functionName,
     (present) => merged(without(present, gone), ours, variables.SIGNING_KEYS),
     settings,
   );
+  return written;
 }
 
 /**
@@ -310,14 +365,15 @@ function foundFunction({
     functionMembers,
   );
   // A function from a container image has neither of the first two.
-  const { Runtime, Handler, KMSKeyArn } = found;
+  const { Runtime, Handler, KMSKeyArn, Description = "" } = found;
   return {
-    attributes: { FunctionArn },
+    attributes: { FunctionArn, Content: contentOf(found), Published: "" },
     properties: given({
       FunctionName,
       CodeSha256,
       Runtime,
       Handler,
+      Description,
       Role,
       Timeout,
       MemorySize,
@@ -340,9 +396,9 @@ async function recovered(
   desired: FunctionProperties,
   found: Found<FunctionProperties, FunctionAttributes>,
   config: FunctionConfig,
-): Promise<void> {
+): Promise<FunctionConfiguration> {
   const { LastUpdateStatus } = await untilIdle(aws, config.functionName);
-  await (LastUpdateStatus === "Failed"
+  return await (LastUpdateStatus === "Failed"
     ? configure(aws, desired, { found, changed: new Set(Object.keys(desiredSettings(config))) }, config)
     : untilActive(aws, config.functionName));
 }

@@ -1,7 +1,8 @@
 import type { Integration } from "@aws-sdk/client-apigatewayv2";
-import type { Found, Resource } from "../stack/resource.ts";
+import type { AnyResource, Found, Resource } from "../stack/resource.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
+import { ALIAS } from "../aws/served.ts";
 import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 
 interface IntegrationProperties {
@@ -18,12 +19,13 @@ type IntegrationAttributes = { IntegrationId: string };
 const DESCRIPTION = "shelfshack-ws";
 
 /**
- * The one integration that all routes point to: API Gateway invokes the function with the event as it is
- * (AWS.md 3.2).
+ * The one integration that all routes point to: API Gateway invokes the release that the alias serves with
+ * the event as it is (AWS.md 3.2). A change of it `follows` what lets it do so.
  */
 export function integration(
   { functionName, region }: { functionName: string; region: string },
   needs: { account: AccountResource; api: ApiResource },
+  follows: readonly AnyResource[],
 ): Resource<IntegrationProperties, IntegrationAttributes, typeof needs> {
   return {
     id: "Integration",
@@ -32,6 +34,7 @@ export function integration(
     step: "integration",
     needs,
     within: needs.api,
+    follows,
     foundBy: "content",
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
@@ -79,7 +82,7 @@ export const settingsOf = (
   IntegrationMethod: "POST",
   IntegrationUri: invocationUri(
     { Partition, region },
-    `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}`,
+    `arn:${Partition}:lambda:${region}:${Account}:function:${functionName}:${ALIAS}`,
   ),
   TimeoutInMillis: 29_000,
 });

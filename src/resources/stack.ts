@@ -1,13 +1,15 @@
 import { accessLogRole } from "./access-log-role.ts";
-import { account } from "./account.ts";
-import { api } from "./api.ts";
+import { account, type AccountResource } from "./account.ts";
+import { alias } from "./alias.ts";
+import { api, type ApiResource } from "./api.ts";
 import { deployment } from "./deployment.ts";
 import { lambdaFunction } from "./function.ts";
 import type { FunctionSettings } from "./function-settings.ts";
 import { givenRole } from "./given-role.ts";
 import { integration } from "./integration.ts";
 import { logGroup } from "./log-group.ts";
-import { permission } from "./permission.ts";
+import { formerPermission, permission } from "./permission.ts";
+import { release } from "./release.ts";
 import { rolePolicy } from "./role-policy.ts";
 import { role, type RoleResource } from "./role.ts";
 import { route } from "./route.ts";
@@ -16,7 +18,7 @@ import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
-import { tagsFor, type Identity } from "../aws/tags.ts";
+import { tagsFor, type Identity, type Tags } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
 export interface StackConfig extends FunctionSettings {
@@ -52,6 +54,8 @@ export interface StackConfig extends FunctionSettings {
   /** The code; without it the stack can be read, compared and deleted, but no function created. */
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
+  /** How many releases are kept. */
+  keepReleases: number;
   /** 128 random bits, new for every run. */
   run: string;
 }
@@ -63,22 +67,25 @@ export interface WebSocketStack extends Stack {
   deployment: AnyResource;
   stage: AnyResource;
   lambdaFunction: AnyResource;
+  release: AnyResource;
+  alias: AnyResource;
 }
 
 /**
  * The stack: THE description of what exists in AWS after a deploy, in an order in which needs come first.
  *
  *     account   role ─┬─ log group ──────────────────────┐
- *                     ├─ api ─┬─ role policy             ├─ function ─── permission
+ *                     ├─ api ─┬─ role policy             ├─ function ─ release ─ alias ─ permission
  *                     │       │                          │
  *                     │       ├──────────────────────────┘
  *                     │       └─ integration ─ 3 routes ─ deployment ─┐
- *                     └─ access log group ────────────────────────────┼─ stage
+ *                     └─ access log group ────────────────────────────┼─ stage ─ (former permission)
  *                        access log role ─────────────────────────────┘
  *
  * The circle of doing it by hand (the endpoint needs the API, the API needs the function, the function needs
  * the endpoint) opens when the API is made first: its endpoint is known before the function exists, and the
- * function's ARN is its name.
+ * function's ARN is its name. The integration calls the alias of the function, which serves one of its
+ * releases: a change of the integration follows the permission to call that.
  */
 export function stackOf(config: StackConfig): WebSocketStack {
   const identity: Identity = { stack: config.functionName, region: config.region, run: config.run };
@@ -91,29 +98,35 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
   const policy = rolePolicy(config, { role: ownRole, account: caller, api: webSocketApi });
   const policies = config.roleArn === undefined ? [policy] : [];
-  const { proxy, routes, snapshot } = gatewayOf(config, { account: caller, api: webSocketApi });
-  const servedStage = stage(
-    { ...config, name: config.stage, tags: tags("Stage") },
-    { account: caller, api: webSocketApi, deployment: snapshot, accessGroup, accessRole },
-  );
   const lambda = lambdaFunction(
     { ...config, tags: tags("Function") },
     {
+      account: caller,
       role: executionRole,
       api: webSocketApi,
       logGroup: logs,
       ...(config.subnets && policies[0] && { policy }),
     },
   );
-  const invokePermission = permission(config, { account: caller, api: webSocketApi, lambdaFunction: lambda });
+  const newest = release(config, { account: caller, lambdaFunction: lambda });
+  const live = alias(config, { lambdaFunction: lambda, release: newest });
+  const invokePermission = permission(config, { account: caller, api: webSocketApi, alias: live });
+  const served = routing(
+    config,
+    { account: caller, api: webSocketApi, accessGroup, accessRole },
+    { tags: tags("Stage"), follows: [policy, invokePermission] },
+  );
+  const former = formerPermission(config, { lambdaFunction: lambda }, [served.stage]);
 
   return {
     identity,
     account: caller,
     api: webSocketApi,
-    deployment: snapshot,
-    stage: servedStage,
+    deployment: served.deployment,
+    stage: served.stage,
     lambdaFunction: lambda,
+    release: newest,
+    alias: live,
     resources: [
       caller,
       executionRole,
@@ -122,12 +135,12 @@ export function stackOf(config: StackConfig): WebSocketStack {
       accessRole,
       webSocketApi,
       ...policies,
-      proxy,
-      ...routes,
-      snapshot,
-      servedStage,
       lambda,
+      newest,
+      live,
       invokePermission,
+      ...served.resources,
+      former,
     ],
   };
 }
@@ -149,25 +162,6 @@ function logsOf(
   };
 }
 
-/** What is inside of the API, and the copy of it that a stage serves. */
-function gatewayOf(
-  config: StackConfig,
-  within: { account: ReturnType<typeof account>; api: ReturnType<typeof api> },
-) {
-  const proxy = integration(config, within);
-  const connect = route("$connect", { api: within.api, integration: proxy });
-  const disconnect = route("$disconnect", { api: within.api, integration: proxy });
-  const standard = route("$default", { api: within.api, integration: proxy });
-  const snapshot = deployment(config, {
-    ...within,
-    integration: proxy,
-    connect,
-    disconnect,
-    standard,
-  });
-  return { proxy, routes: [connect, disconnect, standard], snapshot };
-}
-
 /**
  * What a role that others own has to allow, as far as the changes tell; undefined where the stack has one of
  * its own, and where no API was read: then nothing is changed that the role is for.
@@ -186,6 +180,37 @@ export function rightsNeeded(
   return functionPolicy({ ...config, Account, Partition, ApiId: knownId }, extrasOf(config));
 }
 
+interface RoutingNeeds {
+  account: AccountResource;
+  api: ApiResource;
+  accessGroup: ReturnType<typeof logGroup>;
+  accessRole: ReturnType<typeof accessLogRole>;
+}
+
+/** What is within the API: the way from a client's message to the function. */
+function routing(
+  config: StackConfig,
+  { accessGroup, accessRole, ...needs }: RoutingNeeds,
+  { tags, follows }: { tags: Tags; follows: readonly AnyResource[] },
+) {
+  const { api: webSocketApi } = needs;
+  const proxy = integration(config, needs, follows);
+  const connect = route("$connect", { api: webSocketApi, integration: proxy });
+  const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
+  const standard = route("$default", { api: webSocketApi, integration: proxy });
+  const routes = { connect, disconnect, standard };
+  const snapshot = deployment(config, { ...needs, integration: proxy, ...routes });
+  const served = stage(
+    { ...config, name: config.stage, tags },
+    { ...needs, deployment: snapshot, accessGroup, accessRole },
+  );
+  return {
+    deployment: snapshot,
+    stage: served,
+    resources: [proxy, connect, disconnect, standard, snapshot, served],
+  };
+}
+
 /** Where clients connect; null as long as the API or the stage is not there. */
 export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]): string | null {
   const attributesOf = (wanted: AnyResource) =>
@@ -197,6 +222,12 @@ export function webSocketUrl(stack: WebSocketStack, changes: readonly Change[]):
 /** The account that the credentials belong to; null where it could not be read. */
 export const accountIn = (stack: WebSocketStack, observed: Observed): string | null =>
   observed.get(stack.account)?.attributes.Account ?? null;
+
+/** The release that serves clients; null where there is none, or it could not be read. */
+export function servedRelease({ alias: live }: WebSocketStack, observed: Observed): string | null {
+  const { FunctionVersion = null } = (observed.get(live)?.properties ?? {}) as { FunctionVersion?: string };
+  return FunctionVersion;
+}
 
 /** The backend that the function calls, or will call; null where it has none, or cannot be read. */
 export function backendIn(stack: WebSocketStack, changes: readonly Change[]): string | null {

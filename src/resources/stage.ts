@@ -117,7 +117,10 @@ const isOpen = (limit: unknown): boolean => Number(limit) > 0;
 function logOf(
   { region, accessLogs }: Pick<StageConfig, "region" | "accessLogs">,
   group: string,
-  { Account, Partition }: AttributesOf<{ account: AccountResource }>["account"],
+  {
+    Account,
+    Partition,
+  }: Pick<AttributesOf<{ account: AccountResource }>["account"], "Account" | "Partition">,
 ): Pick<Partial<StageProperties>, "AccessLogSettings"> {
   if (accessLogs === undefined) return {};
   if (accessLogs === "off") return { AccessLogSettings: "off" };

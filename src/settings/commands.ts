@@ -37,6 +37,7 @@ export const stackProperties = [
   "handler",
   "logRetention",
   "accessLogs",
+  "keepReleases",
   "kmsKey",
   "roleArn",
   "rolePath",
@@ -140,6 +141,7 @@ const table = {
       "dryRun",
       "test",
       "strict",
+      "rollbackOnFailure",
       "allowHttp",
       ...ownCode,
       ...subscription,
@@ -175,6 +177,21 @@ const table = {
       },
     ],
   },
+  releases: {
+    summary: "list what can be served again, and what serves",
+    reads: [...stackNames],
+    examples: [
+      { line: "releases", description: "number, time, code, who and what changed; the newest first" },
+    ],
+  },
+  rollback: {
+    summary: "serve an earlier release again, in one call",
+    reads: ["toRelease", ...stackNames],
+    examples: [
+      { line: "rollback", description: "the release before the one that serves" },
+      { line: "rollback --to 3", description: "this one; `releases` lists what there is" },
+    ],
+  },
   doctor: {
     summary: "check every hop of a message, and repair what a deploy can",
     reads: ["fix", "taskRole", "allowHttp", ...ownCode, ...subscription, ...stackProperties, ...stackNames],
@@ -200,7 +217,7 @@ const table = {
   env: {
     summary: "list or change the function's variables",
     args: "[list|set|unset] [words...]",
-    reads: ["probe", "allowHttp", "backendUrl", "variables", ...stackNames],
+    reads: ["probe", "allowHttp", "backendUrl", "variables", "keepReleases", ...stackNames],
     examples: [
       {
         line: "env",
@@ -569,7 +586,7 @@ const table = {
   "backend keys": {
     summary: "show or rotate the signing keys",
     args: "[show|rotate]",
-    reads: ["finish", "force", "showKeys", ...stackNames],
+    reads: ["finish", "force", "showKeys", "keepReleases", ...stackNames],
     examples: [
       {
         line: "backend keys show",

@@ -38,6 +38,8 @@ export const steps = [
   "endpoint",
 ] as const;
 export type Step = (typeof steps)[number];
+/** Those that publish a release where they change anything. */
+export const releasing: readonly Step[] = ["function", "env", "endpoint"];
 
 /** The audiences of `outputs --for`. */
 const audiences = ["frontend", "backend", "terraform", "github", "dotenv", "amplify"] as const;
@@ -315,6 +317,14 @@ const table = {
     type: choice(["on", "off"]),
     description: "on or off: API Gateway's own log of every event; without this as it is",
   },
+  keepReleases: {
+    flag: "--keep-releases <number>",
+    env: ["SHELFSHACK_KEEP_RELEASES"],
+    key: "keepReleases",
+    type: wholeNumber(2, 100, "releases"),
+    default: 5,
+    description: "releases that are kept for a rollback",
+  },
   kmsKey: {
     flag: "--kms-key <arn>",
     env: ["SHELFSHACK_KMS_KEY"],
@@ -431,6 +441,19 @@ const table = {
     type: boolean,
     default: false,
     description: "upload the function's code and nothing else",
+  },
+  rollbackOnFailure: {
+    flag: "--rollback-on-failure",
+    env: ["SHELFSHACK_ROLLBACK_ON_FAILURE"],
+    type: boolean,
+    default: false,
+    description: "serve the release before again where the smoke test fails",
+  },
+  toRelease: {
+    flag: "--to <release>",
+    env: ["SHELFSHACK_TO"],
+    type: wholeNumber(1, 1_000_000_000),
+    description: "the number of the release to serve",
   },
   dryRun: {
     flag: "--dry-run",

@@ -16,12 +16,14 @@ export interface ChangeLine {
 }
 
 /**
- * The changes as plain data, without what is only looked up or left as it is; `scope` as the plan or deploy
- * had it.
+/**
+ * The changes as plain data, without what is only looked up or left as it is, and what no stack has any more;
+ * `scope` as the plan or deploy had it.
  */
 export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
   changes
     .filter(({ resource }) => resource.desired && isWanted(resource))
+    .filter(({ resource, action }) => !resource.former || action !== "none")
     .map(({ resource, action, differences, unread }) => {
       const { id, type, name } = resource;
       const compared = scope(resource) && !unread;

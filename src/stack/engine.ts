@@ -26,7 +26,7 @@ export interface Stack {
 }
 
 /** What a deploy does, or would do, to one resource. */
-export type Action = "create" | "update" | "replace" | "none";
+export type Action = "create" | "update" | "replace" | "delete" | "none";
 export interface Change {
   resource: AnyResource;
   action: Action;
@@ -137,6 +137,7 @@ function changeOf(
 ): Change {
   const same = unchanged(resource, found);
   if (!desired || !scope(resource)) return same;
+  if (resource.former) return found ? { ...same, action: "delete" } : same;
   if (!found) return { ...same, action: "create", target: desired };
   const differing = differences(resource, found, desired).filter(({ path }) => scope(resource, path));
   if (differing.length === 0) return same;
@@ -150,7 +151,8 @@ function changeOf(
     };
   const paths = new Set(differing.map(({ path }) => path));
   const target = withOnly(found.properties, desired, (path) => paths.has(path));
-  return { ...same, action: "update", differences: differing, target };
+  const attributes = resource.renewed?.(target, found) ?? found.attributes;
+  return { ...same, action: "update", differences: differing, attributes, target };
 }
 
 /**
@@ -280,8 +282,10 @@ const countOf = (observed: Observed): number => [...observed.values()].filter(Bo
 
 function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const found = [...observed.values()];
-  // What can be switched on later is no sign of a run that goes on.
-  const isIncomplete = [...observed].some(([resource, one]) => !one && resource.isWanted === undefined);
+  // What can be switched on later, or is of earlier stacks, is no sign of a run that goes on.
+  const isIncomplete = [...observed].some(
+    ([{ isWanted, former }, one]) => !one && isWanted === undefined && !former,
+  );
   const isYoung = ({ createdAt }: AnyFound) =>
     createdAt !== undefined && Date.now() - createdAt.getTime() < YOUNG_MS;
   return (
@@ -313,7 +317,9 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
     const desired = desiredOf(resource, attributesOf);
     const change = changeOf(resource, observed.get(resource), desired, scope);
+    const found = observed.get(resource);
     if (change.action === "none" || !desired) return change;
+    if (found) await untilServed(resource, acts, run);
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = () => carryOut(change, desired, within, { stack, run });
@@ -339,6 +345,24 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
   return ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
+/** What was just made counts everywhere in AWS some seconds later (AWS.md 4.7, 6.4). */
+const SPREAD_MS = 5_000;
+
+/** Waits until what a change of this resource follows is done, and counts for clients. */
+async function untilServed(
+  { id, follows = [] }: AnyResource,
+  acts: ReadonlyMap<AnyResource, Promise<Change>>,
+  { report, signal, timeScale }: Run,
+): Promise<void> {
+  const ended = await Promise.allSettled(follows.map(async (resource) => await acts.get(resource)));
+  const done = ended.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
+  const made = done.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
+  if (made.length === 0) return;
+  const reason = `the new ${made.join(", ")} to be in use everywhere`;
+  report({ kind: "waiting", id, reason, elapsedMs: 0, budgetMs: SPREAD_MS });
+  await delay(SPREAD_MS * timeScale, undefined, { signal });
+}
+
 /** What has to be there before a resource. */
 export const needsOf = (resource: AnyResource): readonly AnyResource[] => [
   ...Object.values<AnyResource>(resource.needs),
@@ -359,6 +383,7 @@ const outcomes: Readonly<Record<Action, Outcome>> = {
   create: "created",
   update: "updated",
   replace: "replaced",
+  delete: "deleted",
   none: "unchanged",
 };
 
@@ -396,11 +421,15 @@ async function carryOut(
   within: Attributes,
   { stack, run }: { stack: Stack; run: Run },
 ): Promise<Attributes> {
+  if (action === "delete") {
+    if (found) await resource.delete?.(run.aws, found);
+    return unknownAttributes;
+  }
   if (action !== "update" || !found || !target || !resource.update) {
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
-  await resource.update(run.aws, target, found, propertiesIn(differing));
-  return found.attributes;
+  const renewed = await resource.update(run.aws, target, found, propertiesIn(differing));
+  return renewed ?? found.attributes;
 }
 
 /** The failure to throw: an interruption, else a lost race, else the first one. */

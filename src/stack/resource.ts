@@ -65,10 +65,10 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
 /** How a resource is created, changed and deleted. */
 interface Lifecycle<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /**
-   * The step that creates it; or the steps that create or set it, each with the property paths that it
-   * covers, the one that creates it first.
+   * The step that creates it; or the parts that follow with it, any of which creates it; or the steps that
+   * create or set it, each with the property paths that it covers, the one that creates it first.
    */
-  readonly step: Step | Readonly<Partial<Record<Part, RegExp>>>;
+  readonly step: Step | readonly Part[] | Readonly<Partial<Record<Part, RegExp>>>;
   /**
    * It copies what it needs when it is created: so that has to be as it should be first, and of several the
    * newest counts.
@@ -76,13 +76,20 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   readonly copies?: true;
   /** False: it stays as it is, there or not, until the stack is deleted. Absent: every stack has it. */
   readonly isWanted?: boolean;
+  /** It is of an earlier form of the stack: deleted where it is found. */
+  readonly former?: true;
+  /**
+   * What a change or the deletion of it waits for, as clients are served by what it is until then. Its
+   * creation does not.
+   */
+  readonly follows?: readonly AnyResource[];
   /** What we want; pure, interpolates attributes and never inspects them. What is left out stays as it is. */
   desired(needs: AttributesOf<N>): Partial<Properties>;
   /** Comparisons other than equality, for example with a minimum; also of what is inside, by its path. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;
   } & { readonly [path: `${string}.${string}`]: (found: unknown, desired: unknown) => boolean };
-  /** What is asked for and left as it is on purpose, in words; nothing where all is done. */
+  /** What is asked for and left as it is, or left behind, in words; nothing where there is none of it. */
   leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
   /** What is wrong with it and not ours to repair: the deploy goes on with a warning. */
   faults?(found: Found<Properties, A>): readonly { message: string; hint: Advice }[];
@@ -100,15 +107,17 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   /** Whether it is in use already; asked only where there are several. */
   inUse?(aws: Aws, found: Found<Properties, A>): Promise<boolean>;
   /**
-   * `changed` names the properties that differ. Absent: it is replaced (`create`), as AWS has no call to
-   * change it.
+   * `changed` names the properties that differ; returns the attributes where an update changes any. Absent:
+   * it is replaced (`create`), as AWS has no call to change it.
    */
   update?(
     aws: Aws,
     desired: Properties,
     found: Found<Properties, A>,
     changed: ReadonlySet<string>,
-  ): Promise<void>;
+  ): Promise<A | void>;
+  /** The attributes after that update, as far as they are known before it; absent where they stay. */
+  renewed?(target: Partial<Properties>, found: Found<Properties, A>): A;
   /**
    * `destroy` leaves what is within something to its parent, so that it needs this only where the engine
    * elects one of several.

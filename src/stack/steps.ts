@@ -26,14 +26,18 @@ export const partsOf = ({ only, codeOnly }: DeployLimits): readonly Part[] | und
 /** Every part of a resource with the paths that it covers; undefined for the whole resource. */
 const partsIn = ({ step }: AnyResource): readonly (readonly [string, RegExp | undefined])[] => {
   if (step === undefined) return [];
-  return typeof step === "string" ? [[step, undefined]] : Object.entries(step);
+  if (typeof step === "string") return [[step, undefined]];
+  return isFollowing(step) ? step.map((part) => [part, undefined]) : Object.entries(step);
 };
+
+/** Whether it is made with any part of something else. */
+const isFollowing = (step: AnyResource["step"]): step is readonly Part[] => Array.isArray(step);
 
 /** The part that makes a resource: the first one that it names. Undefined for what is only looked up. */
 const makerOf = (resource: AnyResource): string | undefined => partsIn(resource)[0]?.[0];
 
 const isMadeBy = (resource: AnyResource, parts: readonly Part[]): boolean =>
-  parts.some((part) => part === makerOf(resource));
+  isFollowing(resource.step) ? covers(parts, resource) : parts.some((part) => part === makerOf(resource));
 
 const covers = (parts: readonly Part[], resource: AnyResource, path?: string): boolean =>
   partsIn(resource).some(
@@ -64,9 +68,16 @@ export function touchedBy({ resources }: Stack, parts: readonly Part[] | undefin
 const stepsThatMake = (resources: readonly AnyResource[]): Step[] =>
   stepNames.filter((step) => resources.some((resource) => makerOf(resource) === step));
 
-/** The steps that make what is missing and set what differs, in the order of the steps. */
-export const stepsThatFix = (changes: readonly Change[]): Step[] =>
-  stepNames.filter((step) => changes.some((change) => fixes(step, change)));
+/**
+ * The steps that make what is missing and set what differs, in the order of the steps. What follows with
+ * several of them needs none of its own then.
+ */
+export function stepsThatFix(changes: readonly Change[]): Step[] {
+  const own = changes.filter(({ resource }) => !isFollowing(resource.step));
+  const steps = stepNames.filter((step) => own.some((change) => fixes(step, change)));
+  const left = changes.filter(({ resource }) => isFollowing(resource.step) && !covers(steps, resource));
+  return stepNames.filter((step) => steps.includes(step) || left.some((change) => fixes(step, change)));
+}
 
 function fixes(step: Step, { resource, action, differences }: Change): boolean {
   if (action === "none") return false;
@@ -114,9 +125,12 @@ function refuseAbsentNeeds(
   observed: Observed,
   { parts, unread }: { parts: readonly Part[]; unread: Unread },
 ): void {
-  const wanted = stack.resources.filter((resource) => covers(parts, resource));
+  const wanted = stack.resources.filter((resource) => !resource.former && covers(parts, resource));
+  const followed = plan(stack, observed, scopeOf(parts), unread).flatMap(({ resource, action }) =>
+    action === "update" || action === "replace" ? (resource.follows ?? []) : [],
+  );
   const missing = new Set(
-    [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs))].filter(
+    [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs)), ...followed].filter(
       (resource) =>
         stack.resources.includes(resource) &&
         isWanted(resource) &&

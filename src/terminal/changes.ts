@@ -11,16 +11,23 @@ import { smokeTestLines } from "./round-trip.ts";
 import { continued } from "./record.ts";
 import { style } from "./style.ts";
 
-const signs: Readonly<Record<Action, string>> = { create: "+", update: "~", replace: "±", none: " " };
+const signs: Readonly<Record<Action, string>> = {
+  create: "+",
+  update: "~",
+  replace: "±",
+  delete: "-",
+  none: " ",
+};
 const paints: Readonly<Record<Action, (text: string) => string>> = {
   create: style.green,
   update: style.yellow,
   replace: style.yellow,
+  delete: style.red,
   none: style.dim,
 };
 const words: Readonly<Record<"would" | "did", Readonly<Record<Action, string>>>> = {
-  would: { create: "create", update: "update", replace: "replace", none: "" },
-  did: { create: "created", update: "updated", replace: "replaced", none: "" },
+  would: { create: "create", update: "update", replace: "replace", delete: "delete", none: "" },
+  did: { create: "created", update: "updated", replace: "replaced", delete: "deleted", none: "" },
 };
 
 const LONGEST_VALUE = 120;
@@ -67,7 +74,7 @@ export function differenceText(difference: Difference): string {
 function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const comparedLines = lines.filter(({ compared }) => compared);
   const count = (action: Action) => comparedLines.filter((line) => line.action === action).length;
-  const changed = (["create", "update", "replace"] as const).map(
+  const changed = (["create", "update", "replace", "delete"] as const).map(
     (action) => [count(action), tense === "would" ? `to ${action}` : words.did[action]] as const,
   );
   return [

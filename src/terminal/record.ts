@@ -12,6 +12,13 @@ export function clockTime(at: string, now = new Date()): string {
   return isToday ? local.slice(11, 23) : local.slice(0, 23).replace("T", " ");
 }
 
+/** A time of AWS for people: `24 Nov 2026, 23:57 UTC`. */
+export function minuteOf(time: string): string {
+  const [, day, month, year, minute] =
+    /^\w+, (\d+) (\w+) (\d+) (\d+:\d+)/.exec(new Date(time).toUTCString()) ?? [];
+  return year === undefined ? time : `${Number(day)} ${month} ${year}, ${minute} UTC`;
+}
+
 /**
  * A text of several lines whose further lines begin with `| `, so that none of them can pass for a record of
  * its own (FAULTS.md C-03).

@@ -22,6 +22,7 @@ import { message } from "./checks/message.ts";
 import { permission } from "./checks/permission.ts";
 import { push } from "./checks/push.ts";
 import { pushRight } from "./checks/push-right.ts";
+import { release } from "./checks/release.ts";
 import { role } from "./checks/role.ts";
 import { routes } from "./checks/routes.ts";
 import { settings } from "./checks/settings.ts";
@@ -41,6 +42,7 @@ export const allChecks: readonly Check[] = [
   integration,
   permission,
   lambdaFunction,
+  release,
   concurrency,
   code,
   handler,

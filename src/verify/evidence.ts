@@ -81,6 +81,13 @@ export interface ExpectedCode {
   runtime: string;
 }
 
+/** Which release serves clients. */
+export interface Serving {
+  version: string;
+  /** Whether a rollback has chosen it. */
+  isRolledBack: boolean;
+}
+
 /** All that checks judge, each read once. */
 export interface Evidence {
   caller: Caller;
@@ -90,7 +97,11 @@ export interface Evidence {
   routes: readonly Route[];
   integrations: readonly Integration[];
   policy: ResourcePolicy;
+  /** What serves clients: the release of the alias, or the function itself where it has none. */
   lambda: FunctionConfiguration;
+  /** The function as it was written last. */
+  latest: FunctionConfiguration;
+  serving: Serving;
   concurrency: Concurrency;
   expected: ExpectedCode;
   role: ExecutionRole;

@@ -6,7 +6,7 @@ import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
 import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judge.ts";
-import { orMissing } from "../aws/answers.ts";
+import { asServed } from "../aws/served.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 export interface TestResult extends Diagnosis {
@@ -120,7 +120,7 @@ async function probeFromHere(
 
 type Answer = Omit<Outcome, "madeUpToken" | "probe" | "own">;
 
-/** Invokes the function with an event. Throws a CliError when there is no such function. */
+/** Invokes what serves of the function with an event. Throws a CliError when there is no such function. */
 export async function invoke(
   aws: Aws,
   functionName: string,
@@ -128,10 +128,10 @@ export async function invoke(
   abortSignal: AbortSignal,
 ): Promise<Answer> {
   const Payload = Buffer.from(JSON.stringify(event));
-  const invoked = await orMissing(
+  const invoked = await asServed((of) =>
     aws.lambda.call(
       "Invoke",
-      { FunctionName: functionName, LogType: "Tail", Payload },
+      { FunctionName: functionName, ...of, LogType: "Tail", Payload },
       { ...aws.longCall, abortSignal },
     ),
   );

@@ -2,6 +2,9 @@ import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf, deployedApi } from "../aws/deployed.ts";
+import { aliasMembers } from "../aws/authentic.ts";
+import { aliasOf, isRollback } from "../aws/releases.ts";
+import { ALIAS, asServed } from "../aws/served.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import { logRoleOf } from "../aws/log-role.ts";
 import { decisionsOn, type Decision } from "../aws/simulation.ts";
@@ -98,15 +101,28 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
   };
 }
 
-type FunctionEvidence = "lambda" | "concurrency" | "policy" | "log";
+type FunctionEvidence = "lambda" | "latest" | "serving" | "concurrency" | "policy" | "log";
 
 function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidence> {
   const { functionName: FunctionName } = names;
   return {
     async lambda() {
-      const found = await orMissing(aws.lambda.call("GetFunctionConfiguration", { FunctionName }));
+      const found = await asServed((of) =>
+        aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }),
+      );
       if (!found) throw new Absent(`there is no function ${FunctionName}`);
       return found;
+    },
+    async latest(get) {
+      await get("lambda");
+      return await aws.lambda.call("GetFunctionConfiguration", { FunctionName });
+    },
+    async serving(get) {
+      await get("lambda");
+      const found = await aliasOf(aws, FunctionName);
+      if (!found) throw new Absent(`the function has no alias ${ALIAS}`);
+      const { FunctionVersion: version } = complete(found, aliasMembers);
+      return { version, isRolledBack: isRollback(found.Description) };
     },
     async concurrency(get) {
       await get("lambda");

@@ -33,7 +33,7 @@ test("S3 plan on an empty account writes nothing: exit 0, with --exit-code 3", a
   const env = pointedAt(local.url);
   const { code, stdout } = await run(["plan", ...backendUrl], { env });
   expect(code).toBe(0);
-  expect(stdout).toContain("12 to create");
+  expect(stdout).toContain("14 to create");
   expect((await run(["plan", ...backendUrl, "--exit-code"], { env })).code).toBe(3);
   expect(mutating(local)).toEqual([]);
 });

@@ -123,6 +123,8 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
   "backend check": () => ["--timeout", "5"],
   "backend keys": () => ["show"],
   env: () => ["list"],
+  releases: () => [],
+  rollback: () => ["--to", "7"],
   destroy: () => ["--yes"],
 };
 

@@ -22,9 +22,11 @@ const absent: Readonly<Record<CommandName, string>> = {
   deploy: `result.profile result.resources[].differences[] result.resources[].unread result.probe
     result.test.invocation.fix result.test.invocation.argv result.test.roundTrip.status
     result.test.roundTrip.code result.test.roundTrip.fix result.test.roundTrip.argv
-    result.unproven[]`,
+    result.release result.unproven[]`,
   status: `result.profile result.steps[] result.fix result.resources[].differences[]
     result.resources[].unread result.argv`,
+  releases: "result.profile",
+  rollback: "result.profile",
   doctor: `result.profile result.cause result.repaired[] result.steps[] result.checks[].code
     result.checks[].means result.checks[].fix result.checks[].repair[] result.checks[].argv`,
   env: "result.profile result.changes[].from result.probe",
@@ -102,6 +104,8 @@ const lines: readonly (readonly [CommandName, (scene: Scene) => string[] | Promi
   ["status", () => []],
   ["doctor", () => ["--token", "demo"]],
   ["env", () => ["set", "LOG_LEVEL=DEBUG"]],
+  ["releases", () => []],
+  ["rollback", () => ["--to", "2"]],
   ["outputs", () => []],
   ["export", () => ["terraform"]],
   ["policy", () => ["function"]],

@@ -105,6 +105,7 @@ const needs: Readonly<Record<string, Need>> = {
   "lambda:CreateFunction": first,
   "lambda:TagResource": first,
   "lambda:AddPermission": first,
+  "lambda:CreateAlias": first,
   "apigateway:POST": first,
   "apigateway:TagResource": first,
   "ec2:DescribeSubnets": first,
@@ -118,12 +119,16 @@ const needs: Readonly<Record<string, Need>> = {
   "iam:GetRolePolicy": plan,
   "lambda:GetFunction": plan,
   "lambda:GetPolicy": plan,
+  "lambda:GetAlias": plan,
+  "lambda:ListVersionsByFunction": plan,
   "apigateway:GET": plan,
   "logs:DescribeLogGroups": plan,
   "logs:ListTagsForResource": plan,
   "lambda:InvokeFunction": reading("test"),
   "lambda:GetFunctionConfiguration": reading("env", "list"),
   "lambda:UpdateFunctionConfiguration": reading("env", "set", "LOG_LEVEL=DEBUG"),
+  "lambda:PublishVersion": reading("env", "set", "LOG_LEVEL=ERROR"),
+  "lambda:UpdateAlias": reading("env", "set", "LOG_LEVEL=INFO"),
   "logs:DescribeLogStreams": reading("logs", "tail", "--no-follow"),
   "logs:FilterLogEvents": reading("logs", "tail", "--no-follow"),
   "cloudwatch:GetMetricData": reading("metrics"),
@@ -153,13 +158,14 @@ const needs: Readonly<Record<string, Need>> = {
       lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 5 })),
   },
   "lambda:RemovePermission": corrected(async ({ lambda }, FunctionName) => {
-    const { Policy = "" } = await lambda.send(new GetPolicyCommand({ FunctionName }));
+    const of = { FunctionName, Qualifier: "live" };
+    const { Policy = "" } = await lambda.send(new GetPolicyCommand(of));
     const { Statement } = JSON.parse(Policy) as { Statement: { Sid: string }[] };
     const StatementId = Statement[0]?.Sid;
-    await lambda.send(new RemovePermissionCommand({ FunctionName, StatementId }));
+    await lambda.send(new RemovePermissionCommand({ ...of, StatementId }));
     await lambda.send(
       new AddPermissionCommand({
-        FunctionName,
+        ...of,
         StatementId,
         Action: "lambda:InvokeFunction",
         Principal: "apigateway.amazonaws.com",

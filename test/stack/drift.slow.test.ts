@@ -23,9 +23,12 @@ import {
 } from "@aws-sdk/client-iam";
 import {
   AddPermissionCommand,
+  DeleteAliasCommand,
   DeleteFunctionCommand,
   GetFunctionConfigurationCommand,
+  PublishVersionCommand,
   RemovePermissionCommand,
+  UpdateAliasCommand,
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
@@ -40,6 +43,7 @@ import { changedIds, completeStack, inventory, openTestStack } from "../support/
 const FunctionName = "shelfshack-websocket-proxy";
 const RoleName = "shelfshack-websocket-proxy-role";
 const PolicyName = "WebSocketAPIPermissions";
+const statement = { FunctionName, Qualifier: "live", StatementId: "shelfshack-ws" };
 
 async function apiId(aws: Aws): Promise<string> {
   return (await aws.apigatewayv2.send(new GetApisCommand({}))).Items?.[0]?.ApiId ?? "";
@@ -99,12 +103,21 @@ const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = 
   [
     "the function",
     (aws) => aws.lambda.send(new DeleteFunctionCommand({ FunctionName })),
-    ["Function", "Permission"],
+    ["Function", "Release", "Alias", "Permission"],
+  ],
+  ["the permission", (aws) => aws.lambda.send(new RemovePermissionCommand(statement)), ["Permission"]],
+  [
+    "the alias",
+    (aws) => aws.lambda.send(new DeleteAliasCommand({ FunctionName, Name: "live" })),
+    ["Alias", "Permission"],
   ],
   [
-    "the permission",
-    (aws) => aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" })),
-    ["Permission"],
+    "the alias and its release",
+    async (aws) => {
+      await aws.lambda.send(new DeleteAliasCommand({ FunctionName, Name: "live" }));
+      await aws.lambda.send(new DeleteFunctionCommand({ FunctionName, Qualifier: "1" }));
+    },
+    ["Release", "Alias", "Permission"],
   ],
   [
     "the API",
@@ -119,6 +132,8 @@ const removals: readonly [string, (aws: Aws) => Promise<unknown>, string[]][] = 
       "Deployment",
       "Stage",
       "Function",
+      "Release",
+      "Alias",
       "Permission",
     ],
   ],
@@ -180,19 +195,32 @@ async function stageElsewhere(aws: Aws): Promise<void> {
 }
 
 async function othersPermission(aws: Aws): Promise<void> {
-  await aws.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" }));
-  const statement = {
-    FunctionName,
-    StatementId: "shelfshack-ws",
-    Action: "lambda:InvokeFunction",
-    Principal: "apigateway.amazonaws.com",
-  };
+  await aws.lambda.send(new RemovePermissionCommand(statement));
   await aws.lambda.send(
     new AddPermissionCommand({
       ...statement,
+      Action: "lambda:InvokeFunction",
+      Principal: "apigateway.amazonaws.com",
       SourceArn: "arn:aws:execute-api:us-east-1:000000000000:other/dev/*",
     }),
   );
+}
+
+/** A release that was published by hand, with other code. */
+async function releasedByHand(aws: Aws): Promise<string> {
+  await configure({ Timeout: 9 })(aws);
+  return (await aws.lambda.send(new PublishVersionCommand({ FunctionName }))).Version ?? "";
+}
+
+async function aliasElsewhere(aws: Aws): Promise<void> {
+  const FunctionVersion = await releasedByHand(aws);
+  await aws.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+}
+
+async function sharedAlias(aws: Aws): Promise<void> {
+  const AdditionalVersionWeights = { [await releasedByHand(aws)]: 0.5 };
+  const RoutingConfig = { AdditionalVersionWeights };
+  await aws.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", RoutingConfig }));
 }
 
 /** What is changed by hand, and the property that a plan names. */
@@ -282,6 +310,14 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
   ],
   ["the stage's deployment", stageElsewhere, "Stage", "DeploymentId"],
   ["the permission", othersPermission, "Permission", "SourceArn"],
+  ["the alias", aliasElsewhere, "Alias", "FunctionVersion"],
+  ["the alias' shares", sharedAlias, "Alias", "AlsoServed"],
+  [
+    "a setting that the stack leaves alone",
+    configure({ EphemeralStorage: { Size: 1024 } }),
+    "Release",
+    "Content",
+  ],
 ];
 
 test.each(changes)(
@@ -370,8 +406,8 @@ test("invalid signing keys are created again", async () => {
   const Variables = { ...(await variables()), SIGNING_KEYS: "x", FOO: "bar" };
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const next = await openTestStack(local.url);
-  expect(changedIds(await next.plan())).toEqual(["Function"]);
-  expect(changedIds(await next.deploy())).toEqual(["Function"]);
+  expect(changedIds(await next.plan())).toEqual(["Function", "Release", "Alias"]);
+  expect(changedIds(await next.deploy())).toEqual(["Function", "Release", "Alias"]);
   expect(await variables()).toMatchObject({ SIGNING_KEYS: expect.stringMatching(/^whsec_/), FOO: "bar" });
   expect(changedIds(await next.deploy())).toEqual([]);
 });
@@ -379,7 +415,7 @@ test("invalid signing keys are created again", async () => {
 test("every resource that a deploy creates is removed or changed by hand here", async () => {
   const { stack } = await openTestStack("http://127.0.0.1:9");
   const covered = new Set([...removals.flatMap(([, , ids]) => ids), ...changes.map(([, , id]) => id)]);
-  const created = stack.resources.filter(({ desired }) => desired).map(({ id }) => id);
+  const created = stack.resources.filter(({ desired, former }) => desired && !former).map(({ id }) => id);
   expect(created.filter((id) => !covered.has(id))).toEqual([]);
 });
 
@@ -395,15 +431,18 @@ test("a variable that left the configuration is taken away; those of others stay
     new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables: theirs } }),
   );
   const fewer = { variables: { BAR: "2" } };
-  expect(
-    (await (await openTestStack(local.url, fewer)).plan()).flatMap((change) => change.differences),
-  ).toEqual([{ path: "ConfiguredVariables", from: ["BAR", "FOO"], to: ["BAR"] }]);
+  const planned = await (await openTestStack(local.url, fewer)).plan();
+  const ofTheFunction = planned.filter(({ resource: { id } }) => id === "Function");
+  expect(ofTheFunction.flatMap((change) => change.differences)).toEqual([
+    { path: "ConfiguredVariables", from: ["BAR", "FOO"], to: ["BAR"] },
+  ]);
+  expect(changedIds(planned)).toEqual(["Function", "Release", "Alias"]);
   await (await openTestStack(local.url, fewer)).deploy();
   const { FOO: _gone, ...rest } = theirs as Record<string, string>;
   expect(await variables()).toEqual(rest);
   const before = calls();
   expect(changedIds(await (await openTestStack(local.url, fewer)).deploy())).toEqual([]);
-  expect(calls() - before).toBe(12);
+  expect(calls() - before).toBe(15);
   // A name that others use already is theirs until the configuration sets it.
   await (await openTestStack(local.url, { variables: {} })).deploy();
   const { BAR: _too, ...left } = rest;

@@ -122,7 +122,9 @@ async function spoil({ apigatewayv2, iam, lambda }: Aws): Promise<void> {
   const PolicyName = "WebSocketAPIPermissions";
   await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: grants }));
   const FunctionName = "shelfshack-websocket-proxy";
-  await lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" }));
+  await lambda.send(
+    new RemovePermissionCommand({ FunctionName, Qualifier: "live", StatementId: "shelfshack-ws" }),
+  );
 }
 
 const changed = {

@@ -134,7 +134,7 @@ test("D-11 an API of ours that no function tells of is found on a later page", a
     );
   await aws.lambda.send(new DeleteFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }));
   const changed = changedIds(await (await openTestStack(local.url)).deploy());
-  expect(changed).toEqual(["Function", "Permission"]);
+  expect(changed).toEqual(["Function", "Release", "Alias", "Permission"]);
 });
 
 test("the steps one by one create the whole stack", async () => {

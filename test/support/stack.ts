@@ -63,6 +63,7 @@ export async function openTestStack(
     timeout: 30,
     memory: 256,
     logRetention: 30,
+    keepReleases: 5,
     backendUrl: "https://api.example.com",
     variables: {},
     account: undefined,

@@ -18,7 +18,7 @@ test("every step of --only covers something", async () => {
 test("every resource is made by a step or is looked up only", async () => {
   const { resources } = await described();
   for (const { id, step, desired, create } of resources) {
-    const [maker] = typeof step === "object" ? Object.keys(step) : [step];
+    const [maker] = typeof step === "object" ? (Array.isArray(step) ? step : Object.keys(step)) : [step];
     expect(
       steps.some((name) => name === maker),
       id,

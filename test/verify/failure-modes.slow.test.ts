@@ -28,6 +28,7 @@ import {
   PublishVersionCommand,
   PutFunctionConcurrencyCommand,
   RemovePermissionCommand,
+  UpdateAliasCommand,
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
   type UpdateFunctionConfigurationCommandInput,
@@ -55,6 +56,7 @@ import {
   type Patient,
   type Question,
 } from "../support/doctor.ts";
+import { withoutAlias } from "../support/former-stack.ts";
 import { invocationUri, lambdaTrust, makeRole, pointedAt, policy } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
@@ -106,19 +108,29 @@ async function configure(
   await lambda.send(
     new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables }, ...settings }),
   );
+  await serve({ lambda, FunctionName });
 }
 
-const upload = async ({ lambda, FunctionName }: Patient, source: string) =>
-  lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile: await zipOf({ "index.mjs": source }) }));
+async function upload({ lambda, FunctionName }: Patient, source: string): Promise<void> {
+  const ZipFile = await zipOf({ "index.mjs": source });
+  await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
+  await serve({ lambda, FunctionName });
+}
+
+/** Lets clients be served by what was written last. */
+async function serve({ lambda, FunctionName }: Pick<Patient, "lambda" | "FunctionName">): Promise<void> {
+  const { Version: FunctionVersion } = await lambda.send(new PublishVersionCommand({ FunctionName }));
+  await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+}
 
 /** Replaces the permission to invoke by one for another source; none where that is left out. */
 async function permitted({ lambda, FunctionName }: Patient, resource?: string): Promise<void> {
-  await lambda.send(new RemovePermissionCommand({ FunctionName, StatementId: "shelfshack-ws" }));
+  const statement = { FunctionName, Qualifier: "live", StatementId: "shelfshack-ws" };
+  await lambda.send(new RemovePermissionCommand(statement));
   if (resource === undefined) return;
   await lambda.send(
     new AddPermissionCommand({
-      FunctionName,
-      StatementId: "shelfshack-ws",
+      ...statement,
       Action: "lambda:InvokeFunction",
       Principal: "apigateway.amazonaws.com",
       SourceArn: `arn:aws:execute-api:us-east-1:000000000000:${resource}`,
@@ -212,8 +224,8 @@ const modes: readonly Mode[] = [
     async breaks(patient) {
       const { lambda, FunctionName } = patient;
       const { Version } = await lambda.send(new PublishVersionCommand({ FunctionName }));
-      await lambda.send(new CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: Version }));
-      await integrated(patient, `${patient.functionArn}:live`);
+      await lambda.send(new CreateAliasCommand({ FunctionName, Name: "other", FunctionVersion: Version }));
+      await integrated(patient, `${patient.functionArn}:other`);
     },
   },
   {
@@ -414,7 +426,8 @@ const modes: readonly Mode[] = [
     what: "28 the function is still being changed",
     says: "warning function: function-changing",
     ill: { local: { updateDelayMs: 20_000 } },
-    breaks: (patient) => configure(patient, { Description: "other" }),
+    breaks: ({ lambda, FunctionName }) =>
+      lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Description: "other" })),
   },
   {
     what: "33 no log group, and the role may not create one",
@@ -545,6 +558,30 @@ const modes: readonly Mode[] = [
     says: "warning code: code-other",
     isFixed: true,
     breaks: (patient) => upload(patient, "export const handler = async () => ({ statusCode: 200 });"),
+  },
+  {
+    what: "a stack of before the alias",
+    says: "warning integration: integration-unqualified",
+    isFixed: true,
+    breaks: withoutAlias,
+  },
+  {
+    what: "what was written last is not served",
+    says: "warning release: release-older",
+    isFixed: true,
+    breaks: ({ lambda, FunctionName }) =>
+      lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 29 })),
+  },
+  {
+    what: "an older release after a rollback",
+    says: "warning release: rolled-back",
+    async breaks(patient) {
+      const { lambda, FunctionName } = patient;
+      await configure(patient, { Timeout: 29 });
+      const Description = "shelfshack-ws: rolled back from 2 by user/anna";
+      const alias = { FunctionName, Name: "live", FunctionVersion: "1", Description };
+      await lambda.send(new UpdateAliasCommand(alias));
+    },
   },
   {
     what: "no BACKEND_URL",

@@ -7,16 +7,17 @@ export const lambdaFunction = check({
   id: "function",
   hop: "function",
   title: "the function is there and usable",
-  needs: ["lambda"],
+  needs: ["lambda", "latest"],
   about: "lambda",
   absent: (_names, because) =>
     failed("function-missing", because, "every handshake ends with 500", {
       fix: ["run: ", command("deploy")],
       repair: steps,
     }),
-  judge({ lambda }) {
-    const { State, StateReason = "no reason given", LastUpdateStatus, LastUpdateStatusReason } = lambda;
-    if (State === "Failed")
+  judge({ lambda, latest }) {
+    const { StateReason = "no reason given" } = lambda;
+    const { State, LastUpdateStatus, LastUpdateStatusReason } = latest;
+    if (lambda.State === "Failed")
       return failed(
         "function-failed",
         `State Failed: ${StateReason}`,
@@ -38,6 +39,6 @@ export const lambdaFunction = check({
         byHand("wait some seconds, then run the same command again"),
       );
     const { Runtime, Handler, MemorySize, Timeout } = lambda;
-    return passed(`${State}, ${Runtime}, ${Handler}, ${MemorySize} MB, ${Timeout} s`);
+    return passed(`${lambda.State}, ${Runtime}, ${Handler}, ${MemorySize} MB, ${Timeout} s`);
   },
 });

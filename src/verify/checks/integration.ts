@@ -1,3 +1,4 @@
+import { ALIAS } from "../../aws/served.ts";
 import { check, deploying, failed, passed, warning } from "../check.ts";
 import { integrationOf } from "../integrations.ts";
 
@@ -41,7 +42,15 @@ export const integration = check({
         "API Gateway gives up before the function does",
         repair,
       );
-    return passed(own);
+    const direct = called.find(({ to }) => to?.qualifier !== ALIAS);
+    if (direct)
+      return warning(
+        "integration-unqualified",
+        `${direct.key} calls ${direct.to?.qualifier ?? "the function itself"}, not its alias ${ALIAS}`,
+        "clients are not served by the release that deploy and rollback choose",
+        deploying("function", "integration", "routes", "permission", "stage"),
+      );
+    return passed(`${own}:${ALIAS}`);
   },
 });
 

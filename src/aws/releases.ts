@@ -1,0 +1,260 @@
+import type { AliasConfiguration, FunctionConfiguration } from "@aws-sdk/client-lambda";
+import { command } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
+import { complete, orMissing } from "./answers.ts";
+import type { Aws } from "./clients.ts";
+import { changeEnvironment, untilActive } from "./lambda-function.ts";
+import { ALIAS } from "./served.ts";
+import type { Variables } from "./variables.ts";
+
+/** What a version's description says beside its number, code and time. */
+export interface ReleaseNote {
+  /** Who published it: `user/anna`, or `assumed-role/ROLE/SESSION`. */
+  by: string;
+  run: string;
+  /** The names of what changed: `code`, settings, variables; never a value. */
+  changed: readonly string[];
+}
+
+const PREFIX = "shelfshack-ws:";
+const LONGEST_DESCRIPTION = 256;
+export const FIRST = "first release";
+export const UNKNOWN = "unknown";
+
+/** A note as a description, shortened to what Lambda takes (AWS.md 4.9). */
+export function descriptionOf({ by, run, changed }: ReleaseNote): string {
+  const start = `${PREFIX} by ${by} run ${run.slice(-8)}: `;
+  const names = [...changed];
+  const text = () => {
+    const left = changed.length - names.length;
+    return `${start}${[...names, ...(left > 0 ? [`${left} more`] : [])].join(", ")}`;
+  };
+  while (text().length > LONGEST_DESCRIPTION && names.length > 0) names.pop();
+  return text().slice(0, LONGEST_DESCRIPTION);
+}
+
+/** The note in a description; undefined for a version of another tool. */
+export function noteIn(description = ""): ReleaseNote | undefined {
+  const found = /^shelfshack-ws: by (\S+) run (\S+): (.*)$/s.exec(description);
+  if (!found) return undefined;
+  const [, by = "", run = "", changed = ""] = found;
+  return { by, run, changed: changed === "" ? [] : changed.split(", ") };
+}
+
+/** Who the caller of an ARN is, without the account. */
+export const callerIn = (arn: string): string => arn.split(":").slice(5).join(":") || UNKNOWN;
+
+/** The published versions of a function, the oldest first; undefined where there is no function. */
+export async function versionsOf(
+  aws: Aws,
+  FunctionName: string,
+): Promise<FunctionConfiguration[] | undefined> {
+  const versions: FunctionConfiguration[] = [];
+  let Marker: string | undefined;
+  do {
+    const page = await orMissing(aws.lambda.call("ListVersionsByFunction", { FunctionName, Marker }));
+    if (!page) return undefined;
+    versions.push(...complete(page, ["Versions"]).Versions);
+    Marker = page.NextMarker;
+  } while (Marker);
+  return versions.filter(({ Version }) => Version !== "$LATEST").toSorted(byNumber);
+}
+
+const byNumber = (one: FunctionConfiguration, other: FunctionConfiguration): number =>
+  Number(one.Version) - Number(other.Version);
+
+/** The alias as it is; undefined for a function without one. */
+export const aliasOf = (aws: Aws, FunctionName: string): Promise<AliasConfiguration | undefined> =>
+  orMissing(aws.lambda.call("GetAlias", { FunctionName, Name: ALIAS }));
+
+/** What the description of an alias begins with that a rollback has moved. */
+const ROLLED_BACK = "shelfshack-ws: rolled back";
+
+/** The description of an alias that serves an older release than the newest one. */
+export const rollbackText = (from: string, by: string): string =>
+  `${ROLLED_BACK} from ${from} by ${by}`.slice(0, LONGEST_DESCRIPTION);
+
+/** Whether a rollback has moved the alias last. */
+export const isRollback = (description = ""): boolean => description.startsWith(ROLLED_BACK);
+
+/** A published version, as people are told of it. */
+export interface Release {
+  number: string;
+  /** When it was published, ISO time. */
+  at: string | null;
+  /** `CodeSha256`, base64. */
+  sha256: string;
+  /** Null for a version of another tool. */
+  by: string | null;
+  run: string | null;
+  changed: readonly string[];
+  serves: boolean;
+}
+
+export interface Releases {
+  /** Null for a function without the alias, which serves what it is. */
+  serves: string | null;
+  isRolledBack: boolean;
+  revisionId: string | undefined;
+  /** The newest first. */
+  releases: Release[];
+}
+
+/** The releases of a function, and which one serves; undefined where there is no function. */
+export async function readReleases(aws: Aws, FunctionName: string): Promise<Releases | undefined> {
+  const [versions, alias] = await Promise.all([versionsOf(aws, FunctionName), aliasOf(aws, FunctionName)]);
+  if (!versions) return undefined;
+  const serves = alias?.FunctionVersion ?? null;
+  return {
+    serves,
+    isRolledBack: isRollback(alias?.Description),
+    revisionId: alias?.RevisionId,
+    releases: versions.map((version) => releaseOf(version, serves)).toReversed(),
+  };
+}
+
+function releaseOf(found: FunctionConfiguration, serves: string | null): Release {
+  const { Version: number, CodeSha256: sha256 } = complete(found, ["Version", "CodeSha256"]);
+  const { by = null, run = null, changed = [] } = noteIn(found.Description) ?? {};
+  const at = found.LastModified === undefined ? null : new Date(found.LastModified).toISOString();
+  return { number, at, sha256, by, run, changed, serves: number === serves };
+}
+
+/**
+ * Serves a release that there is already, in one call. What is not the newest one is marked: the next deploy
+ * says that it leaves it.
+ */
+export async function serveOlder(
+  aws: Aws,
+  functionName: string,
+  { serves: from, revisionId, releases }: Releases,
+  { serves: version, by }: { serves: string; by: string },
+): Promise<void> {
+  const isNewest = releases[0]?.number === version;
+  await moveAlias(aws, {
+    functionName,
+    version,
+    revisionId,
+    description: isNewest ? "" : rollbackText(from ?? "", by),
+    orNewer: false,
+  });
+}
+
+/** Where an alias is moved to, and from which of its revisions. */
+interface Move {
+  functionName: string;
+  version: string;
+  revisionId: string | undefined;
+  /** Written with it; empty for what a deploy serves. */
+  description: string;
+  /** Whether it may also go on to serve a newer version, which another run moved it to. */
+  orNewer: boolean;
+}
+
+const TRIES = 3;
+
+/**
+ * Lets the alias serve a version that Lambda runs already, in one call. A move by another run in between is
+ * seen by the revision: a newer version then stays, as it holds what this run has written too.
+ */
+export async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Promise<void> {
+  let { revisionId } = move;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await aws.lambda.call("UpdateAlias", {
+        FunctionName: functionName,
+        Name: ALIAS,
+        FunctionVersion: version,
+        Description: move.description,
+        RoutingConfig: { AdditionalVersionWeights: {} },
+        ...(revisionId !== undefined && { RevisionId: revisionId }),
+      });
+      return;
+    } catch (error) {
+      const raced = error instanceof Error && error.name === "PreconditionFailedException";
+      if (!raced || attempt >= TRIES) throw error;
+      const now = complete(await aliasOf(aws, functionName), ["FunctionVersion", "RevisionId"]);
+      const served = Number(now.FunctionVersion);
+      if (now.FunctionVersion === version || (move.orNewer && served > Number(version))) return;
+      revisionId = now.RevisionId;
+    }
+  }
+}
+
+/**
+ * Deletes the oldest releases of ours but `keep` and those that are `used`. One that another alias serves
+ * stays.
+ */
+export async function prune(
+  aws: Aws,
+  FunctionName: string,
+  { keep, used }: { keep: number; used: readonly string[] },
+): Promise<void> {
+  const versions = (await versionsOf(aws, FunctionName)) ?? [];
+  const old = versions
+    .slice(0, Math.max(0, versions.length - keep))
+    .filter(({ Version = "", Description }) => noteIn(Description) && !used.includes(Version));
+  for (const { Version } of old)
+    await unlessInUse(orMissing(aws.lambda.call("DeleteFunction", { FunctionName, Qualifier: Version })));
+}
+
+async function unlessInUse(deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "ResourceConflictException")) throw error;
+  }
+}
+
+/** Who changes a function, and what is kept of before. */
+interface Publisher {
+  by: string;
+  run: string;
+  keepReleases: number;
+}
+
+/**
+ * Changes the variables of a function, publishes that and serves it; a function without the alias serves what
+ * was written last. Returns the variables. Throws a CliError after a rollback: its newest code, which would
+ * be served too, was taken back.
+ */
+export async function releaseEnvironment(
+  aws: Aws,
+  functionName: string,
+  change: (present: Variables) => Variables,
+  publisher: Publisher,
+): Promise<Variables> {
+  const alias = await aliasOf(aws, functionName);
+  if (alias && isRollback(alias.Description)) throw rolledBack(alias);
+  let before: Variables = {};
+  const { variables } = await changeEnvironment(aws, functionName, (present) => change((before = present)));
+  if (!alias) return variables;
+  const changed = [...new Set([...Object.keys(before), ...Object.keys(variables)])].filter(
+    (name) => before[name] !== variables[name],
+  );
+  await serveNewest(aws, alias, { functionName, ...publisher, changed: changed.toSorted() });
+  return variables;
+}
+
+async function serveNewest(
+  aws: Aws,
+  alias: AliasConfiguration,
+  { functionName, keepReleases: keep, ...note }: Publisher & ReleaseNote & { functionName: string },
+): Promise<void> {
+  const { FunctionVersion: before, RevisionId } = complete(alias, ["FunctionVersion", "RevisionId"]);
+  const Description = descriptionOf(note);
+  const published = await aws.lambda.call("PublishVersion", { FunctionName: functionName, Description });
+  const { Version: version } = complete(published, ["Version"]);
+  await untilActive(aws, functionName, published, version);
+  const move = { functionName, version, revisionId: RevisionId, description: "", orNewer: true };
+  await moveAlias(aws, move);
+  if (Number(version) > keep) await prune(aws, functionName, { keep, used: [version, before] });
+}
+
+const rolledBack = ({ FunctionVersion: served }: AliasConfiguration): CliError =>
+  new CliError(
+    "rolled-back",
+    `nothing was written: release ${served} serves after a rollback, and a change would serve ` +
+      "what was taken back",
+    { hint: ["deploy what is to be served: ", command("deploy")] },
+  );

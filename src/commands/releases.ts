@@ -1,0 +1,51 @@
+import { readReleases, type Release } from "../aws/releases.ts";
+import { functionMissing } from "../aws/lambda-function.ts";
+import type { Command } from "../cli/command.ts";
+import { command as invocation, joined } from "../errors/advice.ts";
+import { placeOf, type Place } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
+import { placeText } from "../terminal/changes.ts";
+import { table } from "../terminal/format.ts";
+import { minuteOf } from "../terminal/record.ts";
+
+interface ReleasesResult extends Place {
+  functionName: string;
+  /** The release that serves clients; null for a function without the alias, which serves what it is. */
+  serves: string | null;
+  /** Whether a rollback has chosen it. */
+  rolledBack: boolean;
+  /** The newest first. */
+  releases: Release[];
+}
+
+export const command: Command<"releases", ReleasesResult> = {
+  async run(options, context) {
+    const { functionName } = options;
+    const open = await context.stack(options);
+    const { stack, run } = open;
+    const [observed, found] = await Promise.all([
+      observe({ ...stack, resources: [stack.account] }, run.aws),
+      readReleases(run.aws, functionName),
+    ]);
+    if (!found) throw functionMissing(run.aws, functionName);
+    const { serves, isRolledBack: rolledBack, releases } = found;
+    return { ...placeOf(open, observed), functionName, serves, rolledBack, releases };
+  },
+
+  render({ functionName, serves, rolledBack, releases, ...place }) {
+    const rows = releases.map(({ number, at, sha256, by, changed }) => [
+      `${number === serves ? "▶" : " "} ${number}`,
+      at === null ? "" : minuteOf(at),
+      sha256.slice(0, 12),
+      by ?? "",
+      changed.join(", "),
+    ]);
+    const now = serves === null ? `${functionName} has no releases` : `release ${serves} serves`;
+    return joined([
+      placeText(place),
+      ...(rows.length > 0 ? ["", table(rows), ""] : [""]),
+      `${now}${rolledBack ? ", as a rollback chose it" : ""}`,
+      serves === null ? ["the next deploy makes one: ", invocation("deploy")] : undefined,
+    ]);
+  },
+};

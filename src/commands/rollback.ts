@@ -1,0 +1,81 @@
+import { functionMissing } from "../aws/lambda-function.ts";
+import { readReleases, serveOlder, type Releases } from "../aws/releases.ts";
+import type { Command } from "../cli/command.ts";
+import type { Context } from "../cli/context.ts";
+import { command as invocation, joined } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
+import { refuseNotOurs } from "../stack/ownership.ts";
+import { placeText } from "../terminal/changes.ts";
+
+interface RollbackResult extends Place {
+  functionName: string;
+  changed: boolean;
+  /** The release that served before. */
+  served: string;
+  /** The one that serves now. */
+  serves: string;
+}
+
+export const command: Command<"rollback", RollbackResult> = {
+  async run({ toRelease, ...names }, context) {
+    const { functionName } = names;
+    const open = await context.stack(names);
+    const { place, by, ...found } = await ours(open, functionName, context);
+    const { serves: served } = found;
+    if (served === null) throw unreleased(functionName);
+    const serves = target({ ...found, serves: served }, toRelease);
+    const changed = serves !== served;
+    if (changed) await serveOlder(open.run.aws, functionName, { ...found, serves: served }, { serves, by });
+    return { ...place, functionName, changed, served, serves };
+  },
+
+  render({ changed, served, serves, ...place }, { quiet }) {
+    return joined([
+      quiet ? placeText(place) : undefined,
+      changed ? `release ${serves} serves again, instead of ${served}` : `release ${serves} serves already`,
+      changed ? ["what is deployed next serves then; all of them: ", invocation("releases")] : undefined,
+    ]);
+  },
+};
+
+/** What there is of a stack of ours, and where: nothing of another stack or tool is written to. */
+async function ours(
+  open: OpenStack<WebSocketStack>,
+  functionName: string,
+  { report }: Pick<Context, "report">,
+): Promise<Releases & { place: Place; by: string }> {
+  const { stack, run } = open;
+  const [observed, found] = await Promise.all([
+    observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws),
+    readReleases(run.aws, functionName),
+  ]);
+  if (!found) throw functionMissing(run.aws, functionName);
+  refuseNotOurs(observed, stack.identity);
+  const place = placeOf(open, observed);
+  report({ kind: "note", message: placeText(place) });
+  const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
+  return { ...found, place, by };
+}
+
+const unreleased = (functionName: string): CliError =>
+  new CliError("release-missing", `${functionName} has no releases`, {
+    hint: ["the next deploy makes one: ", invocation("deploy")],
+  });
+
+/** The release that is meant: the one with that number, or the one before that which serves. */
+function target({ serves, releases }: Releases & { serves: string }, wanted: number | undefined): string {
+  const numbers = releases.map(({ number }) => number);
+  const found =
+    wanted === undefined
+      ? numbers.find((number) => Number(number) < Number(serves))
+      : numbers.find((number) => number === String(wanted));
+  if (found !== undefined) return found;
+  const message =
+    wanted === undefined ? `there is no release before ${serves}` : `there is no release ${wanted}`;
+  throw new CliError("release-missing", `${message}; there are ${numbers.toReversed().join(", ")}`, {
+    hint: ["choose one of: ", invocation("releases")],
+  });
+}

@@ -1,0 +1,69 @@
+import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
+import { demoBackend } from "../support/given.ts";
+import { openLocalAws, pointedAt } from "../support/local-aws.ts";
+import { run } from "../support/program.ts";
+
+/** Runs a command with `--json` against one local AWS: its exit code and its document. */
+async function program() {
+  const [local, backend] = await Promise.all([openLocalAws(), demoBackend()]);
+  const env = pointedAt(local.url);
+  const asked = async (...args: string[]) => {
+    const { code, stdout } = await run([...args, "--json"], { env });
+    return { code, result: JSON.parse(stdout) };
+  };
+  return { local, env, backend, asked };
+}
+
+test("40 a rollback is one call, and the next deploy says that it ends it", async () => {
+  const { local, env, backend, asked } = await program();
+  await asked("deploy", ...backend, "--no-test");
+  await asked("env", "set", "LOG_LEVEL=DEBUG");
+  await asked("deploy", "--memory", "512", "--no-test");
+  const { releases, serves } = (await asked("releases")).result;
+  expect(serves).toBe("3");
+  expect(
+    releases.map(({ number, changed }: { number: string; changed: string[] }) => [number, changed]),
+  ).toEqual([
+    ["3", ["MemorySize"]],
+    ["2", ["LOG_LEVEL"]],
+    ["1", ["first release"]],
+  ]);
+
+  const before = local.calls.length;
+  expect(await asked("rollback")).toMatchObject({
+    code: 0,
+    result: { changed: true, served: "3", serves: "2" },
+  });
+  const wrote = local.calls.slice(before).flatMap(({ mutating, operation }) => (mutating ? [operation] : []));
+  expect(wrote).toEqual(["UpdateAlias"]);
+  expect(await asked("status")).toMatchObject({ code: 3, result: { release: "2", fix: null, steps: [] } });
+  expect((await asked("env", "set", "LOG_LEVEL=INFO")).result.error).toMatchObject({ code: "rolled-back" });
+  const missing = await run(["rollback", "--to", "9"], { env });
+  expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("there are 1, 2, 3")]);
+
+  const again = await run(["deploy", ...backend, "--memory", "512", "--no-test"], { env });
+  expect(again.stderr).toContain("the rollback to release 2 ends with this deploy");
+  expect((await asked("status")).result).toMatchObject({ upToDate: true, release: "3" });
+});
+
+test("41 a deploy that fails says what serves, or serves the release before again", async () => {
+  const { local, env, backend, asked } = await program();
+  await asked("deploy", ...backend, "--no-test");
+  const FunctionName = "shelfshack-websocket-proxy";
+  const { Environment } = await local.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
+  await local.lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }),
+  );
+  const deploy = (...args: string[]) => run(["deploy", ...backend, ...args], { env });
+  const failed = await deploy("--memory", "512");
+  expect([failed.code, failed.stdout]).toEqual([
+    3,
+    expect.stringMatching(/^release 2 serves; to serve release 1 again: .* rollback/m),
+  ]);
+  const taken = await deploy("--memory", "768", "--rollback-on-failure", "--json");
+  const release = { serves: "2", before: "2", rolledBack: true };
+  expect([taken.code, JSON.parse(taken.stdout).release]).toEqual([3, release]);
+  expect((await asked("releases")).result).toMatchObject({ serves: "2", rolledBack: true });
+});
