@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { needs } from "../support/aws-clients.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { errorCode, run } from "../support/program.ts";
+import { zipOf } from "../support/zip.ts";
 
 /** A folder with these files, removed with the test. */
 function folderWith(files: Record<string, string>): string {
@@ -58,7 +60,7 @@ test("9 an own handler is deployed without a backend, tested as what it is, and 
   expect(local.calls).toHaveLength(calls);
 });
 
-test("package loads own code without this user's credentials, and within a time limit only", async () => {
+test("package loads own code without this user's credentials; what may be missing here warns", async () => {
   const source = folderWith({
     "index.mjs": `
       const { AWS_ACCESS_KEY_ID, SHELFSHACK_TOKEN, TABLE } = process.env;
@@ -77,4 +79,47 @@ test("package loads own code without this user's credentials, and within a time 
   // The zip that is written is no part of the code.
   const again = await run(["package", "--source", source, "--out", out, "--json"], { env });
   expect(JSON.parse(again.stdout).sha256).toBe(JSON.parse(stdout).sha256);
+});
+
+/** A folder with the wheel of a package `tiny`, which needs no index of packages. */
+async function wheels(): Promise<string> {
+  const folder = folderWith({});
+  const info = "tiny-1.0.dist-info";
+  const wheel = await zipOf({
+    "tiny.py": "ONE = 1",
+    [`${info}/METADATA`]: "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+    [`${info}/WHEEL`]: "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    [`${info}/RECORD`]: `tiny.py,,\n${info}/METADATA,,\n${info}/WHEEL,,\n${info}/RECORD,,\n`,
+  });
+  writeFileSync(join(folder, "tiny-1.0-py3-none-any.whl"), wheel);
+  return folder;
+}
+
+test("9 requirements are installed once, as wheels, outside of the source folder", async (context) => {
+  needs(context, "python3", ["-m", "pip", "--version"]);
+  const found = await wheels();
+  const source = folderWith({
+    "lambda_function.py": "import tiny\ndef lambda_handler(event, context): ...",
+    "requirements.txt": `--no-index\n--find-links ${found}\ntiny==1.0\n`,
+  });
+  const env = { XDG_CACHE_HOME: folderWith({}) };
+  const out = join(folderWith({}), "p.zip");
+  const how = ["--source", source, "--runtime", "python3.12", "--handler", "lambda_function.lambda_handler"];
+  const pack = () => run(["package", ...how, "--out", out, "--json"], { env });
+  const first = await pack();
+  const { entries, sha256 } = JSON.parse(first.stdout) as { entries: { name: string }[]; sha256: string };
+  expect(entries.map(({ name }) => name)).toEqual([
+    "lambda_function.py",
+    "requirements.txt",
+    "tiny-1.0.dist-info/METADATA",
+    "tiny-1.0.dist-info/WHEEL",
+    "tiny.py",
+  ]);
+  expect(readdirSync(source).toSorted()).toEqual(["lambda_function.py", "requirements.txt"]);
+  // Without the wheel, what was kept counts.
+  rmSync(join(found, "tiny-1.0-py3-none-any.whl"));
+  expect(JSON.parse((await pack()).stdout)).toMatchObject({ sha256 });
+  writeFileSync(join(source, "requirements.txt"), `--no-index\n--find-links ${found}\ntiny==2.0\n`);
+  const missing = await pack();
+  expect([missing.code, errorCode(missing)]).toEqual([2, "wheel-missing"]);
 });
