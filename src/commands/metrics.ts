@@ -187,6 +187,8 @@ const labels: Readonly<Record<MetricSeries["name"], string>> = {
 const figure = (unit: MetricSeries["unit"], value: number | null): string =>
   value === null ? "–" : unit === "ms" ? duration(value) : value.toLocaleString("en");
 
+/** Fewer columns of bars show nothing. */
+const LEAST_BARS = 8;
 const HEAD = ["", "total", "latest", "highest"];
 
 function tableOf(
@@ -202,15 +204,18 @@ function tableOf(
   const right = (row: readonly string[]) => row.map((cell, column) => cell.padStart(widths[column] ?? 0));
   const name = Math.max(...metrics.map((metric) => labels[metric.name].length));
   const room = screenWidth() - name - widths.reduce((sum, width) => sum + width + 2, 2);
+  const isNarrow = room < LEAST_BARS;
+  // The highest is what the bars show: a narrow terminal has room for neither.
+  const fitting = (cells: readonly string[]) => (isNarrow ? cells.slice(0, -1) : cells);
   const rows = metrics.map(({ name: id, values }, index) => [
     labels[id],
-    ...right(figures[index] ?? []),
-    style.cyan(sparkline(values, Math.max(8, room))),
+    ...fitting(right(figures[index] ?? [])),
+    ...(isNarrow ? [] : [style.cyan(sparkline(values, room))]),
   ]);
   const period = periodSeconds === 60 ? "a minute" : `${periodSeconds / 60} minutes`;
   const times = [since, until].map(minuteIn);
   return [
-    `${functionName} in ${region}, ${times.join(" to ")}; each bar ${period}`,
-    table([[HEAD[0] ?? "", ...right(HEAD.slice(1))], ...rows]),
+    `${functionName} in ${region}, ${times.join(" to ")}${isNarrow ? "" : `; each bar ${period}`}`,
+    table([[HEAD[0] ?? "", ...fitting(right(HEAD.slice(1)))], ...rows]),
   ].join("\n");
 }
