@@ -1,7 +1,15 @@
 import { tagNames } from "../aws/tags.ts";
 import type { AnyResource } from "../stack/resource.ts";
-import { inexpressible, membersAs, wholePolicy, Secret, type Exported, type PropertyForm } from "./model.ts";
-import { partsOf, type Reference } from "./reference.ts";
+import {
+  followsOf,
+  inexpressible,
+  membersAs,
+  wholePolicy,
+  Secret,
+  type Exported,
+  type PropertyForm,
+} from "./model.ts";
+import { isReferring, partsOf, type Reference } from "./reference.ts";
 
 interface Form {
   /** Property names are CloudFormation's already, where they are settings of it. */
@@ -24,7 +32,7 @@ const got = (attribute: string) => (id: string) => `${id}.${attribute}`;
 /** Every type of resource of the stack. */
 const forms: Readonly<Record<string, Form>> = {
   "AWS::IAM::Role": {
-    properties: same("RoleName", "AssumeRolePolicyDocument"),
+    properties: same("RoleName", "AssumeRolePolicyDocument", "Path", "PermissionsBoundary"),
     attributes: { Arn: got("Arn") },
     tags: "list",
   },
@@ -72,6 +80,8 @@ const forms: Readonly<Record<string, Form>> = {
   "AWS::Lambda::Function": {
     properties: {
       ...same("FunctionName", "Role", "Runtime", "Handler", "Timeout", "MemorySize", "Architectures"),
+      // Before there is one, who deploys it is not known.
+      Description: (Description: string) => (isReferring(Description) ? {} : { Description }),
       KMSKeyArn: "KmsKeyArn",
       Environment: (Variables: object) => ({ Environment: { Variables } }),
       TracingConfig: "TracingConfig",
@@ -88,6 +98,14 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: { FunctionArn: got("Arn") },
     tags: "list",
     besides: { Code: { S3Bucket: { Ref: "CodeBucket" }, S3Key: { Ref: "CodeKey" } } },
+  },
+  // CloudFormation publishes no second one under the same id.
+  "AWS::Lambda::Version": {
+    properties: { FunctionName: "FunctionName", Content: null, Description: null, Version: null },
+    attributes: { Version: got("Version") },
+  },
+  "AWS::Lambda::Alias": {
+    properties: { ...same("FunctionName", "Name", "FunctionVersion"), AlsoServed: null },
   },
   "AWS::Lambda::Permission": {
     properties: {
@@ -146,10 +164,10 @@ export function cloudFormationOf(all: readonly Exported[]): CloudFormationExport
 }
 
 function resourceOf(of: Exported, writing: Writing): object {
-  const { resource, tags, follows } = of;
+  const { resource, tags } = of;
   const form = formOf(resource);
-  const after = follows.filter((id) => writing.byId.has(id));
-  const members = { ...membersAs(FORMAT, of, form.properties) };
+  const members = membersAs(FORMAT, of, form.properties);
+  const after = followsOf(of, members).filter((id) => writing.byId.has(id));
   return {
     Type: resource.type,
     ...(after.length > 0 && { DependsOn: after }),

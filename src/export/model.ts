@@ -29,13 +29,16 @@ export interface Exported {
   properties: Members;
   /** Absent where it has none of its own. */
   tags: Tags | undefined;
-  /** What is to be there before it, although it does not refer to that. */
-  follows: readonly string[];
+  /** The ids of what is to be there before it. */
+  needs: readonly string[];
   /** Absent where it is not deployed. */
   found: AnyFound | undefined;
   /** It is deployed otherwise than it is exported. */
   isDrifted: boolean;
 }
+
+/** Each format says by itself whose account it is; all else that is only looked up is taken as it is. */
+const CALLER = "AWS::STS::CallerIdentity";
 
 /** The account's settings belong to no stack: they stay where they are. */
 const OF_THE_ACCOUNT = "AWS::ApiGateway::Account";
@@ -43,7 +46,10 @@ const OF_THE_ACCOUNT = "AWS::ApiGateway::Account";
 /** The stack's resources as they are desired. Calls nothing. */
 export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
   stack.resources
-    .filter((resource) => resource.desired && isWanted(resource) && resource.type !== OF_THE_ACCOUNT)
+    .filter(
+      (resource) =>
+        resource.desired && isWanted(resource) && !("former" in resource) && resource.type !== OF_THE_ACCOUNT,
+    )
     .map((resource) => exported(resource, observed));
 
 function exported(resource: AnyResource, observed: Observed): Exported {
@@ -54,17 +60,20 @@ function exported(resource: AnyResource, observed: Observed): Exported {
         Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
       ),
     ) ?? {};
-  const referring = desiredWith((need) => attributesAsReferences(need.id));
+  const referring = desiredWith((need) =>
+    need.desired || need.type === CALLER
+      ? attributesAsReferences(need.id)
+      : (observed.get(need)?.attributes ?? unknownAttributes),
+  );
   const known = desiredWith((need) => observed.get(need)?.attributes ?? unknownAttributes);
   const merged = together(resource, "", { found: found?.properties, referring, known }) as Members;
   const properties = withoutSecrets(resource, merged);
-  const referred = referredIn(properties);
   const needed = Object.values<AnyResource>(resource.needs).filter(({ desired }) => desired);
   return {
     resource,
     properties,
     tags: found ? (found.tags ?? found.furtherTags) : withoutRun(resource.tags),
-    follows: needed.map(({ id }) => id).filter((id) => !referred.includes(id)),
+    needs: needed.map(({ id }) => id),
     found,
     isDrifted: found !== undefined && differences(resource, found, known).length > 0,
   };
@@ -150,6 +159,12 @@ export const inexpressible = (format: string, what: string): CliError =>
   new CliError("export-impossible", `${what} cannot be expressed for ${format}`, {
     hint: "this is a gap of shelfshack-ws: report it; nothing was written",
   });
+
+/** What a resource is to follow although its members do not refer to it. */
+export function followsOf({ needs }: Exported, members: Members): string[] {
+  const referred = referredIn(members);
+  return needs.filter((id) => !referred.includes(id));
+}
 
 /** A policy with the statements that a deploy leaves in it as they are. */
 export function wholePolicy({ properties: { PolicyDocument, LeftStatements } }: Exported): Members {

@@ -2,12 +2,20 @@ import { STATEMENT_ID } from "../resources/permission.ts";
 import { tagNames } from "../aws/tags.ts";
 import type { AnyResource } from "../stack/resource.ts";
 import { Block, block, Expression, Json, type Words } from "./hcl.ts";
-import { inexpressible, membersAs, wholePolicy, type Exported, type PropertyForm } from "./model.ts";
-import type { Reference } from "./reference.ts";
+import {
+  followsOf,
+  inexpressible,
+  membersAs,
+  wholePolicy,
+  type Exported,
+  type PropertyForm,
+} from "./model.ts";
+import { isReferring, type Reference } from "./reference.ts";
 
 /** How the provider has a type of resource; the whole is left out where another one's members say it. */
 interface Form {
-  resource: string;
+  /** Absent where another one's members say it. */
+  resource?: string;
   properties: Readonly<Record<string, PropertyForm>>;
   /** What follows the resource's address where another one refers to an attribute; or a whole expression. */
   attributes?: Readonly<Record<string, (address: string) => string>>;
@@ -33,7 +41,12 @@ const json =
 const forms: Readonly<Record<string, Form>> = {
   "AWS::IAM::Role": {
     resource: "aws_iam_role",
-    properties: { RoleName: "name", AssumeRolePolicyDocument: json("assume_role_policy") },
+    properties: {
+      RoleName: "name",
+      AssumeRolePolicyDocument: json("assume_role_policy"),
+      Path: "path",
+      PermissionsBoundary: "permissions_boundary",
+    },
     attributes: { Arn: arn },
     importId: ({ RoleName = "" }) => RoleName,
     hasTags: true,
@@ -131,6 +144,7 @@ const forms: Readonly<Record<string, Form>> = {
     resource: "aws_lambda_function",
     properties: {
       FunctionName: "function_name",
+      Description: (text: string) => (isReferring(text) ? {} : { description: text }),
       Role: "role",
       Runtime: "runtime",
       Handler: "handler",
@@ -163,9 +177,26 @@ const forms: Readonly<Record<string, Form>> = {
     importId: ({ FunctionName = "" }) => FunctionName,
     hasTags: true,
     besides: {
+      publish: true,
       filename: new Expression("var.filename"),
       source_code_hash: new Expression("filebase64sha256(var.filename)"),
     },
+  },
+  // `publish` of the function makes one with each change.
+  "AWS::Lambda::Version": {
+    properties: { FunctionName: null, Content: null, Description: null, Version: null },
+    attributes: { Version: () => "aws_lambda_function.function.version" },
+    importId: () => "",
+  },
+  "AWS::Lambda::Alias": {
+    resource: "aws_lambda_alias",
+    properties: {
+      FunctionName: "function_name",
+      Name: "name",
+      FunctionVersion: "function_version",
+      AlsoServed: null,
+    },
+    importId: ({ FunctionName, Name }) => `${FunctionName}/${Name}`,
   },
   "AWS::Lambda::Permission": {
     resource: "aws_lambda_permission",
@@ -217,8 +248,9 @@ export function terraformOf(all: readonly Exported[], { region }: { region: stri
       return `var.env_${name}`;
     },
   };
-  const resources = all.map((one) => resourceText(one, byId, words));
-  const imports = all.flatMap((one) => importOf(one));
+  const written = all.filter(({ resource }) => formOf(resource).resource !== undefined);
+  const resources = written.map((one) => resourceText(one, byId, words));
+  const imports = written.flatMap((one) => importOf(one));
   const isDeployed = imports.length > 0;
   const parts = [
     header(region),
@@ -239,16 +271,17 @@ function referenceText({ id: name, attribute }: Reference, byId: ReadonlyMap<str
 }
 
 function resourceText(of: Exported, byId: ReadonlyMap<string, AnyResource>, words: Words): string {
-  const { resource, tags, follows } = of;
+  const { resource, tags } = of;
   const form = formOf(resource);
-  const after = follows.flatMap((name) => {
+  const members = membersAs(FORMAT, of, form.properties);
+  const after = followsOf(of, members).flatMap((name) => {
     const need = byId.get(name);
-    return need ? [addressOf(need)] : [];
+    return need && formOf(need).resource !== undefined ? [addressOf(need)] : [];
   });
   return block(
     `resource "${form.resource}" "${localName(resource.id)}"`,
     {
-      ...membersAs(FORMAT, of, form.properties),
+      ...members,
       ...form.besides,
       ...(form.hasTags && tags && Object.keys(tags).length > 0 ? { tags: taggedAs(tags) } : {}),
       ...(after.length > 0 ? { depends_on: new Expression(`[${after.join(", ")}]`) } : {}),

@@ -61,7 +61,9 @@ test("what may be secret is a variable in either format, and one that the stack 
     expect(terraform.text + cloudFormation.text).not.toMatch(/whsec_|p4ssw0rd/);
     expect(terraform.variables.toSorted()).toEqual(["env_LOGLEVEL", "env_LOG_LEVEL", "env_SIGNING_KEYS"]);
     expect(new Set(cloudFormation.parameters).size).toBe(4);
-    expect(terraform.imports.length).toBe(isDeployed ? all.length : 0);
+    // The function publishes its versions by itself.
+    const imported = all.filter(({ resource }) => resource.id !== "Release");
+    expect(terraform.imports.length).toBe(isDeployed ? imported.length : 0);
   }
 });
 
