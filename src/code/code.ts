@@ -6,7 +6,7 @@ import type { Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 
 /** The settings that say which code a function has; without `source` and `zip` it is what ships with us. */
-export type CodeOptions = Pick<Settings, "source" | "zip" | "handler" | "runtime" | "local">;
+export type CodeOptions = Pick<Settings, "source" | "zip" | "handler" | "runtime" | "local" | "architecture">;
 
 interface Run {
   report: Report;
@@ -17,10 +17,11 @@ interface Run {
 export const isOwnCode = ({ source, zip }: Pick<Settings, "source" | "zip">): boolean =>
   source !== undefined || zip !== undefined;
 
+type Architecture = NonNullable<Settings["architecture"]>;
+/** Lambda's own choice. */
+const USUAL: Architecture = "x86_64";
 /** The most memory of a function, in MB. */
 const MOST_MEMORY = 10_240;
-/** The processor that the function runs on. */
-const ARCHITECTURE = "x86_64" as const;
 
 /**
  * The code to deploy: the shipped handler, a folder's, or a zip. Throws a CliError (exit 2) that says what is
@@ -36,20 +37,26 @@ export async function codeFor(
 }
 
 async function built(
-  { source, zip, local, ...options }: CodeOptions & { out?: string | undefined },
+  {
+    source,
+    zip,
+    local,
+    architecture: wanted = USUAL,
+    ...options
+  }: CodeOptions & { out?: string | undefined },
   run: Run,
 ): Promise<Artifact> {
   if (zip !== undefined) return await givenZip(zip);
   if (source === undefined) return await packageHandler();
-  const architecture = local ? await architectureHere(options.runtime) : ARCHITECTURE;
+  const architecture = local ? await architectureHere(options.runtime, wanted) : wanted;
   return await packageFolder(source, { ...options, architecture }, run);
 }
 
 /** For the local AWS packages are what this machine runs: those of AWS where it can. */
-async function architectureHere(runtime: string): Promise<typeof ARCHITECTURE | undefined> {
-  if (!runtime.startsWith("python")) return ARCHITECTURE;
+async function architectureHere(runtime: string, wanted: Architecture): Promise<Architecture | undefined> {
+  if (!runtime.startsWith("python")) return wanted;
   const { runsAsOnAws } = await import("./trial.ts");
-  return (await runsAsOnAws(runtime, ARCHITECTURE)) ? ARCHITECTURE : undefined;
+  return (await runsAsOnAws(runtime, wanted)) ? wanted : undefined;
 }
 
 /** What the function has besides, as far as it is known. */
@@ -75,13 +82,13 @@ export async function requireLoadable(
   { report }: Run,
 ): Promise<void> {
   if (!isOwnCode(options)) return;
-  const { handler, runtime, functionName = "package", memory = MOST_MEMORY } = options;
+  const { handler, runtime, architecture = USUAL, functionName = "package", memory = MOST_MEMORY } = options;
   const { variables = {}, backendUrl } = options;
   const known = { ...variables, ...(backendUrl && { BACKEND_URL: backendUrl }) };
   const { tryOut } = await import("./trial.ts");
-  const target = { handler, runtime, functionName, memory, variables: known };
+  const target = { handler, runtime, architecture, functionName, memory, variables: known };
   const packagesFrom = placesOf(options);
-  const trial = await tryOut(artifact, { ...target, packagesFrom, architecture: ARCHITECTURE });
+  const trial = await tryOut(artifact, { ...target, packagesFrom });
   if (trial.outcome === "loaded") return;
   if (trial.outcome === "not-tried")
     return report({ kind: "note", message: `the code was not loaded here: ${trial.because}` });

@@ -15,8 +15,8 @@ interface PackageResult {
 }
 
 export const command: Command<"package", PackageResult> = {
-  async run({ out, source, zip: given, handler, runtime, local }, context) {
-    const options = { source, zip: given, handler, runtime, local };
+  async run({ out, source, zip: given, handler, runtime, architecture, local }, context) {
+    const options = { source, zip: given, handler, runtime, architecture, local };
     const artifact = await codeFor({ ...options, out }, context);
     const { zip, sha256, entries } = artifact;
     await requirePackage(out, zip);

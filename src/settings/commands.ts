@@ -100,7 +100,7 @@ const table = {
   },
   package: {
     summary: "build the function's zip",
-    reads: ["out", ...ownCode, "handler", "runtime"],
+    reads: ["out", ...ownCode, "handler", "runtime", "architecture"],
     examples: [
       { line: "package", description: "writes websocket_proxy.zip: the handler that ships" },
       { line: "package --out build/proxy.zip", description: "writes it somewhere else" },

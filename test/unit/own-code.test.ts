@@ -25,7 +25,7 @@ const python = { runtime: "python3.12", handler: "lambda_function.lambda_handler
 const node = { runtime: "nodejs24.x", handler: "index.handler" };
 
 const code = (own: { source?: string; zip?: string; handler: string; runtime: string }) =>
-  codeFor({ source: undefined, zip: undefined, local: false, ...own }, run);
+  codeFor({ source: undefined, zip: undefined, local: false, architecture: "x86_64", ...own }, run);
 
 /** How code is refused: error code, exit code and text. */
 async function refusal(own: Parameters<typeof code>[0]) {
