@@ -31,11 +31,11 @@ const served = async ({ lambda }: AwsForTest) =>
 async function conversation(url: string, isOver: () => boolean): Promise<number> {
   const socket = await openSocket(`${url}?booking_id=1&token=t`);
   let arrived = 0;
-  while (!isOver()) {
+  do {
     socket.send(PROVE);
     expect(await socket.next()).toBe(PROVEN);
     arrived++;
-  }
+  } while (!isOver());
   socket.close();
   return arrived;
 }
@@ -62,7 +62,10 @@ test("42 a stack without an alias moves to it while messages pass: none is lost"
   const sockets = [1, 2].map(() => conversation(url, () => isOver));
   const newcomers = (async () => {
     let count = 0;
-    for (; !isOver; count++) (await openSocket(`${url}?booking_id=1&token=t`)).close();
+    do {
+      (await openSocket(`${url}?booking_id=1&token=t`)).close();
+      count++;
+    } while (!isOver);
     return count;
   })();
   const moving = await openTestStack(local.url, config);
