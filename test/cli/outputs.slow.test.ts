@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { AmplifyClient, CreateAppCommand, GetAppCommand } from "@aws-sdk/client-amplify";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
-import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import {
+  GetFunctionConfigurationCommand,
+  PublishVersionCommand,
+  UpdateAliasCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { errorCode, run, start } from "../support/program.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
@@ -152,13 +157,13 @@ test("an unknown --for is wrong usage", async () => {
 
 test("F-02 a function's keys are printed as keys or refused: AWS's text is no line of a shell", async () => {
   const { env, aws, keys, endpoint } = await deployed();
-  const set = (SIGNING_KEYS: string) =>
-    aws.lambda.send(
-      new UpdateFunctionConfigurationCommand({
-        FunctionName: "shelfshack-websocket-proxy",
-        Environment: { Variables: { BACKEND_URL: "https://x", SIGNING_KEYS } },
-      }),
-    );
+  const FunctionName = "shelfshack-websocket-proxy";
+  const set = async (SIGNING_KEYS: string) => {
+    const Environment = { Variables: { BACKEND_URL: "https://x", SIGNING_KEYS } };
+    await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment }));
+    const { Version: FunctionVersion } = await aws.lambda.send(new PublishVersionCommand({ FunctionName }));
+    await aws.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+  };
   await set(` ${keys} \n${keys}`);
   expect(await run(["outputs", "--for", "backend"], { env })).toMatchObject({
     code: 0,
