@@ -1,3 +1,4 @@
+import { CliError } from "../errors/error.ts";
 import type { Expectation } from "./expectation.ts";
 import { participant, type Participant } from "./participant.ts";
 import type { Frame, Session } from "./session.ts";
@@ -23,7 +24,10 @@ export interface Delivery {
 export interface DeliveryOptions {
   clients: number;
   text: string;
-  /** What the others must receive, each of them; of none the first frame after the sending counts. */
+  /**
+   * What the others must receive, each of them. Of none the first frame after the sending counts, which goes
+   * out when each client has had what a backend gives new ones.
+   */
   expected: readonly Expectation[];
   withinMs: number;
   open(): Promise<Session>;
@@ -33,10 +37,13 @@ export interface DeliveryOptions {
 
 /** As many handshakes at once as a small backend takes without trouble. */
 const OPENED_AT_ONCE = 10;
+/** What a backend gives a new client comes within a second. */
+const GREETING_MS = 1_000;
 
 /**
  * Opens several clients, sends a message as the first one and waits until all others have received it. Ends
- * as soon as they have, and closes them all. Throws a HandshakeError when one of them cannot be opened.
+ * as soon as they have, and closes them all. Throws a HandshakeError when one of them cannot be opened, and a
+ * CliError (exit 2) where nothing is expected and frames come all the time.
  */
 export async function deliver(options: DeliveryOptions): Promise<Delivery> {
   const { clients, text, withinMs, onFrame } = options;
@@ -46,6 +53,7 @@ export async function deliver(options: DeliveryOptions): Promise<Delivery> {
     while (opened.length < clients) await openSome(options, opened);
     const [first, ...others] = opened;
     const openMs = performance.now() - startedAt;
+    if (options.expected.length === 0) await greeted(others, options);
     const sentAt = performance.now();
     const sent = await first?.session.send(text);
     if (sent) await onFrame(sent, 1);
@@ -77,6 +85,26 @@ async function openSome(
   }
   const failed = opening.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
+}
+
+/** Waits until no client has received anything for a while. */
+async function greeted(
+  others: readonly Participant[],
+  { withinMs, signal }: Pick<DeliveryOptions, "withinMs" | "signal">,
+): Promise<void> {
+  const limit = performance.now() + GREETING_MS + withinMs;
+  const isQuiet = async (other: Participant): Promise<void> => {
+    if (performance.now() >= limit)
+      throw new CliError(
+        "value-missing",
+        "the clients receive frames all the time, before anything is sent",
+        {
+          hint: "say with --expect which frame the message becomes",
+        },
+      );
+    if (await other.take(() => true, performance.now() + GREETING_MS, signal)) await isQuiet(other);
+  };
+  await Promise.all(others.map(isQuiet));
 }
 
 /** When all that is expected was received, in milliseconds after the sending. */

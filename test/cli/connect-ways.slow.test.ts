@@ -62,6 +62,28 @@ test("19 with --clients one sends and all others must receive", async () => {
   ]);
 });
 
+test("19 what a backend gives new clients is not the message of another one", async () => {
+  const server = async (again: number | undefined) =>
+    await webSocketServer((socket) => {
+      const greet = () => socket.send("welcome");
+      const timer = again === undefined ? setTimeout(greet, 200) : setInterval(greet, again);
+      socket.on("close", () => clearTimeout(timer));
+    });
+  const share = async (again?: number) => {
+    const args = ["connect", "--url", await server(again), "--clients", "2", "--send", "x", "--json"];
+    return await run([...args, "--timeout", "0.3"]);
+  };
+  const [once, always] = await Promise.all([share(), share(100)]);
+  expect([once.code, documents(once.stdout).at(-1)]).toMatchObject([
+    3,
+    { deliveries: [{ client: 2, ms: null }] },
+  ]);
+  expect([always.code, documents(always.stdout).at(-1)]).toMatchObject([
+    2,
+    { error: { code: "value-missing" } },
+  ]);
+});
+
 test("52 a script from a file: 0 when all is met, 3 at a step that is not, 2 when wrong", async () => {
   const file = join(await folder(), "chat.jsonl");
   const url = await room();
