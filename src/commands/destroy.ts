@@ -11,10 +11,14 @@ export const command: Command<"destroy", Removal> = {
     const { executionRoleOf } = await import("../aws/lambda-function.ts");
     // It may have been deployed with another name for its role than this run was given.
     const roleName = (await executionRoleOf(await context.aws(options), functionName)) ?? options.roleName;
-    return await destroyStack(await context.stack({ ...options, roleName }), async (removed, place) => {
+    const open = await context.stack({ ...options, roleName });
+    const removal = await destroyStack(open, async (removed, place) => {
       if (!yes && removed.length > 0) await confirm(removed, place, context);
       else context.report({ kind: "note", message: placeText(place) });
     });
+    if (removal.removed.some(({ id }) => id === ACCESS_LOG))
+      context.report({ kind: "note", message: ROLE_STAYS });
+    return removal;
   },
 
   listsChanges: true,
@@ -22,6 +26,11 @@ export const command: Command<"destroy", Removal> = {
   /** A person has seen the list with the question. */
   render: (result, { yes, quiet }) => removalText(result, { isListed: !yes, isPlaced: !quiet }),
 };
+
+/** Only a stack that has had access logs has such a group. */
+const ACCESS_LOG = "AccessLogGroup";
+const ROLE_STAYS =
+  "the account's role for API Gateway's logs stays: every API of the region may write its logs with it";
 
 const questionOf = (stack: string): Question => ({
   subject: `the stack ${stack} will be deleted`,

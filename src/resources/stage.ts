@@ -76,10 +76,7 @@ export function stage(
       },
       ...logOf({ region, accessLogs }, needs.accessGroup.name, { Account, Partition }),
     }),
-    leaves: ({ properties: { AccessLogSettings: found } }) =>
-      accessLogs === undefined && isForeign(found, needs.accessGroup.name)
-        ? [`AccessLogSettings of ${name} stay: set by hand, to ${found.DestinationArn}`]
-        : [],
+    leaves: ({ properties }) => keptOf(properties.AccessLogSettings, { name, accessLogs }, needs.accessGroup),
     same: {
       ...(throttleBurst === undefined ? { "DefaultRouteSettings.ThrottlingBurstLimit": isOpen } : {}),
       ...(throttleRate === undefined ? { "DefaultRouteSettings.ThrottlingRateLimit": isOpen } : {}),
@@ -143,12 +140,30 @@ async function write(aws: Aws, desired: StageProperties, changed: ReadonlySet<st
 const settingsToWrite = (AccessLogSettings: StageProperties["AccessLogSettings"] | undefined) =>
   AccessLogSettings === undefined || AccessLogSettings === "off" ? {} : { AccessLogSettings };
 
+/** What stays of a log: one that was set by hand, and the lines of one that is switched off. */
+function keptOf(
+  found: StageProperties["AccessLogSettings"] | undefined,
+  { name, accessLogs }: Pick<StageConfig, "name" | "accessLogs">,
+  { name: group }: LogGroupResource,
+): string[] {
+  if (accessLogs === undefined && isForeign(found, group))
+    return [`AccessLogSettings of ${name} stay: set by hand, to ${found.DestinationArn}`];
+  const gone = accessLogs === "off" && isOn(found) ? groupIn(found) : undefined;
+  return gone === undefined ? [] : [`the log group ${gone} stays, with its lines`];
+}
+
+const isOn = (found: StageProperties["AccessLogSettings"] | undefined): found is AccessLogSettings =>
+  found !== undefined && found !== "off";
+
+/** Undefined for a log that goes to a delivery stream. */
+const groupIn = ({ DestinationArn }: AccessLogSettings): string | undefined =>
+  /:log-group:([^:]+)/.exec(DestinationArn)?.[1];
+
 /** Whether it is a log that no deploy has set: one that goes to another place than ours. */
 const isForeign = (
   found: StageProperties["AccessLogSettings"] | undefined,
   group: string,
-): found is AccessLogSettings =>
-  found !== undefined && found !== "off" && !found.DestinationArn.endsWith(`:log-group:${group}`);
+): found is AccessLogSettings => isOn(found) && !found.DestinationArn.endsWith(`:log-group:${group}`);
 
 /** A stage without a deployment serves nothing; limits that AWS leaves out are its own (AWS.md 3.6). */
 const settingsOf = ({

@@ -315,7 +315,7 @@ const table = {
     env: ["SHELFSHACK_ACCESS_LOGS"],
     key: "accessLogs",
     type: choice(["on", "off"]),
-    description: "on or off: API Gateway's own log of every event; without this as it is",
+    description: "on or off: API Gateway's own log of every event; by default unchanged",
   },
   keepReleases: {
     flag: "--keep-releases <number>",

@@ -88,6 +88,9 @@ test("on: role, group and setting are made once; off and destroy leave the role 
   });
   await off.deploy();
   expect([await log(), changedIds(await off.plan())]).toEqual([undefined, []]);
+  expect(off.progress.filter(({ kind }) => kind === "note")).toEqual([
+    { kind: "note", message: `the log group ${group} stays, with its lines` },
+  ]);
   // What was logged stays until the stack goes.
   expect(await groups()).toEqual([[group, 30], lambdas]);
   expect((await off.destroy()).map(({ id }) => id)).toContain("AccessLogGroup");
