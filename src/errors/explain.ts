@@ -124,7 +124,9 @@ export const explanations: readonly Explanation[] = [
     code: "no-region",
     when: ({ message }) => /^region is missing/i.test(message),
     message: () => "no AWS region is set",
-    hint: () => 'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json',
+    hint: () =>
+      'pass --region us-east-1, set AWS_REGION, or set "region" in shelfshack-ws.config.json; ' +
+      "for the local AWS add --local",
   },
   {
     code: "clock-wrong",
