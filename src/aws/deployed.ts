@@ -1,4 +1,4 @@
-import type { Api } from "@aws-sdk/client-apigatewayv2";
+import type { Api, Deployment } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
@@ -9,6 +9,10 @@ import { isOurs } from "./tags.ts";
 
 /** What the description of a deployment of ours begins with; a hash of its routes follows. */
 export const DEPLOYMENT_PREFIX = "shelfshack-ws routes ";
+
+/** Whether a deploy made this deployment. */
+export const isOfDeploy = ({ Description }: Deployment): boolean =>
+  Description?.startsWith(DEPLOYMENT_PREFIX) ?? false;
 
 interface StackNames {
   apiName: string;

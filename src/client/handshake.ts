@@ -1,4 +1,4 @@
-import { command, type Advice } from "../errors/advice.ts";
+import { command, partsOf, type Advice } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explainConnection, type NetworkExplanation, type Peer, type Phase } from "../errors/network.ts";
@@ -251,9 +251,15 @@ function explainStatus(
   return {
     code: row.code,
     meaning: `HTTP ${found}, ${meaning}${facts.length > 0 ? ` (${facts.join("; ")})` : ""}`,
-    hint: hintOf(words, source),
+    hint: ofRequest(hintOf(words, source), requestId),
   };
 }
+
+/** Of a request that is known, its own trace instead of the recent log. */
+const ofRequest = (hint: Advice, requestId: string | undefined): Advice =>
+  requestId === undefined || !/^[\w=-]{1,128}$/.test(requestId)
+    ? hint
+    : partsOf(hint).map((part) => (part === recentLog ? command("trace", {}, requestId) : part));
 
 const hintOf = ({ hint, given }: Pick<StatusRow, "hint" | "given">, source: Source): Advice =>
   source === "given" ? (given ?? hint) : hint;

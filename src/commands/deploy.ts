@@ -101,7 +101,10 @@ export const command: Command<"deploy", DeployResult> = {
       test: tested,
       release: await served(open, deployment, { tested, rollbackOnFailure }),
       unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-      next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
+      next:
+        url === null || dryRun
+          ? null
+          : next(tested, probe, { booking, token: given, tokenStdin, roleArn: options.roleArn }),
     };
   },
 
@@ -148,7 +151,7 @@ export const command: Command<"deploy", DeployResult> = {
 const next = (
   tested: SmokeTest | null,
   probe: BackendProbe | null,
-  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin">,
+  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin" | "roleArn">,
 ): Invocation =>
   probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
 

@@ -55,7 +55,7 @@ export const command: Command<"doctor", DoctorResult> = {
     };
   },
 
-  render({ checks, passed, failed, warnings, skipped, repaired, steps, ...place }) {
+  render({ checks, passed, failed, warnings, skipped, repaired, steps, ...place }, { fix }) {
     return joined([
       placeText(place),
       "",
@@ -68,7 +68,7 @@ export const command: Command<"doctor", DoctorResult> = {
       ),
       "",
       countsText({ passed, failed, warnings, skipped }),
-      ...(repaired.length > 0 ? [`repaired: ${repaired.join(", ")}`] : []),
+      ...(fix ? [repairedText(repaired)] : []),
       next(failed, steps),
     ]);
   },
@@ -108,9 +108,9 @@ async function examined(
     codeIfPossible(options, { report, signal }),
   ]);
   const own = isOwnCode(options);
-  const names = { functionName, apiName, stage, region: aws.region, account: expected, own };
+  const { accessLogs, roleArn } = options;
+  const names = { functionName, apiName, stage, region: aws.region, account: expected, own, roleArn };
   const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
-  const { accessLogs } = options;
   const looking = { aws, names, client, expected: code, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));
   const wanted = allChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
@@ -155,6 +155,10 @@ function summed(checks: readonly CheckLine[]): CheckLine[] {
     return [count === 1 ? line : { ...line, title: `${count} checks` }];
   });
 }
+
+/** What `--fix` has done. */
+const repairedText = (steps: readonly Step[]): string =>
+  steps.length > 0 ? `repaired: ${steps.join(", ")}` : "nothing here that a deploy can repair";
 
 /** The next command: what repairs it, or what shows that it works. */
 function next(failed: number, steps: readonly Step[]): Advice {

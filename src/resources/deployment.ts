@@ -8,7 +8,7 @@ import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
 import type { RouteResource } from "./route.ts";
 import { complete, everyPage } from "../aws/answers.ts";
-import { DEPLOYMENT_PREFIX } from "../aws/deployed.ts";
+import { DEPLOYMENT_PREFIX, isOfDeploy } from "../aws/deployed.ts";
 import { poll } from "../aws/wait.ts";
 
 interface DeploymentProperties {
@@ -58,10 +58,7 @@ export function deployment(
       const items = await everyPage((NextToken) =>
         aws.apigatewayv2.call("GetDeployments", { ApiId, NextToken, MaxResults: "100" }),
       );
-      const ours = items.filter(
-        ({ Description, DeploymentStatus }) =>
-          Description?.startsWith(DEPLOYMENT_PREFIX) && DeploymentStatus !== "FAILED",
-      );
+      const ours = items.filter((one) => isOfDeploy(one) && one.DeploymentStatus !== "FAILED");
       // Dates have whole seconds; of two in the same second the one listed later is the newer one.
       return ours
         .toSorted((one, other) => Number(one.CreatedDate) - Number(other.CreatedDate))

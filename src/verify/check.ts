@@ -98,6 +98,8 @@ export interface Names {
   account: string | undefined;
   /** Whether the function's code is the user's own. */
   own?: boolean | undefined;
+  /** A role that others own, with which the function runs. */
+  roleArn?: string | undefined;
 }
 
 /** One question about one hop. It judges evidence and calls nothing; its id is a promise. */

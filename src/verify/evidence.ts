@@ -42,6 +42,12 @@ export interface PolicyStatement {
   Condition?: Readonly<Record<string, Readonly<Record<string, string | string[]>>>>;
 }
 
+/** What the stage serves: a snapshot, which a change of a route does not reach (AWS.md 3.4). */
+export interface Snapshot {
+  /** Whether a deploy made it, with all three routes, and the stage waits for the next one. */
+  isOfDeploy: boolean;
+}
+
 /** Who may invoke the function that the API calls, by which of its qualifiers. */
 export interface ResourcePolicy {
   qualifier: string | undefined;
@@ -94,6 +100,7 @@ export interface Evidence {
   api: Api;
   stage: GetStageCommandOutput;
   deployments: readonly Deployment[];
+  snapshot: Snapshot;
   routes: readonly Route[];
   integrations: readonly Integration[];
   policy: ResourcePolicy;

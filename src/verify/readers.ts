@@ -1,7 +1,7 @@
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
-import { addressesOf, deployedApi } from "../aws/deployed.ts";
+import { addressesOf, deployedApi, isOfDeploy } from "../aws/deployed.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { aliasOf, isRollback } from "../aws/releases.ts";
 import { ALIAS, asServed } from "../aws/served.ts";
@@ -65,7 +65,7 @@ function accountReaders({ aws }: Reading): Pick<Readers, "caller"> {
   };
 }
 
-type GatewayEvidence = "api" | "stage" | "deployments" | "routes" | "integrations";
+type GatewayEvidence = "api" | "stage" | "deployments" | "snapshot" | "routes" | "integrations";
 
 function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence> {
   const { apigatewayv2 } = aws;
@@ -87,6 +87,16 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
       return await everyPage((NextToken) =>
         apigatewayv2.call("GetDeployments", { ApiId, NextToken, ...page }),
       );
+    },
+    async snapshot(get) {
+      // Without a stage nothing is served, which its own check tells.
+      const unknown = () => undefined;
+      const [stage, deployments = []] = await Promise.all([
+        get("stage").catch(unknown),
+        get("deployments").catch(unknown),
+      ]);
+      const served = deployments.find(({ DeploymentId }) => DeploymentId === stage?.DeploymentId);
+      return { isOfDeploy: !stage?.AutoDeploy && served !== undefined && isOfDeploy(served) };
     },
     async routes(get) {
       const { ApiId } = await get("api");
@@ -136,7 +146,13 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
     },
     async policy(get) {
       const [routes, integrations] = await Promise.all([get("routes"), get("integrations"), get("lambda")]);
-      const qualifier = integrationOf("$connect", { routes, integrations })?.qualifier;
+      // Without $connect another route tells which alias is called.
+      const called = ["$connect", "$default", "$disconnect"].map((key) =>
+        integrationOf(key, { routes, integrations }),
+      );
+      const first = called.find((one) => one !== undefined);
+      if (!first) throw new Absent("no route leads to an integration");
+      const { qualifier } = first;
       const asked = { FunctionName, ...(qualifier === undefined ? {} : { Qualifier: qualifier }) };
       const answer = await orMissing(aws.lambda.call("GetPolicy", asked));
       return { qualifier, statements: answer ? statementsIn(complete(answer, ["Policy"]).Policy) : [] };

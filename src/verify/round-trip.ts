@@ -245,13 +245,20 @@ const FRAMES = "that frames reach clients";
 /** The next command: one that uses what works, or fits the cause of what fails. */
 export function nextAfter(
   tested: SmokeTest | null,
-  { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
+  {
+    booking = "1",
+    token,
+    tokenStdin,
+    roleArn,
+  }: Pick<Settings, "booking" | "token" | "tokenStdin"> & { roleArn?: string | undefined },
 ): Invocation {
   // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   if (!tested || hasPassed(tested)) return command("connect", { booking, ...sameToken });
   const { invocation, frames, roundTrip } = tested;
   const step = stepThatLetsFramesThrough[frames.code];
+  // Of a role that others own the doctor says what its owner is to be asked for.
+  if (step === "policy" && roleArn !== undefined) return command("doctor");
   if (step) return command("deploy", { only: [step] });
   if (!worksAsDeployed(tested))
     return (invocation.passed && afterHandshake[roundTrip.status ?? 0]) || command("doctor");

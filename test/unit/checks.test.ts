@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { explainHandshake } from "../../src/client/handshake.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { allChecks } from "../../src/verify/all-checks.ts";
-import type { Verdict } from "../../src/verify/check.ts";
+import type { Names, Verdict } from "../../src/verify/check.ts";
 import { examine } from "../../src/verify/doctor.ts";
 import { Absent, openEvidence, type Evidence, type Readers } from "../../src/verify/evidence.ts";
 import { arnLike } from "../../src/contract/wildcard.ts";
@@ -17,12 +18,12 @@ const caller = { account: "111122223333", arn: "arn:aws:iam::111122223333:user/a
 const aws = "wss://abcdefghij.execute-api.us-east-1.amazonaws.com";
 
 /** What a check says of evidence of which only this much matters. */
-function said(id: string, evidence: object): Verdict {
+function said(id: string, evidence: object, more: Partial<Names> = {}): Verdict {
   const one = allChecks.find((check) => check.id === id);
   if (!one) throw new Error(`no check ${id}`);
   // What was written last serves.
   const { lambda } = evidence as { lambda?: object };
-  return one.judge({ latest: lambda, ...evidence } as never, names);
+  return one.judge({ latest: lambda, ...evidence } as never, { ...names, ...more });
 }
 
 /** By check: evidence that no local AWS has, and what is said of it. */
@@ -47,7 +48,7 @@ const rows: readonly (readonly [id: string, says: string, evidence: object])[] =
   ["environment", "signing-keys-invalid", variables({ BACKEND_URL: "https://a.b", SIGNING_KEYS: "x" })],
   ["settings", "passed", { lambda: { Runtime: "nodejs24.x", Timeout: 30 } }],
   ["settings", "runtime-deprecated", { lambda: { Runtime: "python3.8", Timeout: 30 } }],
-  ["routes", "route-missing", { routes: [] }],
+  ["routes", "route-missing", { routes: [], snapshot: { isOfDeploy: false } }],
   ["integration", "integration-wrong-type", integrated({ IntegrationType: "HTTP_PROXY" })],
   ["integration", "integration-other-function", integrated({ IntegrationType: "AWS_PROXY" })],
   ["throttle", "stage-throttled", { stage: { RouteSettings: { $connect: { ThrottlingBurstLimit: 0 } } } }],
@@ -68,7 +69,12 @@ function sending(API_GATEWAY_ENDPOINT: string) {
 }
 function integrated(integration: object) {
   const routes = [{ RouteKey: "$connect", Target: "integrations/i" }];
-  return { caller, routes, integrations: [{ IntegrationId: "i", ...integration }] };
+  return {
+    caller,
+    routes,
+    snapshot: { isOfDeploy: false },
+    integrations: [{ IntegrationId: "i", ...integration }],
+  };
 }
 
 test.each(rows)("%s: %s", (id, says, evidence) => {
@@ -149,6 +155,43 @@ test("evidence is read once, whatever asks for it", async () => {
   const counting = { ...readers({}), caller: () => Promise.resolve({ ...caller, clockOffMs: ++reads }) };
   await examine(allChecks, openEvidence(counting as unknown as Readers), names);
   expect(reads).toBe(1);
+});
+
+test("a route that is gone is still served by what a deploy has deployed", () => {
+  const routes = ["$connect", "$disconnect"].map((RouteKey) => ({ RouteKey, Target: "integrations/i" }));
+  const gone = (isOfDeploy: boolean) => said("routes", { routes, snapshot: { isOfDeploy } });
+  expect(gone(true)).toMatchObject({ means: expect.stringMatching(/^not yet: /), repair: ["routes"] });
+  expect(gone(false)).toMatchObject({
+    means: expect.stringMatching(/^every message /),
+    repair: ["routes", "stage"],
+  });
+});
+
+const roleArn = "arn:aws:iam::111122223333:role/theirs";
+const refused = (action: string) => ({ rights: [{ action, resource: "r/any", decision: "implicitDeny" }] });
+const trust = { role: { arn: roleArn, trust: {} } };
+const denied = { frames: { code: "denied", reached: false, meaning: "no" } };
+
+test.each([
+  ["push-right", refused("execute-api:ManageConnections"), '"Resource":["r/*"]'],
+  ["log-right", refused("logs:PutLogEvents"), '"Action":["logs:PutLogEvents"]'],
+  ["role", trust, '"Service":"lambda.amazonaws.com"'],
+  ["push", denied, "to allow that"],
+])("%s of a role that others own is for its owner to repair", (id, evidence, asked) => {
+  expect(said(id, evidence, { roleArn })).toMatchObject({ fix: expect.stringContaining(asked), repair: [] });
+  expect(said(id, evidence)).toMatchObject({ repair: [expect.stringMatching(/^(role|policy)$/)] });
+});
+
+const requestId = "UbT2aF9yIAMFkQg=";
+test.each([
+  [{ requestId }, { command: "trace", args: [requestId] }],
+  [{ requestId: "not one of ours" }, { command: "logs tail" }],
+  [{}, { command: "logs tail" }],
+])("a handshake that the function refused, with %j", (request, advised) => {
+  const failure = { kind: "status", status: 502, body: "", ...request } as const;
+  const { code, meaning, hint: fix } = explainHandshake(failure, new URL(`${aws}/dev`));
+  const verdict = said("handshake", { socket: { roundTrip: { open: false, ms: 1, code, meaning, fix } } });
+  expect(verdict).toMatchObject({ fix: [expect.any(String), advised] });
 });
 
 test("what AWS says is one word of the command that is advised", () => {

@@ -75,6 +75,8 @@ interface Mode {
   asks?(patient: Patient): Question;
   /** Whether `--fix` repairs it; one for each kind of repair. */
   isFixed?: true;
+  /** All steps that repair it, where that is worth telling. */
+  repairs?: readonly string[];
 }
 
 /** A stack with access logs. */
@@ -243,6 +245,15 @@ const modes: readonly Mode[] = [
     what: "4 the handler returns what API Gateway does not understand",
     says: "failed invocation: answer-unreadable",
     breaks: (patient) => upload(patient, "export const handler = async () => ({ ok: true });"),
+  },
+  {
+    what: "no route $connect, on which nothing else depends as long as the stage serves it",
+    says: "failed routes: route-missing",
+    repairs: ["routes"],
+    breaks: async (patient) =>
+      patient.apigatewayv2.send(
+        new DeleteRouteCommand({ ApiId: patient.ApiId, RouteId: await routeOf(patient, "$connect") }),
+      ),
   },
   {
     what: "5, 32 no route $default",
@@ -631,12 +642,14 @@ test("a healthy stack has no cause to tell, and every check has judged but that 
   expect(lines.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["task-role"]);
 });
 
-test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed }) => {
+test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed, repairs }) => {
   const patient = await openPatient(ill);
   await breaks?.(patient);
-  const causes = causesIn(await examined(patient, asks?.(patient)));
+  const lines = await examined(patient, asks?.(patient));
+  const causes = causesIn(lines);
   const isWarning = says.startsWith("warning");
   expect(causes.filter((cause) => isWarning || cause.startsWith("failed"))).toMatchObject({ 0: says });
+  if (repairs) expect(lines.flatMap(({ repair }) => repair)).toEqual(repairs);
   if (isFixed) expect(await afterFix(patient)).not.toContain(says);
 });
 

@@ -28,7 +28,7 @@ const reachable: Check = {
   async run(probe) {
     const exchange = await probe.unsignedRequest("disconnect", "{}");
     if (!isAnswered(exchange)) {
-      const meaning = "no client can connect: the proxy answers every handshake with 502 or 504";
+      const meaning = "no client can connect: the function answers every handshake with 502 or 504";
       return unanswered(exchange, wordsOf(exchange), meaning);
     }
     if (isForeignHost(exchange)) {

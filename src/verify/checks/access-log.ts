@@ -68,11 +68,11 @@ const rows: readonly ((log: AccessLogging) => Verdict | undefined)[] = [
 export const accessLog = check({
   id: "access-log",
   hop: "log",
-  title: "API Gateway writes its access log",
+  title: "API Gateway's access log is in order",
   needs: ["accessLog"],
   about: "accessLog",
   judge({ accessLog: log }) {
-    if (!log) return passed("off; to have one, deploy with --access-logs on");
+    if (!log) return passed("off, as it is not asked for; to have one, deploy with --access-logs on");
     const verdict = rows.map((row) => row(log)).find((one) => one !== undefined);
     const unread = log.role?.unread === undefined ? "" : `, which cannot be read: ${log.role.unread}`;
     return verdict ?? passed(`${log.group}, written with ${log.role?.arn}${unread}`);

@@ -6,12 +6,13 @@ import { byHand, check, passed, warning } from "../check.ts";
 export const backendPlace = check({
   id: "backend-place",
   hop: "backend",
-  title: "its address is one that the function can reach",
+  title: "its address is public or in the function's network",
   needs: ["lambda", "api"],
   judge({ lambda: { Environment, VpcConfig }, api: { ApiEndpoint = "" } }) {
     const url = Environment?.Variables?.["BACKEND_URL"] ?? "";
     const isAws = /\.amazonaws\.com(\.cn)?(\/|$)/.test(ApiEndpoint);
-    if (!isAws || !URL.canParse(url) || !isPrivate(new URL(url).hostname)) return passed(redactUrl(url));
+    if (!URL.canParse(url) || !isPrivate(new URL(url).hostname)) return passed(redactUrl(url));
+    if (!isAws) return passed(`${redactUrl(url)}, private as this AWS is`);
     // Inside a VPC its private addresses are reached; this machine's own never is.
     if (VpcConfig?.VpcId && !isOwnMachine(new URL(url).hostname))
       return passed(`${redactUrl(url)}, in the VPC ${VpcConfig.VpcId}`);

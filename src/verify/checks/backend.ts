@@ -3,6 +3,7 @@ import type { BackendCode, Result } from "../../backend/check/result.ts";
 import { command } from "../../errors/advice.ts";
 import { byHand, check, failed, passed, skipped, warning, type Check, type Verdict } from "../check.ts";
 import type { Evidence } from "../evidence.ts";
+import { orOtherAddress } from "../judge.ts";
 
 /** The questions of `backend check` that a message's way depends on, in the order in which they are asked. */
 const questions: readonly { id: string; title: string; rows: readonly string[] }[] = [
@@ -56,26 +57,33 @@ function findingOf(row: CheckRow, { backendReached }: Evidence["invocation"]): V
   const { outcome, finding, meaning, fix, cause } = row;
   const code = (row.code === "backend-unreachable" && cause) || row.code || "backend-refused";
   const means = meaning ?? meansOf[row.code ?? "backend-refused"];
-  const remedy = fix === undefined ? CHECK : byHand(fix);
+  const remedy = fix === undefined ? CHECK : byHand(ofTheAddress.has(row.code) ? orOtherAddress(fix) : fix);
   // The function may have a way to the backend that this machine does not have.
   if (row.code === "backend-unreachable" && backendReached === true)
     return warning(code, `${finding}, from this machine`, "the function reaches it all the same", remedy);
   return (outcome === "warning" ? warning : failed)(code, finding, means, remedy);
 }
 
+/** What a wrong BACKEND_URL may be the cause of. */
+const ofTheAddress: ReadonlySet<BackendCode | undefined> = new Set([
+  "backend-unreachable",
+  "backend-redirects",
+  "backend-endpoint-missing",
+] as const);
+
 /** What is told where the check itself passed or was skipped, and yet gives a cause. */
 const meansOf: Readonly<Record<BackendCode, string>> = {
   "backend-unreachable": "no client can connect",
-  "backend-host-refused": "the proxy's requests are refused for their host name",
+  "backend-host-refused": "the function's requests are refused for their host name",
   "backend-redirects": "a redirect counts as a failure and is not followed",
-  "backend-endpoint-missing": "the proxy's requests meet no route",
-  "backend-method-refused": "the proxy's requests meet no POST route",
+  "backend-endpoint-missing": "the function's requests meet no route",
+  "backend-method-refused": "the function's requests meet no POST route",
   "backend-fields-refused": "the backend expects other fields than the envelope has",
   "keys-unknown": "the backend does not know the function's signing keys",
   "keys-missing": "the backend takes signed requests only, and the function has no signing key",
   "backend-failed": "the backend fails",
-  "backend-refused": "the backend refuses requests of the proxy",
-  "backend-clock-wrong": "the backend rejects every request of the proxy",
+  "backend-refused": "the backend refuses requests of the function",
+  "backend-clock-wrong": "the backend rejects every request of the function",
   "backend-slow": "every message waits as long as this",
   "answers-forgotten": "a message whose answer was lost does its work twice",
   "registry-not-shared": "by chance clients are told to connect again",

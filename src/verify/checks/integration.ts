@@ -1,6 +1,7 @@
 import { ALIAS } from "../../aws/served.ts";
 import { check, deploying, failed, passed, warning } from "../check.ts";
 import { integrationOf } from "../integrations.ts";
+import { onceServed } from "../snapshot.ts";
 
 const repair = deploying("integration", "routes", "stage");
 const keys = ["$connect", "$disconnect", "$default"];
@@ -10,19 +11,25 @@ export const integration = check({
   id: "integration",
   hop: "gateway",
   title: "the routes lead to the function",
-  needs: ["routes", "integrations", "caller"],
-  judge({ routes, integrations, caller }, { functionName, region }) {
+  needs: ["routes", "integrations", "caller", "snapshot"],
+  judge({ routes, integrations, caller, snapshot }, { functionName, region }) {
     const called = keys
       .filter((key) => routes.some(({ RouteKey, Target }) => RouteKey === key && Target))
       .map((key) => ({ key, to: integrationOf(key, { routes, integrations }) }));
     const lost = called.find(({ to }) => to === undefined);
-    if (lost) return failed("integration-missing", `the target of ${lost.key} is not there`, BROKEN, repair);
+    if (lost)
+      return failed(
+        "integration-missing",
+        `the target of ${lost.key} is not there`,
+        onceServed(snapshot, BROKEN),
+        repair,
+      );
     const other = called.find(({ to }) => to?.type !== "AWS_PROXY");
     if (other)
       return failed(
         "integration-wrong-type",
         `${other.key} leads to an integration of type ${other.to?.type}`,
-        "the function does not get the event that it needs",
+        onceServed(snapshot, "the function does not get the event that it needs"),
         repair,
       );
     const own = `arn:${caller.partition}:lambda:${region}:${caller.account}:function:${functionName}`;
@@ -31,7 +38,7 @@ export const integration = check({
       return failed(
         "integration-other-function",
         `${elsewhere.key} leads to ${elsewhere.to?.functionArn ?? "no function"}`,
-        `the function ${functionName} is not called for it`,
+        onceServed(snapshot, `the function ${functionName} is not called for it`),
         repair,
       );
     const short = called.find(({ to }) => (to?.timeoutMs ?? LONGEST_MS) < LONGEST_MS);
@@ -39,7 +46,7 @@ export const integration = check({
       return warning(
         "timeout-short",
         `${short.key} has ${short.to?.timeoutMs} ms`,
-        "API Gateway gives up before the function does",
+        onceServed(snapshot, "API Gateway gives up before the function does"),
         repair,
       );
     const direct = called.find(({ to }) => to?.qualifier !== ALIAS);

@@ -1,4 +1,5 @@
-import { check, deploying, failed, passed } from "../check.ts";
+import { check, failed, passed } from "../check.ts";
+import { missingStatement, roleRemedy } from "../role-remedy.ts";
 
 /** Whether the role's policies allow pushing to this API's stage, as IAM's simulator says (AWS.md 6.5). */
 export const pushRight = check({
@@ -7,15 +8,16 @@ export const pushRight = check({
   title: "the role may send frames",
   needs: ["rights"],
   about: "rights",
-  judge({ rights }) {
+  judge({ rights }, names) {
     const asked = rights.filter(({ action }) => action === "execute-api:ManageConnections");
-    const refused = asked.find(({ decision }) => decision !== "allowed");
-    if (!refused) return passed(`execute-api:ManageConnections on ${asked.length} methods of this stage`);
+    const refused = asked.filter(({ decision }) => decision !== "allowed");
+    const [first] = refused;
+    if (!first) return passed(`execute-api:ManageConnections on ${asked.length} methods of this stage`);
     return failed(
       "push-denied",
-      `execute-api:ManageConnections on ${refused.resource}: ${refused.decision}`,
+      `execute-api:ManageConnections on ${first.resource}: ${first.decision}`,
       "API Gateway answers 403: no frame reaches a client",
-      deploying("policy"),
+      roleRemedy(names, `to add this statement to a policy of it: ${missingStatement(refused)}`, "policy"),
     );
   },
 });

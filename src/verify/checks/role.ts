@@ -1,5 +1,7 @@
+import { trustsLambda } from "../../aws/policies.ts";
 import { trusts } from "../../aws/trust.ts";
-import { check, deploying, failed, passed } from "../check.ts";
+import { check, failed, passed } from "../check.ts";
+import { roleRemedy } from "../role-remedy.ts";
 
 /** Whether Lambda can assume the role that the function runs with (AWS.md 6.4). */
 export const role = check({
@@ -8,20 +10,20 @@ export const role = check({
   title: "Lambda may assume the function's role",
   needs: ["role"],
   about: "role",
-  absent: (_names, because) =>
+  absent: (names, because) =>
     failed(
       "role-missing",
       because,
       "Lambda cannot run the function for much longer",
-      deploying("role", "policy"),
+      roleRemedy(names, "for it, or correct --role-arn", "role", "policy"),
     ),
-  judge({ role: { arn, trust } }) {
+  judge({ role: { arn, trust } }, names) {
     if (trusts(trust, "lambda.amazonaws.com")) return passed(arn);
     return failed(
       "role-untrusting",
       `the trust policy of ${arn} does not name lambda.amazonaws.com`,
       "Lambda refuses to create or update the function, and soon cannot run it",
-      deploying("role"),
+      roleRemedy(names, `to put this into its trust policy: ${JSON.stringify(trustsLambda)}`, "role"),
     );
   },
 });

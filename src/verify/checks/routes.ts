@@ -1,4 +1,6 @@
-import { byHand, check, deploying, failed, passed } from "../check.ts";
+import { byHand, check, deploying, failed, passed, type Remedy } from "../check.ts";
+import type { Snapshot } from "../evidence.ts";
+import { onceServed } from "../snapshot.ts";
 
 const needed = ["$connect", "$disconnect", "$default"] as const;
 
@@ -7,32 +9,35 @@ export const routes = check({
   id: "routes",
   hop: "gateway",
   title: "the three routes are there and lead somewhere",
-  needs: ["routes"],
+  needs: ["routes", "snapshot"],
   about: "routes",
-  judge({ routes: found }) {
+  judge({ routes: found, snapshot }) {
     const ofKey = (key: string) => found.find(({ RouteKey }) => RouteKey === key);
     const missing = needed.filter((key) => !ofKey(key));
     if (missing.length > 0)
       return failed(
         "route-missing",
         `no route ${missing.join(", ")}`,
-        lost[missing[0] ?? "$default"],
-        deploying("routes", "stage"),
+        since(snapshot, lost[missing[0] ?? "$default"]),
+        repairOf(snapshot),
       );
     const bare = needed.filter((key) => !ofKey(key)?.Target);
     if (bare.length > 0)
       return failed(
         "route-untargeted",
         `the route ${bare.join(", ")} has no target`,
-        "API Gateway answers by itself, and the function is not called",
-        deploying("routes", "stage"),
+        since(snapshot, "API Gateway answers by itself, and the function is not called"),
+        repairOf(snapshot),
       );
     const { AuthorizationType = "NONE", AuthorizerId } = ofKey("$connect") ?? {};
     if (AuthorizationType === "NONE") return passed(needed.join(", "));
     return failed(
       "route-authorized",
       `$connect asks for ${AuthorizationType}${AuthorizerId ? `, authorizer ${AuthorizerId}` : ""}`,
-      "handshakes end with 401 or 403 before the function is called; a browser cannot sign, or set headers",
+      onceServed(
+        snapshot,
+        "handshakes end with 401 or 403 before the function is called; a browser cannot sign, or set headers",
+      ),
       byHand(
         "remove it: aws apigatewayv2 update-route --authorization-type NONE --api-id ID --route-id " +
           `${ofKey("$connect")?.RouteId ?? "ID"}; then deploy the routes`,
@@ -40,6 +45,16 @@ export const routes = check({
     );
   },
 });
+
+/** What it does to clients: with the deployment that follows one of a deploy, which had all three routes. */
+const since = ({ isOfDeploy }: Snapshot, means: string): string =>
+  isOfDeploy
+    ? `not yet: the stage serves what was deployed before; from its next deployment on, ${means}`
+    : means;
+
+/** The routes alone where the stage serves them as they are to be. */
+const repairOf = ({ isOfDeploy }: Snapshot): Remedy =>
+  isOfDeploy ? deploying("routes") : deploying("routes", "stage");
 
 /** What clients meet where a route is missing. */
 const lost: Readonly<Record<(typeof needed)[number], string>> = {

@@ -1,12 +1,12 @@
 import type { Deployment } from "@aws-sdk/client-apigatewayv2";
-import { DEPLOYMENT_PREFIX } from "../../aws/deployed.ts";
+import { isOfDeploy } from "../../aws/deployed.ts";
 import { byHand, check, deploying, failed, passed, warning } from "../check.ts";
 
 /** Whether the stage serves our newest deployment: a snapshot of the routes (AWS.md 3.4). */
 export const stage = check({
   id: "stage",
   hop: "gateway",
-  title: "the stage serves today's routes",
+  title: "the stage serves the newest deployment",
   needs: ["stage", "deployments"],
   about: "stage",
   absent: (_names, because) =>
@@ -20,7 +20,7 @@ export const stage = check({
         "every handshake ends with 403",
         deploying("stage"),
       );
-    const ours = deployments.filter(isOurs);
+    const ours = deployments.filter(isOfDeploy);
     const wanted = newestOf(ours) ?? newestOf(deployments);
     const served = `the stage ${StageName} serves ${DeploymentId}${madeAt(serves)}`;
     if (wanted && wanted.DeploymentId !== DeploymentId)
@@ -43,8 +43,6 @@ export const stage = check({
     );
   },
 });
-
-const isOurs = ({ Description }: Deployment): boolean => Description?.startsWith(DEPLOYMENT_PREFIX) ?? false;
 
 const madeAt = ({ CreatedDate }: Deployment): string =>
   CreatedDate === undefined ? "" : ` of ${CreatedDate.toISOString().slice(0, 16).replace("T", " ")}`;

@@ -1,4 +1,5 @@
 import { byHand, check, failed, passed, skipped } from "../check.ts";
+import { missingStatement } from "../role-remedy.ts";
 
 /** Whether the backend's role may push by itself (CONTRACT.md 6). */
 export const taskRole = check({
@@ -18,16 +19,11 @@ export const taskRole = check({
       );
     const refused = decisions.filter(({ decision }) => decision !== "allowed");
     if (refused.length === 0) return passed(`${arn} may push`);
-    const statement = {
-      Effect: "Allow",
-      Action: "execute-api:ManageConnections",
-      Resource: decisions.map(({ resource }) => resource.replace(/\/any$/, "/*")),
-    };
     return failed(
       "task-role-denied",
       refused.map(({ resource, decision }) => `${resource}: ${decision}`).join(", "),
       PUSHES_FAIL,
-      byHand(`add this statement to the policy of ${arn}: ${JSON.stringify(statement)}`),
+      byHand(`add this statement to the policy of ${arn}: ${missingStatement(decisions)}`),
     );
   },
 });
