@@ -49,34 +49,52 @@ export const table = (rows: readonly Row[], width = screenWidth()): string =>
   tableLines(rows, width).join("\n");
 
 /** The same, the text of each row by itself. */
-export function tableLines(rows: readonly Row[], width = screenWidth()): string[] {
+export const tableLines = (rows: readonly Row[], width = screenWidth()): string[] =>
+  linesUnder([], rows, width);
+
+/** A table with a head. In a block each value stands behind its column's head, but not the row's name. */
+export const headedTable = (head: readonly string[], rows: readonly Row[], width = screenWidth()): string =>
+  linesUnder(head, rows, width).join("\n");
+
+/** The lines of the head, where there is one and a row that stands below it, and of each row. */
+function linesUnder(head: readonly string[], rows: readonly Row[], width: number): string[] {
   const shown = rows.map((row) => (typeof row === "string" ? oneLine(row) : row.map(oneLine)));
   const cells = shown.filter((row) => typeof row !== "string");
-  // A row with a word of half a line, such as an ARN, stands by itself rather than all rows.
-  const held = (cell: string) => (widthOf(longestWord(cell)) > width / 2 ? "" : longestWord(cell));
-  const least = columnWidths(cells.map((row) => row.map(held)));
-  const lines = rowsIn({ widths: columnWidths(cells), least }, width);
-  return shown.map((row) => (typeof row === "string" ? remark(row, width) : lines(row)));
+  const widths = fittingWidths([head, ...cells], width);
+  const breaks = (cell: string, column: number) => widthOf(longestWord(cell)) > (widths[column] ?? 0);
+  const isHeaded = head.length > 0 && cells.some((row) => !row.some(breaks));
+  const lines = shown.map((row) => {
+    if (typeof row === "string") return remark(row, width);
+    return row.some(breaks) ? block(labelled(row, head), width) : rowLines(row, widths);
+  });
+  return isHeaded ? [rowLines(head, widths), ...lines] : lines;
 }
 
-/**
- * How a row is shown: in columns, squeezed into `width` where they are wider, or as a block where one of its
- * words would be broken.
- */
-function rowsIn(
-  { widths, least }: { widths: number[]; least: readonly number[] },
-  width: number,
-): (row: readonly string[]) => string {
+/** The widths of columns, squeezed into `width` where they are wider; none where words would be broken. */
+function fittingWidths(rows: readonly (readonly string[])[], width: number): number[] {
+  // A row with a word of half a line, such as an ARN, stands by itself rather than all rows.
+  const held = (cell: string) => (widthOf(longestWord(cell)) > width / 2 ? "" : longestWord(cell));
+  const least = columnWidths(rows.map((row) => row.map(held)));
+  const widths = columnWidths(rows);
   const room = width - GAP * (widths.length - 1);
   while (sum(widths) > room) {
     const yielding = widths.map((one, column) => (one > Math.max(NARROWEST, least[column] ?? 0) ? one : 0));
     const widest = Math.max(...yielding);
-    if (widest === 0) return (row) => block(row, width);
+    if (widest === 0) return [];
     widths[yielding.indexOf(widest)] = widest - 1;
   }
-  const breaks = (cell: string, column: number) => widthOf(longestWord(cell)) > (widths[column] ?? 0);
-  return (row) => (row.some(breaks) ? block(row, width) : rowLines(row, widths));
+  return widths;
 }
+
+/** A row's cells for a block, each behind the head of its column; the name, which is first, is not. */
+function labelled(row: readonly string[], head: readonly string[]): string[] {
+  const name = isSign(row[0] ?? "") ? 1 : 0;
+  return row.map((cell, column) =>
+    column <= name || cell === "" || !head[column]?.trim() ? cell : `${head[column].trim()}: ${cell.trim()}`,
+  );
+}
+
+const isSign = (cell: string): boolean => /^[^\p{L}\p{N}]$/u.test(unstyled(cell));
 
 function remark(text: string, width: number): string {
   return wrap(text, Math.max(1, width - 2 * GAP))
@@ -111,11 +129,11 @@ function rowLines(row: readonly string[], widths: readonly number[]): string {
 
 /** The row's cells below each other, all but the first indented; a sign stands beside the one behind it. */
 function block([first = "", ...others]: readonly string[], width: number): string {
-  const isSign = /^[^\p{L}\p{N}]$/u.test(unstyled(first));
-  const indent = " ".repeat(isSign ? 1 + GAP : GAP);
+  const isSigned = isSign(first);
+  const indent = " ".repeat(isSigned ? 1 + GAP : GAP);
   const room = Math.max(1, width - indent.length);
   const lines = others.filter((cell) => cell !== "").flatMap((cell) => wrap(cell, room));
-  const head = isSign ? [`${first}${" ".repeat(GAP)}${lines.shift() ?? ""}`.trimEnd()] : wrap(first, width);
+  const head = isSigned ? [`${first}${" ".repeat(GAP)}${lines.shift() ?? ""}`.trimEnd()] : wrap(first, width);
   return [...head, ...lines.map((line) => indent + line)].join("\n");
 }
 

@@ -1,11 +1,15 @@
 const bars = Array.from("▁▂▃▄▅▆▇█");
 
+/** For how many values a bar stands, so that all of them fit into the columns. */
+export const valuesPerBar = (values: number, columns: number): number =>
+  Math.max(1, Math.ceil(values / Math.max(1, columns)));
+
 /**
  * Values as a row of bars, the highest as high as a line; a blank where nothing was measured. Where there are
  * more values than columns, a bar is the highest of several.
  */
 export function sparkline(values: readonly (number | null)[], columns: number): string {
-  const size = Math.max(1, Math.ceil(values.length / Math.max(1, columns)));
+  const size = valuesPerBar(values.length, columns);
   const groups = Array.from({ length: Math.ceil(values.length / size) }, (_, index) =>
     values.slice(index * size, (index + 1) * size).filter((value) => value !== null),
   );

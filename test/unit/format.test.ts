@@ -1,6 +1,6 @@
 import { Chalk } from "chalk";
 import { expect, test } from "vitest";
-import { duration, fold, table, tableLines, widthOf, wrap } from "../../src/terminal/format.ts";
+import { duration, fold, headedTable, table, tableLines, widthOf, wrap } from "../../src/terminal/format.ts";
 import { paint, style, whole } from "../../src/terminal/style.ts";
 
 const chalk = new Chalk({ level: 1 });
@@ -34,6 +34,39 @@ test("a table that fits has its columns below each other and no spaces at the en
     ),
   ).toBe("a    bb  c\naaa  b   cc");
   expect(table([], 80)).toBe("");
+});
+
+test("a row that is no line any more says what each value is, and one in columns has the head above", () => {
+  const head = ["", "limit", "needed", "raised"];
+  const limits = [
+    ["✓", "new connections", "0.56 a second", "on request"],
+    ["?", "the backend's requests", "", "by you"],
+  ];
+  expect(headedTable(head, limits, 80).split("\n")).toEqual([
+    "   limit                   needed         raised",
+    "✓  new connections         0.56 a second  on request",
+    "?  the backend's requests                 by you",
+  ]);
+  expect(headedTable(head, limits, 24).split("\n")).toEqual([
+    "✓  new connections",
+    "   needed: 0.56 a second",
+    "   raised: on request",
+    "?  the backend's",
+    "   requests",
+    "   raised: by you",
+  ]);
+  const long = "x".repeat(30);
+  const mixed = [
+    ["a", "b", "c"],
+    ["d", "e", long],
+  ];
+  expect(headedTable(["limit", "needed", "raised"], mixed, 40).split("\n")).toEqual([
+    "limit  needed  raised",
+    "a      b       c",
+    "d",
+    "  needed: e",
+    `  raised: ${long}`,
+  ]);
 });
 
 test("a remark stands below its row and keeps to no column", () => {
