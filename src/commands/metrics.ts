@@ -6,10 +6,10 @@ import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { pause } from "../progress.ts";
-import { duration, screenWidth, table } from "../terminal/format.ts";
+import { duration, headedTable, screenWidth } from "../terminal/format.ts";
 import { clockTime } from "../terminal/record.ts";
 import type { Screen } from "../terminal/screen.ts";
-import { sparkline } from "../terminal/sparkline.ts";
+import { sparkline, valuesPerBar } from "../terminal/sparkline.ts";
 import { style } from "../terminal/style.ts";
 
 const MINUTE_MS = 60_000;
@@ -34,6 +34,7 @@ interface MetricsResult extends Omit<Measured, "apiId"> {
 /** A metric with its figures; `total` is null where values cannot be added up. */
 interface Summed extends MetricSeries {
   total: number | null;
+  /** Of the last period that is over and whose values have come; null where none was measured before. */
   latest: number | null;
   highest: number | null;
 }
@@ -46,23 +47,28 @@ interface Minute {
 }
 
 export const command: Command<"metrics", MetricsResult, Minute> = {
-  async run({ since = Date.now() - HOUR_MS, watch, functionName, apiName, stage, ...options }, context) {
+  async run({ since: given, watch, functionName, apiName, stage, ...options }, context) {
+    const since = given ?? Date.now() - HOUR_MS;
     if (since >= Date.now())
       throw new CliError("value-invalid", `--since is in the future: ${new Date(since).toISOString()}`);
     const aws = await context.aws(options);
     const names = { functionName, apiName, stage };
     const apiId = await apiIdOf(aws, names);
     const measured = { functionName, apiId: apiId ?? "", stage };
+    const lateMs = options.local ? 0 : LATE_MS;
     const read = async (from: number): Promise<MetricsResult> => {
       const span = spanSince(from);
+      const complete = completeIn(span, lateMs);
       const series = apiId === null ? [] : await readMetrics(aws, measured, span);
-      return { ...measured, apiId, ...timesOf(span), region: aws.region, metrics: series.map(summed) };
+      const metrics = series.map((one) => summed(one, complete));
+      return { ...measured, apiId, ...timesOf(span), region: aws.region, metrics };
     };
     if (apiId === null || !watch) return await read(since);
     const screen = await context.screen();
     if (screen) return await redrawMinutes(screen, read, since, context.signal);
-    await emitMinutes(aws, measured, { since, lateMs: options.local ? 0 : LATE_MS }, context);
-    return { ...measured, apiId, ...timesOf(spanSince(since)), region: aws.region, metrics: [] };
+    const begin = given ?? Date.now();
+    await emitMinutes(aws, measured, { since: begin, lateMs }, context);
+    return { ...measured, apiId, ...timesOf(spanSince(begin)), region: aws.region, metrics: [] };
   },
 
   render({ metrics, ...about }, { watch }) {
@@ -98,6 +104,10 @@ function spanSince(since: number): Span {
   };
 }
 
+/** How many of its periods are over, and their values there. */
+const completeIn = ({ from, periodMs }: Span, lateMs: number): number =>
+  Math.max(0, Math.floor((Date.now() - lateMs - from) / periodMs));
+
 const timesOf = ({ from, until, periodMs }: Span) => ({
   since: new Date(from).toISOString(),
   until: new Date(until).toISOString(),
@@ -125,12 +135,12 @@ async function redrawMinutes(
   return result;
 }
 
-function summed(series: MetricSeries): Summed {
+function summed(series: MetricSeries, complete: number): Summed {
   const measured = series.values.filter((value) => value !== null);
   return {
     ...series,
     total: series.unit === "count" ? measured.reduce((sum, value) => sum + value, 0) : null,
-    latest: measured.at(-1) ?? null,
+    latest: series.values.slice(0, complete).findLast((value) => value !== null) ?? null,
     highest: measured.length > 0 ? Math.max(...measured) : null,
   };
 }
@@ -140,9 +150,10 @@ async function emitMinutes(
   aws: Aws,
   measured: Measured,
   { since, lateMs }: { since: number; lateMs: number },
-  { emit, drained, signal }: Context<Minute>,
+  { emit, drained, signal, report }: Context<Minute>,
 ): Promise<void> {
   let from = Math.floor(since / MINUTE_MS) * MINUTE_MS;
+  report({ kind: "note", message: beginning(from, lateMs) });
   while (!signal.aborted) {
     const now = Date.now();
     const until = Math.floor((now - lateMs) / MINUTE_MS) * MINUTE_MS;
@@ -154,6 +165,11 @@ async function emitMinutes(
     }
     await pause(MINUTE_MS - (now % MINUTE_MS), signal);
   }
+}
+
+function beginning(from: number, lateMs: number): string {
+  const late = lateMs > 0 ? `, ${lateMs / MINUTE_MS} minutes later` : "";
+  return `from ${minuteIn(new Date(from).toISOString())} on, each minute when it is over${late}; Ctrl-C ends`;
 }
 
 function minutesOf(series: readonly MetricSeries[], from: number): Minute[] {
@@ -212,10 +228,37 @@ function tableOf(
     ...fitting(right(figures[index] ?? [])),
     ...(isNarrow ? [] : [style.cyan(sparkline(values, room))]),
   ]);
-  const period = periodSeconds === 60 ? "a minute" : `${periodSeconds / 60} minutes`;
-  const times = [since, until].map(minuteIn);
+  const bars = isNarrow
+    ? ""
+    : `; ${barText(periodSeconds, valuesPerBar(metrics[0]?.values.length ?? 0, room))}`;
   return [
-    `${functionName} in ${region}, ${times.join(" to ")}${isNarrow ? "" : `; each bar ${period}`}`,
-    table([[HEAD[0] ?? "", ...fitting(right(HEAD.slice(1)))], ...rows]),
+    `${functionName} in ${region}, ${timesText(since, until)}${bars}`,
+    headedTable([HEAD[0] ?? "", ...fitting(right(HEAD.slice(1)))], rows),
   ].join("\n");
 }
+
+/** From a time to another; where one is not of today, each with its date. */
+function timesText(...times: [since: string, until: string]): string {
+  const [since, until] = times.map(minuteIn);
+  if (since?.length === until?.length) return `${since} to ${until}`;
+  return times.map((time) => clockTime(time, new Date(0)).slice(0, -":00.000".length)).join(" to ");
+}
+
+/** What a bar is: a merged one is as high as the highest of its periods, as `highest` is of all. */
+const barText = (seconds: number, periods: number): string =>
+  periods === 1
+    ? `each bar ${periodText(seconds)}`
+    : `each bar ${periodText(periods * seconds)}, as high as its highest ${periodText(seconds, "")}`;
+
+/** A time in its largest whole unit: "a minute", "6 hours"; `one` stands for the number 1. */
+function periodText(seconds: number, one?: ""): string {
+  const [unit, article, length] = units.find(([, , each]) => seconds % each === 0) ?? units[2];
+  const count = seconds / length;
+  return count === 1 ? `${one ?? `${article} `}${unit}` : `${count} ${unit}s`;
+}
+
+const units = [
+  ["day", "a", 86_400],
+  ["hour", "an", 3_600],
+  ["minute", "a", 60],
+] as const;
