@@ -4,8 +4,8 @@ import { costText } from "../bench/price.ts";
 import type { BenchResult } from "../bench/result.ts";
 import type { Moment } from "../bench/state.ts";
 import { actualText, type Met } from "../bench/threshold.ts";
-import { duration, screenWidth, table } from "./format.ts";
-import { sparkline } from "./sparkline.ts";
+import { duration, headedTable, screenWidth } from "./format.ts";
+import { sparkline, valuesPerBar } from "./sparkline.ts";
 import { style } from "./style.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
@@ -16,7 +16,10 @@ export function momentText(
   { phase, open, second }: Moment,
   { connections, durationMs }: { connections: number; durationMs: number },
 ): string {
-  if (!second) return `${count(open)} of ${count(connections)} connections open`;
+  if (!second) {
+    const opening = `opening ${count(connections)} connections`;
+    return open === 0 ? opening : `${opening}, ${count(open)} open`;
+  }
   const { sent, received, p50, p99 } = second;
   const times = received > 0 ? `, p50 ${ms(p50)}, p99 ${ms(p99)}` : "";
   const delivered = `${count(received)} delivered/s${times}`;
@@ -34,7 +37,7 @@ function percentileTable({ latencyMs, messages: { answerMs, lagMs } }: BenchResu
     ["sent late", lagMs],
   ];
   const rows = names.map((name) => [name, ...columns.map(([, found]) => (found ? ms(found[name]) : "-"))]);
-  return table([["", ...columns.map(([title]) => title)], ...rows]);
+  return headedTable(["", ...columns.map(([title]) => title)], rows);
 }
 
 /** The figures of a run. */
@@ -56,15 +59,18 @@ export function benchText(result: BenchResult): string {
   ].join("\n");
 }
 
-const LINE_COLUMNS = 60;
+const MOST_BARS = 60;
+/** What the title of the bars takes. */
+const TITLE_COLUMNS = 23;
 
 /** The slowest of each second as a row of bars. */
 function byTime({ timeline }: BenchResult): string[] {
   if (timeline.length < 2) return [];
-  const title = "p99 by second  ";
-  const columns = Math.max(1, Math.min(LINE_COLUMNS, screenWidth() - title.length));
+  const columns = Math.max(1, Math.min(MOST_BARS, screenWidth() - TITLE_COLUMNS));
   const values = timeline.map(({ p99, received }) => (received > 0 ? p99 : null));
-  return [`${title}${sparkline(values, columns)}`];
+  const seconds = valuesPerBar(values.length, columns);
+  const title = seconds === 1 ? "p99 by second" : `p99, highest of ${seconds} s`;
+  return [`${title}  ${sparkline(values, columns)}`];
 }
 
 const metText = (met: Met): string =>

@@ -71,12 +71,15 @@ test("S51 clients of several bookings through the whole path: figures, and a rep
   const json = join(await folder(), "bench.json");
   await writeFile(json, ended.stdout);
   const capacity = await run(["capacity", "--from", json, "--connections", "600", "--json"]);
-  expect(JSON.parse(capacity.stdout).load).toMatchObject({
-    connections: 600,
-    messagesPerMinute: 200,
-    peoplePerBooking: 3,
-    messageBytes: 500,
-    invocationMs: result.latencyMs?.mean,
+  expect(JSON.parse(capacity.stdout)).toMatchObject({
+    load: {
+      connections: 600,
+      messagesPerMinute: 200,
+      peoplePerBooking: 3,
+      messageBytes: 500,
+      invocationMs: result.latencyMs?.mean,
+    },
+    atMost: ["invocationMs"],
   });
   expect((await run(["cost", "--from", json])).stdout).toMatch(
     /^6 connections, 200 messages a minute of each/,
@@ -226,7 +229,7 @@ test("many handshakes at once are no leak, and stderr has nothing but progress",
   const { code, stderr } = await run(["bench", "--url", await echo(), ...load]);
   expect([code, stderr]).toEqual([
     0,
-    expect.stringMatching(/^ {2}0 of 60 connections open\n✓ measured, .*\n$/),
+    expect.stringMatching(/^ {2}opening 60 connections\n✓ measured, .*\n$/),
   ]);
 });
 
@@ -316,7 +319,7 @@ test("in a pipe progress is a line now and then, on a terminal one that changes"
   const url = await echo();
   const words = ["bench", "--url", url, "--people-per-booking", "1", "--rate", "20", "--duration", "2s"];
   const piped = await run(words);
-  expect(piped.stderr).toMatch(/^ {2}0 of 10 connections open\n✓ measured, [\d.]+ s\n$/);
+  expect(piped.stderr).toMatch(/^ {2}opening 10 connections\n✓ measured, [\d.]+ s\n$/);
   expect((await run([...words, "--quiet"])).stderr).toBe("");
   needsTerminal(context);
   for (const columns of [40, 80, 200]) {
