@@ -1,7 +1,8 @@
 import type { Command } from "../cli/command.ts";
 import { capacityOf, reconnectSeconds, shareOf, type CapacityLine } from "../estimate/capacity.ts";
-import { estimated, type Estimate } from "../estimate/measured.ts";
-import { duration, table } from "../terminal/format.ts";
+import type { Estimate } from "../estimate/load.ts";
+import { estimated } from "../estimate/measured.ts";
+import { duration, headedTable } from "../terminal/format.ts";
 import { loadLine } from "../terminal/load.ts";
 import { style } from "../terminal/style.ts";
 
@@ -33,7 +34,7 @@ export const command: Command<"capacity", CapacityResult> = {
     return [
       loadLine(estimate),
       "",
-      table([["", "limit", "needed", "there is", "raised"], ...rows]),
+      headedTable(["", "limit", "needed", "there is", "raised"], rows),
       "",
       verdict,
       ...exceeded.map(({ what, advice }) => `  ${what}: ${advice}`),
@@ -52,7 +53,7 @@ function marked(limit: CapacityLine): string {
 
 const figuresOf = ({ needed, quota, unit, raised }: CapacityLine): string[] => [
   `${shown(needed)} ${unit}`,
-  quota === null ? "not known: --backend-rate" : shown(quota),
+  quota === null ? "not known: --backend-rate" : `${shown(quota)} ${unit}`,
   raised,
 ];
 

@@ -1,9 +1,10 @@
 import type { Command } from "../cli/command.ts";
 import { costOf, type CostLine } from "../estimate/cost.ts";
-import { estimated, type Estimate } from "../estimate/measured.ts";
+import type { Estimate } from "../estimate/load.ts";
+import { estimated } from "../estimate/measured.ts";
 import { pricesOf } from "../estimate/prices.ts";
 import { loadLine } from "../terminal/load.ts";
-import { table } from "../terminal/format.ts";
+import { headedTable } from "../terminal/format.ts";
 
 interface CostResult extends Estimate {
   prices: typeof pricesOf;
@@ -28,15 +29,18 @@ export const command: Command<"cost", CostResult> = {
       what,
       `${shown(quantity)} ${unit}`,
       dollars(each),
-      free > 0 ? `- ${dollars(free)} free` : "",
+      free > 0 ? `- ${dollars(free)}` : "",
     ]);
     return [
       loadLine(estimate),
       "",
-      table([...rows, ["a month", "", dollars(usd), `- ${dollars(freeUsd)} free`]]),
+      headedTable(
+        ["of a month", "quantity", "price", "free tier"],
+        [...rows, ["in all", "", dollars(usd), `- ${dollars(freeUsd)}`]],
+      ),
       "",
-      `prices of ${region}, checked in ${month}; free tiers are for the whole account, API Gateway's for its`,
-      "first year. Not in it: the backend, NAT gateways, stored logs, taxes",
+      `prices of ${region}, checked in ${month}; free tiers are for the whole account, API Gateway's for ` +
+        "its first year. Not in it: the backend, NAT gateways, stored logs, taxes",
     ].join("\n");
   },
 };

@@ -27,13 +27,26 @@ export const assumedLoad = {
 /** What is said of a load, by any source. */
 export type GivenLoad = { connections: number } & { [N in keyof typeof assumedLoad]?: number | undefined };
 
-/** A load out of what is given, then what was measured; which figures had to be assumed stands beside it. */
-export function loadOf(given: GivenLoad, measured: Partial<Load> = {}): { load: Load; assumed: string[] } {
+/** What an estimate is about. */
+export interface Estimate {
+  load: Load;
+  /** The names of the figures that were neither given nor measured. */
+  assumed: string[];
+  /** Those of them which a measurement bounds: the figure is the most that it can be, not a usual one. */
+  atMost: string[];
+}
+
+/**
+ * A load out of what is given, then what was measured, then bounds that were; which figures had to be assumed
+ * stands beside it.
+ */
+export function loadOf(given: GivenLoad, measured: Partial<Load> = {}, bounds: Partial<Load> = {}): Estimate {
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const known = { ...measured, ...said };
   return {
-    load: { ...assumedLoad, ...known, connections: given.connections },
+    load: { ...assumedLoad, ...bounds, ...known, connections: given.connections },
     assumed: Object.keys(assumedLoad).filter((name) => !(name in known)),
+    atMost: Object.keys(bounds).filter((name) => !(name in known)),
   };
 }
 

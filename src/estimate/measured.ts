@@ -2,16 +2,9 @@ import type { Aws } from "../aws/clients.ts";
 import type { MetricSeries } from "../aws/metrics.ts";
 import { CliError } from "../errors/error.ts";
 import { benchedLoad } from "./bench-file.ts";
-import { loadOf, type GivenLoad, type Load } from "./load.ts";
+import { loadOf, type Estimate, type GivenLoad, type Load } from "./load.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** What an estimate is about. */
-export interface Estimate {
-  load: Load;
-  /** The names of the figures that were neither given nor measured. */
-  assumed: string[];
-}
 
 interface EstimateOptions extends Omit<GivenLoad, "connections"> {
   connections: number | undefined;
@@ -26,8 +19,7 @@ interface EstimateOptions extends Omit<GivenLoad, "connections"> {
 
 /**
  * The load that the options mean, with what was measured, or what a run of `bench` found, where that is asked
- * for. Throws a CliError (exit 2)
- * without a number of connections.
+ * for. Throws a CliError (exit 2) without a number of connections.
  */
 export async function estimated(
   { connections, measured, from, since, functionName, apiName, stage, ...given }: EstimateOptions,
@@ -38,8 +30,8 @@ export async function estimated(
       throw new CliError("options-contradict", "--from goes with no --measured", {
         hint: "leave one of them out",
       });
-    const benched = benchedLoad(from);
-    return loadOf({ ...given, connections: connections ?? benched.connections }, benched);
+    const { measured: benched, bounds } = benchedLoad(from);
+    return loadOf({ ...given, connections: connections ?? benched.connections }, benched, bounds);
   }
   if (connections === undefined)
     throw new CliError("value-missing", "--connections is missing: how many clients are connected at once", {

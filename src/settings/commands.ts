@@ -487,7 +487,7 @@ const table = {
       {
         line: "metrics --watch",
         description:
-          "the table anew with every minute, until Ctrl-C; in a pipe a line a minute, on AWS 3 minutes late",
+          "the table anew each minute, until Ctrl-C; in a pipe a line a minute from now, on AWS 3 min late",
       },
     ],
   },
@@ -505,7 +505,8 @@ const table = {
       },
       {
         line: "cost --from bench.json --connections 5000",
-        description: "with the rates, sizes and times that `bench --json` found, for more clients",
+        description:
+          "with the rates and sizes that `bench --json` found, for more clients; give --invocation-ms too",
       },
     ],
   },

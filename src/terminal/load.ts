@@ -1,4 +1,4 @@
-import type { Load } from "../estimate/load.ts";
+import type { Estimate, Load } from "../estimate/load.ts";
 
 const shown = (amount: number): string => amount.toLocaleString("en", { maximumFractionDigits: 2 });
 
@@ -13,11 +13,22 @@ const words: Readonly<Record<keyof Load, (amount: string) => string>> = {
   memoryMb: (amount) => `${amount} MB`,
 };
 
+/** What a figure is that a measurement only bounds. */
+const bounded: { readonly [N in keyof Load]?: string } = {
+  invocationMs:
+    "the run does not show the function's own time: what a delivery took, network included, is more; give " +
+    "it with --invocation-ms (metrics shows it as the duration)",
+};
+
 /** A load in words, and what of it was assumed. */
-export function loadLine({ load, assumed }: { load: Load; assumed: readonly string[] }): string {
+export function loadLine({ load, assumed, atMost }: Estimate): string {
   const names = Object.keys(words) as (keyof Load)[];
-  const said = (name: keyof Load) => words[name](shown(load[name]));
+  const said = (name: keyof Load) =>
+    `${atMost.includes(name) ? "at most " : ""}${words[name](shown(load[name]))}`;
   const given = names.filter((name) => !assumed.includes(name)).map(said);
   const others = names.filter((name) => assumed.includes(name)).map(said);
-  return [given.join(", "), ...(others.length > 0 ? [`assumed: ${others.join(", ")}`] : [])].join("\n");
+  const remarks = names.flatMap((name) => (atMost.includes(name) ? (bounded[name] ?? []) : []));
+  return [given.join(", "), ...(others.length > 0 ? [`assumed: ${others.join(", ")}`] : []), ...remarks].join(
+    "\n",
+  );
 }

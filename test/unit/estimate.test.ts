@@ -8,6 +8,7 @@ import { benchedLoad } from "../../src/estimate/bench-file.ts";
 import { capacityOf, reconnectSeconds, shareOf } from "../../src/estimate/capacity.ts";
 import { costOf } from "../../src/estimate/cost.ts";
 import { loadOf, ratesOf, type Load } from "../../src/estimate/load.ts";
+import { loadLine } from "../../src/terminal/load.ts";
 import { benchResult } from "../support/bench-result.ts";
 
 const load: Load = {
@@ -104,12 +105,14 @@ test("the load of a run of bench, from its JSON; another file is refused", () =>
   };
   const result = { schemaVersion: 1, kind: "result", ...benchResult({}) };
   expect(benchedLoad(fileWith(result))).toEqual({
-    connections: 200,
-    // 3,000 messages of 200 clients in half a minute.
-    messagesPerMinute: 30,
-    peoplePerBooking: 2,
-    messageBytes: 500,
-    invocationMs: 8.4,
+    measured: {
+      connections: 200,
+      // 3,000 messages of 200 clients in half a minute.
+      messagesPerMinute: 30,
+      peoplePerBooking: 2,
+      messageBytes: 500,
+    },
+    bounds: { invocationMs: 8.4 },
   });
   const codeOf = (file: string) => {
     try {
@@ -135,4 +138,14 @@ test("what is given counts before what was measured, and the rest is assumed by 
   );
   expect(made).toMatchObject({ connections: 5, messageBytes: 7, invocationMs: 12 });
   expect(assumed).toEqual(["messagesPerMinute", "peoplePerBooking", "sessionMinutes", "memoryMb"]);
+});
+
+test("a bound is taken for what is not known, and said to be one", () => {
+  const bounded = loadOf({ connections: 5 }, { messageBytes: 99 }, { invocationMs: 480 });
+  expect(bounded).toMatchObject({ load: { invocationMs: 480 }, atMost: ["invocationMs"] });
+  expect(bounded.assumed).toContain("invocationMs");
+  expect(loadLine(bounded)).toMatch(/assumed: .*at most 480 ms an event.*\n.*--invocation-ms/);
+  const given = loadOf({ connections: 5, invocationMs: 20 }, {}, { invocationMs: 480 });
+  expect(given).toMatchObject({ load: { invocationMs: 20 }, atMost: [] });
+  expect(loadLine(given)).not.toContain("at most");
 });
