@@ -1,17 +1,11 @@
-import type { BuildOptions, BuildResult, Message } from "esbuild";
+import type { BuildOptions } from "esbuild";
 import { statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { jsonIn } from "../contract/json.ts";
+import { buildWith, esbuildFor } from "./esbuild.ts";
 import type { Files } from "./folder.ts";
-
-/** What we use of esbuild. */
-interface Esbuild {
-  build(options: BuildOptions): Promise<BuildResult>;
-}
 
 /** What a folder's package.json says, as far as it matters here. */
 interface Package {
@@ -44,6 +38,7 @@ const banner =
 export async function bundled(
   folder: string,
   { handler, runtime }: { handler: string; runtime: string },
+  signal: AbortSignal,
 ): Promise<Files | undefined> {
   const module = handler.slice(0, handler.lastIndexOf("."));
   const { isModule, dependencies } = packageOf(folder);
@@ -52,14 +47,14 @@ export async function bundled(
   const plain = endingOf(javascript);
   const ending = plain ?? endingOf(typescript);
   if (ending === undefined || (plain !== undefined && dependencies.length === 0)) return undefined;
-  const esbuild = await esbuildFor(folder);
-  if (!esbuild) {
+  const esbuild = esbuildFor(folder);
+  if (esbuild === undefined) {
     requireNoNeed(folder, { plain, entry: module + ending, dependencies });
     return undefined;
   }
   const kind = { ...typescript, ...javascript }[ending];
   const format = kind === "package" ? (isModule ? "esm" : "cjs") : (kind ?? "cjs");
-  const code = await build(esbuild, {
+  const options: BuildOptions = {
     absWorkingDir: folder,
     entryPoints: [join(folder, module + ending)],
     format,
@@ -67,51 +62,12 @@ export async function bundled(
     // Lambda's Node runtimes bring the SDK (AWS.md 4.10); who depends on a version of it gets that one.
     external: dependencies.some((name) => name.startsWith("@aws-sdk/")) ? [] : ["@aws-sdk/*", "@smithy/*"],
     ...(format === "esm" ? { banner: { js: banner } } : {}),
-  });
+  };
+  const code = await buildWith(esbuild, options, signal);
   return new Map([[`${module}${format === "esm" ? ".mjs" : ".cjs"}`, code]]);
 }
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-
-async function build(esbuild: Esbuild, options: BuildOptions): Promise<Uint8Array> {
-  try {
-    const { outputFiles = [] } = await esbuild.build({
-      ...options,
-      bundle: true,
-      platform: "node",
-      mainFields: ["module", "main"],
-      charset: "utf8",
-      write: false,
-      logLevel: "silent",
-    });
-    return outputFiles[0]?.contents ?? new Uint8Array();
-  } catch (error) {
-    const { errors = [], message } = error as Error & { errors?: readonly Message[] };
-    const found = errors.slice(0, 3).map(({ text, location }) => {
-      const place = location ? `${location.file}:${location.line}: ` : "";
-      return place + text;
-    });
-    throw new CliError("bundle-failed", `esbuild cannot bundle the handler: ${found.join("; ") || message}`, {
-      cause: error,
-    });
-  }
-}
-
-/** The esbuild that is installed for a folder: in it, or in one above. */
-async function esbuildFor(folder: string): Promise<Esbuild | undefined> {
-  const file = resolvedFrom(folder, "esbuild");
-  if (file === undefined) return undefined;
-  const { default: loaded } = (await import(pathToFileURL(file).href)) as { default: Esbuild };
-  return loaded;
-}
-
-function resolvedFrom(folder: string, name: string): string | undefined {
-  try {
-    return createRequire(join(folder, "package.json")).resolve(name);
-  } catch {
-    return undefined;
-  }
-}
 
 interface Needs {
   plain: string | undefined;

@@ -5,6 +5,7 @@ import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { zipLimits } from "../files/zip-list.ts";
 import { isLeftOut, isOfNpm, isVirtualEnvironment } from "./left-out.ts";
+import { megabytes } from "./upload.ts";
 import { MOST_FILES, type Packed } from "./zip-writer.ts";
 
 /** A file of a function's folder, not read yet. */
@@ -174,6 +175,3 @@ function tooLarge(found: ReadonlyMap<string, FoundFile>): CliError {
     { hint: `the largest are ${names.join(", ")}` },
   );
 }
-
-/** A number of bytes as people say it. */
-export const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MB`;

@@ -3,7 +3,7 @@ import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { openZip, ZipError, zipLimits } from "../files/zip-list.ts";
 import { bundled } from "./bundle.ts";
-import { filesOf, megabytes, readAll, requireFolder, type Files } from "./folder.ts";
+import { filesOf, readAll, requireFolder, type Files } from "./folder.ts";
 import { requirementsOf, type PythonTarget } from "./requirements.ts";
 import { installed, type InstallRun } from "./wheels.ts";
 import { artifactOf, zipFiles, type Artifact, type Entry } from "./zip.ts";
@@ -21,15 +21,12 @@ export interface OwnCode {
   architecture: PythonTarget["architecture"];
 }
 
-/** The most that Lambda takes in the request itself (AWS.md 4.4). */
-const MOST_UPLOADED = 52_428_800;
-
 /** The zip of a folder: the same bytes for the same files. Throws a CliError that says what is wrong. */
 export async function packageFolder(folder: string, own: OwnCode, run: InstallRun): Promise<Artifact> {
   const root = requireFolder(folder);
   const except = own.out === undefined ? [] : [resolve(own.out)];
   if (!own.runtime.startsWith("python"))
-    return await zipFiles((await bundled(root, own)) ?? (await readAll(filesOf(root, except))));
+    return await zipFiles((await bundled(root, own, run.signal)) ?? (await readAll(filesOf(root, except))));
   const files = filesOf(root, [...except, join(root, "node_modules")]);
   return await zipFiles(beside(await packagesOf(root, own, run), await readAll(files)));
 }
@@ -73,18 +70,4 @@ async function entriesOf(file: string, zip: Uint8Array): Promise<Entry[]> {
     const code = error.kind === "too large" ? "zip-too-large" : "zip-invalid";
     throw new CliError(code, `${JSON.stringify(file)} cannot be a function's code: ${error.message}`);
   }
-}
-
-/** Whether Lambda takes a zip in the request itself. */
-export const fitsRequest = ({ zip }: Artifact): boolean => zip.length <= MOST_UPLOADED;
-
-/** Throws a CliError (exit 2) for a zip that is too large for the request itself. */
-export function requireUploadable(artifact: Artifact): void {
-  if (fitsRequest(artifact)) return;
-  const { zip } = artifact;
-  throw new CliError(
-    "zip-too-large",
-    `the zip has ${megabytes(zip.length)}, and Lambda takes ${megabytes(MOST_UPLOADED)} at most in a request`,
-    { hint: "leave out what the function does not need" },
-  );
 }

@@ -13,7 +13,7 @@ import { filesOf, readAll, type Files } from "./folder.ts";
 import type { PythonTarget, Requirements } from "./requirements.ts";
 
 /** Changes when what is kept would not be what is installed today. */
-const FORMAT = "1";
+const FORMAT = "2";
 
 /** Where a run says what it does, and what ends it. */
 export interface InstallRun {
@@ -107,12 +107,19 @@ function optionsFor({ version, architecture }: PythonTarget): string[] {
   return [...always, ...silent, ...named, "--python-version", version, "--implementation", "cp"];
 }
 
+/** As `-m pip`, which would take any module of the current folder for pip or for a part of it. */
+const RUN_PIP = [
+  "-c",
+  "import sys; sys.path = [place for place in sys.path if place != '']; import runpy; " +
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)",
+];
+
 /** Runs the pip of the function's Python, or of any; for this machine only its own counts. */
 async function pip(words: readonly string[], target: PythonTarget, signal: AbortSignal): Promise<void> {
   const pythons = [`python${target.version}`, "python3"];
   for (const python of pythons) {
     if (!(await hasPip(python, signal))) continue;
-    const { code, output } = await started(python, ["-m", "pip", ...words], signal);
+    const { code, output } = await started(python, [...RUN_PIP, ...words], signal);
     if (code !== 0) throw failed(output, target);
     return;
   }
@@ -122,7 +129,7 @@ async function pip(words: readonly string[], target: PythonTarget, signal: Abort
 }
 
 const hasPip = async (python: string, signal: AbortSignal): Promise<boolean> =>
-  (await started(python, ["-m", "pip", "--version"], signal)).code === 0;
+  (await started(python, [...RUN_PIP, "--version"], signal)).code === 0;
 
 /** Runs a program to its end; `code` is null for one that is not there. It gets no credentials of AWS. */
 async function started(

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { givenZip, packageFolder, requireUploadable } from "../artifact/own.ts";
+import { requireUploadable } from "../artifact/upload.ts";
 import { packageHandler, requireHandler, type Artifact } from "../artifact/zip.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
@@ -46,10 +46,11 @@ async function built(
   }: CodeOptions & { out?: string | undefined },
   run: Run,
 ): Promise<Artifact> {
-  if (zip !== undefined) return await givenZip(zip);
+  const ownCode = () => import("../artifact/own.ts");
+  if (zip !== undefined) return await (await ownCode()).givenZip(zip);
   if (source === undefined) return await packageHandler();
   const architecture = local ? await architectureHere(options.runtime, wanted) : wanted;
-  return await packageFolder(source, { ...options, architecture }, run);
+  return await (await ownCode()).packageFolder(source, { ...options, architecture }, run);
 }
 
 /** For the local AWS packages are what this machine runs: those of AWS where it can. */

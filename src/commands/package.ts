@@ -1,4 +1,4 @@
-import { fitsRequest } from "../artifact/own.ts";
+import { fitsRequest } from "../artifact/upload.ts";
 import type { Entry } from "../artifact/zip.ts";
 import { isOurs } from "../artifact/zip-writer.ts";
 import { codeFor, requireLoadable } from "../code/code.ts";

@@ -110,6 +110,7 @@ export const errorCodes = {
   "zip-invalid": 2,
   "zip-too-large": 2,
   "bundler-missing": 2,
+  "bundler-untrusted": 2,
   "bundle-failed": 2,
   "requirements-invalid": 2,
   "pip-missing": 2,

@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inflateRawSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
+import { filesIn } from "../../src/artifact/zip-writer.ts";
 import { needs } from "../support/aws-clients.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { errorCode, run } from "../support/program.ts";
@@ -81,6 +83,30 @@ test("package loads own code without this user's credentials; what may be missin
   expect(JSON.parse(again.stdout).sha256).toBe(JSON.parse(stdout).sha256);
 });
 
+test("a project's esbuild gets no credentials either, and one that all may write is not run", async () => {
+  const source = folderWith({ "index.ts": "" });
+  const installed = join(source, "node_modules", "esbuild");
+  mkdirSync(installed, { recursive: true });
+  writeFileSync(
+    join(installed, "index.js"),
+    `exports.build = async () => {
+      const told = JSON.stringify(Object.keys(process.env));
+      return { outputFiles: [{ contents: Buffer.from("exports.handler = () => 1; // " + told) }] };
+    };`,
+  );
+  const out = join(folderWith({}), "p.zip");
+  const env = { AWS_ACCESS_KEY_ID: "AKIDOFTHEUSER", AWS_SECRET_ACCESS_KEY: "s" };
+  const pack = () => run(["package", "--source", source, "--out", out, "--json"], { env });
+  expect((await pack()).code).toBe(0);
+  const { deflated } = filesIn(readFileSync(out)).get("index.cjs")!;
+  const bundle = inflateRawSync(deflated).toString();
+  expect(bundle).toContain('"PATH"');
+  expect(bundle).not.toContain("AWS_SECRET_ACCESS_KEY");
+  chmodSync(installed, 0o777);
+  const refused = await pack();
+  expect([refused.code, errorCode(refused)]).toEqual([2, "bundler-untrusted"]);
+});
+
 /** A folder with the wheel of a package `tiny`, which needs no index of packages. */
 async function wheels(): Promise<string> {
   const folder = folderWith({});
@@ -105,7 +131,9 @@ test("9 requirements are installed once, as wheels, outside of the source folder
   const env = { XDG_CACHE_HOME: folderWith({}) };
   const out = join(folderWith({}), "p.zip");
   const how = ["--source", source, "--runtime", "python3.12", "--handler", "lambda_function.lambda_handler"];
-  const pack = () => run(["package", ...how, "--out", out, "--json"], { env });
+  // Nothing of the current folder is taken for a part of pip.
+  const cwd = folderWith({ "pip.py": "raise SystemExit(0)", "runpy.py": "raise SystemExit(0)" });
+  const pack = () => run(["package", ...how, "--out", out, "--json"], { env, cwd });
   const first = await pack();
   const { entries, sha256 } = JSON.parse(first.stdout) as { entries: { name: string }[]; sha256: string };
   expect(entries.map(({ name }) => name)).toEqual([
