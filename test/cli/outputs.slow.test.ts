@@ -4,16 +4,11 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { AmplifyClient, CreateAppCommand, GetAppCommand } from "@aws-sdk/client-amplify";
 import { DeleteStageCommand, GetApisCommand, TagResourceCommand } from "@aws-sdk/client-apigatewayv2";
-import {
-  GetFunctionConfigurationCommand,
-  PublishVersionCommand,
-  UpdateAliasCommand,
-  UpdateFunctionConfigurationCommand,
-} from "@aws-sdk/client-lambda";
+import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { errorCode, run, start } from "../support/program.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
-import { openTestStack } from "../support/stack.ts";
+import { openTestStack, serveNewest } from "../support/stack.ts";
 
 /** A deployed stack, the variables that point the program at it, and what AWS says of it. */
 async function deployed() {
@@ -161,8 +156,7 @@ test("F-02 a function's keys are printed as keys or refused: AWS's text is no li
   const set = async (SIGNING_KEYS: string) => {
     const Environment = { Variables: { BACKEND_URL: "https://x", SIGNING_KEYS } };
     await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment }));
-    const { Version: FunctionVersion } = await aws.lambda.send(new PublishVersionCommand({ FunctionName }));
-    await aws.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+    await serveNewest(aws.lambda, FunctionName);
   };
   await set(` ${keys} \n${keys}`);
   expect(await run(["outputs", "--for", "backend"], { env })).toMatchObject({

@@ -10,8 +10,10 @@ import { newSigningKey } from "../../src/contract/signature.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { advised, errorCode, run } from "../support/program.ts";
-import { openTestStack } from "../support/stack.ts";
+import { openTestStack, serveNewest } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
+
+const FunctionName = "shelfshack-websocket-proxy";
 
 /**
  * A local AWS with a stack whose function has this source, and the variables that point the program at it.
@@ -50,7 +52,7 @@ test("S22 the test event reaches the function, 200 passes, and the backend gets 
   expect(stdout).toContain('answer {"statusCode":200}');
   expect(stdout).toMatch(/\n {2}INFO {3}connect backendStatus=200\n {2}INFO {3}report [\d.]+ ms, billed/);
   const { Payload = [] } = await lambda.send(
-    new InvokeCommand({ FunctionName: "shelfshack-websocket-proxy", Payload: Buffer.from('{"tell":true}') }),
+    new InvokeCommand({ FunctionName, Qualifier: "live", Payload: Buffer.from('{"tell":true}') }),
   );
   const connection = {
     connectionId: "test-connection-123",
@@ -196,12 +198,8 @@ test("F-29 a backend that greets its clients leaves no warning of the test event
 
 test("F-11 a handler's name that the zip does not have leads to the step that sets it", async () => {
   const { env, lambda } = await deployed(recording("return { statusCode: 200 };"));
-  await lambda.send(
-    new UpdateFunctionConfigurationCommand({
-      FunctionName: "shelfshack-websocket-proxy",
-      Handler: "nope.handler",
-    }),
-  );
+  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Handler: "nope.handler" }));
+  await serveNewest(lambda, FunctionName);
   const { code, stdout } = await run(["test", "--json"], { env });
   expect([code, JSON.parse(stdout)]).toMatchObject([
     3,
@@ -229,7 +227,7 @@ test("without a function the error says how to make one", async () => {
   });
   expect(code).toBe(1);
   const advice = `deploy it: SHELFSHACK_PORT=${aws.port} ${advised} deploy --local --backend-url URL`;
-  expect(stderr).toBe(`error: there is no function shelfshack-websocket-proxy in us-east-1\n  ${advice}\n`);
+  expect(stderr).toBe(`error: there is no function ${FunctionName} in us-east-1\n  ${advice}\n`);
 });
 
 test("S22 a wrong key and a wrong token are distinguished, although both get the same answer", async () => {

@@ -8,7 +8,12 @@ import {
 } from "@aws-sdk/client-apigatewayv2";
 import { DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { ListRolesCommand } from "@aws-sdk/client-iam";
-import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import {
+  type LambdaClient,
+  ListFunctionsCommand,
+  PublishVersionCommand,
+  UpdateAliasCommand,
+} from "@aws-sdk/client-lambda";
 import { onTestFinished } from "vitest";
 import type { Progress } from "../../src/progress.ts";
 import { deploy, destroy, observe, observeReadable, plan, type Change } from "../../src/stack/engine.ts";
@@ -129,4 +134,10 @@ export async function callsOfOneDeploy(): Promise<number> {
   const local = await openLocalAws();
   await (await openTestStack(local.url)).deploy();
   return mutating(local).length;
+}
+
+/** Lets clients be served by what was written last, as a deploy does. */
+export async function serveNewest(lambda: Pick<LambdaClient, "send">, FunctionName: string): Promise<void> {
+  const { Version: FunctionVersion } = await lambda.send(new PublishVersionCommand({ FunctionName }));
+  await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
 }

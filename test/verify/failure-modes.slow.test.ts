@@ -59,6 +59,7 @@ import {
 import { withoutAlias } from "../support/former-stack.ts";
 import { invocationUri, lambdaTrust, makeRole, pointedAt, policy } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
+import { serveNewest } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
 
 /** One way in which a stack breaks, and what the doctor has to say of it. */
@@ -110,19 +111,13 @@ async function configure(
   await lambda.send(
     new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables }, ...settings }),
   );
-  await serve({ lambda, FunctionName });
+  await serveNewest(lambda, FunctionName);
 }
 
 async function upload({ lambda, FunctionName }: Patient, source: string): Promise<void> {
   const ZipFile = await zipOf({ "index.mjs": source });
   await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
-  await serve({ lambda, FunctionName });
-}
-
-/** Lets clients be served by what was written last. */
-async function serve({ lambda, FunctionName }: Pick<Patient, "lambda" | "FunctionName">): Promise<void> {
-  const { Version: FunctionVersion } = await lambda.send(new PublishVersionCommand({ FunctionName }));
-  await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+  await serveNewest(lambda, FunctionName);
 }
 
 /** Replaces the permission to invoke by one for another source; none where that is left out. */
