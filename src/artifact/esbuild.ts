@@ -42,14 +42,15 @@ function requireTrusted(file: string): void {
 
 /** What runs in a process of its own: options come on stdin, what became of them leaves on stdout. */
 const script = `
+  import { stdin, stdout } from "node:process";
   import { json } from "node:stream/consumers";
   import { pathToFileURL } from "node:url";
   const { default: esbuild } = await import(pathToFileURL(process.argv[1]).href);
-  const answer = await esbuild.build(await json(process.stdin)).then(
+  const answer = await esbuild.build(await json(stdin)).then(
     ({ outputFiles }) => ({ code: Buffer.from(outputFiles[0].contents).toString("base64") }),
     ({ errors, message }) => ({ errors, message }),
   );
-  process.stdout.write(JSON.stringify(answer));
+  stdout.write(JSON.stringify(answer));
 `;
 
 interface Answer {
