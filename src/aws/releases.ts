@@ -35,7 +35,7 @@ export function descriptionOf({ by, run, changed }: ReleaseNote): string {
 
 /** The note in a description; undefined for a version of another tool. */
 export function noteIn(description = ""): ReleaseNote | undefined {
-  const found = /^shelfshack-ws: by (\S+) run (\S+): (.*)$/s.exec(description);
+  const found = /^shelfshack-ws: by (\S+) run (\S+): (.*)$/.exec(description);
   if (!found) return undefined;
   const [, by = "", run = "", changed = ""] = found;
   return { by, run, changed: changed === "" ? [] : changed.split(", ") };

@@ -5,7 +5,7 @@ import { command as invocation, joined } from "../errors/advice.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
-import { table } from "../terminal/format.ts";
+import { oneLine, table } from "../terminal/format.ts";
 import { minuteOf } from "../terminal/record.ts";
 
 interface ReleasesResult extends Place {
@@ -40,7 +40,7 @@ export const command: Command<"releases", ReleasesResult> = {
       by ?? "",
       changed.join(", "),
     ]);
-    const now = serves === null ? `${functionName} has no releases` : `release ${serves} serves`;
+    const now = serves === null ? `${functionName} has no releases` : `release ${oneLine(serves)} serves`;
     return joined([
       placeText(place),
       ...(rows.length > 0 ? ["", table(rows), ""] : [""]),

@@ -9,6 +9,7 @@ import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseNotOurs } from "../stack/ownership.ts";
 import { placeText } from "../terminal/changes.ts";
+import { oneLine } from "../terminal/format.ts";
 
 interface RollbackResult extends Place {
   functionName: string;
@@ -35,7 +36,9 @@ export const command: Command<"rollback", RollbackResult> = {
   render({ changed, served, serves, ...place }, { quiet }) {
     return joined([
       quiet ? placeText(place) : undefined,
-      changed ? `release ${serves} serves again, instead of ${served}` : `release ${serves} serves already`,
+      changed
+        ? `release ${oneLine(serves)} serves again, instead of ${oneLine(served)}`
+        : `release ${oneLine(serves)} serves already`,
       changed ? ["what is deployed next serves then; all of them: ", invocation("releases")] : undefined,
     ]);
   },

@@ -10,7 +10,7 @@ import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
 import { placeText, shortValues } from "../terminal/changes.ts";
-import { table, type Row } from "../terminal/format.ts";
+import { oneLine, table, type Row } from "../terminal/format.ts";
 
 /**
  * Of one resource; `stale`: the stage serves the routes of an older deployment, `rolled back`: the alias
@@ -76,7 +76,9 @@ export const command: Command<"status", StatusResult> = {
       table(rows),
       "",
       ...(url ? [url] : []),
-      ...(release === null ? [] : [`release ${release} serves${isRolledBack ? ", after a rollback" : ""}`]),
+      ...(release === null
+        ? []
+        : [`release ${oneLine(release)} serves${isRolledBack ? ", after a rollback" : ""}`]),
       conclusionOf({ deployed, upToDate, fix, isRolledBack }),
     ]);
   },

@@ -20,7 +20,7 @@ test(
     expect(code).toBe(0);
     for (const command of ["deploy", "test", "logs tail", "destroy"])
       expect(stdout).toContain(`$ shelfshack-ws ${command}`);
-    expect(stdout).toContain("12 created");
+    expect(stdout).toContain("14 created");
     expect(stdout).not.toMatch(/^\+ created/m);
     expect(stdout).toMatch(/Ben ← .*is the cabin still free/);
     expect(stdout).toContain("no changes; code up to date");

@@ -22,7 +22,7 @@ test("S32 in GitHub Actions a deploy adds to the step's summary, an error is an 
   expect((await run(["deploy", ...backendUrl, "--no-test", "--json"], { env })).code).toBe(0);
   const summary = await readFile(file, "utf8");
   expect(summary).toMatch(/^### shelfshack-ws deploy\n\n```\naccount 0{12}, .*\n\+ created  Role /);
-  expect(summary).toMatch(/\n12 created\n\nws:[^]*\n```\n$/);
+  expect(summary).toMatch(/\n14 created\n\nws:[^]*\n```\n$/);
   expect(summary).not.toContain("whsec_");
   const { stdout, stderr } = await run(["deploy", "--env", "other", "--json"], { env });
   expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 2 } });
@@ -315,11 +315,11 @@ test("steps alone count only what they compare, and the URL is shown when there 
   const env = pointedAt(local.url);
   const some = await run(["deploy", "--only", "role,logs,api,policy"], { env });
   expect(some.code).toBe(0);
-  expect(some.stdout).toMatch(/\n4 created, 8 not compared\n$/);
+  expect(some.stdout).toMatch(/\n4 created, 10 not compared\n$/);
   expect((await run(["status"], { env })).stdout).not.toContain("ws://");
   expect(JSON.parse((await run(["status", "--json"], { env })).stdout)).toMatchObject({ url: null });
   const rest = await run(["deploy", ...backendUrl, "--no-test"], { env });
-  expect(rest.stdout).toContain("8 created, 4 unchanged\n\nws://");
+  expect(rest.stdout).toContain("10 created, 4 unchanged\n\nws://");
   const one = JSON.parse((await run(["deploy", "--only", "role", "--json"], { env })).stdout);
   expect(one.url).toMatch(/^ws:/);
   expect(one.resources.filter(({ compared }: { compared: boolean }) => compared)).toMatchObject([

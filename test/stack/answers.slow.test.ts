@@ -48,7 +48,7 @@ function serviceOf(name: string): readonly [ServiceName, Record<string, unknown>
   return found as unknown as [ServiceName, Record<string, unknown>];
 }
 
-const ADDRESSES = `FunctionName ApiId IntegrationId RouteId StageName DeploymentId RoleName PolicyName
+const ADDRESSES = `FunctionName Name ApiId IntegrationId RouteId StageName DeploymentId RoleName PolicyName
   PolicyArn appId branchName StatementId ConnectionId logGroupName resourceArn Resource`;
 
 /** What the inputs of all calls need for an address. */
