@@ -11,21 +11,20 @@ export const command: Command<"trace", TraceResult, TraceRecord> = {
     const { connection, booking, slow, errors, ...at } = options;
     const [request = null] = context.args;
     if (request !== null && !ids.test(request))
-      throw new CliError("value-invalid", `trace: ${JSON.stringify(request)} is no request id`, {
+      throw new CliError("value-invalid", `trace: ${JSON.stringify(request)} is no id`, {
         hint: "an error frame has it as request_id, a line of the log as requestId",
       });
     const { findTrace, followTraces } = await import("../trace/follow.ts");
     const aws = await context.aws(at);
     const names = { functionName, apiName, stage, since };
-    if (request !== null)
-      return { requestId: request, traces: null, ...(await findTrace(aws, request, names, context)) };
+    if (request !== null) return { requestId: request, ...(await findTrace(aws, request, names, context)) };
     const wanted = { ...names, follow, connection, booking, slow, errors };
     const followed = await followTraces(aws, wanted, context);
-    return { requestId: null, trace: null, since: null, ...followed };
+    return { requestId: null, trace: null, ...followed };
   },
 
   render: traceText,
   line: traceLine,
-  exitCode: ({ requestId, trace }) => (requestId !== null && trace === null ? 3 : 0),
+  exitCode: ({ trace, traces }) => (trace === null && traces === null ? 3 : 0),
   untilInterrupted: true,
 };

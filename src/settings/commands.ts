@@ -526,7 +526,7 @@ const table = {
   },
   trace: {
     summary: "show every hop of each message as it happens, or of one",
-    args: "[request-id]",
+    args: "[id]",
     reads: ["connection", "booking", "slow", "errors", "since", "follow", ...stackTraced],
     examples: [
       {
@@ -538,6 +538,7 @@ const table = {
         description:
           "the waterfall of one message, such as an error frame's request_id; exit code 3 if unknown",
       },
+      { line: "trace UbT2acX1IAMCJpw=", description: "the messages of one connection, by its id" },
       { line: "trace --slow 500ms --errors --since 1h", description: "what was slow and failed" },
       { line: "trace --booking 7 --json", description: "the messages of one booking, as JSON lines" },
     ],

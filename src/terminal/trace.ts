@@ -1,16 +1,16 @@
 import { joined, type Advice } from "../errors/advice.ts";
 import { drawnBeginnings, hasFailed, isFailure, type ShownHop, type TraceRecord } from "../trace/record.ts";
-import { duration, screenWidth, table, wrap } from "./format.ts";
+import { duration, screenWidth, table, widthOf, wrap } from "./format.ts";
 import { asPieces, clockTime } from "./record.ts";
 import { style } from "./style.ts";
 
 export interface TraceResult {
   /** What was read. */
   sources: string[];
-  /** The one that was asked for; null where all were followed. */
+  /** What was asked for, which may be the id of a connection; null where all were followed. */
   requestId: string | null;
   trace: TraceRecord | null;
-  /** From when on it was looked for, ISO time. */
+  /** From when on it was looked for, ISO time; null where only new ones were followed. */
   since: string | null;
   /** How many were emitted. */
   traces: number | null;
@@ -20,8 +20,16 @@ export interface TraceResult {
 export function traceLine(trace: TraceRecord, width = screenWidth()): string | undefined {
   if (trace.amended) return undefined;
   const head = `${style.dim(clockTime(trace.at))} ${eventWord(trace)}`;
-  return asPieces(head, [...whoOf(trace), ...hopWords(trace), ...endWords(trace)], width);
+  const pieces = [...whoOf(trace), ...hopWords(trace), ...endWords(trace), ...reasonWords(trace)];
+  const wide = [...pieces, ...requestWords(trace)];
+  return asPieces(head, fits([head, ...wide], width) ? wide : pieces, width);
 }
+
+/** What `trace ID` takes. */
+const requestWords = ({ requestId }: TraceRecord): string[] =>
+  requestId === undefined ? [] : [style.dim(`request ${requestId}`)];
+
+const fits = (pieces: readonly string[], width: number): boolean => widthOf(pieces.join("  ")) <= width;
 
 const LONGEST_EVENT = "disconnect".length;
 
@@ -71,21 +79,39 @@ function endWords(trace: TraceRecord): string[] {
   ];
 }
 
-function frameWords({ sent, gone, failed }: TraceRecord): string[] {
+function frameWords(trace: TraceRecord): string[] {
+  const { sent, gone, failed } = trace;
+  const statuses = trace.event === "push" ? [] : refusalsOf(trace);
   return [
     ...(sent ? [`sent ${sent}`] : []),
     ...(gone ? [style.yellow(`gone ${gone}`)] : []),
     ...(failed ? [style.red(`failed ${failed}`)] : []),
+    ...(statuses.length > 0 ? [style.red(`@connections ${statuses.join(", ")}`)] : []),
   ];
 }
+
+/** The statuses of frames that failed, each once. */
+const refusalsOf = ({ hops }: TraceRecord): string[] => [
+  ...new Set(
+    hops.filter((hop) => hop.hop === "deliver" && isFailure(hop)).map(({ status }) => String(status)),
+  ),
+];
+
+/** Why frames failed, where no status and no code tells it. */
+const reasonWords = (trace: TraceRecord): string[] =>
+  trace.failed && trace.reason !== undefined && trace.problem === undefined && refusalsOf(trace).length === 0
+    ? [style.red(trace.reason)]
+    : [];
 
 /** What was found of one message; of followed ones the lines have said it all. */
 export function traceText({ requestId, trace, sources, since, traces }: TraceResult): Advice {
   const looked =
     sources.length === 0 ? "there is nothing to look through" : `looked through ${sources.join(", ")}`;
-  if (requestId === null) return traces === 0 ? `no message in that time; ${looked}` : "";
+  if (traces !== null) return traces === 0 ? `no message in that time; ${looked}` : "";
   if (trace === null) {
-    const hint = "look further back with --since, for example --since 1d";
+    const hint =
+      "look further back with --since, for example --since 1d; `trace` takes the id of a request, an " +
+      "invocation or a connection: that of a message is in no log";
     return joined([`nothing is known of ${requestId}; ${looked}, since ${since}`, hint]);
   }
   return waterfall(trace);

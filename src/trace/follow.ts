@@ -36,11 +36,16 @@ const TICK_MS = 250;
 export interface FollowResult {
   /** What was read. */
   sources: string[];
+  /** From when on they were read, ISO time; null for only those from now on. */
+  since: string | null;
   /** How many traces were emitted. */
   traces: number;
 }
 
-/** Emits the traces of a stack as they happen, until the sources end or the signal is aborted. */
+/**
+ * Emits the traces of a stack: as they happen until the signal is aborted, or with `follow` false those that
+ * there are, each once and by their time.
+ */
 export async function followTraces(aws: Aws, options: TraceOptions, reader: Reader): Promise<FollowResult> {
   const { follow, booking } = options;
   const since = options.since ?? (follow ? undefined : Date.now() - HOUR_MS);
@@ -54,7 +59,8 @@ export async function followTraces(aws: Aws, options: TraceOptions, reader: Read
   };
   const wanted = { since, follow, needsBookings: booking !== undefined };
   await joined(sources, wanted, { ...reader, emit });
-  return { sources: sources.map(({ title }) => title), traces };
+  const titled = sources.map(({ title }) => title);
+  return { sources: titled, since: since === undefined ? null : isoTime(since), traces };
 }
 
 export interface FindResult {
@@ -62,32 +68,43 @@ export interface FindResult {
   /** From when on it was looked for, ISO time. */
   since: string;
   trace: TraceRecord | null;
+  /** How many traces were emitted: null but for the id of a connection. */
+  traces: number | null;
 }
 
-/** Puts together what there is of one event, by API Gateway's id or Lambda's. */
+/**
+ * Puts together what there is of one event, by API Gateway's id or Lambda's. With the id of a connection it
+ * emits the traces of this.
+ */
 export async function findTrace(
   aws: Aws,
   request: string,
   options: Omit<TraceOptions, keyof Selection | "follow">,
-  reader: Omit<Reader, "emit">,
+  reader: Reader,
 ): Promise<FindResult> {
   const since = options.since ?? Date.now() - HOUR_MS;
   const sources = await sourcesOf(aws, { ...options, follow: false }, reader);
   const found: TraceRecord[] = [];
+  const ofConnection: TraceRecord[] = [];
   const emit = (record: TraceRecord) => {
     if (record.requestId === request || record.lambdaRequestId === request) found.push(record);
+    else if (record.connectionId === request) ofConnection.push(record);
   };
   await joined(sources, { since, follow: false, request, needsBookings: true }, { ...reader, emit });
-  // The event itself before the frames that it had sent by a second invocation; the last word on it.
-  const [trace = null] = found.toReversed().toSorted((a, b) => rank(a) - rank(b));
-  const titled = sources.map(({ title }) => title);
-  return { sources: titled, since: new Date(since).toISOString(), trace };
+  // The event itself before the frames that it had sent by a second invocation.
+  const [trace = null] = found.toSorted((a, b) => rank(a) - rank(b));
+  const result = { sources: sources.map(({ title }) => title), since: isoTime(since), trace };
+  if (trace !== null || ofConnection.length === 0) return { ...result, traces: null };
+  for (const record of ofConnection) reader.emit(record);
+  return { ...result, traces: ofConnection.length };
 }
 
 /** Lambda's REPORT alone may be of any invocation; one that failed may be why a line is missing. */
 const isOurs = (record: TraceRecord): boolean => record.requestId !== undefined || hasFailed(record);
 
 const rank = ({ event }: TraceRecord): number => (event === "initial" ? 1 : 0);
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
 
 const titles = (sources: readonly Source[]): string => sources.map(({ title }) => title).join(" and ");
 
@@ -98,7 +115,11 @@ async function joined(
   { emit, drained, signal }: Reader,
 ): Promise<void> {
   const facts = [...new Set(sources.flatMap((source) => source.facts))];
-  const joiner = createJoiner({ facts, emit: (trace, amended) => emit(recordOf(trace, amended)) });
+  const joiner = createJoiner({
+    facts,
+    isOrdered: !wanted.follow,
+    emit: (trace, amended) => emit(recordOf(trace, amended)),
+  });
   const tick = setInterval(() => joiner.settle(performance.now()), TICK_MS);
   const read = async (source: Source) => {
     for await (const part of source.follow(wanted)) {

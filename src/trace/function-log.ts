@@ -39,12 +39,12 @@ async function* all(place: LogPlace, wanted: Wanted): AsyncGenerator<TracePart> 
   yield* parts(place, { since, follow });
 }
 
-/** What has an id, and then what has Lambda's id of the same invocation. */
+/** What has an id, and then what has Lambda's id of the same invocation; of a connection only the former. */
 async function* one(place: LogPlace, { since, request }: Wanted): AsyncGenerator<TracePart> {
   const lambdaIds = new Map<string, number>();
   for await (const part of parts(place, { since, follow: false, filter: `"${request}"` })) {
     yield part;
-    if (part.lambdaRequestId !== undefined && part.lambdaRequestId !== request)
+    if (part.lambdaRequestId !== undefined && part.requestId === request)
       lambdaIds.set(part.lambdaRequestId, part.at ?? 0);
   }
   for (const [id, at] of lambdaIds)

@@ -5,6 +5,8 @@ import { merged, nothing } from "./merge.ts";
 const SETTLED_MS = 3_000;
 const KEPT_MS = 60_000;
 const MOST_OPEN = 10_000;
+/** The same where all are kept until the end, to be given in order. */
+const MOST_HELD = 50_000;
 
 /** Puts the parts of several sources together. `now` is in milliseconds of any clock. */
 export interface Joiner {
@@ -18,6 +20,8 @@ export interface Joiner {
 interface JoinOptions {
   /** What is waited for. */
   facts: readonly TraceFact[];
+  /** Gives each trace only at the end, in its last form, and all of them by their time. */
+  isOrdered?: boolean;
   /** Gets each trace once it is complete or has waited, and again with each part that is late. */
   emit(trace: Trace, amended: boolean): void;
   settledMs?: number;
@@ -28,8 +32,9 @@ interface JoinOptions {
 export function createJoiner({
   facts,
   emit,
+  isOrdered = false,
   settledMs = SETTLED_MS,
-  mostOpen = MOST_OPEN,
+  mostOpen = isOrdered ? MOST_HELD : MOST_OPEN,
 }: JoinOptions): Joiner {
   const opened = openedTraces();
   const known = new Map<string, Subscription>();
@@ -51,19 +56,22 @@ export function createJoiner({
       const one = opened.find(keys, now);
       one.trace = merged(one.trace, part, part.fact);
       one.facts.add(part.fact);
-      if (one.emitted || part.isAll || isWhole(one, facts)) give(one);
-      if (part.isAll) opened.forget(one);
+      if (!isOrdered && (one.emitted || part.isAll || isWhole(one, facts))) give(one);
+      if (!isOrdered && part.isAll) opened.forget(one);
       const [oldest = one] = opened.all;
       if (opened.all.size > mostOpen) close(oldest);
     },
     settle(now) {
+      if (isOrdered) return;
       for (const one of opened.all) {
         if (!one.emitted && now - one.openedAt >= settledMs) give(one);
         if (now - one.openedAt >= KEPT_MS) close(one);
       }
     },
     end() {
-      for (const one of opened.all) close(one);
+      const left = [...opened.all];
+      if (isOrdered) left.sort((a, b) => a.trace.at - b.trace.at);
+      for (const one of left) close(one);
     },
   };
 }

@@ -73,10 +73,16 @@ test("S37 S38 each message as it happens, then one as a waterfall, from the gate
     { hop: "deliver", ms: expect.any(Number) },
     { hop: "deliver", status: 200, to: message["connectionId"], bytes: expect.any(Number) },
   ]);
-  const [one, pushed] = await Promise.all([
+  const [one, pushed, ofConnection] = await Promise.all([
     run(["trace", String(message["requestId"])], { env }),
     run(["trace", pushId, "--json"], { env }),
+    run(["trace", String(message["connectionId"])], { env }),
   ]);
+  expect([ofConnection.code, ofConnection.stdout.match(/(?<=^\S+ )\w+/gm)]).toEqual([
+    0,
+    ["connect", "initial", "message", "push"],
+  ]);
+  expect(ofConnection.stdout).toMatch(new RegExp(`message .* request ${String(message["requestId"])}$`, "m"));
   expect(JSON.parse(pushed.stdout)).toMatchObject({
     trace: { event: "push", booking: "7", sent: 1, hops: [{ hop: "deliver", status: 200, bytes: 4 }] },
   });
@@ -110,7 +116,11 @@ test("S38 on AWS it joins the function's log and the access log; without one a c
     socket.send('{"type":"message","body":"hi"}');
     await socket.next();
     const { stdout, stderr } = await run(["trace", "--no-follow", "--json"], { env });
-    const messages = documents(stdout).filter(({ event }) => event === "message");
+    const all = documents(stdout);
+    expect(all.at(-1)).toMatchObject({ kind: "result", traces: all.length - 1, since: expect.any(String) });
+    const times = all.slice(0, -1).map(({ at }) => String(at));
+    expect(times).toEqual(times.toSorted());
+    const messages = all.filter(({ event }) => event === "message");
     const message = messages.find(({ requestId }) => requestId !== known);
     return { message, requestId: String(message?.["requestId"]), stderr };
   };
@@ -126,7 +136,11 @@ test("S38 on AWS it joins the function's log and the access log; without one a c
 
   await switchOn();
   const { requestId } = await sent(without.requestId);
-  const found = await run(["trace", requestId, "--json"], { env });
+  const [found, ofConnection] = await Promise.all([
+    run(["trace", requestId, "--json"], { env }),
+    run(["trace", String(without.message?.["connectionId"]), "--json"], { env }),
+  ]);
+  expect(documents(ofConnection.stdout).at(-1)).toMatchObject({ kind: "result", trace: null, traces: 4 });
   expect(JSON.parse(found.stdout)).toMatchObject({
     sources: [
       "the log group /aws/lambda/shelfshack-websocket-proxy",

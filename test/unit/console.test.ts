@@ -142,6 +142,31 @@ async function eventsUntil(body: ReadableStream<Uint8Array>, last: string): Prom
   return [...text.matchAll(/^data: (.*)$/gm)].flatMap(([, event]) => JSON.parse(event!) as unknown[]);
 }
 
+test("messages stand by their time, also those that are told of late or amended", () => {
+  const store = new Store();
+  const take = (requestId: string, second: number) =>
+    store.take({
+      kind: "trace",
+      event: "message",
+      requestId,
+      at: `2026-11-23T15:04:0${second}.000Z`,
+      hops: [],
+    });
+  const { messages } = store.views;
+  const order = () =>
+    [messages.entries, messages.visible].map((list) => list.map(({ shown }) => String(shown.at)[18]));
+  for (const second of [3, 1, 5, 2]) take(`of ${second}`, second);
+  expect(order()).toEqual([
+    ["1", "2", "3", "5"],
+    ["1", "2", "3", "5"],
+  ]);
+  take("of 5", 0);
+  expect(order()).toEqual([
+    ["0", "1", "2", "3"],
+    ["0", "1", "2", "3"],
+  ]);
+});
+
 test("the page knows 10,000 connections, and forgets them when they close", () => {
   const store = new Store();
   const ids = Array.from({ length: 10_000 }, (_, index) => `connection ${index}`);

@@ -132,6 +132,22 @@ test("what is missing is waited for three seconds, and a late part amends what w
   expect(given).toHaveLength(2);
 });
 
+test("where nothing is followed each is given once, in its last form, by its time", () => {
+  const { add, settle, end, given } = joining({ isOrdered: true });
+  for (const part of [gateway, line, report]) add(part, 0);
+  add({ ...gateway, requestId: "push", at: at + 5, isAll: true }, 0);
+  add({ ...line, requestId: "of the log", lambdaRequestId: "l2", at: at - 5, hops: [] }, 1);
+  settle(60_000);
+  add({ ...gateway, routeKey: "late" }, 60_001);
+  expect(given).toEqual([]);
+  end();
+  expect(given).toMatchObject([
+    { requestId: "of the log", amended: false },
+    { requestId, routeKey: "late", coldMs: 210.1, amended: false },
+    { requestId: "push", amended: false },
+  ]);
+});
+
 test("no more traces wait than that; the oldest is given on first, none is lost", () => {
   const { add, end, given } = joining({ mostOpen: 2 });
   for (const id of ["a", "b", "c"]) add({ ...gateway, requestId: id }, 0);
@@ -188,6 +204,25 @@ test("a client that was gone is no error, a frame that was refused is one", () =
   const withFrame = (status: number) => ({ ...trace, hops: [{ hop: "deliver", to: "x", status } as const] });
   expect([410, 403].map((status) => hasFailed(withFrame(status)))).toEqual([false, true]);
   expect(isSelected(withFrame(200), { connection: "x", errors: false })).toBe(true);
+});
+
+const refused = { hop: "deliver", to: "x", ms: 1, status: 403 } as const;
+const ran = { hop: "function", ms: 36 } as const;
+test.each([
+  ["an invocation", { event: undefined, hops: [ran, refused] }, "function 36 ms  @connections 403"],
+  ["a message", { failed: 2, hops: [ran, refused, refused] }, "failed 2  @connections 403"],
+  ["one of the log", { failed: 2, reason: "2 x ECONNRESET", hops: [ran] }, "failed 2  2 x ECONNRESET"],
+])("%s says why its frames failed", (_, told, words) => {
+  expect(unstyled(traceLine({ ...trace, ...told })!)).toContain(words);
+});
+
+test.each([
+  [80, false],
+  [200, true],
+  [Infinity, true],
+])("a line of %d columns has what `trace ID` takes: %s", (width, has) => {
+  const text = unstyled(traceLine({ ...trace, hops: [ran, ran] }, width)!);
+  expect(text.includes(`request ${requestId}`)).toBe(has);
 });
 
 test.each([40, 80, 200])(

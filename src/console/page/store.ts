@@ -20,16 +20,18 @@ export interface Entry {
 const MOST = 5_000;
 const AT_ONCE = 1_000;
 
-/** What the page keeps of one kind, oldest first: `most` of it. */
+/** What is kept of one kind, oldest first: `most` of it, as it came or, where it `isTimed`, by its time. */
 class View {
   readonly #most: number;
+  readonly #isTimed: boolean;
   entries: Entry[] = [];
   visible: Entry[] = [];
   readonly #byKey = new Map<string, Entry>();
   #words: readonly string[] = [];
 
-  constructor(most: number) {
+  constructor(most: number, { isTimed = false } = {}) {
     this.#most = most;
+    this.#isTimed = isTimed;
   }
 
   has(key: string): boolean {
@@ -43,16 +45,11 @@ class View {
 
   put(key: string, shown: Shown): void {
     const known = this.#byKey.get(key);
-    if (known) {
-      const matched = this.#matches(known);
-      Object.assign(known, { shown, search: searchText(shown) });
-      if (this.#matches(known) !== matched) this.filter(this.#words);
-      return;
-    }
+    if (known) return this.#amend(known, shown);
     const entry = { shown, search: searchText(shown) };
     this.#byKey.set(key, entry);
-    this.entries.push(entry);
-    if (this.#matches(entry)) this.visible.push(entry);
+    this.#place(entry, this.entries);
+    if (this.#matches(entry)) this.#place(entry, this.visible);
     if (this.entries.length >= this.#most + AT_ONCE) this.#drop();
   }
 
@@ -71,6 +68,24 @@ class View {
     this.#byKey.clear();
   }
 
+  #amend(known: Entry, shown: Shown): void {
+    const [matched, { at }] = [this.#matches(known), known.shown];
+    Object.assign(known, { shown, search: searchText(shown) });
+    const isMoved = this.#isTimed && shown.at !== at;
+    if (isMoved) {
+      this.entries.splice(this.entries.indexOf(known), 1);
+      this.#place(known, this.entries);
+    }
+    if (isMoved || this.#matches(known) !== matched) this.filter(this.#words);
+  }
+
+  #place(entry: Entry, list: Entry[]): void {
+    const before = this.#isTimed
+      ? list.findLastIndex(({ shown }) => shown.at <= entry.shown.at)
+      : list.length - 1;
+    list.splice(before + 1, 0, entry);
+  }
+
   #drop(): void {
     const dropped = new Set(this.entries.splice(0, AT_ONCE));
     for (const [key, entry] of this.#byKey) if (dropped.has(entry)) this.#byKey.delete(key);
@@ -85,7 +100,8 @@ class View {
 /** Everything that the page shows. */
 export class Store {
   readonly views: Readonly<Record<ViewName, View>> = {
-    messages: new View(MOST),
+    // One that is known from the log alone, or was long in coming, is told of late.
+    messages: new View(MOST, { isTimed: true }),
     frames: new View(MOST),
     log: new View(MOST),
     // As many as the gateway has: one that is open is never forgotten.
