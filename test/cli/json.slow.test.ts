@@ -46,7 +46,7 @@ const absent: Readonly<Record<CommandName, string>> = {
   metrics: "minute",
   cost: "",
   capacity: "",
-  trace: "result.requestId result.trace trace.coldMs trace.problem trace.reason",
+  trace: "result.requestId result.trace trace.amended trace.coldMs trace.problem trace.reason",
   "backend init": "result.version.before",
   "backend check": `result.kit result.unproven[].argv result.checks[].cause result.checks[].code
     result.checks[].argv`,
