@@ -42,7 +42,7 @@ test("F-32 S15 destroy lists what will go before it asks, two APIs each by its i
   const before = mutating(local).length;
   const asking = start(["destroy", "--no-color"], { env, columns: 200 });
   const said = (await asking.says("type its name")).replaceAll("\r", "");
-  expect(said).toMatch(/haccount 0{12}, region us-east-1, at \S+, stack \S+\n- Function /);
+  expect(said).toMatch(/account 0{12}, region us-east-1, at \S+, stack \S+\n- Function /);
   for (const id of [oldest, ApiId]) expect(said).toMatch(new RegExp(`^- Api +\\S+ +${id}$`, "m"));
   asking.type("no\r");
   expect((await asking.ended).code).toBe(4);

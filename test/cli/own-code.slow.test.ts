@@ -128,7 +128,8 @@ test("9 requirements are installed once, as wheels, outside of the source folder
     "lambda_function.py": "import tiny\ndef lambda_handler(event, context): ...",
     "requirements.txt": `--no-index\n--find-links ${found}\ntiny==1.0\n`,
   });
-  const env = { XDG_CACHE_HOME: folderWith({}) };
+  // What pip starts to describe this machine may write into the home folder.
+  const env = { XDG_CACHE_HOME: folderWith({}), HOME: folderWith({}) };
   const out = join(folderWith({}), "p.zip");
   const how = ["--source", source, "--runtime", "python3.12", "--handler", "lambda_function.lambda_handler"];
   // Nothing of the current folder is taken for a part of pip.

@@ -143,7 +143,8 @@ integration = gw.get_integrations(ApiId=api["ApiId"])["Items"][0]
 stage = gw.get_stages(ApiId=api["ApiId"])["Items"][0]
 function = fn.list_functions()["Functions"][0]
 role = iam.list_roles()["Roles"][0]
-statements = json.loads(fn.get_policy(FunctionName=function["FunctionName"])["Policy"])["Statement"]
+permitted = fn.get_policy(FunctionName=function["FunctionName"], Qualifier="live")
+statements = json.loads(permitted["Policy"])["Statement"]
 group = logs.describe_log_groups()["logGroups"][0]
 print(json.dumps({
     "api": [api["Name"], api["ProtocolType"]],

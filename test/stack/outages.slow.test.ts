@@ -108,7 +108,8 @@ test("R6 tries are counted for each reason by itself: some 503 after many busy a
   const proxy = await openFaultProxy(local, ({ operation }) =>
     operation.endsWith("/configuration") ? answers.shift() : undefined,
   );
-  expect(changedIds(await (await openTestStack(proxy.url, { timeout: 20 })).deploy())).toEqual(["Function"]);
+  const { deploy } = await openTestStack(proxy.url, { timeout: 20 });
+  expect(changedIds(await deploy())).toEqual(["Function", "Release", "Alias"]);
   expect(answers).toEqual([]);
 });
 

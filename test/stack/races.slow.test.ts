@@ -119,6 +119,7 @@ const taken: readonly [string, RegExp, (aws: Aws, ApiId: string) => Promise<unkn
       lambda.send(
         new AddPermissionCommand({
           FunctionName: "shelfshack-websocket-proxy",
+          Qualifier: "live",
           StatementId: "shelfshack-ws",
           Action: "lambda:InvokeFunction",
           Principal: "apigateway.amazonaws.com",
