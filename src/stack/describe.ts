@@ -16,7 +16,6 @@ export interface ChangeLine {
 }
 
 /**
-/**
  * The changes as plain data, without what is only looked up or left as it is, and what no stack has any more;
  * `scope` as the plan or deploy had it.
  */
