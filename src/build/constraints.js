@@ -121,7 +121,8 @@ function lengthInWords({ type, documentation = "" }) {
 }
 
 /** A pattern that JavaScript takes; another one is left out, and the reason is printed. */
-function understood(pattern, where) {
+function understood(given, where) {
+  const pattern = withWideDots(given);
   try {
     return pattern && new RegExp(`^(?:${pattern})$`, pattern.includes("\\p{") ? "u" : "") && pattern;
   } catch (error) {
@@ -129,6 +130,10 @@ function understood(pattern, where) {
     return undefined;
   }
 }
+
+/** After `(?s)` a dot is any character, also the end of a line. */
+const withWideDots = (pattern) =>
+  pattern?.startsWith("(?s)") ? pattern.slice("(?s)".length).replaceAll(/(?<!\\)\./g, "[^]") : pattern;
 
 /**
  * The constraints of a model's shapes; each is asked for by name and answered as the name under which it is

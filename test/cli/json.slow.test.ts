@@ -44,8 +44,8 @@ const absent: Readonly<Record<CommandName, string>> = {
   connections: "result.profile result.connection.userAgent result.bytes",
   "logs tail": "result.accessLog",
   metrics: "minute",
-  cost: "",
-  capacity: "",
+  cost: "result.atMost[]",
+  capacity: "result.atMost[]",
   trace: "result.requestId result.trace trace.amended trace.coldMs trace.problem trace.reason",
   "backend init": "result.version.before",
   "backend check": `result.kit result.unproven[].argv result.checks[].cause result.checks[].code
