@@ -1,6 +1,6 @@
 import type { App, Branch } from "@aws-sdk/client-amplify";
 import { CliError } from "../errors/error.ts";
-import { orMissing } from "./answers.ts";
+import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import type { Variables } from "./variables.ts";
 
@@ -22,8 +22,7 @@ export async function amplifyVariables(
       ? amplify.call("GetApp", { appId }).then(({ app }) => app)
       : amplify.call("GetBranch", { appId, branchName: branch }).then((found) => found.branch),
   );
-  // Amplify leaves the map out where there is no variable.
-  if (answer) return answer.environmentVariables ?? {};
+  if (answer) return complete(answer, ["environmentVariables"]).environmentVariables;
   const what = branch === undefined ? `app ${appId}` : `branch ${branch} of the app ${appId}`;
   throw new CliError("amplify-missing", `there is no ${what} in AWS Amplify in ${region}`, {
     hint: "correct --app-id, --branch or --region; the id is in the app's ARN, behind apps/",

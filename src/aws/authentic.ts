@@ -176,8 +176,8 @@ export const answers: Readonly<Record<string, Row>> = {
 
   GetMetricData: has<GetMetricDataCommandOutput>("MetricDataResults"),
 
-  GetApp: hasWhole<GetAppCommandOutput, "app">("app", ["appId"]),
-  GetBranch: hasWhole<GetBranchCommandOutput, "branch">("branch", ["branchName"]),
+  GetApp: hasWhole<GetAppCommandOutput, "app">("app", ["appId", "environmentVariables"]),
+  GetBranch: hasWhole<GetBranchCommandOutput, "branch">("branch", ["branchName", "environmentVariables"]),
   UpdateApp: hasWhole<UpdateAppCommandOutput, "app">("app", ["appId"]),
   UpdateBranch: hasWhole<UpdateBranchCommandOutput, "branch">("branch", ["branchName"]),
 
