@@ -5,7 +5,7 @@ import { command as invocation, joined, type Advice } from "../errors/advice.ts"
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { OptionsOf } from "../settings/commands.ts";
-import { releasing, steps as allSteps, type Step } from "../settings/table.ts";
+import { steps as allSteps, type Step } from "../settings/table.ts";
 import { deployStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
@@ -121,15 +121,9 @@ async function examined(
   return { account: caller.kind === "present" ? caller.value.account : null, checks };
 }
 
-/**
- * The steps of a deploy that repair what failed or warns, in the order of the steps. A rollback is not undone
- * by the way.
- */
-const stepsIn = (checks: readonly CheckLine[]): Step[] => {
-  const isRolledBack = checks.some(({ code }) => code === "rolled-back");
-  const left = allSteps.filter((step) => !isRolledBack || !releasing.includes(step));
-  return left.filter((step) => checks.some(({ repair: wanted }) => wanted.includes(step)));
-};
+/** The steps of a deploy that repair what failed or warns, in the order of the steps. */
+const stepsIn = (checks: readonly CheckLine[]): Step[] =>
+  allSteps.filter((step) => checks.some(({ repair: wanted }) => wanted.includes(step)));
 
 type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "tokenStdin" | "type">;
 

@@ -103,20 +103,24 @@ export interface Names {
 }
 
 /** One question about one hop. It judges evidence and calls nothing; its id is a promise. */
-export interface Check<Name extends EvidenceName = EvidenceName> {
+export interface Check<Name extends EvidenceName = EvidenceName, Also extends EvidenceName = EvidenceName> {
   id: string;
   hop: Hop;
   title: string;
   needs: readonly Name[];
+  /** What it judges better with, and without as well. */
+  also?: readonly Also[];
   /** The evidence whose absence is this check's to tell; those behind it are skipped. */
   about?: Name;
   /** The verdict where that is not there. */
   absent?(names: Names, because: string): Verdict;
-  judge(evidence: Judged<Name>, names: Names): Verdict;
+  judge(evidence: Judged<Name> & Partial<Judged<Also>>, names: Names): Verdict;
 }
 
 /** A check, typed by the evidence that it names (the methods are bivariant on purpose). */
-export const check = <const Name extends EvidenceName>(given: Check<Name>): Check => given;
+export const check = <const Name extends EvidenceName, const Also extends EvidenceName = never>(
+  given: Check<Name, Also>,
+): Check => given;
 
 export const passed = (evidence: string): Verdict => ({ outcome: "passed", evidence });
 export const skipped = (because: string): Verdict => ({ outcome: "skipped", because });

@@ -1,5 +1,5 @@
-import type { Advice } from "../errors/advice.ts";
-import type { Step } from "../settings/table.ts";
+import { command, type Advice } from "../errors/advice.ts";
+import { releasing, type Step } from "../settings/table.ts";
 import {
   failed,
   skipped,
@@ -11,7 +11,7 @@ import {
   type Names,
   type Verdict,
 } from "./check.ts";
-import type { EvidenceName, Reading } from "./evidence.ts";
+import type { EvidenceName, Reading, Serving } from "./evidence.ts";
 
 /** What became of one check. */
 export interface CheckLine {
@@ -37,11 +37,26 @@ type Read = <Name extends EvidenceName>(name: Name) => Promise<Reading<Name>>;
  */
 export async function examine(checks: readonly Check[], read: Read, names: Names): Promise<CheckLine[]> {
   const readings = new Map<EvidenceName, Reading>();
-  const wanted = [...new Set(checks.flatMap(({ needs }) => needs))];
+  const wanted = [...new Set(checks.flatMap(({ needs, also = [] }) => [...needs, ...also]))];
   await Promise.all(wanted.map(async (name) => readings.set(name, await read(name))));
   const told = new Set<string>();
-  return checks.map((one) => lineOf(one, verdictOf(one, readings, { names, told })));
+  return checks.map((one) =>
+    lineOf(one, keepingRollback(verdictOf(one, readings, { names, told }), readings.get("serving"))),
+  );
 }
+
+/** What is released next serves clients, so that no such step is repaired by the way after a rollback. */
+function keepingRollback(verdict: Verdict, serving: Reading | undefined): Verdict {
+  const { isRolledBack = false } = (serving?.kind === "present" ? serving.value : {}) as Partial<Serving>;
+  if (!isRolledBack || !("repair" in verdict) || !verdict.repair.some(isReleasing)) return verdict;
+  return {
+    ...verdict,
+    repair: verdict.repair.filter((step) => !isReleasing(step)),
+    fix: ["what is deployed next serves again: ", command("deploy"), "; all releases: ", command("releases")],
+  };
+}
+
+const isReleasing = (step: Step): boolean => releasing.includes(step);
 
 interface Told {
   names: Names;
@@ -55,6 +70,10 @@ function verdictOf(one: Check, readings: ReadonlyMap<EvidenceName, Reading>, { n
     const reading = readings.get(name);
     if (reading?.kind === "present") evidence[name] = reading.value;
     else if (reading) return withoutIt(one, name, reading, { names, told });
+  }
+  for (const name of one.also ?? []) {
+    const reading = readings.get(name);
+    if (reading?.kind === "present") evidence[name] = reading.value;
   }
   return one.judge(evidence as Parameters<Check["judge"]>[0], names);
 }

@@ -136,7 +136,10 @@ function readers(given: Partial<Record<keyof Evidence, object | Error>>): Reader
     return value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
   };
   return Object.fromEntries(
-    [...new Set(allChecks.flatMap(({ needs }) => needs))].map((name) => [name, read(name)]),
+    [...new Set(allChecks.flatMap(({ needs, also = [] }) => [...needs, ...also]))].map((name) => [
+      name,
+      read(name),
+    ]),
   ) as unknown as Readers;
 }
 
@@ -155,6 +158,22 @@ test("evidence is read once, whatever asks for it", async () => {
   const counting = { ...readers({}), caller: () => Promise.resolve({ ...caller, clockOffMs: ++reads }) };
   await examine(allChecks, openEvidence(counting as unknown as Readers), names);
   expect(reads).toBe(1);
+});
+
+test("after a rollback no check advises a deploy by the way, and the older code is called that", async () => {
+  const lambda = { CodeSha256: "older", Handler: "index.older" };
+  const serving = { version: "2", isRolledBack: true };
+  const expected = { sha256: "newest", handler: "index.handler" };
+  const lines = await examine(allChecks, openEvidence(readers({ lambda, expected, serving })), names);
+  for (const id of ["code", "handler"])
+    expect(lines.find((line) => line.id === id)).toMatchObject({
+      repair: [],
+      fix: expect.arrayContaining([expect.objectContaining({ command: "releases" })]),
+    });
+  expect(lines.find(({ id }) => id === "code")).toMatchObject({
+    code: "code-other",
+    means: expect.stringContaining("release 2, an older one"),
+  });
 });
 
 test("a route that is gone is still served by what a deploy has deployed", () => {

@@ -581,11 +581,13 @@ const modes: readonly Mode[] = [
   {
     what: "an older release after a rollback",
     says: "warning release: rolled-back",
+    repairs: [],
     async breaks(patient) {
       const { lambda, FunctionName } = patient;
+      await upload(patient, "export const handler = async () => ({ statusCode: 200 });");
       await configure(patient, { Timeout: 29 });
-      const Description = "shelfshack-ws: rolled back from 2 by user/anna";
-      const alias = { FunctionName, Name: "live", FunctionVersion: "1", Description };
+      const Description = "shelfshack-ws: rolled back from 3 by user/anna";
+      const alias = { FunctionName, Name: "live", FunctionVersion: "2", Description };
       await lambda.send(new UpdateAliasCommand(alias));
     },
   },

@@ -6,12 +6,15 @@ export const code = check({
   hop: "function",
   title: "it has the code that a deploy would give it",
   needs: ["lambda", "expected"],
-  judge({ lambda: { CodeSha256 = "", LastModified }, expected: { sha256 } }) {
+  also: ["serving"],
+  judge({ lambda: { CodeSha256 = "", LastModified }, expected: { sha256 }, serving }) {
     if (CodeSha256 === sha256) return passed(`sha256 ${short(sha256)}`);
     return warning(
       "code-other",
       `sha256 ${short(CodeSha256)}, written ${LastModified}; a deploy's would be ${short(sha256)}`,
-      "it is older or newer than what a deploy would give it, or was changed by hand",
+      serving?.isRolledBack
+        ? `it is the code of release ${serving.version}, an older one that serves after a rollback`
+        : "it is older or newer than what a deploy would give it, or was changed by hand",
       deploying("function"),
     );
   },
