@@ -5,6 +5,7 @@ import { readLocalKey } from "../files/local-key.ts";
 import { stateHome } from "../files/state-home.ts";
 import { agentsFromVariables, type Agents } from "../network/route.ts";
 import { onlyAwsAnswers } from "./authentic.ts";
+import { credentialsFinder, refuseUselessProfile, type Finding } from "./credentials.ts";
 import { retries } from "./retry.ts";
 import { servicesAt, type ClientConfig, type Services } from "./services.ts";
 import { Waits } from "./wait.ts";
@@ -51,7 +52,8 @@ export const localRegion = "us-east-1";
  *
  * The local AWS (`--local`) is an address with an access key of its own; everything else follows the SDK's
  * rules for credentials and profiles. `timeScale` scales the pauses between tries, `requestMs` is how long
- * one call may take. Throws a CliError (exit 2) when no region is known.
+ * one call may take, `askCode` asks a person for the code of an MFA device. Throws a CliError (exit 2) when
+ * no region is known.
  */
 export async function connectAws(
   settings: Place,
@@ -60,11 +62,21 @@ export async function connectAws(
     signal,
     timeScale = 1,
     requestMs = REQUEST_MS,
-  }: { report: Report; signal: AbortSignal; timeScale?: number; requestMs?: number },
+    askCode,
+  }: {
+    report: Report;
+    signal: AbortSignal;
+    timeScale?: number;
+    requestMs?: number;
+    askCode?: Finding["askCode"] | undefined;
+  },
 ): Promise<Aws> {
   const address = addressOf(settings);
   const agents = settings.local ? undefined : await agentsFromVariables(TUNNEL_MS);
-  const config = { ...configOf(settings, requestMs, agents), ...(agents && (await credentialsOver(agents))) };
+  const config = {
+    ...configOf(settings, requestMs, agents),
+    ...credentialsFor(settings, { agents, askCode, report }),
+  };
   const waits = new Waits(signal);
   const announced = new Set<string>();
   const opened: { destroy(): void }[] = [];
@@ -95,6 +107,16 @@ type Place = Pick<Settings, "local" | "port" | "endpointUrl" | "region">;
 const addressOf = ({ local, port, endpointUrl }: Place): string | undefined =>
   local ? `http://127.0.0.1:${port}` : endpointUrl;
 
+/** What finds credentials; for the local AWS they are known. */
+function credentialsFor(
+  { local }: Place,
+  { agents, ...finding }: Omit<Finding, "clientConfig"> & { agents: Agents | undefined },
+): Pick<ClientConfig, "credentialDefaultProvider"> {
+  if (local) return {};
+  const clientConfig = agents ? { requestHandler: { ...timeouts, ...agents } } : {};
+  return { credentialDefaultProvider: credentialsFinder({ ...finding, clientConfig }) };
+}
+
 /** What every client is made with. */
 function configOf(settings: Place, requestMs: number, agents: Agents = {}): ClientConfig {
   const address = addressOf(settings);
@@ -108,15 +130,6 @@ function configOf(settings: Place, requestMs: number, agents: Agents = {}): Clie
     ...(endpoint ? { endpoint } : {}),
     maxAttempts: 1,
     requestHandler: { ...timeouts, requestTimeout: requestMs, ...agents },
-  };
-}
-
-/** Credentials are asked for over the same agents: of the clients for that, some take none from ours. */
-async function credentialsOver(agents: Agents) {
-  const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
-  const clientConfig = { requestHandler: { ...timeouts, ...agents } };
-  return {
-    credentialDefaultProvider: (given: object) => defaultProvider({ ...given, clientConfig }),
   };
 }
 
@@ -190,6 +203,8 @@ async function regionOf({ client }: Services["sts"]): Promise<string> {
   try {
     return await (await client()).config.region();
   } catch (error) {
+    // A profile that is missing has no region either.
+    await refuseUselessProfile();
     throw explain(error);
   }
 }

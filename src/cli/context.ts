@@ -1,5 +1,5 @@
 import type { Artifact } from "../artifact/zip.ts";
-import type { Aws } from "../aws/clients.ts";
+import type { Aws, connectAws } from "../aws/clients.ts";
 import type { Report } from "../progress.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { AwsOptions, StackNames, StackProperties, TokenOptions } from "../settings/commands.ts";
@@ -31,6 +31,8 @@ export interface Shell<Item> {
    * exit code 2 that names the option to use instead.
    */
   ask(question: Question): Promise<string>;
+  /** Asks a person, who can be asked, for one line that is not shown. */
+  askUnseen(what: string): Promise<string>;
   /** Whether a person can be asked: on a terminal, outside CI. */
   canAsk: boolean;
   /** The arguments after the command's name that are not options. */
@@ -71,7 +73,8 @@ export interface Context<Item = never> extends Run, Shell<Item> {
 /** A context that loads AWS's SDK, makes clients and reads stdin only where a command asks for them. */
 export function openContext(run: Run, shell: Shell<object>): Context<object> & AsyncDisposable {
   const closings: (() => void)[] = [];
-  const aws = clientsFor(run, closings);
+  const askCode = (serial: string) => shell.askUnseen(`MFA code for ${serial}`);
+  const aws = clientsFor({ ...run, askCode: shell.canAsk ? askCode : undefined }, closings);
   const lines = linesOf(shell.stdin, closings);
 
   function stack(of: Described): Promise<OpenStack<WebSocketStack>>;
@@ -99,11 +102,14 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
 }
 
 /** Makes the clients of an address, once. */
-function clientsFor(run: Run, closings: (() => void)[]): (at: AwsOptions) => Promise<Aws> {
+function clientsFor(
+  run: Parameters<typeof connectAws>[1],
+  closings: (() => void)[],
+): (at: AwsOptions) => Promise<Aws> {
   const clients = new Map<string, Promise<Aws>>();
   const connect = async (at: AwsOptions): Promise<Aws> => {
-    const { connectAws } = await import("../aws/clients.ts");
-    const aws = await connectAws(at, run);
+    const { connectAws: connectTo } = await import("../aws/clients.ts");
+    const aws = await connectTo(at, run);
     closings.push(() => aws.close());
     return aws;
   };

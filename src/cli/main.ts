@@ -259,6 +259,11 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       if (!canAsk) return refuseToAsk(question);
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
+    async askUnseen(what) {
+      const { typedSecret } = await import("../terminal/line.ts");
+      progress.pause();
+      return await typedSecret(process.stdin, err.shown(what), interruption.signal);
+    },
     canAsk,
     args,
     projectState,

@@ -1,4 +1,4 @@
-import { command, type Advice } from "./advice.ts";
+import { command, shellWord, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
 import { explainNetwork, isLoopback } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
@@ -40,9 +40,10 @@ interface Explanation {
 }
 
 const again = "run the same command again to continue";
-const signIn = (thrown: ErrorFacts): string => `sign in again: aws sso login --profile ${profileOf(thrown)}`;
-const profileOf = ({ message, profile }: ErrorFacts): string =>
-  profile ?? /profile[:= ]+['"[]?([\w.@-]+)/i.exec(message)?.[1] ?? "default";
+/** What gives new credentials depends on how the old ones were got. */
+const signIn = ({ profile }: ErrorFacts): string =>
+  `sign in again (aws sso login${profile === undefined ? "" : ` --profile ${shellWord(profile)}`}), ` +
+  "or set the new keys of a session";
 const isWithoutCredentials = ({ name }: ErrorFacts) => /^(Credentials|Token)ProviderError$/.test(name);
 /** Something else than AWS answered: an answer that the clients or the SDK do not accept (FAULTS.md D-06). */
 const isNotAwsAnswer = ({ name, message }: ErrorFacts) =>
@@ -95,20 +96,6 @@ export const explanations: readonly Explanation[] = [
       (isWithoutCredentials(thrown) && /expired/i.test(thrown.message)),
     message: () => "the AWS credentials have expired",
     hint: signIn,
-  },
-  {
-    code: "sso-failed",
-    when: (thrown) => isWithoutCredentials(thrown) && /sso/i.test(thrown.message),
-    message: ({ message }) => `SSO sign-in failed: ${message}`,
-    hint: signIn,
-  },
-  {
-    code: "profile-missing",
-    when: (thrown) =>
-      isWithoutCredentials(thrown) &&
-      (thrown.profile !== undefined || /could not resolve credentials using profile/i.test(thrown.message)),
-    message: (thrown) => `AWS profile ${JSON.stringify(profileOf(thrown))} not found, or without credentials`,
-    hint: () => "choose one with --profile or AWS_PROFILE; to list them: aws configure list-profiles",
   },
   {
     code: "no-credentials",
@@ -280,8 +267,7 @@ const fileFaults: Record<string, string> = {
 /**
  * Any thrown value in words for people: a CliError as it is, a well-known error of AWS or Node (also as a
  * cause, or among several attempts) by the tables, everything else as a bug of this program (exit 1). The
- * thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any: the SDK does not
- * say that it misses it.
+ * thrown value is kept as `cause`. `profile` is the AWS profile that was asked for, if any.
  */
 export function explain(error: unknown, aim: Aim = {}): CliError {
   for (const candidate of withCauses(error)) {

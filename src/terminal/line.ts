@@ -44,6 +44,22 @@ export const typedToken = (input: NodeJS.ReadStream): Promise<string> =>
   typedUnseen(input, "token", tokenFrom);
 
 /**
+ * One line that is asked for on a terminal and not shown when typed. Throws a CliError (exit 130) for Ctrl-C,
+ * Ctrl-D and an aborted `signal`.
+ */
+export const typedSecret = (input: NodeJS.ReadStream, what: string, signal: AbortSignal): Promise<string> =>
+  typedUnseen(
+    input,
+    what,
+    async (lines) => {
+      const { value, done } = await lines.next();
+      if (done) throw new CliError("no-answer", "no answer was given, nothing was done");
+      return String(value);
+    },
+    signal,
+  );
+
+/**
  * The value of a variable, not shown when it is typed on a terminal: one line. From a stdin that is none it
  * is all that this holds, without the line feed at its end. Throws a CliError (exit 2) where there is none,
  * where it is more than `most` bytes, or no text; (exit 130) for Ctrl-C.
@@ -89,6 +105,7 @@ async function typedUnseen(
   input: NodeJS.ReadStream,
   what: string,
   take: (lines: AsyncIterator<string>) => Promise<string>,
+  signal?: AbortSignal,
 ): Promise<string> {
   const unseen = new Writable({ write: (_echo, _encoding, done) => done() });
   const editor = createInterface({ input, output: unseen, terminal: true });
@@ -98,6 +115,7 @@ async function typedUnseen(
     editor.close();
     process.emit("SIGINT");
   });
+  signal?.addEventListener("abort", () => editor.close(), { once: true });
   process.stderr.write(`${what} (hidden): `);
   try {
     const value = await take(editor[Symbol.asyncIterator]());

@@ -50,23 +50,6 @@ describe("AWS's and Node's errors", () => {
   const examples = [
     ["an expired token", failure({ name: "ExpiredTokenException" }), "credentials-expired"],
     ["an expired token in a query service", failure({ name: "ExpiredToken" }), "credentials-expired"],
-    [
-      "an expired SSO session",
-      noCredentials("The SSO session associated with profile=dev has expired. Run aws sso login"),
-      "credentials-expired",
-    ],
-    [
-      "an SSO session that never was",
-      noCredentials("The SSO session token associated with profile=dev was not found or is invalid."),
-      "sso-failed",
-    ],
-    [
-      "an unknown profile",
-      noCredentials(
-        "Could not resolve credentials using profile: [nope] in configuration/credentials file(s).",
-      ),
-      "profile-missing",
-    ],
     ["no credentials", noCredentials("Could not load credentials from any providers"), "no-credentials"],
     ["no region", failure({}, "Region is missing"), "no-region"],
     ["a wrong clock", failure({ name: "RequestTimeTooSkewed" }), "clock-wrong"],
@@ -153,11 +136,6 @@ describe("AWS's and Node's errors", () => {
     expect(at("lambda.us-east-1.amazonaws.com").hint).toContain("--endpoint-url");
   });
 
-  test("the profile is the one that the message names", () => {
-    expect(explain(examples[3][1]).hint).toBe("sign in again: aws sso login --profile dev");
-    expect(explain(examples[4][1]).message).toBe('AWS profile "nope" not found, or without credentials');
-  });
-
   test.each([
     ["permissions boundary", "because no permissions boundary allows the lambda:GetFunction action"],
     ["session policy", "because no session policy allows the lambda:GetFunction action"],
@@ -202,14 +180,6 @@ describe("AWS's and Node's errors", () => {
     expect(
       explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
     ).toMatch(/120 minutes ahead$/);
-  });
-
-  test("the profile that was asked for is named, because the SDK does not", () => {
-    const error = noCredentials("Could not load credentials from any providers");
-    expect(explain(error, { profile: "staging" })).toMatchObject({
-      code: "profile-missing",
-      message: expect.stringContaining('"staging"'),
-    });
   });
 });
 

@@ -8,6 +8,8 @@ const arnType = {
 };
 const roleSessionNameType = { min: 2, max: 64, pattern: String.raw`[\w+=,.@-]*` };
 const roleDurationSecondsType = { min: 900, max: 43200 };
+const serialNumberType = { min: 9, max: 256, pattern: String.raw`[\w+=/:,.@-]*` };
+const tokenCodeType = { min: 6, max: 6, pattern: String.raw`[\d]*` };
 const durationSecondsType = { min: 900, max: 129600 };
 
 /** What the model says about the members that the operations declare. */
@@ -17,6 +19,8 @@ export const constraints: Constraints = {
       RoleArn: arnType,
       RoleSessionName: roleSessionNameType,
       DurationSeconds: roleDurationSecondsType,
+      SerialNumber: serialNumberType,
+      TokenCode: tokenCodeType,
     },
     GetCallerIdentity: {},
     GetSessionToken: { DurationSeconds: durationSecondsType },

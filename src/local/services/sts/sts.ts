@@ -10,10 +10,12 @@ import { service } from "../service.ts";
 import { global } from "../state.ts";
 import { authorization } from "./access.ts";
 import { constraints } from "./constraints.ts";
+import { mfaDevices, type RefuseMfa } from "./mfa.ts";
 
 interface Sts {
   host: Host;
   roles: Roles;
+  refuseMfa: RefuseMfa;
 }
 
 const op = operations<typeof sdk, Sts>();
@@ -53,8 +55,11 @@ export const sts = service({
     ),
     op(
       "AssumeRole",
-      { RoleArn: all, RoleSessionName: all, DurationSeconds: all },
-      ({ RoleArn, RoleSessionName, DurationSeconds = 3600 }, { host, roles, session: caller, now }) => {
+      { RoleArn: all, RoleSessionName: all, DurationSeconds: all, SerialNumber: all, TokenCode: all },
+      (
+        { RoleArn, RoleSessionName, DurationSeconds = 3600, ...mfa },
+        { host, roles, session: caller, now, refuseMfa },
+      ) => {
         if (!/^arn:[\w-]+:iam::\d{12}:role\/./.test(RoleArn))
           throw new AwsError("ValidationError", `${RoleArn} is invalid`);
         const role = roles.byArn(RoleArn);
@@ -70,6 +75,7 @@ export const sts = service({
               RoleArn,
             { status: 403 },
           );
+        refuseMfa(mfa);
         const session = { roleArn: role.arn, name: RoleSessionName };
         return {
           AssumedRoleUser: {
@@ -84,5 +90,9 @@ export const sts = service({
       },
     ),
   ],
-  open: ({ host, roles }) => ({ parts: { host, roles }, port: undefined, authorization }),
+  open: ({ host, roles }) => ({
+    parts: { host, roles, refuseMfa: mfaDevices(host.account) },
+    port: undefined,
+    authorization,
+  }),
 });
