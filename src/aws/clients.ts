@@ -21,6 +21,8 @@ export interface Aws extends Services {
   endpointUrl: string | undefined;
   /** Aborted by Ctrl-C: ends every wait for AWS. */
   signal: AbortSignal;
+  /** Where what is noticed is told. */
+  report: Report;
   /** The waits for AWS, which end when the run fails. */
   waits: Waits;
   /**
@@ -94,6 +96,7 @@ export async function connectAws(
     profile: settings.local ? undefined : environment["AWS_PROFILE"] || undefined,
     endpointUrl: address,
     signal,
+    report,
     waits,
     longCall: { requestTimeout: 4 * requestMs },
     ...services,

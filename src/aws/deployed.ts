@@ -5,7 +5,7 @@ import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
 import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
 import { deployedFunction, type DeployedFunction } from "./lambda-function.ts";
-import { isOurs } from "./tags.ts";
+import { isOurs, otherManagerIn } from "./tags.ts";
 
 /** What the description of a deployment of ours begins with; a hash of its routes follows. */
 export const DEPLOYMENT_PREFIX = "shelfshack-ws routes ";
@@ -32,6 +32,8 @@ export interface Deployed {
   stage: string;
   region: string;
   signingKeys: string | undefined;
+  /** The other tool that manages the API; null where none does. */
+  managedBy: string | null;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function deployedStack(
     stage,
     region: aws.region,
     signingKeys: lambda.variables["SIGNING_KEYS"],
+    managedBy: otherManagerIn(api.Tags ?? {}) ?? null,
   };
 }
 
@@ -117,11 +120,20 @@ async function apiNamedBy(
 const isStacks = ({ region }: Aws, functionName: string, { Tags }: Api): boolean =>
   Tags !== undefined && isOurs(Tags, { stack: functionName, region, run: "" });
 
+/** The stack's API as `apiOf` finds it, having told of another tool that manages it. */
+export async function deployedApi(...[aws, names, read]: Parameters<typeof apiOf>): Promise<Api | undefined> {
+  const api = await apiOf(aws, names, read);
+  const manager = otherManagerIn(api?.Tags ?? {});
+  if (manager !== undefined)
+    aws.report({ kind: "note", message: `the API ${api?.Name} is managed by ${manager}` });
+  return api;
+}
+
 /**
  * Our API by its tags, or the only one of that name; undefined for none. `read` reads the function, where
  * that is needed. Throws a CliError (exit 4) that lists several.
  */
-export async function deployedApi(
+export async function apiOf(
   aws: Aws,
   { apiName, functionName }: Pick<StackNames, "apiName" | "functionName">,
   read?: () => Promise<DeployedFunction | undefined>,

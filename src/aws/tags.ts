@@ -48,6 +48,11 @@ export const isOurs = (tags: Tags, identity: Identity): boolean =>
   tags[tagNames.stack] === identity.stack &&
   tags[tagNames.region] === identity.region;
 
+/** The other tool that manages it, as its tag says: `terraform`; undefined where none does. */
+export function otherManagerIn({ [tagNames.managedBy]: manager }: Tags): string | undefined {
+  return manager && manager !== MANAGED_BY ? manager : undefined;
+}
+
 /** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
 

@@ -1,9 +1,13 @@
-import { commandTable } from "../settings/commands.ts";
+import { commandTable, formsOn } from "../settings/commands.ts";
 import { descriptionOf, settingNames, settingTable } from "../settings/table.ts";
 import { defaultWords, negated } from "./resolve.ts";
 
 /** The README's tables, by the names of their markers. */
-export const tables = { commands: commandsAsMarkdown, settings: settingsAsMarkdown };
+export const tables = {
+  commands: commandsAsMarkdown,
+  settings: settingsAsMarkdown,
+  besideTerraform: formsAsMarkdown,
+};
 
 /**
  * A page with its tables written anew between their markers, `<!-- NAME -->` and `<!-- /NAME -->`. A table
@@ -24,6 +28,18 @@ function commandsAsMarkdown(): string {
   return markdownTable(
     ["command", "what it does"],
     Object.entries(commandTable).map(([name, { summary }]) => [code(name), summary]),
+  );
+}
+
+function formsAsMarkdown(): string {
+  const { reads, writes } = formsOn();
+  const listOf = (lines: readonly string[]) => lines.map(code).join(", ");
+  return markdownTable(
+    ["on a stack of Terraform's", "commands"],
+    [
+      ["work as on any other", listOf(reads)],
+      ["end with exit code 4 and change nothing", listOf(writes)],
+    ],
   );
 }
 

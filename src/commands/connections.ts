@@ -40,11 +40,11 @@ export const command: Command<"connections", ConnectionsResult> = {
     const message = action === "send" ? await messageIn(context) : null;
     const open = await context.stack(options);
     const { stack, run } = open;
-    const [observed, { endpoint }] = await Promise.all([
+    const [observed, { endpoint, managedBy }] = await Promise.all([
       observe({ ...stack, resources: [stack.account] }, run.aws),
       deployedStack(run.aws, options),
     ]);
-    const place = placeOf(open, observed);
+    const place = { ...placeOf(open, observed), managedBy };
     const result = { ...place, action, connectionId, endpoint, connection: null, bytes: null };
     const { call } = run.aws.connectionsAt(endpoint);
     const there = async <T>(call: Promise<T>): Promise<T> => (await orGone(call)) ?? refuseGone(result);

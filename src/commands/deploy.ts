@@ -89,7 +89,7 @@ export const command: Command<"deploy", DeployResult> = {
       // After a whole deploy the smoke test asks the backend, by way of the function.
       if (test && !isTested && !own) probe = await askNewBackend(open.stack, changes, client, context);
     };
-    const deployment = await (dryRun ? planStack(open, limits) : deployStack(open, limits, before));
+    const deployment = await (dryRun ? wouldDeploy(open, limits) : deployStack(open, limits, before));
     if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);
     const { changed, url } = deployment;
     const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
@@ -146,6 +146,13 @@ export const command: Command<"deploy", DeployResult> = {
     ];
   },
 };
+
+/** What the deploy would do. Throws where it would be refused. */
+async function wouldDeploy(...of: Parameters<typeof planStack>): Promise<DeployOutcome> {
+  const { outcome, refusal } = await planStack(...of);
+  if (refusal) throw refusal;
+  return outcome;
+}
 
 /** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
 const next = (

@@ -9,6 +9,7 @@ import { steps as allSteps, type Step } from "../settings/table.ts";
 import { deployStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
+import { managedByOther } from "../stack/ownership.ts";
 import type { CheckLine } from "../verify/doctor.ts";
 
 interface DoctorResult extends Place {
@@ -35,6 +36,8 @@ export const command: Command<"doctor", DoctorResult> = {
     const client = { booking, token, type, backendUrl: options.backendUrl };
     const examine = (timeScale: number) => examined({ ...options, taskRole, client, timeScale }, context);
     const first = await examine(0);
+    const { managedBy } = first;
+    if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
     if (steps.length > 0) await repair(steps, { ...options, allowHttp }, context);
     const { account, checks } = steps.length > 0 ? await examine(1) : first;
@@ -46,6 +49,7 @@ export const command: Command<"doctor", DoctorResult> = {
       profile: profile ?? null,
       endpointUrl: endpointUrl ?? null,
       stack: options.functionName,
+      managedBy,
       healthy: counts.failed === 0,
       ...counts,
       cause: checks.find(({ outcome }) => outcome === "failed")?.code ?? null,
@@ -94,7 +98,7 @@ type Looking = Omit<Options, "fix" | "allowHttp" | "booking" | "token" | "tokenS
 async function examined(
   { client, timeScale, taskRole, functionName, apiName, stage, account: expected, ...options }: Looking,
   { aws: awsAt, report, signal }: Context,
-): Promise<{ account: string | null; checks: CheckLine[] }> {
+): Promise<Pick<DoctorResult, "account" | "managedBy" | "checks">> {
   const id = "doctor";
   const title = "every hop of a message";
   const startedAt = performance.now();
@@ -117,9 +121,19 @@ async function examined(
   const checks = await examine(wanted, read, names);
   signal.throwIfAborted();
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
-  const caller = await read("caller");
-  return { account: caller.kind === "present" ? caller.value.account : null, checks };
+  const [caller, manager] = await Promise.all([read("caller"), read("managedBy")]);
+  const account = caller.kind === "present" ? caller.value.account : null;
+  const managedBy = manager.kind === "present" ? manager.value : null;
+  return { account, managedBy, checks: managedBy === null ? checks : leftTo(managedBy, checks) };
 }
+
+/** What a deploy would repair, and is refused, is the other tool's to repair. */
+const leftTo = (manager: string, checks: readonly CheckLine[]): CheckLine[] =>
+  checks.map((line) =>
+    line.repair.length > 0
+      ? { ...line, fix: `change it with ${manager}, which manages it`, repair: [] }
+      : line,
+  );
 
 /** The steps of a deploy that repair what failed or warns, in the order of the steps. */
 const stepsIn = (checks: readonly CheckLine[]): Step[] =>

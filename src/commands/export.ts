@@ -1,3 +1,4 @@
+import { given } from "../aws/answers.ts";
 import { actionNamed } from "../cli/action.ts";
 import { codeIfPossible } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
@@ -6,6 +7,7 @@ import { exportedOf, type Exported } from "../export/model.ts";
 import { terraformOf } from "../export/terraform.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
+import { placeText } from "../terminal/changes.ts";
 
 const formats = ["terraform", "cloudformation"] as const;
 type Format = (typeof formats)[number];
@@ -43,8 +45,10 @@ export const command: Command<"export", ExportResult> = {
     const all = exportedOf(open.stack, observed);
     const { text, imports = [], variables } = writers[format](all, place);
     const missing = all.filter(({ found }) => !found).map(({ resource }) => resource.id);
+    const hint = place.managedBy === null ? "deploy first, and export again" : undefined;
     for (const message of warningsOf(all, missing))
-      context.report({ kind: "warning", message, hint: "deploy first, and export again" });
+      context.report({ kind: "warning", message, ...given({ hint }) });
+    if (place.managedBy !== null) context.report({ kind: "note", message: placeText(place) });
     return { format, ...place, missing, imports: [...imports], variables: [...variables], text };
   },
 

@@ -1,11 +1,18 @@
 import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
-import { exitCodes } from "../errors/codes.ts";
+import { joined, type Advice } from "../errors/advice.ts";
+import { exitCodes, type ErrorCode } from "../errors/codes.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import { planStack, type DeployOutcome } from "../stack/deploy.ts";
 import { placeText, renderChanges } from "../terminal/changes.ts";
+import { continued } from "../terminal/record.ts";
 
-type PlanResult = Omit<DeployOutcome, "code">;
+interface PlanResult extends Omit<DeployOutcome, "code"> {
+  /**
+   * Why a deploy would be refused all the same, as another tool manages the stack; null where it would not.
+   */
+  refused: { code: ErrorCode; message: string; hint: Advice | null } | null;
+}
 
 export const command: Command<"plan", PlanResult> = {
   async run({ only, codeOnly, allowHttp, ...options }, context) {
@@ -13,19 +20,31 @@ export const command: Command<"plan", PlanResult> = {
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     if (!isPartial) checkVariables(options);
     const open = await context.stack({ ...options, only }, await codeFor(options, context));
-    const { code: _code, ...planned } = await planStack(open, { only, codeOnly });
+    const { outcome, refusal } = await planStack(open, { only, codeOnly });
+    const { code: _code, ...planned } = outcome;
+    if (refusal) {
+      const { code, message, hint = null } = refusal;
+      return { ...planned, refused: { code, message, hint } };
+    }
     const keepsBackend = !isPartial && !options.backendUrl && !isOwnCode(options);
     if (keepsBackend && isWhole(planned.resources))
       keepBackend(planned.backendUrl, { ...options, allowHttp }, context.report);
-    return planned;
+    return { ...planned, refused: null };
   },
 
-  render({ changed, resources, ...place }) {
+  render({ changed, resources, refused, ...place }) {
     const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
-    return [placeText(place), changed ? renderChanges(resources, "would") : same].join("\n");
+    return joined([
+      placeText(place),
+      changed ? renderChanges(resources, "would") : same,
+      ...(refused
+        ? ["", `a deploy is refused: ${continued(refused.message)}`, refused.hint ?? undefined]
+        : []),
+    ]);
   },
-  exitCode({ changed, resources }, { exitCode }) {
+  exitCode({ changed, resources, refused }, { exitCode }) {
     if (!isWhole(resources)) return exitCodes.failed;
+    if (refused && exitCode) return exitCodes.refused;
     return changed && exitCode ? exitCodes.different : exitCodes.done;
   },
 };

@@ -24,7 +24,7 @@ export const command: Command<"releases", ReleasesResult> = {
     const open = await context.stack(options);
     const { stack, run } = open;
     const [observed, found] = await Promise.all([
-      observe({ ...stack, resources: [stack.account] }, run.aws),
+      observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws),
       readReleases(run.aws, functionName),
     ]);
     if (!found) throw functionMissing(run.aws, functionName);
@@ -45,7 +45,9 @@ export const command: Command<"releases", ReleasesResult> = {
       placeText(place),
       ...(rows.length > 0 ? ["", table(rows), ""] : [""]),
       `${now}${rolledBack ? ", as a rollback chose it" : ""}`,
-      serves === null ? ["the next deploy makes one: ", invocation("deploy")] : undefined,
+      serves === null && place.managedBy === null
+        ? ["the next deploy makes one: ", invocation("deploy")]
+        : undefined,
     ]);
   },
 };

@@ -44,14 +44,15 @@ export const command: Command<"status", StatusResult> = {
     }));
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
-    const all = fixingSteps(changes, stack);
+    const place = placeOf(open, observed);
+    const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
     const fixing = isRolledBack ? all.filter((step) => !releasing.includes(step)) : all;
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy needs the backend's address; steps alone leave it as it is.
     const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
     const only = isPartial ? [...fixing] : undefined;
     return {
-      ...placeOf(open, observed),
+      ...place,
       deployed: resources.every(({ state }) => state !== "missing"),
       upToDate,
       url: urlIn(changes),
@@ -79,7 +80,7 @@ export const command: Command<"status", StatusResult> = {
       ...(release === null
         ? []
         : [`release ${oneLine(release)} serves${isRolledBack ? ", after a rollback" : ""}`]),
-      conclusionOf({ deployed, upToDate, fix, isRolledBack }),
+      conclusionOf({ deployed, upToDate, fix, isRolledBack, managedBy: place.managedBy }),
     ]);
   },
 
@@ -91,7 +92,10 @@ function conclusionOf({
   upToDate,
   fix,
   isRolledBack,
-}: Pick<StatusResult, "deployed" | "upToDate" | "fix"> & { isRolledBack: boolean }): Advice {
+  managedBy,
+}: Pick<StatusResult, "deployed" | "upToDate" | "fix" | "managedBy"> & { isRolledBack: boolean }): Advice {
+  if (managedBy !== null)
+    return `managed by ${oneLine(managedBy)}: a deploy is refused, and repairs nothing here`;
   if (fix !== null) return [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
   if (isRolledBack) return ["what was deployed last serves no client; to serve it: ", deploy("deploy")];
   return upToDate ? "up to date" : "no differences in what could be read";

@@ -4,7 +4,7 @@ import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
-import { isOurs, type Identity, type Tags } from "../aws/tags.ts";
+import { isOurs, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties {
   Name: string;
@@ -14,7 +14,7 @@ interface ApiProperties {
 
 /**
  * The WebSocket API. Names of APIs are not unique (AWS.md 3.1) and may be changed, so it is found by our
- * tags.
+ * tags; where none has them, the one of its name that another tool manages stands in the way.
  */
 export function api(
   { name, tags, identity }: { name: string; tags: Tags; identity: Identity },
@@ -37,7 +37,7 @@ export function api(
     async list(aws, _within, wanted: Which = "all") {
       const apis = await (wanted === "all" ? allApis(aws) : apisWithOurs(aws, identity.stack));
       const ours = apis.filter(({ Tags }) => Tags && isOurs(Tags, identity));
-      return ours.toSorted(byAge).map(foundApi);
+      return (ours.length > 0 ? ours.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
     },
 
     async inUse(aws, { attributes: { ApiId } }) {
@@ -76,6 +76,12 @@ function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
     tags: Tags,
     ...(CreatedDate ? { createdAt: CreatedDate } : {}),
   };
+}
+
+/** The API of that name that another tool manages: a deploy is refused then. Of several none is meant. */
+function managedByOther(apis: readonly Api[], name: string): readonly Api[] {
+  const named = apis.filter(({ Name, Tags = {} }) => Name === name && otherManagerIn(Tags) !== undefined);
+  return named.length === 1 ? named : [];
 }
 
 /** By age where both have a date: one without is neither the older nor the younger one. */

@@ -15,6 +15,11 @@ export interface CommandRow {
   summary: string;
   /** Its arguments in the usage line, for example `[show|rotate]`. */
   args?: string;
+  /**
+   * What it does to a deployed stack: to one of Terraform's nothing is written. What writes with some words
+   * only reads without them.
+   */
+  does: "nothing" | "reads" | "writes" | { writesWith: readonly string[] };
   /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
   /** False for a command that reads no config file: what it does is the same in every folder. */
@@ -81,6 +86,7 @@ const subscription = ["booking", ...token, "type"] as const;
 const table = {
   init: {
     summary: "write a config file, by asking",
+    does: "nothing",
     reads: ["environments", "backendUrl", "account"],
     readsConfig: false,
     examples: [
@@ -100,6 +106,7 @@ const table = {
   },
   package: {
     summary: "build the function's zip",
+    does: "nothing",
     reads: ["out", ...ownCode, "handler", "runtime", "architecture"],
     examples: [
       { line: "package", description: "writes websocket_proxy.zip: the handler that ships" },
@@ -117,6 +124,7 @@ const table = {
   },
   plan: {
     summary: "show what deploy would change",
+    does: "reads",
     reads: ["only", "codeOnly", "exitCode", "allowHttp", ...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -135,6 +143,7 @@ const table = {
   },
   deploy: {
     summary: "create or update the stack",
+    does: "writes",
     reads: [
       "only",
       "codeOnly",
@@ -168,6 +177,7 @@ const table = {
   },
   status: {
     summary: "show resources, differences and the URL",
+    does: "reads",
     reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -179,6 +189,7 @@ const table = {
   },
   releases: {
     summary: "list what can be served again, and what serves",
+    does: "reads",
     reads: [...stackNames],
     examples: [
       { line: "releases", description: "number, time, code, who and what changed; the newest first" },
@@ -186,6 +197,7 @@ const table = {
   },
   rollback: {
     summary: "serve an earlier release again, in one call",
+    does: "writes",
     reads: ["toRelease", ...stackNames],
     examples: [
       { line: "rollback", description: "the release before the one that serves" },
@@ -194,6 +206,7 @@ const table = {
   },
   doctor: {
     summary: "check every hop of a message, and repair what a deploy can",
+    does: { writesWith: ["--fix"] },
     reads: ["fix", "taskRole", "allowHttp", ...ownCode, ...subscription, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -217,6 +230,7 @@ const table = {
   env: {
     summary: "list or change the function's variables",
     args: "[list|set|unset] [words...]",
+    does: { writesWith: ["set", "unset"] },
     reads: ["probe", "allowHttp", "backendUrl", "variables", "keepReleases", ...stackNames],
     examples: [
       {
@@ -240,6 +254,7 @@ const table = {
   },
   outputs: {
     summary: "print values for front end, backend, Terraform, GitHub or Amplify",
+    does: "reads",
     reads: [
       "outputsFor",
       "appId",
@@ -282,6 +297,7 @@ const table = {
   export: {
     summary: "print the stack for Terraform or CloudFormation",
     args: "[terraform|cloudformation]",
+    does: "reads",
     reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -297,6 +313,7 @@ const table = {
   policy: {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
+    does: "reads",
     reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", ...stackNames],
     examples: [
       {
@@ -312,6 +329,7 @@ const table = {
   },
   test: {
     summary: "invoke the function with a test event and show which hop fails",
+    does: "reads",
     reads: ["event", ...ownCode, ...subscription, "functionName", "stage"],
     examples: [
       {
@@ -327,6 +345,7 @@ const table = {
   },
   connect: {
     summary: "open a WebSocket to the stage",
+    does: "reads",
     reads: [
       ...subscription,
       "url",
@@ -396,6 +415,7 @@ const table = {
   connections: {
     summary: "look up, message or close one connection",
     args: "[get|send|close] [id] [text...]",
+    does: "reads",
     reads: stackNames,
     examples: [
       {
@@ -411,6 +431,7 @@ const table = {
   },
   bench: {
     summary: "measure latency and loss with many clients at a given rate",
+    does: "reads",
     reads: [
       "connections",
       "peoplePerBooking",
@@ -458,6 +479,7 @@ const table = {
   },
   "logs tail": {
     summary: "follow the function's log and API Gateway's",
+    does: "reads",
     reads: ["since", "filter", "errors", "connection", "request", "follow", ...stackTraced],
     examples: [
       {
@@ -480,6 +502,7 @@ const table = {
   },
   metrics: {
     summary: "show invocations, errors, durations, connections and messages",
+    does: "reads",
     reads: ["since", "watch", "functionName", "apiName", "stage"],
     examples: [
       { line: "metrics", description: "the last hour by minute: total, latest, highest, and a line of bars" },
@@ -493,6 +516,7 @@ const table = {
   },
   cost: {
     summary: "what a month of a load costs on AWS",
+    does: "reads",
     reads: [...load, "memory", ...measuring],
     examples: [
       {
@@ -512,6 +536,7 @@ const table = {
   },
   capacity: {
     summary: "what breaks first under a load, and what to do",
+    does: "reads",
     reads: [...load, "backendRate", ...measuring],
     examples: [
       {
@@ -527,6 +552,7 @@ const table = {
   trace: {
     summary: "show every hop of each message as it happens, or of one",
     args: "[id]",
+    does: "reads",
     reads: ["connection", "booking", "slow", "errors", "since", "follow", ...stackTraced],
     examples: [
       {
@@ -545,6 +571,7 @@ const table = {
   },
   "backend init": {
     summary: "write the router for a FastAPI backend",
+    does: "nothing",
     reads: ["backendFile", "force"],
     examples: [
       {
@@ -558,6 +585,7 @@ const table = {
   },
   "backend check": {
     summary: "check a backend against the contract",
+    does: "reads",
     reads: [
       "backendUrl",
       ...subscription,
@@ -588,6 +616,7 @@ const table = {
   "backend keys": {
     summary: "show or rotate the signing keys",
     args: "[show|rotate]",
+    does: { writesWith: ["rotate"] },
     reads: ["finish", "force", "showKeys", "keepReleases", ...stackNames],
     examples: [
       {
@@ -604,6 +633,7 @@ const table = {
   },
   destroy: {
     summary: "delete what deploy created",
+    does: "writes",
     reads: stackNames,
     examples: [
       {
@@ -617,6 +647,7 @@ const table = {
   },
   local: {
     summary: "run a local AWS with the stack deployed to it",
+    does: "nothing",
     reads: [
       "port",
       "listen",
@@ -668,6 +699,7 @@ const table = {
   },
   demo: {
     summary: "run everything locally, without an AWS account",
+    does: "nothing",
     reads: ["demoBackend"],
     examples: [
       {
@@ -683,6 +715,7 @@ const table = {
   completion: {
     summary: "print a shell's completion script",
     args: "[bash|zsh|fish|environments]",
+    does: "nothing",
     reads: [],
     readsConfig: false,
     examples: [
@@ -705,6 +738,17 @@ export type CommandName = keyof typeof table;
 
 /** All names, in the table's order. */
 export const commandNames = Object.keys(table) as CommandName[];
+
+/** The forms of every command that a stack of Terraform's refuses, and of those that work on it. */
+export function formsOn(): Readonly<Record<"reads" | "writes", string[]>> {
+  const forms = Object.entries<CommandRow>(table).flatMap(([name, { does }]) => {
+    if (typeof does === "string") return [{ does, line: name }];
+    const writing = does.writesWith.map((word) => ({ does: "writes", line: `${name} ${word}` }));
+    return [{ does: "reads", line: name }, ...writing];
+  });
+  const linesOf = (wanted: string) => forms.filter(({ does }) => does === wanted).map(({ line }) => line);
+  return { reads: linesOf("reads"), writes: linesOf("writes") };
+}
 
 /** The table for those who walk through it. */
 export const commandTable: Readonly<Record<CommandName, CommandRow>> = table;

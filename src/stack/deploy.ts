@@ -1,3 +1,4 @@
+import type { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Run } from "./create.ts";
@@ -16,6 +17,7 @@ import {
   type Removed,
   type Stack,
 } from "./engine.ts";
+import { managerOf, refusalToWrite } from "./ownership.ts";
 import type { AnyResource, Part } from "./resource.ts";
 import { partsOf, refuseMissingNeeds, scopeOf, touchedBy, type DeployLimits } from "./steps.ts";
 
@@ -49,6 +51,8 @@ export interface Place {
   /** Where AWS calls go, if not to AWS's own addresses. */
   endpointUrl: string | null;
   stack: string;
+  /** The other tool that manages it: then nothing is written to it; null where none does. */
+  managedBy: string | null;
 }
 
 export const placeOf = ({ stack, run: { aws }, accountIn }: OpenStack, observed: Observed): Place => ({
@@ -57,6 +61,7 @@ export const placeOf = ({ stack, run: { aws }, accountIn }: OpenStack, observed:
   profile: aws.profile ?? null,
   endpointUrl: aws.endpointUrl === undefined ? null : redactUrl(aws.endpointUrl),
   stack: stack.identity.stack,
+  managedBy: managerOf(observed) ?? null,
 });
 
 /** What a deploy did, or would do. */
@@ -119,8 +124,15 @@ async function observeBeside(stack: Stack, { aws, report, signal }: Run): Promis
   }
 }
 
+/** What a deploy would do. */
+export interface Planned {
+  outcome: DeployOutcome;
+  /** Why it would be refused, as another tool manages the stack; undefined where it would not. */
+  refusal: CliError | undefined;
+}
+
 /** What such a deploy would do, as far as the stack can be read; writes nothing. */
-export async function planStack(open: DeployableStack, limits: DeployLimits = {}): Promise<DeployOutcome> {
+export async function planStack(open: DeployableStack, limits: DeployLimits = {}): Promise<Planned> {
   const { run } = open;
   const parts = partsOf(limits);
   const { first, beside } = readFor(open, parts);
@@ -129,10 +141,14 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const { observed, unread } = await observeReadable(stack.resources, run);
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
-  refuseImpossible(changes);
+  const refusal = refusalToWrite(observed, stack.identity);
   remark(stack, observed, run, scopeOf(parts));
-  await open.refuseUnfit?.(changes);
-  return outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
+  if (!refusal) {
+    refuseImpossible(changes);
+    await open.refuseUnfit?.(changes);
+  }
+  const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
+  return { outcome, refusal };
 }
 
 function outcomeOf(

@@ -8,7 +8,7 @@ import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
 import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
-import { refuseNotOurs, refuseSeveral } from "./ownership.ts";
+import { managerOf, refuseNotOurs, refuseSeveral } from "./ownership.ts";
 import {
   unknownAttributes,
   type AnyFound,
@@ -156,8 +156,9 @@ function changeOf(
 }
 
 /**
- * What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours. Calls nothing. What
- * follows from something unread is not compared.
+ * What a deploy would do, in the order of the stack; refuses (exit 4) what is not ours, but compares what
+ * another tool manages, which a deploy refuses. Calls nothing. What follows from something unread is not
+ * compared.
  */
 export function plan(
   stack: Stack,
@@ -165,7 +166,7 @@ export function plan(
   scope: Scope = everything,
   unread: Unread = new Map(),
 ): Change[] {
-  refuseNotOurs(observed, stack.identity);
+  if (managerOf(observed) === undefined) refuseNotOurs(observed, stack.identity);
   refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
   for (const resource of stack.resources.filter(isWanted)) {
@@ -206,6 +207,7 @@ export async function deploy(
     // A run of single steps leaves the stack unfinished on purpose.
     const observed =
       scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
+    refuseNotOurs(observed, stack.identity);
     const planned = plan(stack, observed, scope);
     refuseImpossible(planned);
     if (round === 1) {
@@ -468,7 +470,8 @@ export interface Removed {
 
 /**
  * Deletes everything of the stack that carries our tags, last first, and returns what was deleted. Only that
- * is read. Throws a CliError, when all else is done, for what could not be read or deleted.
+ * is read. Refuses (exit 4) a stack of which another tool manages what there is. Throws a CliError, when all
+ * else is done, for what could not be read or deleted.
  */
 export async function destroy(
   stack: Stack,
@@ -483,6 +486,8 @@ export async function destroy(
   const ours = new Map(
     deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
   );
+  const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
+  if (isNoneOurs && managerOf(observed) !== undefined) refuseNotOurs(observed, stack.identity);
   await before([...ours.values()].flat(), new Map([...account, ...observed]));
   // What is within it needs things too, and goes with it: an API still writes its log when it goes.
   const needsAll = (whole: AnyResource) =>

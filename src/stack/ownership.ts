@@ -1,18 +1,35 @@
 import { command, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { isOurs, MANAGED_BY, tagNames, type Identity, type Tags } from "../aws/tags.ts";
+import { isOurs, MANAGED_BY, otherManagerIn, tagNames, type Identity, type Tags } from "../aws/tags.ts";
 import type { AnyFound, AnyResource, Standing } from "./resource.ts";
+
+type FoundOfEach = Iterable<readonly [AnyResource, AnyFound | undefined]>;
+
+/** The other tool that manages something of what was found, as its tag says; undefined where none does. */
+export function managerOf(found: FoundOfEach): string | undefined {
+  const managers = [...found].map(([, one]) => otherManagerIn(one?.tags ?? {}));
+  return managers.find((manager) => manager !== undefined);
+}
 
 /** Why a resource that was found may not be changed; undefined when it is ours. */
 function objection(resource: AnyResource, tags: Tags, identity: Identity): string | undefined {
   if (isOurs(tags, identity)) return undefined;
   const what = `${resource.id} ${resource.name}`;
   const { [tagNames.managedBy]: managedBy, [tagNames.stack]: stack, [tagNames.region]: region } = tags;
-  if (managedBy && managedBy !== MANAGED_BY) return `${what} is managed by ${managedBy}`;
+  const manager = otherManagerIn(tags);
+  if (manager !== undefined) return `${what} is managed by ${manager}`;
   if (!managedBy) return `${what} exists and was not created by shelfshack-ws`;
   if (stack !== identity.stack) return `${what} belongs to the stack ${stack}`;
   return `${what} belongs to the same stack in ${region}, this is ${identity.region}`;
 }
+
+/** What helps beside another tool: the same for everything that writes. */
+const adviceBeside = (manager: string): Advice => [
+  `no changes were made; leave changes to ${manager}, which can take the zip from: `,
+  command("package", { out: "websocket_proxy.zip" }),
+  `\nto take the stack over, let ${manager} set its tags to ${tagNames.managedBy}=${MANAGED_BY} and give ` +
+    "it up; to have a stack beside it, use other names (--env NAME, or in the config)",
+];
 
 const advice: Advice = [
   "no changes were made; use other names (--env NAME, or in the config), or delete what is listed; " +
@@ -59,21 +76,30 @@ export function refuseSeveral(found: Iterable<readonly [AnyResource, Standing | 
     if (one && one.duplicates.length > 0) throw several(resource, [one, ...one.duplicates]);
 }
 
-/** Refuses (exit 4) when anything found is not ours; lists all of it. */
-export function refuseNotOurs(
-  found: Iterable<readonly [AnyResource, AnyFound | undefined]>,
-  identity: Identity,
-): void {
+/** The refusal to write (exit 4) to what another tool manages. */
+export const managedByOther = (what: string, manager: string): CliError =>
+  new CliError("not-ours", `${what} is managed by ${manager}`, { hint: adviceBeside(manager) });
+
+/** Throws that refusal to write. */
+export function refuseNotOurs(found: FoundOfEach, identity: Identity): void {
+  const refusal = refusalToWrite(found, identity);
+  if (refusal) throw refusal;
+}
+
+/** Why nothing may be written (exit 4): what was found and is not ours, all of it; undefined where all is. */
+export function refusalToWrite(found: FoundOfEach, identity: Identity): CliError | undefined {
   const objections = [...found].flatMap(([resource, one]) => {
     const text = one?.tags && objection(resource, one.tags, identity);
     return one?.tags && text !== undefined ? [{ text, tags: one.tags }] : [];
   });
-  if (objections.length === 0) return;
+  if (objections.length === 0) return undefined;
+  const manager = managerOf(found);
   const elsewhere = otherRegion(
     objections.map(({ tags }) => tags),
     identity,
   );
-  throw new CliError("not-ours", objections.map(({ text }) => text).join("\n"), {
-    hint: elsewhere === undefined ? advice : regionAdvice(elsewhere),
+  const beside = manager === undefined ? advice : adviceBeside(manager);
+  return new CliError("not-ours", objections.map(({ text }) => text).join("\n"), {
+    hint: elsewhere === undefined ? beside : regionAdvice(elsewhere),
   });
 }

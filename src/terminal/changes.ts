@@ -88,7 +88,7 @@ function summary(lines: readonly ChangeLine[], tense: "would" | "did"): string {
 }
 
 /** Where a stack is, in one line. */
-export const placeText = ({ account, region, profile, endpointUrl, stack }: Place): string =>
+export const placeText = ({ account, region, profile, endpointUrl, stack, managedBy }: Place): string =>
   continued(
     [
       `account ${account ?? "unknown"}`,
@@ -96,6 +96,7 @@ export const placeText = ({ account, region, profile, endpointUrl, stack }: Plac
       ...(profile === null ? [] : [`profile ${profile}`]),
       ...(endpointUrl === null ? [] : [`at ${endpointUrl}`]),
       `stack ${stack}`,
+      ...(managedBy === null ? [] : [`managed by ${managedBy}`]),
     ].join(", "),
   );
 

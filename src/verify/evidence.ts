@@ -5,7 +5,7 @@ import type {
   Integration,
   Route,
 } from "@aws-sdk/client-apigatewayv2";
-import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration, GetFunctionCommandOutput } from "@aws-sdk/client-lambda";
 import type { LogRole } from "../aws/log-role.ts";
 import type { Decision } from "../aws/simulation.ts";
 import type { CheckReport } from "../backend/check/checks.ts";
@@ -106,6 +106,10 @@ export interface Evidence {
   policy: ResourcePolicy;
   /** What serves clients: the release of the alias, or the function itself where it has none. */
   lambda: FunctionConfiguration;
+  /** What Lambda keeps beside a function's configuration: its tags, and what is reserved for it. */
+  kept: Pick<GetFunctionCommandOutput, "Tags" | "Concurrency">;
+  /** The other tool that manages the API or the function; null where none does. */
+  managedBy: string | null;
   /** The function as it was written last. */
   latest: FunctionConfiguration;
   serving: Serving;

@@ -1,13 +1,14 @@
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
-import { addressesOf, deployedApi, isOfDeploy } from "../aws/deployed.ts";
+import { addressesOf, apiOf, isOfDeploy } from "../aws/deployed.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { aliasOf, isRollback } from "../aws/releases.ts";
 import { ALIAS, asServed } from "../aws/served.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import { logRoleOf } from "../aws/log-role.ts";
 import { decisionsOn, type Decision } from "../aws/simulation.ts";
+import { otherManagerIn } from "../aws/tags.ts";
 import { hasStreams } from "../logs/group.ts";
 import type { Names } from "./check.ts";
 import { Absent, type ExpectedCode, type Get, type PolicyStatement, type Readers } from "./evidence.ts";
@@ -36,6 +37,7 @@ export function readersOf(reading: Reading): Readers {
   return {
     ...accountReaders(reading),
     ...gatewayReaders(reading),
+    ...ownerReaders(reading),
     ...functionReaders(reading),
     ...accessLogReaders(reading),
     ...roleReaders(reading),
@@ -72,7 +74,7 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
   const page = { MaxResults: "100" };
   return {
     async api() {
-      const found = await deployedApi(aws, names);
+      const found = await apiOf(aws, names);
       if (!found) throw new Absent(`there is no API ${names.apiName}`);
       return complete(found, ["ApiId"]);
     },
@@ -111,6 +113,24 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
   };
 }
 
+function ownerReaders({ aws, names }: Reading): Pick<Readers, "kept" | "managedBy"> {
+  return {
+    async kept(get) {
+      await get("lambda");
+      return await aws.lambda.call("GetFunction", { FunctionName: names.functionName });
+    },
+    async managedBy(get) {
+      const tagsOf = async (name: "api" | "kept") =>
+        await get(name).then(
+          ({ Tags }) => Tags ?? {},
+          () => ({}),
+        );
+      const all = await Promise.all([tagsOf("api"), tagsOf("kept")]);
+      return all.map(otherManagerIn).find((manager) => manager !== undefined) ?? null;
+    },
+  };
+}
+
 type FunctionEvidence = "lambda" | "latest" | "serving" | "concurrency" | "policy" | "log";
 
 function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidence> {
@@ -135,9 +155,8 @@ function functionReaders({ aws, names }: Reading): Pick<Readers, FunctionEvidenc
       return { version, isRolledBack: isRollback(found.Description) };
     },
     async concurrency(get) {
-      await get("lambda");
       const [{ Concurrency }, ofAccount] = await Promise.all([
-        aws.lambda.call("GetFunction", { FunctionName }),
+        get("kept"),
         aws.lambda.call("GetAccountSettings", {}),
       ]);
       const { AccountLimit } = complete(ofAccount, ["AccountLimit"]);

@@ -18,20 +18,23 @@ const absent: Readonly<Record<CommandName, string>> = {
   init: "result.settings.env result.settings.environments result.settings.account result.settings.region",
   completion: "result.environments",
   package: "",
-  plan: "result.profile result.resources[].differences[] result.resources[].unread result.url",
-  deploy: `result.profile result.resources[].differences[] result.resources[].unread result.probe
-    result.test.invocation.fix result.test.invocation.argv result.test.roundTrip.status
+  plan: `result.profile result.refused result.managedBy result.resources[].differences[]
+    result.resources[].unread result.url`,
+  deploy: `result.profile result.managedBy result.resources[].differences[]
+    result.resources[].unread result.probe result.test.invocation.fix
+    result.test.invocation.argv result.test.roundTrip.status
     result.test.roundTrip.code result.test.roundTrip.fix result.test.roundTrip.argv
     result.release result.unproven[]`,
-  status: `result.profile result.steps[] result.fix result.resources[].differences[]
+  status: `result.profile result.managedBy result.steps[] result.fix result.resources[].differences[]
     result.resources[].unread result.argv`,
-  releases: "result.profile",
-  rollback: "result.profile",
-  doctor: `result.profile result.cause result.repaired[] result.steps[] result.checks[].code
-    result.checks[].means result.checks[].fix result.checks[].repair[] result.checks[].argv`,
-  env: "result.profile result.changes[].from result.probe",
-  outputs: "result.audience result.amplify",
-  export: "result.profile result.missing[]",
+  releases: "result.profile result.managedBy",
+  rollback: "result.profile result.managedBy",
+  doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[]
+    result.checks[].code result.checks[].means result.checks[].fix result.checks[].repair[]
+    result.checks[].argv`,
+  env: "result.profile result.managedBy result.changes[].from result.probe",
+  outputs: "result.managedBy result.audience result.amplify",
+  export: "result.profile result.managedBy result.missing[]",
   policy: "result.document.Statement[].Condition",
   test: "result.fix",
   connect: `result-refusal result-script result-clients result-talk.phases.proxy
@@ -41,7 +44,7 @@ const absent: Readonly<Record<CommandName, string>> = {
     frame.argv`,
   bench: `result.connections.reasons[] result.connections.kilobytesEach result.messages.answerMs
     result.thresholds[] result.cost result.report`,
-  connections: "result.profile result.connection.userAgent result.bytes",
+  connections: "result.profile result.managedBy result.connection.userAgent result.bytes",
   "logs tail": "result.accessLog",
   metrics: "minute",
   cost: "result.atMost[]",
@@ -50,8 +53,8 @@ const absent: Readonly<Record<CommandName, string>> = {
   "backend init": "result.version.before",
   "backend check": `result.kit result.unproven[].argv result.checks[].cause result.checks[].code
     result.checks[].argv`,
-  "backend keys": "result.profile result.keys[].key result.next[] result.argv",
-  destroy: "result.profile",
+  "backend keys": "result.profile result.managedBy result.keys[].key result.next[] result.argv",
+  destroy: "result.profile result.managedBy",
   local: "log omitted ready.otherUrls[] ready.accessKey redeployed",
   demo: "",
 };

@@ -47,7 +47,15 @@ const outputs: Readonly<Record<string, (text: string) => string | undefined>> = 
       ],
       "would",
     ),
-  place: (text) => placeText({ account: text, region: text, profile: text, endpointUrl: text, stack: text }),
+  place: (text) =>
+    placeText({
+      account: text,
+      region: text,
+      profile: text,
+      endpointUrl: text,
+      stack: text,
+      managedBy: text,
+    }),
   removal: (text) =>
     removalText({
       account: "1",
@@ -55,6 +63,7 @@ const outputs: Readonly<Record<string, (text: string) => string | undefined>> = 
       profile: null,
       endpointUrl: null,
       stack: "s",
+      managedBy: null,
       changed: true,
       removed: [{ id: "Role", type: "", name: text, physicalId: text }],
     }),
