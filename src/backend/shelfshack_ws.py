@@ -55,6 +55,7 @@ import secrets
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import (
     Awaitable,
     Callable,
@@ -290,6 +291,9 @@ class ShelfShack:
     `signing_keys` replaces the environment variable SIGNING_KEYS. Without keys the application does not
     start, unless `allow_unsigned=True`: then every sender can impersonate the proxy. Local use only.
 
+    The endpoints of `router` run none of the application's dependencies, neither those of `FastAPI(...)` nor
+    those of `include_router(...)`: the proxy calls them, and its signature is what lets it in.
+
     `host` is the host of the backend's URL, or several: `api.example.com`, with the port where it is not the
     protocol's own. Requests that are signed for another host are refused then.
 
@@ -333,9 +337,13 @@ class ShelfShack:
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self.router = APIRouter(include_in_schema=False)
-        self.router.post(register_path)(self._endpoint(self._register))
-        self.router.post(message_path)(self._endpoint(self._message))
-        self.router.post(disconnect_path)(self._endpoint(self._disconnect))
+        # Starlette's routes: FastAPI's would look for parameters and dependencies in each request.
+        for path, work in (
+            (register_path, self._register),
+            (message_path, self._message),
+            (disconnect_path, self._disconnect),
+        ):
+            self.router.add_route(path, self._endpoint(work), ["POST"], include_in_schema=False)
 
     async def connections_of(
         self, booking_id: str | None = None, *, user: Any = None, type: str | None = None
@@ -644,8 +652,8 @@ class MemoryConnections:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._life, self._clock = life_seconds, clock
-        # In the order in which they expire.
-        self._connections: dict[str, tuple[float, Connection, list[str]]] = {}
+        # In the order in which they expire. The first of a dict is found slowly where others stood before it.
+        self._connections: OrderedDict[str, tuple[float, Connection, list[str]]] = OrderedDict()
         self._index: dict[str, dict[str, Connection]] = {}
 
     async def add(self, connection: Connection) -> None:
@@ -698,7 +706,7 @@ class MemoryAnswers:
     ) -> None:
         self._clock, self._claim_seconds = clock, claim_seconds
         self._working: dict[str, asyncio.Future[None]] = {}
-        self._answers: dict[str, tuple[float, Answer]] = {}  # in the order in which they expire
+        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()  # as they expire
         self._bytes = 0
 
     async def claim(self, request_id: str) -> Answer | None:

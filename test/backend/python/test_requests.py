@@ -292,6 +292,20 @@ def test_endpoints_of_your_own_can_use_the_check() -> None:
         assert backend.http("POST", "/own", b"{}").status == 401
 
 
+def test_no_dependency_of_the_application_refuses_the_proxy() -> None:
+    def refuse() -> None:
+        raise HTTPException(401, "no user")
+
+    ws = ShelfShack(authenticate=lambda *_: "user", on_message=lambda *_: {"a": 1}, signing_keys=SECRET)
+    app = FastAPI(dependencies=[Depends(refuse)])
+    app.include_router(ws.router, dependencies=[Depends(refuse)])
+    app.get("/others")(lambda: None)
+    with serve(app) as backend:
+        assert backend.http("GET", "/others").status == 401
+        assert backend.send(connect_request("C=")).status == 200
+        assert backend.send(message_request("C=", "[1]")).json == {"a": 1}
+
+
 def test_a_reply_that_is_no_json_is_named(start: Start) -> None:
     application = start(on_message=lambda *_: object())
     application.backend.send(connect_request("C="))
