@@ -2,7 +2,7 @@ import { command as invocation, help, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { CommandName } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 
 /**
  * What the word after a command's name stands for, such as `set` after `env`. Throws a CliError (exit 2) with

@@ -8,7 +8,8 @@ import { globalSettings, namedBy, type CommandRequest } from "./quick-arguments.
 import { defaultWords, negated, type Given } from "./resolve.ts";
 import {
   ancestry,
-  exampleLines,
+  examplesText,
+  formText,
   globalOptionsOf,
   itemBelow,
   NARROW,
@@ -132,7 +133,8 @@ function declare(
   width: number,
   found: (request: Request) => void,
 ): void {
-  const { summary, args, reads, examples } = commandTable[name];
+  const { [name]: row } = commandTable;
+  const { summary, args, reads } = row;
   const [first = name, second] = name.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
   const declared = parent
@@ -140,12 +142,7 @@ function declare(
     .description(summary)
     .helpOption("-h, --help", "print help")
     .allowExcessArguments(false)
-    .addHelpText(
-      "after",
-      () =>
-        `${variablesText(reads, width)}\nExamples:\n` +
-        examples.map((one) => exampleLines(one, width)).join("\n"),
-    )
+    .addHelpText("after", () => variablesText(reads, width) + formText(row, width) + examplesText(row, width))
     .action(() => {
       const given = givenTo(declared, [...globalSettings, ...reads]);
       found({ kind: "command", name, given, args: declared.args });

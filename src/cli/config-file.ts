@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import * as v from "valibot";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { findAbove, readTrusted } from "../files/read.ts";

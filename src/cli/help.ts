@@ -1,5 +1,5 @@
 import type { Command as Commander, Option } from "commander";
-import { globalsOf, type Example } from "../settings/commands.ts";
+import { globalsOf, type CommandRow, type Example } from "../settings/commands.ts";
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { globalSettings } from "./quick-arguments.ts";
 import { table, wrap } from "../terminal/format.ts";
@@ -71,8 +71,16 @@ export function variablesText(
   return `\nVariables:\n${lines.join("\n")}\n`;
 }
 
-/** An example as its line, which is never broken, and what it does. */
-export function exampleLines({ line, description }: Example, width: number): string {
+/** The form of what a command's option reads. */
+export const formText = ({ form }: Pick<CommandRow, "form">, width: number): string =>
+  form ? `\n${form.title}:\n${form.lines.map((one) => explainedLine(one, width)).join("\n")}\n` : "";
+
+/** The examples of a command. */
+export const examplesText = ({ examples }: Pick<CommandRow, "examples">, width: number): string =>
+  `\nExamples:\n${examples.map((one) => explainedLine(one, width, `${PROGRAM} `)).join("\n")}`;
+
+/** A line, which is never broken, and what it does. */
+function explainedLine({ line, description }: Example, width: number, before = ""): string {
   const explained = wrap(description, width - 6).map((words) => `      ${words}`);
-  return [`  ${PROGRAM} ${line}`, ...explained].join("\n");
+  return [`  ${before}${line}`, ...explained].join("\n");
 }

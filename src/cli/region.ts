@@ -1,5 +1,5 @@
 import { isAboutStacks } from "./print-advice.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 import type { Resolved } from "./resolve.ts";
 import type { CommandName } from "../settings/commands.ts";
 

@@ -1,6 +1,6 @@
 import { dirname, resolve as absolute } from "node:path";
 import * as v from "valibot";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 import { findConfigFile, readConfigFile, type Configured } from "./config-file.ts";
 import { CliError } from "../errors/error.ts";
 import {

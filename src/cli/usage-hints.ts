@@ -1,7 +1,7 @@
 import { help, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
 import { settingNames, settingTable, type SettingName } from "../settings/table.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 
 /** A command line that makes no sense, as far as it was understood. */
 export interface Mistake {

@@ -38,7 +38,10 @@ export class HandshakeError extends CliError {
   }
 }
 
-/** A refused handshake. `given` stands in for `hint` where no stack is known that a command could ask. */
+/**
+ * A refused handshake. `given` stands in for `hint` where no stack is known that a command could ask; `local`
+ * is added to it for a stack at the local AWS.
+ */
 export interface StatusRow extends StatusWords {
   code: ErrorCode;
   when(status: number, sent: { token: boolean }): boolean;
@@ -50,6 +53,7 @@ interface StatusWords {
   meaning: string;
   hint: Advice;
   given?: Advice;
+  local?: Advice;
 }
 
 const status = command("status");
@@ -61,9 +65,10 @@ const checkUrl: Pick<StatusRow, "hint" | "given"> = {
   given: "check the URL",
 };
 const passToken = "pass a fresh token with SHELFSHACK_TOKEN or --token-stdin";
-const token: Pick<StatusRow, "hint" | "given"> = {
+const token: Pick<StatusRow, "hint" | "given" | "local"> = {
   hint: [`${passToken}; to check the signing keys: `, command("backend check")],
   given: passToken,
+  local: "the demo backend of `local` takes the token demo; ",
 };
 
 const otherStatus: StatusRow = {
@@ -261,7 +266,12 @@ const ofRequest = (hint: Advice, requestId: string | undefined): Advice =>
     ? hint
     : partsOf(hint).map((part) => (part === recentLog ? command("trace", {}, requestId) : part));
 
-const hintOf = ({ hint, given }: Pick<StatusRow, "hint" | "given">, source: Source): Advice =>
-  source === "given" ? (given ?? hint) : hint;
+const hintOf = (
+  { hint, given, local }: Pick<StatusRow, "hint" | "given" | "local">,
+  source: Source,
+): Advice => {
+  if (source === "given") return given ?? hint;
+  return source === "local" && local !== undefined ? [...partsOf(local), ...partsOf(hint)] : hint;
+};
 
 const oneLine = (body: string) => body.trim().replaceAll(/\s+/g, " ").slice(0, 500);

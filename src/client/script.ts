@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { jsonIn } from "../contract/json.ts";
+import { closest } from "../errors/closest.ts";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { shorten } from "../settings/redact.ts";
@@ -128,21 +129,35 @@ function stepIn(written: string, line: number, context: ScriptContext): Step {
     throw wrong(line, "expected a JSON object");
   const [kind, ...others] = kinds.filter((one) => Object.hasOwn(value, one));
   if (kind === undefined || others.length > 0)
-    throw wrong(line, `expected exactly one of the keys ${kinds.join(", ")}`);
+    throw wrong(
+      line,
+      `expected exactly one of the keys ${kinds.join(", ")}`,
+      kind === undefined ? meantIn(Object.keys(value), kinds) : undefined,
+    );
   const { success, output, issues } = v.safeParse(shapes[kind], value);
   if (success) return makers[kind](output as never, line, context);
   const [issue] = issues;
   const path = v.getDotPath(issue) ?? "";
   const isUnknown = issue.type === "strict_object" && issue.expected === "never";
   const isMissing = issue.type === "strict_object" && issue.received === "undefined";
-  throw wrong(
-    line,
-    isUnknown
-      ? `unknown key "${path}"`
-      : isMissing
-        ? `the key "${path}" is missing`
-        : `"${path}": ${issue.message}`,
-  );
+  const what = isUnknown
+    ? `unknown key "${path}"`
+    : isMissing
+      ? `the key "${path}" is missing`
+      : `"${path}": ${issue.message}`;
+  throw wrong(line, what, isUnknown ? meantIn([path], keysOf(kind)) : undefined);
+}
+
+/** All keys that a kind of step can have, those of `open` with their path. */
+const keysOf = (kind: Kind): string[] => [
+  ...Object.keys(shapes[kind].entries),
+  ...(kind === "open" ? Object.keys(shapes.open.entries.open.entries).map((key) => `open.${key}`) : []),
+];
+
+/** The key that one of these was most likely to be. */
+function meantIn(written: readonly string[], known: readonly string[]): string | undefined {
+  const near = written.flatMap((key) => closest(key, known) ?? []);
+  return near[0] && `did you mean "${near[0]}"?`;
 }
 
 /** How deep brackets are nested, those within texts left out. */

@@ -60,6 +60,8 @@ interface Talk extends Connected<"talk"> {
   sent: number;
   received: number;
   sentAll: boolean;
+  /** Messages of `--keepalive`, which are not among `sent`; their answers are among `received`. */
+  keptAlive?: number;
   /** Whether anything was expected at all. */
   checked: boolean;
   expectations: ExpectationResult[];
@@ -126,6 +128,8 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     // Before anything is opened: a mistake in them must not cost a connection.
     refuseContradictions({ send, expect, expectStatus, clients, script, scriptEnv, reconnect, keepalive });
     const expected = (expect ?? []).map((source) => expectation(source));
+    // Before a person is asked for a token that no stage would get.
+    const base = url ?? (await stageUrl(context.aws(at), { functionName, apiName, stage }));
     // Behind an address that was given no contract is known, and a script's clients have tokens of their own.
     const isNeeded = url === undefined && script === undefined && typesWithToken.includes(type);
     const token = await context.token({ token: given, tokenStdin }, isNeeded);
@@ -135,7 +139,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
         ? undefined
         : await stepsIn(script, { allowed: scriptEnv, defaults: subscription });
     const opening: Opening = {
-      base: url ?? (await stageUrl(context.aws(at), { functionName, apiName, stage })),
+      base,
       source: url !== undefined ? "given" : at.local ? "local" : "deployed",
       request: requestOf({ header, subprotocol, origin }),
       sign: sign ? await signer(context.aws(at)) : undefined,
@@ -267,7 +271,12 @@ async function talk(
   const screen: Pick<Input, "above"> = { above: (print) => print() };
   const show = (frame: Frame) => screen.above(() => context.emit(explained(frame, opening.source)));
   const report: Report = (event) => screen.above(() => context.report(event));
-  const open = () => openAs({ ...opening, onKeepalive: show }, subscription);
+  let keptAlive = 0;
+  const onKeepalive = (frame: Frame) => {
+    keptAlive += 1;
+    show(frame);
+  };
+  const open = () => openAs({ ...opening, onKeepalive }, subscription);
   const ways = { ...context, report, whenLost: reconnect };
   const lasting = reconnect || interactive ? await lastingSession(open, ways) : undefined;
   const opened = lasting ?? (await open());
@@ -302,6 +311,7 @@ async function talk(
       ...(firstFrameMs !== undefined && { firstFrameMs }),
       subprotocol,
       interactive,
+      ...(opening.keepaliveMs !== undefined && { keptAlive }),
       ...resultOf(conversation, following.results(), address),
     };
   } finally {

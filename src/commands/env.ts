@@ -3,7 +3,7 @@ import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../
 import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { actionNamed } from "../cli/action.ts";
-import { closest } from "../cli/closest.ts";
+import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";

@@ -24,6 +24,8 @@ export interface CommandRow {
   reads: readonly SettingName[];
   /** False for a command that reads no config file: what it does is the same in every folder. */
   readsConfig?: false;
+  /** The form of what one of its options reads, as lines with what each means. */
+  form?: { title: string; lines: readonly Example[] };
   examples: readonly Example[];
 }
 
@@ -405,12 +407,35 @@ const table = {
       },
       {
         line: "connect --script chat.jsonl",
-        description:
-          'lines like {"as":"ann","open":{"booking":"1","token":"$SHELFSHACK_ANN_TOKEN"}}, ' +
-          '{"as":"ann","send":{"body":"hi"}}, {"as":"ben","expect":{"body":"hi"},"within":2}, ' +
-          '{"as":"ben","expectNothing":1}, {"pause":0.5}, {"as":"ann","close":1000}',
+        description: "several clients that talk to each other, step by step; exit code 3 at the first miss",
       },
     ],
+    form: {
+      title: "Steps of --script, one JSON object a line",
+      lines: [
+        {
+          line: '{"as":"ann","open":{"booking":"1","token":"$SHELFSHACK_ANN_TOKEN"}}',
+          description:
+            "opens a client named ann; the token is a variable's name, or null for none; what is left out is " +
+            'as the options say. With "expectStatus":401 beside it the handshake must be refused',
+        },
+        {
+          line: '{"as":"ann","expect":{"type":"welcome"},"within":2}',
+          description:
+            'a frame that holds this JSON, or matches "~regex", comes within 2 s, or has come already (10 s ' +
+            "where nothing is said). Do not leave out a first frame that the backend sends: open does not " +
+            "wait for it",
+        },
+        { line: '{"as":"ann","send":{"body":"hi"}}', description: "sends this JSON, or a text as it is" },
+        {
+          line: '{"as":"ben","expectNothing":1}',
+          description:
+            "no frame comes for 1 s that has come since the last open, send or close of any client",
+        },
+        { line: '{"pause":0.5}', description: "waits for half a second" },
+        { line: '{"as":"ann","close":1000}', description: "closes with this code: 1000, or 3000 to 4999" },
+      ],
+    },
   },
   connections: {
     summary: "look up, message or close one connection",

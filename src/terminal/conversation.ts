@@ -72,6 +72,7 @@ const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 102
 type Ended = Omit<Conversation, "sentAll" | "close"> & {
   close: Closed & { meaning?: string };
   firstFrameMs?: number;
+  keptAlive?: number;
 };
 
 const phaseNames: Readonly<Record<keyof PhaseTimes, string>> = {
@@ -89,9 +90,10 @@ export const phasesText = (times: PhaseTimes): string =>
     .join(", ");
 
 /** How a conversation ended, in a line. */
-export function ending({ sent, received, ended, close, firstFrameMs }: Ended): string {
+export function ending({ sent, received, ended, close, firstFrameMs, keptAlive }: Ended): string {
   const first = firstFrameMs === undefined ? "" : `, the first after ${duration(firstFrameMs)}`;
-  const counts = `${sent} sent, ${received} received${first}`;
+  const pings = keptAlive === undefined ? "" : `, and ${keptAlive} to keep it alive`;
+  const counts = `${sent} sent${pings}, ${received} received${first}`;
   if (ended === "frame-broken")
     return `${counts}; closed by us with ${close.code}, because of what the peer sent: ${close.error}`;
   if (ended !== "peer-closed") return ended === "timed-out" ? `${counts}; timed out` : counts;

@@ -44,6 +44,14 @@ test("52 a script names other variables where that was allowed, and is told how 
 });
 
 test.each([
+  ["opne", { as: "ann", opne: {} }, 'did you mean "open"?'],
+  ["witin", { as: "ann", expect: 1, witin: 2 }, 'did you mean "within"?'],
+  ["bookng", { as: "ann", open: { bookng: "1" } }, 'did you mean "open.booking"?'],
+])("52 the key %s is one that is known, misspelt", (_key, step, hint) => {
+  expect(() => script(ann, step)).toThrow(expect.objectContaining({ hint }));
+});
+
+test.each([
   ["no JSON", ["{"], "line 1 of the script: expected a JSON object"],
   ["a list", ["[]"], "line 1 of the script: expected a JSON object"],
   ["nothing to do", [{ as: "ann" }], "line 1 of the script: expected exactly one of the keys open, send"],
