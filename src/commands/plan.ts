@@ -1,6 +1,6 @@
 import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
-import { joined, type Advice } from "../errors/advice.ts";
+import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { exitCodes, type ErrorCode } from "../errors/codes.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import { planStack, type DeployOutcome } from "../stack/deploy.ts";
@@ -32,11 +32,15 @@ export const command: Command<"plan", PlanResult> = {
     return { ...planned, refused: null };
   },
 
-  render({ changed, resources, refused, ...place }) {
+  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly }) {
     const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
+    // A whole deploy needs a backend, which the stack may have already.
+    const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
+    const made = invocation("deploy", { ...(only && { only }), ...(!asksForBackend && { codeOnly }) });
     return joined([
       placeText(place),
       changed ? renderChanges(resources, "would") : same,
+      changed && !refused ? ["to make them: ", made] : undefined,
       ...(refused
         ? ["", `a deploy is refused: ${continued(refused.message)}`, refused.hint ?? undefined]
         : []),

@@ -5,7 +5,7 @@ import { command as invocation, joined } from "../errors/advice.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
-import { oneLine, table } from "../terminal/format.ts";
+import { headedTable, oneLine } from "../terminal/format.ts";
 import { minuteOf } from "../terminal/record.ts";
 
 interface ReleasesResult extends Place {
@@ -17,6 +17,8 @@ interface ReleasesResult extends Place {
   /** The newest first. */
   releases: Release[];
 }
+
+const heads = ["", "release", "made", "code", "by", "changed"];
 
 export const command: Command<"releases", ReleasesResult> = {
   async run(options, context) {
@@ -34,7 +36,8 @@ export const command: Command<"releases", ReleasesResult> = {
 
   render({ functionName, serves, rolledBack, releases, ...place }) {
     const rows = releases.map(({ number, at, sha256, by, changed }) => [
-      `${number === serves ? "▶" : " "} ${number}`,
+      number === serves ? "▶" : " ",
+      number,
       at === null ? "" : minuteOf(at),
       sha256.slice(0, 12),
       by ?? "",
@@ -43,7 +46,7 @@ export const command: Command<"releases", ReleasesResult> = {
     const now = serves === null ? `${functionName} has no releases` : `release ${oneLine(serves)} serves`;
     return joined([
       placeText(place),
-      ...(rows.length > 0 ? ["", table(rows), ""] : [""]),
+      ...(rows.length > 0 ? ["", headedTable(heads, rows), ""] : [""]),
       `${now}${rolledBack ? ", as a rollback chose it" : ""}`,
       serves === null && place.managedBy === null
         ? ["the next deploy makes one: ", invocation("deploy")]

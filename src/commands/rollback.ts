@@ -78,7 +78,8 @@ function target({ serves, releases }: Releases & { serves: string }, wanted: num
   if (found !== undefined) return found;
   const message =
     wanted === undefined ? `there is no release before ${serves}` : `there is no release ${wanted}`;
-  throw new CliError("release-missing", `${message}; there are ${numbers.toReversed().join(", ")}`, {
+  const there = numbers.length === 1 ? "there is only" : "there are";
+  throw new CliError("release-missing", `${message}; ${there} ${numbers.toReversed().join(", ")}`, {
     hint: ["choose one of: ", invocation("releases")],
   });
 }

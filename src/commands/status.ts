@@ -10,7 +10,8 @@ import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
 import { placeText, shortValues } from "../terminal/changes.ts";
-import { oneLine, table, type Row } from "../terminal/format.ts";
+import { headedTable, oneLine, type Row } from "../terminal/format.ts";
+import { style } from "../terminal/style.ts";
 
 /**
  * Of one resource; `stale`: the stage serves the routes of an older deployment, `rolled back`: the alias
@@ -65,7 +66,7 @@ export const command: Command<"status", StatusResult> = {
 
   render({ deployed, upToDate, url, release, fix, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
-      [`${signs[state]} ${id}`, name, state === "ok" ? "" : state],
+      [signs[state], id, name, state === "ok" ? "" : state],
       ...differences.map((difference) => {
         const { from, to } = shortValues(difference);
         return `${difference.path}: ${from}, should be ${to}`;
@@ -74,7 +75,7 @@ export const command: Command<"status", StatusResult> = {
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     return joined([
       placeText(place),
-      table(rows),
+      headedTable(["", "resource", "name", "state"], rows),
       "",
       ...(url ? [url] : []),
       ...(release === null
@@ -102,12 +103,12 @@ function conclusionOf({
 }
 
 const signs: Readonly<Record<State, string>> = {
-  ok: "✓",
-  missing: "✗",
-  differs: "~",
-  stale: "~",
-  "rolled back": "~",
-  unread: "?",
+  ok: style.green("✓"),
+  missing: style.red("✗"),
+  differs: style.magenta("~"),
+  stale: style.magenta("~"),
+  "rolled back": style.magenta("~"),
+  unread: style.magenta("?"),
 };
 
 function stateOf(

@@ -58,7 +58,14 @@ export interface Trace {
   /** A code of CONTRACT.md 3, of the handler, or of API Gateway's; of a push the type of its error. */
   problem?: string | undefined;
   reason?: string | undefined;
+  /** A test of this program's: of `test`, `doctor`, or the end of a deploy. */
+  test?: true | undefined;
 }
+
+/** The connection id of the test event. */
+export const TEST_CONNECTION = "test-connection-123";
+/** The user agent of a client that tests a stage. No access log of ours has it: on AWS it marks nothing. */
+export const TEST_AGENT = "shelfshack-ws test";
 
 /**
  * What a source tells of an event. It belongs to the event by `requestId` with `event`, or by

@@ -416,15 +416,14 @@ const table = {
         {
           line: '{"as":"ann","open":{"booking":"1","token":"$SHELFSHACK_ANN_TOKEN"}}',
           description:
-            "opens a client named ann; the token is a variable's name, or null for none; what is left out is " +
-            'as the options say. With "expectStatus":401 beside it the handshake must be refused',
+            "opens a client named ann; the token is a variable's name, or null for none; what is left out " +
+            'is as the options say. With "expectStatus":401 beside it the handshake must be refused',
         },
         {
           line: '{"as":"ann","expect":{"type":"welcome"},"within":2}',
           description:
-            'a frame that holds this JSON, or matches "~regex", comes within 2 s, or has come already (10 s ' +
-            "where nothing is said). Do not leave out a first frame that the backend sends: open does not " +
-            "wait for it",
+            'a frame that holds this JSON, or matches "~regex", has come or comes within 2 s (10 s without ' +
+            "it); put one behind open for the frame that a backend sends first, as open does not wait for it",
         },
         { line: '{"as":"ann","send":{"body":"hi"}}', description: "sends this JSON, or a text as it is" },
         {

@@ -45,7 +45,7 @@ export function benchText(result: BenchResult): string {
   const { connections, messages, deliveries, thresholds, cost, report, ended } = result;
   return [
     ...(ended === "interrupted"
-      ? [style.yellow("stopped before its end; what was measured until then:")]
+      ? [style.magenta("stopped before its end; what was measured until then:")]
       : []),
     openText(connections),
     `${count(messages.sent)} messages sent, ${count(deliveries.received)} of ${count(deliveries.expected)} ` +

@@ -1,3 +1,4 @@
+import { jsonIn } from "../contract/json.ts";
 import { command, type Invocation } from "../errors/advice.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { DeployOutcome, Place, Removal, RemovedLine } from "../stack/deploy.ts";
@@ -20,8 +21,8 @@ const signs: Readonly<Record<Action, string>> = {
 };
 const paints: Readonly<Record<Action, (text: string) => string>> = {
   create: style.green,
-  update: style.yellow,
-  replace: style.yellow,
+  update: style.magenta,
+  replace: style.magenta,
   delete: style.red,
   none: style.dim,
 };
@@ -60,9 +61,24 @@ export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "di
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
     [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
-    ...(action === "update" ? differences.map(differenceText) : []),
+    ...(action === "update" ? differences.flatMap(byMember).map(differenceText) : []),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
+}
+
+/** A value of several members that there was none of, member by member: its JSON would be cut. */
+export function byMember({ path, from, to }: Difference): Difference[] {
+  const isOne = typeof to !== "object" || to === null || Array.isArray(to) || typeof from === "object";
+  if (isOne) return [{ path, from, to }];
+  return Object.entries(to).map(([key, value]) => ({ path: `${path}.${key}`, from, to: fieldsIn(value) }));
+}
+
+/** The fields of a JSON text that is too long to be shown. */
+function fieldsIn(value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= LONGEST_VALUE) return value;
+  const json = jsonIn(value);
+  if (typeof json !== "object" || json === null) return value;
+  return `JSON with ${Object.keys(json).join(", ")}`;
 }
 
 /** One value that differs. */

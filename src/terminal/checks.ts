@@ -14,7 +14,7 @@ export interface CheckText {
 const signs: Readonly<Record<CheckText["outcome"], string>> = {
   passed: style.green("✓"),
   failed: style.red("✗"),
-  warning: style.yellow("!"),
+  warning: style.magenta("!"),
   skipped: style.dim("-"),
 };
 

@@ -35,7 +35,7 @@ const wrapped = (text: string | undefined): string[] =>
 
 function explanationLines({ meaning, fix }: ExplainedFrame): Advice[] {
   return [
-    ...wrapped(meaning).map((line) => `  ${style.yellow(line)}`),
+    ...wrapped(meaning).map((line) => `  ${style.magenta(line)}`),
     ...(fix === undefined ? [] : [["  ", ...partsOf(fix)]]),
   ];
 }
@@ -56,13 +56,14 @@ const inOneLine = (text: string): string =>
 
 const contentOf = ({ text, base64 }: Frame): string => text ?? `(binary) ${base64}`;
 
-/** A frame with time, size and content; `as` one of several clients. */
-export function frameRecord(frame: Frame & { as?: string }): string {
+/** A frame with time, size and content behind `before`; `as` one of several clients. */
+export function frameRecord(frame: Frame & { as?: string }, before = "", width = screenWidth()): string {
   const { direction, at, bytes, as } = frame;
   const who = as === undefined ? "" : `${style.bold(as)} `;
   return asRecord(
-    `${style.dim(clockTime(at))} ${who}${arrows[direction]} ${sizeOf(bytes)}`,
+    `${before}${style.dim(clockTime(at))} ${who}${arrows[direction]} ${sizeOf(bytes)}`,
     contentOf(frame),
+    width,
   );
 }
 
@@ -110,7 +111,7 @@ export function expectationLines(result: ExpectationResult): string {
   if (!nearest) return `${style.red("✗")} ${expected}\n  no similar frame`;
   return [
     `${style.red("✗")} ${expected}`,
-    `  nearest: ${frameRecord(nearest.frame)}`,
+    frameRecord(nearest.frame, "  nearest: "),
     ...mismatchLines(nearest.differences),
   ].join("\n");
 }

@@ -21,7 +21,7 @@ export function recordLine(
 const levelStyles: Readonly<Record<LogLevel, (text: string) => string>> = {
   DEBUG: style.dim,
   INFO: (text) => text,
-  WARN: style.yellow,
+  WARN: style.magenta,
   ERROR: style.red,
 };
 

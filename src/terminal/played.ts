@@ -26,7 +26,9 @@ export function failureLines(failure: Failure, address: { hostname: string }): s
   const { frame, differences = [] } = failure;
   return [
     reasons[failure.reason](failure, address),
-    ...(frame ? [`${failure.reason === "unexpected-frame" ? "" : "nearest: "}${frameRecord(frame)}`] : []),
+    ...(frame
+      ? [frameRecord(frame, failure.reason === "unexpected-frame" ? "" : "nearest: ", Infinity)]
+      : []),
     ...mismatchLines(differences).map((line) => line.trim()),
   ];
 }

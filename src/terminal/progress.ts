@@ -121,7 +121,7 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
       return continued(event.message);
     case "warning":
       return asProblem(
-        style.yellow("warning:"),
+        style.magenta("warning:"),
         event.message,
         event.hint && adviceText(event.hint),
       ).trimEnd();
@@ -137,7 +137,7 @@ function finishedLine({ title, outcome, detail, ms }: Progress & { kind: "finish
     ms >= 100 ? `, ${duration(ms)}` : "",
   ].join("");
   if (outcome === "unchanged") return style.dim(`✓ ${title}${words}`);
-  return `${outcome === "incomplete" ? style.yellow("!") : style.green("✓")} ${title}${words}`;
+  return `${outcome === "incomplete" ? style.magenta("!") : style.green("✓")} ${title}${words}`;
 }
 
 /** A spinner that leaves stdin alone: it belongs to the command. */

@@ -9,7 +9,7 @@ import { style } from "./style.ts";
 
 /** The smoke test of a deploy in three lines. */
 export function smokeTestLines({ invocation, frames, roundTrip }: SmokeTest): string[] {
-  const mark = (good: boolean) => (good ? style.green("✓") : style.yellow("!"));
+  const mark = (good: boolean) => (good ? style.green("✓") : style.magenta("!"));
   const trip = roundTrip.open
     ? `a WebSocket opened through the whole path in ${duration(roundTrip.ms)}`
     : roundTrip.meaning;
@@ -40,7 +40,7 @@ export function testText(result: TestResult): Advice {
 const notDisconnected = "the backend was not told that the test connection ended; it expires there by itself";
 
 const sign = (outcome: boolean | null) =>
-  outcome === null ? style.yellow("?") : outcome ? style.green("✓") : style.red("✗");
+  outcome === null ? style.magenta("?") : outcome ? style.green("✓") : style.red("✗");
 
 function logLines(log: readonly string[]): string[] {
   const readings = log.map(readLine).filter(({ origin }) => origin !== "start" && origin !== "end");

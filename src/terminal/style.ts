@@ -1,7 +1,7 @@
 import type { ChalkInstance } from "chalk";
 import { safe } from "./safe.ts";
 
-const styles = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
+const styles = ["bold", "dim", "red", "green", "magenta", "cyan"] as const;
 type Style = (typeof styles)[number];
 
 /**
@@ -13,7 +13,10 @@ const key = Math.random().toString(36).slice(2);
 const mark = (name: string): string => `\ufdd0${key}${name}\ufdd1`;
 const marks = new RegExp(`\ufdd0${key}(\\w*)\ufdd1`, "gu");
 
-/** Gives a text a style, for example `style.bold("deploy")`; it shows only where colours are on. */
+/**
+ * Gives a text a style, for example `style.bold("deploy")`; it shows only where colours are on. What warns is
+ * magenta: yellow cannot be read on white.
+ */
 export const style = Object.fromEntries(
   styles.map((name) => [name, (text: string) => mark(name) + text + mark("")]),
 ) as Readonly<Record<Style, (text: string) => string>>;

@@ -71,11 +71,12 @@ function statusWords(hop: ShownHop, { attempts = 1 }: TraceRecord): string[] {
 const timeWords = ({ ms }: ShownHop): string[] => (ms === undefined ? [] : [duration(ms)]);
 
 function endWords(trace: TraceRecord): string[] {
-  const { coldMs, problem } = trace;
+  const { coldMs, problem, test } = trace;
   return [
     ...frameWords(trace),
-    ...(coldMs === undefined ? [] : [style.yellow(`cold start ${duration(coldMs)}`)]),
+    ...(coldMs === undefined ? [] : [style.magenta(`cold start ${duration(coldMs)}`)]),
     ...(problem === undefined ? [] : [style.red(problem)]),
+    ...(test ? [style.dim("a test of shelfshack-ws")] : []),
   ];
 }
 
@@ -84,7 +85,7 @@ function frameWords(trace: TraceRecord): string[] {
   const statuses = trace.event === "push" ? [] : refusalsOf(trace);
   return [
     ...(sent ? [`sent ${sent}`] : []),
-    ...(gone ? [style.yellow(`gone ${gone}`)] : []),
+    ...(gone ? [style.magenta(`gone ${gone}`)] : []),
     ...(failed ? [style.red(`failed ${failed}`)] : []),
     ...(statuses.length > 0 ? [style.red(`@connections ${statuses.join(", ")}`)] : []),
   ];

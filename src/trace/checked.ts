@@ -41,6 +41,7 @@ const part = v.object({
   failed: amount,
   problem: text,
   reason: text,
+  test: mark,
   isPast: mark,
   isAll: mark,
 });

@@ -1,4 +1,4 @@
-import type { Trace, TraceFact, TracePart } from "../contract/trace.ts";
+import { TEST_CONNECTION, type Trace, type TraceFact, type TracePart } from "../contract/trace.ts";
 import { merged, nothing } from "./merge.ts";
 
 /** When a trace is given on although something of it is missing, and what a join keeps at most. */
@@ -37,12 +37,15 @@ export function createJoiner({
   mostOpen = isOrdered ? MOST_HELD : MOST_OPEN,
 }: JoinOptions): Joiner {
   const opened = openedTraces();
-  const known = new Map<string, Subscription>();
+  const known = new Map<string, Client>();
   function give(one: Open): void {
     const amended = one.emitted;
     one.emitted = true;
-    const { type, booking } = known.get(one.trace.connectionId ?? "") ?? {};
-    emit({ ...one.trace, type: one.trace.type ?? type, booking: one.trace.booking ?? booking }, amended);
+    const { connectionId = "" } = one.trace;
+    const client = known.get(connectionId);
+    const test = client?.test ?? (connectionId === TEST_CONNECTION || undefined);
+    const { type = client?.type, booking = client?.booking } = one.trace;
+    emit({ ...one.trace, type, booking, ...(test && { test }) }, amended);
   }
   function close(one: Open): void {
     if (!one.emitted) give(one);
@@ -140,16 +143,19 @@ function keysOf({ requestId, lambdaRequestId, event }: TracePart): string[] {
   ];
 }
 
-interface Subscription {
-  type?: string | undefined;
-  booking?: string | undefined;
-}
+/** Who a client is. */
+type Client = Pick<Trace, "type" | "booking" | "test">;
 
 /** Only a connect says who a connection is. As many are remembered as traces are open at most. */
-function learn(known: Map<string, Subscription>, { connectionId, type, booking }: TracePart): void {
-  if (connectionId === undefined || (type === undefined && booking === undefined)) return;
+function learn(known: Map<string, Client>, { connectionId, type, booking, test }: TracePart): void {
+  if (connectionId === undefined || (type ?? booking ?? test) === undefined) return;
+  const before = known.get(connectionId);
   known.delete(connectionId);
-  known.set(connectionId, { type, booking });
+  known.set(connectionId, {
+    type: type ?? before?.type,
+    booking: booking ?? before?.booking,
+    test: test ?? before?.test,
+  });
   const [oldest = connectionId] = known.keys();
   if (known.size > MOST_OPEN) known.delete(oldest);
 }

@@ -37,6 +37,7 @@ const blank = {
   sent: 0,
   gone: 0,
   failed: 0,
+  test: 0,
 } satisfies Partial<Record<keyof Trace, 0>>;
 
 const begins = (hops: readonly Hop[]): number[] => hops.flatMap(({ startedAt }) => startedAt ?? []);

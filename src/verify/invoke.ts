@@ -1,4 +1,5 @@
 import { jsonIn } from "../contract/json.ts";
+import { TEST_CONNECTION } from "../contract/trace.ts";
 import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
 import { subjectOf } from "../backend/check/subject.ts";
 import { CliError } from "../errors/error.ts";
@@ -78,7 +79,7 @@ function testEvent({ stage, booking = "1", token = MADE_UP_TOKEN, type }: TestOp
   return {
     requestContext: {
       routeKey: "$connect",
-      connectionId: "test-connection-123",
+      connectionId: TEST_CONNECTION,
       domainName: `test.execute-api.${region}.amazonaws.com`,
       stage,
     },

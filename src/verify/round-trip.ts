@@ -3,6 +3,7 @@ import type { BackendProbe } from "../backend/check/ask-once.ts";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import type { Session } from "../client/session.ts";
+import { TEST_AGENT } from "../contract/trace.ts";
 import { command, type Advice, type Invocation } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
@@ -175,7 +176,8 @@ async function tryOnce(
   const startedAt = performance.now();
   try {
     const { openSession } = await import("../client/session.ts");
-    const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, signal });
+    const request = { headers: { "User-Agent": TEST_AGENT } };
+    const session = await openSession(address, { timeoutMs: HANDSHAKE_MS, request, signal });
     // A handler that does not know the text would hand it to the backend.
     const frames = sent.code === "reached" ? await arrivedFrame(session, sent) : sent;
     await session.close();

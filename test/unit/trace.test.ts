@@ -118,6 +118,18 @@ test("S37 the line of a message: each hop with status and time, tries, cold star
   expect(traceLine(recordOf(given[0]!, true))).toBeUndefined();
 });
 
+test("everything of a client that tests the stage is marked, and so is the test event", () => {
+  const { add, given } = joining();
+  add({ ...gateway, event: "connect", requestId: "c", test: true, isPast: true }, 0);
+  for (const part of [connected, gateway, line, report]) add(part, 0);
+  expect(given).toMatchObject([{ requestId, booking: "7", test: true }]);
+  expect(unstyled(traceLine(recordOf(given[0]!))!)).toContain("a test of shelfshack-ws");
+  const event = joining({ facts: ["line"] });
+  event.add({ ...connected, connectionId: "test-connection-123" }, 0);
+  event.add({ ...connected, requestId: "d" }, 0);
+  expect(event.given.map(({ test }) => test)).toEqual([true, undefined]);
+});
+
 test("what is missing is waited for three seconds, and a late part amends what was given", () => {
   const { add, settle, given } = joining();
   add(line, 0);

@@ -59,8 +59,10 @@ const messageCells = (record: TraceRecord): readonly Cell[] => [
 ];
 
 /** What became of a message, in a few words. */
-export function resultOf({ problem, sent, gone = 0, failed = 0, attempts = 1, coldMs }: TraceRecord): string {
+export function resultOf(record: TraceRecord): string {
+  const { problem, sent, gone = 0, failed = 0, attempts = 1, coldMs, test } = record;
   return [
+    test && "test",
     problem,
     sent === undefined ? undefined : `${sent} sent`,
     gone > 0 ? `${gone} gone` : undefined,

@@ -81,6 +81,8 @@ type SeenEvent = {
   bytes?: number | undefined;
   /** Why the integration failed. */
   problem?: string | undefined;
+  /** Of a connect: the client tests the stage. */
+  test?: true;
 };
 
 type SeenDelivery = {

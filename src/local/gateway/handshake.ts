@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
+import { TEST_AGENT } from "../../contract/trace.ts";
 import { authorize } from "./authorization.ts";
 import { callRoute, closings, deliverDisconnect, open, reportFailure, track } from "./connections.ts";
 import type { ServedStage, StageAddress, Traffic } from "./contract.ts";
@@ -109,9 +110,10 @@ async function performHandshake(
   );
   const { apiId, stage: of, connectionId, connectedAt: at } = peer;
   const status = "refusal" in decision ? decision.refusal.status : 200;
+  const isTest = peer.userAgent === TEST_AGENT;
   tell(
     traffic,
-    { event: "connect", apiId, stage: of, connectionId, requestId, at },
+    { event: "connect", apiId, stage: of, connectionId, requestId, at, ...(isTest && { test: true }) },
     { ...decision.ended, status },
   );
   if ("refusal" in decision) return refuseUpgrade(socket, { requestId, ...decision.refusal });

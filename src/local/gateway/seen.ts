@@ -27,7 +27,7 @@ type OfEvent = Extract<Seen, { kind: "event" }>;
 /** Tells of an event that began at `at` and ends now. */
 export function tell(
   { options }: Pick<Traffic, "options">,
-  event: Pick<OfEvent, "event" | "apiId" | "stage" | "connectionId" | "requestId" | "at" | "bytes">,
+  event: Pick<OfEvent, "event" | "apiId" | "stage" | "connectionId" | "requestId" | "at" | "bytes" | "test">,
   ended: Ended,
 ): void {
   options.onSeen?.({ kind: "event", ...event, ...ended, ms: Date.now() - event.at });
