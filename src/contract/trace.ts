@@ -65,7 +65,7 @@ export interface Trace {
 /** The connection id of the test event. */
 export const TEST_CONNECTION = "test-connection-123";
 /** The user agent of a client that tests a stage. No access log of ours has it: on AWS it marks nothing. */
-export const TEST_AGENT = "shelfshack-ws test";
+export const TEST_AGENT = "shelfshack-ws-test";
 
 /**
  * What a source tells of an event. It belongs to the event by `requestId` with `event`, or by
