@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
+import { redactUrls, shorten } from "../settings/redact.ts";
 
 /** For which Python packages are installed. */
 export interface PythonTarget {
@@ -14,52 +16,126 @@ export interface PythonTarget {
 const MOST_BYTES = 1024 * 1024;
 /** As deep as files of requirements name others. */
 const DEPTH = 10;
+/** A line with many hashes is long; what is before them is not. */
+const LONGEST = { line: 65_536, unhashed: 2_000 };
 
-/** How lines begin that pip would build a package for, which runs code of that package. */
+/** How lines begin that pip would build a package for, which runs code of that package, and why not. */
 const refused: readonly { line: RegExp; fault: string }[] = [
-  { line: /^(-e\b|--editable\b)/, fault: "is editable, and a zip holds copies" },
-  { line: /^(\.{0,2}\/|[a-z]:\\|file:)/i, fault: "is a path of this machine" },
+  { line: /^(-e|--ed)/, fault: "is editable, and a zip holds copies" },
+  { line: /^(\.{0,2}\/|[a-z]:\\|(\S+ *@ *)?file:)/i, fault: "is a path of this machine" },
   { line: /^(\S+ *@ *)?(git|hg|svn|bzr)\+/, fault: "is a repository, which pip would have to build" },
-  { line: /^--no-binary\b/, fault: "asks for source packages, which pip would have to build" },
+  { line: /^--no-b/, fault: "asks for source packages, which pip would have to build" },
+  { line: /^(\S+ *@ *)?https?:/i, fault: "is an address without a wheel, which pip would have to build" },
 ];
 
-/** A file of requirements, and those that it names. */
+/** Options of pip's files that say where packages are found, and which count; by their whole names. */
+const addressed = /^(?:-i|--index-url|--extra-index-url|--trusted-host)[ =]+\S+$/;
+const flag = /^--(?:no-index|pre|prefer-binary|require-hashes)$/;
+const links = /^(?:-f|--find-links)[ =]*(\S+)$/;
+/** Only wheels count in any case, and a file cannot change that. */
+const wheelsOnly = /^--only-binary[ =]+\S+$/;
+const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
+
+const name = String.raw`[a-z\d](?:[\w.-]*[a-z\d])?\s*(?:\[[\w\s,.-]*\])?\s*`;
+const marker = String.raw`(?:;[\w\s.,<>=!~()'"*+-]*)?`;
+const packaged = new RegExp(String.raw`^${name}\(?[\w\s.,<>=!~*+-]*\)?\s*${marker}$`, "i");
+const wheelAt = new RegExp(String.raw`^(?:${name}@\s*)?https?://[^\s?#]+\.whl(?:[?#]\S*)?\s*${marker}$`, "i");
+const hashes = /(?:\s--hash[ =]\w+:[\da-f]+)+$/i;
+/** A name that pip would take for a file of the current folder. */
+const archive = /^[\w.-]+\.(?:zip|whl|tar|tgz|tbz|txz|tlz|tar\.\w+)\s*(?:$|[[;])/i;
+
+/** What files of requirements ask for, without anything that pip would build a package for. */
 export interface Requirements {
-  file: string;
-  /** Of all that these files say. */
+  /** Lines for pip: packages and options. */
+  packages: readonly string[];
+  /** Lines that limit versions. */
+  limits: readonly string[];
+  /** Of both. */
   hash: string;
 }
 
+interface Line {
+  text: string;
+  isLimit: boolean;
+}
+
 /**
- * The `requirements.txt` of a folder; undefined where there is none, or where it asks for nothing. Throws a
- * CliError (exit 2) for what no wheel is installed for.
+ * What the `requirements.txt` of a folder, and the files that it names, ask for; undefined where there is
+ * none, or where it asks for nothing. Throws a CliError (exit 2) for what no wheel is installed for.
  */
 export function requirementsOf(folder: string): Requirements | undefined {
   const file = join(folder, "requirements.txt");
   const reading = readRegular(file, MOST_BYTES);
   if ("fault" in reading && reading.fault === "ENOENT") return undefined;
-  const lines = linesOf(file, DEPTH);
-  if (lines.every((line) => line.startsWith("-"))) return undefined;
-  return { file, hash: createHash("sha256").update(lines.join("\n")).digest("hex") };
+  const lines = linesOf(file, { depth: DEPTH, isLimit: false });
+  const textOf = (isLimit: boolean) =>
+    lines.filter((line) => line.isLimit === isLimit).map(({ text }) => text);
+  const [packages, limits] = [textOf(false), textOf(true)];
+  if (packages.every((line) => line.startsWith("-"))) return undefined;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([packages, limits]))
+    .digest("hex");
+  return { packages, limits, hash };
 }
 
-/** The lines of a file and of those that it names, without comments. */
-function linesOf(file: string, depth: number): string[] {
+/** The lines of a file and of those that it names. */
+function linesOf(file: string, { depth, isLimit }: { depth: number; isLimit: boolean }): Line[] {
   const reading = readRegular(file, MOST_BYTES);
   if (!("bytes" in reading)) throw invalid(`${file} cannot be read: ${reading.fault}`);
   if (depth === 0) throw invalid(`${file} names a file that names it`);
-  const lines = reading.bytes
-    .toString()
-    .split("\n")
-    .map((line) => line.replace(/(^|\s)#.*/, "").trim())
-    .filter((line) => line !== "");
-  return lines.flatMap((line) => {
-    const fault = refused.find((rule) => rule.line.test(line))?.fault;
-    if (fault !== undefined) throw invalid(`${file}: ${JSON.stringify(line)} ${fault}`);
-    const [, named] = /^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)/.exec(line) ?? [];
-    return named === undefined ? [line] : [line, ...linesOf(join(dirname(file), named), depth - 1)];
+  return textLines(reading.bytes).flatMap((line): Line[] => {
+    const [, asks, named] = nested.exec(line) ?? [];
+    if (named === undefined) {
+      const text = understood(line, file);
+      return text === undefined ? [] : [{ text, isLimit: isLimit && !text.startsWith("-") }];
+    }
+    if (named.includes("://")) throw invalid(`${file}: ${shown(line)} is not on this machine`);
+    const path = resolve(dirname(file), named.replace(/^(["'])(.*)\1$/, "$2"));
+    return linesOf(path, { depth: depth - 1, isLimit: isLimit || asks === undefined });
   });
 }
+
+/** As pip has lines: in UTF-8, or in the UTF-16 of PowerShell; a backslash at the end goes on in the next. */
+function textLines(bytes: Buffer): string[] {
+  const text = bytes.toString(bytes[0] === 0xff && bytes[1] === 0xfe ? "utf16le" : "utf8");
+  return text
+    .replace(/^\uFEFF/, "")
+    .replaceAll(/\\\r?\n/g, "")
+    .split("\n")
+    .map((line) =>
+      line
+        .replace(/(^|\s)#.*/, "")
+        .replaceAll(/\s+/g, " ")
+        .trim(),
+    )
+    .filter((line) => line !== "");
+}
+
+/**
+ * A line as pip gets it, in whatever folder; undefined for one that changes nothing. Only what runs no code
+ * passes: pip takes much for a path, and beginnings of options for options.
+ */
+function understood(line: string, file: string): string | undefined {
+  if (wheelsOnly.test(line)) return undefined;
+  const [, place] = links.exec(line) ?? [];
+  if (place !== undefined) {
+    const path = resolve(dirname(file), place);
+    return `--find-links ${existsSync(path) ? path : place}`;
+  }
+  if (addressed.test(line) || flag.test(line) || isPackage(line)) return line;
+  const fault = refused.find((rule) => rule.line.test(line))?.fault;
+  throw invalid(`${file}: ${shown(line)} ${fault ?? "is not understood"}`);
+}
+
+function isPackage(line: string): boolean {
+  if (line.length > LONGEST.line) return false;
+  const asked = line.replace(hashes, "");
+  if (asked.length > LONGEST.unhashed || /\s-/.test(asked) || archive.test(asked)) return false;
+  return packaged.test(asked) || wheelAt.test(asked);
+}
+
+const LONGEST_SHOWN = 200;
+const shown = (line: string): string => JSON.stringify(shorten(redactUrls(line), LONGEST_SHOWN));
 
 const invalid = (message: string): CliError =>
   new CliError("requirements-invalid", message, {

@@ -28,6 +28,9 @@ export function redactUrl(text: string): string {
   return `${scheme}${redactUser(authority)}${path}${redactQuery(query)}${fragment && "#***"}`;
 }
 
+/** A text of another program with the URLs in it as they may be shown. */
+export const redactUrls = (text: string): string => text.replaceAll(/[a-z][a-z\d+.-]*:\/\/\S+/gi, redactUrl);
+
 /** Nothing of what may be a secret's end is kept either: behind a `?` or `#` an `@` belongs to anything. */
 function redactUser(text: string): string {
   const [, scheme = "", rest = ""] = /^([a-z][a-z\d+.-]*:\/\/)?(.*)$/is.exec(text) ?? [];

@@ -5,6 +5,7 @@ import { inflateRawSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { filesIn } from "../../src/artifact/zip-writer.ts";
 import { needs } from "../support/aws-clients.ts";
+import { startBackendStub } from "../support/backend-stub.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { errorCode, run } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
@@ -134,7 +135,8 @@ test("9 requirements are installed once, as wheels, outside of the source folder
   const how = ["--source", source, "--runtime", "python3.12", "--handler", "lambda_function.lambda_handler"];
   // Nothing of the current folder is taken for a part of pip.
   const cwd = folderWith({ "pip.py": "raise SystemExit(0)", "runpy.py": "raise SystemExit(0)" });
-  const pack = () => run(["package", ...how, "--out", out, "--json"], { env, cwd });
+  const pack = (more = {}) =>
+    run(["package", ...how, "--out", out, "--json"], { env: { ...env, ...more }, cwd });
   const first = await pack();
   const { entries, sha256 } = JSON.parse(first.stdout) as { entries: { name: string }[]; sha256: string };
   expect(entries.map(({ name }) => name)).toEqual([
@@ -148,7 +150,16 @@ test("9 requirements are installed once, as wheels, outside of the source folder
   // Without the wheel, what was kept counts.
   rmSync(join(found, "tiny-1.0-py3-none-any.whl"));
   expect(JSON.parse((await pack()).stdout)).toMatchObject({ sha256 });
-  writeFileSync(join(source, "requirements.txt"), `--no-index\n--find-links ${found}\ntiny==2.0\n`);
-  const missing = await pack();
+  // It does not where pip is told otherwise, as it would be by another index.
+  const missing = await pack({ PIP_PREFER_BINARY: "1" });
   expect([missing.code, errorCode(missing)]).toEqual([2, "wheel-missing"]);
+  writeFileSync(join(source, "requirements.txt"), "tiny==2.0");
+  const index = await startBackendStub(() => 401);
+  onTestFinished(() => index.close());
+  const password = "s3cret%21Word";
+  const url = index.url.replace("//", `//ann:${password}@`);
+  const refused = await pack({ PIP_INDEX_URL: `${url}/simple` });
+  expect([refused.code, errorCode(refused)]).toEqual([1, "pip-failed"]);
+  expect(refused.stdout + refused.stderr).toContain("401 Client Error");
+  expect(refused.stdout + refused.stderr).not.toMatch(/s3cret/);
 });

@@ -182,26 +182,64 @@ test("a zip is taken byte for byte; what is none, or no function's, is refused",
     expect(await refusal({ zip, ...node })).toMatchObject({ code: errorCode });
 });
 
+// prettier-ignore
+const linesThatRunCode = [
+  "-e .", "--editable=.", "--edit lib", "./lib", "../lib", "/opt/lib", "lib/.", "lib/", "C:\\lib",
+  "lib.zip", "x-1.0.tar.gz", "x.whl[a]", "x @ lib", "file:///opt/lib", "x @ file:///opt/lib",
+  "git+https://example.com/x.git", "x @ git+https://example.com/x.git",
+  "https://example.com/x.tar.gz", "x @ https://example.com/x.whl.tar.gz",
+  "--no-binary :all:", "--no-bin=:all:", "requests --no-binary :all:", "requests -e .", "+AC4-/lib",
+  "-r https://example.com/more.txt", "${HOME}",
+];
+
 test("requirements that pip would have to build a package for are refused with their line", () => {
-  const lines = [
-    "-e .",
-    "--editable=.",
-    "./lib",
-    "../lib",
-    "/opt/lib",
-    "file:///opt/lib",
-    "git+https://example.com/x.git",
-    "x @ git+https://example.com/x.git",
-    "--no-binary :all:",
-  ];
-  for (const line of lines) {
+  for (const line of linesThatRunCode) {
     const folder = folderWith({ "requirements.txt": "-r more.txt\n", "more.txt": `requests\n${line}\n` });
     expect(() => requirementsOf(folder)).toThrow(JSON.stringify(line));
   }
+  // As pip joins them.
+  const broken = folderWith({ "requirements.txt": "--no-\\\nbinary :all:\n.\\\r\n/lib\n" });
+  expect(() => requirementsOf(broken)).toThrow('"--no-binary :all:"');
   expect(requirementsOf(folderWith())).toBeUndefined();
-  expect(requirementsOf(folderWith({ "requirements.txt": "# none\n\n" }))).toBeUndefined();
+  expect(requirementsOf(folderWith({ "requirements.txt": "# none\n\n--no-index\n" }))).toBeUndefined();
   const looped = folderWith({ "requirements.txt": "-r requirements.txt\n" });
   expect(() => requirementsOf(looped)).toThrow("names a file that names it");
+  const password = folderWith({ "requirements.txt": "x @ git+https://ann:s3cret@example.com/x.git" });
+  expect(() => requirementsOf(password)).toThrow('"x @ git+https://***@example.com/x.git"');
+});
+
+test("what pip gets is what files ask for, in one, and nothing that changes what is built", () => {
+  const digest = `--hash=sha256:${"0a".repeat(32)}`;
+  const found = folderWith({ "wheels/x": "" });
+  const folder = folderWith({
+    "requirements.txt": `
+      --only-binary :none:  # no effect
+      --index-url=https://\${USER}:\${TOKEN}@example.com/simple
+      requests[socks] >=2.32, <3 ; python_version > "3.8" and sys_platform == 'linux'
+      certifi==2024.8.30 \\
+        ${digest} \\
+        ${digest}
+      x @ https://example.com/x-1.0-py3-none-any.whl#sha256=00
+      -f ${found}/wheels
+      -r "more files.txt"
+      -c limits.txt`,
+    "more files.txt": "six",
+    "limits.txt": "--pre\nidna<4",
+  });
+  const { packages, limits } = requirementsOf(folder) ?? expect.unreachable();
+  expect(packages).toEqual([
+    "--index-url=https://${USER}:${TOKEN}@example.com/simple",
+    "requests[socks] >=2.32, <3 ; python_version > \"3.8\" and sys_platform == 'linux'",
+    `certifi==2024.8.30 ${digest} ${digest}`,
+    "x @ https://example.com/x-1.0-py3-none-any.whl#sha256=00",
+    `--find-links ${found}/wheels`,
+    "six",
+    "--pre",
+  ]);
+  expect(limits).toEqual(["idna<4"]);
+  const powershell = folderWith();
+  writeFileSync(join(powershell, "requirements.txt"), Buffer.from("\uFEFFsix==1.16.0\r\n", "utf16le"));
+  expect(requirementsOf(powershell)?.packages).toEqual(["six==1.16.0"]);
 });
 
 test("requirements are told apart by all that they and the files that they name say", () => {
