@@ -2,7 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Advice } from "./errors/advice.ts";
 
 /** How a resource (or a step of a command) ended. */
-export type Outcome = "created" | "updated" | "replaced" | "deleted" | "unchanged" | "done" | "incomplete";
+export type Outcome =
+  | "created"
+  | "updated"
+  | "replaced"
+  | "deleted"
+  | "left"
+  | "unchanged"
+  | "done"
+  | "incomplete";
 
 /**
  * Something that happens while a command works. A closed union: a new kind of event is a compile error where

@@ -170,6 +170,7 @@ export const answers: Readonly<Record<string, Row>> = {
   PutFunctionConcurrency: has<PutFunctionConcurrencyCommandOutput>("ReservedConcurrentExecutions"),
   RemovePermission: nothing,
   TagResource: nothing,
+  UntagResource: nothing,
   UpdateAlias: has<UpdateAliasCommandOutput>(...aliasMembers),
   UpdateFunctionCode: has<UpdateFunctionCodeCommandOutput>(...functionMembers),
   UpdateFunctionConfiguration: has<UpdateFunctionConfigurationCommandOutput>(...functionMembers),

@@ -1,4 +1,8 @@
-import type { FunctionConfiguration, UpdateFunctionConfigurationCommandInput } from "@aws-sdk/client-lambda";
+import type {
+  FunctionConfiguration,
+  GetFunctionResponse,
+  UpdateFunctionConfigurationCommandInput,
+} from "@aws-sdk/client-lambda";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
@@ -163,6 +167,24 @@ export function stateOf(found: FunctionConfiguration): string {
   if (LastUpdateStatus === "Successful") return "Active";
   const { LastUpdateStatusReason, LastUpdateStatusReasonCode } = found;
   return words(`LastUpdateStatus ${LastUpdateStatus}`, LastUpdateStatusReason, LastUpdateStatusReasonCode);
+}
+
+const beingRead = new WeakMap<Aws, Map<string, Promise<GetFunctionResponse | undefined>>>();
+
+/**
+ * The function with its tags; undefined where there is none. Several resources ask for it when a stack is
+ * read: what is asked at the same moment is one call.
+ */
+export function readFunction(aws: Aws, FunctionName: string): Promise<GetFunctionResponse | undefined> {
+  const readings = beingRead.get(aws) ?? new Map<string, Promise<GetFunctionResponse | undefined>>();
+  beingRead.set(aws, readings);
+  const present = readings.get(FunctionName);
+  if (present) return present;
+  const reading = orMissing(aws.lambda.call("GetFunction", { FunctionName })).finally(() =>
+    readings.delete(FunctionName),
+  );
+  readings.set(FunctionName, reading);
+  return reading;
 }
 
 /** The name of the role that a function runs with; undefined where there is no such function. */

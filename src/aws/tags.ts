@@ -18,8 +18,11 @@ export const tagNames = {
   run: "shelfshack-ws:run",
   /** The names of the function's variables that came from the configuration, so that they can go again. */
   variables: "shelfshack-ws:variables",
+  /** It was there before a deploy adopted it: `destroy` leaves it. */
+  adopted: "shelfshack-ws:adopted",
 };
 export const MANAGED_BY = "shelfshack-ws";
+const OWN_PREFIX = "shelfshack-ws:";
 
 const STEP_BY_STEP = "steps-";
 
@@ -48,10 +51,31 @@ export const isOurs = (tags: Tags, identity: Identity): boolean =>
   tags[tagNames.stack] === identity.stack &&
   tags[tagNames.region] === identity.region;
 
-/** The other tool that manages it, as its tag says: `terraform`; undefined where none does. */
-export function otherManagerIn({ [tagNames.managedBy]: manager }: Tags): string | undefined {
-  return manager && manager !== MANAGED_BY ? manager : undefined;
+/**
+ * The other tool that manages it, as its tags say, for example `terraform`; undefined where none does.
+ */
+export function otherManagerIn(tags: Tags): string | undefined {
+  if (tags[tagNames.managedBy] === MANAGED_BY) return undefined;
+  for (const [name, value] of Object.entries(tags)) {
+    if (name.startsWith("aws:cloudformation:")) return "CloudFormation";
+    if (/^managed[-_: ]?by$/i.test(name) && value !== "") return value;
+    if (/^terraform$/i.test(name) && !/^(false|no)?$/i.test(value)) return "terraform";
+  }
+  return undefined;
 }
+
+/** Whether the tags name no owner: neither a stack of ours nor another tool. */
+export const isUnclaimed = (tags: Tags): boolean =>
+  otherManagerIn(tags) === undefined && ownTagsIn(tags).length === 0;
+
+/** Whether a deploy has adopted it, which did not create it. */
+export const isAdopted = (tags: Tags): boolean => tagNames.adopted in tags;
+
+/** The names of the tags that a deploy has added. */
+export const ownTagsIn = (tags: Tags): string[] =>
+  Object.keys(tags).filter(
+    (name) => name.startsWith(OWN_PREFIX) || (name === tagNames.managedBy && tags[name] === MANAGED_BY),
+  );
 
 /** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;

@@ -9,6 +9,12 @@ import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/
 import type { Question } from "../terminal/prompt.ts";
 import type { Screen } from "../terminal/screen.ts";
 
+/** What a deploy is limited to, and whether it adopts what it finds. */
+interface RunLimits {
+  only?: readonly Step[] | undefined;
+  adopt?: boolean | undefined;
+}
+
 /** Where a run says what it does, and what ends it. */
 interface Run {
   report: Report;
@@ -56,9 +62,9 @@ export interface Context<Item = never> extends Run, Shell<Item> {
   aws(at: AwsOptions): Promise<Aws>;
   /** A stack to read and to delete: of what is not given nothing is compared. */
   stack(of: StackNames & Partial<StackProperties>): Promise<OpenStack<WebSocketStack>>;
-  /** A stack to deploy, `only` some steps of it or all. */
+  /** A stack to deploy, `only` some steps of it or all; what was made by hand is adopted where asked for. */
   stack(
-    of: StackNames & StackProperties & { only?: readonly Step[] | undefined },
+    of: StackNames & StackProperties & RunLimits,
     artifact: Artifact,
   ): Promise<DeployableStack<WebSocketStack>>;
   /**
@@ -132,7 +138,7 @@ function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => Pipe
   };
 }
 
-type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
+type Described = StackNames & Partial<StackProperties> & RunLimits;
 
 /** The stack that the options describe; calls nothing yet. */
 async function describe(
@@ -160,7 +166,7 @@ async function describe(
     accountIn: (observed) => accountIn(stack, observed),
     async refuseUnfit(changes) {
       const needed = rightsNeeded(config, stack, changes);
-      if (needed && config.roleArn) await refuseUnfitRole(config.roleArn, needed, run);
+      if (needed) await refuseUnfitRole(needed.roleArn, needed.document, run);
     },
   };
 }

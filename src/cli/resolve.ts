@@ -188,8 +188,17 @@ function refuseBothAddresses(
   );
 }
 
-/** The code is a part of its own: with steps as well, one of the two would be dropped in silence. */
-function refuseCodeAndSteps({ codeOnly, only }: Settings): void {
+/**
+ * The code is a part of its own: with steps as well, one of the two would be dropped in silence. What is
+ * adopted becomes the stack's as a whole.
+ */
+function refuseCodeAndSteps({ codeOnly, only, adopt }: Settings): void {
+  if (adopt && (codeOnly || only !== undefined)) {
+    const part = codeOnly ? "--code-only" : "--only";
+    throw new CliError("options-contradict", `--adopt and ${part} contradict each other`, {
+      hint: `leave ${part} out: adopting is done by a whole deploy`,
+    });
+  }
   if (!codeOnly || only === undefined) return;
   throw new CliError("options-contradict", "--code-only and --only contradict each other", {
     hint: "leave --only out to upload the code alone, or --code-only to run the steps",

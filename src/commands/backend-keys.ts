@@ -45,7 +45,7 @@ export const command: Command<"backend keys", KeysResult> = {
     const place = placeOf(open, observed);
     // Nothing of another stack or tool is written to.
     if (action !== "show") {
-      refuseNotOurs(observed, stack.identity);
+      refuseNotOurs(observed, stack);
       context.report({ kind: "note", message: placeText(place) });
     }
     const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

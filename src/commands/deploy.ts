@@ -56,6 +56,7 @@ export const command: Command<"deploy", DeployResult> = {
     {
       only,
       codeOnly,
+      adopt,
       dryRun,
       test,
       strict,
@@ -77,7 +78,7 @@ export const command: Command<"deploy", DeployResult> = {
     const own = isOwnCode(options);
     const client = { ...options, booking, type, token, strict, own };
     const artifact = await (dryRun ? codeFor : codeToUpload)(options, context);
-    const open = await context.stack({ ...options, only }, artifact);
+    const open = await context.stack({ ...options, only, adopt }, artifact);
     let probe: BackendProbe | null = null;
     const keep = (backendUrl: string | null) => {
       if (!isPartial(limits) && !options.backendUrl && !own)

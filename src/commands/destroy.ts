@@ -1,7 +1,7 @@
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { CliError } from "../errors/error.ts";
-import { destroyStack, type Place, type Removal, type RemovedLine } from "../stack/deploy.ts";
+import { destroyStack, type LeftLine, type Place, type Removal, type RemovedLine } from "../stack/deploy.ts";
 import { placeText, removalText, removedText } from "../terminal/changes.ts";
 import type { Question } from "../terminal/prompt.ts";
 
@@ -40,7 +40,7 @@ const questionOf = (stack: string): Question => ({
 
 /** Lists what will go, also without a terminal, and asks for the stack's name. */
 async function confirm(
-  removed: readonly RemovedLine[],
+  removed: readonly (RemovedLine | LeftLine)[],
   place: Place,
   { ask }: Pick<Context, "ask">,
 ): Promise<void> {

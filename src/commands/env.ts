@@ -208,7 +208,7 @@ async function deployed(
   const place = placeOf(open, observed);
   // Nothing of another stack or tool is written to.
   if (action !== "list") {
-    refuseNotOurs(observed, stack.identity);
+    refuseNotOurs(observed, stack);
     report({ kind: "note", message: placeText(place) });
   }
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

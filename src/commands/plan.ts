@@ -15,11 +15,11 @@ interface PlanResult extends Omit<DeployOutcome, "code"> {
 }
 
 export const command: Command<"plan", PlanResult> = {
-  async run({ only, codeOnly, allowHttp, ...options }, context) {
+  async run({ only, codeOnly, adopt, allowHttp, ...options }, context) {
     const isPartial = only !== undefined || codeOnly;
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     if (!isPartial) checkVariables(options);
-    const open = await context.stack({ ...options, only }, await codeFor(options, context));
+    const open = await context.stack({ ...options, only, adopt }, await codeFor(options, context));
     const { outcome, refusal } = await planStack(open, { only, codeOnly });
     const { code: _code, ...planned } = outcome;
     if (refusal) {

@@ -56,7 +56,7 @@ async function ours(
     readReleases(run.aws, functionName),
   ]);
   if (!found) throw functionMissing(run.aws, functionName);
-  refuseNotOurs(observed, stack.identity);
+  refuseNotOurs(observed, stack);
   const place = placeOf(open, observed);
   report({ kind: "note", message: placeText(place) });
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

@@ -144,6 +144,7 @@ export const errorCodes = {
   // refused
   "not-ours": 4,
   "several-of-ours": 4,
+  "several-candidates": 4,
   "another-deploy-running": 4,
   "api-ambiguous": 4,
   "account-other": 4,

@@ -40,6 +40,7 @@ export function accessLogRole({
     step: "logs",
     needs: {},
     foundBy: "name",
+    adoption: "never",
     isWanted,
     desired: () => ({}),
     faults: ({ properties: { Fault } }) =>

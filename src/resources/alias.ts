@@ -34,6 +34,7 @@ export function alias(
     needs,
     within: needs.lambdaFunction,
     foundBy: "name",
+    adoption: "as its parent",
 
     desired: ({ release: { Version } }) => ({
       FunctionName,

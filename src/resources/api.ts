@@ -1,10 +1,11 @@
 import type { Api } from "@aws-sdk/client-apigatewayv2";
+import type { Aws } from "../aws/clients.ts";
 import type { Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
-import { isOurs, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
+import { isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties {
   Name: string;
@@ -12,12 +13,20 @@ interface ApiProperties {
   RouteSelectionExpression: string;
 }
 
+interface ApiConfig {
+  name: string;
+  tags: Tags;
+  identity: Identity;
+  /** Whether one of that name that was made by hand is adopted. */
+  adopt?: boolean | undefined;
+}
+
 /**
  * The WebSocket API. Names of APIs are not unique (AWS.md 3.1) and may be changed, so it is found by our
  * tags; where none has them, the one of its name that another tool manages stands in the way.
  */
 export function api(
-  { name, tags, identity }: { name: string; tags: Tags; identity: Identity },
+  { name, tags, identity, adopt = false }: ApiConfig,
   needs: { role: RoleResource },
 ): Resource<ApiProperties, ApiAddresses, typeof needs> {
   return {
@@ -28,6 +37,17 @@ export function api(
     step: "api",
     needs,
     foundBy: "tags",
+    adoption: {
+      addTags: (aws, { attributes: { ApiId } }, Tags) =>
+        aws.apigatewayv2.call("TagResource", { ResourceArn: arnOf(aws, ApiId), Tags: { ...Tags } }),
+      removeTags: (aws, { attributes: { ApiId } }, TagKeys) =>
+        aws.apigatewayv2.call("UntagResource", { ResourceArn: arnOf(aws, ApiId), TagKeys }),
+      says: () => [
+        "its routes $connect, $disconnect and $default lead to the function; " +
+          "other routes, integrations, stages and tags stay",
+      ],
+      keeps: "its routes, integrations and stages",
+    },
     desired: () => ({
       Name: name,
       ProtocolType: "WEBSOCKET",
@@ -35,9 +55,12 @@ export function api(
     }),
 
     async list(aws, _within, wanted: Which = "all") {
-      const apis = await (wanted === "all" ? allApis(aws) : apisWithOurs(aws, identity.stack));
+      const isWhole = wanted === "all" || adopt;
+      const apis = await (isWhole ? allApis(aws) : apisWithOurs(aws, identity.stack));
       const ours = apis.filter(({ Tags }) => Tags && isOurs(Tags, identity));
-      return (ours.length > 0 ? ours.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
+      if (ours.length > 0) return ours.toSorted(byAge).map(foundApi);
+      const candidates = adopt ? unclaimed(apis, name) : [];
+      return (candidates.length > 0 ? candidates.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
     },
 
     async inUse(aws, { attributes: { ApiId } }) {
@@ -78,11 +101,24 @@ function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
   };
 }
 
+/** What can be adopted of that name. */
+const unclaimed = (apis: readonly Api[], name: string): readonly Api[] =>
+  apis.filter(
+    ({ Name, ProtocolType, Tags = {} }) => Name === name && ProtocolType === "WEBSOCKET" && isUnclaimed(Tags),
+  );
+
 /** The API of that name that another tool manages: a deploy is refused then. Of several none is meant. */
 function managedByOther(apis: readonly Api[], name: string): readonly Api[] {
   const named = apis.filter(({ Name, Tags = {} }) => Name === name && otherManagerIn(Tags) !== undefined);
   return named.length === 1 ? named : [];
 }
+
+/** Tags have no call but by ARN, and this one has no account in it (AWS.md 3.8). */
+const arnOf = ({ region }: Pick<Aws, "region">, ApiId: string): string =>
+  `arn:${partitionOf(region)}:apigateway:${region}::/apis/${ApiId}`;
+
+const partitionOf = (region: string): string =>
+  region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
 
 /** By age where both have a date: one without is neither the older nor the younger one. */
 const byAge = (one: Api, other: Api): number =>

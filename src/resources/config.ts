@@ -9,7 +9,8 @@ import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { defaultSettings, type Settings, type Step } from "../settings/table.ts";
 import type { StackConfig } from "./stack.ts";
 
-type Described = StackNames & Partial<StackProperties> & { only?: readonly Step[] | undefined };
+type Described = StackNames &
+  Partial<StackProperties> & { only?: readonly Step[] | undefined; adopt?: boolean | undefined };
 
 /**
  * The settings as the description of a stack. Without an artifact code, runtime and handler are left as they
@@ -31,6 +32,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     keepReleases: of.keepReleases ?? defaultSettings().keepReleases,
     kmsKey: of.kmsKey,
     roleArn: of.roleArn,
+    adopt: of.adopt,
     rolePath: of.rolePath,
     permissionsBoundary: of.permissionsBoundary,
     architecture: of.architecture,

@@ -42,6 +42,7 @@ export function deployment(
     needs,
     within: needs.api,
     foundBy: "content",
+    adoption: "marked",
     copies: true,
 
     // Routes and integration are as we want them by the time that the snapshot is made of them.

@@ -19,6 +19,7 @@ import {
   changeEnvironment,
   stateOf,
   unreadable,
+  readFunction,
   untilActive,
   untilIdle,
   variablesOf,
@@ -37,7 +38,7 @@ import type { rolePolicy } from "./role-policy.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { functionMembers } from "../aws/authentic.ts";
-import { namesAsTags, namesInTags, type Tags } from "../aws/tags.ts";
+import { isAdopted, namesAsTags, namesInTags, type Tags } from "../aws/tags.ts";
 
 interface FunctionProperties extends Partial<SettingProperties> {
   FunctionName: string;
@@ -117,6 +118,15 @@ export function lambdaFunction(
     step,
     needs,
     foundBy: "name",
+    adoption: {
+      serves: true,
+      addTags: (aws, { attributes: { FunctionArn } }, Tags) =>
+        aws.lambda.call("TagResource", { Resource: FunctionArn, Tags }),
+      removeTags: (aws, { attributes: { FunctionArn } }, TagKeys) =>
+        aws.lambda.call("UntagResource", { Resource: FunctionArn, TagKeys }),
+      says: keptOf,
+      keeps: "its role, code, variables and releases",
+    },
 
     desired: (has) => desiredOf(config, has),
     leaves: ({ properties: { MemorySize: found } }, { MemorySize: desired }) =>
@@ -137,7 +147,7 @@ export function lambdaFunction(
     same: { MemorySize: (found, desired) => found >= desired, Description: () => true },
 
     async list(aws) {
-      const answer = await orMissing(aws.lambda.call("GetFunction", { FunctionName }));
+      const answer = await readFunction(aws, FunctionName);
       if (!answer) return [];
       if (answer.TagsError)
         throw new CliError(
@@ -173,6 +183,19 @@ export function lambdaFunction(
 interface Writing {
   found: Found<FunctionProperties, FunctionAttributes>;
   changed: ReadonlySet<string>;
+}
+
+/** What stays of a function that is adopted. */
+function keptOf(
+  { properties: { Role, Environment: found = {} } }: Found<FunctionProperties, FunctionAttributes>,
+  { Environment: desired = {} }: Partial<FunctionProperties>,
+): string[] {
+  const variables = Object.keys(found).filter((name) => desired[name] === undefined);
+  return [
+    "its present code and settings stay as a release, which a rollback serves again",
+    `its role stays as it is, ${Role}`,
+    ...(variables.length > 0 ? [`its other variables stay: ${variables.toSorted().join(", ")}`] : []),
+  ];
 }
 
 /** What neither UpdateFunctionCode nor UpdateFunctionConfiguration sets. */
@@ -306,7 +329,8 @@ async function configure(
   const settings = {
     Runtime: Runtime as Runtime,
     Handler,
-    Role,
+    // The role of an adopted function may be one that the caller cannot pass; unsent it stays.
+    ...(changed.has("Role") || !isAdopted(found.tags ?? {}) ? { Role } : {}),
     Timeout,
     MemorySize,
     KMSKeyArn,

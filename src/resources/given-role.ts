@@ -10,5 +10,5 @@ export const givenRole = (arn: string): RoleResource => ({
   name: arn,
   needs: {},
   foundBy: "name",
-  list: async () => [{ attributes: { Arn: arn }, properties: {} }],
+  list: async () => [{ attributes: { Arn: arn }, properties: {}, isForeign: true }],
 });

@@ -36,6 +36,7 @@ export function integration(
     within: needs.api,
     follows,
     foundBy: "content",
+    adoption: "marked",
 
     desired: ({ account, api: { ApiId } }) => ({ ApiId, ...settingsOf({ functionName, region }, account) }),
 

@@ -16,6 +16,8 @@ interface LogGroupConfig {
   retentionInDays: number | undefined;
   tags: Tags;
   isWanted: boolean | undefined;
+  /** Whether one that its writer has left behind is taken over without being asked. */
+  isTakenOver: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ interface LogGroupConfig {
  * (AWS.md 6.2).
  */
 export function logGroup(
-  { id, name, retentionInDays, tags, isWanted }: LogGroupConfig,
+  { id, name, retentionInDays, tags, isWanted, isTakenOver }: LogGroupConfig,
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
@@ -36,6 +38,19 @@ export function logGroup(
     step: "logs",
     needs,
     foundBy: "name",
+    adoption: {
+      ...(isTakenOver && { unasked: true }),
+      addTags: async (aws, _found, added) =>
+        await aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: { ...added } }),
+      removeTags: async (aws, _found, tagKeys) =>
+        await aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
+      says: (found, { RetentionInDays: days }) => [
+        days === undefined || days === found.properties.RetentionInDays
+          ? "it was there before, and keeps its lines"
+          : `it was there before; lines older than ${days} days go`,
+      ],
+      keeps: "its lines",
+    },
     ...given({ isWanted }),
     desired: () => ({
       LogGroupName: name,
@@ -76,6 +91,10 @@ export function logGroup(
       await orMissing(aws.logs.call("DeleteLogGroup", { logGroupName: name }));
     },
   };
+}
+
+async function arnOf(aws: Aws, name: string): Promise<string> {
+  return complete(await findLogGroup(aws.logs, name), ["logGroupArn"]).logGroupArn;
 }
 
 export type LogGroupResource = ReturnType<typeof logGroup>;

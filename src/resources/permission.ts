@@ -41,6 +41,7 @@ export function permission(
     step: "permission",
     needs,
     foundBy: "name",
+    adoption: "marked",
 
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       FunctionName,
@@ -92,6 +93,7 @@ export function formerPermission(
     needs,
     within: needs.lambdaFunction,
     foundBy: "name",
+    adoption: "marked",
     former: true,
     follows,
     desired: () => ({ FunctionName }),

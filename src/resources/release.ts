@@ -32,6 +32,7 @@ export function release(
     needs,
     within: needs.lambdaFunction,
     foundBy: "name",
+    adoption: "as its parent",
 
     desired: ({ account, lambdaFunction: { Content, Published } }) => ({
       FunctionName,

@@ -59,6 +59,7 @@ export function rolePolicy(
     needs,
     within: needs.role,
     foundBy: "name",
+    adoption: "as its parent",
 
     desired: ({ account: { Account, Partition }, api: { ApiId } }) => ({
       RoleName: roleName,

@@ -2,10 +2,11 @@ import type { Role } from "@aws-sdk/client-iam";
 import { CliError } from "../errors/error.ts";
 import type { Found, LookedUp, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, given, orDenied, orMissing } from "../aws/answers.ts";
 import { roleMembers } from "../aws/authentic.ts";
 import { trustsLambda } from "../aws/policies.ts";
-import type { Tags } from "../aws/tags.ts";
+import { readFunction } from "../aws/lambda-function.ts";
+import { isAdopted, isUnclaimed, type Tags } from "../aws/tags.ts";
 
 interface RoleProperties {
   RoleName: string;
@@ -17,6 +18,9 @@ interface RoleProperties {
 
 interface RoleConfig {
   roleName: string;
+  functionName: string;
+  /** Whether a function that was made by hand is adopted. */
+  adopt?: boolean | undefined;
   /** What is absent of these stays as it is. */
   rolePath?: string | undefined;
   permissionsBoundary?: string | undefined;
@@ -24,11 +28,12 @@ interface RoleConfig {
 type RoleAttributes = { Arn: string };
 
 /**
- * The execution role, which only Lambda may assume. Its name is unique in the account, and every other
- * resource needs it: so creating it decides which of two first deploys goes first (FAULTS.md R4).
+ * The execution role, which only Lambda may assume; of an adopted function the one that it has. Its name is
+ * unique in the account, and every other resource needs it: so creating it decides which of two first deploys
+ * goes first (FAULTS.md R4).
  */
 export function role(
-  { roleName: name, rolePath, permissionsBoundary }: RoleConfig,
+  { roleName: name, rolePath, permissionsBoundary, functionName, adopt = false }: RoleConfig,
   tags: Tags,
 ): Resource<RoleProperties, RoleAttributes> {
   return {
@@ -39,6 +44,7 @@ export function role(
     step: "role",
     needs: {},
     foundBy: "name",
+    adoption: "never",
     desired: () => ({
       RoleName: name,
       AssumeRolePolicyDocument: trustsLambda,
@@ -49,7 +55,11 @@ export function role(
     },
 
     async list(aws) {
-      const answer = await orMissing(aws.iam.call("GetRole", { RoleName: name }));
+      const [answer, others] = await Promise.all([
+        orMissing(aws.iam.call("GetRole", { RoleName: name })),
+        roleOfAdopted(aws, functionName, adopt),
+      ]);
+      if (others !== undefined) return [{ attributes: { Arn: others }, properties: {}, isForeign: true }];
       return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
     },
 
@@ -80,6 +90,17 @@ export function role(
       await orMissing(aws.iam.call("DeleteRole", { RoleName: name }));
     },
   };
+}
+
+/**
+ * The role of a function that was made by hand, which keeps it: whose it is, is not known. Undefined for the
+ * stack's own function.
+ */
+async function roleOfAdopted(aws: Aws, functionName: string, adopt: boolean): Promise<string | undefined> {
+  // One that may not be read tells nothing of its role; its own reading says so.
+  const found = await orDenied(readFunction(aws, functionName));
+  const tags = found?.Tags ?? {};
+  return isAdopted(tags) || (adopt && isUnclaimed(tags)) ? found?.Configuration?.Role : undefined;
 }
 
 /** The execution role: of the stack, or of others. */

@@ -1,5 +1,5 @@
 import type { Route } from "@aws-sdk/client-apigatewayv2";
-import type { Attributes, Found, Resource } from "../stack/resource.ts";
+import type { AnyResource, Attributes, Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { complete, everyPage, given } from "../aws/answers.ts";
@@ -28,11 +28,13 @@ const ids: Readonly<Record<RouteKey, string>> = {
 
 /**
  * One route to the function. Updated in place, never deleted and created again, so that no message is lost in
- * between.
+ * between. A change of it `follows` what lets API Gateway call the function: a stage with AutoDeploy serves it
+ * at once.
  */
 export function route(
   key: RouteKey,
   needs: { api: ApiResource; integration: IntegrationResource },
+  follows: readonly AnyResource[],
 ): Resource<RouteProperties, RouteAttributes, typeof needs> {
   return {
     id: ids[key],
@@ -41,7 +43,9 @@ export function route(
     step: "routes",
     needs,
     within: needs.api,
+    follows,
     foundBy: "name",
+    adoption: "as its parent",
 
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,

@@ -12,12 +12,13 @@ import { formerPermission, permission } from "./permission.ts";
 import { release } from "./release.ts";
 import { rolePolicy } from "./role-policy.ts";
 import { role, type RoleResource } from "./role.ts";
-import { route } from "./route.ts";
+import { route, type RouteKey } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
+import { given } from "../aws/answers.ts";
 import { tagsFor, type Identity, type Tags } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
@@ -28,6 +29,8 @@ export interface StackConfig extends FunctionSettings {
   roleName: string;
   /** A role that others own, in place of one of the stack's own. */
   roleArn?: string | undefined;
+  /** Whether what was made by hand under these names is adopted. */
+  adopt?: boolean | undefined;
   rolePath?: string | undefined;
   permissionsBoundary?: string | undefined;
   stage: string;
@@ -63,6 +66,7 @@ export interface StackConfig extends FunctionSettings {
 /** The stack, and those of its resources that other commands ask about. */
 export interface WebSocketStack extends Stack {
   account: AnyResource;
+  role: AnyResource;
   api: AnyResource;
   deployment: AnyResource;
   stage: AnyResource;
@@ -95,7 +99,10 @@ export function stackOf(config: StackConfig): WebSocketStack {
   const ownRole = role(config, tags("Role"));
   const executionRole = config.roleArn === undefined ? ownRole : givenRole(config.roleArn);
   const { logs, accessGroup, accessRole } = logsOf(config, executionRole, identity);
-  const webSocketApi = api({ name: config.apiName, tags: tags("Api"), identity }, { role: executionRole });
+  const webSocketApi = api(
+    { name: config.apiName, tags: tags("Api"), identity, adopt: config.adopt },
+    { role: executionRole },
+  );
   const policy = rolePolicy(config, { role: ownRole, account: caller, api: webSocketApi });
   const policies = config.roleArn === undefined ? [policy] : [];
   const lambda = lambdaFunction(
@@ -120,7 +127,9 @@ export function stackOf(config: StackConfig): WebSocketStack {
 
   return {
     identity,
+    ...given({ adopts: config.adopt }),
     account: caller,
+    role: executionRole,
     api: webSocketApi,
     deployment: served.deployment,
     stage: served.stage,
@@ -151,15 +160,32 @@ function logsOf(
   executionRole: RoleResource,
   identity: Identity,
 ) {
-  const group = (id: string, name: string, isWanted?: boolean) =>
-    logGroup({ id, name, isWanted, retentionInDays, tags: tagsFor(identity, id) }, { role: executionRole });
+  const group = (of: { id: string; name: string; isWanted: boolean | undefined; isTakenOver: boolean }) =>
+    logGroup({ ...of, retentionInDays, tags: tagsFor(identity, of.id) }, { role: executionRole });
   const isWanted = accessLogs === "on";
-  const accessGroup = group("AccessLogGroup", accessLogGroupOf(functionName), isWanted);
+  const accessGroup = group({
+    id: "AccessLogGroup",
+    name: accessLogGroupOf(functionName),
+    isWanted,
+    isTakenOver: false,
+  });
   return {
-    logs: group("LogGroup", `/aws/lambda/${functionName}`),
+    // Lambda makes it again for a function that writes while its stack is deleted (AWS.md 6.2).
+    logs: group({
+      id: "LogGroup",
+      name: `/aws/lambda/${functionName}`,
+      isWanted: undefined,
+      isTakenOver: true,
+    }),
     accessGroup,
     accessRole: accessLogRole({ region, group: accessGroup.name, isWanted }),
   };
+}
+
+/** What a role that others own has to allow. */
+export interface RightsNeeded {
+  roleArn: string;
+  document: PolicyDocument;
 }
 
 /**
@@ -170,14 +196,15 @@ export function rightsNeeded(
   config: StackConfig,
   stack: WebSocketStack,
   changes: readonly Change[],
-): PolicyDocument | undefined {
-  const attributesOf = (wanted: AnyResource) =>
-    changes.find(({ resource }) => resource === wanted)?.attributes;
-  const { Account = "", Partition = "" } = attributesOf(stack.account) ?? {};
-  const { ApiId } = attributesOf(stack.api) ?? {};
-  if (config.roleArn === undefined || ApiId === undefined) return undefined;
+): RightsNeeded | undefined {
+  const changeOf = (wanted: AnyResource) => changes.find(({ resource }) => resource === wanted);
+  const { Account = "", Partition = "" } = changeOf(stack.account)?.attributes ?? {};
+  const { ApiId } = changeOf(stack.api)?.attributes ?? {};
+  const { isForeign = false, attributes } = changeOf(stack.role)?.found ?? {};
+  if (!isForeign || attributes?.Arn === undefined || ApiId === undefined) return undefined;
   const knownId = ApiId === KNOWN_AFTER_DEPLOY ? "*" : ApiId;
-  return functionPolicy({ ...config, Account, Partition, ApiId: knownId }, extrasOf(config));
+  const names = { ...config, Account, Partition, ApiId: knownId };
+  return { roleArn: attributes.Arn, document: functionPolicy(names, extrasOf(config)) };
 }
 
 interface RoutingNeeds {
@@ -195,9 +222,10 @@ function routing(
 ) {
   const { api: webSocketApi } = needs;
   const proxy = integration(config, needs, follows);
-  const connect = route("$connect", { api: webSocketApi, integration: proxy });
-  const disconnect = route("$disconnect", { api: webSocketApi, integration: proxy });
-  const standard = route("$default", { api: webSocketApi, integration: proxy });
+  const toProxy = (key: RouteKey) => route(key, { api: webSocketApi, integration: proxy }, follows);
+  const connect = toProxy("$connect");
+  const disconnect = toProxy("$disconnect");
+  const standard = toProxy("$default");
   const routes = { connect, disconnect, standard };
   const snapshot = deployment(config, { ...needs, integration: proxy, ...routes });
   const served = stage(

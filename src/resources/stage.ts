@@ -65,6 +65,7 @@ export function stage(
     needs,
     within: needs.api,
     foundBy: "name",
+    adoption: "as its parent",
     desired: ({ account: { Account, Partition }, api: { ApiId }, deployment: { DeploymentId } }) => ({
       ApiId,
       StageName: name,

@@ -127,7 +127,16 @@ const table = {
   plan: {
     summary: "show what deploy would change",
     does: "reads",
-    reads: ["only", "codeOnly", "exitCode", "allowHttp", ...ownCode, ...stackProperties, ...stackNames],
+    reads: [
+      "only",
+      "codeOnly",
+      "adopt",
+      "exitCode",
+      "allowHttp",
+      ...ownCode,
+      ...stackProperties,
+      ...stackNames,
+    ],
     examples: [
       {
         line: "plan --backend-url https://api.example.com",
@@ -141,6 +150,10 @@ const table = {
         line: "plan --exit-code --backend-url https://api.example.com",
         description: "exit code 3 when it would change something, for CI",
       },
+      {
+        line: "plan --adopt",
+        description: "what taking over a function and an API that were made by hand would change",
+      },
     ],
   },
   deploy: {
@@ -149,6 +162,7 @@ const table = {
     reads: [
       "only",
       "codeOnly",
+      "adopt",
       "dryRun",
       "test",
       "strict",
@@ -172,6 +186,10 @@ const table = {
       {
         line: "deploy --source app --runtime python3.12 --handler app.handler",
         description: "your own code instead of the shipped handler; write it into the config file to keep it",
+      },
+      {
+        line: "deploy --adopt",
+        description: "takes over what was made by hand; its code stays as release 1, for `rollback`",
       },
       { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
       { line: "deploy --dry-run", description: "shows what it would do" },

@@ -442,6 +442,13 @@ const table = {
     default: false,
     description: "upload the function's code and nothing else",
   },
+  adopt: {
+    flag: "--adopt",
+    env: ["SHELFSHACK_ADOPT"],
+    type: boolean,
+    default: false,
+    description: "take over what was made by hand under the stack's names",
+  },
   rollbackOnFailure: {
     flag: "--rollback-on-failure",
     env: ["SHELFSHACK_ROLLBACK_ON_FAILURE"],

@@ -114,7 +114,7 @@ async function lookAgain(
     const listed = await resource.list(run.aws, within);
     refuseNotOurs(
       listed.map((found) => [resource, found]),
-      identity,
+      { identity },
     );
     const found = createdByThisRun(creation, listed, { isTaken });
     if (found) return found;

@@ -1,11 +1,11 @@
-import type { CliError } from "../errors/error.ts";
+import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { Run } from "./create.ts";
+import { destroy, type Removed } from "./destroy.ts";
 import { describeChanges, type ChangeLine } from "./describe.ts";
 import {
   deploy,
-  destroy,
   observe,
   observeReadable,
   plan,
@@ -14,7 +14,6 @@ import {
   unchanged,
   type Change,
   type Observed,
-  type Removed,
   type Stack,
 } from "./engine.ts";
 import { managerOf, refusalToWrite } from "./ownership.ts";
@@ -141,14 +140,27 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const { observed, unread } = await observeReadable(stack.resources, run);
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
-  const refusal = refusalToWrite(observed, stack.identity);
+  const refusal = refusalToWrite(observed, stack);
   remark(stack, observed, run, scopeOf(parts));
-  if (!refusal) {
-    refuseImpossible(changes);
-    await open.refuseUnfit?.(changes);
-  }
+  const written = refusal === undefined;
+  if (written) refuseImpossible(changes);
+  const unfit = written ? await unfitness(open, changes) : undefined;
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal };
+  return { outcome, refusal: refusal ?? unfit };
+}
+
+/** What a deploy would be refused for; where it adopts, the plan is shown all the same. */
+async function unfitness(
+  { stack, refuseUnfit }: OpenStack,
+  changes: readonly Change[],
+): Promise<CliError | undefined> {
+  try {
+    await refuseUnfit?.(changes);
+    return undefined;
+  } catch (error) {
+    if (stack.adopts && error instanceof CliError && error.code === "role-unfit") return error;
+    throw error;
+  }
 }
 
 function outcomeOf(
@@ -180,28 +192,45 @@ export interface RemovedLine {
   physicalId: string;
 }
 
-/** What was deleted of a stack. */
+/** What was adopted and stays, without our tags. */
+export interface LeftLine extends RemovedLine {
+  /** What else stays with it, in words. */
+  keeps: string;
+}
+
+/** What was deleted of a stack, and what was not. */
 export interface Removal extends Place {
   changed: boolean;
   removed: RemovedLine[];
+  left: LeftLine[];
 }
 
-/** Deletes what carries the stack's tags. Throws as the engine does. */
+/** Deletes what carries the stack's tags, and leaves what was adopted. Throws as the engine does. */
 export async function destroyStack(
   open: OpenStack,
-  before: Before<RemovedLine> = () => undefined,
+  before: Before<RemovedLine | LeftLine> = () => undefined,
 ): Promise<Removal> {
   let place = placeOf(open, new Map());
   const removed = await destroy(open.stack, open.run, async (planned, observed) => {
     place = placeOf(open, observed);
     await before(planned.map(removedLine), place);
   });
-  return { ...place, changed: removed.length > 0, removed: removed.map(removedLine) };
+  const lines = removed.map(removedLine);
+  return {
+    ...place,
+    changed: lines.length > 0,
+    removed: lines.filter((line) => !isLeft(line)),
+    left: lines.filter(isLeft),
+  };
 }
 
-const removedLine = ({ id, type, name, found: { attributes } }: Removed): RemovedLine => ({
+/** Whether it stays. */
+const isLeft = (line: RemovedLine | LeftLine): line is LeftLine => "keeps" in line;
+
+const removedLine = ({ id, type, name, found: { attributes }, keeps }: Removed): RemovedLine | LeftLine => ({
   id,
   type,
   name,
   physicalId: Object.values(attributes)[0] ?? name,
+  ...(keeps !== undefined && { keeps }),
 });

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Difference } from "./difference.ts";
+import { isOfOthers } from "./adopt.ts";
 import { isWanted, type Action, type Change, type Scope } from "./engine.ts";
 
 /** One resource in the result of plan, deploy and status. */
@@ -11,21 +12,25 @@ export interface ChangeLine {
   /** False for what `--only` or `--code-only` left out: then nothing is known of it. */
   compared: boolean;
   differences: readonly Difference[];
+  /** What adopting it means, in words; null for what is not adopted in this run. */
+  adoption: readonly string[] | null;
   /** Why nothing is known of it; null for all that was read. */
   unread: { code: ErrorCode; message: string } | null;
 }
 
 /**
- * The changes as plain data, without what is only looked up or left as it is, and what no stack has any more;
- * `scope` as the plan or deploy had it.
+ * The changes as plain data, without what is only looked up, others' or left as it is, and what no stack has
+ * any more; `scope` as the plan or deploy had it.
  */
-export const describeChanges = (changes: readonly Change[], scope: Scope = () => true): ChangeLine[] =>
-  changes
-    .filter(({ resource }) => resource.desired && isWanted(resource))
+export function describeChanges(changes: readonly Change[], scope: Scope = () => true): ChangeLine[] {
+  const found = new Map(changes.map((change) => [change.resource, change.found]));
+  return changes
+    .filter(({ resource }) => resource.desired && isWanted(resource) && !isOfOthers(resource, found))
     .filter(({ resource, action }) => !resource.former || action !== "none")
-    .map(({ resource, action, differences, unread }) => {
+    .map(({ resource, action, differences, adoption = null, unread }) => {
       const { id, type, name } = resource;
       const compared = scope(resource) && !unread;
       const error = unread ? { code: unread.code, message: unread.message } : null;
-      return { id, type, name, action, compared, differences, unread: error };
+      return { id, type, name, action, compared, differences, adoption, unread: error };
     });
+}

@@ -8,6 +8,15 @@ import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
 import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
+import {
+  adoptionOf,
+  isOfOthers,
+  isToBeAdopted,
+  TAGS,
+  tagsDifference,
+  tagsOfAdoption,
+  type Owner,
+} from "./adopt.ts";
 import { managerOf, refuseNotOurs, refuseSeveral } from "./ownership.ts";
 import {
   unknownAttributes,
@@ -17,11 +26,10 @@ import {
   type Standing,
   type Which,
 } from "./resource.ts";
-import { isOfThisRun, isOurs, isPartialRun, type Identity } from "../aws/tags.ts";
+import { isOfThisRun, isOurs, isPartialRun } from "../aws/tags.ts";
 
 /** The resources of one stack, needs before those that need them, and who the stack is. */
-export interface Stack {
-  identity: Identity;
+export interface Stack extends Owner {
   resources: readonly AnyResource[];
 }
 
@@ -37,6 +45,8 @@ export interface Change {
   found?: AnyFound;
   /** As it is to be written; absent where nothing is. */
   target?: object;
+  /** What adopting it means, in words; absent for what is not adopted. */
+  adoption?: readonly string[];
   /** Why nothing is known of it; undefined for all that was read. */
   unread?: CliError;
 }
@@ -60,8 +70,11 @@ type AttributesOfNeed = (need: AnyResource) => Attributes;
 function readingsOf(resources: readonly AnyResource[], aws: Aws, wanted: Which = "the one") {
   const readings = new Map<AnyResource, Promise<Standing | undefined>>();
   const look = async (resource: AnyResource) => {
-    const parent = resource.within ? await readings.get(resource.within) : { attributes: {} };
-    return parent && (await standing(resource, await resource.list(aws, parent.attributes, wanted), aws));
+    const parent = resource.within
+      ? await readings.get(resource.within)
+      : { attributes: {}, isForeign: false };
+    if (!parent || parent.isForeign) return undefined;
+    return await standing(resource, await resource.list(aws, parent.attributes, wanted), aws);
   };
   for (const resource of resources) readings.set(resource, look(resource));
   return readings;
@@ -128,13 +141,21 @@ export const unchanged = (resource: AnyResource, found: AnyFound | undefined): C
 /** Whether it is to be there. */
 export const isWanted = (resource: AnyResource): boolean => resource.isWanted !== false;
 
+/** What a resource is compared for: whose stack it is of, and how far a deploy goes. */
+interface Comparing {
+  owner: Owner;
+  scope: Scope;
+}
+
 /** Compares one resource with what was found of it. */
 function changeOf(
   resource: AnyResource,
   found: AnyFound | undefined,
   desired: object | undefined,
-  scope: Scope,
+  { owner, scope }: Comparing,
 ): Change {
+  if (found && desired && scope(resource) && isToBeAdopted(resource, found, owner))
+    return adoptionChange(resource, found, desired, scope);
   const same = unchanged(resource, found);
   if (!desired || !scope(resource)) return same;
   if (resource.former) return found ? { ...same, action: "delete" } : same;
@@ -149,6 +170,24 @@ function changeOf(
       attributes: unknownAttributes,
       target: desired,
     };
+  return updateOf(resource, found, desired, differing);
+}
+
+/** What is adopted gets our tags, and whatever else differs. */
+function adoptionChange(resource: AnyResource, found: AnyFound, desired: object, scope: Scope): Change {
+  const all = [tagsDifference(resource), ...differences(resource, found, desired)];
+  const differing = all.filter(({ path }) => scope(resource, path));
+  const adoption = adoptionOf(resource)?.says(found, desired) ?? [];
+  return { ...updateOf(resource, found, desired, differing), adoption };
+}
+
+function updateOf(
+  resource: AnyResource,
+  found: AnyFound,
+  desired: object,
+  differing: readonly Difference[],
+): Change {
+  const same = unchanged(resource, found);
   const paths = new Set(differing.map(({ path }) => path));
   const target = withOnly(found.properties, desired, (path) => paths.has(path));
   const attributes = resource.renewed?.(target, found) ?? found.attributes;
@@ -166,11 +205,13 @@ export function plan(
   scope: Scope = everything,
   unread: Unread = new Map(),
 ): Change[] {
-  if (managerOf(observed) === undefined) refuseNotOurs(observed, stack.identity);
+  if (managerOf(observed) === undefined) refuseNotOurs(observed, stack);
   refuseSeveral(observed);
   const changes = new Map<AnyResource, Change>();
   for (const resource of stack.resources.filter(isWanted)) {
-    const desired = desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
+    const desired = isOfOthers(resource, observed)
+      ? undefined
+      : desiredOf(resource, (need) => changes.get(need)?.attributes ?? unknownAttributes);
     const error = unread.get(resource);
     const isUncertain = needsOf(resource).some((need) => unread.has(need));
     const comparable = desired && isUncertain ? withoutUnknown(desired) : desired;
@@ -178,7 +219,7 @@ export function plan(
       resource,
       error
         ? { resource, action: "none", differences: [], attributes: unknownAttributes, unread: error }
-        : changeOf(resource, observed.get(resource), comparable, scope),
+        : changeOf(resource, observed.get(resource), comparable, { owner: stack, scope }),
     );
   }
   return [...changes.values()];
@@ -203,11 +244,12 @@ export async function deploy(
   scope: Scope = everything,
   before: BeforeActing<Change> = () => undefined,
 ): Promise<Change[]> {
+  let secured: readonly Change[] = [];
   for (let round = 1; ; round++) {
     // A run of single steps leaves the stack unfinished on purpose.
     const observed =
       scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
-    refuseNotOurs(observed, stack.identity);
+    refuseNotOurs(observed, stack);
     const planned = plan(stack, observed, scope);
     refuseImpossible(planned);
     if (round === 1) {
@@ -215,7 +257,9 @@ export async function deploy(
       remark(stack, observed, run, scope);
     }
     try {
-      return await act(stack, observed, run, scope);
+      const servesAlready = adoptedWhileServing(stack, observed);
+      if (servesAlready.size === 0) return inSequence(secured, await act(stack, observed, run, scope));
+      secured = await act(stack, observed, run, aroundThese(servesAlready));
     } catch (error) {
       if (!(error instanceof LostRace)) throw error;
       const message = `another deploy created ${error.message} at the same moment`;
@@ -225,21 +269,52 @@ export async function deploy(
   }
 }
 
-/** Says what is left as it is on purpose, and what is wrong and not ours to repair. */
+/** What is adopted and may serve clients already. */
+const adoptedWhileServing = (stack: Stack, observed: Observed): ReadonlySet<AnyResource> =>
+  new Set(
+    stack.resources.filter((resource) => {
+      const found = observed.get(resource);
+      return adoptionOf(resource)?.serves && found && isToBeAdopted(resource, found, stack);
+    }),
+  );
+
+/** All but the contents of these: they get our tags, and go on as they are. */
+const aroundThese =
+  (kept: ReadonlySet<AnyResource>): Scope =>
+  (resource, path = TAGS) =>
+    !kept.has(resource) || path === TAGS;
+
+/** What two walks of one deploy did together. */
+const inSequence = (first: readonly Change[], then: readonly Change[]): Change[] =>
+  then.map((second) => {
+    const before = first.find(({ resource }) => resource === second.resource);
+    if (!before || before.action === "none") return second;
+    const action = before.action === "create" || second.action === "none" ? before.action : second.action;
+    return { ...before, ...second, action, differences: [...before.differences, ...second.differences] };
+  });
+
+/** Says what is left as it is on purpose or adopted, and what is wrong and not ours to repair. */
 export function remark(
-  { resources }: Stack,
+  stack: Stack,
   observed: Observed,
   { report }: Pick<Run, "report">,
   scope: Scope = everything,
 ): void {
-  for (const resource of resources) {
+  for (const resource of stack.resources) {
     const found = observed.get(resource);
     const desired = desiredOf(resource, () => unknownAttributes);
     if (!found || !desired || !scope(resource)) continue;
+    if (isToBeAdopted(resource, found, stack))
+      for (const message of adoptionNotes(resource, found, desired)) report({ kind: "note", message });
     for (const message of resource.leaves?.(found, desired) ?? []) report({ kind: "note", message });
     for (const fault of resource.faults?.(found) ?? []) report({ kind: "warning", ...fault });
   }
 }
+
+const adoptionNotes = (resource: AnyResource, found: AnyFound, desired: object): string[] =>
+  (adoptionOf(resource)?.says(found, desired) ?? []).map(
+    (text) => `${resource.id} ${resource.name} is adopted: ${text}`,
+  );
 
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;
@@ -317,8 +392,8 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     for (const need of needsOf(resource))
       known.set(need, (await acts.get(need))?.attributes ?? unknownAttributes);
     const attributesOf: AttributesOfNeed = (need) => known.get(need) ?? unknownAttributes;
-    const desired = desiredOf(resource, attributesOf);
-    const change = changeOf(resource, observed.get(resource), desired, scope);
+    const desired = isOfOthers(resource, observed) ? undefined : desiredOf(resource, attributesOf);
+    const change = changeOf(resource, observed.get(resource), desired, { owner: stack, scope });
     const found = observed.get(resource);
     if (change.action === "none" || !desired) return change;
     if (found) await untilServed(resource, acts, run);
@@ -390,7 +465,7 @@ const outcomes: Readonly<Record<Action, Outcome>> = {
 };
 
 /** Reports the work on a resource; a failure becomes an error that says what could not be done. */
-async function reported<T>(
+export async function reported<T>(
   resource: AnyResource,
   doing: string,
   outcome: Outcome,
@@ -430,7 +505,9 @@ async function carryOut(
   if (action !== "update" || !found || !target || !resource.update) {
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
-  const renewed = await resource.update(run.aws, target, found, propertiesIn(differing));
+  const changed = new Set(propertiesIn(differing));
+  if (changed.delete(TAGS)) await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource));
+  const renewed = changed.size > 0 ? await resource.update(run.aws, target, found, changed) : undefined;
   return renewed ?? found.attributes;
 }
 
@@ -449,99 +526,14 @@ function failureOf(
   );
 }
 
-const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown => (aborted ? reason : undefined);
+export const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown =>
+  aborted ? reason : undefined;
 
 /** The failure with what was done before it, and how to continue. */
-function withProgress(failure: unknown, done: readonly Pick<AnyResource, "id">[]): unknown {
+export function withProgress(failure: unknown, done: readonly Pick<AnyResource, "id">[]): unknown {
   if (!(failure instanceof CliError)) return failure;
   const names = [...new Set(done.map(({ id }) => id))];
   const soFar = names.length > 0 ? `done in this run: ${names.join(", ")}` : "no changes were made";
   const hint = joined([failure.hint, `${soFar}; run the same command again to continue`]);
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
-}
-
-/** One thing of the stack that was deleted, or is to be. */
-export interface Removed {
-  id: string;
-  type: string;
-  name: string;
-  found: AnyFound;
-}
-
-/**
- * Deletes everything of the stack that carries our tags, last first, and returns what was deleted. Only that
- * is read. Refuses (exit 4) a stack of which another tool manages what there is. Throws a CliError, when all
- * else is done, for what could not be read or deleted.
- */
-export async function destroy(
-  stack: Stack,
-  run: Run,
-  before: BeforeActing<Removed> = () => undefined,
-): Promise<Removed[]> {
-  // What is within something is deleted with it.
-  const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove).toReversed();
-  const lookedUp = stack.resources.filter(({ desired }) => !desired);
-  const account = await observe({ ...stack, resources: lookedUp }, run.aws);
-  const { observed, unread } = await observeReadable(deletable, run, "all");
-  const ours = new Map(
-    deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
-  );
-  const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
-  if (isNoneOurs && managerOf(observed) !== undefined) refuseNotOurs(observed, stack.identity);
-  await before([...ours.values()].flat(), new Map([...account, ...observed]));
-  // What is within it needs things too, and goes with it: an API still writes its log when it goes.
-  const needsAll = (whole: AnyResource) =>
-    stack.resources
-      .filter(({ within }) => within === whole)
-      .flatMap(needsOf)
-      .concat(needsOf(whole));
-  const removals = new Map<AnyResource, Promise<readonly Removed[]>>();
-  for (const resource of deletable) {
-    const dependents = [...removals]
-      .filter(([other]) => needsAll(other).includes(resource))
-      .map(([, removal]) => removal);
-    removals.set(
-      resource,
-      Promise.all(dependents).then(() => remove(resource, ours.get(resource) ?? [], run)),
-    );
-  }
-  const ended = await Promise.allSettled(removals.values());
-  const removed = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-  const failed = ended.find((one) => one.status === "rejected");
-  const [first] = unread.values();
-  if (failed) throw withProgress(interruptionOf(run) ?? failed.reason, removed);
-  if (first) throw withProgress(notRead(unread, first), removed);
-  return removed;
-}
-
-/** All that is there of a resource and ours. */
-function oursOf(
-  { id, type, name }: AnyResource,
-  found: Standing | undefined,
-  identity: Identity,
-): readonly Removed[] {
-  const all = found ? [found, ...found.duplicates] : [];
-  return all
-    .filter(({ tags }) => tags && isOurs(tags, identity))
-    .map((one) => ({ id, type, name, found: one }));
-}
-
-/** All that stays because it could not be read, with what is to be done about the first of it. */
-function notRead(unread: Unread, { code, hint }: CliError): CliError {
-  const each = [...unread].map(
-    ([{ id, name }, { message }]) => `${id} ${name} could not be read, so it was not removed: ${message}`,
-  );
-  return new CliError(code, each.join("\n"), { hint, cause: [...unread.values()] });
-}
-
-async function remove(
-  resource: AnyResource,
-  ours: readonly Removed[],
-  run: Run,
-): Promise<readonly Removed[]> {
-  if (ours.length === 0 || !resource.delete) return [];
-  await reported(resource, "remove", "deleted", run, async () => {
-    for (const { found } of ours) await resource.delete?.(run.aws, found);
-  });
-  return ours;
 }

@@ -1,6 +1,7 @@
 import { command, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, otherManagerIn, tagNames, type Identity, type Tags } from "../aws/tags.ts";
+import { isCandidate, isToBeAdopted, type Owner } from "./adopt.ts";
 import type { AnyFound, AnyResource, Standing } from "./resource.ts";
 
 type FoundOfEach = Iterable<readonly [AnyResource, AnyFound | undefined]>;
@@ -37,6 +38,13 @@ const advice: Advice = [
   command("package", { out: "websocket_proxy.zip" }),
 ];
 
+/** What stands in the way was made by hand, so that the stack may take it over. */
+const adoptionAdvice: Advice = [
+  "no changes were made; to see what adopting it would change: ",
+  command("plan", { adopt: true }),
+  "; or use other names (--env NAME, or in the config)",
+];
+
 /** A role is in no region: what stands in the way is the stack of another one, perhaps another project's. */
 const regionAdvice = (region: string): Advice =>
   `no changes were made; the stack of this name is in ${region}, perhaps of another project: ` +
@@ -55,12 +63,19 @@ function otherRegion(all: readonly Tags[], { stack, region }: Identity): string 
   return more.length === 0 && other !== region ? other : undefined;
 }
 
-/** The refusal (exit 4) where there are several of ours: a person decides which of them is used. */
-export function several({ id, name }: Pick<AnyResource, "id" | "name">, all: readonly AnyFound[]): CliError {
+/** The refusal (exit 4) where there are several: a person decides which of them is used. */
+export function several(resource: AnyResource, all: readonly AnyFound[]): CliError {
+  const { id, name } = resource;
   const list = all.map(({ attributes, createdAt }) => {
     const created = createdAt ? [`created ${createdAt.toISOString()}`] : [];
     return `  ${[...Object.values(attributes).slice(0, 2), ...created].join("  ")}`;
   });
+  if (all.every((one) => isCandidate(resource, one)))
+    return new CliError(
+      "several-candidates",
+      `there are ${all.length} of ${id} ${name} that could be adopted:\n${list.join("\n")}`,
+      { hint: "no changes were made; delete the unused ones, or give the one to adopt a name of its own" },
+    );
   return new CliError(
     "several-of-ours",
     `there are ${all.length} of ${id} ${name} with this stack's tags:\n${list.join("\n")}`,
@@ -81,16 +96,21 @@ export const managedByOther = (what: string, manager: string): CliError =>
   new CliError("not-ours", `${what} is managed by ${manager}`, { hint: adviceBeside(manager) });
 
 /** Throws that refusal to write. */
-export function refuseNotOurs(found: FoundOfEach, identity: Identity): void {
-  const refusal = refusalToWrite(found, identity);
+export function refuseNotOurs(found: FoundOfEach, owner: Owner): void {
+  const refusal = refusalToWrite(found, owner);
   if (refusal) throw refusal;
 }
 
-/** Why nothing may be written (exit 4): what was found and is not ours, all of it; undefined where all is. */
-export function refusalToWrite(found: FoundOfEach, identity: Identity): CliError | undefined {
+/**
+ * Why nothing may be written (exit 4): what was found and is neither ours nor adopted, all of it; undefined
+ * where there is no such thing.
+ */
+export function refusalToWrite(found: FoundOfEach, owner: Owner): CliError | undefined {
+  const { identity } = owner;
   const objections = [...found].flatMap(([resource, one]) => {
     const text = one?.tags && objection(resource, one.tags, identity);
-    return one?.tags && text !== undefined ? [{ text, tags: one.tags }] : [];
+    if (!one?.tags || text === undefined || isToBeAdopted(resource, one, owner)) return [];
+    return [{ text, tags: one.tags, adoptable: isCandidate(resource, one) }];
   });
   if (objections.length === 0) return undefined;
   const manager = managerOf(found);
@@ -98,7 +118,8 @@ export function refusalToWrite(found: FoundOfEach, identity: Identity): CliError
     objections.map(({ tags }) => tags),
     identity,
   );
-  const beside = manager === undefined ? advice : adviceBeside(manager);
+  const byHand = objections.some(({ adoptable }) => adoptable) ? adoptionAdvice : advice;
+  const beside = manager === undefined ? byHand : adviceBeside(manager);
   return new CliError("not-ours", objections.map(({ text }) => text).join("\n"), {
     hint: elsewhere === undefined ? beside : regionAdvice(elsewhere),
   });

@@ -25,6 +25,8 @@ export interface Found<Properties, A extends Attributes> {
   tags?: Tags;
   /** Tags that decide nothing, as it is ours because what it is within is. */
   furtherTags?: Tags;
+  /** Others own it: the stack uses it as it is, and nothing of it or within it is changed or deleted. */
+  isForeign?: true;
   createdAt?: Date;
 }
 
@@ -62,6 +64,20 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
   list(aws: Aws, within: Attributes, wanted?: Which): Promise<readonly Found<Properties, A>[]>;
 }
 
+/** How one that was made by hand gets tags of ours, and loses them. */
+export interface Adoption<Properties extends object, A extends Attributes> {
+  /** Also without `--adopt`: nothing but the stack itself can have left it behind. */
+  unasked?: true;
+  /** Clients may be served by it: it changes only after what it served before is a release of the stack. */
+  serves?: true;
+  addTags(aws: Aws, found: Found<Properties, A>, tags: Tags): Promise<unknown>;
+  removeTags(aws: Aws, found: Found<Properties, A>, names: string[]): Promise<unknown>;
+  /** What stays as it is and what does not, in words that follow its name. */
+  says(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
+  /** What is left in it when a stack lets go of it, in words that follow its name. */
+  keeps: string;
+}
+
 /** How a resource is created, changed and deleted. */
 interface Lifecycle<Properties extends object, A extends Attributes, N extends Needs = Needs> {
   /**
@@ -74,6 +90,12 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
    * newest counts.
    */
   readonly copies?: true;
+  /**
+   * What becomes of one that was made by hand. It is adopted; or it is the stack's as soon as what it is
+   * within is; or it is known by a mark of its own, so that those of others are never taken for it; or it is
+   * never the stack's.
+   */
+  readonly adoption: Adoption<Properties, A> | "as its parent" | "marked" | "never";
   /** False: it stays as it is, there or not, until the stack is deleted. Absent: every stack has it. */
   readonly isWanted?: boolean;
   /** It is of an earlier form of the stack: deleted where it is found. */

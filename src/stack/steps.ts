@@ -1,5 +1,6 @@
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { isOfOthers } from "./adopt.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
 import {
   isWanted,
@@ -136,6 +137,7 @@ function refuseAbsentNeeds(
         isWanted(resource) &&
         !observed.get(resource) &&
         !unread.has(resource) &&
+        !isOfOthers(resource, observed) &&
         !isMadeBy(resource, parts),
     ),
   );

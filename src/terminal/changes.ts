@@ -1,7 +1,7 @@
 import { jsonIn } from "../contract/json.ts";
 import { command, type Invocation } from "../errors/advice.ts";
 import type { Difference } from "../stack/difference.ts";
-import type { DeployOutcome, Place, Removal, RemovedLine } from "../stack/deploy.ts";
+import type { DeployOutcome, LeftLine, Place, Removal, RemovedLine } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/round-trip.ts";
@@ -167,23 +167,28 @@ interface DeploymentFacts {
 
 /** What was deleted, without what was said before: the list of it, and where it was. */
 export function removalText(
-  { removed, ...place }: Removal,
+  { removed, left, ...place }: Removal,
   { isListed = false, isPlaced = false }: { isListed?: boolean; isPlaced?: boolean } = {},
 ): string {
   const where = isPlaced ? [] : [placeText(place)];
-  if (removed.length === 0)
+  if (removed.length + left.length === 0)
     return [...where, `nothing to remove: there is no stack ${place.stack} in ${place.region}`].join("\n");
-  const list = isListed ? [] : [...where, removedText(removed), ""];
-  return [...list, `${removed.length} removed, with everything inside them`].join("\n");
+  const list = isListed ? [] : [...where, removedText([...removed, ...left]), ""];
+  const stays = left.length > 0 ? [`${left.length} adopted before and left, without our tags`] : [];
+  const gone = removed.length > 0 ? [`${removed.length} removed, with everything inside them`] : [];
+  return [...list, ...gone, ...stays].join("\n");
 }
 
-/** What is deleted, one line each; an id of AWS's only where it says more than the name. */
-export function removedText(removed: readonly RemovedLine[]): string {
+/** What is deleted or left, one line each; an id of AWS's only where it says more than the name. */
+export function removedText(lines: readonly (RemovedLine | LeftLine)[]): string {
   return table(
-    removed.map(({ id, name, physicalId }) => [
-      `- ${id}`,
-      name,
-      physicalId.includes(name) ? "" : style.dim(physicalId),
+    lines.flatMap((line): Row[] => [
+      [
+        `${"keeps" in line ? " " : "-"} ${line.id}`,
+        line.name,
+        line.physicalId.includes(line.name) ? "" : style.dim(line.physicalId),
+      ],
+      ...("keeps" in line ? [`was adopted: it stays without our tags, and so do ${line.keeps}`] : []),
     ]),
   );
 }

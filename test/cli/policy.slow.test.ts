@@ -1,4 +1,5 @@
 import { GetApisCommand, UpdateApiCommand } from "@aws-sdk/client-apigatewayv2";
+import { TagResourceCommand as TagLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   AttachRolePolicyCommand,
   CreateRoleCommand,
@@ -11,6 +12,7 @@ import {
   GetPolicyCommand,
   PutFunctionConcurrencyCommand,
   RemovePermissionCommand,
+  TagResourceCommand,
   UpdateFunctionCodeCommand,
 } from "@aws-sdk/client-lambda";
 import { AssumeRoleCommand } from "@aws-sdk/client-sts";
@@ -95,6 +97,12 @@ const plan = reading("plan");
 const doctor: Need = { ...reading("doctor"), survived: true };
 const destroy: Need = { line: ["destroy", "--yes"], state: "deployed, and changed by the command" };
 const corrected = (after: NonNullable<Need["after"]>): Need => ({ ...destroy, line: ["deploy"], after });
+
+const arn = (service: string, name: string) => `arn:aws:${service}:us-east-1:000000000000:${name}`;
+const functionArn = (name: string) => arn("lambda", `function:${name}`);
+const logGroupArn = (name: string) => arn("logs", `log-group:/aws/lambda/${name}`);
+/** What was adopted is left, without our tags. */
+const adopted = { "shelfshack-ws:adopted": "true" };
 
 const needs: Readonly<Record<string, Need>> = {
   "iam:CreateRole": first,
@@ -191,6 +199,16 @@ const needs: Readonly<Record<string, Need>> = {
           PolicyArn: "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess",
         }),
       ),
+  },
+  "lambda:UntagResource": {
+    ...destroy,
+    after: ({ lambda }, name) =>
+      lambda.send(new TagResourceCommand({ Resource: functionArn(name), Tags: adopted })),
+  },
+  "logs:UntagResource": {
+    ...destroy,
+    after: ({ logs }, name) =>
+      logs.send(new TagLogGroupCommand({ resourceArn: logGroupArn(name), tags: adopted })),
   },
   "lambda:DeleteFunction": destroy,
   "apigateway:DELETE": destroy,

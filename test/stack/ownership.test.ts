@@ -23,18 +23,19 @@ async function refusal(run: Promise<unknown>): Promise<CliError> {
   return error as CliError;
 }
 
-test("D-22 a role and a log group of our names that are not ours: exit 4, both listed", async () => {
+test("D-22 a role and an access log's group of our names, not ours: exit 4, both listed", async () => {
   const local = await openLocalAws();
-  const { aws, deploy } = await openTestStack(local.url);
+  const { aws, deploy } = await openTestStack(local.url, { accessLogs: "on" });
+  const logGroupName = "/aws/apigateway/shelfshack-websocket-proxy/access";
   await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
-  await aws.logs.send(new CreateLogGroupCommand({ logGroupName: "/aws/lambda/shelfshack-websocket-proxy" }));
+  await aws.logs.send(new CreateLogGroupCommand({ logGroupName }));
   const before = mutating(local).length;
   const { message, exitCode } = await refusal(deploy());
   expect(exitCode).toBe(4);
   expect(message).toContain(
     "Role shelfshack-websocket-proxy-role exists and was not created by shelfshack-ws",
   );
-  expect(message).toContain("LogGroup /aws/lambda/shelfshack-websocket-proxy");
+  expect(message).toContain(`AccessLogGroup ${logGroupName}`);
   expect(mutating(local)).toHaveLength(before);
 });
 

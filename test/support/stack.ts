@@ -16,7 +16,8 @@ import {
 } from "@aws-sdk/client-lambda";
 import { onTestFinished } from "vitest";
 import type { Progress } from "../../src/progress.ts";
-import { deploy, destroy, observe, observeReadable, plan, type Change } from "../../src/stack/engine.ts";
+import { destroy } from "../../src/stack/destroy.ts";
+import { deploy, observe, observeReadable, plan, type Change } from "../../src/stack/engine.ts";
 import type { Run } from "../../src/stack/create.ts";
 import { stackOf, type StackConfig } from "../../src/resources/stack.ts";
 import type { Step } from "../../src/settings/table.ts";

@@ -66,6 +66,7 @@ const outputs: Readonly<Record<string, (text: string) => string | undefined>> = 
       managedBy: null,
       changed: true,
       removed: [{ id: "Role", type: "", name: text, physicalId: text }],
+      left: [{ id: "Function", type: "", name: text, physicalId: text, keeps: "its code" }],
     }),
 };
 const events = (text: string): Progress[] => [

@@ -16,6 +16,8 @@ export {
   GetRoutesCommand,
   GetStageCommand,
   GetStagesCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateApiCommand,
   UpdateIntegrationCommand,
   UpdateRouteCommand,

@@ -8,4 +8,6 @@ export {
   ListTagsForResourceCommand,
   PutRetentionPolicyCommand,
   StartLiveTailCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";

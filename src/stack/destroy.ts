@@ -1,0 +1,112 @@
+import { CliError } from "../errors/error.ts";
+import { isAdopted, isOurs, ownTagsIn, type Identity } from "../aws/tags.ts";
+import { adoptionOf } from "./adopt.ts";
+import type { Run } from "./create.ts";
+import {
+  interruptionOf,
+  needsOf,
+  observe,
+  observeReadable,
+  reported,
+  withProgress,
+  type BeforeActing,
+  type Stack,
+  type Unread,
+} from "./engine.ts";
+import { managerOf, refuseNotOurs } from "./ownership.ts";
+import type { AnyFound, AnyResource, Standing } from "./resource.ts";
+
+/** One thing of the stack that was deleted, or is to be. */
+export interface Removed {
+  id: string;
+  type: string;
+  name: string;
+  found: AnyFound;
+  /** For what was adopted, and stays without our tags: what else stays with it, in words. */
+  keeps?: string;
+}
+
+/**
+ * Deletes everything of the stack that carries our tags, last first, and returns what was deleted; what was
+ * adopted loses these tags and stays. Only that is read. Refuses (exit 4) a stack of which another tool
+ * manages what there is. Throws a CliError, when all else is done, for what could not be read or deleted.
+ */
+export async function destroy(
+  stack: Stack,
+  run: Run,
+  before: BeforeActing<Removed> = () => undefined,
+): Promise<Removed[]> {
+  // What is within something is deleted with it.
+  const deletable = stack.resources.filter(({ within, delete: remove }) => !within && remove).toReversed();
+  const lookedUp = stack.resources.filter(({ desired }) => !desired);
+  const account = await observe({ ...stack, resources: lookedUp }, run.aws);
+  const { observed, unread } = await observeReadable(deletable, run, "all");
+  const ours = new Map(
+    deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
+  );
+  const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
+  if (isNoneOurs && managerOf(observed) !== undefined) refuseNotOurs(observed, stack);
+  await before([...ours.values()].flat(), new Map([...account, ...observed]));
+  // What is within it needs things too, and goes with it: an API still writes its log when it goes.
+  const needsAll = (whole: AnyResource) =>
+    stack.resources
+      .filter(({ within }) => within === whole)
+      .flatMap(needsOf)
+      .concat(needsOf(whole));
+  const removals = new Map<AnyResource, Promise<readonly Removed[]>>();
+  for (const resource of deletable) {
+    const dependents = [...removals]
+      .filter(([other]) => needsAll(other).includes(resource))
+      .map(([, removal]) => removal);
+    removals.set(
+      resource,
+      Promise.all(dependents).then(() => remove(resource, ours.get(resource) ?? [], run)),
+    );
+  }
+  const ended = await Promise.allSettled(removals.values());
+  const removed = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+  const failed = ended.find((one) => one.status === "rejected");
+  const [first] = unread.values();
+  if (failed) throw withProgress(interruptionOf(run) ?? failed.reason, removed);
+  if (first) throw withProgress(notRead(unread, first), removed);
+  return removed;
+}
+
+/** All that is there of a resource and ours. */
+function oursOf(resource: AnyResource, found: Standing | undefined, identity: Identity): readonly Removed[] {
+  const { id, type, name } = resource;
+  const all = found ? [found, ...found.duplicates] : [];
+  return all
+    .filter(({ tags }) => tags && isOurs(tags, identity))
+    .map((one) => {
+      const keeps = isAdopted(one.tags ?? {}) ? adoptionOf(resource)?.keeps : undefined;
+      return { id, type, name, found: one, ...(keeps !== undefined && { keeps }) };
+    });
+}
+
+/** All that stays because it could not be read, with what is to be done about the first of it. */
+function notRead(unread: Unread, { code, hint }: CliError): CliError {
+  const each = [...unread].map(
+    ([{ id, name }, { message }]) => `${id} ${name} could not be read, so it was not removed: ${message}`,
+  );
+  return new CliError(code, each.join("\n"), { hint, cause: [...unread.values()] });
+}
+
+async function remove(
+  resource: AnyResource,
+  ours: readonly Removed[],
+  run: Run,
+): Promise<readonly Removed[]> {
+  const made = ours.filter(({ keeps }) => keeps === undefined);
+  const adopted = ours.filter(({ keeps }) => keeps !== undefined);
+  if (made.length > 0)
+    await reported(resource, "remove", "deleted", run, async () => {
+      for (const { found } of made) await resource.delete?.(run.aws, found);
+    });
+  if (adopted.length > 0)
+    await reported(resource, "remove our tags from", "left", run, async () => {
+      for (const { found } of adopted)
+        await adoptionOf(resource)?.removeTags(run.aws, found, ownTagsIn(found.tags ?? {}));
+    });
+  return ours;
+}

@@ -1,0 +1,226 @@
+import { CreateApiCommand, DeleteApiCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateLogGroupCommand,
+  DescribeLogGroupsCommand,
+  ListTagsForResourceCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { GetAliasCommand, GetFunctionCommand } from "@aws-sdk/client-lambda";
+import { expect, test } from "vitest";
+import { command } from "../../src/errors/advice.ts";
+import { FunctionName, makeByHand, snapshot } from "../support/hand-made.ts";
+import { mutating, openLocalAws, type AwsForTest } from "../support/local-aws.ts";
+import { changedIds, openTestStack } from "../support/stack.ts";
+
+const byHand = { backendUrl: undefined };
+const adopting = { ...byHand, adopt: true };
+const logGroupName = `/aws/lambda/${FunctionName}`;
+
+const wrote = (local: AwsForTest, since: number) =>
+  mutating(local)
+    .slice(since)
+    .map(({ operation }) => operation);
+
+test("10 46 what was made by hand is adopted as it was planned, and nothing else is touched", async () => {
+  const local = await openLocalAws();
+  const tags = { team: "rooms" };
+  const { ApiId, roleArn } = await makeByHand(local, { functionTags: tags, apiTags: tags, more: true });
+  const before = await snapshot(local, ApiId);
+  const made = mutating(local).length;
+
+  const refused = await (await openTestStack(local.url, byHand)).deploy().catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "not-ours", exitCode: 4 });
+  expect(refused).toMatchObject({ hint: expect.arrayContaining([command("plan", { adopt: true })]) });
+
+  const { plan, deploy } = await openTestStack(local.url, adopting);
+  const planned = (await plan()).filter(({ action }) => action !== "none");
+  const paths = planned.map(({ resource, action, differences }) => [
+    resource.id,
+    action,
+    ...differences.map(({ path }) => path),
+  ]);
+  expect(paths).toEqual([
+    ["LogGroup", "update", "Tags", "RetentionInDays"],
+    ["Api", "update", "Tags"],
+    [
+      "Function",
+      "update",
+      "Tags",
+      "CodeSha256",
+      "Runtime",
+      "Handler",
+      "Timeout",
+      "MemorySize",
+      "Environment.API_GATEWAY_ENDPOINT",
+      "Environment.SIGNING_KEYS",
+    ],
+    ["Release", "create"],
+    ["Alias", "create"],
+    ["Permission", "create"],
+    ["Integration", "create"],
+    ["RouteConnect", "update", "Target"],
+    ["RouteDisconnect", "update", "Target"],
+    ["RouteDefault", "update", "Target"],
+    ["Deployment", "create"],
+    ["Stage", "update", "DeploymentId"],
+  ]);
+  expect(planned.find(({ resource }) => resource.id === "Function")?.adoption).toEqual([
+    "its present code and settings stay as a release, which a rollback serves again",
+    `its role stays as it is, ${roleArn}`,
+    "its other variables stay: BACKEND_URL, TABLE",
+  ]);
+  expect(mutating(local)).toHaveLength(made);
+
+  expect(changedIds(await deploy())).toEqual(planned.map(({ resource }) => resource.id));
+  // Clients are served by the old code until its release is theirs: nothing before that touches the function.
+  expect(wrote(local, made).toSorted()).toEqual(
+    [
+      ...["TagResource", "TagResource", "TagResource", "PutRetentionPolicy"],
+      ...["PublishVersion", "CreateAlias", "AddPermission"],
+      ...[
+        "CreateIntegration",
+        "UpdateRoute",
+        "UpdateRoute",
+        "UpdateRoute",
+        "CreateDeployment",
+        "UpdateStage",
+      ],
+      ...["UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"],
+    ].toSorted(),
+  );
+  expect(wrote(local, made).slice(-4)).toEqual([
+    "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+    "PublishVersion",
+    "UpdateAlias",
+  ]);
+  await expectForeignKept(local, ApiId, before);
+  const again = mutating(local).length;
+  expect(changedIds(await (await openTestStack(local.url, byHand)).deploy())).toEqual([]);
+  expect(mutating(local)).toHaveLength(again);
+});
+
+/** All that was there is as it was, but for what the plan named. */
+async function expectForeignKept(
+  local: AwsForTest,
+  ApiId: string,
+  before: Awaited<ReturnType<typeof snapshot>>,
+): Promise<void> {
+  const after = await snapshot(local, ApiId);
+  const { role, policies, rolePolicy, permission } = before;
+  expect(after).toMatchObject({ role, policies, rolePolicy, permission });
+  expect(after.functionTags).toMatchObject({ ...before.functionTags, "shelfshack-ws:adopted": "true" });
+  const variables = { ...before.function?.Environment?.Variables };
+  const changed = {
+    Runtime: "nodejs24.x",
+    Handler: "index.handler",
+    Timeout: 30,
+    MemorySize: 256,
+    Environment: {
+      Variables: {
+        ...variables,
+        API_GATEWAY_ENDPOINT: expect.stringContaining(ApiId),
+        SIGNING_KEYS: expect.any(String),
+      },
+    },
+    ...given(expect.anything(), ["CodeSha256", "CodeSize", "LastModified", "RevisionId"]),
+  };
+  expect(after.function).toEqual({ ...before.function, ...changed });
+  const untouched = { $metadata: expect.anything(), Tags: expect.objectContaining(before.api.Tags ?? {}) };
+  expect(after.api).toEqual({ ...before.api, ...untouched });
+  const [ours] = after.integrations.filter(({ Description }) => Description === "shelfshack-ws");
+  expect(after.integrations).toEqual([...before.integrations, ours]);
+  const Target = `integrations/${ours?.IntegrationId}`;
+  expect(after.routes).toEqual(
+    before.routes.map((one) => (one.RouteKey?.startsWith("$") ? { ...one, Target } : one)),
+  );
+  const moved = given(expect.anything(), ["DeploymentId", "LastUpdatedDate"]);
+  expect(after.stages).toEqual(
+    before.stages.map((one) => (one.StageName === "dev" ? { ...one, ...moved } : one)),
+  );
+}
+
+const given = (value: unknown, names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, value]));
+
+test.each([
+  ["terraform", { functionTags: { ManagedBy: "terraform" } }],
+  ["CloudFormation", { apiTags: { "aws:cloudformation:stack-name": "rooms" } }],
+  ["the stack other", { functionTags: { ManagedBy: "shelfshack-ws", "shelfshack-ws:stack": "other" } }],
+])("11 what belongs to %s is no candidate: exit 4, and nothing is changed", async (owner, extras) => {
+  const local = await openLocalAws();
+  await makeByHand(local, extras);
+  const made = mutating(local).length;
+  const { deploy } = await openTestStack(local.url, adopting);
+  await expect(deploy()).rejects.toMatchObject({
+    code: "not-ours",
+    message: expect.stringMatching(new RegExp(` (managed by|belongs to) ${owner}$`)),
+  });
+  expect(mutating(local)).toHaveLength(made);
+});
+
+test("12 two APIs that could be adopted: both are listed, exit 4; one with an owner is none", async () => {
+  const local = await openLocalAws();
+  const { ApiId } = await makeByHand(local);
+  const { apigatewayv2 } = local;
+  const twin = async (Tags: Record<string, string>) =>
+    await apigatewayv2.send(
+      new CreateApiCommand({
+        Name: "shelfshack-websocket-api",
+        ProtocolType: "WEBSOCKET",
+        RouteSelectionExpression: "$request.body.action",
+        Tags,
+      }),
+    );
+  await twin({ ManagedBy: "terraform" });
+  const { plan } = await openTestStack(local.url, adopting);
+  expect(changedIds(await plan())).toContain("Api");
+  const { ApiId: other } = await twin({});
+  const refusal = await plan().catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: "several-candidates", exitCode: 4 });
+  expect(String(refusal)).toContain(ApiId);
+  expect(String(refusal)).toContain(other);
+});
+
+test("15 destroy leaves what was adopted, without our tags, and removes what was made", async () => {
+  const local = await openLocalAws();
+  const { ApiId, FunctionArn } = await makeByHand(local);
+  await local.apigatewayv2.send(new DeleteApiCommand({ ApiId }));
+  await (await openTestStack(local.url, adopting)).deploy();
+  const { destroy, stack } = await openTestStack(local.url, byHand);
+  const { Items: [made] = [] } = await local.apigatewayv2.send(new GetApisCommand({}));
+  const gone = (await destroy()).map(({ id, keeps }) => [id, keeps !== undefined]);
+  expect(gone.toSorted()).toEqual([
+    ["Api", false],
+    ["Function", true],
+    ["LogGroup", true],
+  ]);
+  const { Tags } = await local.lambda.send(new GetFunctionCommand({ FunctionName }));
+  expect([made?.ApiId === ApiId, Tags]).toEqual([false, undefined]);
+  const { tags } = await local.logs.send(
+    new ListTagsForResourceCommand({
+      resourceArn: FunctionArn.replace(/:lambda:(.*):function:.*/, `:logs:$1:log-group:${logGroupName}`),
+    }),
+  );
+  expect(tags).toEqual({});
+  expect((await local.apigatewayv2.send(new GetApisCommand({}))).Items).toEqual([]);
+  const kept = await local.lambda.send(new GetAliasCommand({ FunctionName, Name: "live" }));
+  expect(kept.FunctionVersion).toBe("2");
+  expect((await destroy()).length).toBe(0);
+  expect(stack.identity.stack).toBe(FunctionName);
+});
+
+test("a log group that was left over is taken over with its retention, which is said", async () => {
+  const local = await openLocalAws();
+  await local.logs.send(new CreateLogGroupCommand({ logGroupName }));
+  const { deploy, destroy, progress } = await openTestStack(local.url);
+  await deploy();
+  expect(progress).toContainEqual({
+    kind: "note",
+    message: `LogGroup ${logGroupName} is adopted: it was there before; lines older than 30 days go`,
+  });
+  const { logGroups } = await local.logs.send(new DescribeLogGroupsCommand({}));
+  expect(logGroups).toMatchObject([{ logGroupName, retentionInDays: 30 }]);
+  expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
+  await destroy();
+  expect((await local.logs.send(new DescribeLogGroupsCommand({}))).logGroups).toHaveLength(1);
+});
