@@ -1,4 +1,4 @@
-import type { Resource } from "../stack/resource.ts";
+import type { Adoption, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
@@ -38,19 +38,7 @@ export function logGroup(
     step: "logs",
     needs,
     foundBy: "name",
-    adoption: {
-      ...(isTakenOver && { unasked: true }),
-      addTags: async (aws, _found, added) =>
-        await aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: { ...added } }),
-      removeTags: async (aws, _found, tagKeys) =>
-        await aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
-      says: (found, { RetentionInDays: days }) => [
-        days === undefined || days === found.properties.RetentionInDays
-          ? "it was there before, and keeps its lines"
-          : `it was there before; lines older than ${days} days go`,
-      ],
-      keeps: "its lines",
-    },
+    adoption: adoptionOf(name, isTakenOver),
     ...given({ isWanted }),
     desired: () => ({
       LogGroupName: name,
@@ -96,5 +84,23 @@ export function logGroup(
 async function arnOf(aws: Aws, name: string): Promise<string> {
   return complete(await findLogGroup(aws.logs, name), ["logGroupArn"]).logGroupArn;
 }
+
+/** A group that was there before: its lines stay as long as those of any group of the stack. */
+const adoptionOf = (
+  name: string,
+  isTakenOver: boolean,
+): Adoption<LogGroupProperties, Record<never, string>> => ({
+  ...(isTakenOver && { unasked: true }),
+  addTags: async (aws, _found, tags) =>
+    await aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: { ...tags } }),
+  removeTags: async (aws, _found, tagKeys) =>
+    await aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
+  says: ({ properties: { RetentionInDays: found } }, { RetentionInDays: desired }) => [
+    desired === undefined || desired === found
+      ? "it was there before, and keeps its lines"
+      : `it was there before; lines older than ${desired} days go`,
+  ],
+  keeps: "its lines",
+});
 
 export type LogGroupResource = ReturnType<typeof logGroup>;

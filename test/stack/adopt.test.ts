@@ -72,20 +72,10 @@ test("10 46 what was made by hand is adopted as it was planned, and nothing else
 
   expect(changedIds(await deploy())).toEqual(planned.map(({ resource }) => resource.id));
   // Clients are served by the old code until its release is theirs: nothing before that touches the function.
-  expect(wrote(local, made).toSorted()).toEqual(
-    [
-      ...["TagResource", "TagResource", "TagResource", "PutRetentionPolicy"],
-      ...["PublishVersion", "CreateAlias", "AddPermission"],
-      ...[
-        "CreateIntegration",
-        "UpdateRoute",
-        "UpdateRoute",
-        "UpdateRoute",
-        "CreateDeployment",
-        "UpdateStage",
-      ],
-      ...["UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"],
-    ].toSorted(),
+  const around = wrote(local, made).slice(0, -4).toSorted();
+  expect(around.join(" ")).toBe(
+    "AddPermission CreateAlias CreateDeployment CreateIntegration PublishVersion PutRetentionPolicy " +
+      "TagResource TagResource TagResource UpdateRoute UpdateRoute UpdateRoute UpdateStage",
   );
   expect(wrote(local, made).slice(-4)).toEqual([
     "UpdateFunctionCode",
@@ -188,12 +178,10 @@ test("15 destroy leaves what was adopted, without our tags, and removes what was
   await (await openTestStack(local.url, adopting)).deploy();
   const { destroy, stack } = await openTestStack(local.url, byHand);
   const { Items: [made] = [] } = await local.apigatewayv2.send(new GetApisCommand({}));
-  const gone = (await destroy()).map(({ id, keeps }) => [id, keeps !== undefined]);
-  expect(gone.toSorted()).toEqual([
-    ["Api", false],
-    ["Function", true],
-    ["LogGroup", true],
-  ]);
+  const gone = await destroy();
+  const idsOf = (all: typeof gone) => all.map(({ id }) => id).toSorted();
+  expect(idsOf(gone.filter(({ keeps }) => keeps === undefined))).toEqual(["Api"]);
+  expect(idsOf(gone.filter(({ keeps }) => keeps !== undefined))).toEqual(["Function", "LogGroup"]);
   const { Tags } = await local.lambda.send(new GetFunctionCommand({ FunctionName }));
   expect([made?.ApiId === ApiId, Tags]).toEqual([false, undefined]);
   const { tags } = await local.logs.send(
