@@ -28,8 +28,8 @@ const ids: Readonly<Record<RouteKey, string>> = {
 
 /**
  * One route to the function. Updated in place, never deleted and created again, so that no message is lost in
- * between. A change of it `follows` what lets API Gateway call the function: a stage with AutoDeploy serves it
- * at once.
+ * between. A change of it `follows` what lets API Gateway call the function: a stage with AutoDeploy serves
+ * it at once.
  */
 export function route(
   key: RouteKey,
