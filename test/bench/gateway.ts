@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { LambdaClient, UpdateFunctionCodeCommand, waitUntilFunctionUpdatedV2 } from "@aws-sdk/client-lambda";
+import { LambdaClient, UpdateAliasCommand, UpdateFunctionCodeCommand } from "@aws-sdk/client-lambda";
 import WebSocket from "ws";
 import { zipFiles } from "../../src/artifact/zip.ts";
 import { startSurroundings } from "./function-process.ts";
@@ -98,8 +98,9 @@ async function deployEcho({ endpointUrl: endpoint }: Ready): Promise<void> {
   const lambda = new LambdaClient({ endpoint, region: "us-east-1", credentials: accessKey });
   const { zip: ZipFile } = await zipFiles(new Map([["index.mjs", await readFile(echo)]]));
   const FunctionName = "shelfshack-websocket-proxy";
-  await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
-  await waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 10 }, { FunctionName });
+  const code = { FunctionName, ZipFile, Publish: true };
+  const { Version: FunctionVersion } = await lambda.send(new UpdateFunctionCodeCommand(code));
+  await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
   lambda.destroy();
 }
 
