@@ -1,8 +1,8 @@
 import { signingKeysIn } from "../aws/signing-keys.ts";
-import { checkBackend, type CheckReport, type CheckRow } from "../backend/check/checks.ts";
 import { readKit } from "../backend/kit.ts";
-import type { Missing } from "../backend/check/result.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import { backendChecks, topics } from "../verify/backend/all-checks.ts";
+import { converse, type Missing } from "../verify/backend/conversation.ts";
+import { subjectOf } from "../verify/backend/subject.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
@@ -12,7 +12,14 @@ import type { Progress } from "../progress.ts";
 import type { AwsOptions, OptionsOf } from "../settings/commands.ts";
 import { redactUrl } from "../settings/redact.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
+import { openEvidence } from "../verify/evidence.ts";
+import { examine, isBad, type CheckLine } from "../verify/examine.ts";
 import type { Unproven } from "../verify/unproven.ts";
+
+/** A check of a backend, with what it belongs to. */
+interface CheckRow extends CheckLine {
+  topic: string;
+}
 
 interface CheckResult {
   backendUrl: string;
@@ -58,9 +65,11 @@ export const command: Command<"backend check", CheckResult> = {
     context.report({ kind: "started", id: "check", title: `checking ${backendUrl}` });
     const startedAt = performance.now();
     const limitMs = (timeoutSeconds ?? LIMIT_SECONDS) * 1_000;
-    const report = await checkBackend(subject, { signal: context.signal, limitMs });
-    context.report(endOf(report.rows, backendUrl, performance.now() - startedAt));
-    return resultOf(backendUrl, known, token, report, (await readKit()).version);
+    const backend = await converse(subject, backendChecks, { signal: context.signal, limitMs });
+    const lines = await examine(backendChecks, openEvidence({ backend: () => Promise.resolve(backend) }));
+    context.report(endOf(lines, backendUrl, performance.now() - startedAt));
+    const kit = backend.kit === undefined ? null : { version: backend.kit, current: await currentKit() };
+    return resultOf(lines, { backendUrl, known, token, kit });
   },
 
   render({ backendUrl, keys, kit, checks, passed, failed, warnings, skipped, ...rest }, { verbose, strict }) {
@@ -84,13 +93,11 @@ export const command: Command<"backend check", CheckResult> = {
     failed > 0 || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done,
 
   notices: ({ checks, failed, unproven }, { strict }) => [
-    ...checks
-      .filter(({ outcome }) => outcome === "failed" || outcome === "warning")
-      .map(({ outcome, title, finding, fix }): Notice => ({
-        level: outcome === "failed" ? "error" : "warning",
-        message: `${title}: ${finding}`,
-        hint: fix ?? null,
-      })),
+    ...checks.filter(isBad).map(({ outcome, title, evidence, fix }): Notice => ({
+      level: outcome === "failed" ? "error" : "warning",
+      message: `${title}: ${evidence}`,
+      hint: fix,
+    })),
     // What was skipped because of a failure has the same cause.
     ...unproven
       .filter(({ code }) => failed === 0 || code !== "skipped")
@@ -111,36 +118,49 @@ function unprovenIn(rows: readonly CheckRow[]): Unproven[] {
     const open = skipped.length === all.length ? skipped : skipped.filter(({ missing }) => missing);
     const [first] = open;
     if (!first) return [];
-    const { missing, finding } = first;
+    const { missing, evidence } = first;
     return {
       code: missing ?? "skipped",
       what: `${topic} (${open.length} of ${all.length} checks)`,
-      why: missing ? remedies[missing].reason : finding,
+      why: missing ? remedies[missing].reason : evidence,
       fix: missing ? remedies[missing].fix : null,
     };
   });
 }
 
+const topicOf: ReadonlyMap<string, string> = new Map(
+  Object.entries(topics).flatMap(([topic, checks]) => checks.map(({ id }) => [id, topic])),
+);
+
 function resultOf(
-  backendUrl: string,
-  { keys, from }: Known,
-  token: string | undefined,
-  { rows, kit }: CheckReport,
-  current: string | undefined,
+  lines: readonly CheckLine[],
+  {
+    backendUrl,
+    known,
+    token,
+    kit,
+  }: Pick<CheckResult, "backendUrl" | "kit"> & {
+    known: Known;
+    token: string | undefined;
+  },
 ): CheckResult {
+  const checks = lines.map((line) => ({ ...line, topic: topicOf.get(line.id) ?? "" }));
   return {
     backendUrl,
-    keys: { from, count: keys.length },
-    kit: kit === undefined ? null : { version: kit, current: current ?? null },
-    ...countsOf(rows),
+    keys: { from: known.from, count: known.keys.length },
+    kit,
+    ...countsOf(checks),
     missing: [
-      ...(keys.length === 0 ? (["keys"] as const) : []),
+      ...(known.keys.length === 0 ? (["keys"] as const) : []),
       ...(token === undefined ? (["token"] as const) : []),
     ],
-    unproven: unprovenIn(rows),
-    checks: rows,
+    unproven: unprovenIn(checks),
+    checks,
   };
 }
+
+/** The version of the kit that `backend init` writes. */
+const currentKit = async (): Promise<string | null> => (await readKit()).version ?? null;
 
 function kitLine(kit: CheckResult["kit"]): Advice[] {
   if (kit === null) return [];
@@ -148,10 +168,8 @@ function kitLine(kit: CheckResult["kit"]): Advice[] {
   return [[`FastAPI kit ${kit.version}; to write ${kit.current}: `, invocation("backend init")]];
 }
 
-type Row = Omit<CheckRow, "id" | "topic">;
-
 /** One row for all checks of a topic that passed, and for all that were skipped for one reason. */
-function summed(checks: readonly CheckRow[]): Row[] {
+function summed(checks: readonly CheckRow[]): CheckRow[] {
   const groups = new Map<string, CheckRow[]>();
   for (const row of checks) {
     const key = [row.topic, ...reasonOf(row)].join("\n");
@@ -160,19 +178,19 @@ function summed(checks: readonly CheckRow[]): Row[] {
   return [...groups.values()].map((rows) => {
     const [first] = rows as [CheckRow];
     if (rows.length === 1) return first;
-    const finding =
-      first.outcome === "passed" ? `${rows.length} passed` : `${rows.length} checks, ${first.finding}`;
-    return { ...first, title: first.topic, finding };
+    const evidence =
+      first.outcome === "passed" ? `${rows.length} passed` : `${rows.length} checks, ${first.evidence}`;
+    return { ...first, title: first.topic, evidence };
   });
 }
 
-const reasonOf = ({ id, outcome, finding }: CheckRow): string[] =>
-  outcome === "passed" ? [outcome] : outcome === "skipped" ? [outcome, finding] : [id];
+const reasonOf = ({ id, outcome, evidence }: CheckRow): string[] =>
+  outcome === "passed" ? [outcome] : outcome === "skipped" ? [outcome, evidence] : [id];
 
 /** The end of the checks; a backend that cannot be reached was not checked. */
-function endOf([reachable]: readonly CheckRow[], backendUrl: string, ms: number): Progress {
+function endOf([reachable]: readonly CheckLine[], backendUrl: string, ms: number): Progress {
   return reachable?.outcome === "failed"
-    ? { kind: "failed", id: "check", title: `could not check ${backendUrl}`, message: reachable.finding }
+    ? { kind: "failed", id: "check", title: `could not check ${backendUrl}`, message: reachable.evidence }
     : { kind: "finished", id: "check", title: `checked ${backendUrl}`, outcome: "done", ms };
 }
 

@@ -1,6 +1,6 @@
-import { isGood, isUnauthorized, wordsOf } from "../backend/check/answer.ts";
-import { askSigned } from "../backend/check/ask-once.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import { isGood, isUnauthorized, wordsOf } from "../verify/backend/answer.ts";
+import { askSigned } from "../verify/backend/ask-once.ts";
+import { subjectOf } from "../verify/backend/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";

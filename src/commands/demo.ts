@@ -18,7 +18,7 @@ import { deploymentText, placeText, removalText } from "../terminal/changes.ts";
 import { duration, screenWidth } from "../terminal/format.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
 import { whole } from "../terminal/style.ts";
-import { testText } from "../terminal/round-trip.ts";
+import { testText } from "../terminal/tested.ts";
 import type { LogRecord } from "../logs/record.ts";
 
 /**
@@ -159,9 +159,9 @@ async function invoke(
 ): Promise<void> {
   const client = { booking: "1", type: "booking", token: await backend.token("Demo") };
   const aws = await context.aws(target);
-  const { testFunction } = await import("../verify/invoke.ts");
+  const { testResult } = await import("../verify/test-result.ts");
   const result = await asTyped("test --local --booking 1", context, () =>
-    testFunction(aws, { functionName, stage, ...client }, context.signal),
+    testResult(aws, { functionName, stage, ...client }, context.signal),
   );
   emitText(testText(result), context);
 }

@@ -1,6 +1,6 @@
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Variables } from "../aws/variables.ts";
-import type { BackendProbe } from "../backend/check/ask-once.ts";
+import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { codeFor, codeToUpload, isOwnCode } from "../code/code.ts";
@@ -19,9 +19,8 @@ import {
   nextAfterProbe,
   smokeTest,
   unprovenBy,
-  worksAsDeployed,
   type SmokeTest,
-} from "../verify/round-trip.ts";
+} from "../verify/proof.ts";
 import type { Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
@@ -102,15 +101,12 @@ export const command: Command<"deploy", DeployResult> = {
       test: tested,
       release: await served(open, deployment, { tested, rollbackOnFailure }),
       unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-      next:
-        url === null || dryRun
-          ? null
-          : next(tested, probe, { booking, token: given, tokenStdin, roleArn: options.roleArn }),
+      next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
     };
   },
 
   exitCode({ test, unproven }, { strict }) {
-    const hasFailed = test !== null && !worksAsDeployed(test);
+    const hasFailed = test !== null && test.fault !== null;
     return hasFailed || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done;
   },
 
@@ -159,7 +155,7 @@ async function wouldDeploy(...of: Parameters<typeof planStack>): Promise<DeployO
 const next = (
   tested: SmokeTest | null,
   probe: BackendProbe | null,
-  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin" | "roleArn">,
+  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin">,
 ): Invocation =>
   probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
 
@@ -172,7 +168,7 @@ async function served(
   { resources }: Pick<DeployOutcome, "resources">,
   { tested, rollbackOnFailure }: { tested: SmokeTest | null; rollbackOnFailure: boolean },
 ): Promise<Serving | null> {
-  if (tested === null || worksAsDeployed(tested)) return null;
+  if (tested === null || tested.fault === null) return null;
   const { readReleases, serveOlder } = await import("../aws/releases.ts");
   const functionName = stack.lambdaFunction.name;
   const found = await readReleases(run.aws, functionName);
@@ -243,8 +239,8 @@ async function askNewBackend(
   const { Environment: present } = (change.found?.properties ?? {}) as { Environment?: Variables };
   const { SIGNING_KEYS = "" } = present ?? {};
   const [{ probeBackend }, { subjectOf }] = await Promise.all([
-    import("../backend/check/ask-once.ts"),
-    import("../backend/check/subject.ts"),
+    import("../verify/backend/ask-once.ts"),
+    import("../verify/backend/subject.ts"),
   ]);
   const subject = subjectOf(client, Environment, signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS"));
   const probe = await probeBackend(subject, { signal });

@@ -10,7 +10,7 @@ import { deployStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { managedByOther } from "../stack/ownership.ts";
-import type { CheckLine } from "../verify/doctor.ts";
+import { isBad, type CheckLine } from "../verify/examine.ts";
 
 interface DoctorResult extends Place {
   /** Whether no check failed. */
@@ -63,13 +63,7 @@ export const command: Command<"doctor", DoctorResult> = {
     return joined([
       placeText(place),
       "",
-      ...checkLines(
-        summed(checks).map(({ evidence: finding, means: meaning, ...line }) => ({
-          ...line,
-          finding,
-          meaning,
-        })),
-      ),
+      ...checkLines(summed(checks)),
       "",
       countsText({ passed, failed, warnings, skipped }),
       ...(fix ? [repairedText(repaired)] : []),
@@ -80,13 +74,11 @@ export const command: Command<"doctor", DoctorResult> = {
   exitCode: ({ healthy }) => (healthy ? exitCodes.done : exitCodes.different),
 
   notices: ({ checks }) =>
-    checks
-      .filter(({ outcome }) => outcome === "failed" || outcome === "warning")
-      .map(({ outcome, title, evidence, fix }): Notice => ({
-        level: outcome === "failed" ? "error" : "warning",
-        message: `${title}: ${evidence}`,
-        hint: fix,
-      })),
+    checks.filter(isBad).map(({ outcome, title, evidence, fix }): Notice => ({
+      level: outcome === "failed" ? "error" : "warning",
+      message: `${title}: ${evidence}`,
+      hint: fix,
+    })),
 };
 
 type Looking = Omit<Options, "fix" | "allowHttp" | "booking" | "token" | "tokenStdin" | "type"> & {
@@ -103,11 +95,11 @@ async function examined(
   const title = "every hop of a message";
   const startedAt = performance.now();
   report({ kind: "started", id, title });
-  const [{ allChecks }, { openEvidence }, { readersOf }, { examine }, aws, artifact] = await Promise.all([
-    import("../verify/all-checks.ts"),
+  const [{ doctorChecks }, { openEvidence }, { readersOf }, { examine }, aws, artifact] = await Promise.all([
+    import("../verify/selections.ts"),
     import("../verify/evidence.ts"),
     import("../verify/readers.ts"),
-    import("../verify/doctor.ts"),
+    import("../verify/examine.ts"),
     awsAt(options),
     codeIfPossible(options, { report, signal }),
   ]);
@@ -117,8 +109,8 @@ async function examined(
   const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
   const looking = { aws, names, client, expected: code, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));
-  const wanted = allChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
-  const checks = await examine(wanted, read, names);
+  const wanted = doctorChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
+  const checks = await examine(wanted, read);
   signal.throwIfAborted();
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
   const [caller, manager] = await Promise.all([read("caller"), read("managedBy")]);

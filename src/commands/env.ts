@@ -1,7 +1,7 @@
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
-import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
+import { subjectOf } from "../verify/backend/subject.ts";
 import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";

@@ -3,8 +3,9 @@ import type { Command } from "../cli/command.ts";
 import { isOwnCode } from "../code/code.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
-import { testText } from "../terminal/round-trip.ts";
-import type { TestResult, WebSocketEvent } from "../verify/invoke.ts";
+import { testText } from "../terminal/tested.ts";
+import type { WebSocketEvent } from "../verify/invoke.ts";
+import type { TestResult } from "../verify/test-result.ts";
 
 export const command: Command<"test", TestResult> = {
   async run(
@@ -14,9 +15,9 @@ export const command: Command<"test", TestResult> = {
     const event = file === undefined ? undefined : await eventFrom(file);
     const token = await context.token({ token: given, tokenStdin });
     const aws = await context.aws(options);
-    const { testFunction } = await import("../verify/invoke.ts");
+    const { testResult } = await import("../verify/test-result.ts");
     const own = isOwnCode({ source, zip });
-    return await testFunction(aws, { functionName, stage, booking, type, token, event, own }, context.signal);
+    return await testResult(aws, { functionName, stage, booking, type, token, event, own }, context.signal);
   },
 
   render: testText,

@@ -4,11 +4,11 @@ import type { Difference } from "../stack/difference.ts";
 import type { DeployOutcome, LeftLine, Place, Removal, RemovedLine } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
 import type { Action } from "../stack/engine.ts";
-import type { SmokeTest } from "../verify/round-trip.ts";
+import type { SmokeTest } from "../verify/proof.ts";
 import type { Unproven } from "../verify/unproven.ts";
 import { isPlain, variableLine } from "./assignments.ts";
 import { table, type Row } from "./format.ts";
-import { smokeTestLines } from "./round-trip.ts";
+import { shortCheckLines } from "./checks.ts";
 import { continued } from "./record.ts";
 import { style } from "./style.ts";
 
@@ -131,7 +131,7 @@ export function deploymentText(
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
   const lines = [
     what,
-    ...(test ? ["", ...smokeTestLines(test)] : []),
+    ...(test ? ["", ...shortCheckLines(test.checks)] : []),
     ...unprovenLines(unproven, strict),
     ...(url ? addressLines(url) : []),
   ].join("\n");

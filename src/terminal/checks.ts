@@ -6,9 +6,9 @@ import { style } from "./style.ts";
 export interface CheckText {
   outcome: "passed" | "failed" | "warning" | "skipped";
   title: string;
-  finding: string;
-  meaning?: string | null | undefined;
-  fix?: Advice | null | undefined;
+  evidence: string;
+  means: string | null;
+  fix: Advice | null;
 }
 
 const signs: Readonly<Record<CheckText["outcome"], string>> = {
@@ -20,9 +20,9 @@ const signs: Readonly<Record<CheckText["outcome"], string>> = {
 
 /** Checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
 export function checkLines(checks: readonly CheckText[]): Advice[] {
-  const rows = checks.flatMap(({ outcome, title, finding, meaning, fix }) => [
-    { row: [signs[outcome], title, outcome === "skipped" ? `skipped: ${finding}` : finding] },
-    ...(meaning ? [{ row: `why: ${meaning}` }] : []),
+  const rows = checks.flatMap(({ means, fix, ...check }) => [
+    { row: rowOf(check) },
+    ...(means ? [{ row: `why: ${means}` }] : []),
     ...(fix ? [{ row: "fix:", fix }] : []),
   ]);
   const lines = tableLines(rows.map(({ row }) => row));
@@ -30,6 +30,15 @@ export function checkLines(checks: readonly CheckText[]): Advice[] {
     fix === undefined ? (lines[index] ?? "") : [`${lines[index]} `, ...partsOf(fix)],
   );
 }
+
+/** The same without why and fix. */
+export const shortCheckLines = (checks: readonly CheckText[]): string[] => tableLines(checks.map(rowOf));
+
+const rowOf = ({ outcome, title, evidence }: Pick<CheckText, "outcome" | "title" | "evidence">): string[] => [
+  signs[outcome],
+  title,
+  outcome === "skipped" ? `skipped: ${evidence}` : evidence,
+];
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 

@@ -1,4 +1,4 @@
-import type { BackendCode } from "../backend/check/result.ts";
+import type { BackendCode, Missing } from "./backend/conversation.ts";
 import { command, type Advice } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Step } from "../settings/table.ts";
@@ -83,24 +83,15 @@ export type Verdict =
       /** The steps of a deploy that repair it; none where it is not ours to repair. */
       repair: readonly Step[];
     }
-  | { outcome: "skipped"; because: string };
+  | {
+      outcome: "skipped";
+      because: string;
+      /** What the user may pass, so that it can be judged. */
+      missing?: Missing;
+    };
 
 /** What a check judges: each is there, or the check is skipped. */
 export type Judged<Name extends EvidenceName> = { readonly [Key in Name]: Evidence[Key] };
-
-/** Of what the doctor is asked about. */
-export interface Names {
-  functionName: string;
-  apiName: string;
-  stage: string;
-  region: string;
-  /** The account that the configuration expects. */
-  account: string | undefined;
-  /** Whether the function's code is the user's own. */
-  own?: boolean | undefined;
-  /** A role that others own, with which the function runs. */
-  roleArn?: string | undefined;
-}
 
 /** One question about one hop. It judges evidence and calls nothing; its id is a promise. */
 export interface Check<Name extends EvidenceName = EvidenceName, Also extends EvidenceName = EvidenceName> {
@@ -112,9 +103,9 @@ export interface Check<Name extends EvidenceName = EvidenceName, Also extends Ev
   also?: readonly Also[];
   /** The evidence whose absence is this check's to tell; those behind it are skipped. */
   about?: Name;
-  /** The verdict where that is not there. */
-  absent?(names: Names, because: string): Verdict;
-  judge(evidence: Judged<Name> & Partial<Judged<Also>>, names: Names): Verdict;
+  /** The verdict where that is not there, with what was read of what it needs before that. */
+  absent?(because: string, evidence: Judged<Name>): Verdict;
+  judge(evidence: Judged<Name> & Partial<Judged<Also>>): Verdict;
 }
 
 /** A check, typed by the evidence that it names (the methods are bivariant on purpose). */
@@ -123,7 +114,11 @@ export const check = <const Name extends EvidenceName, const Also extends Eviden
 ): Check => given;
 
 export const passed = (evidence: string): Verdict => ({ outcome: "passed", evidence });
-export const skipped = (because: string): Verdict => ({ outcome: "skipped", because });
+export const skipped = (because: string, missing?: Missing): Verdict => ({
+  outcome: "skipped",
+  because,
+  ...(missing && { missing }),
+});
 
 /** How to repair it: words, or a deploy of steps. */
 export interface Remedy {

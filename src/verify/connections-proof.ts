@@ -26,19 +26,11 @@ export interface ConnectionsProof {
     | "unreachable"
     | "not-asked"
     | "older-handler"
-    | "own-handler"
     | "not-arrived";
   /** Null where the handler cannot tell. */
   reached: boolean | null;
   meaning: string;
 }
-
-/** An own handler is not asked: it would take the question for an event of a client. */
-export const notAskedOwn: ConnectionsProof = {
-  code: "own-handler",
-  reached: null,
-  meaning: "your handler is not asked whether its frames reach clients: only the shipped one can tell",
-};
 
 /** The step that repairs what keeps frames from clients. */
 export const stepThatLetsFramesThrough: Readonly<Partial<Record<ConnectionsProof["code"], Step>>> = {

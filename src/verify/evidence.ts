@@ -8,12 +8,26 @@ import type {
 import type { FunctionConfiguration, GetFunctionCommandOutput } from "@aws-sdk/client-lambda";
 import type { LogRole } from "../aws/log-role.ts";
 import type { Decision } from "../aws/simulation.ts";
-import type { CheckReport } from "../backend/check/checks.ts";
+import type { Conversation } from "./backend/conversation.ts";
 import type { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { ConnectionsProof } from "./connections-proof.ts";
-import type { TestResult } from "./invoke.ts";
-import type { RoundTrip } from "./round-trip.ts";
+import type { Tested } from "./invoke.ts";
+import type { Tried } from "./round-trip.ts";
+
+/** What is asked about. */
+export interface Names {
+  functionName: string;
+  apiName: string;
+  stage: string;
+  region: string;
+  /** The account that the configuration expects. */
+  account: string | undefined;
+  /** Whether the function's code is the user's own. */
+  own?: boolean | undefined;
+  /** A role that others own, with which the function runs. */
+  roleArn?: string | undefined;
+}
 
 /** Who calls AWS, and how far this machine's clock is from AWS's as the SDK has measured it. */
 export interface Caller {
@@ -96,6 +110,7 @@ export interface Serving {
 
 /** All that checks judge, each read once. */
 export interface Evidence {
+  names: Names;
   caller: Caller;
   api: Api;
   stage: GetStageCommandOutput;
@@ -123,10 +138,11 @@ export interface Evidence {
   log: FunctionLog;
   /** Undefined where there is none and none is asked for. */
   accessLog: AccessLogging | undefined;
-  invocation: TestResult;
+  invocation: Tested;
   frames: ConnectionsProof;
-  backend: CheckReport;
-  socket: { roundTrip: RoundTrip; frames: ConnectionsProof };
+  /** What the backend says to this machine. */
+  backend: Conversation;
+  socket: Tried;
 }
 
 export type EvidenceName = keyof Evidence;
@@ -146,13 +162,15 @@ export type Get = <Name extends EvidenceName>(name: Name) => Promise<Evidence[Na
 /** How each piece is read. It throws `Absent` where there is nothing, as `get` does. */
 export type Readers = { readonly [Name in EvidenceName]: (get: Get) => Promise<Evidence[Name]> };
 
-/** Reads what is asked for, once, and all of it at the same time. */
+const UNASKED = "that is not asked here";
+
+/** Reads what is asked for, once, and all of it at the same time; what has no reader is absent. */
 export function openEvidence(
-  readers: Readers,
+  readers: Partial<Readers>,
 ): <Name extends EvidenceName>(name: Name) => Promise<Reading<Name>> {
   const begun = new Map<EvidenceName, Promise<unknown>>();
   const get = async <Name extends EvidenceName>(name: Name): Promise<Evidence[Name]> => {
-    const reading = begun.get(name) ?? readers[name](get);
+    const reading = begun.get(name) ?? readers[name]?.(get) ?? Promise.reject(new Absent(UNASKED));
     begun.set(name, reading);
     return (await reading) as Evidence[Name];
   };

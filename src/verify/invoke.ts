@@ -1,7 +1,7 @@
 import { jsonIn } from "../contract/json.ts";
 import { TEST_CONNECTION } from "../contract/trace.ts";
-import { probeBackend, type BackendProbe } from "../backend/check/ask-once.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import { probeBackend, type BackendProbe } from "./backend/ask-once.ts";
+import { subjectOf } from "./backend/subject.ts";
 import { CliError } from "../errors/error.ts";
 import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
@@ -10,7 +10,8 @@ import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judg
 import { asServed } from "../aws/served.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
-export interface TestResult extends Diagnosis {
+/** What became of the test event. */
+export interface Tested extends Diagnosis {
   functionName: string;
   connectionId: string | null;
   /**
@@ -31,7 +32,7 @@ export interface TestResult extends Diagnosis {
 /** The token of the test event where none was given. */
 export const MADE_UP_TOKEN = "test-token";
 
-type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & {
+export type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & {
   event?: WebSocketEvent | undefined;
   /** Whether the function's code is the user's own. */
   own?: boolean | undefined;
@@ -46,7 +47,7 @@ export interface WebSocketEvent {
  * Invokes the function with the test event (or another one), says how far it got, and then tells the backend
  * that the connection, which never existed, is gone. Throws a CliError when there is no such function.
  */
-export async function testFunction(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<TestResult> {
+export async function testFunction(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<Tested> {
   const { functionName, own = false } = options;
   const event = options.event ?? testEvent(options, aws.region);
   const startedAt = performance.now();

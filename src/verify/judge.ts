@@ -1,5 +1,5 @@
-import { giveKeys, type BackendProbe } from "../backend/check/ask-once.ts";
-import { command, joined, type Advice } from "../errors/advice.ts";
+import { giveKeys, orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
+import { command, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 
 /** What became of the test event. A code is a promise, the meaning is not. */
@@ -140,9 +140,6 @@ const rejectedToken = (facts: Facts) => `the backend rejected the token${madeUp(
 const saysTo = ({ probe }: Facts): string | undefined => probe?.code;
 const atAddress = ({ probe }: Facts) => (probe ? ` at ${probe.backendUrl}` : "");
 const checkBackend: Advice = ["this shows what the contract asks for: ", command("backend check")];
-/** The same, and what to do where the function has a wrong address. */
-export const orOtherAddress = (fix: Advice): Advice =>
-  joined([fix, ["if the address is wrong: ", command("env", {}, "set", "BACKEND_URL=URL")]], "; ");
 const passToken = "pass a token that the backend accepts with --token-stdin";
 
 /** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */

@@ -1,14 +1,14 @@
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf } from "../aws/deployed.ts";
 import { variablesOf } from "../aws/lambda-function.ts";
-import { checkBackend } from "../backend/check/checks.ts";
-import { subjectOf } from "../backend/check/subject.ts";
+import { pathChecks } from "./backend/all-checks.ts";
+import { converse } from "./backend/conversation.ts";
+import { subjectOf } from "./backend/subject.ts";
 import { addressOf } from "../client/address.ts";
 import { parseSigningKeys } from "../contract/signature.ts";
 import type { Settings } from "../settings/table.ts";
-import type { Names } from "./check.ts";
 import type { ConnectionsProof } from "./connections-proof.ts";
-import { Absent, type Get, type Readers } from "./evidence.ts";
+import { Absent, type Get, type Names, type Readers } from "./evidence.ts";
 import { MADE_UP_TOKEN, testFunction } from "./invoke.ts";
 import { handshake, sentFrame } from "./round-trip.ts";
 
@@ -23,62 +23,67 @@ interface Reading {
   timeScale: number;
 }
 
-/** Of the checks of a backend, those that tell why a message does not get through. */
-const backendChecks: ReadonlySet<string> = new Set([
-  "reachable",
-  "redirect",
-  "endpoint-register",
-  "endpoint-message",
-  "endpoint-disconnect",
-  "entry",
-  "clock",
-  "register",
-  "every-worker",
-  "message-repeated",
-  "times",
-]);
 const BACKEND_MS = 20_000;
 
 type PathEvidence = "invocation" | "frames" | "backend" | "socket";
 
+/** What the path is tried at. Each rejects with `Absent` where that is not there. */
+export interface Way {
+  /** The clients' address, such as `wss://abc123.execute-api.us-east-1.amazonaws.com/dev`. */
+  address(get: Get): Promise<string>;
+  /** A function that Lambda runs. */
+  usable(get: Get): Promise<unknown>;
+  /** A stage at that address. */
+  served(get: Get): Promise<unknown>;
+}
+
 /** How the path itself is tried: the function, the backend, and a real WebSocket through all of it. */
-export function pathReaders(reading: Reading): Pick<Readers, PathEvidence> {
+export function pathReaders(reading: Reading, way: Way): Pick<Readers, PathEvidence> {
   const { aws, names, client, signal } = reading;
   const { own } = names;
-  const run = { ...reading, report: () => undefined };
   return {
     async invocation(get) {
-      await refuseUnusable(get);
+      await way.usable(get);
       return await testFunction(aws, { ...names, ...client }, signal);
     },
     async frames(get) {
       if (own) throw new Absent(OWN);
-      const [api] = await Promise.all([get("api"), refuseUnusable(get)]);
-      return await sentFrame(names, clientAddress(api, names), run);
+      const [address] = await Promise.all([way.address(get), way.usable(get)]);
+      // One after the other: a function may be allowed one run at a time.
+      await get("invocation").catch(() => undefined);
+      return await sentFrame(names, address, reading);
     },
     async backend(get) {
       if (own) throw new Absent(OWN);
       const variables = variablesOf(await get("lambda"));
-      const backendUrl = variables["BACKEND_URL"] || client.backendUrl;
-      if (!backendUrl || !/^https?:/i.test(backendUrl) || !URL.canParse(backendUrl))
+      const given = variables["BACKEND_URL"] ? undefined : client.backendUrl;
+      const backendUrl = given ?? variables["BACKEND_URL"] ?? "";
+      if (!/^https?:/i.test(backendUrl) || !URL.canParse(backendUrl))
         throw new Absent("the backend's address is not known");
       const keys = parseSigningKeys(variables["SIGNING_KEYS"] ?? "") ?? [];
-      const subject = subjectOf({ ...client, backendUrl, variables: {} }, variables, keys);
-      const only = (id: string) => backendChecks.has(id);
-      return await checkBackend(subject, { signal, limitMs: BACKEND_MS, only });
+      const subject = subjectOf({ ...client, backendUrl: given, variables: {} }, variables, keys);
+      return await converse(subject, pathChecks, { signal, limitMs: BACKEND_MS });
     },
     async socket(get) {
-      const [api, frames] = await Promise.all([get("api"), get("frames").catch(unknownFrames), get("stage")]);
+      const [address, frames] = await Promise.all([
+        way.address(get),
+        get("frames").catch(unknownFrames),
+        way.served(get),
+      ]);
       const { booking = "1", token = MADE_UP_TOKEN, type } = client;
-      return await handshake(addressOf(clientAddress(api, names), { booking, token, type }), frames, run);
+      return await handshake(addressOf(address, { booking, token, type }), frames, reading);
     },
   };
 }
 
-const OWN = "the code is your own handler, and this is about the one that ships";
+/** What is deployed, as AWS shows it. */
+export const deployedWay = ({ stage }: Names): Way => ({
+  address: async (get) => `${addressesOf(await get("api")).ApiEndpoint}/${stage}`,
+  usable: refuseUnusable,
+  served: (get) => get("stage"),
+});
 
-const clientAddress = (api: Parameters<typeof addressesOf>[0], { stage }: Names): string =>
-  `${addressesOf(api).ApiEndpoint}/${stage}`;
+const OWN = "the code is your own handler, and this is about the one that ships";
 
 /** Without the function's own word the WebSocket is opened all the same. */
 const unknownFrames = (): ConnectionsProof => ({

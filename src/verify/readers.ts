@@ -10,10 +10,16 @@ import { logRoleOf } from "../aws/log-role.ts";
 import { decisionsOn, type Decision } from "../aws/simulation.ts";
 import { otherManagerIn } from "../aws/tags.ts";
 import { hasStreams } from "../logs/group.ts";
-import type { Names } from "./check.ts";
-import { Absent, type ExpectedCode, type Get, type PolicyStatement, type Readers } from "./evidence.ts";
+import {
+  Absent,
+  type ExpectedCode,
+  type Get,
+  type Names,
+  type PolicyStatement,
+  type Readers,
+} from "./evidence.ts";
 import { integrationOf } from "./integrations.ts";
-import { pathReaders, type Client } from "./path-readers.ts";
+import { deployedWay, pathReaders, type Client } from "./path-readers.ts";
 
 /** What the evidence is read with. */
 export interface Reading {
@@ -33,15 +39,16 @@ export interface Reading {
 
 /** How each piece of evidence is read from AWS. */
 export function readersOf(reading: Reading): Readers {
-  const { expected } = reading;
+  const { expected, names } = reading;
   return {
+    names: () => Promise.resolve(names),
     ...accountReaders(reading),
     ...gatewayReaders(reading),
     ...ownerReaders(reading),
     ...functionReaders(reading),
     ...accessLogReaders(reading),
     ...roleReaders(reading),
-    ...pathReaders(reading),
+    ...pathReaders(reading, deployedWay(names)),
     expected: () =>
       expected
         ? Promise.resolve(expected)

@@ -1,6 +1,7 @@
 import type { Decision } from "../aws/simulation.ts";
 import type { Step } from "../settings/table.ts";
-import { byHand, deploying, type Names, type Remedy } from "./check.ts";
+import { byHand, deploying, type Remedy } from "./check.ts";
+import type { Names } from "./evidence.ts";
 
 /** A deploy of the role or its policy; of a role that others own, what its owner is asked for. */
 export const roleRemedy = ({ roleArn }: Names, asked: string, ...steps: Step[]): Remedy =>

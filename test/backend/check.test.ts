@@ -1,12 +1,15 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { startBackendStub } from "../support/backend-stub.ts";
-import { checkBackend, checks, type CheckRow } from "../../src/backend/check/checks.ts";
-import { probeBackend } from "../../src/backend/check/ask-once.ts";
-import type { Subject } from "../../src/backend/check/probe.ts";
+import { backendChecks, topics } from "../../src/verify/backend/all-checks.ts";
+import { converse } from "../../src/verify/backend/conversation.ts";
+import { probeBackend } from "../../src/verify/backend/ask-once.ts";
+import type { Probe, Subject } from "../../src/verify/backend/probe.ts";
+import { openEvidence } from "../../src/verify/evidence.ts";
+import { examine, type CheckLine } from "../../src/verify/examine.ts";
 import { readKit } from "../../src/backend/kit.ts";
 import { startDemoBackend } from "../../src/backend/demo.ts";
-import { subjectOf } from "../../src/backend/check/subject.ts";
+import { subjectOf } from "../../src/verify/backend/subject.ts";
 import { resolve } from "../../src/cli/resolve.ts";
 import { ATTEMPT_MS, defaultPaths as paths, type Endpoint } from "../../src/contract/envelope.ts";
 import { fingerprint, newSigningKey } from "../../src/contract/signature.ts";
@@ -64,6 +67,7 @@ async function backendThatKnows(
 
 const subjectAt = (backendUrl: string, subject: Partial<Subject> = {}): Subject => ({
   backendUrl,
+  isOfFunction: false,
   paths,
   keys: [],
   token: "good",
@@ -79,13 +83,18 @@ async function check(backendUrl: string, subject: Partial<Subject> = {}, attempt
   return (await report(subjectAt(backendUrl, { attemptMs, ...subject }))).rows;
 }
 
-const report = (subject: Subject, limitMs = 60_000) =>
-  checkBackend(subject, { signal: new AbortController().signal, limitMs });
+async function report(subject: Subject, limitMs = 60_000) {
+  const { signal } = new AbortController();
+  const backend = await converse(subject, backendChecks, { signal, limitMs });
+  const rows = await examine(backendChecks, openEvidence({ backend: () => Promise.resolve(backend) }));
+  return { rows, kit: backend.kit };
+}
 
-const idsOf = (rows: readonly CheckRow[], outcome: CheckRow["outcome"]) =>
+const idsOf = (rows: readonly CheckLine[], outcome: CheckLine["outcome"]) =>
   rows.filter((row) => row.outcome === outcome).map(({ id }) => id);
-const row = (rows: readonly CheckRow[], id: string) => rows.find((one) => one.id === id);
-const all = checks.map(({ id }) => id);
+const row = (rows: readonly CheckLine[], id: string) => rows.find((one) => one.id === id);
+const all = backendChecks.map(({ id }) => id);
+const idsIn = (topic: string) => new Set((topics[topic] ?? []).map(({ id }) => id));
 const among = (...beginnings: string[]) =>
   all.filter((id) => beginnings.some((beginning) => id.startsWith(beginning)));
 
@@ -130,7 +139,7 @@ const flaws: readonly [what: string, flaw: Flaw, failing: string[]][] = [
   ["takes bodies up to 100 KB only", takesBodiesUpTo(100_000), ["odd-long", "odd-abyss", "odd-escaped"]],
   ["takes bodies of any length", takesBodiesUpTo(Infinity), ["body-over-limit"]],
   ["fails on a second disconnect", failsOnSecondEnd, ["disconnect-twice", "disconnect-unknown"]],
-  ["forgets its connections", forgetsConnections, ["message"]],
+  ["forgets its connections", forgetsConnections, ["message-answer"]],
   ["redirects", redirects, ["redirect"]],
   [
     "answers with a text",
@@ -176,28 +185,32 @@ test.each(flaws)("a backend that %s fails exactly where it should", async (_what
   const rows = await check(backend.url, { keys: backend.keys });
   expect(new Set(idsOf(rows, "failed"))).toEqual(new Set(failing));
   for (const row of rows.filter(({ outcome }) => outcome === "failed"))
-    expect(row).toMatchObject({ meaning: expect.stringMatching(/\w/), fix: expect.anything() });
+    expect(row).toMatchObject({
+      code: expect.stringMatching(/\w/),
+      means: expect.stringMatching(/\w/),
+      fix: expect.anything(),
+    });
 });
 
 test("F-27 a backend without a signature check fails once, and the other checks of it say why", async () => {
   const backend = await backendWith(checksNoSignature());
   const rows = await check(backend.url, { keys: backend.keys });
   const own = new Set(["signature-none-register", "time-within", "each-key"]);
-  const others = rows.filter(({ topic, id }) => topic === "signatures" && !own.has(id));
+  const others = rows.filter(({ id }) => idsIn("signatures").has(id) && !own.has(id));
   expect(others.length).toBeGreaterThan(15);
   for (const other of others)
-    expect(other).toMatchObject({ outcome: "skipped", finding: expect.stringContaining("see above") });
+    expect(other).toMatchObject({ outcome: "skipped", evidence: expect.stringContaining("see above") });
 });
 
 test("F-27 what ends a backend is named once, with its cause", async () => {
   const backend = await backendWith(diesAt("not JSON"));
   const rows = await check(backend.url, { keys: backend.keys });
   const ended = rows.findIndex(({ id }) => id === "odd-text");
-  expect(rows[ended]).toMatchObject({ outcome: "failed", cause: "connection-refused" });
+  expect(rows[ended]).toMatchObject({ outcome: "failed", code: "connection-refused" });
   for (const later of rows.slice(ended + 1))
     expect(later).toMatchObject({
       outcome: "skipped",
-      finding: expect.stringContaining("no longer answers"),
+      evidence: expect.stringContaining("no longer answers"),
     });
 });
 
@@ -207,12 +220,12 @@ test("F-27 the answer's own words are shown where they tell the cause", async ()
   const backend = await backendWith(expectsOtherFields);
   const register = row(await check(backend.url, { keys: backend.keys }), "register");
   expect(register).toMatchObject({
-    finding: expect.stringContaining("Field required"),
-    meaning: expect.stringContaining("other fields than the envelope"),
+    evidence: expect.stringContaining("Field required"),
+    means: expect.stringContaining("other fields than the envelope"),
   });
   const foreign = await check((await backendWith(hasAnotherHost)).url);
   expect(row(foreign, "reachable")).toMatchObject({
-    finding: "answered 400: Invalid host header",
+    evidence: "answered 400: Invalid host header",
     fix: expect.stringContaining("127.0.0.1"),
   });
 });
@@ -221,7 +234,10 @@ test("F-27 a 413 of the application is a refusal, one of the body's limit a fail
   const application = await backendWith(takesMessagesUpTo(4_000));
   const rows = await check(application.url, { keys: application.keys });
   expect(idsOf(rows, "failed")).toEqual([]);
-  expect(row(rows, "odd-long")).toMatchObject({ outcome: "passed", finding: expect.stringContaining("413") });
+  expect(row(rows, "odd-long")).toMatchObject({
+    outcome: "passed",
+    evidence: expect.stringContaining("413"),
+  });
 });
 
 test("F-18 every envelope names the host that it is for", async () => {
@@ -265,7 +281,7 @@ test("without a key a backend that requires one is not judged", async () => {
     "endpoint-register",
     "endpoint-message",
     "endpoint-disconnect",
-    "clock",
+    "backend-clock",
   ]);
 });
 
@@ -283,7 +299,7 @@ test("H-32 while keys rotate, a backend that knows only one of them is warned of
   expect(idsOf(rows, "failed")).toEqual([]);
   expect(row(rows, "each-key")).toMatchObject({
     outcome: "warning",
-    finding: `the backend does not know the newer key (${fingerprint(newer)})`,
+    evidence: `the backend does not know the newer key (${fingerprint(newer)})`,
     fix: expect.arrayContaining([expect.objectContaining({ command: "outputs" })]),
   });
 });
@@ -292,7 +308,7 @@ test("without a token the handshake says what was sent instead", async () => {
   const backend = await backendWith();
   const rows = await check(backend.url, { keys: backend.keys, token: undefined });
   expect(idsOf(rows, "failed")).toEqual([]);
-  expect(row(rows, "register")?.finding).toBe(
+  expect(row(rows, "register")?.evidence).toBe(
     "no --token was given; type feed without a token: answered 401",
   );
   expect(row(rows, "signature-none-disconnect")).toMatchObject({ outcome: "passed" });
@@ -337,7 +353,7 @@ test("a backend that leaves requests without an answer is given up after three o
     { keys: backend.keys },
     { register: 5_000, message: 100, disconnect: 5_000 },
   );
-  expect(row(rows, "message")?.outcome).toBe("failed");
+  expect(row(rows, "message-answer")?.outcome).toBe("failed");
   expect(row(rows, "odd-nul")?.outcome).toBe("skipped");
   expect(row(rows, "times")?.outcome).toBe("failed");
 });
@@ -349,7 +365,9 @@ test("the paths of the function's environment are asked, below the base URL's ow
     paths: { ...paths, register: "/ws/{type}/{booking_id}/join" },
     booking: "a/b c",
   });
-  expect(row(rows, "endpoint-register")?.finding).toBe("POST /prefix/ws/booking/a%2Fb%20c/join answered 404");
+  expect(row(rows, "endpoint-register")?.evidence).toBe(
+    "POST /prefix/ws/booking/a%2Fb%20c/join answered 404",
+  );
 });
 
 test.each<[what: string, flaw: Flaw, reason: string]>([
@@ -362,7 +380,7 @@ test.each<[what: string, flaw: Flaw, reason: string]>([
 ])("what an endpoint that %s keeps from being asked says why", async (_what, broken, reason) => {
   const backend = await backendWith(broken);
   const rows = await check(backend.url, { keys: backend.keys });
-  expect(row(rows, "signature-none-message")?.finding).toBe(reason);
+  expect(row(rows, "signature-none-message")?.evidence).toBe(reason);
 });
 
 test("a reverse proxy that strips a prefix is named among the causes of a 401", async () => {
@@ -370,7 +388,7 @@ test("a reverse proxy that strips a prefix is named among the causes of a 401", 
   const rows = await check(`${backend.url}/prefix`, { keys: backend.keys });
   expect(row(rows, "entry")).toMatchObject({
     outcome: "failed",
-    meaning: expect.stringContaining("/prefix/api/ws/disconnect"),
+    means: expect.stringContaining("/prefix/api/ws/disconnect"),
     fix: expect.arrayContaining([expect.stringContaining("uvicorn --root-path /prefix")]),
   });
 });
@@ -400,7 +418,7 @@ test.each([
   ]);
   const backend = await backendWith(answersMessages(() => ({ body: "{}", type })));
   const rows = await check(backend.url, { keys: backend.keys });
-  expect(row(rows, "message")?.outcome).toBe(isGood ? "passed" : "failed");
+  expect(row(rows, "message-answer")?.outcome).toBe(isGood ? "passed" : "failed");
 });
 
 test("an answer that takes longer than the handler waits for one attempt is a failure", async () => {
@@ -455,11 +473,12 @@ test("a backend is asked once, without harm, and each cause has a code and words
 test("a run that is interrupted disconnects what it registered", async () => {
   const backend = await backendWith();
   const stop = new AbortController();
-  const run = checkBackend(subjectAt(backend.url, { keys: backend.keys }), {
-    signal: stop.signal,
-    limitMs: 60_000,
-    onRow: ({ id }) => id === "fan-out" && stop.abort(),
-  });
+  const questions = backendChecks.map(({ ask, ...one }) => ({
+    ...one,
+    ask: (probe: Probe) => ask(probe).finally(() => one.id === "fan-out" && stop.abort()),
+  }));
+  const subject = subjectAt(backend.url, { keys: backend.keys });
+  const run = converse(subject, questions, { signal: stop.signal, limitMs: 60_000 });
   await expect(run).rejects.toThrow(/abort/);
   expect(backend.connected).toEqual(new Set());
 });
@@ -490,7 +509,7 @@ test("F-07 two workers of the kit with memory of their own are found, named once
   const backend = await startUvicorn(import.meta.dirname, "app", workers);
   const failing = async () => {
     const rows = await check(backend.url, { keys, token: "ann" });
-    return rows.filter(({ topic, outcome }) => topic === "messages" && outcome === "failed");
+    return rows.filter(({ id, outcome }) => idsIn("messages").has(id) && outcome === "failed");
   };
   // The kernel chooses the worker of a TCP connection: one of them may get all of a short run.
   await expect.poll(failing, { timeout: 60_000 }).toMatchObject([{ id: "every-worker" }]);
@@ -531,6 +550,6 @@ test.each<[phase: string, address: () => Promise<string>, cause: string[]]>([
 ])("a backend that fails in the phase %s fails once, with its cause", async (_phase, address, causes) => {
   const rows = await check(await address(), {}, { register: 300, message: 300, disconnect: 300 });
   expect(rows[0]).toMatchObject({ id: "reachable", outcome: "failed", fix: expect.anything() });
-  expect(causes).toContain(rows[0]?.cause);
+  expect(causes).toContain(rows[0]?.code);
   expect(rows.slice(1).every(({ outcome }) => outcome === "skipped")).toBe(true);
 });

@@ -351,8 +351,8 @@ test("a failed check has why and fix, and exit code 3, also as JSON", async () =
   });
   expect(document.checks.find(({ id }) => id === "path-swapped")).toMatchObject({
     topic: "signatures",
-    finding: "answered 204",
-    meaning: expect.any(String),
+    evidence: "answered 204",
+    means: expect.any(String),
     fix: expect.any(String),
   });
   expect(document.checks.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)).toEqual([

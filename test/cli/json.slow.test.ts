@@ -21,22 +21,23 @@ const absent: Readonly<Record<CommandName, string>> = {
   plan: `result.profile result.refused result.managedBy result.resources[].differences[]
     result.resources[].unread result.url`,
   deploy: `result.profile result.managedBy result.resources[].differences[]
-    result.resources[].unread result.probe result.test.invocation.fix
-    result.test.invocation.argv result.test.roundTrip.status
-    result.test.roundTrip.code result.test.roundTrip.fix result.test.roundTrip.argv
+    result.resources[].unread result.probe result.test.fault
+    result.test.checks[].code result.test.checks[].means result.test.checks[].fix
+    result.test.checks[].missing result.test.checks[].repair[] result.test.checks[].argv
     result.release result.unproven[]`,
   status: `result.profile result.managedBy result.steps[] result.fix result.resources[].differences[]
     result.resources[].unread result.argv`,
   releases: "result.profile result.managedBy",
   rollback: "result.profile result.managedBy",
   doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[]
-    result.checks[].code result.checks[].means result.checks[].fix result.checks[].repair[]
-    result.checks[].argv`,
+    result.checks[].code result.checks[].means result.checks[].fix
+    result.checks[].missing result.checks[].repair[] result.checks[].argv`,
   env: "result.profile result.managedBy result.changes[].from result.probe",
   outputs: "result.managedBy result.audience result.amplify",
   export: "result.profile result.managedBy result.missing[]",
   policy: "result.document.Statement[].Condition",
-  test: "result.fix",
+  test: `result.checks[].code result.checks[].means result.checks[].fix result.checks[].missing
+    result.checks[].repair[] result.checks[].argv`,
   connect: `result-refusal result-script result-clients result-talk.phases.proxy
     result-talk.phases.lookup result-talk.phases.tls result-talk.subprotocol
     result-talk.expectations[]false result-talk.expectations[].frame.base64 result-talk.close.error

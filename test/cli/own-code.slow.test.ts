@@ -37,9 +37,15 @@ test("9 an own handler is deployed without a backend, tested as what it is, and 
     exit: 0,
     changed: true,
     test: {
-      invocation: { code: "own-accepted", passed: true },
-      frames: { code: "own-handler" },
-      roundTrip: { open: true },
+      passed: true,
+      checks: [
+        { id: "invocation", outcome: "passed" },
+        { id: "reached", outcome: "skipped" },
+        { id: "accepted", outcome: "passed" },
+        { id: "push", outcome: "skipped" },
+        { id: "handshake", outcome: "passed" },
+        { id: "message", outcome: "skipped" },
+      ],
     },
     unproven: [],
   });

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { connectionsProof, proofEvent, PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
-import { nextAfter, smokeTest, worksAsDeployed } from "../../src/verify/round-trip.ts";
+import { nextAfter, smokeTest } from "../../src/verify/proof.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openSocket } from "../support/socket.ts";
@@ -54,15 +54,28 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
     ),
   });
 
-  const options = { functionName: "shelfshack-websocket-proxy", stage: "dev", type: "booking" };
+  const options = {
+    functionName: "shelfshack-websocket-proxy",
+    apiName: "shelfshack-websocket-api",
+    stage: "dev",
+    type: "booking",
+    account: undefined,
+  };
   const run = { aws, report: () => {}, signal: new AbortController().signal, timeScale: 0.01 };
   const tested = await smokeTest(
     `${attributes.ApiEndpoint}/dev`,
     { ...options, booking: undefined, token: undefined },
     run,
   );
-  expect(tested).toMatchObject({ frames: { code: "denied", reached: false }, roundTrip: { open: true } });
-  expect(worksAsDeployed(tested)).toBe(false);
+  expect(tested).toMatchObject({ passed: false, fault: "push" });
+  expect(tested.checks.map(({ id, outcome, code }) => [id, outcome, code])).toEqual([
+    ["invocation", "passed", null],
+    ["reached", "passed", null],
+    ["accepted", "passed", null],
+    ["push", "failed", "denied"],
+    ["handshake", "passed", null],
+    ["message", "skipped", null],
+  ]);
   const client = { booking: undefined, token: undefined, tokenStdin: false };
   expect(nextAfter(tested, client)).toMatchObject({ command: "deploy", options: { only: ["policy"] } });
 });

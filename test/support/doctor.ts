@@ -5,10 +5,10 @@ import { connectAws } from "../../src/aws/clients.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import type { LocalAwsOptions } from "../../src/local/server.ts";
 import type { StackConfig } from "../../src/resources/stack.ts";
-import { allChecks } from "../../src/verify/all-checks.ts";
-import { examine, type CheckLine } from "../../src/verify/doctor.ts";
+import { examine, type CheckLine } from "../../src/verify/examine.ts";
 import { openEvidence } from "../../src/verify/evidence.ts";
 import { readersOf } from "../../src/verify/readers.ts";
+import { doctorChecks } from "../../src/verify/selections.ts";
 import { startContractBackend, type Flaw } from "./contract-backend.ts";
 import { openLocalAws, type AwsForTest } from "./local-aws.ts";
 import { openTestStack } from "./stack.ts";
@@ -109,7 +109,7 @@ export async function examined(
     signal,
     timeScale: 0,
   });
-  return await examine(allChecks, openEvidence(readers), { ...names, account });
+  return await examine(doctorChecks, openEvidence(readers));
 }
 
 /** The causes that it tells, in the order of the hops. */

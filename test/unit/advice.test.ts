@@ -153,7 +153,7 @@ const allowed = [
   'const DEPLOYMENT_PREFIX = "shelfshack-ws routes "',
   'user_agent: "shelfshack-ws backend check"',
   "settings/table.ts",
-  "backend/check/",
+  "verify/backend/",
   "the same with your own backend; then, elsewhere:",
   "was not created by shelfshack-ws",
 ];

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { explainHandshake } from "../../src/client/handshake.ts";
 import { CliError } from "../../src/errors/error.ts";
-import { allChecks } from "../../src/verify/all-checks.ts";
-import type { Names, Verdict } from "../../src/verify/check.ts";
-import { examine } from "../../src/verify/doctor.ts";
-import { Absent, openEvidence, type Evidence, type Readers } from "../../src/verify/evidence.ts";
+import type { Verdict } from "../../src/verify/check.ts";
+import { examine } from "../../src/verify/examine.ts";
+import { Absent, openEvidence, type Evidence, type Names, type Readers } from "../../src/verify/evidence.ts";
+import { doctorChecks, proofChecks, testChecks } from "../../src/verify/selections.ts";
+import { backendChecks } from "../../src/verify/backend/all-checks.ts";
 import { arnLike } from "../../src/contract/wildcard.ts";
 
 const names = {
@@ -19,11 +20,11 @@ const aws = "wss://abcdefghij.execute-api.us-east-1.amazonaws.com";
 
 /** What a check says of evidence of which only this much matters. */
 function said(id: string, evidence: object, more: Partial<Names> = {}): Verdict {
-  const one = allChecks.find((check) => check.id === id);
+  const one = doctorChecks.find((check) => check.id === id);
   if (!one) throw new Error(`no check ${id}`);
   // What was written last serves.
   const { lambda } = evidence as { lambda?: object };
-  return one.judge({ latest: lambda, ...evidence } as never, { ...names, ...more });
+  return one.judge({ names: { ...names, ...more }, latest: lambda, ...evidence } as never);
 }
 
 /** By check: evidence that no local AWS has, and what is said of it. */
@@ -124,19 +125,24 @@ test("a star of an ARN reaches over no colon", () => {
   expect(arnLike("arn:aws:execute-api:*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(false);
 });
 
-test("every check has an id of its own, and none is told of by two", () => {
-  const ids = allChecks.map(({ id }) => id);
+test("doctor, test, proof and backend check choose among the same objects, and every id is one of them", () => {
+  const all = new Set([...doctorChecks, ...testChecks, ...proofChecks, ...backendChecks]);
+  const ids = [...all].map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
+  for (const selection of [testChecks, proofChecks])
+    expect(selection.filter((one) => !doctorChecks.includes(one))).toEqual([]);
+  expect(backendChecks.filter((one) => doctorChecks.includes(one)).length).toBeGreaterThan(10);
 });
 
 /** Readers that find nothing but what is given. */
 function readers(given: Partial<Record<keyof Evidence, object | Error>>): Readers {
+  const all: typeof given = { names, ...given };
   const read = (name: keyof Evidence) => () => {
-    const value = given[name] ?? new Absent(`no ${name}`);
+    const value = all[name] ?? new Absent(`no ${name}`);
     return value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
   };
   return Object.fromEntries(
-    [...new Set(allChecks.flatMap(({ needs, also = [] }) => [...needs, ...also]))].map((name) => [
+    [...new Set(doctorChecks.flatMap(({ needs, also = [] }) => [...needs, ...also]))].map((name) => [
       name,
       read(name),
     ]),
@@ -145,7 +151,7 @@ function readers(given: Partial<Record<keyof Evidence, object | Error>>): Reader
 
 test("what cannot be read is told once, by the check about it; what needs it is skipped", async () => {
   const denied = new CliError("denied", "not authorized to perform: lambda:GetFunctionConfiguration");
-  const lines = await examine(allChecks, openEvidence(readers({ caller, lambda: denied })), names);
+  const lines = await examine(doctorChecks, openEvidence(readers({ caller, lambda: denied })));
   const about = (id: string) => lines.find((line) => line.id === id);
   expect(about("function")).toMatchObject({ outcome: "warning", code: "denied", repair: [] });
   expect(about("environment")).toMatchObject({ outcome: "skipped", evidence: denied.message });
@@ -156,7 +162,7 @@ test("what cannot be read is told once, by the check about it; what needs it is 
 test("evidence is read once, whatever asks for it", async () => {
   let reads = 0;
   const counting = { ...readers({}), caller: () => Promise.resolve({ ...caller, clockOffMs: ++reads }) };
-  await examine(allChecks, openEvidence(counting as unknown as Readers), names);
+  await examine(doctorChecks, openEvidence(counting as unknown as Readers));
   expect(reads).toBe(1);
 });
 
@@ -164,7 +170,7 @@ test("after a rollback no check advises a deploy by the way, and the older code 
   const lambda = { CodeSha256: "older", Handler: "index.older" };
   const serving = { version: "2", isRolledBack: true };
   const expected = { sha256: "newest", handler: "index.handler" };
-  const lines = await examine(allChecks, openEvidence(readers({ lambda, expected, serving })), names);
+  const lines = await examine(doctorChecks, openEvidence(readers({ lambda, expected, serving })));
   for (const id of ["code", "handler"])
     expect(lines.find((line) => line.id === id)).toMatchObject({
       repair: [],

@@ -1,4 +1,4 @@
-import type { BackendProbe } from "../../src/backend/check/ask-once.ts";
+import type { BackendProbe } from "../../src/verify/backend/ask-once.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";

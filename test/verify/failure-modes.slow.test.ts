@@ -37,7 +37,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { accessLogGroupOf } from "../../src/aws/access-log.ts";
 import { LOG_ROLE } from "../../src/aws/log-role.ts";
 import { DEPLOYMENT_PREFIX } from "../../src/aws/deployed.ts";
-import type { CheckLine } from "../../src/verify/doctor.ts";
+import type { CheckLine } from "../../src/verify/examine.ts";
 import {
   delays,
   expectsOtherFields,
@@ -405,7 +405,7 @@ const modes: readonly Mode[] = [
   },
   {
     what: "23 the backend is slow",
-    says: "warning backend-speed: backend-slow",
+    says: "warning times: backend-slow",
     ill: {
       flaws: [delays((body) => (body.includes('"register"') || body.includes('"connect"') ? 1_200 : 0))],
     },
@@ -462,17 +462,17 @@ const modes: readonly Mode[] = [
   },
   {
     what: "36 the backend's name does not exist",
-    says: "failed backend-address: host-not-found",
+    says: "failed reachable: host-not-found",
     breaks: (patient) => configure(patient, { variables: { BACKEND_URL: "http://backend.invalid" } }),
   },
   {
     what: "37, and 422 the backend expects other fields of a handshake",
-    says: "failed backend-registry: backend-fields-refused",
+    says: "failed register: backend-fields-refused",
     ill: { flaws: [expectsOtherFields] },
   },
   {
     what: "38 a repeated message does its work again",
-    says: "failed backend-repeats: answers-forgotten",
+    says: "failed message-repeated: answers-forgotten",
     ill: { flaws: [forgetsAnswers] },
   },
   {
@@ -598,37 +598,37 @@ const modes: readonly Mode[] = [
   },
   {
     what: "nothing listens at BACKEND_URL",
-    says: "failed backend-address: connection-refused",
+    says: "failed reachable: connection-refused",
     breaks: (patient) => configure(patient, { variables: { BACKEND_URL: "http://127.0.0.1:9" } }),
   },
   {
     what: "the backend redirects",
-    says: "failed backend-address: backend-redirects",
+    says: "failed redirect: backend-redirects",
     ill: { flaws: [redirects] },
   },
   {
     what: "404 of the backend",
-    says: "failed backend-endpoints: backend-endpoint-missing",
+    says: "failed endpoint-message: backend-endpoint-missing",
     ill: { flaws: [lacks("/api/ws/message")] },
   },
   {
     what: "405 of the backend",
-    says: "failed backend-endpoints: backend-method-refused",
+    says: "failed endpoint-message: backend-method-refused",
     ill: { flaws: [takesNoPostAt("/api/ws/message")] },
   },
   {
     what: "401 of the backend: it knows other keys",
-    says: "failed backend-signature: keys-unknown",
+    says: "failed entry: keys-unknown",
     breaks: (patient) => configure(patient, { variables: { SIGNING_KEYS: `whsec_${"A".repeat(43)}=` } }),
   },
   {
     what: "the backend refuses our Host header",
-    says: "failed backend-address: backend-host-refused",
+    says: "failed reachable: backend-host-refused",
     ill: { flaws: [hasAnotherHost] },
   },
   {
     what: "several workers without a common memory",
-    says: "failed backend-registry: registry-not-shared",
+    says: "failed every-worker: registry-not-shared",
     ill: { flaws: [hasWorkers(2)] },
   },
 ];

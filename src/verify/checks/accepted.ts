@@ -1,5 +1,6 @@
 import { byHand, check, failed, passed, skipped, warning } from "../check.ts";
 import type { FindingCode } from "../judge.ts";
+import { isAtWork } from "./invocation.ts";
 
 /** Of a client that was made up: that the backend does not want it says nothing of the path. */
 const ofTheClient: ReadonlySet<FindingCode> = new Set([
@@ -11,15 +12,17 @@ const ofTheClient: ReadonlySet<FindingCode> = new Set([
   "own-refused",
 ]);
 
-/** Whether the backend accepts a client, by way of the function. */
+/** Whether the backend accepts a client, by way of the function; of an own handler, whether that does. */
 export const accepted = check({
   id: "accepted",
   hop: "backend",
-  title: "it accepts a client through the function",
+  title: "a client is accepted through the function",
   needs: ["invocation"],
-  judge({ invocation: { code, passed: isGood, handlerRan, configured, meaning, fix } }) {
+  judge({ invocation }) {
+    const { code, passed: isGood, backendReached, meaning, fix } = invocation;
     if (isGood) return passed(meaning);
-    if (!handlerRan || !configured) return skipped("the handler does not run");
+    if (!isAtWork(invocation)) return skipped("the handler does not answer");
+    if (backendReached === false || code === "backend-timeout") return skipped("the backend is not reached");
     const tell = ofTheClient.has(code) ? warning : failed;
     return tell(code, meaning, "the client's handshake is refused", byHand(fix));
   },

@@ -5,8 +5,8 @@ export const account = check({
   id: "account",
   hop: "account",
   title: "it is the expected account and region",
-  needs: ["caller"],
-  judge({ caller }, { account: expected, region }) {
+  needs: ["names", "caller"],
+  judge({ caller, names: { account: expected, region } }) {
     const place = `account ${caller.account}, region ${region}`;
     if (expected === undefined || expected === caller.account) return passed(place);
     return failed(

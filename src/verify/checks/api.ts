@@ -21,14 +21,14 @@ export const api = check({
   id: "api",
   hop: "gateway",
   title: "the WebSocket API is there",
-  needs: ["api"],
+  needs: ["names", "api"],
   about: "api",
-  absent: (_names, because) =>
+  absent: (because) =>
     failed("api-missing", because, "there is nothing to connect to", deploying(...ofTheApi)),
-  judge(
-    { api: { ApiId = "", ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" } },
-    { stage },
-  ) {
+  judge({
+    api: { ApiId = "", ApiEndpoint, DisableExecuteApiEndpoint, RouteSelectionExpression = "" },
+    names: { stage },
+  }) {
     const id = shellWord(ApiId);
     if (DisableExecuteApiEndpoint)
       return failed(

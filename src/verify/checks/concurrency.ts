@@ -8,9 +8,9 @@ export const concurrency = check({
   id: "concurrency",
   hop: "function",
   title: "Lambda may run it often enough",
-  needs: ["concurrency"],
+  needs: ["names", "concurrency"],
   about: "concurrency",
-  judge({ concurrency: { reserved, account } }, { functionName }) {
+  judge({ concurrency: { reserved, account }, names: { functionName } }) {
     if (reserved === 0)
       return failed(
         "function-throttled",

@@ -9,8 +9,8 @@ export const endpoint = check({
   id: "endpoint",
   hop: "function",
   title: "it sends frames to this stage",
-  needs: ["lambda", "api"],
-  judge({ lambda: { Environment }, api }, { stage }) {
+  needs: ["names", "lambda", "api"],
+  judge({ lambda: { Environment }, api, names: { stage } }) {
     const own = `${addressesOf(api).ManagementEndpoint}/${stage}`;
     const set = Environment?.Variables?.["API_GATEWAY_ENDPOINT"];
     if (!set) return passed(`API_GATEWAY_ENDPOINT is not set: ${own}, as the event says`);

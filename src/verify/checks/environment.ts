@@ -54,8 +54,8 @@ export const environment = check({
   id: "environment",
   hop: "function",
   title: "its variables are complete",
-  needs: ["lambda"],
-  judge({ lambda: { Environment } }, { own }) {
+  needs: ["names", "lambda"],
+  judge({ lambda: { Environment }, names: { own } }) {
     const variables = Environment?.Variables ?? {};
     if (Environment?.Error)
       return warning(

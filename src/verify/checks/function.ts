@@ -9,7 +9,7 @@ export const lambdaFunction = check({
   title: "the function is there and usable",
   needs: ["lambda", "latest"],
   about: "lambda",
-  absent: (_names, because) =>
+  absent: (because) =>
     failed("function-missing", because, "every handshake ends with 500", {
       fix: ["run: ", command("deploy")],
       repair: steps,

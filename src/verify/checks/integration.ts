@@ -11,8 +11,8 @@ export const integration = check({
   id: "integration",
   hop: "gateway",
   title: "the routes lead to the function",
-  needs: ["routes", "integrations", "caller", "snapshot"],
-  judge({ routes, integrations, caller, snapshot }, { functionName, region }) {
+  needs: ["names", "routes", "integrations", "caller", "snapshot"],
+  judge({ routes, integrations, caller, snapshot, names: { functionName, region } }) {
     const called = keys
       .filter((key) => routes.some(({ RouteKey, Target }) => RouteKey === key && Target))
       .map((key) => ({ key, to: integrationOf(key, { routes, integrations }) }));

@@ -6,8 +6,8 @@ export const logRight = check({
   id: "log-right",
   hop: "log",
   title: "the role may write the log",
-  needs: ["rights"],
-  judge({ rights }, names) {
+  needs: ["names", "rights"],
+  judge({ rights, names }) {
     const asked = rights.filter(({ action }) => action.startsWith("logs:"));
     const refused = asked.filter(({ decision }) => decision !== "allowed");
     if (refused.length === 0) return passed(asked.map(({ action }) => action).join(", "));

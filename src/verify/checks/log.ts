@@ -8,7 +8,7 @@ export const log = check({
   title: "the function writes its log",
   needs: ["log"],
   about: "log",
-  absent: (_names, because) =>
+  absent: (because) =>
     warning("log-group-missing", because, "what the function says is lost", deploying("logs")),
   judge({ log: { group, usual, hasStreams } }) {
     if (!hasStreams)

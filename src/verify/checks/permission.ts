@@ -11,9 +11,9 @@ export const permission = check({
   id: "permission",
   hop: "gateway",
   title: "API Gateway may invoke the function",
-  needs: ["policy", "api", "caller"],
+  needs: ["names", "policy", "api", "caller"],
   about: "policy",
-  judge({ policy, api: { ApiId }, caller }, { region, stage }) {
+  judge({ policy, api: { ApiId }, caller, names: { region, stage } }) {
     const source = (key: string) =>
       `arn:${caller.partition}:execute-api:${region}:${caller.account}:${ApiId}/${stage}/${key}`;
     const statements = policy.statements.filter(isForGateway);

@@ -6,9 +6,9 @@ export const pushRight = check({
   id: "push-right",
   hop: "connections",
   title: "the role may send frames",
-  needs: ["rights"],
+  needs: ["names", "rights"],
   about: "rights",
-  judge({ rights }, names) {
+  judge({ rights, names }) {
     const asked = rights.filter(({ action }) => action === "execute-api:ManageConnections");
     const refused = asked.filter(({ decision }) => decision !== "allowed");
     const [first] = refused;

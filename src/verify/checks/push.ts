@@ -1,5 +1,6 @@
 import type { Step } from "../../settings/table.ts";
-import { byHand, check, deploying, failed, passed, warning, type Names, type Remedy } from "../check.ts";
+import { byHand, check, deploying, failed, passed, warning, type Remedy } from "../check.ts";
+import type { Names } from "../evidence.ts";
 import { roleRemedy } from "../role-remedy.ts";
 import { stepThatLetsFramesThrough } from "../connections-proof.ts";
 
@@ -8,9 +9,9 @@ export const push = check({
   id: "push",
   hop: "connections",
   title: "the function reaches @connections",
-  needs: ["frames"],
+  needs: ["names", "frames"],
   about: "frames",
-  judge({ frames: { code, reached, meaning } }, names) {
+  judge({ frames: { code, reached, meaning }, names }) {
     if (reached) return passed(meaning);
     const step = stepThatLetsFramesThrough[code];
     const remedy = step ? remedyOf(step, names) : byHand(null);

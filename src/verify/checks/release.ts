@@ -10,7 +10,7 @@ export const release = check({
   title: "the newest release serves",
   needs: ["serving", "lambda", "latest"],
   about: "serving",
-  absent: (_names, because) =>
+  absent: (because) =>
     warning(
       "alias-missing",
       because,

@@ -8,16 +8,16 @@ export const role = check({
   id: "role",
   hop: "connections",
   title: "Lambda may assume the function's role",
-  needs: ["role"],
+  needs: ["names", "role"],
   about: "role",
-  absent: (names, because) =>
+  absent: (because, { names }) =>
     failed(
       "role-missing",
       because,
       "Lambda cannot run the function for much longer",
       roleRemedy(names, "for it, or correct --role-arn", "role", "policy"),
     ),
-  judge({ role: { arn, trust } }, names) {
+  judge({ role: { arn, trust }, names }) {
     if (trusts(trust, "lambda.amazonaws.com")) return passed(arn);
     return failed(
       "role-untrusting",

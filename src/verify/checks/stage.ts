@@ -9,8 +9,7 @@ export const stage = check({
   title: "the stage serves the newest deployment",
   needs: ["stage", "deployments"],
   about: "stage",
-  absent: (_names, because) =>
-    failed("stage-missing", because, "every handshake ends with 403", deploying("stage")),
+  absent: (because) => failed("stage-missing", because, "every handshake ends with 403", deploying("stage")),
   judge({ stage: { StageName, DeploymentId }, deployments }) {
     const serves = deployments.find((one) => one.DeploymentId === DeploymentId);
     if (!serves)

@@ -1,4 +1,4 @@
-import { byHand, check, failed, passed, skipped } from "../check.ts";
+import { byHand, check, failed, passed } from "../check.ts";
 import { missingStatement } from "../role-remedy.ts";
 
 /** Whether the backend's role may push by itself (CONTRACT.md 6). */
@@ -8,7 +8,6 @@ export const taskRole = check({
   title: "the backend's role may send frames",
   needs: ["taskRole"],
   about: "taskRole",
-  absent: (_names, because) => skipped(because),
   judge({ taskRole: { arn, decisions } }) {
     if (decisions.length === 0)
       return failed(

@@ -7,8 +7,8 @@ export const throttle = check({
   id: "throttle",
   hop: "gateway",
   title: "the stage's limits let clients in",
-  needs: ["stage"],
-  judge({ stage: { DefaultRouteSettings = {}, RouteSettings = {} } }, { stage }) {
+  needs: ["names", "stage"],
+  judge({ stage: { DefaultRouteSettings = {}, RouteSettings = {} }, names: { stage } }) {
     if (isZero(DefaultRouteSettings))
       return failed(
         "stage-throttled",

@@ -1,12 +1,14 @@
 import { endpoints, type Endpoint } from "../../contract/envelope.ts";
 import { fingerprint, newSigningKey } from "../../contract/signature.ts";
 import { command } from "../../errors/advice.ts";
+import { byHand, failed, passed, skipped, warning, type Verdict } from "../check.ts";
 import { contentOf, isAccepted, isGood, isRefusal, isUnauthorized, wordsOf } from "./answer.ts";
+import { lackOfConnection, type Unasked } from "./conversation.ts";
 import { CHECK_LOG } from "./entry-checks.ts";
 import type { Exchange } from "./exchange.ts";
 import { markedConnection, messageWebhookId, type Probe, type Tampering } from "./probe.ts";
-import { acceptsClient, withoutConnection } from "./register-checks.ts";
-import { failed, passed, skipped, warning, type Check, type Result } from "./result.ts";
+import { question, unjudged, type BackendCheck } from "./question.ts";
+import { acceptsClient } from "./register-checks.ts";
 
 /** A request that the proxy would not send. The backend has to reject it, at each of these endpoints. */
 interface Tampered {
@@ -128,29 +130,44 @@ function send(probe: Probe, endpoint: Endpoint, tampering: Tampering): Promise<E
 }
 
 /** One check for each endpoint that the request is sent to. */
-const tamperingChecks = ({ id, title, at, tamper, meaning, fix }: Tampered): Check[] =>
-  at.map((endpoint) => ({
-    id: at.length > 1 ? `${id}-${endpoint}` : id,
-    title: at.length > 1 ? `${title} at ${endpoint}` : title,
-    needs: ["keys", "entry", endpoint],
-    async run(probe) {
-      if (probe.findings.isUnchecked) return skipped("the backend checks no signature, see above");
-      if (id === UNSIGNED && endpoint === endpoints[0] && (await checksNothing(probe, tamper(probe)))) {
-        probe.findings.isUnchecked = true;
-        return failed("unsigned requests are accepted at all three endpoints", meaning, fix);
-      }
-      const exchange = await send(probe, endpoint, tamper(probe));
-      const finding = wordsOf(exchange);
-      const isRefused = isRefusedHandshake(endpoint, exchange);
-      if (isGood(exchange) && !isRefused) return failed(finding, meaning, fix);
-      if (!isRefusal(exchange) && !isRefused) return crashed(finding);
-      // Without a connection and a valid token, a genuine request would be refused here as well.
-      if (endpoint !== "disconnect" && !probe.findings.connection) {
-        return withoutConnection(probe, `${finding}, but perhaps for want of a token (--token)`);
-      }
-      return isUnauthorized(exchange) || isRefused ? passed(finding) : otherStatus(finding);
-    },
-  }));
+const tamperingChecks = (tampered: Tampered): BackendCheck[] =>
+  tampered.at.map((endpoint) =>
+    question({
+      id: tampered.at.length > 1 ? `${tampered.id}-${endpoint}` : tampered.id,
+      title: tampered.at.length > 1 ? `${tampered.title} at ${endpoint}` : tampered.title,
+      requires: ["keys", "entry", endpoint, "checked"],
+      ask: (probe) => askTampered(probe, endpoint, tampered),
+      judge: (said) => tamperedVerdict(said, endpoint, tampered),
+    }),
+  );
+
+/** What a request that was tampered with has met. */
+interface Met {
+  exchange: Exchange | undefined;
+  /** Why a genuine request might have been refused here as well. */
+  lack?: Unasked | undefined;
+}
+
+async function askTampered(probe: Probe, endpoint: Endpoint, { id, tamper }: Tampered): Promise<Met> {
+  if (id === UNSIGNED && endpoint === endpoints[0] && (await checksNothing(probe, tamper(probe)))) {
+    probe.findings.isUnchecked = true;
+    return { exchange: undefined };
+  }
+  const exchange = await send(probe, endpoint, tamper(probe));
+  const because = `${wordsOf(exchange)}, but perhaps for want of a token (--token)`;
+  return { exchange, lack: endpoint === "disconnect" ? undefined : lackOfConnection(probe, because) };
+}
+
+function tamperedVerdict({ exchange, lack }: Met, endpoint: Endpoint, { meaning, fix }: Tampered): Verdict {
+  const accepted = (evidence: string) => failed("signature-unchecked", evidence, meaning, byHand(fix));
+  if (!exchange) return accepted("unsigned requests are accepted at all three endpoints");
+  const evidence = wordsOf(exchange);
+  const isRefused = isRefusedHandshake(endpoint, exchange);
+  if (isGood(exchange) && !isRefused) return accepted(evidence);
+  if (!isRefusal(exchange) && !isRefused) return crashed(evidence);
+  if (lack) return unjudged(lack);
+  return isUnauthorized(exchange) || isRefused ? passed(evidence) : otherStatus(evidence);
+}
 
 /** Whether every endpoint accepts this; without a registered connection `disconnect` speaks for all. */
 async function checksNothing(probe: Probe, tampering: Tampering): Promise<boolean> {
@@ -169,58 +186,71 @@ async function checksNothing(probe: Probe, tampering: Tampering): Promise<boolea
 const isRefusedHandshake = (endpoint: Endpoint, exchange: Exchange): boolean =>
   endpoint === "register" && isGood(exchange) && "value" in contentOf(exchange) && !acceptsClient(exchange);
 
-const crashed = (finding: string): Result =>
-  failed(finding, "an unsigned request crashes the backend", `${CHECK_LOG}; answer 401`);
+const crashed = (evidence: string): Verdict =>
+  failed(
+    "backend-failed",
+    evidence,
+    "an unsigned request crashes the backend",
+    byHand(`${CHECK_LOG}; answer 401`),
+  );
 
-const otherStatus = (finding: string): Result =>
+const otherStatus = (evidence: string): Verdict =>
   warning(
-    finding,
+    "refusal-unclear",
+    evidence,
     "rejected, but not with 401: something else was checked before the signature, or a rate limit was hit",
-    "check the signature first; answer every rejection with the same 401",
+    byHand("check the signature first; answer every rejection with the same 401"),
   );
 
 /** The proxy may send these, so they have to be accepted. */
-const withinTime: Check = {
+const withinTime = question({
   id: "time-within",
   title: "requests 299 s old, and from 299 s ahead, are accepted",
-  needs: ["keys", "entry"],
-  async run(probe) {
+  requires: ["keys", "entry"],
+  async ask(probe) {
     const oldest = backendSeconds(probe, Math.ceil) - 299;
     const old = await probe.disconnect(markedConnection(), { timestamp: oldest });
     const newest = backendSeconds(probe, Math.floor) + 299;
-    const ahead = await probe.disconnect(markedConnection(), { timestamp: newest });
-    const finding = `${wordsOf(old)}, ${wordsOf(ahead)}`;
-    if (isAccepted(old) && isAccepted(ahead)) return passed(finding);
+    return [old, await probe.disconnect(markedConnection(), { timestamp: newest })];
+  },
+  judge(exchanges) {
+    const evidence = exchanges.map(wordsOf).join(", ");
+    if (exchanges.every(isAccepted)) return passed(evidence);
     return failed(
-      finding,
+      "tolerance-short",
+      evidence,
       "the backend allows less than 300 s: a small clock difference rejects all requests",
-      "allow 300 s on both sides",
+      byHand("allow 300 s on both sides"),
     );
   },
-};
+});
 
-const eachKey: Check = {
+const eachKey = question({
   id: "each-key",
   title: "each of the two keys is accepted alone",
-  needs: ["keys", "entry"],
-  async run(probe) {
+  requires: ["keys", "entry"],
+  async ask(probe) {
     const { keys } = probe.subject;
-    if (keys.length < 2) return skipped("there is one key; there are two while keys rotate");
     const rejected: string[] = [];
-    for (const key of keys)
+    for (const key of keys.length < 2 ? [] : keys)
       if (isUnauthorized(await probe.disconnect(markedConnection(), { keys: [key] }))) rejected.push(key);
+    return rejected;
+  },
+  judge(rejected, { subject: { keys } }) {
+    if (keys.length < 2) return skipped("there is one key; there are two while keys rotate");
     if (rejected.length === 0) return passed("the backend knows both");
     const which = rejected[0] === keys[0] ? "newer" : "older";
     return warning(
+      "keys-unknown",
       `the backend does not know the ${which} key (${rejected.map(fingerprint).join(", ")})`,
       "the proxy signs with both, but the rotation cannot be finished before the backend knows the newer one",
-      ["give the backend both keys: ", command("outputs", { outputsFor: "backend" })],
+      byHand(["give the backend both keys: ", command("outputs", { outputsFor: "backend" })]),
     );
   },
-};
+});
 
 /** Whether requests of others are rejected, and the proxy's accepted. */
-export const signatureChecks: readonly Check[] = [
+export const signatureChecks: readonly BackendCheck[] = [
   ...tamperedRequests.flatMap(tamperingChecks),
   withinTime,
   eachKey,

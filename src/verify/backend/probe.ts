@@ -8,6 +8,8 @@ import { openPost, type Exchange } from "./exchange.ts";
 /** The backend to check, and as which client. */
 export interface Subject {
   backendUrl: string;
+  /** Whether that is the address that the deployed function has. */
+  isOfFunction: boolean;
   /** Below the backend's address; the one of `register` may hold `{type}` and `{booking_id}`. */
   paths: Readonly<Record<Endpoint, string>>;
   /** `whsec_…`, newest first; empty where they are not known. */

@@ -1,16 +1,7 @@
 import { command, type Advice } from "../errors/advice.ts";
 import { releasing, type Step } from "../settings/table.ts";
-import {
-  failed,
-  skipped,
-  warning,
-  byHand,
-  type Check,
-  type Code,
-  type Hop,
-  type Names,
-  type Verdict,
-} from "./check.ts";
+import type { Missing } from "./backend/conversation.ts";
+import { failed, skipped, warning, byHand, type Check, type Code, type Hop, type Verdict } from "./check.ts";
 import type { EvidenceName, Reading, Serving } from "./evidence.ts";
 
 /** What became of one check. */
@@ -25,9 +16,14 @@ export interface CheckLine {
   evidence: string;
   means: string | null;
   fix: Advice | null;
+  /** What the user may pass, so that a check which was skipped can judge. */
+  missing: Missing | null;
   /** The steps of a deploy that repair it. */
   repair: readonly Step[];
 }
+
+export const isBad = ({ outcome }: Pick<CheckLine, "outcome">): boolean =>
+  outcome === "failed" || outcome === "warning";
 
 type Read = <Name extends EvidenceName>(name: Name) => Promise<Reading<Name>>;
 
@@ -35,15 +31,17 @@ type Read = <Name extends EvidenceName>(name: Name) => Promise<Reading<Name>>;
  * Judges all that the checks ask for, in their order. What is not there is told once, by the check that is
  * about it; checks that need it too are skipped.
  */
-export async function examine(checks: readonly Check[], read: Read, names: Names): Promise<CheckLine[]> {
-  const readings = new Map<EvidenceName, Reading>();
+export async function examine(checks: readonly Check[], read: Read): Promise<CheckLine[]> {
+  const readings: Readings = new Map();
   const wanted = [...new Set(checks.flatMap(({ needs, also = [] }) => [...needs, ...also]))];
   await Promise.all(wanted.map(async (name) => readings.set(name, await read(name))));
   const told = new Set<string>();
   return checks.map((one) =>
-    lineOf(one, keepingRollback(verdictOf(one, readings, { names, told }), readings.get("serving"))),
+    lineOf(one, keepingRollback(verdictOf(one, readings, told), readings.get("serving"))),
   );
 }
+
+type Readings = Map<EvidenceName, Reading>;
 
 /** What is released next serves clients, so that no such step is repaired by the way after a rollback. */
 function keepingRollback(verdict: Verdict, serving: Reading | undefined): Verdict {
@@ -58,34 +56,33 @@ function keepingRollback(verdict: Verdict, serving: Reading | undefined): Verdic
 
 const isReleasing = (step: Step): boolean => releasing.includes(step);
 
-interface Told {
-  names: Names;
-  /** Why something could not be read, as a check before has said. */
-  told: Set<string>;
+/** `told`: why something could not be read, as a check before has said. */
+function verdictOf(one: Check, readings: Readings, told: Set<string>): Verdict {
+  const evidence: Record<string, unknown> = {};
+  const take = (name: EvidenceName): Missed | undefined => {
+    const reading = readings.get(name);
+    if (reading?.kind === "present") evidence[name] = reading.value;
+    return reading?.kind === "present" ? undefined : reading;
+  };
+  for (const name of one.needs) {
+    const missed = take(name);
+    if (missed) return withoutIt(one, name, missed, { evidence: evidence as Judging, told });
+  }
+  one.also?.forEach(take);
+  return one.judge(evidence as Judging);
 }
 
-function verdictOf(one: Check, readings: ReadonlyMap<EvidenceName, Reading>, { names, told }: Told): Verdict {
-  const evidence: Partial<Record<EvidenceName, unknown>> = {};
-  for (const name of one.needs) {
-    const reading = readings.get(name);
-    if (reading?.kind === "present") evidence[name] = reading.value;
-    else if (reading) return withoutIt(one, name, reading, { names, told });
-  }
-  for (const name of one.also ?? []) {
-    const reading = readings.get(name);
-    if (reading?.kind === "present") evidence[name] = reading.value;
-  }
-  return one.judge(evidence as Parameters<Check["judge"]>[0], names);
-}
+type Judging = Parameters<Check["judge"]>[0];
+type Missed = Exclude<Reading, { kind: "present" }>;
 
 function withoutIt(
   { about, absent, hop }: Check,
   name: EvidenceName,
-  reading: Exclude<Reading, { kind: "present" }>,
-  { names, told }: Told,
+  reading: Missed,
+  { evidence, told }: { evidence: Judging; told: Set<string> },
 ): Verdict {
   if (reading.kind === "absent")
-    return (about === name && absent?.(names, reading.because)) || skipped(reading.because);
+    return (about === name && absent?.(reading.because, evidence)) || skipped(reading.because);
   const { code, message, hint } = reading.error;
   if (told.has(message) || about !== name) return skipped(message);
   told.add(message);
@@ -95,8 +92,9 @@ function withoutIt(
 }
 
 function lineOf({ id, hop, title }: Check, verdict: Verdict): CheckLine {
-  const line = { id, hop, title, outcome: verdict.outcome, code: null, means: null, fix: null, repair: [] };
-  if (verdict.outcome === "skipped") return { ...line, evidence: verdict.because };
-  if (verdict.outcome === "passed") return { ...line, evidence: verdict.evidence };
+  const { outcome } = verdict;
+  const line = { id, hop, title, outcome, code: null, means: null, fix: null, missing: null, repair: [] };
+  if (outcome === "skipped") return { ...line, evidence: verdict.because, missing: verdict.missing ?? null };
+  if (outcome === "passed") return { ...line, evidence: verdict.evidence };
   return { ...line, ...verdict };
 }

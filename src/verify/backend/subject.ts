@@ -29,6 +29,7 @@ export function subjectOf(
   };
   return {
     backendUrl,
+    isOfFunction: settings.backendUrl === undefined,
     paths: {
       register: REGISTER_PATH || defaultPaths.register,
       message: MESSAGE_PATH || defaultPaths.message,

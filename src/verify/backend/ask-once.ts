@@ -1,4 +1,4 @@
-import { command, type Advice } from "../../errors/advice.ts";
+import { command, joined, type Advice } from "../../errors/advice.ts";
 import { redactUrl } from "../../settings/redact.ts";
 import {
   explainUnanswered,
@@ -11,7 +11,7 @@ import {
 } from "./answer.ts";
 import type { Answered, Exchange } from "./exchange.ts";
 import { markedConnection, openProbe, type Subject } from "./probe.ts";
-import type { BackendCode } from "./result.ts";
+import type { BackendCode } from "./conversation.ts";
 
 /**
  * Sends a backend the one signed request that does no harm, the end of a connection that never existed, over
@@ -73,6 +73,10 @@ export const giveKeys: Advice = [
   "; then check it: ",
   command("backend check"),
 ];
+
+/** A fix, and what to do where the function has a wrong address. */
+export const orOtherAddress = (fix: Advice): Advice =>
+  joined([fix, ["if the address is wrong: ", command("env", {}, "set", "BACKEND_URL=URL")]], "; ");
 
 /** By the answer to a signed request; the first row that fits. */
 const rows: readonly ProbeRow[] = [

@@ -1,0 +1,154 @@
+import type { Aws } from "../aws/clients.ts";
+import { command, type Invocation } from "../errors/advice.ts";
+import type { Progress, Report } from "../progress.ts";
+import type { Settings } from "../settings/table.ts";
+import type { BackendProbe } from "./backend/ask-once.ts";
+import type { Code } from "./check.ts";
+import type { Names } from "./evidence.ts";
+import { examine, isBad, type CheckLine } from "./examine.ts";
+import type { Unproven } from "./unproven.ts";
+
+/** How a deploy ends: the doctor's checks of the path itself, as far as a made-up client can go. */
+export interface SmokeTest {
+  /** Whether a message gets through the whole path. */
+  passed: boolean;
+  /** The check that tells why what was deployed does not work; null where that is the backend's, or nothing. */
+  fault: string | null;
+  checks: CheckLine[];
+}
+
+/** Of whom the smoke test connects, and to what. */
+export type SmokeTestOptions = Omit<Names, "region"> & Pick<Settings, "booking" | "token" | "type">;
+
+interface SmokeTestRun {
+  aws: Aws;
+  report: Report;
+  signal: AbortSignal;
+  timeScale: number;
+}
+
+const ID = "smoke-test";
+const TITLE = "test event and a real WebSocket";
+
+/** Tests the path that was just deployed, whose clients connect at `url`. */
+export async function smokeTest(
+  url: string,
+  { booking, token, type, ...options }: SmokeTestOptions,
+  { report, ...run }: SmokeTestRun,
+): Promise<SmokeTest> {
+  const startedAt = performance.now();
+  report({ kind: "started", id: ID, title: TITLE });
+  const [{ openEvidence }, { pathReaders }, { proofChecks }] = await Promise.all([
+    import("./evidence.ts"),
+    import("./path-readers.ts"),
+    import("./selections.ts"),
+  ]);
+  const names = { ...options, region: run.aws.region };
+  const isThere = () => Promise.resolve();
+  const way = { address: () => Promise.resolve(url), usable: isThere, served: isThere };
+  const client = { booking, token, type, backendUrl: undefined };
+  const readers = { names: () => Promise.resolve(names), ...pathReaders({ ...run, names, client }, way) };
+  const checks = await examine(proofChecks, openEvidence(readers));
+  run.signal.throwIfAborted();
+  const tested = testedBy(checks, { own: names.own ?? false });
+  report(ending(tested, performance.now() - startedAt));
+  return tested;
+}
+
+/** What the checks of a deploy come to. */
+export const testedBy = (checks: CheckLine[], { own }: { own: boolean }): SmokeTest => ({
+  passed: !checks.some(isBad),
+  fault: checks.find((line) => isFault(line, { checks, own }))?.id ?? null,
+  checks,
+});
+
+/** How it went, for the progress: the result says more. */
+function ending({ passed, fault }: SmokeTest, ms: number): Progress {
+  const end = { id: ID, title: TITLE } as const;
+  if (fault !== null) return { ...end, kind: "failed", message: "the smoke test failed" };
+  if (passed) return { ...end, kind: "finished", ms, outcome: "done" };
+  return { ...end, kind: "finished", ms, outcome: "incomplete", detail: "the backend fails" };
+}
+
+const lineOf = (checks: readonly CheckLine[], id: string) => checks.find((line) => line.id === id);
+const isBadIn = (checks: readonly CheckLine[], ...ids: string[]): boolean =>
+  checks.some((line) => ids.includes(line.id) && isBad(line));
+
+/** Whether a check has failed for what was deployed: the backend is not a part of that. */
+function isFault(line: CheckLine, { checks, own }: { checks: readonly CheckLine[]; own: boolean }): boolean {
+  if (line.id === "handshake") return isBad(line) && isOfDeployed(line, isBadIn(checks, "accepted"), own);
+  return line.outcome === "failed" && line.hop !== "backend";
+}
+
+/** Whether a handshake was refused, or not answered, by what was deployed and not by the backend behind it. */
+function isOfDeployed({ code }: CheckLine, isRefused: boolean, own: boolean): boolean {
+  // An own handler has no backend behind it that is known.
+  if (own) return !isRefused;
+  const status = statusIn(code);
+  return status === null || status === 500 || (status === 403 && !isRefused);
+}
+
+const statusIn = (code: Code | null): number | null => {
+  const [, status] = /^handshake-(\d+|other)/.exec(code ?? "") ?? [];
+  return status === undefined ? null : Number(status);
+};
+
+/** Why what was deployed does not work; undefined where it does. */
+export const faultIn = ({ fault, checks }: SmokeTest): string | undefined =>
+  fault === null ? undefined : lineOf(checks, fault)?.evidence;
+
+/** What the smoke test leaves open: nothing of it is a fault of what was deployed. */
+export function unprovenBy({ fault, checks }: SmokeTest): Unproven[] {
+  if (fault !== null) return [];
+  const isTold = ({ id }: CheckLine) => id !== "handshake" || !isBadIn(checks, ...WHY_REFUSED);
+  return checks
+    .filter((line) => isBad(line) && isTold(line))
+    .map(({ code, title, evidence, fix }) => ({ code: code ?? "unknown", what: title, why: evidence, fix }));
+}
+
+/** Why a handshake is refused is told by these, where they know. */
+const WHY_REFUSED = ["invocation", "reached", "accepted"];
+
+/** The next command: one that uses what works, or fits the cause of what fails. */
+export function nextAfter(
+  tested: SmokeTest | null,
+  { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
+): Invocation {
+  if (tested && !tested.passed) return tested.fault === null ? nextOfBackend(tested) : nextOfDeployed(tested);
+  // The test's made-up token says nothing about a client that sends none.
+  const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
+  return command("connect", { booking, ...sameToken });
+}
+
+/** Where what was deployed does not work; of a role that others own the doctor says what to ask them for. */
+function nextOfDeployed({ checks }: SmokeTest): Invocation {
+  const push = lineOf(checks, "push");
+  if (push?.outcome === "failed" && push.repair.length > 0) return command("deploy", { only: push.repair });
+  const status = statusIn(lineOf(checks, "handshake")?.code ?? null);
+  const afterStatus = isBadIn(checks, ...WHY_REFUSED) ? undefined : afterHandshake[status ?? 0];
+  return afterStatus ?? command("doctor");
+}
+
+function nextOfBackend({ checks }: SmokeTest): Invocation {
+  const cause = checks.find((line) => WHY_REFUSED.includes(line.id) && isBad(line))?.code;
+  return (cause && afterCause[cause]) || command("backend check");
+}
+
+/** The next command after a new backend was asked: one that fits what it said. */
+export const nextAfterProbe = ({ code }: BackendProbe): Invocation =>
+  (code !== "reached" && afterCause[code]) || command("backend check");
+
+/** By the status of the handshake, where the function itself answers well. */
+const afterHandshake: Readonly<Record<number, Invocation>> = {
+  403: command("status"),
+  500: command("deploy", { only: ["permission"] }),
+};
+
+/** By what was found, where what was deployed works; other causes lie in the backend. */
+const afterCause: Readonly<Partial<Record<Code, Invocation>>> = {
+  "keys-unknown": command("outputs", { outputsFor: "backend" }),
+  "keys-missing": command("deploy"),
+  "token-refused": command("test", { tokenStdin: true }),
+  "booking-missing": command("test", { booking: "ID" }),
+  "token-missing": command("test", { tokenStdin: true }),
+};
