@@ -12,7 +12,7 @@ import type { Unproven } from "./unproven.ts";
 export interface SmokeTest {
   /** Whether a message gets through the whole path. */
   passed: boolean;
-  /** The check that tells why what was deployed does not work; null where that is the backend's, or nothing. */
+  /** The check that tells why what was deployed does not work; null where it does, whatever its backend. */
   fault: string | null;
   checks: CheckLine[];
 }
@@ -80,7 +80,7 @@ function isFault(line: CheckLine, { checks, own }: { checks: readonly CheckLine[
   return line.outcome === "failed" && line.hop !== "backend";
 }
 
-/** Whether a handshake was refused, or not answered, by what was deployed and not by the backend behind it. */
+/** Whether a handshake failed for what was deployed and not for the backend behind it. */
 function isOfDeployed({ code }: CheckLine, isRefused: boolean, own: boolean): boolean {
   // An own handler has no backend behind it that is known.
   if (own) return !isRefused;
@@ -123,7 +123,8 @@ export function nextAfter(
 /** Where what was deployed does not work; of a role that others own the doctor says what to ask them for. */
 function nextOfDeployed({ checks }: SmokeTest): Invocation {
   const push = lineOf(checks, "push");
-  if (push?.outcome === "failed" && push.repair.length > 0) return command("deploy", { only: push.repair });
+  if (push?.outcome === "failed" && push.repair.length > 0)
+    return command("deploy", { only: [...push.repair] });
   const status = statusIn(lineOf(checks, "handshake")?.code ?? null);
   const afterStatus = isBadIn(checks, ...WHY_REFUSED) ? undefined : afterHandshake[status ?? 0];
   return afterStatus ?? command("doctor");
