@@ -125,7 +125,7 @@ test("a star of an ARN reaches over no colon", () => {
   expect(arnLike("arn:aws:execute-api:*", "arn:aws:execute-api:us-east-1:1:api/dev/$connect")).toBe(false);
 });
 
-test("doctor, test, proof and backend check choose among the same objects, each with an id of its own", () => {
+test("doctor, test, proof and backend check choose among the same objects, each with its own id", () => {
   const all = new Set([...doctorChecks, ...testChecks, ...proofChecks, ...backendChecks]);
   const ids = [...all].map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
