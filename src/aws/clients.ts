@@ -77,7 +77,7 @@ export async function connectAws(
   const agents = settings.local ? undefined : await agentsFromVariables(TUNNEL_MS);
   const config = {
     ...configOf(settings, requestMs, agents),
-    ...credentialsFor(settings, { agents, askCode, report }),
+    ...credentialsFor(settings, { agents, askCode }),
   };
   const waits = new Waits(signal);
   const announced = new Set<string>();

@@ -2,7 +2,6 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from "@smit
 import { shellWord } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
-import type { Report } from "../progress.ts";
 import { environment } from "../settings/environment.ts";
 import { profileFailure } from "./profile-failures.ts";
 import { quoted, readProfileFiles, wayToCredentials, type Profile } from "./profile.ts";
@@ -13,7 +12,6 @@ export interface Finding {
   clientConfig: object;
   /** Asks a person for the code of an MFA device; undefined where there is none to ask. */
   askCode: ((serial: string) => Promise<string>) | undefined;
-  report: Report;
 }
 
 /** How long before their end the SDK renews credentials. */
@@ -50,11 +48,6 @@ export const credentialsFinder =
 async function find(finding: Finding, given: object): Promise<AwsCredentialIdentity> {
   const named = environment["AWS_PROFILE"] || undefined;
   const keysGiven = Boolean(environment["AWS_ACCESS_KEY_ID"] && environment["AWS_SECRET_ACCESS_KEY"]);
-  if (named !== undefined && keysGiven)
-    finding.report({
-      kind: "warning",
-      message: "AWS_PROFILE comes before the keys in AWS_ACCESS_KEY_ID, which are not used",
-    });
   const path = named === undefined && keysGiven ? [] : await pathFrom(named);
   const init = { ...given, clientConfig: finding.clientConfig };
   if (path.length > 0) return await alongPath(path, init, finding);

@@ -194,9 +194,12 @@ export async function prune(
   const old = versions
     .slice(0, Math.max(0, versions.length - keep))
     .filter(({ Version = "", Description }) => noteIn(Description) && !used.includes(Version));
-  for (const { Version } of old)
-    await unlessInUse(orMissing(aws.lambda.call("DeleteFunction", { FunctionName, Qualifier: Version })));
+  for (const { Version = "" } of old) await deleteRelease(aws, FunctionName, Version);
 }
+
+/** Deletes a release, unless another alias serves it. */
+export const deleteRelease = (aws: Aws, FunctionName: string, Qualifier: string): Promise<void> =>
+  unlessInUse(orMissing(aws.lambda.call("DeleteFunction", { FunctionName, Qualifier })));
 
 async function unlessInUse(deletion: Promise<unknown>): Promise<void> {
   try {

@@ -46,8 +46,11 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
   /** The result in words lists what was done, so that the progress need not. */
   listsChanges?: true;
-  /** Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. */
-  untilInterrupted?: true;
+  /**
+   * Ctrl-C is how it is meant to end: nothing is said of that, and the result up to then is printed. Where
+   * options decide, only then it streams.
+   */
+  untilInterrupted?: true | ((options: OptionsOf<C>) => boolean);
   /** Others wait for its answers: no output that is not read may hold it up. */
   serves?: true;
 }

@@ -132,7 +132,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
-  stopOnSignals(session.interruption, command.untilInterrupted ? () => {} : progress.report);
+  stopOnSignals(session.interruption, isUntilInterrupted(command, settings) ? () => {} : progress.report);
   const aim = aimOf(resolved);
   const running = { ...request, settings, aim, session, progress, projectState: projectState(resolved) };
   try {
@@ -167,13 +167,13 @@ async function resultOf(running: Running): Promise<ExitCode> {
   return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
 }
 
-function failureOf(error: unknown, { command, aim, session }: Running): ExitCode {
+function failureOf(error: unknown, { command, settings, aim, session }: Running): ExitCode {
   const { signal } = session.interruption;
-  if (signal.reason === outputClosed || (command.untilInterrupted && isOfTheInterruption(error, signal)))
+  const isMeantToEnd = isUntilInterrupted(command, settings);
+  if (signal.reason === outputClosed || (isMeantToEnd && isOfTheInterruption(error, signal)))
     return exitCodes.interrupted;
   const explained = explain(error, aim);
-  const isEnding =
-    isInterrupted(signal) && explained.exitCode !== exitCodes.interrupted && !command.untilInterrupted;
+  const isEnding = isInterrupted(signal) && explained.exitCode !== exitCodes.interrupted && !isMeantToEnd;
   return showError(isEnding ? interruptedBy("a signal", error) : explained, session);
 }
 
@@ -225,6 +225,13 @@ function stopOnSignals(interruption: AbortController, report: Report): void {
     });
   }
 }
+
+const isUntilInterrupted = ({ untilInterrupted }: AnyCommand, settings: Settings): boolean =>
+  typeof untilInterrupted === "function" ? untilInterrupted(settings) : untilInterrupted === true;
+/** Whether this run of the command streams. */
+const isStreaming = (command: AnyCommand, settings: Settings): boolean =>
+  command.line !== undefined &&
+  (typeof command.untilInterrupted !== "function" || command.untilInterrupted(settings));
 
 /** Whether a program reads what the command streams: then stdout has the content alone. */
 const isPlain = (command: AnyCommand, { stream }: Writer): boolean =>
@@ -288,7 +295,7 @@ function printResult(
 ): void {
   if (settings.json) {
     const document = asDocument(advice.json(result), "result");
-    return out.writeRaw(`${asJson(document, command.line ? undefined : 2)}\n`);
+    return out.writeRaw(`${asJson(document, isStreaming(command, settings) ? undefined : 2)}\n`);
   }
   const text = advice.screen(command.render(result, settings));
   if (text !== "") (isPlain(command, out) ? err : out)[command.verbatim ? "write" : "tell"](`${text}\n`);

@@ -3,16 +3,28 @@ import type { Variables } from "../aws/variables.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
+import type { Artifact } from "../artifact/zip.ts";
 import { codeFor, codeToUpload, isOwnCode } from "../code/code.ts";
-import { command as invocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import { deployRounds, type Round } from "../code/rounds.ts";
+import { command as invocation, joined, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
-import { deployStack, planStack, type Before, type DeployOutcome, type OpenStack } from "../stack/deploy.ts";
+import {
+  deployStack,
+  planStack,
+  type Before,
+  type DeployableStack,
+  type DeployOutcome,
+  type OpenStack,
+} from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
+import { duration } from "../terminal/format.ts";
+import { asRecord, clockTime } from "../terminal/record.ts";
+import { style } from "../terminal/style.ts";
 import {
   faultIn,
   nextAfter,
@@ -24,7 +36,7 @@ import {
 import type { Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
-interface DeployResult extends DeployOutcome {
+interface Deployed extends DeployOutcome {
   dryRun: boolean;
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
@@ -42,6 +54,14 @@ interface DeployResult extends DeployOutcome {
   next: Invocation | null;
 }
 
+/** With `--watch` of its beginning; `rounds`: how many there were then, null without it. */
+interface DeployResult extends Deployed {
+  rounds: number | null;
+}
+
+/** With `--watch`: that it watches `place`, after the deploy that it begins with; then each round. */
+type DeployItem = { kind: "watching"; place: string; deployed: Deployed } | Round;
+
 interface Serving {
   serves: string;
   /** The one that served before this run, where it moved on; null where there is none. */
@@ -50,9 +70,10 @@ interface Serving {
   rolledBack: boolean;
 }
 
-export const command: Command<"deploy", DeployResult> = {
+export const command: Command<"deploy", DeployResult, DeployItem> = {
   async run(
     {
+      watch,
       only,
       codeOnly,
       adopt,
@@ -63,46 +84,19 @@ export const command: Command<"deploy", DeployResult> = {
       allowHttp,
       booking,
       type,
-      token: given,
+      token,
       tokenStdin,
-      ...options
+      ...stack
     },
     context,
   ) {
-    const limits = { only, codeOnly };
-    check({ ...options, ...limits, allowHttp }, context);
-    const isTested = test && !dryRun && !only;
-    // Asked for first: a person should not wait for a deploy to be asked at its end.
-    const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
-    const own = isOwnCode(options);
-    const client = { ...options, booking, type, token, strict, own };
-    const artifact = await (dryRun ? codeFor : codeToUpload)(options, context);
-    const open = await context.stack({ ...options, only, adopt }, artifact);
-    let probe: BackendProbe | null = null;
-    const keep = (backendUrl: string | null) => {
-      if (!isPartial(limits) && !options.backendUrl && !own)
-        keepBackend(backendUrl, { ...options, allowHttp }, context.report);
-    };
-    const before: Before<Change> = async (changes, place) => {
-      context.report({ kind: "note", message: placeText(place) });
-      keep(open.backendIn(changes));
-      // After a whole deploy the smoke test asks the backend, by way of the function.
-      if (test && !isTested && !own) probe = await askNewBackend(open.stack, changes, client, context);
-    };
-    const deployment = await (dryRun ? wouldDeploy(open, limits) : deployStack(open, limits, before));
-    if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);
-    const { changed, url } = deployment;
-    const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
-    return {
-      ...deployment,
-      dryRun,
-      ...environments(url),
-      probe,
-      test: tested,
-      release: await served(open, deployment, { tested, rollbackOnFailure }),
-      unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-      next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
-    };
+    const limits = { only, codeOnly, dryRun, allowHttp };
+    const proof = { test, strict, rollbackOnFailure, booking, type, token, tokenStdin };
+    const options = { ...stack, ...limits, ...proof };
+    const open = (artifact: Artifact) => context.stack({ ...options, adopt }, artifact);
+    if (!watch) return { ...(await deployOnce(options, open, context)), rounds: null };
+    refuseUnwatchable(options);
+    return await deployAndWatch(options, open, context);
   },
 
   exitCode({ test, unproven }, { strict }) {
@@ -111,6 +105,16 @@ export const command: Command<"deploy", DeployResult> = {
   },
 
   listsChanges: true,
+  untilInterrupted: ({ watch }) => watch,
+
+  line: (item) =>
+    item.kind === "round"
+      ? roundText(item)
+      : joined([
+          deployedText(item.deployed, { only: undefined, strict: false, quiet: false }),
+          "",
+          watchingText(item),
+        ]),
 
   summary: (result, { only, strict }) => [
     `${placeText(result)}\n`,
@@ -133,16 +137,137 @@ export const command: Command<"deploy", DeployResult> = {
     return [...failed, ...serving, ...open];
   },
 
-  render(result, { only, strict, quiet }) {
-    const isPlaced = !result.dryRun && !quiet;
-    return [
-      ...(isPlaced ? [] : [`${placeText(result)}\n`]),
-      ...deploymentText(result, { ...result, only, strict }),
-      ...servingLines(result.release),
-      ...(result.next === null ? [] : ["\n\nnext: ", result.next]),
-    ];
-  },
+  render: ({ rounds, ...deployed }, options) =>
+    rounds === null ? deployedText(deployed, options) : `${rounds} rounds`,
 };
+
+type DeployOptions = Omit<OptionsOf<"deploy">, "watch" | "adopt">;
+/** Opens the stack with the code to deploy. */
+type Open = (artifact: Artifact) => Promise<DeployableStack<WebSocketStack>>;
+
+/** What was deployed, or would be. */
+function deployedText(
+  result: Deployed,
+  { only, strict, quiet }: Pick<DeployOptions, "only" | "strict" | "quiet">,
+): Advice {
+  const isPlaced = !result.dryRun && !quiet;
+  return [
+    ...(isPlaced ? [] : [`${placeText(result)}\n`]),
+    ...deploymentText(result, { ...result, only, strict }),
+    ...servingLines(result.release),
+    ...(result.next === null ? [] : ["\n\nnext: ", result.next]),
+  ];
+}
+
+/** Deploys, and then the code alone with each change until Ctrl-C. */
+async function deployAndWatch(
+  options: DeployOptions,
+  open: Open,
+  context: Context<DeployItem>,
+): Promise<DeployResult> {
+  const { report, signal, emit } = context;
+  const place = options.source ?? options.zip ?? "";
+  let deployed: Deployed | undefined;
+  const rounds = deployRounds({ options, open, report, signal }, async () => {
+    deployed = await deployOnce(options, open, context);
+    emit({ kind: "watching", place, deployed });
+  });
+  let count = 0;
+  for await (const round of rounds) {
+    count++;
+    emit(round);
+  }
+  if (!deployed) throw new CliError("interrupted", "interrupted");
+  return { ...deployed, rounds: count };
+}
+
+const watchingText = ({ place }: DeployItem & { kind: "watching" }): string =>
+  `watching ${place}: each change deploys the code, without a smoke test; Ctrl-C ends`;
+
+/** One line: when, what came of it, and how long it took. */
+function roundText({ at, ms, changed, release, error }: Round): Advice {
+  const outcome = changed
+    ? style.green(`deployed${release === null ? "" : ` as release ${release}`}`)
+    : "no change of the code";
+  if (error === null) return asRecord(style.dim(clockTime(at)), `${outcome} in ${duration(ms)}`);
+  const text = `${style.red("not deployed:")} ${error.message}`;
+  return joined([
+    asRecord(style.dim(clockTime(at)), text),
+    error.hint === null ? undefined : ["  ", ...partsOf(error.hint)],
+  ]);
+}
+
+/** What goes with no `--watch`, refused before any call. */
+function refuseUnwatchable(options: Pick<DeployOptions, "dryRun" | "only" | "source" | "zip">): void {
+  if (!isOwnCode(options))
+    throw new CliError(
+      "options-contradict",
+      "--watch needs --source or --zip: the shipped handler does not change",
+      {
+        hint: "name the folder of your own code, or leave --watch out",
+      },
+    );
+  if (options.dryRun || options.only)
+    throw new CliError(
+      "options-contradict",
+      `--watch deploys the code with each change, and ${options.dryRun ? "--dry-run" : "--only"} does not`,
+      { hint: "leave one of them out" },
+    );
+}
+
+async function deployOnce(
+  {
+    only,
+    codeOnly,
+    dryRun,
+    test,
+    strict,
+    rollbackOnFailure,
+    allowHttp,
+    booking,
+    type,
+    token: given,
+    tokenStdin,
+    ...options
+  }: DeployOptions,
+  openWith: Open,
+  context: Context<DeployItem>,
+): Promise<Deployed> {
+  const limits = { only, codeOnly };
+  check({ ...options, ...limits, allowHttp }, context);
+  const isTested = test && !dryRun && !only;
+  // Asked for first: a person should not wait for a deploy to be asked at its end.
+  const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
+  const own = isOwnCode(options);
+  const client = { ...options, booking, type, token, strict, own };
+  const artifact = await (dryRun ? codeFor : codeToUpload)(options, context);
+  const open = await openWith(artifact);
+  let probe: BackendProbe | null = null;
+  const keep = (backendUrl: string | null) => {
+    if (!isPartial(limits) && !options.backendUrl && !own)
+      keepBackend(backendUrl, { ...options, allowHttp }, context.report);
+  };
+  const before: Before<Change> = async (changes, place) => {
+    context.report({ kind: "note", message: placeText(place) });
+    keep(open.backendIn(changes));
+    // After a whole deploy the smoke test asks the backend, by way of the function.
+    if (test && !isTested && !own) probe = await askNewBackend(open.stack, changes, client, context);
+  };
+  const deployment = await (dryRun ? wouldDeploy(open, limits) : deployStack(open, limits, before));
+  if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);
+  const { changed, url } = deployment;
+  const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
+  return {
+    ...deployment,
+    dryRun,
+    ...environments(url),
+    probe,
+    test: tested,
+    release: await served(open, deployment, { tested, rollbackOnFailure }),
+    unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
+    next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
+  };
+}
 
 /** What the deploy would do. Throws where it would be refused. */
 async function wouldDeploy(...of: Parameters<typeof planStack>): Promise<DeployOutcome> {

@@ -163,6 +163,7 @@ const table = {
       "only",
       "codeOnly",
       "adopt",
+      "watch",
       "dryRun",
       "test",
       "strict",
@@ -190,6 +191,10 @@ const table = {
       {
         line: "deploy --adopt",
         description: "takes over what was made by hand; its code stays as release 1, for `rollback`",
+      },
+      {
+        line: "deploy --source app --watch",
+        description: "then each change of the code, loaded here first; not tested, older releases stay",
       },
       { line: "deploy --only api,integration,routes,stage", description: "runs these steps alone" },
       { line: "deploy --dry-run", description: "shows what it would do" },

@@ -814,7 +814,11 @@ const table = {
     env: ["SHELFSHACK_WATCH"],
     type: boolean,
     default: false,
-    description: "go on with each minute, until Ctrl-C",
+    description: "go on until Ctrl-C, with each change of the code or each minute",
+    descriptionIn: {
+      deploy: "then deploy the code with each change, until Ctrl-C",
+      metrics: "go on with each minute, until Ctrl-C",
+    },
   },
 
   connections: {

@@ -24,7 +24,7 @@ const absent: Readonly<Record<CommandName, string>> = {
     result.resources[].unread result.probe result.test.fault
     result.test.checks[].code result.test.checks[].means result.test.checks[].fix
     result.test.checks[].missing result.test.checks[].repair[] result.test.checks[].argv
-    result.release result.unproven[]`,
+    result.release result.unproven[] result.rounds watching round`,
   status: `result.profile result.managedBy result.steps[] result.fix result.resources[].differences[]
     result.resources[].unread result.argv`,
   releases: "result.profile result.managedBy",

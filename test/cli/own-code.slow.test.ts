@@ -7,7 +7,7 @@ import { filesIn } from "../../src/artifact/zip-writer.ts";
 import { needs } from "../support/aws-clients.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
-import { errorCode, run } from "../support/program.ts";
+import { errorCode, run, start } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
 
 /** A folder with these files, removed with the test. */
@@ -67,6 +67,41 @@ test("9 an own handler is deployed without a backend, tested as what it is, and 
   const broken = await run(["deploy", "--json"], options);
   expect([broken.code, errorCode(broken)]).toEqual([2, "handler-not-loadable"]);
   expect(local.calls).toHaveLength(calls);
+});
+
+test("deploy --watch deploys each change of the code, or says why not; older releases stay", async () => {
+  const local = await openLocalAws();
+  const source = folderWith({ "app.mjs": echo });
+  const options = { env: { ...pointedAt(local.url), SHELFSHACK_TEST: "false" } };
+  const code = ["--source", source, "--handler", "app.handler"];
+  const watching = start(["deploy", "--watch", "--json", ...code], { ...options, input: null });
+  await watching.says('"kind":"watching"');
+  const write = async (text: string, said: RegExp) => {
+    writeFileSync(join(source, "app.mjs"), text);
+    await watching.says(said);
+  };
+  await write(`${echo}// 2`, /"kind":"round".*"changed":true.*"release":"2"/);
+  await write('import "not-there";', /"kind":"round".*"code":"handler-not-loadable"/);
+  await write(`${echo}// 3`, /"kind":"round".*"changed":true.*"release":"3"/);
+  await write(`${echo}// 4`, /"kind":"round".*"changed":true.*"release":"4"/);
+  watching.signal("SIGINT");
+  const { code: exit, stdout, stderr } = await watching.ended;
+  expect(exit).toBe(130);
+  expect(stderr).not.toContain("error");
+  const items = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  expect(items.map(({ kind }) => kind)).toEqual(["watching", ...Array(4).fill("round"), "result"]);
+  expect(items.at(-1)).toMatchObject({ changed: true, rounds: 4 });
+  const { releases } = JSON.parse((await run(["releases", "--json"], options)).stdout);
+  expect(releases.map(({ number }: { number: string }) => number)).toEqual(["4", "3", "1"]);
+});
+
+test.each([
+  ["what ships with us", []],
+  ["a dry run", ["--source", "/", "--dry-run"]],
+  ["steps", ["--source", "/", "--only", "function"]],
+])("deploy --watch refuses %s before any call", async (_what, words) => {
+  const ended = await run(["deploy", "--watch", "--json", ...words]);
+  expect([ended.code, errorCode(ended)]).toEqual([2, "options-contradict"]);
 });
 
 test("package loads own code without this user's credentials; what may be missing here warns", async () => {

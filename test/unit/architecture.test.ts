@@ -82,7 +82,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...shared,
   ],
   console: ["trace", "logs", "local", "artifact", "files", "contract"],
-  code: ["local", "artifact", ...lowest],
+  code: ["local", "stack", "aws", "artifact", ...lowest],
   export: ["terminal", "resources", "stack", "aws", ...lowest],
   cli: ["terminal", "resources", "stack", "aws", "artifact", ...lowest],
   terminal: ["bench", "estimate", "verify", "trace", "logs", "stack", "client", ...lowest],
