@@ -1,7 +1,9 @@
 import type { Artifact, Entry } from "../artifact/zip.ts";
-import { ProgramMissing, pythonFor } from "../local/runtime/programs.ts";
+import { openCache } from "../files/cache.ts";
+import { loadedBy, ProgramMissing, pythonFor } from "../local/runtime/programs.ts";
 import { startRuntime } from "../local/runtime/runtime.ts";
 import { broughtByLambda } from "../local/runtime/sdk.ts";
+import { environment } from "../settings/environment.ts";
 
 /** What became of code that was loaded once, as Lambda loads it. */
 export type Trial =
@@ -25,14 +27,29 @@ export interface TrialOptions {
 /** Nothing answers there: what is loaded reaches no AWS, and has no credentials but made-up ones. */
 const NO_AWS = "http://127.0.0.1:9";
 
-/** Loads code once in a process of its own, within Lambda's ten seconds, and gives it no event. */
+/** What has loaded, as empty files. */
+const LOADED = { files: 500, bytes: 0 };
+
+/**
+ * Loads code once in a process of its own, within Lambda's ten seconds, and gives it no event. That the very
+ * same has loaded is kept in the user's cache: code, how it is run, and by which program.
+ */
 export async function tryOut(artifact: Artifact, options: TrialOptions): Promise<Trial> {
   const because = await whyNot(artifact.entries, options);
   if (because !== undefined) return { outcome: "not-tried", because };
-  const { packagesFrom } = options;
+  const target = targetOf(artifact, options);
+  const cache = await openCache("loaded", LOADED, environment);
+  const madeOf = [{ ...target, zip: artifact.sha256 }, await loadedBy(options.runtime)];
+  if (await cache?.get(madeOf)) return { outcome: "loaded" };
+  const trial = await load(target, options);
+  if (trial.outcome === "loaded") await cache?.keep(madeOf, "");
+  return trial;
+}
+
+async function load(target: ReturnType<typeof targetOf>, { packagesFrom }: TrialOptions): Promise<Trial> {
   const runtime = await startRuntime({ endpointUrl: () => NO_AWS, log: () => undefined, packagesFrom });
   try {
-    const failure = await runtime.tryOut(targetOf(artifact, options));
+    const failure = await runtime.tryOut(target);
     if (!failure) return { outcome: "loaded" };
     const brought = broughtByLambda(failure.message);
     if (brought)

@@ -105,24 +105,35 @@ test.each([
 });
 
 test("package loads own code without this user's credentials; what may be missing here warns", async () => {
-  const source = folderWith({
-    "index.mjs": `
-      const { AWS_ACCESS_KEY_ID, SHELFSHACK_TOKEN, TABLE } = process.env;
-      if (AWS_ACCESS_KEY_ID === "AKIDOFTHEUSER" || SHELFSHACK_TOKEN) throw new Error("seen");
-      if (TABLE === undefined) throw new Error("TABLE is not set");
-      export const handler = () => 1;`,
-  });
+  const loads = join(folderWith({}), "loads");
+  const code = (last: string) => `
+    import { appendFileSync } from "node:fs";
+    appendFileSync(${JSON.stringify(loads)}, "x");
+    const { AWS_ACCESS_KEY_ID, SHELFSHACK_TOKEN, TABLE } = process.env;
+    if (AWS_ACCESS_KEY_ID === "AKIDOFTHEUSER" || SHELFSHACK_TOKEN) throw new Error("seen");
+    ${last}
+    export const handler = () => 1;`;
+  const source = folderWith({ "index.mjs": code('if (!TABLE) throw new Error("TABLE is not set");') });
   mkdirSync(join(source, "out"));
   const out = join(source, "out", "p.zip");
-  const env = { AWS_ACCESS_KEY_ID: "AKIDOFTHEUSER", AWS_SECRET_ACCESS_KEY: "s", SHELFSHACK_TOKEN: "t" };
-  const { code, stderr, stdout } = await run(["package", "--source", source, "--out", out, "--json"], {
-    env,
-  });
-  expect(code).toBe(0);
-  expect(stderr).toContain("TABLE is not set");
-  // The zip that is written is no part of the code.
-  const again = await run(["package", "--source", source, "--out", out, "--json"], { env });
-  expect(JSON.parse(again.stdout).sha256).toBe(JSON.parse(stdout).sha256);
+  const keys = { AWS_ACCESS_KEY_ID: "AKIDOFTHEUSER", AWS_SECRET_ACCESS_KEY: "s", SHELFSHACK_TOKEN: "t" };
+  const env = { ...keys, XDG_CACHE_HOME: folderWith({}) };
+  const pack = async (...more: string[]) => {
+    const result = await run(["package", "--source", source, "--out", out, "--json", ...more], { env });
+    return { ...result, loads: readFileSync(loads, "utf8").length };
+  };
+  const first = await pack();
+  expect(first).toMatchObject({ code: 0, loads: 1 });
+  expect(first.stderr).toContain("TABLE is not set");
+  // The zip that is written is no part of the code. What does not load is tried again.
+  const again = await pack();
+  expect(JSON.parse(again.stdout).sha256).toBe(JSON.parse(first.stdout).sha256);
+  expect(again.loads).toBe(2);
+  // What loads is not, as long as it is run in the same way.
+  writeFileSync(join(source, "index.mjs"), code(""));
+  expect(await pack()).toMatchObject({ code: 0, stderr: "", loads: 3 });
+  expect(await pack()).toMatchObject({ code: 0, stderr: "", loads: 3 });
+  expect(await pack("--runtime", "nodejs22.x")).toMatchObject({ code: 0, loads: 4 });
 });
 
 test("a project's esbuild gets no credentials either, and one that all may write is not run", async () => {

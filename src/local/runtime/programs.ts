@@ -143,6 +143,16 @@ export async function pythonFor(runtime: string): Promise<Python> {
   }
 }
 
+/** What decides here whether a function of a runtime loads, besides the function. Throws `ProgramMissing`. */
+export async function loadedBy(runtime: string): Promise<readonly string[]> {
+  const isPython = runtime.startsWith("python");
+  const { command, version } = isPython
+    ? await pythonFor(runtime)
+    : { command: process.execPath, version: process.version };
+  const client = await readFile(locate(clientFiles[isPython ? "python" : "node"]), "utf8");
+  return [command, version, client];
+}
+
 /**
  * Asks a Python of the PATH for its real location: it may be a shim that needs variables which the handler
  * does not get.
