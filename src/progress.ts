@@ -21,6 +21,8 @@ export type Progress =
   /** How far it is, in other words each time: on a terminal always, elsewhere a line now and then. */
   | { kind: "going"; id: string; title: string; elapsedMs: number }
   | { kind: "waiting"; id: string; reason: string; elapsedMs: number; budgetMs: number }
+  /** What was going on is over, and needs no line. */
+  | { kind: "over"; id: string }
   /** A wait is over, one way or the other; the end of its step is the end of its waits too. */
   | { kind: "waited"; id: string }
   /** `listed`: the command's result lists it too. */
@@ -40,6 +42,23 @@ export type Progress =
 
 /** Where work says what it does; it never prints. */
 export type Report = (event: Progress) => void;
+
+/** How often it is told that something lasts; how often that is shown is the terminal's affair. */
+const AGAIN_MS = 1_000;
+
+/** Tells what is done, now and again and again, until it is disposed of. */
+export function telling(report: Report, title: string): Disposable {
+  const startedAt = performance.now();
+  const tell = () => report({ kind: "going", id: title, title, elapsedMs: performance.now() - startedAt });
+  tell();
+  const timer = setInterval(tell, AGAIN_MS).unref();
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      report({ kind: "over", id: title });
+    },
+  };
+}
 
 /** Waits so long, or until `signal` is aborted, which who called finds out by itself. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { Command as Commander, CommanderError, Help, Option } from "commander";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { commandNames, commandTable, type CommandName } from "../settings/commands.ts";
+import { commandNames, commandTable, headingOf, type CommandName } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { globalSettings, namedBy, type CommandRequest } from "./quick-arguments.ts";
@@ -110,14 +110,16 @@ function programFor(version: string, width: number, print: (text: string) => voi
   return program;
 }
 
-function addOptions(commander: Commander, names: readonly SettingName[], command = ""): void {
+function addOptions(commander: Commander, names: readonly SettingName[], command?: CommandName): void {
   for (const name of names) {
     const { flag, default: fallback, defaultText, negatable } = settingTable[name];
     if (flag === undefined) continue;
     const words = defaultText ?? defaultWords(fallback);
-    const text = descriptionOf(name, command);
-    commander.addOption(repeated(name, new Option(flag, words ? `${text} [${words}]` : text)));
-    if (negatable) commander.addOption(new Option(negated(flag), `the opposite of ${flag}`));
+    const text = descriptionOf(name, command ?? "");
+    const heading = command === undefined ? undefined : headingOf(command, name);
+    const under = (option: Option) => (heading === undefined ? option : option.helpGroup(heading));
+    commander.addOption(under(repeated(name, new Option(flag, words ? `${text} [${words}]` : text))));
+    if (negatable) commander.addOption(under(new Option(negated(flag), `the opposite of ${flag}`)));
   }
 }
 

@@ -8,9 +8,9 @@ import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
 import { folderOfProject, stateHome } from "../files/state-home.ts";
 import type { Report } from "../progress.ts";
-import { commandTable } from "../settings/commands.ts";
+import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
-import type { Settings } from "../settings/table.ts";
+import type { SettingName, Settings } from "../settings/table.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
 import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
@@ -133,6 +133,8 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
   stopOnSignals(session.interruption, isUntilInterrupted(command, settings) ? () => {} : progress.report);
+  const asked = askedBy(request.name, settings);
+  if (asked !== undefined) progress.expecting(`asking ${asked}`);
   const aim = aimOf(resolved);
   const running = { ...request, settings, aim, session, progress, projectState: projectState(resolved) };
   try {
@@ -141,6 +143,17 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
     progress.pause();
     return failureOf(error, running);
   }
+}
+
+/** Who is asked first, as far as it is known before. */
+function askedBy(
+  name: CommandName,
+  { local, region, url }: Pick<Settings, "local" | "region" | "url">,
+): string | undefined {
+  if (!isAboutStacks(name)) return undefined;
+  const reads: readonly SettingName[] = commandTable[name].reads;
+  if (url !== undefined && reads.includes("url")) return "the server";
+  return local ? "the local AWS" : `AWS${region === undefined ? "" : ` in ${region}`}`;
 }
 
 function projectState(resolved: Resolved): string | undefined {
@@ -245,6 +258,7 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
   const canAsk = process.stdin.isTTY && process.stderr.isTTY && !isCi(environment);
   return {
     emit(item) {
+      progress.pause();
       if (settings.json) return out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
       const { content, aside }: Plain = isPlain(command, out)
         ? (command.plain?.(item) ?? {})

@@ -77,7 +77,14 @@ export const command: Command<"connections", ConnectionsResult> = {
 
 function asked([word = "", connectionId]: readonly string[]): [Action, connectionId: string] {
   const action = actionNamed("connections", word, actions);
-  const usage = { hint: ["use: ", invocation("connections", {}, action, "ID")] };
+  const usage = {
+    hint: [
+      "use: ",
+      invocation("connections", {}, action, "ID"),
+      "; ids of connections are in each line of: ",
+      invocation("trace", { since: "10m", follow: false }),
+    ],
+  };
   if (!connectionId)
     throw new CliError("value-missing", `connections ${action} needs a connection id`, usage);
   return [action, connectionId];
@@ -99,7 +106,10 @@ async function messageIn({ args: [, , typed, ...more], stdin, signal }: Context)
 
 function refuseGone({ connectionId, endpoint }: ConnectionsResult): never {
   throw new CliError("connection-gone", `${connectionId} is not connected to ${endpoint}`, {
-    hint: "it has closed, or it is a connection of another stage",
+    hint: [
+      "it has closed, or it is a connection of another stage; those that came lately: ",
+      invocation("trace", { since: "10m", follow: false }),
+    ],
   });
 }
 

@@ -94,13 +94,14 @@ export const command: Command<"local", LocalResult, LocalItem> = {
     });
     if (local.isOpen) warn(openText(listen, local));
     const page = await openedConsole(local, context, open);
+    let closed: Promise<void> | undefined;
+    const close = () => (closed ??= page.close().then(() => local.close()));
     try {
       // The account that was named is one of AWS's.
       const here = { ...options, local: true, port: local.port, account: undefined };
-      return await serve(here, context, { ...local, consoleUrl: page.url });
+      return await serve(here, context, { ...local, close, consoleUrl: page.url });
     } finally {
-      await page.close();
-      await local.close();
+      await close();
     }
   },
 
@@ -276,6 +277,8 @@ async function serve(
     });
     return { redeploys: await redeployOnChange(target, context, local) };
   } finally {
+    // The function tells its backend of every client that is closed now.
+    await local.close();
     await demo?.close();
   }
 }

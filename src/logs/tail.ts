@@ -1,7 +1,7 @@
 import type { Aws } from "../aws/clients.ts";
 import { logGroupOf } from "../aws/lambda-function.ts";
 import { explain } from "../errors/explain.ts";
-import type { Report } from "../progress.ts";
+import { telling, type Report } from "../progress.ts";
 import { accessLogOf, accessRecordOf, type AccessLog } from "./access-log.ts";
 import { followLog } from "./follow.ts";
 import { followedGroup, hasStreams, type FollowedGroup, type GroupEvent } from "./group.ts";
@@ -78,9 +78,10 @@ const ownLog = (access: AccessLog | undefined, functionGroup: string): Log[] =>
     ? [{ group: access.group, recordOf: (event) => accessRecordOf(event, access.members) }]
     : [];
 
+const namesOf = (logs: readonly Log[]): string => logs.map(({ group }) => group.name).join(" and ");
+
 function tellWhatIsFollowed(logs: readonly Log[], empty: string | undefined, { report }: Reader): void {
-  const names = logs.map(({ group }) => group.name).join(" and ");
-  report({ kind: "note", message: `following ${names}, Ctrl-C ends` });
+  report({ kind: "note", message: `following ${namesOf(logs)}, Ctrl-C ends` });
   if (empty !== undefined)
     report({ kind: "note", message: `not invoked yet: there is nothing in ${empty}, waiting` });
 }
@@ -142,8 +143,9 @@ async function emitted(
   const readers = new Map(logs.map((log) => [log.group.name, log.recordOf]));
   const wanted = { ...options, about: aboutOf(options), report, signal };
   const count = { records: 0, byFunction: 0 };
+  const groups = logs.map(({ group }) => group);
+  using _told = options.follow ? undefined : telling(report, `reading ${namesOf(logs)}`);
   try {
-    const groups = logs.map(({ group }) => group);
     for await (const event of followLog(aws.logs, groups, wanted)) {
       const record = (readers.get(event.group) ?? recordOf)(event);
       if (!isWanted(record)) continue;

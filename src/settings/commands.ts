@@ -70,6 +70,21 @@ const stackTraced = ["functionName", "apiName", "stage"] as const;
 /** A client's token, in one of two ways. */
 export const token = ["token", "tokenStdin"] as const;
 
+/** What stands under a heading of its own in a long help, behind what the command itself is about. */
+const groups: readonly { heading: string; names: readonly SettingName[] }[] = [
+  { heading: "Whose token, as which client:", names: ["booking", ...token, "type"] },
+  { heading: "What the stack is like:", names: [...ownCode, ...stackProperties] },
+  { heading: "Which stack:", names: stackNames },
+];
+/** More options than this are a long help. */
+const LONG = 15;
+
+/** The heading of a setting in the help of a command; undefined for the usual one. */
+export function headingOf(command: CommandName, name: SettingName): string | undefined {
+  if (table[command].reads.length <= LONG) return undefined;
+  return groups.find(({ names }) => names.includes(name))?.heading;
+}
+
 /** How a stack is used. */
 export const load = [
   "connections",
@@ -467,7 +482,9 @@ const table = {
     examples: [
       {
         line: "connections get L0SM9cOFvHcCIhw=",
-        description: "since when it is connected, its last frame, address and user agent",
+        description:
+          "since when it is connected, its last frame, address and user agent; AWS lists no connections: an " +
+          "id is in each line of trace and logs tail, and locally in the console",
       },
       {
         line: `connections send L0SM9cOFvHcCIhw= '{"type":"notice"}'`,

@@ -1,6 +1,6 @@
 import type { Ora } from "ora";
 import type { Advice } from "../errors/advice.ts";
-import type { Progress, Report } from "../progress.ts";
+import { telling, type Progress, type Report } from "../progress.ts";
 import { duration, widthOf } from "./format.ts";
 import type { Writer } from "./output.ts";
 import { asProblem, continued } from "./record.ts";
@@ -15,12 +15,17 @@ export type ProgressMode = "spinner" | "plain" | "quiet";
 /** Progress that is being shown. */
 export interface ProgressDisplay {
   report: Report;
+  /** Says what is waited for where nothing else is told for a while. */
+  expecting(title: string): void;
   /** Takes the spinner off the screen, for good or until the next event. */
   pause(): void;
 }
 
 /** In plain lines what lasts is printed again only after this many milliseconds. */
 const LASTING_LINE_MS = 10_000;
+
+/** How long nothing is told before it is said what is waited for: on a terminal, and in plain lines. */
+const SILENT_MS = { spinner: 500, plain: 2_000 };
 
 /** How much of the progress is shown. */
 export interface ProgressOptions {
@@ -56,17 +61,47 @@ export async function showProgress(
     return isRepeated && event.kind === "finished" && event.listed ? undefined : line;
   };
 
+  const show = (event: Progress, line = lineOf(event)) => {
+    follow(event, running);
+    if (spinner?.isSpinning) spinner.clear();
+    // Calls that wait at the same time say so once.
+    if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.tell(`${line}\n`);
+    lastLine = line ?? lastLine;
+    if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
+  };
+  let silence = noSilence;
   return {
     report(event) {
       const line = lineOf(event);
-      follow(event, running);
-      if (spinner?.isSpinning) spinner.clear();
-      // Calls that wait at the same time say so once.
-      if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.tell(`${line}\n`);
-      lastLine = line ?? lastLine;
-      if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
+      if (spinner || line !== undefined) silence = silence.end();
+      show(event, line);
     },
-    pause: () => stop(spinner),
+    expecting(title) {
+      if (mode !== "quiet") silence = silenceOf(title, SILENT_MS[mode], (event) => show(event));
+    },
+    pause() {
+      silence = silence.end();
+      stop(spinner);
+    },
+  };
+}
+
+/** That nothing has been told yet. */
+interface Silence {
+  end(): Silence;
+}
+const noSilence: Silence = { end: () => noSilence };
+
+/** Says what is waited for when it has lasted so long. */
+function silenceOf(title: string, afterMs: number, report: Report): Silence {
+  let told: Disposable | undefined;
+  const timer = setTimeout(() => (told = telling(report, title)), afterMs).unref();
+  return {
+    end() {
+      clearTimeout(timer);
+      told?.[Symbol.dispose]();
+      return noSilence;
+    },
   };
 }
 
@@ -82,8 +117,9 @@ interface Running {
 function follow(event: Progress, { steps, waits }: Running): void {
   if (event.kind === "started" || event.kind === "going") steps.set(event.id, event.title);
   if (event.kind === "waiting") waits.set(event.id, waitingWords(event));
-  if (event.kind === "waited" || event.kind === "finished" || event.kind === "failed") waits.delete(event.id);
-  if (event.kind === "finished" || event.kind === "failed") steps.delete(event.id);
+  const isStepOver = event.kind === "finished" || event.kind === "failed";
+  if (event.kind === "waited" || isStepOver) waits.delete(event.id);
+  if (event.kind === "over" || isStepOver) steps.delete(event.id);
 }
 
 /** What is told again and again while it lasts. */
@@ -108,6 +144,7 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
   switch (event.kind) {
     case "started":
     case "waited":
+    case "over":
       return undefined;
     case "going":
       return style.dim(`  ${continued(event.title)}`);

@@ -3,7 +3,7 @@ import { localTraces } from "../aws/local-traces.ts";
 import { explain } from "../errors/explain.ts";
 import { accessLogOf } from "../logs/access-log.ts";
 import { groupOf } from "../logs/tail.ts";
-import type { Report } from "../progress.ts";
+import { telling, type Report } from "../progress.ts";
 import { accessLog } from "./access-log.ts";
 import { functionLog } from "./function-log.ts";
 import { createJoiner } from "./join.ts";
@@ -112,7 +112,7 @@ const titles = (sources: readonly Source[]): string => sources.map(({ title }) =
 async function joined(
   sources: readonly Source[],
   wanted: Wanted,
-  { emit, drained, signal }: Reader,
+  { emit, drained, report, signal }: Reader,
 ): Promise<void> {
   const facts = [...new Set(sources.flatMap((source) => source.facts))];
   const joiner = createJoiner({
@@ -120,6 +120,7 @@ async function joined(
     isOrdered: !wanted.follow,
     emit: (trace, amended) => emit(recordOf(trace, amended)),
   });
+  using _told = wanted.follow ? undefined : telling(report, `reading ${titles(sources)}`);
   const tick = setInterval(() => joiner.settle(performance.now()), TICK_MS);
   const read = async (source: Source) => {
     for await (const part of source.follow(wanted)) {

@@ -78,7 +78,7 @@ test("connections come and go, get a frame, and can be closed", async () => {
   await detail.getByLabel("A frame to the client").fill('{"type":"from the console"}');
   await detail.getByRole("button", { name: "Send to the client" }).click();
   await expect.poll(async () => await ann.next(), { timeout: 5_000 }).toContain("from the console");
-  await detail.getByRole("button", { name: "Close it" }).click();
+  await detail.getByRole("button", { name: "Close the connection" }).click();
   await ann.closed();
   await expect.poll(() => rows(page).count()).toBe(0);
   expect(faults).toEqual([]);

@@ -211,7 +211,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
       "",
     ].join("\n"),
   );
-  expect(stderr).toBe("");
+  expect(stderr).toMatch(/^ {2}reading \S+\n$/);
   const json = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect(json.stdout).toBe(safe(json.stdout));
   expect(

@@ -55,7 +55,7 @@ test("F-49 log lines hang below their beginning, or where it is narrow below the
   await run(["test"], { env });
   const linesAt = async (columns: number) => {
     const { stdout } = await run(["logs", "tail", "--no-follow", "--no-color"], { env, columns });
-    return stdout.replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "").split("\r\n");
+    return linesOf(stdout);
   };
   const wide = await linesAt(80);
   expect(wide.filter((line) => line.length > 80)).toEqual([]);
@@ -70,9 +70,12 @@ test("F-49 log lines hang below their beginning, or where it is narrow below the
   expect(words.filter((word) => !narrow.some((line) => line.includes(word)))).toEqual([]);
 });
 
-/** What a terminal shows, without its escape sequences. */
+/** What a terminal shows, without what was erased of a line and without escape sequences. */
 const linesOf = (text: string) =>
-  text.replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "").split("\r\n");
+  text
+    .replaceAll(new RegExp(`^.*${escape}\\[1G${escape}\\[0?K`, "gm"), "")
+    .replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "")
+    .split("\r\n");
 const isCopied = (line: string) => line.includes("shelfshack-ws.js") || !/\S\s+\S/.test(line);
 
 test.for([40, 80])(

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { expect, test } from "vitest";
-import type { Progress } from "../../src/progress.ts";
+import { telling, type Progress } from "../../src/progress.ts";
 import { isCi } from "../../src/settings/environment.ts";
 import { canSpin, coloursOn, writerFor } from "../../src/terminal/output.ts";
 import { showProgress, type ProgressMode } from "../../src/terminal/progress.ts";
@@ -69,6 +69,15 @@ test("S51 how far something is stands in plain lines every ten seconds", async (
   }));
   expect(await shown("plain", false, going)).toBe("  at 0\n  at 10000\n  at 20500\n");
   expect(await shown("quiet", false, going)).toBe("");
+});
+
+test("what goes on is told at its beginning, and its end needs no line", async () => {
+  const told: Progress[] = [];
+  {
+    using _told = telling((event) => void told.push(event), "reading the log");
+  }
+  expect(told).toMatchObject([{ kind: "going", title: "reading the log" }, { kind: "over" }]);
+  expect(await shown("plain", false, told)).toBe("  reading the log\n");
 });
 
 test("--quiet leaves warnings and failures, --debug adds details", async () => {

@@ -15,7 +15,7 @@ const FRAMES = 20;
 /** What is known of one row, and what can be done about it. */
 export function detailOf(shown: Shown, options: DetailOptions): readonly Node[] {
   const { title, body } = contentOf(shown, options);
-  const close = element("button", { type: "button", textContent: "Close", title: "Escape" });
+  const close = element("button", { type: "button", textContent: "Hide", title: "Escape" });
   close.addEventListener("click", () => options.close());
   return [element("div", { className: "top" }, element("h2", {}, title), close), ...body];
 }
@@ -102,7 +102,7 @@ function replay(frame: ShownFrame | undefined, { store, act }: DetailOptions): N
 }
 
 function connectionBody(client: ShownClient, { store, act }: DetailOptions): Node[] {
-  const { connectionId, apiId, stage, sourceIp, at } = client;
+  const { connectionId, apiId, stage, sourceIp, at, booking, type } = client;
   const text = element("textarea", { spellcheck: false, placeholder: '{"type":"hello"}' });
   text.setAttribute("aria-label", "A frame to the client");
   const sendButton = element("button", {
@@ -115,11 +115,15 @@ function connectionBody(client: ShownClient, { store, act }: DetailOptions): Nod
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
   });
-  const closeButton = element("button", { type: "button", textContent: "Close it", className: "danger" });
+  const closeButton = element("button", {
+    type: "button",
+    textContent: "Close the connection",
+    className: "danger",
+  });
   closeButton.addEventListener("click", () => act({ action: "close", connectionId }, "closed"));
   const frames = store.framesOf(connectionId, FRAMES);
   return [
-    facts({ since: clock(at), stage: `${apiId}/${stage}`, address: sourceIp }),
+    facts({ since: clock(at), booking, type, stage: `${apiId}/${stage}`, address: sourceIp }),
     element("h3", {}, "Frame to the client (Ctrl+Enter sends)"),
     text,
     element("div", { className: "actions" }, sendButton, closeButton),

@@ -2,7 +2,7 @@ import type { ConsoleAction, ConsoleItem, RefusalReason } from "../items.ts";
 import { detailOf } from "./detail.ts";
 import { byId } from "./element.ts";
 import { openLink, type LinkState } from "./link.ts";
-import { rowOf } from "./rows.ts";
+import { headOf, rowOf } from "./rows.ts";
 import { Store, viewNames, type Entry, type ViewName } from "./store.ts";
 
 const ROW = 28;
@@ -177,6 +177,8 @@ function show(name: ViewName): void {
   count = 0;
   rows.scrollTop = 0;
   rows.setAttribute("aria-label", name);
+  byId("head").replaceChildren(headOf(name));
+  byId("legend").hidden = name !== "messages";
   byId("list").setAttribute("aria-labelledby", `tab-${name}`);
   for (const other of viewNames) {
     const tab = byId(`tab-${other}`);

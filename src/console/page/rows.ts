@@ -1,6 +1,43 @@
 import { drawnBeginnings, hasFailed, isFailure, type TraceRecord } from "../../trace/record.ts";
 import { clock, duration, element, size } from "./element.ts";
-import type { Shown } from "./store.ts";
+import type { Shown, ViewName } from "./store.ts";
+
+/** The head of each view, its cells named as those of the rows below. */
+const heads: Readonly<Record<ViewName, readonly Cell[]>> = {
+  messages: [
+    { text: "time" },
+    { text: "event" },
+    { text: "connection", name: "who" },
+    { text: "booking", name: "booking" },
+    { text: "result", name: "result" },
+    { text: "took", name: "number" },
+    { text: "hops" },
+  ],
+  frames: [
+    { text: "time" },
+    { text: "" },
+    { text: "connection", name: "who" },
+    { text: "size", name: "size number" },
+    { text: "text" },
+  ],
+  log: [{ text: "time" }, { text: "level" }, { text: "line" }],
+  connections: [
+    { text: "since" },
+    { text: "connection" },
+    { text: "booking" },
+    { text: "stage", name: "place" },
+    { text: "address", name: "address" },
+  ],
+};
+
+/** The head of a view. */
+export const headOf = (view: ViewName): HTMLElement =>
+  element("div", { className: `row ${view}` }, ...nodesOf(heads[view]));
+
+const nodesOf = (cells: readonly Cell[]): Node[] =>
+  cells.map((cell) =>
+    cell instanceof Node ? cell : element("span", { className: cell.name ?? "" }, cell.text ?? ""),
+  );
 
 type Cell = { text: string | number | undefined; name?: string } | Node;
 
@@ -9,11 +46,7 @@ export function rowOf(shown: Shown): HTMLElement {
   const { view, cells } = cellsOf(shown);
   const row = element("div", { className: `row ${view}` });
   row.setAttribute("role", "option");
-  row.append(
-    ...cells.map((cell) =>
-      cell instanceof Node ? cell : element("span", { className: cell.name ?? "" }, cell.text ?? ""),
-    ),
-  );
+  row.append(...nodesOf(cells));
   return row;
 }
 
@@ -41,7 +74,8 @@ function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
     cells: [
       time,
       { text: shown.connectionId },
-      { text: `${shown.apiId}/${shown.stage}`, name: "quiet" },
+      { text: shown.booking ?? shown.type },
+      { text: `${shown.apiId}/${shown.stage}`, name: "place quiet" },
       { text: shown.sourceIp, name: "address quiet" },
     ],
   };
@@ -58,10 +92,11 @@ const messageCells = (record: TraceRecord): readonly Cell[] => [
   barsOf(record),
 ];
 
-/** What became of a message, in a few words. */
+/** What became of a message, in a few words: first the status that its first hop knows. */
 export function resultOf(record: TraceRecord): string {
-  const { problem, sent, gone = 0, failed = 0, attempts = 1, coldMs, test } = record;
+  const { hops, problem, sent, gone = 0, failed = 0, attempts = 1, coldMs, test } = record;
   return [
+    hops.find(({ status }) => status !== undefined)?.status,
     test && "test",
     problem,
     sent === undefined ? undefined : `${sent} sent`,

@@ -4,8 +4,11 @@ import type { ConsoleItem, ShownFrame, ShownLine } from "../items.ts";
 export const viewNames = ["messages", "frames", "log", "connections"] as const;
 export type ViewName = (typeof viewNames)[number];
 
-/** A connection as the page knows it. */
-export type ShownClient = ConsoleItem & { kind: "opened" };
+/** A connection as the page knows it; who it is tells the trace of its connect. */
+export type ShownClient = ConsoleItem & { kind: "opened" } & Who;
+type Who = Pick<TraceRecord, "booking" | "type">;
+/** More connections make the oldest forgotten. */
+const MOST_KNOWN = 20_000;
 
 /** What one row of a view is about. */
 export type Shown = TraceRecord | ShownFrame | ShownLine | ShownClient;
@@ -32,6 +35,10 @@ class View {
   constructor(most: number, { isTimed = false } = {}) {
     this.#most = most;
     this.#isTimed = isTimed;
+  }
+
+  get(key: string): Shown | undefined {
+    return this.#byKey.get(key)?.shown;
   }
 
   has(key: string): boolean {
@@ -110,6 +117,7 @@ export class Store {
   /** Items that this page was not given because it was too slow. */
   omitted = 0;
   #count = 0;
+  readonly #known = new Map<string, Who>();
 
   filter(text: string): void {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -123,15 +131,28 @@ export class Store {
 
   take(item: ConsoleItem): void {
     const { messages, frames, log, connections } = this.views;
-    if (item.kind === "trace") messages.put(`${item.event} ${item.requestId}`, item);
-    else if (item.kind === "frame") frames.put(`${this.#count++}`, item);
+    if (item.kind === "trace") {
+      messages.put(`${item.event} ${item.requestId}`, item);
+      this.#learn(item);
+    } else if (item.kind === "frame") frames.put(`${this.#count++}`, item);
     else if (item.kind === "log") log.put(`${this.#count++}`, item);
-    else if (item.kind === "opened") connections.put(item.connectionId, item);
+    else if (item.kind === "opened")
+      connections.put(item.connectionId, { ...item, ...this.#known.get(item.connectionId) });
     else if (item.kind === "closed") connections.remove(item.connectionId);
     else {
       this.omitted += item.items;
       connections.clear();
     }
+  }
+
+  #learn({ connectionId, booking, type }: TraceRecord): void {
+    if (connectionId === undefined || (booking ?? type) === undefined) return;
+    if (this.#known.has(connectionId)) return;
+    this.#known.set(connectionId, { booking, type });
+    const [oldest = connectionId] = this.#known.keys();
+    if (this.#known.size > MOST_KNOWN) this.#known.delete(oldest);
+    const open = this.views.connections.get(connectionId);
+    if (open?.kind === "opened") this.views.connections.put(connectionId, { ...open, booking, type });
   }
 
   isOpen(connectionId: string | undefined): boolean {
