@@ -483,8 +483,8 @@ const table = {
       {
         line: "connections get L0SM9cOFvHcCIhw=",
         description:
-          "since when it is connected, its last frame, address and user agent; AWS lists no connections: an " +
-          "id is in each line of trace and logs tail, and locally in the console",
+          "since when it is connected, its last frame, address and user agent; AWS lists no connections: " +
+          "an id is in each line of trace and logs tail, and locally in the console",
       },
       {
         line: `connections send L0SM9cOFvHcCIhw= '{"type":"notice"}'`,
