@@ -55,6 +55,8 @@ export interface Extras {
   traced: boolean;
   /** Its role has a permissions boundary. */
   bounded: boolean;
+  /** What is created has tags of the configuration. */
+  tagged: boolean;
 }
 
 /** The trust policy of the function's role: Lambda alone may assume it (AWS.md 6.1). */
@@ -93,14 +95,17 @@ export const extrasOf = ({
   subnets = [],
   tracing,
   permissionsBoundary,
+  tags = {},
 }: {
   subnets?: readonly string[] | undefined;
   tracing?: string | undefined;
   permissionsBoundary?: string | undefined;
+  tags?: object | undefined;
 }): Extras => ({
   vpc: subnets.length > 0,
   traced: tracing === "Active",
   bounded: permissionsBoundary !== undefined,
+  tagged: Object.keys(tags).length > 0,
 });
 
 /** The ids of the statements for such settings. */
@@ -138,7 +143,10 @@ export const backendPolicy = (scope: FunctionScope): PolicyDocument =>
  * Actions of API Gateway are HTTP's methods. An API's id is known when it was made: before that, `*` stands
  * for it. What a KMS key of the account's own asks for is not in it.
  */
-export function deployerPolicy(scope: PolicyScope, { vpc, bounded }: Partial<Extras> = {}): PolicyDocument {
+export function deployerPolicy(
+  scope: PolicyScope,
+  { vpc, bounded, tagged = false }: Partial<Extras> = {},
+): PolicyDocument {
   const { Partition, Account, region, roleName, rolePath = "/", roleArn, ApiId } = scope;
   const role = roleArn ?? `arn:${Partition}:iam::${Account}:role${rolePath}${roleName}`;
   const ofTheRole =
@@ -150,7 +158,7 @@ export function deployerPolicy(scope: PolicyScope, { vpc, bounded }: Partial<Ext
       ...allow("PassRole", ["iam:PassRole"], role),
       ...where("iam:PassedToService", "lambda.amazonaws.com"),
     },
-    ...accessLogStatements(scope),
+    ...accessLogStatements(scope, tagged),
     allow("Function", actions("lambda", functionActions), [
       functionOf(scope),
       // Its releases, and the alias that serves one.
@@ -175,10 +183,17 @@ export function deployerPolicy(scope: PolicyScope, { vpc, bounded }: Partial<Ext
 }
 
 /** The role of the account with which API Gateway writes access logs: read, made where there is none, set. */
-function accessLogStatements({ Partition, Account, region }: PolicyScope): PolicyStatement[] {
+function accessLogStatements(
+  { Partition, Account, region }: PolicyScope,
+  tagged: boolean,
+): PolicyStatement[] {
   const role = `arn:${Partition}:iam::${Account}:role/${LOG_ROLE}`;
   return [
-    allow("LogRole", actions("iam", ["CreateRole", "GetRole", "SimulatePrincipalPolicy"]), role),
+    allow(
+      "LogRole",
+      actions("iam", ["CreateRole", ...(tagged ? ["TagRole"] : []), "GetRole", "SimulatePrincipalPolicy"]),
+      role,
+    ),
     {
       ...allow("LogRolePolicy", ["iam:AttachRolePolicy"], role),
       ...where("iam:PolicyARN", `arn:${Partition}:${LOG_POLICY}`),
@@ -196,6 +211,7 @@ const roleActions = [
   "CreateRole",
   "GetRole",
   "TagRole",
+  "UntagRole",
   "UpdateAssumeRolePolicy",
   "DeleteRole",
   "PutRolePolicy",

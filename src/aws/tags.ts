@@ -20,6 +20,8 @@ export const tagNames = {
   variables: "shelfshack-ws:variables",
   /** It was there before a deploy adopted it: `destroy` leaves it. */
   adopted: "shelfshack-ws:adopted",
+  /** The names of the tags that came from the configuration, likewise. */
+  tags: "shelfshack-ws:tags",
 };
 export const MANAGED_BY = "shelfshack-ws";
 const OWN_PREFIX = "shelfshack-ws:";
@@ -82,31 +84,38 @@ export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tag
 
 const LONGEST_TAG = 256;
 
+/** Whether a tag is one of ours, which no configuration sets. */
+export const isOwnTag = (name: string): boolean => name === tagNames.managedBy || name.startsWith(OWN_PREFIX);
+
+/** A name of a tag may have spaces, and what a value may have too: `=` stands before their codes. */
+const escaped = (name: string): string => name.replaceAll(/[ =]/g, (one) => (one === " " ? "=20" : "=3D"));
+const unescaped = (name: string): string =>
+  name.replaceAll(/=(20|3D)/g, (_all, code) => (code === "20" ? " " : "="));
+
 /**
- * Names as the values of as many tags as it takes (a value has 256 characters at most, AWS.md 4.9); an empty
- * one ends them, so that nothing of an older, longer list counts.
+ * Names as the values of as many tags as it takes (a value has 256 characters at most, AWS.md 4.9), the first
+ * of this name; an empty one ends them, so that nothing of an older, longer list counts.
  */
-export function namesAsTags(names: readonly string[]): Record<string, string> {
+export function namesAsTags(tag: string, names: readonly string[]): Record<string, string> {
   const values = [""];
-  for (const name of names) {
+  for (const name of names.map(escaped)) {
     const last = values.at(-1) ?? "";
     const joined = last === "" ? name : `${last} ${name}`;
     if (joined.length <= LONGEST_TAG) values[values.length - 1] = joined;
     else values.push(name);
   }
   if (names.length > 0) values.push("");
-  return Object.fromEntries(values.map((value, index) => [variablesTag(index), value]));
+  return Object.fromEntries(values.map((value, index) => [nth(tag, index), value]));
 }
 
 /** The names in such tags, in their order. */
-export function namesInTags(tags: Tags): string[] {
+export function namesInTags(tag: string, tags: Tags): string[] {
   const names: string[] = [];
   for (let index = 0; ; index++) {
-    const value = tags[variablesTag(index)];
+    const value = tags[nth(tag, index)];
     if (!value) return names;
-    names.push(...value.split(" "));
+    names.push(...value.split(" ").map(unescaped));
   }
 }
 
-const variablesTag = (index: number): string =>
-  index === 0 ? tagNames.variables : `${tagNames.variables}:${index + 1}`;
+const nth = (tag: string, index: number): string => (index === 0 ? tag : `${tag}:${index + 1}`);

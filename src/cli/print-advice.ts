@@ -123,6 +123,7 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   throttleRate: ["stage"],
   throttleBurst: ["stage"],
   variables: ["function", "env"],
+  tags: ["role", "logs", "function", "api", "stage"],
 };
 
 /** What a stack is to be like, where it is compared: without it the command would find another difference. */
@@ -176,10 +177,16 @@ function flagWords(name: SettingName, value: unknown): string[] {
   if (value === undefined || value === null || long === "") return [];
   if (negatable) return [value === true ? long : negated(long)];
   if (typeof value === "boolean") return value === !long.startsWith("--no-") ? [long] : [];
-  if (Array.isArray(value)) return listWords(long, value.map(String), repeatable);
+  if (typeof value === "object") return listWords(long, wordsIn(value), repeatable);
   const word = typeof value === "string" ? value : JSON.stringify(value);
   return [long, type.redact?.(word) ?? word];
 }
+
+/** Of an object each member as a word like `team=x`. */
+const wordsIn = (value: object): string[] =>
+  Array.isArray(value)
+    ? value.map(String)
+    : Object.entries(value).map(([key, member]) => `${key}=${String(member)}`);
 
 const listWords = (long: string, words: readonly string[], repeatable = false): string[] =>
   repeatable ? words.flatMap((word) => [long, word]) : [long, words.join(",") || "none"];

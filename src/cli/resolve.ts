@@ -113,11 +113,14 @@ function layersOf({ values, environments }: Configured, named: Found | undefined
   return [{ source: `${file}, environments.${name}`, values: inheriting(own, values) }, top];
 }
 
-/** An environment's variables are added to those of all environments; all else stands instead. */
+/** What an environment adds to that of all environments; all else stands instead. */
+const added = ["variables", "tags"] as const;
+
 function inheriting(own: Layer["values"], top: Layer["values"]): Layer["values"] {
-  if (!own.has("variables")) return own;
-  const variables = { ...(top.get("variables") as object), ...(own.get("variables") as object) };
-  return new Map([...own, ["variables", variables]]);
+  const together = added
+    .filter((name) => own.has(name))
+    .map((name) => [name, { ...(top.get(name) as object), ...(own.get(name) as object) }] as const);
+  return new Map([...own, ...together]);
 }
 
 function unknownEnvironment({ value, source }: Found, known: readonly string[], file: string): CliError {

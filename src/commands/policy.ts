@@ -45,6 +45,7 @@ export const command: Command<"policy", PolicyResult> = {
       permissionsBoundary,
       subnets,
       tracing,
+      tags,
       ...options
     },
     context,
@@ -63,7 +64,7 @@ export const command: Command<"policy", PolicyResult> = {
       });
     const { region } = aws;
     const names = { functionName, roleName, roleArn, rolePath };
-    const extras = extrasOf({ subnets, tracing, permissionsBoundary });
+    const extras = extrasOf({ subnets, tracing, permissionsBoundary, tags });
     const scope = { ...names, stage, region, Account, Partition, ApiId: apiId ?? "*" };
     return {
       principal,

@@ -1,5 +1,6 @@
 import { CliError } from "../errors/error.ts";
 import { tagNames, type Tags } from "../aws/tags.ts";
+import { tagsAtCreation } from "../resources/configured-tags.ts";
 import { differences, redacted, sameIn } from "../stack/difference.ts";
 import { isWanted, type Observed, type Stack } from "../stack/engine.ts";
 import {
@@ -67,17 +68,25 @@ function exported(resource: AnyResource, observed: Observed): Exported {
   );
   const known = desiredWith((need) => observed.get(need)?.attributes ?? unknownAttributes);
   const merged = together(resource, "", { found: found?.properties, referring, known }) as Members;
-  const properties = withoutSecrets(resource, merged);
+  // Every format has tags in a form of its own.
+  const { Tags: _all, ConfiguredTags: _names, ...told } = merged;
+  const properties = withoutSecrets(resource, told);
   const needed = Object.values<AnyResource>(resource.needs).filter(({ desired }) => desired);
   return {
     resource,
     properties,
-    tags: found ? (found.tags ?? found.furtherTags) : withoutRun(resource.tags),
+    tags: found ? taggedBeside(found, known) : withoutRun(resource.tags),
     needs: needed.map(({ id }) => id),
     found,
     isDrifted: found !== undefined && differences(resource, found, known).length > 0,
   };
 }
+
+/** The tags that were found, with those that the configuration sets. */
+const taggedBeside = (
+  { tags, furtherTags = tags }: AnyFound,
+  { Tags: configured }: { Tags?: Tags },
+): Tags | undefined => furtherTags && { ...furtherTags, ...tagsAtCreation(configured) };
 
 /** Which run creates it is not known before there is one. */
 const withoutRun = (tags: Tags | undefined): Tags | undefined =>

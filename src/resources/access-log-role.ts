@@ -3,6 +3,7 @@ import { complete, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { isDenial, LOG_POLICY, LOG_ROLE, LOG_WRITER, logRoleOf } from "../aws/log-role.ts";
 import { alreadyExists } from "../aws/retry.ts";
+import type { Tags } from "../aws/tags.ts";
 import { poll } from "../aws/wait.ts";
 import { command, joined, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -27,11 +28,14 @@ export function accessLogRole({
   region,
   group,
   isWanted,
+  configuredTags,
 }: {
   region: string;
   /** The group of the access log. */
   group: string;
   isWanted: boolean;
+  /** For a role that is made: accounts may demand them at its creation. */
+  configuredTags: Tags | undefined;
 }): Resource<AccessLogRoleProperties, Record<never, string>> {
   return {
     id: "AccessLogRole",
@@ -50,7 +54,7 @@ export function accessLogRole({
     list: async (aws) => await found(aws, group),
     async create(aws) {
       try {
-        await setWhereNone(aws, await madeRole(aws));
+        await setWhereNone(aws, await madeRole(aws, configuredTags));
       } catch (error) {
         throw withAdvice(error);
       }
@@ -82,14 +86,14 @@ async function found(aws: Aws, group: string): Promise<FoundRole[]> {
 }
 
 /** The role, as it is or newly made. Its policy is attached in any case: an earlier run may have been cut. */
-async function madeRole(aws: Aws): Promise<string> {
-  const arn = await createdOrPresent(aws);
+async function madeRole(aws: Aws, tags: Tags | undefined): Promise<string> {
+  const arn = await createdOrPresent(aws, tags);
   const [, partition] = arn.split(":");
   await aws.iam.call("AttachRolePolicy", { RoleName: LOG_ROLE, PolicyArn: `arn:${partition}:${LOG_POLICY}` });
   return arn;
 }
 
-async function createdOrPresent(aws: Aws): Promise<string> {
+async function createdOrPresent(aws: Aws, tags: Tags = {}): Promise<string> {
   const present = await orMissing(aws.iam.call("GetRole", { RoleName: LOG_ROLE }));
   if (present) return complete(present.Role, ["Arn"]).Arn;
   try {
@@ -98,6 +102,7 @@ async function createdOrPresent(aws: Aws): Promise<string> {
       AssumeRolePolicyDocument: JSON.stringify(trustsApiGateway),
       Description:
         "API Gateway writes the logs of all APIs with it; made by shelfshack-ws, removed by nothing",
+      Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
     });
     return complete(created.Role, ["Arn"]).Arn;
   } catch (error) {

@@ -1,13 +1,14 @@
 import type { Api } from "@aws-sdk/client-apigatewayv2";
-import type { Aws } from "../aws/clients.ts";
 import type { Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
+import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
+import type { Aws } from "../aws/clients.ts";
 import { complete, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
 import { isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
-interface ApiProperties {
+interface ApiProperties extends TagProperties {
   Name: string;
   ProtocolType: "WEBSOCKET";
   RouteSelectionExpression: string;
@@ -16,6 +17,7 @@ interface ApiProperties {
 interface ApiConfig {
   name: string;
   tags: Tags;
+  configuredTags?: Tags | undefined;
   identity: Identity;
   /** Whether one of that name that was made by hand is adopted. */
   adopt?: boolean | undefined;
@@ -26,7 +28,7 @@ interface ApiConfig {
  * tags; where none has them, the one of its name that another tool manages stands in the way.
  */
 export function api(
-  { name, tags, identity, adopt = false }: ApiConfig,
+  { name, tags, configuredTags, identity, adopt = false }: ApiConfig,
   needs: { role: RoleResource },
 ): Resource<ApiProperties, ApiAddresses, typeof needs> {
   return {
@@ -38,10 +40,8 @@ export function api(
     needs,
     foundBy: "tags",
     adoption: {
-      addTags: (aws, { attributes: { ApiId } }, Tags) =>
-        aws.apigatewayv2.call("TagResource", { ResourceArn: arnOf(aws, ApiId), Tags: { ...Tags } }),
-      removeTags: (aws, { attributes: { ApiId } }, TagKeys) =>
-        aws.apigatewayv2.call("UntagResource", { ResourceArn: arnOf(aws, ApiId), TagKeys }),
+      addTags: (aws, { attributes: { ApiId } }, all) => taggingAt(aws, ApiId).set({ ...all }),
+      removeTags: (aws, { attributes: { ApiId } }, names) => taggingAt(aws, ApiId).remove(names),
       says: () => [
         "its routes $connect, $disconnect and $default lead to the function; " +
           "other routes, integrations, stages and tags stay",
@@ -52,6 +52,7 @@ export function api(
       Name: name,
       ProtocolType: "WEBSOCKET",
       RouteSelectionExpression: "$request.body.action",
+      ...desiredTags(configuredTags),
     }),
 
     async list(aws, _within, wanted: Which = "all") {
@@ -63,10 +64,7 @@ export function api(
       return (candidates.length > 0 ? candidates.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
     },
 
-    async inUse(aws, { attributes: { ApiId } }) {
-      const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));
-      return stages !== undefined && complete(stages, ["Items"]).Items.length > 0;
-    },
+    inUse: (aws, { attributes: { ApiId } }) => hasStages(aws, ApiId),
 
     async create(aws, { Name, ProtocolType, RouteSelectionExpression }) {
       return addressesOf(
@@ -79,7 +77,11 @@ export function api(
       );
     },
 
-    async update(aws, { Name, RouteSelectionExpression }, { attributes: { ApiId } }) {
+    async update(aws, desired, found, changed) {
+      const { ApiId } = found.attributes;
+      await writeTags(desired, found, changed, taggingAt(aws, ApiId));
+      if (!changed.has("Name") && !changed.has("RouteSelectionExpression")) return;
+      const { Name, RouteSelectionExpression } = desired;
       await aws.apigatewayv2.call("UpdateApi", { ApiId, Name, RouteSelectionExpression });
     },
 
@@ -89,13 +91,27 @@ export function api(
   };
 }
 
+async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {
+  const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));
+  return stages !== undefined && complete(stages, ["Items"]).Items.length > 0;
+}
+
+/** The calls about the tags of an API, by its id, or of a stage, by its path in that (AWS.md 3.8). */
+export function taggingAt(aws: Aws, path: string) {
+  const ResourceArn = arnOf(aws, path);
+  return {
+    set: async (Tags: Record<string, string>) => aws.apigatewayv2.call("TagResource", { ResourceArn, Tags }),
+    remove: async (TagKeys: string[]) => aws.apigatewayv2.call("UntagResource", { ResourceArn, TagKeys }),
+  };
+}
+
 export type ApiResource = ReturnType<typeof api>;
 
 function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
   const { Name, RouteSelectionExpression, Tags, CreatedDate } = complete(found, [...apiMembers, "Tags"]);
   return {
     attributes: addressesOf(found),
-    properties: { Name, ProtocolType: "WEBSOCKET", RouteSelectionExpression },
+    properties: { Name, ProtocolType: "WEBSOCKET", RouteSelectionExpression, ...foundTags(Tags) },
     tags: Tags,
     ...(CreatedDate ? { createdAt: CreatedDate } : {}),
   };

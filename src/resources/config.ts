@@ -46,6 +46,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     throttleBurst: of.throttleBurst,
     backendUrl: of.backendUrl,
     variables: of.variables ?? {},
+    configuredTags: of.tags,
     ...(artifact
       ? { zip: artifact.zip, zipSha256: artifact.sha256, runtime: of.runtime, handler: of.handler }
       : {}),

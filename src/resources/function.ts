@@ -38,9 +38,10 @@ import type { rolePolicy } from "./role-policy.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { functionMembers } from "../aws/authentic.ts";
-import { isAdopted, namesAsTags, namesInTags, type Tags } from "../aws/tags.ts";
+import { isAdopted, namesAsTags, namesInTags, tagNames, type Tags } from "../aws/tags.ts";
+import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 
-interface FunctionProperties extends Partial<SettingProperties> {
+interface FunctionProperties extends Partial<SettingProperties>, TagProperties {
   FunctionName: string;
   /** SHA-256 of the zip, base64: what Lambda answers for the code that it runs (AWS.md 4.6). */
   CodeSha256: string;
@@ -83,6 +84,7 @@ export interface FunctionConfig extends FunctionSettings {
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
   tags: Tags;
+  configuredTags?: Tags | undefined;
   run: string;
 }
 
@@ -199,7 +201,7 @@ function keptOf(
 }
 
 /** What neither UpdateFunctionCode nor UpdateFunctionConfiguration sets. */
-const ofItsOwn = new Set(["State", "ReservedConcurrentExecutions"]);
+const ofItsOwn = new Set(["State", "ReservedConcurrentExecutions", "Tags", "ConfiguredTags"]);
 
 async function write(
   aws: Aws,
@@ -217,6 +219,11 @@ async function write(
     await reserve(aws, desired.FunctionName, reserved);
   // Last, so that a run that is cut before still knows what to take away.
   if (changed.has("ConfiguredVariables")) await mark(aws, desired, found);
+  const Resource = found.attributes.FunctionArn;
+  await writeTags(desired, found, changed, {
+    set: (Tags) => aws.lambda.call("TagResource", { Resource, Tags }),
+    remove: (TagKeys) => aws.lambda.call("UntagResource", { Resource, TagKeys }),
+  });
   const isRecovering = !configured && changed.has("State");
   const written = isRecovering ? await recovered(aws, desired, found, config) : configured;
   return written ? { ...found.attributes, Content: contentOf(written) } : found.attributes;
@@ -247,6 +254,7 @@ const desiredOf = (
     SIGNING_KEYS: MADE_ON_FIRST_DEPLOY,
   },
   ConfiguredVariables: configuredIn(config),
+  ...desiredTags(config.configuredTags),
   State: "Active",
 });
 
@@ -291,7 +299,7 @@ async function create(
       Publish: true,
       Description,
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
-      Tags: { ...tags, ...namesAsTags(configuredIn({ variables })) },
+      Tags: { ...tags, ...namesAsTags(tagNames.variables, configuredIn({ variables })) },
     },
     aws.longCall,
   );
@@ -373,7 +381,7 @@ async function mark(
 ): Promise<void> {
   await aws.lambda.call("TagResource", {
     Resource: attributes.FunctionArn,
-    Tags: namesAsTags(ConfiguredVariables),
+    Tags: namesAsTags(tagNames.variables, ConfiguredVariables),
   });
 }
 
@@ -404,7 +412,8 @@ function foundFunction({
       KMSKeyArn,
       ...foundSettings(found, Concurrency),
       Environment: usable(variablesOf(found)),
-      ConfiguredVariables: namesInTags(tags),
+      ConfiguredVariables: namesInTags(tagNames.variables, tags),
+      ...foundTags(tags),
       State: stateOf(found),
     }),
     tags,

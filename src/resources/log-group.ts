@@ -3,9 +3,10 @@ import type { Aws } from "../aws/clients.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
+import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Tags } from "../aws/tags.ts";
 
-interface LogGroupProperties {
+interface LogGroupProperties extends TagProperties {
   LogGroupName: string;
   RetentionInDays: number;
 }
@@ -15,6 +16,7 @@ interface LogGroupConfig {
   name: string;
   retentionInDays: number | undefined;
   tags: Tags;
+  configuredTags: Tags | undefined;
   isWanted: boolean | undefined;
   /** Whether one that its writer has left behind is taken over without being asked. */
   isTakenOver: boolean;
@@ -25,7 +27,7 @@ interface LogGroupConfig {
  * (AWS.md 6.2).
  */
 export function logGroup(
-  { id, name, retentionInDays, tags, isWanted, isTakenOver }: LogGroupConfig,
+  { id, name, retentionInDays, tags, configuredTags, isWanted, isTakenOver }: LogGroupConfig,
   needs: { role: RoleResource },
 ): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
@@ -43,6 +45,7 @@ export function logGroup(
     desired: () => ({
       LogGroupName: name,
       ...(retentionInDays === undefined ? {} : { RetentionInDays: retentionInDays }),
+      ...desiredTags(configuredTags),
     }),
 
     async list(aws) {
@@ -52,14 +55,16 @@ export function logGroup(
       const tagged = await orMissing(aws.logs.call("ListTagsForResource", { resourceArn }));
       // Deleted since it was listed.
       if (!tagged) return [];
+      const { tags: all } = complete(tagged, ["tags"]);
       return [
         {
           attributes: {},
           properties: {
             LogGroupName: name,
             ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
+            ...foundTags(all),
           },
-          tags: complete(tagged, ["tags"]).tags,
+          tags: all,
           ...(group.creationTime ? { createdAt: new Date(group.creationTime) } : {}),
         },
       ];
@@ -71,8 +76,13 @@ export function logGroup(
       return {};
     },
 
-    async update(aws, { RetentionInDays }) {
-      await keepFor(aws, RetentionInDays);
+    async update(aws, desired, found, changed) {
+      if (changed.has("RetentionInDays")) await keepFor(aws, desired.RetentionInDays);
+      await writeTags(desired, found, changed, {
+        set: async (all) => aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: all }),
+        remove: async (tagKeys) =>
+          aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
+      });
     },
 
     async delete(aws) {

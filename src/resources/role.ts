@@ -4,11 +4,12 @@ import type { Found, LookedUp, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import { complete, everyPage, given, orDenied, orMissing } from "../aws/answers.ts";
 import { roleMembers } from "../aws/authentic.ts";
+import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import { trustsLambda } from "../aws/policies.ts";
 import { readFunction } from "../aws/lambda-function.ts";
 import { isAdopted, isUnclaimed, type Tags } from "../aws/tags.ts";
 
-interface RoleProperties {
+interface RoleProperties extends TagProperties {
   RoleName: string;
   AssumeRolePolicyDocument: object;
   Path?: string;
@@ -24,6 +25,7 @@ interface RoleConfig {
   /** What is absent of these stays as it is. */
   rolePath?: string | undefined;
   permissionsBoundary?: string | undefined;
+  configuredTags?: Tags | undefined;
 }
 type RoleAttributes = { Arn: string };
 
@@ -33,7 +35,7 @@ type RoleAttributes = { Arn: string };
  * goes first (FAULTS.md R4).
  */
 export function role(
-  { roleName: name, rolePath, permissionsBoundary, functionName, adopt = false }: RoleConfig,
+  { roleName: name, rolePath, permissionsBoundary, configuredTags, functionName, adopt = false }: RoleConfig,
   tags: Tags,
 ): Resource<RoleProperties, RoleAttributes> {
   return {
@@ -49,6 +51,7 @@ export function role(
       RoleName: name,
       AssumeRolePolicyDocument: trustsLambda,
       ...given({ Path: rolePath, PermissionsBoundary: permissionsBoundary }),
+      ...desiredTags(configuredTags),
     }),
     refuses({ Path }, found) {
       if (found && Path !== found.properties.Path) throw elsewhere(name, found.properties.Path, Path);
@@ -68,12 +71,13 @@ export function role(
         RoleName: name,
         AssumeRolePolicyDocument: JSON.stringify(AssumeRolePolicyDocument),
         ...given({ Path, PermissionsBoundary }),
-        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+        Tags: asList(tags),
       });
       return { Arn: complete(Role, ["Arn"]).Arn };
     },
 
-    async update(aws, { AssumeRolePolicyDocument, PermissionsBoundary }, _found, changed) {
+    async update(aws, desired, found, changed) {
+      const { AssumeRolePolicyDocument, PermissionsBoundary } = desired;
       if (changed.has("AssumeRolePolicyDocument"))
         await aws.iam.call("UpdateAssumeRolePolicy", {
           RoleName: name,
@@ -81,6 +85,10 @@ export function role(
         });
       if (changed.has("PermissionsBoundary"))
         await aws.iam.call("PutRolePermissionsBoundary", { RoleName: name, PermissionsBoundary });
+      await writeTags(desired, found, changed, {
+        set: (all) => aws.iam.call("TagRole", { RoleName: name, Tags: asList(all) }),
+        remove: (TagKeys) => aws.iam.call("UntagRole", { RoleName: name, TagKeys }),
+      });
     },
 
     async delete(aws) {
@@ -115,10 +123,13 @@ const elsewhere = (name: string, present = "/", wanted = "/"): CliError =>
     },
   );
 
+const asList = (tags: Tags) => Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
 function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
   const { RoleName, Arn, AssumeRolePolicyDocument } = complete(found, roleMembers);
   // IAM leaves the tags out where a role has none.
-  const { Path = "/", PermissionsBoundary, Tags, CreateDate } = found;
+  const { Path = "/", PermissionsBoundary, Tags: listed = [], CreateDate } = found;
+  const tags = Object.fromEntries(listed.map(({ Key, Value }) => [Key, Value])) as Tags;
   return {
     attributes: { Arn },
     // IAM answers policy documents percent-encoded, once, and the SDK leaves them so (AWS.md 6.3).
@@ -127,8 +138,9 @@ function foundRole(found: Role): Found<RoleProperties, RoleAttributes> {
       Path,
       AssumeRolePolicyDocument: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)),
       ...given({ PermissionsBoundary: PermissionsBoundary?.PermissionsBoundaryArn }),
+      ...foundTags(tags),
     },
-    tags: Tags ? Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value])) : {},
+    tags,
     ...(CreateDate ? { createdAt: CreateDate } : {}),
   };
 }

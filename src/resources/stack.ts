@@ -16,6 +16,7 @@ import { route, type RouteKey } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
+import { tagsAtCreation } from "./configured-tags.ts";
 import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
 import { given } from "../aws/answers.ts";
@@ -52,6 +53,8 @@ export interface StackConfig extends FunctionSettings {
   backendUrl: string | undefined;
   /** More variables for the function. */
   variables: Readonly<Record<string, string>>;
+  /** Tags for everything that AWS keeps tags of, beside our own; absent where they are not asked about. */
+  configuredTags?: Tags | undefined;
   /** The account that it must be, if the configuration says so. */
   account: string | undefined;
   /** The code; without it the stack can be read, compared and deleted, but no function created. */
@@ -93,14 +96,14 @@ export interface WebSocketStack extends Stack {
  */
 export function stackOf(config: StackConfig): WebSocketStack {
   const identity: Identity = { stack: config.functionName, region: config.region, run: config.run };
-  const tags = (component: string) => tagsFor(identity, component);
+  const tags = (component: string) => tagsOf(component, identity, config);
 
   const caller = account(config.account);
   const ownRole = role(config, tags("Role"));
   const executionRole = config.roleArn === undefined ? ownRole : givenRole(config.roleArn);
-  const { logs, accessGroup, accessRole } = logsOf(config, executionRole, identity);
+  const { logs, accessGroup, accessRole } = logsOf(config, executionRole, tags);
   const webSocketApi = api(
-    { name: config.apiName, tags: tags("Api"), identity, adopt: config.adopt },
+    { ...config, name: config.apiName, tags: tags("Api"), identity },
     { role: executionRole },
   );
   const policy = rolePolicy(config, { role: ownRole, account: caller, api: webSocketApi });
@@ -154,14 +157,20 @@ export function stackOf(config: StackConfig): WebSocketStack {
   };
 }
 
+/** What a resource is created with: the tags of the configuration, and our own. */
+const tagsOf = (component: string, identity: Identity, { configuredTags }: StackConfig): Tags => ({
+  ...tagsAtCreation(configuredTags),
+  ...tagsFor(identity, component),
+});
+
 /** The function's log group, and what API Gateway's access log needs. */
 function logsOf(
-  { functionName, region, logRetention: retentionInDays, accessLogs }: StackConfig,
+  { functionName, region, logRetention: retentionInDays, accessLogs, configuredTags }: StackConfig,
   executionRole: RoleResource,
-  identity: Identity,
+  tags: (component: string) => Tags,
 ) {
   const group = (of: { id: string; name: string; isWanted: boolean | undefined; isTakenOver: boolean }) =>
-    logGroup({ ...of, retentionInDays, tags: tagsFor(identity, of.id) }, { role: executionRole });
+    logGroup({ ...of, retentionInDays, configuredTags, tags: tags(of.id) }, { role: executionRole });
   const isWanted = accessLogs === "on";
   const accessGroup = group({
     id: "AccessLogGroup",
@@ -178,7 +187,7 @@ function logsOf(
       isTakenOver: true,
     }),
     accessGroup,
-    accessRole: accessLogRole({ region, group: accessGroup.name, isWanted }),
+    accessRole: accessLogRole({ region, group: accessGroup.name, isWanted, configuredTags }),
   };
 }
 

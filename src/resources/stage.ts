@@ -3,14 +3,15 @@ import type { AttributesOf, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccessLogRoleResource } from "./access-log-role.ts";
 import type { AccountResource } from "./account.ts";
-import type { ApiResource } from "./api.ts";
+import { taggingAt, type ApiResource } from "./api.ts";
+import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { DeploymentResource } from "./deployment.ts";
 import type { LogGroupResource } from "./log-group.ts";
 import { accessLogFormat } from "../aws/access-log.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import type { Tags } from "../aws/tags.ts";
 
-interface StageProperties {
+interface StageProperties extends TagProperties {
   ApiId: string;
   StageName: string;
   DeploymentId: string;
@@ -29,6 +30,7 @@ interface StageConfig {
   name: string;
   region: string;
   tags: Tags;
+  configuredTags?: Tags | undefined;
   /** What is absent of these stays as it is. */
   accessLogs?: "on" | "off" | undefined;
   throttleRate?: number | undefined;
@@ -46,7 +48,7 @@ const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
  * (AWS.md 3.6).
  */
 export function stage(
-  { name, region, accessLogs, throttleRate, throttleBurst, tags }: StageConfig,
+  { name, region, accessLogs, throttleRate, throttleBurst, tags, configuredTags }: StageConfig,
   needs: {
     account: AccountResource;
     api: ApiResource;
@@ -76,6 +78,7 @@ export function stage(
         ThrottlingRateLimit: throttleRate ?? limits.ThrottlingRateLimit,
       },
       ...logOf({ region, accessLogs }, needs.accessGroup.name, { Account, Partition }),
+      ...desiredTags(configuredTags),
     }),
     leaves: ({ properties }) => keptOf(properties.AccessLogSettings, { name, accessLogs }, needs.accessGroup),
     same: {
@@ -87,16 +90,12 @@ export function stage(
       const { ApiId } = complete(within, ["ApiId"]);
       const found = await orMissing(aws.apigatewayv2.call("GetStage", { ApiId, StageName: name }));
       if (!found) return [];
-      return [
-        {
-          attributes: { StageName: name },
-          properties: { ApiId, StageName: name, ...settingsOf(found) },
-          furtherTags: { ...found.Tags },
-        },
-      ];
+      const properties = { ApiId, StageName: name, ...settingsOf(found), ...foundTags(found.Tags) };
+      return [{ attributes: { StageName: name }, properties, furtherTags: { ...found.Tags } }];
     },
 
-    async create(aws, { DefaultRouteSettings, AccessLogSettings, ...desired }) {
+    async create(aws, { Tags: _all, ConfiguredTags: _names, ...settings }) {
+      const { DefaultRouteSettings, AccessLogSettings, ...desired } = settings;
       // Both or none: of one alone AWS may take the other for 0.
       const limits = isLimited ? { DefaultRouteSettings } : {};
       const log = settingsToWrite(AccessLogSettings);
@@ -104,7 +103,10 @@ export function stage(
       return { StageName: name };
     },
 
-    update: async (aws, desired, _found, changed) => await write(aws, desired, changed),
+    async update(aws, desired, found, changed) {
+      await writeTags(desired, found, changed, taggingAt(aws, `${desired.ApiId}/stages/${name}`));
+      await write(aws, desired, changed);
+    },
   };
 }
 
@@ -127,6 +129,7 @@ function logOf(
 }
 
 async function write(aws: Aws, desired: StageProperties, changed: ReadonlySet<string>): Promise<void> {
+  if ([...changed].every((one) => one === "Tags" || one === "ConfiguredTags")) return;
   const { ApiId, StageName, DeploymentId, AutoDeploy, DefaultRouteSettings, AccessLogSettings } = desired;
   // API Gateway takes no deployment for a stage that still deploys by itself.
   if (changed.has("AutoDeploy")) await aws.apigatewayv2.call("UpdateStage", { ApiId, StageName, AutoDeploy });

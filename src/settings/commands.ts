@@ -59,6 +59,7 @@ export const stackProperties = [
   "throttleRate",
   "throttleBurst",
   "variables",
+  "tags",
 ] as const;
 
 /** A function's own code, in one of two ways; without it, the handler that ships. */
@@ -354,7 +355,7 @@ const table = {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
     does: "reads",
-    reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", ...stackNames],
+    reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", "tags", ...stackNames],
     examples: [
       {
         line: "policy deployer > deployer.json",

@@ -13,6 +13,7 @@ import {
   seconds,
   span,
   repeatable,
+  resourceTags,
   since,
   listInFile,
   listOf,
@@ -426,6 +427,16 @@ const table = {
     default: {},
     secret: true,
     description: "more variables for the function: an object of strings",
+  },
+  tags: {
+    flag: "--tag <tag>",
+    env: ["SHELFSHACK_TAGS"],
+    key: "tags",
+    type: resourceTags,
+    repeatable: true,
+    default: {},
+    defaultText: "none",
+    description: "tag like team=x for everything of the stack; in the file an object",
   },
 
   only: {

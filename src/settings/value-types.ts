@@ -436,3 +436,62 @@ export const functionVariables: FileType<Record<string, string>> = {
     }),
   ),
 };
+
+/** What a tag's name and value may hold, wherever AWS keeps tags (AWS.md 4.9). */
+const tagCharacters = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]";
+const tagName = new RegExp(`^${tagCharacters}{1,128}$`, "u");
+const tagValue = new RegExp(`^${tagCharacters}{0,256}$`, "u");
+/** AWS keeps 50, of which the stack's own are up to ten. */
+const MOST_TAGS = 40;
+/** AWS's own, and those that say whose a stack is. */
+const ownTag = /^(aws:|shelfshack-ws:|managedby$)/i;
+
+/** Words such as `team=x` as the members of an object; other words as they are, which no schema takes. */
+const asTags = (words: readonly unknown[]): unknown =>
+  words.every((word) => typeof word === "string" && word.indexOf("=") > 0)
+    ? Object.fromEntries(
+        words.map((word) => [String(word).replace(/=.*/s, ""), String(word).replace(/^[^=]*=/, "")]),
+      )
+    : words;
+
+const namesOf = (tags: object): string[] => Object.keys(tags).map((name) => name.toLowerCase());
+
+/**
+ * Tags by name: an object in a config file, elsewhere words like `team=x`, in a variable with commas. What
+ * AWS would refuse of any of the stack's resources is refused here.
+ */
+export const resourceTags: FileType<Record<string, string>> = {
+  jsonSchema: {
+    type: "object",
+    propertyNames: { type: "string", pattern: tagName.source },
+    additionalProperties: { type: "string", pattern: tagValue.source },
+  },
+  parse: (list) => asTags(list.split(",")),
+  schema: v.pipe(
+    v.unknown(),
+    v.transform((given) => (Array.isArray(given) ? asTags(given) : given)),
+    v.custom<object>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "expected tags like team=x, or an object of strings",
+    ),
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(tagName, "expected a name of 1 to 128 letters, digits, spaces and _.:/=+-@"),
+        v.check(
+          (name) => !ownTag.test(name),
+          "expected another name: aws:, shelfshack-ws: and ManagedBy are taken",
+        ),
+      ),
+      v.pipe(
+        v.string('expected a string, such as "1"'),
+        v.regex(tagValue, "expected a value of at most 256 letters, digits, spaces and _.:/=+-@"),
+      ),
+    ),
+    v.check((tags) => namesOf(tags).length <= MOST_TAGS, `expected at most ${MOST_TAGS} tags`),
+    v.check(
+      (tags) => new Set(namesOf(tags)).size === namesOf(tags).length,
+      "expected each name once: IAM tells upper and lower case apart in none",
+    ),
+  ),
+};

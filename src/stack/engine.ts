@@ -493,7 +493,7 @@ export async function reported<T>(
 }
 
 async function carryOut(
-  { resource, action, differences: differing, found, target }: Change,
+  { resource, action, differences: differing, found, target, adoption }: Change,
   desired: object,
   within: Attributes,
   { stack, run }: { stack: Stack; run: Run },
@@ -506,7 +506,8 @@ async function carryOut(
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
   const changed = new Set(propertiesIn(differing));
-  if (changed.delete(TAGS)) await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource));
+  if (adoption && changed.delete(TAGS))
+    await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource));
   const renewed = changed.size > 0 ? await resource.update(run.aws, target, found, changed) : undefined;
   return renewed ?? found.attributes;
 }

@@ -5,6 +5,7 @@ import {
   CreateRoleCommand,
   GetRolePolicyCommand,
   PutRolePolicyCommand,
+  TagRoleCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
@@ -90,6 +91,9 @@ interface Need {
   survived?: true;
 }
 
+/** A tag that the configuration had once. */
+const left = { team: "chat", "shelfshack-ws:tags": "team" };
+
 const reading = (...line: string[]): Need => ({ line, state: "deployed" });
 const first: Need = { line: ["deploy"], state: "not deployed" };
 const logging: Need = { ...first, line: ["deploy", "--access-logs", "on"] };
@@ -148,6 +152,14 @@ const needs: Readonly<Record<string, Need>> = {
       new UpdateAssumeRolePolicyCommand({
         RoleName: `${name}-role`,
         PolicyDocument: policy({ Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }),
+      }),
+    ),
+  ),
+  "iam:UntagRole": corrected(({ iam }, name) =>
+    iam.send(
+      new TagRoleCommand({
+        RoleName: `${name}-role`,
+        Tags: Object.entries(left).map(([Key, Value]) => ({ Key, Value })),
       }),
     ),
   ),
@@ -231,7 +243,11 @@ test("the deployer's policy is enough for every command, before the first deploy
     for (const line of lines(all)) codes.push([line[0], (await run(line, { env })).code]);
     return codes;
   };
-  const early = [["plan"], ["deploy"], ["deploy", "--memory", "512", "--access-logs", "on"]];
+  const early = [
+    ["plan"],
+    ["deploy", "--tag", "team=chat"],
+    ["deploy", "--memory", "512", "--access-logs", "on"],
+  ];
   expect(await codesAs(await printed(at, "proxy"), early)).toEqual(early.map(([name]) => [name, 0]));
   const late = [
     ["deploy", "--memory", "256"],

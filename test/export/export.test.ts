@@ -19,6 +19,7 @@ async function exportedStack(isDeployed: boolean, overrides: Partial<StackConfig
   const { stack, aws, deploy } = await openTestStack(local.url, {
     variables,
     accessLogs: "on",
+    configuredTags: { team: "chat" },
     ...overrides,
   });
   if (isDeployed) await deploy();
@@ -49,6 +50,7 @@ test("S47 all that is deployed has its import block, with the id in the provider
     "aws_lambda_function.function": "shelfshack-websocket-proxy",
   });
   expect(imports.map(({ to }) => to)).toContain("aws_lambda_permission.permission");
+  expect(text.match(/"team" = "chat"/g)).toHaveLength(6);
   // Ids are in the import blocks alone: all else refers to the resources.
   expect(text.slice(0, text.indexOf("import {"))).not.toContain(String(api));
   expect(all.filter(({ isDrifted }) => isDrifted)).toEqual([]);

@@ -12,11 +12,16 @@ import {
   type UpdateIntegrationCommandInput,
   type UpdateRouteCommandInput,
   type UpdateStageCommandInput,
+  TagResourceCommand as TagApiCommand,
 } from "@aws-sdk/client-apigatewayv2";
-import { PutRetentionPolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  PutRetentionPolicyCommand,
+  TagResourceCommand as TagLogGroupCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
 import {
   PutRolePermissionsBoundaryCommand,
   PutRolePolicyCommand,
+  TagRoleCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
@@ -50,6 +55,7 @@ const whole: Partial<StackConfig> = {
   accessLogs: "on",
   kmsKey,
   variables: { FOO: "1" },
+  configuredTags: { team: "chat" },
   architecture: "x86_64",
   reservedConcurrency: 50,
   subnets: ["subnet-2", "subnet-1"],
@@ -162,6 +168,32 @@ function grouped(paths: readonly string[], size: number): string[][] {
   return groups;
 }
 
+const taggedApi =
+  (path = "") =>
+  ({ aws, ApiId }: Place, Tags: Record<string, string>) =>
+    aws.apigatewayv2.send(
+      new TagApiCommand({ ResourceArn: `arn:aws:apigateway:us-east-1::/apis/${ApiId}${path}`, Tags }),
+    );
+const taggedGroup =
+  (group: string) =>
+  ({ aws }: Place, tags: Record<string, string>) =>
+    aws.logs.send(new TagLogGroupCommand({ resourceArn: logArn(group), tags }));
+/** How each resource is tagged that AWS keeps tags of. */
+const tagging: Readonly<Record<string, (at: Place, tags: Record<string, string>) => Promise<unknown>>> = {
+  Role: ({ aws }, tags) => {
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    return aws.iam.send(new TagRoleCommand({ RoleName, Tags }));
+  },
+  LogGroup: taggedGroup(`/aws/lambda/${FunctionName}`),
+  AccessLogGroup: taggedGroup(accessGroup),
+  Api: taggedApi(),
+  Stage: taggedApi("/stages/dev"),
+  Function: async ({ aws }, Tags) => {
+    const { FunctionArn } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+    await aws.lambda.send(new TagResourceCommand({ Resource: FunctionArn, Tags }));
+  },
+};
+
 /** How each property is changed behind our back. */
 const changes: Readonly<Record<string, (at: Place) => Promise<unknown>>> = {
   "Role.AssumeRolePolicyDocument": ({ aws }) => {
@@ -242,6 +274,12 @@ const changes: Readonly<Record<string, (at: Place) => Promise<unknown>>> = {
     const Tags = { "shelfshack-ws:variables": "FOO OLD" };
     await aws.lambda.send(new TagResourceCommand({ Resource: arn, Tags }));
   },
+  ...Object.fromEntries(
+    Object.entries(tagging).flatMap(([id, tag]) => [
+      [`${id}.Tags.team`, (at: Place) => tag(at, { team: "other" })],
+      [`${id}.ConfiguredTags`, (at: Place) => tag(at, { "shelfshack-ws:tags": "OLD team" })],
+    ]),
+  ),
   "Permission.Action": permitted({ Action: "lambda:*" }),
   "Permission.Principal": permitted({ Principal: "events.amazonaws.com" }),
   "Permission.SourceArn": permitted({ SourceArn: "arn:aws:execute-api:us-east-1:000000000000:other/*" }),

@@ -19,6 +19,7 @@ import {
   DeleteRoleCommand,
   DeleteRolePolicyCommand,
   PutRolePolicyCommand,
+  TagRoleCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
@@ -35,7 +36,8 @@ import {
 import { expect, test } from "vitest";
 import { accessLogGroupOf } from "../../src/aws/access-log.ts";
 import type { Aws } from "../../src/aws/clients.ts";
-import { namesAsTags, namesInTags } from "../../src/aws/tags.ts";
+import { namesAsTags, namesInTags, tagNames } from "../../src/aws/tags.ts";
+import { observe } from "../../src/stack/engine.ts";
 import { zipOf } from "../support/zip.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
@@ -449,14 +451,50 @@ test("a variable that left the configuration is taken away; those of others stay
   expect(await variables()).toEqual(left);
 });
 
+test("tags are on all that is created; what left the configuration goes, what others set stays", async () => {
+  const local = await openLocalAws();
+  const tagged = (configuredTags: Record<string, string>) => openTestStack(local.url, { configuredTags });
+  const ids = ["Role", "LogGroup", "Api", "Function", "Stage"];
+  const tagsNow = async ({ aws, stack }: Awaited<ReturnType<typeof tagged>>) => {
+    const observed = await observe(stack, aws);
+    return stack.resources
+      .filter(({ id }) => ids.includes(id))
+      .map((one) => observed.get(one)?.tags ?? observed.get(one)?.furtherTags);
+  };
+  const first = await tagged({ team: "chat", "Cost Center": "a=b" });
+  await first.deploy();
+  // Accounts may demand tags with the creation itself.
+  const tagging = local.calls.filter(({ operation }) => /^(Tag|Untag)/.test(operation));
+  expect(tagging).toEqual([]);
+  const created = { team: "chat", "Cost Center": "a=b", "shelfshack-ws:tags": "Cost=20Center team" };
+  expect(await tagsNow(first)).toEqual(ids.map(() => expect.objectContaining(created)));
+  await first.aws.iam.send(new TagRoleCommand({ RoleName, Tags: [{ Key: "theirs", Value: "1" }] }));
+  const next = await tagged({ team: "video" });
+  const planned = await next.plan();
+  expect(changedIds(planned)).toEqual(ids);
+  expect(planned[1]?.differences).toEqual([
+    { path: "Tags.team", from: "chat", to: "video" },
+    { path: "ConfiguredTags", from: ["Cost Center", "team"], to: ["team"] },
+  ]);
+  await next.deploy();
+  const [role, ...others] = await tagsNow(next);
+  expect(role).toMatchObject({ team: "video", theirs: "1" });
+  for (const tags of [role, ...others]) expect(tags).not.toHaveProperty("Cost Center");
+  expect(changedIds(await (await tagged({ team: "video" })).deploy())).toEqual([]);
+});
+
 test("many names of variables are kept in several tags, and a shorter list ends where it ends", () => {
   const names = Array.from({ length: 60 }, (_, index) => `VARIABLE_${index}`);
-  const tags = namesAsTags(names);
+  const tags = namesAsTags(tagNames.variables, names);
   expect(Object.values(tags).every((value) => value.length <= 256)).toBe(true);
-  expect(namesInTags(tags)).toEqual(names);
-  expect(namesInTags({ ...tags, ...namesAsTags(names.slice(0, 30)) })).toEqual(names.slice(0, 30));
-  expect(namesInTags({ ...tags, ...namesAsTags(["ONE"]) })).toEqual(["ONE"]);
-  expect(namesInTags({ ...tags, ...namesAsTags([]) })).toEqual([]);
+  expect(namesInTags(tagNames.variables, tags)).toEqual(names);
+  expect(
+    namesInTags(tagNames.variables, { ...tags, ...namesAsTags(tagNames.variables, names.slice(0, 30)) }),
+  ).toEqual(names.slice(0, 30));
+  expect(namesInTags(tagNames.variables, { ...tags, ...namesAsTags(tagNames.variables, ["ONE"]) })).toEqual([
+    "ONE",
+  ]);
+  expect(namesInTags(tagNames.variables, { ...tags, ...namesAsTags(tagNames.variables, []) })).toEqual([]);
 });
 
 test("less memory than there is: it stays, and the run says so", async () => {

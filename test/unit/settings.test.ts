@@ -169,9 +169,16 @@ const environments = {
   region: "us-east-1",
   memory: 512,
   variables: { COMMON: "1", BOTH: "top" },
+  tags: { team: "chat", level: "top" },
   environments: {
     dev: {},
-    prod: { account: "123456789012", region: "eu-west-1", memory: 1024, variables: { BOTH: "prod" } },
+    prod: {
+      account: "123456789012",
+      region: "eu-west-1",
+      memory: 1024,
+      variables: { BOTH: "prod" },
+      tags: { level: "prod" },
+    },
   },
 };
 
@@ -185,6 +192,7 @@ test("an environment's settings win over those of the whole file, and inherit th
     memory: 1024,
     functionName: "shelfshack-prod-websocket-proxy",
     variables: { COMMON: "1", BOTH: "prod" },
+    tags: { team: "chat", level: "prod" },
   });
   expect(settled({ env: "prod", memory: "128" }, {}, folder).memory).toBe(128);
   expect(settled({}, { SHELFSHACK_ENV: "prod" }, folder).memory).toBe(1024);
@@ -194,6 +202,13 @@ test("an environment's settings win over those of the whole file, and inherit th
   );
   expect(settled({ env: "other" }, {}, folderWith({ memory: 512 })).memory).toBe(512);
   expect(settled({}, {}, folderWith({ ...environments, env: "prod" })).memory).toBe(1024);
+});
+
+test("tags are given one by one, in a variable with commas, and are named as they were given", () => {
+  expect(settled({ tags: ["Cost Center=a=b", "empty="] }).tags).toEqual({ "Cost Center": "a=b", empty: "" });
+  expect(settled({}, { SHELFSHACK_TAGS: "a=1,b=2" }).tags).toEqual({ a: "1", b: "2" });
+  expect(refusal({ tags: ["team"] })).toContain("expected tags like team=x");
+  expect(refusal({ tags: ["aws:x=1"] })).toContain("--tag is ");
 });
 
 test("what environments inherit is put together for the one that is chosen", () => {
@@ -313,6 +328,17 @@ test.each([
   ['{"variables":["a"]}', "variables is ***: expected an object of strings"],
   ['{"variables":null}', "variables is ***: expected an object of strings"],
   ['{"variables":{"AWS_REGION":"x"}}', "Lambda or deploy sets it"],
+  ['{"tags":{"aws:team":"x"}}', 'tags.aws:team is {"aws:team":"x"}: expected another name'],
+  ['{"tags":{"managedBy":"x"}}', 'tags.managedBy is {"managedBy":"x"}: expected another name'],
+  ['{"tags":{"shelfshack-ws:run":"x"}}', "shelfshack-ws: and ManagedBy are taken"],
+  ['{"tags":{"a,b":"x"}}', 'tags.a,b is {"a,b":"x"}: expected a name of 1 to 128 letters'],
+  ['{"tags":{"team":1}}', 'tags.team is {"team":1}: expected a string, such as "1"'],
+  [`{"tags":{"team":"${"x".repeat(257)}"}}`, "expected a value of at most 256 letters"],
+  ['{"tags":{"team":"x","Team":"y"}}', "expected each name once"],
+  [
+    JSON.stringify({ tags: Object.fromEntries([...Array(41).keys()].map((nth) => [`t${nth}`, ""])) }),
+    "expected at most 40 tags",
+  ],
   [
     '{"variables":{"SIGNING_KEYS":"canary"}}',
     "variables.SIGNING_KEYS is ***: expected one or two keys, each whsec_",
