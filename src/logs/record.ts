@@ -130,6 +130,8 @@ function readJson(text: string): Reading | undefined {
   const fields = objectOf(text);
   if (!fields) return undefined;
   if (String(fields["type"]).startsWith("platform.")) return readPlatform(fields);
+  if (Object.keys(fields).every((name) => wrapping.has(name)) && "message" in fields)
+    return readWrapped(fields);
   const headline = ["event", "message", "msg", "errorMessage"].find(
     (name) => typeof fields[name] === "string",
   );
@@ -146,25 +148,96 @@ function readJson(text: string): Reading | undefined {
   };
 }
 
-/** Lambda's own lines when the function logs in JSON. */
-function readPlatform(fields: Record<string, unknown>): Reading {
+/** What AWS's runtimes put around what a function says, when it logs in JSON (AWS.md 5.3). */
+const wrapping = new Set([
+  "timestamp",
+  "level",
+  "requestId",
+  "message",
+  "logger",
+  "tenantId",
+  "errorType",
+  "errorMessage",
+  "stackTrace",
+  "location",
+]);
+
+/** What the function said, as in the log format Text; of an error that nothing has caught the stack. */
+function readWrapped({ level: word, message }: Fields): Reading {
+  const level = levelOf(word);
+  if (typeof message === "string") return { ...readText(message), level };
+  const { stackTrace } = (message ?? {}) as { stackTrace?: unknown };
+  const reading = readText(JSON.stringify(message));
+  return Array.isArray(stackTrace)
+    ? { ...reading, level, text: stackTrace.map(String).join("\n") }
+    : { ...reading, level };
+}
+
+/** Lambda's own lines when the function logs in JSON: as it says them in text, where it does. */
+function readPlatform(fields: Fields): Reading {
   const type = String(fields["type"]).slice("platform.".length);
-  const origin = type === "start" || type === "report" ? type : type === "initStart" ? "init" : "end";
-  const record = (fields["record"] ?? {}) as { status?: string; metrics?: Record<string, unknown> };
-  const metrics = Object.entries(record.metrics ?? {}).map(([name, value]) => `${name}=${shownValue(value)}`);
+  const record = (fields["record"] ?? {}) as PlatformRecord;
+  const text = asText[type]?.(record);
+  if (text !== undefined) return readLine(text);
   const failed = record.status !== undefined && record.status !== "success";
   return {
     level: failed ? "ERROR" : "INFO",
-    origin,
-    text: [origin === "report" ? "" : type, record.status, ...metrics].filter(Boolean).join(" "),
+    origin: "end",
+    text: [type, record.status].filter(Boolean).join(" "),
     fields,
   };
 }
+
+interface PlatformRecord {
+  requestId?: string;
+  version?: string;
+  runtimeVersion?: string;
+  status?: string;
+  errorType?: string;
+  metrics?: Readonly<Record<string, number | undefined>>;
+}
+
+const statusFacts = ({ status, errorType }: PlatformRecord): (string | undefined)[] =>
+  status === undefined || status === "success"
+    ? []
+    : [`Status: ${status}`, errorType && `Error Type: ${errorType}`];
+
+/** The lines of the log format Text (AWS.md 5.3), by the type of what says the same in JSON. */
+const asText: Readonly<Record<string, (record: PlatformRecord) => string>> = {
+  initStart: ({ runtimeVersion }) => `INIT_START Runtime Version: ${runtimeVersion}`,
+  initReport: (record) =>
+    [
+      `INIT_REPORT Init Duration: ${(record.metrics?.["durationMs"] ?? 0).toFixed(2)} ms`,
+      ...statusFacts(record),
+    ]
+      .filter(Boolean)
+      .join("\t"),
+  start: ({ requestId, version }) => `START RequestId: ${requestId} Version: ${version}`,
+  report: (record) => {
+    const { durationMs, billedDurationMs, memorySizeMB, maxMemoryUsedMB, initDurationMs } =
+      record.metrics ?? {};
+    const fact = (name: string, value: number | undefined, unit: string, digits = 0) =>
+      value === undefined ? undefined : `${name}: ${value.toFixed(digits)} ${unit}`;
+    return [
+      `REPORT RequestId: ${record.requestId}`,
+      fact("Duration", durationMs, "ms", 2),
+      fact("Billed Duration", billedDurationMs, "ms"),
+      fact("Memory Size", memorySizeMB, "MB"),
+      fact("Max Memory Used", maxMemoryUsedMB, "MB"),
+      fact("Init Duration", initDurationMs, "ms", 2),
+      ...statusFacts(record),
+    ]
+      .filter(Boolean)
+      .join("\t");
+  },
+};
 
 function objectOf(text: string): Record<string, unknown> | undefined {
   const value = jsonIn(text);
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
 
 const shownValue = (value: unknown) =>
   typeof value === "string" && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
@@ -242,7 +315,6 @@ const isOfConnection = ({ connectionId }: LogRecord, wanted: string): boolean | 
 
 /** By API Gateway's id of the event, in a line of the handler, or by Lambda's, in its own first line. */
 function isOfRequest({ origin, text, fields }: LogRecord, wanted: string): true | undefined {
-  const { record, requestId } = (fields ?? {}) as { record?: { requestId?: unknown }; requestId?: unknown };
   const started = origin === "start" ? /RequestId: (\S+)/.exec(text)?.[1] : undefined;
-  return [started, record?.requestId, requestId].includes(wanted) || undefined;
+  return [started, fields?.["requestId"]].includes(wanted) || undefined;
 }

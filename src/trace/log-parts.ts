@@ -61,9 +61,9 @@ function hopsIn(fields: Fields): Hop[] {
   ];
 }
 
-/** Lambda's REPORT, as text (AWS.md 5.3) or as JSON. */
+/** Lambda's REPORT (AWS.md 5.3). */
 function reportPart(fields: Fields, writtenAt: number): TracePart | undefined {
-  const { requestId, durationMs, initMs, status } = "record" in fields ? ofJson(fields) : ofText(fields);
+  const { requestId, durationMs, initMs, status } = reportOf(fields);
   if (requestId === undefined) return undefined;
   const startedAt = durationMs === undefined ? undefined : writtenAt - durationMs;
   const failure = status === "success" ? undefined : status;
@@ -83,7 +83,7 @@ interface Report {
   status: string | undefined;
 }
 
-function ofText(fields: Fields): Report {
+function reportOf(fields: Fields): Report {
   const ms = (name: string) => {
     const [, digits] = /^([\d.]+) ms$/.exec(textIn(fields, name) ?? "") ?? [];
     return digits === undefined ? undefined : Number(digits);
@@ -95,17 +95,3 @@ function ofText(fields: Fields): Report {
     status: textIn(fields, "Status"),
   };
 }
-
-function ofJson(fields: Fields): Report {
-  const record = objectIn(fields, "record");
-  const metrics = objectIn(record, "metrics");
-  return {
-    requestId: textIn(record, "requestId"),
-    durationMs: numberIn(metrics, "durationMs"),
-    initMs: numberIn(metrics, "initDurationMs"),
-    status: textIn(record, "status"),
-  };
-}
-
-const objectIn = (fields: Fields, name: string): Fields =>
-  typeof fields[name] === "object" && fields[name] !== null ? { ...fields[name] } : {};

@@ -207,7 +207,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
       "ERROR  Task timed out after 3.00 seconds",
       "INFO   plain \\x1b[31mred\\u202e \\x9b",
       "INFO   report 3.01 ms, billed 4 ms, 36 MB of 128 MB, cold start 110.10 ms",
-      "ERROR  report timeout durationMs=3000",
+      "ERROR  report 3000.00 ms, timeout",
       "",
     ].join("\n"),
   );

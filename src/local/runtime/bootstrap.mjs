@@ -41,10 +41,43 @@ const levels = {
   fatal: "FATAL",
 };
 
+const isJson = environment.AWS_LAMBDA_LOG_FORMAT === "JSON";
+const ranks = Object.values(levels).filter((level, index, all) => all.indexOf(level) === index);
+const lowest = isJson ? ranks.indexOf(environment.AWS_LAMBDA_LOG_LEVEL) : 0;
+
 for (const [method, level] of Object.entries(levels)) {
-  console[method] = (...texts) =>
-    print(`${new Date().toISOString()}\t${currentRequestId}\t${level}\t${format(...texts)}`);
+  console[method] = (...texts) => {
+    if (ranks.indexOf(level) < lowest) return;
+    const timestamp = new Date().toISOString();
+    print(
+      isJson
+        ? jsonLine({ timestamp, level, requestId: currentRequestId }, texts)
+        : `${timestamp}\t${currentRequestId}\t${level}\t${format(...texts)}`,
+    );
+  };
 }
+
+/** A console line as AWS's runtime writes it in JSON: one value as it is, several as one text. */
+function jsonLine(line, texts) {
+  if (texts.length === 1) {
+    try {
+      return JSON.stringify({ ...line, message: texts[0] }, (_key, value) =>
+        value instanceof Error ? described(value) : value,
+      );
+    } catch {
+      return JSON.stringify({ ...line, message: format(texts[0]) });
+    }
+  }
+  const error = texts.find((text) => text instanceof Error);
+  return JSON.stringify({ ...line, message: format(...texts), ...(error && described(error)) });
+}
+
+const described = (error) => ({
+  errorType: error.constructor?.name ?? "UnknownError",
+  errorMessage: error.message,
+  stackTrace: typeof error.stack === "string" ? error.stack.split("\n") : [],
+  ...error,
+});
 
 // A carriage return keeps the lines of one text in one log event. Written synchronously: nothing is lost
 // when the process ends.
@@ -64,6 +97,7 @@ function writeSome(bytes, from) {
 }
 
 function logError(text, error) {
+  if (isJson) return console.error(error);
   console.error(
     text,
     `\t${JSON.stringify(error, (_key, value) => (value instanceof Error ? enumerable(value) : value))}`,

@@ -167,6 +167,10 @@ def error_body(error, request_id):
 
 
 def log_error(failure):
+    if IS_JSON:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        print(json.dumps({"timestamp": moment, "log_level": "ERROR", **failure}))
+        return
     lines = [
         f"[ERROR] {failure['errorType']}: {failure['errorMessage']}",
         "Traceback (most recent call last):",
@@ -179,6 +183,17 @@ def log_error(failure):
 def unbroken(line):
     text = line.lstrip(" ")
     return "\u00a0" * (len(line) - len(text)) + text
+
+
+IS_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+LEVELS = {
+    "TRACE": logging.NOTSET,
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "ERROR": logging.ERROR,
+    "FATAL": logging.CRITICAL,
+}
 
 
 class RequestIdOfRecord(logging.Filter):
@@ -196,12 +211,33 @@ class OneEventPerRecord(logging.Formatter):
         return super().format(record).replace("\n", "\r")
 
 
+class ObjectPerRecord(logging.Formatter):
+    converter = time.gmtime
+
+    def format(self, record):
+        line = {
+            "timestamp": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": record.aws_request_id,
+        }
+        if record.exc_info:
+            kind, error, trace = record.exc_info
+            line["errorType"], line["errorMessage"] = kind.__name__, str(error)
+            line["stackTrace"] = traceback.format_tb(trace)
+            line["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        return json.dumps(line, ensure_ascii=False)
+
+
 def set_up_output():
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     output = logging.StreamHandler(sys.stdout)
     line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
-    output.setFormatter(OneEventPerRecord(line, "%Y-%m-%dT%H:%M:%S"))
+    output.setFormatter(ObjectPerRecord() if IS_JSON else OneEventPerRecord(line, "%Y-%m-%dT%H:%M:%S"))
+    if IS_JSON:
+        logging.getLogger().setLevel(LEVELS.get(os.environ["AWS_LAMBDA_LOG_LEVEL"], logging.INFO))
     output.addFilter(RequestIdOfRecord())
     logging.getLogger().addHandler(output)
 

@@ -14,6 +14,8 @@ export interface FunctionToRun {
   environment: Record<string, string>;
   zip: Uint8Array;
   logGroup: string;
+  /** From which level on its lines are logged as JSON; undefined for text. */
+  jsonLog?: { application: string; system: string } | undefined;
   /** The ARN of its execution role. */
   role: string;
   /** Whether its calls are sampled for X-Ray. */

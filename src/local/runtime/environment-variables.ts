@@ -40,6 +40,10 @@ export function environmentVariables(
     AWS_LAMBDA_LOG_GROUP_NAME: target.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: local.stream,
     AWS_LAMBDA_RUNTIME_API: local.runtimeApi,
+    ...(target.jsonLog && {
+      AWS_LAMBDA_LOG_FORMAT: "JSON",
+      AWS_LAMBDA_LOG_LEVEL: target.jsonLog.application,
+    }),
     LAMBDA_TASK_ROOT: local.folder,
     LAMBDA_RUNTIME_DIR: own,
     PWD: local.folder,

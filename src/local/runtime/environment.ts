@@ -17,7 +17,7 @@ import {
 } from "./failures.ts";
 import { killFamily, killGroup } from "./family.ts";
 import type { Reaper, Watched } from "./reaper.ts";
-import { platformLines, type Usage } from "./log-lines.ts";
+import { platformLinesFor, type PlatformLines, type Usage } from "./log-lines.ts";
 import { type Program, runtimeVersionArn, wrapped } from "./programs.ts";
 import { residentMemory } from "./resident-memory.ts";
 import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
@@ -74,6 +74,7 @@ export class Environment {
 
   readonly #launch: Launch;
   readonly #log: EnvironmentLog;
+  readonly #lines: PlatformLines;
   #launchedAt = performance.now();
   #announceEnd: () => void = () => undefined;
   #api: RuntimeApi | undefined;
@@ -89,6 +90,7 @@ export class Environment {
   constructor(launch: Launch) {
     this.#launch = launch;
     this.#log = openEnvironmentLog(launch);
+    this.#lines = platformLinesFor(launch.target);
     this.ended = new Promise((resolve) => (this.#announceEnd = resolve));
   }
 
@@ -116,7 +118,7 @@ export class Environment {
       const [startedAt, at] = [performance.now(), Date.now()];
       this.#running = { requestId, startedAt, at, limit, answered: false, resolve };
       this.#log.begin();
-      this.#log.write([platformLines.start(requestId, target.version)]);
+      this.#log.write(this.#lines.start(requestId, target.version));
       this.#api?.deliver({
         requestId,
         payload,
@@ -132,7 +134,7 @@ export class Environment {
     const { target } = this.#launch;
     this.#log.begin();
     this.#log.write([
-      platformLines.start(requestId, target.version),
+      ...this.#lines.start(requestId, target.version),
       ...failure.logLines(requestId),
       ...this.#lastLines(requestId, 0, failure),
     ]);
@@ -189,9 +191,9 @@ export class Environment {
 
   #spawn({ program, folder }: Prepared, runtimeApi: string): void {
     const { target, endpointUrl, credentials, reaper, initLimitMs } = this.#launch;
-    this.#log.write([
-      platformLines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
-    ]);
+    this.#log.write(
+      this.#lines.initStart(program.version, runtimeVersionArn(target.region, program.version)),
+    );
     this.#launchedAt = performance.now();
     this.#initLimit = setTimeout(() => this.#stop(timedOut(initLimitMs / 1000)), initLimitMs);
     // Detached: the handler's own children are in its group and end with it, and an interrupt of the terminal
@@ -312,7 +314,7 @@ export class Environment {
       initMs: this.#initReported ? undefined : this.#initMs,
       status: failure?.status,
     };
-    return [platformLines.end(requestId), platformLines.report(requestId, usage)];
+    return this.#lines.ended(requestId, usage);
   }
 
   #processEnded(failure: Failure): void {
@@ -334,9 +336,9 @@ export class Environment {
     this.#child?.stdout.destroy();
     this.#child?.stderr.destroy();
     if (this.startFailure)
-      this.#log.write([
-        platformLines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error"),
-      ]);
+      this.#log.write(
+        this.#lines.initReport(performance.now() - this.#launchedAt, this.startFailure.status ?? "error"),
+      );
     this.#announceEnd();
     this.#launch.ended(this);
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { StringDecoder } from "node:string_decoder";
+import type { FunctionToRun } from "./contract.ts";
 
 /** The log stream of one environment: `YYYY/MM/DD/[$LATEST]<32 hex>` (AWS.md 5.3). */
 export function logStreamName(version: string, now = new Date()): string {
@@ -18,15 +19,23 @@ export interface Usage {
   status?: string | undefined;
 }
 
-/** The lines that the platform writes, tabs and line ends included (AWS.md 5.3). */
-export const platformLines = {
-  initStart: (version: string, arn: string) =>
-    `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`,
-  initReport: (initMs: number, status: string) =>
+/** The lines that the platform writes about an environment and its events. */
+export interface PlatformLines {
+  initStart(version: string, arn: string): string[];
+  initReport(initMs: number, status: string): string[];
+  start(requestId: string, version: string): string[];
+  ended(requestId: string, usage: Usage): string[];
+}
+
+/** With tabs and line ends (AWS.md 5.3). */
+const textLines: PlatformLines = {
+  initStart: (version, arn) => [`INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}\n`],
+  initReport: (initMs, status) => [
     `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: init\tStatus: ${status}\n`,
-  start: (requestId: string, version: string) => `START RequestId: ${requestId} Version: ${version}\n`,
-  end: (requestId: string) => `END RequestId: ${requestId}\n`,
-  report: (requestId: string, usage: Usage) =>
+  ],
+  start: (requestId, version) => [`START RequestId: ${requestId} Version: ${version}\n`],
+  ended: (requestId, usage) => [
+    `END RequestId: ${requestId}\n`,
     [
       `REPORT RequestId: ${requestId}`,
       `Duration: ${usage.durationMs.toFixed(2)} ms`,
@@ -37,7 +46,45 @@ export const platformLines = {
       ...(usage.status === undefined ? [] : [`Status: ${usage.status}`]),
       "\n",
     ].join("\t"),
+  ],
 };
+
+const hundredths = (ms: number): number => Math.round(ms * 100) / 100;
+
+/** As objects, of which all but failures are of the level INFO (AWS.md 5.3). */
+function jsonLines(level: string): PlatformLines {
+  const line = (type: string, record: object, status = "success"): string[] => {
+    const isLogged = status !== "success" || level === "INFO" || level === "DEBUG";
+    const time = new Date().toISOString();
+    return isLogged ? [`${JSON.stringify({ time, type: `platform.${type}`, record })}\n`] : [];
+  };
+  const phase = { initializationType: "on-demand", phase: "init" };
+  return {
+    initStart: (runtimeVersion, runtimeVersionArn) =>
+      line("initStart", { ...phase, runtimeVersion, runtimeVersionArn }),
+    initReport: (initMs, failure) => {
+      const [status, errorType] = failure.split("\tError Type: ");
+      const metrics = { durationMs: hundredths(initMs) };
+      return line("initReport", { ...phase, status, errorType, metrics }, status);
+    },
+    start: (requestId, version) => line("start", { requestId, version }),
+    ended: (requestId, usage) => {
+      const [status = "success", errorType] = (usage.status ?? "success").split("\tError Type: ");
+      const metrics = {
+        durationMs: hundredths(usage.durationMs),
+        billedDurationMs: Math.ceil(usage.durationMs),
+        memorySizeMB: usage.memoryMb,
+        maxMemoryUsedMB: usage.maxMemoryMb,
+        ...(usage.initMs !== undefined && { initDurationMs: hundredths(usage.initMs) }),
+      };
+      return line("report", { requestId, metrics, status, errorType }, status);
+    },
+  };
+}
+
+/** The lines in the format of a function. */
+export const platformLinesFor = ({ jsonLog }: Pick<FunctionToRun, "jsonLog">): PlatformLines =>
+  jsonLog ? jsonLines(jsonLog.system) : textLines;
 
 /** The longest message of a log event in CloudWatch Logs; longer lines become several events. */
 const longestMessage = 256 * 1024;

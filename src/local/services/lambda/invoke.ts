@@ -148,10 +148,18 @@ const functionToRun = (
   environment: version.environment ?? {},
   zip: version.zip,
   logGroup: version.logging.LogGroup ?? `/aws/lambda/${name}`,
+  jsonLog: jsonLogOf(version.logging),
   role: version.role,
   traced: version.tracing === "Active",
   revision: version.id,
 });
+
+const jsonLogOf = ({
+  LogFormat,
+  ApplicationLogLevel: application = "INFO",
+  SystemLogLevel: system = "INFO",
+}: FunctionVersion["logging"]): FunctionToRun["jsonLog"] =>
+  LogFormat === "JSON" ? { application, system } : undefined;
 
 /** The most that an event may hold, in bytes (AWS.md 4.8). */
 const maxPayload = { RequestResponse: 6_291_456, DryRun: 6_291_456, Event: 1_048_576 };
