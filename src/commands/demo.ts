@@ -111,7 +111,7 @@ async function walkThrough(
     const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),
     );
-    emitText([`${placeText(deployed)}\n`, ...deploymentText(deployed, { local: true })], context);
+    emitText([`${placeText(deployed)}\n`, ...deploymentText(deployed, { localPort: target.port })], context);
     return deployed;
   };
 

@@ -125,7 +125,7 @@ const FRONT_END = "VITE_WS_API_ENDPOINT";
  */
 export function deploymentText(
   { changed, resources, code, url }: DeployOutcome,
-  { dryRun = false, only, test = null, unproven = [], strict = false, local = false }: DeploymentFacts = {},
+  { dryRun = false, only, test = null, unproven = [], strict = false, localPort }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
@@ -135,7 +135,8 @@ export function deploymentText(
     ...unprovenLines(unproven, strict),
     ...(url ? addressLines(url) : []),
   ].join("\n");
-  return url ? [lines, command("outputs", { outputsFor: "backend", ...(local && { local }) })] : [lines];
+  const here = localPort === undefined ? {} : { local: true, port: localPort };
+  return url ? [lines, command("outputs", { outputsFor: "backend", ...here })] : [lines];
 }
 
 /** Where clients connect, with what the environments of both ends need; the backend's command follows. */
@@ -161,8 +162,8 @@ interface DeploymentFacts {
   test?: SmokeTest | null;
   unproven?: readonly Unproven[];
   strict?: boolean;
-  /** Whether commands need `--local` that the run was not given. */
-  local?: boolean;
+  /** Of a local AWS that the run was not pointed at, and its commands have to be. */
+  localPort?: number;
 }
 
 /** What was deleted, without what was said before: the list of it, and where it was. */

@@ -51,10 +51,13 @@ test(
       ).toBe(0);
     }
 
+    const client = start([...connect, "--timeout", "60"], { env, input: "" });
+    await client.says("welcome");
     local.signal("SIGINT");
     const { code, stdout, stderr } = await local.ended;
     expect(code).toBe(130);
-    expect(stdout).toMatch(/the local AWS has stopped\n$/);
+    expect(stdout).toMatch(/INFO +disconnect .*\n(.*\n)?the local AWS has stopped\n$/);
+    expect((await client.ended).code).toBe(0);
     expect(stderr).not.toMatch(/interrupted|press Ctrl-C/);
     const refused = await run(["status"], { env });
     expect(refused.code).toBe(1);

@@ -64,6 +64,9 @@ function messageBody(record: TraceRecord, options: DetailOptions): Node[] {
   ];
 }
 
+/** As the legend calls it. */
+const nameOf = ({ hop }: TraceRecord["hops"][number]): string => (hop === "deliver" ? "frames" : hop);
+
 /** Each hop with its status, its time, and its place in the whole. */
 function waterfall({ hops, ms }: TraceRecord): HTMLElement {
   const fall = element("div", { className: "fall" });
@@ -71,7 +74,7 @@ function waterfall({ hops, ms }: TraceRecord): HTMLElement {
   for (const [index, hop] of hops.entries()) {
     const isOne = hop.to !== undefined;
     fall.append(
-      element("span", { className: isOne ? "to quiet" : "", title: hop.to ?? "" }, hop.to ?? hop.hop),
+      element("span", { className: isOne ? "to quiet" : "", title: hop.to ?? "" }, hop.to ?? nameOf(hop)),
       element("span", { className: "number" }, hop.status ?? ""),
       element("span", { className: "number quiet" }, duration(hop.ms)),
       element("span", { className: "bars" }, bars[index]),
