@@ -88,6 +88,7 @@ function isOfDeployed({ code }: CheckLine, isRefused: boolean, own: boolean): bo
   return status === null || status === 500 || (status === 403 && !isRefused);
 }
 
+/** The status of a refused handshake; NaN for one without a code of its own, null where there was none. */
 const statusIn = (code: Code | null): number | null => {
   const [, status] = /^handshake-(\d+|other)/.exec(code ?? "") ?? [];
   return status === undefined ? null : Number(status);

@@ -57,7 +57,26 @@ const rows: readonly (readonly [id: string, says: string, evidence: object])[] =
   ["endpoint", "endpoint-other-stage", sending(`${aws.replace("wss", "https")}/prod`)],
   ["endpoint", "endpoint-invalid", sending("abcdefghij")],
   ["endpoint", "passed", sending(`${aws.replace("wss", "https")}/dev/`)],
+  ["reached", "backend-unreachable", tested({ code: "backend-unreachable", backendReached: false })],
+  ["reached", "backend-timeout", tested({ code: "backend-timeout", backendReached: null })],
+  ["reached", "skipped", tested({ code: "handler-threw", backendReached: null })],
+  ["accepted", "backend-refused", tested({ code: "backend-refused", backendReached: true })],
+  ["accepted", "token-refused", tested({ code: "token-refused", backendReached: true })],
+  ["accepted", "skipped", tested({ code: "backend-unreachable", backendReached: false })],
+  ["push", "refused", { frames: { code: "refused", reached: false, meaning: "403" } }],
+  ["push", "older-handler", { frames: { code: "older-handler", reached: null, meaning: "older" } }],
+  ["message", "not-arrived", arriving({ code: "not-arrived", reached: false })],
+  ["message", "passed", arriving({ code: "reached", reached: true })],
 ];
+
+function tested(invocation: object) {
+  return {
+    invocation: { handlerRan: true, configured: true, passed: false, meaning: "it failed", ...invocation },
+  };
+}
+function arriving(frames: object) {
+  return { socket: { roundTrip: { open: true }, frames } };
+}
 
 function placed(BACKEND_URL: string, VpcConfig?: object) {
   return { lambda: { Environment: { Variables: { BACKEND_URL } }, VpcConfig }, api: { ApiEndpoint: aws } };
@@ -82,6 +101,61 @@ test.each(rows)("%s: %s", (id, says, evidence) => {
   const verdict = said(id, evidence);
   expect("code" in verdict ? verdict.code : verdict.outcome).toBe(says);
 });
+
+const json = { "content-type": "application/json" };
+const answered = (status: number, body = "") => ({ status, headers: json, body: Buffer.from(body), ms: 1 });
+
+/** For every check of a backend: an answer that it does not let pass. */
+const answers: readonly (readonly [ids: RegExp, says: string, answer: unknown])[] = [
+  [/^reachable$/, "backend-host-refused", answered(400, "Invalid host header")],
+  [/^redirect$/, "backend-redirects", [{ path: "/ws", exchange: answered(307) }]],
+  [/^endpoint-/, "backend-endpoint-missing", { exchange: answered(404), where: "POST /ws", pathname: "/ws" }],
+  [/^entry$/, "keys-unknown", { exchange: answered(401), path: "/ws" }],
+  [/^backend-clock$/, "backend-clock-wrong", -600_000],
+  [/^register$/, "backend-refused", answered(409)],
+  [/^bad-token$/, "token-unchecked", answered(204)],
+  [/-repeated$/, "answers-forgotten", [answered(200, "1"), answered(200, "2")]],
+  [/^time-within$/, "tolerance-short", [answered(204), answered(401)]],
+  [/^(signature|header|path|connection|time)-/, "signature-unchecked", { exchange: answered(204) }],
+  [/^each-key$/, "keys-unknown", ["whsec_b"]],
+  [/^every-worker$/, "registry-not-shared", [answered(204), answered(401)]],
+  [/^message-answer$/, "connection-forgotten", answered(401)],
+  [/^fan-out$/, "backend-answer-invalid", { exchange: answered(200, '{"deliver":1}') }],
+  [/^odd-/, "backend-failed", { exchange: answered(500) }],
+  [/^body-over-limit$/, "body-limit-missing", { exchange: answered(204), isAlive: true }],
+  [/^message-unknown$/, "connection-unchecked", answered(204)],
+  [/^disconnect-twice$/, "end-refused", [answered(204), answered(404)]],
+  [/^disconnect-unknown$/, "end-refused", answered(404)],
+  [/^times$/, "backend-slow", [{ endpoint: "message", ms: 2_000 }]],
+];
+
+test.each(backendChecks.map(({ id }) => id))("%s of a backend tells an answer of its own", (id) => {
+  const [, says, answer] = answers.find(([ids]) => ids.test(id)) ?? [];
+  const subject = { backendUrl: "http://a.b", isOfFunction: true, token: "t", keys: ["whsec_a", "whsec_b"] };
+  const about = (said: object) =>
+    backendCheck(id).judge({ backend: { subject, said: new Map([[id, said]]) } } as never);
+  expect(about({ kind: "answered", answer })).toMatchObject({ code: says });
+  const unasked = { kind: "unasked", because: "no keys", missing: "keys" };
+  expect(about(unasked)).toEqual({ outcome: "skipped", because: "no keys", missing: "keys" });
+});
+
+test("what the function reaches and this machine does not is a warning", () => {
+  const exchange = { phase: "connect", code: "ECONNREFUSED", detail: "", address: "a.b:80", ms: 1 };
+  const backend = {
+    subject: { backendUrl: "http://a.b", isOfFunction: false },
+    said: new Map([["reachable", { kind: "answered", answer: exchange }]]),
+  };
+  const from = (backendReached: boolean) =>
+    backendCheck("reachable").judge({ backend, invocation: { backendReached } } as never);
+  expect(from(false)).toMatchObject({ outcome: "failed", code: "connection-refused" });
+  expect(from(true)).toMatchObject({ outcome: "warning", code: "connection-refused" });
+});
+
+function backendCheck(id: string) {
+  const one = backendChecks.find((check) => check.id === id);
+  if (!one) throw new Error(`no check ${id}`);
+  return one;
+}
 
 const permission = (SourceArn: string, more: object = {}) => ({
   caller,

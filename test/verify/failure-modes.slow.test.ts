@@ -35,9 +35,11 @@ import {
 } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { accessLogGroupOf } from "../../src/aws/access-log.ts";
+import { explainClose } from "../../src/client/frames.ts";
 import { LOG_ROLE } from "../../src/aws/log-role.ts";
 import { DEPLOYMENT_PREFIX } from "../../src/aws/deployed.ts";
 import type { CheckLine } from "../../src/verify/examine.ts";
+import { doctorChecks } from "../../src/verify/selections.ts";
 import {
   delays,
   expectsOtherFields,
@@ -57,9 +59,18 @@ import {
   type Question,
 } from "../support/doctor.ts";
 import { withoutAlias } from "../support/former-stack.ts";
-import { invocationUri, lambdaTrust, makeRole, pointedAt, policy } from "../support/local-aws.ts";
-import { run } from "../support/program.ts";
+import {
+  acceptingHandler,
+  invocationUri,
+  lambdaTrust,
+  makeRole,
+  pointedAt,
+  policy,
+} from "../support/local-aws.ts";
+import { errorCode, run } from "../support/program.ts";
+import { openSocket } from "../support/socket.ts";
 import { serveNewest } from "../support/stack.ts";
+import { testGateway } from "../support/test-gateway.ts";
 import { zipOf } from "../support/zip.ts";
 
 /** One way in which a stack breaks, and what the doctor has to say of it. */
@@ -650,6 +661,16 @@ test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed, repa
   if (isFixed) expect(await afterFix(patient)).not.toContain(says);
 });
 
+test("every check of the doctor is told by a mode, or is told of in another test", () => {
+  const told = new Set(modes.map(({ says }) => says.replace(/^\w+ (.*):.*/, "$1")));
+  const others = doctorChecks.map(({ id }) => id).filter((id) => !told.has(id));
+  // Without an answer of AWS: test/cli/doctor. The rest has its rows in test/unit/checks.
+  expect(others.join(" ")).toBe(
+    "credentials clock backend-place endpoint-register endpoint-disconnect backend-clock reached accepted " +
+      "push handshake message",
+  );
+});
+
 /** The causes that are left when the program has repaired what a deploy can. */
 async function afterFix({ url, backendUrl }: Patient): Promise<string[]> {
   const { stdout } = await run(["doctor", "--fix", "--json", "--backend-url", backendUrl], {
@@ -659,25 +680,89 @@ async function afterFix({ url, backendUrl }: Patient): Promise<string[]> {
   return checks ? causesIn(checks) : [JSON.stringify(error)];
 }
 
-/** What no state of AWS shows, and so no doctor can see. */
+/** What no state of AWS shows, and so no doctor can see: the command that meets it tells. */
+interface Met {
+  what: string;
+  ill: Illness;
+  /** What is called, and the code of the error, or of the close with what that means. */
+  met: readonly (readonly [words: string[], says: string | object, input?: string])[];
+}
+
+const listening = ["connect", "--booking", "1", "--expect", "~never", "--timeout", "20"];
+const closedWith = (code: number, meaning: RegExp) => ({ code, meaning: expect.stringMatching(meaning) });
+
+const elsewhere: readonly Met[] = [
+  {
+    what: "13 a stale connection id, 19 a message over 128 KB",
+    ill: {},
+    met: [
+      [["connections", "get", "Mg_ugfpqPHcCIVA="], "connection-gone"],
+      [listening, closedWith(1009, /messages of 128 KB/), `${"x".repeat(131_073)}\n`],
+    ],
+  },
+  {
+    what: "21 ten idle minutes, 26 no subprotocol in the answer",
+    ill: { local: { idleMs: 300 }, source: acceptingHandler },
+    met: [
+      [[...listening, "--subprotocol", "chat"], "subprotocol-refused"],
+      [listening, closedWith(1001, /no message for 10 minutes/)],
+    ],
+  },
+  {
+    what: "22 two hours",
+    ill: { local: { maxAgeMs: 600 } },
+    met: [[listening, closedWith(1001, /2 hours old/)]],
+  },
+];
+
+test.each(elsewhere)("$what: the command that meets it tells", async ({ ill, met }) => {
+  const { url } = await openPatient(ill);
+  const env = { ...pointedAt(url), SHELFSHACK_TOKEN: "good" };
+  for (const [words, says, input] of met) {
+    const { stdout } = await run([...words, "--json"], { env, ...(input !== undefined && { input }) });
+    const last = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { error?: object; close?: object };
+    expect(last).toMatchObject(typeof says === "string" ? { error: { code: says } } : { close: says });
+  }
+});
+
+test("20 a binary frame: the socket is closed with what is called that", async () => {
+  const { url } = await testGateway();
+  const socket = await openSocket(url);
+  socket.send(Buffer.from([1]));
+  const { code } = await socket.closed();
+  expect(explainClose(code, new URL(url))).toMatch(/^a binary frame was sent/);
+});
+
+test("44 no region: every command that needs AWS ends with that", async () => {
+  const ended = await run(["doctor", "--json"], { env: { AWS_DEFAULT_REGION: "" } });
+  expect([ended.code, errorCode(ended)]).toEqual([2, "no-region"]);
+});
+
+/** What cannot be produced here, or of which nothing can tell. */
 const unseen: readonly (readonly [string, string])[] = [
-  ["7 a firewall (WAF) before the API", "the local AWS has no WAF; the handshake's 403 is told"],
+  [
+    "7 a firewall (WAF) before the API",
+    "src/local/AWS.md has no WAF, so the local AWS has none; its 403 is told as handshake-403",
+  ],
   [
     "12 a push inside of $connect",
-    "it is code of the backend; the handler waits until $connect has returned",
+    "only the sender gets the 410; the handler that ships sends after $connect has returned, and the local " +
+      "AWS answers 410 until then: test/gateway/connections",
   ],
-  ["13 stale connection ids", "they are in the backend's store; a 410 is told to it as reason gone"],
-  ["17 no route response", "the handler answers through @connections and needs none"],
-  ["18 a status for an error of a message", "the handler sends error frames and returns 200"],
-  ["19 close code 1009", "a client's frame; connect explains it"],
-  ["20 close code 1003", "a client's frame; connect explains it"],
-  ["21 ten idle minutes", "a client's pause; connect explains it"],
-  ["22 two hours", "the age of a connection; connect explains it"],
-  ["25 $disconnect is best effort", "it leaves no trace"],
-  ["26 no subprotocol in the answer", "the handler returns one; connect --subprotocol tells of others"],
-  ["31 a deployment that is in use cannot be deleted", "an error of a deploy, which deletes none"],
-  ["43 no right to tag a stage", "an error of a deploy, which names the action"],
-  ["44 no region", "there is no AWS to ask: every command ends with no-region"],
+  [
+    "17 no route response",
+    "the handler that ships needs none, and what another one means by it is not known",
+  ],
+  ["18 a status for an error of a message", "the handler that ships returns 200 and sends an error frame"],
+  ["25 $disconnect is best effort", "AWS says nothing of one that did not come"],
+  [
+    "31 a deployment that is in use cannot be deleted",
+    "no command deletes one; the local AWS refuses it: test/local/apigateway",
+  ],
+  [
+    "43 no right to tag a stage",
+    "of the caller and not of the stack; a deploy without apigateway:TagResource: test/cli/policy.slow",
+  ],
 ];
 
 for (const [what, why] of unseen) test(`${what} is not told`, ({ skip }) => skip(true, `${what}: ${why}`));
