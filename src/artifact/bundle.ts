@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
-import { jsonIn } from "../contract/json.ts";
+import { isRecord, jsonIn } from "../contract/json.ts";
 import { buildWith, esbuildFor } from "./esbuild.ts";
 import type { Files } from "./folder.ts";
 
@@ -93,9 +93,6 @@ function requireNoNeed(folder: string, { plain, entry, dependencies }: Needs): v
 
 const isInstalled = (folder: string, name: string): boolean =>
   "bytes" in readRegular(join(folder, "node_modules", name, "package.json"), MOST_BYTES);
-
-const isRecord = (json: unknown): json is Readonly<Record<string, unknown>> =>
-  typeof json === "object" && json !== null;
 
 function packageOf(folder: string): Package {
   const reading = readRegular(join(folder, "package.json"), MOST_BYTES);

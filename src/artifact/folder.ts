@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { jsonIn } from "../contract/json.ts";
+import { isRecord, jsonIn } from "../contract/json.ts";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { zipLimits } from "../files/zip-list.ts";
@@ -81,14 +81,11 @@ function realpathOrSame(path: string): string {
 /** The packages that npm installed for development alone, as its own list has them. */
 function developing(root: string): string[] {
   const reading = readRegular(join(root, "node_modules", ".package-lock.json"), zipLimits.bytes);
-  const { packages = {} } = ("bytes" in reading && (jsonIn(reading.bytes.toString()) as Locked)) || {};
-  return Object.entries(packages)
-    .filter(([, { dev }]) => dev === true)
+  const json = "bytes" in reading ? jsonIn(reading.bytes.toString()) : undefined;
+  const { packages } = isRecord(json) ? json : {};
+  return Object.entries(isRecord(packages) ? packages : {})
+    .filter(([, about]) => isRecord(about) && about["dev"] === true)
     .map(([path]) => join(root, path));
-}
-
-interface Locked {
-  packages?: Record<string, { dev?: boolean }>;
 }
 
 /** Walks through a folder; `above` are the real paths of those that it is in. */

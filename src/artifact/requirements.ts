@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { redactUrls, shorten } from "../settings/redact.ts";
@@ -38,7 +38,9 @@ const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
 
 const name = String.raw`[a-z\d](?:[\w.-]*[a-z\d])?\s*(?:\[[\w\s,.-]*\])?\s*`;
 const marker = String.raw`(?:;[\w\s.,<>=!~()'"*+-]*)?`;
-const packaged = new RegExp(String.raw`^${name}\(?[\w\s.,<>=!~*+-]*\)?\s*${marker}$`, "i");
+const version = String.raw`[<>=!~]{1,3}\s*[\w.*+!-]+`;
+const versions = String.raw`(?:\(?\s*${version}(?:\s*,\s*${version})*\s*\)?)?\s*`;
+const packaged = new RegExp(`^${name}${versions}${marker}$`, "i");
 const wheelAt = new RegExp(String.raw`^(?:${name}@\s*)?https?://[^\s?#]+\.whl(?:[?#]\S*)?\s*${marker}$`, "i");
 const hashes = /(?:\s--hash[ =]\w+:[\da-f]+)+$/i;
 /** A name that pip would take for a file of the current folder. */
@@ -67,7 +69,7 @@ export function requirementsOf(folder: string): Requirements | undefined {
   const file = join(folder, "requirements.txt");
   const reading = readRegular(file, MOST_BYTES);
   if ("fault" in reading && reading.fault === "ENOENT") return undefined;
-  const lines = linesOf(file, { depth: DEPTH, isLimit: false });
+  const lines = linesOf(file, { root: realpathSync(folder), depth: DEPTH, isLimit: false });
   const textOf = (isLimit: boolean) =>
     lines.filter((line) => line.isLimit === isLimit).map(({ text }) => text);
   const [packages, limits] = [textOf(false), textOf(true)];
@@ -78,20 +80,30 @@ export function requirementsOf(folder: string): Requirements | undefined {
   return { packages, limits, hash };
 }
 
+interface Walk {
+  /** The real path of the source folder. */
+  root: string;
+  depth: number;
+  isLimit: boolean;
+}
+
 /** The lines of a file and of those that it names. */
-function linesOf(file: string, { depth, isLimit }: { depth: number; isLimit: boolean }): Line[] {
+function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
   const reading = readRegular(file, MOST_BYTES);
   if (!("bytes" in reading)) throw invalid(`${file} cannot be read: ${reading.fault}`);
   if (depth === 0) throw invalid(`${file} names a file that names it`);
-  return textLines(reading.bytes).flatMap((line): Line[] => {
+  // A file that is not the folder's may be any of this user's, and a line of it a password.
+  const isOwn = realpathSync(file).startsWith(`${root}${sep}`);
+  return textLines(reading.bytes).flatMap((line, index): Line[] => {
+    const place = `${file}: ${isOwn ? shown(line) : `line ${index + 1}`}`;
     const [, asks, named] = nested.exec(line) ?? [];
     if (named === undefined) {
-      const text = understood(line, file);
+      const text = line === "" ? undefined : understood(line, { folder: dirname(file), place });
       return text === undefined ? [] : [{ text, isLimit: isLimit && !text.startsWith("-") }];
     }
-    if (named.includes("://")) throw invalid(`${file}: ${shown(line)} is not on this machine`);
+    if (named.includes("://")) throw invalid(`${place} is not on this machine`);
     const path = resolve(dirname(file), named.replace(/^(["'])(.*)\1$/, "$2"));
-    return linesOf(path, { depth: depth - 1, isLimit: isLimit || asks === undefined });
+    return linesOf(path, { root, depth: depth - 1, isLimit: isLimit || asks === undefined });
   });
 }
 
@@ -102,29 +114,27 @@ function textLines(bytes: Buffer): string[] {
     .replace(/^\uFEFF/, "")
     .replaceAll(/\\\r?\n/g, "")
     .split("\n")
-    .map((line) =>
-      line
-        .replace(/(^|\s)#.*/, "")
-        .replaceAll(/\s+/g, " ")
-        .trim(),
-    )
-    .filter((line) => line !== "");
+    .map((line) => line.replace(/(^|\s)#.*/, ""))
+    .map((line) => line.replaceAll(/\s+/g, " ").trim());
 }
 
 /**
  * A line as pip gets it, in whatever folder; undefined for one that changes nothing. Only what runs no code
  * passes: pip takes much for a path, and beginnings of options for options.
  */
-function understood(line: string, file: string): string | undefined {
+function understood(
+  line: string,
+  { folder, place: where }: { folder: string; place: string },
+): string | undefined {
   if (wheelsOnly.test(line)) return undefined;
   const [, place] = links.exec(line) ?? [];
   if (place !== undefined) {
-    const path = resolve(dirname(file), place);
+    const path = resolve(folder, place);
     return `--find-links ${existsSync(path) ? path : place}`;
   }
   if (addressed.test(line) || flag.test(line) || isPackage(line)) return line;
   const fault = refused.find((rule) => rule.line.test(line))?.fault;
-  throw invalid(`${file}: ${shown(line)} ${fault ?? "is not understood"}`);
+  throw invalid(`${where} ${fault ?? "is not understood"}`);
 }
 
 function isPackage(line: string): boolean {

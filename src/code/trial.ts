@@ -1,5 +1,6 @@
 import type { Artifact, Entry } from "../artifact/zip.ts";
 import { openCache } from "../files/cache.ts";
+import { zipLimits } from "../files/zip-list.ts";
 import { loadedBy, ProgramMissing, pythonFor } from "../local/runtime/programs.ts";
 import { startRuntime } from "../local/runtime/runtime.ts";
 import { broughtByLambda } from "../local/runtime/sdk.ts";
@@ -68,6 +69,7 @@ async function whyNot(
   entries: readonly Entry[],
   { runtime, architecture }: TrialOptions,
 ): Promise<string | undefined> {
+  if (entries.length > zipLimits.entries) return `it has more than ${zipLimits.entries} files`;
   const compiled = entries.find(({ name }) => /\.(so|node)(\.|$)/.test(name));
   const here = `${process.platform} ${process.arch}`;
   if (compiled && here !== machineOf(architecture))

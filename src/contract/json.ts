@@ -7,3 +7,7 @@ export function jsonIn(text: string): unknown {
     throw error;
   }
 }
+
+/** Whether a value of JSON is an object, or a list. */
+export const isRecord = (json: unknown): json is Readonly<Record<string, unknown>> =>
+  typeof json === "object" && json !== null;

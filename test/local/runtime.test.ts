@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { functionOf, openGate, runtimeOf, until } from "../support/functions.ts";
 import { rawZipOf } from "../support/zip.ts";
 
@@ -419,3 +422,16 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("an SDK that others could have written is not what a function finds", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sdk-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const scope = join(folder, "node_modules", "@aws-sdk");
+  await mkdir(join(scope, "client-planted"), { recursive: true });
+  await writeFile(join(scope, "client-planted", "index.js"), "");
+  const target = await functionOf('import "@aws-sdk/client-planted"; export const handler = () => 1;');
+  const tried = async () => await (await runtimeOf({ packagesFrom: [folder] })).runtime.tryOut(target);
+  expect(await tried()).toBeUndefined();
+  await chmod(scope, 0o777);
+  expect((await tried())?.message).toContain("Cannot find package '@aws-sdk/client-planted'");
+});

@@ -97,6 +97,11 @@ test("packages that npm installed for development stay behind", async () => {
     "node_modules/a/package.json",
     "package.json",
   ]);
+  // What is no such list says nothing.
+  for (const list of ["null", '{"packages":null}', '{"packages":{"node_modules/b":null}}']) {
+    writeFileSync(join(source, "node_modules/.package-lock.json"), list);
+    expect((await code({ source, ...node })).entries).toHaveLength(4);
+  }
 });
 
 test("a link within the folder is followed; what a zip must not hold is refused by name", async () => {
@@ -188,7 +193,7 @@ const linesThatRunCode = [
   "lib.zip", "x-1.0.tar.gz", "x.whl[a]", "x @ lib", "file:///opt/lib", "x @ file:///opt/lib",
   "git+https://example.com/x.git", "x @ git+https://example.com/x.git",
   "https://example.com/x.tar.gz", "x @ https://example.com/x.whl.tar.gz",
-  "--no-binary :all:", "--no-bin=:all:", "requests --no-binary :all:", "requests -e .", "+AC4-/lib",
+  "--no-binary :all:", "--no-bin=:all:", "requests --no-binary :all:", "requests -e .", "+AC4-/lib", "x y",
   "-r https://example.com/more.txt", "${HOME}",
 ];
 
@@ -204,6 +209,10 @@ test("requirements that pip would have to build a package for are refused with t
   expect(requirementsOf(folderWith({ "requirements.txt": "# none\n\n--no-index\n" }))).toBeUndefined();
   const looped = folderWith({ "requirements.txt": "-r requirements.txt\n" });
   expect(() => requirementsOf(looped)).toThrow("names a file that names it");
+  // A line of a file outside may be anything.
+  const outside = join(folderWith({ netrc: "\nmachine example.com password s3cret" }), "netrc");
+  const reading = folderWith({ "requirements.txt": `-r ${outside}` });
+  expect(() => requirementsOf(reading)).toThrow(`${outside}: line 2 is not understood`);
   const password = folderWith({ "requirements.txt": "x @ git+https://ann:s3cret@example.com/x.git" });
   expect(() => requirementsOf(password)).toThrow('"x @ git+https://***@example.com/x.git"');
 });

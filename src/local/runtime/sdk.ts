@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { distrust } from "../../files/trust.ts";
 import { linkTo } from "../../files/write.ts";
 
 /** What Lambda's Node runtimes have installed (AWS.md 4.10). */
@@ -7,14 +8,21 @@ const scopes = ["@aws-sdk", "@smithy"] as const;
 
 /**
  * Lets functions that are unpacked below a folder find the AWS SDK that is installed for the first of some
- * others: Node looks for a package in `node_modules` of every folder above.
+ * others, unless other users could have written it: Node looks for a package in `node_modules` of every
+ * folder above.
  */
 export async function linkSdk(above: string, from: readonly string[]): Promise<void> {
   const installed = [...from.flatMap(upwards), globalPackages].find((folder) =>
-    existsSync(join(folder, scopes[0])),
+    [folder, join(folder, scopes[0])].every(isTrusted),
   );
   if (installed === undefined) return;
   for (const scope of scopes) await linkTo(join(installed, scope), join(above, "node_modules", scope));
+}
+
+/** Whether a folder is there, and this user's or root's alone, as one in `/tmp` need not be. */
+function isTrusted(folder: string): boolean {
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  return stats !== undefined && distrust(stats) === undefined;
 }
 
 /** The `node_modules` of a folder and of all above it. */
