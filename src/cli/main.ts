@@ -132,7 +132,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
-  stopOnSignals(session.interruption, isUntilInterrupted(command, settings) ? () => {} : progress.report);
+  stopOnSignals(session, isUntilInterrupted(command, settings) ? () => {} : progress.report);
   const asked = askedBy(request.name, settings);
   if (asked !== undefined) progress.expecting(`asking ${asked}`);
   const aim = aimOf(resolved);
@@ -229,11 +229,16 @@ function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinn
 }
 
 /** The first signal lets the running call end (FAULTS.md D-29), the second ends the process. */
-function stopOnSignals(interruption: AbortController, report: Report): void {
+function stopOnSignals({ interruption, err }: Session, report: Report): void {
+  /** A terminal that shows what is typed has `^C` where the next line is to begin. */
+  const afterEcho = () => {
+    if (process.stdin.isTTY && !process.stdin.isRaw && err.stream.isTTY) err.writeRaw("\n");
+  };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
       interruption.abort(interruptedBy(signal));
+      if (signal === "SIGINT") afterEcho();
       report({ kind: "note", message: "stopping; press Ctrl-C again to stop at once" });
     });
   }

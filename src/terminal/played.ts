@@ -3,7 +3,7 @@ import type { Delivery } from "../client/delivery.ts";
 import type { Failure, Played } from "../client/play.ts";
 import type { Step } from "../client/script.ts";
 import { frameRecord, mismatchLines } from "./conversation.ts";
-import { table } from "./format.ts";
+import { screenWidth, table } from "./format.ts";
 import { style } from "./style.ts";
 
 /** What a step of a script does, in words. */
@@ -27,7 +27,7 @@ export function failureLines(failure: Failure, address: { hostname: string }): s
   return [
     reasons[failure.reason](failure, address),
     ...(frame
-      ? [frameRecord(frame, failure.reason === "unexpected-frame" ? "" : "nearest: ", Infinity)]
+      ? [frameRecord(frame, failure.reason === "unexpected-frame" ? "" : "nearest: ", screenWidth() - INDENT)]
       : []),
     ...mismatchLines(differences).map((line) => line.trim()),
   ];
@@ -45,6 +45,10 @@ const reasons: Readonly<Record<Failure["reason"], (failure: Failure, at: { hostn
   },
 };
 
+/** How far what is said of a step stands in. */
+const INDENT = 2;
+const indented = (text: string): string[] => text.split("\n").map((line) => " ".repeat(INDENT) + line);
+
 /** How a script ended: how much of it was met, and what was not. */
 export function playedText({
   steps,
@@ -59,7 +63,7 @@ export function playedText({
   const [title, ...lines] = failed ?? [];
   return [
     `${met} of ${total} steps met`,
-    ...(title === undefined ? [] : [`${style.red("✗")} ${title}`, ...lines.map((line) => `  ${line}`)]),
+    ...(title === undefined ? [] : [`${style.red("✗")} ${title}`, ...lines.flatMap(indented)]),
   ].join("\n");
 }
 
