@@ -1,7 +1,13 @@
 import { Command as Commander, CommanderError, Help, Option } from "commander";
 import { CliError } from "../errors/error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import { commandNames, commandTable, headingOf, type CommandName } from "../settings/commands.ts";
+import {
+  commandNames,
+  commandTable,
+  headingOf,
+  readsInHelp,
+  type CommandName,
+} from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { globalSettings, namedBy, type CommandRequest } from "./quick-arguments.ts";
@@ -152,7 +158,7 @@ function declare(
   if (args !== undefined) declared.arguments(args);
   // Of all commands only the called one needs its options.
   parent.hook("preSubcommand", (_parent, called) => {
-    if (called === declared) addOptions(declared, reads, name);
+    if (called === declared) addOptions(declared, readsInHelp(name), name);
   });
 }
 

@@ -74,8 +74,8 @@ export const token = ["token", "tokenStdin"] as const;
 /** What stands under a heading of its own in a long help, behind what the command itself is about. */
 const groups: readonly { heading: string; names: readonly SettingName[] }[] = [
   { heading: "Whose token, as which client:", names: ["booking", ...token, "type"] },
-  { heading: "What the stack is like:", names: [...ownCode, ...stackProperties] },
   { heading: "Which stack:", names: stackNames },
+  { heading: "What the stack is like:", names: [...ownCode, ...stackProperties] },
 ];
 /** More options than this are a long help. */
 const LONG = 15;
@@ -84,6 +84,13 @@ const LONG = 15;
 export function headingOf(command: CommandName, name: SettingName): string | undefined {
   if (table[command].reads.length <= LONG) return undefined;
   return groups.find(({ names }) => names.includes(name))?.heading;
+}
+
+/** What a command reads, as its help has it: what it is about itself, then what stands under a heading. */
+export function readsInHelp(command: CommandName): readonly SettingName[] {
+  const placeOf = (name: SettingName) =>
+    groups.findIndex(({ heading }) => heading === headingOf(command, name));
+  return table[command].reads.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 /** How a stack is used. */
