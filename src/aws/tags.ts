@@ -23,6 +23,8 @@ export const tagNames = {
   /** The names of the tags that came from the configuration, likewise. */
   tags: "shelfshack-ws:tags",
 };
+/** The value of that tag until what it served before is a release. */
+const BEGUN = "begun";
 export const MANAGED_BY = "shelfshack-ws";
 const OWN_PREFIX = "shelfshack-ws:";
 
@@ -72,6 +74,14 @@ export const isUnclaimed = (tags: Tags): boolean =>
 
 /** Whether a deploy has adopted it, which did not create it. */
 export const isAdopted = (tags: Tags): boolean => tagNames.adopted in tags;
+
+/** Whether a deploy has begun to adopt it, and has not come to its code and settings yet. */
+export const isAdoptionBegun = (tags: Tags): boolean => tags[tagNames.adopted] === BEGUN;
+
+/** What is added to the tags with which it would be created. */
+export const adoptedTag = ({ isBegun }: { isBegun: boolean }): Tags => ({
+  [tagNames.adopted]: isBegun ? BEGUN : "true",
+});
 
 /** The names of the tags that a deploy has added. */
 export const ownTagsIn = (tags: Tags): string[] =>

@@ -32,11 +32,12 @@ export const command: Command<"plan", PlanResult> = {
     return { ...planned, refused: null };
   },
 
-  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly }) {
+  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly, adopt }) {
     const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
     // A whole deploy needs a backend, which the stack may have already.
     const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
-    const made = invocation("deploy", { ...(only && { only }), ...(!asksForBackend && { codeOnly }) });
+    const limits = { ...(only && { only }), ...(adopt && { adopt }) };
+    const made = invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) });
     return joined([
       placeText(place),
       changed ? renderChanges(resources, "would") : same,

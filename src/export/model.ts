@@ -2,6 +2,7 @@ import { CliError } from "../errors/error.ts";
 import { tagNames, type Tags } from "../aws/tags.ts";
 import { tagsAtCreation } from "../resources/configured-tags.ts";
 import { differences, redacted, sameIn } from "../stack/difference.ts";
+import { isOfOthers } from "../stack/adopt.ts";
 import { isWanted, type Observed, type Stack } from "../stack/engine.ts";
 import {
   KNOWN_AFTER_DEPLOY,
@@ -49,7 +50,11 @@ export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
   stack.resources
     .filter(
       (resource) =>
-        resource.desired && isWanted(resource) && !("former" in resource) && resource.type !== OF_THE_ACCOUNT,
+        resource.desired &&
+        isWanted(resource) &&
+        !isOfOthers(resource, observed) &&
+        !("former" in resource) &&
+        resource.type !== OF_THE_ACCOUNT,
     )
     .map((resource) => exported(resource, observed));
 
@@ -61,8 +66,9 @@ function exported(resource: AnyResource, observed: Observed): Exported {
         Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
       ),
     ) ?? {};
+  const isExported = (need: AnyResource) => need.desired !== undefined && !isOfOthers(need, observed);
   const referring = desiredWith((need) =>
-    need.desired || need.type === CALLER
+    isExported(need) || need.type === CALLER
       ? attributesAsReferences(need.id)
       : (observed.get(need)?.attributes ?? unknownAttributes),
   );
@@ -71,7 +77,7 @@ function exported(resource: AnyResource, observed: Observed): Exported {
   // Every format has tags in a form of its own.
   const { Tags: _all, ConfiguredTags: _names, ...told } = merged;
   const properties = withoutSecrets(resource, told);
-  const needed = Object.values<AnyResource>(resource.needs).filter(({ desired }) => desired);
+  const needed = Object.values<AnyResource>(resource.needs).filter(isExported);
   return {
     resource,
     properties,

@@ -58,11 +58,16 @@ export function role(
     },
 
     async list(aws) {
-      const [answer, others] = await Promise.all([
+      const [own, others] = await Promise.allSettled([
         orMissing(aws.iam.call("GetRole", { RoleName: name })),
         roleOfAdopted(aws, functionName, adopt),
       ]);
-      if (others !== undefined) return [{ attributes: { Arn: others }, properties: {}, isForeign: true }];
+      if (others.status === "rejected") throw others.reason;
+      const { value: Arn } = others;
+      if (Arn !== undefined) return [{ attributes: { Arn }, properties: {}, isForeign: true }];
+      // Of a stack with another's role the caller may not read this one.
+      if (own.status === "rejected") throw own.reason;
+      const { value: answer } = own;
       return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
     },
 

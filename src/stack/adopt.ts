@@ -1,4 +1,4 @@
-import { isUnclaimed, tagNames, type Identity, type Tags } from "../aws/tags.ts";
+import { adoptedTag, isAdoptionBegun, isUnclaimed, type Identity, type Tags } from "../aws/tags.ts";
 import type { Difference } from "./difference.ts";
 import type { Adoption, AnyFound, AnyResource, Attributes } from "./resource.ts";
 
@@ -9,7 +9,7 @@ export interface Owner {
 }
 
 /** The property that stands for the tags where something is adopted. */
-export const TAGS = "Tags";
+export const OWN_TAGS = "OwnTags";
 
 /** How a resource is adopted; undefined for one that is not. */
 export const adoptionOf = ({ adoption }: AnyResource): Adoption<object, Attributes> | undefined =>
@@ -19,22 +19,50 @@ export const adoptionOf = ({ adoption }: AnyResource): Adoption<object, Attribut
 export const isCandidate = (resource: AnyResource, { tags }: AnyFound): boolean =>
   adoptionOf(resource) !== undefined && tags !== undefined && isUnclaimed(tags);
 
-/** Whether a deploy of the stack adopts it. */
+/** Whether a deploy of the stack adopts it, or goes on to. */
 export const isToBeAdopted = (resource: AnyResource, found: AnyFound, { adopts = false }: Owner): boolean =>
-  isCandidate(resource, found) && (adopts || adoptionOf(resource)?.unasked === true);
+  isBegun(found) || (isCandidate(resource, found) && (adopts || adoptionOf(resource)?.unasked === true));
 
-/** The tags that it gets: those with which it would be created, and that it was not. */
-export const tagsOfAdoption = ({ tags = {} }: AnyResource): Tags => ({ ...tags, [tagNames.adopted]: "true" });
+const isBegun = ({ tags = {} }: AnyFound): boolean => isAdoptionBegun(tags);
 
-/** The same as what differs. */
-export const tagsDifference = (resource: AnyResource): Difference => ({
-  path: TAGS,
-  from: undefined,
-  to: Object.entries(tagsOfAdoption(resource))
-    .filter(([name]) => name !== tagNames.run)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(", "),
+/**
+ * The tags that it gets: those with which it would be created, and that it was not. What may serve clients is
+ * marked twice, so that a run that is cut in between is known.
+ */
+export const tagsOfAdoption = (resource: AnyResource, found: AnyFound): Tags => ({
+  ...resource.tags,
+  ...adoptedTag({ isBegun: adoptionOf(resource)?.serves === true && !isBegun(found) }),
 });
+
+/** The same as what differs: the names alone, as their values are those of any resource of the stack. */
+export function tagsDifference(resource: AnyResource, found: AnyFound): Difference {
+  const names = Object.keys(tagsOfAdoption(resource, found)).join(", ");
+  return { path: OWN_TAGS, from: undefined, to: `ours (${names.replaceAll(", shelfshack-ws:", ", :")})` };
+}
+
+/** What is adopted and may serve clients already, as it was found. */
+export const servingAlready = (
+  resources: readonly AnyResource[],
+  observed: { get(resource: AnyResource): AnyFound | undefined },
+  owner: Owner,
+): ReadonlyMap<AnyResource, AnyFound> =>
+  new Map(
+    resources.flatMap((resource) => {
+      const found = observed.get(resource);
+      const isServing = adoptionOf(resource)?.serves && found && isToBeAdopted(resource, found, owner);
+      return isServing ? [[resource, found]] : [];
+    }),
+  );
+
+/** Whether a walk that leaves these as they are, but for the first of their tags, changes a resource. */
+export function isAround(
+  kept: ReadonlyMap<AnyResource, AnyFound>,
+  resource: AnyResource,
+  path: string = OWN_TAGS,
+): boolean {
+  const found = kept.get(resource);
+  return !found || (path === OWN_TAGS && !isBegun(found));
+}
 
 /** Whether others own it, or what it is within. */
 export const isOfOthers = (

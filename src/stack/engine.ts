@@ -10,9 +10,11 @@ import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
 import {
   adoptionOf,
+  isAround,
   isOfOthers,
   isToBeAdopted,
-  TAGS,
+  servingAlready,
+  OWN_TAGS,
   tagsDifference,
   tagsOfAdoption,
   type Owner,
@@ -175,7 +177,7 @@ function changeOf(
 
 /** What is adopted gets our tags, and whatever else differs. */
 function adoptionChange(resource: AnyResource, found: AnyFound, desired: object, scope: Scope): Change {
-  const all = [tagsDifference(resource), ...differences(resource, found, desired)];
+  const all = [tagsDifference(resource, found), ...differences(resource, found, desired)];
   const differing = all.filter(({ path }) => scope(resource, path));
   const adoption = adoptionOf(resource)?.says(found, desired) ?? [];
   return { ...updateOf(resource, found, desired, differing), adoption };
@@ -236,7 +238,8 @@ export type BeforeActing<Planned> = (planned: readonly Planned[], observed: Obse
 /**
  * Makes AWS match the stack and returns what was done. Independent resources go in parallel, each as soon as
  * its needs are there. Whatever interrupted an earlier run, this one observes and continues; when two runs
- * start together, one goes first and the other waits for it.
+ * start together, one goes first and the other waits for it. What is adopted and may serve clients changes in
+ * a second walk: the first one makes a release of what it is, and leads clients there.
  */
 export async function deploy(
   stack: Stack,
@@ -244,7 +247,7 @@ export async function deploy(
   scope: Scope = everything,
   before: BeforeActing<Change> = () => undefined,
 ): Promise<Change[]> {
-  let secured: readonly Change[] = [];
+  let secured: readonly Change[] | undefined;
   for (let round = 1; ; round++) {
     // A run of single steps leaves the stack unfinished on purpose.
     const observed =
@@ -257,9 +260,10 @@ export async function deploy(
       remark(stack, observed, run, scope);
     }
     try {
-      const servesAlready = adoptedWhileServing(stack, observed);
-      if (servesAlready.size === 0) return inSequence(secured, await act(stack, observed, run, scope));
-      secured = await act(stack, observed, run, aroundThese(servesAlready));
+      const kept = servingAlready(stack.resources, observed, stack);
+      if (secured || kept.size === 0) return inSequence(secured, await act(stack, observed, run, scope));
+      const around: Scope = (resource, path) => scope(resource, path) && isAround(kept, resource, path);
+      secured = await act(stack, observed, run, around);
     } catch (error) {
       if (!(error instanceof LostRace)) throw error;
       const message = `another deploy created ${error.message} at the same moment`;
@@ -269,28 +273,15 @@ export async function deploy(
   }
 }
 
-/** What is adopted and may serve clients already. */
-const adoptedWhileServing = (stack: Stack, observed: Observed): ReadonlySet<AnyResource> =>
-  new Set(
-    stack.resources.filter((resource) => {
-      const found = observed.get(resource);
-      return adoptionOf(resource)?.serves && found && isToBeAdopted(resource, found, stack);
-    }),
-  );
-
-/** All but the contents of these: they get our tags, and go on as they are. */
-const aroundThese =
-  (kept: ReadonlySet<AnyResource>): Scope =>
-  (resource, path = TAGS) =>
-    !kept.has(resource) || path === TAGS;
-
 /** What two walks of one deploy did together. */
-const inSequence = (first: readonly Change[], then: readonly Change[]): Change[] =>
+const inSequence = (first: readonly Change[] | undefined, then: readonly Change[]): Change[] =>
   then.map((second) => {
-    const before = first.find(({ resource }) => resource === second.resource);
+    const before = first?.find(({ resource }) => resource === second.resource);
     if (!before || before.action === "none") return second;
     const action = before.action === "create" || second.action === "none" ? before.action : second.action;
-    return { ...before, ...second, action, differences: [...before.differences, ...second.differences] };
+    const isRepeated = ({ path }: Difference) => second.differences.some((other) => other.path === path);
+    const once = before.differences.filter((one) => !isRepeated(one));
+    return { ...before, ...second, action, differences: [...once, ...second.differences] };
   });
 
 /** Says what is left as it is on purpose or adopted, and what is wrong and not ours to repair. */
@@ -361,7 +352,8 @@ function isBeingMadeByOthers({ identity }: Stack, observed: Observed): boolean {
   const found = [...observed.values()];
   // What can be switched on later, or is of earlier stacks, is no sign of a run that goes on.
   const isIncomplete = [...observed].some(
-    ([{ isWanted, former }, one]) => !one && isWanted === undefined && !former,
+    ([resource, one]) =>
+      !one && resource.isWanted === undefined && !resource.former && !isOfOthers(resource, observed),
   );
   const isYoung = ({ createdAt }: AnyFound) =>
     createdAt !== undefined && Date.now() - createdAt.getTime() < YOUNG_MS;
@@ -493,7 +485,7 @@ export async function reported<T>(
 }
 
 async function carryOut(
-  { resource, action, differences: differing, found, target, adoption }: Change,
+  { resource, action, differences: differing, found, target }: Change,
   desired: object,
   within: Attributes,
   { stack, run }: { stack: Stack; run: Run },
@@ -506,8 +498,8 @@ async function carryOut(
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
   const changed = new Set(propertiesIn(differing));
-  if (adoption && changed.delete(TAGS))
-    await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource));
+  if (changed.delete(OWN_TAGS))
+    await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource, found));
   const renewed = changed.size > 0 ? await resource.update(run.aws, target, found, changed) : undefined;
   return renewed ?? found.attributes;
 }
