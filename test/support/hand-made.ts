@@ -29,7 +29,7 @@ import { zipOf } from "./zip.ts";
 export const FunctionName = "shelfshack-websocket-proxy";
 export const RoleName = "x-role-ab12";
 
-/** Lets everybody in, as long as it runs with the variables that it was made with. */
+/** Accepts every client, as long as it runs with the variables that it was made with. */
 const oldCode = `import os
 def lambda_handler(event, context):
     own = os.environ.get("TABLE") == "bookings" and "SIGNING_KEYS" not in os.environ
