@@ -78,11 +78,7 @@ export function logGroup(
 
     async update(aws, desired, found, changed) {
       if (changed.has("RetentionInDays")) await keepFor(aws, desired.RetentionInDays);
-      await writeTags(desired, found, changed, {
-        set: async (all) => aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: all }),
-        remove: async (tagKeys) =>
-          aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
-      });
+      await writeTags(desired, found, changed, taggingOf(aws, name));
     },
 
     async delete(aws) {
@@ -91,8 +87,15 @@ export function logGroup(
   };
 }
 
-async function arnOf(aws: Aws, name: string): Promise<string> {
-  return complete(await findLogGroup(aws.logs, name), ["logGroupArn"]).logGroupArn;
+/** The calls about the tags of a group, which want the ARN that AWS lists. */
+function taggingOf(aws: Aws, name: string) {
+  const resourceArn = async () => complete(await findLogGroup(aws.logs, name), ["logGroupArn"]).logGroupArn;
+  return {
+    set: async (tags: Record<string, string>) =>
+      await aws.logs.call("TagResource", { resourceArn: await resourceArn(), tags }),
+    remove: async (tagKeys: string[]) =>
+      await aws.logs.call("UntagResource", { resourceArn: await resourceArn(), tagKeys }),
+  };
 }
 
 /** A group that was there before: its lines stay as long as those of any group of the stack. */
@@ -101,10 +104,8 @@ const adoptionOf = (
   isTakenOver: boolean,
 ): Adoption<LogGroupProperties, Record<never, string>> => ({
   ...(isTakenOver && { unasked: true }),
-  addTags: async (aws, _found, tags) =>
-    await aws.logs.call("TagResource", { resourceArn: await arnOf(aws, name), tags: { ...tags } }),
-  removeTags: async (aws, _found, tagKeys) =>
-    await aws.logs.call("UntagResource", { resourceArn: await arnOf(aws, name), tagKeys }),
+  addTags: (aws, _found, tags) => taggingOf(aws, name).set({ ...tags }),
+  removeTags: (aws, _found, names) => taggingOf(aws, name).remove(names),
   says: ({ properties: { RetentionInDays: found } }, { RetentionInDays: desired }) => [
     desired === undefined || desired === found
       ? "it was there before, and keeps its lines"
