@@ -1,4 +1,4 @@
-import type { Role } from "@aws-sdk/client-iam";
+import type { GetRoleResponse, Role } from "@aws-sdk/client-iam";
 import { CliError } from "../errors/error.ts";
 import type { Found, LookedUp, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -62,13 +62,7 @@ export function role(
         orMissing(aws.iam.call("GetRole", { RoleName: name })),
         roleOfAdopted(aws, functionName, adopt),
       ]);
-      if (others.status === "rejected") throw others.reason;
-      const { value: Arn } = others;
-      if (Arn !== undefined) return [{ attributes: { Arn }, properties: {}, isForeign: true }];
-      // Of a stack with another's role the caller may not read this one.
-      if (own.status === "rejected") throw own.reason;
-      const { value: answer } = own;
-      return answer ? [foundRole(complete(answer, ["Role"]).Role)] : [];
+      return roleInUse(own, others);
     },
 
     async create(aws, { AssumeRolePolicyDocument, Path, PermissionsBoundary }) {
@@ -103,6 +97,19 @@ export function role(
       await orMissing(aws.iam.call("DeleteRole", { RoleName: name }));
     },
   };
+}
+
+/** The role that the function has, where others own that, and otherwise the stack's own. */
+function roleInUse(
+  own: PromiseSettledResult<GetRoleResponse | undefined>,
+  others: PromiseSettledResult<string | undefined>,
+): readonly Found<RoleProperties, RoleAttributes>[] {
+  if (others.status === "rejected") throw others.reason;
+  const { value: Arn } = others;
+  if (Arn !== undefined) return [{ attributes: { Arn }, properties: {}, isForeign: true }];
+  // Where others own the role, the caller need not be allowed to read this one.
+  if (own.status === "rejected") throw own.reason;
+  return own.value ? [foundRole(complete(own.value, ["Role"]).Role)] : [];
 }
 
 /**
