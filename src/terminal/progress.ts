@@ -25,7 +25,7 @@ export interface ProgressDisplay {
 const LASTING_LINE_MS = 10_000;
 
 /** How long nothing is told before it is said what is waited for: on a terminal, and in plain lines. */
-const SILENT_MS = { spinner: 500, plain: 2_000 };
+const SILENT_MS = { spinner: 500, plain: 5_000 };
 
 /** How much of the progress is shown. */
 export interface ProgressOptions {

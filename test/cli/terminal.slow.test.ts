@@ -89,7 +89,9 @@ test.for([40, 80])(
       const [shown, piped] = await Promise.all([run(words, { env, columns }), run(words, { env })]);
       const lines = linesOf(shown.stdout);
       expect(lines.filter((line) => line.length > columns && !isCopied(line))).toEqual([]);
+      // What is said of a machine that is slow is a spinner's on a terminal, and erased.
       const expected = (piped.stdout + piped.stderr)
+        .replaceAll(/^ {2}asking .*$/gm, "")
         .split(/\s+/)
         .filter((word) => word.length <= columns - 12);
       expect(expected.filter((word) => !lines.some((line) => line.includes(word)))).toEqual([]);
