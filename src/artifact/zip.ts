@@ -16,6 +16,8 @@ export interface Artifact {
   /** Base64, the form of Lambda's `CodeSha256`: equal strings mean equal code (AWS.md 4.6). */
   sha256: string;
   entries: Entry[];
+  /** It is the handler that ships with this package. */
+  isShipped?: true;
 }
 
 /**
@@ -26,7 +28,8 @@ export async function packageHandler(): Promise<Artifact> {
   const code = await readFile(assetUrl("handler/index.mjs"));
   const files = new Map([["index.mjs", code]]);
   const built = await builtZip(code);
-  return built ? artifactOf(built, entriesOf(files)) : await zipFiles(files);
+  const artifact = built ? artifactOf(built, entriesOf(files)) : await zipFiles(files);
+  return { ...artifact, isShipped: true };
 }
 
 /** The zip that the build has made of this code, by its name. */

@@ -18,6 +18,8 @@ export const tagNames = {
   run: "shelfshack-ws:run",
   /** The names of the function's variables that came from the configuration, so that they can go again. */
   variables: "shelfshack-ws:variables",
+  /** What its code came from: `own` or `shipped`. */
+  code: "shelfshack-ws:code",
   /** It was there before a deploy adopted it: `destroy` leaves it. */
   adopted: "shelfshack-ws:adopted",
   /** The names of the tags that came from the configuration, likewise. */

@@ -9,10 +9,11 @@ import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/
 import type { Question } from "../terminal/prompt.ts";
 import type { Screen } from "../terminal/screen.ts";
 
-/** What a deploy is limited to, and whether it adopts what it finds. */
+/** What a deploy is limited to, and whether it adopts what it finds, or replaces own code by the shipped. */
 interface RunLimits {
   only?: readonly Step[] | undefined;
   adopt?: boolean | undefined;
+  replaceCode?: boolean | undefined;
 }
 
 /** Where a run says what it does, and what ends it. */

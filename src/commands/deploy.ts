@@ -77,6 +77,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
       only,
       codeOnly,
       adopt,
+      replaceCode,
       dryRun,
       test,
       strict,
@@ -93,7 +94,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     const limits = { only, codeOnly, dryRun, allowHttp };
     const proof = { test, strict, rollbackOnFailure, booking, type, token, tokenStdin };
     const options = { ...stack, ...limits, ...proof };
-    const open = (artifact: Artifact) => context.stack({ ...options, adopt }, artifact);
+    const open = (artifact: Artifact) => context.stack({ ...options, adopt, replaceCode }, artifact);
     if (!watch) return { ...(await deployOnce(options, open, context)), rounds: null };
     refuseUnwatchable(options);
     return await deployAndWatch(options, open, context);
@@ -141,7 +142,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     rounds === null ? deployedText(deployed, options) : `${rounds} rounds`,
 };
 
-type DeployOptions = Omit<OptionsOf<"deploy">, "watch" | "adopt">;
+type DeployOptions = Omit<OptionsOf<"deploy">, "watch" | "adopt" | "replaceCode">;
 /** Opens the stack with the code to deploy. */
 type Open = (artifact: Artifact) => Promise<DeployableStack<WebSocketStack>>;
 

@@ -261,7 +261,7 @@ async function serve(
       }
     : options;
   try {
-    const open = await context.stack(target, await codeToUpload(target, context));
+    const open = await context.stack({ ...target, replaceCode: true }, await codeToUpload(target, context));
     const { url } = await deployStack(open).catch((error: unknown) => refusedBecause(error, context));
     context.emit({
       kind: "ready",

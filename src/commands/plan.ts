@@ -15,11 +15,12 @@ interface PlanResult extends Omit<DeployOutcome, "code"> {
 }
 
 export const command: Command<"plan", PlanResult> = {
-  async run({ only, codeOnly, adopt, allowHttp, ...options }, context) {
+  async run({ only, codeOnly, adopt, replaceCode, allowHttp, ...options }, context) {
     const isPartial = only !== undefined || codeOnly;
     if (options.backendUrl) checkBackendUrl({ ...options, allowHttp }, context.report);
     if (!isPartial) checkVariables(options);
-    const open = await context.stack({ ...options, only, adopt }, await codeFor(options, context));
+    const described = { ...options, only, adopt, replaceCode };
+    const open = await context.stack(described, await codeFor(options, context));
     const { outcome, refusal } = await planStack(open, { only, codeOnly });
     const { code: _code, ...planned } = outcome;
     if (refusal) {
@@ -32,11 +33,11 @@ export const command: Command<"plan", PlanResult> = {
     return { ...planned, refused: null };
   },
 
-  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly, adopt }) {
+  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly, adopt, replaceCode }) {
     const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
     // A whole deploy needs a backend, which the stack may have already.
     const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
-    const limits = { ...(only && { only }), ...(adopt && { adopt }) };
+    const limits = { ...(only && { only }), ...(adopt && { adopt }), ...(replaceCode && { replaceCode }) };
     const made = invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) });
     return joined([
       placeText(place),

@@ -159,6 +159,7 @@ export const errorCodes = {
   "rolled-back": 4,
   "release-missing": 2,
   "new-key-refused": 4,
+  "own-code-replaced": 4,
   // ended early
   interrupted: 130,
   "output-closed": 130,

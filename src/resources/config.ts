@@ -10,7 +10,11 @@ import { defaultSettings, type Settings, type Step } from "../settings/table.ts"
 import type { StackConfig } from "./stack.ts";
 
 type Described = StackNames &
-  Partial<StackProperties> & { only?: readonly Step[] | undefined; adopt?: boolean | undefined };
+  Partial<StackProperties> & {
+    only?: readonly Step[] | undefined;
+    adopt?: boolean | undefined;
+    replaceCode?: boolean | undefined;
+  };
 
 /**
  * The settings as the description of a stack. Without an artifact code, runtime and handler are left as they
@@ -48,7 +52,14 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     variables: of.variables ?? {},
     configuredTags: of.tags,
     ...(artifact
-      ? { zip: artifact.zip, zipSha256: artifact.sha256, runtime: of.runtime, handler: of.handler }
+      ? {
+          zip: artifact.zip,
+          zipSha256: artifact.sha256,
+          codeFrom: artifact.isShipped ? ("shipped" as const) : ("own" as const),
+          replacesCode: of.replaceCode,
+          runtime: of.runtime,
+          handler: of.handler,
+        }
       : {}),
     run: newRun({ isPartial: of.only !== undefined }),
   };

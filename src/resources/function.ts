@@ -83,6 +83,10 @@ export interface FunctionConfig extends FunctionSettings {
   variables: Variables;
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
+  /** What the code comes from; a tag of the function keeps it. */
+  codeFrom?: "own" | "shipped" | undefined;
+  /** Whether the shipped handler may take the place of own code. */
+  replacesCode?: boolean | undefined;
   tags: Tags;
   configuredTags?: Tags | undefined;
   run: string;
@@ -131,11 +135,16 @@ export function lambdaFunction(
     },
 
     desired: (has) => desiredOf(config, has),
-    leaves: ({ properties: { MemorySize: found } }, { MemorySize: desired }) =>
-      found !== undefined && desired !== undefined && found > desired
+    leaves: ({ properties: { MemorySize: found }, tags = {} }, { MemorySize: desired }) => [
+      ...(found !== undefined && desired !== undefined && found > desired
         ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
-        : [],
-    refuses: ({ Environment = {}, ConfiguredVariables = [] }, found) => {
+        : []),
+      ...(tags[tagNames.code] === "shipped" && config.codeFrom === "own"
+        ? [`your own code takes the place of the shipped handler in ${FunctionName}`]
+        : []),
+    ],
+    refuses: ({ Environment = {}, ConfiguredVariables = [], CodeSha256 }, found) => {
+      if (found && found.properties.CodeSha256 !== CodeSha256) refuseToReplaceOwn(found, config);
       const gone = found ? removedFrom(found, ConfiguredVariables) : [];
       refuseTooLarge(FunctionName, asWritten(without(Environment, gone), config));
     },
@@ -181,6 +190,23 @@ export function lambdaFunction(
   };
 }
 
+/** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */
+function refuseToReplaceOwn(
+  { tags = {} }: Found<FunctionProperties, FunctionAttributes>,
+  { functionName, codeFrom, replacesCode = false }: FunctionConfig,
+): void {
+  if (codeFrom !== "shipped" || tags[tagNames.code] !== "own" || replacesCode) return;
+  throw new CliError(
+    "own-code-replaced",
+    `${functionName} runs your own code, and this deploy would replace it by the shipped handler`,
+    {
+      hint:
+        "name the code with --source or --zip, or write it into the config file; " +
+        "for the shipped handler add --replace-code",
+    },
+  );
+}
+
 /** What was found, and which properties of it are to change. */
 interface Writing {
   found: Found<FunctionProperties, FunctionAttributes>;
@@ -213,6 +239,7 @@ async function write(
   const code = [...changed].some((one) => ofTheCode.has(one));
   const settings = [...changed].some((one) => !ofTheCode.has(one) && !ofItsOwn.has(one));
   const { ReservedConcurrentExecutions: reserved } = desired;
+  if (code) await markCode(aws, found, config);
   const uploaded = code ? await upload(aws, desired, found, config) : undefined;
   const configured = settings ? await configure(aws, desired, { found, changed }, config) : uploaded;
   if (reserved !== undefined && changed.has("ReservedConcurrentExecutions"))
@@ -278,7 +305,7 @@ function renewed(
 async function create(
   aws: Aws,
   desired: FunctionProperties,
-  { zip: ZipFile, tags, variables }: FunctionConfig,
+  { zip: ZipFile, tags, variables, codeFrom }: FunctionConfig,
 ): Promise<FunctionConfiguration> {
   const { FunctionName, Runtime, Handler, Description, Role, Timeout, MemorySize, KMSKeyArn, Environment } =
     desired;
@@ -299,7 +326,11 @@ async function create(
       Publish: true,
       Description,
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
-      Tags: { ...tags, ...namesAsTags(tagNames.variables, configuredIn({ variables })) },
+      Tags: {
+        ...tags,
+        ...namesAsTags(tagNames.variables, configuredIn({ variables })),
+        ...(codeFrom && { [tagNames.code]: codeFrom }),
+      },
     },
     aws.longCall,
   );
@@ -382,6 +413,19 @@ async function mark(
   await aws.lambda.call("TagResource", {
     Resource: attributes.FunctionArn,
     Tags: namesAsTags(tagNames.variables, ConfiguredVariables),
+  });
+}
+
+/** Writes down what the code comes from, before it is there: what is cut then guards too much rather. */
+async function markCode(
+  aws: Aws,
+  { attributes, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
+  { codeFrom }: FunctionConfig,
+): Promise<void> {
+  if (codeFrom === undefined || tags[tagNames.code] === codeFrom) return;
+  await aws.lambda.call("TagResource", {
+    Resource: attributes.FunctionArn,
+    Tags: { [tagNames.code]: codeFrom },
   });
 }
 

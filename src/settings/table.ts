@@ -453,6 +453,13 @@ const table = {
     default: false,
     description: "upload the function's code and nothing else",
   },
+  replaceCode: {
+    flag: "--replace-code",
+    env: ["SHELFSHACK_REPLACE_CODE"],
+    type: boolean,
+    default: false,
+    description: "let the shipped handler take the place of your own code",
+  },
   adopt: {
     flag: "--adopt",
     env: ["SHELFSHACK_ADOPT"],

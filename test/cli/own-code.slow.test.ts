@@ -69,6 +69,23 @@ test("9 an own handler is deployed without a backend, tested as what it is, and 
   expect(local.calls).toHaveLength(calls);
 });
 
+test("own code is replaced by the shipped handler only where that is asked for", async () => {
+  const local = await openLocalAws();
+  const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
+  const own = ["deploy", "--source", folderWith({ "app.mjs": echo }), "--handler", "app.handler", "--json"];
+  await run(own, { env });
+  const before = mutating(local).length;
+  const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9", "--json"];
+  for (const words of [shipped, ["plan", "--json"]]) {
+    const refused = await run(words, { env });
+    expect([refused.code, errorCode(refused)]).toEqual([4, "own-code-replaced"]);
+  }
+  expect(mutating(local)).toHaveLength(before);
+  expect((await run([...shipped, "--replace-code"], { env })).code).toBe(0);
+  const { stderr } = await run(own, { env });
+  expect(stderr).toContain("your own code takes the place of the shipped handler");
+});
+
 test("deploy --watch deploys each change of the code, or says why not; older releases stay", async () => {
   const local = await openLocalAws();
   const source = folderWith({ "app.mjs": echo });
