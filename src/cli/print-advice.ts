@@ -124,6 +124,7 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   throttleBurst: ["stage"],
   variables: ["function", "env"],
   tags: ["role", "logs", "function", "api", "stage"],
+  routes: ["routes", "stage"],
 };
 
 /** What a stack is to be like, where it is compared: without it the command would find another difference. */

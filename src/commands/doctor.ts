@@ -104,8 +104,8 @@ async function examined(
     codeIfPossible(options, { report, signal }),
   ]);
   const own = isOwnCode(options);
-  const { accessLogs, roleArn } = options;
-  const names = { functionName, apiName, stage, region: aws.region, account: expected, own, roleArn };
+  const { accessLogs, roleArn, routes } = options;
+  const names = { functionName, apiName, stage, region: aws.region, account: expected, own, roleArn, routes };
   const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
   const looking = { aws, names, client, expected: code, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));

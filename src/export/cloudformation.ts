@@ -64,7 +64,7 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: { IntegrationId: ref },
   },
   "AWS::ApiGatewayV2::Route": {
-    properties: same("ApiId", "RouteKey", "AuthorizationType", "ApiKeyRequired", "Target"),
+    properties: same("ApiId", "RouteKey", "OperationName", "AuthorizationType", "ApiKeyRequired", "Target"),
   },
   "AWS::ApiGatewayV2::Deployment": {
     properties: same("ApiId", "Description"),

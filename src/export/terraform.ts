@@ -100,6 +100,7 @@ const forms: Readonly<Record<string, Form>> = {
     properties: {
       ApiId: "api_id",
       RouteKey: "route_key",
+      OperationName: "operation_name",
       AuthorizationType: "authorization_type",
       ApiKeyRequired: "api_key_required",
       Target: "target",

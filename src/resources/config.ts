@@ -51,6 +51,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
     backendUrl: of.backendUrl,
     variables: of.variables ?? {},
     configuredTags: of.tags,
+    routes: of.routes,
     ...(artifact
       ? {
           zip: artifact.zip,

@@ -6,7 +6,7 @@ import type { Aws } from "../aws/clients.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import { settingsOf, type IntegrationResource } from "./integration.ts";
-import type { RouteResource } from "./route.ts";
+import type { formerRoutes, RouteResource } from "./route.ts";
 import { complete, everyPage } from "../aws/answers.ts";
 import { DEPLOYMENT_PREFIX, isOfDeploy } from "../aws/deployed.ts";
 import { poll } from "../aws/wait.ts";
@@ -28,18 +28,18 @@ export function deployment(
     account: AccountResource;
     api: ApiResource;
     integration: IntegrationResource;
-    connect: RouteResource;
-    disconnect: RouteResource;
-    standard: RouteResource;
+    /** To be gone before it is made. */
+    former: ReturnType<typeof formerRoutes>;
   },
+  routes: readonly RouteResource[],
 ): Resource<DeploymentProperties, DeploymentAttributes, typeof needs> {
-  const routes = [needs.connect.name, needs.disconnect.name, needs.standard.name];
+  const keys = routes.map(({ name }) => name);
   return {
     id: "Deployment",
     type: "AWS::ApiGatewayV2::Deployment",
     name: "of the routes",
     step: "stage",
-    needs,
+    needs: { ...needs, ...Object.fromEntries(routes.map((one) => [one.id, one])) },
     within: needs.api,
     foundBy: "content",
     adoption: "marked",
@@ -50,7 +50,7 @@ export function deployment(
       ApiId,
       Description: derived(
         [IntegrationId, account.Account, account.Partition],
-        () => DEPLOYMENT_PREFIX + hash([IntegrationId, settingsOf(config, account), routes]),
+        () => DEPLOYMENT_PREFIX + hash([IntegrationId, settingsOf(config, account), keys]),
       ),
     }),
 

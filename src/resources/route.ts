@@ -1,30 +1,36 @@
+import { createHash } from "node:crypto";
 import type { Route } from "@aws-sdk/client-apigatewayv2";
 import type { AnyResource, Attributes, Found, Resource } from "../stack/resource.ts";
 import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
-import { complete, everyPage, given } from "../aws/answers.ts";
+import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
-
-/**
- * The three keys that API Gateway itself knows; without custom ones every message lands on `$default` (AWS.md
- * 1.7).
- */
-export type RouteKey = "$connect" | "$disconnect" | "$default";
 
 interface RouteProperties {
   ApiId: string;
-  RouteKey: RouteKey;
+  RouteKey: string;
+  /** Which further routes came from the configuration, so that they can go again. */
+  OperationName?: string;
   AuthorizationType: string;
   ApiKeyRequired: boolean;
   Target: string;
 }
 type RouteAttributes = { RouteId: string };
 
-const ids: Readonly<Record<RouteKey, string>> = {
-  $connect: "RouteConnect",
-  $disconnect: "RouteDisconnect",
-  $default: "RouteDefault",
-};
+/** The keys that API Gateway itself knows: without others every message lands on `$default` (AWS.md 1.7). */
+const ids: ReadonlyMap<string, string> = new Map([
+  ["$connect", "RouteConnect"],
+  ["$disconnect", "RouteDisconnect"],
+  ["$default", "RouteDefault"],
+]);
+
+const CONFIGURED = "shelfshack-ws";
+
+/** As letters and digits, which every format takes; keys that have the same ones differ by the hash. */
+function idOf(key: string): string {
+  const hash = createHash("sha256").update(key).digest("hex").slice(0, 6);
+  return `Route${key.replaceAll(/[^A-Za-z0-9]/g, "").slice(0, 40)}${hash}`;
+}
 
 /**
  * One route to the function. Updated in place, never deleted and created again, so that no message is lost in
@@ -32,12 +38,13 @@ const ids: Readonly<Record<RouteKey, string>> = {
  * it at once.
  */
 export function route(
-  key: RouteKey,
+  key: string,
   needs: { api: ApiResource; integration: IntegrationResource },
   follows: readonly AnyResource[],
 ): Resource<RouteProperties, RouteAttributes, typeof needs> {
+  const isFurther = !ids.has(key);
   return {
-    id: ids[key],
+    id: ids.get(key) ?? idOf(key),
     type: "AWS::ApiGatewayV2::Route",
     name: key,
     step: "routes",
@@ -50,6 +57,7 @@ export function route(
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
       RouteKey: key,
+      ...(isFurther && { OperationName: CONFIGURED }),
       AuthorizationType: "NONE",
       ApiKeyRequired: false,
       Target: `integrations/${IntegrationId}`,
@@ -74,7 +82,49 @@ export function route(
         Target,
         ApiKeyRequired,
         AuthorizationType: "NONE",
+        ...(isFurther && { OperationName: CONFIGURED }),
       });
+    },
+  };
+}
+
+/**
+ * The further routes that the configuration named once and does not any more: they go before the next
+ * snapshot of the routes is made. Absent `keys`: the configuration was not asked.
+ */
+export function formerRoutes(
+  keys: readonly string[] | undefined,
+  needs: { api: ApiResource },
+): Resource<{ ApiId: string }, { RouteIds: string }, typeof needs> {
+  return {
+    id: "FormerRoutes",
+    type: "AWS::ApiGatewayV2::Route",
+    name: "that are configured no more",
+    step: "routes",
+    needs,
+    within: needs.api,
+    foundBy: "name",
+    adoption: "marked",
+    former: true,
+    ...(keys === undefined && { isWanted: false }),
+    desired: ({ api: { ApiId } }) => ({ ApiId }),
+
+    async list(aws, within) {
+      const { ApiId } = complete(within, ["ApiId"]);
+      const items = await routesOf(aws, within, ApiId);
+      const gone = items.filter(
+        ({ RouteKey = "", OperationName }) => OperationName === CONFIGURED && !keys?.includes(RouteKey),
+      );
+      const RouteIds = gone.map((one) => complete(one, ["RouteId"]).RouteId).join(" ");
+      return RouteIds === "" ? [] : [{ attributes: { RouteIds }, properties: { ApiId } }];
+    },
+
+    // What is configured no more is never made.
+    create: () => Promise.resolve({ RouteIds: "" }),
+
+    async delete(aws, { attributes: { RouteIds }, properties: { ApiId } }) {
+      for (const RouteId of RouteIds.split(" "))
+        await orMissing(aws.apigatewayv2.call("DeleteRoute", { ApiId, RouteId }));
     },
   };
 }
@@ -82,7 +132,7 @@ export function route(
 const beingListed = new WeakMap<Attributes, Promise<Route[]>>();
 
 /**
- * All routes of an API. The three routes ask at the same moment when the stack is read: that is one call.
+ * All routes of an API. The routes ask at the same moment when the stack is read: that is one call.
  * Later ones ask again, as changes inside one API go one after another.
  */
 function routesOf(aws: Aws, within: Attributes, ApiId: string): Promise<Route[]> {
@@ -97,15 +147,11 @@ function routesOf(aws: Aws, within: Attributes, ApiId: string): Promise<Route[]>
 
 export type RouteResource = ReturnType<typeof route>;
 
-function foundRoute(
-  ApiId: string,
-  RouteKey: RouteKey,
-  found: Route,
-): Found<RouteProperties, RouteAttributes> {
+function foundRoute(ApiId: string, RouteKey: string, found: Route): Found<RouteProperties, RouteAttributes> {
   const { RouteId } = complete(found, ["RouteId"]);
-  const { AuthorizationType, ApiKeyRequired, Target } = found;
+  const { AuthorizationType, ApiKeyRequired, Target, OperationName } = found;
   return {
     attributes: { RouteId },
-    properties: given({ ApiId, RouteKey, AuthorizationType, ApiKeyRequired, Target }),
+    properties: given({ ApiId, RouteKey, OperationName, AuthorizationType, ApiKeyRequired, Target }),
   };
 }

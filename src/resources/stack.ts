@@ -12,7 +12,7 @@ import { formerPermission, permission } from "./permission.ts";
 import { release } from "./release.ts";
 import { rolePolicy } from "./role-policy.ts";
 import { role, type RoleResource } from "./role.ts";
-import { route, type RouteKey } from "./route.ts";
+import { formerRoutes, route } from "./route.ts";
 import { stage } from "./stage.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
@@ -53,6 +53,8 @@ export interface StackConfig extends FunctionSettings {
   backendUrl: string | undefined;
   /** More variables for the function. */
   variables: Readonly<Record<string, string>>;
+  /** Further keys of routes to the function; absent where they are not asked about. */
+  routes?: readonly string[] | undefined;
   /** Tags for everything that AWS keeps tags of, beside our own; absent where they are not asked about. */
   configuredTags?: Tags | undefined;
   /** The account that it must be, if the configuration says so. */
@@ -231,12 +233,10 @@ function routing(
 ) {
   const { api: webSocketApi } = needs;
   const proxy = integration(config, needs, follows);
-  const toProxy = (key: RouteKey) => route(key, { api: webSocketApi, integration: proxy }, follows);
-  const connect = toProxy("$connect");
-  const disconnect = toProxy("$disconnect");
-  const standard = toProxy("$default");
-  const routes = { connect, disconnect, standard };
-  const snapshot = deployment(config, { ...needs, integration: proxy, ...routes });
+  const keys = ["$connect", "$disconnect", "$default", ...(config.routes ?? [])];
+  const routes = keys.map((key) => route(key, { api: webSocketApi, integration: proxy }, follows));
+  const former = formerRoutes(config.routes, { api: webSocketApi });
+  const snapshot = deployment(config, { ...needs, integration: proxy, former }, routes);
   const served = stage(
     { ...config, name: config.stage, tags },
     { ...needs, deployment: snapshot, accessGroup, accessRole },
@@ -244,7 +244,7 @@ function routing(
   return {
     deployment: snapshot,
     stage: served,
-    resources: [proxy, connect, disconnect, standard, snapshot, served],
+    resources: [proxy, former, ...routes, snapshot, served],
   };
 }
 

@@ -60,6 +60,7 @@ export const stackProperties = [
   "throttleBurst",
   "variables",
   "tags",
+  "routes",
 ] as const;
 
 /** A function's own code, in one of two ways; without it, the handler that ships. */

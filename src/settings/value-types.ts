@@ -495,3 +495,27 @@ export const resourceTags: FileType<Record<string, string>> = {
     ),
   ),
 };
+
+/** API Gateway's own keys begin with `$` (AWS.md 1.7); an API has at most 300 routes, three of them those. */
+const routeKey = /^(?!\$)[\x21-\x2b\x2d-\x7e]{1,128}$/;
+const MOST_ROUTES = 297;
+
+/** Keys of routes: a list in a config file, one by one as an option, in a variable with commas. */
+export const routeKeys: FileType<string[]> = {
+  parse: (list) => list.split(",").map((word) => word.trim()),
+  jsonSchema: { type: "array", items: { type: "string", pattern: routeKey.source } },
+  schema: v.pipe(
+    v.array(
+      v.pipe(
+        v.string("expected a route key like ping"),
+        v.regex(
+          routeKey,
+          "expected a key of 1 to 128 printable characters without spaces and commas, and not with $ first",
+        ),
+      ),
+      "expected a list of route keys",
+    ),
+    v.maxLength(MOST_ROUTES, `expected at most ${MOST_ROUTES} keys`),
+    v.check((keys) => new Set(keys).size === keys.length, "expected each one once"),
+  ),
+};

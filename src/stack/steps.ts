@@ -110,7 +110,8 @@ function refuseDriftedNeeds(
   const copies = stack.resources.filter((resource) => resource.copies && covers(parts, resource));
   const copied = new Set(copies.flatMap(({ needs }) => Object.values<AnyResource>(needs)));
   const drifted = plan(stack, observed, undefined, unread)
-    .filter(({ resource, action }) => action === "update" && copied.has(resource) && !covers(parts, resource))
+    .filter(({ action }) => action === "update" || action === "delete")
+    .filter(({ resource }) => copied.has(resource) && !covers(parts, resource))
     .map(({ resource }) => resource);
   if (drifted.length === 0) return;
   throw new CliError("step-needs-drifted", `${namesOf(drifted)} have drifted`, {
@@ -134,6 +135,7 @@ function refuseAbsentNeeds(
     [...wanted, ...wanted.flatMap(({ needs }) => Object.values<AnyResource>(needs)), ...followed].filter(
       (resource) =>
         stack.resources.includes(resource) &&
+        !resource.former &&
         isWanted(resource) &&
         !observed.get(resource) &&
         !unread.has(resource) &&

@@ -23,6 +23,8 @@ export interface Names {
   region: string;
   /** The account that the configuration expects. */
   account: string | undefined;
+  /** The further routes that the configuration has. */
+  routes?: readonly string[] | undefined;
   /** Whether the function's code is the user's own. */
   own?: boolean | undefined;
   /** A role that others own, with which the function runs. */

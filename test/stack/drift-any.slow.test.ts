@@ -56,6 +56,7 @@ const whole: Partial<StackConfig> = {
   kmsKey,
   variables: { FOO: "1" },
   configuredTags: { team: "chat" },
+  routes: ["ping"],
   architecture: "x86_64",
   reservedConcurrency: 50,
   subnets: ["subnet-2", "subnet-1"],
@@ -227,6 +228,8 @@ const changes: Readonly<Record<string, (at: Place) => Promise<unknown>>> = {
   "RouteConnect.Target": targeted("$connect"),
   "RouteDisconnect.Target": targeted("$disconnect"),
   "RouteDefault.Target": targeted("$default"),
+  "Routeping758d61.OperationName": routed("ping", { OperationName: "other" }),
+  "Routeping758d61.Target": targeted("ping"),
   "Deployment.Description": async ({ aws, ApiId }) => {
     const { Items = [] } = await aws.apigatewayv2.send(new GetDeploymentsCommand({ ApiId }));
     for (const { DeploymentId, Description } of Items)
@@ -297,7 +300,7 @@ const unchangeable: readonly [RegExp, string][] = [
   [/^Alias\.(FunctionVersion|AlsoServed)$/, "it needs two releases: see the tests of releases"],
   [/^Role\.Path$/, "IAM moves no role"],
   [/\.ApiKeyRequired$/, "the local AWS refuses keys of routes by name"],
-  [/^Route(Disconnect|Default)\.AuthorizationType$/, "only $connect has one"],
+  [/^Route(Disconnect|Default|ping\w+)\.AuthorizationType$/, "only $connect has one"],
   [/^Function\.State$/, "Lambda's own"],
 ];
 const documents = /\.(AssumeRole)?PolicyDocument$/;

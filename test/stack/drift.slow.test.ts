@@ -1,6 +1,7 @@
 import {
   CreateDeploymentCommand,
   CreateIntegrationCommand,
+  CreateRouteCommand,
   DeleteApiCommand,
   DeleteIntegrationCommand,
   DeleteRouteCommand,
@@ -481,6 +482,37 @@ test("tags are on all that is created; what left the configuration goes, what ot
   expect(role).toMatchObject({ team: "video", theirs: "1" });
   for (const tags of [role, ...others]) expect(tags).not.toHaveProperty("Cost Center");
   expect(changedIds(await (await tagged({ team: "video" })).deploy())).toEqual([]);
+});
+
+test("further routes: what left the configuration goes, those made by hand stay", async () => {
+  const local = await openLocalAws();
+  const routed = (...routes: string[]) => openTestStack(local.url, { routes });
+  const first = await routed("ping", "pong");
+  await first.deploy();
+  const { aws } = first;
+  const ApiId = await apiId(aws);
+  await aws.apigatewayv2.send(new CreateRouteCommand({ ApiId, RouteKey: "theirs" }));
+  const targets = async () => {
+    const { Items = [] } = await aws.apigatewayv2.send(new GetRoutesCommand({ ApiId }));
+    return Object.fromEntries(Items.map(({ RouteKey = "", Target }) => [RouteKey, Target]));
+  };
+  const { $default: target } = await targets();
+  expect(await targets()).toMatchObject({ ping: target, pong: target });
+  const planned = (await (await routed("ping")).plan()).filter(({ action }) => action !== "none");
+  expect(planned.map(({ resource: { id }, action }) => [id, action])).toEqual([
+    ["FormerRoutes", "delete"],
+    ["Deployment", "replace"],
+    ["Stage", "update"],
+  ]);
+  await (await routed("ping")).deploy();
+  expect(Object.keys(await targets()).toSorted()).toEqual([
+    "$connect",
+    "$default",
+    "$disconnect",
+    "ping",
+    "theirs",
+  ]);
+  expect(changedIds(await (await routed("ping")).deploy())).toEqual([]);
 });
 
 test("many names of variables are kept in several tags, and a shorter list ends where it ends", () => {

@@ -8,6 +8,7 @@ export {
   DeleteAccessLogSettingsCommand,
   DeleteApiCommand,
   DeleteIntegrationCommand,
+  DeleteRouteCommand,
   GetApiCommand,
   GetApisCommand,
   GetDeploymentCommand,

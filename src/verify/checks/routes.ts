@@ -2,23 +2,24 @@ import { byHand, check, deploying, failed, passed, type Remedy } from "../check.
 import type { Snapshot } from "../evidence.ts";
 import { onceServed } from "../snapshot.ts";
 
-const needed = ["$connect", "$disconnect", "$default"] as const;
+const own = ["$connect", "$disconnect", "$default"] as const;
 
-/** Whether the three routes are there, lead somewhere, and let clients in. */
+/** Whether the three routes and those of the configuration are there, lead somewhere, and let clients in. */
 export const routes = check({
   id: "routes",
   hop: "gateway",
-  title: "the three routes are there and lead somewhere",
-  needs: ["routes", "snapshot"],
+  title: "the routes are there and lead somewhere",
+  needs: ["names", "routes", "snapshot"],
   about: "routes",
-  judge({ routes: found, snapshot }) {
+  judge({ routes: found, snapshot, names: { routes: further = [] } }) {
+    const needed = [...own, ...further];
     const ofKey = (key: string) => found.find(({ RouteKey }) => RouteKey === key);
     const missing = needed.filter((key) => !ofKey(key));
     if (missing.length > 0)
       return failed(
         "route-missing",
         `no route ${missing.join(", ")}`,
-        since(snapshot, lost[missing[0] ?? "$default"]),
+        since(snapshot, lostWithout(missing[0] ?? "$default")),
         repairOf(snapshot),
       );
     const bare = needed.filter((key) => !ofKey(key)?.Target);
@@ -56,9 +57,11 @@ const since = ({ isOfDeploy }: Snapshot, means: string): string =>
 const repairOf = ({ isOfDeploy }: Snapshot): Remedy =>
   isOfDeploy ? deploying("routes") : deploying("routes", "stage");
 
+const lost: ReadonlyMap<string, string> = new Map([
+  ["$connect", "connections open without the backend: no token is checked, and it knows none of them"],
+  ["$disconnect", "the backend never hears that a connection has ended"],
+  ["$default", "every message is answered with the frame Forbidden"],
+]);
+
 /** What clients meet where a route is missing. */
-const lost: Readonly<Record<(typeof needed)[number], string>> = {
-  $connect: "connections open without the backend: no token is checked, and it knows none of them",
-  $disconnect: "the backend never hears that a connection has ended",
-  $default: "every message is answered with the frame Forbidden",
-};
+const lostWithout = (key: string): string => lost.get(key) ?? "its messages go to $default instead";
