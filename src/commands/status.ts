@@ -29,7 +29,7 @@ interface StatusResult extends Place {
   steps: readonly Step[];
   /** The deploy that fixes it; null where nothing is to be done. */
   fix: Invocation | null;
-  resources: (Omit<ChangeLine, "action" | "compared"> & { state: State })[];
+  resources: (Omit<ChangeLine, "action" | "adoption" | "compared"> & { state: State })[];
 }
 
 export const command: Command<"status", StatusResult> = {
@@ -39,10 +39,12 @@ export const command: Command<"status", StatusResult> = {
     const { stack, run, urlIn } = open;
     const { observed, unread } = await observeReadable(stack.resources, run);
     const changes = plan(stack, observed, undefined, unread);
-    const resources = describeChanges(changes).map(({ action, compared: _all, ...line }) => ({
-      ...line,
-      state: line.unread ? ("unread" as const) : stateOf(line.id, action, { stack, observed }),
-    }));
+    const resources = describeChanges(changes).map(
+      ({ action, adoption: _none, compared: _all, ...line }) => ({
+        ...line,
+        state: line.unread ? ("unread" as const) : stateOf(line.id, action, { stack, observed }),
+      }),
+    );
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws, type LocalAws } from "../../src/local/server.ts";
 import { commandNames, type CommandName } from "../../src/settings/commands.ts";
+import { clientsFor } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { documentsIn, schemaOf, unlikeSchema, type Document, type Schema } from "../support/documents.ts";
 import { createQueue } from "../support/queue.ts";
@@ -18,9 +20,9 @@ const absent: Readonly<Record<CommandName, string>> = {
   init: "result.settings.env result.settings.environments result.settings.account result.settings.region",
   completion: "result.environments",
   package: "",
-  plan: `result.profile result.refused result.managedBy result.resources[].differences[]
+  plan: `result.profile result.refused result.managedBy result.resources[].differences[].from
     result.resources[].unread result.url`,
-  deploy: `result.profile result.managedBy result.resources[].differences[]
+  deploy: `result.profile result.managedBy result.resources[].differences[].from
     result.resources[].unread result.probe result.test.fault
     result.test.checks[].code result.test.checks[].means result.test.checks[].fix
     result.test.checks[].missing result.test.checks[].repair[] result.test.checks[].argv
@@ -199,6 +201,9 @@ const expectWhole = (name: CommandName, documents: readonly Document[]) => {
 
 test("every command's JSON has all that its schema says, but what is listed as absent", async () => {
   const { env, ...all } = await scene();
+  // What is adopted is told of, and so is what is left of it.
+  const { logs } = clientsFor(all.local.url);
+  await logs.send(new CreateLogGroupCommand({ logGroupName: "/aws/lambda/shelfshack-websocket-proxy" }));
   for (const [name, options] of lines) {
     const { stdout } = await run([...name.split(" "), ...(await options(all)), "--json"], { env });
     expectWhole(name, documentsIn(stdout));
