@@ -64,7 +64,8 @@ export function otherManagerIn(tags: Tags): string | undefined {
   if (tags[tagNames.managedBy] === MANAGED_BY) return undefined;
   for (const [name, value] of Object.entries(tags)) {
     if (name.startsWith("aws:cloudformation:")) return "CloudFormation";
-    if (/^managed[-_: ]?by$/i.test(name) && value !== "") return value;
+    // Whatever the value holds, it is a word in a line.
+    if (/^managed[-_: ]?by$/i.test(name) && value !== "") return value.replaceAll(/\s+/g, " ");
     if (/^terraform$/i.test(name) && !/^(false|no)?$/i.test(value)) return "terraform";
   }
   return undefined;
