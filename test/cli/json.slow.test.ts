@@ -21,14 +21,14 @@ const absent: Readonly<Record<CommandName, string>> = {
   completion: "result.environments",
   package: "",
   plan: `result.profile result.refused result.managedBy result.resources[].differences[].from
-    result.resources[].unread result.url`,
+    result.resources[].adoption result.resources[].unread result.url`,
   deploy: `result.profile result.managedBy result.resources[].differences[].from
-    result.resources[].unread result.probe result.test.fault
+    result.resources[].adoption result.resources[].unread result.probe result.test.fault
     result.test.checks[].code result.test.checks[].means result.test.checks[].fix
     result.test.checks[].missing result.test.checks[].repair[] result.test.checks[].argv
     result.release result.unproven[] result.rounds watching round`,
   status: `result.profile result.managedBy result.steps[] result.fix result.resources[].differences[]
-    result.resources[].unread result.argv`,
+    result.resources[].adoption result.resources[].unread result.argv`,
   releases: "result.profile result.managedBy",
   rollback: "result.profile result.managedBy",
   doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[]
@@ -41,7 +41,7 @@ const absent: Readonly<Record<CommandName, string>> = {
   test: `result.checks[].code result.checks[].means result.checks[].fix result.checks[].missing
     result.checks[].repair[] result.checks[].argv`,
   connect: `result-refusal result-script result-clients result-talk.phases.proxy
-    result-talk.phases.lookup result-talk.phases.tls result-talk.subprotocol
+    result-talk.phases.lookup result-talk.phases.tls result-talk.keptAlive result-talk.subprotocol
     result-talk.expectations[]false result-talk.expectations[].frame.base64 result-talk.close.error
     result-talk.close.isOurs frame.base64 frame.code frame.meaning frame.fix frame.as
     frame.argv`,
@@ -54,10 +54,10 @@ const absent: Readonly<Record<CommandName, string>> = {
   capacity: "result.atMost[]",
   trace: "result.requestId result.trace trace.amended trace.coldMs trace.problem trace.reason",
   "backend init": "result.version.before",
-  "backend check": `result.kit result.unproven[].argv result.checks[].cause result.checks[].code
-    result.checks[].argv`,
+  "backend check": `result.kit result.unproven[].argv result.checks[].code
+    result.checks[].repair[] result.checks[].argv`,
   "backend keys": "result.profile result.managedBy result.keys[].key result.next[] result.argv",
-  destroy: "result.profile result.managedBy",
+  destroy: "result.profile result.managedBy result.left[]",
   local: "log omitted ready.otherUrls[] ready.accessKey redeployed",
   demo: "",
 };
