@@ -1,4 +1,4 @@
-import { adoptedTag, isAdoptionBegun, isUnclaimed, type Identity, type Tags } from "../aws/tags.ts";
+import { adoptedTag, isAdoptionBegun, isOurs, isUnclaimed, type Identity, type Tags } from "../aws/tags.ts";
 import type { Difference } from "./difference.ts";
 import type { Adoption, AnyFound, AnyResource, Attributes } from "./resource.ts";
 
@@ -20,8 +20,13 @@ export const isCandidate = (resource: AnyResource, { tags }: AnyFound): boolean 
   adoptionOf(resource) !== undefined && tags !== undefined && isUnclaimed(tags);
 
 /** Whether a deploy of the stack adopts it, or goes on to. */
-export const isToBeAdopted = (resource: AnyResource, found: AnyFound, { adopts = false }: Owner): boolean =>
-  isBegun(found) || (isCandidate(resource, found) && (adopts || adoptionOf(resource)?.unasked === true));
+export const isToBeAdopted = (
+  resource: AnyResource,
+  found: AnyFound,
+  { identity, adopts = false }: Owner,
+): boolean =>
+  (isBegun(found) && isOurs(found.tags ?? {}, identity)) ||
+  (isCandidate(resource, found) && (adopts || adoptionOf(resource)?.unasked === true));
 
 const isBegun = ({ tags = {} }: AnyFound): boolean => isAdoptionBegun(tags);
 

@@ -5,7 +5,7 @@ import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambd
 import { expect, test } from "vitest";
 import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
-import { newRun } from "../../src/aws/tags.ts";
+import { newRun, tagNames } from "../../src/aws/tags.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
@@ -43,16 +43,15 @@ test("S11 a function that Terraform manages: exit 4 with the alternatives", asyn
   const local = await openLocalAws();
   const first = await openTestStack(local.url);
   await first.deploy();
-  await first.aws.lambda.send(
-    new TagResourceCommand({
-      Resource: "arn:aws:lambda:us-east-1:000000000000:function:shelfshack-websocket-proxy",
-      Tags: { ManagedBy: "terraform" },
-    }),
-  );
-  const { message, hint, exitCode } = await refusal((await openTestStack(local.url)).deploy());
-  expect(exitCode).toBe(4);
-  expect(message).toContain("is managed by terraform");
-  expect(hint).toContainEqual(command("package", { out: "websocket_proxy.zip" }));
+  const Resource = "arn:aws:lambda:us-east-1:000000000000:function:shelfshack-websocket-proxy";
+  // An adoption that was cut does not outweigh its owner.
+  for (const Tags of [{ ManagedBy: "terraform" }, { [tagNames.adopted]: "begun" }]) {
+    await first.aws.lambda.send(new TagResourceCommand({ Resource, Tags }));
+    const { message, hint, exitCode } = await refusal((await openTestStack(local.url)).deploy());
+    expect(exitCode).toBe(4);
+    expect(message).toContain("is managed by terraform");
+    expect(hint).toContainEqual(command("package", { out: "websocket_proxy.zip" }));
+  }
 });
 
 test("D-23 other APIs of the same name are ignored: tags decide", async () => {
