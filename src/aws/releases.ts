@@ -74,6 +74,10 @@ const ROLLED_BACK = "shelfshack-ws: rolled back";
 export const rollbackText = (from: string, by: string): string =>
   `${ROLLED_BACK} from ${from} by ${by}`.slice(0, LONGEST_DESCRIPTION);
 
+/** Who has moved the alias last, where that was a rollback. */
+const rollerIn = (description = ""): string | undefined =>
+  isRollback(description) ? /^.* from \S* by (\S+)/.exec(description)?.[1] : undefined;
+
 /** Whether a rollback has moved the alias last. */
 export const isRollback = (description = ""): boolean => description.startsWith(ROLLED_BACK);
 
@@ -95,6 +99,8 @@ export interface Releases {
   /** Null for a function without the alias, which serves what it is. */
   serves: string | null;
   isRolledBack: boolean;
+  /** Who did that, as far as it is told. */
+  rolledBackBy: string | undefined;
   revisionId: string | undefined;
   /** The newest first. */
   releases: Release[];
@@ -108,6 +114,7 @@ export async function readReleases(aws: Aws, FunctionName: string): Promise<Rele
   return {
     serves,
     isRolledBack: isRollback(alias?.Description),
+    rolledBackBy: rollerIn(alias?.Description),
     revisionId: alias?.RevisionId,
     releases: versions.map((version) => releaseOf(version, serves)).toReversed(),
   };
@@ -122,22 +129,28 @@ function releaseOf(found: FunctionConfiguration, serves: string | null): Release
 
 /**
  * Serves a release that there is already, in one call. What is not the newest one is marked: the next deploy
- * says that it leaves it.
+ * says that it leaves it. Returns the release that serves then: where another run has moved the alias since
+ * it was read, it stays as that left it.
  */
 export async function serveOlder(
   aws: Aws,
   functionName: string,
   { serves: from, revisionId, releases }: Releases,
   { serves: version, by }: { serves: string; by: string },
-): Promise<void> {
+): Promise<string> {
   const isNewest = releases[0]?.number === version;
-  await moveAlias(aws, {
+  return await moveAlias(aws, {
     functionName,
     version,
     revisionId,
     description: isNewest ? "" : rollbackText(from ?? "", by),
-    orNewer: false,
+    isStillWanted: (now) => now.FunctionVersion === from,
   });
+}
+
+/** Who has moved the alias to what it serves: by a rollback, or as the one who published that. */
+export function moverIn({ releases, serves, rolledBackBy }: Releases): string {
+  return rolledBackBy ?? releases.find(({ number }) => number === serves)?.by ?? UNKNOWN;
 }
 
 /** Where an alias is moved to, and from which of its revisions. */
@@ -147,17 +160,17 @@ interface Move {
   revisionId: string | undefined;
   /** Written with it; empty for what a deploy serves. */
   description: string;
-  /** Whether it may also go on to serve a newer version, which another run moved it to. */
-  orNewer: boolean;
+  /** Asked again of the alias as another run has left it since that revision. */
+  isStillWanted(now: AliasConfiguration): boolean;
 }
 
 const TRIES = 3;
 
 /**
- * Lets the alias serve a version that Lambda runs already, in one call. A move by another run in between is
- * seen by the revision: a newer version then stays, as it holds what this run has written too.
+ * Lets the alias serve a version that Lambda runs already, in one call; returns what it serves then. A move
+ * by another run in between is seen by the revision, and stays where this one is not wanted any more.
  */
-export async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Promise<void> {
+async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Promise<string> {
   let { revisionId } = move;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -169,17 +182,32 @@ export async function moveAlias(aws: Aws, { functionName, version, ...move }: Mo
         RoutingConfig: { AdditionalVersionWeights: {} },
         ...(revisionId !== undefined && { RevisionId: revisionId }),
       });
-      return;
+      return version;
     } catch (error) {
       const raced = error instanceof Error && error.name === "PreconditionFailedException";
       if (!raced || attempt >= TRIES) throw error;
       const now = complete(await aliasOf(aws, functionName), ["FunctionVersion", "RevisionId"]);
-      const served = Number(now.FunctionVersion);
-      if (now.FunctionVersion === version || (move.orNewer && served > Number(version))) return;
+      if (now.FunctionVersion === version || !move.isStillWanted(now)) return now.FunctionVersion;
       revisionId = now.RevisionId;
     }
   }
 }
+
+/**
+ * Serves a new release. A newer one of another run stays, as it holds what this run has written too. Returns
+ * the release that serves then: an older one only where a rollback is not to end (`endsRollback`) that came
+ * after the alias was read.
+ */
+export const serveNew = (
+  aws: Aws,
+  { endsRollback, ...move }: Omit<Move, "description" | "isStillWanted"> & { endsRollback: boolean },
+): Promise<string> =>
+  moveAlias(aws, {
+    ...move,
+    description: "",
+    isStillWanted: ({ FunctionVersion: served, Description }) =>
+      Number(served) < Number(move.version) && (endsRollback || !isRollback(Description)),
+  });
 
 /**
  * Deletes the oldest releases of ours but `keep` and those that are `used`. One that another alias serves
@@ -249,10 +277,18 @@ async function serveNewest(
   const published = await aws.lambda.call("PublishVersion", { FunctionName: functionName, Description });
   const { Version: version } = complete(published, ["Version"]);
   await untilActive(aws, functionName, published, version);
-  const move = { functionName, version, revisionId: RevisionId, description: "", orNewer: true };
-  await moveAlias(aws, move);
+  const move = { functionName, version, revisionId: RevisionId, endsRollback: false };
+  const served = await serveNew(aws, move);
+  if (Number(served) < Number(version)) throw rolledBackMeanwhile(version, served);
   if (Number(version) > keep) await prune(aws, functionName, { keep, used: [version, before] });
 }
+
+const rolledBackMeanwhile = (version: string, served: string): CliError =>
+  new CliError(
+    "rolled-back",
+    `written as release ${version}, which does not serve: a rollback in the meantime serves ${served}`,
+    { hint: ["deploy what is to be served: ", command("deploy")] },
+  );
 
 const rolledBack = ({ FunctionVersion: served }: AliasConfiguration): CliError =>
   new CliError(

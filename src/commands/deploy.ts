@@ -1,3 +1,4 @@
+import type { Aws } from "../aws/clients.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
@@ -22,7 +23,7 @@ import {
 } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
-import { duration } from "../terminal/format.ts";
+import { duration, oneLine } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
 import {
@@ -68,6 +69,8 @@ interface Serving {
   before: string | null;
   /** Whether this run has taken its own release back. */
   rolledBack: boolean;
+  /** Who lets another release than this one serve since; it stays. Null where that is not so. */
+  movedBy: string | null;
 }
 
 export const command: Command<"deploy", DeployResult, DeployItem> = {
@@ -287,7 +290,7 @@ const next = (
 
 /**
  * Which release serves after a smoke test that failed: this run's, or again the one before where that is
- * wanted.
+ * wanted; or the one that another run has let serve in the meantime, which this one's test says nothing of.
  */
 async function served(
   { stack, run }: OpenStack<WebSocketStack>,
@@ -295,25 +298,44 @@ async function served(
   { tested, rollbackOnFailure }: { tested: SmokeTest | null; rollbackOnFailure: boolean },
 ): Promise<Serving | null> {
   if (tested === null || tested.fault === null) return null;
-  const { readReleases, serveOlder } = await import("../aws/releases.ts");
-  const functionName = stack.lambdaFunction.name;
-  const found = await readReleases(run.aws, functionName);
-  if (!found || found.serves === null) return null;
-  const moved = resources
+  const { from, to } = resources
     .find(({ id }) => id === stack.alias.id)
-    ?.differences.find(({ path }) => path === "FunctionVersion");
-  const before = typeof moved?.from === "string" ? moved.from : null;
-  if (!rollbackOnFailure || before === null) return { serves: found.serves, before, rolledBack: false };
-  await serveOlder(run.aws, functionName, found, { serves: before, by: "deploy" });
-  return { serves: before, before, rolledBack: true };
+    ?.differences.find(({ path }) => path === "FunctionVersion") ?? { from: null, to: null };
+  const before = typeof from === "string" ? from : null;
+  const own = typeof to === "string" ? to : null;
+  const back = rollbackOnFailure ? before : null;
+  return await servedInstead(run.aws, stack.lambdaFunction.name, { before, own, back });
 }
 
-const servingText = ({ serves, rolledBack }: Serving): string =>
-  rolledBack ? `release ${serves} serves again` : `release ${serves} serves`;
+/** What serves once `own` is taken back, where it still serves; without `back` it stays. */
+async function servedInstead(
+  aws: Aws,
+  functionName: string,
+  of: { before: string | null; own: string | null; back: string | null },
+): Promise<Serving | null> {
+  const { before, own, back } = of;
+  const { moverIn, readReleases, serveOlder } = await import("../aws/releases.ts");
+  const found = await readReleases(aws, functionName);
+  if (!found || found.serves === null) return null;
+  const stays = { serves: found.serves, before, rolledBack: false, movedBy: null };
+  if (own !== null && found.serves !== own) return { ...stays, movedBy: moverIn(found) };
+  if (back === null) return stays;
+  const serves = await serveOlder(aws, functionName, found, { serves: back, by: "deploy" });
+  // Moved since it was read: what serves now is told.
+  return serves === back
+    ? { ...stays, serves, rolledBack: true }
+    : await servedInstead(aws, functionName, { ...of, back: null });
+}
 
-/** What serves the release before again; null where there is none, or it does already. */
-const takingBack = ({ before, rolledBack }: Serving): Advice | null =>
-  before === null || rolledBack
+function servingText({ serves, rolledBack, movedBy }: Serving): string {
+  if (movedBy !== null)
+    return `release ${serves} serves by now and stays, by ${oneLine(movedBy)}: not the one that was tested`;
+  return rolledBack ? `release ${serves} serves again` : `release ${serves} serves`;
+}
+
+/** What serves the release before again; null where there is none, or this run's does not serve any more. */
+const takingBack = ({ before, rolledBack, movedBy }: Serving): Advice | null =>
+  before === null || rolledBack || movedBy !== null
     ? null
     : [`to serve release ${before} again: `, invocation("rollback", { toRelease: Number(before) })];
 

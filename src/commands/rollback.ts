@@ -29,7 +29,10 @@ export const command: Command<"rollback", RollbackResult> = {
     if (served === null) throw unreleased(functionName);
     const serves = target({ ...found, serves: served }, toRelease);
     const changed = serves !== served;
-    if (changed) await serveOlder(open.run.aws, functionName, { ...found, serves: served }, { serves, by });
+    if (changed) {
+      const now = await serveOlder(open.run.aws, functionName, found, { serves, by });
+      if (now !== serves) throw movedMeanwhile(served, now);
+    }
     return { ...place, functionName, changed, served, serves };
   },
 
@@ -62,6 +65,13 @@ async function ours(
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
   return { ...found, place, by };
 }
+
+const movedMeanwhile = (served: string, now: string): CliError =>
+  new CliError(
+    "release-moved",
+    `nothing was changed: release ${now} serves now, which took the place of ${served} in the meantime`,
+    { hint: ["see who did that, and then decide again: ", invocation("releases")] },
+  );
 
 const unreleased = (functionName: string): CliError =>
   new CliError("release-missing", `${functionName} has no releases`, {

@@ -157,6 +157,7 @@ export const errorCodes = {
   "load-refused": 4,
   "rotation-unfinished": 4,
   "rolled-back": 4,
+  "release-moved": 4,
   "release-missing": 2,
   "new-key-refused": 4,
   "own-code-replaced": 4,

@@ -6,7 +6,7 @@ import type { ReleaseResource } from "./release.ts";
 import { complete } from "../aws/answers.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { untilActive } from "../aws/lambda-function.ts";
-import { aliasOf, isRollback, moveAlias, prune } from "../aws/releases.ts";
+import { aliasOf, isRollback, prune, serveNew } from "../aws/releases.ts";
 import { ALIAS } from "../aws/served.ts";
 
 interface AliasProperties {
@@ -57,12 +57,11 @@ export function alias(
 
     async update(aws, { FunctionVersion }, { attributes, properties: { FunctionVersion: before = "" } }) {
       await untilActive(aws, FunctionName, undefined, FunctionVersion);
-      await moveAlias(aws, {
+      await serveNew(aws, {
         functionName: FunctionName,
         version: FunctionVersion,
         revisionId: attributes.RevisionId,
-        description: "",
-        orNewer: true,
+        endsRollback: true,
       });
       if (Number(FunctionVersion) > keepReleases)
         await prune(aws, FunctionName, { keep: keepReleases, used: [FunctionVersion, before] });

@@ -1,8 +1,17 @@
-import { GetFunctionConfigurationCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
-import { expect, test } from "vitest";
+import {
+  GetFunctionConfigurationCommand,
+  UpdateAliasCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { startBackendStub } from "../support/backend-stub.ts";
 import { demoBackend } from "../support/given.ts";
 import { openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
+import { zipOf } from "../support/zip.ts";
 
 /** Runs a command with `--json` against one local AWS: its exit code and its document. */
 async function program() {
@@ -63,7 +72,26 @@ test("41 a deploy that fails says what serves, or serves the release before agai
     expect.stringMatching(/^release 2 serves; to serve release 1 again: .* rollback/m),
   ]);
   const taken = await deploy("--memory", "768", "--rollback-on-failure", "--json");
-  const release = { serves: "2", before: "2", rolledBack: true };
+  const release = { serves: "2", before: "2", rolledBack: true, movedBy: null };
   expect([taken.code, JSON.parse(taken.stdout).release]).toEqual([3, release]);
   expect((await asked("releases")).result).toMatchObject({ serves: "2", rolledBack: true });
+
+  // What another one lets serve while the test runs is not undone.
+  const stub = await startBackendStub(() => (response) => {
+    const move = new UpdateAliasCommand({
+      FunctionName,
+      Name: "live",
+      FunctionVersion: "3",
+      Description: "",
+    });
+    void local.lambda.send(move).then(() => response.writeHead(500).end());
+  });
+  onTestFinished(() => stub.close());
+  const code = `export const handler = async () => { await fetch("${stub.url}"); throw new Error("no"); };`;
+  const zip = join(await mkdtemp(join(tmpdir(), "outrun-")), "own.zip");
+  onTestFinished(() => rm(dirname(zip), { recursive: true }));
+  await writeFile(zip, await zipOf({ "index.mjs": code }));
+  const outrun = await asked("deploy", "--zip", zip, "--rollback-on-failure");
+  const stays = { serves: "3", before: "2", rolledBack: false, movedBy: "user/local" };
+  expect([outrun.code, outrun.result.release]).toEqual([3, stays]);
 });

@@ -7,6 +7,7 @@ import {
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
+import { readReleases, serveOlder } from "../../src/aws/releases.ts";
 import { PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { withoutAlias } from "../support/former-stack.ts";
@@ -119,6 +120,7 @@ test("40 each change is a release; the oldest go, but not the one that served be
     deploy: onceMore,
     progress,
     plan,
+    aws,
   } = await openTestStack(local.url, {
     zip: await code(203),
     keepReleases: 2,
@@ -131,4 +133,9 @@ test("40 each change is a release; the oldest go, but not the one that served be
   });
   expect(await numbers(local)).toEqual(["$LATEST", "2", "3", "4"]);
   expect(await served(local)).toBe("4");
+  // Chosen by what served, which another run has moved since.
+  const found = await readReleases(aws, FunctionName);
+  await local.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "3" }));
+  expect(found && (await serveOlder(aws, FunctionName, found, { serves: "2", by: "test" }))).toBe("3");
+  expect(await served(local)).toBe("3");
 });
