@@ -6,21 +6,31 @@ type Variables = Readonly<Record<string, string | undefined>>;
 const MOST_BYTES = 1024 * 1024;
 
 /**
- * What decides besides the requirements what pip installs, such as from which index: its variables, its
- * configuration files, and the variables that lines name. Not to be shown: it may hold passwords.
+ * What decides besides the requirements what pip installs, such as from which index: its variables and its
+ * configuration files. Not to be shown: it may hold passwords.
  */
-export function pipSettings(lines: readonly string[], variables: Variables): readonly unknown[] {
-  const named = lines.flatMap((line) =>
-    [...line.matchAll(/\$\{([A-Z\d_]+)\}/g)].map(([, name = ""]) => name),
-  );
+export function pipSettings(variables: Variables): readonly unknown[] {
   const own = Object.keys(variables).filter((name) => name.startsWith("PIP_"));
-  const values = [...new Set([...named, ...own])].toSorted().map((name) => [name, variables[name]]);
+  const values = own.toSorted().map((name) => [name, variables[name]]);
   const files = configurationFiles(variables).flatMap((file) => {
     const reading = readRegular(file, MOST_BYTES);
     return "bytes" in reading ? [[file, reading.bytes.toString()]] : [];
   });
   return [values, files];
 }
+
+/** What pip and its Python need of the environment, in either case; all else may be a secret. */
+const needed: readonly RegExp[] = [
+  /^(PATH|HOME|USER|TMPDIR|TEMP|TMP|LANG|LANGUAGE|LC_.+)$/i,
+  /^(PIP_.+|XDG_(CONFIG|CACHE|DATA)_(HOME|DIRS)|NETRC)$/i,
+  /^((HTTP|HTTPS|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE)$/i,
+  /^(PYTHON(HOME|PATH|USERBASE)|VIRTUAL_ENV|PYENV_(ROOT|VERSION)|ASDF_DATA_DIR|LD_LIBRARY_PATH)$/i,
+  /^(APPDATA|LOCALAPPDATA|PROGRAMDATA|USERPROFILE|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT)$/i,
+];
+
+/** The variables that pip gets. */
+export const pipEnvironment = (variables: Variables): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => needed.some((rule) => rule.test(name))));
 
 /** Where pip looks for its configuration, also beside a Python of the PATH, as in a virtual environment. */
 function configurationFiles(variables: Variables): string[] {

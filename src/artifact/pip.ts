@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { createFile, SECRET } from "../files/write.ts";
-import { environment, withoutCredentials } from "../settings/environment.ts";
+import { environment } from "../settings/environment.ts";
 import { redactUrls } from "../settings/redact.ts";
+import { pipEnvironment } from "./pip-settings.ts";
 import type { PythonTarget, Requirements } from "./requirements.ts";
 
 /** What an install is about. */
@@ -90,10 +91,10 @@ async function pip(words: readonly string[], target: PythonTarget, signal: Abort
 const hasPip = async (python: string, signal: AbortSignal): Promise<boolean> =>
   (await ended(python, [...RUN_PIP, "--version"], signal)).code === 0;
 
-/** Runs a program to its end. It gets no credentials of AWS. */
+/** Runs a program to its end. It gets of the environment what pip needs alone. */
 async function ended(program: string, words: readonly string[], signal: AbortSignal): Promise<Ended> {
   const child = spawn(program, words, {
-    env: withoutCredentials(environment),
+    env: pipEnvironment(environment),
     stdio: ["ignore", "pipe", "pipe"],
     signal,
   });

@@ -36,6 +36,9 @@ const links = /^(?:-f|--find-links)[ =]*(\S+)$/;
 const wheelsOnly = /^--only-binary[ =]+\S+$/;
 const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
 
+/** What pip puts the value of a variable for: the folder may be another's, and the value a secret. */
+const expanded = /\$\{[A-Z\d_]+\}/;
+
 const name = String.raw`[a-z\d](?:[\w.-]*[a-z\d])?\s*(?:\[[\w\s,.-]*\])?\s*`;
 const marker = String.raw`(?:;[\w\s.,<>=!~()'"*+-]*)?`;
 const version = String.raw`[<>=!~]{1,3}\s*[\w.*+!-]+`;
@@ -69,7 +72,9 @@ export function requirementsOf(folder: string): Requirements | undefined {
   const file = join(folder, "requirements.txt");
   const reading = readRegular(file, MOST_BYTES);
   if ("fault" in reading && reading.fault === "ENOENT") return undefined;
-  const lines = linesOf(file, { root: realpathSync(folder), depth: DEPTH, isLimit: false });
+  const root = realpathSync(folder);
+  if (leadsOut(file, root)) throw invalid(`${file} is a link that leads out of the folder`, INSIDE);
+  const lines = linesOf(join(root, "requirements.txt"), { root, depth: DEPTH, isLimit: false });
   const textOf = (isLimit: boolean) =>
     lines.filter((line) => line.isLimit === isLimit).map(({ text }) => text);
   const [packages, limits] = [textOf(false), textOf(true)];
@@ -92,10 +97,9 @@ function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
   const reading = readRegular(file, MOST_BYTES);
   if (!("bytes" in reading)) throw invalid(`${file} cannot be read: ${reading.fault}`);
   if (depth === 0) throw invalid(`${file} names a file that names it`);
-  // A file that is not the folder's may be any of this user's, and a line of it a password.
-  const isOwn = realpathSync(file).startsWith(`${root}${sep}`);
-  return textLines(reading.bytes).flatMap((line, index): Line[] => {
-    const place = `${file}: ${isOwn ? shown(line) : `line ${index + 1}`}`;
+  return textLines(reading.bytes).flatMap((line): Line[] => {
+    const place = `${file}: ${shown(line)}`;
+    if (expanded.test(line)) throw invalid(`${place} names a variable of this machine`, CONFIGURE);
     const [, asks, named] = nested.exec(line) ?? [];
     if (named === undefined) {
       const text = line === "" ? undefined : understood(line, { folder: dirname(file), place });
@@ -103,9 +107,16 @@ function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
     }
     if (named.includes("://")) throw invalid(`${place} is not on this machine`);
     const path = resolve(dirname(file), named.replace(/^(["'])(.*)\1$/, "$2"));
+    if (leadsOut(path, root)) throw invalid(`${place} leads out of the folder`, INSIDE);
     return linesOf(path, { root, depth: depth - 1, isLimit: isLimit || asks === undefined });
   });
 }
+
+/** Whether a file is none of the folder's: it may be any of this user's, and a line of it a password. */
+const leadsOut = (file: string, root: string): boolean => {
+  const real = existsSync(file) ? realpathSync(file) : file;
+  return !real.startsWith(`${root}${sep}`);
+};
 
 /** As pip has lines: in UTF-8, or in the UTF-16 of PowerShell; a backslash at the end goes on in the next. */
 function textLines(bytes: Buffer): string[] {
@@ -147,7 +158,11 @@ function isPackage(line: string): boolean {
 const LONGEST_SHOWN = 200;
 const shown = (line: string): string => JSON.stringify(shorten(redactUrls(line), LONGEST_SHOWN));
 
-const invalid = (message: string): CliError =>
-  new CliError("requirements-invalid", message, {
-    hint: "name packages that have wheels, such as requests==2.32.3",
-  });
+const WHEELS = "name packages that have wheels, such as requests==2.32.3";
+const INSIDE = "copy the file into the folder, and name that";
+const CONFIGURE =
+  "tell pip of the index yourself, with its user and password: in PIP_INDEX_URL, or in your pip.conf " +
+  "(python3 -m pip config set global.index-url URL)";
+
+const invalid = (message: string, hint = WHEELS): CliError =>
+  new CliError("requirements-invalid", message, { hint });

@@ -34,9 +34,8 @@ export async function installed(
   const { filesIn, zipOf } = await import("./zip-writer.ts");
   const cache = await openCache("python", MOST_KEPT, environment);
   const machine = target.architecture ?? `${process.platform}-${process.arch}`;
-  const { packages, limits, hash } = requirements;
-  const settings = pipSettings([...packages, ...limits], environment);
-  const madeOf = [FORMAT, hash, target.version, machine, settings];
+  const settings = pipSettings(environment);
+  const madeOf = [FORMAT, requirements.hash, target.version, machine, settings];
   const present = await cache?.get(madeOf);
   if (present) return filesIn(present);
   const files = await install(requirements, target, run);

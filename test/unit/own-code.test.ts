@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { pipEnvironment } from "../../src/artifact/pip-settings.ts";
 import { requirementsOf } from "../../src/artifact/requirements.ts";
 import { codeFor } from "../../src/code/code.ts";
 import { CliError } from "../../src/errors/error.ts";
@@ -194,7 +195,8 @@ const linesThatRunCode = [
   "git+https://example.com/x.git", "x @ git+https://example.com/x.git",
   "https://example.com/x.tar.gz", "x @ https://example.com/x.whl.tar.gz",
   "--no-binary :all:", "--no-bin=:all:", "requests --no-binary :all:", "requests -e .", "+AC4-/lib", "x y",
-  "-r https://example.com/more.txt", "${HOME}",
+  "-r https://example.com/more.txt", "-r ../other.txt", "-c /etc/hosts", "${HOME}", "-r ${HOME}/more.txt",
+  "--index-url https://example.com/${GITHUB_TOKEN}/simple", "--find-links ${TOKEN}",
 ];
 
 test("requirements that pip would have to build a package for are refused with their line", () => {
@@ -212,7 +214,10 @@ test("requirements that pip would have to build a package for are refused with t
   // A line of a file outside may be anything.
   const outside = join(folderWith({ netrc: "\nmachine example.com password s3cret" }), "netrc");
   const reading = folderWith({ "requirements.txt": `-r ${outside}` });
-  expect(() => requirementsOf(reading)).toThrow(`${outside}: line 2 is not understood`);
+  expect(() => requirementsOf(reading)).toThrow(`"-r ${outside}" leads out of the folder`);
+  const linked = folderWith({ "requirements.txt": "-r in.txt" });
+  symlinkSync(outside, join(linked, "in.txt"));
+  expect(() => requirementsOf(linked)).toThrow('"-r in.txt" leads out of the folder');
   const password = folderWith({ "requirements.txt": "x @ git+https://ann:s3cret@example.com/x.git" });
   expect(() => requirementsOf(password)).toThrow('"x @ git+https://***@example.com/x.git"');
 });
@@ -223,7 +228,7 @@ test("what pip gets is what files ask for, in one, and nothing that changes what
   const folder = folderWith({
     "requirements.txt": `
       --only-binary :none:  # no effect
-      --index-url=https://\${USER}:\${TOKEN}@example.com/simple
+      --index-url=https://ann:s3cret@example.com/simple
       requests[socks] >=2.32, <3 ; python_version > "3.8" and sys_platform == 'linux'
       certifi==2024.8.30 \\
         ${digest} \\
@@ -237,7 +242,7 @@ test("what pip gets is what files ask for, in one, and nothing that changes what
   });
   const { packages, limits } = requirementsOf(folder) ?? expect.unreachable();
   expect(packages).toEqual([
-    "--index-url=https://${USER}:${TOKEN}@example.com/simple",
+    "--index-url=https://ann:s3cret@example.com/simple",
     "requests[socks] >=2.32, <3 ; python_version > \"3.8\" and sys_platform == 'linux'",
     `certifi==2024.8.30 ${digest} ${digest}`,
     "x @ https://example.com/x-1.0-py3-none-any.whl#sha256=00",
@@ -249,6 +254,11 @@ test("what pip gets is what files ask for, in one, and nothing that changes what
   const powershell = folderWith();
   writeFileSync(join(powershell, "requirements.txt"), Buffer.from("\uFEFFsix==1.16.0\r\n", "utf16le"));
   expect(requirementsOf(powershell)?.packages).toEqual(["six==1.16.0"]);
+});
+
+test("pip gets what it needs of the environment, and no secret", () => {
+  const needed = { PATH: "/bin", PIP_INDEX_URL: "https://example.com/simple", https_proxy: "x", LC_ALL: "C" };
+  expect(pipEnvironment({ ...needed, GITHUB_TOKEN: "s3cret", AWS_PROFILE: "x", PIPX: "x" })).toEqual(needed);
 });
 
 test("requirements are told apart by all that they and the files that they name say", () => {
