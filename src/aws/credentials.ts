@@ -4,7 +4,7 @@ import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { environment } from "../settings/environment.ts";
 import { profileFailure } from "./profile-failures.ts";
-import { quoted, readProfileFiles, wayToCredentials, type Profile } from "./profile.ts";
+import { isSignable, quoted, readProfileFiles, wayToCredentials, type Profile } from "./profile.ts";
 
 /** What the credentials of a run are found with. */
 export interface Finding {
@@ -110,9 +110,7 @@ const codeFor = (name: string, askCode: Finding["askCode"]) => async (serial: st
 function refuseUnusable(found: AwsCredentialIdentity, path: readonly Profile[]): AwsCredentialIdentity {
   const { accessKeyId, secretAccessKey, sessionToken = "none", expiration } = found;
   const parts: readonly unknown[] = [accessKeyId, secretAccessKey, sessionToken];
-  const isUsable =
-    parts.every((part) => typeof part === "string" && /^[\x21-\x7e]+$/.test(part)) &&
-    !Number.isNaN(expiration?.getTime());
+  const isUsable = parts.every(isSignable) && !Number.isNaN(expiration?.getTime());
   if (!isUsable) throw profileFailure(new Error("it gave credentials that are none"), path);
   return found;
 }

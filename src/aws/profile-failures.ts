@@ -2,7 +2,7 @@ import { shellWord } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { factsOf, type ErrorFacts } from "../errors/explain.ts";
-import { quoted, type Profile } from "./profile.ts";
+import { isSignable, quoted, type Profile } from "./profile.ts";
 
 /** A profile whose way to credentials failed: the one that was asked for, and the last on its way. */
 interface Failed {
@@ -24,6 +24,12 @@ const isOfSts = ({ error: { name, status } }: Failed): boolean =>
 const isExpired = ({ error: { message } }: Failed): boolean => /expired/i.test(message);
 const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
+const keyMembers = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
+
+/** The member with which no request can be signed; its value may be a secret, and is not told. */
+const unusableKey = ({ section }: Profile): string | undefined =>
+  keyMembers.find((member) => !isSignable(section[member] ?? "none"));
+
 /** How a profile's way to credentials fails; the first row that fits speaks. */
 const rows: readonly Row[] = [
   {
@@ -34,6 +40,13 @@ const rows: readonly Row[] = [
     hint: () =>
       "wait for the next code, since each is taken once, and run the same command again; " +
       "if none is taken, check mfa_serial in the profile and the clock of the device",
+  },
+  {
+    code: "profile-incomplete",
+    when: ({ last }) => last.way === "keys" && unusableKey(last) !== undefined,
+    message: ({ last }) =>
+      `AWS profile ${quoted(last.name)}: its ${unusableKey(last)} holds what no key has, or nothing`,
+    hint: () => "copy it once more, as one word, into ~/.aws/credentials or ~/.aws/config",
   },
   {
     code: "credential-process-failed",

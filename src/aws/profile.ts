@@ -1,4 +1,5 @@
 import { loadSharedConfigFiles, loadSsoSessionData } from "@smithy/core/config";
+import { shellWord } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 
@@ -147,6 +148,9 @@ function profileOn(path: readonly Profile[], name: string, files: ProfileFiles):
 
 const circle = (path: readonly Profile[], name: string): string =>
   [...path.map((profile) => profile.name), name].map(quoted).join(" → ");
+/** Whether it can be a part of what signs a request: printable ASCII, without a space. */
+export const isSignable = (part: unknown): boolean => typeof part === "string" && /^[\x21-\x7e]+$/.test(part);
+
 export const quoted = (name: string): string => JSON.stringify(name);
 
 const fault = (code: ErrorCode, profile: string, words: string): CliError =>
@@ -164,7 +168,8 @@ function missing(name: string, { profiles }: ProfileFiles): CliError {
   return new CliError("profile-missing", `AWS profile ${quoted(name)} was not found`, {
     hint:
       names.length === 0
-        ? "no profile was found in ~/.aws/config and ~/.aws/credentials; to make one: aws configure --profile"
+        ? "no profile was found in ~/.aws/config and ~/.aws/credentials; " +
+          `to make one: aws configure --profile ${shellWord(name)}`
         : `choose one with --profile or AWS_PROFILE: ${listed}${rest}`,
   });
 }
