@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { CliError } from "../errors/error.ts";
+import { isOwnTag, MANAGER_TAG, OWN_PREFIX } from "../settings/own-tags.ts";
 
 export type Tags = Readonly<Record<string, string>>;
 
@@ -11,24 +13,23 @@ export interface Identity {
 }
 
 export const tagNames = {
-  managedBy: "ManagedBy",
-  stack: "shelfshack-ws:stack",
-  component: "shelfshack-ws:component",
-  region: "shelfshack-ws:region",
-  run: "shelfshack-ws:run",
+  managedBy: MANAGER_TAG,
+  stack: `${OWN_PREFIX}stack`,
+  component: `${OWN_PREFIX}component`,
+  region: `${OWN_PREFIX}region`,
+  run: `${OWN_PREFIX}run`,
   /** The names of the function's variables that came from the configuration, so that they can go again. */
-  variables: "shelfshack-ws:variables",
+  variables: `${OWN_PREFIX}variables`,
   /** What its code came from: `own` or `shipped`. */
-  code: "shelfshack-ws:code",
+  code: `${OWN_PREFIX}code`,
   /** It was there before a deploy adopted it: `destroy` leaves it. */
-  adopted: "shelfshack-ws:adopted",
+  adopted: `${OWN_PREFIX}adopted`,
   /** The names of the tags that came from the configuration, likewise. */
-  tags: "shelfshack-ws:tags",
+  tags: `${OWN_PREFIX}tags`,
 };
 /** The value of that tag until what it served before is a release. */
 const BEGUN = "begun";
 export const MANAGED_BY = "shelfshack-ws";
-const OWN_PREFIX = "shelfshack-ws:";
 
 const STEP_BY_STEP = "steps-";
 
@@ -89,16 +90,35 @@ export const adoptedTag = ({ isBegun }: { isBegun: boolean }): Tags => ({
 /** The names of the tags that a deploy has added. */
 export const ownTagsIn = (tags: Tags): string[] =>
   Object.keys(tags).filter(
-    (name) => name.startsWith(OWN_PREFIX) || (name === tagNames.managedBy && tags[name] === MANAGED_BY),
+    (name) => isOwnTag(name) && (name !== tagNames.managedBy || tags[name] === MANAGED_BY),
   );
 
 /** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
 
+/** What AWS keeps of a resource: as many tags, whose values have as many characters (AWS.md 4.9). */
+const MOST_TAGS = 50;
 const LONGEST_TAG = 256;
 
-/** Whether a tag is one of ours, which no configuration sets. */
-export const isOwnTag = (name: string): boolean => name === tagNames.managedBy || name.startsWith(OWN_PREFIX);
+/** Throws a CliError (exit 2) where a resource would get tags that AWS refuses. */
+export function refuseTags(resource: string, tags: Tags): void {
+  const count = Object.keys(tags).length;
+  if (count > MOST_TAGS)
+    throw new CliError(
+      "tags-too-many",
+      `${resource} would have ${count} tags, with those that keep the names of tags and variables; ` +
+        `AWS takes ${MOST_TAGS}`,
+      { hint: "configure fewer tags or variables, or shorten their names" },
+    );
+  const long = Object.values(tags).find((value) => value.length > LONGEST_TAG);
+  if (long === undefined) return;
+  throw new CliError(
+    "tags-too-many",
+    `the name ${JSON.stringify(unescaped(long))} does not fit into a tag of ${resource}: ` +
+      `spaces and = count there as three characters each; AWS takes ${LONGEST_TAG}`,
+    { hint: "shorten the name of this tag or variable" },
+  );
+}
 
 /** A name of a tag may have spaces, and what a value may have too: `=` stands before their codes. */
 const escaped = (name: string): string => name.replaceAll(/[ =]/g, (one) => (one === " " ? "=20" : "=3D"));

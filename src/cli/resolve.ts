@@ -110,16 +110,21 @@ function layersOf({ values, environments }: Configured, named: Found | undefined
   const name = env.value as string;
   const own = environments.get(name);
   if (!own) throw unknownEnvironment(env, [...environments.keys()], file);
-  return [{ source: `${file}, environments.${name}`, values: inheriting(own, values) }, top];
+  const source = `${file}, environments.${name}`;
+  return [{ source, values: inheriting(own, values, source) }, top];
 }
 
 /** What an environment adds to that of all environments; all else stands instead. */
 const added = ["variables", "tags"] as const;
 
-function inheriting(own: Layer["values"], top: Layer["values"]): Layer["values"] {
+function inheriting(own: Layer["values"], top: Layer["values"], source: string): Layer["values"] {
   const together = added
     .filter((name) => own.has(name))
-    .map((name) => [name, { ...(top.get(name) as object), ...(own.get(name) as object) }] as const);
+    .map((name) => {
+      const both = { ...(top.get(name) as object), ...(own.get(name) as object) };
+      // What each may be alone, both together need not be.
+      return [name, accepted(settingTable[name], both, `${source}, ${name}`, both)] as const;
+    });
   return new Map([...own, ...together]);
 }
 

@@ -111,6 +111,7 @@ export const errorCodes = {
   "mfa-needed": 2,
   "no-region": 2,
   "no-backend-url": 2,
+  "tags-too-many": 2,
   "variables-too-large": 2,
   "variable-needed": 2,
   "handler-missing": 2,

@@ -1,4 +1,5 @@
-import { isOwnTag, namesInTags, namesAsTags, tagNames, type Tags } from "../aws/tags.ts";
+import { namesInTags, namesAsTags, tagNames, type Tags } from "../aws/tags.ts";
+import { isOwnTag } from "../settings/own-tags.ts";
 
 /** The tags that the configuration sets, as properties of each resource of which AWS keeps tags. */
 export interface TagProperties {
@@ -17,6 +18,14 @@ export const foundTags = (all: Tags = {}): TagProperties => ({
   Tags: Object.fromEntries(Object.entries(all).filter(([name]) => !isOwnTag(name))),
   ConfiguredTags: namesInTags(tagNames.tags, all),
 });
+
+/** What stays of the tags that were found: all but those that a configuration set and sets no longer. */
+export const tagsThatStay = (all: Tags = {}, configured: Tags = {}): Tags => {
+  const before = new Set(namesInTags(tagNames.tags, all));
+  return Object.fromEntries(
+    Object.entries(all).filter(([name]) => name in configured || isOwnTag(name) || !before.has(name)),
+  );
+};
 
 /** What the create call has of them; nothing where there are none. */
 export function tagsAtCreation(configured: Tags = {}): Tags {

@@ -38,8 +38,17 @@ import type { rolePolicy } from "./role-policy.ts";
 import type { RoleResource } from "./role.ts";
 import { complete, given, orMissing } from "../aws/answers.ts";
 import { functionMembers } from "../aws/authentic.ts";
-import { isAdopted, namesAsTags, namesInTags, tagNames, type Tags } from "../aws/tags.ts";
-import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
+import {
+  adoptedTag,
+  isAdopted,
+  isUnclaimed,
+  namesAsTags,
+  namesInTags,
+  refuseTags,
+  tagNames,
+  type Tags,
+} from "../aws/tags.ts";
+import { desiredTags, foundTags, tagsThatStay, writeTags, type TagProperties } from "./configured-tags.ts";
 
 interface FunctionProperties extends Partial<SettingProperties>, TagProperties {
   FunctionName: string;
@@ -126,10 +135,8 @@ export function lambdaFunction(
     foundBy: "name",
     adoption: {
       serves: true,
-      addTags: (aws, { attributes: { FunctionArn } }, Tags) =>
-        aws.lambda.call("TagResource", { Resource: FunctionArn, Tags }),
-      removeTags: (aws, { attributes: { FunctionArn } }, TagKeys) =>
-        aws.lambda.call("UntagResource", { Resource: FunctionArn, TagKeys }),
+      addTags: (aws, { attributes }, tags) => taggingOf(aws, attributes).set({ ...tags }),
+      removeTags: (aws, { attributes }, names) => taggingOf(aws, attributes).remove(names),
       says: keptOf,
       keeps: "its role, code, variables and releases",
     },
@@ -147,6 +154,10 @@ export function lambdaFunction(
       if (found && found.properties.CodeSha256 !== CodeSha256) refuseToReplaceOwn(found, config);
       const gone = found ? removedFrom(found, ConfiguredVariables) : [];
       refuseTooLarge(FunctionName, asWritten(without(Environment, gone), config));
+      // It has the most tags of the stack: those of the others are among its own.
+      const kept = tagsThatStay(found?.tags, config.configuredTags);
+      const adopted = found && isUnclaimed(kept) ? adoptedTag({ isBegun: true }) : {};
+      refuseTags(FunctionName, { ...kept, ...adopted, ...tagsOf(config) });
     },
     // Every variable may hold a secret, whatever its name; of an address only a part may.
     secret: {
@@ -246,11 +257,7 @@ async function write(
     await reserve(aws, desired.FunctionName, reserved);
   // Last, so that a run that is cut before still knows what to take away.
   if (changed.has("ConfiguredVariables")) await mark(aws, desired, found);
-  const Resource = found.attributes.FunctionArn;
-  await writeTags(desired, found, changed, {
-    set: (Tags) => aws.lambda.call("TagResource", { Resource, Tags }),
-    remove: (TagKeys) => aws.lambda.call("UntagResource", { Resource, TagKeys }),
-  });
+  await writeTags(desired, found, changed, taggingOf(aws, found.attributes));
   const isRecovering = !configured && changed.has("State");
   const written = isRecovering ? await recovered(aws, desired, found, config) : configured;
   return written ? { ...found.attributes, Content: contentOf(written) } : found.attributes;
@@ -326,15 +333,22 @@ async function create(
       Publish: true,
       Description,
       Environment: { Variables: withSigningKey(Environment, variables.SIGNING_KEYS) },
-      Tags: {
-        ...tags,
-        ...namesAsTags(tagNames.variables, configuredIn({ variables })),
-        ...(codeFrom && { [tagNames.code]: codeFrom }),
-      },
+      Tags: tagsOf({ tags, variables, codeFrom }),
     },
     aws.longCall,
   );
 }
+
+/** With those that keep what the next run has to know. */
+const tagsOf = ({
+  tags,
+  variables,
+  codeFrom,
+}: Pick<FunctionConfig, "tags" | "variables" | "codeFrom">): Tags => ({
+  ...tags,
+  ...namesAsTags(tagNames.variables, configuredIn({ variables })),
+  ...(codeFrom && { [tagNames.code]: codeFrom }),
+});
 
 /** As Lambda is told of them; without any it keeps those that it has, x86_64 at first. */
 const architecturesOf = ({ Architectures }: Partial<SettingProperties>) =>
@@ -404,16 +418,19 @@ const configuredIn = ({ variables }: Pick<FunctionConfig, "variables">): string[
     .filter((name) => name !== "SIGNING_KEYS")
     .toSorted();
 
+/** The calls about the tags of the function; versions and aliases have none. */
+const taggingOf = (aws: Aws, { FunctionArn: Resource }: Pick<FunctionAttributes, "FunctionArn">) => ({
+  set: async (Tags: Record<string, string>) => await aws.lambda.call("TagResource", { Resource, Tags }),
+  remove: async (TagKeys: string[]) => await aws.lambda.call("UntagResource", { Resource, TagKeys }),
+});
+
 /** Writes down which variables came from the configuration. */
 async function mark(
   aws: Aws,
   { ConfiguredVariables }: FunctionProperties,
   { attributes }: Found<FunctionProperties, FunctionAttributes>,
 ): Promise<void> {
-  await aws.lambda.call("TagResource", {
-    Resource: attributes.FunctionArn,
-    Tags: namesAsTags(tagNames.variables, ConfiguredVariables),
-  });
+  await taggingOf(aws, attributes).set(namesAsTags(tagNames.variables, ConfiguredVariables));
 }
 
 /** Writes down what the code comes from, before it is there: what is cut then guards too much rather. */
@@ -423,10 +440,7 @@ async function markCode(
   { codeFrom }: FunctionConfig,
 ): Promise<void> {
   if (codeFrom === undefined || tags[tagNames.code] === codeFrom) return;
-  await aws.lambda.call("TagResource", {
-    Resource: attributes.FunctionArn,
-    Tags: { [tagNames.code]: codeFrom },
-  });
+  await taggingOf(aws, attributes).set({ [tagNames.code]: codeFrom });
 }
 
 function foundFunction({

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
+import { isTakenTag } from "./own-tags.ts";
 import { redactUrl, redactWord } from "./redact.ts";
 import { hostOrOrigin } from "../contract/host-or-origin.ts";
 import { reservedVariables } from "../contract/reserved-variables.ts";
@@ -438,13 +439,12 @@ export const functionVariables: FileType<Record<string, string>> = {
 };
 
 /** What a tag's name and value may hold, wherever AWS keeps tags (AWS.md 4.9). */
-const tagCharacters = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]";
-const tagName = new RegExp(`^${tagCharacters}{1,128}$`, "u");
-const tagValue = new RegExp(`^${tagCharacters}{0,256}$`, "u");
-/** AWS keeps 50, of which the stack's own are up to ten. */
+const tagCharacters = "\\p{L}\\p{Z}\\p{N}_.:/+\\-@";
+/** AWS takes `=` in a name too; on the command line it ends the name. */
+const tagName = new RegExp(`^[${tagCharacters}]{1,128}$`, "u");
+const tagValue = new RegExp(`^[${tagCharacters}=]{0,256}$`, "u");
+/** AWS keeps 50 (AWS.md 4.9): some are for the stack's own, whose number depends on the names. */
 const MOST_TAGS = 40;
-/** AWS's own, and those that say whose a stack is. */
-const ownTag = /^(aws:|shelfshack-ws:|managedby$)/i;
 
 /** Words such as `team=x` as the members of an object; other words as they are, which no schema takes. */
 const asTags = (words: readonly unknown[]): unknown =>
@@ -477,9 +477,9 @@ export const resourceTags: FileType<Record<string, string>> = {
     v.record(
       v.pipe(
         v.string(),
-        v.regex(tagName, "expected a name of 1 to 128 letters, digits, spaces and _.:/=+-@"),
+        v.regex(tagName, "expected a name of 1 to 128 letters, digits, spaces and _.:/+-@"),
         v.check(
-          (name) => !ownTag.test(name),
+          (name) => !isTakenTag(name),
           "expected another name: aws:, shelfshack-ws: and ManagedBy are taken",
         ),
       ),
@@ -496,7 +496,7 @@ export const resourceTags: FileType<Record<string, string>> = {
   ),
 };
 
-/** API Gateway's own keys begin with `$` (AWS.md 1.7); an API has at most 300 routes, three of them those. */
+/** API Gateway's own keys begin with `$` (AWS.md 1.7); an API has 300 routes (AWS.md 1.12), three those. */
 const routeKey = /^(?!\$)[\x21-\x2b\x2d-\x7e]{1,128}$/;
 const MOST_ROUTES = 297;
 

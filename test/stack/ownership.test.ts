@@ -66,6 +66,19 @@ test("D-23 other APIs of the same name are ignored: tags decide", async () => {
   expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
 });
 
+test.each([
+  ["57 tags", [...Array(40).keys()].map((nth) => `${nth}`.padEnd(63, "n"))],
+  ["does not fit into a tag", [`a${" ".repeat(126)}b`]],
+])("names that make more of tags than AWS keeps: %s, and nothing is written", async (words, names) => {
+  const local = await openLocalAws();
+  const configuredTags = Object.fromEntries(names.map((name) => [name, ""]));
+  const { deploy } = await openTestStack(local.url, { configuredTags });
+  const { code, message } = await refusal(deploy());
+  expect(code).toBe("tags-too-many");
+  expect(message).toContain(words);
+  expect(mutating(local)).toEqual([]);
+});
+
 test("D-24 S12 two APIs with our tags: exit 4 with both ids", async () => {
   const local = await openLocalAws();
   const first = await openTestStack(local.url);

@@ -99,7 +99,7 @@ test("the longest environment name still makes names that AWS accepts", () => {
 
 test.each([
   ["https://api.example.com/", "https://api.example.com"],
-  ["http://44.206.238.155:8000", "http://44.206.238.155:8000"],
+  ["http://192.0.2.1:8000", "http://192.0.2.1:8000"],
   ["https://api.example.com/v1/ws/", "https://api.example.com/v1/ws"],
   ["http://localhost:8000", "http://localhost:8000"],
 ])("the backend URL %s is accepted", (backendUrl, kept) => {
@@ -209,6 +209,18 @@ test("tags are given one by one, in a variable with commas, and are named as the
   expect(settled({}, { SHELFSHACK_TAGS: "a=1,b=2" }).tags).toEqual({ a: "1", b: "2" });
   expect(refusal({ tags: ["team"] })).toContain("expected tags like team=x");
   expect(refusal({ tags: ["aws:x=1"] })).toContain("--tag is ");
+});
+
+test.each([
+  ["expected each name once", { team: "x" }, { Team: "y" }],
+  [
+    "expected at most 40 tags",
+    Object.fromEntries([...Array(30).keys()].map((nth) => [`a${nth}`, ""])),
+    Object.fromEntries([...Array(30).keys()].map((nth) => [`b${nth}`, ""])),
+  ],
+])("tags of an environment and of all are checked together: %s", (words, tags, own) => {
+  const folder = folderWith({ tags, environments: { prod: { tags: own } } });
+  expect(() => settled({ env: "prod" }, {}, folder)).toThrow(words);
 });
 
 test("what environments inherit is put together for the one that is chosen", () => {
@@ -332,6 +344,7 @@ test.each([
   ['{"tags":{"managedBy":"x"}}', 'tags.managedBy is {"managedBy":"x"}: expected another name'],
   ['{"tags":{"shelfshack-ws:run":"x"}}', "shelfshack-ws: and ManagedBy are taken"],
   ['{"tags":{"a,b":"x"}}', 'tags.a,b is {"a,b":"x"}: expected a name of 1 to 128 letters'],
+  ['{"tags":{"a=b":"x"}}', 'tags.a=b is {"a=b":"x"}: expected a name of 1 to 128 letters'],
   ['{"tags":{"team":1}}', 'tags.team is {"team":1}: expected a string, such as "1"'],
   [`{"tags":{"team":"${"x".repeat(257)}"}}`, "expected a value of at most 256 letters"],
   ['{"tags":{"team":"x","Team":"y"}}', "expected each name once"],
