@@ -8,6 +8,6 @@ export function jsonIn(text: string): unknown {
   }
 }
 
-/** Whether a value of JSON is an object, or a list. */
+/** Whether a value of JSON is an object; a list is none. */
 export const isRecord = (json: unknown): json is Readonly<Record<string, unknown>> =>
-  typeof json === "object" && json !== null;
+  typeof json === "object" && json !== null && !Array.isArray(json);

@@ -1,4 +1,4 @@
-import { jsonIn } from "../contract/json.ts";
+import { isRecord, jsonIn } from "../contract/json.ts";
 
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
@@ -102,8 +102,8 @@ function readText(text: string): Reading {
 function readThrown(text: string): Reading | undefined {
   const [, kind = "", json = ""] =
     /^(Invoke Error|Init Error|Uncaught Exception|Unhandled Promise Rejection)\s+(\{.*)$/s.exec(text) ?? [];
-  const fields = objectOf(json);
-  if (!fields) return undefined;
+  const fields = jsonIn(json);
+  if (!isRecord(fields)) return undefined;
   const { errorType, errorMessage, stack } = fields;
   const lines = Array.isArray(stack) ? stack.map(String) : [];
   // The stack begins with type and message.
@@ -127,8 +127,8 @@ const levelOf = (word: unknown): LogLevel => levels[String(word).toUpperCase()] 
 const shownElsewhere = new Set(["level", "time", "timestamp"]);
 
 function readJson(text: string): Reading | undefined {
-  const fields = objectOf(text);
-  if (!fields) return undefined;
+  const fields = jsonIn(text);
+  if (!isRecord(fields)) return undefined;
   if (String(fields["type"]).startsWith("platform.")) return readPlatform(fields);
   if (Object.keys(fields).every((name) => wrapping.has(name)) && "message" in fields)
     return readWrapped(fields);
@@ -231,11 +231,6 @@ const asText: Readonly<Record<string, (record: PlatformRecord) => string>> = {
       .join("\t");
   },
 };
-
-function objectOf(text: string): Record<string, unknown> | undefined {
-  const value = jsonIn(text);
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-}
 
 type Fields = Readonly<Record<string, unknown>>;
 

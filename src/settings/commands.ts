@@ -19,7 +19,7 @@ export interface CommandRow {
    * What it does to a deployed stack: to one of Terraform's nothing is written. What writes with some words
    * only reads without them.
    */
-  does: "nothing" | "reads" | "writes" | { writesWith: readonly string[] };
+  effect: "nothing" | "reads" | "writes" | { writesWith: readonly string[] };
   /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
   /** False for a command that reads no config file: what it does is the same in every folder. */
@@ -112,7 +112,7 @@ const subscription = ["booking", ...token, "type"] as const;
 const table = {
   init: {
     summary: "write a config file, by asking",
-    does: "nothing",
+    effect: "nothing",
     reads: ["environments", "backendUrl", "account"],
     readsConfig: false,
     examples: [
@@ -132,7 +132,7 @@ const table = {
   },
   package: {
     summary: "build the function's zip",
-    does: "nothing",
+    effect: "nothing",
     reads: ["out", ...ownCode, "handler", "runtime", "architecture"],
     examples: [
       { line: "package", description: "writes websocket_proxy.zip: the handler that ships" },
@@ -150,7 +150,7 @@ const table = {
   },
   plan: {
     summary: "show what deploy would change",
-    does: "reads",
+    effect: "reads",
     reads: [
       "only",
       "codeOnly",
@@ -183,7 +183,7 @@ const table = {
   },
   deploy: {
     summary: "create or update the stack",
-    does: "writes",
+    effect: "writes",
     reads: [
       "only",
       "codeOnly",
@@ -228,7 +228,7 @@ const table = {
   },
   status: {
     summary: "show resources, differences and the URL",
-    does: "reads",
+    effect: "reads",
     reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -240,7 +240,7 @@ const table = {
   },
   releases: {
     summary: "list what can be served again, and what serves",
-    does: "reads",
+    effect: "reads",
     reads: [...stackNames],
     examples: [
       { line: "releases", description: "number, time, code, who and what changed; the newest first" },
@@ -248,7 +248,7 @@ const table = {
   },
   rollback: {
     summary: "serve an earlier release again, in one call",
-    does: "writes",
+    effect: "writes",
     reads: ["toRelease", ...stackNames],
     examples: [
       { line: "rollback", description: "the release before the one that serves" },
@@ -257,7 +257,7 @@ const table = {
   },
   doctor: {
     summary: "check every hop of a message, and repair what a deploy can",
-    does: { writesWith: ["--fix"] },
+    effect: { writesWith: ["--fix"] },
     reads: ["fix", "taskRole", "allowHttp", ...ownCode, ...subscription, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -281,7 +281,7 @@ const table = {
   env: {
     summary: "list or change the function's variables",
     args: "[list|set|unset] [words...]",
-    does: { writesWith: ["set", "unset"] },
+    effect: { writesWith: ["set", "unset"] },
     reads: ["probe", "allowHttp", "backendUrl", "variables", "keepReleases", ...stackNames],
     examples: [
       {
@@ -305,7 +305,7 @@ const table = {
   },
   outputs: {
     summary: "print values for front end, backend, Terraform, GitHub or Amplify",
-    does: "reads",
+    effect: "reads",
     reads: [
       "outputsFor",
       "appId",
@@ -348,7 +348,7 @@ const table = {
   export: {
     summary: "print the stack for Terraform or CloudFormation",
     args: "[terraform|cloudformation]",
-    does: "reads",
+    effect: "reads",
     reads: [...ownCode, ...stackProperties, ...stackNames],
     examples: [
       {
@@ -364,7 +364,7 @@ const table = {
   policy: {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
-    does: "reads",
+    effect: "reads",
     reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", "tags", ...stackNames],
     examples: [
       {
@@ -380,7 +380,7 @@ const table = {
   },
   test: {
     summary: "invoke the function with a test event and show which hop fails",
-    does: "reads",
+    effect: "reads",
     reads: ["event", ...ownCode, ...subscription, "functionName", "stage"],
     examples: [
       {
@@ -396,7 +396,7 @@ const table = {
   },
   connect: {
     summary: "open a WebSocket to the stage",
-    does: "reads",
+    effect: "reads",
     reads: [
       ...subscription,
       "url",
@@ -488,7 +488,7 @@ const table = {
   connections: {
     summary: "look up, message or close one connection",
     args: "[get|send|close] [id] [text...]",
-    does: "reads",
+    effect: "reads",
     reads: stackNames,
     examples: [
       {
@@ -506,7 +506,7 @@ const table = {
   },
   bench: {
     summary: "measure latency and loss with many clients at a given rate",
-    does: "reads",
+    effect: "reads",
     reads: [
       "connections",
       "peoplePerBooking",
@@ -554,7 +554,7 @@ const table = {
   },
   "logs tail": {
     summary: "follow the function's log and API Gateway's",
-    does: "reads",
+    effect: "reads",
     reads: ["since", "filter", "errors", "connection", "request", "follow", ...stackTraced],
     examples: [
       {
@@ -577,7 +577,7 @@ const table = {
   },
   metrics: {
     summary: "show invocations, errors, durations, connections and messages",
-    does: "reads",
+    effect: "reads",
     reads: ["since", "watch", "functionName", "apiName", "stage"],
     examples: [
       { line: "metrics", description: "the last hour by minute: total, latest, highest, and a line of bars" },
@@ -591,7 +591,7 @@ const table = {
   },
   cost: {
     summary: "what a month of a load costs on AWS",
-    does: "reads",
+    effect: "reads",
     reads: [...load, "memory", ...measuring],
     examples: [
       {
@@ -611,7 +611,7 @@ const table = {
   },
   capacity: {
     summary: "what breaks first under a load, and what to do",
-    does: "reads",
+    effect: "reads",
     reads: [...load, "backendRate", ...measuring],
     examples: [
       {
@@ -627,7 +627,7 @@ const table = {
   trace: {
     summary: "show every hop of each message as it happens, or of one",
     args: "[id]",
-    does: "reads",
+    effect: "reads",
     reads: ["connection", "booking", "slow", "errors", "since", "follow", ...stackTraced],
     examples: [
       {
@@ -646,7 +646,7 @@ const table = {
   },
   "backend init": {
     summary: "write the router for a FastAPI backend",
-    does: "nothing",
+    effect: "nothing",
     reads: ["backendFile", "force"],
     examples: [
       {
@@ -660,7 +660,7 @@ const table = {
   },
   "backend check": {
     summary: "check a backend against the contract",
-    does: "reads",
+    effect: "reads",
     reads: [
       "backendUrl",
       ...subscription,
@@ -691,7 +691,7 @@ const table = {
   "backend keys": {
     summary: "show or rotate the signing keys",
     args: "[show|rotate]",
-    does: { writesWith: ["rotate"] },
+    effect: { writesWith: ["rotate"] },
     reads: ["finish", "force", "showKeys", "keepReleases", ...stackNames],
     examples: [
       {
@@ -708,7 +708,7 @@ const table = {
   },
   destroy: {
     summary: "delete what deploy created",
-    does: "writes",
+    effect: "writes",
     reads: stackNames,
     examples: [
       {
@@ -722,7 +722,7 @@ const table = {
   },
   local: {
     summary: "run a local AWS with the stack deployed to it",
-    does: "nothing",
+    effect: "nothing",
     reads: [
       "port",
       "listen",
@@ -774,7 +774,7 @@ const table = {
   },
   demo: {
     summary: "run everything locally, without an AWS account",
-    does: "nothing",
+    effect: "nothing",
     reads: ["demoBackend"],
     examples: [
       {
@@ -790,7 +790,7 @@ const table = {
   completion: {
     summary: "print a shell's completion script",
     args: "[bash|zsh|fish|environments]",
-    does: "nothing",
+    effect: "nothing",
     reads: [],
     readsConfig: false,
     examples: [
@@ -816,12 +816,12 @@ export const commandNames = Object.keys(table) as CommandName[];
 
 /** The forms of every command that a stack of Terraform's refuses, and of those that work on it. */
 export function formsOn(): Readonly<Record<"reads" | "writes", string[]>> {
-  const forms = Object.entries<CommandRow>(table).flatMap(([name, { does }]) => {
-    if (typeof does === "string") return [{ does, line: name }];
-    const writing = does.writesWith.map((word) => ({ does: "writes", line: `${name} ${word}` }));
-    return [{ does: "reads", line: name }, ...writing];
+  const forms = Object.entries<CommandRow>(table).flatMap(([name, { effect }]) => {
+    if (typeof effect === "string") return [{ effect, line: name }];
+    const writing = effect.writesWith.map((word) => ({ effect: "writes", line: `${name} ${word}` }));
+    return [{ effect: "reads", line: name }, ...writing];
   });
-  const linesOf = (wanted: string) => forms.filter(({ does }) => does === wanted).map(({ line }) => line);
+  const linesOf = (wanted: string) => forms.filter(({ effect }) => effect === wanted).map(({ line }) => line);
   return { reads: linesOf("reads"), writes: linesOf("writes") };
 }
 

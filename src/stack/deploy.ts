@@ -142,9 +142,9 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const changes = plan(stack, observed, scopeOf(parts), unread);
   const refusal = refusalToWrite(observed, stack);
   remark(stack, observed, run, scopeOf(parts));
-  const written = refusal === undefined;
-  if (written) refuseImpossible(changes);
-  const unfit = written ? await unfitness(open, changes) : undefined;
+  const mayWrite = refusal === undefined;
+  if (mayWrite) refuseImpossible(changes);
+  const unfit = mayWrite ? await unfitness(open, changes) : undefined;
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
   return { outcome, refusal: refusal ?? unfit };
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isRecord, jsonIn } from "../../contract/json.ts";
 import type { GatewayOptions, LambdaAnswer, ServedRoute, ServedStage } from "./contract.ts";
 import { authorizerEvent, type Peer, type Upgrade } from "./events.ts";
 import { functionArnOf } from "./integration.ts";
@@ -119,15 +120,8 @@ function answerOf(answer: LambdaAnswer): { policy: string; authorizer: Record<st
   return { policy: JSON.stringify(policyDocument), authorizer: { principalId, ...context } };
 }
 
-function recordIn(payload: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(payload);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    // A function can answer anything; the caller takes it for a failure.
-    return undefined;
-  }
+/** A function can answer anything; the caller takes what is no object for a failure. */
+function recordIn(payload: string): Readonly<Record<string, unknown>> | undefined {
+  const value = jsonIn(payload);
+  return isRecord(value) ? value : undefined;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -121,7 +121,7 @@ async function endOf(probe: Probe): Promise<Unanswered | undefined> {
 export type Unasked = Extract<Said, { kind: "unasked" }>;
 const unasked = (because: string, missing?: Missing): Unasked => ({ kind: "unasked", because, missing });
 
-const isThere =
+const whyUnusable =
   (endpoint: Endpoint) =>
   ({ findings: { unusable } }: Probe): Unasked | undefined => {
     const why = unusable.get(endpoint);
@@ -130,9 +130,9 @@ const isThere =
 
 /** Why a question is not asked where a requirement is not met; undefined where it is. */
 const unmet: Readonly<Record<Requirement, (probe: Probe) => Unasked | undefined>> = {
-  register: isThere("register"),
-  message: isThere("message"),
-  disconnect: isThere("disconnect"),
+  register: whyUnusable("register"),
+  message: whyUnusable("message"),
+  disconnect: whyUnusable("disconnect"),
   keys: ({ subject: { keys } }) =>
     keys.length === 0 ? unasked("no signing key: set SIGNING_KEYS, or deploy", "keys") : undefined,
   entry: ({ findings: { isAccepted }, subject: { keys } }) =>
