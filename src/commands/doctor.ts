@@ -115,6 +115,11 @@ async function examined(
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
   const [caller, manager] = await Promise.all([read("caller"), read("managedBy")]);
   const account = caller.kind === "present" ? caller.value.account : null;
+  if (manager.kind === "unreadable")
+    report({
+      kind: "warning",
+      message: `whether another tool manages the stack is not known: ${manager.error.message}`,
+    });
   const managedBy = manager.kind === "present" ? manager.value : null;
   return { account, managedBy, checks: managedBy === null ? checks : leftTo(managedBy, checks) };
 }

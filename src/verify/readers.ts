@@ -127,11 +127,15 @@ function ownerReaders({ aws, names }: Reading): Pick<Readers, "kept" | "managedB
       return await aws.lambda.call("GetFunction", { FunctionName: names.functionName });
     },
     async managedBy(get) {
-      const tagsOf = async (name: "api" | "kept") =>
-        await get(name).then(
-          ({ Tags }) => Tags ?? {},
-          () => ({}),
-        );
+      const tagsOf = async (name: "api" | "kept") => {
+        try {
+          return (await get(name)).Tags ?? {};
+        } catch (error) {
+          // What is not there has no owner; whose it is that cannot be read is not known.
+          if (error instanceof Absent) return {};
+          throw error;
+        }
+      };
       const all = await Promise.all([tagsOf("api"), tagsOf("kept")]);
       return all.map(otherManagerIn).find((manager) => manager !== undefined) ?? null;
     },
