@@ -40,7 +40,7 @@ test("a handshake that is to be refused: 0 for that status, 3 for another or non
   expect([open.code, open.stdout + open.stderr]).toEqual([3, expect.stringContaining("was accepted")]);
 });
 
-test("19 with --clients one sends and all others must receive", async () => {
+test("S19 with --clients one sends and all others must receive", async () => {
   const args = ["connect", "--url", await room(), "--clients", "3", "--send", '{"a":1}', "--json"];
   const met = await run([...args, "--expect", '{"a":1}']);
   expect([met.code, documents(met.stdout).at(-1)]).toMatchObject([
@@ -62,7 +62,7 @@ test("19 with --clients one sends and all others must receive", async () => {
   ]);
 });
 
-test("19 what a backend gives new clients is not the message of another one", async () => {
+test("S19 what a backend gives new clients is not the message of another one", async () => {
   const server = async (again: number | undefined) =>
     await webSocketServer((socket) => {
       const greet = () => socket.send("welcome");
@@ -84,7 +84,7 @@ test("19 what a backend gives new clients is not the message of another one", as
   ]);
 });
 
-test("52 a script from a file: 0 when all is met, 3 at a step that is not, 2 when wrong", async () => {
+test("S52 a script from a file: 0 when all is met, 3 at a step that is not, 2 when wrong", async () => {
   const file = join(await folder(), "chat.jsonl");
   const url = await room();
   let allowed = true;
@@ -143,7 +143,7 @@ test("--reconnect opens it again after a pause, and Ctrl-C ends it", async () =>
   expect(stderr).toMatch(/warning: closed with 1012; opening it again in \d+ ms\nopen again in \d+ ms/);
 });
 
-test("45 through a proxy, by option or variable, unless NO_PROXY has the host", async () => {
+test("S45 through a proxy, by option or variable, unless NO_PROXY has the host", async () => {
   const url = await room();
   const proxy = await connectProxy({ target: url });
   const withLogin = proxy.url.replace("//", "//me:s3cr3t@");
@@ -175,7 +175,7 @@ test("45 through a proxy, by option or variable, unless NO_PROXY has the host", 
   expect(proxy.asked).toHaveLength(2);
 });
 
-test("45 a proxy that refuses, wants a login or is not there is named as the proxy", async () => {
+test("S45 a proxy that refuses, wants a login or is not there is named as the proxy", async () => {
   const errorBehind = async (proxy: string) => {
     const args = ["connect", "--url", "wss://ws.example.test/dev", "--json"];
     const { code, stdout } = await run(args, { env: { HTTPS_PROXY: proxy } });
@@ -194,7 +194,7 @@ test("45 a proxy that refuses, wants a login or is not there is named as the pro
   });
 });
 
-test("45 AWS_CA_BUNDLE makes a private authority's certificate valid", async () => {
+test("S45 AWS_CA_BUNDLE makes a private authority's certificate valid", async () => {
   const file = join(await folder(), "ca.pem");
   await writeFile(file, certificate, { mode: 0o600 });
   const url = (await selfSignedServer()).replace("127.0.0.1", "localhost");

@@ -362,7 +362,7 @@ test("F-48 headers, an origin, a subprotocol are options; malformed ones are ref
   }
 });
 
-test("17 --token-stdin on a terminal asks for the hidden token, then for lines", async (context) => {
+test("S17 --token-stdin on a terminal asks for the hidden token, then for lines", async (context) => {
   needsTerminal(context);
   const asked: string[] = [];
   const url = await webSocketServer((socket, path) => {
@@ -382,7 +382,7 @@ test("17 --token-stdin on a terminal asks for the hidden token, then for lines",
   expect(stdout).not.toContain("s3cr3t");
 });
 
-test("17 Ctrl-C where the token is asked for is exit code 130", async (context) => {
+test("S17 Ctrl-C where the token is asked for is exit code 130", async (context) => {
   needsTerminal(context);
   const running = start(["connect", "--url", await echoServer(), "--token-stdin"], { columns: 80 });
   await running.says("token (hidden): ");
@@ -390,7 +390,7 @@ test("17 Ctrl-C where the token is asked for is exit code 130", async (context) 
   expect(await running.ended).toMatchObject({ code: 130, stdout: expect.not.stringContaining("error") });
 });
 
-test("17 Ctrl-C in the line editor is exit code 130", async (context) => {
+test("S17 Ctrl-C in the line editor is exit code 130", async (context) => {
   needsTerminal(context);
   const running = start(["connect", "--url", await echoServer()], { columns: 80 });
   await running.says("> ");

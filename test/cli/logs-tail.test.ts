@@ -222,7 +222,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
   ).toHaveLength(11);
 });
 
-test("24 --errors, --connection and --filter leave out the rest", async () => {
+test("S24 --errors, --connection and --filter leave out the rest", async () => {
   const { write, env } = await logging();
   const lineOf = (connectionId: string, level = "INFO") =>
     `{"level":"${level}","event":"message","connectionId":"${connectionId}"}\n`;

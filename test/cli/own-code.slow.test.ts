@@ -22,7 +22,7 @@ const echo = `import { randomUUID } from "node:crypto";
 export const handler = async ({ requestContext: { routeKey }, body }) =>
   routeKey === "$connect" ? { statusCode: 200 } : { statusCode: 200, body: body + randomUUID() };`;
 
-test("9 an own handler is deployed without a backend, tested as what it is, and compared", async () => {
+test("S9 an own handler is deployed without a backend, tested as what it is, and compared", async () => {
   const local = await openLocalAws();
   const source = folderWith({ "app.mjs": echo, "README.md": "" });
   const folder = folderWith({
@@ -117,8 +117,10 @@ test.each([
   ["a dry run", ["--source", "/", "--dry-run"]],
   ["steps", ["--source", "/", "--only", "function"]],
 ])("deploy --watch refuses %s before any call", async (_what, words) => {
-  const ended = await run(["deploy", "--watch", "--json", ...words]);
+  const local = await openLocalAws();
+  const ended = await run(["deploy", "--watch", "--json", ...words], { env: pointedAt(local.url) });
   expect([ended.code, errorCode(ended)]).toEqual([2, "options-contradict"]);
+  expect(local.calls).toEqual([]);
 });
 
 test("package loads own code without this user's credentials; what may be missing here warns", async () => {
@@ -191,7 +193,7 @@ async function wheels(): Promise<string> {
   return folder;
 }
 
-test("9 requirements are installed once, as wheels, outside of the source folder", async (context) => {
+test("S9 requirements are installed once, as wheels, outside of the source folder", async (context) => {
   needs(context, "python3", ["-m", "pip", "--version"]);
   const found = await wheels();
   const source = folderWith({

@@ -57,7 +57,7 @@ test("a Node function pushes over TLS with the project's SDK, and is deployed ag
   expect(await ask("you")).toBe("howdy you");
 });
 
-test("a Python function in the seed's layout pushes over TLS with this machine's boto3", async (context) => {
+test("a Python function made by hand pushes over TLS with this machine's boto3", async (context) => {
   needs(context, "python3", ["-c", "import boto3"]);
   const version = execFileSync("python3", ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
   const source = folderWith({

@@ -24,7 +24,7 @@ async function program() {
   return { local, env, backend, asked };
 }
 
-test("40 a rollback is one call, and the next deploy says that it ends it", async () => {
+test("S40 a rollback is one call, and the next deploy says that it ends it", async () => {
   const { local, env, backend, asked } = await program();
   await asked("deploy", ...backend, "--no-test");
   await asked("env", "set", "LOG_LEVEL=DEBUG");
@@ -56,7 +56,7 @@ test("40 a rollback is one call, and the next deploy says that it ends it", asyn
   expect((await asked("status")).result).toMatchObject({ upToDate: true, release: "3" });
 });
 
-test("41 a deploy that fails says what serves, or serves the release before again", async () => {
+test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
   const { local, env, backend, asked } = await program();
   await asked("deploy", ...backend, "--no-test");
   const FunctionName = "shelfshack-websocket-proxy";

@@ -27,7 +27,7 @@ const wrote = (local: AwsForTest, since: number) =>
     .slice(since)
     .map(({ operation }) => operation);
 
-test("10 46 what was made by hand is adopted as it was planned, and nothing else is touched", async () => {
+test("S10 S46 what was made by hand is adopted as it was planned, and nothing else is touched", async () => {
   const local = await openLocalAws();
   const tags = { team: "rooms" };
   const { ApiId, roleArn } = await makeByHand(local, { functionTags: tags, apiTags: tags, more: true });
@@ -140,7 +140,7 @@ async function expectForeignKept(
 const given = (value: unknown, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, value]));
 
-test("46 clients get in while it is adopted; a rollback serves the old code as it was", async (context) => {
+test("S46 clients get in while it is adopted; a rollback serves the old code as it was", async (context) => {
   needs(context, "python3", ["--version"]);
   const [backend, local, { zip, sha256 }] = await Promise.all([
     startBackendStub(),
@@ -175,7 +175,7 @@ test("46 clients get in while it is adopted; a rollback serves the old code as i
   (await openSocket(url)).close();
 });
 
-test("46 cut at any call, the next run goes on; the old code is a release all the same", async () => {
+test("S46 cut at any call, the next run goes on; the old code is a release all the same", async () => {
   for (const n of [2, 5, 8, 15]) {
     const local = await openLocalAws();
     await makeByHand(local);
@@ -202,7 +202,7 @@ test.each([
   ["terraform", { functionTags: { ManagedBy: "terraform" } }],
   ["CloudFormation", { apiTags: { "aws:cloudformation:stack-name": "rooms" } }],
   ["the stack other", { functionTags: { ManagedBy: "shelfshack-ws", "shelfshack-ws:stack": "other" } }],
-])("11 what belongs to %s is no candidate: exit 4, and nothing is changed", async (owner, extras) => {
+])("S11 what belongs to %s is no candidate: exit 4, and nothing is changed", async (owner, extras) => {
   const local = await openLocalAws();
   await makeByHand(local, extras);
   const made = mutating(local).length;
@@ -214,7 +214,7 @@ test.each([
   expect(mutating(local)).toHaveLength(made);
 });
 
-test("12 two APIs that could be adopted: both are listed, exit 4; one with an owner is none", async () => {
+test("S12 two APIs that could be adopted: both are listed, exit 4; one with an owner is none", async () => {
   const local = await openLocalAws();
   const { ApiId } = await makeByHand(local);
   const { apigatewayv2 } = local;
@@ -237,7 +237,7 @@ test("12 two APIs that could be adopted: both are listed, exit 4; one with an ow
   expect(String(refusal)).toContain(other);
 });
 
-test("15 destroy leaves what was adopted, without our tags, and removes what was made", async () => {
+test("S15 destroy leaves what was adopted, without our tags, and removes what was made", async () => {
   const local = await openLocalAws();
   const { ApiId, FunctionArn } = await makeByHand(local);
   await local.apigatewayv2.send(new DeleteApiCommand({ ApiId }));

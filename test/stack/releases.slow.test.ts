@@ -41,7 +41,7 @@ async function conversation(url: string, isOver: () => boolean): Promise<number>
   return arrived;
 }
 
-test("42 a stack without an alias moves to it while messages pass: none is lost", async () => {
+test("S42 a stack without an alias moves to it while messages pass: none is lost", async () => {
   const [backend, local, { zip, sha256 }] = await Promise.all([
     startBackendStub(),
     openLocalAws(),
@@ -100,7 +100,7 @@ test("42 a stack without an alias moves to it while messages pass: none is lost"
   expect(changedIds(await (await openTestStack(local.url, config)).plan())).toEqual([]);
 });
 
-test("40 each change is a release; the oldest go, but not the one that served before", async () => {
+test("S40 each change is a release; the oldest go, but not the one that served before", async () => {
   const local = await openLocalAws();
   const deploy = async (status: number) =>
     await (await openTestStack(local.url, { zip: await code(status), keepReleases: 2 })).deploy();

@@ -90,7 +90,7 @@ export function disconnectEvent(request: Members = {}) {
   };
 }
 
-/** The event of the seed's README, step 7: what the Lambda console's Test button sends. */
+/** The event that tests a stack made by hand: what the Lambda console's Test button sends. */
 export const consoleTestEvent = {
   requestContext: {
     routeKey: "$connect",

@@ -36,7 +36,7 @@ def lambda_handler(event, context):
     return {"statusCode": 200 if own else 418}
 `;
 
-/** What people add besides what the seed's README says: foreign tags, routes, stages and settings. */
+/** What people add to a stack made by hand: foreign tags, routes, stages and settings. */
 interface Extras {
   functionTags?: Record<string, string>;
   apiTags?: Record<string, string>;
@@ -48,7 +48,7 @@ interface Extras {
   rights?: string[];
 }
 
-/** The stack that the seed's README makes in the console, as the calls that the console sends. */
+/** A stack made by hand in the console, as the calls that the console sends. */
 export async function makeByHand(clients: Clients, extras: Extras = {}) {
   const { iam, lambda, logs } = clients;
   const { rights = ["logs:*", "execute-api:ManageConnections", "lambda:InvokeFunction"] } = extras;
@@ -69,7 +69,7 @@ export async function makeByHand(clients: Clients, extras: Extras = {}) {
       Handler: "lambda_function.lambda_handler",
       Role: Role?.Arn,
       Code: { ZipFile: await zipOf({ "lambda_function.py": oldCode }) },
-      Environment: { Variables: { BACKEND_URL: "http://44.206.238.155:8000", TABLE: "bookings" } },
+      Environment: { Variables: { BACKEND_URL: "http://127.0.0.1:9", TABLE: "bookings" } },
       ...(extras.functionTags && { Tags: extras.functionTags }),
     }),
   );

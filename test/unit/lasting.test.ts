@@ -89,7 +89,7 @@ test("a session is renewed when it is told to, and then also where it does not c
   expect(await frames.next()).toMatchObject({ done: true });
 });
 
-test("19 one sends, and it is told when each of the others received it", async () => {
+test("S19 one sends, and it is told when each of the others received it", async () => {
   const sockets: WebSocket[] = [];
   const url = await webSocketServer((socket) => {
     sockets.push(socket);

@@ -40,7 +40,7 @@ async function refusal(own: Parameters<typeof code>[0]) {
   return { code: errorCode, text: `${message}\n${String(hint)}` };
 }
 
-test("9 the seed's folder: what is for people, tools and deploys stays behind, secrets too", async () => {
+test("S9 the folder of a stack made by hand: what is for people and tools stays behind", async () => {
   const source = folderWith({
     "lambda_function.py": "def lambda_handler(event, context): ...",
     "lib/helper.py": "",

@@ -16,7 +16,7 @@ const script = (...steps: readonly (object | string)[]) =>
   );
 const ann = { as: "ann", open: {} };
 
-test("52 a script is read as a whole, with tokens by the names of variables", () => {
+test("S52 a script is read as a whole, with tokens by the names of variables", () => {
   const steps = script(
     { as: "ann", open: { booking: "1", token: "$SHELFSHACK_ANN_TOKEN" } },
     "",
@@ -35,7 +35,7 @@ test("52 a script is read as a whole, with tokens by the names of variables", ()
   expect(steps[1]).toMatchObject({ subscription: { token: undefined } });
 });
 
-test("52 a script names other variables where that was allowed, and is told how where not", () => {
+test("S52 a script names other variables where that was allowed, and is told how where not", () => {
   const open = (token: string) => script({ as: "ann", open: { token } });
   expect(open("$GIVEN")).toMatchObject([{ subscription: { token: "t2" } }]);
   expect(() => open("$NPM_TOKEN")).toThrow(
@@ -47,7 +47,7 @@ test.each([
   ["opne", { as: "ann", opne: {} }, 'did you mean "open"?'],
   ["witin", { as: "ann", expect: 1, witin: 2 }, 'did you mean "within"?'],
   ["bookng", { as: "ann", open: { bookng: "1" } }, 'did you mean "open.booking"?'],
-])("52 the key %s is one that is known, misspelt", (_key, step, hint) => {
+])("S52 the key %s is one that is known, misspelt", (_key, step, hint) => {
   expect(() => script(ann, step)).toThrow(expect.objectContaining({ hint }));
 });
 
@@ -101,7 +101,7 @@ test.each([
   ],
   ["a client that is open already", [ann, ann], '"as": ann is open already'],
   ["no steps", ["", " "], "the script has no steps"],
-])("52 a script with %s is refused as a whole, with line and key", (_what, steps, message) => {
+])("S52 a script with %s is refused as a whole, with line and key", (_what, steps, message) => {
   expect(() => script(...steps)).toThrow(message);
   expect(() => script(...steps)).not.toThrow("s3cr3t");
 });
@@ -149,7 +149,7 @@ const [annIn1, benIn1, cidIn2] = [
   { as: "cid", open: { booking: "2" } },
 ];
 
-test("52 clients by name send and receive in order; one that must receive nothing does not", async () => {
+test("S52 clients by name send and receive in order; one that must receive nothing does not", async () => {
   const { played, frames } = await playing(
     annIn1,
     benIn1,
@@ -168,7 +168,7 @@ test("52 clients by name send and receive in order; one that must receive nothin
   expect(frames.filter((frame) => frame.startsWith("cid"))).toEqual([]);
 });
 
-test("52 the first step that is not met stops the script, with what came nearest", async () => {
+test("S52 the first step that is not met stops the script, with what came nearest", async () => {
   const { played } = await playing(
     annIn1,
     { as: "ann", send: { body: "hi", n: 1 } },
@@ -191,7 +191,7 @@ test("52 the first step that is not met stops the script, with what came nearest
   ]);
 });
 
-test("52 a frame where none is expected, and a peer that closes, are told", async () => {
+test("S52 a frame where none is expected, and a peer that closes, are told", async () => {
   const frame = await playing(annIn1, benIn1, { as: "ann", send: "x" }, { as: "ben", expectNothing: 20 });
   expect(frame.played.at(-1)?.failure).toMatchObject({ reason: "unexpected-frame", frame: { text: "x" } });
   const closed = await playing(annIn1, { as: "ann", send: "bye" }, { as: "ann", expect: "~x", within: 20 });

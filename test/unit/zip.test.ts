@@ -61,7 +61,7 @@ test("C-11 files in any order: names sorted, modes and times fixed, compressed",
   );
 });
 
-test("8 package makes the same bytes in any time zone and umask, and Lambda's SHA-256", async () => {
+test("S8 package makes the same bytes in any time zone and umask, and Lambda's SHA-256", async () => {
   const hashes = await Promise.all(
     ["UTC", "Pacific/Auckland", "America/Los_Angeles"].map(async (TZ) => {
       const file = join(folder(), "p.zip");
@@ -128,7 +128,7 @@ test("a handler that is not in the zip is refused with the files that are", () =
   }
 });
 
-test("9 package --handler names the files that it found and writes nothing", async () => {
+test("S9 package --handler names the files that it found and writes nothing", async () => {
   const file = join(folder(), "p.zip");
   const { code, stdout, stderr } = await run([
     "package",
