@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import * as v from "valibot";
+import { jsonIn } from "../contract/json.ts";
 import { closest } from "../errors/closest.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
@@ -113,15 +114,6 @@ function parsed(file: string, text: string): unknown {
     file,
     `expected JSON; it is none at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`,
   );
-}
-
-/** The value of a text; undefined where it is no JSON. */
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where a text stops to be the beginning of some JSON. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { jsonIn } from "../contract/json.ts";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import type { Load } from "./load.ts";
@@ -55,15 +56,7 @@ function readBench(file: string): v.InferOutput<typeof benched> {
       hint: "make it with bench: its option --json prints it",
     });
   if ("fault" in reading) throw refused(`cannot be read: ${reading.fault}`);
-  const { success, output } = v.safeParse(benched, jsonIn(reading.bytes));
+  const { success, output } = v.safeParse(benched, jsonIn(reading.bytes.toString()));
   if (success) return output;
   throw refused("is not the JSON that bench prints");
-}
-
-function jsonIn(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    return undefined;
-  }
 }

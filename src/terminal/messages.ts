@@ -1,3 +1,5 @@
+import { jsonIn } from "../contract/json.ts";
+
 /**
  * A message as it is sent. `fault` where it begins like JSON and is none: it does not end, or more could not
  * make it right.
@@ -91,14 +93,7 @@ export const asMessage = (text: string): Message =>
  */
 const isMeantAsJson = (line: string): boolean => /^\s*(?:\{|\[\s*(?:["{[\d-]|true|false|null))/.test(line);
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isJson = (text: string): boolean => jsonIn(text) !== undefined;
 
 /** Reads an object or array line by line, each character once. */
 interface JsonReader {
