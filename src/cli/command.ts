@@ -40,7 +40,7 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   /** What the result prints and no log may keep: a CI system is told before. */
   secrets?(result: Result): readonly string[];
   /** A streamed item for people; undefined leaves it out. */
-  line?(item: Item): Advice | undefined;
+  line?(item: Item, options: OptionsOf<C>): Advice | undefined;
   /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */
   plain?(item: Item): Plain;
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;

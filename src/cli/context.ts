@@ -1,20 +1,13 @@
 import type { Artifact } from "../artifact/zip.ts";
 import type { Aws, connectAws } from "../aws/clients.ts";
 import type { Report } from "../progress.ts";
+import type { Described, RunLimits } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { AwsOptions, StackNames, StackProperties, TokenOptions } from "../settings/commands.ts";
-import type { Step } from "../settings/table.ts";
 import type { DeployableStack, OpenStack } from "../stack/deploy.ts";
 import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/line.ts";
 import type { Question } from "../terminal/prompt.ts";
 import type { Screen } from "../terminal/screen.ts";
-
-/** What a deploy is limited to, and whether it adopts what it finds, or replaces own code by the shipped. */
-interface RunLimits {
-  only?: readonly Step[] | undefined;
-  adopt?: boolean | undefined;
-  replaceCode?: boolean | undefined;
-}
 
 /** Where a run says what it does, and what ends it. */
 interface Run {
@@ -138,8 +131,6 @@ function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => Pipe
     return (opened = lines);
   };
 }
-
-type Described = StackNames & Partial<StackProperties> & RunLimits;
 
 /** The stack that the options describe; calls nothing yet. */
 async function describe(

@@ -267,7 +267,7 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       if (settings.json) return out.writeRaw(`${asJson(asDocument(advice.json(item)))}\n`);
       const { content, aside }: Plain = isPlain(command, out)
         ? (command.plain?.(item) ?? {})
-        : lineOf(command.line?.(item), advice);
+        : lineOf(command.line?.(item, settings), advice);
       if (content !== undefined) out.tell(`${content}\n`);
       if (aside !== undefined && !settings.quiet) err.tell(`${advice.screen(aside)}\n`);
     },

@@ -1,6 +1,12 @@
 import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, shellWord, type Advice, type Invocation } from "../errors/advice.ts";
-import { commandTable, stackNames, stackProperties, type CommandName } from "../settings/commands.ts";
+import {
+  commandTable,
+  ownCode,
+  stackNames,
+  stackProperties,
+  type CommandName,
+} from "../settings/commands.ts";
 import { settingTable, type SettingName, type Step } from "../settings/table.ts";
 import { whole } from "../terminal/style.ts";
 import { negated, type Resolved } from "./resolve.ts";
@@ -99,8 +105,13 @@ function runOptions(
   };
 }
 
-/** The steps that each property of a stack has a part in. */
-const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]>> = {
+/** What a stack is to be like, and which code it runs. */
+const compares = [...ownCode, ...stackProperties] as const;
+
+/** The steps that each of them has a part in. */
+const stepsOf: Readonly<Record<(typeof compares)[number], readonly Step[]>> = {
+  source: ["function"],
+  zip: ["function"],
   backendUrl: ["function", "env"],
   memory: ["function"],
   functionTimeout: ["function"],
@@ -127,12 +138,15 @@ const stepsOf: Readonly<Record<(typeof stackProperties)[number], readonly Step[]
   routes: ["routes", "stage"],
 };
 
-/** What a stack is to be like, where it is compared: without it the command would find another difference. */
+/**
+ * Which code the stack runs, as own code is judged otherwise; where the stack is compared, also what it is to
+ * be like: without that the command would find another difference.
+ */
 function compared(command: CommandName, { codeOnly, only }: Invocation["options"]): readonly SettingName[] {
-  if (!stackProperties.every((name) => reads(command).includes(name))) return [];
-  if (codeOnly) return ["runtime", "handler"];
-  if (!Array.isArray(only)) return stackProperties;
-  return stackProperties.filter((name) => stepsOf[name].some((step) => only.includes(step)));
+  if (!stackProperties.every((name) => reads(command).includes(name))) return ownCode;
+  if (codeOnly) return [...ownCode, "runtime", "handler"];
+  if (!Array.isArray(only)) return compares;
+  return compares.filter((name) => stepsOf[name].some((step) => only.includes(step)));
 }
 
 const reads = (command: CommandName): readonly SettingName[] => commandTable[command].reads;
@@ -142,7 +156,7 @@ const takes = (command: CommandName, name: SettingName): boolean =>
 export const isAboutStacks = (command: CommandName): boolean =>
   command !== "local" && reads(command).includes("functionName");
 
-/** A deploy of everything must know the backend. */
+/** A deploy of everything must know the backend; own code need not have one. */
 const isWholeDeploy = (
   command: CommandName,
   { only, codeOnly, backendUrl }: Invocation["options"],
@@ -152,8 +166,9 @@ const isWholeDeploy = (
 function backendOption({ settings, sources }: Pick<Resolved, "settings" | "sources">): {
   backendUrl?: string;
 } {
-  if (settings.backendUrl === undefined) return { backendUrl: "URL" };
-  return isOption(sources.backendUrl) ? { backendUrl: settings.backendUrl } : {};
+  if (settings.backendUrl !== undefined)
+    return isOption(sources.backendUrl) ? { backendUrl: settings.backendUrl } : {};
+  return ownCode.some((name) => settings[name] !== undefined) ? {} : { backendUrl: "URL" };
 }
 
 const isOption = (source: string): boolean => source.startsWith("--");

@@ -23,7 +23,7 @@ import {
 } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
-import { duration, oneLine } from "../terminal/format.ts";
+import { duration, oneLine, plural } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
 import {
@@ -32,6 +32,7 @@ import {
   nextAfterProbe,
   smokeTest,
   unprovenBy,
+  type NextClient,
   type SmokeTest,
 } from "../verify/proof.ts";
 import type { Unproven } from "../verify/unproven.ts";
@@ -111,14 +112,10 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
   listsChanges: true,
   untilInterrupted: ({ watch }) => watch,
 
-  line: (item) =>
+  line: (item, { only, strict, quiet }) =>
     item.kind === "round"
       ? roundText(item)
-      : joined([
-          deployedText(item.deployed, { only: undefined, strict: false, quiet: false }),
-          "",
-          watchingText(item),
-        ]),
+      : joined([deployedText(item.deployed, { only, strict, quiet }), "", watchingText(item)]),
 
   summary: (result, { only, strict }) => [
     `${placeText(result)}\n`,
@@ -142,7 +139,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
   },
 
   render: ({ rounds, ...deployed }, options) =>
-    rounds === null ? deployedText(deployed, options) : `${rounds} rounds`,
+    rounds === null ? deployedText(deployed, options) : plural(rounds, "round"),
 };
 
 type DeployOptions = Omit<OptionsOf<"deploy">, "watch" | "adopt" | "replaceCode">;
@@ -269,7 +266,7 @@ async function deployOnce(
     test: tested,
     release: await served(open, deployment, { tested, rollbackOnFailure }),
     unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-    next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin }),
+    next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin, own }),
   };
 }
 
@@ -281,11 +278,7 @@ async function wouldDeploy(...of: Parameters<typeof planStack>): Promise<DeployO
 }
 
 /** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
-const next = (
-  tested: SmokeTest | null,
-  probe: BackendProbe | null,
-  client: Pick<OptionsOf<"deploy">, "booking" | "token" | "tokenStdin">,
-): Invocation =>
+const next = (tested: SmokeTest | null, probe: BackendProbe | null, client: NextClient): Invocation =>
   probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
 
 /**

@@ -1,3 +1,4 @@
+import { tagNames } from "../aws/tags.ts";
 import { codeIfPossible, codeToUpload, isOwnCode } from "../code/code.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
@@ -113,7 +114,7 @@ async function examined(
   const checks = await examine(wanted, read);
   signal.throwIfAborted();
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
-  const [caller, manager] = await Promise.all([read("caller"), read("managedBy")]);
+  const [caller, manager, kept] = await Promise.all([read("caller"), read("managedBy"), read("kept")]);
   const account = caller.kind === "present" ? caller.value.account : null;
   if (manager.kind === "unreadable")
     report({
@@ -121,8 +122,22 @@ async function examined(
       message: `whether another tool manages the stack is not known: ${manager.error.message}`,
     });
   const managedBy = manager.kind === "present" ? manager.value : null;
-  return { account, managedBy, checks: managedBy === null ? checks : leftTo(managedBy, checks) };
+  if (managedBy !== null) return { account, managedBy, checks: leftTo(managedBy, checks) };
+  const isUnnamed = !own && kept.kind === "present" && kept.value.Tags?.[tagNames.code] === "own";
+  return { account, managedBy, checks: isUnnamed ? keepingOwn(checks) : checks };
 }
+
+/** Own code that was not named is not repaired: a deploy would replace it by the shipped handler. */
+const keepingOwn = (checks: readonly CheckLine[]): CheckLine[] =>
+  checks.map((line) =>
+    line.repair.includes("function")
+      ? {
+          ...line,
+          fix: "the function runs your own code: name it with --source or --zip, and its handler",
+          repair: line.repair.filter((step) => step !== "function"),
+        }
+      : line,
+  );
 
 /** What a deploy would repair, and is refused, is the other tool's to repair. */
 const leftTo = (manager: string, checks: readonly CheckLine[]): CheckLine[] =>

@@ -12,6 +12,6 @@ export const command: Command<"logs tail", TailResult, LogRecord> = {
   },
 
   render: (result, { follow }) => tailText(result, follow),
-  line: recordLine,
+  line: (record) => recordLine(record),
   untilInterrupted: true,
 };

@@ -9,7 +9,8 @@ import { continued } from "../terminal/record.ts";
 
 interface PlanResult extends Omit<DeployOutcome, "code"> {
   /**
-   * Why a deploy would be refused all the same, as another tool manages the stack; null where it would not.
+   * Why a deploy would be refused all the same: another tool manages the stack, the role of an adopted
+   * function lacks rights, or own code would be replaced; null where it would not.
    */
   refused: { code: ErrorCode; message: string; hint: Advice | null } | null;
 }

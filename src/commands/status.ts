@@ -5,11 +5,11 @@ import { exitCodes } from "../errors/codes.ts";
 import { isRollback } from "../aws/releases.ts";
 import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
-import { releasing, steps as allSteps, type Step } from "../settings/table.ts";
+import { withoutReleasing, steps as allSteps, type Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
-import { placeText, shortValues } from "../terminal/changes.ts";
+import { byMember, placeText, shortValues } from "../terminal/changes.ts";
 import { headedTable, oneLine, type Row } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 
@@ -42,14 +42,14 @@ export const command: Command<"status", StatusResult> = {
     const resources = describeChanges(changes).map(
       ({ action, adoption: _none, compared: _all, ...line }) => ({
         ...line,
-        state: line.unread ? ("unread" as const) : stateOf(line.id, action, { stack, observed }),
+        state: line.unread ? ("unread" as const) : stateOf({ ...line, action }, { stack, observed }),
       }),
     );
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
-    const fixing = isRolledBack ? all.filter((step) => !releasing.includes(step)) : all;
+    const fixing = isRolledBack ? withoutReleasing(all) : all;
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy needs the backend's address; steps alone leave it as it is.
     const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
@@ -69,7 +69,7 @@ export const command: Command<"status", StatusResult> = {
   render({ deployed, upToDate, url, release, fix, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [signs[state], id, name, state === "ok" ? "" : state],
-      ...differences.map((difference) => {
+      ...differences.flatMap(byMember).map((difference) => {
         const { from, to } = shortValues(difference);
         return `${difference.path}: ${from}, should be ${to}`;
       }),
@@ -114,8 +114,7 @@ const signs: Readonly<Record<State, string>> = {
 };
 
 function stateOf(
-  id: string,
-  action: Change["action"],
+  { id, action, differences }: Pick<ChangeLine, "id" | "action" | "differences">,
   { stack, observed }: { stack: WebSocketStack; observed: Observed },
 ): State {
   if (action === "none") return "ok";
@@ -124,7 +123,8 @@ function stateOf(
     return "rolled back";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that
   // serves it is stale.
-  return id === stack.stage.id || id === stack.deployment.id ? "stale" : "differs";
+  const isBehind = differences.some(({ path }) => path === "DeploymentId");
+  return id === stack.deployment.id || (id === stack.stage.id && isBehind) ? "stale" : "differs";
 }
 
 /**

@@ -24,7 +24,7 @@ export const command: Command<"trace", TraceResult, TraceRecord> = {
   },
 
   render: traceText,
-  line: traceLine,
+  line: (trace) => traceLine(trace),
   exitCode: ({ trace, traces }) => (trace === null && traces === null ? 3 : 0),
   untilInterrupted: true,
 };

@@ -9,12 +9,15 @@ import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { defaultSettings, type Settings, type Step } from "../settings/table.ts";
 import type { StackConfig } from "./stack.ts";
 
-type Described = StackNames &
-  Partial<StackProperties> & {
-    only?: readonly Step[] | undefined;
-    adopt?: boolean | undefined;
-    replaceCode?: boolean | undefined;
-  };
+/** What a deploy is limited to, and whether it adopts what it finds, or replaces own code by the shipped. */
+export interface RunLimits {
+  only?: readonly Step[] | undefined;
+  adopt?: boolean | undefined;
+  replaceCode?: boolean | undefined;
+}
+
+/** A stack as the options describe it: to be deployed, or with what is not given left as it is. */
+export type Described = StackNames & Partial<StackProperties> & RunLimits;
 
 /**
  * The settings as the description of a stack. Without an artifact code, runtime and handler are left as they

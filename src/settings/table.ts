@@ -43,6 +43,10 @@ export type Step = (typeof steps)[number];
 /** Those that publish a release where they change anything. */
 export const releasing: readonly Step[] = ["function", "env", "endpoint"];
 
+/** The steps that may run after a rollback: what is released next would serve clients. */
+export const withoutReleasing = (all: readonly Step[]): Step[] =>
+  all.filter((step) => !releasing.includes(step));
+
 /** The audiences of `outputs --for`. */
 const audiences = ["frontend", "backend", "terraform", "github", "dotenv", "amplify"] as const;
 export type Audience = (typeof audiences)[number];

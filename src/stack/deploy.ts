@@ -126,7 +126,10 @@ async function observeBeside(stack: Stack, { aws, report, signal }: Run): Promis
 /** What a deploy would do. */
 export interface Planned {
   outcome: DeployOutcome;
-  /** Why it would be refused, as another tool manages the stack; undefined where it would not. */
+  /**
+   * Why it would be refused: another tool manages the stack, the role of an adopted function lacks rights, or
+   * own code would be replaced; undefined where it would not.
+   */
   refusal: CliError | undefined;
 }
 
@@ -142,23 +145,22 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const changes = plan(stack, observed, scopeOf(parts), unread);
   const refusal = refusalToWrite(observed, stack);
   remark(stack, observed, run, scopeOf(parts));
-  const mayWrite = refusal === undefined;
-  if (mayWrite) refuseImpossible(changes);
-  const unfit = mayWrite ? await unfitness(open, changes) : undefined;
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal: refusal ?? unfit };
+  return { outcome, refusal: refusal ?? (await objectionTo(open, changes)) };
 }
 
-/** What a deploy would be refused for; where it adopts, the plan is shown all the same. */
-async function unfitness(
+/** What else a deploy would be refused for, where the plan is worth showing all the same; throws the rest. */
+async function objectionTo(
   { stack, refuseUnfit }: OpenStack,
   changes: readonly Change[],
 ): Promise<CliError | undefined> {
   try {
+    refuseImpossible(changes);
     await refuseUnfit?.(changes);
     return undefined;
   } catch (error) {
-    if (stack.adopts && error instanceof CliError && error.code === "role-unfit") return error;
+    const shown = ["own-code-replaced", ...(stack.adopts ? ["role-unfit"] : [])];
+    if (error instanceof CliError && shown.includes(error.code)) return error;
     throw error;
   }
 }

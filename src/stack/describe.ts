@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Difference } from "./difference.ts";
 import { isOfOthers } from "./adopt.ts";
+import type { AnyFound } from "./resource.ts";
 import { isWanted, type Action, type Change, type Scope } from "./engine.ts";
 
 /** One resource in the result of plan, deploy and status. */
@@ -27,10 +28,25 @@ export function describeChanges(changes: readonly Change[], scope: Scope = () =>
   return changes
     .filter(({ resource }) => resource.desired && isWanted(resource) && !isOfOthers(resource, found))
     .filter(({ resource, action }) => !resource.former || action !== "none")
-    .map(({ resource, action, differences, adoption = null, unread }) => {
+    .map(({ resource, action, differences: all, adoption = null, unread, found: one }) => {
       const { id, type, name } = resource;
+      const differences = tagByTag(all, one);
       const compared = scope(resource) && !unread;
       const error = unread ? { code: unread.code, message: unread.message } : null;
       return { id, type, name, action, compared, differences, adoption, unread: error };
     });
+}
+
+/** The tags that leave the configuration one by one (`to` null), instead of the names of all that it sets. */
+function tagByTag(all: readonly Difference[], found: AnyFound | undefined): readonly Difference[] {
+  const names = all.find(({ path }) => path === "ConfiguredTags");
+  if (!names) return all;
+  const { Tags = {} }: { Tags?: Readonly<Record<string, string>> } = found?.properties ?? {};
+  const [before, after] = [names.from, names.to].map((list): unknown[] => (Array.isArray(list) ? list : []));
+  const gone = Object.entries(Tags).filter(([name]) => before?.includes(name) && !after?.includes(name));
+  const told = [
+    ...all.filter((one) => one !== names),
+    ...gone.map(([name, from]) => ({ path: `Tags.${name}`, from, to: null })),
+  ];
+  return told.length > 0 ? told : all;
 }

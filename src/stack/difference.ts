@@ -6,6 +6,7 @@ export interface Difference {
   /** For example `Environment.BACKEND_URL`. */
   path: string;
   from: unknown;
+  /** null for what is removed. */
   to: unknown;
 }
 

@@ -48,7 +48,11 @@ export function shortValues({ from, to }: Difference): { from: string; to: strin
 }
 
 const textOf = (value: unknown): string =>
-  typeof value === "string" && value !== "" ? value : (JSON.stringify(value) ?? "(not set)");
+  value === null
+    ? "(removed)"
+    : typeof value === "string" && value !== ""
+      ? value
+      : (JSON.stringify(value) ?? "(not set)");
 
 function commonLength(one: string, other: string): number {
   let length = 0;

@@ -1,5 +1,5 @@
 import { partsOf, type Advice } from "../errors/advice.ts";
-import { tableLines } from "./format.ts";
+import { plural, tableLines } from "./format.ts";
 import { style } from "./style.ts";
 
 /** One check as it is shown. */
@@ -39,8 +39,6 @@ const rowOf = ({ outcome, title, evidence }: Pick<CheckText, "outcome" | "title"
   title,
   outcome === "skipped" ? `skipped: ${evidence}` : evidence,
 ];
-
-const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** How many of each: "3 passed, 1 failed, 0 warnings, 2 skipped". */
 export function countsOf(checks: readonly Pick<CheckText, "outcome">[]) {

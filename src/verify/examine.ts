@@ -1,5 +1,5 @@
 import { command, type Advice } from "../errors/advice.ts";
-import { releasing, type Step } from "../settings/table.ts";
+import { withoutReleasing, type Step } from "../settings/table.ts";
 import type { Missing } from "./backend/conversation.ts";
 import { failed, skipped, warning, byHand, type Check, type Code, type Hop, type Verdict } from "./check.ts";
 import type { EvidenceName, Reading, Serving } from "./evidence.ts";
@@ -46,15 +46,15 @@ type Readings = Map<EvidenceName, Reading>;
 /** What is released next serves clients, so that no such step is repaired by the way after a rollback. */
 function keepingRollback(verdict: Verdict, serving: Reading | undefined): Verdict {
   const { isRolledBack = false } = (serving?.kind === "present" ? serving.value : {}) as Partial<Serving>;
-  if (!isRolledBack || !("repair" in verdict) || !verdict.repair.some(isReleasing)) return verdict;
+  if (!isRolledBack || !("repair" in verdict)) return verdict;
+  const repair = withoutReleasing(verdict.repair);
+  if (repair.length === verdict.repair.length) return verdict;
   return {
     ...verdict,
-    repair: verdict.repair.filter((step) => !isReleasing(step)),
+    repair,
     fix: ["what is deployed next serves again: ", command("deploy"), "; all releases: ", command("releases")],
   };
 }
-
-const isReleasing = (step: Step): boolean => releasing.includes(step);
 
 /** `told`: why something could not be read, as a check before has said. */
 function verdictOf(one: Check, readings: Readings, told: Set<string>): Verdict {

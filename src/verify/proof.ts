@@ -43,6 +43,7 @@ export async function smokeTest(
     import("./path-readers.ts"),
     import("./selections.ts"),
   ]);
+  const { own = false } = options;
   const names = { ...options, region: run.aws.region };
   const isThere = () => Promise.resolve();
   const way = { address: () => Promise.resolve(url), usable: isThere, served: isThere };
@@ -50,8 +51,8 @@ export async function smokeTest(
   const readers = { names: () => Promise.resolve(names), ...pathReaders({ ...run, names, client }, way) };
   const checks = await examine(proofChecks, openEvidence(readers));
   run.signal.throwIfAborted();
-  const tested = testedBy(checks, { own: names.own ?? false });
-  report(ending(tested, performance.now() - startedAt));
+  const tested = testedBy(checks, { own });
+  report(ending(tested, own, performance.now() - startedAt));
   return tested;
 }
 
@@ -63,11 +64,12 @@ export const testedBy = (checks: CheckLine[], { own }: { own: boolean }): SmokeT
 });
 
 /** How it went, for the progress: the result says more. */
-function ending({ passed, fault }: SmokeTest, ms: number): Progress {
+function ending({ passed, fault }: SmokeTest, own: boolean, ms: number): Progress {
   const end = { id: ID, title: TITLE } as const;
   if (fault !== null) return { ...end, kind: "failed", message: "the smoke test failed" };
   if (passed) return { ...end, kind: "finished", ms, outcome: "done" };
-  return { ...end, kind: "finished", ms, outcome: "incomplete", detail: "the backend fails" };
+  const detail = own ? "the code refuses the test's client" : "the backend fails";
+  return { ...end, kind: "finished", ms, outcome: "incomplete", detail };
 }
 
 const lineOf = (checks: readonly CheckLine[], id: string) => checks.find((line) => line.id === id);
@@ -110,12 +112,16 @@ export function unprovenBy({ fault, checks }: SmokeTest): Unproven[] {
 /** Why a handshake is refused is told by these, where they know. */
 const WHY_REFUSED = ["invocation", "reached", "accepted"];
 
+/** Of whom the next command is to connect; `own`: to own code, which has no backend that is known. */
+export type NextClient = Pick<Settings, "booking" | "token" | "tokenStdin"> & { own: boolean };
+
 /** The next command: one that uses what works, or fits the cause of what fails. */
 export function nextAfter(
   tested: SmokeTest | null,
-  { booking = "1", token, tokenStdin }: Pick<Settings, "booking" | "token" | "tokenStdin">,
+  { booking = "1", token, tokenStdin, own }: NextClient,
 ): Invocation {
-  if (tested && !tested.passed) return tested.fault === null ? nextOfBackend(tested) : nextOfDeployed(tested);
+  if (tested && !tested.passed)
+    return tested.fault === null ? nextOfBackend(tested, own) : nextOfDeployed(tested);
   // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   return command("connect", { booking, ...sameToken });
@@ -131,7 +137,8 @@ function nextOfDeployed({ checks }: SmokeTest): Invocation {
   return afterStatus ?? command("doctor");
 }
 
-function nextOfBackend({ checks }: SmokeTest): Invocation {
+function nextOfBackend({ checks }: SmokeTest, own: boolean): Invocation {
+  if (own) return command("test", { tokenStdin: true });
   const cause = checks.find((line) => WHY_REFUSED.includes(line.id) && isBad(line))?.code;
   return (cause && afterCause[cause]) || command("backend check");
 }

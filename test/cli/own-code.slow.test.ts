@@ -76,14 +76,30 @@ test("own code is replaced by the shipped handler only where that is asked for",
   await run(own, { env });
   const before = mutating(local).length;
   const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9", "--json"];
-  for (const words of [shipped, ["plan", "--json"]]) {
+  for (const words of [shipped, [...shipped, "--dry-run"]]) {
     const refused = await run(words, { env });
     expect([refused.code, errorCode(refused)]).toEqual([4, "own-code-replaced"]);
   }
+  const planned = await run(["plan", "--exit-code", "--json"], { env });
+  expect(planned.code).toBe(4);
+  expect(JSON.parse(planned.stdout)).toMatchObject({ changed: true, refused: { code: "own-code-replaced" } });
+  // What is found is told all the same; only what the command takes is advised.
+  const repaired = await run(["doctor", "--fix", "--json"], { env });
+  expect(repaired.code).toBe(3);
+  const { checks, ...result } = JSON.parse(repaired.stdout);
+  expect(result).toMatchObject({ repaired: [], steps: [] });
+  expect(checks.find(({ id }: { id: string }) => id === "code")).toMatchObject({
+    code: "code-other",
+    fix: expect.stringMatching(/^(?!.*--replace-code).*--source/),
+  });
   expect(mutating(local)).toHaveLength(before);
   expect((await run([...shipped, "--replace-code"], { env })).code).toBe(0);
   const { stderr } = await run(own, { env });
   expect(stderr).toContain("your own code takes the place of the shipped handler");
+  // A stage whose tags alone differ serves the routes of today.
+  const status = await run(["status", ...own.slice(1), "--tag", "team=x"], { env });
+  const { resources } = JSON.parse(status.stdout);
+  expect(resources.find(({ id }: { id: string }) => id === "Stage")).toMatchObject({ state: "differs" });
 });
 
 test("deploy --watch deploys each change of the code, or says why not; older releases stay", async () => {

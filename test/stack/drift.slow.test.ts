@@ -38,6 +38,7 @@ import { expect, test } from "vitest";
 import { accessLogGroupOf } from "../../src/aws/access-log.ts";
 import type { Aws } from "../../src/aws/clients.ts";
 import { namesAsTags, namesInTags, tagNames } from "../../src/aws/tags.ts";
+import { describeChanges } from "../../src/stack/describe.ts";
 import { observe } from "../../src/stack/engine.ts";
 import { zipOf } from "../support/zip.ts";
 import { openLocalAws } from "../support/local-aws.ts";
@@ -476,6 +477,10 @@ test("tags are on all that is created; what left the configuration goes, what ot
   expect(planned[1]?.differences).toEqual([
     { path: "Tags.team", from: "chat", to: "video" },
     { path: "ConfiguredTags", from: ["Cost Center", "team"], to: ["team"] },
+  ]);
+  expect(describeChanges(planned)[0]?.differences).toEqual([
+    { path: "Tags.team", from: "chat", to: "video" },
+    { path: "Tags.Cost Center", from: "a=b", to: null },
   ]);
   await next.deploy();
   const [role, ...others] = await tagsNow(next);

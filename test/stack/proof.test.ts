@@ -76,6 +76,10 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
     ["handshake", "passed", null],
     ["message", "skipped", null],
   ]);
-  const client = { booking: undefined, token: undefined, tokenStdin: false };
+  const client = { booking: undefined, token: undefined, tokenStdin: false, own: false };
   expect(nextAfter(tested, client)).toMatchObject({ command: "deploy", options: { only: ["policy"] } });
+  // Of own code no backend is known.
+  const refused = { ...tested, fault: null };
+  expect(nextAfter(refused, client)).toMatchObject({ command: "backend check" });
+  expect(nextAfter(refused, { ...client, own: true })).toMatchObject({ command: "test" });
 });

@@ -78,6 +78,18 @@ test("a command that compares has the options for the stack that its steps use",
   expect(text("test")).toBe("shelfshack-ws test");
 });
 
+test("own code is named to every command that takes it, and needs no backend", () => {
+  const text = (...advice: Parameters<typeof command>) =>
+    printer({ source: "app", handler: "a.b" }).text([command(...advice)]);
+  expect(text("deploy")).toBe("shelfshack-ws deploy --source app --handler a.b");
+  expect(text("deploy", { codeOnly: true })).toBe(
+    "shelfshack-ws deploy --code-only --source app --handler a.b",
+  );
+  expect(text("deploy", { only: ["permission"] })).toBe("shelfshack-ws deploy --only permission");
+  expect(text("test")).toBe("shelfshack-ws test --source app");
+  expect(text("releases")).toBe("shelfshack-ws releases");
+});
+
 test("the local AWS at another port is reached by the variable, and started with the option", () => {
   const other = printer({ local: true }, { SHELFSHACK_PORT: "9" });
   expect(other.text(["start: ", command("local"), "; then: ", command("status")])).toBe(

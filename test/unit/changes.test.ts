@@ -24,4 +24,5 @@ test("F-49 an empty value and one that is not set are told apart", () => {
     from: "(not set)",
     to: '""',
   });
+  expect(shortValues({ path: "Tags.cost", from: "b", to: null })).toEqual({ from: "b", to: "(removed)" });
 });
