@@ -112,6 +112,7 @@ export const answers: Readonly<Record<string, Row>> = {
   DeleteAccessLogSettings: nothing,
   DeleteApi: nothing,
   DeleteIntegration: nothing,
+  DeleteRoute: nothing,
   GetApi: has<GetApiCommandOutput>(...apiMembers),
   GetApis: has<GetApisCommandOutput>("Items"),
   GetDeployment: has<GetDeploymentCommandOutput>("DeploymentId"),
@@ -150,6 +151,8 @@ export const answers: Readonly<Record<string, Row>> = {
   PutRolePermissionsBoundary: nothing,
   PutRolePolicy: nothing,
   SimulatePrincipalPolicy: has<SimulatePrincipalPolicyCommandOutput>("EvaluationResults"),
+  TagRole: nothing,
+  UntagRole: nothing,
   UpdateAssumeRolePolicy: nothing,
 
   AddPermission: has<AddPermissionCommandOutput>("Statement"),

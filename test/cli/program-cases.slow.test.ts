@@ -129,7 +129,7 @@ test("S34 no credentials, no region, an unknown profile, no local AWS: one line 
     /^2 error: no AWS region is set\n {2}.*--region us-east-1/,
   );
   expect(await told(["--region", "us-east-1", "--profile", "nope"])).toMatch(
-    /^2 error: AWS profile "nope" not found/,
+    /^2 error: AWS profile "nope" was not found/,
   );
   expect(await told(["--local"], { SHELFSHACK_PORT: "9" })).toMatch(
     /^1 error: no local AWS at 127\.0\.0\.1:9\n {2}.*shelfshack-ws.js local/,

@@ -134,11 +134,13 @@ test.each(foreign)(
 const bodyless = [
   "DeleteApi",
   "DeleteIntegration",
+  "DeleteRoute",
   "DeleteFunction",
   "DeleteFunctionConcurrency",
   "DeleteAccessLogSettings",
   "RemovePermission",
   "TagResource",
+  "UntagResource",
   "CreateLogGroup",
   "DeleteLogGroup",
   "PutRetentionPolicy",
