@@ -465,16 +465,16 @@ const table = {
         {
           line: '{"as":"ann","open":{"booking":"1"}}',
           description:
-            'opens a client named ann; also "token":"$SHELFSHACK_ANN_TOKEN", a variable\'s name, or null for ' +
-            'none; what is left out is as the options say. With "expectStatus":401 beside "open" the ' +
-            "handshake must be refused",
+            'opens a client named ann; also "token":"$SHELFSHACK_ANN_TOKEN", a variable, or null for none; ' +
+            'what is left out is as the options say. With "expectStatus":401 beside "open" the handshake ' +
+            "must be refused",
         },
         {
           line: '{"as":"ann","expect":{"n":1}}',
           description:
             'a frame that holds this JSON, or matches "~regex", has come or comes within 10 s, or 2 s with ' +
-            '"within":2; put one behind open for the frame that a backend sends first, as open does not wait ' +
-            "for it",
+            '"within":2; put one behind open for the frame that a backend sends first, as open does not ' +
+            "wait for it",
         },
         { line: '{"as":"ann","send":{"body":"hi"}}', description: "sends this JSON, or a text as it is" },
         {
