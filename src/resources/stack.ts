@@ -128,7 +128,6 @@ export function stackOf(config: StackConfig): WebSocketStack {
     { account: caller, api: webSocketApi, accessGroup, accessRole },
     { tags: tags("Stage"), follows: [policy, invokePermission] },
   );
-  const former = formerPermission(config, { lambdaFunction: lambda }, [served.stage]);
 
   return {
     identity,
@@ -141,6 +140,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
     lambdaFunction: lambda,
     release: newest,
     alias: live,
+    tellingWhose: [webSocketApi, lambda],
     resources: [
       caller,
       executionRole,
@@ -154,7 +154,7 @@ export function stackOf(config: StackConfig): WebSocketStack {
       live,
       invokePermission,
       ...served.resources,
-      former,
+      formerPermission(config, { lambdaFunction: lambda }, [served.stage]),
     ],
   };
 }

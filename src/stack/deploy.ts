@@ -18,7 +18,7 @@ import {
 } from "./engine.ts";
 import { managerOf, refusalToWrite } from "./ownership.ts";
 import type { AnyResource, Part } from "./resource.ts";
-import { partsOf, refuseMissingNeeds, scopeOf, touchedBy, type DeployLimits } from "./steps.ts";
+import { partsOf, readBefore, refuseMissingNeeds, scopeOf, touchedBy, type DeployLimits } from "./steps.ts";
 
 /** A stack that can be read, compared and deleted, with what reaches it. */
 export interface OpenStack<S extends Stack = Stack> {
@@ -84,32 +84,35 @@ export async function deployStack(
 ): Promise<DeployOutcome> {
   const { run } = open;
   const parts = partsOf(limits);
-  const { first, beside } = readFor(open, parts);
+  const { first, beside, touched } = readFor(open, parts);
   const stack = { ...open.stack, resources: first };
   const told = observeBeside({ ...open.stack, resources: beside }, run);
   let place = placeOf(open, new Map());
   const changes = await deploy(stack, run, scopeOf(parts), async (planned, observed) => {
     refuseMissingNeeds(stack, observed, parts);
     place = placeOf(open, observed);
-    await open.refuseUnfit?.(planned);
+    await open.refuseUnfit?.(ofThese(touched, planned));
     await before(planned, place);
   });
   return outcomeOf(open, limits, { changes, told: await told, place });
 }
 
 /**
- * What is read for a deploy of some parts: before it writes, what it touches and what is told of that lives
- * within it; beside it what else is told.
+ * What is read for a deploy of some parts: before it writes, what it needs to know and what is told of that
+ * lives within it; beside it what else is told.
  */
 function readFor({ stack, told }: OpenStack, parts: readonly Part[] | undefined) {
-  const touched = touchedBy(stack, parts);
-  const isWithin = ({ within }: AnyResource) => within !== undefined && touched.includes(within);
+  const needed = readBefore(stack, parts);
+  const isWithin = ({ within }: AnyResource) => within !== undefined && needed.includes(within);
   const first = stack.resources.filter(
-    (resource) => touched.includes(resource) || (told.includes(resource) && isWithin(resource)),
+    (resource) => needed.includes(resource) || (told.includes(resource) && isWithin(resource)),
   );
   const beside = stack.resources.filter((resource) => told.includes(resource) && !first.includes(resource));
-  return { first, beside };
+  return { first, beside, touched: touchedBy(stack, parts) };
 }
+
+const ofThese = (resources: readonly AnyResource[], changes: readonly Change[]): Change[] =>
+  changes.filter(({ resource }) => resources.includes(resource));
 
 /** What nothing is done to, as it is; where that cannot be read, the deploy goes on with a warning. */
 async function observeBeside(stack: Stack, { aws, report, signal }: Run): Promise<Observed> {
@@ -137,7 +140,7 @@ export interface Planned {
 export async function planStack(open: DeployableStack, limits: DeployLimits = {}): Promise<Planned> {
   const { run } = open;
   const parts = partsOf(limits);
-  const { first, beside } = readFor(open, parts);
+  const { first, beside, touched } = readFor(open, parts);
   const read = new Set([...first, ...beside]);
   const stack = { ...open.stack, resources: open.stack.resources.filter((resource) => read.has(resource)) };
   const { observed, unread } = await observeReadable(stack.resources, run);
@@ -146,17 +149,18 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const refusal = refusalToWrite(observed, stack);
   remark(stack, observed, run, scopeOf(parts));
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal: refusal ?? (await objectionTo(open, changes)) };
+  return { outcome, refusal: refusal ?? (await objectionTo(open, changes, touched)) };
 }
 
 /** What else a deploy would be refused for, where the plan is worth showing all the same; throws the rest. */
 async function objectionTo(
   { stack, refuseUnfit }: OpenStack,
   changes: readonly Change[],
+  touched: readonly AnyResource[],
 ): Promise<CliError | undefined> {
   try {
     refuseImpossible(changes);
-    await refuseUnfit?.(changes);
+    await refuseUnfit?.(ofThese(touched, changes));
     return undefined;
   } catch (error) {
     const shown = ["own-code-replaced", ...(stack.adopts ? ["role-unfit"] : [])];

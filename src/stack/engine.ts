@@ -33,6 +33,8 @@ import { isOfThisRun, isOurs, isPartialRun } from "../aws/tags.ts";
 /** The resources of one stack, needs before those that need them, and who the stack is. */
 export interface Stack extends Owner {
   resources: readonly AnyResource[];
+  /** Those that tell whose the stack is: read before anything is written, also by a deploy of some steps. */
+  tellingWhose: readonly AnyResource[];
 }
 
 /** What a deploy does, or would do, to one resource. */

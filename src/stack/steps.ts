@@ -65,6 +65,16 @@ export function touchedBy({ resources }: Stack, parts: readonly Part[] | undefin
   return resources.filter((resource) => touched.has(resource));
 }
 
+/**
+ * What is read before a deploy of some parts writes: what it touches, and what tells whose the stack is. For
+ * the code alone the function does.
+ */
+export function readBefore(stack: Stack, parts: readonly Part[] | undefined): readonly AnyResource[] {
+  const touched = touchedBy(stack, parts);
+  const telling = parts?.some((part) => part !== "code") ? stack.tellingWhose : [];
+  return stack.resources.filter((resource) => touched.includes(resource) || telling.includes(resource));
+}
+
 /** The steps that make these resources, in the order of the steps. */
 const stepsThatMake = (resources: readonly AnyResource[]): Step[] =>
   stepNames.filter((step) => resources.some((resource) => makerOf(resource) === step));

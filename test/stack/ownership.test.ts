@@ -6,6 +6,9 @@ import { expect, test } from "vitest";
 import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { newRun, tagNames } from "../../src/aws/tags.ts";
+import { steps } from "../../src/settings/table.ts";
+import { deployStack } from "../../src/stack/deploy.ts";
+import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
@@ -195,3 +198,37 @@ test("what a run of single steps left out on purpose is not waited for", async (
   await deploy();
   expect(progress.filter((event) => event.kind === "waiting" && event.id === "other-run")).toEqual([]);
 });
+
+const terraform = { ManagedBy: "terraform" };
+/** What others own of the stack's names, and what a refusal says of it. */
+const ofOthers: readonly [string, Parameters<typeof makeByHand>[1], { hasFunction: boolean }][] = [
+  ["is managed by terraform", { functionTags: terraform }, { hasFunction: true }],
+  ["exists and was not created by shelfshack-ws", {}, { hasFunction: true }],
+  ["is managed by terraform", { apiTags: terraform }, { hasFunction: false }],
+];
+
+test.each(ofOthers)(
+  "D-22 of no step alone is anything written where what %s: %j",
+  async (says, extras, { hasFunction }) => {
+    const local = await openLocalAws();
+    await makeByHand(local, extras);
+    if (!hasFunction) await local.lambda.send(new DeleteFunctionCommand({ FunctionName }));
+    const { aws, stack } = await openTestStack(local.url, { logRetention: 1 });
+    const before = mutating(local).length;
+    const open = {
+      stack,
+      told: [],
+      run: { aws, report: () => undefined, signal: new AbortController().signal, timeScale: 0.01 },
+      urlIn: () => null,
+      backendIn: () => null,
+      accountIn: () => null,
+      code: { bytes: 0, sha256: "" },
+    };
+    for (const step of steps) {
+      const { code, message, exitCode } = await refusal(deployStack(open, { only: [step] }));
+      expect([step, code, exitCode]).toEqual([step, "not-ours", 4]);
+      expect(message).toContain(says);
+    }
+    expect(mutating(local)).toHaveLength(before);
+  },
+);
