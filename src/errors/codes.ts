@@ -146,6 +146,8 @@ export const errorCodes = {
   "not-ours": 4,
   "several-of-ours": 4,
   "several-candidates": 4,
+  "unfit-to-adopt": 4,
+  "adoption-begun": 4,
   "another-deploy-running": 4,
   "api-ambiguous": 4,
   "account-other": 4,

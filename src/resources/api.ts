@@ -1,9 +1,9 @@
-import type { Api } from "@aws-sdk/client-apigatewayv2";
+import type { Api, Route } from "@aws-sdk/client-apigatewayv2";
 import type { Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Aws } from "../aws/clients.ts";
-import { complete, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
 import { isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
@@ -21,6 +21,8 @@ interface ApiConfig {
   identity: Identity;
   /** Whether one of that name that was made by hand is adopted. */
   adopt?: boolean | undefined;
+  /** The stage of the stack: an API with another one is not adopted. */
+  stage: string;
 }
 
 /**
@@ -28,7 +30,7 @@ interface ApiConfig {
  * tags; where none has them, the one of its name that another tool manages stands in the way.
  */
 export function api(
-  { name, tags, configuredTags, identity, adopt = false }: ApiConfig,
+  { name, tags, configuredTags, identity, adopt = false, stage }: ApiConfig,
   needs: { role: RoleResource },
 ): Resource<ApiProperties, ApiAddresses, typeof needs> {
   return {
@@ -40,11 +42,12 @@ export function api(
     needs,
     foundBy: "tags",
     adoption: {
+      unfit: (aws, { attributes: { ApiId } }) => unfitness(aws, ApiId, stage),
       addTags: (aws, { attributes: { ApiId } }, all) => taggingAt(aws, ApiId).set({ ...all }),
       removeTags: (aws, { attributes: { ApiId } }, names) => taggingAt(aws, ApiId).remove(names),
       says: () => [
         "its routes $connect, $disconnect and $default lead to the function; " +
-          "other routes, integrations, stages and tags stay",
+          "other routes, integrations and tags stay",
       ],
       keeps: "its routes, integrations and stages",
     },
@@ -94,6 +97,39 @@ export function api(
 async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {
   const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));
   return stages !== undefined && complete(stages, ["Items"]).Items.length > 0;
+}
+
+/** The routes that the stack sets. */
+const ownKeys: ReadonlySet<string | undefined> = new Set(["$connect", "$disconnect", "$default"]);
+
+/**
+ * Why an API that was made by hand is not adopted. Its routes are those of all its stages, and the function
+ * lets only the stack's own call it; what lets clients in would be lost without a word.
+ */
+async function unfitness(aws: Aws, ApiId: string, stage: string): Promise<readonly string[]> {
+  const pageOf = { ApiId, MaxResults: "100" };
+  const [stages, routes] = await Promise.all([
+    everyPage((NextToken) => aws.apigatewayv2.call("GetStages", { ...pageOf, NextToken })),
+    everyPage((NextToken) => aws.apigatewayv2.call("GetRoutes", { ...pageOf, NextToken })),
+  ]);
+  const others = stages.flatMap(({ StageName = "" }) => (StageName === stage ? [] : [StageName]));
+  return [
+    ...(others.length > 0
+      ? [`its routes serve other stages too: ${others.join(", ")}; remove or move them`]
+      : []),
+    ...routes.filter(({ RouteKey }) => ownKeys.has(RouteKey)).flatMap(guardsOf),
+  ];
+}
+
+/** What the stack would take off a route. */
+function guardsOf(found: Route): readonly string[] {
+  const { RouteKey, AuthorizationType = "NONE", ApiKeyRequired, RequestModels = {} } = found;
+  const guards = [
+    ...(AuthorizationType === "NONE" ? [] : [`the authorization ${AuthorizationType}`]),
+    ...(ApiKeyRequired ? ["a required API key"] : []),
+    ...(Object.keys(RequestModels).length > 0 ? ["request models"] : []),
+  ];
+  return guards.length > 0 ? [`its route ${RouteKey} has ${guards.join(" and ")}; remove it first`] : [];
 }
 
 /** The calls about the tags of an API, by its id, or of a stage, by its path in that (AWS.md 3.8). */

@@ -1,4 +1,7 @@
 import { adoptedTag, isAdoptionBegun, isOurs, isUnclaimed, type Identity, type Tags } from "../aws/tags.ts";
+import type { Aws } from "../aws/clients.ts";
+import { command } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
 import type { Difference } from "./difference.ts";
 import type { Adoption, AnyFound, AnyResource, Attributes } from "./resource.ts";
 
@@ -27,6 +30,36 @@ export const isToBeAdopted = (
 ): boolean =>
   (isBegun(found) && isOurs(found.tags ?? {}, identity)) ||
   (isCandidate(resource, found) && (adopts || adoptionOf(resource)?.unasked === true));
+
+/** Throws (exit 4) where something that is to be adopted cannot be without harm: all reasons together. */
+export async function refuseUnfitToAdopt(
+  observed: ReadonlyMap<AnyResource, AnyFound | undefined>,
+  owner: Owner,
+  aws: Aws,
+): Promise<void> {
+  const reasons = await Promise.all(
+    [...observed].map(async ([resource, found]) => {
+      if (!found || !isToBeAdopted(resource, found, owner)) return [];
+      const texts = (await adoptionOf(resource)?.unfit?.(aws, found)) ?? [];
+      return texts.map((text) => `${resource.id} ${resource.name} cannot be adopted: ${text}`);
+    }),
+  );
+  if (reasons.flat().length === 0) return;
+  throw new CliError("unfit-to-adopt", reasons.flat().join("\n"), {
+    hint:
+      "no changes were made; let the stack make an API of its own (--api-name NAME), or change " +
+      "what is listed",
+  });
+}
+
+/** Throws (exit 4) for a deploy of parts while an adoption is not at its end: clients have the old code. */
+export function refusePartsWhileBegun(observed: ReadonlyMap<AnyResource, AnyFound | undefined>): void {
+  for (const [{ id, name }, found] of observed)
+    if (found && isBegun(found))
+      throw new CliError("adoption-begun", `the adoption of ${id} ${name} has begun and is not at its end`, {
+        hint: ["no changes were made; finish it first: ", command("deploy")],
+      });
+}
 
 const isBegun = ({ tags = {} }: AnyFound): boolean => isAdoptionBegun(tags);
 

@@ -1,6 +1,7 @@
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { redactUrl } from "../settings/redact.ts";
+import { refuseUnfitToAdopt } from "./adopt.ts";
 import type { Run } from "./create.ts";
 import { destroy, type Removed } from "./destroy.ts";
 import { describeChanges, type ChangeLine } from "./describe.ts";
@@ -149,17 +150,18 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const refusal = refusalToWrite(observed, stack);
   remark(stack, observed, run, scopeOf(parts));
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal: refusal ?? (await objectionTo(open, changes, touched)) };
+  return { outcome, refusal: refusal ?? (await objectionTo(open, changes, { observed, touched })) };
 }
 
 /** What else a deploy would be refused for, where the plan is worth showing all the same; throws the rest. */
 async function objectionTo(
-  { stack, refuseUnfit }: OpenStack,
+  { stack, run, refuseUnfit }: OpenStack,
   changes: readonly Change[],
-  touched: readonly AnyResource[],
+  { observed, touched }: { observed: Observed; touched: readonly AnyResource[] },
 ): Promise<CliError | undefined> {
   try {
     refuseImpossible(changes);
+    await refuseUnfitToAdopt(observed, stack, run.aws);
     await refuseUnfit?.(ofThese(touched, changes));
     return undefined;
   } catch (error) {

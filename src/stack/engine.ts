@@ -13,6 +13,7 @@ import {
   isAround,
   isOfOthers,
   isToBeAdopted,
+  refuseUnfitToAdopt,
   servingAlready,
   OWN_TAGS,
   tagsDifference,
@@ -258,6 +259,7 @@ export async function deploy(
     const planned = plan(stack, observed, scope);
     refuseImpossible(planned);
     if (round === 1) {
+      await refuseUnfitToAdopt(observed, stack, run.aws);
       await before(planned, observed);
       remark(stack, observed, run, scope);
     }

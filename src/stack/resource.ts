@@ -70,6 +70,8 @@ export interface Adoption<Properties extends object, A extends Attributes> {
   unasked?: true;
   /** Clients may be served by it: it changes only after what it served before is a release of the stack. */
   serves?: true;
+  /** Why it cannot be adopted without harm to what others do with it, a line for each reason. */
+  unfit?(aws: Aws, found: Found<Properties, A>): Promise<readonly string[]>;
   addTags(aws: Aws, found: Found<Properties, A>, tags: Tags): Promise<unknown>;
   removeTags(aws: Aws, found: Found<Properties, A>, names: string[]): Promise<unknown>;
   /** What stays as it is and what does not, in words that follow its name. */

@@ -1,12 +1,26 @@
-import { CreateApiCommand, DeleteApiCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  CreateApiCommand,
+  DeleteApiCommand,
+  GetApisCommand,
+  GetRoutesCommand,
+  UpdateRouteCommand,
+} from "@aws-sdk/client-apigatewayv2";
 import {
   CreateLogGroupCommand,
   DescribeLogGroupsCommand,
   ListTagsForResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { GetAliasCommand, GetFunctionCommand, GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import {
+  GetAliasCommand,
+  GetFunctionCommand,
+  GetFunctionConfigurationCommand,
+  TagResourceCommand,
+} from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
+import { observe } from "../../src/stack/engine.ts";
+import type { Part } from "../../src/stack/resource.ts";
+import { refuseMissingNeeds } from "../../src/stack/steps.ts";
 import { readReleases, serveOlder } from "../../src/aws/releases.ts";
 import { PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
 import { needs } from "../support/aws-clients.ts";
@@ -212,6 +226,34 @@ test.each([
     message: expect.stringMatching(new RegExp(` (managed by|belongs to) ${owner}$`)),
   });
   expect(mutating(local)).toHaveLength(made);
+});
+
+test("S46 an API with other stages or guarded routes is refused with all reasons, and kept", async () => {
+  const local = await openLocalAws();
+  const { ApiId } = await makeByHand(local, { otherStage: true });
+  const { Items = [] } = await local.apigatewayv2.send(new GetRoutesCommand({ ApiId }));
+  const guards = { AuthorizationType: "AWS_IAM" } as const;
+  const RouteId = Items.find(({ RouteKey }) => RouteKey === "$connect")?.RouteId;
+  await local.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId, ...guards }));
+  const made = mutating(local).length;
+  const { deploy } = await openTestStack(local.url, adopting);
+  const refusal = await deploy().catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
+  expect(String(refusal)).toContain("other stages too: beta");
+  expect(String(refusal)).toContain("$connect has the authorization AWS_IAM; remove it");
+  expect(mutating(local)).toHaveLength(made);
+});
+
+test("S46 parts are refused while an adoption that was cut is not at its end", async () => {
+  const local = await openLocalAws();
+  const { FunctionArn: Resource } = await makeByHand(local);
+  const { stack } = await openTestStack(local.url, byHand);
+  const Tags = { ...stack.lambdaFunction.tags, "shelfshack-ws:adopted": "begun" };
+  await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
+  const refuse = async (parts: readonly Part[]) =>
+    refuseMissingNeeds(stack, await observe(stack, (await openTestStack(local.url, byHand)).aws), parts);
+  for (const part of ["code", "function"] as const)
+    await expect(refuse([part])).rejects.toMatchObject({ code: "adoption-begun", exitCode: 4 });
 });
 
 test("S12 two APIs that could be adopted: both are listed, exit 4; one with an owner is none", async () => {

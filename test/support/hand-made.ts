@@ -40,8 +40,10 @@ def lambda_handler(event, context):
 interface Extras {
   functionTags?: Record<string, string>;
   apiTags?: Record<string, string>;
-  /** Another route, stage and integration, and another permission on the function. */
+  /** Another route, integration, and another permission on the function. */
   more?: boolean;
+  /** Another stage of the API. */
+  otherStage?: boolean;
   /** Whether the stage serves each change of a route at once. */
   autoDeploy?: boolean;
   /** What the role may do; by default all that the proxy needs. */
@@ -90,7 +92,7 @@ export async function makeByHand(clients: Clients, extras: Extras = {}) {
 async function apiByHand(
   { apigatewayv2 }: Clients,
   functionArn: string,
-  { apiTags = {}, more = false, autoDeploy = false }: Extras,
+  { apiTags = {}, more = false, otherStage = false, autoDeploy = false }: Extras,
 ): Promise<string> {
   const { ApiId } = await apigatewayv2.send(
     new CreateApiCommand({
@@ -114,7 +116,7 @@ async function apiByHand(
       new CreateRouteCommand({ ApiId, RouteKey, Target: `integrations/${IntegrationId}` }),
     );
   const { DeploymentId } = await apigatewayv2.send(new CreateDeploymentCommand({ ApiId }));
-  for (const StageName of ["dev", ...(more ? ["beta"] : [])])
+  for (const StageName of ["dev", ...(otherStage ? ["beta"] : [])])
     await apigatewayv2.send(
       new CreateStageCommand({
         ApiId,
