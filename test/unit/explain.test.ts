@@ -8,6 +8,7 @@ import { resolve } from "../../src/cli/resolve.ts";
 import { contractRows, explainFrame, frameRows } from "../../src/client/frames.ts";
 import { explainHandshake, statusRows, type HandshakeFailure } from "../../src/client/handshake.ts";
 import { isInvocation, partsOf, type Advice } from "../../src/errors/advice.ts";
+import { profileFailure } from "../../src/aws/profile-failures.ts";
 import { NotAwsAnswer } from "../../src/aws/answers.ts";
 import { errorCodes } from "../../src/errors/codes.ts";
 import { CliError } from "../../src/errors/error.ts";
@@ -180,6 +181,49 @@ describe("AWS's and Node's errors", () => {
     expect(
       explain(failure({ name: "RequestTimeTooSkewed", $response: { headers: { date } } })).message,
     ).toMatch(/120 minutes ahead$/);
+  });
+});
+
+describe("a profile's way to credentials", () => {
+  test.each([
+    [
+      "sso",
+      {},
+      noCredentials("The SSO session associated with profile=dev has expired. Run aws sso login"),
+      "credentials-expired",
+      /^the SSO session of AWS profile "dev" has expired$/,
+    ],
+    [
+      "sso",
+      {},
+      noCredentials("The SSO session token associated with profile=dev was not found or is invalid."),
+      "sso-failed",
+      /^no SSO session for AWS profile "dev": The SSO session token/,
+    ],
+    [
+      "web-identity",
+      {},
+      failure({ name: "InvalidIdentityToken", $metadata: { httpStatusCode: 400 } }, "no issuer"),
+      "web-identity-failed",
+      /^AWS refused the token of profile "dev": InvalidIdentityToken: no issuer$/,
+    ],
+    [
+      "web-identity",
+      {},
+      failure({ name: "ExpiredTokenException" }, "Token expired: current date is later"),
+      "web-identity-failed",
+      /^AWS refused the token of profile "dev": ExpiredTokenException: Token expired/,
+    ],
+    [
+      "keys",
+      { aws_access_key_id: "a b", aws_secret_access_key: "c" },
+      new Error("it gave credentials that are none"),
+      "profile-incomplete",
+      /^AWS profile "dev": its aws_access_key_id holds what no key has/,
+    ],
+  ] as const)("by %s: %o", (way, section, error, code, message) => {
+    const explained = profileFailure(error, [{ name: "dev", section, way }]);
+    expect(explained).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
 
