@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Role } from "@aws-sdk/client-iam";
 import type { Found, Resource } from "../stack/resource.ts";
 import { complete, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { isDenial, LOG_POLICY, LOG_ROLE, LOG_WRITER, logRoleOf } from "../aws/log-role.ts";
 import { alreadyExists } from "../aws/retry.ts";
-import type { Tags } from "../aws/tags.ts";
+import { otherManagerIn, type Tags } from "../aws/tags.ts";
 import { poll } from "../aws/wait.ts";
 import { command, joined, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -95,7 +97,7 @@ async function madeRole(aws: Aws, tags: Tags | undefined): Promise<string> {
 
 async function createdOrPresent(aws: Aws, tags: Tags = {}): Promise<string> {
   const present = await orMissing(aws.iam.call("GetRole", { RoleName: LOG_ROLE }));
-  if (present) return complete(present.Role, ["Arn"]).Arn;
+  if (present) return arnOfOurs(present.Role);
   try {
     const created = await aws.iam.call("CreateRole", {
       RoleName: LOG_ROLE,
@@ -109,8 +111,24 @@ async function createdOrPresent(aws: Aws, tags: Tags = {}): Promise<string> {
     // Another stack's deploy was quicker.
     if (!alreadyExists(error)) throw error;
     const { Role } = await aws.iam.call("GetRole", { RoleName: LOG_ROLE });
-    return complete(Role, ["Arn"]).Arn;
+    return arnOfOurs(Role);
   }
+}
+
+/**
+ * The ARN of a role that a deploy has made, of this stack or another. One that somebody else made by that name
+ * gets no right: who may assume it would have it too. Throws CliError `not-ours`.
+ */
+function arnOfOurs(role: Role | undefined): string {
+  const { Arn, AssumeRolePolicyDocument: trust } = complete(role, ["Arn", "AssumeRolePolicyDocument"]);
+  const tags = (role?.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value]);
+  const manager = otherManagerIn(Object.fromEntries(tags));
+  if (manager === undefined && isDeepStrictEqual(JSON.parse(decodeURIComponent(trust)), trustsApiGateway))
+    return Arn;
+  const why = manager === undefined ? "trusts not API Gateway alone" : `is managed by ${manager}`;
+  throw new CliError("not-ours", `the role ${LOG_ROLE} ${why}: it gets no right to write logs`, {
+    hint: byAdministrator,
+  });
 }
 
 /** API Gateway refuses a role that IAM has not spread yet. */

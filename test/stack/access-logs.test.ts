@@ -3,6 +3,7 @@ import { GetApisCommand, GetStageCommand, UpdateStageCommand } from "@aws-sdk/cl
 import { CreateLogGroupCommand, DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   CreateRoleCommand,
+  DeleteRoleCommand,
   DeleteRolePolicyCommand,
   GetRoleCommand,
   ListRolesCommand,
@@ -132,6 +133,28 @@ test("a log that was set by hand stays and is told of, until one is asked for", 
   });
   await (await openTestStack(aws.url, on)).deploy();
   expect((await log())?.DestinationArn).toBe(DestinationArn);
+});
+
+test("a role of others by the name of ours gets no right, and is not set", async () => {
+  const { aws, roleOfAccount } = await scene();
+  const RoleName = "shelfshack-ws-api-gateway-logs";
+  const others = [
+    policy({ Principal: { AWS: "arn:aws:iam::666666666666:root" }, Action: "sts:AssumeRole" }),
+    gatewayTrust,
+  ];
+  const Tags = [{ Key: "ManagedBy", Value: "terraform" }];
+  for (const AssumeRolePolicyDocument of others) {
+    await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument, Tags }));
+    const { deploy } = await openTestStack(aws.url, on);
+    await expect(deploy()).rejects.toMatchObject({ code: "not-ours" });
+    await aws.iam.send(new DeleteRoleCommand({ RoleName }));
+  }
+  await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: others[0] }));
+  await expect((await openTestStack(aws.url, on)).deploy()).rejects.toMatchObject({ code: "not-ours" });
+  const written = mutating(aws).map(({ operation }) => operation);
+  expect(written).not.toContain("AttachRolePolicy");
+  expect(written).not.toContain("UpdateAccount");
+  expect(await roleOfAccount()).toBeUndefined();
 });
 
 test("a role of the account is used, never replaced; what is wrong with it is a warning", async () => {
