@@ -19,6 +19,8 @@ export interface ReleaseNote {
 const PREFIX = "shelfshack-ws:";
 const LONGEST_DESCRIPTION = 256;
 export const FIRST = "first release";
+/** What an adopted function was before: this release is never pruned, as its code may be nowhere else. */
+export const AS_FOUND = "as it was found";
 export const UNKNOWN = "unknown";
 
 /** A note as a description, shortened to what Lambda takes (AWS.md 4.9). */
@@ -209,6 +211,10 @@ export const serveNew = (
       Number(served) < Number(move.version) && (endsRollback || !isRollback(Description)),
   });
 
+/** Whether a version is a release of what the stack brought itself. */
+const isPrunable = (description: string | undefined): boolean =>
+  noteIn(description)?.changed.includes(AS_FOUND) === false;
+
 /**
  * Deletes the oldest releases of ours but `keep` and those that are `used`. One that another alias serves
  * stays.
@@ -221,7 +227,7 @@ export async function prune(
   const versions = (await versionsOf(aws, FunctionName)) ?? [];
   const old = versions
     .slice(0, Math.max(0, versions.length - keep))
-    .filter(({ Version = "", Description }) => noteIn(Description) && !used.includes(Version));
+    .filter(({ Version = "", Description }) => isPrunable(Description) && !used.includes(Version));
   for (const { Version = "" } of old) await deleteRelease(aws, FunctionName, Version);
 }
 

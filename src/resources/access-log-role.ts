@@ -116,8 +116,8 @@ async function createdOrPresent(aws: Aws, tags: Tags = {}): Promise<string> {
 }
 
 /**
- * The ARN of a role that a deploy has made, of this stack or another. One that somebody else made by that name
- * gets no right: who may assume it would have it too. Throws CliError `not-ours`.
+ * The ARN of a role that a deploy has made, of this stack or another. One that others made by that name gets
+ * no right: who may assume it would have it too. Throws CliError `not-ours`.
  */
 function arnOfOurs(role: Role | undefined): string {
   const { Arn, AssumeRolePolicyDocument: trust } = complete(role, ["Arn", "AssumeRolePolicyDocument"]);

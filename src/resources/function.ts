@@ -12,7 +12,7 @@ import {
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
-import { descriptionOf, FIRST } from "../aws/releases.ts";
+import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
 import type { ApiResource } from "./api.ts";
 import {
@@ -41,6 +41,7 @@ import { functionMembers } from "../aws/authentic.ts";
 import {
   adoptedTag,
   isAdopted,
+  isAdoptionBegun,
   isUnclaimed,
   namesAsTags,
   namesInTags,
@@ -75,6 +76,8 @@ type FunctionAttributes = {
   Content: string;
   /** The version that the creation published; empty where the function was there before. */
   Published: string;
+  /** What a release of it is called as long as it is what others made of it; empty otherwise. */
+  AsFound: string;
 };
 
 export interface FunctionConfig extends FunctionSettings {
@@ -188,7 +191,7 @@ export function lambdaFunction(
       await untilActive(aws, FunctionName, created, Published || undefined);
       const { ReservedConcurrentExecutions: reserved } = desired;
       if (reserved !== undefined && reserved !== "none") await reserve(aws, FunctionName, reserved);
-      return { FunctionArn: created.FunctionArn, Content: contentOf(created), Published };
+      return { FunctionArn: created.FunctionArn, Content: contentOf(created), Published, AsFound: "" };
     },
 
     renewed,
@@ -456,8 +459,14 @@ function foundFunction({
   );
   // A function from a container image has neither of the first two.
   const { Runtime, Handler, KMSKeyArn, Description = "" } = found;
+  const isOfOthers = isUnclaimed(tags) || isAdoptionBegun(tags);
   return {
-    attributes: { FunctionArn, Content: contentOf(found), Published: "" },
+    attributes: {
+      FunctionArn,
+      Content: contentOf(found),
+      Published: "",
+      AsFound: isOfOthers ? AS_FOUND : "",
+    },
     properties: given({
       FunctionName,
       CodeSha256,

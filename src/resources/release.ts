@@ -4,7 +4,7 @@ import { releasing } from "../settings/table.ts";
 import type { FunctionResource } from "./function.ts";
 import { complete } from "../aws/answers.ts";
 import { changedBetween, contentOf, shortContent } from "../aws/function-content.ts";
-import { descriptionOf, FIRST, noteIn, UNKNOWN, versionsOf } from "../aws/releases.ts";
+import { AS_FOUND, descriptionOf, FIRST, noteIn, UNKNOWN, versionsOf } from "../aws/releases.ts";
 
 interface ReleaseProperties {
   FunctionName: string;
@@ -34,10 +34,14 @@ export function release(
     foundBy: "name",
     adoption: "as its parent",
 
-    desired: ({ account, lambdaFunction: { Content, Published } }) => ({
+    desired: ({ account, lambdaFunction: { Content, Published, AsFound } }) => ({
       FunctionName,
       Content,
-      Description: descriptionOf({ by: account.Caller, run, changed: [] }),
+      Description: descriptionOf({
+        by: account.Caller,
+        run,
+        changed: AsFound === AS_FOUND ? [AS_FOUND] : [],
+      }),
       ...(Published && { Version: Published }),
     }),
     secret: { Content: shortContent },
@@ -54,11 +58,19 @@ export function release(
 
     async create(aws, { Content, Description, Version: made }, found) {
       if (made !== undefined) return { Version: made };
+      const note = noteIn(Description);
+      // A second walk of the same deploy, or the next deploy, brings what is the stack's own.
+      const isAsFound = note?.changed.includes(AS_FOUND) && !noteIn(found?.properties.Description);
       const before = found?.properties.Content;
       const changed = before === undefined ? [FIRST] : changedBetween(before, Content);
       const published = await aws.lambda.call("PublishVersion", {
         FunctionName,
-        Description: descriptionOf({ by: UNKNOWN, run, ...noteIn(Description), changed }),
+        Description: descriptionOf({
+          by: UNKNOWN,
+          run,
+          ...note,
+          changed: isAsFound ? [AS_FOUND] : changed,
+        }),
       });
       return { Version: complete(published, ["Version"]).Version };
     },

@@ -14,6 +14,7 @@ import {
   GetAliasCommand,
   GetFunctionCommand,
   GetFunctionConfigurationCommand,
+  ListVersionsByFunctionCommand,
   TagResourceCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
@@ -21,7 +22,7 @@ import { packageHandler } from "../../src/artifact/zip.ts";
 import { observe } from "../../src/stack/engine.ts";
 import type { Part } from "../../src/stack/resource.ts";
 import { refuseMissingNeeds } from "../../src/stack/steps.ts";
-import { readReleases, serveOlder } from "../../src/aws/releases.ts";
+import { noteIn, readReleases, serveOlder } from "../../src/aws/releases.ts";
 import { PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
 import { needs } from "../support/aws-clients.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
@@ -109,6 +110,17 @@ test("S10 S46 what was made by hand is adopted as it was planned, and nothing el
   const again = mutating(local).length;
   expect(changedIds(await (await openTestStack(local.url, byHand)).deploy())).toEqual([]);
   expect(mutating(local)).toHaveLength(again);
+
+  // Its code may be nowhere else: the release of it outlasts all others.
+  for (const memory of [512, 768, 1024])
+    await (await openTestStack(local.url, { ...byHand, memory, keepReleases: 1 })).deploy();
+  const { Versions = [] } = await local.lambda.send(new ListVersionsByFunctionCommand({ FunctionName }));
+  const notes = Versions.map(({ Version, Description }) => [Version, noteIn(Description)?.changed]);
+  expect(notes.slice(1)).toEqual([
+    ["1", ["as it was found"]],
+    ["4", ["MemorySize"]],
+    ["5", ["MemorySize"]],
+  ]);
 });
 
 /** All that was there is as it was, but for what the plan named. */
