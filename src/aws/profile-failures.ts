@@ -17,6 +17,8 @@ interface Row {
   when(failed: Failed): boolean;
   message(failed: Failed): string;
   hint(failed: Failed): string;
+  /** The cause holds the helper's command, in which secrets may stand: not even `--debug` shows it. */
+  hidesCause?: true;
 }
 
 const isOfSts = ({ error: { name, status } }: Failed): boolean =>
@@ -54,6 +56,7 @@ const rows: readonly Row[] = [
     message: ({ last, error }) =>
       `credential_process of AWS profile ${quoted(last.name)} failed: ${wordsOfProcess(last, error)}`,
     hint: () => "run its command by itself, and sign in where it asks for that",
+    hidesCause: true,
   },
   {
     code: "credentials-expired",
@@ -117,9 +120,9 @@ export function profileFailure(thrown: unknown, path: readonly Profile[]): unkno
   if (thrown instanceof CliError || !asked || !last) return thrown;
   const failed = { error: factsOf(thrown), asked, last };
   const row = rows.find(({ when }) => when(failed));
-  return row
-    ? new CliError(row.code, row.message(failed), { hint: row.hint(failed), cause: thrown })
-    : thrown;
+  if (!row) return thrown;
+  const cause = row.hidesCause ? undefined : thrown;
+  return new CliError(row.code, row.message(failed), { hint: row.hint(failed), cause });
 }
 
 /** How much of a helper's own words is repeated. */

@@ -1,11 +1,13 @@
+import { randomUUID } from "node:crypto";
+
 /** An attribute of another resource, by that one's id: `Api`, `ApiId`. */
 export interface Reference {
   id: string;
   attribute: string;
 }
 
-/** Begins and ends a reference in a text; no value of AWS's has these characters. */
-const [START, END] = ["\u{F0000}", "\u{F0001}"];
+/** Begins and ends a reference in a text; no value can have what is made anew in each run. */
+const [START, END] = [`\u{F0000}${randomUUID()}:`, "\u{F0001}"];
 const references = new RegExp(`${START}([^${END}]*)${END}`, "u");
 
 /** The text that stands for an attribute while what is desired is put together. */

@@ -85,7 +85,7 @@ async function atLocalAws(): Promise<Record<string, string>> {
 }
 
 const status = (profile: string, options: RunOptions) =>
-  run(["status", "--json", "--profile", profile], options);
+  run(["status", "--json", "--debug", "--profile", profile], options);
 
 test("every way in which a profile fails has its own words", async () => {
   const env = await atLocalAws();

@@ -8,7 +8,8 @@ import type { AnyResource } from "../../src/stack/resource.ts";
 import { openLocalAws } from "../support/local-aws.ts";
 import { openTestStack } from "../support/stack.ts";
 
-const secret = "p4ssw0rd";
+/** With what could be taken for a reference. */
+const secret = "\u{F0000}Api.ApiId\u{F0001} p4ssw0rd";
 /** Every setting that adds a resource, and two variables that look alike. */
 const variables = { LOG_LEVEL: "DEBUG", LOGLEVEL: secret };
 const region = "us-east-1";
