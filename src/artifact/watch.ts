@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, watch, type Dirent, type FSWatcher } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -164,7 +164,7 @@ async function fingerprint(folder: string): Promise<string | undefined> {
       .filter((entry) => entry.isFile())
       .map(({ name }) => name);
     const hash = createHash("sha256");
-    for (const name of files.toSorted()) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
+    for (const name of files.toSorted()) hash.update(`${name}\0`).update(await contentOf(join(folder, name)));
     return files.length > 0 ? hash.digest("hex") : undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -177,12 +177,29 @@ async function fingerprint(folder: string): Promise<string | undefined> {
 async function fileFingerprint(file: string): Promise<string | undefined> {
   try {
     return createHash("sha256")
-      .update(await readFile(file))
+      .update(await contentOf(file))
       .digest("hex");
   } catch {
     // It was there a moment ago; it is seen again from above.
     return undefined;
   }
+}
+
+/** No function has more in all (AWS.md 4.9): what is larger is not read to see that it has changed. */
+const MOST_BYTES = 250 * 1024 * 1024;
+
+/**
+ * What a file holds, or what else tells that it has changed, where it is too large or may not be read: who
+ * packs it says so. Throws Node's error for one that is gone.
+ */
+async function contentOf(file: string): Promise<Buffer | string> {
+  const { size, mtimeMs } = await stat(file);
+  const signs = `${size} ${mtimeMs}`;
+  if (size > MOST_BYTES) return signs;
+  return await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") throw error;
+    return `${signs} ${error.code}`;
+  });
 }
 
 async function rebuild(onFailure: (output: string) => void): Promise<void> {

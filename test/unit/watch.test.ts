@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -27,6 +27,26 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
         expect(error.code).toBe("EEXIST"),
       );
     await writeFile(join(folder, "file"), `${round + 1}`);
+    expect(await next).toEqual({ value: [folder], done: false });
+    next = changes.next();
+  }
+  over.abort();
+  expect((await next).done).toBe(true);
+});
+
+test("F-38 a file that is too large to be read hides no change, also none of its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-watched-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const large = join(folder, "dump.pyc");
+  await writeFile(large, "");
+  // It takes no place on the disk.
+  await truncate(large, 3 * 1024 ** 3);
+  const over = new AbortController();
+  const changes = contentChanges(() => [folder], over.signal);
+  const changed = [() => writeFile(join(folder, "index.mjs"), "1"), () => truncate(large, 3 * 1024 ** 3 + 1)];
+  let next = changes.next();
+  for (const change of changed) {
+    await change();
     expect(await next).toEqual({ value: [folder], done: false });
     next = changes.next();
   }
