@@ -141,6 +141,9 @@ function watchWays(folders: readonly string[], signal: AbortSignal): { event: Pr
   return { event, close };
 }
 
+/** What bars the way to a folder or file; a change of that is an event above it. */
+const barred = new Set(["EACCES", "EPERM", "ELOOP"]);
+
 /** Undefined where it cannot be watched: what is not there is seen from above, and there it may be barred. */
 function watching({ folder, name }: Place, changed: () => void): FSWatcher | undefined {
   try {
@@ -149,7 +152,7 @@ function watching({ folder, name }: Place, changed: () => void): FSWatcher | und
     });
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (name !== undefined || code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (name !== undefined || code === "ENOENT" || code === "ENOTDIR" || barred.has(code)) return undefined;
     throw error;
   }
 }
@@ -170,6 +173,7 @@ async function fingerprint(folder: string): Promise<string | undefined> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return undefined;
     if (code === "ENOTDIR") return await fileFingerprint(folder);
+    if (code !== undefined && barred.has(code)) return code;
     throw error;
   }
 }
@@ -190,16 +194,17 @@ const MOST_BYTES = 250 * 1024 * 1024;
 
 /**
  * What a file holds, or what else tells that it has changed, where it is too large or may not be read: who
- * packs it says so. Throws Node's error for one that is gone.
+ * packs it says so. Throws Node's error otherwise, as for one that is gone.
  */
 async function contentOf(file: string): Promise<Buffer | string> {
-  const { size, mtimeMs } = await stat(file);
-  const signs = `${size} ${mtimeMs}`;
-  if (size > MOST_BYTES) return signs;
-  return await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw error;
-    return `${signs} ${error.code}`;
-  });
+  try {
+    const { size, mtimeMs } = await stat(file);
+    return size > MOST_BYTES ? `${size} ${mtimeMs}` : await readFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== undefined && barred.has(code)) return code;
+    throw error;
+  }
 }
 
 async function rebuild(onFailure: (output: string) => void): Promise<void> {

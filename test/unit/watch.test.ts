@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -34,6 +34,22 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
   expect((await next).done).toBe(true);
 });
 
+/** What is seen after one of several changes: the first may be there before the watching begins. */
+async function afterSome(
+  change: (n: number) => Promise<void>,
+  next: Promise<IteratorResult<string[]>>,
+): Promise<string[]> {
+  let seen: string[] | undefined;
+  void next.then(({ value }) => (seen = value));
+  let n = 1;
+  const changed = async () => {
+    if (seen === undefined) await change(n++);
+    return seen;
+  };
+  await expect.poll(changed, { timeout: 20_000 }).toBeDefined();
+  return seen ?? [];
+}
+
 test("F-38 a file that is too large to be read hides no change, also none of its own", async () => {
   const folder = await mkdtemp(join(tmpdir(), "shelfshack-ws-watched-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -43,13 +59,29 @@ test("F-38 a file that is too large to be read hides no change, also none of its
   await truncate(large, 3 * 1024 ** 3);
   const over = new AbortController();
   const changes = contentChanges(() => [folder], over.signal);
-  const changed = [() => writeFile(join(folder, "index.mjs"), "1"), () => truncate(large, 3 * 1024 ** 3 + 1)];
-  let next = changes.next();
-  for (const change of changed) {
-    await change();
-    expect(await next).toEqual({ value: [folder], done: false });
-    next = changes.next();
-  }
+  const changed = [
+    (n: number) => writeFile(join(folder, "index.mjs"), `${n}`),
+    (n: number) => truncate(large, 3 * 1024 ** 3 + n),
+  ];
+  for (const change of changed) expect(await afterSome(change, changes.next())).toEqual([folder]);
+  const next = changes.next();
   over.abort();
   expect((await next).done).toBe(true);
+});
+
+test("F-38 a folder whose way is barred is watched from above, until it can be read", async () => {
+  const place = await mkdtemp(join(tmpdir(), "shelfshack-ws-watched-"));
+  onTestFinished(() => rm(place, { recursive: true, force: true }));
+  const folder = join(place, "a");
+  // A link to itself bars the way for root too.
+  await symlink(folder, folder);
+  const over = new AbortController();
+  const changes = contentChanges(() => [folder], over.signal);
+  const next = changes.next();
+  await rm(folder);
+  await mkdir(folder);
+  expect(await afterSome((n) => writeFile(join(folder, "file"), `${n}`), next)).toEqual([folder]);
+  const last = changes.next();
+  over.abort();
+  expect((await last).done).toBe(true);
 });
