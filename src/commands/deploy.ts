@@ -1,6 +1,6 @@
-import type { Aws } from "../aws/clients.ts";
-import { signingKeysIn } from "../aws/signing-keys.ts";
+import type { Serving } from "../aws/tested-release.ts";
 import type { Variables } from "../aws/variables.ts";
+import type { askNewBackend } from "../verify/backend/ask-new.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
@@ -35,7 +35,7 @@ import {
   type NextClient,
   type SmokeTest,
 } from "../verify/proof.ts";
-import type { Unproven } from "../verify/unproven.ts";
+import { unprovenProbe, type Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
 interface Deployed extends DeployOutcome {
@@ -64,16 +64,6 @@ interface DeployResult extends Deployed {
 /** With `--watch`: that it watches `place`, after the deploy that it begins with; then each round. */
 type DeployItem = { kind: "watching"; place: string; deployed: Deployed } | Round;
 
-interface Serving {
-  serves: string;
-  /** The one that served before this run, where it moved on; null where there is none. */
-  before: string | null;
-  /** Whether this run has taken its own release back. */
-  rolledBack: boolean;
-  /** Who lets another release than this one serve since; it stays. Null where that is not so. */
-  movedBy: string | null;
-}
-
 export const command: Command<"deploy", DeployResult, DeployItem> = {
   async run(
     {
@@ -95,13 +85,17 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     },
     context,
   ) {
-    const limits = { only, codeOnly, dryRun, allowHttp };
-    const proof = { test, strict, rollbackOnFailure, booking, type, token, tokenStdin };
-    const options = { ...stack, ...limits, ...proof };
-    const open = (artifact: Artifact) => context.stack({ ...options, adopt, replaceCode }, artifact);
-    if (!watch) return { ...(await deployOnce(options, open, context)), rounds: null };
-    refuseUnwatchable(options);
-    return await deployAndWatch(options, open, context);
+    const request: Request = {
+      stack: { ...stack, allowHttp },
+      limits: { only, codeOnly },
+      dryRun,
+      proof: { test, isTested: test && !dryRun && !only, strict, rollbackOnFailure },
+      client: { booking, type, token, tokenStdin },
+      open: (artifact) => context.stack({ ...stack, only, adopt, replaceCode }, artifact),
+    };
+    if (!watch) return { ...(await deployOnce(request, context)), rounds: null };
+    refuseUnwatchable(request);
+    return await deployAndWatch(request, context);
   },
 
   exitCode({ test, unproven }, { strict }) {
@@ -142,14 +136,32 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     rounds === null ? deployedText(deployed, options) : plural(rounds, "round"),
 };
 
-type DeployOptions = Omit<OptionsOf<"deploy">, "watch" | "adopt" | "replaceCode">;
-/** Opens the stack with the code to deploy. */
-type Open = (artifact: Artifact) => Promise<DeployableStack<WebSocketStack>>;
+type Options = OptionsOf<"deploy">;
+
+/** What a deploy is asked for: its options, taken apart once. */
+interface Request {
+  stack: Omit<
+    Options,
+    | keyof (Request["limits"] & Request["client"])
+    | Exclude<keyof Request["proof"], "isTested">
+    | "watch"
+    | "dryRun"
+    | "adopt"
+    | "replaceCode"
+  >;
+  limits: Pick<Options, "only" | "codeOnly">;
+  dryRun: boolean;
+  /** `isTested`: a smoke test is wanted, and what it needs will be there. */
+  proof: Pick<Options, "test" | "strict" | "rollbackOnFailure"> & { isTested: boolean };
+  client: Pick<Options, "booking" | "type" | "token" | "tokenStdin">;
+  /** Opens the stack with the code to deploy. */
+  open(artifact: Artifact): Promise<Open>;
+}
 
 /** What was deployed, or would be. */
 function deployedText(
   result: Deployed,
-  { only, strict, quiet }: Pick<DeployOptions, "only" | "strict" | "quiet">,
+  { only, strict, quiet }: Pick<Options, "only" | "strict" | "quiet">,
 ): Advice {
   const isPlaced = !result.dryRun && !quiet;
   return [
@@ -161,16 +173,13 @@ function deployedText(
 }
 
 /** Deploys, and then the code alone with each change until Ctrl-C. */
-async function deployAndWatch(
-  options: DeployOptions,
-  open: Open,
-  context: Context<DeployItem>,
-): Promise<DeployResult> {
+async function deployAndWatch(request: Request, context: Context<DeployItem>): Promise<DeployResult> {
   const { report, signal, emit } = context;
+  const { stack: options, open } = request;
   const place = options.source ?? options.zip ?? "";
   let deployed: Deployed | undefined;
   const rounds = deployRounds({ options, open, report, signal }, async () => {
-    deployed = await deployOnce(options, open, context);
+    deployed = await deployOnce(request, context);
     emit({ kind: "watching", place, deployed });
   });
   let count = 0;
@@ -199,8 +208,8 @@ function roundText({ at, ms, changed, release, error }: Round): Advice {
 }
 
 /** What goes with no `--watch`, refused before any call. */
-function refuseUnwatchable(options: Pick<DeployOptions, "dryRun" | "only" | "source" | "zip">): void {
-  if (!isOwnCode(options))
+function refuseUnwatchable({ stack, limits, dryRun }: Request): void {
+  if (!isOwnCode(stack))
     throw new CliError(
       "options-contradict",
       "--watch needs --source or --zip: the shipped handler does not change",
@@ -208,116 +217,95 @@ function refuseUnwatchable(options: Pick<DeployOptions, "dryRun" | "only" | "sou
         hint: "name the folder of your own code, or leave --watch out",
       },
     );
-  if (options.dryRun || options.only)
+  if (dryRun || limits.only)
     throw new CliError(
       "options-contradict",
-      `--watch deploys the code with each change, and ${options.dryRun ? "--dry-run" : "--only"} does not`,
+      `--watch deploys the code with each change, and ${dryRun ? "--dry-run" : "--only"} does not`,
       { hint: "leave one of them out" },
     );
 }
 
-async function deployOnce(
-  {
-    only,
-    codeOnly,
-    dryRun,
-    test,
-    strict,
-    rollbackOnFailure,
-    allowHttp,
-    booking,
-    type,
-    token: given,
-    tokenStdin,
-    ...options
-  }: DeployOptions,
-  openWith: Open,
-  context: Context<DeployItem>,
-): Promise<Deployed> {
-  const limits = { only, codeOnly };
-  check({ ...options, ...limits, allowHttp }, context);
-  const isTested = test && !dryRun && !only;
-  // Asked for first: a person should not wait for a deploy to be asked at its end.
-  const token = isTested ? await context.token({ token: given, tokenStdin }) : given;
+async function deployOnce(request: Request, context: Context<DeployItem>): Promise<Deployed> {
+  const { stack: options, dryRun, proof } = request;
+  check(request, context);
   const own = isOwnCode(options);
-  const client = { ...options, booking, type, token, strict, own };
-  const artifact = await (dryRun ? codeFor : codeToUpload)(options, context);
-  const open = await openWith(artifact);
-  let probe: BackendProbe | null = null;
-  const keep = (backendUrl: string | null) => {
-    if (!isPartial(limits) && !options.backendUrl && !own)
-      keepBackend(backendUrl, { ...options, allowHttp }, context.report);
-  };
-  const before: Before<Change> = async (changes, place) => {
-    context.report({ kind: "note", message: placeText(place) });
-    keep(open.backendIn(changes));
-    // After a whole deploy the smoke test asks the backend, by way of the function.
-    if (test && !isTested && !own) probe = await askNewBackend(open.stack, changes, client, context);
-  };
-  const deployment = await (dryRun ? wouldDeploy(open, limits) : deployStack(open, limits, before));
-  if (dryRun && deployment.resources.every(({ unread }) => unread === null)) keep(deployment.backendUrl);
+  // Asked for first: a person should not wait for a deploy to be asked at its end.
+  const token = proof.isTested ? await context.token(request.client) : request.client.token;
+  const client = { ...options, ...request.client, token, strict: proof.strict, own };
+  const open = await request.open(await (dryRun ? codeFor : codeToUpload)(options, context));
+  const write = () => deployWith(open, request, client, context);
+  const { deployment, probe } = await (dryRun ? wouldDeploy(open, request, context) : write());
   const { changed, url } = deployment;
-  const tested = isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
+  const tested = proof.isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
   return {
     ...deployment,
     dryRun,
     ...environments(url),
     probe,
     test: tested,
-    release: await served(open, deployment, { tested, rollbackOnFailure }),
+    release: tested?.fault ? await served(open, deployment, proof) : null,
     unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-    next: url === null || dryRun ? null : next(tested, probe, { booking, token: given, tokenStdin, own }),
+    next: url === null || dryRun ? null : next(tested, probe, { ...request.client, own }),
   };
 }
 
+type Open = DeployableStack<WebSocketStack>;
+/** What was deployed, and what a new backend said before its address was written. */
+interface Outcome {
+  deployment: DeployOutcome;
+  probe: BackendProbe | null;
+}
+
+async function deployWith(
+  open: Open,
+  request: Request,
+  client: Parameters<typeof askNewBackend>[1] & { own: boolean },
+  context: Context<DeployItem>,
+): Promise<Outcome> {
+  const { test, isTested } = request.proof;
+  let probe: BackendProbe | null = null;
+  const before: Before<Change> = async (changes, place) => {
+    context.report({ kind: "note", message: placeText(place) });
+    keep(open.backendIn(changes), request, context);
+    // After a whole deploy the smoke test asks the backend, by way of the function.
+    const asked = test && !isTested && !client.own ? withNewBackend(open.stack, changes) : undefined;
+    if (!asked) return;
+    const { askNewBackend: ask } = await import("../verify/backend/ask-new.ts");
+    probe = await ask(asked, client, context);
+  };
+  return { deployment: await deployStack(open, request.limits, before), probe };
+}
+
 /** What the deploy would do. Throws where it would be refused. */
-async function wouldDeploy(...of: Parameters<typeof planStack>): Promise<DeployOutcome> {
-  const { outcome, refusal } = await planStack(...of);
+async function wouldDeploy(open: Open, request: Request, context: Context<DeployItem>): Promise<Outcome> {
+  const { outcome, refusal } = await planStack(open, request.limits);
   if (refusal) throw refusal;
-  return outcome;
+  if (outcome.resources.every(({ unread }) => unread === null)) keep(outcome.backendUrl, request, context);
+  return { deployment: outcome, probe: null };
+}
+
+/** Says which backend a whole deploy keeps that was given none, or throws where there is none. */
+function keep(backendUrl: string | null, { stack, limits }: Request, { report }: Pick<Context, "report">) {
+  if (!isPartial(limits) && !stack.backendUrl && !isOwnCode(stack)) keepBackend(backendUrl, stack, report);
 }
 
 /** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
 const next = (tested: SmokeTest | null, probe: BackendProbe | null, client: NextClient): Invocation =>
   probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
 
-/**
- * Which release serves after a smoke test that failed: this run's, or again the one before where that is
- * wanted; or the one that another run has let serve in the meantime, which this one's test says nothing of.
- */
+/** Which release serves after a smoke test that failed: this run's, or again the one before. */
 async function served(
   { stack, run }: OpenStack<WebSocketStack>,
   { resources }: Pick<DeployOutcome, "resources">,
-  { tested, rollbackOnFailure }: { tested: SmokeTest | null; rollbackOnFailure: boolean },
+  { rollbackOnFailure: takesBack }: Pick<Options, "rollbackOnFailure">,
 ): Promise<Serving | null> {
-  if (tested === null || tested.fault === null) return null;
   const { from, to } = resources
     .find(({ id }) => id === stack.alias.id)
     ?.differences.find(({ path }) => path === "FunctionVersion") ?? { from: null, to: null };
-  const before = typeof from === "string" ? from : null;
-  const own = typeof to === "string" ? to : null;
-  const back = rollbackOnFailure ? before : null;
-  return await servedInstead(run.aws, stack.lambdaFunction.name, { before, own, back });
-}
-
-/** What serves once `own` is taken back, where it still serves; without `back` it stays. */
-async function servedInstead(
-  aws: Aws,
-  functionName: string,
-  of: { before: string | null; own: string | null; back: string | null },
-): Promise<Serving | null> {
-  const { before, own, back } = of;
-  const { moverIn, readReleases, serveOlder } = await import("../aws/releases.ts");
-  const found = await readReleases(aws, functionName);
-  if (!found || found.serves === null) return null;
-  const stays = { serves: found.serves, before, rolledBack: false, movedBy: null };
-  if (own !== null && found.serves !== own) return { ...stays, movedBy: moverIn(found) };
-  if (back === null) return stays;
-  const serves = await serveOlder(aws, functionName, found, { serves: back, by: "deploy" });
-  // Moved since it was read: what serves now is told.
-  return serves === back
-    ? { ...stays, serves, rolledBack: true }
-    : await servedInstead(aws, functionName, { ...of, back: null });
+  const numberIn = (value: unknown) => (typeof value === "string" ? value : null);
+  const { servedAfterTest } = await import("../aws/tested-release.ts");
+  const of = { before: numberIn(from), own: numberIn(to), takesBack };
+  return await servedAfterTest(run.aws, stack.lambdaFunction.name, of);
 }
 
 function servingText({ serves, rolledBack, movedBy }: Serving): string {
@@ -340,19 +328,12 @@ function servingLines(release: Serving | null): readonly (string | Invocation)[]
 }
 
 /** What can be refused before any call. */
-function check(
-  options: Pick<
-    OptionsOf<"deploy">,
-    "only" | "codeOnly" | "backendUrl" | "env" | "allowHttp" | "functionName" | "variables"
-  >,
-  { report }: Pick<Context, "report">,
-): void {
-  if (options.backendUrl) checkBackendUrl(options, report);
-  if (!isPartial(options)) checkVariables(options);
+function check({ stack, limits }: Request, { report }: Pick<Context, "report">): void {
+  if (stack.backendUrl) checkBackendUrl(stack, report);
+  if (!isPartial(limits)) checkVariables(stack);
 }
 
-const isPartial = ({ only, codeOnly }: Pick<OptionsOf<"deploy">, "only" | "codeOnly">): boolean =>
-  only !== undefined || codeOnly;
+const isPartial = ({ only, codeOnly }: Request["limits"]): boolean => only !== undefined || codeOnly;
 
 /** What the front end and the backend need, as soon as there is a stage. */
 const environments = (url: string | null): Pick<DeployResult, "frontend" | "backend"> => ({
@@ -360,40 +341,15 @@ const environments = (url: string | null): Pick<DeployResult, "frontend" | "back
   backend: url === null ? null : { environment: invocation("outputs", { outputsFor: "backend" }) },
 });
 
-type Asked = Pick<OptionsOf<"deploy">, "backendUrl" | "variables" | "booking" | "type" | "token" | "strict">;
-
-/**
- * Asks a backend whose address is about to be written, from this machine, with the keys that the function
- * will sign with; null where the address stays as it is. One that cannot be proven is warned of; with
- * `--strict` nothing is written (CliError, exit 3).
- */
-async function askNewBackend(
+/** The function's variables as they are and as they are wanted, where the backend's address is a new one. */
+function withNewBackend(
   { lambdaFunction }: WebSocketStack,
   changes: readonly Change[],
-  { strict, ...client }: Asked,
-  { report, signal }: Pick<Context, "report" | "signal">,
-): Promise<BackendProbe | null> {
+): { present: Variables; wanted: Variables } | undefined {
   const change = changes.find(({ resource }) => resource === lambdaFunction);
   const isNew = change?.differences.some(({ path }) => path === "Environment.BACKEND_URL") ?? false;
-  if (!change?.target || !isNew) return null;
-  const { Environment } = change.target as { Environment: Variables };
-  const { Environment: present } = (change.found?.properties ?? {}) as { Environment?: Variables };
-  const { SIGNING_KEYS = "" } = present ?? {};
-  const [{ probeBackend }, { subjectOf }] = await Promise.all([
-    import("../verify/backend/ask-once.ts"),
-    import("../verify/backend/subject.ts"),
-  ]);
-  const subject = subjectOf(client, Environment, signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS"));
-  const probe = await probeBackend(subject, { signal });
-  if (probe.code === "reached") return probe;
-  const message = `${probe.backendUrl} is not proven, as asked from this machine: ${probe.meaning}`;
-  const hint = probe.fix ?? undefined;
-  if (strict) throw new CliError("backend-unproven", `nothing was written: ${message}`, { hint });
-  report({ kind: "warning", message: `${message}; it is written all the same`, ...(hint && { hint }) });
-  return probe;
+  if (!change?.target || !isNew) return undefined;
+  const { Environment: wanted } = change.target as { Environment: Variables };
+  const { Environment: present = {} } = (change.found?.properties ?? {}) as { Environment?: Variables };
+  return { present, wanted };
 }
-
-const unprovenProbe = (probe: BackendProbe | null): Unproven[] =>
-  probe === null || probe.code === "reached"
-    ? []
-    : [{ code: probe.code, what: "that the backend can be reached", why: probe.meaning, fix: probe.fix }];

@@ -1,3 +1,4 @@
+import type { BackendProbe } from "./backend/ask-once.ts";
 import type { Advice } from "../errors/advice.ts";
 
 /** Something that was to be proven and could not be. With `--strict` it ends a command with exit code 3. */
@@ -9,3 +10,9 @@ export interface Unproven {
   /** What to do so that it can be proven. */
   fix: Advice | null;
 }
+
+/** What a new backend leaves open that was asked before its address was written. */
+export const unprovenProbe = (probe: BackendProbe | null): Unproven[] =>
+  probe === null || probe.code === "reached"
+    ? []
+    : [{ code: probe.code, what: "that the backend can be reached", why: probe.meaning, fix: probe.fix }];
