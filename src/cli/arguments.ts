@@ -17,6 +17,7 @@ import {
   examplesText,
   formText,
   globalOptionsOf,
+  helpLines,
   itemBelow,
   NARROW,
   notesText,
@@ -35,6 +36,8 @@ export type Request =
 
 /** Longer lines are hard to read, however wide the screen is. */
 const HELP_WIDTH = 80;
+/** What stands before a command's usage. */
+const USAGE = "Usage: ";
 
 /**
  * Reads the words after the program's name.
@@ -105,6 +108,11 @@ function programFor(version: string, width: number, print: (text: string) => voi
         return width < NARROW
           ? itemBelow(term, description, width)
           : Help.prototype.formatItem.call(this, term, termWidth, description, helper);
+      },
+      boxWrap: (text, room) => helpLines(text, room).join("\n"),
+      commandUsage(shown) {
+        const usage = Help.prototype.commandUsage.call(this, shown);
+        return helpLines(usage, width - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`);
       },
       visibleOptions: (shown) => [...shown.options, new Option("-h, --help", "print help")],
       visibleCommands: (shown) =>

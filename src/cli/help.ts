@@ -3,6 +3,7 @@ import { globalsOf, type CommandRow, type Example } from "../settings/commands.t
 import { descriptionOf, settingTable, type SettingName } from "../settings/table.ts";
 import { globalSettings } from "./quick-arguments.ts";
 import { table, wrap } from "../terminal/format.ts";
+import { unstyled, whole } from "../terminal/style.ts";
 
 /** The word that calls the program. */
 export const PROGRAM = "shelfshack-ws";
@@ -24,13 +25,23 @@ export const ancestry = (called: Commander): Commander[] =>
 /** Their names. */
 export const pathOf = (called: Commander): string[] => ancestry(called).map((command) => command.name());
 
+/** A text of the help in lines of this width: what stands in backquotes is typed, and not broken. */
+export const helpLines = (text: string, width: number): string[] =>
+  wrap(
+    text.replaceAll(/`[^`]+`/g, (typed) => whole(typed)),
+    width,
+  ).map(unstyled);
+
 /** What stands behind the help of every command, in lines of this width. */
 export const notesText = (width: number): string =>
-  `\n${notes.flatMap((note) => wrap(note, width)).join("\n")}`;
+  `\n${notes.flatMap((note) => helpLines(note, width)).join("\n")}`;
 
 /** An option or a command, and its description in lines below it. */
 export const itemBelow = (term: string, description: string, width: number): string =>
-  [`  ${term}`, ...wrap(description, width - 6).map((line) => `      ${line}`)].join("\n");
+  [...standingIn(term, width, 2), ...standingIn(description, width, 6)].join("\n");
+
+const standingIn = (text: string, width: number, indent: number): string[] =>
+  helpLines(text, width - indent).map((line) => " ".repeat(indent) + line);
 
 /** The global options that a command makes use of; the program's own help has all of them. */
 export function globalOptionsOf(shown: Commander): Option[] {
@@ -81,6 +92,5 @@ export const examplesText = ({ examples }: Pick<CommandRow, "examples">, width: 
 
 /** A line, which is never broken, and what it does. */
 function explainedLine({ line, description }: Example, width: number, before = ""): string {
-  const explained = wrap(description, width - 6).map((words) => `      ${words}`);
-  return [`  ${before}${line}`, ...explained].join("\n");
+  return [`  ${before}${line}`, ...standingIn(description, width, 6)].join("\n");
 }

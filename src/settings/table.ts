@@ -394,7 +394,7 @@ const table = {
     env: ["SHELFSHACK_LOG_LEVEL"],
     key: "logLevel",
     type: choice(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]),
-    description: "the least level that Lambda logs; needs --log-format JSON",
+    description: "the least level that Lambda logs; needs `--log-format JSON`",
     values: ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"],
   },
   throttleRate: {

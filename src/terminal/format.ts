@@ -140,10 +140,13 @@ function block([first = "", ...others]: readonly string[], width: number): strin
 /** The text, filled up with spaces to `width` columns. */
 const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)));
 
-/** The text in lines of at most `width` columns, broken between words where there are any. */
+/**
+ * The text in lines of at most `width` columns, broken between words, or within one where there is no other
+ * way; what is copied as one, a name or a part marked as a whole, is longer than a line rather than broken.
+ */
 export function wrap(text: string, width: number): string[] {
   if (widthOf(text) <= width && !text.includes("\n")) return [text];
-  return unstyled(text)
+  return unstyled(withWholes(text, held))
     .split("\n")
     .flatMap((line) => wrapLine(line, width));
 }
@@ -155,23 +158,29 @@ function wrapLine(line: string, width: number): string[] {
     if (last === "" || widthOf(last + piece.trimEnd()) <= width) lines[lines.length - 1] = last + piece;
     else lines.push(piece);
   }
-  return lines.map((wrapped) => wrapped.trimEnd());
-}
-
-/** A word that is longer than a line, in pieces that are not; an address stays whole, to be copied. */
-function brokenWord(word: string, width: number): string[] {
-  if (word.includes("://")) return [word];
-  const pieces = [""];
-  for (const character of word) {
-    const last = pieces.at(-1) ?? "";
-    if (last !== "" && widthOf(last + character) > width && character !== " ") pieces.push(character);
-    else pieces[pieces.length - 1] = last + character;
-  }
-  return pieces;
+  return lines.map((wrapped) => released(wrapped.trimEnd()));
 }
 
 /** Stands for a blank that a line is not broken at; no text has this noncharacter. */
 const HELD = "\ufdd2";
+const held = (text: string): string => text.replaceAll(" ", HELD);
+const released = (text: string): string => text.replaceAll(HELD, " ");
+
+/** What is copied as one: a name, an ARN, a path, the id of a connection; or else a single character. */
+const unit = /[\w!#$%&*+./:=?@~^|-]+ ?|./gsu;
+
+/** A word that is longer than a line, in pieces that are not; an address stays whole too. */
+function brokenWord(word: string, width: number): string[] {
+  if (widthOf(word.trimEnd()) <= width || word.includes("://") || word.includes(HELD)) return [word];
+  const pieces = [""];
+  for (const part of word.match(unit) ?? []) {
+    const last = pieces.at(-1) ?? "";
+    if (last !== "" && widthOf(last + part.trimEnd()) > width && part !== " ") pieces.push(part);
+    else pieces[pieces.length - 1] = last + part;
+  }
+  return pieces;
+}
+
 /** What stands in front of a text in a list of names and texts. */
 const label = /^ *\S(?:\S| (?! ))* {2,}/;
 
@@ -190,12 +199,12 @@ export const fold = (text: string, width: number): string =>
 function foldLine(line: string, width: number): string {
   const hang = hangOf(line, width);
   const lines = [""];
-  for (const word of withWholes(line, (part) => part.replaceAll(" ", HELD)).split(/(?<= )(?! )/)) {
+  for (const word of withWholes(line, held).split(/(?<= )(?! )/)) {
     const last = lines.at(-1) ?? "";
     if (last.trim() === "" || widthOf(last + word.trimEnd()) <= width) lines[lines.length - 1] = last + word;
     else lines.push(hang + word);
   }
-  return lines.map((one) => one.trimEnd().replaceAll(HELD, " ")).join("\n");
+  return lines.map((one) => released(one.trimEnd())).join("\n");
 }
 
 /** What the further lines of a line begin with. */

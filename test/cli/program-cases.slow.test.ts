@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { commandNames } from "../../src/settings/commands.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { advised, needsTerminal, run } from "../support/program.ts";
 
@@ -21,18 +20,6 @@ function folder(): string {
   onTestFinished(() => rmSync(made, { recursive: true }));
   return made;
 }
-
-test("F-49 at 40 columns help has no line that is broken by the terminal", async (context) => {
-  needsTerminal(context);
-  for (const name of commandNames) {
-    const { stdout } = await run([...name.split(" "), "--help"], { columns: 40 });
-    const lines = stdout.split("\r\n").filter((line) => !/^( {2}shelfshack-ws |Usage:)/.test(line));
-    expect(
-      lines.filter((line) => line.length > 40),
-      name,
-    ).toEqual([]);
-  }
-});
 
 test("help fits the width of the terminal, and --force is described for each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");

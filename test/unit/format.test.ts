@@ -1,6 +1,7 @@
 import { Chalk } from "chalk";
 import { expect, test } from "vitest";
 import { duration, fold, headedTable, table, tableLines, widthOf, wrap } from "../../src/terminal/format.ts";
+import { asPieces, asRecord } from "../../src/terminal/record.ts";
 import { paint, style, whole } from "../../src/terminal/style.ts";
 
 const chalk = new Chalk({ level: 1 });
@@ -15,13 +16,18 @@ const rows = [
 ];
 const letters = (text: string) => text.replaceAll(/\s/g, "");
 
-test.each([20, 40, 80, 200])("a table fits %i columns and leaves nothing out", (width) => {
-  const lines = table(rows, width).split("\n");
-  for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width);
-  const shown = letters(lines.join(""));
-  const cells = rows.flat().map(letters);
-  expect(Array.from(shown).sort().join("")).toBe(Array.from(cells.join("")).sort().join(""));
-});
+const isOneWord = (line: string) => !/\S\s+\S/.test(line);
+
+test.each([20, 40, 80, 200])(
+  "a table fits %i columns, but for a long name, and leaves nothing out",
+  (width) => {
+    const lines = table(rows, width).split("\n");
+    for (const line of lines) if (!isOneWord(line)) expect(widthOf(line)).toBeLessThanOrEqual(width);
+    const shown = letters(lines.join(""));
+    const cells = rows.flat().map(letters);
+    expect(Array.from(shown).sort().join("")).toBe(Array.from(cells.join("")).sort().join(""));
+  },
+);
 
 test("a table that fits has its columns below each other and no spaces at the ends", () => {
   expect(
@@ -80,9 +86,10 @@ test("without a screen no line is wrapped", () => {
   expect(table(rows, Infinity).split("\n")).toHaveLength(3);
 });
 
-test("words wrap between words, and a word that is too long anywhere", () => {
+test("words wrap between words, and a word that is too long where no name is broken", () => {
   expect(wrap("one two three", 8)).toEqual(["one two", "three"]);
-  expect(wrap("abcdefghij", 4)).toEqual(["abcd", "efgh", "ij"]);
+  expect(wrap("abcdefghij", 4)).toEqual(["abcdefghij"]);
+  expect(wrap('{"a":[1,2],"name":"a-b_c"}', 6)).toEqual(['{"a":[', '1,2],"', 'name":', '"a-b_c', '"}']);
   expect(wrap("你好你好", 4)).toEqual(["你好", "你好"]);
 });
 
@@ -105,6 +112,38 @@ test("a command is not broken where its line is folded, and what stands close to
 test("no word is broken in a column, and no address at all", () => {
   expect(table([["one", "shelfshack-websocket-api"]], 26)).toBe("one\n  shelfshack-websocket-api");
   expect(table([["a", "http://127.0.0.1:4566/x"]], 20)).toBe("a\n  http://127.0.0.1:4566/x");
+});
+
+const names = [
+  `arn:aws:lambda:eu-central-1:123456789012:function:${"team-shelfshack-websocket-proxy-".repeat(2)}`,
+  `/aws/lambda/shelfshack-production-${"x".repeat(40)}`,
+  `wss://abcdefghij.execute-api.eu-central-1.amazonaws.com/${"dev".repeat(9)}?booking_id=1&type=booking`,
+  `L0SM9cOFvHcCIhw=`,
+  `shelfshack-ws-${"long".repeat(12)}`,
+];
+/** Every way in which a text is laid out, with a name in it. */
+const layouts: Record<string, (name: string, width: number) => string> = {
+  table: (name, width) => table([["Function", "what it is called", name, "up to date"]], width),
+  "table, marked": (name, width) => table([["✓", style.bold(`the function ${name} is there`), "x"]], width),
+  "table with a head": (name, width) => headedTable(["", "name", "state"], [["✓", name, "created"]], width),
+  remark: (name, width) => table([["~ update", "Function"], `Role: ${name} → none`], width),
+  record: (name, width) => asRecord("12:00:00.000 INFO", `invoked ${name} {"name":"${name}"}`, width),
+  "record of lines": (name, width) =>
+    asRecord("12:00:00.000 INFO", `failed\nat ${name}, which is gone`, width),
+  pieces: (name, width) => asPieces("12:00:00.000 message", ["a", `${name}`, "backend 200"], width),
+  text: (name, width) => fold(`the function ${name} is not there`, width),
+  list: (name, width) => fold(`URL    ${name}`, width),
+};
+
+test.each(Object.entries(layouts))("a name can be copied, however narrow: %s", (_title, layout) => {
+  for (const width of [20, 40, 60, 80, 200])
+    for (const name of names) {
+      const lines = paint(layout(name, width)).split("\n");
+      expect(lines.filter((line) => line.includes(name)).length, `${width}: ${name}`).toBeGreaterThan(0);
+      expect(lines.filter((line) => widthOf(line) > width && !line.includes(name))).toEqual([]);
+      // What is longer than a line is so for a name alone.
+      for (const line of lines.filter((one) => widthOf(one) > width)) expect(line).toMatch(/^[\s|✓]*\S+$/);
+    }
 });
 
 test("durations are for people", () => {
