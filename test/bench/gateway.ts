@@ -1,23 +1,18 @@
 import { once } from "node:events";
 import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { LambdaClient, UpdateAliasCommand, UpdateFunctionCodeCommand } from "@aws-sdk/client-lambda";
 import WebSocket from "ws";
-import { zipFiles } from "../../src/artifact/zip.ts";
 import { startSurroundings } from "./function-process.ts";
-import { accessKey, ours, startNode } from "./program.ts";
+import { deployEcho, echo, flooded, localWith, readyOf, SOCKETS, type Ready } from "./local-gateway.ts";
+import { startNode } from "./program.ts";
 import type { Row } from "./row.ts";
 
 const fileAt = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-/** As it stands in the sources: it is deployed as it is. */
-const echo = fileAt("../test/bench/functions/echo.mjs");
-const [bareGateway, flood] = [fileAt("programs/gateway.js"), fileAt("programs/flood.js")];
+const bareGateway = fileAt("programs/gateway.js");
 
-const SOCKETS = 50;
 const HELD = 2_000;
 /** As many are opened at the same time. */
 const OPENING = 25;
-const MEASURED_MS = 4_000;
 const floor = "bare Runtime API";
 
 /** The local gateway beside the least that does the same; both run the function in processes of its own. */
@@ -27,10 +22,7 @@ export const row: Row = {
   async open() {
     if (process.platform !== "linux") return { missing: "a Linux, whose /proc tells what processes take" };
     const backend = await startSurroundings({ response: "processed" });
-    const local = [ours, "local", "--port", "0", "--fresh", "--json"].concat(
-      "--backend-url",
-      backend.environment["BACKEND_URL"] ?? "",
-    );
+    const local = localWith(backend);
     return {
       lines: [
         { figure: "start", what: "start to first accepted connection", unit: "ms", floor, goal: 1.35 },
@@ -44,23 +36,15 @@ export const row: Row = {
   },
 };
 
-/** What a gateway prints when it is ready. */
-interface Ready {
-  url: string;
-  endpointUrl: string;
-}
-
 async function measured(words: readonly string[], deploy?: (ready: Ready) => Promise<void>) {
   const startedAt = performance.now();
   const gateway = startNode(words, "pipe");
   try {
-    const [line] = (await once(gateway.stdout!, "data")) as [Buffer];
-    const printed = JSON.parse(line.toString().split("\n")[0]!) as Ready;
-    const ready = { ...printed, url: `${printed.url}?type=feed` };
+    const ready = await readyOf(gateway);
     (await accepted(ready.url)).terminate();
     const start = performance.now() - startedAt;
     await deploy?.(ready);
-    const rate = await rateOf(ready.url);
+    const rate = await flooded(ready.url);
     const loaded = await kilobytesOf(gateway.pid!);
     const sockets = await held(ready.url);
     const each = ((await kilobytesOf(gateway.pid!)) - loaded) / HELD;
@@ -79,29 +63,11 @@ function accepted(url: string): Promise<WebSocket> {
   });
 }
 
-async function rateOf(url: string): Promise<number> {
-  const client = startNode([flood, url, String(SOCKETS), "1", String(MEASURED_MS)], "pipe");
-  const [printed] = (await once(client.stdout!, "data")) as [Buffer];
-  const { rate } = JSON.parse(printed.toString()) as { rate: number };
-  return rate;
-}
-
 async function held(url: string): Promise<WebSocket[]> {
   const sockets: WebSocket[] = [];
   while (sockets.length < HELD)
     sockets.push(...(await Promise.all(Array.from({ length: OPENING }, () => accepted(url)))));
   return sockets;
-}
-
-/** The code that sends each message back, in place of the shipped handler. */
-async function deployEcho({ endpointUrl: endpoint }: Ready): Promise<void> {
-  const lambda = new LambdaClient({ endpoint, region: "us-east-1", credentials: accessKey });
-  const { zip: ZipFile } = await zipFiles(new Map([["index.mjs", await readFile(echo)]]));
-  const FunctionName = "shelfshack-websocket-proxy";
-  const code = { FunctionName, ZipFile, Publish: true };
-  const { Version: FunctionVersion } = await lambda.send(new UpdateFunctionCodeCommand(code));
-  await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
-  lambda.destroy();
 }
 
 /** The memory of a process and of all that it has started, as `ps` counts it. */

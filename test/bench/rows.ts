@@ -11,6 +11,7 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P6: () => import("./message.ts"),
   P6b: () => import("./fan-out.ts"),
   P8: () => import("./gateway.ts"),
+  P8e: () => import("./records.ts"),
   P10: () => import("./first-echo.ts"),
   P11: () => import("./load.ts"),
   P12: () => import("./many-apis.ts"),
