@@ -60,6 +60,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
@@ -137,17 +138,44 @@ _log = logging.getLogger("shelfshack_ws")
 _Found = TypeVar("_Found")
 
 
-if sys.version_info >= (3, 11):
+async def _within(seconds: float | None, work: Awaitable[_Found]) -> _Found:
+    """`asyncio.wait_for`, which makes a task of everything, with a clock only for what has to wait.
 
-    async def _within(seconds: float | None, work: Awaitable[_Found]) -> _Found:
-        """`asyncio.wait_for`, which makes a task of everything in Python 3.11."""
-        async with asyncio.timeout(seconds):
-            return await work
-
-else:
-
-    async def _within(seconds: float | None, work: Awaitable[_Found]) -> _Found:
+    What is in this process's memory does not, nor a body that has come with its headers: a clock would cost
+    more than the work.
+    """
+    if sys.version_info < (3, 11):
         return await asyncio.wait_for(work, seconds)
+    steps = work.__await__()
+    try:
+        awaited = next(steps)
+    except StopIteration as done:
+        return done.value
+    async with asyncio.timeout(seconds):
+        return await _Begun(steps, awaited)
+
+
+class _Begun(Awaitable[_Found]):
+    """What has been run up to its first wait, for the future `awaited`. Awaiting it runs the rest."""
+
+    def __init__(self, steps: Generator[Any, None, _Found], awaited: Any) -> None:
+        self._steps, self._awaited = steps, awaited
+
+    def __await__(self) -> Generator[Any, None, _Found]:
+        try:
+            yield self._awaited
+        except BaseException as error:
+            return (yield from self._thrown(error))
+        return (yield from self._steps)
+
+    def _thrown(self, error: BaseException) -> Generator[Any, None, _Found]:
+        """What it does about an error may wait, too."""
+        try:
+            awaited = self._steps.throw(error)
+        except StopIteration as done:
+            found: _Found = done.value
+            return found
+        return (yield from _Begun(self._steps, awaited).__await__())
 
 
 # --- What the application gets and returns ------------------------------------------------------------------
@@ -338,9 +366,10 @@ class ShelfShack:
         self._clients_lock = threading.Lock()
         self.router = APIRouter(include_in_schema=False)
         # Starlette's routes: FastAPI's would look for parameters and dependencies in each request.
+        # They are tried in this order, and most requests are messages.
         for path, work in (
-            (register_path, self._register),
             (message_path, self._message),
+            (register_path, self._register),
             (disconnect_path, self._disconnect),
         ):
             self.router.add_route(path, self._endpoint(work), ["POST"], include_in_schema=False)
@@ -411,10 +440,8 @@ class ShelfShack:
 
     async def _stored(self, work: Awaitable[_Found], seconds: float | None = _STORE_SECONDS) -> _Found:
         """What a store says. Its failures become StoreError (503), mistakes in its code do not."""
-        # What is in this process's memory never makes a request wait: a clock would cost more than the work.
-        is_here = type(self.connections) is MemoryConnections and type(self.answers) is MemoryAnswers
         try:
-            return await work if is_here else await _within(seconds, work)
+            return await _within(seconds, work)
         except Exception as error:
             if isinstance(error, _MISTAKES) and not isinstance(error, OSError):
                 raise
@@ -1166,6 +1193,7 @@ def _refusal(error: HTTPException) -> Answer:
 
 
 _ORDERS: Final = frozenset({"deliver", "close"})
+_ORDER_KEYS: Final = tuple(b'"%s"' % word.encode() for word in _ORDERS)
 
 
 def _reply_content(reply: Reply) -> bytes:
@@ -1175,7 +1203,7 @@ def _reply_content(reply: Reply) -> bytes:
     else:
         frame = b"{}" if reply is None else _reply_frame("the sender", reply)
         # Only kept as it is where it cannot be read as an order.
-        is_plain = frame.startswith(b"{") and not any(b'"%s"' % word.encode() in frame for word in _ORDERS)
+        is_plain = frame.startswith(b"{") and not any(key in frame for key in _ORDER_KEYS)
         content = frame if is_plain else b'{"deliver":[{"to":"self","data":%s}]}' % frame
     if len(content) > _MAX_ANSWER_BYTES:
         limit = f"the proxy reads {_MAX_ANSWER_BYTES}: no part of it is delivered"
@@ -1252,10 +1280,10 @@ def _json(value: Any) -> bytes:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _write(value: Any) -> str:
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=jsonable_encoder
-    )
+# `json.dumps` would make one for each frame.
+_write = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=jsonable_encoder
+).encode
 
 
 def _finite(value: Any) -> Any:

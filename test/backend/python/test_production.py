@@ -251,11 +251,16 @@ class Away:
     """A store whose every method fails in one way."""
 
     def __init__(self, failure: BaseException | None) -> None:
-        self.failure = failure
+        self.failure, self.given_up = failure, 0
 
     async def _fail(self, *_: object) -> Any:
         if self.failure is None:
-            await asyncio.sleep(60)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                # As a pool that takes its socket back.
+                await asyncio.sleep(0.01)
+                self.given_up += 1
         raise self.failure or AssertionError
 
     add = get = remove = find = claim = finish = _fail
@@ -284,11 +289,13 @@ FAILURES: list[tuple[str, BaseException | None]] = [
 def test_f_19_a_store_that_is_away_is_503_and_one_line(
     start: Start, caplog: pytest.LogCaptureFixture, part: str, failure: BaseException | None
 ) -> None:
-    application = start(**{part: Away(failure)})
+    store = Away(failure)
+    application = start(**{part: store})
     requests = [connect_request("C="), message_request("C=", "{}")]
     requests += [disconnect_request("C=")] if part == "connections" else []
     for request in requests:
         assert application.backend.send(request).status == 503
+    assert store.given_up == (len(requests) if failure is None else 0)
     (line,) = lines(caplog)
     assert "\n" not in line
     assert line.startswith("requests get 503, because the store")
