@@ -20,6 +20,11 @@ export interface Artifact {
   isShipped?: true;
 }
 
+/** Code that a stack is compared with and never given; undefined where there is none to compare with. */
+export interface Compared {
+  compared: Artifact | undefined;
+}
+
 /**
  * The zip of the handler that ships with this package, as the build has made it; of one that was changed
  * since then, a new one.

@@ -1,4 +1,4 @@
-import type { Artifact } from "../artifact/zip.ts";
+import type { Artifact, Compared } from "../artifact/zip.ts";
 import type { Aws, connectAws } from "../aws/clients.ts";
 import type { Report } from "../progress.ts";
 import type { Described, RunLimits } from "../resources/config.ts";
@@ -56,6 +56,8 @@ export interface Context<Item = never> extends Run, Shell<Item> {
   aws(at: AwsOptions): Promise<Aws>;
   /** A stack to read and to delete: of what is not given nothing is compared. */
   stack(of: StackNames & Partial<StackProperties>): Promise<OpenStack<WebSocketStack>>;
+  /** A stack to read, compared with the options; own code that was not named stays out of that. */
+  stack(of: StackNames & StackProperties, code: Compared): Promise<OpenStack<WebSocketStack>>;
   /** A stack to deploy, `only` some steps of it or all; what was made by hand is adopted where asked for. */
   stack(
     of: StackNames & StackProperties & RunLimits,
@@ -77,12 +79,12 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
   const aws = clientsFor({ ...run, askCode: shell.canAsk ? askCode : undefined }, closings);
   const lines = linesOf(shell.stdin, closings);
 
-  function stack(of: Described): Promise<OpenStack<WebSocketStack>>;
-  function stack(of: Described, artifact: Artifact): Promise<DeployableStack<WebSocketStack>>;
-  async function stack(of: Described, artifact?: Artifact): Promise<OpenStack<WebSocketStack>> {
-    const open = await describe(of, artifact, { ...run, aws: await aws(of), timeScale: 1 });
-    if (!artifact) return open;
-    const deployable: DeployableStack<WebSocketStack> = { ...open, code: codeOf(artifact) };
+  function stack(of: Described, code?: Compared): Promise<OpenStack<WebSocketStack>>;
+  function stack(of: Described, code: Artifact): Promise<DeployableStack<WebSocketStack>>;
+  async function stack(of: Described, code?: Artifact | Compared): Promise<OpenStack<WebSocketStack>> {
+    const open = await describe(of, code, { ...run, aws: await aws(of), timeScale: 1 });
+    if (!code || "compared" in code) return open;
+    const deployable: DeployableStack<WebSocketStack> = { ...open, code: codeOf(code) };
     return deployable;
   }
   return {
@@ -135,7 +137,7 @@ function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => Pipe
 /** The stack that the options describe; calls nothing yet. */
 async function describe(
   of: Described,
-  artifact: Artifact | undefined,
+  code: Artifact | Compared | undefined,
   run: OpenStack["run"],
 ): Promise<OpenStack<WebSocketStack>> {
   const [
@@ -147,7 +149,7 @@ async function describe(
     import("../resources/config.ts"),
     import("../aws/unfit-role.ts"),
   ]);
-  const config = stackConfig(of, run.aws.region, artifact);
+  const config = stackConfig(of, run.aws.region, code);
   const stack = stackOf(config);
   return {
     stack,

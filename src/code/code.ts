@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { requireUploadable } from "../artifact/upload.ts";
-import { packageHandler, requireHandler, type Artifact } from "../artifact/zip.ts";
+import { packageHandler, requireHandler, type Artifact, type Compared } from "../artifact/zip.ts";
+import type { CodeOwner } from "../aws/code-owner.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
@@ -13,9 +14,16 @@ interface Run {
   signal: AbortSignal;
 }
 
-/** Whether the code is the user's own, which need not speak our contract with backends. */
+/**
+ * Whether the options name code of the user's own, to be deployed. Whose code a stack has is another question
+ * (`aws/code-owner`): own code was deployed, and need not be named any more.
+ */
 export const isOwnCode = ({ source, zip }: Pick<Settings, "source" | "zip">): boolean =>
   source !== undefined || zip !== undefined;
+
+/** Whose code they name: what a function has that no deploy has written the owner of. */
+export const ownerNamed = (options: Pick<Settings, "source" | "zip">): CodeOwner =>
+  isOwnCode(options) ? "own" : "shipped";
 
 type Architecture = NonNullable<Settings["architecture"]>;
 /** Lambda's own choice. */
@@ -112,12 +120,12 @@ export const placesOf = ({ source, zip }: Pick<Settings, "source" | "zip">): str
 ];
 
 /** The code to compare with; without any, as it cannot be made, a warning says why. */
-export async function codeIfPossible(options: CodeOptions, run: Run): Promise<Artifact | undefined> {
+export async function codeToCompare(options: CodeOptions, run: Run): Promise<Compared> {
   try {
-    return await codeFor(options, run);
+    return { compared: await codeFor(options, run) };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     run.report({ kind: "warning", message: `the code is not compared: ${error.message}` });
-    return undefined;
+    return { compared: undefined };
   }
 }

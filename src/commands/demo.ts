@@ -161,7 +161,7 @@ async function invoke(
   const aws = await context.aws(target);
   const { testResult } = await import("../verify/test-result.ts");
   const result = await asTyped("test --local --booking 1", context, () =>
-    testResult(aws, { functionName, stage, ...client }, context.signal),
+    testResult(aws, { functionName, stage, ...client, owner: "shipped" }, context.signal),
   );
   emitText(testText(result), context);
 }

@@ -1,3 +1,4 @@
+import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
 import type { Serving } from "../aws/tested-release.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { askNewBackend } from "../verify/backend/ask-new.ts";
@@ -5,7 +6,7 @@ import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import type { Artifact } from "../artifact/zip.ts";
-import { codeFor, codeToUpload, isOwnCode } from "../code/code.ts";
+import { codeFor, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
 import { deployRounds, type Round } from "../code/rounds.ts";
 import { command as invocation, joined, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -228,10 +229,11 @@ function refuseUnwatchable({ stack, limits, dryRun }: Request): void {
 async function deployOnce(request: Request, context: Context<DeployItem>): Promise<Deployed> {
   const { stack: options, dryRun, proof } = request;
   check(request, context);
-  const own = isOwnCode(options);
+  // What a whole deploy and one of the code leave there, which the smoke test tests.
+  const owner = ownerNamed(options);
   // Asked for first: a person should not wait for a deploy to be asked at its end.
   const token = proof.isTested ? await context.token(request.client) : request.client.token;
-  const client = { ...options, ...request.client, token, strict: proof.strict, own };
+  const client = { ...options, ...request.client, token, strict: proof.strict, owner };
   const open = await request.open(await (dryRun ? codeFor : codeToUpload)(options, context));
   const write = () => deployWith(open, request, client, context);
   const { deployment, probe } = await (dryRun ? wouldDeploy(open, request, context) : write());
@@ -245,7 +247,7 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
     test: tested,
     release: tested?.fault ? await served(open, deployment, proof) : null,
     unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-    next: url === null || dryRun ? null : next(tested, probe, { ...request.client, own }),
+    next: url === null || dryRun ? null : next(tested, probe, { ...request.client, owner }),
   };
 }
 
@@ -259,7 +261,7 @@ interface Outcome {
 async function deployWith(
   open: Open,
   request: Request,
-  client: Parameters<typeof askNewBackend>[1] & { own: boolean },
+  client: Parameters<typeof askNewBackend>[1] & { owner: CodeOwner },
   context: Context<DeployItem>,
 ): Promise<Outcome> {
   const { test, isTested } = request.proof;
@@ -268,7 +270,7 @@ async function deployWith(
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
     // After a whole deploy the smoke test asks the backend, by way of the function.
-    const asked = test && !isTested && !client.own ? withNewBackend(open.stack, changes) : undefined;
+    const asked = test && !isTested ? withNewBackend(open.stack, changes, client.owner) : undefined;
     if (!asked) return;
     const { askNewBackend: ask } = await import("../verify/backend/ask-new.ts");
     probe = await ask(asked, client, context);
@@ -341,15 +343,25 @@ const environments = (url: string | null): Pick<DeployResult, "frontend" | "back
   backend: url === null ? null : { environment: invocation("outputs", { outputsFor: "backend" }) },
 });
 
-/** The function's variables as they are and as they are wanted, where the backend's address is a new one. */
+/**
+ * The function's variables as they are and as they are wanted, where the shipped handler is to call a new
+ * backend. Own code, which is `given` or stays, asks it in its own way.
+ */
 function withNewBackend(
   { lambdaFunction }: WebSocketStack,
   changes: readonly Change[],
+  given: CodeOwner,
 ): { present: Variables; wanted: Variables } | undefined {
   const change = changes.find(({ resource }) => resource === lambdaFunction);
   const isNew = change?.differences.some(({ path }) => path === "Environment.BACKEND_URL") ?? false;
-  if (!change?.target || !isNew) return undefined;
+  if (!change?.target || !isNew || ownerAfter(change, given) === "own") return undefined;
   const { Environment: wanted } = change.target as { Environment: Variables };
   const { Environment: present = {} } = (change.found?.properties ?? {}) as { Environment?: Variables };
   return { present, wanted };
+}
+
+/** Whose code it is then: the code may be none of the steps. */
+function ownerAfter({ differences, found }: Change, given: CodeOwner): CodeOwner {
+  const isWritten = !found || differences.some(({ path }) => path === "CodeSha256");
+  return isWritten ? given : (codeOwnerIn(found.tags) ?? given);
 }

@@ -1,5 +1,4 @@
-import { tagNames } from "../aws/tags.ts";
-import { codeIfPossible, codeToUpload, isOwnCode } from "../code/code.ts";
+import { codeToCompare, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
@@ -26,6 +25,8 @@ interface DoctorResult extends Place {
   repaired: readonly Step[];
   /** The steps that repair what a deploy can repair. */
   steps: readonly Step[];
+  /** The steps that `--fix` leaves out, as the function runs own code that was not named. */
+  leftOut: readonly Step[];
   checks: CheckLine[];
 }
 
@@ -41,7 +42,7 @@ export const command: Command<"doctor", DoctorResult> = {
     if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
     if (steps.length > 0) await repair(steps, { ...options, allowHttp }, context);
-    const { account, checks } = steps.length > 0 ? await examine(1) : first;
+    const { account, checks, leftOut } = steps.length > 0 ? await examine(1) : first;
     const counts = countsOf(checks);
     const { region, profile, endpointUrl } = await context.aws(options);
     return {
@@ -56,18 +57,19 @@ export const command: Command<"doctor", DoctorResult> = {
       cause: checks.find(({ outcome }) => outcome === "failed")?.code ?? null,
       repaired: steps,
       steps: stepsIn(checks),
+      leftOut,
       checks,
     };
   },
 
-  render({ checks, passed, failed, warnings, skipped, repaired, steps, ...place }, { fix }) {
+  render({ checks, passed, failed, warnings, skipped, repaired, steps, leftOut, ...place }, { fix }) {
     return joined([
       placeText(place),
       "",
       ...checkLines(summed(checks)),
       "",
       countsText({ passed, failed, warnings, skipped }),
-      ...(fix ? [repairedText(repaired)] : []),
+      ...(fix ? [repairedText(repaired, leftOut)] : []),
       next(failed, steps),
     ]);
   },
@@ -91,30 +93,31 @@ type Looking = Omit<Options, "fix" | "allowHttp" | "booking" | "token" | "tokenS
 async function examined(
   { client, timeScale, taskRole, functionName, apiName, stage, account: expected, ...options }: Looking,
   { aws: awsAt, report, signal }: Context,
-): Promise<Pick<DoctorResult, "account" | "managedBy" | "checks">> {
+): Promise<Pick<DoctorResult, "account" | "managedBy" | "leftOut" | "checks">> {
   const id = "doctor";
   const title = "every hop of a message";
   const startedAt = performance.now();
   report({ kind: "started", id, title });
-  const [{ doctorChecks }, { openEvidence }, { readersOf }, { examine }, aws, artifact] = await Promise.all([
-    import("../verify/selections.ts"),
-    import("../verify/evidence.ts"),
-    import("../verify/readers.ts"),
-    import("../verify/examine.ts"),
-    awsAt(options),
-    codeIfPossible(options, { report, signal }),
-  ]);
-  const own = isOwnCode(options);
+  const [{ doctorChecks }, { openEvidence }, { readersOf }, { examine }, aws, { compared }] =
+    await Promise.all([
+      import("../verify/selections.ts"),
+      import("../verify/evidence.ts"),
+      import("../verify/readers.ts"),
+      import("../verify/examine.ts"),
+      awsAt(options),
+      codeToCompare(options, { report, signal }),
+    ]);
+  const named = ownerNamed(options);
   const { accessLogs, roleArn, routes } = options;
-  const names = { functionName, apiName, stage, region: aws.region, account: expected, own, roleArn, routes };
-  const code = artifact && { sha256: artifact.sha256, handler: options.handler, runtime: options.runtime };
-  const looking = { aws, names, client, expected: code, accessLogs, taskRole, signal, timeScale };
+  const names = { functionName, apiName, stage, region: aws.region, account: expected, roleArn, routes };
+  const code = compared && { sha256: compared.sha256, handler: options.handler, runtime: options.runtime };
+  const looking = { aws, names, client, expected: code, named, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));
   const wanted = doctorChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
   const checks = await examine(wanted, read);
   signal.throwIfAborted();
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
-  const [caller, manager, kept] = await Promise.all([read("caller"), read("managedBy"), read("kept")]);
+  const [caller, manager, owner] = await Promise.all([read("caller"), read("managedBy"), read("owner")]);
   const account = caller.kind === "present" ? caller.value.account : null;
   if (manager.kind === "unreadable")
     report({
@@ -122,9 +125,11 @@ async function examined(
       message: `whether another tool manages the stack is not known: ${manager.error.message}`,
     });
   const managedBy = manager.kind === "present" ? manager.value : null;
-  if (managedBy !== null) return { account, managedBy, checks: leftTo(managedBy, checks) };
-  const isUnnamed = !own && kept.kind === "present" && kept.value.Tags?.[tagNames.code] === "own";
-  return { account, managedBy, checks: isUnnamed ? keepingOwn(checks) : checks };
+  if (managedBy !== null) return { account, managedBy, leftOut: [], checks: leftTo(managedBy, checks) };
+  const isUnnamed = named === "shipped" && owner.kind === "present" && owner.value === "own";
+  const kept = isUnnamed ? keepingOwn(checks) : checks;
+  const leftOut = stepsIn(checks).filter((step) => !stepsIn(kept).includes(step));
+  return { account, managedBy, leftOut, checks: kept };
 }
 
 /** Own code that was not named is not repaired: a deploy would replace it by the shipped handler. */
@@ -176,9 +181,12 @@ function summed(checks: readonly CheckLine[]): CheckLine[] {
   });
 }
 
-/** What `--fix` has done. */
-const repairedText = (steps: readonly Step[]): string =>
-  steps.length > 0 ? `repaired: ${steps.join(", ")}` : "nothing here that a deploy can repair";
+/** What `--fix` has done, and what it has left out. */
+function repairedText(steps: readonly Step[], leftOut: readonly Step[]): string {
+  const left = `${leftOut.join(", ")} not repaired: your own code was not named`;
+  if (steps.length === 0) return leftOut.length > 0 ? left : "nothing here that a deploy can repair";
+  return `repaired: ${steps.join(", ")}${leftOut.length > 0 ? `; ${left}` : ""}`;
+}
 
 /** The next command: what repairs it, or what shows that it works. */
 function next(failed: number, steps: readonly Step[]): Advice {

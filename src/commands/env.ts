@@ -2,6 +2,7 @@ import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
+import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
 import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
@@ -50,7 +51,8 @@ export const command: Command<"env", EnvResult> = {
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
     const open = await context.stack(names);
-    const { place, present, by } = await deployed(open, functionName, action, context);
+    const { place, present, by, owner } = await deployed(open, functionName, action, context);
+    if (owner !== "own") refuseRemoval(removed, ["BACKEND_URL"]);
     warnOfAbsent(removed, present, context);
     const wanted = change(present);
     const display = displayIn(open.stack);
@@ -59,7 +61,8 @@ export const command: Command<"env", EnvResult> = {
     if (changes.length === 0) return { ...result, ...stateOf(present, display), changed: false, probe: null };
     refuseTooLarge(functionName, wanted);
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
-    const probe = isNew && isProbed ? await askBackend(wanted, context) : null;
+    // Own code asks it in its own way.
+    const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context) : null;
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
     const { releaseEnvironment } = await import("../aws/releases.ts");
     const publisher = { by, run: open.stack.identity.run, keepReleases };
@@ -126,7 +129,8 @@ async function changeIn(context: Pick<Context, "args" | "stdin" | "signal">): Pr
     const assigned = await assignmentsIn(words, context);
     return { action, assigned, removed: [], change: (present) => ({ ...present, ...assigned }) };
   }
-  const removed = words.map(removableIn);
+  refuseRemoval(words, ofTheStack);
+  const removed = words;
   const change = (present: Variables) =>
     Object.fromEntries(Object.entries(present).filter(([name]) => !removed.includes(name)));
   return { action, assigned: {}, removed, change };
@@ -183,11 +187,12 @@ function assigned(name: string, words: string): [string, string] {
 const refusalOf = ({ shown, fault }: RefusedVariable): CliError =>
   new CliError("value-invalid", `env set: ${shown}: ${fault}`);
 
-/** What the function cannot do without. */
-const needed = ["BACKEND_URL", "API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];
+/** What each deploy writes. Only the shipped handler needs a backend besides. */
+const ofTheStack = ["API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];
 
-function removableIn(name: string): string {
-  if (!needed.includes(name)) return name;
+function refuseRemoval(names: readonly string[], needed: readonly string[]): void {
+  const name = names.find((one) => needed.includes(one));
+  if (name === undefined) return;
   throw new CliError("variable-needed", `${name} is not removed: the function needs it`, {
     hint: name === "BACKEND_URL" ? "give it another value with env set" : undefined,
   });
@@ -199,7 +204,7 @@ async function deployed(
   functionName: string,
   action: Action,
   { report }: Pick<Context, "report">,
-): Promise<{ place: Place; present: Variables; by: string }> {
+): Promise<{ place: Place; present: Variables; by: string; owner: CodeOwner | undefined }> {
   const { stack, run } = open;
   const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
@@ -212,7 +217,8 @@ async function deployed(
     report({ kind: "note", message: placeText(place) });
   }
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
-  return { place, present: found.variables, by };
+  const owner = codeOwnerIn(observed.get(stack.lambdaFunction)?.tags);
+  return { place, present: found.variables, by, owner };
 }
 
 type Display = (name: string, value: string) => string;

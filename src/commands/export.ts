@@ -1,6 +1,6 @@
 import { given } from "../aws/answers.ts";
 import { actionNamed } from "../cli/action.ts";
-import { codeIfPossible } from "../code/code.ts";
+import { codeToCompare } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { cloudFormationOf } from "../export/cloudformation.ts";
 import { exportedOf, type Exported } from "../export/model.ts";
@@ -38,8 +38,7 @@ const writers: Readonly<Record<Format, (all: readonly Exported[], place: Place) 
 export const command: Command<"export", ExportResult> = {
   async run(options, context) {
     const format = actionNamed("export", context.args[0] ?? "", formats);
-    const artifact = await codeIfPossible(options, context);
-    const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
+    const open = await context.stack(options, await codeToCompare(options, context));
     const observed = await observe(open.stack, open.run.aws);
     const place = placeOf(open, observed);
     const all = exportedOf(open.stack, observed);

@@ -1,4 +1,5 @@
-import { codeIfPossible } from "../code/code.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
+import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -23,6 +24,8 @@ interface StatusResult extends Place {
   deployed: boolean;
   upToDate: boolean;
   url: string | null;
+  /** False where the function runs own code that was not named: it is as it may be. */
+  codeCompared: boolean;
   /** The release that serves clients; null where there is none, or it cannot be read. */
   release: string | null;
   /** The steps that fix it; all of them where the function itself is to be made. */
@@ -34,8 +37,7 @@ interface StatusResult extends Place {
 
 export const command: Command<"status", StatusResult> = {
   async run(options, context) {
-    const artifact = await codeIfPossible(options, context);
-    const open = await (artifact ? context.stack(options, artifact) : context.stack(options));
+    const open = await context.stack(options, await codeToCompare(options, context));
     const { stack, run, urlIn } = open;
     const { observed, unread } = await observeReadable(stack.resources, run);
     const changes = plan(stack, observed, undefined, unread);
@@ -48,8 +50,12 @@ export const command: Command<"status", StatusResult> = {
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);
+    const codeCompared =
+      isOwnCode(options) || codeOwnerIn(observed.get(stack.lambdaFunction)?.tags) !== "own";
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
-    const fixing = isRolledBack ? withoutReleasing(all) : all;
+    // Without the code a deploy of the function is refused.
+    const possible = codeCompared ? all : all.filter((step) => step !== "function");
+    const fixing = isRolledBack ? withoutReleasing(possible) : possible;
     const upToDate = resources.every(({ state }) => state === "ok");
     // A whole deploy needs the backend's address; steps alone leave it as it is.
     const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
@@ -59,6 +65,7 @@ export const command: Command<"status", StatusResult> = {
       deployed: resources.every(({ state }) => state !== "missing"),
       upToDate,
       url: urlIn(changes),
+      codeCompared,
       release: servedRelease(stack, observed),
       steps: fixing,
       fix: fixing.length === 0 ? null : deploy("deploy", { only }),
@@ -66,7 +73,7 @@ export const command: Command<"status", StatusResult> = {
     };
   },
 
-  render({ deployed, upToDate, url, release, fix, resources, ...place }) {
+  render({ deployed, upToDate, url, codeCompared, release, fix, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [signs[state], id, name, state === "ok" ? "" : state],
       ...differences.flatMap(byMember).map((difference) => {
@@ -83,12 +90,16 @@ export const command: Command<"status", StatusResult> = {
       ...(release === null
         ? []
         : [`release ${oneLine(release)} serves${isRolledBack ? ", after a rollback" : ""}`]),
-      conclusionOf({ deployed, upToDate, fix, isRolledBack, managedBy: place.managedBy }),
+      ...(codeCompared ? [] : [OWN_UNNAMED]),
+      conclusionOf({ deployed, upToDate, fix, isRolledBack, managedBy: place.managedBy, codeCompared }),
     ]);
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
 };
+
+const OWN_UNNAMED =
+  "your own code runs, and is not compared: name it with --source or --zip, or in the config file";
 
 function conclusionOf({
   deployed,
@@ -96,12 +107,16 @@ function conclusionOf({
   fix,
   isRolledBack,
   managedBy,
-}: Pick<StatusResult, "deployed" | "upToDate" | "fix" | "managedBy"> & { isRolledBack: boolean }): Advice {
+  codeCompared,
+}: Pick<StatusResult, "deployed" | "upToDate" | "fix" | "managedBy" | "codeCompared"> & {
+  isRolledBack: boolean;
+}): Advice {
   if (managedBy !== null)
     return `managed by ${oneLine(managedBy)}: a deploy is refused, and repairs nothing here`;
   if (fix !== null) return [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
   if (isRolledBack) return ["what was deployed last serves no client; to serve it: ", deploy("deploy")];
-  return upToDate ? "up to date" : "no differences in what could be read";
+  if (upToDate) return "up to date";
+  return codeCompared ? "no differences in what could be read" : "differences found: a deploy needs the code";
 }
 
 const signs: Readonly<Record<State, string>> = {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "../cli/command.ts";
-import { isOwnCode } from "../code/code.ts";
+import { ownerNamed } from "../code/code.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { testText } from "../terminal/tested.ts";
@@ -15,9 +15,12 @@ export const command: Command<"test", TestResult> = {
     const event = file === undefined ? undefined : await eventFrom(file);
     const token = await context.token({ token: given, tokenStdin });
     const aws = await context.aws(options);
-    const { testResult } = await import("../verify/test-result.ts");
-    const own = isOwnCode({ source, zip });
-    return await testResult(aws, { functionName, stage, booking, type, token, event, own }, context.signal);
+    const [{ testResult }, { servedCodeOwner }] = await Promise.all([
+      import("../verify/test-result.ts"),
+      import("../aws/code-owner.ts"),
+    ]);
+    const owner = await servedCodeOwner(aws, functionName, ownerNamed({ source, zip }));
+    return await testResult(aws, { functionName, stage, booking, type, token, event, owner }, context.signal);
   },
 
   render: testText,

@@ -1,7 +1,7 @@
 import { CliError } from "../errors/error.ts";
 import { tagNames, type Tags } from "../aws/tags.ts";
 import { tagsAtCreation } from "../resources/configured-tags.ts";
-import { differences, redacted, sameIn } from "../stack/difference.ts";
+import { differences, redacted, sameIn, withoutStaying } from "../stack/difference.ts";
 import { isOfOthers } from "../stack/adopt.ts";
 import { isWanted, type Observed, type Stack } from "../stack/engine.ts";
 import {
@@ -60,12 +60,16 @@ export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
 
 function exported(resource: AnyResource, observed: Observed): Exported {
   const found = observed.get(resource);
-  const desiredWith = (attributesOf: (need: AnyResource) => Readonly<Record<string, string>>) =>
-    resource.desired?.(
-      Object.fromEntries(
-        Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
-      ),
-    ) ?? {};
+  const desiredWith = (attributesOf: (need: AnyResource) => Readonly<Record<string, string>>): Members =>
+    withoutStaying(
+      resource,
+      found,
+      resource.desired?.(
+        Object.fromEntries(
+          Object.entries<AnyResource>(resource.needs).map(([name, need]) => [name, attributesOf(need)]),
+        ),
+      ) ?? {},
+    );
   const isExported = (need: AnyResource) => need.desired !== undefined && !isOfOthers(need, observed);
   const referring = desiredWith((need) =>
     isExported(need) || need.type === CALLER

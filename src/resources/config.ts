@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { Artifact } from "../artifact/zip.ts";
+import type { Artifact, Compared } from "../artifact/zip.ts";
 import { newRun } from "../aws/tags.ts";
 import { refuseTooLarge } from "../aws/variables.ts";
 import { CliError } from "../errors/error.ts";
@@ -23,8 +23,14 @@ export type Described = StackNames & Partial<StackProperties> & RunLimits;
  * The settings as the description of a stack. Without an artifact code, runtime and handler are left as they
  * are; so is every other property that is not given.
  */
-export function stackConfig(of: Described, region: string, artifact: Artifact | undefined): StackConfig {
+export function stackConfig(
+  of: Described,
+  region: string,
+  code: Artifact | Compared | undefined,
+): StackConfig {
   refuseContradictions(of);
+  const comparesOnly = code !== undefined && "compared" in code;
+  const artifact = comparesOnly ? code.compared : code;
   return {
     region,
     functionName: of.functionName,
@@ -61,6 +67,7 @@ export function stackConfig(of: Described, region: string, artifact: Artifact | 
           zipSha256: artifact.sha256,
           codeFrom: artifact.isShipped ? ("shipped" as const) : ("own" as const),
           replacesCode: of.replaceCode,
+          comparesOnly,
           runtime: of.runtime,
           handler: of.handler,
         }

@@ -11,6 +11,7 @@ import {
   type Resource,
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
+import { codeOwnerIn, codeTags, type CodeOwner } from "../aws/code-owner.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
 import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
@@ -96,9 +97,11 @@ export interface FunctionConfig extends FunctionSettings {
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
   /** What the code comes from; a tag of the function keeps it. */
-  codeFrom?: "own" | "shipped" | undefined;
+  codeFrom?: CodeOwner | undefined;
   /** Whether the shipped handler may take the place of own code. */
   replacesCode?: boolean | undefined;
+  /** The shipped handler is compared alone: own code stays, with what it is run by. */
+  comparesOnly?: boolean | undefined;
   tags: Tags;
   configuredTags?: Tags | undefined;
   run: string;
@@ -145,11 +148,13 @@ export function lambdaFunction(
     },
 
     desired: (has) => desiredOf(config, has),
+    staysAsFound: ({ tags }) =>
+      config.comparesOnly && config.codeFrom === "shipped" && codeOwnerIn(tags) === "own" ? ofTheCode : [],
     leaves: ({ properties: { MemorySize: found }, tags = {} }, { MemorySize: desired }) => [
       ...(found !== undefined && desired !== undefined && found > desired
         ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
         : []),
-      ...(tags[tagNames.code] === "shipped" && config.codeFrom === "own"
+      ...(codeOwnerIn(tags) === "shipped" && config.codeFrom === "own"
         ? [`your own code takes the place of the shipped handler in ${FunctionName}`]
         : []),
     ],
@@ -204,12 +209,15 @@ export function lambdaFunction(
   };
 }
 
+/** What own code has that is not the stack's to say. */
+const ofTheCode = ["CodeSha256", "Runtime", "Handler"] as const;
+
 /** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */
 function refuseToReplaceOwn(
   { tags = {} }: Found<FunctionProperties, FunctionAttributes>,
   { functionName, codeFrom, replacesCode = false }: FunctionConfig,
 ): void {
-  if (codeFrom !== "shipped" || tags[tagNames.code] !== "own" || replacesCode) return;
+  if (codeFrom !== "shipped" || codeOwnerIn(tags) !== "own" || replacesCode) return;
   throw new CliError(
     "own-code-replaced",
     `${functionName} runs your own code, and this deploy would replace it by the shipped handler`,
@@ -439,11 +447,11 @@ async function mark(
 /** Writes down what the code comes from, before it is there: what is cut then guards too much rather. */
 async function markCode(
   aws: Aws,
-  { attributes, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
+  { attributes, properties, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
   { codeFrom }: FunctionConfig,
 ): Promise<void> {
-  if (codeFrom === undefined || tags[tagNames.code] === codeFrom) return;
-  await taggingOf(aws, attributes).set({ [tagNames.code]: codeFrom });
+  const written = codeFrom ? codeTags(tags, codeFrom, properties.CodeSha256) : {};
+  if (Object.keys(written).length > 0) await taggingOf(aws, attributes).set(written);
 }
 
 function foundFunction({

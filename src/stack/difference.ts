@@ -44,7 +44,15 @@ function compared(resource: AnyResource, path: string, found: unknown, desired: 
  */
 export function differences(resource: AnyResource, found: AnyFound, desired: object): Difference[] {
   const current: Members = { ...found.properties };
-  return Object.entries(desired).flatMap(([key, value]) => compared(resource, key, current[key], value));
+  return Object.entries(withoutStaying(resource, found, desired)).flatMap(([key, value]) =>
+    compared(resource, key, current[key], value),
+  );
+}
+
+/** What is desired, without what stays as it was found. */
+export function withoutStaying(resource: AnyResource, found: AnyFound | undefined, desired: object): Members {
+  const staying = (found && resource.staysAsFound?.(found)) ?? [];
+  return Object.fromEntries(Object.entries(desired).filter(([key]) => !staying.includes(key)));
 }
 
 /** The resource's own comparison of a path. */

@@ -109,6 +109,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   readonly follows?: readonly AnyResource[];
   /** What we want; pure, interpolates attributes and never inspects them. What is left out stays as it is. */
   desired(needs: AttributesOf<N>): Partial<Properties>;
+  /** What is not compared of the one that was found, by what it says of itself. */
+  staysAsFound?(found: Found<Properties, A>): readonly string[];
   /** Comparisons other than equality, for example with a minimum; also of what is inside, by its path. */
   readonly same?: {
     readonly [K in keyof Properties]?: (found: Properties[K], desired: Properties[K]) => boolean;

@@ -1,4 +1,5 @@
 import type { Aws } from "../aws/clients.ts";
+import { servedCodeOwner } from "../aws/code-owner.ts";
 import { localTraces } from "../aws/local-traces.ts";
 import { explain } from "../errors/explain.ts";
 import { accessLogOf } from "../logs/access-log.ts";
@@ -141,6 +142,8 @@ async function joined(
 /** AWS.md 1.15. */
 const NO_PUSHES = "frames that a backend pushes by itself are left out: no log of AWS that is read has them";
 
+const OWN_LINES = "your own code runs: of its lines only those are read that are like the shipped handler's";
+
 /** Where messages can be read about: the local AWS, or AWS's logs. */
 async function sourcesOf(
   aws: Aws,
@@ -150,7 +153,14 @@ async function sourcesOf(
   const lines = await localTraces(aws, options.follow);
   if (!lines) {
     reader.report({ kind: "note", message: NO_PUSHES });
-    return [...(await functionSource(aws, options, reader)), ...(await accessSource(aws, options, reader))];
+    const [owner, ofFunction] = await Promise.all([
+      servedCodeOwner(aws, options.functionName, "shipped"),
+      functionSource(aws, options, reader),
+    ]);
+    if (owner === "own") reader.report({ kind: "note", message: OWN_LINES });
+    // Nothing is waited for that own code need not write.
+    const told = owner === "own" ? ofFunction.map((source) => ({ ...source, facts: [] })) : ofFunction;
+    return [...told, ...(await accessSource(aws, options, reader))];
   }
   // It keeps the last minutes; what is older is in the function's log.
   const older = options.follow ? [] : await functionSource(aws, options, reader);

@@ -6,6 +6,7 @@ import type {
   Route,
 } from "@aws-sdk/client-apigatewayv2";
 import type { FunctionConfiguration, GetFunctionCommandOutput } from "@aws-sdk/client-lambda";
+import type { CodeOwner } from "../aws/code-owner.ts";
 import type { LogRole } from "../aws/log-role.ts";
 import type { Decision } from "../aws/simulation.ts";
 import type { Conversation } from "./backend/conversation.ts";
@@ -25,8 +26,6 @@ export interface Names {
   account: string | undefined;
   /** The further routes that the configuration has. */
   routes?: readonly string[] | undefined;
-  /** Whether the function's code is the user's own. */
-  own?: boolean | undefined;
   /** A role that others own, with which the function runs. */
   roleArn?: string | undefined;
 }
@@ -113,6 +112,8 @@ export interface Serving {
 /** All that checks judge, each read once. */
 export interface Evidence {
   names: Names;
+  /** Whose code serves. */
+  owner: CodeOwner;
   caller: Caller;
   api: Api;
   stage: GetStageCommandOutput;

@@ -6,6 +6,7 @@ import { CliError } from "../errors/error.ts";
 import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
+import type { CodeOwner } from "../aws/code-owner.ts";
 import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judge.ts";
 import { asServed } from "../aws/served.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
@@ -34,8 +35,7 @@ export const MADE_UP_TOKEN = "test-token";
 
 export type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & {
   event?: WebSocketEvent | undefined;
-  /** Whether the function's code is the user's own. */
-  own?: boolean | undefined;
+  owner: CodeOwner;
 };
 
 /** An event of API Gateway, as far as this command looks into it. */
@@ -48,15 +48,15 @@ export interface WebSocketEvent {
  * that the connection, which never existed, is gone. Throws a CliError when there is no such function.
  */
 export async function testFunction(aws: Aws, options: TestOptions, signal: AbortSignal): Promise<Tested> {
-  const { functionName, own = false } = options;
+  const { functionName, owner } = options;
   const event = options.event ?? testEvent(options, aws.region);
   const startedAt = performance.now();
   const outcome = await invoke(aws, functionName, event, signal);
   const ms = Math.round(performance.now() - startedAt);
   const madeUpToken = !options.event && options.token === undefined;
-  const first = diagnose({ ...outcome, madeUpToken, own });
+  const first = diagnose({ ...outcome, madeUpToken, owner });
   const diagnosis = toldByBackend.has(first.code)
-    ? diagnose({ ...outcome, madeUpToken, own, probe: await probeFromHere(aws, options, signal) })
+    ? diagnose({ ...outcome, madeUpToken, owner, probe: await probeFromHere(aws, options, signal) })
     : first;
   const { statusCode, answer, log } = outcome;
   const disconnected = mayBeKnown(event, outcome)
@@ -65,7 +65,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   return {
     functionName,
     connectionId: event.requestContext?.connectionId ?? null,
-    passed: statusCode === 200 && (own || diagnosis.backendAccepted === true),
+    passed: statusCode === 200 && (owner === "own" || diagnosis.backendAccepted === true),
     ...diagnosis,
     statusCode,
     answer,
@@ -120,7 +120,7 @@ async function probeFromHere(
   }
 }
 
-type Answer = Omit<Outcome, "madeUpToken" | "probe" | "own">;
+type Answer = Omit<Outcome, "madeUpToken" | "probe" | "owner">;
 
 /** Invokes what serves of the function with an event. Throws a CliError when there is no such function. */
 export async function invoke(

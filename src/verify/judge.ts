@@ -1,4 +1,5 @@
 import { giveKeys, orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
+import type { CodeOwner } from "../aws/code-owner.ts";
 import { command, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 
@@ -59,8 +60,8 @@ export interface Outcome {
   probe?: BackendProbe | undefined;
   /** Whether the event holds the token that the test event has where none was given. */
   madeUpToken: boolean;
-  /** Whether the code is the user's own: then only its status tells something. */
-  own?: boolean | undefined;
+  /** Whose code it is: of the user's own only the status tells something. */
+  owner: CodeOwner;
 }
 
 /** A function that did not end by itself. */
@@ -293,10 +294,10 @@ export const answerRows: readonly AnswerRow[] = [
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "malformed"]);
 
 /** How far an event got, by what its invocation brought. */
-export function diagnose({ own, ...outcome }: Outcome): Diagnosis {
+export function diagnose({ owner, ...outcome }: Outcome): Diagnosis {
   const { functionError, statusCode, answer, log, madeUpToken, probe } = outcome;
   if (functionError) return diagnoseFailure(answer);
-  if (own) return statusCode === null ? unreadable : ownAnswer(statusCode);
+  if (owner === "own") return statusCode === null ? unreadable : ownAnswer(statusCode);
   const line: HandlerLine =
     log.map((text) => readLine(text).fields ?? {}).findLast(({ event }) => events.has(event)) ?? {};
   const facts = statusCode === null ? undefined : { ...line, status: statusCode, madeUpToken, probe };

@@ -40,21 +40,20 @@ export interface Way {
 /** How the path itself is tried: the function, the backend, and a real WebSocket through all of it. */
 export function pathReaders(reading: Reading, way: Way): Pick<Readers, PathEvidence> {
   const { aws, names, client, signal } = reading;
-  const { own } = names;
   return {
     async invocation(get) {
-      await way.usable(get);
-      return await testFunction(aws, { ...names, ...client }, signal);
+      const [owner] = await Promise.all([get("owner"), way.usable(get)]);
+      return await testFunction(aws, { ...names, ...client, owner }, signal);
     },
     async frames(get) {
-      if (own) throw new Absent(OWN);
+      await refuseOwn(get);
       const [address] = await Promise.all([way.address(get), way.usable(get)]);
       // One after the other: a function may be allowed one run at a time.
       await get("invocation").catch(() => undefined);
       return await sentFrame(names, address, reading);
     },
     async backend(get) {
-      if (own) throw new Absent(OWN);
+      await refuseOwn(get);
       const variables = variablesOf(await get("lambda"));
       const given = variables["BACKEND_URL"] ? undefined : client.backendUrl;
       const backendUrl = given ?? variables["BACKEND_URL"] ?? "";
@@ -83,7 +82,11 @@ export const deployedWay = ({ stage }: Names): Way => ({
   served: (get) => get("stage"),
 });
 
-const OWN = "the code is your own handler, and this is about the one that ships";
+/** What the shipped handler alone does is asked of no other. */
+async function refuseOwn(get: Get): Promise<void> {
+  if ((await get("owner")) === "own")
+    throw new Absent("the code is your own handler, and this is about the one that ships");
+}
 
 /** Without the function's own word the WebSocket is opened all the same. */
 const unknownFrames = (): ConnectionsProof => ({

@@ -1,4 +1,5 @@
 import type { Aws } from "../aws/clients.ts";
+import type { CodeOwner } from "../aws/code-owner.ts";
 import { command, type Invocation } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
@@ -18,7 +19,8 @@ export interface SmokeTest {
 }
 
 /** Of whom the smoke test connects, and to what. */
-export type SmokeTestOptions = Omit<Names, "region"> & Pick<Settings, "booking" | "token" | "type">;
+export type SmokeTestOptions = Omit<Names, "region"> &
+  Pick<Settings, "booking" | "token" | "type"> & { owner: CodeOwner };
 
 interface SmokeTestRun {
   aws: Aws;
@@ -33,7 +35,7 @@ const TITLE = "test event and a real WebSocket";
 /** Tests the path that was just deployed, whose clients connect at `url`. */
 export async function smokeTest(
   url: string,
-  { booking, token, type, ...options }: SmokeTestOptions,
+  { booking, token, type, owner, ...options }: SmokeTestOptions,
   { report, ...run }: SmokeTestRun,
 ): Promise<SmokeTest> {
   const startedAt = performance.now();
@@ -43,32 +45,35 @@ export async function smokeTest(
     import("./path-readers.ts"),
     import("./selections.ts"),
   ]);
-  const { own = false } = options;
   const names = { ...options, region: run.aws.region };
   const isThere = () => Promise.resolve();
   const way = { address: () => Promise.resolve(url), usable: isThere, served: isThere };
   const client = { booking, token, type, backendUrl: undefined };
-  const readers = { names: () => Promise.resolve(names), ...pathReaders({ ...run, names, client }, way) };
+  const readers = {
+    names: () => Promise.resolve(names),
+    owner: () => Promise.resolve(owner),
+    ...pathReaders({ ...run, names, client }, way),
+  };
   const checks = await examine(proofChecks, openEvidence(readers));
   run.signal.throwIfAborted();
-  const tested = testedBy(checks, { own });
-  report(ending(tested, own, performance.now() - startedAt));
+  const tested = testedBy(checks, { owner });
+  report(ending(tested, owner, performance.now() - startedAt));
   return tested;
 }
 
 /** What the checks of a deploy come to. */
-export const testedBy = (checks: CheckLine[], { own }: { own: boolean }): SmokeTest => ({
+export const testedBy = (checks: CheckLine[], { owner }: { owner: CodeOwner }): SmokeTest => ({
   passed: !checks.some(isBad),
-  fault: checks.find((line) => isFault(line, { checks, own }))?.id ?? null,
+  fault: checks.find((line) => isFault(line, { checks, owner }))?.id ?? null,
   checks,
 });
 
 /** How it went, for the progress: the result says more. */
-function ending({ passed, fault }: SmokeTest, own: boolean, ms: number): Progress {
+function ending({ passed, fault }: SmokeTest, owner: CodeOwner, ms: number): Progress {
   const end = { id: ID, title: TITLE } as const;
   if (fault !== null) return { ...end, kind: "failed", message: "the smoke test failed" };
   if (passed) return { ...end, kind: "finished", ms, outcome: "done" };
-  const detail = own ? "the code refuses the test's client" : "the backend fails";
+  const detail = owner === "own" ? "the code refuses the test's client" : "the backend fails";
   return { ...end, kind: "finished", ms, outcome: "incomplete", detail };
 }
 
@@ -77,15 +82,18 @@ const isBadIn = (checks: readonly CheckLine[], ...ids: string[]): boolean =>
   checks.some((line) => ids.includes(line.id) && isBad(line));
 
 /** Whether a check has failed for what was deployed: the backend is not a part of that. */
-function isFault(line: CheckLine, { checks, own }: { checks: readonly CheckLine[]; own: boolean }): boolean {
-  if (line.id === "handshake") return isBad(line) && isOfDeployed(line, isBadIn(checks, "accepted"), own);
+function isFault(
+  line: CheckLine,
+  { checks, owner }: { checks: readonly CheckLine[]; owner: CodeOwner },
+): boolean {
+  if (line.id === "handshake") return isBad(line) && isOfDeployed(line, isBadIn(checks, "accepted"), owner);
   return line.outcome === "failed" && line.hop !== "backend";
 }
 
 /** Whether a handshake failed for what was deployed and not for the backend behind it. */
-function isOfDeployed({ code }: CheckLine, isRefused: boolean, own: boolean): boolean {
+function isOfDeployed({ code }: CheckLine, isRefused: boolean, owner: CodeOwner): boolean {
   // An own handler has no backend behind it that is known.
-  if (own) return !isRefused;
+  if (owner === "own") return !isRefused;
   const status = statusIn(code);
   return status === null || status === 500 || (status === 403 && !isRefused);
 }
@@ -112,16 +120,16 @@ export function unprovenBy({ fault, checks }: SmokeTest): Unproven[] {
 /** Why a handshake is refused is told by these, where they know. */
 const WHY_REFUSED = ["invocation", "reached", "accepted"];
 
-/** Of whom the next command is to connect; `own`: to own code, which has no backend that is known. */
-export type NextClient = Pick<Settings, "booking" | "token" | "tokenStdin"> & { own: boolean };
+/** Of whom the next command is to connect, to whose code: own code has no backend that is known. */
+export type NextClient = Pick<Settings, "booking" | "token" | "tokenStdin"> & { owner: CodeOwner };
 
 /** The next command: one that uses what works, or fits the cause of what fails. */
 export function nextAfter(
   tested: SmokeTest | null,
-  { booking = "1", token, tokenStdin, own }: NextClient,
+  { booking = "1", token, tokenStdin, owner }: NextClient,
 ): Invocation {
   if (tested && !tested.passed)
-    return tested.fault === null ? nextOfBackend(tested, own) : nextOfDeployed(tested);
+    return tested.fault === null ? nextOfBackend(tested, owner) : nextOfDeployed(tested);
   // The test's made-up token says nothing about a client that sends none.
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   return command("connect", { booking, ...sameToken });
@@ -137,8 +145,8 @@ function nextOfDeployed({ checks }: SmokeTest): Invocation {
   return afterStatus ?? command("doctor");
 }
 
-function nextOfBackend({ checks }: SmokeTest, own: boolean): Invocation {
-  if (own) return command("test", { tokenStdin: true });
+function nextOfBackend({ checks }: SmokeTest, owner: CodeOwner): Invocation {
+  if (owner === "own") return command("test", { tokenStdin: true });
   const cause = checks.find((line) => WHY_REFUSED.includes(line.id) && isBad(line))?.code;
   return (cause && afterCause[cause]) || command("backend check");
 }

@@ -1,6 +1,7 @@
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
+import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
 import { addressesOf, apiOf, isOfDeploy } from "../aws/deployed.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { aliasOf, isRollback } from "../aws/releases.ts";
@@ -28,6 +29,8 @@ export interface Reading {
   client: Client;
   /** The code that a deploy would give the function; absent where it cannot be told. */
   expected: ExpectedCode | undefined;
+  /** Whose code the options name. */
+  named: CodeOwner;
   /** Whether access logs are asked for. */
   accessLogs: "on" | "off" | undefined;
   /** The role of the backend, where one was named. */
@@ -39,7 +42,7 @@ export interface Reading {
 
 /** How each piece of evidence is read from AWS. */
 export function readersOf(reading: Reading): Readers {
-  const { expected, names } = reading;
+  const { expected, named, names } = reading;
   return {
     names: () => Promise.resolve(names),
     ...accountReaders(reading),
@@ -49,12 +52,15 @@ export function readersOf(reading: Reading): Readers {
     ...accessLogReaders(reading),
     ...roleReaders(reading),
     ...pathReaders(reading, deployedWay(names)),
-    expected: () =>
-      expected
-        ? Promise.resolve(expected)
-        : Promise.reject(new Absent("there is no code to compare it with")),
+    async expected(get) {
+      if (!expected) throw new Absent("there is no code to compare it with");
+      if (named === "shipped" && (await get("owner")) === "own") throw new Absent(OWN_UNNAMED);
+      return expected;
+    },
   };
 }
+
+const OWN_UNNAMED = "the function runs your own code: name it with --source or --zip to compare it";
 
 function accountReaders({ aws }: Reading): Pick<Readers, "caller"> {
   return {
@@ -120,8 +126,13 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
   };
 }
 
-function ownerReaders({ aws, names }: Reading): Pick<Readers, "kept" | "managedBy"> {
+function ownerReaders({ aws, names, named }: Reading): Pick<Readers, "kept" | "owner" | "managedBy"> {
   return {
+    async owner(get) {
+      // A caller that may read what serves may still not read the tags.
+      const [served, kept] = await Promise.all([get("lambda"), get("kept").catch(() => undefined)]);
+      return codeOwnerIn(kept?.Tags, served.CodeSha256) ?? named;
+    },
     async kept(get) {
       await get("lambda");
       return await aws.lambda.call("GetFunction", { FunctionName: names.functionName });

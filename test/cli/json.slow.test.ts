@@ -31,7 +31,7 @@ const absent: Readonly<Record<CommandName, string>> = {
     result.resources[].adoption result.resources[].unread result.argv`,
   releases: "result.profile result.managedBy",
   rollback: "result.profile result.managedBy",
-  doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[]
+  doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[] result.leftOut[]
     result.checks[].code result.checks[].means result.checks[].fix
     result.checks[].missing result.checks[].repair[] result.checks[].argv`,
   env: "result.profile result.managedBy result.changes[].from result.probe",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { filesIn } from "../../src/artifact/zip-writer.ts";
+import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { needs } from "../support/aws-clients.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
@@ -69,11 +70,45 @@ test("S9 an own handler is deployed without a backend, tested as what it is, and
   expect(local.calls).toHaveLength(calls);
 });
 
+/** What each command that reads code says of own code that was deployed and is not named any more. */
+const unnamed: Readonly<Record<string, { words?: string[]; code: number; says: object }>> = {
+  plan: { code: 0, says: { refused: { code: "own-code-replaced" } } },
+  deploy: { words: ["--backend-url", "http://127.0.0.1:9"], code: 4, says: {} },
+  status: { words: ["--function-timeout", "5"], code: 0, says: { upToDate: true, codeCompared: false } },
+  doctor: { code: 0, says: { healthy: true, steps: [], leftOut: ["function"] } },
+  export: { words: ["terraform"], code: 0, says: { text: expect.stringContaining('"app.handler"') } },
+  test: { code: 0, says: { passed: true, code: "own-accepted" } },
+};
+/** They make what is not there yet. */
+const madeAnew = ["package", "local"];
+
+async function expectUnnamed(env: Record<string, string>): Promise<void> {
+  const readers = commandNames.filter((name) => commandTable[name].reads.includes("source"));
+  expect([...Object.keys(unnamed), ...madeAnew].toSorted()).toEqual(readers.toSorted());
+  await Promise.all(
+    Object.entries(unnamed).map(async ([command, { words = [], code, says }]) => {
+      const said = await run([command, ...words, "--json"], { env });
+      expect([command, said.code, JSON.parse(said.stdout)]).toMatchObject([command, code, says]);
+    }),
+  );
+  // Steps beside the code neither need it nor ask a backend as the shipped handler would.
+  const written = await run(["deploy", "--only", "env", "--backend-url", "http://127.0.0.1:9", "--json"], {
+    env: { ...env, SHELFSHACK_TEST: "true" },
+  });
+  expect(JSON.parse(written.stdout)).toMatchObject({ changed: true, probe: null, unproven: [] });
+  expect((await run(["env", "set", "BACKEND_URL=http://127.0.0.1:8"], { env })).code).toBe(0);
+  expect((await run(["env", "unset", "BACKEND_URL"], { env })).code).toBe(0);
+  const differing = await run(["status", "--json"], { env });
+  expect(JSON.parse(differing.stdout)).toMatchObject({ upToDate: false, steps: [], fix: null });
+}
+
 test("own code is replaced by the shipped handler only where that is asked for", async () => {
   const local = await openLocalAws();
   const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
-  const own = ["deploy", "--source", folderWith({ "app.mjs": echo }), "--handler", "app.handler", "--json"];
+  const named = ["--source", folderWith({ "app.mjs": echo }), "--handler", "app.handler"];
+  const own = ["deploy", ...named, "--function-timeout", "5", "--json"];
   await run(own, { env });
+  await expectUnnamed(env);
   const before = mutating(local).length;
   const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9", "--json"];
   for (const words of [shipped, [...shipped, "--dry-run"]]) {
@@ -85,15 +120,19 @@ test("own code is replaced by the shipped handler only where that is asked for",
   expect(JSON.parse(planned.stdout)).toMatchObject({ changed: true, refused: { code: "own-code-replaced" } });
   // What is found is told all the same; only what the command takes is advised.
   const repaired = await run(["doctor", "--fix", "--json"], { env });
-  expect(repaired.code).toBe(3);
+  expect(repaired.code).toBe(0);
   const { checks, ...result } = JSON.parse(repaired.stdout);
-  expect(result).toMatchObject({ repaired: [], steps: [] });
-  expect(checks.find(({ id }: { id: string }) => id === "code")).toMatchObject({
-    code: "code-other",
+  expect(result).toMatchObject({ repaired: [], steps: [], leftOut: ["function"] });
+  expect(checks.find(({ id }: { id: string }) => id === "settings")).toMatchObject({
+    code: "timeout-short",
     fix: expect.stringMatching(/^(?!.*--replace-code).*--source/),
   });
   expect(mutating(local)).toHaveLength(before);
   expect((await run([...shipped, "--replace-code"], { env })).code).toBe(0);
+  // After a rollback what serves counts, and not what it took the place of.
+  expect((await run(["rollback"], { env })).code).toBe(0);
+  const tested = await run(["test", "--json"], { env });
+  expect(JSON.parse(tested.stdout)).toMatchObject({ passed: true, code: "own-accepted" });
   const { stderr } = await run(own, { env });
   expect(stderr).toContain("your own code takes the place of the shipped handler");
   // A stage whose tags alone differ serves the routes of today.

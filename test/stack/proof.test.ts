@@ -64,7 +64,7 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
   const run = { aws, report: () => {}, signal: new AbortController().signal, timeScale: 0.01 };
   const tested = await smokeTest(
     `${attributes.ApiEndpoint}/dev`,
-    { ...options, booking: undefined, token: undefined },
+    { ...options, booking: undefined, token: undefined, owner: "shipped" },
     run,
   );
   expect(tested).toMatchObject({ passed: false, fault: "push" });
@@ -76,10 +76,10 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
     ["handshake", "passed", null],
     ["message", "skipped", null],
   ]);
-  const client = { booking: undefined, token: undefined, tokenStdin: false, own: false };
+  const client = { booking: undefined, token: undefined, tokenStdin: false, owner: "shipped" as const };
   expect(nextAfter(tested, client)).toMatchObject({ command: "deploy", options: { only: ["policy"] } });
   // Of own code no backend is known.
   const refused = { ...tested, fault: null };
   expect(nextAfter(refused, client)).toMatchObject({ command: "backend check" });
-  expect(nextAfter(refused, { ...client, own: true })).toMatchObject({ command: "test" });
+  expect(nextAfter(refused, { ...client, owner: "own" })).toMatchObject({ command: "test" });
 });

@@ -104,6 +104,7 @@ export async function examined(
     names: { ...names, account },
     client: { booking: "1", token, type: "booking", backendUrl: undefined },
     expected: { sha256, handler: "index.handler", runtime: "nodejs24.x" },
+    named: "shipped",
     accessLogs,
     taskRole,
     signal,

@@ -375,6 +375,7 @@ describe("an invocation", () => {
     answer: {},
     log: [],
     madeUpToken: true,
+    owner: "shipped",
     ...more,
   });
   const failed = (errorType: string, errorMessage = "") =>
@@ -437,7 +438,13 @@ describe("an invocation", () => {
 });
 
 test("F-11 a failure without a type shows what Lambda answered", () => {
-  const failure = { functionError: true, statusCode: null, log: [], madeUpToken: false };
+  const failure = {
+    functionError: true,
+    statusCode: null,
+    log: [],
+    madeUpToken: false,
+    owner: "shipped" as const,
+  };
   expect(diagnose({ ...failure, answer: "odd" }).meaning).toBe('the handler threw an error ("odd")');
 });
 

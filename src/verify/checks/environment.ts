@@ -54,8 +54,9 @@ export const environment = check({
   id: "environment",
   hop: "function",
   title: "its variables are complete",
-  needs: ["names", "lambda"],
-  judge({ lambda: { Environment }, names: { own } }) {
+  needs: ["lambda", "owner"],
+  judge({ lambda: { Environment }, owner }) {
+    const own = owner === "own";
     const variables = Environment?.Variables ?? {};
     if (Environment?.Error)
       return warning(
