@@ -98,6 +98,20 @@ export const ownTagsIn = (tags: Tags): string[] =>
 /** Whether this run created it. */
 export const isOfThisRun = (tags: Tags, identity: Identity): boolean => tags[tagNames.run] === identity.run;
 
+/**
+ * Of the tags that are wanted those to send: what has its value already is left out, and so is what others
+ * have changed since it was `read`.
+ */
+export const tagsToSend = (
+  wanted: Tags,
+  { read, present }: { read: Tags; present: Tags },
+): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(wanted).filter(
+      ([name, value]) => present[name] !== value && (isOwnTag(name) || present[name] === read[name]),
+    ),
+  );
+
 /** What AWS keeps of a resource: as many tags, whose values have as many characters (AWS.md 4.9). */
 const MOST_TAGS = 50;
 const LONGEST_TAG = 256;

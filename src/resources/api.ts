@@ -1,5 +1,5 @@
 import type { Api, Route } from "@aws-sdk/client-apigatewayv2";
-import type { Found, Resource, Which } from "../stack/resource.ts";
+import type { Adoption, Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -41,16 +41,7 @@ export function api(
     step: "api",
     needs,
     foundBy: "tags",
-    adoption: {
-      unfit: (aws, { attributes: { ApiId } }) => unfitness(aws, ApiId, stage),
-      addTags: (aws, { attributes: { ApiId } }, all) => taggingAt(aws, ApiId).set({ ...all }),
-      removeTags: (aws, { attributes: { ApiId } }, names) => taggingAt(aws, ApiId).remove(names),
-      says: () => [
-        "its routes $connect, $disconnect and $default lead to the function; " +
-          "other routes, integrations and tags stay",
-      ],
-      keeps: "its routes, integrations and stages",
-    },
+    adoption: adoptionFor(stage),
     desired: () => ({
       Name: name,
       ProtocolType: "WEBSOCKET",
@@ -65,6 +56,11 @@ export function api(
       if (ours.length > 0) return ours.toSorted(byAge).map(foundApi);
       const candidates = adopt ? unclaimed(apis, name) : [];
       return (candidates.length > 0 ? candidates.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
+    },
+
+    async again(aws, { attributes: { ApiId } }) {
+      const found = await orMissing(aws.apigatewayv2.call("GetApi", { ApiId }));
+      return found && foundApi(complete(found, [...apiMembers, "ProtocolType"]));
     },
 
     inUse: (aws, { attributes: { ApiId } }) => hasStages(aws, ApiId),
@@ -93,6 +89,18 @@ export function api(
     },
   };
 }
+
+/** The API of the stack's stage, which leads clients to the stack's function from then on. */
+const adoptionFor = (stage: string): Adoption<ApiProperties, ApiAddresses> => ({
+  unfit: (aws, { attributes: { ApiId } }) => unfitness(aws, ApiId, stage),
+  addTags: (aws, { attributes: { ApiId } }, all) => taggingAt(aws, ApiId).set({ ...all }),
+  removeTags: (aws, { attributes: { ApiId } }, names) => taggingAt(aws, ApiId).remove(names),
+  says: () => [
+    "its routes $connect, $disconnect and $default lead to the function; " +
+      "other routes, integrations and tags stay",
+  ],
+  keeps: "its routes, integrations and stages",
+});
 
 async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {
   const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));

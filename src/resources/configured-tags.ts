@@ -1,4 +1,4 @@
-import { namesInTags, namesAsTags, tagNames, type Tags } from "../aws/tags.ts";
+import { namesInTags, namesAsTags, tagNames, tagsToSend, type Tags } from "../aws/tags.ts";
 import { isOwnTag } from "../settings/own-tags.ts";
 
 /** The tags that the configuration sets, as properties of each resource of which AWS keeps tags. */
@@ -42,14 +42,24 @@ interface Tagging {
 /** Writes those that are configured, where any of it `changed`, and removes those that were before. */
 export async function writeTags(
   { Tags: target, ConfiguredTags: names }: TagProperties,
-  { properties: { ConfiguredTags: before = [] } }: { properties: Partial<TagProperties> },
+  { properties: { Tags: read = {} }, tags, furtherTags: present = tags ?? {} }: Tagged,
   changed: ReadonlySet<string>,
   { set, remove }: Tagging,
 ): Promise<void> {
   if (!changed.has("Tags") && !changed.has("ConfiguredTags")) return;
+  const before = namesInTags(tagNames.tags, present);
   const gone = before.filter((name) => !names.includes(name) && !isOwnTag(name));
   if (gone.length > 0) await remove(gone);
   const configured = Object.entries(target).filter(([name]) => names.includes(name));
   // With the names last, a run that is cut before still knows what to take away.
-  await set({ ...Object.fromEntries(configured), ...namesAsTags(tagNames.tags, names) });
+  const wanted = { ...Object.fromEntries(configured), ...namesAsTags(tagNames.tags, names) };
+  const sent = tagsToSend(wanted, { read, present });
+  if (Object.keys(sent).length > 0) await set(sent);
+}
+
+/** A resource with its configured tags as it was read, and with all its tags by now. */
+interface Tagged {
+  properties: Partial<TagProperties>;
+  tags?: Tags;
+  furtherTags?: Tags;
 }

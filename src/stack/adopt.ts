@@ -1,4 +1,12 @@
-import { adoptedTag, isAdoptionBegun, isOurs, isUnclaimed, type Identity, type Tags } from "../aws/tags.ts";
+import {
+  adoptedTag,
+  isAdoptionBegun,
+  isOurs,
+  isUnclaimed,
+  tagsToSend,
+  type Identity,
+  type Tags,
+} from "../aws/tags.ts";
 import type { Aws } from "../aws/clients.ts";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -67,10 +75,14 @@ const isBegun = ({ tags = {} }: AnyFound): boolean => isAdoptionBegun(tags);
  * The tags that it gets: those with which it would be created, and that it was not. What may serve clients is
  * marked twice, so that a run that is cut in between is known.
  */
-export const tagsOfAdoption = (resource: AnyResource, found: AnyFound): Tags => ({
+const tagsOfAdoption = (resource: AnyResource, found: AnyFound): Tags => ({
   ...resource.tags,
   ...adoptedTag({ isBegun: adoptionOf(resource)?.serves === true && !isBegun(found) }),
 });
+
+/** Those of these tags to send for one that was `found` and has the tags of `present` by now. */
+export const tagsToAdopt = (resource: AnyResource, found: AnyFound, present: AnyFound): Tags =>
+  tagsToSend(tagsOfAdoption(resource, present), { read: found.tags ?? {}, present: present.tags ?? {} });
 
 /** The same as what differs: the names alone, as their values are those of any resource of the stack. */
 export function tagsDifference(resource: AnyResource, found: AnyFound): Difference {

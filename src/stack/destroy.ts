@@ -1,6 +1,7 @@
 import { CliError } from "../errors/error.ts";
 import { isAdopted, isOurs, ownTagsIn, type Identity } from "../aws/tags.ts";
 import { adoptionOf } from "./adopt.ts";
+import { stillTheStacks } from "./again.ts";
 import type { Run } from "./create.ts";
 import {
   interruptionOf,
@@ -28,8 +29,9 @@ export interface Removed {
 
 /**
  * Deletes everything of the stack that carries our tags, last first, and returns what was deleted; what was
- * adopted loses these tags and stays. Only that is read. Refuses (exit 4) a stack of which another tool
- * manages what there is. Throws a CliError, when all else is done, for what could not be read or deleted.
+ * adopted loses these tags and stays. Only that is read, and each once more before it goes. Refuses (exit 4)
+ * a stack of which another tool manages what there is. Throws a CliError, when all else is done, for what
+ * could not be read or deleted, or has become another's.
  */
 export async function destroy(
   stack: Stack,
@@ -60,7 +62,7 @@ export async function destroy(
       .map(([, removal]) => removal);
     removals.set(
       resource,
-      Promise.all(dependents).then(() => remove(resource, ours.get(resource) ?? [], run)),
+      Promise.all(dependents).then(() => remove(resource, ours.get(resource) ?? [], { stack, run })),
     );
   }
   const ended = await Promise.allSettled(removals.values());
@@ -95,18 +97,22 @@ function notRead(unread: Unread, { code, hint }: CliError): CliError {
 async function remove(
   resource: AnyResource,
   ours: readonly Removed[],
-  run: Run,
+  { stack: owner, run }: { stack: Stack; run: Run },
 ): Promise<readonly Removed[]> {
+  const { aws } = run;
   const made = ours.filter(({ keeps }) => keeps === undefined);
   const adopted = ours.filter(({ keeps }) => keeps !== undefined);
   if (made.length > 0)
     await reported(resource, "remove", "deleted", run, async () => {
-      for (const { found } of made) await resource.delete?.(run.aws, found);
+      for (const { found } of made)
+        await resource.delete?.(aws, await stillTheStacks(resource, found, { aws, owner }));
     });
   if (adopted.length > 0)
     await reported(resource, "remove our tags from", "left", run, async () => {
-      for (const { found } of adopted)
-        await adoptionOf(resource)?.removeTags(run.aws, found, ownTagsIn(found.tags ?? {}));
+      for (const { found } of adopted) {
+        const now = await stillTheStacks(resource, found, { aws, owner });
+        await adoptionOf(resource)?.removeTags(aws, now, ownTagsIn(now.tags ?? {}));
+      }
     });
   return ours;
 }

@@ -6,6 +6,7 @@ import { explain } from "../errors/explain.ts";
 import type { Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
+import { withPresentTags } from "./again.ts";
 import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
 import {
@@ -17,7 +18,7 @@ import {
   servingAlready,
   OWN_TAGS,
   tagsDifference,
-  tagsOfAdoption,
+  tagsToAdopt,
   type Owner,
 } from "./adopt.ts";
 import { managerOf, refuseNotOurs, refuseSeveral } from "./ownership.ts";
@@ -502,9 +503,13 @@ async function carryOut(
     return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
   }
   const changed = new Set(propertiesIn(differing));
+  const isTagged = ["Tags", "ConfiguredTags", OWN_TAGS].some((one) => changed.has(one));
+  const present = isTagged
+    ? await withPresentTags(resource, found, { aws: run.aws, within, owner: stack })
+    : found;
   if (changed.delete(OWN_TAGS))
-    await adoptionOf(resource)?.addTags(run.aws, found, tagsOfAdoption(resource, found));
-  const renewed = changed.size > 0 ? await resource.update(run.aws, target, found, changed) : undefined;
+    await adoptionOf(resource)?.addTags(run.aws, present, tagsToAdopt(resource, found, present));
+  const renewed = changed.size > 0 ? await resource.update(run.aws, target, present, changed) : undefined;
   return renewed ?? found.attributes;
 }
 

@@ -12,16 +12,15 @@ export function managerOf(found: FoundOfEach): string | undefined {
   return managers.find((manager) => manager !== undefined);
 }
 
-/** Why a resource that was found may not be changed; undefined when it is ours. */
-function objection(resource: AnyResource, tags: Tags, identity: Identity): string | undefined {
+/** Why what has these tags may not be changed, in words that follow its name; undefined when it is ours. */
+export function claimOn(tags: Tags, identity: Identity): string | undefined {
   if (isOurs(tags, identity)) return undefined;
-  const what = `${resource.id} ${resource.name}`;
   const { [tagNames.managedBy]: managedBy, [tagNames.stack]: stack, [tagNames.region]: region } = tags;
   const manager = otherManagerIn(tags);
-  if (manager !== undefined) return `${what} is managed by ${manager}`;
-  if (!managedBy) return `${what} exists and was not created by shelfshack-ws`;
-  if (stack !== identity.stack) return `${what} belongs to the stack ${stack}`;
-  return `${what} belongs to the same stack in ${region}, this is ${identity.region}`;
+  if (manager !== undefined) return `is managed by ${manager}`;
+  if (!managedBy) return "exists and was not created by shelfshack-ws";
+  if (stack !== identity.stack) return `belongs to the stack ${stack}`;
+  return `belongs to the same stack in ${region}, this is ${identity.region}`;
 }
 
 /** What helps beside another tool: the same for everything that writes. */
@@ -108,8 +107,9 @@ export function refuseNotOurs(found: FoundOfEach, owner: Owner): void {
 export function refusalToWrite(found: FoundOfEach, owner: Owner): CliError | undefined {
   const { identity } = owner;
   const objections = [...found].flatMap(([resource, one]) => {
-    const text = one?.tags && objection(resource, one.tags, identity);
-    if (!one?.tags || text === undefined || isToBeAdopted(resource, one, owner)) return [];
+    const claim = one?.tags && claimOn(one.tags, identity);
+    if (!one?.tags || claim === undefined || isToBeAdopted(resource, one, owner)) return [];
+    const text = `${resource.id} ${resource.name} ${claim}`;
     return [{ text, tags: one.tags, adoptable: isCandidate(resource, one) }];
   });
   if (objections.length === 0) return undefined;

@@ -62,6 +62,10 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    * Where the one that counts is `wanted`, the others may be left out as soon as that is known.
    */
   list(aws: Aws, within: Attributes, wanted?: Which): Promise<readonly Found<Properties, A>[]>;
+  /**
+   * The same one once more, whoever's it is now; nothing where it is gone. Absent: what has its name.
+   */
+  again?(aws: Aws, found: Found<Properties, A>): Promise<Found<Properties, A> | undefined>;
 }
 
 /** How one that was made by hand gets tags of ours, and loses them. */

@@ -12,16 +12,11 @@ import {
   type UpdateIntegrationCommandInput,
   type UpdateRouteCommandInput,
   type UpdateStageCommandInput,
-  TagResourceCommand as TagApiCommand,
 } from "@aws-sdk/client-apigatewayv2";
-import {
-  PutRetentionPolicyCommand,
-  TagResourceCommand as TagLogGroupCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
+import { PutRetentionPolicyCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   PutRolePermissionsBoundaryCommand,
   PutRolePolicyCommand,
-  TagRoleCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
@@ -44,6 +39,7 @@ import type { StackConfig } from "../../src/resources/stack.ts";
 import { observe, type Change } from "../../src/stack/engine.ts";
 import { makeRole, openLocalAws, policy } from "../support/local-aws.ts";
 import { changedIds, openTestStack } from "../support/stack.ts";
+import { tagging } from "../support/tagging.ts";
 import { zipOf } from "../support/zip.ts";
 
 const kmsKey = "arn:aws:kms:us-east-1:000000000000:key/one";
@@ -168,32 +164,6 @@ function grouped(paths: readonly string[], size: number): string[][] {
   }
   return groups;
 }
-
-const taggedApi =
-  (path = "") =>
-  ({ aws, ApiId }: Place, Tags: Record<string, string>) =>
-    aws.apigatewayv2.send(
-      new TagApiCommand({ ResourceArn: `arn:aws:apigateway:us-east-1::/apis/${ApiId}${path}`, Tags }),
-    );
-const taggedGroup =
-  (group: string) =>
-  ({ aws }: Place, tags: Record<string, string>) =>
-    aws.logs.send(new TagLogGroupCommand({ resourceArn: logArn(group), tags }));
-/** How each resource is tagged that AWS keeps tags of. */
-const tagging: Readonly<Record<string, (at: Place, tags: Record<string, string>) => Promise<unknown>>> = {
-  Role: ({ aws }, tags) => {
-    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    return aws.iam.send(new TagRoleCommand({ RoleName, Tags }));
-  },
-  LogGroup: taggedGroup(`/aws/lambda/${FunctionName}`),
-  AccessLogGroup: taggedGroup(accessGroup),
-  Api: taggedApi(),
-  Stage: taggedApi("/stages/dev"),
-  Function: async ({ aws }, Tags) => {
-    const { FunctionArn } = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-    await aws.lambda.send(new TagResourceCommand({ Resource: FunctionArn, Tags }));
-  },
-};
 
 /** How each property is changed behind our back. */
 const changes: Readonly<Record<string, (at: Place) => Promise<unknown>>> = {

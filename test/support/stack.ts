@@ -83,13 +83,14 @@ export async function openTestStack(
     aws,
     stack,
     progress,
-    deploy: (only?: Step[]) => deploy(stack, walk, scopeOf(partsOf({ only }))),
+    deploy: (only?: Step[], before?: () => Promise<void>) =>
+      deploy(stack, walk, scopeOf(partsOf({ only })), before),
     plan: async () => plan(stack, await observe(stack, aws)),
     planReadable: async () => {
       const { observed, unread } = await observeReadable(stack.resources, walk);
       return plan(stack, observed, undefined, unread);
     },
-    destroy: () => destroy(stack, walk),
+    destroy: (before?: () => Promise<void>) => destroy(stack, walk, before),
   };
 }
 
