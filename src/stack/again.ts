@@ -7,7 +7,7 @@ import type { Owner } from "./adopt.ts";
 import { claimOn, refusalToWrite } from "./ownership.ts";
 import type { AnyFound, AnyResource, Attributes } from "./resource.ts";
 
-/** Reads one thing again that was read before, whoever's it is now; undefined where it is gone. */
+/** Reads one thing again that was read before, also when it is another's now; undefined where it is gone. */
 async function readAgain(
   resource: AnyResource,
   found: AnyFound,

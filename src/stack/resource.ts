@@ -63,7 +63,8 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    */
   list(aws: Aws, within: Attributes, wanted?: Which): Promise<readonly Found<Properties, A>[]>;
   /**
-   * The same one once more, whoever's it is now; nothing where it is gone. Absent: what has its name.
+   * The same one once more, also when it is another's now; nothing where it is gone. Absent: what has
+   * its name.
    */
   again?(aws: Aws, found: Found<Properties, A>): Promise<Found<Properties, A> | undefined>;
 }
