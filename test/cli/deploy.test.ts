@@ -1,5 +1,6 @@
 import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import type { CheckLine } from "../../src/verify/examine.ts";
 import { demoBackend, fileWith } from "../support/given.ts";
 import { errorCode, run, start } from "../support/program.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
@@ -20,10 +21,15 @@ test("S1 S2 S32 deploy as JSON: one document with the smoke test; the second is 
     frontend: { VITE_WS_API_ENDPOINT: result.url },
     test: { passed: true, fault: null },
   });
-  const { checks } = result.test as { checks: { id: string; outcome: string }[] };
-  expect(checks.map(({ id, outcome }) => `${outcome} ${id}`)).toEqual(
-    ["invocation", "reached", "accepted", "push", "handshake", "message"].map((id) => `passed ${id}`),
-  );
+  const { checks } = result.test as { checks: CheckLine[] };
+  expect(checks.map(({ id, outcome, code, evidence }) => [id, outcome, code, evidence])).toEqual([
+    ["invocation", "passed", null, expect.stringMatching(/^it answered in \d+ ms$/)],
+    ["reached", "passed", null, expect.any(String)],
+    ["accepted", "passed", null, expect.any(String)],
+    ["push", "passed", null, expect.any(String)],
+    ["handshake", "passed", null, expect.stringMatching(/^open in \d+ ms$/)],
+    ["message", "passed", null, expect.any(String)],
+  ]);
   expect(first.stdout + first.stderr).not.toContain("\u001b[");
   const before = mutating(local).length;
   const second = await run(["deploy", ...backend, "--json", "--yes"], { env });

@@ -40,12 +40,12 @@ test("S9 an own handler is deployed without a backend, tested as what it is, and
     test: {
       passed: true,
       checks: [
-        { id: "invocation", outcome: "passed" },
-        { id: "reached", outcome: "skipped" },
-        { id: "accepted", outcome: "passed" },
-        { id: "push", outcome: "skipped" },
-        { id: "handshake", outcome: "passed" },
-        { id: "message", outcome: "skipped" },
+        { id: "invocation", outcome: "passed", code: null },
+        { id: "reached", outcome: "skipped", code: null },
+        { id: "accepted", outcome: "passed", code: null },
+        { id: "push", outcome: "skipped", code: null, evidence: expect.stringMatching(/your own handler/) },
+        { id: "handshake", outcome: "passed", code: null },
+        { id: "message", outcome: "skipped", code: null },
       ],
     },
     unproven: [],

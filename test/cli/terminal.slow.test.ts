@@ -1,6 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
 import { needsTerminal, run, start } from "../support/program.ts";
+import { screenOf } from "../support/screen.ts";
 
 const escape = String.fromCharCode(27);
 
@@ -25,7 +27,9 @@ test.for([40, 80, 200])(
     expect(code).toBe(0);
     expect(stdout).toContain(`${escape}[?25l`);
     expect(stdout).toContain("waiting for IAM");
-    expect(stdout.match(/(✓|created)[^]{0,14}\bRole\s/g)).toHaveLength(1);
+    const left = screenOf(stdout).join("\n");
+    expect(left).not.toContain("waiting for IAM");
+    expect(left.match(/(✓|created)\s+Role\s/g)).toHaveLength(1);
     expect(stdout.slice(stdout.lastIndexOf(`${escape}[?25`))).toContain(`${escape}[?25h`);
   },
 );
@@ -55,7 +59,7 @@ test("F-49 log lines hang below their beginning, or where it is narrow below the
   await run(["test"], { env });
   const linesAt = async (columns: number) => {
     const { stdout } = await run(["logs", "tail", "--no-follow", "--no-color"], { env, columns });
-    return linesOf(stdout);
+    return screenOf(stdout);
   };
   const wide = await linesAt(80);
   expect(wide.filter((line) => line.length > 80)).toEqual([]);
@@ -70,12 +74,6 @@ test("F-49 log lines hang below their beginning, or where it is narrow below the
   expect(words.filter((word) => !narrow.some((line) => line.includes(word)))).toEqual([]);
 });
 
-/** What a terminal shows, without what was erased of a line and without escape sequences. */
-const linesOf = (text: string) =>
-  text
-    .replaceAll(new RegExp(`^.*${escape}\\[1G${escape}\\[0?K`, "gm"), "")
-    .replaceAll(new RegExp(`${escape}\\[[?\\d]*[A-Za-z]`, "g"), "")
-    .split("\r\n");
 const isCopied = (line: string) => line.includes("shelfshack-ws.js") || !/\S\s+\S/.test(line);
 
 test.for([40, 80])(
@@ -87,17 +85,38 @@ test.for([40, 80])(
     await run(["deploy"], { env });
     for (const words of [["status", "--memory", "512"], ["deploy", "--dry-run"], ["deplyo"]]) {
       const [shown, piped] = await Promise.all([run(words, { env, columns }), run(words, { env })]);
-      const lines = linesOf(shown.stdout);
+      const lines = screenOf(shown.stdout);
       expect(lines.filter((line) => line.length > columns && !isCopied(line))).toEqual([]);
-      // What is said of a machine that is slow is a spinner's on a terminal, and erased.
-      const expected = (piped.stdout + piped.stderr)
-        .replaceAll(/^ {2}asking .*$/gm, "")
-        .split(/\s+/)
-        .filter((word) => word.length <= columns - 12);
-      expect(expected.filter((word) => !lines.some((line) => line.includes(word)))).toEqual([]);
+      // Of a machine that is slow it is said who is asked: on a terminal by a spinner, which leaves nothing.
+      const isOfSlowness = (line: string) => line === "  asking the local AWS";
+      const said = (piped.stdout + piped.stderr).split("\n");
+      const wordsIn = (of: readonly string[]) =>
+        of.flatMap((line) => line.split(/\s+/)).filter((word) => word.length <= columns - 12);
+      const left = wordsIn(said.filter((line) => !isOfSlowness(line)));
+      expect(left.filter((word) => !lines.some((line) => line.includes(word)))).toEqual([]);
+      expect(lines.filter((line) => line.includes("asking the local AWS"))).toEqual([]);
     }
   },
 );
+
+test("who is asked is on the screen as long as it is silent, and not after that", async (context) => {
+  needsTerminal(context);
+  const { SHELFSHACK_PORT: port, ...env } = await localAws();
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const url = `http://127.0.0.1:${port}`;
+  const proxy = await openFaultProxy({ url }, () => ({ before: () => answered }));
+  const asked = start(["releases"], {
+    env: { ...env, SHELFSHACK_PORT: new URL(proxy.url).port },
+    columns: 80,
+  });
+  const meanwhile = await asked.says("asking the local AWS");
+  expect(screenOf(meanwhile).at(-1)).toMatch(/^. asking the local AWS$/);
+  answer();
+  const { code, stdout } = await asked.ended;
+  expect(code).toBe(1);
+  expect(screenOf(stdout)[0]).toMatch(/^error: there is no function /);
+});
 
 test("S15 destroy asks for the name: only that deletes; Ctrl-D and Ctrl-C do not", async (context) => {
   needsTerminal(context);

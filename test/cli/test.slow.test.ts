@@ -112,11 +112,14 @@ test.each([
       "or it does not know the function's signing keys",
     "✓✓!",
     `${line({ code: "rejected", backendStatus: 401 })} return { statusCode: 401 };`,
+    "pass a token that the backend accepts with --token-stdin; to check the keys: " +
+      `${advised} backend check --local`,
   ],
   [
     "the handler's configuration is invalid",
     "✗--",
     `${line({ code: "backend_unavailable", reason: "configuration" })} return { statusCode: 502 };`,
+    `its log names the variables: ${advised} logs tail --since 1h --errors --no-follow --local`,
   ],
   [
     "before calling the backend: the token is missing",
@@ -149,12 +152,13 @@ test.each([
       " return { statusCode: 200 };",
   ],
   ["API Gateway would reject its answer", "✗--", "return { ok: true };"],
-])("S22 distinguished: %s", async (meaning, signs, answer) => {
+])("S22 distinguished: %s", async (meaning, signs, answer, fix = "") => {
   const { env } = await deployed(recording(answer));
   const { code, stdout } = await run(["test"], { env });
   expect(code).toBe(3);
   expect(signsIn(stdout)).toBe(signs);
   expect(stdout).toContain(meaning);
+  expect(stdout.replaceAll(/SHELFSHACK_PORT=\d+ /g, "")).toContain(fix === "" ? "" : `\n    fix: ${fix}\n`);
 });
 
 test("S22 a token that was given is not called made up", async () => {
