@@ -1,4 +1,5 @@
-const sequence = /\u001b\[([?\d;]*)([A-Za-z])|\r|\n|[^\u001b\r\n]+/g;
+const escape = String.fromCharCode(27);
+const sequence = new RegExp(`${escape}\\[([?\\d;]*)([A-Za-z])|\\r|\\n|[^${escape}\\r\\n]+`, "g");
 
 /** What a terminal without an edge shows at the end: its lines, without what was erased or written over. */
 export function screenOf(output: string): string[] {
