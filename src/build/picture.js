@@ -12,11 +12,23 @@ const MARGIN = 20;
 
 const escapeSequence = new RegExp(`${String.fromCharCode(27)}\\[(\\d+)m`);
 /** By the number of the escape sequence: names of classes, in both schemes. */
-const classes = { 1: "bold", 2: "dim", 31: "red", 32: "green", 35: "magenta", 36: "cyan" };
-const dark = { page: "#0d1117", text: "#e6edf3", dim: "#8b949e", red: "#ff7b72", green: "#3fb950" };
-const light = { page: "#f6f8fa", text: "#1f2328", dim: "#59636e", red: "#cf222e", green: "#1a7f37" };
-Object.assign(dark, { magenta: "#d2a8ff", cyan: "#39c5cf" });
-Object.assign(light, { magenta: "#8250df", cyan: "#1b7c83" });
+const classes = { 1: "bold", 2: "dim", 31: "red", 32: "green", 35: "magenta" };
+const dark = {
+  page: "#0d1117",
+  text: "#e6edf3",
+  dim: "#8b949e",
+  red: "#ff7b72",
+  green: "#3fb950",
+  magenta: "#d2a8ff",
+};
+const light = {
+  page: "#f6f8fa",
+  text: "#1f2328",
+  dim: "#59636e",
+  red: "#cf222e",
+  green: "#1a7f37",
+  magenta: "#8250df",
+};
 
 const printed = execFileSync(process.execPath, ["bin/shelfshack-ws.js", "demo"], {
   encoding: "utf8",

@@ -198,7 +198,7 @@ const watchingText = ({ place }: DeployItem & { kind: "watching" }): string =>
 /** One line: when, what came of it, and how long it took. */
 function roundText({ at, ms, changed, release, error }: Round): Advice {
   const outcome = changed
-    ? style.green(`deployed${release === null ? "" : ` as release ${release}`}`)
+    ? style.bold(`deployed${release === null ? "" : ` as release ${release}`}`)
     : "no change of the code";
   if (error === null) return asRecord(style.dim(clockTime(at)), `${outcome} in ${duration(ms)}`);
   const text = `${style.red("not deployed:")} ${error.message}`;

@@ -125,9 +125,7 @@ async function redrawMinutes(
   let result = await read(since);
   while (!signal.aborted) {
     const { metrics, ...about } = result;
-    screen.show(
-      () => `${tableOf(about, metrics)}\n${style.dim("a new minute is shown as it ends; Ctrl-C ends")}`,
-    );
+    screen.show(() => `${tableOf(about, metrics)}\na new minute is shown as it ends; Ctrl-C ends`);
     await pause(MINUTE_MS - (Date.now() % MINUTE_MS), signal);
     if (!signal.aborted) result = await read(Date.now() - spanMs);
   }
@@ -226,7 +224,7 @@ function tableOf(
   const rows = metrics.map(({ name: id, values }, index) => [
     labels[id],
     ...fitting(right(figures[index] ?? [])),
-    ...(isNarrow ? [] : [style.cyan(sparkline(values, room))]),
+    ...(isNarrow ? [] : [sparkline(values, room)]),
   ]);
   const bars = isNarrow
     ? ""

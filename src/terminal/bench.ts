@@ -94,7 +94,7 @@ function wrongText({ ended, deliveries, messages }: BenchResult): string {
   );
   const text = `lost ${count(lost)}`;
   const stopped = ended === "interrupted" ? [`not answered when stopped ${count(underWay)}`] : [];
-  return [lost === 0 ? style.green(text) : style.red(text), ...stopped, ...wrong].join(", ");
+  return [lost === 0 ? text : style.red(text), ...stopped, ...wrong].join(", ");
 }
 
 const nothingCame = ({ plan: { people }, messages: { answerMs, others } }: BenchResult): string =>

@@ -64,7 +64,7 @@ function commonLength(one: string, other: string): number {
 export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
-    [paints[action](`${signs[action]} ${words[tense][action]}`), id, style.dim(name)],
+    [`${paints[action](signs[action])} ${words[tense][action]}`, id, name],
     ...(action === "update" ? differences.flatMap(byMember).map(differenceText) : []),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
@@ -191,7 +191,7 @@ export function removedText(lines: readonly (RemovedLine | LeftLine)[]): string 
       [
         `${"keeps" in line ? " " : "-"} ${line.id}`,
         line.name,
-        line.physicalId.includes(line.name) ? "" : style.dim(line.physicalId),
+        line.physicalId.includes(line.name) ? "" : line.physicalId,
       ],
       ...("keeps" in line ? [`was adopted: it stays without our tags, and so do ${line.keeps}`] : []),
     ]),

@@ -24,7 +24,7 @@ export function explained(frame: Frame, source: Source): ExplainedFrame {
   return { kind, ...frame, ...explanation, ...(fix !== undefined && source !== "given" && { fix }) };
 }
 
-const arrows = { sent: style.cyan("→"), received: style.green("←") } as const;
+const arrows = { sent: "→", received: style.green("←") } as const;
 
 /** A frame with time and size, and what it means. */
 export const frameLine = (frame: ExplainedFrame): Advice =>

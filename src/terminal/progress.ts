@@ -147,9 +147,9 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
     case "over":
       return undefined;
     case "going":
-      return style.dim(`  ${continued(event.title)}`);
+      return `  ${continued(event.title)}`;
     case "waiting":
-      return style.dim(`  ${continued(waitingWords(event))}`);
+      return `  ${continued(waitingWords(event))}`;
     case "finished":
       return continued(finishedLine(event));
     case "failed":

@@ -1,7 +1,7 @@
 import type { ChalkInstance } from "chalk";
 import { safe } from "./safe.ts";
 
-const styles = ["bold", "dim", "red", "green", "magenta", "cyan"] as const;
+const styles = ["bold", "dim", "red", "green", "magenta"] as const;
 type Style = (typeof styles)[number];
 
 /**
@@ -15,7 +15,8 @@ const marks = new RegExp(`\ufdd0${key}(\\w*)\ufdd1`, "gu");
 
 /**
  * Gives a text a style, for example `style.bold("deploy")`; it shows only where colours are on. What warns is
- * magenta: yellow cannot be read on white.
+ * magenta, as yellow cannot be read on white, and bold, as magenta alone cannot on Windows' black. Green is
+ * for signs, not for words: it is pale on white. What is dim need not be read: on Solarized it hardly can.
  */
 export const style = Object.fromEntries(
   styles.map((name) => [name, (text: string) => mark(name) + text + mark("")]),
@@ -62,5 +63,6 @@ export function paint(text: string, chalk?: ChalkInstance): string {
 }
 
 function styled(chalk: ChalkInstance | undefined, { name, text } = { name: "", text: "" }): string {
-  return chalk && name !== WHOLE ? chalk[name as Style](text) : text;
+  if (!chalk || name === WHOLE) return text;
+  return name === "magenta" ? chalk.bold.magenta(text) : chalk[name as Style](text);
 }

@@ -27,7 +27,7 @@ export function traceLine(trace: TraceRecord, width = screenWidth()): string | u
 
 /** What `trace ID` takes. */
 const requestWords = ({ requestId }: TraceRecord): string[] =>
-  requestId === undefined ? [] : [style.dim(`request ${requestId}`)];
+  requestId === undefined ? [] : [`request ${requestId}`];
 
 const fits = (pieces: readonly string[], width: number): boolean => widthOf(pieces.join("  ")) <= width;
 
@@ -41,7 +41,7 @@ function eventWord(trace: TraceRecord): string {
 const whoOf = ({ connectionId, lambdaRequestId, booking, type, event, routeKey }: TraceRecord): string[] => [
   connectionId ?? lambdaRequestId ?? "",
   ...(booking === undefined ? (type === undefined ? [] : [type]) : [`${type ?? "booking"} ${booking}`]),
-  ...(event === "message" && routeKey !== undefined ? [style.dim(routeKey)] : []),
+  ...(event === "message" && routeKey !== undefined ? [routeKey] : []),
 ];
 
 const HOPS: Readonly<Record<ShownHop["hop"], string>> = {
@@ -76,7 +76,7 @@ function endWords(trace: TraceRecord): string[] {
     ...frameWords(trace),
     ...(coldMs === undefined ? [] : [style.magenta(`cold start ${duration(coldMs)}`)]),
     ...(problem === undefined ? [] : [style.red(problem)]),
-    ...(test ? [style.dim("a test of shelfshack-ws")] : []),
+    ...(test ? ["a test of shelfshack-ws"] : []),
   ];
 }
 
@@ -133,7 +133,7 @@ export function waterfall(trace: TraceRecord, width = screenWidth()): string {
     statusWords(hop, trace).join(" ").replace(/,$/, ""),
     hop.startMs === undefined ? "" : `+${duration(hop.startMs)}`,
     timeWords(hop).join(""),
-    ...(bars[index] === undefined ? [] : [isFailure(hop) ? style.red(bars[index]) : style.cyan(bars[index])]),
+    ...(bars[index] === undefined ? [] : [isFailure(hop) ? style.red(bars[index]) : bars[index]]),
   ]);
   const broken = (lines: readonly string[]) => lines.flatMap((line) => wrap(line, width));
   const parts = [...broken(headLines(trace)), "", table(rows, width), ...broken(tailLines(trace))];
@@ -153,8 +153,8 @@ function headLines(trace: TraceRecord): string[] {
   return [
     `${style.bold(event)}  ${whoOf(trace).join("  ")}`,
     `${clockTime(at)}  ${facts.join("  ")}`,
-    ...(requestId === undefined ? [] : [style.dim(`request ${requestId}`)]),
-    ...(lambdaRequestId === undefined ? [] : [style.dim(`Lambda  ${lambdaRequestId}`)]),
+    ...(requestId === undefined ? [] : [`request ${requestId}`]),
+    ...(lambdaRequestId === undefined ? [] : [`Lambda  ${lambdaRequestId}`]),
   ];
 }
 

@@ -162,6 +162,8 @@ test("a styled text has colours where they are on, and only its words elsewhere"
   expect(paint(text)).toBe("abc");
   expect(paint(text, chalk)).toBe(chalk.bold(`a${chalk.red("b")}`) + "c");
   expect(widthOf(text)).toBe(3);
+  // Magenta alone cannot be read on the black of Windows.
+  expect(paint(style.magenta("x"), chalk)).toBe(chalk.bold.magenta("x"));
 });
 
 test("C-01 text from outside is escaped inside a style too, and cannot make a style of its own", () => {
