@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, realpathSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { CliError } from "../errors/error.ts";
 import { readRegular } from "../files/read.ts";
 import { redactUrls, shorten } from "../settings/redact.ts";
@@ -24,14 +24,15 @@ const refused: readonly { line: RegExp; fault: string }[] = [
   { line: /^(-e|--ed)/, fault: "is editable, and a zip holds copies" },
   { line: /^(\.{0,2}\/|[a-z]:\\|(\S+ *@ *)?file:)/i, fault: "is a path of this machine" },
   { line: /^(\S+ *@ *)?(git|hg|svn|bzr)\+/, fault: "is a repository, which pip would have to build" },
+  { line: /^(-i|--(extra-)?index)/, fault: "is no http or https address" },
   { line: /^--no-b/, fault: "asks for source packages, which pip would have to build" },
   { line: /^(\S+ *@ *)?https?:/i, fault: "is an address without a wheel, which pip would have to build" },
 ];
 
 /** Options of pip's files that say where packages are found, and which count; by their whole names. */
-const addressed = /^(?:-i|--index-url|--extra-index-url|--trusted-host)[ =]+\S+$/;
+const addressed = /^(?:(?:-i|--index-url|--extra-index-url)[ =]+https?:\/\/\S+|--trusted-host[ =]+[^\s/]+)$/;
 const flag = /^--(?:no-index|pre|prefer-binary|require-hashes)$/;
-const links = /^(?:-f|--find-links)[ =]*(\S+)$/;
+const links = /^(?:-f *|--find-links[ =]+)(\S+)$/;
 /** Only wheels count in any case, and a file cannot change that. */
 const wheelsOnly = /^--only-binary[ =]+\S+$/;
 const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
@@ -102,7 +103,7 @@ function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
     if (expanded.test(line)) throw invalid(`${place} names a variable of this machine`, CONFIGURE);
     const [, asks, named] = nested.exec(line) ?? [];
     if (named === undefined) {
-      const text = line === "" ? undefined : understood(line, { folder: dirname(file), place });
+      const text = line === "" ? undefined : understood(line, { folder: dirname(file), root, place });
       return text === undefined ? [] : [{ text, isLimit: isLimit && !text.startsWith("-") }];
     }
     if (named.includes("://")) throw invalid(`${place} is not on this machine`);
@@ -113,10 +114,34 @@ function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
 }
 
 /** Whether a file is none of the folder's: it may be any of this user's, and a line of it a password. */
-const leadsOut = (file: string, root: string): boolean => {
-  const real = existsSync(file) ? realpathSync(file) : file;
-  return !real.startsWith(`${root}${sep}`);
-};
+const leadsOut = (file: string, root: string): boolean => !realOf(file).startsWith(`${root}${sep}`);
+
+const realOf = (path: string): string =>
+  existsSync(path) ? realpathSync(path) : join(realOf(dirname(path)), basename(path));
+
+interface Where {
+  /** The folder of the file. */
+  folder: string;
+  /** The real path of the source folder. */
+  root: string;
+  /** The file and the line, for people. */
+  place: string;
+}
+
+/** A place of wheels as pip gets it: an address, or a folder within the source folder. */
+function linksTo(named: string, { folder, root, place }: Where): string {
+  if (/^https?:\/\//i.test(named)) return `--find-links ${named}`;
+  const path = resolve(folder, named);
+  if (path !== root && leadsOut(path, root)) throw invalid(`${place} leads out of the folder`, WHEELS_HERE);
+  if (!existsSync(path) || !statSync(path).isDirectory()) throw invalid(`${place} is no folder`, WHEELS_HERE);
+  // Pip takes a wheel that is a link, and what a page names.
+  const led = readdirSync(path).find(
+    (name) => /\.s?html?$/i.test(name) || (/\.whl$/i.test(name) && leadsOut(join(path, name), root)),
+  );
+  if (led !== undefined)
+    throw invalid(`${place} has ${JSON.stringify(led)}, which may lead out of the folder`, WHEELS_HERE);
+  return `--find-links ${JSON.stringify(path)}`;
+}
 
 /** As pip has lines: in UTF-8, or in the UTF-16 of PowerShell; a backslash at the end goes on in the next. */
 function textLines(bytes: Buffer): string[] {
@@ -133,19 +158,13 @@ function textLines(bytes: Buffer): string[] {
  * A line as pip gets it, in whatever folder; undefined for one that changes nothing. Only what runs no code
  * passes: pip takes much for a path, and beginnings of options for options.
  */
-function understood(
-  line: string,
-  { folder, place: where }: { folder: string; place: string },
-): string | undefined {
+function understood(line: string, where: Where): string | undefined {
   if (wheelsOnly.test(line)) return undefined;
   const [, place] = links.exec(line) ?? [];
-  if (place !== undefined) {
-    const path = resolve(folder, place);
-    return `--find-links ${existsSync(path) ? path : place}`;
-  }
+  if (place !== undefined) return linksTo(place, where);
   if (addressed.test(line) || flag.test(line) || isPackage(line)) return line;
   const fault = refused.find((rule) => rule.line.test(line))?.fault;
-  throw invalid(`${where} ${fault ?? "is not understood"}`);
+  throw invalid(`${where.place} ${fault ?? "is not understood"}`);
 }
 
 function isPackage(line: string): boolean {
@@ -160,6 +179,8 @@ const shown = (line: string): string => JSON.stringify(shorten(redactUrls(line),
 
 const WHEELS = "name packages that have wheels, such as requests==2.32.3";
 const INSIDE = "copy the file into the folder, and name that";
+const WHEELS_HERE =
+  "put the wheels into a folder within this one, or name a place of your own in PIP_FIND_LINKS";
 const CONFIGURE =
   "tell pip of the index yourself, with its user and password: in PIP_INDEX_URL, or in your pip.conf " +
   "(python3 -m pip config set global.index-url URL)";

@@ -253,10 +253,10 @@ test("S9 requirements are installed once, as wheels, outside of the source folde
   const found = await wheels();
   const source = folderWith({
     "lambda_function.py": "import tiny\ndef lambda_handler(event, context): ...",
-    "requirements.txt": `--no-index\n--find-links ${found}\ntiny==1.0\n`,
+    "requirements.txt": `--no-index\ntiny==1.0\n`,
   });
   // What pip starts to describe this machine may write into the home folder.
-  const env = { XDG_CACHE_HOME: folderWith({}), HOME: folderWith({}) };
+  const env = { XDG_CACHE_HOME: folderWith({}), HOME: folderWith({}), PIP_FIND_LINKS: found };
   const out = join(folderWith({}), "p.zip");
   const how = ["--source", source, "--runtime", "python3.12", "--handler", "lambda_function.lambda_handler"];
   // Nothing of the current folder is taken for a part of pip.

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -199,6 +199,99 @@ const linesThatRunCode = [
   "--index-url https://example.com/${GITHUB_TOKEN}/simple", "--find-links ${TOKEN}",
 ];
 
+const hashed = `six==1.16.0 --hash=sha256:${"0a".repeat(32)}`;
+/**
+ * Every form of pip's files, by pip's own list of their options, and what pip gets of it: the same line where
+ * only `as` says nothing else; `fault` for what is refused. FOLDER is the source folder.
+ */
+const forms: Readonly<Record<string, readonly { line: string; as?: string[]; fault?: string }[]>> = {
+  package: [
+    { line: "six" },
+    { line: "six==1.16.0" },
+    { line: "x @ https://example.com/x-1.0-py3-none-any.whl" },
+    { line: "lib/", fault: "is not understood" },
+    { line: "../lib", fault: "is a path" },
+    { line: "x @ file:///opt/x-1.0-py3-none-any.whl", fault: "is a path" },
+    { line: "file:x-1.0-py3-none-any.whl", fault: "is a path" },
+    { line: "x-1.0-py3-none-any.whl", fault: "is not understood" },
+  ],
+  "-i --index-url --pypi-url": [
+    { line: "-i https://example.com/simple" },
+    { line: "--index-url=https://example.com/simple" },
+    { line: "-i /opt/simple", fault: "is no http or https address" },
+    { line: "--index-url file:///opt/simple", fault: "is no http or https address" },
+    { line: "--pypi-url https://example.com/simple", fault: "is not understood" },
+  ],
+  "--extra-index-url": [
+    { line: "--extra-index-url https://example.com/simple" },
+    { line: "--extra-index-url ../simple", fault: "is no http or https address" },
+  ],
+  "-f --find-links": [
+    { line: "-f https://example.com/links.html", as: ["--find-links https://example.com/links.html"] },
+    { line: "-f wheels", as: ['--find-links "FOLDER/wheels"'] },
+    { line: "-fwheels", as: ['--find-links "FOLDER/wheels"'] },
+    { line: "--find-links=./wheels/", as: ['--find-links "FOLDER/wheels"'] },
+    { line: "--find-links .", as: ['--find-links "FOLDER"'] },
+    { line: "--find-links ..", fault: "leads out of the folder" },
+    { line: "--find-links /opt", fault: "leads out of the folder" },
+    { line: "--find-links elsewhere", fault: "leads out of the folder" },
+    { line: "--find-links mixed", fault: 'has "x.whl", which may lead out' },
+    { line: "--find-links paged", fault: 'has "index.html", which may lead out' },
+    { line: "--find-links paged/index.html", fault: "is no folder" },
+    { line: "--find-links file:///opt", fault: "is no folder" },
+    { line: "--find-links ~/wheels", fault: "is no folder" },
+    { line: "--find-links ftp://example.com/", fault: "is no folder" },
+    { line: "--find-linkswheels", fault: "is not understood" },
+  ],
+  "-r --requirement": [
+    { line: "-r more.txt", as: ["idna"] },
+    { line: "-rmore.txt", as: ["idna"] },
+    { line: "--requirement=more.txt", as: ["idna"] },
+    { line: "-r ../more.txt", fault: "leads out of the folder" },
+    { line: "-r elsewhere/more.txt", fault: "leads out of the folder" },
+    { line: "-r file:///opt/more.txt", fault: "is not on this machine" },
+    { line: "-r file:/opt/more.txt", fault: "cannot be read" },
+    { line: "-r ~/more.txt", fault: "cannot be read" },
+  ],
+  "-c --constraint": [
+    { line: "-c more.txt", as: [] },
+    { line: "--constraint /opt/more.txt", fault: "leads out of the folder" },
+    { line: "-c https://example.com/more.txt", fault: "is not on this machine" },
+  ],
+  "-e --editable": [
+    { line: "-e .", fault: "is editable" },
+    { line: "--editable git+https://example.com/x.git#egg=x", fault: "is editable" },
+  ],
+  "--no-index": [{ line: "--no-index" }],
+  "--no-binary": [{ line: "--no-binary :none:", fault: "asks for source packages" }],
+  "--only-binary": [{ line: "--only-binary :all:", as: [] }],
+  "--prefer-binary": [{ line: "--prefer-binary" }],
+  "--require-hashes": [{ line: "--require-hashes" }],
+  "--pre": [{ line: "--pre" }],
+  "--trusted-host": [
+    { line: "--trusted-host example.com:8443" },
+    { line: "--trusted-host ../x", fault: "is not understood" },
+  ],
+  "--use-feature": [{ line: "--use-feature=fast-deps", fault: "is not understood" }],
+  "--hash": [{ line: hashed }, { line: "--hash=sha256:0a", fault: "is not understood" }],
+  "--global-option": [{ line: "six --global-option=x", fault: "is not understood" }],
+  "-C --config-settings": [{ line: "six --config-settings=a=b", fault: "is not understood" }],
+};
+
+test.each(Object.entries(forms))("a form of pip's files of requirements has its verdict: %s", (_, rows) => {
+  const folder = realpathSync(folderWith({ "more.txt": "idna", "wheels/x": "", "paged/index.html": "" }));
+  symlinkSync("/opt", join(folder, "elsewhere"));
+  mkdirSync(join(folder, "mixed"));
+  symlinkSync("/etc/hostname", join(folder, "mixed", "x.whl"));
+  for (const { line, as = [line], fault } of rows) {
+    writeFileSync(join(folder, "requirements.txt"), `certifi\n${line}\n`);
+    const read = () => requirementsOf(folder)?.packages;
+    if (fault === undefined)
+      expect(read()).toEqual(["certifi", ...as.map((text) => text.replace("FOLDER", folder))]);
+    else expect(read, line).toThrow(fault);
+  }
+});
+
 test("requirements that pip would have to build a package for are refused with their line", () => {
   for (const line of linesThatRunCode) {
     const folder = folderWith({ "requirements.txt": "-r more.txt\n", "more.txt": `requests\n${line}\n` });
@@ -224,8 +317,8 @@ test("requirements that pip would have to build a package for are refused with t
 
 test("what pip gets is what files ask for, in one, and nothing that changes what is built", () => {
   const digest = `--hash=sha256:${"0a".repeat(32)}`;
-  const found = folderWith({ "wheels/x": "" });
   const folder = folderWith({
+    "wheels/x": "",
     "requirements.txt": `
       --only-binary :none:  # no effect
       --index-url=https://ann:s3cret@example.com/simple
@@ -234,7 +327,7 @@ test("what pip gets is what files ask for, in one, and nothing that changes what
         ${digest} \\
         ${digest}
       x @ https://example.com/x-1.0-py3-none-any.whl#sha256=00
-      -f ${found}/wheels
+      -f wheels
       -r "more files.txt"
       -c limits.txt`,
     "more files.txt": "six",
@@ -246,7 +339,7 @@ test("what pip gets is what files ask for, in one, and nothing that changes what
     "requests[socks] >=2.32, <3 ; python_version > \"3.8\" and sys_platform == 'linux'",
     `certifi==2024.8.30 ${digest} ${digest}`,
     "x @ https://example.com/x-1.0-py3-none-any.whl#sha256=00",
-    `--find-links ${found}/wheels`,
+    `--find-links "${realpathSync(folder)}/wheels"`,
     "six",
     "--pre",
   ]);
