@@ -571,7 +571,9 @@ const table = {
     key: "source",
     path: true,
     type: text("a folder"),
-    description: "a folder with your own handler, in Node or Python",
+    description:
+      "a folder with your own handler, in Node or Python; its code is loaded here once, as your user and in no " +
+      "sandbox",
     defaultText: "the handler that ships",
   },
   zip: {
@@ -580,7 +582,7 @@ const table = {
     key: "zip",
     path: true,
     type: text("a file"),
-    description: "a zip with your own handler, used as it is",
+    description: "a zip with your own handler, used as it is; loaded here once likewise",
   },
 
   port: {
