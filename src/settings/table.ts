@@ -572,8 +572,8 @@ const table = {
     path: true,
     type: text("a folder"),
     description:
-      "a folder with your own handler, in Node or Python; its code is loaded here once, as your user and in no " +
-      "sandbox",
+      "a folder with your own handler, in Node or Python; its code is loaded here once, as your user " +
+      "and in no sandbox",
     defaultText: "the handler that ships",
   },
   zip: {
