@@ -55,7 +55,7 @@ const backends: Readonly<
 };
 
 /** Long enough to be seen, short enough for a demo; on AWS a role takes 5 to 15 s (AWS.md 6.4). */
-const delays = { roleDelayMs: 2_000, createDelayMs: 500, updateDelayMs: 300 };
+const delays = { roleDelayMs: 800, createDelayMs: 300, updateDelayMs: 200 };
 const ARRIVAL_MS = 10_000;
 
 export const command: Command<"demo", DemoResult, TranscriptItem> = {
