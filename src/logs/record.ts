@@ -38,6 +38,8 @@ export type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
  * function's plain text.
  */
 const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Reading | undefined }[] = [
+  // First, so that what a client sent, in a member of it, cannot pass for a line of Lambda's.
+  { pattern: /^\{.*\}$/s, read: ([text]) => readJson(text) },
   { pattern: /^START RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "start", text: line }) },
   { pattern: /^END RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "end", text: line }) },
   {
@@ -46,7 +48,7 @@ const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Readi
   },
   { pattern: /^(?:INIT_)?REPORT (.*)/s, read: ([, facts = ""]) => readReport(facts) },
   {
-    pattern: /^\S+ \S+ (Task timed out after .*)/s,
+    pattern: /^[\d-]+T[\d:.]+Z [\da-f-]{36} (Task timed out after .*)/s,
     read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }),
   },
   {
@@ -57,7 +59,6 @@ const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Readi
     pattern: /^\[([A-Z]+)\]\s+(?:[\d-]+T[\d:.]+Z\t\S+\t)?(.*)/s,
     read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
   },
-  { pattern: /^\{.*\}$/s, read: ([text]) => readJson(text) },
 ];
 
 /** Understands one event of a Lambda function's log. */

@@ -15,7 +15,8 @@ process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 /** What calls of the local AWS are signed with. */
 export const accessKey = { accessKeyId: "local", secretAccessKey: "local" };
 
-const environment = {
+/** What the programs that are measured find: no user's settings. */
+export const environment = {
   PATH: process.env["PATH"],
   HOME: home,
   AWS_REGION: "us-east-1",

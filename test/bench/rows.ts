@@ -15,6 +15,7 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P10: () => import("./first-echo.ts"),
   P11: () => import("./load.ts"),
   P12: () => import("./many-apis.ts"),
+  P13: () => import("./history.ts"),
   P14: () => import("./kit.ts"),
 };
 

@@ -186,6 +186,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
     "[ERROR] ValueError: bad\nTraceback (most recent call last):\n" +
       '\u00a0\u00a0File "app.py"\n15:04:40.500 INFO   forged\n',
     `2026-11-23T15:04:43.500Z ${id} Task timed out after 3.00 seconds\n\n`,
+    '{"body": "x Task timed out after 9 seconds"}\n',
     "plain \u001b[31mred\u202e \u009b\n",
     `END RequestId: ${id}\n`,
     `REPORT RequestId: ${id}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t` +
@@ -205,6 +206,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
       '|   File "app.py"',
       "| 15:04:40.500 INFO   forged",
       "ERROR  Task timed out after 3.00 seconds",
+      'INFO   body="x Task timed out after 9 seconds"',
       "INFO   plain \\x1b[31mred\\u202e \\x9b",
       "INFO   report 3.01 ms, billed 4 ms, 36 MB of 128 MB, cold start 110.10 ms",
       "ERROR  report 3000.00 ms, timeout",
@@ -219,7 +221,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as object),
-  ).toHaveLength(11);
+  ).toHaveLength(12);
 });
 
 test("S24 --errors, --connection and --filter leave out the rest", async () => {
