@@ -28,6 +28,8 @@ export const tagNames = {
   adopted: `${OWN_PREFIX}adopted`,
   /** The names of the tags that came from the configuration, likewise. */
   tags: `${OWN_PREFIX}tags`,
+  /** The names of those of them that others had put on before: these are never taken off. */
+  tagsBefore: `${OWN_PREFIX}tags-before`,
 };
 /** The value of that tag until what it served before is a release. */
 const BEGUN = "begun";
@@ -166,5 +168,38 @@ export function namesInTags(tag: string, tags: Tags): string[] {
     names.push(...value.split(" ").map(unescaped));
   }
 }
+
+/**
+ * What keeps the names of the tags that the configuration sets, for one that has the tags of `present`; of
+ * those that were there before others put on some.
+ */
+export function marksOf(names: readonly string[], present: Tags): Record<string, string> {
+  const known = namesInTags(tagNames.tags, present);
+  const before = namesInTags(tagNames.tagsBefore, present);
+  const found = names.filter((name) => name in present && (before.includes(name) || !known.includes(name)));
+  const isMarked = found.length > 0 || before.length > 0;
+  return {
+    ...namesAsTags(tagNames.tags, names),
+    ...(isMarked && namesAsTags(tagNames.tagsBefore, found)),
+  };
+}
+
+/** The tags of a creation for one that is there already, with the tags of `present`. */
+export const tagsBeside = (present: Tags, created: Tags): Tags =>
+  tagNames.tags in created
+    ? { ...created, ...marksOf(namesInTags(tagNames.tags, created), present) }
+    : created;
+
+/** The names of the tags that a configuration has put on, and not others before it. */
+export function namesPutOn(tags: Tags): string[] {
+  const before = namesInTags(tagNames.tagsBefore, tags);
+  return namesInTags(tagNames.tags, tags).filter((name) => !isOwnTag(name) && !before.includes(name));
+}
+
+/** The names of all tags that deploys have put on. */
+export const tagsToTakeOff = (tags: Tags): string[] => [
+  ...ownTagsIn(tags),
+  ...namesPutOn(tags).filter((name) => name in tags),
+];
 
 const nth = (tag: string, index: number): string => (index === 0 ? tag : `${tag}:${index + 1}`);

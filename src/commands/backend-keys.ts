@@ -11,7 +11,7 @@ import { defaultSettings } from "../settings/table.ts";
 import { fingerprint, newSigningKey } from "../contract/signature.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
-import { refuseNotOurs } from "../stack/ownership.ts";
+import { refuseToWrite } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
@@ -45,7 +45,7 @@ export const command: Command<"backend keys", KeysResult> = {
     const place = placeOf(open, observed);
     // Nothing of another stack or tool is written to.
     if (action !== "show") {
-      refuseNotOurs(observed, stack);
+      refuseToWrite(observed, stack);
       context.report({ kind: "note", message: placeText(place) });
     }
     const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

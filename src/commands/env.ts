@@ -17,7 +17,7 @@ import { defaultSettings, settingTable } from "../settings/table.ts";
 import { readVariable, refusedVariable, type RefusedVariable } from "../settings/value-types.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
-import { refuseNotOurs } from "../stack/ownership.ts";
+import { refuseToWrite } from "../stack/ownership.ts";
 import { differenceText, placeText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
 import { secretValue } from "../terminal/line.ts";
@@ -213,7 +213,7 @@ async function deployed(
   const place = placeOf(open, observed);
   // Nothing of another stack or tool is written to.
   if (action !== "list") {
-    refuseNotOurs(observed, stack);
+    refuseToWrite(observed, stack);
     report({ kind: "note", message: placeText(place) });
   }
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

@@ -8,10 +8,7 @@ import { placeText, renderChanges } from "../terminal/changes.ts";
 import { continued } from "../terminal/record.ts";
 
 interface PlanResult extends Omit<DeployOutcome, "code"> {
-  /**
-   * Why a deploy would be refused all the same: another tool manages the stack, the role of an adopted
-   * function lacks rights, or own code would be replaced; null where it would not.
-   */
+  /** Why a deploy would be refused, for example as another tool manages the stack; null where it would not. */
   refused: { code: ErrorCode; message: string; hint: Advice | null } | null;
 }
 
@@ -51,7 +48,7 @@ export const command: Command<"plan", PlanResult> = {
   },
   exitCode({ changed, resources, refused }, { exitCode }) {
     if (!isWhole(resources)) return exitCodes.failed;
-    if (refused && exitCode) return exitCodes.refused;
+    if (refused) return exitCodes.refused;
     return changed && exitCode ? exitCodes.different : exitCodes.done;
   },
 };

@@ -7,7 +7,7 @@ import { CliError } from "../errors/error.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
-import { refuseNotOurs } from "../stack/ownership.ts";
+import { refuseToWrite } from "../stack/ownership.ts";
 import { placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
 
@@ -59,7 +59,7 @@ async function ours(
     readReleases(run.aws, functionName),
   ]);
   if (!found) throw functionMissing(run.aws, functionName);
-  refuseNotOurs(observed, stack);
+  refuseToWrite(observed, stack);
   const place = placeOf(open, observed);
   report({ kind: "note", message: placeText(place) });
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};

@@ -1,4 +1,12 @@
-import { namesInTags, namesAsTags, tagNames, tagsToSend, type Tags } from "../aws/tags.ts";
+import {
+  marksOf,
+  namesAsTags,
+  namesInTags,
+  namesPutOn,
+  tagNames,
+  tagsToSend,
+  type Tags,
+} from "../aws/tags.ts";
 import { isOwnTag } from "../settings/own-tags.ts";
 
 /** The tags that the configuration sets, as properties of each resource of which AWS keeps tags. */
@@ -21,7 +29,7 @@ export const foundTags = (all: Tags = {}): TagProperties => ({
 
 /** What stays of the tags that were found: all but those that a configuration set and sets no longer. */
 export const tagsThatStay = (all: Tags = {}, configured: Tags = {}): Tags => {
-  const before = new Set(namesInTags(tagNames.tags, all));
+  const before = new Set(namesPutOn(all));
   return Object.fromEntries(
     Object.entries(all).filter(([name]) => name in configured || isOwnTag(name) || !before.has(name)),
   );
@@ -47,12 +55,11 @@ export async function writeTags(
   { set, remove }: Tagging,
 ): Promise<void> {
   if (!changed.has("Tags") && !changed.has("ConfiguredTags")) return;
-  const before = namesInTags(tagNames.tags, present);
-  const gone = before.filter((name) => !names.includes(name) && !isOwnTag(name));
+  const gone = namesPutOn(present).filter((name) => !names.includes(name));
   if (gone.length > 0) await remove(gone);
   const configured = Object.entries(target).filter(([name]) => names.includes(name));
   // With the names last, a run that is cut before still knows what to take away.
-  const wanted = { ...Object.fromEntries(configured), ...namesAsTags(tagNames.tags, names) };
+  const wanted = { ...Object.fromEntries(configured), ...marksOf(names, present) };
   const sent = tagsToSend(wanted, { read, present });
   if (Object.keys(sent).length > 0) await set(sent);
 }

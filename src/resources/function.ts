@@ -48,6 +48,7 @@ import {
   namesInTags,
   refuseTags,
   tagNames,
+  tagsBeside,
   type Tags,
 } from "../aws/tags.ts";
 import { desiredTags, foundTags, tagsThatStay, writeTags, type TagProperties } from "./configured-tags.ts";
@@ -165,7 +166,7 @@ export function lambdaFunction(
       // It has the most tags of the stack: those of the others are among its own.
       const kept = tagsThatStay(found?.tags, config.configuredTags);
       const adopted = found && isUnclaimed(kept) ? adoptedTag({ isBegun: true }) : {};
-      refuseTags(FunctionName, { ...kept, ...adopted, ...tagsOf(config) });
+      refuseTags(FunctionName, { ...kept, ...adopted, ...tagsBeside(found?.tags ?? {}, tagsOf(config)) });
     },
     // Every variable may hold a secret, whatever its name; of an address only a part may.
     secret: {

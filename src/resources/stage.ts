@@ -107,6 +107,9 @@ export function stage(
       await writeTags(desired, found, changed, taggingAt(aws, `${desired.ApiId}/stages/${name}`));
       await write(aws, desired, changed);
     },
+
+    removeTags: (aws, { properties: { ApiId } }, names) =>
+      taggingAt(aws, `${ApiId}/stages/${name}`).remove(names),
   };
 }
 

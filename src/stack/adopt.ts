@@ -3,6 +3,7 @@ import {
   isAdoptionBegun,
   isOurs,
   isUnclaimed,
+  tagsBeside,
   tagsToSend,
   type Identity,
   type Tags,
@@ -60,8 +61,10 @@ export async function refuseUnfitToAdopt(
   });
 }
 
-/** Throws (exit 4) for a deploy of parts while an adoption is not at its end: clients have the old code. */
-export function refusePartsWhileBegun(observed: ReadonlyMap<AnyResource, AnyFound | undefined>): void {
+/**
+ * Throws (exit 4) for all but a whole deploy while an adoption is not at its end: clients have the old code.
+ */
+export function refuseWhileBegun(observed: ReadonlyMap<AnyResource, AnyFound | undefined>): void {
   for (const [{ id, name }, found] of observed)
     if (found && isBegun(found))
       throw new CliError("adoption-begun", `the adoption of ${id} ${name} has begun and is not at its end`, {
@@ -76,7 +79,7 @@ const isBegun = ({ tags = {} }: AnyFound): boolean => isAdoptionBegun(tags);
  * marked twice, so that a run that is cut in between is known.
  */
 const tagsOfAdoption = (resource: AnyResource, found: AnyFound): Tags => ({
-  ...resource.tags,
+  ...tagsBeside(found.tags ?? {}, resource.tags ?? {}),
   ...adoptedTag({ isBegun: adoptionOf(resource)?.serves === true && !isBegun(found) }),
 });
 

@@ -1,3 +1,4 @@
+import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { redactUrl } from "../settings/redact.ts";
@@ -131,8 +132,8 @@ async function observeBeside(stack: Stack, { aws, report, signal }: Run): Promis
 export interface Planned {
   outcome: DeployOutcome;
   /**
-   * Why it would be refused: another tool manages the stack, the role of an adopted function lacks rights, or
-   * own code would be replaced; undefined where it would not.
+   * Why it would be refused (exit 4), for example as another tool manages the stack; undefined where it would
+   * not.
    */
   refusal: CliError | undefined;
 }
@@ -147,13 +148,14 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const { observed, unread } = await observeReadable(stack.resources, run);
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
-  const refusal = refusalToWrite(observed, stack);
-  remark(stack, observed, run, scopeOf(parts));
+  const refusal =
+    refusalToWrite(observed, stack) ?? (await objectionTo(open, changes, { observed, touched }));
+  remark(stack, observed, run, { scope: scopeOf(parts), ...(!refusal && { adopts: "would be adopted" }) });
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal: refusal ?? (await objectionTo(open, changes, { observed, touched })) };
+  return { outcome, refusal };
 }
 
-/** What else a deploy would be refused for, where the plan is worth showing all the same; throws the rest. */
+/** What else a deploy would be refused for (exit 4); throws what is no refusal. */
 async function objectionTo(
   { stack, run, refuseUnfit }: OpenStack,
   changes: readonly Change[],
@@ -165,8 +167,7 @@ async function objectionTo(
     await refuseUnfit?.(ofThese(touched, changes));
     return undefined;
   } catch (error) {
-    const shown = ["own-code-replaced", ...(stack.adopts ? ["role-unfit"] : [])];
-    if (error instanceof CliError && shown.includes(error.code)) return error;
+    if (error instanceof CliError && error.exitCode === exitCodes.refused) return error;
     throw error;
   }
 }

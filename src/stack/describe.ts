@@ -1,3 +1,4 @@
+import { namesPutOn } from "../aws/tags.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Difference } from "./difference.ts";
 import { isOfOthers } from "./adopt.ts";
@@ -41,9 +42,10 @@ export function describeChanges(changes: readonly Change[], scope: Scope = () =>
 function tagByTag(all: readonly Difference[], found: AnyFound | undefined): readonly Difference[] {
   const names = all.find(({ path }) => path === "ConfiguredTags");
   if (!names) return all;
-  const { Tags = {} }: { Tags?: Readonly<Record<string, string>> } = found?.properties ?? {};
-  const [before, after] = [names.from, names.to].map((list): unknown[] => (Array.isArray(list) ? list : []));
-  const gone = Object.entries(Tags).filter(([name]) => before?.includes(name) && !after?.includes(name));
+  const { tags, furtherTags: Tags = tags ?? {} } = found ?? {};
+  const after: unknown[] = Array.isArray(names.to) ? names.to : [];
+  const before = namesPutOn(Tags);
+  const gone = Object.entries(Tags).filter(([name]) => before.includes(name) && !after.includes(name));
   const told = [
     ...all.filter((one) => one !== names),
     ...gone.map(([name, from]) => ({ path: `Tags.${name}`, from, to: null })),

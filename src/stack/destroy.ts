@@ -1,5 +1,5 @@
 import { CliError } from "../errors/error.ts";
-import { isAdopted, isOurs, ownTagsIn, type Identity } from "../aws/tags.ts";
+import { isAdopted, isOurs, tagsToTakeOff, type Identity } from "../aws/tags.ts";
 import { adoptionOf } from "./adopt.ts";
 import { stillTheStacks } from "./again.ts";
 import type { Run } from "./create.ts";
@@ -111,8 +111,24 @@ async function remove(
     await reported(resource, "remove our tags from", "left", run, async () => {
       for (const { found } of adopted) {
         const now = await stillTheStacks(resource, found, { aws, owner });
-        await adoptionOf(resource)?.removeTags(aws, now, ownTagsIn(now.tags ?? {}));
+        await untagWithin(resource, now, { stack: owner, run });
+        await adoptionOf(resource)?.removeTags(aws, now, tagsToTakeOff(now.tags ?? {}));
       }
     });
   return ours;
+}
+
+/** Takes off what is within one that was adopted, and stays with it, what deploys have put on. */
+async function untagWithin(
+  parent: AnyResource,
+  { attributes }: AnyFound,
+  { stack, run: { aws } }: { stack: Stack; run: Run },
+): Promise<void> {
+  for (const resource of stack.resources.filter(({ within }) => within === parent)) {
+    if (!resource.removeTags) continue;
+    for (const found of await resource.list(aws, attributes)) {
+      const names = tagsToTakeOff(found.tags ?? found.furtherTags ?? {});
+      if (names.length > 0) await resource.removeTags(aws, found, names);
+    }
+  }
 }

@@ -262,7 +262,7 @@ export async function deploy(
     if (round === 1) {
       await refuseUnfitToAdopt(observed, stack, run.aws);
       await before(planned, observed);
-      remark(stack, observed, run, scope);
+      remark(stack, observed, run, { scope, adopts: "is adopted" });
     }
     try {
       const kept = servingAlready(stack.resources, observed, stack);
@@ -289,28 +289,32 @@ const inSequence = (first: readonly Change[] | undefined, then: readonly Change[
     return { ...before, ...second, action, differences: [...once, ...second.differences] };
   });
 
+/** How far a deploy goes, and what is said of what it adopts; nothing of a deploy that is refused. */
+interface Remarks {
+  scope?: Scope | undefined;
+  adopts?: "is adopted" | "would be adopted";
+}
+
 /** Says what is left as it is on purpose or adopted, and what is wrong and not ours to repair. */
 export function remark(
   stack: Stack,
   observed: Observed,
   { report }: Pick<Run, "report">,
-  scope: Scope = everything,
+  { scope = everything, adopts }: Remarks,
 ): void {
   for (const resource of stack.resources) {
     const found = observed.get(resource);
     const desired = desiredOf(resource, () => unknownAttributes);
     if (!found || !desired || !scope(resource)) continue;
-    if (isToBeAdopted(resource, found, stack))
-      for (const message of adoptionNotes(resource, found, desired)) report({ kind: "note", message });
-    for (const message of resource.leaves?.(found, desired) ?? []) report({ kind: "note", message });
+    const adopted = isToBeAdopted(resource, found, stack) ? adoptionOf(resource)?.says(found, desired) : [];
+    const notes = [
+      ...(adopted ?? []).map((text) => `${resource.id} ${resource.name} ${adopts}: ${text}`),
+      ...(resource.leaves?.(found, desired) ?? []),
+    ];
+    if (adopts) for (const message of notes) report({ kind: "note", message });
     for (const fault of resource.faults?.(found) ?? []) report({ kind: "warning", ...fault });
   }
 }
-
-const adoptionNotes = (resource: AnyResource, found: AnyFound, desired: object): string[] =>
-  (adoptionOf(resource)?.says(found, desired) ?? []).map(
-    (text) => `${resource.id} ${resource.name} is adopted: ${text}`,
-  );
 
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;

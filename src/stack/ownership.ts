@@ -1,7 +1,7 @@
 import { command, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, otherManagerIn, tagNames, type Identity, type Tags } from "../aws/tags.ts";
-import { isCandidate, isToBeAdopted, type Owner } from "./adopt.ts";
+import { isCandidate, isToBeAdopted, refuseWhileBegun, type Owner } from "./adopt.ts";
 import type { AnyFound, AnyResource, Standing } from "./resource.ts";
 
 type FoundOfEach = Iterable<readonly [AnyResource, AnyFound | undefined]>;
@@ -98,6 +98,15 @@ export const managedByOther = (what: string, manager: string): CliError =>
 export function refuseNotOurs(found: FoundOfEach, owner: Owner): void {
   const refusal = refusalToWrite(found, owner);
   if (refusal) throw refusal;
+}
+
+/**
+ * Throws (exit 4) where a command may not write to a part of the stack: it is not ours, or is not at the end
+ * of its adoption.
+ */
+export function refuseToWrite(found: ReadonlyMap<AnyResource, AnyFound | undefined>, owner: Owner): void {
+  refuseNotOurs(found, owner);
+  refuseWhileBegun(found);
 }
 
 /**

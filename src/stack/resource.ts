@@ -149,6 +149,8 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   ): Promise<A | void>;
   /** The attributes after that update, as far as they are known before it; absent where they stay. */
   renewed?(target: Partial<Properties>, found: Found<Properties, A>): A;
+  /** Takes tags off one that stays as its parent does, which was adopted. */
+  removeTags?(aws: Aws, found: Found<Properties, A>, names: string[]): Promise<unknown>;
   /**
    * `destroy` leaves what is within something to its parent, so that it needs this only where the engine
    * elects one of several.

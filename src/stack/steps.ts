@@ -1,4 +1,4 @@
-import { refusePartsWhileBegun } from "./adopt.ts";
+import { refuseWhileBegun } from "./adopt.ts";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOfOthers } from "./adopt.ts";
@@ -108,7 +108,7 @@ export function refuseMissingNeeds(
   unread: Unread = new Map(),
 ): void {
   if (!parts) return;
-  refusePartsWhileBegun(observed);
+  refuseWhileBegun(observed);
   refuseAbsentNeeds(stack, observed, { parts, unread });
   refuseDriftedNeeds(stack, observed, { parts, unread });
 }

@@ -72,7 +72,7 @@ test("S9 an own handler is deployed without a backend, tested as what it is, and
 
 /** What each command that reads code says of own code that was deployed and is not named any more. */
 const unnamed: Readonly<Record<string, { words?: string[]; code: number; says: object }>> = {
-  plan: { code: 0, says: { refused: { code: "own-code-replaced" } } },
+  plan: { code: 4, says: { refused: { code: "own-code-replaced" } } },
   deploy: { words: ["--backend-url", "http://127.0.0.1:9"], code: 4, says: {} },
   status: { words: ["--function-timeout", "5"], code: 0, says: { upToDate: true, codeCompared: false } },
   doctor: { code: 0, says: { healthy: true, steps: [], leftOut: ["function"] } },

@@ -37,7 +37,10 @@ test("a role of others that lacks rights: nothing is changed, and what it needs 
   const { hint } = refused.result.error as { hint: string };
   const PolicyDocument = hint.slice(hint.indexOf("{"));
   expect(PolicyDocument).toContain("execute-api:ManageConnections");
-  expect((await program("plan", "--role-arn", arn)).code).toBe(4);
+  expect(await program("plan", "--role-arn", arn)).toMatchObject({
+    code: 4,
+    result: { changed: true, refused: { code: "role-unfit" } },
+  });
   await aws.iam.send(new PutRolePolicyCommand({ RoleName: "theirs", PolicyName: "handed", PolicyDocument }));
   const role = async () => [
     await aws.iam.send(new GetRoleCommand({ RoleName: "theirs" })),

@@ -1,9 +1,12 @@
+import { GetFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { formsOn } from "../../src/settings/commands.ts";
 import { startContractBackend, type Flaw } from "../support/contract-backend.ts";
+import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { errorCode, run, type Ended } from "../support/program.ts";
+import { openTestStack } from "../support/stack.ts";
 import { openSocket } from "../support/socket.ts";
 import { makeTerraformStack, terraformNames } from "../support/terraform-stack.ts";
 
@@ -19,6 +22,7 @@ const client = ["--booking", "1", "--token", "good"];
 
 /** What the forms of the commands are given, and how those end that work and have something to tell. */
 const given: Readonly<Record<string, { args?: readonly string[]; code?: number }>> = {
+  plan: { code: 4 },
   status: { code: 3 },
   export: { args: ["terraform"] },
   policy: { args: ["deployer"] },
@@ -102,3 +106,31 @@ test("S11 on a stack of Terraform's every command that reads works, and none wri
   expect((await runForm("plan --exit-code")).code).toBe(4);
   expect(written()).toEqual([]);
 }, 60_000);
+
+/** What ends an adoption that was cut: a whole deploy goes on, and `destroy` lets go of it. */
+const ends = ["deploy", "destroy"];
+
+test("S46 while an adoption is not at its end, nothing but what ends it writes, and plan says so", async () => {
+  const local = await openLocalAws();
+  const { FunctionArn: Resource } = await makeByHand(local, { otherStage: true });
+  const env = pointedAt(local.url);
+  const unfit = await run(["plan", "--adopt", "--json"], { env });
+  expect(unfit).toMatchObject({ code: 4, stderr: expect.not.stringContaining("adopted") });
+  expect(JSON.parse(unfit.stdout)).toMatchObject({ changed: true, refused: { code: "unfit-to-adopt" } });
+
+  const { stack } = await openTestStack(local.url);
+  const Tags = { ...stack.lambdaFunction.tags, "shelfshack-ws:adopted": "begun" };
+  await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
+  const before = mutating(local).length;
+  const writing = formsOn().writes.filter((line) => !ends.includes(line));
+  const parts = ["deploy --code-only", "deploy --only env --backend-url http://127.0.0.1:9"];
+  const ended = await inTurns([...writing, ...parts], (line) => {
+    const { args = [] } = given[line] ?? {};
+    return run([...line.split(" "), ...args, "--json"], { env });
+  });
+  for (const [line, end] of ended)
+    expect([line, end.code, errorCode(end)]).toEqual([line, 4, "adoption-begun"]);
+  expect(mutating(local)).toHaveLength(before);
+  expect((await run(["destroy", "--yes"], { env })).code).toBe(0);
+  expect(await local.lambda.send(new GetFunctionCommand({ FunctionName }))).not.toHaveProperty("Tags");
+});

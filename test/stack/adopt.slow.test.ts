@@ -3,6 +3,7 @@ import {
   DeleteApiCommand,
   GetApisCommand,
   GetRoutesCommand,
+  TagResourceCommand as TagStageCommand,
   UpdateRouteCommand,
 } from "@aws-sdk/client-apigatewayv2";
 import {
@@ -19,6 +20,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
+import { describeChanges } from "../../src/stack/describe.ts";
 import { observe } from "../../src/stack/engine.ts";
 import type { Part } from "../../src/stack/resource.ts";
 import { refuseMissingNeeds } from "../../src/stack/steps.ts";
@@ -315,6 +317,32 @@ test("S15 destroy leaves what was adopted, without our tags, and removes what wa
   const kept = await local.lambda.send(new GetAliasCommand({ FunctionName, Name: "live" }));
   expect(kept.FunctionVersion).toBe("2");
   expect((await destroy()).length).toBe(0);
+});
+
+test("S15 the tags of the configuration go with ours, but not those that were there before", async () => {
+  const local = await openLocalAws();
+  const tags = { team: "rooms", theirs: "1" };
+  const { ApiId } = await makeByHand(local, { functionTags: tags, apiTags: tags });
+  const ResourceArn = `arn:aws:apigateway:us-east-1::/apis/${ApiId}/stages/dev`;
+  await local.apigatewayv2.send(new TagStageCommand({ ResourceArn, Tags: tags }));
+  const tagged = (configuredTags: Record<string, string>, adopt = false) =>
+    openTestStack(local.url, { ...byHand, adopt, configuredTags });
+  const tagsNow = async () => {
+    const { functionTags, api, stages } = await snapshot(local, ApiId);
+    return [functionTags, api.Tags, stages[0]?.Tags];
+  };
+  const all = { team: "ours", cost: "1", more: "1" };
+  await (await tagged(all, true)).deploy();
+  for (const each of await tagsNow()) expect(each).toMatchObject({ ...tags, ...all });
+  expect(changedIds(await (await tagged(all)).deploy())).toEqual([]);
+  // One that is configured no more is taken off only where a deploy had put it on.
+  const fewer = await tagged({ cost: "1" });
+  const told = describeChanges(await fewer.plan()).find(({ id }) => id === "Function")?.differences;
+  expect(told).toEqual([{ path: "Tags.more", from: "1", to: null }]);
+  await fewer.deploy();
+  for (const each of await tagsNow()) expect(each).toMatchObject({ ...tags, team: "ours" });
+  await fewer.destroy();
+  expect(await tagsNow()).toEqual([0, 1, 2].map(() => ({ ...tags, team: "ours" })));
 });
 
 test("a log group that was left over is taken over with its retention, which is said", async () => {
