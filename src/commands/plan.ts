@@ -8,7 +8,7 @@ import { placeText, renderChanges } from "../terminal/changes.ts";
 import { continued } from "../terminal/record.ts";
 
 interface PlanResult extends Omit<DeployOutcome, "code"> {
-  /** Why a deploy would be refused, for example as another tool manages the stack; null where it would not. */
+  /** Why a deploy would be refused, as where another tool manages the stack; null where it would not. */
   refused: { code: ErrorCode; message: string; hint: Advice | null } | null;
 }
 

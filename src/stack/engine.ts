@@ -306,15 +306,24 @@ export function remark(
     const found = observed.get(resource);
     const desired = desiredOf(resource, () => unknownAttributes);
     if (!found || !desired || !scope(resource)) continue;
-    const adopted = isToBeAdopted(resource, found, stack) ? adoptionOf(resource)?.says(found, desired) : [];
-    const notes = [
-      ...(adopted ?? []).map((text) => `${resource.id} ${resource.name} ${adopts}: ${text}`),
-      ...(resource.leaves?.(found, desired) ?? []),
-    ];
+    const adopted = isToBeAdopted(resource, found, stack)
+      ? adoptionNotes(resource, found, desired, adopts)
+      : [];
+    const notes = [...adopted, ...(resource.leaves?.(found, desired) ?? [])];
     if (adopts) for (const message of notes) report({ kind: "note", message });
     for (const fault of resource.faults?.(found) ?? []) report({ kind: "warning", ...fault });
   }
 }
+
+const adoptionNotes = (
+  resource: AnyResource,
+  found: AnyFound,
+  desired: object,
+  adopts: Remarks["adopts"],
+): string[] =>
+  (adoptionOf(resource)?.says(found, desired) ?? []).map(
+    (text) => `${resource.id} ${resource.name} ${adopts}: ${text}`,
+  );
 
 const ROUNDS_AT_MOST = 5;
 const YOUNG_MS = 60_000;

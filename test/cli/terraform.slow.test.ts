@@ -110,7 +110,7 @@ test("S11 on a stack of Terraform's every command that reads works, and none wri
 /** What ends an adoption that was cut: a whole deploy goes on, and `destroy` lets go of it. */
 const ends = ["deploy", "destroy"];
 
-test("S46 while an adoption is not at its end, nothing but what ends it writes, and plan says so", async () => {
+test("S46 while an adoption is not at its end, nothing but what ends it writes", async () => {
   const local = await openLocalAws();
   const { FunctionArn: Resource } = await makeByHand(local, { otherStage: true });
   const env = pointedAt(local.url);
