@@ -4,6 +4,7 @@ import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { explain } from "../errors/explain.ts";
 import { callersAccount } from "../resources/account.ts";
+import { roleOfAdopted } from "../resources/role.ts";
 import {
   backendPolicy,
   deployerPolicy,
@@ -40,9 +41,10 @@ export const command: Command<"policy", PolicyResult> = {
       roleName,
       stage,
       account,
-      roleArn,
+      roleArn: givenRole,
       rolePath,
       permissionsBoundary,
+      adopt,
       subnets,
       tracing,
       tags,
@@ -52,10 +54,12 @@ export const command: Command<"policy", PolicyResult> = {
   ) {
     const principal = actionNamed("policy", context.args[0] ?? "", principals);
     const aws = await context.aws(options);
-    const [{ Account, Partition }, apiId] = await Promise.all([
+    const [{ Account, Partition }, apiId, keptRole] = await Promise.all([
       callersAccount(aws, account),
       apiIdOf(aws, { functionName, apiName }),
+      roleOfAdopted(aws, functionName, adopt),
     ]);
+    const roleArn = givenRole ?? keptRole;
     if (apiId === null)
       context.report({
         kind: "warning",

@@ -116,7 +116,11 @@ function roleInUse(
  * The role of a function that was made by hand, which keeps it: whose it is, is not known. Undefined for the
  * stack's own function.
  */
-async function roleOfAdopted(aws: Aws, functionName: string, adopt: boolean): Promise<string | undefined> {
+export async function roleOfAdopted(
+  aws: Aws,
+  functionName: string,
+  adopt: boolean,
+): Promise<string | undefined> {
   // One that may not be read tells nothing of its role; its own reading says so.
   const found = await orDenied(readFunction(aws, functionName));
   const tags = found?.Tags ?? {};

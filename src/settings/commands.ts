@@ -365,11 +365,24 @@ const table = {
     summary: "print the least IAM policy of a deployer, the function or a backend",
     args: "[deployer|function|backend]",
     effect: "reads",
-    reads: ["roleArn", "rolePath", "permissionsBoundary", "subnets", "tracing", "tags", ...stackNames],
+    reads: [
+      "adopt",
+      "roleArn",
+      "rolePath",
+      "permissionsBoundary",
+      "subnets",
+      "tracing",
+      "tags",
+      ...stackNames,
+    ],
     examples: [
       {
         line: "policy deployer > deployer.json",
         description: "for a person or a pipeline that deploys this stack",
+      },
+      {
+        line: "policy deployer --adopt > deployer.json",
+        description: "for one that takes over what was made by hand: with the role that its function has",
       },
       {
         line: "policy backend",

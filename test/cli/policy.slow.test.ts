@@ -20,6 +20,7 @@ import { AssumeRoleCommand } from "@aws-sdk/client-sts";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemoBackend } from "../../src/backend/demo.ts";
 import type { PolicyDocument } from "../../src/aws/policies.ts";
+import { makeByHand } from "../support/hand-made.ts";
 import { acceptingHandler, openLocalAws, policy, type AwsForTest } from "../support/local-aws.ts";
 import { run, start } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
@@ -38,7 +39,10 @@ async function place(): Promise<Place> {
 let made = 0;
 
 /** What the program's environment is for a principal that may do what the policy says, and nothing else. */
-async function principal({ aws }: Place, document: PolicyDocument): Promise<Record<string, string>> {
+async function principal(
+  { aws }: Pick<Place, "aws">,
+  document: PolicyDocument,
+): Promise<Record<string, string>> {
   const RoleName = `principal-${++made}`;
   const trust = policy({ Principal: { AWS: "arn:aws:iam::000000000000:root" }, Action: "sts:AssumeRole" });
   const { Role } = await aws.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }));
@@ -265,6 +269,43 @@ test("the deployer's policy is enough for every command, before the first deploy
   expect(await codesAs(await printed(at, "proxy"), late)).toEqual(late.map(([name]) => [name, 0]));
   expect(at.aws.calls.filter(({ error }) => error?.startsWith("AccessDenied"))).toEqual([]);
 }, 60_000);
+
+/** What adopting needs, as it does not make the API and its role; the rest is as for a stack of its own. */
+const adoptions: Readonly<Record<string, Pick<Need, "survived"> & { command: "plan" | "deploy" }>> = {
+  "apigateway:GET": { command: "plan" },
+  "iam:SimulatePrincipalPolicy": { command: "plan", survived: true },
+  "apigateway:POST": { command: "deploy" },
+  "lambda:TagResource": { command: "deploy" },
+  "logs:TagResource": { command: "deploy" },
+};
+
+test("the policy for adopting is enough for that, and without one action it is said which", async () => {
+  const print = async ({ environment: env }: AwsForTest, ...words: string[]) =>
+    JSON.parse((await run(["policy", "deployer", ...words], { env })).stdout) as PolicyDocument;
+  const adopt = async (aws: AwsForTest, command: string, document: PolicyDocument) => {
+    const env = { ...(await principal({ aws }, document)), SHELFSHACK_TEST: "false" };
+    return await run([command, "--adopt", "--json"], { env });
+  };
+  const found = await openLocalAws();
+  const { ApiId } = await makeByHand(found);
+  const document = await print(found, "--adopt");
+  const lacking = Object.entries(adoptions).map(async ([action, { command, survived }]) => {
+    const aws = await openLocalAws();
+    const made = await makeByHand(aws);
+    const ofIt = JSON.parse(JSON.stringify(document).replaceAll(ApiId, made.ApiId)) as PolicyDocument;
+    const { code, stdout, stderr } = await adopt(aws, command, without(ofIt, action));
+    expect(stdout + stderr).toMatch(
+      new RegExp(`not authorized to perform: ${action} on resource: (arn:aws:|\\*)`),
+    );
+    expect(code, action).toBe(survived ? 0 : 1);
+  });
+  const [whole] = await Promise.all([adopt(found, "deploy", document), ...lacking]);
+  expect(whole.code).toBe(0);
+  // Whether there is a role of the stack's own is nothing that it has to know.
+  const denied = found.calls.filter(({ error }) => error?.startsWith("AccessDenied"));
+  expect([...new Set(denied.map(({ operation }) => operation))]).toEqual(["GetRole"]);
+  expect(await print(found)).toEqual(document);
+});
 
 test("the function's policy is that of its role, the backend's its part about connections", async () => {
   const at = await place();
