@@ -1,4 +1,4 @@
-import type { Api, Deployment } from "@aws-sdk/client-apigatewayv2";
+import type { Api, Deployment, Route } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
@@ -13,6 +13,10 @@ export const DEPLOYMENT_PREFIX = "shelfshack-ws routes ";
 /** Whether a deploy made this deployment. */
 export const isOfDeploy = ({ Description }: Deployment): boolean =>
   Description?.startsWith(DEPLOYMENT_PREFIX) ?? false;
+
+/** The operation of a further route that a deploy has made. */
+export const CONFIGURED_ROUTE = "shelfshack-ws";
+export const isConfiguredRoute = ({ OperationName }: Route): boolean => OperationName === CONFIGURED_ROUTE;
 
 interface StackNames {
   apiName: string;

@@ -45,7 +45,7 @@ const forms: Readonly<Record<string, Form>> = {
   },
   "AWS::Logs::LogGroup": { properties: same("LogGroupName", "RetentionInDays"), tags: "list" },
   "AWS::ApiGatewayV2::Api": {
-    properties: same("Name", "ProtocolType", "RouteSelectionExpression"),
+    properties: { ...same("Name", "ProtocolType", "RouteSelectionExpression"), OthersRoutes: null },
     attributes: {
       ApiId: ref,
       ApiEndpoint: got("ApiEndpoint"),

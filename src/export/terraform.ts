@@ -73,6 +73,7 @@ const forms: Readonly<Record<string, Form>> = {
       Name: "name",
       ProtocolType: "protocol_type",
       RouteSelectionExpression: "route_selection_expression",
+      OthersRoutes: null,
     },
     attributes: {
       ApiId: id,

@@ -3,16 +3,22 @@ import type { Adoption, Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Aws } from "../aws/clients.ts";
+import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
-import { addressesOf, allApis, apisWithOurs, type ApiAddresses } from "../aws/deployed.ts";
-import { isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
+import { addressesOf, allApis, apisWithOurs, isConfiguredRoute, type ApiAddresses } from "../aws/deployed.ts";
+import { isAdopted, isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties extends TagProperties {
   Name: string;
   ProtocolType: "WEBSOCKET";
   RouteSelectionExpression: string;
+  /** Of one that was adopted, or may be: routes of others that need another expression than the stack's. */
+  OthersRoutes?: readonly string[];
 }
+
+/** How API Gateway finds the route of a message: by this member of it. */
+const SELECTION = "$request.body.action";
 
 interface ApiConfig {
   name: string;
@@ -23,6 +29,8 @@ interface ApiConfig {
   adopt?: boolean | undefined;
   /** The stage of the stack: an API with another one is not adopted. */
   stage: string;
+  /** The further keys of the stack. */
+  routes?: readonly string[] | undefined;
 }
 
 /**
@@ -30,7 +38,7 @@ interface ApiConfig {
  * tags; where none has them, the one of its name that another tool manages stands in the way.
  */
 export function api(
-  { name, tags, configuredTags, identity, adopt = false, stage }: ApiConfig,
+  { name, tags, configuredTags, identity, adopt = false, stage, routes = [] }: ApiConfig,
   needs: { role: RoleResource },
 ): Resource<ApiProperties, ApiAddresses, typeof needs> {
   return {
@@ -45,17 +53,21 @@ export function api(
     desired: () => ({
       Name: name,
       ProtocolType: "WEBSOCKET",
-      RouteSelectionExpression: "$request.body.action",
+      RouteSelectionExpression: SELECTION,
       ...desiredTags(configuredTags),
     }),
+
+    staysAsFound: (found) => (routes.length === 0 ? keptFor(found) : []),
+    refuses: (_target, found) => refuseOtherSelection(name, found, routes),
 
     async list(aws, _within, wanted: Which = "all") {
       const isWhole = wanted === "all" || adopt;
       const apis = await (isWhole ? allApis(aws) : apisWithOurs(aws, identity.stack));
       const ours = apis.filter(({ Tags }) => Tags && isOurs(Tags, identity));
-      if (ours.length > 0) return ours.toSorted(byAge).map(foundApi);
-      const candidates = adopt ? unclaimed(apis, name) : [];
-      return (candidates.length > 0 ? candidates.toSorted(byAge) : managedByOther(apis, name)).map(foundApi);
+      const candidates = ours.length === 0 && adopt ? unclaimed(apis, name) : [];
+      const meant = [...ours, ...candidates].toSorted(byAge);
+      if (meant.length === 0) return managedByOther(apis, name).map(foundApi);
+      return await Promise.all(meant.map((one) => withOthersRoutes(aws, foundApi(one), routes)));
     },
 
     async again(aws, { attributes: { ApiId } }) {
@@ -95,12 +107,51 @@ const adoptionFor = (stage: string): Adoption<ApiProperties, ApiAddresses> => ({
   unfit: (aws, { attributes: { ApiId } }) => unfitness(aws, ApiId, stage),
   addTags: (aws, { attributes: { ApiId } }, all) => taggingAt(aws, ApiId).set({ ...all }),
   removeTags: (aws, { attributes: { ApiId } }, names) => taggingAt(aws, ApiId).remove(names),
-  says: () => [
+  says: (found) => [
     "its routes $connect, $disconnect and $default lead to the function; " +
       "other routes, integrations and tags stay",
+    ...(keptFor(found).length > 0 ? [`${selectionOf(found)} stays`] : []),
   ],
   keeps: "its routes, integrations and stages",
 });
+
+/**
+ * Reads which routes of others an API has that was made by hand and selects them otherwise: with the stack's
+ * expression no message would find them.
+ */
+async function withOthersRoutes(aws: Aws, found: FoundApi, routes: readonly string[]): Promise<FoundApi> {
+  const { attributes, properties, tags = {} } = found;
+  const isByHand = isAdopted(tags) || isUnclaimed(tags);
+  if (!isByHand || properties.RouteSelectionExpression === SELECTION) return found;
+  const items = await allRoutes(aws, attributes.ApiId);
+  const OthersRoutes = items
+    .filter((one) => !ownKeys.has(one.RouteKey) && !isConfiguredRoute(one))
+    .flatMap(({ RouteKey = "" }) => (routes.includes(RouteKey) ? [] : [RouteKey]));
+  return { ...found, properties: { ...properties, OthersRoutes } };
+}
+
+type FoundApi = Found<ApiProperties, ApiAddresses>;
+
+const keptFor = ({ properties: { OthersRoutes = [] } }: FoundApi): string[] =>
+  OthersRoutes.length > 0 ? ["RouteSelectionExpression"] : [];
+
+const selectionOf = ({ properties: { RouteSelectionExpression, OthersRoutes = [] } }: FoundApi): string =>
+  `its RouteSelectionExpression ${RouteSelectionExpression} for ${OthersRoutes.join(", ")}`;
+
+/** Throws (exit 4) where others' routes and further ones of the stack need different expressions. */
+function refuseOtherSelection(name: string, found: FoundApi | undefined, routes: readonly string[]): void {
+  if (!found || routes.length === 0 || keptFor(found).length === 0) return;
+  throw new CliError(
+    "unfit-to-adopt",
+    `Api ${name} cannot have the routes ${routes.join(", ")}: they need ${SELECTION}, and ` +
+      `${selectionOf(found)} stays`,
+    {
+      hint:
+        "no changes were made; leave out the configured routes, or let the stack make an API of its own " +
+        "(--api-name NAME)",
+    },
+  );
+}
 
 async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {
   const stages = await orMissing(aws.apigatewayv2.call("GetStages", { ApiId }));
@@ -118,7 +169,7 @@ async function unfitness(aws: Aws, ApiId: string, stage: string): Promise<readon
   const pageOf = { ApiId, MaxResults: "100" };
   const [stages, routes] = await Promise.all([
     everyPage((NextToken) => aws.apigatewayv2.call("GetStages", { ...pageOf, NextToken })),
-    everyPage((NextToken) => aws.apigatewayv2.call("GetRoutes", { ...pageOf, NextToken })),
+    allRoutes(aws, ApiId),
   ]);
   const others = stages.flatMap(({ StageName = "" }) => (StageName === stage ? [] : [StageName]));
   return [
@@ -128,6 +179,9 @@ async function unfitness(aws: Aws, ApiId: string, stage: string): Promise<readon
     ...routes.filter(({ RouteKey }) => ownKeys.has(RouteKey)).flatMap(guardsOf),
   ];
 }
+
+const allRoutes = (aws: Aws, ApiId: string): Promise<Route[]> =>
+  everyPage((NextToken) => aws.apigatewayv2.call("GetRoutes", { ApiId, NextToken, MaxResults: "100" }));
 
 /** What the stack would take off a route. */
 function guardsOf(found: Route): readonly string[] {
@@ -151,7 +205,7 @@ export function taggingAt(aws: Aws, path: string) {
 
 export type ApiResource = ReturnType<typeof api>;
 
-function foundApi(found: Api): Found<ApiProperties, ApiAddresses> {
+function foundApi(found: Api): FoundApi {
   const { Name, RouteSelectionExpression, Tags, CreatedDate } = complete(found, [...apiMembers, "Tags"]);
   return {
     attributes: addressesOf(found),

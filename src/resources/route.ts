@@ -5,6 +5,7 @@ import type { ApiResource } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
+import { CONFIGURED_ROUTE, isConfiguredRoute } from "../aws/deployed.ts";
 
 interface RouteProperties {
   ApiId: string;
@@ -23,8 +24,6 @@ const ids: ReadonlyMap<string, string> = new Map([
   ["$disconnect", "RouteDisconnect"],
   ["$default", "RouteDefault"],
 ]);
-
-const CONFIGURED = "shelfshack-ws";
 
 /** As letters and digits, which every format takes; keys that have the same ones differ by the hash. */
 function idOf(key: string): string {
@@ -57,7 +56,7 @@ export function route(
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,
       RouteKey: key,
-      ...(isFurther && { OperationName: CONFIGURED }),
+      ...(isFurther && { OperationName: CONFIGURED_ROUTE }),
       AuthorizationType: "NONE",
       ApiKeyRequired: false,
       Target: `integrations/${IntegrationId}`,
@@ -82,7 +81,7 @@ export function route(
         Target,
         ApiKeyRequired,
         AuthorizationType: "NONE",
-        ...(isFurther && { OperationName: CONFIGURED }),
+        ...(isFurther && { OperationName: CONFIGURED_ROUTE }),
       });
     },
   };
@@ -113,7 +112,7 @@ export function formerRoutes(
       const { ApiId } = complete(within, ["ApiId"]);
       const items = await routesOf(aws, within, ApiId);
       const gone = items.filter(
-        ({ RouteKey = "", OperationName }) => OperationName === CONFIGURED && !keys?.includes(RouteKey),
+        (one) => isConfiguredRoute(one) && one.RouteKey !== undefined && !keys?.includes(one.RouteKey),
       );
       const RouteIds = gone.map((one) => complete(one, ["RouteId"]).RouteId).join(" ");
       return RouteIds === "" ? [] : [{ attributes: { RouteIds }, properties: { ApiId } }];

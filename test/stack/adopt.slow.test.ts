@@ -1,9 +1,12 @@
 import {
   CreateApiCommand,
+  CreateAuthorizerCommand,
   DeleteApiCommand,
+  GetApiCommand,
   GetApisCommand,
   GetRoutesCommand,
   TagResourceCommand as TagStageCommand,
+  UpdateApiCommand,
   UpdateRouteCommand,
 } from "@aws-sdk/client-apigatewayv2";
 import {
@@ -21,7 +24,7 @@ import {
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { describeChanges } from "../../src/stack/describe.ts";
-import { observe } from "../../src/stack/engine.ts";
+import { observe, type Change } from "../../src/stack/engine.ts";
 import type { Part } from "../../src/stack/resource.ts";
 import { refuseMissingNeeds } from "../../src/stack/steps.ts";
 import { noteIn, readReleases, serveOlder } from "../../src/aws/releases.ts";
@@ -32,7 +35,7 @@ import { openSocket, refusedSocket } from "../support/socket.ts";
 import { command } from "../../src/errors/advice.ts";
 import { openFaultProxy } from "../support/fault-proxy.ts";
 import { FunctionName, makeByHand, snapshot } from "../support/hand-made.ts";
-import { mutating, openLocalAws, type AwsForTest } from "../support/local-aws.ts";
+import { invocationUri, mutating, openLocalAws, type AwsForTest } from "../support/local-aws.ts";
 import { changedIds, openTestStack } from "../support/stack.ts";
 
 const byHand = { backendUrl: undefined };
@@ -47,7 +50,23 @@ const wrote = (local: AwsForTest, since: number) =>
 test("S10 S46 what was made by hand is adopted as it was planned, and nothing else is touched", async () => {
   const local = await openLocalAws();
   const tags = { team: "rooms" };
-  const { ApiId, roleArn } = await makeByHand(local, { functionTags: tags, apiTags: tags, more: true });
+  const { ApiId, FunctionArn, roleArn } = await makeByHand(local, {
+    functionTags: tags,
+    apiTags: tags,
+    more: true,
+  });
+  await local.apigatewayv2.send(
+    new CreateAuthorizerCommand({
+      ApiId,
+      Name: "theirs",
+      AuthorizerType: "REQUEST",
+      AuthorizerUri: invocationUri(FunctionArn),
+      IdentitySource: ["route.request.querystring.token"],
+    }),
+  );
+  await local.apigatewayv2.send(
+    new UpdateApiCommand({ ApiId, ApiKeySelectionExpression: "$context.authorizer.usageIdentifierKey" }),
+  );
   const before = await snapshot(local, ApiId);
   const made = mutating(local).length;
 
@@ -151,6 +170,7 @@ async function expectForeignKept(
     ...given(expect.anything(), ["CodeSha256", "CodeSize", "LastModified", "RevisionId"]),
   };
   expect(after.function).toEqual({ ...before.function, ...changed });
+  expect(after.authorizers).toEqual(before.authorizers);
   const untouched = { $metadata: expect.anything(), Tags: expect.objectContaining(before.api.Tags ?? {}) };
   expect(after.api).toEqual({ ...before.api, ...untouched });
   const [ours] = after.integrations.filter(({ Description }) => Description === "shelfshack-ws");
@@ -257,6 +277,37 @@ test("S46 an API with other stages or guarded routes is refused with all reasons
   expect(String(refusal)).toContain("other stages too: beta");
   expect(String(refusal)).toContain("$connect has the authorization AWS_IAM; remove it");
   expect(mutating(local)).toHaveLength(made);
+});
+
+test("S10 an API whose messages find others' routes keeps how; further routes are refused then", async () => {
+  const local = await openLocalAws();
+  const { apigatewayv2 } = local;
+  const { ApiId } = await makeByHand(local, { more: true });
+  const selection = { RouteSelectionExpression: "$request.body.type" };
+  await apigatewayv2.send(new UpdateApiCommand({ ApiId, ...selection }));
+  const apiIn = (changes: readonly Change[]) => changes.find(({ resource }) => resource.id === "Api");
+  const pathsOf = (change: Change | undefined) => change?.differences.map(({ path }) => path);
+  const expectRefused = async () => {
+    const made = mutating(local).length;
+    const further = await openTestStack(local.url, { ...adopting, routes: ["ping"] });
+    expect(pathsOf(apiIn(await further.plan()))).toContain("RouteSelectionExpression");
+    const refusal = await further.deploy().catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
+    expect(String(refusal)).toContain("RouteSelectionExpression $request.body.type for typing stays");
+    expect(mutating(local)).toHaveLength(made);
+  };
+  await expectRefused();
+  const { plan, deploy } = await openTestStack(local.url, adopting);
+  const planned = apiIn(await plan());
+  expect(pathsOf(planned)).toEqual(["OwnTags"]);
+  expect(planned?.adoption?.at(-1)).toBe("its RouteSelectionExpression $request.body.type for typing stays");
+  await deploy();
+  expect(changedIds(await (await openTestStack(local.url, byHand)).plan())).toEqual([]);
+  expect(await apigatewayv2.send(new GetApiCommand({ ApiId }))).toMatchObject(selection);
+  await expectRefused();
+  // What the stack takes over is none of others any more.
+  const all = await openTestStack(local.url, { ...byHand, routes: ["typing"] });
+  expect(pathsOf(apiIn(await all.plan()))).toEqual(["RouteSelectionExpression"]);
 });
 
 test("S46 parts are refused while an adoption that was cut is not at its end", async () => {

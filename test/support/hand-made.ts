@@ -5,6 +5,7 @@ import {
   CreateRouteCommand,
   CreateStageCommand,
   GetApiCommand,
+  GetAuthorizersCommand,
   GetIntegrationsCommand,
   GetRoutesCommand,
   GetStagesCommand,
@@ -136,12 +137,13 @@ export async function snapshot({ iam, lambda, apigatewayv2 }: Clients, ApiId: st
     iam.send(new GetRolePolicyCommand({ RoleName, PolicyName: "WebSocketAPIPermissions" })),
     lambda.send(new GetPolicyCommand({ FunctionName })),
   ]);
-  const [lambdaFunction, api, routes, integrations, stages] = await Promise.all([
+  const [lambdaFunction, api, routes, integrations, stages, authorizers] = await Promise.all([
     lambda.send(new GetFunctionCommand({ FunctionName })),
     apigatewayv2.send(new GetApiCommand({ ApiId })),
     apigatewayv2.send(new GetRoutesCommand({ ApiId })),
     apigatewayv2.send(new GetIntegrationsCommand({ ApiId })),
     apigatewayv2.send(new GetStagesCommand({ ApiId })),
+    apigatewayv2.send(new GetAuthorizersCommand({ ApiId })),
   ]);
   return {
     role: role.Role,
@@ -154,5 +156,6 @@ export async function snapshot({ iam, lambda, apigatewayv2 }: Clients, ApiId: st
     routes: routes.Items ?? [],
     integrations: integrations.Items ?? [],
     stages: stages.Items ?? [],
+    authorizers: authorizers.Items ?? [],
   };
 }
