@@ -49,15 +49,33 @@ const AGAIN_MS = 1_000;
 /** Tells what is done, now and again and again, until it is disposed of. */
 export function telling(report: Report, title: string): Disposable {
   const startedAt = performance.now();
-  const tell = () => report({ kind: "going", id: title, title, elapsedMs: performance.now() - startedAt });
-  tell();
-  const timer = setInterval(tell, AGAIN_MS).unref();
+  const again = repeating(() =>
+    report({ kind: "going", id: title, title, elapsedMs: performance.now() - startedAt }),
+  );
   return {
     [Symbol.dispose]() {
-      clearInterval(timer);
+      again[Symbol.dispose]();
       report({ kind: "over", id: title });
     },
   };
+}
+
+/** What is waited for, since when (`performance.now()`), and for how long at most. */
+export interface Wait {
+  id: string;
+  reason: string;
+  since: number;
+  budgetMs: number;
+}
+
+/** Tells of a wait, now and again and again, until it is disposed of. */
+export const tellingOfWait = (report: Report, { since, ...wait }: Wait): Disposable =>
+  repeating(() => report({ kind: "waiting", ...wait, elapsedMs: performance.now() - since }));
+
+function repeating(tell: () => void): Disposable {
+  tell();
+  const timer = setInterval(tell, AGAIN_MS).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Waits so long, or until `signal` is aborted, which who called finds out by itself. */

@@ -101,7 +101,13 @@ export async function changeEnvironment(
 }
 
 /** What Lambda has begun takes about a second as a rule (AWS.md 4.5), and less in an emulator. */
-const idle = { firstMs: 800, thenMs: 200, longestMs: 1_000, budgetMs: 300_000 };
+const idle = {
+  firstMs: 800,
+  thenMs: 200,
+  longestMs: 1_000,
+  budgetMs: 300_000,
+  reason: "Lambda to make the function ready",
+};
 
 const isIdle = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
   State !== "Pending" && LastUpdateStatus !== "InProgress";
@@ -117,10 +123,7 @@ export async function untilIdle(
 ): Promise<FunctionConfiguration> {
   const startedAt = performance.now();
   const asked = { FunctionName, ...(Qualifier !== undefined && { Qualifier }) };
-  const found = await poll(() => aws.lambda.call("GetFunctionConfiguration", asked), isIdle, {
-    ...idle,
-    waits: aws.waits,
-  });
+  const found = await poll(() => aws.lambda.call("GetFunctionConfiguration", asked), isIdle, idle, aws);
   if (isIdle(found)) return found;
   const state = `${found.State}, its last update ${found.LastUpdateStatus}`;
   const seconds = Math.round((performance.now() - startedAt) / 1_000);

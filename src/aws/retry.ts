@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pluggable } from "@smithy/types";
 import { CliError } from "../errors/error.ts";
-import type { Report } from "../progress.ts";
+import { tellingOfWait, type Report } from "../progress.ts";
 import type { Waits } from "./wait.ts";
 
 /** What the retry rules match: AWS's error name and message, HTTP status and Node's error code. */
@@ -59,6 +59,9 @@ const isUnavailable = (failure: Failure) =>
   (failure.code !== undefined && networkCodes.has(failure.code)) ||
   isUnreadable(failure);
 
+/** Why a call waits that is throttled. */
+export const REQUEST_LIMIT = "AWS's request limit";
+
 /**
  * The retry table: every pause that a call to AWS may take is one of these rows (AWS.md 4.4, 4.5, 6.4, 8.5).
  */
@@ -99,7 +102,7 @@ const rules: readonly Rule[] = [
     forOthers: true,
   },
   {
-    reason: "AWS's request limit",
+    reason: REQUEST_LIMIT,
     matches: isThrottle,
     firstMs: 500,
     longestMs: 20_000,
@@ -259,7 +262,8 @@ async function beforeNext(
   const elapsedMs = performance.now() - since;
   const pauseMs = pause(rule, tries + 1, failure.retryAfterMs) * timeScale;
   if (tries + 1 >= rule.tries || elapsedMs + pauseMs > rule.budgetMs) throw error;
-  report({ kind: "waiting", id: operation, reason: rule.reason, elapsedMs, budgetMs: rule.budgetMs });
+  const { reason, budgetMs } = rule;
+  using _told = tellingOfWait(report, { id: operation, reason, since, budgetMs });
   if (rule.forOthers) {
     if (!(await waits.pause(pauseMs))) throw error;
     const gone = (tries + 1) % TRIES_BETWEEN_CHECKS === 0 ? await missingRole(input) : undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { tellingOfWait, type Report } from "../progress.ts";
 
 /**
  * The waits of one run, which end with it: when one thing fails, what another one waits for may never come.
@@ -39,26 +40,36 @@ export interface Polling {
   thenMs: number;
   longestMs: number;
   budgetMs: number;
-  waits: Waits;
+  /** What is waited for, in the progress. */
+  reason: string;
 }
 
 const GROWTH = 1.5;
 
 /**
  * Asks until the answer `isDone`, the budget is used up or the waits of the run end, and returns the last
- * answer. Our own: the SDK's
- * waiters take every exception for "not yet", so that a missing permission looks like a hang (AWS.md 4.5).
+ * answer; tells of the wait where the first answer is not. Our own: the SDK's waiters take every exception
+ * for "not yet", so that a missing permission looks like a hang (AWS.md 4.5).
  */
 export async function poll<T>(
   ask: () => Promise<T>,
   isDone: (answer: T) => boolean,
-  { firstMs, thenMs, longestMs, budgetMs, waits }: Polling,
+  { firstMs, thenMs, longestMs, budgetMs, reason }: Polling,
+  { waits, report }: { waits: Waits; report: Report },
 ): Promise<T> {
-  const startedAt = performance.now();
-  let nextMs = thenMs;
-  for (let pauseMs = firstMs; ; [pauseMs, nextMs] = [nextMs, Math.min(nextMs * GROWTH, longestMs)]) {
-    const answer = await ask();
-    if (isDone(answer) || performance.now() - startedAt > budgetMs) return answer;
-    if (!(await waits.pause(pauseMs))) return answer;
+  const since = performance.now();
+  let answer = await ask();
+  if (isDone(answer)) return answer;
+  const told = tellingOfWait(report, { id: reason, reason, since, budgetMs });
+  try {
+    let nextMs = thenMs;
+    for (let pauseMs = firstMs; ; [pauseMs, nextMs] = [nextMs, Math.min(nextMs * GROWTH, longestMs)]) {
+      if (performance.now() - since > budgetMs || !(await waits.pause(pauseMs))) return answer;
+      answer = await ask();
+      if (isDone(answer)) return answer;
+    }
+  } finally {
+    told[Symbol.dispose]();
+    report({ kind: "waited", id: reason });
   }
 }

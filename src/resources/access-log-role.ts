@@ -132,7 +132,13 @@ function arnOfOurs(role: Role | undefined): string {
 }
 
 /** API Gateway refuses a role that IAM has not spread yet. */
-const propagation = { firstMs: 1_000, thenMs: 2_000, longestMs: 10_000, budgetMs: 120_000 };
+const propagation = {
+  firstMs: 1_000,
+  thenMs: 2_000,
+  longestMs: 10_000,
+  budgetMs: 120_000,
+  reason: "IAM propagation",
+};
 
 /** Sets the role, looking before each try: one that was set meanwhile stays. */
 async function setWhereNone(aws: Aws, arn: string): Promise<void> {
@@ -148,7 +154,7 @@ async function setWhereNone(aws: Aws, arn: string): Promise<void> {
       },
     );
   };
-  const refusal = await poll(set, (error) => error === undefined, { ...propagation, waits: aws.waits });
+  const refusal = await poll(set, (error) => error === undefined, propagation, aws);
   if (refusal !== undefined) throw refusal;
 }
 

@@ -83,7 +83,13 @@ const hash = (parts: readonly unknown[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 
 /** A snapshot is made at once as a rule (AWS.md 3.4). */
-const polling = { firstMs: 500, thenMs: 500, longestMs: 500, budgetMs: 30_000 };
+const polling = {
+  firstMs: 500,
+  thenMs: 500,
+  longestMs: 500,
+  budgetMs: 30_000,
+  reason: "API Gateway to deploy the routes",
+};
 
 /** Waits until the snapshot is made. Throws a CliError with API Gateway's reason when it is not. */
 async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<string> {
@@ -91,10 +97,7 @@ async function deployed(aws: Aws, ApiId: string, created: Deployment): Promise<s
   const isMade = ({ DeploymentStatus }: Deployment) => DeploymentStatus !== "PENDING";
   const ended = isMade(created)
     ? created
-    : await poll(() => aws.apigatewayv2.call("GetDeployment", { ApiId, DeploymentId }), isMade, {
-        ...polling,
-        waits: aws.waits,
-      });
+    : await poll(() => aws.apigatewayv2.call("GetDeployment", { ApiId, DeploymentId }), isMade, polling, aws);
   if (ended.DeploymentStatus === "FAILED")
     throw new CliError(
       "deployment-failed",

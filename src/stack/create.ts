@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors/error.ts";
-import type { Report } from "../progress.ts";
-import { alreadyExists, isThrottled, mayHaveSucceeded } from "../aws/retry.ts";
+import { tellingOfWait, type Report, type Wait } from "../progress.ts";
+import { alreadyExists, isThrottled, mayHaveSucceeded, REQUEST_LIMIT } from "../aws/retry.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn } from "./difference.ts";
 import { createdByThisRun, keepOne, type Created, type Wanted } from "./elect.ts";
@@ -21,8 +21,15 @@ interface Creation extends Wanted {
   before: AnyFound | undefined;
 }
 
-/** Tries of one creation. Throttling ends by itself, so it gets more of them (FAULTS.md R2, R6). */
-const triesAtMost = { throttled: 10, unanswered: 5 };
+const VISIBLE = "the new resource to become visible";
+/**
+ * Tries of one creation, and what is waited for between them. Throttling ends by itself, so it gets more of
+ * them (FAULTS.md R2, R6).
+ */
+const patience = {
+  throttled: { tries: 10, reason: REQUEST_LIMIT },
+  unanswered: { tries: 5, reason: VISIBLE },
+};
 const LOOKS = 3;
 const LATER_LOOKS = 2;
 
@@ -31,6 +38,10 @@ const LATER_LOOKS = 2;
  * takes one deployment every 5 s (AWS.md 3.9).
  */
 const lookEveryMs = (attempt: number): number => Math.min(2_500 * 1.5 ** (attempt - 1), 5_000);
+
+/** How long this number of tries waits in all. */
+const longestWaitMs = (tries: number): number =>
+  [...Array(tries).keys()].reduce((sum, index) => sum + (LOOKS - 1) * lookEveryMs(index + 1), 0);
 
 /** The longest time without a visible change in a run whose calls do not hang; other runs wait longer. */
 export const LONGEST_QUIET_MS = 12_000;
@@ -41,8 +52,9 @@ export const LONGEST_QUIET_MS = 12_000;
  * AWS's error, or `LostRace`.
  */
 export async function createOnce(creation: Creation, run: Run): Promise<Attributes> {
+  const since = performance.now();
   for (let attempt = 1; ; attempt++) {
-    const created = await triedOnce(creation, attempt, run);
+    const created = await triedOnce(creation, { attempt, since }, run);
     if (created) return await theOneKept(creation, created, attempt, run);
   }
 }
@@ -56,11 +68,11 @@ async function theOneKept(
 ): Promise<Attributes> {
   const { resource } = creation;
   if (resource.foundBy === "name" || resource.copies) return created.attributes;
-  const pause = () => pauseFor(resource, lookEveryMs(1), run);
+  const pause = () => untilVisible(resource, lookEveryMs(1), run);
   let kept = await keepOne(creation, created, { aws: run.aws, pause });
   // What an earlier try created turns up when the lists have caught up (FAULTS.md D-10).
   for (let look = 0; attempt > 1 && look < LATER_LOOKS; look++) {
-    await pauseFor(resource, lookEveryMs(attempt), run);
+    await untilVisible(resource, lookEveryMs(attempt), run);
     kept = await keepOne(creation, { ...created, attributes: kept }, { aws: run.aws, pause });
   }
   return kept;
@@ -70,7 +82,11 @@ async function theOneKept(
  * One try: what it created, or what was found afterwards. Undefined where there is nothing and another try
  * may follow at once.
  */
-async function triedOnce(creation: Creation, attempt: number, run: Run): Promise<Created | undefined> {
+async function triedOnce(
+  creation: Creation,
+  { attempt, since }: { attempt: number; since: number },
+  run: Run,
+): Promise<Created | undefined> {
   const { resource, desired, before } = creation;
   if (!resource.create)
     throw new CliError("resource-missing", `${resource.id} ${resource.name} cannot be found`);
@@ -79,16 +95,21 @@ async function triedOnce(creation: Creation, attempt: number, run: Run): Promise
   } catch (error) {
     const isTaken = alreadyExists(error);
     if (!isTaken && !mayHaveSucceeded(error)) throw error;
+    const { tries, reason } = patience[isThrottled(error) ? "throttled" : "unanswered"];
+    const wait = { id: resource.id, reason, since, budgetMs: longestWaitMs(tries) };
     const looks = isTaken ? { looks: 1, everyMs: 0 } : { looks: LOOKS, everyMs: lookEveryMs(attempt) };
-    const found = await lookAgain(creation, run, { ...looks, isTaken });
+    const found = await lookAgain(creation, run, { ...looks, isTaken, wait });
     if (found) return { attributes: await completed(creation, found, run), answered: false };
-    if (isTaken || attempt >= triesAtMost[isThrottled(error) ? "throttled" : "unanswered"]) throw error;
+    if (isTaken || attempt >= tries) throw error;
     return undefined;
   }
 }
 
-async function pauseFor({ id }: AnyResource, ms: number, { report, signal, timeScale }: Run): Promise<void> {
-  report({ kind: "waiting", id, reason: "the new resource to become visible", elapsedMs: 0, budgetMs: ms });
+const untilVisible = ({ id }: AnyResource, ms: number, run: Run): Promise<void> =>
+  pauseFor({ id, reason: VISIBLE, since: performance.now(), budgetMs: ms }, ms, run);
+
+async function pauseFor(wait: Wait, ms: number, { report, signal, timeScale }: Run): Promise<void> {
+  using _told = tellingOfWait(report, wait);
   await delay(ms * timeScale, undefined, { signal });
 }
 
@@ -106,11 +127,11 @@ async function completed({ resource, desired }: Creation, created: AnyFound, run
 async function lookAgain(
   creation: Creation,
   run: Run,
-  { looks, everyMs, isTaken }: { looks: number; everyMs: number; isTaken: boolean },
+  { looks, everyMs, isTaken, wait }: { looks: number; everyMs: number; isTaken: boolean; wait: Wait },
 ): Promise<AnyFound | undefined> {
   const { resource, within, identity } = creation;
   for (let look = 0; look < looks; look++) {
-    if (look > 0) await pauseFor(resource, everyMs, run);
+    if (look > 0) await pauseFor(wait, everyMs, run);
     const listed = await resource.list(run.aws, within);
     refuseNotOurs(
       listed.map((found) => [resource, found]),

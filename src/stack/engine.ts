@@ -3,7 +3,7 @@ import { joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
-import type { Outcome } from "../progress.ts";
+import { tellingOfWait, type Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
 import { withPresentTags } from "./again.ts";
@@ -446,7 +446,7 @@ async function untilServed(
   const made = done.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
   if (made.length === 0) return;
   const reason = `the new ${made.join(", ")} to be in use everywhere`;
-  report({ kind: "waiting", id, reason, elapsedMs: 0, budgetMs: SPREAD_MS });
+  using _told = tellingOfWait(report, { id, reason, since: performance.now(), budgetMs: SPREAD_MS });
   await delay(SPREAD_MS * timeScale, undefined, { signal });
 }
 

@@ -186,7 +186,8 @@ const label = /^ *\S(?:\S| (?! ))* {2,}/;
 
 /**
  * Text for people in lines that a screen of `width` columns need not break, the further ones indented: broken
- * between words alone, so that an address, or a command that is marked as a whole, can be copied.
+ * between words alone, so that an address, or a command that is marked as a whole, can be copied. What is
+ * said behind a command stands in a line of its own.
  */
 export const fold = (text: string, width: number): string =>
   width === Infinity
@@ -201,11 +202,16 @@ function foldLine(line: string, width: number): string {
   const lines = [""];
   for (const word of withWholes(line, held).split(/(?<= )(?! )/)) {
     const last = lines.at(-1) ?? "";
-    if (last.trim() === "" || widthOf(last + word.trimEnd()) <= width) lines[lines.length - 1] = last + word;
+    const fits = last.trim() === "" || widthOf(last + word.trimEnd()) <= width;
+    if (fits && !last.includes(HELD)) lines[lines.length - 1] = last + word;
     else lines.push(hang + word);
   }
-  return lines.map((one) => released(one.trimEnd())).join("\n");
+  return lines.map(withoutSemicolon).map(released).join("\n");
 }
+
+/** A line of a folded text: the semicolon between a command and what follows would be copied with it. */
+const withoutSemicolon = (line: string, index: number, { length }: readonly string[]): string =>
+  line.includes(HELD) && index < length - 1 ? line.trimEnd().replace(/;$/, "") : line.trimEnd();
 
 /** What the further lines of a line begin with. */
 function hangOf(line: string, width: number): string {

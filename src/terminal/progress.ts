@@ -49,14 +49,15 @@ export async function showProgress(
 ): Promise<ProgressDisplay> {
   const spinner = mode === "spinner" ? await spinnerOn(writer) : undefined;
   const running: Running = { steps: new Map(), waits: new Map() };
-  const printed = new Map<string, number>();
+  const printed: Printed = new Map();
   let lastLine: string | undefined;
 
   const lineOf = (event: Progress): string | undefined => {
     const line = eventLine(event, adviceText);
     if (event.kind === "debug") return debug ? line : undefined;
     if (event.kind === "warning" || event.kind === "failed") return line;
-    if (mode === "quiet" || (isLasting(event) && (spinner || !isDue(event, printed)))) return undefined;
+    if (mode === "quiet" || (isLasting(event) && (spinner || !isDue(event, printed, running))))
+      return undefined;
     const isRepeated = spinner ? resultOnScreen : resultLists;
     return isRepeated && event.kind === "finished" && event.listed ? undefined : line;
   };
@@ -126,13 +127,21 @@ function follow(event: Progress, { steps, waits }: Running): void {
 type Lasting = Extract<Progress, { kind: "waiting" | "going" }>;
 const isLasting = (event: Progress): event is Lasting => event.kind === "waiting" || event.kind === "going";
 
-/** Whether a line of it is due: the first one, and the next some time later. */
-function isDue(event: Lasting, printed: Map<string, number>): boolean {
-  const what = event.kind === "waiting" ? `${event.id} ${event.reason}` : event.id;
+/** The last line of what lasts: whose it was, and how long that had lasted; by the reason of a wait. */
+type Printed = Map<string, { id: string; elapsedMs: number }>;
+
+/**
+ * Whether a line of it is due: the first one, and the next some time later. Of several waits for the same
+ * reason one speaks for all.
+ */
+function isDue(event: Lasting, printed: Printed, { waits }: Running): boolean {
+  const what = event.kind === "waiting" ? event.reason : event.id;
   const last = printed.get(what);
-  const { elapsedMs } = event;
-  if (last !== undefined && elapsedMs >= last && elapsedMs - last < LASTING_LINE_MS) return false;
-  printed.set(what, elapsedMs);
+  const { id, elapsedMs } = event;
+  if (last && last.id !== id && waits.has(last.id)) return false;
+  const isSame = last?.id === id && elapsedMs >= last.elapsedMs;
+  if (isSame && elapsedMs - last.elapsedMs < LASTING_LINE_MS) return false;
+  printed.set(what, { id, elapsedMs });
   return true;
 }
 

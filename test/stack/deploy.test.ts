@@ -8,6 +8,7 @@ import {
 import { GetFunctionCommand, GetPolicyCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { zipOf } from "../support/zip.ts";
+import { REQUEST_LIMIT } from "../../src/aws/retry.ts";
 import { openFaultProxy, type Fault } from "../support/fault-proxy.ts";
 import { mutating, openLocalAws, policy } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, nothing, openTestStack } from "../support/stack.ts";
@@ -128,7 +129,7 @@ test("destroy removes a role with more policies than a page of the list has", as
   expect(await inventory(aws)).toEqual(nothing);
 });
 
-test("D-12 a role that Lambda cannot assume yet is waited for, and the reason is shown", async () => {
+test("D-12 a role that Lambda cannot assume yet, and a throttled creation, are waited for: it is said why", async () => {
   const local = await openLocalAws();
   const refusal = {
     status: 400,
@@ -136,15 +137,20 @@ test("D-12 a role that Lambda cannot assume yet is waited for, and the reason is
     message: "The role defined for the function cannot be assumed by Lambda.",
   };
   const answers: Fault[] = [{ refusal }, { refusal }];
-  const proxy = await openFaultProxy(local, ({ operation }) =>
-    /^POST .*\/functions$/.test(operation) ? answers.shift() : undefined,
-  );
+  const throttled: Fault[] = ["429", "429"];
+  const proxy = await openFaultProxy(local, ({ operation }) => {
+    if (/^POST .*\/functions$/.test(operation)) return answers.shift();
+    return /^POST .*\/apis$/.test(operation) ? throttled.shift() : undefined;
+  });
   const { deploy, aws, progress } = await openTestStack(proxy.url);
   await deploy();
-  expect(answers).toEqual([]);
+  expect([answers, throttled]).toEqual([[], []]);
   expect(await inventory(aws)).toEqual(completeStack);
   expect(progress).toContainEqual(
     expect.objectContaining({ kind: "waiting", reason: expect.stringContaining("IAM"), budgetMs: 180_000 }),
+  );
+  expect(progress.filter((event) => event.kind === "waiting" && event.id === "Api")).toContainEqual(
+    expect.objectContaining({ reason: REQUEST_LIMIT, budgetMs: 92_500 }),
   );
 });
 
@@ -160,6 +166,9 @@ test("D-13 pending functions and running updates are waited for", async () => {
     new GetFunctionCommand({ FunctionName: "shelfshack-websocket-proxy" }),
   );
   expect(Configuration).toMatchObject({ Timeout: 20, LastUpdateStatus: "Successful" });
+  expect(other.progress).toContainEqual(
+    expect.objectContaining({ kind: "waiting", reason: "Lambda to make the function ready" }),
+  );
 });
 
 test(

@@ -103,10 +103,12 @@ test("text for people is folded between words alone, and hangs", () => {
   expect(fold("one two three", Infinity)).toBe("one two three");
 });
 
-test("a command is not broken where its line is folded, and what stands close to it neither", () => {
+test("a command is not broken where its line is folded, and what follows is not copied with it", () => {
   const text = `run: ${whole("shelfshack-ws deploy --local")}; then ${style.bold("read this")}`;
-  expect(paint(fold(text, 12))).toBe("run:\n  shelfshack-ws deploy --local;\n  then read\n  this");
-  expect(paint(fold(text, 12), chalk)).toContain("shelfshack-ws deploy --local;");
+  expect(paint(fold(text, 12))).toBe("run:\n  shelfshack-ws deploy --local\n  then read\n  this");
+  expect(paint(fold(text, 12), chalk)).toContain("shelfshack-ws deploy --local\n");
+  const checked = `restart it: ${whole("shelfshack-ws outputs")}; check it: ${whole("shelfshack-ws test")}.`;
+  expect(paint(fold(checked, 60))).toBe("restart it: shelfshack-ws outputs\n  check it: shelfshack-ws test.");
 });
 
 test("no word is broken in a column, and no address at all", () => {

@@ -60,6 +60,28 @@ test("plain progress is one line per event, a wait is repeated only after ten se
   );
 });
 
+test("of several waits for one reason one speaks for all, and the next when it is over", async () => {
+  const throttled = (id: string, seconds: number): Progress => ({
+    kind: "waiting",
+    id,
+    reason: "AWS's request limit",
+    elapsedMs: seconds * 1_000,
+    budgetMs: 120_000,
+  });
+  const told: Progress[] = [
+    throttled("GetRole", 0),
+    throttled("GetApis", 0.4),
+    throttled("GetRole", 9),
+    throttled("GetApis", 10),
+    throttled("GetRole", 10.2),
+    throttled("GetApis", 11),
+    { kind: "waited", id: "GetRole" },
+    throttled("GetApis", 12),
+    throttled("GetApis", 13),
+  ];
+  expect((await shown("plain", false, told)).match(/\d+ s of/g)).toEqual(["0 s of", "10 s of", "12 s of"]);
+});
+
 test("S51 how far something is stands in plain lines every ten seconds", async () => {
   const going = [0, 1_000, 9_999, 10_000, 19_000, 20_500].map((elapsedMs): Progress => ({
     kind: "going",
