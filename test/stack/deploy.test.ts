@@ -129,7 +129,7 @@ test("destroy removes a role with more policies than a page of the list has", as
   expect(await inventory(aws)).toEqual(nothing);
 });
 
-test("D-12 a role not assumable yet and a throttled creation are waited for, and it is said why", async () => {
+test("D-12 a role not assumable yet and a throttled creation are waited for; why is shown", async () => {
   const local = await openLocalAws();
   const refusal = {
     status: 400,
