@@ -271,11 +271,26 @@ test("S46 an API with other stages or guarded routes is refused with all reasons
   const RouteId = Items.find(({ RouteKey }) => RouteKey === "$connect")?.RouteId;
   await local.apigatewayv2.send(new UpdateRouteCommand({ ApiId, RouteId, ...guards }));
   const made = mutating(local).length;
-  const { deploy } = await openTestStack(local.url, adopting);
+  // The local AWS has no routes with these.
+  const others: Readonly<Record<string, object>> = {
+    $disconnect: { apiKeyRequired: true },
+    $default: { requestModels: { $default: "theirs" } },
+  };
+  const guarded = (payload: Buffer) => {
+    const answer = JSON.parse(payload.toString()) as { items: { routeKey: string }[] };
+    const items = answer.items.map((one) => ({ ...one, ...others[one.routeKey] }));
+    return Buffer.from(JSON.stringify({ ...answer, items }));
+  };
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    operation.startsWith(`Get /v2/apis/${ApiId}/routes`) ? { rewrite: guarded } : undefined,
+  );
+  const { deploy } = await openTestStack(proxy.url, adopting);
   const refusal = await deploy().catch((error: unknown) => error);
   expect(refusal).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
   expect(String(refusal)).toContain("other stages too: beta");
   expect(String(refusal)).toContain("$connect has the authorization AWS_IAM; remove it");
+  expect(String(refusal)).toContain("$disconnect has a required API key; remove it");
+  expect(String(refusal)).toContain("$default has request models; remove it");
   expect(mutating(local)).toHaveLength(made);
 });
 
