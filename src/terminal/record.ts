@@ -1,5 +1,4 @@
 import { screenWidth, widthOf, wrap } from "./format.ts";
-import { safe } from "./safe.ts";
 import { safeStyled } from "./style.ts";
 
 /**
@@ -35,7 +34,7 @@ const NARROWEST = 30;
  */
 export function asRecord(head: string, text: string, width = screenWidth()): string {
   if (width === Infinity) return head + GAP + continued(text);
-  const [first = "", ...more] = safe(text).split(/\r?\n/);
+  const [first = "", ...more] = safeStyled(text).split(/\r?\n/);
   const indent = widthOf(head) + GAP.length;
   const isBeside = indent + widthOf(first) <= width || width - indent >= NARROWEST;
   const hang = isBeside ? indent : GAP.length;

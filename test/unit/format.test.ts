@@ -148,6 +148,11 @@ test.each(Object.entries(layouts))("a name can be copied, however narrow: %s", (
     }
 });
 
+test.each(Object.entries(layouts))("a style in a text is never shown as a mark: %s", (_title, layout) => {
+  for (const width of [20, 40, 200, Infinity])
+    for (const name of names) expect(paint(layout(style.red(name), width))).not.toMatch(/ufdd|\ufdd0/);
+});
+
 test("durations are for people", () => {
   expect([8.4, 999, 1_234, 59_949, 60_000, 185_000].map(duration)).toEqual([
     "8 ms",
