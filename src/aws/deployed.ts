@@ -95,7 +95,7 @@ export const allApis = (aws: Aws): Promise<Api[]> => everyPage((NextToken) => pa
 export async function apisWithOurs(
   aws: Aws,
   functionName: string,
-  read = () => deployedFunction(aws, functionName),
+  read: ReadVariables = () => deployedFunction(aws, functionName),
 ): Promise<Api[]> {
   const first = pageOfApis(aws);
   if ((await first).NextToken === undefined) return complete(await first, ["Items"]).Items;
@@ -104,12 +104,11 @@ export async function apisWithOurs(
   return await everyPage((NextToken) => (NextToken === undefined ? first : pageOfApis(aws, NextToken)));
 }
 
+/** Reads the function, of which the variables are needed; undefined where there is none. */
+type ReadVariables = () => Promise<Pick<DeployedFunction, "variables"> | undefined>;
+
 /** The API whose address the function has, where that carries the stack's tags; undefined otherwise. */
-async function apiNamedBy(
-  aws: Aws,
-  functionName: string,
-  read: () => Promise<DeployedFunction | undefined>,
-): Promise<Api | undefined> {
+async function apiNamedBy(aws: Aws, functionName: string, read: ReadVariables): Promise<Api | undefined> {
   // One that may not be read tells nothing: the list is asked then.
   const lambda = await orDenied(read());
   const endpoint = lambda?.variables["API_GATEWAY_ENDPOINT"] ?? "";
@@ -140,7 +139,7 @@ export async function deployedApi(...[aws, names, read]: Parameters<typeof apiOf
 export async function apiOf(
   aws: Aws,
   { apiName, functionName }: Pick<StackNames, "apiName" | "functionName">,
-  read?: () => Promise<DeployedFunction | undefined>,
+  read?: ReadVariables,
 ): Promise<Api | undefined> {
   const all = await apisWithOurs(aws, functionName, read);
   const named = all.filter(({ Name }) => Name === apiName);

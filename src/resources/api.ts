@@ -7,6 +7,7 @@ import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
 import { addressesOf, allApis, apisWithOurs, isConfiguredRoute, type ApiAddresses } from "../aws/deployed.ts";
+import { readFunction, variablesOf } from "../aws/lambda-function.ts";
 import { isAdopted, isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties extends TagProperties {
@@ -62,7 +63,7 @@ export function api(
 
     async list(aws, _within, wanted: Which = "all") {
       const isWhole = wanted === "all" || adopt;
-      const apis = await (isWhole ? allApis(aws) : apisWithOurs(aws, identity.stack));
+      const apis = await (isWhole ? allApis(aws) : apisAndFunction(aws, identity));
       const ours = apis.filter(({ Tags }) => Tags && isOurs(Tags, identity));
       const candidates = ours.length === 0 && adopt ? unclaimed(apis, name) : [];
       const meant = [...ours, ...candidates].toSorted(byAge);
@@ -151,6 +152,20 @@ function refuseOtherSelection(name: string, found: FoundApi | undefined, routes:
         "(--api-name NAME)",
     },
   );
+}
+
+/**
+ * The list of the APIs, and beside it the function, which may be asked which is ours: one call with the
+ * others that ask for it as a stack is read.
+ */
+function apisAndFunction(aws: Aws, { stack }: Identity): Promise<Api[]> {
+  const reading = readFunction(aws, stack);
+  // Where the list has one page, this is not asked for its answer.
+  reading.catch(() => {});
+  return apisWithOurs(aws, stack, async () => {
+    const { Configuration } = (await reading) ?? {};
+    return Configuration && { variables: variablesOf(Configuration) };
+  });
 }
 
 async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {
