@@ -1,5 +1,7 @@
 import {
+  GetAliasCommand,
   GetFunctionConfigurationCommand,
+  PublishVersionCommand,
   UpdateAliasCommand,
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
@@ -9,7 +11,8 @@ import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { demoBackend } from "../support/given.ts";
-import { openLocalAws, pointedAt } from "../support/local-aws.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
+import { openLocalAws, pointedAt, type AwsForTest } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
 
@@ -54,12 +57,66 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   const again = await run(["deploy", ...backend, "--memory", "512", "--no-test"], { env });
   expect(again.stderr).toContain("the rollback to release 2 ends with this deploy");
   expect((await asked("status")).result).toMatchObject({ upToDate: true, release: "3" });
+  await expectMovesKept(local);
 });
+
+const FunctionName = "shelfshack-websocket-proxy";
+
+const moved = (local: AwsForTest, FunctionVersion: string, Description = "") =>
+  local.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion, Description }));
+
+/** What another run does between what a command has read and its move of the alias, and what that says then. */
+const races: readonly {
+  words: string[];
+  meanwhile(local: AwsForTest): Promise<unknown>;
+  ends: { code: number; says: RegExp; serves: string };
+}[] = [
+  {
+    words: ["rollback"],
+    meanwhile: (local) => moved(local, "1"),
+    ends: { code: 4, says: /release 1 serves now, .* place of 3/, serves: "1" },
+  },
+  {
+    words: ["env", "set", "LOG_LEVEL=WARN"],
+    meanwhile: (local) => moved(local, "2", "shelfshack-ws: rolled back from 3 by user/anna"),
+    ends: { code: 4, says: /written as release 4, .* serves 2/, serves: "2" },
+  },
+  {
+    words: ["backend", "keys", "rotate"],
+    // Another deploy, which has read what this run has written.
+    meanwhile: async (local) => {
+      await local.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, MemorySize: 640 }));
+      await local.lambda.send(new PublishVersionCommand({ FunctionName }));
+      await moved(local, "6");
+    },
+    ends: { code: 0, says: /signs with 2 keys/, serves: "6" },
+  },
+];
+
+/** Each begins with the release that was published last, which serves. */
+async function expectMovesKept(local: AwsForTest): Promise<void> {
+  for (const [index, { words, meanwhile, ends }] of races.entries()) {
+    await moved(local, String([3, 3, 4][index]));
+    let isDone = false;
+    const proxy = await openFaultProxy(local, ({ operation }) => {
+      if (isDone || !/^PUT .*\/aliases\/live$/.test(operation)) return undefined;
+      isDone = true;
+      return { before: () => meanwhile(local) };
+    });
+    const { code, stdout, stderr } = await run(words, { env: pointedAt(proxy.url) });
+    expect([words[0], code, stdout + stderr]).toEqual([
+      words[0],
+      ends.code,
+      expect.stringMatching(ends.says),
+    ]);
+    const { FunctionVersion } = await local.lambda.send(new GetAliasCommand({ FunctionName, Name: "live" }));
+    expect(FunctionVersion).toBe(ends.serves);
+  }
+}
 
 test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
   const { local, env, backend, asked } = await program();
   await asked("deploy", ...backend, "--no-test");
-  const FunctionName = "shelfshack-websocket-proxy";
   const { Environment } = await local.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
   await local.lambda.send(
