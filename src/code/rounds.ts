@@ -38,18 +38,18 @@ export interface Rounds {
 const KEPT = 2;
 
 /**
- * Runs `first` and then deploys the code alone each time that it has changed, from before `first` has read
- * it: yields each round until the signal is aborted. A round that fails leaves what serves. The releases of
+ * Runs `first` and, where that answers true, deploys the code alone each time that it has changed, from
+ * before `first` has read it: yields each round until the signal is aborted. A round that fails leaves what serves. The releases of
  * the rounds take each other's place, so that those from before stay for a rollback.
  */
-export async function* deployRounds(rounds: Rounds, first: () => Promise<void>): AsyncGenerator<Round> {
+export async function* deployRounds(rounds: Rounds, first: () => Promise<boolean>): AsyncGenerator<Round> {
   const over = new AbortController();
   const changes = watchOwn(rounds.options, AbortSignal.any([rounds.signal, over.signal]));
   let next = changes.next();
   next.catch(isThrownWhenItIsAwaited);
   const releases: string[] = [];
   try {
-    await first();
+    if (!(await first())) return;
     while (!(await next).done) {
       const round = await deployRound(rounds, releases);
       if (rounds.signal.aborted) return;

@@ -57,7 +57,7 @@ interface Deployed extends DeployOutcome {
   next: Invocation | null;
 }
 
-/** With `--watch` of its beginning; `rounds`: how many there were then, null without it. */
+/** With `--watch` of its beginning; `rounds`: how many there were then, null where nothing was watched. */
 interface DeployResult extends Deployed {
   rounds: number | null;
 }
@@ -99,10 +99,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     return await deployAndWatch(request, context);
   },
 
-  exitCode({ test, unproven }, { strict }) {
-    const hasFailed = test !== null && test.fault !== null;
-    return hasFailed || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done;
-  },
+  exitCode: endOf,
 
   listsChanges: true,
   untilInterrupted: ({ watch }) => watch,
@@ -179,9 +176,13 @@ async function deployAndWatch(request: Request, context: Context<DeployItem>): P
   const { stack: options, open } = request;
   const place = options.source ?? options.zip ?? "";
   let deployed: Deployed | undefined;
+  let isWatched = false;
   const rounds = deployRounds({ options, open, report, signal }, async () => {
     deployed = await deployOnce(request, context);
-    emit({ kind: "watching", place, deployed });
+    // A strict run goes on from what is proven alone.
+    isWatched = !request.proof.strict || endOf(deployed, request.proof) === exitCodes.done;
+    if (isWatched) emit({ kind: "watching", place, deployed });
+    return isWatched;
   });
   let count = 0;
   for await (const round of rounds) {
@@ -189,7 +190,12 @@ async function deployAndWatch(request: Request, context: Context<DeployItem>): P
     emit(round);
   }
   if (!deployed) throw new CliError("interrupted", "interrupted");
-  return { ...deployed, rounds: count };
+  return { ...deployed, rounds: isWatched ? count : null };
+}
+
+function endOf({ test, unproven }: Pick<Deployed, "test" | "unproven">, { strict }: { strict: boolean }) {
+  const hasFailed = test !== null && test.fault !== null;
+  return hasFailed || (strict && unproven.length > 0) ? exitCodes.different : exitCodes.done;
 }
 
 const watchingText = ({ place }: DeployItem & { kind: "watching" }): string =>

@@ -165,6 +165,14 @@ test("deploy --watch deploys each change of the code, or says why not; older rel
   expect(items.at(-1)).toMatchObject({ changed: true, rounds: 4 });
   const { releases } = JSON.parse((await run(["releases", "--json"], options)).stdout);
   expect(releases.map(({ number }: { number: string }) => number)).toEqual(["4", "3", "1"]);
+
+  // A strict run does not begin with what is not proven.
+  writeFileSync(join(source, "app.mjs"), "export const handler = async () => ({ statusCode: 401 });");
+  const strict = await run(["deploy", "--watch", "--strict", "--json", ...code], {
+    env: pointedAt(local.url),
+  });
+  expect(strict.code).toBe(3);
+  expect(JSON.parse(strict.stdout)).toMatchObject({ rounds: null, unproven: [{ code: "own-refused" }] });
 });
 
 test.each([

@@ -10,9 +10,20 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
   const folder = join(place, "a/b/c");
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "file"), "0");
+  const begun = join(place, "begun");
+  await mkdir(begun);
   const over = new AbortController();
-  const changes = contentChanges(() => [folder], over.signal);
-  let next = changes.next();
+  const changes = contentChanges(() => [folder, begun], over.signal);
+  // What this one holds is read after the other: once a change of it is seen, the other's first state is known.
+  expect(await afterSome((n) => writeFile(join(begun, "file"), `${n}`), changes.next())).toEqual([begun]);
+  const changeOfFolder = async () => {
+    for (;;) {
+      const { value, done } = await changes.next();
+      const seen: readonly string[] = value ?? [];
+      if (done || seen.includes(folder)) return { value: seen.filter((one) => one !== begun), done };
+    }
+  };
+  let next = changeOfFolder();
   const goings: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true }),
     () => rm(join(place, "a"), { recursive: true }),
@@ -28,7 +39,7 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
       );
     await writeFile(join(folder, "file"), `${round + 1}`);
     expect(await next).toEqual({ value: [folder], done: false });
-    next = changes.next();
+    next = changeOfFolder();
   }
   over.abort();
   expect((await next).done).toBe(true);
