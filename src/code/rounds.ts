@@ -39,8 +39,8 @@ const KEPT = 2;
 
 /**
  * Runs `first` and, where that answers true, deploys the code alone each time that it has changed, from
- * before `first` has read it: yields each round until the signal is aborted. A round that fails leaves what serves. The releases of
- * the rounds take each other's place, so that those from before stay for a rollback.
+ * before `first` has read it: yields each round until the signal is aborted. A round that fails leaves what
+ * serves. The releases of the rounds take each other's place, so that those from before stay for a rollback.
  */
 export async function* deployRounds(rounds: Rounds, first: () => Promise<boolean>): AsyncGenerator<Round> {
   const over = new AbortController();

@@ -65,7 +65,7 @@ const FunctionName = "shelfshack-websocket-proxy";
 const moved = (local: AwsForTest, FunctionVersion: string, Description = "") =>
   local.lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion, Description }));
 
-/** What another run does between what a command has read and its move of the alias, and what that says then. */
+/** What another run does between a command's reading and its move of the alias, and what that says then. */
 const races: readonly {
   words: string[];
   meanwhile(local: AwsForTest): Promise<unknown>;

@@ -14,7 +14,7 @@ test("F-38 a folder is watched by its path: whatever becomes of that, its conten
   await mkdir(begun);
   const over = new AbortController();
   const changes = contentChanges(() => [folder, begun], over.signal);
-  // What this one holds is read after the other: once a change of it is seen, the other's first state is known.
+  // It is read after the other: once a change of it is seen, the other's first state is known.
   expect(await afterSome((n) => writeFile(join(begun, "file"), `${n}`), changes.next())).toEqual([begun]);
   const changeOfFolder = async () => {
     for (;;) {
