@@ -14,8 +14,9 @@ export interface PythonTarget {
 }
 
 const MOST_BYTES = 1024 * 1024;
-/** As deep as files of requirements name others. */
+/** As deep as files of requirements name others, and as many in all. */
 const DEPTH = 10;
+const MOST_FILES = 100;
 /** A line with many hashes is long; what is before them is not. */
 const LONGEST = { line: 65_536, unhashed: 2_000 };
 
@@ -29,9 +30,14 @@ const refused: readonly { line: RegExp; fault: string }[] = [
   { line: /^(\S+ *@ *)?https?:/i, fault: "is an address without a wheel, which pip would have to build" },
 ];
 
+/** What may stand in an address, and before its query: ASCII that is printed, but no backslash. */
+const [letter, letterOfPath] = [String.raw`[!-[\]-~]`, String.raw`[!"$->@-[\]-~]`];
 /** Options of pip's files that say where packages are found, and which count; by their whole names. */
-const addressed = /^(?:(?:-i|--index-url|--extra-index-url)[ =]+https?:\/\/\S+|--trusted-host[ =]+[^\s/]+)$/;
+const addressed = new RegExp(
+  String.raw`^(?:(?:-i|--index-url|--extra-index-url)[ =]+https?://${letter}+|--trusted-host[ =]+[\w.:[\]-]+)$`,
+);
 const flag = /^--(?:no-index|pre|prefer-binary|require-hashes)$/;
+const addressOfWheels = new RegExp(String.raw`^https?://${letter}+$`, "i");
 const links = /^(?:-f *|--find-links[ =]+)(\S+)$/;
 /** Only wheels count in any case, and a file cannot change that. */
 const wheelsOnly = /^--only-binary[ =]+\S+$/;
@@ -39,13 +45,18 @@ const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
 
 /** What pip puts the value of a variable for: the folder may be another's, and the value a secret. */
 const expanded = /\$\{[A-Z\d_]+\}/;
+/** What pip would read as several lines, or as one with the next: Python has more line ends than JavaScript. */
+const notOneLine = /[\p{Cc}\p{Zl}\p{Zp}]|\\$/u;
 
 const name = String.raw`[a-z\d](?:[\w.-]*[a-z\d])?\s*(?:\[[\w\s,.-]*\])?\s*`;
 const marker = String.raw`(?:;[\w\s.,<>=!~()'"*+-]*)?`;
 const version = String.raw`[<>=!~]{1,3}\s*[\w.*+!-]+`;
 const versions = String.raw`(?:\(?\s*${version}(?:\s*,\s*${version})*\s*\)?)?\s*`;
 const packaged = new RegExp(`^${name}${versions}${marker}$`, "i");
-const wheelAt = new RegExp(String.raw`^(?:${name}@\s*)?https?://[^\s?#]+\.whl(?:[?#]\S*)?\s*${marker}$`, "i");
+const wheelAt = new RegExp(
+  String.raw`^(?:${name}@\s*)?https?://${letterOfPath}+\.whl(?:[?#]${letter}*)?\s*${marker}$`,
+  "i",
+);
 const hashes = /(?:\s--hash[ =]\w+:[\da-f]+)+$/i;
 /** A name that pip would take for a file of the current folder. */
 const archive = /^[\w.-]+\.(?:zip|whl|tar|tgz|tbz|txz|tlz|tar\.\w+)\s*(?:$|[[;])/i;
@@ -75,7 +86,12 @@ export function requirementsOf(folder: string): Requirements | undefined {
   if ("fault" in reading && reading.fault === "ENOENT") return undefined;
   const root = realpathSync(folder);
   if (leadsOut(file, root)) throw invalid(`${file} is a link that leads out of the folder`, INSIDE);
-  const lines = linesOf(join(root, "requirements.txt"), { root, depth: DEPTH, isLimit: false });
+  const lines = linesOf(join(root, "requirements.txt"), {
+    root,
+    count: { files: 0 },
+    depth: DEPTH,
+    isLimit: false,
+  });
   const textOf = (isLimit: boolean) =>
     lines.filter((line) => line.isLimit === isLimit).map(({ text }) => text);
   const [packages, limits] = [textOf(false), textOf(true)];
@@ -89,28 +105,39 @@ export function requirementsOf(folder: string): Requirements | undefined {
 interface Walk {
   /** The real path of the source folder. */
   root: string;
+  /** Of files that were read. */
+  count: { files: number };
   depth: number;
   isLimit: boolean;
 }
 
 /** The lines of a file and of those that it names. */
-function linesOf(file: string, { root, depth, isLimit }: Walk): Line[] {
+function linesOf(file: string, { root, count, depth, isLimit }: Walk): Line[] {
+  if (depth === 0) throw invalid(`${file} names a file that names it`);
+  if (++count.files > MOST_FILES) throw invalid(`${file} is one too many: ${MOST_FILES} files are read`);
   const reading = readRegular(file, MOST_BYTES);
   if (!("bytes" in reading)) throw invalid(`${file} cannot be read: ${reading.fault}`);
-  if (depth === 0) throw invalid(`${file} names a file that names it`);
   return textLines(reading.bytes).flatMap((line): Line[] => {
     const place = `${file}: ${shown(line)}`;
-    if (expanded.test(line)) throw invalid(`${place} names a variable of this machine`, CONFIGURE);
+    refuseMore(line, place);
     const [, asks, named] = nested.exec(line) ?? [];
     if (named === undefined) {
       const text = line === "" ? undefined : understood(line, { folder: dirname(file), root, place });
+      // With the path of a folder of wheels, which begins with the source folder's.
+      if (text !== undefined) refuseMore(text, place);
       return text === undefined ? [] : [{ text, isLimit: isLimit && !text.startsWith("-") }];
     }
     if (named.includes("://")) throw invalid(`${place} is not on this machine`);
     const path = resolve(dirname(file), named.replace(/^(["'])(.*)\1$/, "$2"));
     if (leadsOut(path, root)) throw invalid(`${place} leads out of the folder`, INSIDE);
-    return linesOf(path, { root, depth: depth - 1, isLimit: isLimit || asks === undefined });
+    return linesOf(path, { root, count, depth: depth - 1, isLimit: isLimit || asks === undefined });
   });
+}
+
+/** Refuses what pip would read more in than it says. */
+function refuseMore(line: string, place: string): void {
+  if (expanded.test(line)) throw invalid(`${place} names a variable of this machine`, CONFIGURE);
+  if (notOneLine.test(line)) throw invalid(`${place} is more than one line for pip`);
 }
 
 /** Whether a file is none of the folder's: it may be any of this user's, and a line of it a password. */
@@ -130,7 +157,7 @@ interface Where {
 
 /** A place of wheels as pip gets it: an address, or a folder within the source folder. */
 function linksTo(named: string, { folder, root, place }: Where): string {
-  if (/^https?:\/\//i.test(named)) return `--find-links ${named}`;
+  if (addressOfWheels.test(named)) return `--find-links ${named}`;
   const path = resolve(folder, named);
   if (path !== root && leadsOut(path, root)) throw invalid(`${place} leads out of the folder`, WHEELS_HERE);
   if (!existsSync(path) || !statSync(path).isDirectory()) throw invalid(`${place} is no folder`, WHEELS_HERE);

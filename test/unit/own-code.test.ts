@@ -315,6 +315,38 @@ test("requirements that pip would have to build a package for are refused with t
   expect(() => requirementsOf(password)).toThrow('"x @ git+https://***@example.com/x.git"');
 });
 
+/** Each ends a line for pip, or goes on in the next, but is no blank in JavaScript or is trimmed. */
+const lineEnds = ["\x1c", "\x1d", "\x1e", "\x85", "\\ ", "\\\x85"];
+const withEnd: readonly ((end: string) => string)[] = [
+  (end) => `--index-url https://example.com/${end}-r /etc/hostname`,
+  (end) => `--index-url https://example.com/${end}`,
+  (end) => `--extra-index-url https://example.com/\${PIP_INDEX_${end}TOKEN}/`,
+  (end) => `-i https://example.com/${end}x/`,
+  (end) => `--trusted-host example.com${end}/path/evil`,
+  (end) => `--find-links https://example.com/${end}/path/evil`,
+  (end) => `-f links${end}x`,
+  (end) => `x @ https://example.com/${end}x-1.0-py3-none-any.whl`,
+  (end) => `https://example.com/x-1.0-py3-none-any.whl?${end}/path/evil`,
+  (end) => `certifi${end}/path/evil`,
+  (end) => `certifi; python_version > "3${end}"`,
+];
+
+test.each(lineEnds)("C-10 no line is more than one for pip: %j", (end) => {
+  const folder = folderWith();
+  mkdirSync(join(folder, `links${end.trimEnd()}x`));
+  for (const line of withEnd) {
+    writeFileSync(join(folder, "requirements.txt"), `six\n${line(end)}\n`);
+    expect(() => requirementsOf(folder)?.packages, line(end)).toThrow(CliError);
+  }
+});
+
+test("files that name many others are read up to a number of them", () => {
+  const named = (at: number) => `-r ${at + 1}.txt\n`.repeat(100);
+  const files = Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`${at}.txt`, named(at)]));
+  const folder = folderWith({ ...files, "8.txt": "six\n", "requirements.txt": named(-1) });
+  expect(() => requirementsOf(folder)).toThrow("one too many");
+});
+
 test("what pip gets is what files ask for, in one, and nothing that changes what is built", () => {
   const digest = `--hash=sha256:${"0a".repeat(32)}`;
   const folder = folderWith({
