@@ -33,9 +33,8 @@ const refused: readonly { line: RegExp; fault: string }[] = [
 /** What may stand in an address, and before its query: ASCII that is printed, but no backslash. */
 const [letter, letterOfPath] = [String.raw`[!-[\]-~]`, String.raw`[!"$->@-[\]-~]`];
 /** Options of pip's files that say where packages are found, and which count; by their whole names. */
-const addressed = new RegExp(
-  String.raw`^(?:(?:-i|--index-url|--extra-index-url)[ =]+https?://${letter}+|--trusted-host[ =]+[\w.:[\]-]+)$`,
-);
+const index = String.raw`(?:-i|--index-url|--extra-index-url)[ =]+https?://${letter}+`;
+const addressed = new RegExp(String.raw`^(?:${index}|--trusted-host[ =]+[\w.:[\]-]+)$`);
 const flag = /^--(?:no-index|pre|prefer-binary|require-hashes)$/;
 const addressOfWheels = new RegExp(String.raw`^https?://${letter}+$`, "i");
 const links = /^(?:-f *|--find-links[ =]+)(\S+)$/;
@@ -45,7 +44,7 @@ const nested = /^(?:(-r|--requirement)|-c|--constraint)[ =]*(\S.*)$/;
 
 /** What pip puts the value of a variable for: the folder may be another's, and the value a secret. */
 const expanded = /\$\{[A-Z\d_]+\}/;
-/** What pip would read as several lines, or as one with the next: Python has more line ends than JavaScript. */
+/** What is several lines for pip, or one with the next: Python has more line ends than JavaScript. */
 const notOneLine = /[\p{Cc}\p{Zl}\p{Zp}]|\\$/u;
 
 const name = String.raw`[a-z\d](?:[\w.-]*[a-z\d])?\s*(?:\[[\w\s,.-]*\])?\s*`;

@@ -571,9 +571,7 @@ const table = {
     key: "source",
     path: true,
     type: text("a folder"),
-    description:
-      "a folder with your own handler, in Node or Python; its code is loaded here once, as your user " +
-      "and in no sandbox",
+    description: "a folder with your own handler; it is loaded here once, not sandboxed",
     defaultText: "the handler that ships",
   },
   zip: {

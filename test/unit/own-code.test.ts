@@ -331,7 +331,7 @@ const withEnd: readonly ((end: string) => string)[] = [
   (end) => `certifi; python_version > "3${end}"`,
 ];
 
-test.each(lineEnds)("C-10 no line is more than one for pip: %j", (end) => {
+test.each(lineEnds)("no line is more than one for pip: %j", (end) => {
   const folder = folderWith();
   mkdirSync(join(folder, `links${end.trimEnd()}x`));
   for (const line of withEnd) {
