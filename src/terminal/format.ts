@@ -1,4 +1,4 @@
-import { unstyled, withWholes } from "./style.ts";
+import { safeStyled, unstyled, withWholes } from "./style.ts";
 
 /** Between two columns. */
 const GAP = 2;
@@ -146,7 +146,7 @@ const padded = (text: string, width: number): string => text + " ".repeat(Math.m
  */
 export function wrap(text: string, width: number): string[] {
   if (widthOf(text) <= width && !text.includes("\n")) return [text];
-  return unstyled(withWholes(text, held))
+  return unstyled(wholesHeld(text))
     .split("\n")
     .flatMap((line) => wrapLine(line, width));
 }
@@ -161,10 +161,11 @@ function wrapLine(line: string, width: number): string[] {
   return lines.map((wrapped) => released(wrapped.trimEnd()));
 }
 
-/** Stands for a blank that a line is not broken at; no text has this noncharacter. */
+/** Stands for a blank that a line is not broken at; a text that was made safe has no noncharacter. */
 const HELD = "\ufdd2";
 const held = (text: string): string => text.replaceAll(" ", HELD);
 const released = (text: string): string => text.replaceAll(HELD, " ");
+const wholesHeld = (text: string): string => withWholes(safeStyled(text), held);
 
 /** What is copied as one: a name, an ARN, a path, the id of a connection; or else a single character. */
 const unit = /[\w!#$%&*+./:=?@~^|-]+ ?|./gsu;
@@ -200,7 +201,7 @@ export const fold = (text: string, width: number): string =>
 function foldLine(line: string, width: number): string {
   const hang = hangOf(line, width);
   const lines = [""];
-  for (const word of withWholes(line, held).split(/(?<= )(?! )/)) {
+  for (const word of wholesHeld(line).split(/(?<= )(?! )/)) {
     const last = lines.at(-1) ?? "";
     const fits = last.trim() === "" || widthOf(last + word.trimEnd()) <= width;
     if (fits && !last.includes(HELD)) lines[lines.length - 1] = last + word;

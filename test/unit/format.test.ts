@@ -153,6 +153,14 @@ test.each(Object.entries(layouts))("a style in a text is never shown as a mark: 
     for (const name of names) expect(paint(layout(style.red(name), width))).not.toMatch(/ufdd|\ufdd0/);
 });
 
+test.each(Object.entries(layouts))(
+  "a stranger's noncharacter is shown as an escape: %s",
+  (_title, layout) => {
+    for (const width of [20, 200])
+      expect(paint(layout("not\ufdd2held", width)).replaceAll(/\s/g, "")).toContain("not\\ufdd2held");
+  },
+);
+
 test("durations are for people", () => {
   expect([8.4, 999, 1_234, 59_949, 60_000, 185_000].map(duration)).toEqual([
     "8 ms",
