@@ -154,7 +154,7 @@ test.each(Object.entries(layouts))("a style in a text is never shown as a mark: 
 });
 
 test.each(Object.entries(layouts))(
-  "a stranger's noncharacter is shown as an escape: %s",
+  "a noncharacter from outside is shown as an escape: %s",
   (_title, layout) => {
     for (const width of [20, 200])
       expect(paint(layout("not\ufdd2held", width)).replaceAll(/\s/g, "")).toContain("not\\ufdd2held");
