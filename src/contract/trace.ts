@@ -37,6 +37,11 @@ export interface Trace {
   requestId?: string | undefined;
   event?: TracedEvent | undefined;
   connectionId?: string | undefined;
+  /** Which stage of which API it came to, where API Gateway itself tells. */
+  apiId?: string | undefined;
+  stage?: string | undefined;
+  /** Of the function that was invoked for it. */
+  functionName?: string | undefined;
   at: number;
   /** Lambda's own id of the invocation. */
   lambdaRequestId?: string | undefined;

@@ -99,7 +99,7 @@ function keep(deliveries: Map<string, Delivery[]>, accessKeyId: string, own: Del
 }
 
 function gatewayItem(seen: Seen & { kind: "event" }): TraceItem {
-  const { kind: _kind, apiId: _apiId, stage: _stage, at, ms, status, bytes, ...event } = seen;
+  const { kind: _kind, at, ms, status, bytes, ...event } = seen;
   const hops = [{ hop: "gateway", startedAt: at, ms, status }] as const;
   // A function that was too slow is still to end.
   const isAll = event.lambdaRequestId === undefined && event.problem !== "integration_timeout";
@@ -111,11 +111,13 @@ function gatewayItem(seen: Seen & { kind: "event" }): TraceItem {
 const LONGEST_ID = 128;
 
 function pushItem(push: Delivery): TraceItem {
-  const { requestId, at, status, problem } = push;
+  const { apiId, stage, requestId, at, status, problem } = push;
   return {
     kind: "trace",
     fact: "gateway",
     event: "push",
+    apiId,
+    stage,
     requestId,
     connectionId: push.connectionId.slice(0, LONGEST_ID),
     at,
@@ -129,10 +131,14 @@ function pushItem(push: Delivery): TraceItem {
 const frameHop = ({ at, ms, status, bytes, connectionId }: Delivery) =>
   ({ hop: "deliver", startedAt: at, ms, status, bytes, to: connectionId.slice(0, LONGEST_ID) }) as const;
 
-function runItem({ requestId, startedAt, ms, initMs, status }: Run, frames: readonly Delivery[]): TraceItem {
+function runItem(
+  { functionName, requestId, startedAt, ms, initMs, status }: Run,
+  frames: readonly Delivery[],
+): TraceItem {
   return {
     kind: "trace",
     fact: "report",
+    functionName,
     lambdaRequestId: requestId,
     coldMs: initMs,
     hops: [{ hop: "function", startedAt, ms, status }, ...frames.map(frameHop)],

@@ -1,5 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import { servedCodeOwner } from "../aws/code-owner.ts";
+import { apiOf } from "../aws/deployed.ts";
 import { localTraces } from "../aws/local-traces.ts";
 import { explain } from "../errors/explain.ts";
 import { accessLogOf } from "../logs/access-log.ts";
@@ -9,7 +10,7 @@ import { accessLog } from "./access-log.ts";
 import { functionLog } from "./function-log.ts";
 import { createJoiner } from "./join.ts";
 import { localGateway } from "./local-gateway.ts";
-import { hasFailed, isSelected, recordOf, type Selection, type TraceRecord } from "./record.ts";
+import { hasFailed, isOfStack, isSelected, recordOf, type Selection, type TraceRecord } from "./record.ts";
 import type { Source, Wanted } from "./source.ts";
 
 /** Whose traces, which of them, and from when. */
@@ -50,10 +51,13 @@ export interface FollowResult {
 export async function followTraces(aws: Aws, options: TraceOptions, reader: Reader): Promise<FollowResult> {
   const { follow, booking } = options;
   const since = options.since ?? (follow ? undefined : Date.now() - HOUR_MS);
-  const sources = await sourcesOf(aws, options, reader);
+  const { sources, isLocal } = await sourcesOf(aws, options, reader);
+  // The local AWS tells of all stacks that it has, the logs of AWS of one.
+  const stack = isLocal ? { ...options, apiId: (await apiOf(aws, options))?.ApiId } : undefined;
   if (follow) reader.report({ kind: "note", message: `following ${titles(sources)}, Ctrl-C ends` });
   let traces = 0;
   const emit = (record: TraceRecord) => {
+    if (stack && !isOfStack(record, stack)) return;
     if (!isOurs(record) || !isSelected(record, options)) return;
     if (!record.amended) traces += 1;
     reader.emit(record);
@@ -84,7 +88,7 @@ export async function findTrace(
   reader: Reader,
 ): Promise<FindResult> {
   const since = options.since ?? Date.now() - HOUR_MS;
-  const sources = await sourcesOf(aws, { ...options, follow: false }, reader);
+  const { sources } = await sourcesOf(aws, { ...options, follow: false }, reader);
   const found: TraceRecord[] = [];
   const ofConnection: TraceRecord[] = [];
   const emit = (record: TraceRecord) => {
@@ -149,7 +153,7 @@ async function sourcesOf(
   aws: Aws,
   options: Pick<TraceOptions, "functionName" | "apiName" | "stage" | "follow">,
   reader: Pick<Reader, "report" | "signal">,
-): Promise<Source[]> {
+): Promise<{ sources: Source[]; isLocal: boolean }> {
   const lines = await localTraces(aws, options.follow);
   if (!lines) {
     reader.report({ kind: "note", message: NO_PUSHES });
@@ -160,11 +164,11 @@ async function sourcesOf(
     if (owner === "own") reader.report({ kind: "note", message: OWN_LINES });
     // Nothing is waited for that own code need not write.
     const told = owner === "own" ? ofFunction.map((source) => ({ ...source, facts: [] })) : ofFunction;
-    return [...told, ...(await accessSource(aws, options, reader))];
+    return { sources: [...told, ...(await accessSource(aws, options, reader))], isLocal: false };
   }
   // It keeps the last minutes; what is older is in the function's log.
   const older = options.follow ? [] : await functionSource(aws, options, reader);
-  return [localGateway(lines, reader.report), ...older];
+  return { sources: [localGateway(lines, reader.report), ...older], isLocal: true };
 }
 
 async function functionSource(
@@ -173,7 +177,7 @@ async function functionSource(
   reader: Pick<Reader, "report" | "signal">,
 ): Promise<Source[]> {
   const { group, found } = await groupOf(aws, functionName, reader);
-  if (found) return [functionLog({ logs: aws.logs, group: found, ...reader })];
+  if (found) return [functionLog({ logs: aws.logs, group: found, functionName, ...reader })];
   reader.report({ kind: "note", message: `not invoked yet: there is no log group ${group}` });
   return [];
 }

@@ -20,8 +20,13 @@ const OLDEST_CONNECTION_MS = 130 * 60_000;
 /** A REPORT may come so much earlier or later in time than what it belongs to. */
 const AROUND_MS = 16 * 60_000;
 
+/** Where a function's log is, and whose it is. */
+interface FunctionLogPlace extends LogPlace {
+  functionName: string;
+}
+
 /** The function's log: the handler's lines and Lambda's. */
-export function functionLog(place: LogPlace): Source {
+export function functionLog(place: FunctionLogPlace): Source {
   return {
     title: `the log group ${place.group.name}`,
     facts: ["line", "report"],
@@ -29,7 +34,7 @@ export function functionLog(place: LogPlace): Source {
   };
 }
 
-async function* all(place: LogPlace, wanted: Wanted): AsyncGenerator<TracePart> {
+async function* all(place: FunctionLogPlace, wanted: Wanted): AsyncGenerator<TracePart> {
   const { since, follow, needsBookings } = wanted;
   if (needsBookings) {
     const known = { since: (since ?? Date.now()) - OLDEST_CONNECTION_MS, follow: false };
@@ -40,7 +45,7 @@ async function* all(place: LogPlace, wanted: Wanted): AsyncGenerator<TracePart> 
 }
 
 /** What has an id, and then what has Lambda's id of the same invocation; of a connection only the former. */
-async function* one(place: LogPlace, { since, request }: Wanted): AsyncGenerator<TracePart> {
+async function* one(place: FunctionLogPlace, { since, request }: Wanted): AsyncGenerator<TracePart> {
   const lambdaIds = new Map<string, number>();
   for await (const part of parts(place, { since, follow: false, filter: `"${request}"` })) {
     yield part;
@@ -52,11 +57,11 @@ async function* one(place: LogPlace, { since, request }: Wanted): AsyncGenerator
 }
 
 async function* parts(
-  { logs, group, report, signal }: LogPlace,
+  { logs, group, functionName, report, signal }: FunctionLogPlace,
   wanted: { since?: number | undefined; follow: boolean; filter?: string },
 ): AsyncGenerator<TracePart> {
   for await (const event of followLog(logs, [group], { ...wanted, report, signal })) {
     const part = partOf(recordOf(event));
-    if (part) yield part;
+    if (part) yield { ...part, functionName };
   }
 }

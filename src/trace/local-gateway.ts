@@ -9,7 +9,7 @@ import type { Source, Wanted } from "./source.ts";
 /** What the local AWS writes, a line each. */
 type Item =
   | ({ kind: "trace" } & TracePart)
-  | ({ kind: "log" } & LogEvent)
+  | ({ kind: "log"; group?: unknown } & LogEvent)
   | { kind: "omitted"; items: number }
   /** All that it had kept was before this. */
   | { kind: "following" };
@@ -41,8 +41,14 @@ async function* parts(
 
 function partIn(item: Item): TracePart | undefined {
   if (item.kind === "trace") return checked(item);
-  return item.kind === "log" ? partOf(recordOf(item)) : undefined;
+  if (item.kind !== "log") return undefined;
+  const part = partOf(recordOf(item));
+  return part && { ...part, functionName: functionOf(item.group) };
 }
+
+/** Whose log it is, by its usual group; one with another group is told by the report of its invocation. */
+const functionOf = (group: unknown): string | undefined =>
+  typeof group === "string" ? /^\/aws\/lambda\/(.+)$/.exec(group)?.[1] : undefined;
 
 /** Whether something that was kept is of the time that is wanted. */
 function isWanted({ at, hops }: TracePart, { since = Infinity, request }: Wanted): boolean {

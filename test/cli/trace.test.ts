@@ -47,8 +47,25 @@ async function scene() {
   return { local, connect, push, switchOn, env: pointedAt(local.url) };
 }
 
+/** A second stack on the same local AWS has its own traces, also of refused clients and of pushes. */
+async function ofOneStack(url: string, first: { connectionId: unknown; pushId: string }): Promise<void> {
+  const names = { functionName: "other", apiName: "other-api", roleName: "other-role" };
+  const changes = await (await openTestStack(url, names)).deploy();
+  const [address] = changes.flatMap(({ attributes }) => attributes?.["ApiEndpoint"] ?? []);
+  await openSocket(`${String(address)}/dev`);
+  const listed = async (...options: string[]) => {
+    const args = ["trace", "--no-follow", "--json", ...options];
+    return documents((await run(args, { env: pointedAt(url) })).stdout).slice(0, -1);
+  };
+  const theirs = ["--function-name", "other", "--api-name", "other-api"];
+  const [ours, others] = await Promise.all([listed(), listed(...theirs)]);
+  expect(ours.map(({ requestId }) => requestId)).toContain(first.pushId);
+  expect(new Set(ours.map(({ connectionId }) => connectionId))).toEqual(new Set([first.connectionId]));
+  expect(others).toMatchObject([{ event: "connect", functionName: "other", stage: "dev" }]);
+}
+
 test("S37 S38 each message as it happens, then one as a waterfall, from the gateway itself", async () => {
-  const { connect, push, env } = await scene();
+  const { local, connect, push, env } = await scene();
   const [lines, json] = [start(["trace"], { env }), start(["trace", "--json", "--booking", "7"], { env })];
   await Promise.all([lines.says("following the local AWS"), json.says("following the local AWS")]);
   const socket = await connect();
@@ -87,6 +104,7 @@ test("S37 S38 each message as it happens, then one as a waterfall, from the gate
     trace: { event: "push", booking: "7", sent: 1, hops: [{ hop: "deliver", status: 200, bytes: 4 }] },
   });
   expect([one.code, one.stdout]).toEqual([0, expect.stringMatching(/^gateway +200 +\+0 ms .*█/m)]);
+  await ofOneStack(local.url, { connectionId: message["connectionId"], pushId });
   const same = await run(["trace", String(message["lambdaRequestId"]), "--json"], { env });
   expect(JSON.parse(same.stdout)).toMatchObject({
     kind: "result",

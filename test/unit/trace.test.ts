@@ -319,7 +319,7 @@ test("what the local AWS keeps of traces is bounded by its size, frames counted"
     const accessKeyId = `key-${run}`;
     traces.environment(accessKeyId);
     for (let frame = 0; frame < 1_000; frame += 1) traces.seen({ ...delivery, accessKeyId });
-    traces.ran({ requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
+    traces.ran({ functionName: "f", requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
   }
   expect(traces.kept().length).toBeGreaterThan(10);
   expect(JSON.stringify(traces.kept()).length).toBeLessThan(8_000_000);
@@ -340,10 +340,18 @@ test("a frame of a function's environment is a hop of its event, one of another 
   traces.seen({ ...of, accessKeyId: "of a function", at: 2, status: 200 });
   traces.seen({ ...of, accessKeyId: "of the backend", at: 3, status: 410 });
   traces.seen({ ...of, accessKeyId: "", at: 4, status: 403, problem: "ForbiddenException" });
-  traces.ran({ requestId: lambdaRequestId, accessKeyId: "of a function", startedAt: 1, ms: 5 });
+  traces.ran({
+    functionName: "f",
+    requestId: lambdaRequestId,
+    accessKeyId: "of a function",
+    startedAt: 1,
+    ms: 5,
+  });
   const [gone, refused, run] = traces.kept().map((item) => checked(item));
   expect(run?.hops).toMatchObject([{ hop: "function" }, { hop: "deliver", to: connectionId, status: 200 }]);
-  expect(gone).toMatchObject({ event: "push", requestId, connectionId, gone: 1, isAll: true });
+  expect(run).toMatchObject({ functionName: "f" });
+  const ofApi = { apiId: "a", stage: "dev" };
+  expect(gone).toMatchObject({ event: "push", ...ofApi, requestId, connectionId, gone: 1, isAll: true });
   expect(refused).toMatchObject({ event: "push", failed: 1, problem: "ForbiddenException" });
   const { add, given } = joining();
   for (const part of [connected, gone!, { ...refused!, requestId: "another" }]) add(part, 0);

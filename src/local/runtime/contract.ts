@@ -53,6 +53,7 @@ export interface Invocation {
 
 /** One event that a function has worked on, as it ended. */
 export interface Run {
+  functionName: string;
   /** Lambda's id. */
   requestId: string;
   /** Of its environment's credentials, which no other environment has: it works on one event at a time. */

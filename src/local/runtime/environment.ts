@@ -297,6 +297,7 @@ export class Environment {
 
   #runOf({ requestId, at }: Running, ms: number, failure: Failure | undefined): Run {
     return {
+      functionName: this.#launch.target.name,
       requestId,
       accessKeyId: this.#launch.credentials.AccessKeyId,
       startedAt: at,
