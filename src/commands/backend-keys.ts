@@ -90,7 +90,7 @@ async function deployed(aws: Aws, functionName: string): Promise<DeployedFunctio
 /** What is changed, and how. */
 type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKeys"> & {
   place: Place;
-  publisher: Parameters<typeof ReleaseEnvironment>[3];
+  publisher: Omit<Parameters<typeof ReleaseEnvironment>[3], "afterRollback">;
 };
 
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
@@ -106,7 +106,8 @@ async function changed(
   change: (present: Variables) => Variables,
 ): Promise<Variables> {
   const { releaseEnvironment } = await import("../aws/releases.ts");
-  return await releaseEnvironment(aws, functionName, change, publisher);
+  const released = { ...publisher, afterRollback: "refused" as const };
+  return (await releaseEnvironment(aws, functionName, change, released)).variables;
 }
 
 async function rotate(aws: Aws, change: Change): Promise<KeysResult> {

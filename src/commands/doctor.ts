@@ -5,8 +5,9 @@ import { command as invocation, joined, type Advice } from "../errors/advice.ts"
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { OptionsOf } from "../settings/commands.ts";
-import { steps as allSteps, type Step } from "../settings/table.ts";
-import { deployStack, type Place } from "../stack/deploy.ts";
+import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import { deployStack, planStack, type DeployableStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { managedByOther } from "../stack/ownership.ts";
@@ -41,7 +42,7 @@ export const command: Command<"doctor", DoctorResult> = {
     const { managedBy } = first;
     if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
-    if (steps.length > 0) await repair(steps, { ...options, allowHttp }, context);
+    if (steps.length > 0) await repair(steps, first.checks, { ...options, allowHttp }, context);
     const { account, checks, leftOut } = steps.length > 0 ? await examine(1) : first;
     const counts = countsOf(checks);
     const { region, profile, endpointUrl } = await context.aws(options);
@@ -69,7 +70,7 @@ export const command: Command<"doctor", DoctorResult> = {
       ...checkLines(summed(checks)),
       "",
       countsText({ passed, failed, warnings, skipped }),
-      ...(fix ? [repairedText(repaired, leftOut)] : []),
+      ...(fix ? [repairedText(repaired, { leftOut, steps })] : []),
       next(failed, steps),
     ]);
   },
@@ -132,17 +133,21 @@ async function examined(
   return { account, managedBy, leftOut, checks: kept };
 }
 
-/** Own code that was not named is not repaired: a deploy would replace it by the shipped handler. */
-const keepingOwn = (checks: readonly CheckLine[]): CheckLine[] =>
-  checks.map((line) =>
-    line.repair.includes("function")
-      ? {
-          ...line,
-          fix: "the function runs your own code: name it with --source or --zip, and its handler",
-          repair: line.repair.filter((step) => step !== "function"),
-        }
-      : line,
-  );
+const NAME_OWN = "the function runs your own code: name it with --source or --zip, and its handler";
+
+/**
+ * Own code that was not named is not repaired: a deploy would replace it by the shipped handler. Where it was
+ * changed since it serves, no other step is either that would serve it.
+ */
+function keepingOwn(checks: readonly CheckLine[]): CheckLine[] {
+  const isChanged = checks.some(({ id, repair: steps }) => id === "release" && steps.includes("function"));
+  const kept = (steps: readonly Step[]) =>
+    isChanged ? withoutReleasing(steps) : steps.filter((step) => step !== "function");
+  return checks.map((line) => {
+    const left = kept(line.repair);
+    return left.length === line.repair.length ? line : { ...line, fix: NAME_OWN, repair: left };
+  });
+}
 
 /** What a deploy would repair, and is refused, is the other tool's to repair. */
 const leftTo = (manager: string, checks: readonly CheckLine[]): CheckLine[] =>
@@ -158,15 +163,39 @@ const stepsIn = (checks: readonly CheckLine[]): Step[] =>
 
 type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "tokenStdin" | "type">;
 
-/** Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. */
-async function repair(steps: readonly Step[], options: Deployable, context: Context): Promise<void> {
+/**
+ * Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. A release is of
+ * everything in the function: variables that were changed since it serves are taken back first.
+ */
+async function repair(
+  steps: readonly Step[],
+  checks: readonly CheckLine[],
+  options: Deployable,
+  context: Context,
+): Promise<void> {
   const isWhole = steps.length === allSteps.length;
   if (options.backendUrl || (isWhole && !isOwnCode(options))) checkBackendUrl(options, context.report);
   const only = isWhole ? undefined : steps;
   const open = await context.stack({ ...options, only }, await codeToUpload(options, context));
+  if (checks.some(({ id, repair: wanted }) => id === "release" && wanted.includes("env")))
+    await takeBack(open, only, context);
   await deployStack(open, { only }, (_changes, place) =>
     context.report({ kind: "note", message: placeText(place) }),
   );
+}
+
+/** Takes back the variables that do not serve, unless the deploy that follows would be refused. */
+async function takeBack(
+  open: DeployableStack<WebSocketStack>,
+  only: readonly Step[] | undefined,
+  { report }: Pick<Context, "report">,
+): Promise<void> {
+  const { refusal } = await planStack(open, { only });
+  if (refusal) throw refusal;
+  const { takeBackVariables } = await import("../aws/releases.ts");
+  const names = await takeBackVariables(open.run.aws, open.stack.lambdaFunction.name);
+  if (names.length > 0)
+    report({ kind: "note", message: `as the release that serves has them again: ${names.join(", ")}` });
 }
 
 /** Checks that were skipped for one reason as one row, where the first of them stands. */
@@ -181,11 +210,19 @@ function summed(checks: readonly CheckLine[]): CheckLine[] {
   });
 }
 
-/** What `--fix` has done, and what it has left out. */
-function repairedText(steps: readonly Step[], leftOut: readonly Step[]): string {
-  const left = `${leftOut.join(", ")} not repaired: your own code was not named`;
-  if (steps.length === 0) return leftOut.length > 0 ? left : "nothing here that a deploy can repair";
-  return `repaired: ${steps.join(", ")}${leftOut.length > 0 ? `; ${left}` : ""}`;
+/** What `--fix` has done, what is wrong all the same (`steps`), and what it has left out. */
+function repairedText(
+  ran: readonly Step[],
+  { leftOut, steps }: Pick<DoctorResult, "leftOut" | "steps">,
+): string {
+  const done = ran.filter((step) => !steps.includes(step));
+  const open = ran.filter((step) => steps.includes(step));
+  const texts = [
+    ...(done.length > 0 ? [`repaired: ${done.join(", ")}`] : []),
+    ...(open.length > 0 ? [`still wrong after it: ${open.join(", ")}`] : []),
+    ...(leftOut.length > 0 ? [`${leftOut.join(", ")} not repaired: your own code was not named`] : []),
+  ];
+  return texts.length > 0 ? texts.join("; ") : "nothing here that a deploy can repair";
 }
 
 /** The next command: what repairs it, or what shows that it works. */

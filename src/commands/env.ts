@@ -1,3 +1,4 @@
+import type { Changeable } from "../aws/releases.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
@@ -7,7 +8,7 @@ import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation } from "../errors/advice.ts";
+import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
@@ -19,7 +20,7 @@ import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseToWrite } from "../stack/ownership.ts";
 import { differenceText, placeText } from "../terminal/changes.ts";
-import { table } from "../terminal/format.ts";
+import { oneLine, table } from "../terminal/format.ts";
 import { secretValue } from "../terminal/line.ts";
 
 const actions = ["list", "set", "unset"] as const;
@@ -38,6 +39,8 @@ interface EnvResult extends Place {
   changes: { name: string; from: string | null; to: string | null }[];
   /** What a new backend said to this machine; null where none was asked. */
   probe: BackendProbe | null;
+  /** The release that serves after a rollback, which the change waits behind; null where there was none. */
+  rolledBackTo: string | null;
 }
 
 export const command: Command<"env", EnvResult> = {
@@ -51,13 +54,16 @@ export const command: Command<"env", EnvResult> = {
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
     const open = await context.stack(names);
-    const { place, present, by, owner } = await deployed(open, functionName, action, context);
+    const { place, by, owner, ...found } = await deployed(open, functionName, action, context);
+    const isServed = sameVariables(found.served, change(found.served));
+    const present = found.rolledBackTo !== null || isServed ? found.latest : found.served;
     if (owner !== "own") refuseRemoval(removed, ["BACKEND_URL"]);
     warnOfAbsent(removed, present, context);
     const wanted = change(present);
     const display = displayIn(open.stack);
     const changes = differing(present, wanted, display);
-    const result = { action, functionName, changes, ...place };
+    const rolledBackTo = isServed ? null : found.rolledBackTo;
+    const result = { action, functionName, changes, rolledBackTo, ...place };
     if (changes.length === 0) return { ...result, ...stateOf(present, display), changed: false, probe: null };
     refuseTooLarge(functionName, wanted);
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
@@ -65,9 +71,10 @@ export const command: Command<"env", EnvResult> = {
     const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context) : null;
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
     const { releaseEnvironment } = await import("../aws/releases.ts");
-    const publisher = { by, run: open.stack.identity.run, keepReleases };
+    const afterRollback = "waits" as const;
+    const publisher = { by, run: open.stack.identity.run, keepReleases, afterRollback };
     let before = present;
-    const written = await releaseEnvironment(
+    const { variables: written, rolledBackTo: waitsBehind } = await releaseEnvironment(
       open.run.aws,
       functionName,
       (found) => change((before = found)),
@@ -80,25 +87,39 @@ export const command: Command<"env", EnvResult> = {
       ...stateOf(written, display),
       changed: true,
       probe,
+      rolledBackTo: waitsBehind,
     };
   },
 
-  render({ action, functionName, variables, bytes, bytesAtMost, changes, probe, ...place }, { quiet }) {
+  render(
+    { action, functionName, variables, bytes, bytesAtMost, changes, probe, rolledBackTo, ...place },
+    { quiet },
+  ) {
     const size = `${variables.length} variables, ${bytes} of ${bytesAtMost} bytes`;
     const lines =
       action === "list"
         ? [table(variables.map(({ name, value }) => [name, value]))]
         : changes.map(changeText);
     const asked = probe ? [`${probe.meaning}, as asked from this machine`] : [];
-    const done = changes.length === 0 && action !== "list" ? ["nothing to change"] : lines;
-    return [
+    const done = changes.length === 0 && action !== "list" ? [unchangedText(rolledBackTo)] : lines;
+    return joined([
       ...(action === "list" || quiet ? [placeText(place)] : []),
       ...done.filter((line) => line !== ""),
       ...asked,
       `${functionName} has ${size}`,
-    ].join("\n");
+      rolledBackTo === null ? undefined : waitingText(rolledBackTo),
+    ]);
   },
 };
+
+const unchangedText = (rolledBackTo: string | null): string =>
+  rolledBackTo === null ? "nothing to change" : "nothing to change: it is written already";
+
+/** Clients are not served by it: what was taken back would be served with it. */
+const waitingText = (served: string): Advice => [
+  `a rollback chose release ${oneLine(served)}, which serves on without it; the next deploy serves it: `,
+  invocation("deploy"),
+];
 
 /** A variable that was not there, or is not any more, has no second value to show. */
 function changeText({ name, from, to }: EnvResult["changes"][number]): string {
@@ -198,18 +219,27 @@ function refuseRemoval(names: readonly string[], needed: readonly string[]): voi
   });
 }
 
+interface Found extends Changeable {
+  place: Place;
+  /** The variables that clients are served with. */
+  served: Variables;
+  by: string;
+  owner: CodeOwner | undefined;
+}
+
 /** Where the function is, and its variables. Throws where it is missing or, before a change, not ours. */
 async function deployed(
   open: OpenStack<WebSocketStack>,
   functionName: string,
   action: Action,
   { report }: Pick<Context, "report">,
-): Promise<{ place: Place; present: Variables; by: string; owner: CodeOwner | undefined }> {
+): Promise<Found> {
   const { stack, run } = open;
   const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
   const found = await deployedFunction(run.aws, functionName);
   if (!found) throw functionMissing(run.aws, functionName);
+  const served = found.variables;
   const place = placeOf(open, observed);
   // Nothing of another stack or tool is written to.
   if (action !== "list") {
@@ -218,8 +248,13 @@ async function deployed(
   }
   const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
   const owner = codeOwnerIn(observed.get(stack.lambdaFunction)?.tags);
-  return { place, present: found.variables, by, owner };
+  if (action === "list") return { place, served, latest: served, rolledBackTo: null, by, owner };
+  const { changeableVariables } = await import("../aws/releases.ts");
+  return { place, served, ...(await changeableVariables(run.aws, functionName)), by, owner };
 }
+
+const sameVariables = (one: Variables, other: Variables): boolean =>
+  differing(one, other, () => "").length === 0;
 
 type Display = (name: string, value: string) => string;
 

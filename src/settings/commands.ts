@@ -301,6 +301,10 @@ const table = {
         description: "writes an address that this machine cannot reach",
       },
       { line: "env unset LOG_LEVEL", description: "removes it, if it is there; all others stay" },
+      {
+        line: "env set LOG_LEVEL=INFO",
+        description: "after a rollback it is written and not served; the next `deploy` serves it",
+      },
     ],
   },
   outputs: {

@@ -50,7 +50,15 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   const wrote = local.calls.slice(before).flatMap(({ mutating, operation }) => (mutating ? [operation] : []));
   expect(wrote).toEqual(["UpdateAlias"]);
   expect(await asked("status")).toMatchObject({ code: 3, result: { release: "2", fix: null, steps: [] } });
-  expect((await asked("env", "set", "LOG_LEVEL=INFO")).result.error).toMatchObject({ code: "rolled-back" });
+  // A change waits for the next deploy: what was taken back would be served with it.
+  const waits = { rolledBackTo: "2", changed: true };
+  for (const level of ["INFO", "DEBUG"])
+    expect((await asked("env", "set", `LOG_LEVEL=${level}`)).result).toMatchObject(waits);
+  const same = await asked("env", "set", "LOG_LEVEL=DEBUG");
+  expect(same.result).toMatchObject({ changed: false, rolledBackTo: null });
+  expect((await asked("releases")).result).toMatchObject({ serves: "2", releases: { length: 3 } });
+  const keys = await asked("backend", "keys", "rotate");
+  expect(keys.result.error).toMatchObject({ code: "rolled-back" });
   const missing = await run(["rollback", "--to", "9"], { env });
   expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("there are 1, 2, 3")]);
 

@@ -38,6 +38,7 @@ import { accessLogGroupOf } from "../../src/aws/access-log.ts";
 import { explainClose } from "../../src/client/frames.ts";
 import { LOG_ROLE } from "../../src/aws/log-role.ts";
 import { DEPLOYMENT_PREFIX } from "../../src/aws/deployed.ts";
+import { newSigningKey } from "../../src/contract/signature.ts";
 import type { CheckLine } from "../../src/verify/examine.ts";
 import { doctorChecks } from "../../src/verify/selections.ts";
 import {
@@ -586,8 +587,13 @@ const modes: readonly Mode[] = [
     what: "what was written last is not served",
     says: "warning release: release-older",
     isFixed: true,
-    breaks: ({ lambda, FunctionName }) =>
-      lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 29 })),
+    repairs: ["endpoint", "env", "function"],
+    breaks: ({ lambda, FunctionName }) => {
+      const wrong = "http://127.0.0.1:9";
+      const Variables = { BACKEND_URL: wrong, SIGNING_KEYS: newSigningKey(), API_GATEWAY_ENDPOINT: wrong };
+      const written = { FunctionName, Timeout: 29, Environment: { Variables } };
+      return lambda.send(new UpdateFunctionConfigurationCommand(written));
+    },
   },
   {
     what: "an older release after a rollback",
@@ -658,7 +664,11 @@ test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed, repa
   const isWarning = says.startsWith("warning");
   expect(causes.filter((cause) => isWarning || cause.startsWith("failed"))).toMatchObject({ 0: says });
   if (repairs) expect(lines.flatMap(({ repair }) => repair)).toEqual(repairs);
-  if (isFixed) expect(await afterFix(patient)).not.toContain(says);
+  if (!isFixed) return;
+  const left = await afterFix(patient);
+  expect(left).not.toContain(says);
+  // What serves well is never made worse; a function that is made anew has a new key.
+  if (isWarning) expect(left).toEqual([]);
 });
 
 test("every check of the doctor is told by a mode, or is told of in another test", () => {
