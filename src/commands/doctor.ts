@@ -164,8 +164,8 @@ const stepsIn = (checks: readonly CheckLine[]): Step[] =>
 type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "tokenStdin" | "type">;
 
 /**
- * Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. A release is of
- * everything in the function: variables that were changed since it serves are taken back first.
+ * Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. A release is
+ * of everything in the function: variables that were changed since it serves are taken back first.
  */
 async function repair(
   steps: readonly Step[],
