@@ -7,7 +7,7 @@ import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
-import { asServed } from "./served.ts";
+import { askedOf } from "./served.ts";
 import { refuseTooLarge, type Variables } from "./variables.ts";
 import { poll } from "./wait.ts";
 
@@ -39,12 +39,15 @@ export interface DeployedFunction {
   lastModified: string | null;
 }
 
-/** A function as it serves clients; undefined where there is none. */
+/** A function as it serves clients, or one release of it; undefined where there is none. */
 export async function deployedFunction(
   aws: Aws,
   FunctionName: string,
+  release?: string,
 ): Promise<DeployedFunction | undefined> {
-  const found = await asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }));
+  const found = await askedOf(release, (of) =>
+    aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }),
+  );
   if (!found) return undefined;
   const { FunctionArn, LastModified } = complete(found, ["FunctionArn"]);
   // Without the alias that was asked about.

@@ -12,3 +12,9 @@ type Asked = { Qualifier?: string };
  */
 export const asServed = async <T>(ask: (of: Asked) => Promise<T>): Promise<T | undefined> =>
   (await orMissing(ask({ Qualifier: ALIAS }))) ?? (await orMissing(ask({})));
+
+/** Asks about one release, or without any about what serves clients. Undefined where there is none. */
+export const askedOf = <T>(
+  release: string | undefined,
+  ask: (of: Asked) => Promise<T>,
+): Promise<T | undefined> => (release === undefined ? asServed(ask) : orMissing(ask({ Qualifier: release })));

@@ -244,7 +244,10 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
   const write = () => deployWith(open, request, client, context);
   const { deployment, probe } = await (dryRun ? wouldDeploy(open, request, context) : write());
   const { changed, url } = deployment;
-  const tested = proof.isTested && changed && url !== null ? await smokeTest(url, client, open.run) : null;
+  const tested =
+    proof.isTested && changed && url !== null
+      ? await smokeTest(url, { ...client, before: provenBefore(open, deployment) }, open.run)
+      : null;
   return {
     ...deployment,
     dryRun,
@@ -303,17 +306,31 @@ const next = (tested: SmokeTest | null, probe: BackendProbe | null, client: Next
 
 /** Which release serves after a smoke test that failed: this run's, or again the one before. */
 async function served(
-  { stack, run }: OpenStack<WebSocketStack>,
-  { resources }: Pick<DeployOutcome, "resources">,
+  open: OpenStack<WebSocketStack>,
+  deployment: Pick<DeployOutcome, "resources">,
   { rollbackOnFailure: takesBack }: Pick<Options, "rollbackOnFailure">,
 ): Promise<Serving | null> {
+  const { servedAfterTest } = await import("../aws/tested-release.ts");
+  const of = { ...movedIn(open, deployment), takesBack };
+  return await servedAfterTest(open.run.aws, open.stack.lambdaFunction.name, of);
+}
+
+/** The release before that may tell what this one has brought: what is adopted has no proof behind it. */
+const provenBefore = (open: Open, deployment: Pick<DeployOutcome, "resources">): string | null =>
+  deployment.resources.find(({ id }) => id === open.stack.alias.id)?.action === "create"
+    ? null
+    : movedIn(open, deployment).before;
+
+/** The release that served before the deploy, and its own, where it has moved the alias. */
+function movedIn(
+  { stack }: OpenStack<WebSocketStack>,
+  { resources }: Pick<DeployOutcome, "resources">,
+): { before: string | null; own: string | null } {
   const { from, to } = resources
     .find(({ id }) => id === stack.alias.id)
     ?.differences.find(({ path }) => path === "FunctionVersion") ?? { from: null, to: null };
   const numberIn = (value: unknown) => (typeof value === "string" ? value : null);
-  const { servedAfterTest } = await import("../aws/tested-release.ts");
-  const of = { before: numberIn(from), own: numberIn(to), takesBack };
-  return await servedAfterTest(run.aws, stack.lambdaFunction.name, of);
+  return { before: numberIn(from), own: numberIn(to) };
 }
 
 function servingText({ serves, rolledBack, movedBy }: Serving): string {

@@ -114,7 +114,7 @@ function conclusionOf({
   if (managedBy !== null)
     return `managed by ${oneLine(managedBy)}: a deploy is refused, and repairs nothing here`;
   if (fix !== null) return [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
-  if (isRolledBack) return ["what was deployed last serves no client; to serve it: ", deploy("deploy")];
+  if (isRolledBack) return ["clients do not get what was deployed last; to serve it: ", deploy("deploy")];
   if (upToDate) return "up to date";
   return codeCompared ? "no differences in what could be read" : "differences found: a deploy needs the code";
 }

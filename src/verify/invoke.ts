@@ -8,7 +8,7 @@ import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { CodeOwner } from "../aws/code-owner.ts";
 import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judge.ts";
-import { asServed } from "../aws/served.ts";
+import { askedOf } from "../aws/served.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 
 /** What became of the test event. */
@@ -36,6 +36,8 @@ export const MADE_UP_TOKEN = "test-token";
 export type TestOptions = Pick<Settings, "functionName" | "stage" | "booking" | "token" | "type"> & {
   event?: WebSocketEvent | undefined;
   owner: CodeOwner;
+  /** The release that is asked; what serves without any. */
+  release?: string | undefined;
 };
 
 /** An event of API Gateway, as far as this command looks into it. */
@@ -51,7 +53,8 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
   const { functionName, owner } = options;
   const event = options.event ?? testEvent(options, aws.region);
   const startedAt = performance.now();
-  const outcome = await invoke(aws, functionName, event, signal);
+  const asked = { functionName, release: options.release };
+  const outcome = await invoke(aws, asked, event, signal);
   const ms = Math.round(performance.now() - startedAt);
   const madeUpToken = !options.event && options.token === undefined;
   const first = diagnose({ ...outcome, madeUpToken, owner });
@@ -60,7 +63,7 @@ export async function testFunction(aws: Aws, options: TestOptions, signal: Abort
     : first;
   const { statusCode, answer, log } = outcome;
   const disconnected = mayBeKnown(event, outcome)
-    ? await invoke(aws, functionName, disconnectOf(event), signal)
+    ? await invoke(aws, asked, disconnectOf(event), signal)
     : undefined;
   return {
     functionName,
@@ -108,7 +111,8 @@ async function probeFromHere(
   signal: AbortSignal,
 ): Promise<BackendProbe | undefined> {
   try {
-    const { variables = {} } = (await deployedFunction(aws, options.functionName)) ?? {};
+    const { functionName, release } = options;
+    const { variables = {} } = (await deployedFunction(aws, functionName, release)) ?? {};
     const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
     const subject = subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys);
     return await probeBackend(subject, { signal });
@@ -122,15 +126,15 @@ async function probeFromHere(
 
 type Answer = Omit<Outcome, "madeUpToken" | "probe" | "owner">;
 
-/** Invokes what serves of the function with an event. Throws a CliError when there is no such function. */
+/** Invokes what serves of the function, or one of its releases, with an event. Throws a CliError when there is no such function. */
 export async function invoke(
   aws: Aws,
-  functionName: string,
+  { functionName, release }: Pick<TestOptions, "functionName" | "release">,
   event: object,
   abortSignal: AbortSignal,
 ): Promise<Answer> {
   const Payload = Buffer.from(JSON.stringify(event));
-  const invoked = await asServed((of) =>
+  const invoked = await askedOf(release, (of) =>
     aws.lambda.call(
       "Invoke",
       { FunctionName: functionName, ...of, LogType: "Tail", Payload },

@@ -7,6 +7,8 @@ import type { BackendProbe } from "./backend/ask-once.ts";
 import type { Code } from "./check.ts";
 import type { Names } from "./evidence.ts";
 import { examine, isBad, type CheckLine } from "./examine.ts";
+import type { TestOptions } from "./invoke.ts";
+import type { Diagnosis } from "./judge.ts";
 import type { Unproven } from "./unproven.ts";
 
 /** How a deploy ends: the doctor's checks of the path itself, as far as a made-up client can go. */
@@ -20,7 +22,11 @@ export interface SmokeTest {
 
 /** Of whom the smoke test connects, and to what. */
 export type SmokeTestOptions = Omit<Names, "region"> &
-  Pick<Settings, "booking" | "token" | "type"> & { owner: CodeOwner };
+  Pick<Settings, "booking" | "token" | "type"> & {
+    owner: CodeOwner;
+    /** The release that served before; null where there was none. */
+    before: string | null;
+  };
 
 interface SmokeTestRun {
   aws: Aws;
@@ -35,7 +41,7 @@ const TITLE = "test event and a real WebSocket";
 /** Tests the path that was just deployed, whose clients connect at `url`. */
 export async function smokeTest(
   url: string,
-  { booking, token, type, owner, ...options }: SmokeTestOptions,
+  { booking, token, type, owner, before, ...options }: SmokeTestOptions,
   { report, ...run }: SmokeTestRun,
 ): Promise<SmokeTest> {
   const startedAt = performance.now();
@@ -56,10 +62,42 @@ export async function smokeTest(
   };
   const checks = await examine(proofChecks, openEvidence(readers));
   run.signal.throwIfAborted();
-  const tested = testedBy(checks, { owner });
+  const first = testedBy(checks, { owner });
+  const isOpen = first.fault === null && !first.passed && before !== null && owner !== "own";
+  const asked = { ...options, booking, token, type, owner, release: before ?? undefined };
+  const fault = isOpen ? worseThan(await diagnosisOf(asked, run), checks) : null;
+  const tested = { ...first, fault: first.fault ?? fault };
   report(ending(tested, owner, performance.now() - startedAt));
   return tested;
 }
+
+/** How far the release before gets with the same client; undefined where that cannot be told. */
+async function diagnosisOf(
+  asked: TestOptions,
+  { aws, signal }: Pick<SmokeTestRun, "aws" | "signal">,
+): Promise<Diagnosis | undefined> {
+  const { testFunction } = await import("./invoke.ts");
+  try {
+    return await testFunction(aws, asked, signal);
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/**
+ * The check that tells what the release before does not suffer from: then this one has brought it, whatever
+ * the backend says. Null where that one fares no better, as while a backend has no keys yet.
+ */
+function worseThan(before: Diagnosis | undefined, checks: readonly CheckLine[]): string | null {
+  const line = checks.find(({ id, outcome }) => PATH.includes(id) && outcome === "failed");
+  if (!before || !line) return null;
+  const hadKnownKeys = line.code === "keys-unknown" && before.code === "token-refused";
+  return before.backendAccepted || hadKnownKeys ? line.id : null;
+}
+
+/** What tells of the way to the backend, and of what it says. */
+const PATH: readonly string[] = ["reached", "accepted"];
 
 /** What the checks of a deploy come to. */
 export const testedBy = (checks: CheckLine[], { owner }: { owner: CodeOwner }): SmokeTest => ({

@@ -52,7 +52,10 @@ export async function sentFrame(
   const endpoint = url.replace(/^ws/, "http");
   const { invoke: invokeWith } = await import("./invoke.ts");
   const ask = async () =>
-    connectionsProof((await invokeWith(aws, functionName, proofEvent(endpoint), signal)).answer, endpoint);
+    connectionsProof(
+      (await invokeWith(aws, { functionName }, proofEvent(endpoint), signal)).answer,
+      endpoint,
+    );
   try {
     return await untilSpread(ask, ({ code }) => code !== "denied", run);
   } catch (error) {

@@ -125,6 +125,10 @@ async function expectMovesKept(local: AwsForTest): Promise<void> {
 test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
   const { local, env, backend, asked } = await program();
   await asked("deploy", ...backend, "--no-test");
+  // What the release before does not suffer from is no backend that is not ready yet.
+  const astray = await asked("deploy", "--backend-url", "http://127.0.0.1:9", "--rollback-on-failure");
+  const again = { serves: "1", before: "1", rolledBack: true, movedBy: null };
+  expect([astray.code, astray.result]).toMatchObject([3, { test: { fault: "reached" }, release: again }]);
   const { Environment } = await local.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
   await local.lambda.send(
@@ -134,19 +138,19 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
   const failed = await deploy("--memory", "512");
   expect([failed.code, failed.stdout]).toEqual([
     3,
-    expect.stringMatching(/^release 2 serves; to serve release 1 again: .* rollback/m),
+    expect.stringMatching(/^release 3 serves; to serve release 1 again: .* rollback/m),
   ]);
   const taken = await deploy("--memory", "768", "--rollback-on-failure", "--json");
-  const release = { serves: "2", before: "2", rolledBack: true, movedBy: null };
+  const release = { serves: "3", before: "3", rolledBack: true, movedBy: null };
   expect([taken.code, JSON.parse(taken.stdout).release]).toEqual([3, release]);
-  expect((await asked("releases")).result).toMatchObject({ serves: "2", rolledBack: true });
+  expect((await asked("releases")).result).toMatchObject({ serves: "3", rolledBack: true });
 
   // What another one lets serve while the test runs is not undone.
   const stub = await startBackendStub(() => (response) => {
     const move = new UpdateAliasCommand({
       FunctionName,
       Name: "live",
-      FunctionVersion: "3",
+      FunctionVersion: "4",
       Description: "",
     });
     void local.lambda.send(move).then(() => response.writeHead(500).end());
@@ -157,6 +161,6 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
   onTestFinished(() => rm(dirname(zip), { recursive: true }));
   await writeFile(zip, await zipOf({ "index.mjs": code }));
   const outrun = await asked("deploy", "--zip", zip, "--rollback-on-failure");
-  const stays = { serves: "3", before: "2", rolledBack: false, movedBy: "user/local" };
+  const stays = { serves: "4", before: "3", rolledBack: false, movedBy: "user/local" };
   expect([outrun.code, outrun.result.release]).toEqual([3, stays]);
 });

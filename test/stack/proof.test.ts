@@ -64,7 +64,7 @@ test("H-39 on a deployed stack a proof passes, and names the right that was take
   const run = { aws, report: () => {}, signal: new AbortController().signal, timeScale: 0.01 };
   const tested = await smokeTest(
     `${attributes.ApiEndpoint}/dev`,
-    { ...options, booking: undefined, token: undefined, owner: "shipped" },
+    { ...options, booking: undefined, token: undefined, owner: "shipped", before: null },
     run,
   );
   expect(tested).toMatchObject({ passed: false, fault: "push" });

@@ -18,7 +18,7 @@ export const handshake = check({
     const isOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
     const said = code ?? ("handshake-other" satisfies Code);
     if (isOfTheClient && owner === "own") return refusedByOwn(said);
-    return (isOfTheClient ? warning : failed)(said, meaning, "clients meet the same", remedy);
+    return (isOfTheClient ? warning : failed)(said, meaning, "clients are refused in the same way", remedy);
   },
 });
 
@@ -27,7 +27,7 @@ const refusedByOwn = (code: Code) =>
   warning(
     code,
     `your handler refused it with ${code.replace("handshake-", "HTTP ")}`,
-    "clients like this one meet the same",
+    "clients like this one are refused in the same way",
     byHand(["this shows what it logged: ", command("logs tail", { since: "5m" })]),
   );
 
