@@ -126,7 +126,10 @@ async function probeFromHere(
 
 type Answer = Omit<Outcome, "madeUpToken" | "probe" | "owner">;
 
-/** Invokes what serves of the function, or one of its releases, with an event. Throws a CliError when there is no such function. */
+/**
+ * Invokes what serves of the function, or one of its releases, with an event. Throws a CliError when there is
+ * no such function.
+ */
 export async function invoke(
   aws: Aws,
   { functionName, release }: Pick<TestOptions, "functionName" | "release">,

@@ -18,7 +18,7 @@ export const handshake = check({
     const isOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
     const said = code ?? ("handshake-other" satisfies Code);
     if (isOfTheClient && owner === "own") return refusedByOwn(said);
-    return (isOfTheClient ? warning : failed)(said, meaning, "clients are refused in the same way", remedy);
+    return (isOfTheClient ? warning : failed)(said, meaning, "clients fail in the same way", remedy);
   },
 });
 
