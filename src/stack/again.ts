@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Aws } from "../aws/clients.ts";
-import { isAdopted, tagNames } from "../aws/tags.ts";
+import { isAdopted, isAdoptionBegun, isUnclaimed, otherManagerIn, tagNames, type Tags } from "../aws/tags.ts";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { Owner } from "./adopt.ts";
@@ -36,30 +36,92 @@ export async function stillTheStacks(
   return now;
 }
 
-/** Whether it is what was listed: made, or adopted, by the same run. A tag tells, as names are used again. */
-const isTheSame = (found: AnyFound, now: AnyFound): boolean => isDeepStrictEqual(markOf(found), markOf(now));
+/**
+ * Whether it is what was found: made, or adopted, by the same run; an adoption may have come to its end.
+ * A tag tells, as names are used again.
+ */
+function isTheSame(found: AnyFound, now: AnyFound): boolean {
+  const [before, after] = [found.tags ?? {}, now.tags ?? {}];
+  const isAdoptedSince = (isUnclaimed(before) || isAdoptionBegun(before)) && isAdopted(after);
+  return isDeepStrictEqual(found.createdAt, now.createdAt) && (isAdoptedSince || hasSameMark(before, after));
+}
 
-const markOf = ({ tags = {}, createdAt }: AnyFound) => [tags[tagNames.run], isAdopted(tags), createdAt];
+const hasSameMark = (before: Tags, after: Tags): boolean =>
+  before[tagNames.run] === after[tagNames.run] && isAdopted(before) === isAdopted(after);
 
 const STAYS = "it stays, and so does what it needs";
-const changedSince = (how: string, what: string): CliError =>
-  new CliError("not-ours", `it has changed since it was read: ${how}`, {
+const changedSince = (how: string, what: string, name?: string): CliError =>
+  new CliError("not-ours", `${name ?? "it"} has changed since it was read: ${how}`, {
     hint: [`${what}; to see what there is now: `, command("status")],
   });
 
+/** Where something is read again, and whose it has to be. */
+interface Place {
+  aws: Aws;
+  within: Attributes;
+  owner: Owner;
+}
+
 /**
- * What was found, with the tags that it has right before they are written. Throws CliError `not-ours` where
- * they name another owner since it was read.
+ * What was found, with the tags that it has right before it is written to. Throws CliError `not-ours` where
+ * it was replaced, or names another owner, since it was read.
  */
-export async function withPresentTags(
+export async function stillToWrite(
   resource: AnyResource,
   found: AnyFound,
-  { aws, within, owner }: { aws: Aws; within: Attributes; owner: Owner },
+  { aws, within, owner }: Place,
+  name?: string,
 ): Promise<AnyFound> {
   const now = await readAgain(resource, found, { aws, within });
   if (!now) return found;
-  const claim = refusalToWrite([[resource, now]], owner) && claimOn(now.tags ?? {}, owner.identity);
-  if (claim !== undefined) throw changedSince(`it ${claim}`, "its tags stay");
+  const how = refusalToWrite([[resource, now]], owner)
+    ? `it ${claimOn(now.tags ?? {}, owner.identity)}`
+    : changeOf(found, now);
+  if (how !== undefined) throw changedSince(how, "it stays as it is", name);
   const { tags, furtherTags } = now;
   return { ...found, ...(tags && { tags }), ...(furtherTags && { furtherTags }) };
+}
+
+/** What makes it another's, or another one, since it was found, in words; undefined where nothing does. */
+function changeOf(found: AnyFound, now: AnyFound): string | undefined {
+  if (!isTheSame(found, now)) return "another one is in its place";
+  const manager = otherManagerIn(now.furtherTags ?? {});
+  return manager === undefined || manager === otherManagerIn(found.furtherTags ?? {})
+    ? undefined
+    : `it is managed by ${manager}`;
+}
+
+/** What it is within or, where AWS keeps no tags of it, what one that it needs is within. */
+const wholeOf = ({ within, tags, needs }: AnyResource): AnyResource | undefined =>
+  within ?? (tags ? undefined : Object.values<AnyResource>(needs).find((need) => need.within)?.within);
+
+/**
+ * The readings right before the writes of one walk: of each thing with tags, and of what it belongs to.
+ * The latter serves for all that is written in it, until it is to be read anew.
+ */
+export function readingsBeforeWrites(
+  observed: { get(resource: AnyResource): AnyFound | undefined },
+  at: Omit<Place, "within">,
+) {
+  const wholes = new Map<AnyResource, Promise<unknown>>();
+  const read = (resource: AnyResource, within: Attributes, name?: string) => {
+    const found = observed.get(resource);
+    const isTagged = (found?.tags ?? found?.furtherTags) !== undefined;
+    return found && isTagged ? stillToWrite(resource, found, { ...at, within }, name) : found;
+  };
+  const ofWhole = (whole: AnyResource) => {
+    const reading = wholes.get(whole) ?? Promise.resolve(read(whole, {}, `${whole.id} ${whole.name}`));
+    wholes.set(whole, reading);
+    return reading;
+  };
+  return {
+    /** Undefined where there was none. Throws CliError `not-ours`. */
+    async of(resource: AnyResource, within: Attributes): Promise<AnyFound | undefined> {
+      const whole = wholeOf(resource);
+      const [found] = await Promise.all([read(resource, within), whole && ofWhole(whole)]);
+      return found;
+    },
+    /** After a wait. */
+    anew: () => wholes.clear(),
+  };
 }

@@ -6,7 +6,7 @@ import { explain } from "../errors/explain.ts";
 import { tellingOfWait, type Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
 import { differences, propertiesIn, withOnly, withoutUnknown, type Difference } from "./difference.ts";
-import { withPresentTags } from "./again.ts";
+import { readingsBeforeWrites } from "./again.ts";
 import { createOnce, LONGEST_QUIET_MS, type Run } from "./create.ts";
 import { LostRace, standing } from "./elect.ts";
 import {
@@ -396,6 +396,7 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
   const acts = new Map<AnyResource, Promise<Change>>();
   const failures: unknown[] = [];
   const inTurn = takeTurns();
+  const readings = readingsBeforeWrites(observed, { aws: run.aws, owner: stack });
 
   const actOn = async (resource: AnyResource): Promise<Change> => {
     const known = new Map<AnyResource, Attributes>();
@@ -406,10 +407,13 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     const change = changeOf(resource, observed.get(resource), desired, { owner: stack, scope });
     const found = observed.get(resource);
     if (change.action === "none" || !desired) return change;
-    if (found) await untilServed(resource, acts, run);
+    if (found && (await untilServed(resource, acts, run))) readings.anew();
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
-      const work = () => carryOut(change, desired, within, { stack, run });
+      const work = async () => {
+        const present = await readings.of(resource, within);
+        return await carryOut(change, { desired, present, within }, { stack, run });
+      };
       const attributes = await inTurn((resource.within ?? resource).id, () => {
         // A run that has failed begins nothing more: in an outage each resource would fail after as long a
         // time.
@@ -435,19 +439,20 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
 /** What was just made counts everywhere in AWS some seconds later (AWS.md 4.7, 6.4). */
 const SPREAD_MS = 5_000;
 
-/** Waits until what a change of this resource follows is done, and counts for clients. */
+/** Waits until what a change of this resource follows is done and counts for clients; says whether it did. */
 async function untilServed(
   { id, follows = [] }: AnyResource,
   acts: ReadonlyMap<AnyResource, Promise<Change>>,
   { report, signal, timeScale }: Run,
-): Promise<void> {
+): Promise<boolean> {
   const ended = await Promise.allSettled(follows.map(async (resource) => await acts.get(resource)));
   const done = ended.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
   const made = done.filter(({ action }) => action !== "none").map(({ resource }) => resource.id);
-  if (made.length === 0) return;
+  if (made.length === 0) return false;
   const reason = `the new ${made.join(", ")} to be in use everywhere`;
   using _told = tellingOfWait(report, { id, reason, since: performance.now(), budgetMs: SPREAD_MS });
   await delay(SPREAD_MS * timeScale, undefined, { signal });
+  return true;
 }
 
 /** What has to be there before a resource. */
@@ -502,24 +507,26 @@ export async function reported<T>(
   }
 }
 
+/** What a resource is to be, and what it is right before it is written to. */
+interface Writing {
+  desired: object;
+  present: AnyFound | undefined;
+  within: Attributes;
+}
+
 async function carryOut(
   { resource, action, differences: differing, found, target }: Change,
-  desired: object,
-  within: Attributes,
+  { desired, present, within }: Writing,
   { stack, run }: { stack: Stack; run: Run },
 ): Promise<Attributes> {
   if (action === "delete") {
-    if (found) await resource.delete?.(run.aws, found);
+    if (present) await resource.delete?.(run.aws, present);
     return unknownAttributes;
   }
-  if (action !== "update" || !found || !target || !resource.update) {
-    return await createOnce({ resource, desired, before: found, within, identity: stack.identity }, run);
+  if (action !== "update" || !found || !present || !target || !resource.update) {
+    return await createOnce({ resource, desired, before: present, within, identity: stack.identity }, run);
   }
   const changed = new Set(propertiesIn(differing));
-  const isTagged = ["Tags", "ConfiguredTags", OWN_TAGS].some((one) => changed.has(one));
-  const present = isTagged
-    ? await withPresentTags(resource, found, { aws: run.aws, within, owner: stack })
-    : found;
   if (changed.delete(OWN_TAGS))
     await adoptionOf(resource)?.addTags(run.aws, present, tagsToAdopt(resource, found, present));
   const renewed = changed.size > 0 ? await resource.update(run.aws, target, present, changed) : undefined;

@@ -4,7 +4,7 @@ import { CreateRoleCommand, DeleteRoleCommand, DeleteRolePolicyCommand } from "@
 import { DeleteFunctionCommand, GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { accessLogGroupOf } from "../../src/aws/access-log.ts";
-import { observe } from "../../src/stack/engine.ts";
+import { observe, type Change } from "../../src/stack/engine.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { lambdaTrust, makeFunction, openLocalAws, type AwsForTest } from "../support/local-aws.ts";
 import { inventory, nothing, openTestStack } from "../support/stack.ts";
@@ -57,6 +57,9 @@ const replacing: Readonly<Record<string, (local: AwsForTest, tags: Tags) => Prom
   },
 };
 
+const replaced = (id: string, local: AwsForTest, tags: Tags) =>
+  replacing[id]?.(local, { ...tags, "shelfshack-ws:run": "another" });
+
 /** What of a stack, in an order in which the rest of it that needs these is gone. */
 const becomingOthers = [
   ["claimed", "Function"],
@@ -82,9 +85,7 @@ test("D-24 what becomes another's while the question waits is left, of each kind
     const { destroy, progress } = await openTestStack(local.url, config);
     const ended = await destroy(async () => {
       for (const id of ids)
-        await (how === "claimed"
-          ? claim(local, id, terraform)
-          : replacing[id]?.(local, { ...tags[id], "shelfshack-ws:run": "another" }));
+        await (how === "claimed" ? claim(local, id, terraform) : replaced(id, local, tags[id] ?? {}));
     }).catch((error: unknown) => error);
     expect([how, ids, ended]).toMatchObject([how, ids, { code: "not-ours", exitCode: 4 }]);
     const failed = progress.flatMap((event) => (event.kind === "failed" ? [event] : []));
@@ -98,6 +99,36 @@ test("D-24 what becomes another's while the question waits is left, of each kind
   await (await openTestStack(local.url, config)).destroy();
   const { roles: _all, ...gone } = nothing;
   expect(await inventory(aws)).toMatchObject(gone);
+});
+
+/** What becomes another's before a deploy writes to it, how, and what it would write. */
+const written = [
+  ["replaced", "Function", { timeout: 20 }],
+  ["replaced", "LogGroup", { logRetention: 7 }],
+  ["claimed", "AccessLogGroup", { logRetention: 14 }],
+  ["replaced", "AccessLogGroup", { logRetention: 60 }],
+  ["claimed", "Stage", { throttleRate: 5, throttleBurst: 5 }],
+  ["replaced", "Role", { permissionsBoundary: "arn:aws:iam::000000000000:policy/most" }],
+] as const;
+
+test("D-24 what becomes another's before it is written to stays as it is, of each kind", async () => {
+  const local = await openLocalAws();
+  const config = { accessLogs: "on" } as const;
+  await (await openTestStack(local.url, config)).deploy();
+  for (const [how, id, change] of written) {
+    const tags = (await tagsOfAll(local.url))[id] ?? {};
+    const { deploy, plan, progress } = await openTestStack(local.url, { ...config, ...change });
+    const ended = await deploy(undefined, async () => {
+      await (how === "claimed" ? claim(local, id, terraform) : replaced(id, local, tags));
+    }).catch((error: unknown) => error);
+    expect([how, id, ended]).toMatchObject([how, id, { code: "not-ours", exitCode: 4 }]);
+    const failed = progress.flatMap((event) => (event.kind === "failed" ? [event] : []));
+    expect(failed).toMatchObject([{ id }]);
+    expect(failed[0]?.message).toContain(how === "claimed" ? "managed by terraform" : "in its place");
+    if (how === "claimed") await claim(local, id, { ...tags });
+    const isDiffering = ({ resource, action }: Change) => resource.id === id && action === "update";
+    expect([id, (await plan()).some(isDiffering)]).toEqual([id, true]);
+  }
 });
 
 test("D-24 what gets an owner, or a tag, before it is tagged keeps it, of each kind", async () => {

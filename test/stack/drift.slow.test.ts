@@ -41,8 +41,9 @@ import { namesAsTags, namesInTags, tagNames } from "../../src/aws/tags.ts";
 import { describeChanges } from "../../src/stack/describe.ts";
 import { observe } from "../../src/stack/engine.ts";
 import { zipOf } from "../support/zip.ts";
-import { openLocalAws } from "../support/local-aws.ts";
+import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
+import { tagging } from "../support/tagging.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
 const RoleName = "shelfshack-websocket-proxy-role";
@@ -325,15 +326,30 @@ const changes: readonly [string, (aws: Aws) => Promise<unknown>, string, string]
 ];
 
 test.each(changes)(
-  "D-26 %s is changed by hand: plan names the property, deploy restores it",
+  "D-26 D-24 %s is changed by hand: plan names it, deploy restores it unless it is claimed meanwhile",
   async (_what, change, id, path) => {
     const local = await openLocalAws();
     const first = await openTestStack(local.url);
     await first.deploy();
     await change(first.aws);
     const next = await openTestStack(local.url);
-    const planned = (await next.plan()).find(({ resource }) => resource.id === id);
+    const plan = await next.plan();
+    const planned = plan.find(({ resource }) => resource.id === id);
     expect(planned?.differences.map((difference) => difference.path)).toContain(path);
+    // The permission is the alias', and goes with the function.
+    const whole = id === "Permission" ? "Function" : (planned?.resource.within?.id ?? id);
+    const tags = plan.find(({ resource }) => resource.id === whole)?.found?.tags ?? {};
+    const claim = async (all: Record<string, string>) =>
+      await tagging[whole]?.({ aws: first.aws, ApiId: await apiId(first.aws) }, all);
+    let written = 0;
+    const refused = next.deploy(undefined, async () => {
+      await claim({ ManagedBy: "terraform" });
+      written = mutating(local).length;
+    });
+    await expect(refused).rejects.toMatchObject({ code: "not-ours", exitCode: 4 });
+    await expect(refused).rejects.toThrow("has changed since it was read: it is managed by terraform");
+    expect(mutating(local)).toHaveLength(written);
+    await claim({ ...tags });
     await next.deploy();
     expect(changedIds(await (await openTestStack(local.url)).deploy())).toEqual([]);
   },
