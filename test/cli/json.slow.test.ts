@@ -34,7 +34,7 @@ const absent: Readonly<Record<CommandName, string>> = {
   doctor: `result.profile result.managedBy result.cause result.repaired[] result.steps[] result.leftOut[]
     result.checks[].code result.checks[].means result.checks[].fix
     result.checks[].missing result.checks[].repair[] result.checks[].argv`,
-  env: "result.profile result.managedBy result.changes[].from result.probe",
+  env: "result.profile result.managedBy result.changes[].from result.probe result.rolledBackTo",
   outputs: "result.managedBy result.audience result.amplify",
   export: "result.profile result.managedBy result.missing[]",
   policy: "result.document.Statement[].Condition",
