@@ -1,43 +1,39 @@
-import { complete } from "./answers.ts";
+import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
 import type { Aws } from "./clients.ts";
 import { readFunction } from "./lambda-function.ts";
+import { AS_FOUND, noteIn } from "./releases.ts";
 import { asServed } from "./served.ts";
-import { tagNames, type Tags } from "./tags.ts";
-
-/** Whose code a function runs: the user's own, or the handler that ships with us. */
-export type CodeOwner = "own" | "shipped";
+import { tagNames, type CodeOwner, type Tags } from "./tags.ts";
 
 const owners: readonly CodeOwner[] = ["own", "shipped"];
 const ownerIn = (value: string | undefined): CodeOwner | undefined => owners.find((one) => one === value);
 
 /**
- * Whose code a function has, as its tags say; undefined where no deploy has written them. `served` is the
- * `CodeSha256` of what serves: after a rollback that may be what the code of today took the place of.
+ * Whose code a function has, as its tags say; undefined where no deploy has written that. A release that is
+ * `served` says it of its own: after a rollback the tags are about newer code.
  */
-export function codeOwnerIn(tags: Tags = {}, served?: string): CodeOwner | undefined {
-  const [owner, sha256] = replacedIn(tags);
-  return served !== undefined && served === sha256 ? ownerIn(owner) : ownerIn(tags[tagNames.code]);
+export const codeOwnerIn = (tags: Tags = {}, served?: FunctionConfiguration): CodeOwner | undefined =>
+  (served && ownerOfRelease(served)) ?? ownerIn(tags[tagNames.code]);
+
+/** Of `$LATEST` the description is that of the first release. What was there before a deploy is own code. */
+function ownerOfRelease({ Version, Description }: FunctionConfiguration): CodeOwner | undefined {
+  const { owner, changed = [] } = (Version === LATEST ? undefined : noteIn(Description)) ?? {};
+  return owner ?? (changed.includes(AS_FOUND) ? "own" : undefined);
 }
 
-/** The tags that say whose code a function is about to have, in place of code with this `CodeSha256`. */
-export function codeTags(tags: Tags, owner: CodeOwner, sha256: string | undefined): Tags {
-  const before = codeOwnerIn(tags);
-  if (before === owner) return {};
-  const replaced = before && sha256 !== undefined ? { [tagNames.codeBefore]: `${before}:${sha256}` } : {};
-  return { [tagNames.code]: owner, ...replaced };
-}
-
-const replacedIn = (tags: Tags): readonly string[] => (tags[tagNames.codeBefore] ?? "").split(":");
+const LATEST = "$LATEST";
 
 /**
  * Asks AWS whose code serves. A function without such tags, and one whose tags the caller may not read, has
  * what is `named`.
  */
 export async function servedCodeOwner(aws: Aws, FunctionName: string, named: CodeOwner): Promise<CodeOwner> {
-  // A caller that may invoke a function may still not read it.
-  const found = await readFunction(aws, FunctionName).catch(() => undefined);
-  const { Tags: tags = {} } = found ?? {};
-  if (!(tagNames.codeBefore in tags)) return codeOwnerIn(tags) ?? named;
-  const served = await asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }));
-  return codeOwnerIn(tags, served && complete(served, ["CodeSha256"]).CodeSha256) ?? named;
+  const [found, served] = await Promise.all([
+    // A caller that may invoke a function may still not read it.
+    readFunction(aws, FunctionName).catch(() => undefined),
+    asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of })).catch(
+      () => undefined,
+    ),
+  ]);
+  return codeOwnerIn(found?.Tags, served) ?? named;
 }

@@ -5,6 +5,7 @@ import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { changeEnvironment, untilActive, variablesOf } from "./lambda-function.ts";
 import { ALIAS } from "./served.ts";
+import type { CodeOwner } from "./tags.ts";
 import type { Variables } from "./variables.ts";
 
 /** What a version's description says beside its number, code and time. */
@@ -14,6 +15,8 @@ export interface ReleaseNote {
   run: string;
   /** The names of what changed: `code`, settings, variables; never a value. */
   changed: readonly string[];
+  /** Whose code it has; undefined where the publisher does not know. */
+  owner?: CodeOwner | undefined;
 }
 
 const PREFIX = "shelfshack-ws:";
@@ -24,8 +27,8 @@ export const AS_FOUND = "as it was found";
 export const UNKNOWN = "unknown";
 
 /** A note as a description, shortened to what Lambda takes (AWS.md 4.9). */
-export function descriptionOf({ by, run, changed }: ReleaseNote): string {
-  const start = `${PREFIX} by ${by} run ${run.slice(-8)}: `;
+export function descriptionOf({ by, run, changed, owner }: ReleaseNote): string {
+  const start = `${PREFIX}${owner ? ` ${owner} code` : ""} by ${by} run ${run.slice(-8)}: `;
   const names = [...changed];
   const text = () => {
     const left = changed.length - names.length;
@@ -37,10 +40,11 @@ export function descriptionOf({ by, run, changed }: ReleaseNote): string {
 
 /** The note in a description; undefined for a version of another tool. */
 export function noteIn(description = ""): ReleaseNote | undefined {
-  const found = /^shelfshack-ws: by (\S+) run (\S+): (.*)$/.exec(description);
+  const found = /^shelfshack-ws:(?: (own|shipped) code)? by (\S+) run (\S+): (.*)$/.exec(description);
   if (!found) return undefined;
-  const [, by = "", run = "", changed = ""] = found;
-  return { by, run, changed: changed === "" ? [] : changed.split(", ") };
+  const [, owner, by = "", run = "", changed = ""] = found;
+  const names = changed === "" ? [] : changed.split(", ");
+  return { by, run, changed: names, ...(owner !== undefined && { owner: owner as CodeOwner }) };
 }
 
 /** Who the caller of an ARN is, without the account. */
@@ -287,6 +291,8 @@ const servedBy = (alias: AliasConfiguration): string => complete(alias, ["Functi
 interface Publisher {
   by: string;
   run: string;
+  /** Whose code it has. */
+  owner: CodeOwner | undefined;
   keepReleases: number;
   /** After a rollback, whether the change is refused or only written, for the next deploy to serve. */
   afterRollback: "refused" | "waits";

@@ -12,6 +12,9 @@ export interface Identity {
   run: string;
 }
 
+/** Whose code a function runs: the user's own, or the handler that ships with us. */
+export type CodeOwner = "own" | "shipped";
+
 export const tagNames = {
   managedBy: MANAGER_TAG,
   stack: `${OWN_PREFIX}stack`,
@@ -22,8 +25,6 @@ export const tagNames = {
   variables: `${OWN_PREFIX}variables`,
   /** What its code came from: `own` or `shipped`. */
   code: `${OWN_PREFIX}code`,
-  /** The same of the code that it took the place of, with the SHA-256 of that: a rollback may serve it. */
-  codeBefore: `${OWN_PREFIX}code-before`,
   /** It was there before a deploy adopted it: `destroy` leaves it. */
   adopted: `${OWN_PREFIX}adopted`,
   /** The names of the tags that came from the configuration, likewise. */

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { requireUploadable } from "../artifact/upload.ts";
 import { packageHandler, requireHandler, type Artifact, type Compared } from "../artifact/zip.ts";
-import type { CodeOwner } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import { CliError } from "../errors/error.ts";
 import type { Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";

@@ -3,6 +3,7 @@ import { askSigned } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";
 import type { releaseEnvironment as ReleaseEnvironment } from "../aws/releases.ts";
 import type { Variables } from "../aws/variables.ts";
@@ -49,7 +50,8 @@ export const command: Command<"backend keys", KeysResult> = {
       context.report({ kind: "note", message: placeText(place) });
     }
     const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
-    const publisher = { by, run: stack.identity.run, keepReleases };
+    const owner = codeOwnerIn(observed.get(stack.lambdaFunction)?.tags);
+    const publisher = { by, owner, run: stack.identity.run, keepReleases };
     const change = { functionName, force, showKeys, place, publisher };
     if (action === "finish") return await finish(run, change, found);
     if (action === "rotate") return await rotate(run.aws, change);

@@ -1,4 +1,5 @@
-import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import type { Serving } from "../aws/tested-release.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { askNewBackend } from "../verify/backend/ask-new.ts";

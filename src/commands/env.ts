@@ -3,7 +3,8 @@ import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
@@ -72,7 +73,7 @@ export const command: Command<"env", EnvResult> = {
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
     const { releaseEnvironment } = await import("../aws/releases.ts");
     const afterRollback = "waits" as const;
-    const publisher = { by, run: open.stack.identity.run, keepReleases, afterRollback };
+    const publisher = { by, owner, run: open.stack.identity.run, keepReleases, afterRollback };
     let before = present;
     const { variables: written, rolledBackTo: waitsBehind } = await releaseEnvironment(
       open.run.aws,

@@ -3,6 +3,7 @@ import type { FunctionConfiguration, GetFunctionResponse, Runtime } from "@aws-s
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
 import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
+import { defaultSettings } from "../settings/table.ts";
 import {
   KNOWN_AFTER_DEPLOY,
   MADE_ON_FIRST_DEPLOY,
@@ -11,7 +12,7 @@ import {
   type Resource,
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { codeOwnerIn, codeTags, type CodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
 import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
@@ -49,6 +50,7 @@ import {
   refuseTags,
   tagNames,
   tagsBeside,
+  type CodeOwner,
   type Tags,
 } from "../aws/tags.ts";
 import { desiredTags, foundTags, tagsThatStay, writeTags, type TagProperties } from "./configured-tags.ts";
@@ -80,6 +82,8 @@ type FunctionAttributes = {
   Published: string;
   /** What a release of it is called as long as it is what others made of it; empty otherwise. */
   AsFound: string;
+  /** Whose code it has; empty where no deploy has written that. */
+  Owner: CodeOwner | "";
 };
 
 export interface FunctionConfig extends FunctionSettings {
@@ -197,10 +201,16 @@ export function lambdaFunction(
       await untilActive(aws, FunctionName, created, Published || undefined);
       const { ReservedConcurrentExecutions: reserved } = desired;
       if (reserved !== undefined && reserved !== "none") await reserve(aws, FunctionName, reserved);
-      return { FunctionArn: created.FunctionArn, Content: contentOf(created), Published, AsFound: "" };
+      return {
+        FunctionArn: created.FunctionArn,
+        Content: contentOf(created),
+        Published,
+        AsFound: "",
+        Owner: config.codeFrom ?? "",
+      };
     },
 
-    renewed,
+    renewed: (desired, found) => renewed(desired, found, config),
 
     update: (aws, desired, found, changed) => write(aws, desired, { found, changed }, config),
 
@@ -213,15 +223,25 @@ export function lambdaFunction(
 /** What own code has that is not the stack's to say. */
 const ofTheCode = ["CodeSha256", "Runtime", "Handler"] as const;
 
+/** Whether a stack that has not written down whose code it has may well have the handler that ships. */
+const mayBeShipped = (tags: Tags, { Handler, Runtime = "" }: Partial<FunctionProperties>): boolean =>
+  !(tagNames.code in tags) && Handler === defaultSettings().handler && Runtime.startsWith("nodejs");
+
+/** Not of a stack yet: what adopts it has said what becomes of its code. */
+const isOfOthers = (tags: Tags): boolean => isUnclaimed(tags) || isAdoptionBegun(tags);
+
 /** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */
 function refuseToReplaceOwn(
-  { tags = {} }: Found<FunctionProperties, FunctionAttributes>,
+  { properties, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
   { functionName, codeFrom, replacesCode = false }: FunctionConfig,
 ): void {
-  if (codeFrom !== "shipped" || codeOwnerIn(tags) !== "own" || replacesCode) return;
+  const owner = codeOwnerIn(tags);
+  if (codeFrom !== "shipped" || owner === "shipped" || replacesCode) return;
+  if (owner === undefined && (isOfOthers(tags) || mayBeShipped(tags, properties))) return;
   throw new CliError(
     "own-code-replaced",
-    `${functionName} runs your own code, and this deploy would replace it by the shipped handler`,
+    `${functionName} runs ${owner ? "your own code" : "code that may be your own"}, and this deploy would ` +
+      "replace it by the shipped handler",
     {
       hint:
         "name the code with --source or --zip, or write it into the config file; " +
@@ -272,7 +292,9 @@ async function write(
   await writeTags(desired, found, changed, taggingOf(aws, found.attributes));
   const isRecovering = !configured && changed.has("State");
   const written = isRecovering ? await recovered(aws, desired, found, config) : configured;
-  return written ? { ...found.attributes, Content: contentOf(written) } : found.attributes;
+  const Owner = code ? (config.codeFrom ?? "") : found.attributes.Owner;
+  const attributes = { ...found.attributes, Owner };
+  return written ? { ...attributes, Content: contentOf(written) } : attributes;
 }
 
 export type FunctionResource = ReturnType<typeof lambdaFunction>;
@@ -282,7 +304,12 @@ const desiredOf = (
   { account, role, api }: AttributesOf<Omit<FunctionNeeds, "logGroup" | "policy">>,
 ): Partial<FunctionProperties> => ({
   FunctionName: config.functionName,
-  Description: descriptionOf({ by: account.Caller, run: config.run, changed: [FIRST] }),
+  Description: descriptionOf({
+    by: account.Caller,
+    run: config.run,
+    changed: [FIRST],
+    owner: config.codeFrom,
+  }),
   ...given({
     CodeSha256: config.zipSha256,
     Runtime: config.runtime,
@@ -308,6 +335,7 @@ const desiredOf = (
 function renewed(
   { Environment = {}, ConfiguredVariables = [], ...settings }: Partial<FunctionProperties>,
   found: Found<FunctionProperties, FunctionAttributes>,
+  { codeFrom }: FunctionConfig,
 ): FunctionAttributes {
   const variables = without(Environment, removedFrom(found, ConfiguredVariables));
   const isUnknown = Object.values(variables).some(
@@ -318,7 +346,8 @@ function renewed(
   const Content = isUnknown
     ? KNOWN_AFTER_DEPLOY
     : contentWith(found.attributes.Content, Object.fromEntries(changed), variables);
-  return { ...found.attributes, Content };
+  const isNewCode = changed.some(([name]) => name === "CodeSha256");
+  return { ...found.attributes, Content, Owner: isNewCode ? (codeFrom ?? "") : found.attributes.Owner };
 }
 
 async function create(
@@ -448,11 +477,11 @@ async function mark(
 /** Writes down what the code comes from, before it is there: what is cut then guards too much rather. */
 async function markCode(
   aws: Aws,
-  { attributes, properties, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
+  { attributes, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
   { codeFrom }: FunctionConfig,
 ): Promise<void> {
-  const written = codeFrom ? codeTags(tags, codeFrom, properties.CodeSha256) : {};
-  if (Object.keys(written).length > 0) await taggingOf(aws, attributes).set(written);
+  if (codeFrom && tags[tagNames.code] !== codeFrom)
+    await taggingOf(aws, attributes).set({ [tagNames.code]: codeFrom });
 }
 
 function foundFunction({
@@ -468,13 +497,13 @@ function foundFunction({
   );
   // A function from a container image has neither of the first two.
   const { Runtime, Handler, KMSKeyArn, Description = "" } = found;
-  const isOfOthers = isUnclaimed(tags) || isAdoptionBegun(tags);
   return {
     attributes: {
       FunctionArn,
       Content: contentOf(found),
       Published: "",
-      AsFound: isOfOthers ? AS_FOUND : "",
+      AsFound: isOfOthers(tags) ? AS_FOUND : "",
+      Owner: codeOwnerIn(tags) ?? "",
     },
     properties: given({
       FunctionName,

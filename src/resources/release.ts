@@ -34,13 +34,14 @@ export function release(
     foundBy: "name",
     adoption: "as its parent",
 
-    desired: ({ account, lambdaFunction: { Content, Published, AsFound } }) => ({
+    desired: ({ account, lambdaFunction: { Content, Published, AsFound, Owner } }) => ({
       FunctionName,
       Content,
       Description: descriptionOf({
         by: account.Caller,
         run,
         changed: AsFound === AS_FOUND ? [AS_FOUND] : [],
+        owner: Owner || undefined,
       }),
       ...(Published && { Version: Published }),
     }),

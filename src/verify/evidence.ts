@@ -6,7 +6,7 @@ import type {
   Route,
 } from "@aws-sdk/client-apigatewayv2";
 import type { FunctionConfiguration, GetFunctionCommandOutput } from "@aws-sdk/client-lambda";
-import type { CodeOwner } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import type { LogRole } from "../aws/log-role.ts";
 import type { Decision } from "../aws/simulation.ts";
 import type { Conversation } from "./backend/conversation.ts";

@@ -6,7 +6,7 @@ import { CliError } from "../errors/error.ts";
 import { deployedFunction, functionMissing } from "../aws/lambda-function.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Aws } from "../aws/clients.ts";
-import type { CodeOwner } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import { diagnose, type Diagnosis, type FindingCode, type Outcome } from "./judge.ts";
 import { askedOf } from "../aws/served.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";

@@ -1,5 +1,5 @@
 import { giveKeys, orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
-import type { CodeOwner } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import { command, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 

@@ -1,5 +1,5 @@
 import type { Aws } from "../aws/clients.ts";
-import type { CodeOwner } from "../aws/code-owner.ts";
+import type { CodeOwner } from "../aws/tags.ts";
 import { command, type Invocation } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";

@@ -1,7 +1,7 @@
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
-import { codeOwnerIn, type CodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn } from "../aws/code-owner.ts";
 import { addressesOf, apiOf, isOfDeploy } from "../aws/deployed.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { aliasOf, isRollback } from "../aws/releases.ts";
@@ -9,7 +9,7 @@ import { ALIAS, asServed } from "../aws/served.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import { logRoleOf } from "../aws/log-role.ts";
 import { decisionsOn, type Decision } from "../aws/simulation.ts";
-import { otherManagerIn } from "../aws/tags.ts";
+import { otherManagerIn, type CodeOwner } from "../aws/tags.ts";
 import { hasStreams } from "../logs/group.ts";
 import {
   Absent,
@@ -131,7 +131,7 @@ function ownerReaders({ aws, names, named }: Reading): Pick<Readers, "kept" | "o
     async owner(get) {
       // A caller that may read what serves may still not read the tags.
       const [served, kept] = await Promise.all([get("lambda"), get("kept").catch(() => undefined)]);
-      return codeOwnerIn(kept?.Tags, served.CodeSha256) ?? named;
+      return codeOwnerIn(kept?.Tags, served) ?? named;
     },
     async kept(get) {
       await get("lambda");

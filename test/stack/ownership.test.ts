@@ -1,15 +1,24 @@
+import { createHash } from "node:crypto";
 import { CreateApiCommand, GetApisCommand } from "@aws-sdk/client-apigatewayv2";
 import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateRoleCommand, TagRoleCommand } from "@aws-sdk/client-iam";
-import { DeleteFunctionCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
+import {
+  DeleteFunctionCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
-import { newRun, tagNames } from "../../src/aws/tags.ts";
+import { servedCodeOwner } from "../../src/aws/code-owner.ts";
+import { readReleases, serveOlder } from "../../src/aws/releases.ts";
+import { newRun, tagNames, type CodeOwner } from "../../src/aws/tags.ts";
 import { steps } from "../../src/settings/table.ts";
 import { deployStack } from "../../src/stack/deploy.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
+import { zipOf } from "../support/zip.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
 
 const trust = JSON.stringify({
@@ -233,3 +242,43 @@ test.each(ofOthers)(
     expect(mutating(local)).toHaveLength(before);
   },
 );
+
+/** A stack whose function gets this code of that owner. */
+async function coded(url: string, codeFrom: CodeOwner, text: string, handler = "app.handler") {
+  const zip = await zipOf({ "app.mjs": `export const handler = async () => ({});// ${text}` });
+  const zipSha256 = createHash("sha256").update(zip).digest("base64");
+  const code = { zip, zipSha256, codeFrom, handler, replacesCode: text !== "refused" };
+  return await openTestStack(url, code);
+}
+
+test("each release keeps whose code it has, however many came after it", async () => {
+  const { url } = await openLocalAws();
+  const owners: readonly CodeOwner[] = ["shipped", "shipped", "own", "own", "shipped"];
+  for (const [index, owner] of owners.entries()) await (await coded(url, owner, `${index}`)).deploy();
+  const { aws } = await coded(url, "own", "");
+  const judged: CodeOwner[] = [];
+  for (const number of owners.keys()) {
+    const releases = await readReleases(aws, FunctionName);
+    await serveOlder(aws, FunctionName, releases!, { serves: `${number + 1}`, by: "x" });
+    judged.push(await servedCodeOwner(aws, FunctionName, "own"));
+  }
+  expect(judged).toEqual(owners);
+});
+
+test("a tag of the code's owner that says nothing, or is gone, opens no way around its guard", async () => {
+  const { url } = await openLocalAws();
+  const { aws, deploy } = await coded(url, "own", "mine");
+  await deploy();
+  const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;
+  const shipped = await coded(url, "shipped", "refused", "index.handler");
+  for (const value of ["own", "OWN", "", undefined]) {
+    if (value === undefined) {
+      await aws.lambda.send(new UntagResourceCommand({ Resource, TagKeys: [tagNames.code] }));
+    } else await aws.lambda.send(new TagResourceCommand({ Resource, Tags: { [tagNames.code]: value } }));
+    expect(await refusal(shipped.deploy())).toMatchObject({ exitCode: 4, code: "own-code-replaced" });
+  }
+  // A stack of before there was the tag has the shipped handler.
+  const { lambda } = aws;
+  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Handler: "index.handler" }));
+  expect(changedIds(await shipped.deploy())).toContain("Function");
+});
