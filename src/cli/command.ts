@@ -2,6 +2,7 @@ import type { Advice } from "../errors/advice.ts";
 import type { ExitCode } from "../errors/codes.ts";
 import type { CommandName, OptionsOf } from "../settings/commands.ts";
 import type { Context } from "./context.ts";
+import type { Next } from "./next.ts";
 
 /** What is streamed: each item says in JSON what it is. */
 export interface Streamed {
@@ -33,6 +34,13 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   verbatim?: true;
   /** The result for people. With `--json` the result itself is printed instead. */
   render(result: Result, options: OptionsOf<C>): Advice;
+  /**
+   * What to type next, with the options that lead to this run's stack; or why there is nothing. It stands
+   * behind the result in words, and in its JSON as `next`.
+   */
+  next(result: Result, options: OptionsOf<C>): Next;
+  /** Programs read the result in words too: what to type next goes to stderr, as for what is verbatim. */
+  piped?: true;
   /** The result for the summary of a step in GitHub Actions. */
   summary?(result: Result, options: OptionsOf<C>): Advice;
   /** What a CI system is to show at the run: what failed, and what was not proven. */

@@ -1,6 +1,7 @@
 import type { Invocation } from "../errors/advice.ts";
 import type { ErrorCode, ExitCode } from "../errors/codes.ts";
 import type { Command, Streamed } from "./command.ts";
+import type { NextStep } from "./next.ts";
 
 /**
  * The version of every JSON document: a key that is renamed or removed makes a new one, a new key does not.
@@ -27,6 +28,12 @@ export interface ErrorDocument {
     argv?: string[][];
     exitCode: ExitCode;
   };
+}
+
+/** What every result has. */
+interface Ending {
+  /** What to type next, one after the other; empty where there is nothing. */
+  next: NextStep[];
 }
 
 /** A type as JSON has it: advice is its text, with the commands in it as `argv` of the nearest object. */
@@ -58,7 +65,9 @@ type Advising<T> = [AlwaysAdvises<T>] extends [never]
 
 /** The documents of a command: the build makes a schema of each, so a type that lies fails a test. */
 export interface DocumentsOf<C> {
-  result: C extends Command<infer _C, infer Result, infer _Item> ? Head<"result"> & Json<Result> : never;
+  result: C extends Command<infer _C, infer Result, infer _Item>
+    ? Head<"result"> & Json<Result & Ending>
+    : never;
   error: Head<"error"> & ErrorDocument;
   item: C extends Command<infer _C, infer _Result, infer Item> ? ItemDocument<Item> : never;
 }

@@ -12,6 +12,7 @@ import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
+import { nextText, stepsIn } from "./next.ts";
 import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
 import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
 import { regionNotes } from "./region.ts";
@@ -306,19 +307,28 @@ const asDocument = (content: unknown, kind?: "result" | "error"): object =>
 /** JSON for programs: escaped like everything else, and without styles, which are for people. */
 const asJson = (value: unknown, space?: number): string => safeJson(value, space, unstyled);
 
-/** The result on stdout; after streamed items its JSON is one more line. */
+/**
+ * The result on stdout with what to type next; after streamed items its JSON is one more line. What programs
+ * read has the next command on stderr, where `--quiet` leaves it out.
+ */
 function printResult(
   command: AnyCommand,
   result: object,
   settings: Settings,
   { out, err, advice }: Session,
 ): void {
+  const next = command.next(result, settings);
   if (settings.json) {
-    const document = asDocument(advice.json(result), "result");
+    const document = asDocument(advice.json({ ...result, next: stepsIn(next) }), "result");
     return out.writeRaw(`${asJson(document, isStreaming(command, settings) ? undefined : 2)}\n`);
   }
   const text = advice.screen(command.render(result, settings));
-  if (text !== "") (isPlain(command, out) ? err : out)[command.verbatim ? "write" : "tell"](`${text}\n`);
+  const writer = isPlain(command, out) ? err : out;
+  if (text !== "") writer[command.verbatim ? "write" : "tell"](`${text}\n`);
+  const following = settings.quiet ? "" : advice.screen(nextText(next));
+  if (following === "") return;
+  const isRead = command.verbatim || command.piped || isStreaming(command, settings);
+  (isRead ? err : out).tell(`${text === "" || isRead ? "" : "\n"}${following}\n`);
 }
 
 /**

@@ -2,6 +2,7 @@ import { basename, delimiter, dirname, relative } from "node:path";
 import { isInvocation, partsOf, shellWord, type Advice, type Invocation } from "../errors/advice.ts";
 import {
   commandTable,
+  load,
   ownCode,
   stackNames,
   stackProperties,
@@ -79,6 +80,8 @@ function wordsOf({ command, args, options }: Invocation, resolved: Resolved | un
 
 /** What decides where a stack is and which one it is. */
 const leading: readonly SettingName[] = ["region", "profile", "config", "endpointUrl", ...stackNames];
+/** How it is used, or where that is read. */
+const using: readonly SettingName[] = [...load, "measured", "from"];
 
 /**
  * The options of this run that a command needs to reach the same stack, as far as it takes them. What was set
@@ -91,7 +94,7 @@ function runOptions(
 ): Partial<Record<SettingName, unknown>> {
   if (!isAboutStacks(command)) return { ...(command === "local" && { port: otherPort(settings.port) }) };
   const isLocal = options["local"] === true;
-  const given = [...leading, ...compared(command, options)].filter(
+  const given = [...leading, ...using, ...compared(command, options)].filter(
     (name) =>
       isOption(sources[name]) &&
       takes(command, name) &&

@@ -4,6 +4,7 @@ import { backendChecks, topics } from "../verify/backend/all-checks.ts";
 import { converse, type Missing } from "../verify/backend/conversation.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
 import type { Command, Notice } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
@@ -14,6 +15,7 @@ import { redactUrl } from "../settings/redact.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { openEvidence } from "../verify/evidence.ts";
 import { examine, isBad, type CheckLine } from "../verify/examine.ts";
+import { connecting } from "../verify/proof.ts";
 import type { Unproven } from "../verify/unproven.ts";
 
 /** A check of a backend, with what it belongs to. */
@@ -87,6 +89,14 @@ export const command: Command<"backend check", CheckResult> = {
       ...unchecked(checks, rest.missing),
       ...(strict && failed === 0 && rest.unproven.length > 0 ? ["not proven: exit code 3 (--strict)"] : []),
     ]);
+  },
+
+  next({ failed }, { backendUrl, booking, token, tokenStdin, strict }) {
+    const given = { backendUrl, booking, tokenStdin, strict };
+    if (failed > 0) return typing(invocation("backend check", given), "once what failed is repaired");
+    return backendUrl === undefined
+      ? typing(connecting({ booking, token, tokenStdin }))
+      : typing(invocation("plan", { backendUrl }));
   },
 
   exitCode: ({ failed, unproven }, { strict }) =>

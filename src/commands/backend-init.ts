@@ -1,8 +1,9 @@
 import { basename, isAbsolute, normalize } from "node:path";
 import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
+import { type Next } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation, joined, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { firstBytes, replaceFile } from "../files/write.ts";
 import { whole } from "../terminal/style.ts";
@@ -12,8 +13,8 @@ interface InitResult {
   changed: boolean;
   /** The kit's version in the file before (null: no file, or none in it), and now. */
   version: { before: string | null; now: string | null };
-  /** What to do with the file, one line of code or shell each. */
-  next: { what: string; lines: Advice[] }[];
+  /** What to add to the application, a line each. */
+  code: string[];
 }
 
 export const command: Command<"backend init", InitResult> = {
@@ -37,25 +38,23 @@ export const command: Command<"backend init", InitResult> = {
       file,
       changed,
       version: { before: before ?? null, now: kit.version ?? null },
-      next: nextSteps(file),
+      code: codeFor(file),
     };
   },
 
-  render: ({ file, changed, version: { before, now }, next }) =>
-    joined([
+  render: ({ file, changed, version: { before, now }, code }) =>
+    [
       changed
         ? `${file} written: kit ${now}${before !== null && before !== now ? `, replaces ${before}` : ""}`
         : `${file} is already up to date: kit ${now}`,
-      ...next.flatMap(({ what, lines }) => [
-        "",
-        `${what}:`,
-        ...lines.map((line) => ["  ", ...partsOf(line).map(asTyped)]),
-      ]),
-    ]),
-};
+      "",
+      `add to the FastAPI application, with your own two functions (see the top of ${basename(file)}):`,
+      // What is copied is not broken where its line is.
+      ...code.map((line) => `  ${whole(line)}`),
+    ].join("\n"),
 
-/** What is copied is not broken where its line is. */
-const asTyped = (part: string | Invocation) => (typeof part === "string" ? whole(part) : part);
+  next: () => steps,
+};
 
 /** Which version is there and which one would be written. */
 function differenceOf(file: string, present: string | undefined, written: string | undefined): string {
@@ -86,28 +85,25 @@ function moduleOf(file: string): string {
     : basename(file, ".py");
 }
 
-const nextSteps = (file: string): InitResult["next"] => [
+const codeFor = (file: string): string[] => [
+  `from ${moduleOf(file)} import ShelfShack`,
+  "ws = ShelfShack(authenticate=authenticate, on_message=on_message)",
+  "app.include_router(ws.router)",
+];
+
+const SOURCED = whole("set -a && . ./backend.env && set +a && ");
+const steps: Next = [
   {
-    what: `add to the FastAPI application, with your own two functions (see the top of ${basename(file)})`,
-    lines: [
-      `from ${moduleOf(file)} import ShelfShack`,
-      "ws = ShelfShack(authenticate=authenticate, on_message=on_message)",
-      "app.include_router(ws.router)",
+    what: "to write the signing keys of the deployed function to a file",
+    command: [
+      whole("(umask 077; "),
+      invocation("outputs", { outputsFor: "backend" }),
+      whole(" > backend.env)"),
     ],
   },
+  { what: "to run the backend with them", command: `${SOURCED}${whole("uvicorn main:app --port 8000")}` },
   {
-    what: "run it with the signing keys of the deployed function",
-    lines: [
-      ["(umask 077; ", invocation("outputs", { outputsFor: "backend" }), " > backend.env)"],
-      "set -a && . ./backend.env && set +a",
-      "uvicorn main:app --port 8000",
-    ],
-  },
-  {
-    what: "check it from another terminal, with the same keys and a token that `authenticate` accepts",
-    lines: [
-      "set -a && . ./backend.env && set +a",
-      [invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo" })],
-    ],
+    what: "from another terminal, with a token that `authenticate` accepts",
+    command: [SOURCED, invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo" })],
   },
 ];

@@ -1,7 +1,7 @@
 import { isGood, isUnauthorized, wordsOf } from "../verify/backend/answer.ts";
 import { askSigned } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
+import { command as invocation, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { codeOwnerIn } from "../aws/code-owner.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";
@@ -16,6 +16,7 @@ import { refuseToWrite } from "../stack/ownership.ts";
 import type { Aws } from "../aws/clients.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { placeText } from "../terminal/changes.ts";
 import { minuteOf } from "../terminal/record.ts";
@@ -31,8 +32,6 @@ interface KeysResult extends Place {
   keys: { fingerprint: string; key?: string }[];
   /** When the function was last written: its keys are at least that old. ISO time. */
   unchangedSince: string | null;
-  /** What to do now. */
-  next: Advice[];
 }
 
 export const command: Command<"backend keys", KeysResult> = {
@@ -58,7 +57,7 @@ export const command: Command<"backend keys", KeysResult> = {
     return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
   },
 
-  render({ action, functionName, changed, keys, unchangedSince, next, ...place }, { quiet }) {
+  render({ action, functionName, changed, keys, unchangedSince, ...place }, { quiet }) {
     const count = keys.length === 0 ? "no key" : keys.length === 1 ? "1 key" : "2 keys";
     const since = unchangedSince && keys.length > 0 ? `, not changed since ${minuteOf(unchangedSince)}` : "";
     const state = action === "finish" && !changed ? "no rotation in progress: " : changed ? "now " : "";
@@ -70,8 +69,19 @@ export const command: Command<"backend keys", KeysResult> = {
       action === "show" || quiet ? placeText(place) : undefined,
       `${state}${functionName} signs with ${count}${since}`,
       ...rows,
-      ...(next.length > 0 ? ["", "next:", ...next.map((line) => ["  ", ...partsOf(line)])] : []),
     ]);
+  },
+
+  next({ keys, changed: isChanged }) {
+    if (keys.length === 0) return typing(invocation("deploy"), "to create a key");
+    if (keys.length === 2)
+      return [
+        { what: "to give the backend both keys", command: [backendKeys] },
+        { what: null, command: [finishRotation] },
+      ];
+    return isChanged
+      ? typing(backendKeys, "to remove the old key from the backend")
+      : nothing("one key is in use");
   },
 };
 
@@ -219,19 +229,8 @@ function resultOf(
     functionName,
     keys: keys.map((key) => ({ fingerprint: fingerprint(key), ...(showKeys ? { key } : {}) })),
     unchangedSince: since,
-    next: nextSteps(keys.length, changed),
   };
 }
 
 const backendKeys = invocation("outputs", { outputsFor: "backend" });
 const finishRotation = invocation("backend keys", { finish: true }, "rotate");
-
-function nextSteps(count: number, changed: boolean): Advice[] {
-  if (count === 0) return [["deploy creates a key: ", invocation("deploy")]];
-  if (count === 2)
-    return [
-      ["give the backend both keys: ", backendKeys],
-      ["then: ", finishRotation],
-    ];
-  return changed ? [["remove the old key from the backend: ", backendKeys]] : [];
-}

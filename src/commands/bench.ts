@@ -1,4 +1,5 @@
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { signer, stageUrl } from "../aws/stage-url.ts";
 import { bookingOf, planOf, type Plan } from "../bench/plan.ts";
@@ -14,6 +15,7 @@ import { HandshakeError } from "../client/handshake.ts";
 import { openSocketAs, requestOf, type Opening } from "../client/opener.ts";
 import { sendText } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { routeTo } from "../network/route.ts";
@@ -79,6 +81,12 @@ export const command: Command<"bench", BenchResult> = {
       hint: null,
     })),
   summary: benchText,
+  next({ deliveries, elapsedMs }, { url }) {
+    if (url !== undefined) return nothing("the server at an address that was given is not known");
+    if (deliveries.received === 0) return typing(invocation("doctor"));
+    // What was measured in the minutes before it does not hide it.
+    return typing(invocation("metrics", { since: `${Math.ceil(elapsedMs / 60_000) + 5}m` }));
+  },
   untilInterrupted: true,
   exitCode({ thresholds, deliveries, report }, { report: wanted }) {
     if (missedOf(thresholds).length > 0 || deliveries.received === 0) return exitCodes.different;

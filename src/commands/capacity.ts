@@ -1,4 +1,6 @@
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { capacityOf, reconnectSeconds, shareOf, type CapacityLine } from "../estimate/capacity.ts";
 import type { Estimate } from "../estimate/load.ts";
 import { estimated } from "../estimate/measured.ts";
@@ -41,6 +43,8 @@ export const command: Command<"capacity", CapacityResult> = {
       `after all are cut off, it takes ${duration(back * 1000)} until all are back, at 500 a second`,
     ].join("\n");
   },
+
+  next: () => typing(invocation("local", { quotas: true }), "to meet AWS's first quotas on this machine"),
 };
 
 const shown = (amount: number): string =>

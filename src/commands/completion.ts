@@ -1,5 +1,6 @@
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing } from "../cli/next.ts";
 import { completionFor, shells, type CompletedShell } from "../cli/completion.ts";
 import { environmentNamesIn, findConfigFile } from "../cli/config-file.ts";
 
@@ -23,6 +24,7 @@ export const command: Command<"completion", CompletionResult> = {
   },
 
   verbatim: true,
+  next: () => nothing("a shell reads it"),
   render: ({ script, environments }) => script ?? environments?.join("\n") ?? "",
 };
 

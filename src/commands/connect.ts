@@ -13,6 +13,7 @@ import type { Played } from "../client/play.ts";
 import type { Step } from "../client/script.ts";
 import type { Frame, Session } from "../client/session.ts";
 import { typesWithToken } from "../contract/envelope.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { stateHome } from "../files/state-home.ts";
@@ -38,6 +39,7 @@ import {
 } from "../terminal/conversation.ts";
 import { deliveryText, failureLines, playedText, stepTitle } from "../terminal/played.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 
 /** What every way to use this command tells: the URL, with secrets masked. */
@@ -159,6 +161,12 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
   plain: framePlain,
   untilInterrupted: true,
   exitCode: (result) => exitCodeOf[result.mode](result as never),
+  next: (result, { url }) =>
+    exitCodeOf[result.mode](result as never) === exitCodes.done
+      ? nothing("the path works, and what comes next is said over it")
+      : url === undefined
+        ? typing(invocation("doctor"))
+        : nothing("the server at an address that was given is not known"),
 };
 
 interface Request extends TalkOptions, Pick<Settings, "expectStatus" | "clients"> {

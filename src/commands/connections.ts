@@ -2,6 +2,7 @@ import { complete, orGone } from "../aws/answers.ts";
 import { deployedStack } from "../aws/deployed.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -73,6 +74,7 @@ export const command: Command<"connections", ConnectionsResult> = {
       ["user agent", connection?.userAgent ?? "none"],
     ]);
   },
+  next: ({ connectionId }) => typing(invocation("trace", {}, connectionId)),
 };
 
 function asked([word = "", connectionId]: readonly string[]): [Action, connectionId: string] {

@@ -1,4 +1,6 @@
 import type { Command } from "../cli/command.ts";
+import { timeText, typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { costOf, type CostLine } from "../estimate/cost.ts";
 import type { Estimate } from "../estimate/load.ts";
 import { estimated } from "../estimate/measured.ts";
@@ -43,6 +45,8 @@ export const command: Command<"cost", CostResult> = {
         "its first year. Not in it: the backend, NAT gateways, stored logs, taxes",
     ].join("\n");
   },
+
+  next: (_result, { since }) => typing(invocation("capacity", { since: timeText(since) })),
 };
 
 const dollars = (amount: number): string =>

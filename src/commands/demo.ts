@@ -11,6 +11,7 @@ import { defaultSettings, type Settings } from "../settings/table.ts";
 import { newSigningKey } from "../contract/signature.ts";
 import { packageHandler } from "../artifact/zip.ts";
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import type { StackNames, StackProperties } from "../settings/commands.ts";
 import { deployStack, destroyStack } from "../stack/deploy.ts";
@@ -89,10 +90,8 @@ export const command: Command<"demo", DemoResult, TranscriptItem> = {
   },
 
   line: transcript,
-  render: ({ ms }) => [
-    `\nAll of that ran on this machine in ${duration(ms)}, and everything was removed.\nOn AWS: `,
-    invocation("deploy", { backendUrl: "https://api.example.com" }),
-  ],
+  render: ({ ms }) => `\nAll of that ran on this machine in ${duration(ms)}, and everything was removed.`,
+  next: () => typing(invocation("deploy", { backendUrl: "https://api.example.com" }), "on AWS"),
 };
 
 /** The stack of the demo, with the defaults for its names, whatever the config says. */

@@ -5,6 +5,7 @@ import type { Variables } from "../aws/variables.ts";
 import type { askNewBackend } from "../verify/backend/ask-new.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
+import { nextText, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import type { Artifact } from "../artifact/zip.ts";
 import { codeFor, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
@@ -34,7 +35,6 @@ import {
   nextAfterProbe,
   smokeTest,
   unprovenBy,
-  type NextClient,
   type SmokeTest,
 } from "../verify/proof.ts";
 import { unprovenProbe, type Unproven } from "../verify/unproven.ts";
@@ -54,8 +54,6 @@ interface Deployed extends DeployOutcome {
   release: Serving | null;
   /** What could not be proven. */
   unproven: Unproven[];
-  /** What to do now; null where there is no stage yet, or nothing was done. */
-  next: Invocation | null;
 }
 
 /** With `--watch` of its beginning; `rounds`: how many there were then, null where nothing was watched. */
@@ -105,20 +103,24 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
   listsChanges: true,
   untilInterrupted: ({ watch }) => watch,
 
-  line: (item, { only, strict, quiet }) =>
-    item.kind === "round"
-      ? roundText(item)
-      : joined([deployedText(item.deployed, { only, strict, quiet }), "", watchingText(item)]),
+  line(item, options) {
+    if (item.kind === "round") return roundText(item);
+    const next = options.quiet ? [] : ["", nextText(typing(nextOf(item.deployed, options)))];
+    return joined([deployedText(item.deployed, options), ...next, "", watchingText(item)]);
+  },
+
+  next: (result, options) => typing(nextOf(result, options)),
 
   summary: (result, { only, strict }) => [
     `${placeText(result)}\n`,
     ...deploymentText(result, { ...result, only, strict }),
   ],
 
-  notices({ test, release, unproven, next }, { strict }) {
-    const fault = test ? faultIn(test) : undefined;
+  notices({ release, unproven, ...result }, { strict, ...options }) {
+    const fault = result.test ? faultIn(result.test) : undefined;
+    const hint = nextText(typing(nextOf(result, options)));
     const failed: Notice[] = fault
-      ? [{ level: "error", message: `the smoke test failed: ${fault}`, hint: next && ["next: ", next] }]
+      ? [{ level: "error", message: `the smoke test failed: ${fault}`, hint }]
       : [];
     const serving: Notice[] = release
       ? [{ level: "warning", message: servingText(release), hint: takingBack(release) }]
@@ -167,7 +169,6 @@ function deployedText(
     ...(isPlaced ? [] : [`${placeText(result)}\n`]),
     ...deploymentText(result, { ...result, only, strict }),
     ...servingLines(result.release),
-    ...(result.next === null ? [] : ["\n\nnext: ", result.next]),
   ];
 }
 
@@ -257,7 +258,6 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
     test: tested,
     release: tested?.fault ? await served(open, deployment, proof) : null,
     unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
-    next: url === null || dryRun ? null : next(tested, probe, { ...request.client, owner }),
   };
 }
 
@@ -302,8 +302,20 @@ function keep(backendUrl: string | null, { stack, limits }: Request, { report }:
 }
 
 /** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
-const next = (tested: SmokeTest | null, probe: BackendProbe | null, client: NextClient): Invocation =>
-  probe === null || probe.code === "reached" ? nextAfter(tested, client) : nextAfterProbe(probe);
+function nextOf(
+  { dryRun, url, test, probe }: Pick<Deployed, "dryRun" | "url" | "test" | "probe">,
+  options: Omit<Options, "strict">,
+): Invocation {
+  const { only, codeOnly, adopt, replaceCode, booking, token, tokenStdin } = options;
+  if (dryRun) return invocation("deploy", { only, ...given({ codeOnly, adopt, replaceCode }) });
+  if (url === null) return invocation("status");
+  if (probe !== null && probe.code !== "reached") return nextAfterProbe(probe);
+  return nextAfter(test, { booking, token, tokenStdin, owner: ownerNamed(options) });
+}
+
+/** Those that are set. */
+const given = (flags: Readonly<Record<"codeOnly" | "adopt" | "replaceCode", boolean>>) =>
+  Object.fromEntries(Object.entries(flags).filter(([, isSet]) => isSet));
 
 /** Which release serves after a smoke test that failed: this run's, or again the one before. */
 async function served(

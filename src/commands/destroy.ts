@@ -1,4 +1,5 @@
 import type { Command } from "../cli/command.ts";
+import { nothing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { CliError } from "../errors/error.ts";
 import { destroyStack, type LeftLine, type Place, type Removal, type RemovedLine } from "../stack/deploy.ts";
@@ -22,6 +23,7 @@ export const command: Command<"destroy", Removal> = {
   },
 
   listsChanges: true,
+  next: () => nothing("there is no stack any more"),
 
   /** A person has seen the list with the question. */
   render: (result, { yes, quiet }) => removalText(result, { isListed: !yes, isPlaced: !quiet }),

@@ -1,7 +1,8 @@
 import { codeToCompare, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
 import type { Command, Notice } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { command as invocation, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { OptionsOf } from "../settings/commands.ts";
@@ -12,6 +13,7 @@ import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { managedByOther } from "../stack/ownership.ts";
 import { isBad, type CheckLine } from "../verify/examine.ts";
+import { connecting } from "../verify/proof.ts";
 
 interface DoctorResult extends Place {
   /** Whether no check failed. */
@@ -63,7 +65,7 @@ export const command: Command<"doctor", DoctorResult> = {
     };
   },
 
-  render({ checks, passed, failed, warnings, skipped, repaired, steps, leftOut, ...place }, { fix }) {
+  render({ checks, passed, failed, warnings, skipped, repaired, leftOut, ...place }, { fix }) {
     return joined([
       placeText(place),
       "",
@@ -71,8 +73,14 @@ export const command: Command<"doctor", DoctorResult> = {
       "",
       countsText({ passed, failed, warnings, skipped }),
       ...(fix ? [repairedText(repaired, { leftOut, steps })] : []),
-      next(failed, steps),
     ]);
+  },
+
+  next({ healthy, steps }, { booking = "ID", token, tokenStdin }) {
+    if (healthy) return typing(connecting({ booking, token, tokenStdin }));
+    return steps.length > 0
+      ? typing(invocation("doctor", { fix: true }), "to repair what a deploy can")
+      : typing(invocation("doctor"), "once what failed first is repaired: what follows may have its cause");
   },
 
   exitCode: ({ healthy }) => (healthy ? exitCodes.done : exitCodes.different),
@@ -223,12 +231,4 @@ function repairedText(
     ...(leftOut.length > 0 ? [`${leftOut.join(", ")} not repaired: your own code was not named`] : []),
   ];
   return texts.length > 0 ? texts.join("; ") : "nothing here that a deploy can repair";
-}
-
-/** The next command: what repairs it, or what shows that it works. */
-function next(failed: number, steps: readonly Step[]): Advice {
-  if (failed > 0 && steps.length > 0)
-    return ["next: ", invocation("doctor", { fix: true }), ", which repairs what a deploy can"];
-  if (failed > 0) return "next: repair what failed first; what follows it may have the same cause";
-  return ["next: ", invocation("connect", { booking: "ID", token: "TOKEN" })];
 }

@@ -8,6 +8,7 @@ import type { CodeOwner } from "../aws/tags.ts";
 import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -110,6 +111,13 @@ export const command: Command<"env", EnvResult> = {
       `${functionName} has ${size}`,
       rolledBackTo === null ? undefined : waitingText(rolledBackTo),
     ]);
+  },
+
+  next({ action, changed }) {
+    if (changed) return typing(invocation("test", { tokenStdin: true }));
+    return action === "list"
+      ? nothing("what is to be another value is not known")
+      : typing(invocation("env", {}, "list"));
   },
 };
 

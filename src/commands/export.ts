@@ -2,6 +2,8 @@ import { given } from "../aws/answers.ts";
 import { actionNamed } from "../cli/action.ts";
 import { codeToCompare } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { cloudFormationOf } from "../export/cloudformation.ts";
 import { exportedOf, type Exported } from "../export/model.ts";
 import { terraformOf } from "../export/terraform.ts";
@@ -53,6 +55,10 @@ export const command: Command<"export", ExportResult> = {
 
   verbatim: true,
   render: ({ text }) => text,
+  next: ({ format }) =>
+    format === "terraform"
+      ? typing(invocation("package", { out: "websocket_proxy.zip" }), "to write the code that it names")
+      : nothing("CloudFormation's own commands make a stack of it"),
 };
 
 /** What makes the export no picture of what is deployed. */

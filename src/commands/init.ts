@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { assetUrl } from "../artifact/assets.ts";
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import { CONFIG_FILE, findConfigFile } from "../cli/config-file.ts";
 import { regionMeant } from "../cli/region.ts";
 import type { Context } from "../cli/context.ts";
@@ -28,7 +29,8 @@ interface InitResult {
   file: string;
   /** What was written, without the place of the schema. */
   settings: Config;
-  next: Invocation;
+  /** Where the commands that follow work: the file says it, or the profile; null where neither does. */
+  region: string | null;
 }
 
 export const command: Command<"init", InitResult> = {
@@ -49,13 +51,11 @@ export const command: Command<"init", InitResult> = {
     const config = { ...settings, ...(env !== undefined && { env }) };
     check(config);
     await write(file, { $schema: schemaFor(file), ...config }, kept);
-    return { file, settings: config, next: nextStep(config, file, ofProfile) };
+    return { file, settings: config, region: chosenIn(config).region ?? ofProfile ?? null };
   },
 
-  render: ({ file, settings, next }) => [
-    `${file} written: ${Object.keys(settings).join(", ")}\n\nnext: `,
-    next,
-  ],
+  render: ({ file, settings }) => `${file} written: ${Object.keys(settings).join(", ")}`,
+  next: (result) => typing(nextStep(result)),
 };
 
 /** The region that the SDK would take by itself; undefined where there is none. */
@@ -68,17 +68,22 @@ async function profileRegion(port: number, { aws }: Pick<Context, "aws">): Promi
   }
 }
 
+/** What the file says for the environment that is used first. */
+function chosenIn(config: Config): Answers & Pick<Config, "env"> {
+  const { environments = {}, env = Object.keys(environments)[0] } = config;
+  return { ...config, ...(env !== undefined && environments[env]), env };
+}
+
 /**
  * What runs as it is typed: AWS cannot call a backend on this machine. What was written is not repeated.
  */
-function nextStep(config: Config, file: string, ofProfile: string | undefined): Invocation {
-  const { environments = {}, env = Object.keys(environments)[0] } = config;
-  const { backendUrl, region } = { ...config, ...(env !== undefined && environments[env]) };
+function nextStep({ settings, file, region }: InitResult): Invocation {
+  const { backendUrl, env } = chosenIn(settings);
   const named = { env, config: file === CONFIG_FILE ? undefined : file };
   if (backendUrl !== undefined && isLoopback(new URL(backendUrl).hostname)) return invocation("local", named);
   return invocation("plan", {
     ...named,
-    region: region === undefined && ofProfile === undefined ? "REGION" : undefined,
+    region: region === null ? "REGION" : undefined,
     account: undefined,
     backendUrl: backendUrl === undefined ? "URL" : undefined,
   });

@@ -14,6 +14,7 @@ import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
 import type { LocalAws, LogEntry } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl, checkVariables } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
@@ -107,6 +108,7 @@ export const command: Command<"local", LocalResult, LocalItem> = {
 
   line: itemText,
   render: () => "the local AWS has stopped",
+  next: () => nothing("it is told while it runs"),
   untilInterrupted: true,
   serves: true,
 };

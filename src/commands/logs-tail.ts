@@ -1,4 +1,6 @@
 import type { Command } from "../cli/command.ts";
+import { nothing, timeText, typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import type { LogRecord } from "../logs/record.ts";
 import type { TailResult } from "../logs/tail.ts";
 import { recordLine, tailText } from "../terminal/log-line.ts";
@@ -12,6 +14,12 @@ export const command: Command<"logs tail", TailResult, LogRecord> = {
   },
 
   render: (result, { follow }) => tailText(result, follow),
+  next({ exists, invoked }, { follow, since }) {
+    if (!exists) return typing(invocation("status"));
+    if (!invoked) return typing(invocation("test", { tokenStdin: true }));
+    if (follow) return nothing("a person ends it, having seen what they wanted");
+    return typing(invocation("trace", { since: timeText(since) ?? "1h", follow }));
+  },
   line: (record) => recordLine(record),
   untilInterrupted: true,
 };

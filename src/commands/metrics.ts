@@ -2,6 +2,7 @@ import type { Aws } from "../aws/clients.ts";
 import { deployedStack } from "../aws/deployed.ts";
 import { readMetrics, type Measured, type MetricSeries, type Span } from "../aws/metrics.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, timeText, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -72,13 +73,23 @@ export const command: Command<"metrics", MetricsResult, Minute> = {
   },
 
   render({ metrics, ...about }, { watch }) {
-    if (about.apiId === null)
-      return [`nothing is deployed in ${about.region}: there are no metrics; run: `, invocation("deploy")];
+    if (about.apiId === null) return `nothing is deployed in ${about.region}: there are no metrics`;
     return watch ? "" : tableOf(about, metrics);
+  },
+
+  next({ apiId, metrics }, { watch, since }) {
+    if (apiId === null) return typing(invocation("deploy"));
+    if (watch) return nothing("a person ends it, having seen what they wanted");
+    const hasFailed = metrics.some(({ name, total }) => failures.has(name) && (total ?? 0) > 0);
+    const from = timeText(since) ?? "1h";
+    if (hasFailed) return typing(invocation("logs tail", { since: from, errors: true, follow: false }));
+    return typing(invocation("trace", { since: from, follow: false }));
   },
   line: minuteLine,
   untilInterrupted: true,
 };
+
+const failures: ReadonlySet<MetricSeries["name"]> = new Set(["errors", "throttles", "integrationErrors"]);
 
 /** The API of a stack that is whole; null where none is deployed. */
 async function apiIdOf(aws: Aws, names: Parameters<typeof deployedStack>[1]): Promise<string | null> {

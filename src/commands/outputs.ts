@@ -14,7 +14,9 @@ import { dotenvLine, githubLine, terraformLine, variableLine } from "../terminal
 import { differenceText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing, type Next } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
+import { connecting } from "../verify/proof.ts";
 
 const STDOUT = 1;
 
@@ -148,7 +150,26 @@ export const command: Command<"outputs", OutputsResult> = {
     if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;
     return forms[audience ?? "people"](values);
   },
+
+  next: ({ audience, amplify }) => (amplify ? nextOfAmplify(amplify) : nextFor[audience ?? "people"]),
 };
+
+const forPrograms = nothing("they go on to a program, often in a script");
+const nextFor: Readonly<Record<Audience | "people", Next>> = {
+  frontend: forPrograms,
+  backend: forPrograms,
+  terraform: forPrograms,
+  github: forPrograms,
+  dotenv: forPrograms,
+  amplify: forPrograms,
+  people: typing(connecting({ booking: "ID", token: undefined, tokenStdin: false })),
+};
+
+function nextOfAmplify({ appId, branch, written, changes }: AmplifyResult): Next {
+  if (written || changes.length === 0) return nothing("the next build of the app has them");
+  const target = { appId, ...(branch !== null && { branch }) };
+  return typing(invocation("outputs", { outputsFor: "amplify", ...target, write: true }));
+}
 
 type Asked = Pick<OptionsOf<"outputs">, "appId" | "branch" | "write">;
 
@@ -200,8 +221,6 @@ function amplifyText({ appId, branch, written, changes, kept }: AmplifyResult): 
   const lines = changes.map(({ name, from, to }) =>
     from === null ? `${name}: added, ${to}` : differenceText({ path: name, from, to }),
   );
-  const done = written
-    ? `written to ${of}; its next build has them`
-    : `nothing was written to ${of}; --write does it`;
+  const done = written ? `written to ${of}; its next build has them` : `nothing was written to ${of}`;
   return [...lines, `${done} (${kept} other variables stay)`].join("\n");
 }

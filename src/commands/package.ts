@@ -3,6 +3,8 @@ import type { Entry } from "../artifact/zip.ts";
 import { isOurs } from "../artifact/zip-writer.ts";
 import { codeFor, requireLoadable } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { firstBytes, replaceFile } from "../files/write.ts";
 
@@ -25,6 +27,9 @@ export const command: Command<"package", PackageResult> = {
     await replaceFile(out, zip);
     return { file: out, bytes: zip.length, entries, sha256 };
   },
+
+  piped: true,
+  next: () => typing(invocation("deploy")),
 
   render({ file, bytes, entries, sha256 }) {
     return [

@@ -1,5 +1,6 @@
 import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { exitCodes, type ErrorCode } from "../errors/codes.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
@@ -31,21 +32,26 @@ export const command: Command<"plan", PlanResult> = {
     return { ...planned, refused: null };
   },
 
-  render({ changed, resources, refused, backendUrl, ...place }, { only, codeOnly, adopt, replaceCode }) {
+  render({ changed, resources, refused, backendUrl: _none, ...place }) {
     const same = isWhole(resources) ? "no changes" : "no changes in what could be read";
-    // A whole deploy needs a backend, which the stack may have already.
-    const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
-    const limits = { ...(only && { only }), ...(adopt && { adopt }), ...(replaceCode && { replaceCode }) };
-    const made = invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) });
     return joined([
       placeText(place),
       changed ? renderChanges(resources, "would") : same,
-      changed && !refused ? ["to make them: ", made] : undefined,
       ...(refused
         ? ["", `a deploy is refused: ${continued(refused.message)}`, refused.hint ?? undefined]
         : []),
     ]);
   },
+
+  next({ changed, refused, backendUrl }, { only, codeOnly, adopt, replaceCode }) {
+    if (refused) return nothing("what a refused deploy needs is said with the refusal");
+    if (!changed) return typing(invocation("doctor"));
+    // A whole deploy needs a backend, which the stack may have already.
+    const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
+    const limits = { ...(only && { only }), ...(adopt && { adopt }), ...(replaceCode && { replaceCode }) };
+    return typing(invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) }));
+  },
+
   exitCode({ changed, resources, refused }, { exitCode }) {
     if (!isWhole(resources)) return exitCodes.failed;
     if (refused) return exitCodes.refused;

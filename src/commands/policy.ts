@@ -2,6 +2,8 @@ import type { Aws } from "../aws/clients.ts";
 import { deployedApi } from "../aws/deployed.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
+import { typing, type Next } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { callersAccount } from "../resources/account.ts";
 import { roleOfAdopted } from "../resources/role.ts";
@@ -23,6 +25,14 @@ const policyOf: Readonly<Record<Principal, (scope: PolicyScope, extras: Extras) 
   deployer: deployerPolicy,
   function: functionPolicy,
   backend: backendPolicy,
+};
+
+const ATTACHED = "once it is attached";
+/** What shows that it is enough. */
+const nextOf: Readonly<Record<Principal, Next>> = {
+  deployer: typing(invocation("plan"), ATTACHED),
+  function: typing(invocation("doctor"), ATTACHED),
+  backend: typing(invocation("doctor", { taskRole: "ARN" }), "once it is attached to the backend's role"),
 };
 
 interface PolicyResult {
@@ -80,6 +90,7 @@ export const command: Command<"policy", PolicyResult> = {
 
   verbatim: true,
   render: ({ document }) => JSON.stringify(document, null, 2),
+  next: ({ principal }) => nextOf[principal],
 };
 
 /** Null where there is none, and for a caller that may not look: it is this policy that lets it. */

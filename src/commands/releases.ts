@@ -1,6 +1,7 @@
 import { readReleases, type Release } from "../aws/releases.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
@@ -48,9 +49,16 @@ export const command: Command<"releases", ReleasesResult> = {
       placeText(place),
       ...(rows.length > 0 ? ["", headedTable(heads, rows), ""] : [""]),
       `${now}${rolledBack ? ", as a rollback chose it" : ""}`,
-      serves === null && place.managedBy === null
-        ? ["the next deploy makes one: ", invocation("deploy")]
-        : undefined,
     ]);
+  },
+
+  next({ serves, rolledBack, releases, managedBy }) {
+    if (managedBy !== null) return nothing("the other tool serves what it has written");
+    if (serves === null) return typing(invocation("deploy"), "to make one");
+    if (rolledBack) return typing(invocation("deploy"), "to serve what is deployed then");
+    const hasOlder = releases.some(({ number }) => Number(number) < Number(serves));
+    return hasOlder
+      ? typing(invocation("rollback"), "to serve the one before again")
+      : nothing("there is none that could be served instead");
   },
 };

@@ -1,6 +1,7 @@
 import { functionMissing } from "../aws/lambda-function.ts";
 import { readReleases, serveOlder, type Releases } from "../aws/releases.ts";
 import type { Command } from "../cli/command.ts";
+import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -42,9 +43,10 @@ export const command: Command<"rollback", RollbackResult> = {
       changed
         ? `release ${oneLine(serves)} serves again, instead of ${oneLine(served)}`
         : `release ${oneLine(serves)} serves already`,
-      changed ? ["what is deployed next serves then; all of them: ", invocation("releases")] : undefined,
+      changed ? "what is deployed next serves then" : undefined,
     ]);
   },
+  next: ({ changed }) => typing(invocation(changed ? "doctor" : "releases")),
 };
 
 /** What there is of a stack of ours, and where: nothing of another stack or tool is written to. */

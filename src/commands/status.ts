@@ -1,7 +1,8 @@
 import { codeOwnerIn } from "../aws/code-owner.ts";
 import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
-import { command as deploy, joined, type Advice, type Invocation } from "../errors/advice.ts";
+import { nothing, typing } from "../cli/next.ts";
+import { command as invocation, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { isRollback } from "../aws/releases.ts";
 import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
@@ -30,8 +31,6 @@ interface StatusResult extends Place {
   release: string | null;
   /** The steps that fix it; all of them where the function itself is to be made. */
   steps: readonly Step[];
-  /** The deploy that fixes it; null where nothing is to be done. */
-  fix: Invocation | null;
   resources: (Omit<ChangeLine, "action" | "adoption" | "compared"> & { state: State })[];
 }
 
@@ -55,25 +54,19 @@ export const command: Command<"status", StatusResult> = {
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
     // Without the code a deploy of the function is refused.
     const possible = codeCompared ? all : all.filter((step) => step !== "function");
-    const fixing = isRolledBack ? withoutReleasing(possible) : possible;
-    const upToDate = resources.every(({ state }) => state === "ok");
-    // A whole deploy needs the backend's address; steps alone leave it as it is.
-    const isPartial = options.backendUrl === undefined && fixing.length > 0 && fixing !== allSteps;
-    const only = isPartial ? [...fixing] : undefined;
     return {
       ...place,
       deployed: resources.every(({ state }) => state !== "missing"),
-      upToDate,
+      upToDate: resources.every(({ state }) => state === "ok"),
       url: urlIn(changes),
       codeCompared,
       release: servedRelease(stack, observed),
-      steps: fixing,
-      fix: fixing.length === 0 ? null : deploy("deploy", { only }),
+      steps: isRolledBack ? withoutReleasing(possible) : possible,
       resources,
     };
   },
 
-  render({ deployed, upToDate, url, codeCompared, release, fix, resources, ...place }) {
+  render({ deployed, upToDate, url, codeCompared, release, steps, resources, ...place }) {
     const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
       [signs[state], id, name, state === "ok" ? "" : state],
       ...differences.flatMap(byMember).map((difference) => {
@@ -91,8 +84,20 @@ export const command: Command<"status", StatusResult> = {
         ? []
         : [`release ${oneLine(release)} serves${isRolledBack ? ", after a rollback" : ""}`]),
       ...(codeCompared ? [] : [OWN_UNNAMED]),
-      conclusionOf({ deployed, upToDate, fix, isRolledBack, managedBy: place.managedBy, codeCompared }),
+      conclusionOf({ deployed, upToDate, steps, isRolledBack, managedBy: place.managedBy, codeCompared }),
     ]);
+  },
+
+  next({ steps, resources, managedBy, upToDate, codeCompared }, { backendUrl }) {
+    if (managedBy !== null) return nothing("the other tool makes it what it should be");
+    if (steps.length === 0 && resources.some(({ state }) => state === "rolled back"))
+      return typing(invocation("deploy"), "to serve what was deployed last");
+    if (steps.length === 0 && !upToDate && !codeCompared)
+      return typing(invocation("status", { source: "FOLDER" }), "with your own code");
+    if (steps.length === 0) return typing(invocation("doctor"));
+    // A whole deploy needs the backend's address; steps alone leave it as it is.
+    const isPartial = backendUrl === undefined && steps.length < allSteps.length;
+    return typing(invocation("deploy", { only: isPartial ? [...steps] : undefined }));
   },
 
   exitCode: ({ upToDate }) => (upToDate ? exitCodes.done : exitCodes.different),
@@ -104,17 +109,17 @@ const OWN_UNNAMED =
 function conclusionOf({
   deployed,
   upToDate,
-  fix,
+  steps,
   isRolledBack,
   managedBy,
   codeCompared,
-}: Pick<StatusResult, "deployed" | "upToDate" | "fix" | "managedBy" | "codeCompared"> & {
+}: Pick<StatusResult, "deployed" | "upToDate" | "steps" | "managedBy" | "codeCompared"> & {
   isRolledBack: boolean;
-}): Advice {
+}): string {
   if (managedBy !== null)
     return `managed by ${oneLine(managedBy)}: a deploy is refused, and repairs nothing here`;
-  if (fix !== null) return [deployed ? "differences found; fix: " : "not (completely) deployed; run: ", fix];
-  if (isRolledBack) return ["clients do not get what was deployed last; to serve it: ", deploy("deploy")];
+  if (steps.length > 0) return deployed ? "differences found" : "not (completely) deployed";
+  if (isRolledBack) return "clients do not get what was deployed last";
   if (upToDate) return "up to date";
   return codeCompared ? "no differences in what could be read" : "differences found: a deploy needs the code";
 }

@@ -3,7 +3,9 @@ import type { Command } from "../cli/command.ts";
 import { ownerNamed } from "../code/code.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
+import { typing } from "../cli/next.ts";
 import { testText } from "../terminal/tested.ts";
+import { nextAfterTest } from "../verify/proof.ts";
 import type { WebSocketEvent } from "../verify/invoke.ts";
 import type { TestResult } from "../verify/test-result.ts";
 
@@ -24,6 +26,7 @@ export const command: Command<"test", TestResult> = {
   },
 
   render: testText,
+  next: (result, client) => typing(nextAfterTest(result, client)),
   exitCode: ({ passed }) => (passed ? exitCodes.done : exitCodes.different),
 };
 

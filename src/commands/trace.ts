@@ -1,4 +1,6 @@
 import type { Command } from "../cli/command.ts";
+import { nothing, typing } from "../cli/next.ts";
+import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { TraceRecord } from "../trace/record.ts";
 import { traceLine, traceText, type TraceResult } from "../terminal/trace.ts";
@@ -24,6 +26,15 @@ export const command: Command<"trace", TraceResult, TraceRecord> = {
   },
 
   render: traceText,
+  next({ requestId, trace, traces }, { follow }) {
+    if (requestId !== null && trace === null)
+      return typing(invocation("trace", { since: "1d" }, requestId), "to look further back");
+    if (trace !== null) return typing(invocation("logs tail", { request: trace.requestId, follow: false }));
+    if (follow) return nothing("a person ends it, having seen what they wanted");
+    return traces === 0
+      ? typing(invocation("test", { tokenStdin: true }))
+      : typing(invocation("trace", {}, "ID"), "for the hops of one of them");
+  },
   line: (trace) => traceLine(trace),
   exitCode: ({ trace, traces }) => (trace === null && traces === null ? 3 : 0),
   untilInterrupted: true,

@@ -1,4 +1,3 @@
-import { command, type Advice } from "../errors/advice.ts";
 import type { LogLevel, LogRecord } from "../logs/record.ts";
 import type { TailResult } from "../logs/tail.ts";
 import { screenWidth } from "./format.ts";
@@ -29,13 +28,8 @@ const levelStyles: Readonly<Record<LogLevel, (text: string) => string>> = {
 export const levelWord = (level: LogLevel): string => levelStyles[level](level.padEnd(5));
 
 /** How a tail ended; empty where its records say it all. */
-export function tailText({ group, exists, invoked, records }: TailResult, follow: boolean): Advice {
-  if (!exists)
-    return [
-      `not invoked yet: there is no log group ${group}, and nothing seems to be deployed; check with: `,
-      command("status"),
-    ];
-  if (!invoked)
-    return [`not invoked yet: there is nothing in ${group}; to invoke it once: `, command("test")];
+export function tailText({ group, exists, invoked, records }: TailResult, follow: boolean): string {
+  if (!exists) return `not invoked yet: there is no log group ${group}, and nothing seems to be deployed`;
+  if (!invoked) return `not invoked yet: there is nothing in ${group}`;
   return records === 0 && !follow ? `nothing in ${group} in that time` : "";
 }

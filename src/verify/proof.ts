@@ -1,6 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { command, type Invocation } from "../errors/advice.ts";
+import { command, isInvocation, partsOf, type Invocation } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 import type { BackendProbe } from "./backend/ask-once.ts";
@@ -158,19 +158,31 @@ export function unprovenBy({ fault, checks }: SmokeTest): Unproven[] {
 /** Why a handshake is refused is told by these, where they know. */
 const WHY_REFUSED = ["invocation", "reached", "accepted"];
 
-/** Of whom the next command is to connect, to whose code: own code has no backend that is known. */
-export type NextClient = Pick<Settings, "booking" | "token" | "tokenStdin"> & { owner: CodeOwner };
+/** Of whom the next command is to connect. */
+type Client = Pick<Settings, "booking" | "token" | "tokenStdin">;
+/** And to whose code: own code has no backend that is known. */
+export type NextClient = Client & { owner: CodeOwner };
 
 /** The next command: one that uses what works, or fits the cause of what fails. */
-export function nextAfter(
-  tested: SmokeTest | null,
-  { booking = "1", token, tokenStdin, owner }: NextClient,
-): Invocation {
-  if (tested && !tested.passed)
-    return tested.fault === null ? nextOfBackend(tested, owner) : nextOfDeployed(tested);
-  // The test's made-up token says nothing about a client that sends none.
+export function nextAfter(tested: SmokeTest | null, { owner, ...client }: NextClient): Invocation {
+  if (tested === null || tested.passed) return connecting(client);
+  return tested.fault === null ? nextOfBackend(tested, owner) : nextOfDeployed(tested);
+}
+
+/** As this client; the token that a test has made up says nothing about a client that sends none. */
+export function connecting({ booking = "1", token, tokenStdin }: Client): Invocation {
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   return command("connect", { booking, ...sameToken });
+}
+
+/** The next command after `test`: what uses the path, or else what the first check that failed asks for. */
+export function nextAfterTest(
+  { passed, checks }: { passed: boolean; checks: readonly CheckLine[] },
+  client: Client,
+): Invocation {
+  if (passed) return connecting(client);
+  const { code = null, fix = null } = checks.find(isBad) ?? {};
+  return (code && afterCause[code]) ?? partsOf(fix ?? "").find(isInvocation) ?? command("doctor");
 }
 
 /** Where what was deployed does not work; of a role that others own the doctor says what to ask them for. */

@@ -139,7 +139,7 @@ test.each([
       {
         test: { passed: false, fault: null },
         unproven: [{ code, what, why: expect.any(String), fix: expect.any(String) }],
-        argv: [[...next, "--local"]],
+        next: [{ what: null, argv: [[...next, "--local"]] }],
         backend: { argv: [["outputs", "--for", "backend", "--local"]] },
       },
     ]);
@@ -183,7 +183,7 @@ test("F-33 S5 a new address alone is asked first; with --strict only a proven on
       changed: true,
       probe: { code: "backend-unreachable" },
       unproven: [{ code: "backend-unreachable" }],
-      argv: [["backend", "check", "--local"]],
+      next: [{ argv: [["backend", "check", "--local"]] }],
     },
   ]);
   expect(warned.stderr).toMatch(
@@ -240,7 +240,7 @@ test("S14 where the function exists, status advises the steps that fix the rest,
   const local = await openLocalAws();
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).stdout).toMatch(
-    /run: .*shelfshack-ws.js deploy --local --backend-url URL$/m,
+    /^next: .*shelfshack-ws.js deploy --local --backend-url URL$/m,
   );
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const { aws } = await openTestStack(local.url);
@@ -251,7 +251,7 @@ test("S14 where the function exists, status advises the steps that fix the rest,
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const { stdout } = await run(["status"], { env });
   const [, advice = ""] =
-    /not \(completely\) deployed; run: .*shelfshack-ws.js (deploy .*)$/m.exec(stdout) ?? [];
+    /^not \(completely\) deployed\n\nnext: .*shelfshack-ws.js (deploy .*)$/m.exec(stdout) ?? [];
   expect(advice).toBe("deploy --only logs,endpoint --local");
   expect((await run(advice.split(" "), { env })).code).toBe(0);
   expect((await run(["status"], { env })).code).toBe(0);

@@ -113,7 +113,7 @@ test("what plan, deploy --dry-run and status advise has the options that made th
   const env = pointedAt(local.url);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
   const { stdout } = await run(["status", "--memory", "512", "--json"], { env });
-  const [advised = []] = JSON.parse(stdout).argv;
+  const [advised = []] = JSON.parse(stdout).next[0].argv;
   expect(advised).toEqual(["deploy", "--only", "function", "--local", "--memory", "512"]);
   expect(JSON.parse((await run([...advised, "--json"], { env })).stdout)).toMatchObject({ changed: true });
 });

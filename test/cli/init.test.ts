@@ -47,7 +47,7 @@ test.each([
   [["http://localhost:8000", "--environments", "dev,prod"], "local --env dev"],
 ])("after init with %j the next step is one that runs", async (words, next) => {
   const { stdout } = await run(["init", "--yes", "--backend-url", ...words, "--json"], { cwd: folder() });
-  expect(JSON.parse(stdout).argv.map((argv: string[]) => argv.join(" "))).toEqual([next]);
+  expect(JSON.parse(stdout).next).toMatchObject([{ argv: [next.split(" ")] }]);
 });
 
 test("a profile's region need not be written; one that AWS may not have is a warning", async () => {
@@ -55,7 +55,7 @@ test("a profile's region need not be written; one that AWS may not have is a war
   writeFileSync(join(cwd, "aws"), "[default]\nregion = eu-west-1\n");
   const options = { cwd, env: { AWS_CONFIG_FILE: join(cwd, "aws") } };
   const { stdout } = await run(["init", "--yes", "--backend-url", backendUrl, "--json"], options);
-  expect(JSON.parse(stdout)).toMatchObject({ argv: [["plan"]], settings: { backendUrl } });
+  expect(JSON.parse(stdout)).toMatchObject({ next: [{ argv: [["plan"]] }], settings: { backendUrl } });
   const { code, stderr } = await run(["status", "--region", "us-esat-1"], options);
   expect([code, stderr]).toEqual([2, expect.stringContaining("did you mean us-east-1?")]);
 });

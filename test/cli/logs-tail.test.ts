@@ -146,6 +146,7 @@ test("S24 no log group, or one without a stream: not invoked yet, exit code 0", 
       exists: true,
       invoked: false,
       records: 0,
+      next: [expect.objectContaining({ argv: [["test", "--token-stdin", "--local"]] })],
     },
   ]);
 });
@@ -213,7 +214,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
       "",
     ].join("\n"),
   );
-  expect(stderr).toMatch(/^ {2}reading \S+\n$/);
+  expect(stderr).toMatch(/^ {2}reading \S+\nnext: .* trace --since 1h --no-follow --local\n$/);
   const json = await run(["logs", "tail", "--no-follow", "--json"], { env });
   expect(json.stdout).toBe(safe(json.stdout));
   expect(

@@ -7,6 +7,7 @@ import { filesIn } from "../../src/artifact/zip-writer.ts";
 import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { needs } from "../support/aws-clients.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
+import { unseenIn } from "../support/documents.ts";
 import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { errorCode, run, start } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
@@ -163,6 +164,9 @@ test("deploy --watch deploys each change of the code, or says why not; older rel
   const items = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
   expect(items.map(({ kind }) => kind)).toEqual(["watching", ...Array(4).fill("round"), "result"]);
   expect(items.at(-1)).toMatchObject({ changed: true, rounds: 4 });
+  // The hint of what does not load has no command; what a deploy says of itself json.slow sees.
+  const ofWatching = /^(round|watching(?!\.deployed\.))/;
+  expect(unseenIn("deploy", items).filter((path) => ofWatching.test(path))).toEqual(["round.error.argv"]);
   const { releases } = JSON.parse((await run(["releases", "--json"], options)).stdout);
   expect(releases.map(({ number }: { number: string }) => number)).toEqual(["4", "3", "1"]);
 

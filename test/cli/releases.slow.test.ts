@@ -49,7 +49,7 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   });
   const wrote = local.calls.slice(before).flatMap(({ mutating, operation }) => (mutating ? [operation] : []));
   expect(wrote).toEqual(["UpdateAlias"]);
-  expect(await asked("status")).toMatchObject({ code: 3, result: { release: "2", fix: null, steps: [] } });
+  expect(await asked("status")).toMatchObject({ code: 3, result: { release: "2", steps: [] } });
   // A change waits for the next deploy: what was taken back would be served with it.
   const waits = { rolledBackTo: "2", changed: true };
   for (const level of ["INFO", "DEBUG"])

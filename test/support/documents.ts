@@ -6,7 +6,7 @@ import { jsonIn } from "../../src/contract/json.ts";
 export type Document = Record<string, unknown>;
 
 /** What of a JSON schema ours have. */
-export interface Schema {
+interface Schema {
   const?: unknown;
   type?: string;
   anyOf?: readonly Schema[];
@@ -19,7 +19,7 @@ const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 const validators = new Map<CommandName, ValidateFunction>();
 
 /** The schema that the package has for the JSON of a command; an unknown one prints errors alone. */
-export function schemaOf(name: CommandName): Schema {
+function schemaOf(name: CommandName): Schema {
   const file = new URL(`../../dist/schemas/${name.replace(" ", "-")}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, "utf8")) as Schema;
 }
@@ -55,3 +55,42 @@ export function unlikeSchema(args: readonly string[], stdout: string): string[] 
     validate(document) ? [] : [`${name}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(document)}`],
   );
 }
+
+/** What of a command's documents none of these has: `a.b`, and `a[].b` for the members of a list. */
+export const unseenIn = (name: CommandName, documents: readonly Document[]): string[] =>
+  unseen(schemaOf(name), documents).filter((path) => path !== "error");
+
+/** What of a schema no value has. */
+function unseen(schema: Schema, values: readonly unknown[], path = ""): string[] {
+  const present = values.filter((value) => value !== undefined && value !== null);
+  if (present.length === 0) return schema.type === "null" ? [] : [path];
+  if (schema.anyOf) return schema.anyOf.flatMap((form) => unseenOfForm(form, present, path));
+  const { items, properties = {} } = schema;
+  if (isSchema(items)) return unseen(items, present.flat(), `${path}[]`);
+  return Object.entries(properties).flatMap(([key, member]) =>
+    unseen(
+      member,
+      present.map((value) => (value as Document)[key]),
+      path === "" ? key : `${path}.${key}`,
+    ),
+  );
+}
+
+/** Of an object or list that is one form of several: which one a value has is decided by its literals. */
+function unseenOfForm(form: Schema, values: readonly unknown[], path: string): string[] {
+  const { type, properties = {}, required = [] } = form;
+  if (type !== "object" && type !== "array") return [];
+  const literals = Object.entries(properties).filter(
+    ([key, member]) => member.const !== undefined && required.includes(key),
+  );
+  const own = values.filter(
+    (value) =>
+      Array.isArray(value) === (type === "array") &&
+      literals.every(([key, member]) => (value as Document)[key] === member.const),
+  );
+  const words = literals.flatMap(([key, member]) => (key === "schemaVersion" ? [] : [String(member.const)]));
+  const isForm = path === "" || (own.length === 0 && words.length > 0);
+  return unseen(form, own, isForm ? `${path}${words.join("-")}` : path);
+}
+
+const isSchema = (items: Schema["items"]): items is Schema => items !== undefined && !Array.isArray(items);

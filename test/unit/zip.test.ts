@@ -72,6 +72,7 @@ test("S8 package makes the same bytes in any time zone and umask, and Lambda's S
       expect(JSON.parse(stdout)).toEqual({
         schemaVersion: 1,
         kind: "result",
+        next: [expect.objectContaining({ argv: [["deploy", "--backend-url", "URL"]] })],
         file,
         bytes: bytes.length,
         entries: [{ name: "index.mjs", bytes: expect.any(Number) }],

@@ -1,0 +1,31 @@
+import { partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+
+/** What to type next; `what` says for what, or when, where the command does not say it itself. */
+export interface NextStep {
+  what: string | null;
+  command: Advice;
+}
+
+/** What to type next, one after the other; or why there is nothing, which is not printed. */
+export type Next = readonly [NextStep, ...NextStep[]] | { none: string };
+
+/** One command; `what` such as "to make these changes" or "once it is attached". */
+export const typing = (command: Invocation, what: string | null = null): Next => [
+  { what, command: [command] },
+];
+
+export const nothing = (because: string): Next => ({ none: because });
+
+export const stepsIn = (next: Next): readonly NextStep[] => ("none" in next ? [] : next);
+
+/** A time of `--since` as it is given again; undefined where none was given. */
+export const timeText = (since: number | undefined): string | undefined =>
+  since === undefined ? undefined : new Date(since).toISOString();
+
+/** Each step on a line: `next: COMMAND`, then `then, to …: COMMAND`; empty where there is none. */
+export function nextText(next: Next): Advice {
+  return stepsIn(next).flatMap(({ what, command }, index) => [
+    `${index > 0 ? "\nthen" : "next"}${what === null ? "" : `, ${what}`}: `,
+    ...partsOf(command),
+  ]);
+}
