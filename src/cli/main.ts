@@ -252,6 +252,10 @@ const isStreaming = (command: AnyCommand, settings: Settings): boolean =>
   command.line !== undefined &&
   (typeof command.untilInterrupted !== "function" || command.untilInterrupted(settings));
 
+/** Whether it streams what others log: a program may read that. */
+const isFollowed = (command: AnyCommand, settings: Settings): boolean =>
+  isStreaming(command, settings) && isUntilInterrupted(command, settings);
+
 /** Whether a program reads what the command streams: then stdout has the content alone. */
 const isPlain = (command: AnyCommand, { stream }: Writer): boolean =>
   command.plain !== undefined && !stream.isTTY;
@@ -327,7 +331,7 @@ function printResult(
   if (text !== "") writer[command.verbatim ? "write" : "tell"](`${text}\n`);
   const following = settings.quiet ? "" : advice.screen(nextText(next));
   if (following === "") return;
-  const isRead = command.verbatim || command.piped || isStreaming(command, settings);
+  const isRead = command.verbatim || command.piped || isFollowed(command, settings);
   (isRead ? err : out).tell(`${text === "" || isRead ? "" : "\n"}${following}\n`);
 }
 

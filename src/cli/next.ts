@@ -1,4 +1,5 @@
-import { partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import { command as invocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** What to type next; `what` says for what, or when, where the command does not say it itself. */
 export interface NextStep {
@@ -17,6 +18,17 @@ export const typing = (command: Invocation, what: string | null = null): Next =>
 export const nothing = (because: string): Next => ({ none: because });
 
 export const stepsIn = (next: Next): readonly NextStep[] => ("none" in next ? [] : next);
+
+/** The deploy that was planned, of a stack whose function calls, or will call, this backend. */
+export function deployOf(
+  backendUrl: string | null,
+  { only, codeOnly, adopt, replaceCode }: Pick<Settings, "only" | "codeOnly" | "adopt" | "replaceCode">,
+): Invocation {
+  // A whole deploy needs a backend, which the stack may have already.
+  const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
+  const limits = { ...(only && { only }), ...(adopt && { adopt }), ...(replaceCode && { replaceCode }) };
+  return invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) });
+}
 
 /** A time of `--since` as it is given again; undefined where none was given. */
 export const timeText = (since: number | undefined): string | undefined =>

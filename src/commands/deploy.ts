@@ -5,7 +5,7 @@ import type { Variables } from "../aws/variables.ts";
 import type { askNewBackend } from "../verify/backend/ask-new.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
-import { nextText, typing } from "../cli/next.ts";
+import { deployOf, nextText, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import type { Artifact } from "../artifact/zip.ts";
 import { codeFor, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
@@ -116,7 +116,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
     ...deploymentText(result, { ...result, only, strict }),
   ],
 
-  notices({ release, unproven, ...result }, { strict, ...options }) {
+  notices({ release, unproven, ...result }, options) {
     const fault = result.test ? faultIn(result.test) : undefined;
     const hint = nextText(typing(nextOf(result, options)));
     const failed: Notice[] = fault
@@ -126,7 +126,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
       ? [{ level: "warning", message: servingText(release), hint: takingBack(release) }]
       : [];
     const open = unproven.map(({ what, why, fix }): Notice => ({
-      level: strict ? "error" : "warning",
+      level: options.strict ? "error" : "warning",
       message: `not proven: ${what}: ${why}`,
       hint: fix,
     }));
@@ -303,19 +303,21 @@ function keep(backendUrl: string | null, { stack, limits }: Request, { report }:
 
 /** What fits the cause: of a new backend that is not proven, or of what the smoke test found. */
 function nextOf(
-  { dryRun, url, test, probe }: Pick<Deployed, "dryRun" | "url" | "test" | "probe">,
-  options: Omit<Options, "strict">,
+  {
+    dryRun,
+    url,
+    backendUrl,
+    test,
+    probe,
+  }: Pick<Deployed, "dryRun" | "url" | "backendUrl" | "test" | "probe">,
+  options: Options,
 ): Invocation {
-  const { only, codeOnly, adopt, replaceCode, booking, token, tokenStdin } = options;
-  if (dryRun) return invocation("deploy", { only, ...given({ codeOnly, adopt, replaceCode }) });
+  const { booking, token, tokenStdin } = options;
+  if (dryRun) return deployOf(backendUrl, options);
   if (url === null) return invocation("status");
   if (probe !== null && probe.code !== "reached") return nextAfterProbe(probe);
   return nextAfter(test, { booking, token, tokenStdin, owner: ownerNamed(options) });
 }
-
-/** Those that are set. */
-const given = (flags: Readonly<Record<"codeOnly" | "adopt" | "replaceCode", boolean>>) =>
-  Object.fromEntries(Object.entries(flags).filter(([, isSet]) => isSet));
 
 /** Which release serves after a smoke test that failed: this run's, or again the one before. */
 async function served(

@@ -76,11 +76,11 @@ export const command: Command<"doctor", DoctorResult> = {
     ]);
   },
 
-  next({ healthy, steps }, { booking = "ID", token, tokenStdin }) {
+  next({ healthy, steps }, { fix, booking = "ID", token, tokenStdin }) {
     if (healthy) return typing(connecting({ booking, token, tokenStdin }));
-    return steps.length > 0
+    return steps.length > 0 && !fix
       ? typing(invocation("doctor", { fix: true }), "to repair what a deploy can")
-      : typing(invocation("doctor"), "once what failed first is repaired: what follows may have its cause");
+      : typing(invocation("doctor"), "once what failed first is repaired");
   },
 
   exitCode: ({ healthy }) => (healthy ? exitCodes.done : exitCodes.different),

@@ -1,6 +1,6 @@
 import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
-import { nothing, typing } from "../cli/next.ts";
+import { deployOf, nothing, typing } from "../cli/next.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { exitCodes, type ErrorCode } from "../errors/codes.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
@@ -45,11 +45,8 @@ export const command: Command<"plan", PlanResult> = {
 
   next({ changed, refused, backendUrl }, { only, codeOnly, adopt, replaceCode }) {
     if (refused) return nothing("what a refused deploy needs is said with the refusal");
-    if (!changed) return typing(invocation("doctor"));
-    // A whole deploy needs a backend, which the stack may have already.
-    const asksForBackend = only === undefined && !codeOnly && backendUrl === null;
-    const limits = { ...(only && { only }), ...(adopt && { adopt }), ...(replaceCode && { replaceCode }) };
-    return typing(invocation("deploy", { ...limits, ...(!asksForBackend && { codeOnly }) }));
+    const limits = { only, codeOnly, adopt, replaceCode };
+    return typing(changed ? deployOf(backendUrl, limits) : invocation("doctor"));
   },
 
   exitCode({ changed, resources, refused }, { exitCode }) {

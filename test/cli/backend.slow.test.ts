@@ -103,7 +103,7 @@ test("init tells which version is there and which would be written", async () =>
 
 test("init shows how to check the backend: with the keys and a token", async () => {
   const { stdout } = await run(["backend", "init", "--out", join(await folder(), "shelfshack_ws.py")]);
-  expect(stdout).toContain(`\n  set -a && . ./backend.env && set +a\n  ${advised} backend check `);
+  expect(stdout).toContain(`: set -a && . ./backend.env && set +a && ${advised} backend check `);
   expect(stdout).toMatch(/ --token \S+\n$/);
 });
 
@@ -290,7 +290,9 @@ test("check runs against the deployed function's backend with the function's key
   });
   expect(code).toBe(0);
   expect(stdout).toContain(`${backend.url}, signed with the key of the deployed function`);
-  expect(stdout).toMatch(/\n50 passed, 0 failed, 0 warnings, 1 skipped\n$/);
+  expect(stdout).toMatch(
+    /\n50 passed, 0 failed, 0 warnings, 1 skipped\n\nnext: .* connect --booking 1 --local\n$/,
+  );
   expect(stdout + stderr).not.toContain(known[0]);
   expect(stdout + stderr).not.toContain("good\n");
   expect(backend.connected).toEqual(new Set());
@@ -399,7 +401,7 @@ test("check lists what it skipped for want of keys and a token, and what to pass
   const withoutToken = await run(args, { env: { SIGNING_KEYS: keys.join() } });
   expect(withoutToken.code).toBe(0);
   expect(withoutToken.stdout).toMatch(
-    /\nskipped: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n$/,
+    /\nskipped: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n\nnext: .* plan --backend-url \S+ --region us-east-1\n$/,
   );
   expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message is handled/);
   const json = await run([...args, "--json"], { env: { SIGNING_KEYS: keys.join() } });

@@ -321,7 +321,7 @@ test("steps alone count only what they compare, and the URL is shown when there 
   const env = pointedAt(local.url);
   const some = await run(["deploy", "--only", "role,logs,api,policy"], { env });
   expect(some.code).toBe(0);
-  expect(some.stdout).toMatch(/\n4 created, 10 not compared\n$/);
+  expect(some.stdout).toMatch(/\n4 created, 10 not compared\n\nnext: .* status --local\n$/);
   expect((await run(["status"], { env })).stdout).not.toContain("ws://");
   expect(JSON.parse((await run(["status", "--json"], { env })).stdout)).toMatchObject({ url: null });
   const rest = await run(["deploy", ...backendUrl, "--no-test"], { env });

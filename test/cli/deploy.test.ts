@@ -133,7 +133,7 @@ test("S14 status: 3 while nothing is there, 0 when all is well, 3 with what diff
   const env = pointedAt(local.url);
   expect((await run(["status"], { env })).code).toBe(3);
   await run(["deploy", ...backendUrl, "--no-test"], { env });
-  expect((await run(["status"], { env })).stdout).toMatch(/\nup to date\n$/);
+  expect((await run(["status"], { env })).stdout).toMatch(/\nup to date\n\nnext: .* doctor --local\n$/);
   expect((await run(["deploy", "--only", "env", "--backend-url", "http://127.0.0.1:8"], { env })).code).toBe(
     0,
   );
