@@ -92,8 +92,10 @@ export const command: Command<"backend check", CheckResult> = {
   },
 
   next({ failed }, { backendUrl, booking, token, tokenStdin, strict }) {
-    const given = { backendUrl, booking, tokenStdin, strict };
-    if (failed > 0) return typing(invocation("backend check", given), "once what failed is repaired");
+    if (failed > 0) {
+      const given = { backendUrl, booking, tokenStdin, strict: strict || undefined };
+      return typing(invocation("backend check", given), "once what failed is repaired");
+    }
     return backendUrl === undefined
       ? typing(connecting({ booking, token, tokenStdin }))
       : typing(invocation("plan", { backendUrl }));

@@ -401,7 +401,10 @@ test("check lists what it skipped for want of keys and a token, and what to pass
   const withoutToken = await run(args, { env: { SIGNING_KEYS: keys.join() } });
   expect(withoutToken.code).toBe(0);
   expect(withoutToken.stdout).toMatch(
-    /\nskipped: handshakes .*, messages .*, because no token was given\n {2}pass --token.*\n\nnext: .* plan --backend-url \S+ --region us-east-1\n$/,
+    new RegExp(
+      "\\nskipped: handshakes .*, messages .*, because no token was given\\n {2}pass --token.*\\n" +
+        "\\nnext: .* plan --backend-url \\S+ --region us-east-1\\n$",
+    ),
   );
   expect(withoutToken.stdout).not.toMatch(/✓ {2}.* as a message is handled/);
   const json = await run([...args, "--json"], { env: { SIGNING_KEYS: keys.join() } });

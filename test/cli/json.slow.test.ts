@@ -163,7 +163,7 @@ const nextOf: Readonly<Record<CommandName, readonly string[]>> = {
     "",
     "backend check --backend-url http://127.0.0.1:8000 --token demo",
   ],
-  "backend check": ["connect --booking 1 --token TOKEN"],
+  "backend check": ["backend check"],
   "backend keys": [],
   destroy: [],
   local: [],
