@@ -65,7 +65,7 @@ export const command: Command<"doctor", DoctorResult> = {
     };
   },
 
-  render({ checks, passed, failed, warnings, skipped, repaired, leftOut, ...place }, { fix }) {
+  render({ checks, passed, failed, warnings, skipped, repaired, leftOut, steps, ...place }, { fix }) {
     return joined([
       placeText(place),
       "",
