@@ -24,8 +24,6 @@ export interface Shell<Item> {
   screen(): Promise<Screen | undefined>;
   /** Settles when the reader of what was emitted takes more: to be awaited before more is read. */
   drained(): Promise<void>;
-  /** What is emitted from now until this turn of the event loop ends is written at once: for many lines. */
-  gather(): void;
   /** Whether much was emitted that is not read yet: more is to be left out, or to be waited with. */
   isBehind(): boolean;
   /**

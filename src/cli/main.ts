@@ -282,7 +282,6 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
       return (await import("../terminal/screen.ts")).screenOn(out);
     },
     drained: () => out.drained(interruption.signal),
-    gather: () => out.gather(),
     isBehind: () => out.isBehind(),
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");

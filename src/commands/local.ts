@@ -150,19 +150,13 @@ async function openedConsole(
  * Emits log lines while they are read. Others are only counted, as the functions do not wait for a reader;
  * how many is said when he is there again.
  */
-function logged({
-  emit,
-  gather,
-  isBehind,
-  drained,
-}: Context<LocalItem>): (entries: readonly LogEntry[]) => void {
+function logged({ emit, isBehind, drained }: Context<LocalItem>): (entries: readonly LogEntry[]) => void {
   let records = 0;
   const tellOmitted = () => {
     emit({ kind: "omitted", records });
     records = 0;
   };
   return (entries) => {
-    gather();
     for (const entry of entries) {
       if (records === 0 && !isBehind()) emit(recordOf(entry));
       else if (++records === 1) void drained().then(tellOmitted);

@@ -20,8 +20,6 @@ export interface Writer {
   shown(text: string): string;
   /** Settles when the stream takes more, is gone, or `signal` is aborted. */
   drained(signal: AbortSignal): Promise<void>;
-  /** What is written from now until this turn of the event loop ends leaves in one system call. */
-  gather(): void;
   /** Whether more waits in memory than a reader who reads at all leaves there. */
   isBehind(): boolean;
   /** From now on a stopped terminal (Ctrl-S) stops the output only, and not this process with it. */
@@ -86,7 +84,6 @@ export function writerFor(
   isReadByCi = false,
 ): Writer {
   let isGone = false;
-  let isGathering = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (!isReaderGone(error)) throw error;
     if (!isGone) gone();
@@ -108,15 +105,6 @@ export function writerFor(
       await once(stream, "drain", { signal }).catch((error: NodeJS.ErrnoException) => {
         // The end is told elsewhere: by the listener above, or by who has aborted.
         if (!isReaderGone(error) && error.name !== "AbortError") throw error;
-      });
-    },
-    gather() {
-      if (isGathering) return;
-      isGathering = true;
-      stream.cork();
-      setImmediate(() => {
-        isGathering = false;
-        stream.uncork();
       });
     },
     isBehind: () => !isGone && stream.writableLength > MOST_WAITING,
