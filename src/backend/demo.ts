@@ -101,7 +101,7 @@ export async function startDemoBackend({
       status: result.status,
     });
     if (received.length > maxReceived) received.shift();
-    if (!envelope) log(`rejected an unsigned request to ${path}`);
+    if (!envelope) log(`rejected a request to ${path}: not signed with a key of this backend`);
     return result;
   };
   const server = createServer((request, response) => {

@@ -416,7 +416,7 @@ class ShelfShack:
                 return _read_request(request.headers, body, paths, self._hosts)
             return verify(self._keys, request.headers, body, paths, time.time(), hosts=self._hosts)
         except RefusedError as refused:
-            _log.warning("rejected an unsigned request: %s", refused)
+            _log.warning("rejected a request: %s", refused)
             raise HTTPException(401, "unauthorized") from None
 
     async def _body(self, request: Request) -> bytes:
@@ -977,7 +977,7 @@ def verify(
         for signature in given:
             equal |= hmac.compare_digest(expected, signature)
     if not equal:
-        raise RefusedError("signature")
+        raise RefusedError("signed with another key, or changed on its way" if given else "no signature")
     return _read_request(headers, body, paths, hosts)
 
 

@@ -51,8 +51,9 @@ export function advicePrinter(program: readonly string[], resolved?: Resolved): 
 
 /**
  * The words that start this program again, typed in the same folder. `script` is the file that Node was
- * given: the name alone is enough only where the PATH leads to it, other than in a script of npm's. `--no`:
- * npx must not fetch a package of that name from the registry, where it need not be ours.
+ * given: the name alone is enough only where the PATH leads to it, other than in a script of npm's. npx
+ * must not install a package of that name from the registry, where it need not be ours; behind `--no` it takes
+ * the program's options for its own.
  */
 export function programOf(
   script: string,
@@ -60,7 +61,8 @@ export function programOf(
   folder: string,
 ): string[] {
   const isLink = basename(script) === "shelfshack-ws";
-  if (starter === "exec" || (isLink && starter !== undefined)) return ["npx", "--no", "shelfshack-ws"];
+  if (starter === "exec" || (isLink && starter !== undefined))
+    return ["npx", "--no-install", "shelfshack-ws"];
   if (isLink && PATH.split(delimiter).includes(dirname(script))) return ["shelfshack-ws"];
   const path = relative(folder, script);
   return ["node", shellWord(path.startsWith("..") ? script : path)];

@@ -215,7 +215,12 @@ function assigned(name: string, words: string): [string, string] {
 }
 
 const refusalOf = ({ shown, fault }: RefusedVariable): CliError =>
-  new CliError("value-invalid", `env set: ${shown}: ${fault}`);
+  new CliError("value-invalid", `env set: ${shown}: ${fault}`, {
+    hint:
+      shown === "API_GATEWAY_ENDPOINT"
+        ? ["to set it anew: ", invocation("deploy", { only: ["endpoint"] })]
+        : undefined,
+  });
 
 /** What each deploy writes. Only the shipped handler needs a backend besides. */
 const ofTheStack = ["API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];

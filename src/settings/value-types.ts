@@ -354,7 +354,7 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
 };
 
 const aVariableName = "expected a variable's name: two or more letters, digits and _, a letter first";
-const aFreeName = "expected a name that is not reserved: Lambda or deploy sets it";
+const aFreeName = "expected another name: Lambda or deploy sets it itself";
 /** An empty one is none for the handler. */
 const isUnset = (name: string, words: string): boolean =>
   name === "SIGNING_KEYS" ? words === "" : words.trim() === "";

@@ -161,7 +161,9 @@ test("advice names the stack that the options chose, as far as its command takes
   const local = await run(["status", "--local", "--region", "eu-west-1"], { env: port });
   expect(local.stderr).toContain(`start it in another terminal: ${advised} local --port 9\n`);
   const byNpx = await run(["status", "--local"], { env: { ...port, npm_command: "exec" } });
-  expect(byNpx.stderr).toContain("start it in another terminal: npx --no shelfshack-ws local --port 9\n");
+  expect(byNpx.stderr).toContain(
+    "start it in another terminal: npx --no-install shelfshack-ws local --port 9\n",
+  );
   const names = ["--function-name", "f", "--api-name", "the api", "--stage", "s"];
   const aws = await startLocalAws({ port: 0 });
   onTestFinished(() => aws.close());

@@ -126,7 +126,7 @@ test("the help of a command, of a group and of the program", () => {
 test("a command begins with the words that start the program again in the same folder", () => {
   const link = "/usr/local/bin/shelfshack-ws";
   const script = "/clones/ws/bin/shelfshack-ws.js";
-  const npx = ["npx", "--no", "shelfshack-ws"];
+  const npx = ["npx", "--no-install", "shelfshack-ws"];
   expect(programOf(link, { PATH: "/bin:/usr/local/bin" }, "/")).toEqual(["shelfshack-ws"]);
   expect(programOf(link, { PATH: "/bin" }, "/usr")).toEqual(["node", "local/bin/shelfshack-ws"]);
   expect(programOf(link, { PATH: "/bin", npm_command: "exec" }, "/")).toEqual(npx);
