@@ -51,9 +51,9 @@ export function advicePrinter(program: readonly string[], resolved?: Resolved): 
 
 /**
  * The words that start this program again, typed in the same folder. `script` is the file that Node was
- * given: the name alone is enough only where the PATH leads to it, other than in a script of npm's. npx
- * must not install a package of that name from the registry, where it need not be ours; behind `--no` it takes
- * the program's options for its own.
+ * given: the name alone is enough only where the PATH leads to it, other than in a script of npm's. npx must
+ * not install a package of that name from the registry, where it need not be ours; with `--no` for that it
+ * takes the program's options for its own.
  */
 export function programOf(
   script: string,
