@@ -270,7 +270,12 @@ test("F-01 a config file in another folder is named on stderr", async () => {
   const file = join(place, "c.json");
   writeFileSync(file, "{}");
   const { code, stderr } = await run(["package", "--out", join(place, "p.zip"), "--config", file]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: `settings come from ${file}\n` });
+  expect(code).toBe(0);
+  expect(stderr.split("\n")).toEqual([
+    `settings come from ${file}`,
+    expect.stringMatching(/^next: \S.* deploy --config \S+ --backend-url URL$/),
+    "",
+  ]);
 });
 
 test("a config file that is not valid is one line with the key's path and what was expected", async () => {
@@ -318,6 +323,7 @@ test("D-29 an interrupted command ends with exit code 130, with --json as a docu
     schemaVersion: 1,
     kind: "result",
     redeploys: 0,
+    next: [],
   });
 });
 
