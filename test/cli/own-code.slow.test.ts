@@ -100,7 +100,11 @@ async function expectUnnamed(env: Record<string, string>): Promise<void> {
   expect((await run(["env", "set", "BACKEND_URL=http://127.0.0.1:8"], { env })).code).toBe(0);
   expect((await run(["env", "unset", "BACKEND_URL"], { env })).code).toBe(0);
   const differing = await run(["status", "--json"], { env });
-  expect(JSON.parse(differing.stdout)).toMatchObject({ upToDate: false, steps: [], fix: null });
+  expect(JSON.parse(differing.stdout)).toMatchObject({
+    upToDate: false,
+    steps: [],
+    next: [{ what: "with your own code" }],
+  });
 }
 
 test("own code is replaced by the shipped handler only where that is asked for", async () => {
