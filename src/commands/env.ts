@@ -71,6 +71,8 @@ export const command: Command<"env", EnvResult> = {
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
     // Own code asks it in its own way.
     const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context) : null;
+    // The backend takes its time to answer: by now the function may be another's.
+    if (probe) refuseToWrite(await observedFunction(open), open.stack);
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
     const { releaseEnvironment } = await import("../aws/releases.ts");
     const afterRollback = "waits" as const;
@@ -249,7 +251,7 @@ async function deployed(
   { report }: Pick<Context, "report">,
 ): Promise<Found> {
   const { stack, run } = open;
-  const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
+  const observed = await observedFunction(open);
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
   const found = await deployedFunction(run.aws, functionName);
   if (!found) throw functionMissing(run.aws, functionName);
@@ -266,6 +268,9 @@ async function deployed(
   const { changeableVariables } = await import("../aws/releases.ts");
   return { place, served, ...(await changeableVariables(run.aws, functionName)), by, owner };
 }
+
+const observedFunction = ({ stack, run }: OpenStack<WebSocketStack>) =>
+  observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
 
 const sameVariables = (one: Variables, other: Variables): boolean =>
   differing(one, other, () => "").length === 0;

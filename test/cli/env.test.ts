@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   GetFunctionConfigurationCommand,
   TagResourceCommand,
@@ -71,6 +74,21 @@ test("a backend that does not answer is not written, unless with --no-probe", as
   expect((await found()).RevisionId).toBe(RevisionId);
   const written = await run(["env", "set", `BACKEND_URL=${unreachable}`, "--no-probe"], { env });
   expect([written.code, (await variables())["BACKEND_URL"]]).toEqual([0, unreachable]);
+});
+
+test("what another tool claims while the new backend is asked is not written to", async () => {
+  const { env, lambda, found, variables, url } = await deployed();
+  const { FunctionArn: Resource } = await found();
+  const claiming = createServer((_request, response) => {
+    const Tags = { ManagedBy: "terraform" };
+    void lambda.send(new TagResourceCommand({ Resource, Tags })).then(() => response.end("{}"));
+  });
+  await once(claiming.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void claiming.close());
+  const { port } = claiming.address() as AddressInfo;
+  const refused = await run(["env", "set", `BACKEND_URL=http://127.0.0.1:${port}`, "--json"], { env });
+  expect([refused.code, errorCode(refused)]).toEqual([4, "not-ours"]);
+  expect(await variables()).toMatchObject({ BACKEND_URL: url });
 });
 
 test("env unset removes what it names, and keeps what the function needs", async () => {
