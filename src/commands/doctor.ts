@@ -104,7 +104,7 @@ async function examined(
   { aws: awsAt, report, signal }: Context,
 ): Promise<Pick<DoctorResult, "account" | "managedBy" | "leftOut" | "checks">> {
   const id = "doctor";
-  const title = "every hop of a message";
+  const title = "asked every hop of a message";
   const startedAt = performance.now();
   report({ kind: "started", id, title });
   const [{ doctorChecks }, { openEvidence }, { readersOf }, { examine }, aws, { compared }] =
