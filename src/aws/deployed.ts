@@ -6,6 +6,7 @@ import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
 import { deployedFunction, type DeployedFunction } from "./lambda-function.ts";
 import { isOurs, otherManagerIn } from "./tags.ts";
+import type { Variables } from "./variables.ts";
 
 /** What the description of a deployment of ours begins with; a hash of its routes follows. */
 export const DEPLOYMENT_PREFIX = "shelfshack-ws routes ";
@@ -48,12 +49,19 @@ export async function deployedStack(
   { apiName, functionName, stage }: StackNames,
 ): Promise<Deployed> {
   const reading = deployedFunction(aws, functionName);
-  const [api, lambda] = await Promise.all([
+  const stageOf = (ApiId: string | undefined) =>
+    orMissing(aws.apigatewayv2.call("GetStage", { ApiId, StageName: stage }));
+  // Beside the look for the API, which takes a call more where there are many. The address may be another's.
+  const likely = reading.then(async (found) => {
+    const ApiId = apiIdIn(found?.variables);
+    return ApiId === undefined ? undefined : { ApiId, served: await stageOf(ApiId) };
+  });
+  const [api, lambda, guess] = await Promise.all([
     deployedApi(aws, { apiName, functionName }, () => reading),
     reading,
+    likely.catch(() => undefined),
   ]);
-  const served =
-    api && (await orMissing(aws.apigatewayv2.call("GetStage", { ApiId: api.ApiId, StageName: stage })));
+  const served = api && (guess && guess.ApiId === api.ApiId ? guess.served : await stageOf(api.ApiId));
   if (!api || !served || !lambda) {
     const missing = [
       ...(api ? [] : [`API ${apiName}`]),
@@ -107,12 +115,16 @@ export async function apisWithOurs(
 /** Reads the function, of which the variables are needed; undefined where there is none. */
 type ReadVariables = () => Promise<Pick<DeployedFunction, "variables"> | undefined>;
 
+/** The id of the API whose address a function has, which may be another's or gone. */
+export const apiIdIn = (variables: Variables = {}): string | undefined =>
+  /[a-z0-9]{10}(?=\.execute-api\.|\/[^/]+$)/.exec(variables["API_GATEWAY_ENDPOINT"] ?? "")?.[0];
+
 /** The API whose address the function has, where that carries the stack's tags; undefined otherwise. */
 async function apiNamedBy(aws: Aws, functionName: string, read: ReadVariables): Promise<Api | undefined> {
   // One that may not be read tells nothing: the list is asked then.
   const lambda = await orDenied(read());
   const endpoint = lambda?.variables["API_GATEWAY_ENDPOINT"] ?? "";
-  const [ApiId] = /[a-z0-9]{10}(?=\.execute-api\.|\/[^/]+$)/.exec(endpoint) ?? [];
+  const ApiId = apiIdIn(lambda?.variables);
   const answer = ApiId && (await orMissing(aws.apigatewayv2.call("GetApi", { ApiId })));
   if (!answer) return undefined;
   const found = complete(answer, [...apiMembers, "ProtocolType"]);

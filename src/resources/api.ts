@@ -1,13 +1,21 @@
 import type { Api, Route } from "@aws-sdk/client-apigatewayv2";
-import type { Adoption, Found, Resource, Which } from "../stack/resource.ts";
+import type { Adoption, Attributes, Found, Resource, Which } from "../stack/resource.ts";
 import type { RoleResource } from "./role.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Aws } from "../aws/clients.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
-import { addressesOf, allApis, apisWithOurs, isConfiguredRoute, type ApiAddresses } from "../aws/deployed.ts";
+import {
+  addressesOf,
+  allApis,
+  apiIdIn,
+  apisWithOurs,
+  isConfiguredRoute,
+  type ApiAddresses,
+} from "../aws/deployed.ts";
 import { readFunction, variablesOf } from "../aws/lambda-function.ts";
+import type { Variables } from "../aws/variables.ts";
 import { isAdopted, isOurs, isUnclaimed, otherManagerIn, type Identity, type Tags } from "../aws/tags.ts";
 
 interface ApiProperties extends TagProperties {
@@ -70,6 +78,8 @@ export function api(
       if (meant.length === 0) return managedByOther(apis, name).map(foundApi);
       return await Promise.all(meant.map((one) => withOthersRoutes(aws, foundApi(one), routes)));
     },
+
+    likely: (aws) => likelyApi(aws, identity),
 
     async again(aws, { attributes: { ApiId } }) {
       const found = await orMissing(aws.apigatewayv2.call("GetApi", { ApiId }));
@@ -158,14 +168,24 @@ function refuseOtherSelection(name: string, found: FoundApi | undefined, routes:
  * The list of the APIs, and beside it the function, which may be asked which is ours: one call with the
  * others that ask for it as a stack is read.
  */
-function apisAndFunction(aws: Aws, { stack }: Identity): Promise<Api[]> {
-  const reading = readFunction(aws, stack);
+function apisAndFunction(aws: Aws, identity: Identity): Promise<Api[]> {
+  const reading = variablesOfStack(aws, identity);
   // Where the list has one page, this is not asked for its answer.
   reading.catch(() => {});
-  return apisWithOurs(aws, stack, async () => {
-    const { Configuration } = (await reading) ?? {};
-    return Configuration && { variables: variablesOf(Configuration) };
+  return apisWithOurs(aws, identity.stack, async () => {
+    const variables = await reading;
+    return variables && { variables };
   });
+}
+
+async function likelyApi(aws: Aws, identity: Identity): Promise<Attributes | undefined> {
+  const ApiId = apiIdIn(await variablesOfStack(aws, identity));
+  return ApiId === undefined ? undefined : { ApiId };
+}
+
+async function variablesOfStack(aws: Aws, { stack }: Identity): Promise<Variables | undefined> {
+  const { Configuration } = (await readFunction(aws, stack)) ?? {};
+  return Configuration && variablesOf(Configuration);
 }
 
 async function hasStages(aws: Aws, ApiId: string): Promise<boolean> {

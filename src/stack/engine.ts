@@ -71,19 +71,45 @@ type AttributesOfNeed = (need: AnyResource) => Attributes;
 
 /**
  * Begins to read these resources in two waves: what stands alone, and what is within something as soon as
- * that is known.
+ * that is known, or likely.
  */
 function readingsOf(resources: readonly AnyResource[], aws: Aws, wanted: Which = "the one") {
   const readings = new Map<AnyResource, Promise<Standing | undefined>>();
+  const within = insideOf(aws, (parent) => readings.get(parent));
   const look = async (resource: AnyResource) => {
-    const parent = resource.within
-      ? await readings.get(resource.within)
-      : { attributes: {}, isForeign: false };
-    if (!parent || parent.isForeign) return undefined;
-    return await standing(resource, await resource.list(aws, parent.attributes, wanted), aws);
+    const listed = resource.within
+      ? await within(resource.within, (attributes) => resource.list(aws, attributes, wanted))
+      : await resource.list(aws, {}, wanted);
+    return listed && (await standing(resource, listed, aws));
   };
   for (const resource of resources) readings.set(resource, look(resource));
   return readings;
+}
+
+/**
+ * Lists what is within something; undefined where that is not there, or is not the stack's. Begun with what
+ * is likely before it is known, and once more where that was wrong.
+ */
+function insideOf(aws: Aws, read: (parent: AnyResource) => Promise<Standing | undefined> | undefined) {
+  const guesses = new Map<AnyResource, Promise<Attributes | undefined>>();
+  return async <T>(parent: AnyResource, list: (within: Attributes) => Promise<T>): Promise<T | undefined> => {
+    // Why nothing can be guessed is told by the reading of the parent.
+    const guess = guesses.get(parent) ?? Promise.resolve(parent.likely?.(aws)).catch(() => undefined);
+    guesses.set(parent, guess);
+    let begun: { within: Attributes; items: Promise<T> } | undefined;
+    let isKnown = false;
+    void guess.then((within) => {
+      if (!within || isKnown) return;
+      begun = { within, items: list(within) };
+      // What is read in the wrong place may fail.
+      begun.items.catch(() => {});
+    });
+    const found = await read(parent);
+    isKnown = true;
+    if (!found || found.isForeign) return undefined;
+    const isRight = begun && Object.entries(begun.within).every(([key, is]) => found.attributes[key] === is);
+    return await (begun && isRight ? begun.items : list(found.attributes));
+  };
 }
 
 /** Reads the whole stack; throws where a part of it cannot be read. */

@@ -63,6 +63,11 @@ export interface LookedUp<Properties extends object, A extends Attributes, N ext
    */
   list(aws: Aws, within: Attributes, wanted?: Which): Promise<readonly Found<Properties, A>[]>;
   /**
+   * Attributes that it probably has, known before it is found: what is within them is read meanwhile, and
+   * counts where they turn out to be its own.
+   */
+  likely?(aws: Aws): Promise<Attributes | undefined>;
+  /**
    * The same one once more, also when it is another's now; nothing where it is gone. Absent: what has
    * its name.
    */

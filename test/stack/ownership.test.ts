@@ -148,6 +148,27 @@ test("D-11 our API is found on a later page", async () => {
   const asked = local.calls.slice(before).map(({ operation }) => operation);
   expect(asked.filter((operation) => /^GetApis?$/.test(operation))).toEqual(["GetApis", "GetApi"]);
   expect(asked.filter((operation) => operation.startsWith("GetFunction"))).toEqual(["GetFunction"]);
+  // What is within the API is read beside the look for it, and not once more.
+  const inside = ["GetDeployments", "GetIntegrations", "GetRoutes", "GetStage"];
+  expect(asked.filter((operation) => inside.includes(operation)).toSorted()).toEqual(inside);
+});
+
+test("D-11 a function that tells of an API of others: ours is read, and the function set right", async () => {
+  const local = await openLocalAws();
+  const { deploy, aws } = await openTestStack(local.url);
+  await deploy();
+  const api = await aws.apigatewayv2.send(
+    new CreateApiCommand({ Name: "other", ProtocolType, RouteSelectionExpression }),
+  );
+  await aws.lambda.send(
+    new UpdateFunctionConfigurationCommand({
+      FunctionName: "shelfshack-websocket-proxy",
+      Environment: { Variables: { API_GATEWAY_ENDPOINT: `https://${api.ApiId}.execute-api.example/dev` } },
+    }),
+  );
+  const changes = await (await openTestStack(local.url)).deploy();
+  expect(changes.find(({ resource }) => resource.id === "Function")?.action).toBe("update");
+  expect(changedIds(changes).filter((id) => /Api|Route|Integration|Stage|Deployment/.test(id))).toEqual([]);
 });
 
 test("D-11 an API of ours that no function tells of is found on a later page", async () => {
