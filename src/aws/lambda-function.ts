@@ -8,6 +8,7 @@ import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { askedOf } from "./served.ts";
+import type { Tags } from "./tags.ts";
 import { refuseTooLarge, type Variables } from "./variables.ts";
 import { poll } from "./wait.ts";
 
@@ -71,6 +72,14 @@ export const functionMissing = ({ region }: Pick<Aws, "region">, name: string): 
 
 const MERGES_AT_MOST = 3;
 
+/** What is written with the environment of a function. */
+interface EnvironmentChange {
+  change(present: Variables): Variables;
+  settings?: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId">;
+  /** Asked of the same answer whose revision is sent. */
+  check?: CheckTags;
+}
+
 /**
  * Writes the environment that `change` makes of the present one, together with other `settings` of the
  * function, waits until it is in use and returns both. The environment can only be replaced as a whole, so
@@ -80,12 +89,13 @@ const MERGES_AT_MOST = 3;
 export async function changeEnvironment(
   aws: Aws,
   FunctionName: string,
-  change: (present: Variables) => Variables,
-  settings: Omit<UpdateFunctionConfigurationCommandInput, "FunctionName" | "Environment" | "RevisionId"> = {},
+  { change, settings = {}, check }: EnvironmentChange,
 ): Promise<{ variables: Variables; written: FunctionConfiguration }> {
   for (let attempt = 1; ; attempt++) {
+    const ready = await untilIdle(aws, FunctionName);
+    const found = check ? await checkedFunction(aws, FunctionName, check) : ready;
     // Without a revision nothing would keep this from replacing what another one wrote.
-    const present = complete(await untilIdle(aws, FunctionName), ["RevisionId"]);
+    const present = complete(found, ["RevisionId"]);
     const Variables = { ...change(variablesOf(present)) };
     refuseTooLarge(FunctionName, Variables);
     try {
@@ -191,6 +201,38 @@ export function readFunction(aws: Aws, FunctionName: string): Promise<GetFunctio
   );
   readings.set(FunctionName, reading);
   return reading;
+}
+
+/** The function with its tags, never without those that it has; undefined where there is none. */
+export async function taggedFunction(aws: Aws, FunctionName: string) {
+  const found = await readFunction(aws, FunctionName);
+  if (found?.TagsError)
+    throw new CliError(
+      "tags-unreadable",
+      `the tags of the function ${FunctionName} cannot be read: ${found.TagsError.Message}`,
+      unreadable("lambda:ListTags"),
+    );
+  return found && complete(found, ["Configuration"]);
+}
+
+/**
+ * Asked of a function's tags right before a write to it, and anew after each wait. Throws where it has become
+ * another's, or another one; `left` says what stays undone then.
+ */
+export type CheckTags = (tags: Tags, left?: string) => void;
+
+/** The function as it is, once its tags are checked. */
+export async function checkedFunction(
+  aws: Aws,
+  FunctionName: string,
+  check: CheckTags,
+  left?: string,
+): Promise<FunctionConfiguration> {
+  const found = await taggedFunction(aws, FunctionName);
+  if (!found) throw functionMissing(aws, FunctionName);
+  // Lambda leaves the tags out where a function has none.
+  check(found.Tags ?? {}, left);
+  return found.Configuration;
 }
 
 /** The name of the role that a function runs with; undefined where there is no such function. */

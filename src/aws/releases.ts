@@ -1,12 +1,8 @@
 import type { AliasConfiguration, FunctionConfiguration } from "@aws-sdk/client-lambda";
-import { command } from "../errors/advice.ts";
-import { CliError } from "../errors/error.ts";
 import { complete, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
-import { changeEnvironment, untilActive, variablesOf } from "./lambda-function.ts";
 import { ALIAS } from "./served.ts";
 import type { CodeOwner } from "./tags.ts";
-import type { Variables } from "./variables.ts";
 
 /** What a version's description says beside its number, code and time. */
 export interface ReleaseNote {
@@ -133,87 +129,10 @@ function releaseOf(found: FunctionConfiguration, serves: string | null): Release
   return { number, at, sha256, by, run, changed, serves: number === serves };
 }
 
-/**
- * Serves a release that there is already, in one call. What is not the newest one is marked: the next deploy
- * says that it leaves it. Returns the release that serves then: where another run has moved the alias since
- * it was read, it stays as that left it.
- */
-export async function serveOlder(
-  aws: Aws,
-  functionName: string,
-  { serves: from, revisionId, releases }: Releases,
-  { serves: version, by }: { serves: string; by: string },
-): Promise<string> {
-  const isNewest = releases[0]?.number === version;
-  return await moveAlias(aws, {
-    functionName,
-    version,
-    revisionId,
-    description: isNewest ? "" : rollbackText(from ?? "", by),
-    isStillWanted: (now) => now.FunctionVersion === from,
-  });
-}
-
 /** Who has moved the alias to what it serves: by a rollback, or as the one who published that. */
 export function moverIn({ releases, serves, rolledBackBy }: Releases): string {
   return rolledBackBy ?? releases.find(({ number }) => number === serves)?.by ?? UNKNOWN;
 }
-
-/** Where an alias is moved to, and from which of its revisions. */
-interface Move {
-  functionName: string;
-  version: string;
-  revisionId: string | undefined;
-  /** Written with it; empty for what a deploy serves. */
-  description: string;
-  /** Asked again of the alias as another run has left it since that revision. */
-  isStillWanted(now: AliasConfiguration): boolean;
-}
-
-const TRIES = 3;
-
-/**
- * Lets the alias serve a version that Lambda runs already, in one call; returns what it serves then. A move
- * by another run in between is seen by the revision, and stays where this one is not wanted any more.
- */
-async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Promise<string> {
-  let { revisionId } = move;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await aws.lambda.call("UpdateAlias", {
-        FunctionName: functionName,
-        Name: ALIAS,
-        FunctionVersion: version,
-        Description: move.description,
-        RoutingConfig: { AdditionalVersionWeights: {} },
-        ...(revisionId !== undefined && { RevisionId: revisionId }),
-      });
-      return version;
-    } catch (error) {
-      const raced = error instanceof Error && error.name === "PreconditionFailedException";
-      if (!raced || attempt >= TRIES) throw error;
-      const now = complete(await aliasOf(aws, functionName), ["FunctionVersion", "RevisionId"]);
-      if (now.FunctionVersion === version || !move.isStillWanted(now)) return now.FunctionVersion;
-      revisionId = now.RevisionId;
-    }
-  }
-}
-
-/**
- * Serves a new release. A newer one of another run stays, as it holds what this run has written too. Returns
- * the release that serves then: an older one only where a rollback is not to end (`endsRollback`) that came
- * after the alias was read.
- */
-export const serveNew = (
-  aws: Aws,
-  { endsRollback, ...move }: Omit<Move, "description" | "isStillWanted"> & { endsRollback: boolean },
-): Promise<string> =>
-  moveAlias(aws, {
-    ...move,
-    description: "",
-    isStillWanted: ({ FunctionVersion: served, Description }) =>
-      Number(served) < Number(move.version) && (endsRollback || !isRollback(Description)),
-  });
 
 /** Whether a version is a release of what the stack brought itself. */
 const isPrunable = (description: string | undefined): boolean =>
@@ -246,116 +165,3 @@ async function unlessInUse(deletion: Promise<unknown>): Promise<void> {
     if (!(error instanceof Error && error.name === "ResourceConflictException")) throw error;
   }
 }
-
-/**
- * Gives the function the variables of the release that serves, where others were written since; returns the
- * names of those. After a rollback it stays as it is.
- */
-export async function takeBackVariables(aws: Aws, FunctionName: string): Promise<string[]> {
-  const alias = await aliasOf(aws, FunctionName);
-  if (!alias || isRollback(alias.Description)) return [];
-  const [served, latest] = await Promise.all([
-    variablesAt(aws, FunctionName, alias.FunctionVersion),
-    variablesAt(aws, FunctionName),
-  ]);
-  const changed = namesOfChanged(served, latest);
-  if (changed.length > 0) await changeEnvironment(aws, FunctionName, () => served);
-  return changed;
-}
-
-/** The variables of one version; without any, those that were written last. */
-const variablesAt = async (aws: Aws, FunctionName: string, Qualifier?: string): Promise<Variables> =>
-  variablesOf(await aws.lambda.call("GetFunctionConfiguration", { FunctionName, Qualifier }));
-
-const namesOfChanged = (before: Variables, after: Variables): string[] =>
-  [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    .filter((name) => before[name] !== after[name])
-    .toSorted();
-
-/** The variables that a change of them begins with. */
-export interface Changeable {
-  /** As they were written last. */
-  latest: Variables;
-  /** The release that serves after a rollback, which the change does not reach; null where there was none. */
-  rolledBackTo: string | null;
-}
-
-export async function changeableVariables(aws: Aws, functionName: string): Promise<Changeable> {
-  const [latest, alias] = await Promise.all([variablesAt(aws, functionName), aliasOf(aws, functionName)]);
-  return { latest, rolledBackTo: alias && isRollback(alias.Description) ? servedBy(alias) : null };
-}
-
-const servedBy = (alias: AliasConfiguration): string => complete(alias, ["FunctionVersion"]).FunctionVersion;
-
-/** Who changes a function, and what is kept of before. */
-interface Publisher {
-  by: string;
-  run: string;
-  /** Whose code it has. */
-  owner: CodeOwner | undefined;
-  keepReleases: number;
-  /** After a rollback, whether the change is refused or only written, for the next deploy to serve. */
-  afterRollback: "refused" | "waits";
-}
-
-/** The variables as they were written, and the release that serves without them after a rollback, or null. */
-interface Written {
-  variables: Variables;
-  rolledBackTo: string | null;
-}
-
-/**
- * Changes the variables of a function, publishes that and serves it; a function without the alias serves what
- * was written last. After a rollback nothing is published, as what was taken back would be served with it:
- * the change waits for the next deploy, or is refused with a CliError.
- */
-export async function releaseEnvironment(
-  aws: Aws,
-  functionName: string,
-  change: (present: Variables) => Variables,
-  { afterRollback, ...publisher }: Publisher,
-): Promise<Written> {
-  const alias = await aliasOf(aws, functionName);
-  const rolledBackTo = alias && isRollback(alias.Description) ? servedBy(alias) : null;
-  if (rolledBackTo !== null && afterRollback === "refused") throw rolledBack(rolledBackTo);
-  let before: Variables = {};
-  const { variables } = await changeEnvironment(aws, functionName, (present) => change((before = present)));
-  if (!alias || rolledBackTo !== null) return { variables, rolledBackTo };
-  await serveNewest(aws, alias, { functionName, ...publisher, changed: namesOfChanged(before, variables) });
-  return { variables, rolledBackTo };
-}
-
-async function serveNewest(
-  aws: Aws,
-  alias: AliasConfiguration,
-  {
-    functionName,
-    keepReleases: keep,
-    ...note
-  }: Omit<Publisher, "afterRollback"> & ReleaseNote & { functionName: string },
-): Promise<void> {
-  const { FunctionVersion: before, RevisionId } = complete(alias, ["FunctionVersion", "RevisionId"]);
-  const Description = descriptionOf(note);
-  const published = await aws.lambda.call("PublishVersion", { FunctionName: functionName, Description });
-  const { Version: version } = complete(published, ["Version"]);
-  await untilActive(aws, functionName, published, version);
-  const move = { functionName, version, revisionId: RevisionId, endsRollback: false };
-  const served = await serveNew(aws, move);
-  if (Number(served) < Number(version)) throw rolledBackMeanwhile(version, served);
-  if (Number(version) > keep) await prune(aws, functionName, { keep, used: [version, before] });
-}
-
-const rolledBackMeanwhile = (version: string, served: string): CliError =>
-  new CliError(
-    "rolled-back",
-    `written as release ${version}, which does not serve: a rollback in the meantime serves ${served}`,
-    { hint: ["deploy what is to be served: ", command("deploy")] },
-  );
-
-const rolledBack = (served: string): CliError =>
-  new CliError(
-    "rolled-back",
-    `nothing was written: release ${served} serves after a rollback, and a change would serve ` +
-      "what was taken back",
-    { hint: ["deploy what is to be served: ", command("deploy")] },
-  );

@@ -1,5 +1,7 @@
 import type { Aws } from "./clients.ts";
-import { moverIn, readReleases, serveOlder } from "./releases.ts";
+import { serveOlder } from "./alias-move.ts";
+import type { CheckTags } from "./lambda-function.ts";
+import { moverIn, readReleases } from "./releases.ts";
 
 /** Which release serves clients after a test of this run's has failed. */
 export interface Serving {
@@ -10,6 +12,8 @@ export interface Serving {
   rolledBack: boolean;
   /** Who lets another release than this one serve since; it stays. Null where that is not so. */
   movedBy: string | null;
+  /** Why this run could not take its own release back; null where it could, or was not to. */
+  failure: string | null;
 }
 
 /**
@@ -20,15 +24,15 @@ export interface Serving {
 export async function servedAfterTest(
   aws: Aws,
   functionName: string,
-  of: { before: string | null; own: string | null; takesBack: boolean },
+  of: { before: string | null; own: string | null; takesBack: boolean; check: CheckTags },
 ): Promise<Serving | null> {
-  const { before, own, takesBack } = of;
+  const { before, own, takesBack, check } = of;
   const found = await readReleases(aws, functionName);
   if (!found || found.serves === null) return null;
-  const stays = { serves: found.serves, before, rolledBack: false, movedBy: null };
+  const stays = { serves: found.serves, before, rolledBack: false, movedBy: null, failure: null };
   if (own !== null && found.serves !== own) return { ...stays, movedBy: moverIn(found) };
   if (before === null || !takesBack) return stays;
-  const serves = await serveOlder(aws, functionName, found, { serves: before, by: "deploy" });
+  const serves = await serveOlder(aws, functionName, found, { serves: before, by: "deploy", check });
   // Moved since it was read: what serves now is told.
   return serves === before
     ? { ...stays, serves, rolledBack: true }

@@ -3,19 +3,17 @@ import { askSigned } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import { codeOwnerIn } from "../aws/code-owner.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";
-import type { releaseEnvironment as ReleaseEnvironment } from "../aws/releases.ts";
+import type { releaseEnvironment as ReleaseEnvironment } from "../aws/release-variables.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { defaultSettings } from "../settings/table.ts";
 import { fingerprint, newSigningKey } from "../contract/signature.ts";
-import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
-import { observe } from "../stack/engine.ts";
-import { refuseToWrite } from "../stack/ownership.ts";
+import type { OpenStack, Place } from "../stack/deploy.ts";
 import type { Aws } from "../aws/clients.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
+import { functionOf } from "../cli/function-of.ts";
 import { nothing, typing } from "../cli/next.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { placeText } from "../terminal/changes.ts";
@@ -40,17 +38,9 @@ export const command: Command<"backend keys", KeysResult> = {
     const action = actionIn(context.args, isFinish);
     const open = await context.stack(options);
     const { stack, run } = open;
-    const observed = await observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
+    const { place, ...of } = await functionOf(open, { isChanged: action !== "show" }, context);
     const found = await deployed(run.aws, functionName);
-    const place = placeOf(open, observed);
-    // Nothing of another stack or tool is written to.
-    if (action !== "show") {
-      refuseToWrite(observed, stack);
-      context.report({ kind: "note", message: placeText(place) });
-    }
-    const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
-    const owner = codeOwnerIn(observed.get(stack.lambdaFunction)?.tags);
-    const publisher = { by, owner, run: stack.identity.run, keepReleases };
+    const publisher = { ...of, run: stack.identity.run, keepReleases };
     const change = { functionName, force, showKeys, place, publisher };
     if (action === "finish") return await finish(run, change, found);
     if (action === "rotate") return await rotate(run.aws, change);
@@ -117,7 +107,7 @@ async function changed(
   { functionName, publisher }: Change,
   change: (present: Variables) => Variables,
 ): Promise<Variables> {
-  const { releaseEnvironment } = await import("../aws/releases.ts");
+  const { releaseEnvironment } = await import("../aws/release-variables.ts");
   const released = { ...publisher, afterRollback: "refused" as const };
   return (await releaseEnvironment(aws, functionName, change, released)).variables;
 }

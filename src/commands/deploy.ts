@@ -6,6 +6,7 @@ import type { askNewBackend } from "../verify/backend/ask-new.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import { deployOf, nextText, typing } from "../cli/next.ts";
+import { provenBefore, served, servingLines, servingText, takingBack } from "../cli/serving.ts";
 import type { Context } from "../cli/context.ts";
 import type { Artifact } from "../artifact/zip.ts";
 import { codeFor, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
@@ -22,11 +23,10 @@ import {
   type Before,
   type DeployableStack,
   type DeployOutcome,
-  type OpenStack,
 } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
 import { deploymentText, placeText } from "../terminal/changes.ts";
-import { duration, oneLine, plural } from "../terminal/format.ts";
+import { duration, plural } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
 import {
@@ -236,7 +236,7 @@ function refuseUnwatchable({ stack, limits, dryRun }: Request): void {
 
 async function deployOnce(request: Request, context: Context<DeployItem>): Promise<Deployed> {
   const { stack: options, dryRun, proof } = request;
-  check(request, context);
+  refuseKnown(request, context);
   // What a whole deploy and one of the code leave there, which the smoke test tests.
   const owner = ownerNamed(options);
   // Asked for first: a person should not wait for a deploy to be asked at its end.
@@ -244,7 +244,7 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
   const client = { ...options, ...request.client, token, strict: proof.strict, owner };
   const open = await request.open(await (dryRun ? codeFor : codeToUpload)(options, context));
   const write = () => deployWith(open, request, client, context);
-  const { deployment, probe } = await (dryRun ? wouldDeploy(open, request, context) : write());
+  const { deployment, probe, found } = await (dryRun ? wouldDeploy(open, request, context) : write());
   const { changed, url } = deployment;
   const tested =
     proof.isTested && changed && url !== null
@@ -256,16 +256,21 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
     ...environments(url),
     probe,
     test: tested,
-    release: tested?.fault ? await served(open, deployment, proof) : null,
+    release: tested?.fault
+      ? await served(open, deployment, { takesBack: proof.rollbackOnFailure, found })
+      : null,
     unproven: [...unprovenProbe(probe), ...(tested ? unprovenBy(tested) : [])],
   };
 }
 
 type Open = DeployableStack<WebSocketStack>;
-/** What was deployed, and what a new backend said before its address was written. */
+/**
+ * What was deployed, what a new backend said before its address was written, and the function from before.
+ */
 interface Outcome {
   deployment: DeployOutcome;
   probe: BackendProbe | null;
+  found: Change["found"];
 }
 
 async function deployWith(
@@ -276,7 +281,9 @@ async function deployWith(
 ): Promise<Outcome> {
   const { test, isTested } = request.proof;
   let probe: BackendProbe | null = null;
+  let found: Change["found"];
   const before: Before<Change> = async (changes, place) => {
+    found = changes.find(({ resource }) => resource === open.stack.lambdaFunction)?.found;
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
     // After a whole deploy the smoke test asks the backend, by way of the function.
@@ -285,7 +292,8 @@ async function deployWith(
     const { askNewBackend: ask } = await import("../verify/backend/ask-new.ts");
     probe = await ask(asked, client, context);
   };
-  return { deployment: await deployStack(open, request.limits, before), probe };
+  const deployment = await deployStack(open, request.limits, before);
+  return { deployment, probe, found };
 }
 
 /** What the deploy would do. Throws where it would be refused. */
@@ -293,7 +301,7 @@ async function wouldDeploy(open: Open, request: Request, context: Context<Deploy
   const { outcome, refusal } = await planStack(open, request.limits);
   if (refusal) throw refusal;
   if (outcome.resources.every(({ unread }) => unread === null)) keep(outcome.backendUrl, request, context);
-  return { deployment: outcome, probe: null };
+  return { deployment: outcome, probe: null, found: undefined };
 }
 
 /** Says which backend a whole deploy keeps that was given none, or throws where there is none. */
@@ -319,56 +327,8 @@ function nextOf(
   return nextAfter(test, { booking, token, tokenStdin, owner: ownerNamed(options) });
 }
 
-/** Which release serves after a smoke test that failed: this run's, or again the one before. */
-async function served(
-  open: OpenStack<WebSocketStack>,
-  deployment: Pick<DeployOutcome, "resources">,
-  { rollbackOnFailure: takesBack }: Pick<Options, "rollbackOnFailure">,
-): Promise<Serving | null> {
-  const { servedAfterTest } = await import("../aws/tested-release.ts");
-  const of = { ...movedIn(open, deployment), takesBack };
-  return await servedAfterTest(open.run.aws, open.stack.lambdaFunction.name, of);
-}
-
-/** The release before that may tell what this one has brought: what is adopted has no proof behind it. */
-const provenBefore = (open: Open, deployment: Pick<DeployOutcome, "resources">): string | null =>
-  deployment.resources.find(({ id }) => id === open.stack.alias.id)?.action === "create"
-    ? null
-    : movedIn(open, deployment).before;
-
-/** The release that served before the deploy, and its own, where it has moved the alias. */
-function movedIn(
-  { stack }: OpenStack<WebSocketStack>,
-  { resources }: Pick<DeployOutcome, "resources">,
-): { before: string | null; own: string | null } {
-  const { from, to } = resources
-    .find(({ id }) => id === stack.alias.id)
-    ?.differences.find(({ path }) => path === "FunctionVersion") ?? { from: null, to: null };
-  const numberIn = (value: unknown) => (typeof value === "string" ? value : null);
-  return { before: numberIn(from), own: numberIn(to) };
-}
-
-function servingText({ serves, rolledBack, movedBy }: Serving): string {
-  if (movedBy !== null)
-    return `release ${serves} serves by now and stays, by ${oneLine(movedBy)}: not the one that was tested`;
-  return rolledBack ? `release ${serves} serves again` : `release ${serves} serves`;
-}
-
-/** What serves the release before again; null where there is none, or this run's does not serve any more. */
-const takingBack = ({ before, rolledBack, movedBy }: Serving): Advice | null =>
-  before === null || rolledBack || movedBy !== null
-    ? null
-    : [`to serve release ${before} again: `, invocation("rollback", { toRelease: Number(before) })];
-
-/** What serves now, and how what served before serves again. */
-function servingLines(release: Serving | null): readonly (string | Invocation)[] {
-  if (release === null) return [];
-  const advice = takingBack(release);
-  return [`\n\n${servingText(release)}`, ...(advice === null ? [] : ["; ", ...partsOf(advice)])];
-}
-
 /** What can be refused before any call. */
-function check({ stack, limits }: Request, { report }: Pick<Context, "report">): void {
+function refuseKnown({ stack, limits }: Request, { report }: Pick<Context, "report">): void {
   if (stack.backendUrl) checkBackendUrl(stack, report);
   if (!isPartial(limits)) checkVariables(stack);
 }

@@ -2,6 +2,7 @@ import { codeToCompare, codeToUpload, isOwnCode, ownerNamed } from "../code/code
 import type { Command, Notice } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
+import { functionOf } from "../cli/function-of.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
@@ -200,8 +201,12 @@ async function takeBack(
 ): Promise<void> {
   const { refusal } = await planStack(open, { only });
   if (refusal) throw refusal;
-  const { takeBackVariables } = await import("../aws/releases.ts");
-  const names = await takeBackVariables(open.run.aws, open.stack.lambdaFunction.name);
+  const [{ takeBackVariables }, { check }] = await Promise.all([
+    import("../aws/release-variables.ts"),
+    // The deploy that follows says where it is, and refuses.
+    functionOf(open, { isChanged: false }, { report }),
+  ]);
+  const names = await takeBackVariables(open.run.aws, open.stack.lambdaFunction.name, check);
   if (names.length > 0)
     report({ kind: "note", message: `as the release that serves has them again: ${names.join(", ")}` });
 }

@@ -1,13 +1,12 @@
-import type { Changeable } from "../aws/releases.ts";
+import type { Changeable } from "../aws/release-variables.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { codeOwnerIn } from "../aws/code-owner.ts";
-import type { CodeOwner } from "../aws/tags.ts";
 import { actionNamed } from "../cli/action.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
+import { functionOf } from "../cli/function-of.ts";
 import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
@@ -18,9 +17,7 @@ import type { OptionsOf } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { defaultSettings, settingTable } from "../settings/table.ts";
 import { readVariable, refusedVariable, type RefusedVariable } from "../settings/value-types.ts";
-import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
-import { observe } from "../stack/engine.ts";
-import { refuseToWrite } from "../stack/ownership.ts";
+import type { OpenStack, Place } from "../stack/deploy.ts";
 import { differenceText, placeText } from "../terminal/changes.ts";
 import { oneLine, table } from "../terminal/format.ts";
 import { secretValue } from "../terminal/line.ts";
@@ -56,7 +53,9 @@ export const command: Command<"env", EnvResult> = {
     if (assigned["BACKEND_URL"])
       checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
     const open = await context.stack(names);
-    const { place, by, owner, ...found } = await deployed(open, functionName, action, context);
+    const { place, ...of } = await functionOf(open, { isChanged: action !== "list" }, context);
+    const { owner } = of;
+    const found = await variablesOf(open, functionName, action);
     const isServed = sameVariables(found.served, change(found.served));
     const present = found.rolledBackTo !== null || isServed ? found.latest : found.served;
     if (owner !== "own") refuseRemoval(removed, ["BACKEND_URL"]);
@@ -71,12 +70,10 @@ export const command: Command<"env", EnvResult> = {
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
     // Own code asks it in its own way.
     const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context) : null;
-    // The backend takes its time to answer: by now the function may be another's.
-    if (probe) refuseToWrite(await observedFunction(open), open.stack);
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
-    const { releaseEnvironment } = await import("../aws/releases.ts");
+    const { releaseEnvironment } = await import("../aws/release-variables.ts");
     const afterRollback = "waits" as const;
-    const publisher = { by, owner, run: open.stack.identity.run, keepReleases, afterRollback };
+    const publisher = { ...of, run: open.stack.identity.run, keepReleases, afterRollback };
     let before = present;
     const { variables: written, rolledBackTo: waitsBehind } = await releaseEnvironment(
       open.run.aws,
@@ -236,41 +233,24 @@ function refuseRemoval(names: readonly string[], needed: readonly string[]): voi
 }
 
 interface Found extends Changeable {
-  place: Place;
   /** The variables that clients are served with. */
   served: Variables;
-  by: string;
-  owner: CodeOwner | undefined;
 }
 
-/** Where the function is, and its variables. Throws where it is missing or, before a change, not ours. */
-async function deployed(
-  open: OpenStack<WebSocketStack>,
+/** The variables of the function. Throws where it is missing. */
+async function variablesOf(
+  { run: { aws } }: OpenStack<WebSocketStack>,
   functionName: string,
   action: Action,
-  { report }: Pick<Context, "report">,
 ): Promise<Found> {
-  const { stack, run } = open;
-  const observed = await observedFunction(open);
   const { deployedFunction, functionMissing } = await import("../aws/lambda-function.ts");
-  const found = await deployedFunction(run.aws, functionName);
-  if (!found) throw functionMissing(run.aws, functionName);
+  const found = await deployedFunction(aws, functionName);
+  if (!found) throw functionMissing(aws, functionName);
   const served = found.variables;
-  const place = placeOf(open, observed);
-  // Nothing of another stack or tool is written to.
-  if (action !== "list") {
-    refuseToWrite(observed, stack);
-    report({ kind: "note", message: placeText(place) });
-  }
-  const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
-  const owner = codeOwnerIn(observed.get(stack.lambdaFunction)?.tags);
-  if (action === "list") return { place, served, latest: served, rolledBackTo: null, by, owner };
-  const { changeableVariables } = await import("../aws/releases.ts");
-  return { place, served, ...(await changeableVariables(run.aws, functionName)), by, owner };
+  if (action === "list") return { served, latest: served, rolledBackTo: null };
+  const { changeableVariables } = await import("../aws/release-variables.ts");
+  return { served, ...(await changeableVariables(aws, functionName)) };
 }
-
-const observedFunction = ({ stack, run }: OpenStack<WebSocketStack>) =>
-  observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws);
 
 const sameVariables = (one: Variables, other: Variables): boolean =>
   differing(one, other, () => "").length === 0;

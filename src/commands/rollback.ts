@@ -1,14 +1,12 @@
+import { serveOlder } from "../aws/alias-move.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
-import { readReleases, serveOlder, type Releases } from "../aws/releases.ts";
+import { readReleases, type Releases } from "../aws/releases.ts";
 import type { Command } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
-import type { Context } from "../cli/context.ts";
+import { functionOf } from "../cli/function-of.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
-import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
-import { observe } from "../stack/engine.ts";
-import { refuseToWrite } from "../stack/ownership.ts";
+import type { Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
 
@@ -25,13 +23,18 @@ export const command: Command<"rollback", RollbackResult> = {
   async run({ toRelease, ...names }, context) {
     const { functionName } = names;
     const open = await context.stack(names);
-    const { place, by, ...found } = await ours(open, functionName, context);
+    const { aws } = open.run;
+    const [{ place, by, check }, found] = await Promise.all([
+      functionOf(open, { isChanged: true }, context),
+      readReleases(aws, functionName),
+    ]);
+    if (!found) throw functionMissing(aws, functionName);
     const { serves: served } = found;
     if (served === null) throw unreleased(functionName);
     const serves = target({ ...found, serves: served }, toRelease);
     const changed = serves !== served;
     if (changed) {
-      const now = await serveOlder(open.run.aws, functionName, found, { serves, by });
+      const now = await serveOlder(aws, functionName, found, { serves, by, check });
       if (now !== serves) throw movedMeanwhile(served, now);
     }
     return { ...place, functionName, changed, served, serves };
@@ -48,25 +51,6 @@ export const command: Command<"rollback", RollbackResult> = {
   },
   next: ({ changed }) => typing(invocation(changed ? "doctor" : "releases")),
 };
-
-/** What there is of a stack of ours, and where: nothing of another stack or tool is written to. */
-async function ours(
-  open: OpenStack<WebSocketStack>,
-  functionName: string,
-  { report }: Pick<Context, "report">,
-): Promise<Releases & { place: Place; by: string }> {
-  const { stack, run } = open;
-  const [observed, found] = await Promise.all([
-    observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws),
-    readReleases(run.aws, functionName),
-  ]);
-  if (!found) throw functionMissing(run.aws, functionName);
-  refuseToWrite(observed, stack);
-  const place = placeOf(open, observed);
-  report({ kind: "note", message: placeText(place) });
-  const { Caller: by = "unknown" } = observed.get(stack.account)?.attributes ?? {};
-  return { ...found, place, by };
-}
 
 const movedMeanwhile = (served: string, now: string): CliError =>
   new CliError(

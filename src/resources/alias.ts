@@ -6,7 +6,8 @@ import type { ReleaseResource } from "./release.ts";
 import { complete } from "../aws/answers.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { untilActive } from "../aws/lambda-function.ts";
-import { aliasOf, isRollback, prune, serveNew } from "../aws/releases.ts";
+import { serveNew } from "../aws/alias-move.ts";
+import { aliasOf, isRollback, prune } from "../aws/releases.ts";
 import { ALIAS } from "../aws/served.ts";
 
 interface AliasProperties {

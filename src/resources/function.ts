@@ -20,8 +20,7 @@ import type { ApiResource } from "./api.ts";
 import {
   changeEnvironment,
   stateOf,
-  unreadable,
-  readFunction,
+  taggedFunction,
   untilActive,
   untilIdle,
   variablesOf,
@@ -182,16 +181,8 @@ export function lambdaFunction(
     same: { MemorySize: (found, desired) => found >= desired, Description: () => true },
 
     async list(aws) {
-      const answer = await readFunction(aws, FunctionName);
-      if (!answer) return [];
-      if (answer.TagsError)
-        throw new CliError(
-          "tags-unreadable",
-          `the tags of the function ${FunctionName} cannot be read: ${answer.TagsError.Message}`,
-          unreadable("lambda:ListTags"),
-        );
-      // Lambda leaves the tags out where a function has none.
-      return [foundFunction(complete(answer, ["Configuration"]))];
+      const answer = await taggedFunction(aws, FunctionName);
+      return answer ? [foundFunction(answer)] : [];
     },
 
     async create(aws, desired) {
@@ -430,12 +421,10 @@ async function configure(
     KMSKeyArn,
     ...settingMembers(desired, changed),
   };
-  const { written } = await changeEnvironment(
-    aws,
-    functionName,
-    (present) => merged(without(present, gone), ours, variables.SIGNING_KEYS),
+  const { written } = await changeEnvironment(aws, functionName, {
+    change: (present) => merged(without(present, gone), ours, variables.SIGNING_KEYS),
     settings,
-  );
+  });
   return written;
 }
 

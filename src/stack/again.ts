@@ -74,13 +74,35 @@ export async function stillToWrite(
 ): Promise<AnyFound> {
   const now = await readAgain(resource, found, { aws, within });
   if (!now) return found;
-  const how = refusalToWrite([[resource, now]], owner)
-    ? `it ${claimOn(now.tags ?? {}, owner.identity)}`
-    : changeOf(found, now);
-  if (how !== undefined) throw changedSince(how, "it stays as it is", name);
+  const how = objectionTo(resource, { found, now }, owner);
+  if (how !== undefined) throw changedSince(how, AS_IT_IS, name);
   const { tags, furtherTags } = now;
   return { ...found, ...(tags && { tags }), ...(furtherTags && { furtherTags }) };
 }
+
+const AS_IT_IS = "it stays as it is";
+
+/**
+ * The same of what is written by other ways than the resource's own: asked of the tags that it has right
+ * before. What was not `found` has those of its creation by then.
+ */
+export const checkOfTags =
+  (resource: AnyResource, found: AnyFound | undefined, owner: Owner) =>
+  (tags: Tags, left: string = AS_IT_IS): void => {
+    const before = found ?? { attributes: {}, properties: {}, tags: resource.tags ?? {} };
+    const how = objectionTo(resource, { found: before, now: { ...before, tags } }, owner);
+    if (how !== undefined) throw changedSince(how, left, `${resource.id} ${resource.name}`);
+  };
+
+/** Why what was found may not be written to as it is now, in words; undefined where it may. */
+const objectionTo = (
+  resource: AnyResource,
+  { found, now }: { found: AnyFound; now: AnyFound },
+  owner: Owner,
+): string | undefined =>
+  refusalToWrite([[resource, now]], owner)
+    ? `it ${claimOn(now.tags ?? {}, owner.identity)}`
+    : changeOf(found, now);
 
 /** What makes it another's, or another one, since it was found, in words; undefined where nothing does. */
 function changeOf(found: AnyFound, now: AnyFound): string | undefined {

@@ -244,10 +244,9 @@ test("a deploy in the middle of a rotation keeps both keys", async () => {
   const { env, stack, variables } = await deployed();
   await run(["backend", "keys", "rotate"], { env });
   const { SIGNING_KEYS } = await variables();
-  await changeEnvironment(stack.aws, FunctionName, (present) => ({
-    ...present,
-    BACKEND_URL: "https://changed.example.com",
-  }));
+  await changeEnvironment(stack.aws, FunctionName, {
+    change: (present) => ({ ...present, BACKEND_URL: "https://changed.example.com" }),
+  });
   const changes = await stack.deploy();
   expect(changes.filter(({ action }) => action !== "none").map(({ resource }) => resource.id)).toEqual([
     "Function",
@@ -259,7 +258,7 @@ test("a deploy in the middle of a rotation keeps both keys", async () => {
 test("S6 two who change the environment at the same moment both find their change in it", async () => {
   const { stack, variables } = await deployed();
   const add = (name: string) =>
-    changeEnvironment(stack.aws, FunctionName, (present) => ({ ...present, [name]: "1" }));
+    changeEnvironment(stack.aws, FunctionName, { change: (present) => ({ ...present, [name]: "1" }) });
   const before = await variables();
   await Promise.all([add("ONE"), add("TWO")]);
   expect(await variables()).toEqual({ ...before, ONE: "1", TWO: "1" });

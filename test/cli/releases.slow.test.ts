@@ -1,7 +1,9 @@
 import {
   GetAliasCommand,
   GetFunctionConfigurationCommand,
+  ListTagsCommand,
   PublishVersionCommand,
+  TagResourceCommand,
   UpdateAliasCommand,
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
@@ -66,6 +68,7 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   expect(again.stderr).toContain("the rollback to release 2 ends with this deploy");
   expect((await asked("status")).result).toMatchObject({ upToDate: true, release: "3" });
   await expectMovesKept(local);
+  await expectClaimsKept(local);
 });
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -122,12 +125,50 @@ async function expectMovesKept(local: AwsForTest): Promise<void> {
   }
 }
 
+const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;
+const claimed = ({ lambda }: AwsForTest) =>
+  lambda.send(new TagResourceCommand({ Resource, Tags: { ManagedBy: "terraform" } }));
+
+/** Each command that writes beside a deploy, the reading before which another claims it, and its writes. */
+const claims: readonly [words: string, reading: number, ...wrote: string[]][] = [
+  ["rollback", 2],
+  ["env set LOG_LEVEL=ERROR", 2],
+  ["env set LOG_LEVEL=ERROR", 3, "UpdateFunctionConfiguration"],
+  ["env set LOG_LEVEL=INFO", 4, "UpdateFunctionConfiguration", "PublishVersion"],
+  ["env unset LOG_LEVEL", 2],
+  ["backend keys rotate", 2],
+  ["backend keys rotate --finish --force", 2],
+  ["doctor --fix", 4],
+];
+
+/** Each begins with a function that is ours again. */
+async function expectClaimsKept(local: AwsForTest): Promise<void> {
+  const { Tags = {} } = await local.lambda.send(new ListTagsCommand({ Resource }));
+  for (const [words, reading, ...writes] of claims) {
+    await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
+    const before = local.calls.length;
+    let readings = 0;
+    const proxy = await openFaultProxy(local, ({ operation }) => {
+      if (!operation.endsWith(`/functions/${FunctionName}`)) return undefined;
+      readings++;
+      return readings === reading ? { before: () => claimed(local) } : undefined;
+    });
+    const { code, stdout } = await run([...words.split(" "), "--json"], { env: pointedAt(proxy.url) });
+    const { error } = JSON.parse(stdout);
+    expect([words, code, error]).toMatchObject([words, 4, { code: "not-ours" }]);
+    const wrote = local.calls
+      .slice(before)
+      .flatMap(({ mutating, operation }) => (mutating && operation !== "TagResource" ? [operation] : []));
+    expect([words, wrote]).toEqual([words, writes]);
+  }
+}
+
 test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
   const { local, env, backend, asked } = await program();
   await asked("deploy", ...backend, "--no-test");
   // What the release before does not suffer from is no backend that is not ready yet.
   const astray = await asked("deploy", "--backend-url", "http://127.0.0.1:9", "--rollback-on-failure");
-  const again = { serves: "1", before: "1", rolledBack: true, movedBy: null };
+  const again = { serves: "1", before: "1", rolledBack: true, movedBy: null, failure: null };
   expect([astray.code, astray.result]).toMatchObject([3, { test: { fault: "reached" }, release: again }]);
   const { Environment } = await local.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, MESSAGE_PATH: "no-slash" };
@@ -141,19 +182,14 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
     expect.stringMatching(/^release 3 serves; to serve release 1 again: .* rollback/m),
   ]);
   const taken = await deploy("--memory", "768", "--rollback-on-failure", "--json");
-  const release = { serves: "3", before: "3", rolledBack: true, movedBy: null };
+  const release = { serves: "3", before: "3", rolledBack: true, movedBy: null, failure: null };
   expect([taken.code, JSON.parse(taken.stdout).release]).toEqual([3, release]);
   expect((await asked("releases")).result).toMatchObject({ serves: "3", rolledBack: true });
 
   // What another one lets serve while the test runs is not undone.
+  let meanwhile: (local: AwsForTest) => Promise<unknown> = () => moved(local, "4");
   const stub = await startBackendStub(() => (response) => {
-    const move = new UpdateAliasCommand({
-      FunctionName,
-      Name: "live",
-      FunctionVersion: "4",
-      Description: "",
-    });
-    void local.lambda.send(move).then(() => response.writeHead(500).end());
+    void meanwhile(local).then(() => response.writeHead(500).end());
   });
   onTestFinished(() => stub.close());
   const code = `export const handler = async () => { await fetch("${stub.url}"); throw new Error("no"); };`;
@@ -161,6 +197,14 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
   onTestFinished(() => rm(dirname(zip), { recursive: true }));
   await writeFile(zip, await zipOf({ "index.mjs": code }));
   const outrun = await asked("deploy", "--zip", zip, "--rollback-on-failure");
-  const stays = { serves: "4", before: "3", rolledBack: false, movedBy: "user/local" };
+  const stays = { serves: "4", before: "3", rolledBack: false, movedBy: "user/local", failure: null };
   expect([outrun.code, outrun.result.release]).toEqual([3, stays]);
+
+  // What another one claims then is not written to; what the test has found is told all the same.
+  meanwhile = claimed;
+  const late = await asked("deploy", "--zip", zip, "--memory", "896", "--rollback-on-failure");
+  const failure = expect.stringContaining("managed by terraform");
+  const kept = { serves: "6", before: "4", rolledBack: false, movedBy: null, failure };
+  expect([late.code, late.result.release]).toEqual([3, kept]);
+  expect(late.result.test).toMatchObject({ passed: false });
 });

@@ -221,7 +221,7 @@ test("D-06 the variables are never written without a revision", async () => {
       : undefined,
   );
   const { aws } = await openTestStack(proxy.url);
-  const written = changeEnvironment(aws, FUNCTION, (present) => ({ ...present, NEW: "1" }));
+  const written = changeEnvironment(aws, FUNCTION, { change: (present) => ({ ...present, NEW: "1" }) });
   expect(
     await written.then(
       () => "written",

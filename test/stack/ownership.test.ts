@@ -12,9 +12,11 @@ import { expect, test } from "vitest";
 import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { servedCodeOwner } from "../../src/aws/code-owner.ts";
-import { readReleases, serveOlder } from "../../src/aws/releases.ts";
+import { serveOlder } from "../../src/aws/alias-move.ts";
+import { readReleases } from "../../src/aws/releases.ts";
 import { newRun, tagNames, type CodeOwner } from "../../src/aws/tags.ts";
 import { steps } from "../../src/settings/table.ts";
+import { checkOfTags } from "../../src/stack/again.ts";
 import { deployStack } from "../../src/stack/deploy.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
@@ -280,7 +282,11 @@ test("each release keeps whose code it has, however many came after it", async (
   const judged: CodeOwner[] = [];
   for (const number of owners.keys()) {
     const releases = await readReleases(aws, FunctionName);
-    await serveOlder(aws, FunctionName, releases!, { serves: `${number + 1}`, by: "x" });
+    await serveOlder(aws, FunctionName, releases!, {
+      serves: `${number + 1}`,
+      by: "x",
+      check: () => undefined,
+    });
     judged.push(await servedCodeOwner(aws, FunctionName, "own"));
   }
   expect(judged).toEqual(owners);
@@ -302,4 +308,31 @@ test("a tag of the code's owner that says nothing, or is gone, opens no way arou
   const { lambda } = aws;
   await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Handler: "index.handler" }));
   expect(changedIds(await shipped.deploy())).toContain("Function");
+});
+
+const becoming: readonly [how: string, change: Record<string, string | undefined>, says?: string][] = [
+  ["nothing", {}],
+  ["tags of others", { team: "theirs" }],
+  ["claimed", { ManagedBy: "terraform" }, "it is managed by terraform"],
+  ["another stack's", { [tagNames.stack]: "other" }, "it belongs to the stack other"],
+  ["without our tags", { ManagedBy: undefined }, "it exists and was not created by"],
+  ["made anew", { [tagNames.run]: "another" }, "another one is in its place"],
+  ["adopted", { [tagNames.adopted]: "true" }, "another one is in its place"],
+];
+
+test.each(becoming)("what is asked of the tags right before a write: %s", async (_how, change, says) => {
+  const { stack } = await openTestStack("http://127.0.0.1:9");
+  const { lambdaFunction } = stack;
+  const { tags = {} } = lambdaFunction;
+  const now = Object.fromEntries(
+    Object.entries({ ...tags, ...change }).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
+  for (const found of [undefined, { attributes: {}, properties: {}, tags }]) {
+    const asking = () => checkOfTags(lambdaFunction, found, stack)(now, "the rest is undone");
+    if (says === undefined) asking();
+    else expect(asking).toThrow(expect.objectContaining({ code: "not-ours", exitCode: 4 }));
+    if (says !== undefined) expect(asking).toThrow(says);
+  }
 });

@@ -1,0 +1,43 @@
+import { codeOwnerIn } from "../aws/code-owner.ts";
+import { functionMissing, type CheckTags } from "../aws/lambda-function.ts";
+import type { CodeOwner } from "../aws/tags.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import { checkOfTags } from "../stack/again.ts";
+import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
+import { observe } from "../stack/engine.ts";
+import { refuseToWrite } from "../stack/ownership.ts";
+import { placeText } from "../terminal/changes.ts";
+import type { Context } from "./context.ts";
+
+/** The function of a stack, for a command that changes it by other ways than a deploy. */
+interface FunctionOfStack {
+  place: Place;
+  /** Who changes it. */
+  by: string;
+  owner: CodeOwner | undefined;
+  /** Asked anew right before each write: by then it may be another's. */
+  check: CheckTags;
+}
+
+/**
+ * Reads it. Before a change it says where, and throws CliError `not-ours` for the function of another stack
+ * or tool.
+ */
+export async function functionOf(
+  open: OpenStack<WebSocketStack>,
+  { isChanged }: { isChanged: boolean },
+  { report }: Pick<Context, "report">,
+): Promise<FunctionOfStack> {
+  const { stack, run } = open;
+  const { account, lambdaFunction } = stack;
+  const observed = await observe({ ...stack, resources: [account, lambdaFunction] }, run.aws);
+  const found = observed.get(lambdaFunction);
+  if (!found) throw functionMissing(run.aws, lambdaFunction.name);
+  const place = placeOf(open, observed);
+  if (isChanged) {
+    refuseToWrite(observed, stack);
+    report({ kind: "note", message: placeText(place) });
+  }
+  const { Caller: by = "unknown" } = observed.get(account)?.attributes ?? {};
+  return { place, by, owner: codeOwnerIn(found.tags), check: checkOfTags(lambdaFunction, found, stack) };
+}
