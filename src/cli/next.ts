@@ -1,4 +1,10 @@
-import { command as invocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import {
+  command as invocation,
+  partsOf,
+  printsKeys,
+  type Advice,
+  type Invocation,
+} from "../errors/advice.ts";
 import type { Settings } from "../settings/table.ts";
 
 /** What to type next; `what` says for what, or when, where the command does not say it itself. */
@@ -10,10 +16,17 @@ export interface NextStep {
 /** What to type next, one after the other; or why there is nothing, which is not printed. */
 export type Next = readonly [NextStep, ...NextStep[]] | { none: string };
 
-/** One command; `what` such as "to make these changes" or "once it is attached". */
-export const typing = (command: Invocation, what: string | null = null): Next => [
-  { what, command: [command] },
-];
+/**
+ * One command; `what` such as "to make these changes" or "once it is attached". Keys in a file are not with
+ * the backend yet.
+ */
+export const typing = (command: Invocation, what: string | null = null): Next =>
+  printsKeys(command)
+    ? [
+        { what: what ?? "to write the function's keys to a file", command: [command] },
+        { what: "once the backend runs with them", command: [invocation("test")] },
+      ]
+    : [{ what, command: [command] }];
 
 export const nothing = (because: string): Next => ({ none: because });
 

@@ -1,5 +1,12 @@
 import { basename, delimiter, dirname, relative } from "node:path";
-import { isInvocation, partsOf, shellWord, type Advice, type Invocation } from "../errors/advice.ts";
+import {
+  isInvocation,
+  partsOf,
+  printsKeys,
+  shellWord,
+  type Advice,
+  type Invocation,
+} from "../errors/advice.ts";
 import {
   commandTable,
   load,
@@ -35,8 +42,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
  */
 export function advicePrinter(program: readonly string[], resolved?: Resolved): AdvicePrinter {
   const words = (invocation: Invocation) => wordsOf(invocation, resolved);
-  const line = (part: Invocation) =>
+  const typed = (part: Invocation) =>
     [...portVariable(part, resolved), ...program, ...words(part).map(shellWord)].join(" ");
+  const line = (part: Invocation) => (printsKeys(part) ? intoFile(typed(part)) : typed(part));
   const text = (advice: Advice) =>
     partsOf(advice)
       .map((part) => (isInvocation(part) ? line(part) : part))
@@ -48,6 +56,9 @@ export function advicePrinter(program: readonly string[], resolved?: Resolved): 
   const argv = (advice: Advice) => partsOf(advice).filter(isInvocation).map(words);
   return { text, screen, argv, json: (result) => withAdvice(result, { text, argv }, []) };
 }
+
+/** A command whose output is secret: on the screen, and in a file that others read, it would be told. */
+const intoFile = (line: string): string => `(umask 077; ${line} > backend.env)`;
 
 /**
  * The words that start this program again, typed in the same folder. `script` is the file that Node was

@@ -6,7 +6,7 @@ import { subjectOf } from "../verify/backend/subject.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
+import { backendKeys, command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { explain } from "../errors/explain.ts";
 import type { Progress } from "../progress.ts";
@@ -209,7 +209,7 @@ function endOf([reachable]: readonly CheckLine[], backendUrl: string, ms: number
 const remedies: Readonly<Record<Missing, { reason: string; fix: Advice }>> = {
   keys: {
     reason: "there is no signing key",
-    fix: ["set SIGNING_KEYS to the output of: ", invocation("outputs", { outputsFor: "backend" })],
+    fix: ["SIGNING_KEYS is in the file that this writes: ", backendKeys()],
   },
   token: {
     reason: "no token was given",

@@ -3,9 +3,11 @@ import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
 import { type Next } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation } from "../errors/advice.ts";
+import { backendKeys, command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { firstBytes, replaceFile } from "../files/write.ts";
+import { isListening } from "../network/listening.ts";
+import type { Settings } from "../settings/table.ts";
 import { whole } from "../terminal/style.ts";
 
 interface InitResult {
@@ -15,10 +17,12 @@ interface InitResult {
   version: { before: string | null; now: string | null };
   /** What to add to the application, a line each. */
   code: string[];
+  /** Whether the function whose keys the backend needs is the local AWS's: that was named, or it runs. */
+  isLocal: boolean;
 }
 
 export const command: Command<"backend init", InitResult> = {
-  async run({ backendFile: file, force, yes }, context) {
+  async run({ backendFile: file, force, yes, local, port }, context) {
     if (!file.endsWith(".py")) {
       throw new CliError("file-not-python", `cannot write Python code to ${file}: it does not end with .py`, {
         hint: [
@@ -39,6 +43,7 @@ export const command: Command<"backend init", InitResult> = {
       changed,
       version: { before: before ?? null, now: kit.version ?? null },
       code: codeFor(file),
+      isLocal: local || (await isListening(port)),
     };
   },
 
@@ -53,7 +58,7 @@ export const command: Command<"backend init", InitResult> = {
       ...code.map((line) => `  ${whole(line)}`),
     ].join("\n"),
 
-  next: () => steps,
+  next: stepsOf,
 };
 
 /** Which version is there and which one would be written. */
@@ -92,18 +97,23 @@ const codeFor = (file: string): string[] => [
 ];
 
 const SOURCED = whole("set -a && . ./backend.env && set +a && ");
-const steps: Next = [
-  {
-    what: "to write the signing keys of the deployed function to a file",
-    command: [
-      whole("(umask 077; "),
-      invocation("outputs", { outputsFor: "backend" }),
-      whole(" > backend.env)"),
-    ],
-  },
-  { what: "to run the backend with them", command: `${SOURCED}${whole("uvicorn main:app --port 8000")}` },
-  {
-    what: "from another terminal, with a token that `authenticate` accepts",
-    command: [SOURCED, invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo" })],
-  },
-];
+
+/** Of the local AWS where it is meant, or runs: nothing of it says whether there is a stack on AWS too. */
+function stepsOf({ isLocal }: Pick<InitResult, "isLocal">, { port }: Pick<Settings, "port">): Next {
+  const here = isLocal ? { local: true, port } : {};
+  const elsewhere = isLocal ? "" : " (of a local AWS: with --local)";
+  return [
+    {
+      what: `to write the signing keys of the deployed function to a file${elsewhere}`,
+      command: [backendKeys(here)],
+    },
+    { what: "to run the backend with them", command: `${SOURCED}${whole("uvicorn main:app --port 8000")}` },
+    {
+      what: "from another terminal, with a token that `authenticate` accepts",
+      command: [
+        SOURCED,
+        invocation("backend check", { backendUrl: "http://127.0.0.1:8000", token: "demo", ...here }),
+      ],
+    },
+  ];
+}

@@ -1,7 +1,7 @@
 import { isGood, isUnauthorized, wordsOf } from "../verify/backend/answer.ts";
 import { askSigned } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { command as invocation, joined } from "../errors/advice.ts";
+import { backendKeys, command as invocation, giveKeys, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";
 import type { releaseEnvironment as ReleaseEnvironment } from "../aws/release-variables.ts";
@@ -66,11 +66,11 @@ export const command: Command<"backend keys", KeysResult> = {
     if (keys.length === 0) return typing(invocation("deploy"), "to create a key");
     if (keys.length === 2)
       return [
-        { what: "to give the backend both keys", command: [backendKeys] },
-        { what: null, command: [finishRotation] },
+        { what: "to write both keys to a file", command: [backendKeys()] },
+        { what: "once the backend runs with both", command: [finishRotation] },
       ];
     return isChanged
-      ? typing(backendKeys, "to remove the old key from the backend")
+      ? typing(backendKeys(), "to write the key that is left to a file")
       : nothing("one key is in use");
   },
 };
@@ -134,7 +134,7 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   }
   if (keys.length === 1) return [fresh, ...keys];
   throw new CliError("rotation-unfinished", "a rotation is in progress: the function signs with two keys", {
-    hint: ["give the backend both keys: ", backendKeys, "; then run: ", finishRotation],
+    hint: giveKeys(finishRotation),
   });
 }
 
@@ -200,7 +200,7 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
       `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
       {
         hint: isUnauthorized(exchange)
-          ? ["give the backend both keys: ", backendKeys, "; restart it, then run this again"]
+          ? giveKeys(finishRotation)
           : ["check with: ", invocation("backend check"), "; if the backend knows the new key, add --force"],
       },
     );
@@ -222,5 +222,4 @@ function resultOf(
   };
 }
 
-const backendKeys = invocation("outputs", { outputsFor: "backend" });
 const finishRotation = invocation("backend keys", { finish: true }, "rotate");

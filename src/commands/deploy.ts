@@ -11,7 +11,14 @@ import type { Context } from "../cli/context.ts";
 import type { Artifact } from "../artifact/zip.ts";
 import { codeFor, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
 import { deployRounds, type Round } from "../code/rounds.ts";
-import { command as invocation, joined, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
+import {
+  backendKeys,
+  command as invocation,
+  joined,
+  partsOf,
+  type Advice,
+  type Invocation,
+} from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
@@ -44,7 +51,7 @@ interface Deployed extends DeployOutcome {
   dryRun: boolean;
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
-  /** What prints the backend's variables: its signing keys are secret. */
+  /** What writes the variables of the backend, if there is one, to a file: its signing keys are secret. */
   backend: { environment: Invocation } | null;
   /** What the new backend said before its address was written; null where it was not asked. */
   probe: BackendProbe | null;
@@ -253,7 +260,7 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
   return {
     ...deployment,
     dryRun,
-    ...environments(url),
+    ...environments(deployment),
     probe,
     test: tested,
     release: tested?.fault
@@ -336,9 +343,12 @@ function refuseKnown({ stack, limits }: Request, { report }: Pick<Context, "repo
 const isPartial = ({ only, codeOnly }: Request["limits"]): boolean => only !== undefined || codeOnly;
 
 /** What the front end and the backend need, as soon as there is a stage. */
-const environments = (url: string | null): Pick<DeployResult, "frontend" | "backend"> => ({
+const environments = ({
+  url,
+  backendUrl,
+}: Pick<DeployOutcome, "url" | "backendUrl">): Pick<DeployResult, "frontend" | "backend"> => ({
   frontend: url === null ? null : { VITE_WS_API_ENDPOINT: url },
-  backend: url === null ? null : { environment: invocation("outputs", { outputsFor: "backend" }) },
+  backend: url === null || backendUrl === null ? null : { environment: backendKeys() },
 });
 
 /**

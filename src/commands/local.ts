@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { startDemoBackend } from "../backend/demo.ts";
 import { firstQuotas } from "../contract/quotas.ts";
-import { command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { backendKeys, command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { watchHandler, watchOwn } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
@@ -93,7 +93,15 @@ export const command: Command<"local", LocalResult, LocalItem> = {
       packagesFrom: placesOf(options),
       onLog: logged(context),
     });
-    if (local.isOpen) warn(openText(listen, local));
+    if (local.isOpen)
+      context.report({
+        kind: "warning",
+        message: openText(listen, local),
+        hint: [
+          "that access key is in the file that this writes: ",
+          backendKeys({ local: true, port: local.port }),
+        ],
+      });
     const page = await openedConsole(local, context, open);
     let closed: Promise<void> | undefined;
     const close = () => (closed ??= page.close().then(() => local.close()));
@@ -166,8 +174,8 @@ function logged({ emit, isBehind, drained }: Context<LocalItem>): (entries: read
 
 /** What another address than loopback opens. */
 const openText = (listen: string, { hosts }: LocalAws): string =>
-  `listening at ${listen}: other machines can open WebSockets and, with the access key that ` +
-  "`outputs --for backend --local` prints, make calls to AWS, all in plain text; " +
+  `listening at ${listen}: other machines can open WebSockets and, with its access key, ` +
+  "make calls to AWS, all in plain text; " +
   (hosts.length > 0 ? `names: ${hosts.join(", ")}` : "no name is allowed yet: add --allow-host");
 
 /**
@@ -205,14 +213,7 @@ function itemText(item: LocalItem): Advice | undefined {
     // of the shell.
     ...(item.demoBackend || item.backendUrl === ""
       ? []
-      : [
-          [
-            "its keys:  ",
-            whole("(umask 077; "),
-            invocation("outputs", { outputsFor: "backend", ...here }),
-            whole(" > backend.env) && set -a && . ./backend.env && set +a"),
-          ],
-        ]),
+      : [["its keys:  ", backendKeys(here), whole(" && set -a && . ./backend.env && set +a")]]),
     "",
     [
       "in another terminal: ",

@@ -20,9 +20,11 @@ export type Advice = string | readonly (string | Invocation)[];
 /** A setting's value as a person writes it: free text and numbers also as a placeholder such as `"URL"`. */
 type WrittenValue<V> = V extends boolean | readonly unknown[] ? V : V extends number ? V | string : V;
 
-/** The options of a command as a person writes them; every one may be left out. */
+/** The options of a command as a person writes them; every one may be left out. None shows keys. */
 export type Written<C extends CommandName> = {
-  readonly [N in keyof OptionsOf<C>]?: WrittenValue<Exclude<OptionsOf<C>[N], undefined>> | undefined;
+  readonly [N in Exclude<keyof OptionsOf<C>, "showKeys">]?:
+    | WrittenValue<Exclude<OptionsOf<C>[N], undefined>>
+    | undefined;
 };
 
 /** A word of a command line as a shell takes it: text of others is one word, whatever it holds. */
@@ -43,6 +45,22 @@ export const help = (path: readonly string[]): Invocation => ({
   args: [...path, "--help"],
   options: {},
 });
+
+/** What the backend needs of the function; it is printed so that it goes to a file (`cli/print-advice`). */
+export const backendKeys = (at: Pick<Written<"outputs">, "local" | "port"> = {}): Invocation =>
+  command("outputs", { outputsFor: "backend", ...at });
+
+/** Whether the output of a command is secret: such a one is never printed without the file for it. */
+export const printsKeys = ({ command: name, options }: Invocation): boolean =>
+  name === "outputs" && options["outputsFor"] === "backend";
+
+/** What to do where a backend does not know the function's keys; `then` proves that it does. */
+export const giveKeys = (then: Invocation): Advice => [
+  "write the function's keys to a file: ",
+  backendKeys(),
+  "; then restart the backend with them, and: ",
+  then,
+];
 
 export const isInvocation = (value: unknown): value is Invocation =>
   typeof value === "object" && value !== null && invocation in value;

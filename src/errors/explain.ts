@@ -1,4 +1,4 @@
-import { command, shellWord, type Advice } from "./advice.ts";
+import { backendKeys, command, shellWord, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
 import { explainNetwork, isLoopback } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
@@ -129,8 +129,9 @@ export const explanations: readonly Explanation[] = [
     when: ({ message }) => localRefusal.test(message),
     message: ({ message }) => `the local AWS refused the call: ${localRefusal.exec(message)?.[1]}`,
     hint: () => [
-      "its user can print an access key for you, to be used with --endpoint-url instead of --local: ",
-      command("outputs", { outputsFor: "backend", local: true }),
+      "its user can write an access key for you to a file, to be used with --endpoint-url " +
+        "instead of --local: ",
+      backendKeys({ local: true }),
     ],
   },
   {

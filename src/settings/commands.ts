@@ -325,11 +325,12 @@ const table = {
       { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
       { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
       {
-        line: "outputs --for backend",
-        description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
+        line: "outputs --for backend > backend.env",
+        description:
+          "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret: first `umask 077`",
       },
       {
-        line: "outputs --for backend --local",
+        line: "outputs --for backend --local > backend.env",
         description: "the same for the local AWS, with AWS credentials for it: the backend can push",
       },
       {

@@ -1,5 +1,5 @@
 import { jsonIn } from "../contract/json.ts";
-import { command, type Invocation } from "../errors/advice.ts";
+import { backendKeys, type Invocation } from "../errors/advice.ts";
 import type { Difference } from "../stack/difference.ts";
 import type { DeployOutcome, LeftLine, Place, Removal, RemovedLine } from "../stack/deploy.ts";
 import type { ChangeLine } from "../stack/describe.ts";
@@ -128,7 +128,7 @@ const FRONT_END = "VITE_WS_API_ENDPOINT";
  * the front end and the backend need; not where it is, which was mostly said before.
  */
 export function deploymentText(
-  { changed, resources, code, url }: DeployOutcome,
+  { changed, resources, code, url, backendUrl }: DeployOutcome,
   { dryRun = false, only, test = null, unproven = [], strict = false, localPort }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
@@ -140,17 +140,16 @@ export function deploymentText(
     ...(url ? addressLines(url) : []),
   ].join("\n");
   const here = localPort === undefined ? {} : { local: true, port: localPort };
-  return url ? [lines, command("outputs", { outputsFor: "backend", ...here })] : [lines];
+  // Own code need not have a backend.
+  const hasBackend = url !== null && backendUrl !== null;
+  return hasBackend ? [`${lines}\nfor the backend's environment:\n  `, backendKeys(here)] : [lines];
 }
 
-/** Where clients connect, with what the environments of both ends need; the backend's command follows. */
+/** Where clients connect, with what the front end's environment needs. */
 const addressLines = (url: string): string[] => [
   "",
   url,
-  "",
-  ...(isPlain(url) ? ["for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : []),
-  "for the backend's environment:",
-  "  ",
+  ...(isPlain(url) ? ["", "for the front end's environment:", `  ${variableLine(FRONT_END, url)}`] : [""]),
 ];
 
 /** What was not proven, in a line. */

@@ -1,6 +1,6 @@
-import { giveKeys, orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
+import { orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { command, type Advice } from "../errors/advice.ts";
+import { command, giveKeys, type Advice } from "../errors/advice.ts";
 import { readLine } from "../logs/record.ts";
 
 /** What became of the test event. A code is a promise, the meaning is not. */
@@ -263,7 +263,7 @@ export const answerRows: readonly AnswerRow[] = [
     reached: true,
     accepted: false,
     meaning: ({ probe }) => probe?.meaning ?? "",
-    fix: ({ probe }) => probe?.fix ?? giveKeys,
+    fix: ({ probe }) => probe?.fix ?? giveKeys(command("test")),
   },
   {
     code: "token-refused",

@@ -1,6 +1,6 @@
 import type { Aws } from "../aws/clients.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { command, isInvocation, partsOf, type Invocation } from "../errors/advice.ts";
+import { backendKeys, command, isInvocation, partsOf, type Invocation } from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 import type { BackendProbe } from "./backend/ask-once.ts";
@@ -165,7 +165,8 @@ export type NextClient = Client & { owner: CodeOwner };
 
 /** The next command: one that uses what works, or fits the cause of what fails. */
 export function nextAfter(tested: SmokeTest | null, { owner, ...client }: NextClient): Invocation {
-  if (tested === null || tested.passed) return connecting(client);
+  if (tested === null) return testing(client);
+  if (tested.passed) return connecting(client);
   return tested.fault === null ? nextOfBackend(tested, owner) : nextOfDeployed(tested);
 }
 
@@ -174,6 +175,9 @@ export function connecting({ booking = "1", token, tokenStdin }: Client): Invoca
   const sameToken = tokenStdin ? { tokenStdin } : token === undefined ? { token: "TOKEN" } : {};
   return command("connect", { booking, ...sameToken });
 }
+
+/** What nothing is known of is tried first. */
+const testing = ({ booking, tokenStdin }: Client): Invocation => command("test", { booking, tokenStdin });
 
 /** The next command after `test`: what uses the path, or else what the first check that failed asks for. */
 export function nextAfterTest(
@@ -213,7 +217,7 @@ const afterHandshake: Readonly<Record<number, Invocation>> = {
 
 /** By what was found, where what was deployed works; other causes lie in the backend. */
 const afterCause: Readonly<Partial<Record<Code, Invocation>>> = {
-  "keys-unknown": command("outputs", { outputsFor: "backend" }),
+  "keys-unknown": backendKeys(),
   "keys-missing": command("deploy"),
   "token-refused": command("test", { tokenStdin: true }),
   "booking-missing": command("test", { booking: "ID" }),

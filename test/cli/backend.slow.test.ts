@@ -79,6 +79,18 @@ test("init writes the kit, shows the next steps, and changes nothing the second 
     changed: false,
     version: { before: version, now: version },
   });
+  // What listens at the port of the local AWS is taken for it.
+  const { url } = await backendWith([]);
+  for (const [port, words] of [
+    [new URL(url).port, ["outputs", "--for", "backend", "--local"]],
+    ["1", ["outputs", "--for", "backend"]],
+  ] as const) {
+    const { stdout } = await run(["backend", "init", "--out", file, "--json"], {
+      env: { SHELFSHACK_PORT: port },
+    });
+    const { isLocal, next } = JSON.parse(stdout);
+    expect([isLocal, next[0].argv]).toEqual([words.length === 4, [words]]);
+  }
 });
 
 test("init tells which version is there and which would be written", async () => {
@@ -393,7 +405,8 @@ test("check lists what it skipped for want of keys and a token, and what to pass
     [
       "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (19 of 19), " +
         "endings (3 of 3), because there is no signing key and no token was given",
-      `  set SIGNING_KEYS to the output of: ${advised} outputs --for backend --region us-east-1`,
+      `  SIGNING_KEYS is in the file that this writes: (umask 077; ${advised} outputs --for backend ` +
+        "--region us-east-1 > backend.env)",
       "  pass --token (or --token-stdin) with a token that the backend accepts\n",
     ].join("\n"),
   );

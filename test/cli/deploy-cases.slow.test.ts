@@ -111,11 +111,11 @@ const REACHED = "the function reaches the backend";
 const ACCEPTED = "a client is accepted through the function";
 
 test.each([
-  ["backend-unreachable", REACHED, async () => backendUrl, ["backend", "check"]],
-  ["keys-unknown", ACCEPTED, () => answering(401), ["outputs", "--for", "backend"]],
-  ["backend-endpoint-missing", ACCEPTED, () => answering(404), ["backend", "check"]],
-  ["backend-fields-refused", ACCEPTED, () => answering(unprocessable), ["backend", "check"]],
-  ["backend-host-refused", ACCEPTED, () => answering(foreignHost), ["backend", "check"]],
+  ["backend-unreachable", REACHED, async () => backendUrl, ["backend check"]],
+  ["keys-unknown", ACCEPTED, () => answering(401), ["outputs --for backend", "test"]],
+  ["backend-endpoint-missing", ACCEPTED, () => answering(404), ["backend check"]],
+  ["backend-fields-refused", ACCEPTED, () => answering(unprocessable), ["backend check"]],
+  ["backend-host-refused", ACCEPTED, () => answering(foreignHost), ["backend check"]],
   [
     "token-refused",
     ACCEPTED,
@@ -124,7 +124,7 @@ test.each([
       onTestFinished(() => stub.close());
       return ["--backend-url", stub.url];
     },
-    ["test", "--token-stdin"],
+    ["test --token-stdin"],
   ],
 ])(
   "F-31 F-28 a deploy that finds %s: its next step, 0 without and 3 with --strict",
@@ -139,7 +139,7 @@ test.each([
       {
         test: { passed: false, fault: null },
         unproven: [{ code, what, why: expect.any(String), fix: expect.any(String) }],
-        next: [{ what: null, argv: [[...next, "--local"]] }],
+        next: next.map((words) => ({ argv: [[...words.split(" "), "--local"]] })),
         backend: { argv: [["outputs", "--for", "backend", "--local"]] },
       },
     ]);
@@ -149,7 +149,7 @@ test.each([
     expect(strict.code).toBe(3);
     expect(strict.stdout).toContain(`\nnot proven: ${what} (exit code 3: --strict)\n`);
     expect(strict.stdout).toMatch(
-      /^for the backend's environment:\n {2}\S.* outputs --for backend --local$/m,
+      /^for the backend's environment:\n {2}\S.* outputs --for backend --local > backend\.env\)$/m,
     );
     expect(strict.stderr).toContain(`\n::error title=shelfshack-ws::not proven: ${what}: `);
   },

@@ -2,8 +2,10 @@ import { tmpdir } from "node:os";
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { advicePrinter, programOf } from "../../src/cli/print-advice.ts";
+import { nextText, typing } from "../../src/cli/next.ts";
 import { resolve, type Given } from "../../src/cli/resolve.ts";
-import { command, help } from "../../src/errors/advice.ts";
+import { unstyled } from "../../src/terminal/style.ts";
+import { backendKeys, command, giveKeys, help } from "../../src/errors/advice.ts";
 
 /** The printer of a run with these options, or variables, in an empty folder. */
 const printer = (given: Given, variables: Record<string, string> = {}) =>
@@ -143,6 +145,34 @@ test("before the settings are known a command is printed bare", () => {
   expect(advicePrinter(["shelfshack-ws"]).text(["see: ", command("backend init")])).toBe(
     "see: shelfshack-ws backend init",
   );
+});
+
+test("what prints keys is printed with a file for them, wherever it is advised", () => {
+  const keys = "(umask 077; shelfshack-ws outputs --for backend > backend.env)";
+  for (const advice of [[backendKeys()], [command("outputs", { outputsFor: "backend" })]]) {
+    expect(printer({}).text(advice)).toBe(keys);
+    expect(unstyled(printer({}).screen(advice))).toBe(keys);
+    expect(printer({}).json({ advice })).toEqual({ advice: keys, argv: [["outputs", "--for", "backend"]] });
+  }
+  expect(printer({}).text(giveKeys(command("test")))).toContain(`${keys}; then restart the backend`);
+  expect(printer({}).text(nextText(typing(backendKeys())))).toMatch(/ > backend\.env\)\nthen, .*: \S+ test$/);
+  expect(printer({}).text([command("outputs", { outputsFor: "frontend" })])).not.toContain("umask");
+});
+
+test("no text of the project names what prints keys without a file for them", () => {
+  const root = new URL("../../", import.meta.url);
+  const files = ["src", "handler"].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(ts|js|py|md|html)$/.test(file))
+      .map((file) => `${folder}/${file}`),
+  );
+  const bare = ["README.md", ...files].flatMap((file) =>
+    [...readFileSync(new URL(file, root), "utf8").matchAll(/\boutputs\b[^`"\n]* --for backend\b[^`"\n]*/g)]
+      .map(([line]) => line)
+      .filter((line) => !line.includes(">"))
+      .map((line) => `${file}: ${line}`),
+  );
+  expect(bare).toEqual([]);
 });
 
 test("no text in the code names a command by itself: it would be printed without this run's flags", () => {

@@ -1,4 +1,4 @@
-import { command, joined, type Advice } from "../../errors/advice.ts";
+import { command, giveKeys, joined, type Advice } from "../../errors/advice.ts";
 import { redactUrl } from "../../settings/redact.ts";
 import {
   explainUnanswered,
@@ -66,14 +66,6 @@ const hasStatus =
   ({ status }: Answered): boolean =>
     statuses.includes(status);
 
-/** What to do where the backend does not know the function's keys. */
-export const giveKeys: Advice = [
-  "give the backend what this prints, and restart it: ",
-  command("outputs", { outputsFor: "backend" }),
-  "; then check it: ",
-  command("backend check"),
-];
-
 /** A fix, and what to do where the function has a wrong address. */
 export const orOtherAddress = (fix: Advice): Advice =>
   joined([fix, ["if the address is wrong: ", command("env", {}, "set", "BACKEND_URL=URL")]], "; ");
@@ -100,7 +92,7 @@ const rows: readonly ProbeRow[] = [
     code: "keys-unknown",
     when: isUnauthorized,
     meaning: () => "the backend does not know the function's signing keys",
-    fix: () => giveKeys,
+    fix: () => giveKeys(command("test")),
   },
   {
     code: "backend-endpoint-missing",

@@ -1,5 +1,5 @@
 import { endpoints, TOLERANCE_SECONDS, type Endpoint } from "../../contract/envelope.ts";
-import { command, type Advice } from "../../errors/advice.ts";
+import { command, giveKeys, joined, type Advice } from "../../errors/advice.ts";
 import { byHand, failed, passed, skipped, warning, type Verdict } from "../check.ts";
 import { firstLineOf, isAccepted, isAnswered, isForeignHost, isUnauthorized, wordsOf } from "./answer.ts";
 import { probeOf } from "./ask-once.ts";
@@ -149,7 +149,7 @@ export const READ_FIELDS = "read the fields of CONTRACT.md 1 and 2, and ignore t
 
 /** Without keys of its own the function is at fault; a person may know them. */
 function unauthorized(evidence: string, path: string, { keys, isOfFunction }: Subject): Verdict {
-  if (keys.length > 0) return failed("keys-unknown", evidence, causesOf401(path), byHand(giveKeys));
+  if (keys.length > 0) return failed("keys-unknown", evidence, causesOf401(path), byHand(orPrefix));
   if (!isOfFunction)
     return skipped(`${evidence}; the backend requires a signature: set SIGNING_KEYS to its keys`, "keys");
   return failed(
@@ -169,11 +169,10 @@ const causesOf401 = (path: string): string =>
     `it does not see the path ${path}, which is signed and compared (a reverse proxy strips a prefix)`,
   ].join("; ");
 
-const giveKeys: Advice = [
-  "give the backend the keys of: ",
-  command("outputs", { outputsFor: "backend" }),
-  "; then restart it. Where a reverse proxy strips a prefix: uvicorn --root-path /prefix",
-];
+const orPrefix: Advice = joined(
+  [giveKeys(command("backend check")), "where a reverse proxy strips a prefix: uvicorn --root-path /prefix"],
+  "; ",
+);
 
 /** What a `Date` header may lag behind: it has whole seconds, and some servers renew it once a second. */
 const DATE_LAG_MS = 2_000;

@@ -1,6 +1,6 @@
 import { endpoints, type Endpoint } from "../../contract/envelope.ts";
 import { fingerprint, newSigningKey } from "../../contract/signature.ts";
-import { command } from "../../errors/advice.ts";
+import { command, giveKeys } from "../../errors/advice.ts";
 import { byHand, failed, passed, skipped, warning, type Verdict } from "../check.ts";
 import { contentOf, isAccepted, isGood, isRefusal, isUnauthorized, wordsOf } from "./answer.ts";
 import { lackOfConnection, type Unasked } from "./conversation.ts";
@@ -244,7 +244,7 @@ const eachKey = question({
       "keys-unknown",
       `the backend does not know the ${which} key (${rejected.map(fingerprint).join(", ")})`,
       "the proxy signs with both, but the rotation cannot be finished before the backend knows the newer one",
-      byHand(["give the backend both keys: ", command("outputs", { outputsFor: "backend" })]),
+      byHand(giveKeys(command("backend check"))),
     );
   },
 });
