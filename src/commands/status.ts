@@ -11,7 +11,7 @@ import { withoutReleasing, steps as allSteps, type Step } from "../settings/tabl
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
 import { stepsThatFix } from "../stack/steps.ts";
-import { byMember, placeText, shortValues } from "../terminal/changes.ts";
+import { broughtText, byMember, placeText, shortValues } from "../terminal/changes.ts";
 import { headedTable, oneLine, type Row } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 
@@ -67,12 +67,13 @@ export const command: Command<"status", StatusResult> = {
   },
 
   render({ deployed, upToDate, url, codeCompared, release, steps, resources, ...place }) {
-    const rows = resources.flatMap(({ id, name, state, differences }): Row[] => [
+    const rows = resources.flatMap(({ id, name, state, differences, brings }): Row[] => [
       [signs[state], id, name, state === "ok" ? "" : state],
       ...differences.flatMap(byMember).map((difference) => {
         const { from, to } = shortValues(difference);
         return `${difference.path}: ${from}, should be ${to}`;
       }),
+      ...broughtText(brings),
     ]);
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     return joined([

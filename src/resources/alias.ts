@@ -1,13 +1,13 @@
 import type { AliasConfiguration } from "@aws-sdk/client-lambda";
 import type { Found, Resource } from "../stack/resource.ts";
 import { releasing } from "../settings/table.ts";
-import type { FunctionResource } from "./function.ts";
+import { versionProperties, type FunctionResource } from "./function.ts";
 import type { ReleaseResource } from "./release.ts";
 import { complete } from "../aws/answers.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { untilActive } from "../aws/lambda-function.ts";
 import { serveNew } from "../aws/alias-move.ts";
-import { aliasOf, isRollback, prune } from "../aws/releases.ts";
+import { aliasOf, isRollback, prune, versionsOf } from "../aws/releases.ts";
 import { ALIAS } from "../aws/served.ts";
 
 interface AliasProperties {
@@ -16,6 +16,8 @@ interface AliasProperties {
   FunctionVersion: string;
   /** Versions beside it that get a share of its calls, such as `2=0.1`. */
   AlsoServed: readonly string[];
+  /** What it serves after a rollback; nothing asks for it. */
+  Served?: object;
 }
 type AliasAttributes = { AliasArn: string; RevisionId: string; Description: string };
 
@@ -45,10 +47,21 @@ export function alias(
     }),
     leaves: ({ attributes: { Description }, properties: { FunctionVersion: served } }) =>
       isRollback(Description) ? [`the rollback to release ${served} ends with this deploy`] : [],
+    leadsFrom: ({ properties: { Served } }) => Served && { need: needs.lambdaFunction, before: Served },
 
     async list(aws) {
       const found = await aliasOf(aws, FunctionName);
-      return found ? [foundAlias(FunctionName, found)] : [];
+      if (!found) return [];
+      const alias = foundAlias(FunctionName, found);
+      if (!isRollback(found.Description)) return [alias];
+      const versions = await versionsOf(aws, FunctionName);
+      const served = versions?.find(({ Version }) => Version === found.FunctionVersion);
+      return [
+        {
+          ...alias,
+          properties: { ...alias.properties, ...(served && { Served: versionProperties(served) }) },
+        },
+      ];
     },
 
     async create(aws, { Name, FunctionVersion }) {

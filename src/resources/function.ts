@@ -473,6 +473,26 @@ async function markCode(
     await taggingOf(aws, attributes).set({ [tagNames.code]: codeFrom });
 }
 
+/** What a version has a copy of, as properties of the function; undefined for what it has none of. */
+export function versionProperties(version: FunctionConfiguration): object {
+  const { CodeSha256, Runtime, Handler, Role, Timeout, MemorySize, KMSKeyArn } = version;
+  const { Architectures, TracingConfig, LoggingConfig, VpcConfig } = foundSettings(version, {});
+  return {
+    CodeSha256,
+    Runtime,
+    Handler,
+    Role,
+    Timeout,
+    MemorySize,
+    KMSKeyArn,
+    Architectures,
+    TracingConfig,
+    LoggingConfig,
+    VpcConfig,
+    Environment: usable(variablesOf(version)),
+  };
+}
+
 function foundFunction({
   Configuration: found,
   Tags: tags = {},

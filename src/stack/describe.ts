@@ -1,6 +1,6 @@
 import { namesPutOn } from "../aws/tags.ts";
 import type { ErrorCode } from "../errors/codes.ts";
-import type { Difference } from "./difference.ts";
+import { between, type Difference } from "./difference.ts";
 import { isOfOthers } from "./adopt.ts";
 import type { AnyFound } from "./resource.ts";
 import { isWanted, type Action, type Change, type Scope } from "./engine.ts";
@@ -14,6 +14,8 @@ export interface ChangeLine {
   /** False for what `--only` or `--code-only` left out: then nothing is known of it. */
   compared: boolean;
   differences: readonly Difference[];
+  /** What else changes with it for clients: all that a newer release brings where an older one served. */
+  brings: readonly Difference[];
   /** What adopting it means, in words; null for what is not adopted in this run. */
   adoption: readonly string[] | null;
   /** Why nothing is known of it; null for all that was read. */
@@ -29,13 +31,22 @@ export function describeChanges(changes: readonly Change[], scope: Scope = () =>
   return changes
     .filter(({ resource }) => resource.desired && isWanted(resource) && !isOfOthers(resource, found))
     .filter(({ resource, action }) => !resource.former || action !== "none")
-    .map(({ resource, action, differences: all, adoption = null, unread, found: one }) => {
+    .map((change) => {
+      const { resource, action, differences: all, adoption = null, unread, found: one } = change;
       const { id, type, name } = resource;
       const differences = tagByTag(all, one);
       const compared = scope(resource) && !unread;
       const error = unread ? { code: unread.code, message: unread.message } : null;
-      return { id, type, name, action, compared, differences, adoption, unread: error };
+      const brings = broughtBy(change, changes);
+      return { id, type, name, action, compared, differences, brings, adoption, unread: error };
     });
+}
+
+function broughtBy({ resource, action, found }: Change, changes: readonly Change[]): Difference[] {
+  const led = action === "update" && found ? resource.leadsFrom?.(found) : undefined;
+  const needed = changes.find((one) => one.resource === led?.need);
+  const after = needed?.target ?? needed?.found?.properties;
+  return led && after ? between(led.need, led.before, after) : [];
 }
 
 /** The tags that leave the configuration one by one (`to` null), instead of the names of all that it sets. */

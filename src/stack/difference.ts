@@ -49,6 +49,21 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
   );
 }
 
+/** What differs between two states of a resource in what the first one names, also what only one of them has. */
+export const between = (resource: AnyResource, before: object, after: object): Difference[] =>
+  Object.entries(before).flatMap(([key, value]) =>
+    betweenValues(resource, key, value, (after as Members)[key]),
+  );
+
+function betweenValues(resource: AnyResource, path: string, from: unknown, to: unknown): Difference[] {
+  if (isDeepStrictEqual(from, to) || (to === MADE_ON_FIRST_DEPLOY && from)) return [];
+  if (isMembers(from) && isMembers(to))
+    return [...new Set([...Object.keys(from), ...Object.keys(to)])]
+      .toSorted()
+      .flatMap((key) => betweenValues(resource, `${path}.${key}`, from[key], to[key]));
+  return [{ path, from: redacted(resource, path, from), to: redacted(resource, path, to) ?? null }];
+}
+
 /** What is desired, without what stays as it was found. */
 export function withoutStaying(resource: AnyResource, found: AnyFound | undefined, desired: object): Members {
   const staying = (found && resource.staysAsFound?.(found)) ?? [];

@@ -127,6 +127,11 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   } & { readonly [path: `${string}.${string}`]: (found: unknown, desired: unknown) => boolean };
   /** What is asked for and left as it is, or left behind, in words; nothing where there is none of it. */
   leaves?(found: Found<Properties, A>, desired: Partial<Properties>): readonly string[];
+  /**
+   * Where its change leads from an older state of something that it needs to the present one: that older
+   * state, with all that is compared, undefined where there was none.
+   */
+  leadsFrom?(found: Found<Properties, A>): { need: AnyResource; before: object } | undefined;
   /** What is wrong with it and not ours to repair: the deploy goes on with a warning. */
   faults?(found: Found<Properties, A>): readonly { message: string; hint: Advice }[];
   /**

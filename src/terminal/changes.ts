@@ -63,12 +63,17 @@ function commonLength(one: string, other: string): number {
 /** One line for each change, and one below it for each value that differs. */
 export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
   const changing = lines.filter(({ action }) => action !== "none");
-  const rows = changing.flatMap(({ id, name, action, differences }): Row[] => [
+  const rows = changing.flatMap(({ id, name, action, differences, brings }): Row[] => [
     [`${paints[action](signs[action])} ${words[tense][action]}`, id, name],
     ...(action === "update" ? differences.flatMap(byMember).map(differenceText) : []),
+    ...broughtText(brings),
   ]);
   return [table(rows), "", summary(lines, tense)].join("\n");
 }
+
+/** What comes with a change, a line each. */
+export const broughtText = (brings: ChangeLine["brings"]): string[] =>
+  brings.flatMap(byMember).map((difference) => `with it ${differenceText(difference)}`);
 
 /** A value of several members that there was none of, member by member: its JSON would be cut. */
 export function byMember({ path, from, to }: Difference): Difference[] {

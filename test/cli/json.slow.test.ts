@@ -23,6 +23,7 @@ const place = { ...noProfile, ...ours };
 const planned = {
   "nothing was there before": "result.resources[].differences[].from",
   "all can be read": "result.resources[].unread",
+  "no rollback was before": "result.resources[].brings[]",
 };
 const healthy = (of: string): Absent => ({
   "nothing is wrong": ["code", "means", "fix", "repair[]", "argv"].map((key) => `${of}.${key}`).join(" "),
@@ -62,6 +63,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     ...place,
     ...plainNext,
     "all is up to date": "result.steps[] result.resources[].differences[]",
+    "no rollback was before": "result.resources[].brings[]",
     "all can be read": "result.resources[].unread",
   },
   releases: place,

@@ -280,7 +280,7 @@ test("S22 a wrong key and a wrong token are distinguished, although both get the
       outcome: "failed",
       argv: [
         ["outputs", "--for", "backend", "--local"],
-        ["backend", "check", "--local"],
+        ["test", "--local"],
       ],
     },
   });
