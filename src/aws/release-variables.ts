@@ -1,5 +1,5 @@
 import type { AliasConfiguration } from "@aws-sdk/client-lambda";
-import { command } from "../errors/advice.ts";
+import { deployAgain } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { serveNew } from "./alias-move.ts";
 import { complete } from "./answers.ts";
@@ -127,7 +127,7 @@ const rolledBackMeanwhile = (version: string, served: string): CliError =>
   new CliError(
     "rolled-back",
     `written as release ${version}, which does not serve: a rollback in the meantime serves ${served}`,
-    { hint: ["deploy what is to be served: ", command("deploy")] },
+    { hint: ["deploy what is to be served: ", deployAgain] },
   );
 
 const rolledBack = (served: string): CliError =>
@@ -135,5 +135,5 @@ const rolledBack = (served: string): CliError =>
     "rolled-back",
     `nothing was written: release ${served} serves after a rollback, and a change would serve ` +
       "what was taken back",
-    { hint: ["deploy what is to be served: ", command("deploy")] },
+    { hint: ["deploy what is to be served: ", deployAgain] },
   );

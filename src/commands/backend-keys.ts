@@ -1,7 +1,7 @@
 import { isGood, isUnauthorized, wordsOf } from "../verify/backend/answer.ts";
 import { askSigned } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { backendKeys, command as invocation, giveKeys, joined } from "../errors/advice.ts";
+import { backendKeys, command as invocation, deployAgain, giveKeys, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { DeployedFunction } from "../aws/lambda-function.ts";
 import type { releaseEnvironment as ReleaseEnvironment } from "../aws/release-variables.ts";
@@ -63,7 +63,7 @@ export const command: Command<"backend keys", KeysResult> = {
   },
 
   next({ keys, changed: isChanged }) {
-    if (keys.length === 0) return typing(invocation("deploy"), "to create a key");
+    if (keys.length === 0) return typing(deployAgain, "to create a key");
     if (keys.length === 2)
       return [
         { what: "to write both keys to a file", command: [backendKeys()] },
@@ -98,7 +98,7 @@ type Change = Pick<OptionsOf<"backend keys">, "functionName" | "force" | "showKe
 const keysOf = ({ SIGNING_KEYS = "" }: Variables): string[] =>
   signingKeysIn(SIGNING_KEYS, "the function's SIGNING_KEYS", [
     "deploy creates a new key for the function and the backend: ",
-    invocation("deploy"),
+    deployAgain,
   ]);
 
 /** The environment with this change, which is released. */
@@ -129,7 +129,7 @@ function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
   if (keys[0] === fresh) return keys;
   if (keys.length === 0) {
     throw new CliError("no-signing-key", "the function has no signing key to rotate", {
-      hint: ["deploy creates one: ", invocation("deploy")],
+      hint: ["deploy creates one: ", deployAgain],
     });
   }
   if (keys.length === 1) return [fresh, ...keys];

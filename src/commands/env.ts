@@ -3,27 +3,29 @@ import { signingKeysIn } from "../aws/signing-keys.ts";
 import { LARGEST_ENVIRONMENT, refuseTooLarge, sizeOf, type Variables } from "../aws/variables.ts";
 import { probeBackend, type BackendProbe } from "../verify/backend/ask-once.ts";
 import { subjectOf } from "../verify/backend/subject.ts";
-import { actionNamed } from "../cli/action.ts";
+import { askedIn, changeBy, refuseRemoval, valueOf, type Action } from "../cli/asked-variables.ts";
 import { closest } from "../errors/closest.ts";
 import type { Command } from "../cli/command.ts";
 import { functionOf } from "../cli/function-of.ts";
 import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
-import { command as invocation, joined, type Advice } from "../errors/advice.ts";
+import {
+  command as invocation,
+  deployAgain,
+  giveKeys,
+  joined,
+  partsOf,
+  type Advice,
+} from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { redactWord } from "../settings/redact.ts";
 import { defaultSettings, settingTable } from "../settings/table.ts";
-import { readVariable, refusedVariable, type RefusedVariable } from "../settings/value-types.ts";
 import type { OpenStack, Place } from "../stack/deploy.ts";
 import { differenceText, placeText } from "../terminal/changes.ts";
 import { oneLine, table } from "../terminal/format.ts";
-import { secretValue } from "../terminal/line.ts";
-
-const actions = ["list", "set", "unset"] as const;
-type Action = (typeof actions)[number];
 
 interface EnvResult extends Place {
   action: Action;
@@ -48,14 +50,21 @@ export const command: Command<"env", EnvResult> = {
     context,
   ) {
     const { functionName } = names;
-    const { action, change, assigned, removed } = await changeIn(context);
-    refuseTooLarge(functionName, assigned);
-    if (assigned["BACKEND_URL"])
-      checkBackendUrl({ ...names, allowHttp, backendUrl: assigned["BACKEND_URL"] }, context.report);
+    const { action, removed, given, unread } = askedIn(context.args);
+    const checkBackend = ({ BACKEND_URL: url }: Variables) =>
+      url ? checkBackendUrl({ ...names, allowHttp, backendUrl: url }, context.report) : undefined;
+    // A person is asked last: for no secret that is refused then.
+    const isTyped = unread !== undefined && context.stdin.isTTY;
+    const piped = isTyped ? {} : await valueOf(unread, context);
+    refuseTooLarge(functionName, { ...given, ...piped });
+    checkBackend({ ...given, ...piped });
     const open = await context.stack(names);
     const { place, ...of } = await functionOf(open, { isChanged: action !== "list" }, context);
     const { owner } = of;
     const found = await variablesOf(open, functionName, action);
+    const typed = isTyped ? await valueOf(unread, context) : {};
+    checkBackend(typed);
+    const change = changeBy({ removed, given: { ...given, ...piped, ...typed } });
     const isServed = sameVariables(found.served, change(found.served));
     const present = found.rolledBackTo !== null || isServed ? found.latest : found.served;
     if (owner !== "own") refuseRemoval(removed, ["BACKEND_URL"]);
@@ -126,7 +135,7 @@ const unchangedText = (rolledBackTo: string | null): string =>
 /** Clients are not served by it: what was taken back would be served with it. */
 const waitingText = (served: string): Advice => [
   `a rollback chose release ${oneLine(served)}, which serves on without it; the next deploy serves it: `,
-  invocation("deploy"),
+  deployAgain,
 ];
 
 /** A variable that was not there, or is not any more, has no second value to show. */
@@ -134,35 +143,6 @@ function changeText({ name, from, to }: EnvResult["changes"][number]): string {
   if (from === null) return `${name}: added, ${to}`;
   if (to === null) return `${name}: removed, was ${from}`;
   return from === to ? `${name}: changed` : differenceText({ path: name, from, to });
-}
-
-/** What the words after the command ask for: checked, and as a change of whatever is there then. */
-interface Asked {
-  action: Action;
-  change(present: Variables): Variables;
-  assigned: Variables;
-  /** The names to remove. */
-  removed: readonly string[];
-}
-
-async function changeIn(context: Pick<Context, "args" | "stdin" | "signal">): Promise<Asked> {
-  const [word = "list", ...words] = context.args;
-  const action = actionNamed("env", word, actions);
-  const set = invocation("env", {}, "set", "NAME=VALUE");
-  const usage = { hint: ["use: ", set, ", or NAME alone with its value on stdin"] };
-  if (action === "list" && words.length > 0)
-    throw new CliError("argument-unexpected", "env list takes no names", usage);
-  if (action !== "list" && words.length === 0)
-    throw new CliError("value-missing", `env ${action} needs at least one name`, usage);
-  if (action === "set") {
-    const assigned = await assignmentsIn(words, context);
-    return { action, assigned, removed: [], change: (present) => ({ ...present, ...assigned }) };
-  }
-  refuseRemoval(words, ofTheStack);
-  const removed = words;
-  const change = (present: Variables) =>
-    Object.fromEntries(Object.entries(present).filter(([name]) => !removed.includes(name)));
-  return { action, assigned: {}, removed, change };
 }
 
 /** A name that is not there is already as it was asked for; it may be a mistake all the same. */
@@ -179,57 +159,6 @@ function warnOfAbsent(
       ...(meant !== undefined && { hint: `did you mean ${meant}?` }),
     });
   }
-}
-
-/**
- * Reads each `NAME=VALUE`, then the value of a bare `NAME` from stdin. Throws a CliError (exit 2) without a
- * value for what would be refused later, as far as it can be before anything is read.
- */
-async function assignmentsIn(
-  words: readonly string[],
-  { stdin, signal }: Pick<Context, "stdin" | "signal">,
-): Promise<Variables> {
-  const bare = words.filter((word) => !word.includes("="));
-  for (const refused of bare.map(refusedVariable)) if (refused) throw refusalOf(refused);
-  if (bare.length > 1)
-    throw new CliError("argument-unexpected", "env set: only one value can come from stdin", {
-      hint: "set one variable after the other, or give the others as NAME=VALUE",
-    });
-  const given = words.filter((word) => word.includes("=")).map(assignmentIn);
-  const [name] = bare;
-  if (name === undefined) return Object.fromEntries(given);
-  const value = await secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal });
-  return Object.fromEntries([...given, assigned(name, value)]);
-}
-
-function assignmentIn(word: string): [string, string] {
-  const at = word.indexOf("=");
-  return assigned(word.slice(0, at), word.slice(at + 1));
-}
-
-function assigned(name: string, words: string): [string, string] {
-  const read = readVariable(name, words);
-  if ("value" in read) return [name, read.value];
-  throw refusalOf(read);
-}
-
-const refusalOf = ({ shown, fault }: RefusedVariable): CliError =>
-  new CliError("value-invalid", `env set: ${shown}: ${fault}`, {
-    hint:
-      shown === "API_GATEWAY_ENDPOINT"
-        ? ["to set it anew: ", invocation("deploy", { only: ["endpoint"] })]
-        : undefined,
-  });
-
-/** What each deploy writes. Only the shipped handler needs a backend besides. */
-const ofTheStack = ["API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];
-
-function refuseRemoval(names: readonly string[], needed: readonly string[]): void {
-  const name = names.find((one) => needed.includes(one));
-  if (name === undefined) return;
-  throw new CliError("variable-needed", `${name} is not removed: the function needs it`, {
-    hint: name === "BACKEND_URL" ? "give it another value with env set" : undefined,
-  });
 }
 
 interface Found extends Changeable {
@@ -298,15 +227,14 @@ async function askBackend(
   report({ kind: "debug", message: `asking ${subject.backendUrl} from this machine` });
   const probe = await probeBackend(subject, { signal });
   if (probe.code === "reached") return probe;
-  const { backendUrl, meaning, fix } = probe;
+  const { code, backendUrl, meaning } = probe;
+  const again = invocation("env", {}, "set", "BACKEND_URL=URL");
+  const fix = code === "keys-unknown" ? giveKeys(again) : probe.fix;
   throw new CliError(
     "backend-unusable",
     `nothing was written: ${backendUrl}, as asked from this machine: ${meaning}`,
     {
-      hint: [
-        ...(fix === null ? [] : typeof fix === "string" ? [fix] : fix),
-        "; --no-probe writes it all the same",
-      ],
+      hint: [...partsOf(fix ?? ""), "; --no-probe writes it all the same"],
     },
   );
 }

@@ -3,7 +3,7 @@ import type { Aws } from "../aws/clients.ts";
 import type { Deployed } from "../aws/deployed.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
-import { command as invocation } from "../errors/advice.ts";
+import { command as invocation, deployAgain } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isReadByOthers } from "../files/trust.ts";
 import { appendTo } from "../files/write.ts";
@@ -27,7 +27,7 @@ type Outputs = Readonly<Record<string, string>>;
 function keysIn(text = ""): Outputs {
   const keys = signingKeysIn(text, "SIGNING_KEYS of the deployed function", [
     "give it new ones: ",
-    invocation("deploy"),
+    deployAgain,
   ]);
   return keys.length > 0 ? { SIGNING_KEYS: keys.join(",") } : {};
 }
@@ -122,7 +122,7 @@ export const command: Command<"outputs", OutputsResult> = {
       context.report({
         kind: "warning",
         message: "the function has no SIGNING_KEYS: its requests are not signed",
-        hint: ["deploy creates one: ", invocation("deploy")],
+        hint: ["deploy creates one: ", deployAgain],
       });
     }
     if (audience === "backend" && isReadByOthers(STDOUT)) {

@@ -2,7 +2,7 @@ import { readReleases, type Release } from "../aws/releases.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
-import { command as invocation, joined } from "../errors/advice.ts";
+import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
@@ -55,7 +55,7 @@ export const command: Command<"releases", ReleasesResult> = {
   next({ serves, rolledBack, releases, managedBy }) {
     if (managedBy !== null) return nothing("the other tool serves what it has written");
     if (serves === null) return typing(invocation("deploy"), "to make one");
-    if (rolledBack) return typing(invocation("deploy"), "to serve what is deployed then");
+    if (rolledBack) return typing(deployAgain, "to serve what is deployed then");
     const hasOlder = releases.some(({ number }) => Number(number) < Number(serves));
     return hasOlder
       ? typing(invocation("rollback"), "to serve the one before again")

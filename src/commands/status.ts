@@ -2,7 +2,7 @@ import { codeOwnerIn } from "../aws/code-owner.ts";
 import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
-import { command as invocation, joined } from "../errors/advice.ts";
+import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { isRollback } from "../aws/releases.ts";
 import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
@@ -92,7 +92,7 @@ export const command: Command<"status", StatusResult> = {
   next({ steps, resources, managedBy, upToDate, codeCompared }, { backendUrl }) {
     if (managedBy !== null) return nothing("the other tool makes it what it should be");
     if (steps.length === 0 && resources.some(({ state }) => state === "rolled back"))
-      return typing(invocation("deploy"), "to serve what was deployed last");
+      return typing(deployAgain, "to serve what was deployed last");
     if (steps.length === 0 && !upToDate && !codeCompared)
       return typing(invocation("status", { source: "FOLDER" }), "with your own code");
     if (steps.length === 0) return typing(invocation("doctor"));

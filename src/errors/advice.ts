@@ -46,6 +46,9 @@ export const help = (path: readonly string[]): Invocation => ({
   options: {},
 });
 
+/** A whole deploy of a stack that is there: it keeps the backend that the function has. */
+export const deployAgain: Invocation = command("deploy", { codeOnly: false });
+
 /** What the backend needs of the function; it is printed so that it goes to a file (`cli/print-advice`). */
 export const backendKeys = (at: Pick<Written<"outputs">, "local" | "port"> = {}): Invocation =>
   command("outputs", { outputsFor: "backend", ...at });

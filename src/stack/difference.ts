@@ -49,7 +49,7 @@ export function differences(resource: AnyResource, found: AnyFound, desired: obj
   );
 }
 
-/** What differs between two states of a resource in what the first one names, also what only one of them has. */
+/** What differs between two states of a resource, of what the first names, also where only one has it. */
 export const between = (resource: AnyResource, before: object, after: object): Difference[] =>
   Object.entries(before).flatMap(([key, value]) =>
     betweenValues(resource, key, value, (after as Members)[key]),

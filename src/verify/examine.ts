@@ -1,4 +1,4 @@
-import { command, type Advice } from "../errors/advice.ts";
+import { command, deployAgain, type Advice } from "../errors/advice.ts";
 import { withoutReleasing, type Step } from "../settings/table.ts";
 import type { Missing } from "./backend/conversation.ts";
 import { failed, skipped, warning, byHand, type Check, type Code, type Hop, type Verdict } from "./check.ts";
@@ -52,7 +52,7 @@ function keepingRollback(verdict: Verdict, serving: Reading | undefined): Verdic
   return {
     ...verdict,
     repair,
-    fix: ["what is deployed next serves again: ", command("deploy"), "; all releases: ", command("releases")],
+    fix: ["what is deployed next serves again: ", deployAgain, "; all releases: ", command("releases")],
   };
 }
 

@@ -1,6 +1,13 @@
 import type { Aws } from "../aws/clients.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { backendKeys, command, isInvocation, partsOf, type Invocation } from "../errors/advice.ts";
+import {
+  backendKeys,
+  command,
+  deployAgain,
+  isInvocation,
+  partsOf,
+  type Invocation,
+} from "../errors/advice.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 import type { BackendProbe } from "./backend/ask-once.ts";
@@ -218,7 +225,7 @@ const afterHandshake: Readonly<Record<number, Invocation>> = {
 /** By what was found, where what was deployed works; other causes lie in the backend. */
 const afterCause: Readonly<Partial<Record<Code, Invocation>>> = {
   "keys-unknown": backendKeys(),
-  "keys-missing": command("deploy"),
+  "keys-missing": deployAgain,
   "token-refused": command("test", { tokenStdin: true }),
   "booking-missing": command("test", { booking: "ID" }),
   "token-missing": command("test", { tokenStdin: true }),

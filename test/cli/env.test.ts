@@ -157,7 +157,7 @@ test("a variable without a value has it from stdin, whole but for the last line 
 
 test("on a terminal the value of a variable is asked for unseen, and Ctrl-C gives none", async (context) => {
   needsTerminal(context);
-  const { env, variables } = await deployed();
+  const { env, lambda, found, variables } = await deployed();
   const before = await variables();
   const left = start(["env", "set", "SECRET"], { env, columns: 80 });
   await left.says("SECRET (hidden): ");
@@ -169,6 +169,11 @@ test("on a terminal the value of a variable is asked for unseen, and Ctrl-C give
   asked.type(" canary \r");
   expect(await asked.ended).toMatchObject({ code: 0, stdout: expect.not.stringContaining("canary") });
   expect(await variables()).toEqual({ ...before, SECRET: " canary " });
+  // It asks for no secret that is refused then.
+  const { FunctionArn: Resource } = await found();
+  await lambda.send(new TagResourceCommand({ Resource, Tags: { ManagedBy: "terraform" } }));
+  const refused = await start(["env", "set", "SECRET"], { env, columns: 80 }).ended;
+  expect(refused).toMatchObject({ code: 4, stdout: expect.not.stringContaining("(hidden)") });
 });
 
 test.each([

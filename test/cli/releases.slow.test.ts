@@ -51,11 +51,24 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   });
   const wrote = local.calls.slice(before).flatMap(({ mutating, operation }) => (mutating ? [operation] : []));
   expect(wrote).toEqual(["UpdateAlias"]);
-  expect(await asked("status")).toMatchObject({ code: 3, result: { release: "2", steps: [] } });
+  const status = await asked("status");
+  expect(status).toMatchObject({ code: 3, result: { release: "2", steps: [] } });
+  expect(status.result.resources).toContainEqual(
+    expect.objectContaining({ id: "Alias", brings: [{ path: "MemorySize", from: 256, to: 512 }] }),
+  );
+  expect(status.result.next[0].argv).toEqual([["deploy", "--local"]]);
   // A change waits for the next deploy: what was taken back would be served with it.
   const waits = { rolledBackTo: "2", changed: true };
-  for (const level of ["INFO", "DEBUG"])
-    expect((await asked("env", "set", `LOG_LEVEL=${level}`)).result).toMatchObject(waits);
+  const level = { path: "Environment.LOG_LEVEL", from: "***", to: "***" };
+  for (const [value, brought] of [
+    ["INFO", [level]],
+    ["DEBUG", []],
+  ] as const) {
+    expect((await asked("env", "set", `LOG_LEVEL=${value}`)).result).toMatchObject(waits);
+    const { resources } = (await asked("plan")).result;
+    const { brings } = resources.find(({ id }: { id: string }) => id === "Alias");
+    expect(brings).toEqual([{ path: "MemorySize", from: 256, to: 512 }, ...brought]);
+  }
   const same = await asked("env", "set", "LOG_LEVEL=DEBUG");
   expect(same.result).toMatchObject({ changed: false, rolledBackTo: null });
   expect((await asked("releases")).result).toMatchObject({ serves: "2", releases: { length: 3 } });

@@ -43,6 +43,7 @@ const outputs: Readonly<Record<string, (text: string) => string | undefined>> = 
           action: "update",
           compared: true,
           differences: [{ path: text, from: text, to: `${text}2` }],
+          brings: [{ path: text, from: text, to: `${text}2` }],
         } as never,
       ],
       "would",

@@ -1,4 +1,4 @@
-import { command, giveKeys, joined, type Advice } from "../../errors/advice.ts";
+import { command, deployAgain, giveKeys, joined, type Advice } from "../../errors/advice.ts";
 import { redactUrl } from "../../settings/redact.ts";
 import {
   explainUnanswered,
@@ -86,7 +86,7 @@ const rows: readonly ProbeRow[] = [
     code: "keys-missing",
     when: (answer, { keys }) => isUnauthorized(answer) && keys.length === 0,
     meaning: () => "the backend takes signed requests only, and the function has no signing key",
-    fix: () => ["deploy creates a key: ", command("deploy")],
+    fix: () => ["deploy creates a key: ", deployAgain],
   },
   {
     code: "keys-unknown",

@@ -1,5 +1,5 @@
 import { endpoints, TOLERANCE_SECONDS, type Endpoint } from "../../contract/envelope.ts";
-import { command, giveKeys, joined, type Advice } from "../../errors/advice.ts";
+import { command, deployAgain, giveKeys, joined, type Advice } from "../../errors/advice.ts";
 import { byHand, failed, passed, skipped, warning, type Verdict } from "../check.ts";
 import { firstLineOf, isAccepted, isAnswered, isForeignHost, isUnauthorized, wordsOf } from "./answer.ts";
 import { probeOf } from "./ask-once.ts";
@@ -156,7 +156,7 @@ function unauthorized(evidence: string, path: string, { keys, isOfFunction }: Su
     "keys-missing",
     evidence,
     "the backend takes signed requests only, and the function has no signing key",
-    byHand(["deploy creates a key: ", command("deploy")]),
+    byHand(["deploy creates a key: ", deployAgain]),
   );
 }
 

@@ -1,6 +1,6 @@
 import { changedBetween, contentOf } from "../../aws/function-content.ts";
 import { ALIAS } from "../../aws/served.ts";
-import { command } from "../../errors/advice.ts";
+import { command, deployAgain } from "../../errors/advice.ts";
 import type { Step } from "../../settings/table.ts";
 import { byHand, check, deploying, passed, warning, type Remedy } from "../check.ts";
 
@@ -24,7 +24,7 @@ export const release = check({
         "rolled-back",
         `release ${version} serves after a rollback`,
         "clients do not get what was deployed after it",
-        byHand(["when that is repaired, run: ", command("deploy")]),
+        byHand(["when that is repaired, run: ", deployAgain]),
       );
     const changed = changedBetween(contentOf(lambda), contentOf(latest));
     if (changed.length === 0) return passed(`release ${version} by the alias ${ALIAS}`);
