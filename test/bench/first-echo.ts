@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
-import { msOf, ours } from "./program.ts";
+import { msOf, msOfProgram, ours } from "./program.ts";
 import type { Row } from "./row.ts";
 
 const script = fileURLToPath(new URL("programs/echo.js", import.meta.url));
@@ -25,6 +25,8 @@ export const row: Row = {
         ours: async () => ({ echo: await msOf([ours, ...words]) }),
         "bare ws": async () => ({ echo: await msOf([script, url, frame]) }),
       },
+      // Waits for two seconds for what may come.
+      peers: { wscat: async () => ({ echo: await msOfProgram("wscat", ["-c", url, "-x", frame]) }) },
       async close() {
         server.close();
         await once(server, "close");

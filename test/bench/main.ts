@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { measure } from "./measure.ts";
+import { besideOurs } from "./peers.ts";
 import { keep, keptResults, onThisMachine, type Result } from "./results.ts";
 import { rows, shortRows } from "./rows.ts";
 import { shortTextOf, textOf } from "./text.ts";
@@ -53,10 +54,12 @@ async function resultOf(name: string): Promise<Result> {
   if ("missing" in comparison) return { ...result, ...comparison };
   const showsRounds = process.stderr.isTTY;
   try {
-    const lines = await measure(comparison, rounds, (round) => {
+    const { present, absent } = besideOurs(comparison.peers ?? {});
+    const contenders = { ...comparison.contenders, ...present };
+    const lines = await measure({ ...comparison, contenders }, rounds, (round) => {
       if (showsRounds) process.stderr.write(`\r${name} round ${round} of ${rounds}\u001b[K`);
     });
-    return { ...result, lines };
+    return { ...result, lines, ...(absent.length > 0 && { absent }) };
   } finally {
     if (showsRounds) process.stderr.write("\r\u001b[K");
     await comparison.close?.();

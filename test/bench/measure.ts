@@ -24,7 +24,7 @@ type Figures = Readonly<Record<string, number>>;
 
 /** Measures all contenders `rounds` times in turns, each round in the other order. */
 export async function measure(
-  { contenders, lines }: Comparison,
+  { contenders, lines }: Pick<Comparison, "contenders" | "lines">,
   rounds: number,
   onRound: (round: number) => void,
 ): Promise<Measured[]> {
@@ -56,10 +56,12 @@ function compared(line: Line, measured: ReadonlyMap<string, readonly Figures[]>)
     ...line,
     ours: spreadOf(ours),
     others,
-    met:
-      median <= (line.atMost ?? Infinity) && (line.unit === "/s" ? ratio >= line.goal : ratio <= line.goal),
+    met: median <= (line.atMost ?? Infinity) && meets(line, ratio),
   };
 }
+
+const meets = ({ goal, unit }: Line, ratio: number): boolean =>
+  goal === undefined || (unit === "/s" ? ratio >= goal : ratio <= goal);
 
 function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((one, other) => one - other);

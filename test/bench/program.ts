@@ -30,9 +30,13 @@ export const startNode = (args: readonly string[], output: "ignore" | "pipe" = "
   spawn(process.execPath, args, { env: environment, stdio: ["ignore", output, "ignore"] });
 
 /** How long a process runs, in milliseconds from before its start until it has ended. */
-export async function msOf(args: readonly string[]): Promise<number> {
+export const msOf = (args: readonly string[]): Promise<number> => msOfProgram(process.execPath, args);
+
+/** The same of another program than Node. */
+export async function msOfProgram(program: string, args: readonly string[]): Promise<number> {
   const startedAt = performance.now();
-  await once(startNode(args), "exit");
+  // Some end as soon as there is nothing more to read.
+  await once(spawn(program, args, { env: environment, stdio: ["pipe", "ignore", "ignore"] }), "exit");
   return performance.now() - startedAt;
 }
 

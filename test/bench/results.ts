@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Measured } from "./measure.ts";
+import type { Absent } from "./peers.ts";
 
 /** What one row measured. */
 export interface Result {
@@ -11,6 +12,8 @@ export interface Result {
   lines: Measured[];
   /** What has to be installed before this row can be measured. */
   missing?: string;
+  /** The peers that were not measured, as they are not installed. */
+  absent?: readonly Absent[];
 }
 
 /** The results of a run, with what they depend on. */

@@ -1,3 +1,5 @@
+import type { Peer } from "./peers.ts";
+
 /**
  * One turn of a contender: its figures, by the lines that they belong to. Starts what it measures anew, so
  * that no turn profits from the one before.
@@ -13,8 +15,8 @@ export interface Line {
   unit: "ms" | "µs" | "KB" | "MB" | "calls" | "/s";
   /** The contender that ours is divided by. It has none of our code in it. */
   floor: string;
-  /** Of ours ÷ floor: at most this, for a rate at least. */
-  goal: number;
+  /** Of ours ÷ floor: at most this, for a rate at least. Absent: `atMost` alone is the goal. */
+  goal?: number;
   /** And ours itself at most this, where it does not depend on the machine. */
   atMost?: number;
 }
@@ -22,8 +24,10 @@ export interface Line {
 /** What a row compares, ready to be measured. */
 export interface Comparison {
   lines: readonly Line[];
-  /** By name: `ours`, the floors, and what people would take instead. */
+  /** By name: `ours`, and the floors. */
   contenders: Readonly<Record<string, Measure>>;
+  /** What people would take instead: measured where it is installed, otherwise told how to install it. */
+  peers?: Readonly<Partial<Record<Peer, Measure>>>;
   close?(): Promise<void>;
 }
 

@@ -10,6 +10,7 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P5: () => import("./first-event.ts"),
   P6: () => import("./message.ts"),
   P6b: () => import("./fan-out.ts"),
+  P7: () => import("./size.ts"),
   P8: () => import("./gateway.ts"),
   P8e: () => import("./records.ts"),
   P10: () => import("./first-echo.ts"),
@@ -17,6 +18,7 @@ export const rows: Readonly<Record<string, () => Promise<{ row: Row }>>> = {
   P12: () => import("./many-apis.ts"),
   P13: () => import("./history.ts"),
   P14: () => import("./kit.ts"),
+  P15: () => import("./demo.ts"),
 };
 
 /** What the short form measures: a minute in all. */

@@ -1,5 +1,12 @@
-import { bareNodeMs, msOf, ours } from "./program.ts";
+import { bareNodeMs, msOf, msOfProgram, ours } from "./program.ts";
 import type { Row } from "./row.ts";
+
+/** A program that has a command of that name too. */
+const startUpOf = async (program: string) => ({
+  version: await msOfProgram(program, ["--version"]),
+  help: await msOfProgram(program, ["--help"]),
+  command: await msOfProgram(program, ["deploy", "--help"]),
+});
 
 /** What is printed without any work, from the start of the process to its end. */
 export const row: Row = {
@@ -23,6 +30,14 @@ export const row: Row = {
           help: await bareNodeMs(),
           command: await bareNodeMs(),
         }),
+      },
+      peers: {
+        wscat: async () => ({
+          version: await msOfProgram("wscat", ["--version"]),
+          help: await msOfProgram("wscat", ["--help"]),
+        }),
+        osls: () => startUpOf("osls"),
+        cdk: () => startUpOf("cdk"),
       },
     };
   },

@@ -1,9 +1,13 @@
+import type { Absent } from "./peers.ts";
 import { table } from "../../src/terminal/format.ts";
 import type { Measured, Spread } from "./measure.ts";
 import { changeOf, type Result, type Results } from "./results.ts";
 
 /** A row as a table; beside each goal what became of it since `then`. */
-export function textOf({ row, title, rounds, lines, missing }: Result, then: Results | undefined): string {
+export function textOf(
+  { row, title, rounds, lines, missing, absent = [] }: Result,
+  then: Results | undefined,
+): string {
   const head = `${row}  ${title}`;
   if (missing !== undefined) return `${head}: not measured, ${missing}\n\n`;
   const measured = lines.flatMap((line) => [
@@ -16,7 +20,7 @@ export function textOf({ row, title, rounds, lines, missing }: Result, then: Res
       at === 0 ? goalOf(line) + since(row, line, then) : "",
     ]),
   ]);
-  return `${head}, ${rounds} rounds\n${table(measured)}\n\n`;
+  return `${head}, ${rounds} rounds\n${table(measured)}\n${beside(absent)}\n`;
 }
 
 /** One line for each figure: its ratio to the floor. */
@@ -34,9 +38,16 @@ const times = ({ median, low, high }: Spread): string =>
   `${median.toFixed(2)} × (${low.toFixed(2)}–${high.toFixed(2)})`;
 
 function goalOf({ unit, goal, atMost, met }: Measured): string {
-  const most = atMost === undefined ? "" : `, ≤ ${atMost} ${unit}`;
-  return `goal ${unit === "/s" ? "≥" : "≤"} ${goal}${most}: ${met ? "met" : "missed"}`;
+  const goals = [
+    ...(goal === undefined ? [] : [`${unit === "/s" ? "≥" : "≤"} ${goal}`]),
+    ...(atMost === undefined ? [] : [`≤ ${atMost} ${unit}`]),
+  ];
+  return `goal ${goals.join(", ")}: ${met ? "met" : "missed"}`;
 }
+
+/** The peers that were not measured, and how to have them measured. */
+const beside = (absent: readonly Absent[]): string =>
+  absent.map(({ name, install }) => `  not beside it: ${name} (${install})\n`).join("");
 
 const since = (row: string, line: Measured, then: Results | undefined): string =>
   then ? `, ${changeOf(row, line, then)} since ${then.date}` : "";
