@@ -175,9 +175,9 @@ export const isAboutStacks = (command: CommandName): boolean =>
 /** A deploy of everything must know the backend; own code need not have one. */
 const isWholeDeploy = (
   command: CommandName,
-  { only, codeOnly, backendUrl }: Invocation["options"],
+  { only, codeOnly, backendUrl, source }: Invocation["options"],
 ): boolean =>
-  command === "deploy" && only === undefined && codeOnly === undefined && backendUrl === undefined;
+  command === "deploy" && [only, codeOnly, backendUrl, source].every((value) => value === undefined);
 
 function backendOption({ settings, sources }: Pick<Resolved, "settings" | "sources">): {
   backendUrl?: string;

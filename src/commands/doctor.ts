@@ -1,11 +1,14 @@
 import { codeToCompare, codeToUpload, isOwnCode, ownerNamed } from "../code/code.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
+import { isCodeChanged, namingOwn } from "../cli/own-code.ts";
 import type { Context } from "../cli/context.ts";
 import { functionOf } from "../cli/function-of.ts";
-import { command as invocation, joined } from "../errors/advice.ts";
+import { contentOf } from "../aws/function-content.ts";
+import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
+import { namesFor } from "../aws/own-code.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
@@ -13,6 +16,7 @@ import { deployStack, planStack, type DeployableStack, type Place } from "../sta
 import { placeText } from "../terminal/changes.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { managedByOther } from "../stack/ownership.ts";
+import type { Reading } from "../verify/evidence.ts";
 import { isBad, type CheckLine } from "../verify/examine.ts";
 import { connecting } from "../verify/proof.ts";
 
@@ -29,7 +33,7 @@ interface DoctorResult extends Place {
   repaired: readonly Step[];
   /** The steps that repair what a deploy can repair. */
   steps: readonly Step[];
-  /** The steps that `--fix` leaves out, as the function runs own code that was not named. */
+  /** The steps that `--fix` leaves out, as they would serve own code that was changed and not named. */
   leftOut: readonly Step[];
   checks: CheckLine[];
 }
@@ -45,7 +49,7 @@ export const command: Command<"doctor", DoctorResult> = {
     const { managedBy } = first;
     if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
-    if (steps.length > 0) await repair(steps, first.checks, { ...options, allowHttp }, context);
+    if (steps.length > 0) await repair(steps, first, { ...options, allowHttp }, context);
     const { account, checks, leftOut } = steps.length > 0 ? await examine(1) : first;
     const counts = countsOf(checks);
     const { region, profile, endpointUrl } = await context.aws(options);
@@ -99,11 +103,16 @@ type Looking = Omit<Options, "fix" | "allowHttp" | "booking" | "token" | "tokenS
   timeScale: number;
 };
 
+interface Examined extends Pick<DoctorResult, "account" | "managedBy" | "leftOut" | "checks"> {
+  /** Whether own code serves that was not named. */
+  isOwnUnnamed: boolean;
+}
+
 /** Checks all hops once. */
 async function examined(
   { client, timeScale, taskRole, functionName, apiName, stage, account: expected, ...options }: Looking,
   { aws: awsAt, report, signal }: Context,
-): Promise<Pick<DoctorResult, "account" | "managedBy" | "leftOut" | "checks">> {
+): Promise<Examined> {
   const id = "doctor";
   const title = "asked every hop of a message";
   const startedAt = performance.now();
@@ -135,26 +144,35 @@ async function examined(
       message: `whether another tool manages the stack is not known: ${manager.error.message}`,
     });
   const managedBy = manager.kind === "present" ? manager.value : null;
-  if (managedBy !== null) return { account, managedBy, leftOut: [], checks: leftTo(managedBy, checks) };
-  const isUnnamed = named === "shipped" && owner.kind === "present" && owner.value === "own";
-  const kept = isUnnamed ? keepingOwn(checks) : checks;
+  const found = { account, managedBy, leftOut: [], isOwnUnnamed: false };
+  if (managedBy !== null) return { ...found, checks: leftTo(managedBy, checks) };
+  const isOwnUnnamed = named === "shipped" && owner.kind === "present" && owner.value === "own";
+  if (!isOwnUnnamed) return { ...found, checks };
+  const kept = keepingOwn(checks, await read("lambda"), await read("latest"));
   const leftOut = stepsIn(checks).filter((step) => !stepsIn(kept).includes(step));
-  return { account, managedBy, leftOut, checks: kept };
+  return { ...found, isOwnUnnamed, leftOut, checks: kept };
 }
 
-const NAME_OWN = "the function runs your own code: name it with --source or --zip, and its handler";
-
 /**
- * Own code that was not named is not repaired: a deploy would replace it by the shipped handler. Where it was
- * changed since it serves, no other step is either that would serve it.
+ * Own code that was not named stays. Where it was changed since it serves, no step is run that would serve
+ * it, and a fault of its own is repaired with it alone.
  */
-function keepingOwn(checks: readonly CheckLine[]): CheckLine[] {
-  const isChanged = checks.some(({ id, repair: steps }) => id === "release" && steps.includes("function"));
-  const kept = (steps: readonly Step[]) =>
-    isChanged ? withoutReleasing(steps) : steps.filter((step) => step !== "function");
+function keepingOwn(
+  checks: readonly CheckLine[],
+  served: Reading<"lambda">,
+  latest: Reading<"latest">,
+): CheckLine[] {
+  if (served.kind !== "present") return [...checks];
+  const { Handler: handler = null, Runtime: runtime = null } = served.value;
+  const own = { handler, runtime };
+  // What cannot be read may be changed.
+  const isChanged =
+    latest.kind !== "present" || isCodeChanged(contentOf(served.value), contentOf(latest.value));
+  const withOwn: Advice = ["with your own code: ", invocation("doctor", { fix: true, ...namesFor(own) })];
   return checks.map((line) => {
-    const left = kept(line.repair);
-    return left.length === line.repair.length ? line : { ...line, fix: NAME_OWN, repair: left };
+    const left = isChanged ? withoutReleasing(line.repair) : line.repair;
+    if (left.length < line.repair.length) return { ...line, fix: withOwn, repair: left };
+    return { ...line, fix: line.fix && namingOwn(line.fix, own, line.code) };
   });
 }
 
@@ -178,11 +196,11 @@ type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "toke
  */
 async function repair(
   steps: readonly Step[],
-  checks: readonly CheckLine[],
+  { checks, isOwnUnnamed }: Examined,
   options: Deployable,
   context: Context,
 ): Promise<void> {
-  const isWhole = steps.length === allSteps.length;
+  const isWhole = steps.length === allSteps.length && !isOwnUnnamed;
   if (options.backendUrl || (isWhole && !isOwnCode(options))) checkBackendUrl(options, context.report);
   const only = isWhole ? undefined : steps;
   const open = await context.stack({ ...options, only }, await codeToUpload(options, context));
@@ -233,7 +251,9 @@ function repairedText(
   const texts = [
     ...(done.length > 0 ? [`repaired: ${done.join(", ")}`] : []),
     ...(open.length > 0 ? [`still wrong after it: ${open.join(", ")}`] : []),
-    ...(leftOut.length > 0 ? [`${leftOut.join(", ")} not repaired: your own code was not named`] : []),
+    ...(leftOut.length > 0
+      ? [`${leftOut.join(", ")} not repaired: your own code was changed, and not named`]
+      : []),
   ];
   return texts.length > 0 ? texts.join("; ") : "nothing here that a deploy can repair";
 }

@@ -2,9 +2,11 @@ import { codeOwnerIn } from "../aws/code-owner.ts";
 import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
+import { isCodeChanged } from "../cli/own-code.ts";
 import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { isRollback } from "../aws/releases.ts";
+import { namesFor, type OwnUnnamed } from "../aws/own-code.ts";
 import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { withoutReleasing, steps as allSteps, type Step } from "../settings/table.ts";
@@ -27,6 +29,8 @@ interface StatusResult extends Place {
   url: string | null;
   /** False where the function runs own code that was not named: it is as it may be. */
   codeCompared: boolean;
+  /** What own code is run by that was not named; null where there is none. */
+  ownCode: OwnUnnamed | null;
   /** The release that serves clients; null where there is none, or it cannot be read. */
   release: string | null;
   /** The steps that fix it; all of them where the function itself is to be made. */
@@ -49,17 +53,16 @@ export const command: Command<"status", StatusResult> = {
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);
-    const codeCompared =
-      isOwnCode(options) || codeOwnerIn(observed.get(stack.lambdaFunction)?.tags) !== "own";
+    const own = isOwnCode(options) ? null : ownIn(stack, observed);
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
-    // Without the code a deploy of the function is refused.
-    const possible = codeCompared ? all : all.filter((step) => step !== "function");
+    const possible = own?.isChanged ? withoutReleasing(all) : all;
     return {
       ...place,
       deployed: resources.every(({ state }) => state !== "missing"),
       upToDate: resources.every(({ state }) => state === "ok"),
       url: urlIn(changes),
-      codeCompared,
+      codeCompared: own === null,
+      ownCode: own && { handler: own.handler, runtime: own.runtime },
       release: servedRelease(stack, observed),
       steps: isRolledBack ? withoutReleasing(possible) : possible,
       resources,
@@ -89,15 +92,16 @@ export const command: Command<"status", StatusResult> = {
     ]);
   },
 
-  next({ steps, resources, managedBy, upToDate, codeCompared }, { backendUrl }) {
+  next({ steps, resources, managedBy, upToDate, ownCode }, { backendUrl }) {
     if (managedBy !== null) return nothing("the other tool makes it what it should be");
+    const named = ownCode && namesFor(ownCode);
     if (steps.length === 0 && resources.some(({ state }) => state === "rolled back"))
-      return typing(deployAgain, "to serve what was deployed last");
-    if (steps.length === 0 && !upToDate && !codeCompared)
-      return typing(invocation("status", { source: "FOLDER" }), "with your own code");
+      return typing(named ? invocation("deploy", named) : deployAgain, "to serve what was deployed last");
+    if (steps.length === 0 && !upToDate && named)
+      return typing(invocation("status", named), "with your own code");
     if (steps.length === 0) return typing(invocation("doctor"));
     // A whole deploy needs the backend's address; steps alone leave it as it is.
-    const isPartial = backendUrl === undefined && steps.length < allSteps.length;
+    const isPartial = ownCode !== null || (backendUrl === undefined && steps.length < allSteps.length);
     return typing(invocation("deploy", { only: isPartial ? [...steps] : undefined }));
   },
 
@@ -146,6 +150,25 @@ function stateOf(
   // serves it is stale.
   const isBehind = differences.some(({ path }) => path === "DeploymentId");
   return id === stack.deployment.id || (id === stack.stage.id && isBehind) ? "stale" : "differs";
+}
+
+/**
+ * Own code that was not named, and whether it was changed by hand since it was released; null where the
+ * function has none.
+ */
+function ownIn(
+  { lambdaFunction, release }: WebSocketStack,
+  observed: Observed,
+): (OwnUnnamed & { isChanged: boolean }) | null {
+  const { tags, properties = {}, attributes = {} } = observed.get(lambdaFunction) ?? {};
+  if (codeOwnerIn(tags) !== "own") return null;
+  const { Handler: handler = null, Runtime: runtime = null } = properties as {
+    Handler?: string;
+    Runtime?: string;
+  };
+  const { Content: released } = (observed.get(release)?.properties ?? {}) as { Content?: string };
+  const { Content: latest = "" } = attributes;
+  return { handler, runtime, isChanged: released !== undefined && isCodeChanged(released, latest) };
 }
 
 /**

@@ -67,7 +67,7 @@ export function stackConfig(
           zipSha256: artifact.sha256,
           codeFrom: artifact.isShipped ? ("shipped" as const) : ("own" as const),
           replacesCode: of.replaceCode,
-          comparesOnly,
+          keepsOwn: comparesOnly || (of.only?.includes("function") && !of.replaceCode),
           runtime: of.runtime,
           handler: of.handler,
         }

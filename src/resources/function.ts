@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FunctionConfiguration, GetFunctionResponse, Runtime } from "@aws-sdk/client-lambda";
 import { isSigningKeys, newSigningKey } from "../contract/signature.ts";
-import { CliError } from "../errors/error.ts";
 import { redactUrl } from "../settings/redact.ts";
-import { defaultSettings } from "../settings/table.ts";
 import {
   KNOWN_AFTER_DEPLOY,
   MADE_ON_FIRST_DEPLOY,
@@ -42,7 +40,6 @@ import { functionMembers } from "../aws/authentic.ts";
 import {
   adoptedTag,
   isAdopted,
-  isAdoptionBegun,
   isUnclaimed,
   namesAsTags,
   namesInTags,
@@ -52,6 +49,13 @@ import {
   type CodeOwner,
   type Tags,
 } from "../aws/tags.ts";
+import {
+  isOfOthers,
+  notesOnCode,
+  refuseToReplaceOwn,
+  staysOfCode,
+  type CodeConfig,
+} from "../aws/own-code.ts";
 import { desiredTags, foundTags, tagsThatStay, writeTags, type TagProperties } from "./configured-tags.ts";
 
 interface FunctionProperties extends Partial<SettingProperties>, TagProperties {
@@ -85,8 +89,7 @@ type FunctionAttributes = {
   Owner: CodeOwner | "";
 };
 
-export interface FunctionConfig extends FunctionSettings {
-  functionName: string;
+export interface FunctionConfig extends FunctionSettings, CodeConfig {
   region: string;
   stage: string;
   /** What is absent of these stays as it is. */
@@ -100,12 +103,6 @@ export interface FunctionConfig extends FunctionSettings {
   variables: Variables;
   zip?: Uint8Array | undefined;
   zipSha256?: string | undefined;
-  /** What the code comes from; a tag of the function keeps it. */
-  codeFrom?: CodeOwner | undefined;
-  /** Whether the shipped handler may take the place of own code. */
-  replacesCode?: boolean | undefined;
-  /** The shipped handler is compared alone: own code stays, with what it is run by. */
-  comparesOnly?: boolean | undefined;
   tags: Tags;
   configuredTags?: Tags | undefined;
   run: string;
@@ -152,15 +149,10 @@ export function lambdaFunction(
     },
 
     desired: (has) => desiredOf(config, has),
-    staysAsFound: ({ tags }) =>
-      config.comparesOnly && config.codeFrom === "shipped" && codeOwnerIn(tags) === "own" ? ofTheCode : [],
-    leaves: ({ properties: { MemorySize: found }, tags = {} }, { MemorySize: desired }) => [
-      ...(found !== undefined && desired !== undefined && found > desired
-        ? [`MemorySize of ${FunctionName} stays ${found}: a larger value is not lowered to ${desired}`]
-        : []),
-      ...(codeOwnerIn(tags) === "shipped" && config.codeFrom === "own"
-        ? [`your own code takes the place of the shipped handler in ${FunctionName}`]
-        : []),
+    staysAsFound: (found) => staysOfCode(found, config),
+    leaves: (found, { MemorySize: desired }) => [
+      ...memoryThatStays(found.properties.MemorySize, desired, FunctionName),
+      ...notesOnCode(found, config),
     ],
     refuses: ({ Environment = {}, ConfiguredVariables = [], CodeSha256 }, found) => {
       if (found && found.properties.CodeSha256 !== CodeSha256) refuseToReplaceOwn(found, config);
@@ -177,7 +169,6 @@ export function lambdaFunction(
       "Environment.BACKEND_URL": redactUrl,
       "Environment.API_GATEWAY_ENDPOINT": redactUrl,
     },
-    // A minimum: a larger existing value is not lowered.
     same: { MemorySize: (found, desired) => found >= desired, Description: () => true },
 
     async list(aws) {
@@ -211,35 +202,11 @@ export function lambdaFunction(
   };
 }
 
-/** What own code has that is not the stack's to say. */
-const ofTheCode = ["CodeSha256", "Runtime", "Handler"] as const;
-
-/** Whether a stack that has not written down whose code it has may well have the handler that ships. */
-const mayBeShipped = (tags: Tags, { Handler, Runtime = "" }: Partial<FunctionProperties>): boolean =>
-  !(tagNames.code in tags) && Handler === defaultSettings().handler && Runtime.startsWith("nodejs");
-
-/** Not of a stack yet: what adopts it has said what becomes of its code. */
-const isOfOthers = (tags: Tags): boolean => isUnclaimed(tags) || isAdoptionBegun(tags);
-
-/** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */
-function refuseToReplaceOwn(
-  { properties, tags = {} }: Found<FunctionProperties, FunctionAttributes>,
-  { functionName, codeFrom, replacesCode = false }: FunctionConfig,
-): void {
-  const owner = codeOwnerIn(tags);
-  if (codeFrom !== "shipped" || owner === "shipped" || replacesCode) return;
-  if (owner === undefined && (isOfOthers(tags) || mayBeShipped(tags, properties))) return;
-  throw new CliError(
-    "own-code-replaced",
-    `${functionName} runs ${owner ? "your own code" : "code that may be your own"}, and this deploy would ` +
-      "replace it by the shipped handler",
-    {
-      hint:
-        "name the code with --source or --zip, or write it into the config file; " +
-        "for the shipped handler add --replace-code",
-    },
-  );
-}
+/** A minimum: a larger existing value is not lowered. */
+const memoryThatStays = (found: number | undefined, desired: number | undefined, name: string): string[] =>
+  found !== undefined && desired !== undefined && found > desired
+    ? [`MemorySize of ${name} stays ${found}: a larger value is not lowered to ${desired}`]
+    : [];
 
 /** What was found, and which properties of it are to change. */
 interface Writing {

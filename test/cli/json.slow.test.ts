@@ -64,6 +64,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     ...plainNext,
     "all is up to date": "result.steps[] result.resources[].differences[]",
     "no rollback was before": "result.resources[].brings[]",
+    "the shipped handler runs": "result.ownCode",
     "all can be read": "result.resources[].unread",
   },
   releases: place,

@@ -1,3 +1,9 @@
+import {
+  PublishVersionCommand,
+  UpdateAliasCommand,
+  UpdateFunctionCodeCommand,
+  UpdateFunctionConfigurationCommand,
+} from "@aws-sdk/client-lambda";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +14,7 @@ import { commandNames, commandTable } from "../../src/settings/commands.ts";
 import { needs } from "../support/aws-clients.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
 import { unseenIn } from "../support/documents.ts";
-import { mutating, openLocalAws, pointedAt } from "../support/local-aws.ts";
+import { mutating, openLocalAws, pointedAt, type AwsForTest } from "../support/local-aws.ts";
 import { errorCode, run, start } from "../support/program.ts";
 import { zipOf } from "../support/zip.ts";
 
@@ -76,7 +82,7 @@ const unnamed: Readonly<Record<string, { words?: string[]; code: number; says: o
   plan: { code: 4, says: { refused: { code: "own-code-replaced" } } },
   deploy: { words: ["--backend-url", "http://127.0.0.1:9"], code: 4, says: {} },
   status: { words: ["--function-timeout", "5"], code: 0, says: { upToDate: true, codeCompared: false } },
-  doctor: { code: 0, says: { healthy: true, steps: [], leftOut: ["function"] } },
+  doctor: { code: 0, says: { healthy: true, steps: ["function"], leftOut: [] } },
   export: { words: ["terraform"], code: 0, says: { text: expect.stringContaining('"app.handler"') } },
   test: { code: 0, says: { passed: true, code: "own-accepted" } },
 };
@@ -99,12 +105,6 @@ async function expectUnnamed(env: Record<string, string>): Promise<void> {
   expect(JSON.parse(written.stdout)).toMatchObject({ changed: true, probe: null, unproven: [] });
   expect((await run(["env", "set", "BACKEND_URL=http://127.0.0.1:8"], { env })).code).toBe(0);
   expect((await run(["env", "unset", "BACKEND_URL"], { env })).code).toBe(0);
-  const differing = await run(["status", "--json"], { env });
-  expect(JSON.parse(differing.stdout)).toMatchObject({
-    upToDate: false,
-    steps: [],
-    next: [{ what: "with your own code" }],
-  });
 }
 
 test("own code is replaced by the shipped handler only where that is asked for", async () => {
@@ -122,15 +122,12 @@ test("own code is replaced by the shipped handler only where that is asked for",
   }
   const planned = await run(["plan", "--exit-code", "--json"], { env });
   expect(planned.code).toBe(4);
-  expect(JSON.parse(planned.stdout)).toMatchObject({ changed: true, refused: { code: "own-code-replaced" } });
-  // What is found is told all the same; only what the command takes is advised.
-  const repaired = await run(["doctor", "--fix", "--json"], { env });
-  expect(repaired.code).toBe(0);
-  const { checks, ...result } = JSON.parse(repaired.stdout);
-  expect(result).toMatchObject({ repaired: [], steps: [], leftOut: ["function"] });
-  expect(checks.find(({ id }: { id: string }) => id === "settings")).toMatchObject({
-    code: "timeout-short",
-    fix: expect.stringMatching(/^(?!.*--replace-code).*--source/),
+  expect(JSON.parse(planned.stdout)).toMatchObject({
+    changed: true,
+    refused: {
+      code: "own-code-replaced",
+      argv: [["deploy", "--source", "FOLDER", "--handler", "app.handler", "--local"], expect.anything()],
+    },
   });
   expect(mutating(local)).toHaveLength(before);
   expect((await run([...shipped, "--replace-code"], { env })).code).toBe(0);
@@ -144,6 +141,71 @@ test("own code is replaced by the shipped handler only where that is asked for",
   const status = await run(["status", ...own.slice(1), "--tag", "team=x"], { env });
   const { resources } = JSON.parse(status.stdout);
   expect(resources.find(({ id }: { id: string }) => id === "Stage")).toMatchObject({ state: "differs" });
+});
+
+const FunctionName = "shelfshack-websocket-proxy";
+
+/** What befalls own code that is not named, one after the other, and what `doctor --fix` makes of it. */
+const fates: readonly [fate: string, bring: (local: AwsForTest) => Promise<unknown>, fixed: object][] = [
+  [
+    "a setting is changed by hand",
+    ({ lambda }) => lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Timeout: 5 })),
+    { repaired: ["function"], leftOut: [], steps: [] },
+  ],
+  [
+    "so is the code, which is not to be served",
+    async ({ lambda }) => {
+      const ZipFile = await zipOf({ "app.mjs": 'import "by-hand";' });
+      await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
+    },
+    { repaired: [], leftOut: ["function"], steps: [] },
+  ],
+  [
+    "it is served all the same",
+    async ({ lambda }) => {
+      const { Version: FunctionVersion } = await lambda.send(new PublishVersionCommand({ FunctionName }));
+      await lambda.send(new UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion }));
+    },
+    { repaired: [], leftOut: [], healthy: false, cause: "handler-not-loadable" },
+  ],
+  [
+    "it is taken back",
+    ({ url }) => run(["rollback"], { env: pointedAt(url) }),
+    { repaired: [], leftOut: [], steps: [] },
+  ],
+];
+
+/** The words of every command in a result. */
+const advisedIn = (result: unknown): string[][] =>
+  typeof result !== "object" || result === null
+    ? []
+    : Object.entries(result).flatMap(([key, member]) => (key === "argv" ? member : advisedIn(member)));
+
+test("what is advised for own code that was not named is taken as it is printed", async () => {
+  const local = await openLocalAws();
+  const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
+  const source = folderWith({ "app.mjs": echo });
+  await run(["deploy", "--source", source, "--handler", "app.handler"], { env });
+  const places: Record<string, string> = { FOLDER: source, URL: "http://127.0.0.1:9" };
+  const taken = new Set(["connect --booking ID --token TOKEN --local"]);
+  const take = async (line: string) => {
+    taken.add(line);
+    // What writes is tried dry: each fate is to meet what the one before has left.
+    const words = line.split(" ").filter((word) => word !== "--fix");
+    const dry = words[0] === "deploy" ? ["--dry-run"] : [];
+    const { code, stderr } = await run([...words.map((word) => places[word] ?? word), ...dry], { env });
+    expect([0, 3], `${line}: ${stderr}`).toContain(code);
+  };
+  for (const [fate, bring, fixed] of fates) {
+    await bring(local);
+    const told = ["status", "doctor"].map((word) => run([word, "--json"], { env }));
+    const lines = (await Promise.all(told)).flatMap(({ stdout }) => advisedIn(JSON.parse(stdout)));
+    const untried = [...new Set(lines.map((words) => words.join(" ")))].filter((line) => !taken.has(line));
+    await Promise.all(untried.map(take));
+    const { stdout } = await run(["doctor", "--fix", "--json"], { env });
+    expect([fate, JSON.parse(stdout)]).toMatchObject([fate, fixed]);
+  }
+  expect([...taken].filter((line) => line.includes("FOLDER"))).not.toEqual([]);
 });
 
 test("deploy --watch deploys each change of the code, or says why not; older releases stay", async () => {
