@@ -54,6 +54,7 @@ interface Log {
  * signal is aborted.
  */
 export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): Promise<TailResult> {
+  const askedAt = Date.now();
   const [{ group, found }, access] = await Promise.all([
     groupOf(aws, options.functionName, reader),
     accessOf(aws, options),
@@ -67,7 +68,7 @@ export async function tailLog(aws: Aws, options: TailOptions, reader: Reader): P
   const isThereMore = invoked || result.accessLog !== null || (options.follow && result.exists);
   if (!isThereMore) return { ...result, invoked, records: 0 };
   if (options.follow) tellWhatIsFollowed(logs, result.exists && !invoked ? group : undefined, reader);
-  const since = options.since ?? defaultSince(options.follow, invoked);
+  const since = options.since ?? defaultSince(options.follow, invoked, askedAt);
   const { records, byFunction } = await emitted(aws, logs, { ...options, since }, reader);
   return { ...result, invoked: invoked || byFunction > 0, records };
 }
@@ -86,10 +87,10 @@ function tellWhatIsFollowed(logs: readonly Log[], empty: string | undefined, { r
     report({ kind: "note", message: `not invoked yet: there is nothing in ${empty}, waiting` });
 }
 
-/** Into an empty log the first lines may come before the live tail has begun. */
-function defaultSince(follow: boolean, invoked: boolean): number | undefined {
-  if (!follow) return Date.now() - HOUR_MS;
-  return invoked ? undefined : Date.now();
+/** Into a log that was found empty the first lines may come before the live tail has begun. */
+function defaultSince(follow: boolean, invoked: boolean, askedAt: number): number | undefined {
+  if (!follow) return askedAt - HOUR_MS;
+  return invoked ? undefined : askedAt;
 }
 
 /**

@@ -114,6 +114,12 @@ async function proxyTo(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** The answer about a group without a stream. */
+const noStreams = (response: ServerResponse) => {
+  response.writeHead(200, { "content-type": "application/x-amz-json-1.1", "x-amzn-requestid": id });
+  response.end('{"logStreams":[]}');
+};
+
 const denied = (response: ServerResponse) => {
   response.writeHead(400, { "content-type": "application/x-amz-json-1.1" });
   response.end(
@@ -155,22 +161,28 @@ test.each(["live", "by polling"])(
   "S24 a log group without a stream is waited for, and its first lines are shown %s",
   async (how) => {
     const { local, env, write, makeStream } = await logging({ streams: [] });
+    const writeNow = (line: string) => write([line], { timestamp: Date.now() });
     const url = await proxyTo(local.url, (operation, response) => {
-      if (operation !== "StartLiveTail" || how === "live") return false;
-      denied(response);
+      // The first line comes when the group was found empty, and before that is read.
+      if (operation === "DescribeLogStreams")
+        void makeStream("a")
+          .then(() => writeNow("first line\n"))
+          .then(() => noStreams(response));
+      else if (operation === "StartLiveTail" && how !== "live") denied(response);
+      else return false;
       return true;
     });
     const running = start(["logs", "tail"], { env: { ...env, SHELFSHACK_PORT: new URL(url).port } });
     await running.says(`not invoked yet: there is nothing in ${logGroupName}, waiting\n`);
     if (how !== "live") await running.says("no live tail");
-    await makeStream("a");
-    await write(["first line\n"], { timestamp: Date.now() });
     await running.says("first line");
+    await writeNow("second line\n");
+    await running.says("second line");
     running.signal("SIGINT");
     const { code, stdout, stderr } = await running.ended;
-    expect({ code, stdout: stdout.replace(/^\S+/, "") }).toEqual({
+    expect({ code, stdout: stdout.replaceAll(/^\S+/gm, "") }).toEqual({
       code: 130,
-      stdout: " INFO   first line\n",
+      stdout: " INFO   first line\n INFO   second line\n",
     });
     expect(stderr.match(/waiting/g)).toHaveLength(1);
   },
