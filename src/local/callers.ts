@@ -46,7 +46,10 @@ export function openCallers({ keys, peers, verifySignatures, tell }: Options): C
     if (user !== undefined && isOwn(user)) own.add(socket);
     return user;
   }
-  /** Checking each signature takes longer than asking once whose a connection is that is used often. */
+  /**
+   * Asking whose a connection is takes as long as checking some signatures, or some dozens where this machine
+   * has many connections; so that is asked once of what is used often.
+   */
   function countSigned(socket: Socket): void {
     const count = (signed.get(socket) ?? 0) + 1;
     signed.set(socket, count);
@@ -72,7 +75,7 @@ export function openCallers({ keys, peers, verifySignatures, tell }: Options): C
   };
 }
 
-const OFTEN = 5;
+const OFTEN = 20;
 
 const isOwn = (user: number): boolean => user === process.geteuid?.();
 

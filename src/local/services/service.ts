@@ -71,6 +71,7 @@ export function service<State, const Given extends Needs, Parts, Port>(
   description: Description<State, Given, Parts, Port>,
 ): Service<Port> {
   const { name, sdk, operations, needs, constraints, invalidInput } = description;
+  let shapes: ServiceShapes | undefined;
   return {
     name,
     sdk,
@@ -92,7 +93,7 @@ export function service<State, const Given extends Needs, Parts, Port>(
           );
         };
       return {
-        protocol: description.protocol(shapesOf(sdk)),
+        protocol: description.protocol((shapes ??= shapesOf(sdk))),
         port,
         authorization,
         operations: new Map(operations.map((operation) => [operation.name, perform(operation)])),
