@@ -310,7 +310,7 @@ test("the policy for adopting is enough for that, and without one action it is s
 test("the function's policy is that of its role, the backend's its part about connections", async () => {
   const at = await place();
   const env = { ...at.aws.environment, ...named("proxy"), SHELFSHACK_BACKEND_URL: at.backendUrl };
-  await run(["deploy"], { env });
+  await run(["deploy", "--no-test"], { env });
   const print = async (whose: string) => JSON.parse((await run(["policy", whose], { env })).stdout);
   const { PolicyDocument = "" } = await at.aws.iam.send(
     new GetRolePolicyCommand({ RoleName: "proxy-role", PolicyName: "WebSocketAPIPermissions" }),
@@ -323,7 +323,7 @@ test("the function's policy is that of its role, the backend's its part about co
 test("without logs:StartLiveTail the tail says so and polls", async () => {
   const at = await place();
   const variables = { ...named("proxy"), SHELFSHACK_BACKEND_URL: at.backendUrl };
-  await run(["deploy"], { env: { ...at.aws.environment, ...variables } });
+  await run(["deploy", "--no-test"], { env: { ...at.aws.environment, ...variables } });
   const env = await principal(at, without(await printed(at, "proxy"), "logs:StartLiveTail"));
   const tail = start(["logs", "tail"], { env: { ...env, ...variables } });
   await tail.says("no live tail (AccessDeniedException)");
@@ -337,12 +337,13 @@ test.each(["not deployed", "deployed", "deployed, and changed by the command"] a
     const at = await place();
     const document = JSON.stringify(await printed(at, "proxy"));
     const variables = (name: string) => ({ ...named(name), SHELFSHACK_BACKEND_URL: at.backendUrl });
-    const deploy = (name: string) => run(["deploy"], { env: { ...at.aws.environment, ...variables(name) } });
+    const deploy = (name: string, ...words: string[]) =>
+      run(["deploy", ...words], { env: { ...at.aws.environment, ...variables(name) } });
     if (state === "deployed") await deploy("proxy");
     const cases = Object.entries(needs).filter(([, need]) => need.state === state);
     for (const [index, [action, { line, after, survived }]] of cases.entries()) {
       const name = state === "deployed" ? "proxy" : `proxy-${index}`;
-      if (state === "deployed, and changed by the command") await deploy(name);
+      if (state === "deployed, and changed by the command") await deploy(name, "--no-test");
       await after?.(at.aws, name);
       const policyOfIt = JSON.parse(document.replaceAll("proxy", name)) as PolicyDocument;
       const env = { ...(await principal(at, without(policyOfIt, action))), ...variables(name) };
