@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { skipReasons } from "./support/skip-reasons.ts";
@@ -22,11 +24,16 @@ export default defineConfig({
       project("alone", { include: [alone], isolate: true }),
     ],
     unstubEnvs: true,
-    maxWorkers: 3,
+    // Two for each core of CI: a test waits for about half of its time.
+    maxWorkers: 4,
     // Some tests start ten processes, and a loaded machine takes seconds for one.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // A developer's own settings must not decide a test.
-    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", AWS_EC2_METADATA_DISABLED: "true" },
+    // A developer's own settings must not decide a test, nor the key of his own local AWS.
+    env: {
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+      AWS_EC2_METADATA_DISABLED: "true",
+      XDG_STATE_HOME: join(tmpdir(), "shelfshack-ws-no-state"),
+    },
   },
 });
