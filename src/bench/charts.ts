@@ -59,10 +59,10 @@ export function distributionChart(all: readonly Bin[]): string {
   return figure(
     bins.map((bin, index) => bar(bin, { index, width: WIDTH / bins.length, highest })),
     {
-      title: "messages by latency",
+      title: "messages by latency, on a logarithmic axis",
       y: [count(highest), count(Math.round(highest / 2)), "0"],
       x: [ms(bins[0]?.fromMs ?? 0), ms(middle?.fromMs ?? 0), ms(bins.at(-1)?.toMs ?? 0)],
-      below: "",
+      below: "<p>The axis is logarithmic: ten bars for each power of ten.</p>",
     },
   );
 }

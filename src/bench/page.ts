@@ -4,7 +4,7 @@ import type { Percentiles } from "./histogram.ts";
 import { count, escaped, ms } from "./html.ts";
 import { css } from "./page-style.ts";
 import { costText } from "./price.ts";
-import type { BenchResult } from "./result.ts";
+import { refusedIn, type BenchResult } from "./result.ts";
 import { actualText } from "./threshold.ts";
 
 /** How a report begins: a file that begins so may be replaced by the next one. */
@@ -24,6 +24,7 @@ export function benchPage(result: BenchResult, madeAt: Date): string {
     `<title>${title}</title><style>${css}</style></head><body><main>`,
     `<h1>${title}</h1>`,
     planText(result, madeAt),
+    ...refusedText(result),
     figuresOf(result),
     thresholdsOf(result),
     "<h2>Latency over time</h2>",
@@ -49,6 +50,17 @@ function planText({ plan, ended }: BenchResult, madeAt: Date): string {
   );
 }
 
+/** The figures say nothing of clients that were not there. */
+function refusedText(result: BenchResult): string[] {
+  const { wanted, failed, open, reasons } = result.connections;
+  if (refusedIn(result) === 0) return [];
+  const why = reasons.map(({ reason, count: found }) => `${escaped(reason)}: ${count(found)}`).join(", ");
+  return [
+    `<p class="missed">${count(failed)} of ${count(wanted)} clients could not connect (${why}). ` +
+      `What was measured is of the other ${count(open)}.</p>`,
+  ];
+}
+
 type Rows = readonly (readonly [name: string, value: string])[];
 
 function figuresOf({ latencyMs, deliveries, messages, connections, ended }: BenchResult): string {
@@ -64,8 +76,9 @@ function figuresOf({ latencyMs, deliveries, messages, connections, ended }: Benc
     ["doubled", count(deliveries.doubled)],
     ["late", count(deliveries.late)],
     ["connections open", count(connections.open)],
+    ["not connected", count(connections.failed)],
   ];
-  const faults = new Set(["lost", "doubled", "late"]);
+  const faults = new Set(["lost", "doubled", "late", "not connected"]);
   const items = figures.map(([name, value]) => {
     const isFault = faults.has(name) && value !== "0";
     return `<div><dt>${name}</dt><dd${isFault ? ' class="missed"' : ""}>${value}</dd></div>`;

@@ -5,11 +5,11 @@ import { signer, stageUrl } from "../aws/stage-url.ts";
 import { bookingOf, planOf, type Plan } from "../bench/plan.ts";
 import { confirmedCost, costText, isOnAws, type RunCost } from "../bench/price.ts";
 import { requireReport, withReport } from "../bench/report-file.ts";
-import type { BenchResult } from "../bench/result.ts";
+import { hasPassed, refusedIn, type BenchResult } from "../bench/result.ts";
 import type { Measurement } from "../bench/measurement.ts";
 import { measure } from "../bench/run.ts";
 import type { Moment } from "../bench/state.ts";
-import { actualText, judge, type Met } from "../bench/threshold.ts";
+import { actualText, judge } from "../bench/threshold.ts";
 import { addressOf } from "../client/address.ts";
 import { HandshakeError } from "../client/handshake.ts";
 import { openSocketAs, requestOf, type Opening } from "../client/opener.ts";
@@ -22,7 +22,7 @@ import { routeTo } from "../network/route.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { AwsOptions, TokenOptions } from "../settings/commands.ts";
 import type { Settings } from "../settings/table.ts";
-import { benchText, momentText } from "../terminal/bench.ts";
+import { benchText, momentText, refusedText } from "../terminal/bench.ts";
 
 /** How long API Gateway may take for a handshake: its integrations end after 29 s (AWS.md 1.12). */
 const HANDSHAKE_MS = 30_000;
@@ -69,38 +69,38 @@ export const command: Command<"bench", BenchResult> = {
     const request = { type, url, header, subprotocol, origin, sign, proxy, ...names, ...at };
     if (report !== undefined) await requireReport(report);
     const found = await bench(plan, { ...request, token, tokenStdin }, context);
-    const result = { ...found, thresholds: judge(threshold, measuresOf(found)) };
+    const thresholds = judge(threshold, measuresOf(found));
+    const result = { ...found, thresholds, passed: hasPassed({ ...found, thresholds }) };
     return report === undefined ? result : await withReport(result, report, context.report);
   },
 
   render: benchText,
-  notices: ({ thresholds }) =>
-    missedOf(thresholds).map((missed) => ({
-      level: "error",
-      message: `threshold missed: ${missed.threshold} (${actualText(missed)})`,
-      hint: null,
-    })),
+  notices: (result) =>
+    [
+      ...(refusedIn(result) > 0 ? [refusedText(result)] : []),
+      ...result.thresholds
+        .filter(({ met }) => !met)
+        .map((missed) => `threshold missed: ${missed.threshold} (${actualText(missed)})`),
+    ].map((message) => ({ level: "error", message, hint: null })),
   summary: benchText,
-  next({ deliveries, elapsedMs }, { url }) {
+  next({ connections, deliveries, elapsedMs }, { url }) {
     if (url !== undefined) return nothing("the server at an address that was given is not known");
-    if (deliveries.received === 0) return typing(invocation("doctor"));
+    if (deliveries.received === 0 || connections.failed > 0) return typing(invocation("doctor"));
     // What was measured in the minutes before it does not hide it.
     return typing(invocation("metrics", { since: `${Math.ceil(elapsedMs / 60_000) + 5}m` }));
   },
   untilInterrupted: true,
-  exitCode({ thresholds, deliveries, report }, { report: wanted }) {
-    if (missedOf(thresholds).length > 0 || deliveries.received === 0) return exitCodes.different;
+  exitCode({ passed, report }, { report: wanted }) {
+    if (!passed) return exitCodes.different;
     return report === wanted ? exitCodes.done : exitCodes.failed;
   },
 };
-
-const missedOf = (thresholds: readonly Met[]): Met[] => thresholds.filter(({ met }) => !met);
 
 async function bench(
   plan: Plan,
   options: Options,
   context: Context,
-): Promise<Omit<BenchResult, "thresholds">> {
+): Promise<Omit<BenchResult, "thresholds" | "passed">> {
   // A heavy load on AWS is refused before anything is called.
   if (isAimedAtAws(options)) confirmedCost(plan, options.yes);
   const { opening, address } = await openingOf(options, context);

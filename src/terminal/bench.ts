@@ -1,7 +1,7 @@
 import type { Percentiles } from "../bench/histogram.ts";
 import type { Measurement } from "../bench/measurement.ts";
 import { costText } from "../bench/price.ts";
-import type { BenchResult } from "../bench/result.ts";
+import { refusedIn, type BenchResult } from "../bench/result.ts";
 import type { Moment } from "../bench/state.ts";
 import { actualText, type Met } from "../bench/threshold.ts";
 import { duration, headedTable, screenWidth } from "./format.ts";
@@ -52,6 +52,7 @@ export function benchText(result: BenchResult): string {
       `delivered, ${count(messages.rate)} per second`,
     wrongText(result),
     ...(messages.sent > 0 ? ["", percentileTable(result), ...byTime(result)] : []),
+    ...(refusedIn(result) > 0 ? [`${style.red("✗")} ${refusedText(result)}`] : []),
     ...thresholds.map(metText),
     ...(cost ? [`cost ${costText(cost)}`] : []),
     ...(deliveries.received === 0 && messages.sent > 0 ? [nothingCame(result)] : []),
@@ -72,6 +73,11 @@ function byTime({ timeline }: BenchResult): string[] {
   const title = seconds === 1 ? "p99 by second" : `p99, highest of ${seconds} s`;
   return [`${title}  ${sparkline(values, columns)}`];
 }
+
+/** The figures say nothing of clients that were not there. */
+export const refusedText = ({ connections: { failed, wanted, open } }: BenchResult): string =>
+  `${count(failed)} of ${count(wanted)} clients could not connect; what was measured is of the other ` +
+  `${count(open)}`;
 
 const metText = (met: Met): string =>
   `${met.met ? style.green("✓") : style.red("✗")} ${met.threshold}: ${actualText(met)}`;

@@ -159,6 +159,24 @@ test("S51 a threshold that is missed ends with 3, in words, JSON and as an annot
   expect(resultIn(json).thresholds.map(({ met }) => met)).toEqual([false, true]);
 });
 
+test("clients that are refused fail the run, unless a threshold says how many may be", async () => {
+  const report = join(await folder(), "r.html");
+  const isRefused = (upgrade: number) => upgrade === 1;
+  const url = await webSocketServer(
+    (socket) => socket.on("message", (payload: Buffer) => socket.send(payload.toString())),
+    { isRefused },
+  );
+  const words = ["bench", "--url", url, ...alone, "--connections", "3", "--report", report];
+  const env = { GITHUB_ACTIONS: "true", CI: "true" };
+  const told = await run(words, { env });
+  expect(told.code).toBe(3);
+  const said = "1 of 3 clients could not connect";
+  for (const text of [told.stdout, told.stderr, await readFile(report, "utf8")]) expect(text).toContain(said);
+  // The second client of a run that follows is not the second of the server.
+  const allowed = await run([...words, "--threshold", "failed<=1", "--json"]);
+  expect([allowed.code, resultIn(allowed).passed]).toEqual([0, true]);
+});
+
 test("S51 Ctrl-C ends with 130 and the report; what is under way then is not lost", async () => {
   const report = join(await folder(), "r.html");
   let saidAll = () => {};

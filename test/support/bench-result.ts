@@ -62,5 +62,6 @@ export const benchResult = ({
   })),
   elapsedMs: 32_000,
   thresholds: [],
+  passed: false,
   ...parts,
 });

@@ -77,10 +77,13 @@ export async function deadAddress(): Promise<Url> {
  */
 export async function webSocketServer(
   onConnection: (socket: WebSocket, url: string, connection: Duplex) => void,
+  { isRefused = (_upgrade: number): boolean => false } = {},
 ): Promise<Url> {
+  let upgrades = 0;
   const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   const server = createHttpServer();
   server.on("upgrade", (request, connection, head) => {
+    if (isRefused(upgrades++)) return connection.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
     webSockets.handleUpgrade(request, connection, head, (socket) =>
       onConnection(socket, request.url ?? "", connection),
     );

@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { benchPage } from "../../src/bench/page.ts";
 import { planOf } from "../../src/bench/plan.ts";
 import { costText, isOnAws, runCost } from "../../src/bench/price.ts";
+import { hasPassed } from "../../src/bench/result.ts";
 import { tally } from "../../src/bench/tally.ts";
-import { judge } from "../../src/bench/threshold.ts";
+import { judge, type Met } from "../../src/bench/threshold.ts";
 import { thresholds, type Measure } from "../../src/settings/threshold.ts";
 import { benchResult } from "../support/bench-result.ts";
 
@@ -38,6 +39,24 @@ test("a limit in seconds counts as milliseconds; what was not measured meets not
   expect(metBy("rate>=450", { rate: 450 })).toBe(true);
   expect(metBy("lost==0", { lost: 0 })).toBe(true);
   expect(metBy("p99<1.5s", {})).toBe(false);
+});
+
+test.each<[{ failed: number; received?: number }, Pick<Met, "measure" | "met"> | undefined, boolean]>([
+  [{ failed: 1 }, undefined, false],
+  [{ failed: 0 }, undefined, true],
+  [{ failed: 1 }, { measure: "failed", met: true }, true],
+  [{ failed: 1 }, { measure: "p99", met: true }, false],
+  [{ failed: 0 }, { measure: "p99", met: false }, false],
+  [{ failed: 0, received: 0 }, undefined, false],
+])("a run with %j and the threshold %j has passed: %s", ({ failed, received = 9 }, threshold, passed) => {
+  const { connections, deliveries } = benchResult({});
+  const thresholds = threshold ? [{ threshold: "", actual: 1, ...threshold }] : [];
+  const run = {
+    connections: { ...connections, failed },
+    deliveries: { ...deliveries, received },
+    thresholds,
+  };
+  expect(hasPassed(run)).toBe(passed);
 });
 
 test("AWS is known by its names alone", () => {
