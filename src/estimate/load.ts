@@ -34,19 +34,33 @@ export interface Estimate {
   assumed: string[];
   /** Those of them which a measurement bounds: the figure is the most that it can be, not a usual one. */
   atMost: string[];
+  /** Those of them which were to be measured, and could not be. */
+  untold: Untold[];
+}
+
+/** A figure that a measurement does not tell, and why. */
+export interface Untold {
+  figure: keyof typeof assumedLoad;
+  why: string;
 }
 
 /**
  * A load out of what is given, then what was measured, then bounds that were; which figures had to be assumed
  * stands beside it.
  */
-export function loadOf(given: GivenLoad, measured: Partial<Load> = {}, bounds: Partial<Load> = {}): Estimate {
+export function loadOf(
+  given: GivenLoad,
+  measured: Partial<Load> = {},
+  bounds: Partial<Load> = {},
+  untold: readonly Untold[] = [],
+): Estimate {
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const known = { ...measured, ...said };
   return {
     load: { ...assumedLoad, ...bounds, ...known, connections: given.connections },
     assumed: Object.keys(assumedLoad).filter((name) => !(name in known)),
     atMost: Object.keys(bounds).filter((name) => !(name in known)),
+    untold: untold.filter(({ figure }) => !(figure in known)),
   };
 }
 

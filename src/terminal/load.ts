@@ -1,4 +1,4 @@
-import type { Estimate, Load } from "../estimate/load.ts";
+import type { Estimate, Load, Untold } from "../estimate/load.ts";
 
 const shown = (amount: number): string => amount.toLocaleString("en", { maximumFractionDigits: 2 });
 
@@ -20,15 +20,32 @@ const bounded: { readonly [N in keyof Load]?: string } = {
     "it with --invocation-ms (metrics shows it as the duration)",
 };
 
+/** What of it stands for the figure, where it has no amount. */
+const named: { readonly [N in Untold["figure"]]?: string } = {
+  messagesPerMinute: "messages a minute (--messages-per-minute)",
+  peoplePerBooking: "people in a booking (--people-per-booking)",
+  sessionMinutes: "how long sessions are (--session-minutes)",
+};
+
+/** What was to be measured and was not, a line for each reason. */
+const untoldLines = (untold: readonly Untold[]): string[] =>
+  [...new Set(untold.map(({ why }) => why))].map((reason) => {
+    const figures = untold.filter(({ why }) => why === reason).map(({ figure }) => named[figure] ?? figure);
+    return `not measured: ${figures.join(", ")}: ${reason}`;
+  });
+
 /** A load in words, and what of it was assumed. */
-export function loadLine({ load, assumed, atMost }: Estimate): string {
+export function loadLine({ load, assumed, atMost, untold }: Estimate): string {
   const names = Object.keys(words) as (keyof Load)[];
   const said = (name: keyof Load) =>
     `${atMost.includes(name) ? "at most " : ""}${words[name](shown(load[name]))}`;
   const given = names.filter((name) => !assumed.includes(name)).map(said);
   const others = names.filter((name) => assumed.includes(name)).map(said);
   const remarks = names.flatMap((name) => (atMost.includes(name) ? (bounded[name] ?? []) : []));
-  return [given.join(", "), ...(others.length > 0 ? [`assumed: ${others.join(", ")}`] : []), ...remarks].join(
-    "\n",
-  );
+  return [
+    given.join(", "),
+    ...(others.length > 0 ? [`assumed: ${others.join(", ")}`] : []),
+    ...untoldLines(untold),
+    ...remarks,
+  ].join("\n");
 }

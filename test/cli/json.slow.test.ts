@@ -112,7 +112,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
   },
   "logs tail": { ...plainNext, "there is none": "result.accessLog" },
   metrics: { ...plainNext, "nothing is watched": "minute" },
-  cost: { ...plainNext, "nothing is measured": "result.atMost[]" },
+  cost: { ...plainNext, "nothing is measured": "result.atMost[] result.untold[]" },
   capacity: { "what is measured is no bound": "result.atMost[]" },
   trace: {
     "no id is given": "result.requestId result.trace",

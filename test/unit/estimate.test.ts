@@ -8,6 +8,7 @@ import { benchedLoad } from "../../src/estimate/bench-file.ts";
 import { capacityOf, reconnectSeconds, shareOf } from "../../src/estimate/capacity.ts";
 import { costOf } from "../../src/estimate/cost.ts";
 import { loadOf, ratesOf, type Load } from "../../src/estimate/load.ts";
+import { usedIn } from "../../src/estimate/measured.ts";
 import { loadLine } from "../../src/terminal/load.ts";
 import { benchResult } from "../support/bench-result.ts";
 
@@ -138,6 +139,24 @@ test("what is given counts before what was measured, and the rest is assumed by 
   );
   expect(made).toMatchObject({ connections: 5, messageBytes: 7, invocationMs: 12 });
   expect(assumed).toEqual(["messagesPerMinute", "peoplePerBooking", "sessionMinutes", "memoryMb"]);
+});
+
+const day = { minutes: 1_440, connections: 10, invocations: 5_000, connects: 480, messages: 12_120 };
+const clients = ["messagesPerMinute", "peoplePerBooking", "sessionMinutes"];
+test.each([
+  ["a day", {}, { peoplePerBooking: 2, sessionMinutes: 30 }, []],
+  ["some minutes", { minutes: 7 }, {}, clients],
+  ["a day without a message", { invocations: 960 }, { messagesPerMinute: 0 }, ["peoplePerBooking"]],
+  ["a day of fewer clients than are said to be there", { connects: 60 }, {}, ["sessionMinutes"]],
+])("what %s tells of clients, and what it cannot", (_, counts, known, untold) => {
+  const used = usedIn({ ...day, ...counts });
+  expect(used.known).toMatchObject(known);
+  expect(used.untold.map(({ figure }) => figure)).toEqual(untold);
+  expect(Object.keys(used.known).filter((name) => untold.some((one) => one === name))).toEqual([]);
+  const said = loadLine(loadOf({ connections: 10 }, used.known, {}, used.untold));
+  expect(said.includes("not measured: ")).toBe(untold.length > 0);
+  const given = { connections: 10, messagesPerMinute: 1, peoplePerBooking: 2, sessionMinutes: 30 };
+  expect(loadOf(given, used.known, {}, used.untold).untold).toEqual([]);
 });
 
 test("a bound is taken for what is not known, and said to be one", () => {
