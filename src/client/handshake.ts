@@ -25,6 +25,8 @@ export type Source = Exclude<Peer, "aws" | "backend" | "proxy">;
  */
 export class HandshakeError extends CliError {
   readonly failure: HandshakeFailure;
+  /** Why, without the address. */
+  readonly meaning: string;
 
   constructor(
     address: URL,
@@ -35,6 +37,7 @@ export class HandshakeError extends CliError {
     const phase = "phase" in failure ? failure.phase : undefined;
     super(code, `could not open ${redactUrl(address.href)}: ${meaning}`, { hint, phase, cause });
     this.failure = failure;
+    this.meaning = meaning;
   }
 }
 
@@ -68,7 +71,7 @@ const passToken = "pass a fresh token with SHELFSHACK_TOKEN or --token-stdin";
 const token: Pick<StatusRow, "hint" | "given" | "local"> = {
   hint: [`${passToken}; to check the signing keys: `, command("backend check")],
   given: passToken,
-  local: "the demo backend of `local` takes the token demo; ",
+  local: "where `local` runs its demo backend, a client's token is demo; ",
 };
 
 const otherStatus: StatusRow = {

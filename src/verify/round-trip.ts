@@ -100,7 +100,7 @@ async function tryOnce(address: URL, sent: ConnectionsProof, signal: AbortSignal
     if (!(error instanceof HandshakeError)) throw error;
     const status = error.failure.kind === "status" ? error.failure.status : null;
     const ms = Math.round(performance.now() - startedAt);
-    const { code, message: meaning, hint: fix = null } = error;
+    const { code, meaning, hint: fix = null } = error;
     return { frames: sent, roundTrip: { open: false, ms, status, code, meaning, fix } };
   }
 }

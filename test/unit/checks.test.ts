@@ -65,6 +65,7 @@ const rows: readonly (readonly [id: string, says: string, evidence: object])[] =
   ["accepted", "skipped", tested({ code: "backend-unreachable", backendReached: false })],
   ["push", "refused", { frames: { code: "refused", reached: false, meaning: "403" } }],
   ["push", "older-handler", { frames: { code: "older-handler", reached: null, meaning: "older" } }],
+  ["message", "skipped", { ...arriving({ code: "not-asked", reached: null }), owner: "own" }],
   ["message", "not-arrived", arriving({ code: "not-arrived", reached: false })],
   ["message", "passed", arriving({ code: "reached", reached: true })],
 ];
@@ -291,6 +292,40 @@ test.each([
   const { code, meaning, hint: fix } = explainHandshake(failure, new URL(`${aws}/dev`));
   const verdict = said("handshake", { socket: { roundTrip: { open: false, ms: 1, code, meaning, fix } } });
   expect(verdict).toMatchObject({ fix: [expect.any(String), advised] });
+});
+
+const unauthorized = {
+  open: false,
+  ms: 1,
+  status: 401,
+  code: "handshake-401",
+  meaning: "HTTP 401, or",
+  fix: "a",
+};
+const lost = { ...unauthorized, status: 502, code: "handshake-502" };
+test.each([
+  [
+    "a key that differs",
+    unauthorized,
+    { code: "keys-unknown", statusCode: 401 },
+    "repair what failed before",
+  ],
+  ["a token", unauthorized, { code: "token-refused", statusCode: 401, fix: "pass a token" }, "pass a token"],
+  ["a backend that is not reached", lost, { code: "backend-unreachable", statusCode: 502 }, "repair what"],
+  ["a handler that throws", lost, { code: "handler-threw", statusCode: null }, "repair what failed before"],
+])("a handshake that was refused for %s says so, and no more", (_, roundTrip, event, fix) => {
+  const evidence = { socket: { roundTrip }, ...tested({ fix: null, ...event }) };
+  const { status } = roundTrip;
+  expect(said("handshake", evidence)).toMatchObject({ evidence: `HTTP ${status}: it failed` });
+  expect(JSON.stringify(said("handshake", evidence))).toContain(fix);
+});
+
+test("a handshake that was refused although the same client was accepted says that", () => {
+  const verdict = said("handshake", {
+    socket: { roundTrip: unauthorized },
+    ...tested({ passed: true, statusCode: 200 }),
+  });
+  expect(verdict).toMatchObject({ outcome: "warning", evidence: expect.stringContaining("just accepted") });
 });
 
 test("what AWS says is one word of the command that is advised", () => {

@@ -1,4 +1,5 @@
 import { byHand, check, failed, passed, skipped, warning } from "../check.ts";
+import type { Tested } from "../invoke.ts";
 import type { FindingCode } from "../judge.ts";
 import { isAtWork } from "./invocation.ts";
 
@@ -12,6 +13,9 @@ const ofTheClient: ReadonlySet<FindingCode> = new Set([
   "own-refused",
 ]);
 
+/** Whether it is the client that was not wanted, as far as is known. */
+export const isOfTheClient = ({ code }: Pick<Tested, "code">): boolean => ofTheClient.has(code);
+
 /** Whether the backend accepts a client, by way of the function; of an own handler, whether that does. */
 export const accepted = check({
   id: "accepted",
@@ -23,7 +27,7 @@ export const accepted = check({
     if (isGood) return passed(meaning);
     if (!isAtWork(invocation)) return skipped("the handler does not answer");
     if (backendReached === false || code === "backend-timeout") return skipped("the backend is not reached");
-    const tell = ofTheClient.has(code) ? warning : failed;
+    const tell = isOfTheClient(invocation) ? warning : failed;
     return tell(code, meaning, "the client's handshake is refused", byHand(fix));
   },
 });

@@ -1,5 +1,8 @@
-import { command, isInvocation, partsOf, type Advice } from "../../errors/advice.ts";
+import { command, isInvocation, partsOf, type Advice, type Invocation } from "../../errors/advice.ts";
 import { byHand, check, failed, passed, warning, type Code } from "../check.ts";
+import type { Tested } from "../invoke.ts";
+import type { RoundTrip } from "../round-trip.ts";
+import { isOfTheClient } from "./accepted.ts";
 
 /** Whether a real WebSocket opens through API Gateway, the function and the backend. */
 export const handshake = check({
@@ -7,20 +10,43 @@ export const handshake = check({
   hop: "client",
   title: "a WebSocket opens",
   needs: ["socket"],
-  also: ["owner"],
+  also: ["owner", "invocation"],
   about: "socket",
-  judge({ socket: { roundTrip }, owner }) {
-    const { open, ms, code, meaning, fix } = roundTrip;
+  judge({ socket: { roundTrip }, owner, invocation }) {
+    const { open, ms, code } = roundTrip;
     if (open) return passed(`open in ${ms} ms`);
-    // What this status has for a cause was judged before.
-    const remedy = byHand(/^handshake-(403|429|50[023])/.test(code ?? "") ? repairBefore(fix) : fix);
     // A client that was made up may be refused by a backend that works.
-    const isOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
+    const mayBeOfTheClient = /^handshake-(400|401|404|409)/.test(code ?? "");
     const said = code ?? ("handshake-other" satisfies Code);
-    if (isOfTheClient && owner === "own") return refusedByOwn(said);
-    return (isOfTheClient ? warning : failed)(said, meaning, "clients fail in the same way", remedy);
+    if (mayBeOfTheClient && owner === "own") return refusedByOwn(said);
+    const { meaning, fix } = reasonOf(roundTrip, invocation);
+    const tell = mayBeOfTheClient ? warning : failed;
+    return tell(said, meaning, "clients fail in the same way", byHand(fix));
   },
 });
+
+/** Why it was refused: as the test event of the same client has proven it, or as far as the status tells. */
+function reasonOf(
+  { status, code, meaning, fix }: RoundTrip,
+  tested: Tested | undefined,
+): { meaning: string; fix: Advice | null } {
+  if (tested && status !== null && endsAlike(tested, status))
+    return {
+      meaning: `HTTP ${status}: ${tested.meaning}`,
+      fix: isOfTheClient(tested) ? tested.fix : repairBefore(fix),
+    };
+  if (tested?.passed && status === 401)
+    return {
+      meaning: "HTTP 401, although the function has just accepted the same client",
+      fix: ["a token may be good only once; what refused it is here: ", traceIn(fix)],
+    };
+  // What these have for a cause was judged before.
+  return { meaning, fix: /^handshake-(403|429|50[023])/.test(code ?? "") ? repairBefore(fix) : fix };
+}
+
+/** Whether a test event ended with what API Gateway makes this status of (AWS.md 1.5). */
+const endsAlike = ({ passed: isGood, statusCode }: Tested, status: number): boolean =>
+  !isGood && (statusCode === null ? [500, 502, 504].includes(status) : statusCode === status);
 
 /** What a status of the shipped handler means is not what another one means by it. */
 const refusedByOwn = (code: Code) =>
@@ -31,9 +57,13 @@ const refusedByOwn = (code: Code) =>
     byHand(["this shows what it logged: ", command("logs tail", { since: "5m" })]),
   );
 
+const repairBefore = (fix: Advice | null): Advice => [
+  "repair what failed before it; this shows why: ",
+  traceIn(fix),
+];
+
 /** Its own trace shows more than the log does, where the handshake got as far as the function. */
-function repairBefore(fix: Advice | null): Advice {
-  const trace = partsOf(fix ?? "").find((part) => isInvocation(part) && part.command === "trace");
-  const shows = trace ?? command("logs tail", { since: "5m" });
-  return ["repair what failed before it; this shows why: ", shows];
-}
+const traceIn = (fix: Advice | null): Invocation =>
+  partsOf(fix ?? "")
+    .filter(isInvocation)
+    .find((part) => part.command === "trace") ?? command("logs tail", { since: "5m" });
