@@ -5,7 +5,7 @@ import type { LocalAws } from "../local/server.ts";
 import type { TraceItem } from "../local/traces.ts";
 import { recordOf as logRecordOf } from "../logs/record.ts";
 import { createJoiner } from "../trace/join.ts";
-import { partOf } from "../trace/log-parts.ts";
+import { partReader } from "../trace/log-parts.ts";
 import { recordOf } from "../trace/record.ts";
 import type { ConsoleItem } from "./items.ts";
 import { knownSecrets } from "./known-secrets.ts";
@@ -100,6 +100,7 @@ function listen({ traces, clients, secrets }: Place, { give, keep }: Listener): 
   const learn = (all: readonly string[]) => all.forEach((secret) => known.add(secret));
   learn(secrets());
   for (const { connectionId } of clients.list()) learn(clients.secretsOf(connectionId));
+  const partOf = partReader();
   const joiner = createJoiner({
     facts: ["gateway", "line", "report"],
     emit: (trace, amended) => {

@@ -3,7 +3,7 @@ import type { LogRecord } from "../logs/record.ts";
 import type { TraceRecord } from "../trace/record.ts";
 import type { ShownFrame, ShownLine } from "./items.ts";
 import type { KnownSecrets } from "./known-secrets.ts";
-import { redacted } from "./redact.ts";
+import { redacted } from "../logs/redact.ts";
 
 const LONGEST_SHOWN = 4_096;
 

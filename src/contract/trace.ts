@@ -60,8 +60,12 @@ export interface Trace {
   sent?: number | undefined;
   gone?: number | undefined;
   failed?: number | undefined;
-  /** A code of CONTRACT.md 3, of the handler, or of API Gateway's; of a push the type of its error. */
+  /**
+   * A code of CONTRACT.md 3, of the handler, or of API Gateway's; of a push the type of its error, of an
+   * invocation that failed AWS's `errorType`.
+   */
   problem?: string | undefined;
+  /** Why, in words: of an invocation that failed AWS's `errorMessage`. */
   reason?: string | undefined;
   /** A test of this program's: of `test`, `doctor`, or the end of a deploy. */
   test?: true | undefined;

@@ -132,7 +132,7 @@ const frameHop = ({ at, ms, status, bytes, connectionId }: Delivery) =>
   ({ hop: "deliver", startedAt: at, ms, status, bytes, to: connectionId.slice(0, LONGEST_ID) }) as const;
 
 function runItem(
-  { functionName, requestId, startedAt, ms, initMs, status }: Run,
+  { functionName, requestId, startedAt, ms, initMs, status, failure }: Run,
   frames: readonly Delivery[],
 ): TraceItem {
   return {
@@ -141,6 +141,8 @@ function runItem(
     functionName,
     lambdaRequestId: requestId,
     coldMs: initMs,
+    problem: failure?.type,
+    reason: failure?.message.slice(0, LONGEST_LINE),
     hops: [{ hop: "function", startedAt, ms, status }, ...frames.map(frameHop)],
   };
 }

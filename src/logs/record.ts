@@ -56,6 +56,15 @@ const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Readi
     read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
   },
   {
+    // What Python's runtime says of an error that nothing has caught.
+    pattern: /^\[ERROR\] (([\w.]+): (.*?)\nTraceback \(most recent call last\):.*)/s,
+    read: ([, text = "", errorType, errorMessage]) => ({
+      ...readText(text),
+      level: "ERROR",
+      fields: { errorType, errorMessage },
+    }),
+  },
+  {
     pattern: /^\[([A-Z]+)\]\s+(?:[\d-]+T[\d:.]+Z\t\S+\t)?(.*)/s,
     read: ([, level = "", text = ""]) => ({ ...readText(text), level: levelOf(level) }),
   },

@@ -98,9 +98,9 @@ const refusalsOf = ({ hops }: TraceRecord): string[] => [
   ),
 ];
 
-/** Why frames failed, where no status and no code tells it. */
+/** Why it failed; of frames only where no status of theirs tells it. */
 const reasonWords = (trace: TraceRecord): string[] =>
-  trace.failed && trace.reason !== undefined && trace.problem === undefined && refusalsOf(trace).length === 0
+  trace.reason !== undefined && hasFailed(trace) && refusalsOf(trace).length === 0
     ? [style.red(trace.reason)]
     : [];
 

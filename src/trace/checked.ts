@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { hopNames, tracedEvents, type TracePart } from "../contract/trace.ts";
+import { redacted } from "../logs/redact.ts";
 
 const orNothing = <T>(schema: v.GenericSchema<unknown, T>) => v.fallback(v.optional(schema), undefined);
 const numberUpTo = (most: number) => v.pipe(v.number(), v.minValue(0), v.maxValue(most));
@@ -9,6 +10,13 @@ const amount = orNothing(numberUpTo(1e9));
 /** What a `Date` takes, with room for a duration before it. */
 const time = orNothing(numberUpTo(8e15));
 const text = orNothing(v.string());
+/** An error's message has as many lines as its author likes, and may hold what a client sent. */
+const LONGEST_REASON = 1_000;
+const shortened = (given: string): string =>
+  redacted(given.slice(0, 2 * LONGEST_REASON))
+    .replaceAll(/\s+/g, " ")
+    .slice(0, LONGEST_REASON);
+const reason = orNothing(v.pipe(v.string(), v.transform(shortened)));
 /** It becomes a part of a filter pattern. */
 const id = orNothing(v.pipe(v.string(), v.regex(/^[\w=-]{1,128}$/)));
 const mark = orNothing(v.literal(true));
@@ -43,7 +51,7 @@ const part = v.object({
   gone: amount,
   failed: amount,
   problem: text,
-  reason: text,
+  reason,
   test: mark,
   isPast: mark,
   isAll: mark,

@@ -4,7 +4,7 @@ import { followLog } from "../logs/follow.ts";
 import type { FollowedGroup } from "../logs/group.ts";
 import { recordOf } from "../logs/record.ts";
 import type { Report } from "../progress.ts";
-import { partOf } from "./log-parts.ts";
+import { partReader } from "./log-parts.ts";
 import type { Source, Wanted } from "./source.ts";
 
 /** Where a log is, and what ends its reading. */
@@ -52,14 +52,14 @@ async function* one(place: FunctionLogPlace, { since, request }: Wanted): AsyncG
     if (part.lambdaRequestId !== undefined && part.requestId === request)
       lambdaIds.set(part.lambdaRequestId, part.at ?? 0);
   }
-  for (const [id, at] of lambdaIds)
-    yield* parts(place, { since: at - AROUND_MS, follow: false, filter: `"${id}"` });
+  for (const [id, at] of lambdaIds) yield* parts(place, { since: at - AROUND_MS, follow: false, about: id });
 }
 
 async function* parts(
   { logs, group, functionName, report, signal }: FunctionLogPlace,
-  wanted: { since?: number | undefined; follow: boolean; filter?: string },
+  wanted: { since?: number | undefined; follow: boolean; filter?: string; about?: string },
 ): AsyncGenerator<TracePart> {
+  const partOf = partReader();
   for await (const event of followLog(logs, [group], { ...wanted, report, signal })) {
     const part = partOf(recordOf(event));
     if (part) yield { ...part, functionName };

@@ -3,7 +3,7 @@ import type { TracePart } from "../contract/trace.ts";
 import { recordOf, type LogEvent } from "../logs/record.ts";
 import type { Report } from "../progress.ts";
 import { checked } from "./checked.ts";
-import { partOf } from "./log-parts.ts";
+import { partReader, type PartReader } from "./log-parts.ts";
 import type { Source, Wanted } from "./source.ts";
 
 /** What the local AWS writes, a line each. */
@@ -29,17 +29,18 @@ async function* parts(
   report: Report,
 ): AsyncGenerator<TracePart> {
   let isKept = true;
+  const partOf = partReader();
   for await (const line of lines) {
     const item = jsonIn(line) as Item | undefined;
     if (item?.kind === "following") isKept = false;
     if (item?.kind === "omitted")
       report({ kind: "warning", message: `${item.items} records were left out: the output was not read` });
-    const part = item && partIn(item);
+    const part = item && partIn(item, partOf);
     if (part) yield isKept && !isWanted(part, wanted) ? { ...part, isPast: true } : part;
   }
 }
 
-function partIn(item: Item): TracePart | undefined {
+function partIn(item: Item, partOf: PartReader): TracePart | undefined {
   if (item.kind === "trace") return checked(item);
   if (item.kind !== "log") return undefined;
   const part = partOf(recordOf(item));

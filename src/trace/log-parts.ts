@@ -1,16 +1,29 @@
 import type { Hop, TracedEvent, TracePart } from "../contract/trace.ts";
 import type { LogRecord } from "../logs/record.ts";
 import { checked } from "./checked.ts";
+import { lastErrors } from "./log-errors.ts";
+import { whyRefused } from "./refusals.ts";
 
 const events: ReadonlySet<unknown> = new Set(["connect", "message", "disconnect", "initial"]);
 
-/** What a record of the function's log says of an event; undefined where it says nothing. */
-export function partOf({ at, origin, fields = {} }: LogRecord): TracePart | undefined {
-  const writtenAt = Date.parse(at);
-  if (origin === "report") return checked(reportPart(fields, writtenAt));
-  return origin === "function" && events.has(fields["event"]) && textIn(fields, "requestId") !== undefined
-    ? checked(linePart(fields, writtenAt))
-    : undefined;
+/** Says what a record of a function's log tells of an event; undefined where it tells nothing. */
+export type PartReader = (record: LogRecord) => TracePart | undefined;
+
+/**
+ * Reads records in the order of each stream, of one function or of several: an environment works on one event
+ * at a time, so that its REPORT is of the same event as an error before it.
+ */
+export function partReader(): PartReader {
+  const errors = lastErrors();
+  return (record) => {
+    const { at, origin, fields = {} } = record;
+    const error = errors.before(record);
+    const writtenAt = Date.parse(at);
+    if (origin === "report") return checked({ ...reportPart(fields, writtenAt), ...error });
+    return origin === "function" && events.has(fields["event"]) && textIn(fields, "requestId") !== undefined
+      ? checked(linePart(fields, writtenAt))
+      : undefined;
+  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -42,7 +55,7 @@ function linePart(fields: Fields, writtenAt: number): TracePart {
     gone: number("gone"),
     failed: number("failed"),
     problem: text("code"),
-    reason: text("reason"),
+    reason: text("reason") ?? whyRefused(fields),
     hops: [{ hop: "function", startedAt, ms, status: number("status") }, ...hopsIn(fields)],
   };
 }

@@ -5,13 +5,13 @@ export const nothing: Trace = { at: Infinity, hops: [] };
 
 type Told = Omit<TracePart, "fact" | "isPast" | "isAll">;
 
-/** A trace with what a part adds. The handler knows best what went wrong, API Gateway when it began. */
+/** A trace with what a part adds. The function knows best what went wrong, API Gateway when it began. */
 export function merged(trace: Trace, part: Told, fact: TraceFact): Trace {
   const { at, hops, problem, reason, ...rest } = part;
   const told = Object.fromEntries(
     Object.entries(rest).filter(([name, value]) => name in blank && value !== undefined),
   );
-  const better = fact === "line";
+  const better = fact !== "gateway";
   return {
     ...trace,
     ...told,

@@ -2,7 +2,7 @@ import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { InvokeCommand, type LoggingConfig } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { recordOf, type LogRecord } from "../../src/logs/record.ts";
-import { partOf } from "../../src/trace/log-parts.ts";
+import { partReader } from "../../src/trace/log-parts.ts";
 import { makeFunction, openLocalAws, type AwsForTest } from "../support/local-aws.ts";
 
 /** Logs in all the ways, the line of the shipped handler among them. */
@@ -42,7 +42,7 @@ const comparable = (records: readonly LogRecord[]) =>
 /** Which facts of a trace the records have, and which members. */
 const parts = (records: readonly LogRecord[]) =>
   records.flatMap((record) => {
-    const { fact, hops, ...part } = partOf(record) ?? {};
+    const { fact, hops, ...part } = partReader()(record) ?? {};
     const known = Object.entries(part).filter(([, value]) => value !== undefined);
     return fact === undefined
       ? []

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { Store } from "../../src/console/page/store.ts";
 import { knownSecrets } from "../../src/console/known-secrets.ts";
-import { redacted } from "../../src/console/redact.ts";
+import { redacted } from "../../src/logs/redact.ts";
 import { createRing } from "../../src/console/ring.ts";
 import { stream } from "../../src/console/stream.ts";
 import { secretsIn } from "../../src/local/gateway/handshake-secrets.ts";

@@ -5,7 +5,7 @@ import { membersOf } from "../../src/logs/access-log.ts";
 import { openTraces } from "../../src/local/traces.ts";
 import { checked } from "../../src/trace/checked.ts";
 import { createJoiner } from "../../src/trace/join.ts";
-import { partOf } from "../../src/trace/log-parts.ts";
+import { partReader } from "../../src/trace/log-parts.ts";
 import { hasFailed, isSelected, recordOf } from "../../src/trace/record.ts";
 import { traceLine, traceText, waterfall } from "../../src/terminal/trace.ts";
 import { paint, style, unstyled } from "../../src/terminal/style.ts";
@@ -25,7 +25,7 @@ const gateway: TracePart = {
   hops: [{ hop: "gateway", startedAt: at, ms: 152, status: 200 }],
 };
 const written = (message: string, later = 150) =>
-  partOf(logRecord({ timestamp: at + later, stream: "s", message }));
+  partReader()(logRecord({ timestamp: at + later, stream: "s", message }));
 const line = written(
   JSON.stringify({
     level: "INFO",
@@ -359,4 +359,76 @@ test("a frame of a function's environment is a hop of its event, one of another 
   expect(lines[0]).toContain(`push        ${connectionId}  booking 7  @connections 410 1 ms  gone 1`);
   expect(lines[1]).toContain("@connections 403 1 ms  failed 1  ForbiddenException");
   expect(given.map((one) => hasFailed(recordOf(one)))).toEqual([false, true]);
+});
+
+const thrown = {
+  errorType: "TypeError",
+  errorMessage: "no\u001b[2J token eyJhbGciOiJub25lIn0.x",
+  stack: ["TypeError: no"],
+};
+const ended = `REPORT RequestId: l\tDuration: 3.00 ms\t`;
+const lost = (type: string) => `${ended}Status: error\tError Type: ${type}\t`;
+const inNode = (kind: string, id = "l") =>
+  `2026-11-23T15:04:40.000Z\t${id}\tERROR\t${kind} \t${JSON.stringify(thrown)}`;
+const inPython = "[ERROR] app.Wrong: a b\nTraceback (most recent call last):\n  File x";
+const asJson = JSON.stringify({ level: "ERROR", errorType: "Handled", errorMessage: "said", stackTrace: [] });
+const start = "START RequestId: l Version: 1";
+test.each([
+  ["Node's error", [start, inNode("Invoke Error"), ended], "TypeError", "no\u001b[2J token ***"],
+  ["Python's", [start, inPython, ended], "app.Wrong", "a b"],
+  [
+    "a time-out",
+    [start, `2026-11-23T15:04:40.000Z ${lambdaRequestId} Task timed out after 3.00 seconds`, ended],
+    "Sandbox.Timedout",
+    "Task timed out after 3.00 seconds",
+  ],
+  [
+    "a process that ended",
+    [start, "RequestId: l Error: Runtime exited\nRuntime.ExitError\n", lost("x")],
+    "Runtime.ExitError",
+    "Runtime exited",
+  ],
+  [
+    "a module that is missing",
+    [inNode("Uncaught Exception", "undefined"), start, lost("x")],
+    "TypeError",
+    "no\u001b[2J token ***",
+  ],
+  [
+    "an environment that was lost without a word",
+    [start, lost("Runtime.OutOfMemory")],
+    "Runtime.OutOfMemory",
+    undefined,
+  ],
+  ["what it has logged itself", [start, asJson, ended], undefined, undefined],
+  ["what it has logged itself, and then failed", [start, asJson, lost("x")], "Handled", "said"],
+  [
+    "the start of an environment that was tried again",
+    [inNode("Uncaught Exception"), start, ended],
+    undefined,
+    undefined,
+  ],
+  ["an event before", [start, inPython, ended, start, ended], undefined, undefined],
+])("a REPORT tells why its event failed: %s", (_, lines, problem, reason) => {
+  const read = partReader();
+  const parts = lines.map((message) => read(logRecord({ timestamp: at, stream: "s", message })));
+  expect([parts.at(-1)?.problem, parts.at(-1)?.reason]).toEqual([problem, reason]);
+  // What the function says is better known than what API Gateway says of it.
+  const { add, end, given } = joining({ facts: [] });
+  for (const part of [parts.at(-1)!, { ...gateway, lambdaRequestId: "l", problem: "integration_function" }])
+    add(part, 0);
+  end();
+  expect(given.at(-1)).toMatchObject({ problem: problem ?? "integration_function" });
+});
+
+test.each([
+  [{ code: "rejected", backendStatus: 401 }, "the backend refused it with 401"],
+  [{ code: "rejected", backendStatus: 200 }, "the backend answered 200 without success"],
+  [{ code: "no_token" }, "the client sent no token"],
+  [{ code: "backend_unavailable", reason: "ECONNREFUSED" }, "ECONNREFUSED"],
+])("the line of an event that was refused, %j, says why", (fields, why) => {
+  const part = written(JSON.stringify({ event: "connect", requestId: "a", status: 401, ...fields }))!;
+  const record = recordOf({ ...part, at });
+  expect(record.reason).toContain(why);
+  expect(unstyled(traceLine(record)!)).toContain(why);
 });

@@ -79,8 +79,10 @@ type SeenEvent = {
   /** What the client got, or would have got as a status. */
   status: number;
   bytes?: number | undefined;
-  /** Why the integration failed. */
+  /** Why the integration failed, or was not called. */
   problem?: string | undefined;
+  /** The same in words, as an execution log has it. */
+  reason?: string | undefined;
   /** Of a connect: the client tests the stage. */
   test?: true;
 };

@@ -140,22 +140,23 @@ async function askConnectRoute(
   traffic: Traffic,
   { request, stage, peer, requestId }: Pick<Handshake, "request" | "stage" | "peer" | "requestId">,
 ): Promise<Decision> {
-  if (!stage) return { refusal: { status: 403 } };
+  if (!stage) return refused({ status: 403 }, "no_stage");
   const bucket = `${stage.apiId}/${stage.stage}/$connect`;
   const { connectedAt: now } = peer;
   const isAllowed =
     takeOfAccount(traffic, "connects", now) &&
     takeOfAccount(traffic, "requests", now) &&
     traffic.throttle.take(bucket, stage.throttle("$connect"), now);
-  if (!isAllowed) return { refusal: { status: 429 } };
+  if (!isAllowed) return refused({ status: 429 }, "throttled");
   const route = stage.routes.get("$connect");
   if (!route) return { answer: { statusCode: 200 }, twoWay: false, peer };
   const upgrade = upgradeOf(request);
   const connecting = { request, upgrade, stage, route, peer, requestId };
   const authorized = await authorize(traffic.options, connecting);
   if ("refusal" in authorized) {
-    if (authorized.message !== undefined) reportFailure(traffic, connecting, authorized.message);
-    return { refusal: authorized.refusal };
+    const { refusal, message } = authorized;
+    if (message !== undefined) reportFailure(traffic, connecting, message);
+    return refused(refusal, "not_authorized", message);
   }
   const { stageVariables } = stage;
   const event = connectEvent(authorized.peer, { upgrade, requestId, stageVariables, now: Date.now() });
@@ -167,6 +168,12 @@ async function askConnectRoute(
     ? { answer, twoWay: route.twoWay, peer: authorized.peer, ended }
     : { refusal: { status: answer.statusCode }, ended };
 }
+
+/** Without having asked the integration. */
+const refused = (refusal: Refusal, problem: string, reason?: string): Decision => ({
+  refusal,
+  ended: { status: refusal.status, problem, ...(reason !== undefined && { reason }) },
+});
 
 const upgradeOf = ({ url = "", rawHeaders, socket }: IncomingMessage): Upgrade => ({
   url,

@@ -8,6 +8,7 @@ export interface Ended {
   /** Lambda's id of the invocation, where there was one. */
   lambdaRequestId?: string | undefined;
   problem?: string;
+  reason?: string;
 }
 
 const failures = {
@@ -19,7 +20,9 @@ const failures = {
 /** How an event ended whose route was called. */
 export const endedBy = (outcome: Outcome): Ended => ({
   lambdaRequestId: outcome.lambdaRequestId,
-  ...(outcome.kind === "failed" ? failures[outcome.failure] : { status: outcome.answer.statusCode }),
+  ...(outcome.kind === "failed"
+    ? { ...failures[outcome.failure], reason: outcome.message }
+    : { status: outcome.answer.statusCode }),
 });
 
 type OfEvent = Extract<Seen, { kind: "event" }>;

@@ -65,6 +65,8 @@ export interface Run {
   initMs?: number | undefined;
   /** Why its environment was lost; absent where it was not. */
   status?: string | undefined;
+  /** The error that its caller got; absent where it answered. */
+  failure?: StartFailure | undefined;
 }
 
 /** One log event; the message ends in a line feed. `timestamp` is in ms since 1970. */

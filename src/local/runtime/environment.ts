@@ -9,6 +9,7 @@ import {
   type Failure,
   largestResponse,
   lost,
+  messageOf,
   notLoaded,
   outOfMemory,
   reported,
@@ -138,6 +139,7 @@ export class Environment {
       ...failure.logLines(requestId),
       ...this.#lastLines(requestId, 0, failure),
     ]);
+    this.#launch.onRun?.(this.#runOf({ requestId, at: Date.now() }, 0, failure));
     return {
       requestId,
       payload: failure.payload(requestId),
@@ -295,7 +297,11 @@ export class Environment {
     if (this.#api?.isWaiting()) this.#becomesIdle();
   }
 
-  #runOf({ requestId, at }: Running, ms: number, failure: Failure | undefined): Run {
+  #runOf(
+    { requestId, at }: Pick<Running, "requestId" | "at">,
+    ms: number,
+    failure: Failure | undefined,
+  ): Run {
     return {
       functionName: this.#launch.target.name,
       requestId,
@@ -304,6 +310,7 @@ export class Environment {
       ms,
       initMs: this.#initReported ? undefined : this.#initMs,
       status: failure?.status,
+      failure: failure && { type: failure.type, message: messageOf(failure) },
     };
   }
 
