@@ -5,6 +5,7 @@ import type { LocalAws } from "../local/server.ts";
 import type { TraceItem } from "../local/traces.ts";
 import { recordOf as logRecordOf } from "../logs/record.ts";
 import { createJoiner } from "../trace/join.ts";
+import { functionOf } from "../trace/local-gateway.ts";
 import { partReader } from "../trace/log-parts.ts";
 import { recordOf } from "../trace/record.ts";
 import type { ConsoleItem } from "./items.ts";
@@ -118,7 +119,8 @@ function listen({ traces, clients, secrets }: Place, { give, keep }: Listener): 
     if (item.kind === "log") {
       const record = logRecordOf(item);
       part = partOf(record);
-      if (record.origin === "function" || record.origin === "report") give(shownLine(record, known));
+      if (record.origin === "function" || record.origin === "report")
+        give(shownLine(record, functionOf(item.group), known));
     }
     if (part) joiner.add(part, performance.now());
   }

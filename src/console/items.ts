@@ -12,6 +12,8 @@ export interface ShownLine {
   text: string;
   /** API Gateway's id, or Lambda's, where the line tells. */
   requestId?: string | undefined;
+  /** Whose log it is, where its group tells. */
+  functionName?: string | undefined;
 }
 
 /** What the page gets, in the order in which it happens. */

@@ -13,6 +13,7 @@ const shownText = (text: string, known: KnownSecrets): string =>
 
 export function shownLine(
   { at, level, text, origin, fields = {} }: LogRecord,
+  functionName: string | undefined,
   known: KnownSecrets,
 ): ShownLine {
   const id = fields["requestId"] ?? fields["RequestId"];
@@ -22,6 +23,7 @@ export function shownLine(
     level,
     text: shownText(origin === "report" ? `report ${text}` : text, known),
     ...(typeof id === "string" ? { requestId: id } : {}),
+    ...(functionName === undefined ? {} : { functionName }),
   };
 }
 

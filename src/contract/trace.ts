@@ -40,8 +40,9 @@ export interface Trace {
   /** Which stage of which API it came to, where API Gateway itself tells. */
   apiId?: string | undefined;
   stage?: string | undefined;
-  /** Of the function that was invoked for it. */
+  /** Of the function that was invoked for it, and where, where the local AWS tells. */
   functionName?: string | undefined;
+  region?: string | undefined;
   at: number;
   /** Lambda's own id of the invocation. */
   lambdaRequestId?: string | undefined;

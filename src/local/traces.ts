@@ -132,13 +132,14 @@ const frameHop = ({ at, ms, status, bytes, connectionId }: Delivery) =>
   ({ hop: "deliver", startedAt: at, ms, status, bytes, to: connectionId.slice(0, LONGEST_ID) }) as const;
 
 function runItem(
-  { functionName, requestId, startedAt, ms, initMs, status, failure }: Run,
+  { functionName, region, requestId, startedAt, ms, initMs, status, failure }: Run,
   frames: readonly Delivery[],
 ): TraceItem {
   return {
     kind: "trace",
     fact: "report",
     functionName,
+    region,
     lambdaRequestId: requestId,
     coldMs: initMs,
     problem: failure?.type,

@@ -39,6 +39,7 @@ const part = v.object({
   apiId: text,
   stage: text,
   functionName: text,
+  region: text,
   at: time,
   routeKey: text,
   type: text,

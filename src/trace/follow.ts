@@ -52,12 +52,11 @@ export async function followTraces(aws: Aws, options: TraceOptions, reader: Read
   const { follow, booking } = options;
   const since = options.since ?? (follow ? undefined : Date.now() - HOUR_MS);
   const { sources, isLocal } = await sourcesOf(aws, options, reader);
-  // The local AWS tells of all stacks that it has, the logs of AWS of one.
-  const stack = isLocal ? { ...options, apiId: (await apiOf(aws, options))?.ApiId } : undefined;
+  const isWanted = await choiceOf(aws, options, isLocal);
   if (follow) reader.report({ kind: "note", message: `following ${titles(sources)}, Ctrl-C ends` });
   let traces = 0;
   const emit = (record: TraceRecord) => {
-    if (stack && !isOfStack(record, stack)) return;
+    if (!isWanted(record)) return;
     if (!isOurs(record) || !isSelected(record, options)) return;
     if (!record.amended) traces += 1;
     reader.emit(record);
@@ -88,21 +87,44 @@ export async function findTrace(
   reader: Reader,
 ): Promise<FindResult> {
   const since = options.since ?? Date.now() - HOUR_MS;
-  const { sources } = await sourcesOf(aws, { ...options, follow: false }, reader);
+  const { sources, isLocal } = await sourcesOf(aws, { ...options, follow: false }, reader);
+  const isWanted = await choiceOf(aws, options, isLocal);
   const found: TraceRecord[] = [];
   const ofConnection: TraceRecord[] = [];
+  const ofOthers: TraceRecord[] = [];
   const emit = (record: TraceRecord) => {
-    if (record.requestId === request || record.lambdaRequestId === request) found.push(record);
-    else if (record.connectionId === request) ofConnection.push(record);
+    const isAsked = record.requestId === request || record.lambdaRequestId === request;
+    if (!isAsked && record.connectionId !== request) return;
+    (isWanted(record) ? (isAsked ? found : ofConnection) : ofOthers).push(record);
   };
   await joined(sources, { since, follow: false, request, needsBookings: true }, { ...reader, emit });
   // The event itself before the frames that it had sent by a second invocation.
   const [trace = null] = found.toSorted((a, b) => rank(a) - rank(b));
   const result = { sources: sources.map(({ title }) => title), since: isoTime(since), trace };
+  const [other] = ofOthers;
+  if (other && trace === null && ofConnection.length === 0)
+    reader.report({ kind: "note", message: `that is of another stack: ${placeOf(other)}` });
   if (trace !== null || ofConnection.length === 0) return { ...result, traces: null };
   for (const record of ofConnection) reader.emit(record);
   return { ...result, traces: ofConnection.length };
 }
+
+/** Which traces are of the stack: the local AWS tells of all that it has, the logs of AWS of one. */
+async function choiceOf(
+  aws: Aws,
+  options: Pick<TraceOptions, "functionName" | "apiName" | "stage">,
+  isLocal: boolean,
+): Promise<(record: TraceRecord) => boolean> {
+  if (!isLocal) return () => true;
+  const stack = { ...options, region: aws.region, apiId: (await apiOf(aws, options))?.ApiId };
+  return (record) => isOfStack(record, stack);
+}
+
+/** Whose a trace is, as far as it tells. */
+const placeOf = ({ functionName, region, apiId, stage }: TraceRecord): string =>
+  [functionName, region && `in ${region}`, apiId && `API ${apiId}`, stage && `stage ${stage}`]
+    .filter(Boolean)
+    .join(", ");
 
 /** Lambda's REPORT alone may be of any invocation; one that failed may be why a line is missing. */
 const isOurs = (record: TraceRecord): boolean => record.requestId !== undefined || hasFailed(record);

@@ -48,7 +48,7 @@ function partIn(item: Item, partOf: PartReader): TracePart | undefined {
 }
 
 /** Whose log it is, by its usual group; one with another group is told by the report of its invocation. */
-const functionOf = (group: unknown): string | undefined =>
+export const functionOf = (group: unknown): string | undefined =>
   typeof group === "string" ? /^\/aws\/lambda\/(.+)$/.exec(group)?.[1] : undefined;
 
 /** Whether something that was kept is of the time that is wanted. */

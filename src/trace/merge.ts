@@ -30,6 +30,7 @@ const blank = {
   apiId: 0,
   stage: 0,
   functionName: 0,
+  region: 0,
   lambdaRequestId: 0,
   routeKey: 0,
   type: 0,

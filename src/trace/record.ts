@@ -73,14 +73,16 @@ export function isSelected(trace: TraceRecord, { connection, booking, slow, erro
 /** The names of a stack, and the id of its API where there is one. */
 interface TracedStack {
   functionName: string;
+  region: string;
   stage: string;
   apiId: string | undefined;
 }
 
-/** Whether a trace came to the stack's stage, or its function was invoked for it. */
-export const isOfStack = (trace: TraceRecord, { functionName, stage, apiId }: TracedStack): boolean =>
-  trace.functionName === functionName ||
-  (apiId !== undefined && trace.apiId === apiId && trace.stage === stage);
+/** Whether a trace came to the stack's stage, or its function was invoked for it and for no other stage. */
+export const isOfStack = (trace: TraceRecord, { functionName, region, stage, apiId }: TracedStack): boolean =>
+  trace.apiId === undefined || apiId === undefined
+    ? trace.functionName === functionName && (trace.region ?? region) === region
+    : trace.apiId === apiId && trace.stage === stage;
 
 const isAbout = ({ connectionId, hops }: TraceRecord, connection: string): boolean =>
   connectionId === connection || hops.some(({ to }) => to === connection);

@@ -24,7 +24,12 @@ async function openedConsole(args: readonly string[] = []) {
   const said = await local.says(/"kind":"ready".*\n/);
   const line = said.split("\n").find((text) => text.includes('"kind":"ready"')) ?? "";
   const { url, consoleUrl } = JSON.parse(line) as Ready;
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  const browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu"],
+    // Its scrollbars take room, as those of most browsers do.
+    ignoreDefaultArgs: ["--hide-scrollbars"],
+  });
   onTestFinished(() => browser.close());
   const faults: string[] = [];
   const openPage = async (address: string) => {
@@ -114,6 +119,18 @@ test("it is worked by keys alone, and the filter finds a booking, a text, an err
   await expect.poll(() => rows(page).count()).toBeGreaterThan(before);
 });
 
+/** Where the cells of the head and of the first row begin and end, by their name. */
+const columnsOf = (page: Page) =>
+  page.evaluate<Record<"head" | "row", [string, number[]][]>>(`Object.fromEntries(
+    [["head", "#head .row"], ["row", "#rows .row"]].map(([name, path]) => [
+      name,
+      [...document.querySelector(path).children]
+        .map((cell) => [cell.className.replace(/ ?(quiet|bad|bars) ?/g, ""), cell.getBoundingClientRect()])
+        .filter(([, { width }]) => width > 0)
+        .map(([cell, { left, right }]) => [cell, [left, right]]),
+    ]),
+  )`);
+
 test("what others send stays text, at every width", async () => {
   const { page, client, faults } = await openedConsole();
   const ann = await client("7", "ann");
@@ -124,10 +141,20 @@ test("what others send stays text, at every width", async () => {
   await expect.poll(() => rows(page).filter({ hasText: "onerror" }).count()).toBeGreaterThanOrEqual(2);
   await rows(page).filter({ hasText: "onerror" }).first().click();
   expect(await page.locator("img, #detail script, #rows script").count()).toBe(0);
-  for (const width of [360, 800, 1_600]) {
+  const widths = [360, 500, 800, 1_600];
+  for (const width of widths) {
     await page.setViewportSize({ width, height: 740 });
     const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
     expect(wide, `${width} px`).toBeLessThanOrEqual(0);
+  }
+  await page.keyboard.press("Escape");
+  await tab(page, "Messages").click();
+  await expect.poll(() => rows(page).count()).toBeGreaterThan(0);
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 740 });
+    const columns = await columnsOf(page);
+    expect(columns.head, `${width} px`).toEqual(columns.row);
+    expect(columns.row, `${width} px`).toContainEqual([expect.stringContaining("result"), expect.anything()]);
   }
   expect(faults).toEqual([]);
 });

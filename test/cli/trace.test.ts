@@ -62,6 +62,8 @@ async function ofOneStack(url: string, first: { connectionId: unknown; pushId: s
   expect(ours.map(({ requestId }) => requestId)).toContain(first.pushId);
   expect(new Set(ours.map(({ connectionId }) => connectionId))).toEqual(new Set([first.connectionId]));
   expect(others).toMatchObject([{ event: "connect", functionName: "other", stage: "dev" }]);
+  const foreign = await run(["trace", first.pushId, ...theirs], { env: pointedAt(url) });
+  expect([foreign.code, foreign.stderr]).toEqual([3, expect.stringContaining("of another stack: API ")]);
 }
 
 test("S37 S38 each message as it happens, then one as a waterfall, from the gateway itself", async () => {

@@ -167,6 +167,47 @@ test("messages stand by their time, also those that are told of late or amended"
   ]);
 });
 
+test("the rows of one stack, of each view, also those that were told before it was known", () => {
+  const store = new Store();
+  const at = "2026-11-23T15:04:00.000Z";
+  const message = (requestId: string, about: object) =>
+    store.take({ kind: "trace", event: "message", requestId, at, hops: [], ...about });
+  const said = (functionName: string) =>
+    store.take({ kind: "log", at, level: "INFO", text: functionName, functionName });
+  const frame = (connectionId: string) =>
+    store.take({ kind: "frame", connectionId, at: 1, direction: "in", bytes: 1, text: connectionId });
+  const rows = () => Object.values(store.views).map(({ visible }) => visible.length);
+  said("f");
+  for (const [name, apiId] of [
+    ["f", "a"],
+    ["g", "b"],
+  ] as const) {
+    const address = { apiId, stage: "dev", sourceIp: "::1" };
+    store.take({ kind: "opened", connectionId: `of ${name}`, at: 1, ...address });
+    frame(`of ${name}`);
+    message(`to ${name}`, { apiId, stage: "dev", functionName: name, connectionId: `of ${name}` });
+  }
+  said("g");
+  // It told of no stage, and anyone may ask for one.
+  message("of another time", { functionName: "f" });
+  message("refused", { apiId: "none", stage: "none" });
+  expect([...store.stacks.names]).toEqual([
+    ["a/dev", "f"],
+    ["b/dev", "g"],
+  ]);
+  expect(rows()).toEqual([4, 2, 2, 2]);
+  store.choose("a/dev");
+  expect(rows()).toEqual([2, 1, 1, 1]);
+  said("h");
+  message("to h", { apiId: "a", stage: "dev", functionName: "h" });
+  expect(rows()).toEqual([3, 1, 2, 1]);
+  store.filter("of another");
+  expect(rows()).toEqual([1, 0, 0, 0]);
+  store.choose(undefined);
+  store.filter("");
+  expect(rows()).toEqual([5, 2, 3, 2]);
+});
+
 test("the page knows 10,000 connections, and forgets them when they close", () => {
   const store = new Store();
   const ids = Array.from({ length: 10_000 }, (_, index) => `connection ${index}`);

@@ -6,7 +6,7 @@ import { openTraces } from "../../src/local/traces.ts";
 import { checked } from "../../src/trace/checked.ts";
 import { createJoiner } from "../../src/trace/join.ts";
 import { partReader } from "../../src/trace/log-parts.ts";
-import { hasFailed, isSelected, recordOf } from "../../src/trace/record.ts";
+import { hasFailed, isOfStack, isSelected, recordOf } from "../../src/trace/record.ts";
 import { traceLine, traceText, waterfall } from "../../src/terminal/trace.ts";
 import { paint, style, unstyled } from "../../src/terminal/style.ts";
 
@@ -212,6 +212,18 @@ test.each([
   expect(isSelected(trace, { errors: false, ...selection })).toBe(wanted);
 });
 
+const stack = { functionName: "f", region: "r", stage: "dev", apiId: "a" };
+test.each([
+  ["an event of its stage", { apiId: "a", stage: "dev", functionName: "f", region: "r" }, true],
+  ["a refused handshake, which reached no function", { apiId: "a", stage: "dev" }, true],
+  ["an event of another stage of its function", { apiId: "a", stage: "b", functionName: "f" }, false],
+  ["one of the log", { functionName: "f" }, true],
+  ["one of a function of that name in another region", { functionName: "f", region: "s" }, false],
+  ["one of another function", { functionName: "g", region: "r" }, false],
+])("a trace of a stack: %s", (_, about, wanted) => {
+  expect(isOfStack({ ...trace, ...about }, stack)).toBe(wanted);
+});
+
 test("a client that was gone is no error, a frame that was refused is one", () => {
   const withFrame = (status: number) => ({ ...trace, hops: [{ hop: "deliver", to: "x", status } as const] });
   expect([410, 403].map((status) => hasFailed(withFrame(status)))).toEqual([false, true]);
@@ -319,7 +331,14 @@ test("what the local AWS keeps of traces is bounded by its size, frames counted"
     const accessKeyId = `key-${run}`;
     traces.environment(accessKeyId);
     for (let frame = 0; frame < 1_000; frame += 1) traces.seen({ ...delivery, accessKeyId });
-    traces.ran({ functionName: "f", requestId: lambdaRequestId, accessKeyId, startedAt: 1, ms: 5 });
+    traces.ran({
+      functionName: "f",
+      region: "r",
+      requestId: lambdaRequestId,
+      accessKeyId,
+      startedAt: 1,
+      ms: 5,
+    });
   }
   expect(traces.kept().length).toBeGreaterThan(10);
   expect(JSON.stringify(traces.kept()).length).toBeLessThan(8_000_000);
@@ -342,6 +361,7 @@ test("a frame of a function's environment is a hop of its event, one of another 
   traces.seen({ ...of, accessKeyId: "", at: 4, status: 403, problem: "ForbiddenException" });
   traces.ran({
     functionName: "f",
+    region: "r",
     requestId: lambdaRequestId,
     accessKeyId: "of a function",
     startedAt: 1,

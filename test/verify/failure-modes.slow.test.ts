@@ -757,11 +757,12 @@ const unseen: readonly (readonly [string, string])[] = [
   [
     "12 a push inside of $connect",
     "only the sender gets the 410; the handler that ships sends after $connect has returned, and the local " +
-      "AWS answers 410 until then: test/gateway/connections",
+      "AWS answers 410 until then: test/gateway/connections; another handler's error is in its trace",
   ],
   [
     "17 no route response",
-    "the handler that ships needs none, and what another one means by it is not known",
+    "the handler that ships needs none; of another one `message` says that what is returned reaches no " +
+      "client, as it may be meant to: test/unit/checks",
   ],
   ["18 a status for an error of a message", "the handler that ships returns 200 and sends an error frame"],
   ["25 $disconnect is best effort", "AWS says nothing of one that did not come"],

@@ -48,6 +48,8 @@ function messageBody(record: TraceRecord, options: DetailOptions): Node[] {
       booking: record.booking,
       type: record.type,
       route: record.routeKey,
+      stack: store.stacks.of(record).join(" "),
+      function: record.functionName,
       request: record.requestId,
       invocation: record.lambdaRequestId,
       "cold start": record.coldMs === undefined ? undefined : duration(record.coldMs),

@@ -1,6 +1,6 @@
 import type { ConsoleAction, ConsoleItem, RefusalReason } from "../items.ts";
 import { detailOf } from "./detail.ts";
-import { byId } from "./element.ts";
+import { byId, element } from "./element.ts";
 import { openLink, type LinkState } from "./link.ts";
 import { headOf, rowOf } from "./rows.ts";
 import { Store, viewNames, type Entry, type ViewName } from "./store.ts";
@@ -43,6 +43,7 @@ const [rows, space, shownRows, detail] = ["rows", "space", "window", "detail"].m
 ];
 const filter = byId("filter") as HTMLInputElement;
 const pause = byId("pause");
+const stack = byId("stack") as HTMLSelectElement;
 
 let linkState: LinkState = "connecting";
 let view: ViewName = "messages";
@@ -108,6 +109,7 @@ const indexOf = (entry: Entry): number => {
 
 function drawNow(): void {
   const { visible } = store.views[view];
+  showStacks();
   for (const name of viewNames) {
     const tab = byId(`tab-${name}`);
     tab.querySelector("b")!.textContent = String(store.views[name].entries.length);
@@ -127,12 +129,25 @@ function drawNow(): void {
   state.dataset["live"] = String(linkState === "live");
 }
 
+/** The choice of a stack, where the local AWS has several. */
+function showStacks(): void {
+  const { names } = store.stacks;
+  const wanted = [...names].map(([place, name = ""]) => [place, `${name} ${place}`.trim()] as const);
+  byId("list").dataset["stacks"] = stack.dataset["several"] = String(names.size > 1);
+  const options = [["", "All stacks"] as const, ...wanted];
+  if (options.map(([, text]) => text).join("\n") === [...stack.options].map(({ text }) => text).join("\n"))
+    return;
+  const chosenStack = stack.value;
+  stack.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
+  stack.value = chosenStack;
+}
+
 const range = (first: number, last: number): number[] =>
   Array.from({ length: Math.max(0, last - first) }, (_, index) => first + index);
 
 function rowAt(index: number): HTMLElement {
   const entry = entryAt(index)!;
-  const row = rowOf(entry.shown);
+  const row = rowOf(entry.shown, store.stacks.of(entry.shown));
   row.id = `row-${index}`;
   row.setAttribute("aria-selected", String(entry === chosen));
   row.setAttribute("aria-posinset", String(index + 1));
@@ -214,7 +229,9 @@ const keys: Readonly<Record<string, () => void>> = {
 };
 
 const isField = (target: EventTarget | null): boolean =>
-  target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+  target instanceof HTMLInputElement ||
+  target instanceof HTMLTextAreaElement ||
+  target instanceof HTMLSelectElement;
 
 function leaveField(): void {
   if (document.activeElement === filter && filter.value !== "") {
@@ -246,6 +263,10 @@ for (const [index, name] of viewNames.entries()) {
 }
 filter.addEventListener("input", () => {
   store.filter(filter.value);
+  choose(undefined, false);
+});
+stack.addEventListener("change", () => {
+  store.choose(stack.value || undefined);
   choose(undefined, false);
 });
 pause.addEventListener("click", togglePause);

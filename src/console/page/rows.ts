@@ -9,18 +9,20 @@ const heads: Readonly<Record<ViewName, readonly Cell[]>> = {
     { text: "event" },
     { text: "connection", name: "who" },
     { text: "booking", name: "booking" },
+    { text: "stack", name: "stack" },
     { text: "result", name: "result" },
     { text: "took", name: "number" },
-    { text: "hops" },
+    { text: "hops", name: "hops" },
   ],
   frames: [
     { text: "time" },
     { text: "" },
     { text: "connection", name: "who" },
+    { text: "stack", name: "stack" },
     { text: "size", name: "size number" },
     { text: "text" },
   ],
-  log: [{ text: "time" }, { text: "level" }, { text: "line" }],
+  log: [{ text: "time" }, { text: "level" }, { text: "stack", name: "stack" }, { text: "line" }],
   connections: [
     { text: "since" },
     { text: "connection" },
@@ -41,17 +43,17 @@ const nodesOf = (cells: readonly Cell[]): Node[] =>
 
 type Cell = { text: string | number | undefined; name?: string } | Node;
 
-/** One row of a view, by what it is about. */
-export function rowOf(shown: Shown): HTMLElement {
-  const { view, cells } = cellsOf(shown);
+/** One row of a view, by what it is about and the stacks that it may be of. */
+export function rowOf(shown: Shown, stacks: readonly string[]): HTMLElement {
+  const { view, cells } = cellsOf(shown, { text: stacks.join(" "), name: "stack quiet" });
   const row = element("div", { className: `row ${view}` });
   row.setAttribute("role", "option");
   row.append(...nodesOf(cells));
   return row;
 }
 
-function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
-  if (shown.kind === "trace") return { view: "messages", cells: messageCells(shown) };
+function cellsOf(shown: Shown, stack: Cell): { view: string; cells: readonly Cell[] } {
+  if (shown.kind === "trace") return { view: "messages", cells: messageCells(shown, stack) };
   const time = { text: clock(shown.at), name: "quiet" };
   if (shown.kind === "frame")
     return {
@@ -60,6 +62,7 @@ function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
         time,
         { text: shown.direction === "in" ? "→" : "←", name: shown.direction === "in" ? "" : "quiet" },
         { text: shown.connectionId, name: "who quiet" },
+        stack,
         { text: size(shown.bytes), name: "size number quiet" },
         { text: shown.text },
       ],
@@ -67,7 +70,7 @@ function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
   if (shown.kind === "log")
     return {
       view: "log",
-      cells: [time, { text: shown.level, name: shown.level }, { text: shown.text, name: shown.level }],
+      cells: [time, { text: shown.level, name: shown.level }, stack, { text: shown.text, name: shown.level }],
     };
   return {
     view: "connections",
@@ -81,12 +84,12 @@ function cellsOf(shown: Shown): { view: string; cells: readonly Cell[] } {
   };
 }
 
-const messageCells = (record: TraceRecord): readonly Cell[] => [
+const messageCells = (record: TraceRecord, stack: Cell): readonly Cell[] => [
   { text: clock(record.at), name: "quiet" },
-  // Where the room is too small for the result, this is what tells.
   { text: record.event, name: hasFailed(record) ? "bad" : "" },
   { text: record.connectionId, name: "who quiet" },
   { text: record.booking ?? record.type, name: "booking" },
+  stack,
   { text: resultOf(record), name: `result ${hasFailed(record) ? "bad" : "quiet"}` },
   { text: duration(record.ms), name: "number" },
   barsOf(record),
@@ -112,7 +115,15 @@ export function resultOf(record: TraceRecord): string {
 /** The hops of a message on one line, without single frames; a push has nothing else. */
 function barsOf({ event, hops, ms }: TraceRecord): HTMLElement {
   const shown = event === "push" ? hops : hops.filter(({ to }) => to === undefined);
-  return element("span", { className: "bars" }, ...barsFor(shown, ms));
+  return element("span", { className: "bars hops" }, ...barsFor(shown, ms));
+}
+
+/** Whether a hop failed by itself: API Gateway and the function hand on how a hop behind them has failed. */
+function isCause(hops: TraceRecord["hops"], index: number): boolean {
+  const hop = hops[index];
+  if (!hop || !isFailure(hop)) return false;
+  const handsOn = hop.hop === "gateway" || hop.hop === "function";
+  return !handsOn || !hops.slice(index + 1).some((other) => other.to === undefined && isFailure(other));
 }
 
 /** A bar for each hop, as long and as far as its time in the whole; undefined where that is not known. */
@@ -121,7 +132,7 @@ export function barsFor(hops: TraceRecord["hops"], wholeMs = 0): (HTMLElement | 
   return hops.map((hop, index) => {
     const { startMs, ms } = hop;
     if (ms === undefined || wholeMs === 0) return undefined;
-    const bar = element("i", { className: `bar ${hop.hop}${isFailure(hop) ? " failed" : ""}` });
+    const bar = element("i", { className: `bar ${hop.hop}${isCause(hops, index) ? " failed" : ""}` });
     bar.classList.toggle("loose", startMs === undefined);
     bar.title = startMs === undefined ? `${hop.hop}: when it began is not known` : hop.hop;
     bar.style.left = `${(100 * (beginnings[index] ?? 0)) / wholeMs}%`;

@@ -1,5 +1,6 @@
 import { hasFailed, type TraceRecord } from "../../trace/record.ts";
 import type { ConsoleItem, ShownFrame, ShownLine } from "../items.ts";
+import { Stacks } from "./stacks.ts";
 
 export const viewNames = ["messages", "frames", "log", "connections"] as const;
 export type ViewName = (typeof viewNames)[number];
@@ -30,7 +31,7 @@ class View {
   entries: Entry[] = [];
   visible: Entry[] = [];
   readonly #byKey = new Map<string, Entry>();
-  #words: readonly string[] = [];
+  #isWanted: (entry: Entry) => boolean = () => true;
 
   constructor(most: number, { isTimed = false } = {}) {
     this.#most = most;
@@ -45,9 +46,9 @@ class View {
     return this.#byKey.has(key);
   }
 
-  filter(words: readonly string[]): void {
-    this.#words = words;
-    this.visible = this.entries.filter((entry) => this.#matches(entry));
+  filter(isWanted: (entry: Entry) => boolean): void {
+    this.#isWanted = isWanted;
+    this.visible = this.entries.filter(isWanted);
   }
 
   put(key: string, shown: Shown): void {
@@ -56,7 +57,7 @@ class View {
     const entry = { shown, search: searchText(shown) };
     this.#byKey.set(key, entry);
     this.#place(entry, this.entries);
-    if (this.#matches(entry)) this.#place(entry, this.visible);
+    if (this.#isWanted(entry)) this.#place(entry, this.visible);
     if (this.entries.length >= this.#most + AT_ONCE) this.#drop();
   }
 
@@ -76,14 +77,14 @@ class View {
   }
 
   #amend(known: Entry, shown: Shown): void {
-    const [matched, { at }] = [this.#matches(known), known.shown];
+    const [wasWanted, { at }] = [this.#isWanted(known), known.shown];
     Object.assign(known, { shown, search: searchText(shown) });
     const isMoved = this.#isTimed && shown.at !== at;
     if (isMoved) {
       this.entries.splice(this.entries.indexOf(known), 1);
       this.#place(known, this.entries);
     }
-    if (isMoved || this.#matches(known) !== matched) this.filter(this.#words);
+    if (isMoved || this.#isWanted(known) !== wasWanted) this.filter(this.#isWanted);
   }
 
   #place(entry: Entry, list: Entry[]): void {
@@ -97,10 +98,6 @@ class View {
     const dropped = new Set(this.entries.splice(0, AT_ONCE));
     for (const [key, entry] of this.#byKey) if (dropped.has(entry)) this.#byKey.delete(key);
     this.visible = this.visible.filter((entry) => !dropped.has(entry));
-  }
-
-  #matches({ search }: Entry): boolean {
-    return this.#words.every((word) => search.includes(word));
   }
 }
 
@@ -116,12 +113,29 @@ export class Store {
   };
   /** Items that this page was not given because it was too slow. */
   omitted = 0;
+  readonly stacks = new Stacks();
+  #words: readonly string[] = [];
+  /** The one whose rows alone are shown. */
+  #stack: string | undefined;
   #count = 0;
   readonly #known = new Map<string, Who>();
 
   filter(text: string): void {
-    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const view of Object.values(this.views)) view.filter(words);
+    this.#words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    this.#filter();
+  }
+
+  /** Shows the rows of one stack alone; of all without any. */
+  choose(stack: string | undefined): void {
+    this.#stack = stack;
+    this.#filter();
+  }
+
+  #filter(): void {
+    const isWanted = ({ search, shown }: Entry) =>
+      this.#words.every((word) => search.includes(word)) &&
+      (this.#stack === undefined || this.stacks.of(shown).includes(this.#stack));
+    for (const view of Object.values(this.views)) view.filter(isWanted);
   }
 
   clear(): void {
@@ -131,6 +145,7 @@ export class Store {
 
   take(item: ConsoleItem): void {
     const { messages, frames, log, connections } = this.views;
+    if (this.stacks.learn(item) && this.#stack !== undefined) this.#filter();
     if (item.kind === "trace") {
       messages.put(`${item.event} ${item.requestId}`, item);
       this.#learn(item);

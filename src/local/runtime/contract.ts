@@ -54,6 +54,7 @@ export interface Invocation {
 /** One event that a function has worked on, as it ended. */
 export interface Run {
   functionName: string;
+  region: string;
   /** Lambda's id. */
   requestId: string;
   /** Of its environment's credentials, which no other environment has: it works on one event at a time. */

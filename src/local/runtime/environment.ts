@@ -304,6 +304,7 @@ export class Environment {
   ): Run {
     return {
       functionName: this.#launch.target.name,
+      region: this.#launch.target.region,
       requestId,
       accessKeyId: this.#launch.credentials.AccessKeyId,
       startedAt: at,

@@ -26,7 +26,7 @@ function record(number: number): void {
       `REPORT RequestId: ${lambdaRequestId}\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\n`,
     ),
   ]);
-  const run = { functionName: "f", requestId: lambdaRequestId, accessKeyId: environment };
+  const run = { functionName: "f", region: "r", requestId: lambdaRequestId, accessKeyId: environment };
   traces.ran({ ...run, startedAt: at, ms: 1 });
   const event = { event: "message", routeKey: "$default", bytes: 21, requestId, lambdaRequestId } as const;
   traces.seen({ kind: "event", ...gateway, ...event });
