@@ -32,12 +32,13 @@ function commandsAsMarkdown(): string {
 }
 
 function formsAsMarkdown(): string {
-  const { reads, writes } = formsOn();
+  const { reads, plans, writes } = formsOn();
   const listOf = (lines: readonly string[]) => lines.map(code).join(", ");
   return markdownTable(
     ["on a stack of Terraform's", "commands"],
     [
       ["work as on any other", listOf(reads)],
+      ["show what differs, and end with exit code 4", listOf(plans)],
       ["end with exit code 4 and change nothing", listOf(writes)],
     ],
   );

@@ -108,7 +108,7 @@ export async function requireLoadable(
   report({
     kind: "warning",
     message: `${handler} does not load on this machine: ${trial.message}`,
-    hint: "that is no fault where it needs what only the deployed function has, such as a variable",
+    hint: `that is no fault ${trial.unless}`,
   });
 }
 

@@ -22,6 +22,8 @@ export interface Round {
   sha256: string | null;
   /** The release that serves it now; null where nothing was changed. */
   release: string | null;
+  /** What of the code was not checked before, and why; null where it was loaded. */
+  unchecked: string | null;
   /** Why the code is not deployed. */
   error: { code: ErrorCode; message: string; hint: Advice | null } | null;
 }
@@ -68,7 +70,7 @@ async function deployRound(rounds: Rounds, releases: string[]): Promise<Round> {
   const since = performance.now();
   const outcome = await deployCode(rounds, releases).catch((error: unknown) => {
     const { code, message, hint = null } = explain(error);
-    return { changed: false, sha256: null, release: null, error: { code, message, hint } };
+    return { changed: false, sha256: null, release: null, unchecked: null, error: { code, message, hint } };
   });
   const ms = Math.round(performance.now() - since);
   return { kind: "round", at: new Date().toISOString(), ms, ...outcome };
@@ -78,17 +80,22 @@ async function deployCode(
   { options, open, signal, ...told }: Rounds,
   releases: string[],
 ): Promise<Omit<Round, "kind" | "at" | "ms">> {
-  // A round is one line: of its steps only warnings are told.
+  // A round is one line: of its steps only warnings are told, and what is noted of the code stands in it.
+  let unchecked: string | null = null;
   const report: Report = (event) => {
     if (event.kind === "warning") told.report(event);
   };
-  const artifact = await codeToUpload(options, { report, signal });
+  const ofCode: Report = (event) => {
+    if (event.kind === "note") unchecked = event.message;
+    else report(event);
+  };
+  const artifact = await codeToUpload(options, { report: ofCode, signal });
   const stack = await open(artifact);
   const run = { ...stack.run, report };
   const { changed, resources, code } = await deployStack({ ...stack, run }, { codeOnly: true });
   const release = releaseIn(resources);
   if (release !== null) await keepLast(release, releases, { ...run, functionName: options.functionName });
-  return { changed, sha256: code.sha256, release, error: null };
+  return { changed, sha256: code.sha256, release, unchecked, error: null };
 }
 
 /** The release that the alias was moved to. */

@@ -10,8 +10,8 @@ import { environment } from "../settings/environment.ts";
 export type Trial =
   | { outcome: "loaded" }
   | { outcome: "not-tried"; because: string }
-  /** `isCertain`: it cannot be loaded on AWS either, whatever else the function has there. */
-  | { outcome: "failed"; message: string; isCertain: boolean };
+  /** `isCertain`: it cannot be loaded on AWS either, whatever else is there; otherwise when it may be. */
+  | { outcome: "failed"; message: string; isCertain: boolean; unless: string };
 
 /** How Lambda is to run the code. */
 export interface TrialOptions {
@@ -37,7 +37,7 @@ const LOADED = { files: 500, bytes: 0 };
  */
 export async function tryOut(artifact: Artifact, options: TrialOptions): Promise<Trial> {
   const because = await whyNot(artifact.entries, options);
-  if (because !== undefined) return { outcome: "not-tried", because };
+  if (because !== undefined) return await readOnly(artifact, options, because);
   const target = targetOf(artifact, options);
   const cache = await openCache("loaded", LOADED, environment);
   const madeOf = [{ ...target, zip: artifact.sha256 }, await loadedBy(options.runtime)];
@@ -45,6 +45,23 @@ export async function tryOut(artifact: Artifact, options: TrialOptions): Promise
   const trial = await load(target, options);
   if (trial.outcome === "loaded") await cache?.keep(madeOf, "");
   return trial;
+}
+
+const OF_THE_FUNCTION = "where it needs what only the deployed function has, such as a variable";
+
+/** What can be said of code that is not loaded here: of Python whether its syntax is right. */
+async function readOnly({ zip }: Artifact, options: TrialOptions, because: string): Promise<Trial> {
+  if (!options.runtime.startsWith("python")) return { outcome: "not-tried", because };
+  const { syntaxOf } = await import("./syntax.ts");
+  const syntax = await syntaxOf(zip, options);
+  if (!syntax)
+    return { outcome: "not-tried", because: `${because}, nor another that could check its syntax` };
+  const { by } = syntax;
+  if (syntax.outcome === "checked")
+    return { outcome: "not-tried", because: `${because}; its syntax was checked by ${by}` };
+  const { message, isCertain: isWrong } = syntax;
+  const unless = `where ${options.runtime} takes what ${by} does not`;
+  return { outcome: "failed", message: `${message} (${by})`, isCertain: isWrong, unless };
 }
 
 async function load(target: ReturnType<typeof targetOf>, { packagesFrom }: TrialOptions): Promise<Trial> {
@@ -58,7 +75,8 @@ async function load(target: ReturnType<typeof targetOf>, { packagesFrom }: Trial
         outcome: "not-tried",
         because: `Lambda brings ${brought.name}, and this machine has none of it (${brought.install})`,
       };
-    return { outcome: "failed", message: failure.message, isCertain: isCertain(failure) };
+    const { message } = failure;
+    return { outcome: "failed", message, isCertain: isCertain(failure), unless: OF_THE_FUNCTION };
   } finally {
     await runtime.close();
   }

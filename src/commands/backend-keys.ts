@@ -151,6 +151,7 @@ async function finish(
       since: lastModified,
     });
   }
+  if (!change.force && change.publisher.owner === "own") throw ownUnasked();
   if (!change.force) await refuseUnlessKnown(newest, variables, signal);
   const written = await changed(aws, change, (present) => ({
     ...present,
@@ -158,6 +159,19 @@ async function finish(
   }));
   return resultOf(change, keysOf(written), { action: "finish", changed: true });
 }
+
+/** What own code calls is asked nothing of our contract. */
+const ownUnasked = (): CliError =>
+  new CliError(
+    "new-key-refused",
+    "the old key was kept: the function runs your own code, so that nothing here tells who knows the new one",
+    {
+      hint: [
+        "where all that checks its signatures knows the new key: ",
+        invocation("backend keys", { finish: true, force: true }, "rotate"),
+      ],
+    },
+  );
 
 function withoutOlder(newest: string, keys: readonly string[]): string {
   if (keys[0] === newest) return newest;

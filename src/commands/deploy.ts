@@ -211,16 +211,15 @@ const watchingText = ({ place }: DeployItem & { kind: "watching" }): string =>
   `watching ${place}: each change deploys the code, without a smoke test; Ctrl-C ends`;
 
 /** One line: when, what came of it, and how long it took. */
-function roundText({ at, ms, changed, release, error }: Round): Advice {
+function roundText({ at, ms, changed, release, unchecked, error }: Round): Advice {
   const outcome = changed
     ? style.bold(`deployed${release === null ? "" : ` as release ${release}`}`)
     : "no change of the code";
-  if (error === null) return asRecord(style.dim(clockTime(at)), `${outcome} in ${duration(ms)}`);
+  const time = style.dim(clockTime(at));
+  const note = unchecked === null ? "" : `; ${unchecked}`;
+  if (error === null) return asRecord(time, `${outcome} in ${duration(ms)}${note}`);
   const text = `${style.red("not deployed:")} ${error.message}`;
-  return joined([
-    asRecord(style.dim(clockTime(at)), text),
-    error.hint === null ? undefined : ["  ", ...partsOf(error.hint)],
-  ]);
+  return joined([asRecord(time, text), error.hint === null ? undefined : ["  ", ...partsOf(error.hint)]]);
 }
 
 /** What goes with no `--watch`, refused before any call. */

@@ -17,9 +17,9 @@ export interface CommandRow {
   args?: string;
   /**
    * What it does to a deployed stack: to one of Terraform's nothing is written. What writes with some words
-   * only reads without them.
+   * only reads without them; what plans tells that a deploy is refused there, as its exit code does.
    */
-  effect: "nothing" | "reads" | "writes" | { writesWith: readonly string[] };
+  effect: "nothing" | "reads" | "plans" | "writes" | { writesWith: readonly string[] };
   /** The settings that it reads besides the global ones, in the order of its help. */
   reads: readonly SettingName[];
   /** False for a command that reads no config file: what it does is the same in every folder. */
@@ -150,7 +150,7 @@ const table = {
   },
   plan: {
     summary: "show what deploy would change",
-    effect: "reads",
+    effect: "plans",
     reads: [
       "only",
       "codeOnly",
@@ -834,15 +834,15 @@ export type CommandName = keyof typeof table;
 /** All names, in the table's order. */
 export const commandNames = Object.keys(table) as CommandName[];
 
-/** The forms of every command that a stack of Terraform's refuses, and of those that work on it. */
-export function formsOn(): Readonly<Record<"reads" | "writes", string[]>> {
+/** The forms of every command that a stack of Terraform's refuses, that plan such, and that work on it. */
+export function formsOn(): Readonly<Record<"reads" | "plans" | "writes", string[]>> {
   const forms = Object.entries<CommandRow>(table).flatMap(([name, { effect }]) => {
     if (typeof effect === "string") return [{ effect, line: name }];
     const writing = effect.writesWith.map((word) => ({ effect: "writes", line: `${name} ${word}` }));
     return [{ effect: "reads", line: name }, ...writing];
   });
   const linesOf = (wanted: string) => forms.filter(({ effect }) => effect === wanted).map(({ line }) => line);
-  return { reads: linesOf("reads"), writes: linesOf("writes") };
+  return { reads: linesOf("reads"), plans: linesOf("plans"), writes: linesOf("writes") };
 }
 
 /** The table for those who walk through it. */

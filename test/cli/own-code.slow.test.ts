@@ -105,6 +105,10 @@ async function expectUnnamed(env: Record<string, string>): Promise<void> {
   expect(JSON.parse(written.stdout)).toMatchObject({ changed: true, probe: null, unproven: [] });
   expect((await run(["env", "set", "BACKEND_URL=http://127.0.0.1:8"], { env })).code).toBe(0);
   expect((await run(["env", "unset", "BACKEND_URL"], { env })).code).toBe(0);
+  // No question of our contract tells who knows the new key.
+  expect((await run(["backend", "keys", "rotate"], { env })).code).toBe(0);
+  const finished = await run(["backend", "keys", "rotate", "--finish", "--json"], { env });
+  expect([finished.code, errorCode(finished)]).toEqual([4, "new-key-refused"]);
 }
 
 test("own code is replaced by the shipped handler only where that is asked for", async () => {
@@ -230,9 +234,13 @@ test("deploy --watch deploys each change of the code, or says why not; older rel
   const items = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
   expect(items.map(({ kind }) => kind)).toEqual(["watching", ...Array(4).fill("round"), "result"]);
   expect(items.at(-1)).toMatchObject({ changed: true, rounds: 4 });
-  // The hint of what does not load has no command; what a deploy says of itself json.slow sees.
+  // The hint of what does not load has no command, and all else is loaded; what a deploy says of itself
+  // json.slow sees.
   const ofWatching = /^(round|watching(?!\.deployed\.))/;
-  expect(unseenIn("deploy", items).filter((path) => ofWatching.test(path))).toEqual(["round.error.argv"]);
+  expect(unseenIn("deploy", items).filter((path) => ofWatching.test(path))).toEqual([
+    "round.unchecked",
+    "round.error.argv",
+  ]);
   const { releases } = JSON.parse((await run(["releases", "--json"], options)).stdout);
   expect(releases.map(({ number }: { number: string }) => number)).toEqual(["4", "3", "1"]);
 
@@ -286,6 +294,23 @@ test("package loads own code without this user's credentials; what may be missin
   expect(await pack()).toMatchObject({ code: 0, stderr: "", loads: 3 });
   expect(await pack()).toMatchObject({ code: 0, stderr: "", loads: 3 });
   expect(await pack("--runtime", "nodejs22.x")).toMatchObject({ code: 0, loads: 4 });
+});
+
+test("Python that this machine does not have: another one checks the syntax", async (context) => {
+  needs(context, "python3", ["-c", "import sys; assert sys.version_info >= (3, 10)"]);
+  const source = folderWith({ "app.py": "def handler(event, context): return 1" });
+  const how = ["--source", source, "--runtime", "python3.9", "--handler", "app.handler"];
+  const out = join(folderWith({}), "p.zip");
+  const pack = () => run(["package", ...how, "--out", out, "--json"], { env: { HOME: source } });
+  const good = await pack();
+  expect([good.code, good.stderr]).toEqual([
+    0,
+    expect.stringMatching(/no python3\.9 here; its syntax was checked/),
+  ]);
+  // What a later Python alone takes is a fault too.
+  writeFileSync(join(source, "app.py"), "def handler(event, context):\n  match event:\n    case 1: pass");
+  const bad = await pack();
+  expect([bad.code, errorCode(bad)]).toEqual([2, "handler-not-loadable"]);
 });
 
 test("a project's esbuild gets no credentials either, and one that all may write is not run", async () => {
