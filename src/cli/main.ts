@@ -11,6 +11,7 @@ import type { Report } from "../progress.ts";
 import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
+import { environmentNotes } from "./environment-note.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { nextText, stepsIn } from "./next.ts";
 import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
@@ -128,7 +129,8 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   });
   const { reads } = commandTable[request.name];
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
-  for (const note of regionNotes(request.name, resolved)) progress.report(note);
+  for (const notes of [environmentNotes, regionNotes])
+    for (const note of notes(request.name, resolved)) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);

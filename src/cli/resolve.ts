@@ -32,6 +32,8 @@ export interface Resolved {
   file?: string | undefined;
   /** The region that the environment's own settings name: the only one that it may be in. */
   ownRegion?: string | undefined;
+  /** The environments that the file has. */
+  environments: readonly string[];
 }
 
 interface Found {
@@ -81,6 +83,7 @@ export function resolve(
     sources: sources as Record<SettingName, string>,
     file,
     ownRegion: ownRegionIn(inFile),
+    environments: [...(configured.environments?.keys() ?? [])],
   };
 }
 

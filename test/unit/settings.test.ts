@@ -13,6 +13,8 @@ import { stackConfig } from "../../src/resources/config.ts";
 import { configSchema } from "../../src/settings/schema.ts";
 import type { JsonSchema } from "../../src/settings/value-types.ts";
 import { readConfigFile } from "../../src/cli/config-file.ts";
+import type { CommandName } from "../../src/settings/commands.ts";
+import { environmentNotes } from "../../src/cli/environment-note.ts";
 import { fileNotes, refuseOtherRegion, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
@@ -483,6 +485,19 @@ test("F-01 the file is named when it is not here, and when it decides where a se
       message: `SHELFSHACK_TOKEN serves for https://other.example, the address in ${file}`,
     },
   ]);
+});
+
+test("where the config file has environments, a command about stacks says that none is chosen", () => {
+  const folder = folderWith({ environments: { dev: {}, prod: {} } });
+  const notes = (name: CommandName, given: Given) => environmentNotes(name, resolve(given, {}, folder));
+  const message = expect.stringMatching(/^no environment of .* is chosen \(--env\): it has dev, prod$/);
+  for (const name of ["plan", "deploy", "status", "connect", "test"] as const)
+    expect(notes(name, {})).toEqual([{ kind: "note", message }]);
+  for (const given of [{ env: "dev" }, { local: true }, { url: "wss://x.example/dev" }])
+    expect(notes("connect", given)).toEqual([]);
+  expect([...notes("local", {}), ...notes("backend init", {})]).toEqual([]);
+  const none = resolve({}, {}, folderWith({ memory: 256 }));
+  expect(environmentNotes("plan", none)).toEqual([]);
 });
 
 test("the handler's variables are refused exactly where the handler would accept no client", () => {
