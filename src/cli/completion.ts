@@ -9,8 +9,12 @@ export type CompletedShell = (typeof shells)[number];
 const PROGRAM = "shelfshack-ws";
 /** What prints the names that the config file has for `--env`, one a line. */
 const ENVIRONMENTS = "completion environments";
-/** An error goes to stderr, whatever the user has set: stdout has names alone. */
-const QUIETLY = "env SHELFSHACK_JSON=false";
+/** An error goes to stderr, whatever the user has set: stdout has names alone. The program may be a function. */
+const QUIETLY = "SHELFSHACK_JSON=false";
+/** What the program's name stands for in a shell without a command of that name: what most projects have. */
+const BY_NPX = `npx --no-install ${PROGRAM}`;
+/** For bash and zsh; where the name is an alias, it is not taken for one behind `function`. */
+const named = `command -v ${PROGRAM} >/dev/null || function ${PROGRAM} { ${BY_NPX} "$@"; }`;
 
 /** What an option takes; nothing for one that stands alone. */
 type Operand = "environments" | "file" | "other" | { words: readonly string[]; isList: boolean };
@@ -98,7 +102,8 @@ function bash(): string {
     return `COMPREPLY=($(compgen -P "\${cur%"\${cur##*,}"}" -W "${words}" -- "\${cur##*,}"))`;
   };
   return lines([
-    `# ${PROGRAM} completion for bash: source <(${PROGRAM} completion bash)`,
+    `# ${PROGRAM} completion for bash: source <(${BY_NPX} completion bash)`,
+    named,
     // Names come from files of others: compgen -W and a $(…) without quotes would run or expand them.
     "_shelfshack_ws_environments() {",
     "  local word",
@@ -146,7 +151,8 @@ function zsh(): string {
   };
   return lines([
     `#compdef ${PROGRAM}`,
-    `# After compinit: source <(${PROGRAM} completion zsh)`,
+    `# After compinit: source <(${BY_NPX} completion zsh)`,
+    named,
     "_shelfshack_ws() {",
     "  local prev=${words[CURRENT-1]} typed= word",
     "  integer i",
@@ -195,7 +201,12 @@ function fish(): string {
     return bare === "" ? [] : [`${one} -n '__shelfshack_ws_is "${name}"' -a '${bare}'`];
   });
   return lines([
-    `# ${PROGRAM} completion for fish: ${PROGRAM} completion fish | source`,
+    `# ${PROGRAM} completion for fish: ${BY_NPX} completion fish | source`,
+    `if not type -q ${PROGRAM}`,
+    `  function ${PROGRAM}`,
+    `    ${BY_NPX} $argv`,
+    "  end",
+    "end",
     "function __shelfshack_ws_typed",
     "  set -l typed",
     "  set -l skip 0",

@@ -11,6 +11,8 @@ export const PROGRAM = "shelfshack-ws";
 /** Narrower, an option's description stands below it. */
 export const NARROW = 70;
 const notes = [
+  "`shelfshack-ws` stands for what starts the program: in a project that is " +
+    "`npx --no-install shelfshack-ws`, for which `completion` teaches a shell the short name.",
   "stdout carries the result alone, everything else goes to stderr. With --json the result is one JSON " +
     'document of kind "result", a failure is one of kind "error" with a code, a message and perhaps a ' +
     "hint, and what a command streams is one document per line, each with its kind. Every document has a " +

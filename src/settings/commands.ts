@@ -814,10 +814,13 @@ const table = {
     reads: [],
     readsConfig: false,
     examples: [
-      { line: "completion bash >> ~/.bashrc", description: "completes from the next shell on" },
+      {
+        line: "completion bash >> ~/.bashrc",
+        description: "completes from the next shell on, where `shelfshack-ws` then stands for npx's, too",
+      },
       { line: "completion zsh >> ~/.zshrc", description: "the same for zsh, behind compinit" },
       {
-        line: "completion fish > ~/.config/fish/completions/shelfshack-ws.fish",
+        line: "completion fish >> ~/.config/fish/config.fish",
         description: "the same for fish",
       },
       {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
@@ -84,6 +84,20 @@ test.for(shells)("%s completes commands, options, environments, steps and audien
     steps.filter((step) => step.startsWith("r")).toSorted(),
   );
   expect(offered("deploy --strict --no-str")).toEqual(["--no-strict"]);
+});
+
+test.for(shells)("%s takes the name for npx's where there is no such command", (shell, context) => {
+  const place = mkdtempSync(join(tmpdir(), "completion-"));
+  context.onTestFinished(() => rmSync(place, { recursive: true }));
+  writeFileSync(
+    join(place, "npx"),
+    `#!/bin/sh\n[ "$1 $2" = "--no-install shelfshack-ws" ] && echo "$3-$4"\n`,
+  );
+  chmodSync(join(place, "npx"), 0o755);
+  const env = { PATH: `${place}:${process.env["PATH"]}` };
+  expect(offers(context, shell, "shelfshack-ws status --env c", { env })).toEqual([
+    "completion-environments",
+  ]);
 });
 
 test.for(["bash", "zsh"] as const)("%s completes the second step of a list", (shell, context) => {
