@@ -54,12 +54,19 @@ export function readArguments(
   for (const name of declaredFor(argv)) declare(program, name, width, (found) => void (request = found));
   try {
     refuseHelpOfUnknown(program, argv);
-    program.parse(argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv], { from: "user" });
+    program.parse(withOption(argv), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw usageError(error, program, argv);
   }
   return request ?? { kind: "text", text: printed.join("") };
+}
+
+/** `help` and `version` in place of the options, as many programs take them. */
+function withOption(argv: readonly string[]): string[] {
+  const [first, ...others] = argv;
+  if (first === "version") return ["--version", ...others];
+  return first === "help" ? [...others, "--help"] : [...argv];
 }
 
 /** The command that the words name alone has to be declared; otherwise all of them. */

@@ -9,7 +9,7 @@ export type CompletedShell = (typeof shells)[number];
 const PROGRAM = "shelfshack-ws";
 /** What prints the names that the config file has for `--env`, one a line. */
 const ENVIRONMENTS = "completion environments";
-/** An error goes to stderr, whatever the user has set: stdout has names alone. The program may be a function. */
+/** An error goes to stderr, whatever the user has set. The program behind it may be a function. */
 const QUIETLY = "SHELFSHACK_JSON=false";
 /** What the program's name stands for in a shell without a command of that name: what most projects have. */
 const BY_NPX = `npx --no-install ${PROGRAM}`;

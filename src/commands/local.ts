@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { startDemoBackend } from "../backend/demo.ts";
 import { firstQuotas } from "../contract/quotas.ts";
-import { backendKeys, command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { backendKeys, command as invocation, joined, partsOf, type Advice } from "../errors/advice.ts";
 import { explain } from "../errors/explain.ts";
 import { watchHandler, watchOwn } from "../artifact/watch.ts";
 import { recordOf, type LogRecord } from "../logs/record.ts";
@@ -14,7 +14,7 @@ import { hideCredentials } from "../files/own-environment.ts";
 import { stateHome } from "../files/state-home.ts";
 import type { LocalAws, LogEntry } from "../local/server.ts";
 import type { Command } from "../cli/command.ts";
-import { nothing } from "../cli/next.ts";
+import { nothing, type NextStep } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { checkBackendUrl, checkVariables } from "../resources/config.ts";
 import type { AwsOptions, OptionsOf, StackNames, StackProperties } from "../settings/commands.ts";
@@ -44,6 +44,8 @@ type LocalItem =
       stateFolder: string | null;
       /** What AWS calls must be signed with; null where this user's calls are taken with any credentials. */
       accessKey: AccessKey | null;
+      /** What to type next: it ends at Ctrl-C, and says nothing then. */
+      next: readonly NextStep[];
     }
   | LogRecord
   /** How many log records were left out because the output was not read. */
@@ -198,7 +200,6 @@ function itemText(item: LocalItem): Advice | undefined {
   if (item.kind === "redeployed") return redeployText(item);
   if (item.kind === "log") return recordLine(item);
   if (item.kind === "omitted") return `${item.records} lines were left out: the output was not read`;
-  const here = { local: true, port: item.port };
   return joined([
     `local AWS  ${item.endpointUrl}`,
     `WebSocket  ${item.url}`,
@@ -209,19 +210,30 @@ function itemText(item: LocalItem): Advice | undefined {
       ? []
       : [`kept in    ${item.stateFolder}  (its id and keys until destroyed; others: --fresh)`]),
     ...accessLines(item.accessKey),
-    // By way of a file: `export $(…)` of a command that fails is a bare `export`, which prints every variable
-    // of the shell.
-    ...(item.demoBackend || item.backendUrl === ""
-      ? []
-      : [["its keys:  ", backendKeys(here), whole(" && set -a && . ./backend.env && set +a")]]),
-    "",
-    [
-      "in another terminal: ",
-      invocation("connect", { booking: "1", token: item.demoBackend ? "demo" : "TOKEN", ...here }),
-    ],
+    ...item.next.map(({ command }, index) => [
+      index < item.next.length - 1 ? "its keys:  " : "\nin another terminal: ",
+      ...partsOf(command),
+    ]),
     "the function's log follows; Ctrl-C stops everything",
     "",
   ]);
+}
+
+/** Another backend gets its keys first, from a file: `export $(…)` of what fails prints all variables. */
+function stepsOf({
+  port,
+  backendUrl,
+  demoBackend,
+}: Pick<LocalItem & { kind: "ready" }, "port" | "backendUrl" | "demoBackend">): NextStep[] {
+  const here = { local: true, port };
+  const keys = [backendKeys(here), whole(" && set -a && . ./backend.env && set +a")];
+  const connect = invocation("connect", { booking: "1", token: demoBackend ? "demo" : "TOKEN", ...here });
+  return [
+    ...(demoBackend || backendUrl === ""
+      ? []
+      : [{ what: "to start the backend with its keys", command: keys }]),
+    { what: "in another terminal", command: [connect] },
+  ];
 }
 
 /** An own handler need not have a backend. */
@@ -266,17 +278,21 @@ async function serve(
   try {
     const open = await context.stack({ ...target, replaceCode: true }, await codeToUpload(target, context));
     const { url } = await deployStack(open).catch((error: unknown) => refusedBecause(error, context));
-    context.emit({
-      kind: "ready",
+    const reached = {
       port: options.port,
-      endpointUrl: local.url,
       backendUrl: target.backendUrl ?? "",
       demoBackend: demo !== undefined,
+    };
+    context.emit({
+      kind: "ready",
+      ...reached,
+      endpointUrl: local.url,
       url,
       consoleUrl: local.consoleUrl,
       otherUrls: url === null ? [] : local.hosts.map((host) => atHost(url, host)),
       stateFolder: local.stateFolder ?? null,
       accessKey: local.needsSignatures ? local.accessKey : null,
+      next: stepsOf(reached),
     });
     return { redeploys: await redeployOnChange(target, context, local) };
   } finally {

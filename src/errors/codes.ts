@@ -85,7 +85,7 @@ export const errorCodes = {
   "fastapi-not-started": 1,
   "delivery-missing": 1,
   "nothing-measured": 1,
-  "file-unusable": 1,
+  "machine-exhausted": 1,
   "value-unprintable": 1,
   "export-impossible": 1,
   bug: 1,
@@ -140,6 +140,8 @@ export const errorCodes = {
   "script-invalid": 2,
   "signing-keys-invalid": 2,
   "file-not-python": 2,
+  // a file or folder that is named, whatever names it, is one that can be used
+  "file-unusable": 2,
   // not proven, and nothing was done
   "backend-unproven": 3,
   // refused

@@ -239,6 +239,13 @@ export const explanations: readonly Explanation[] = [
     hint: () => "check the path and its permissions, or name another file",
   },
   {
+    code: "machine-exhausted",
+    when: ({ code }) => Object.hasOwn(exhausted, code),
+    message: ({ code, path }) =>
+      `${path === "" ? "" : `${JSON.stringify(path)}: `}${exhausted[code]} (${code})`,
+    hint: () => "free some, or raise the limit (ulimit -n), then run the same command again",
+  },
+  {
     code: "changed-meanwhile",
     when: ({ name, status }) => status >= 400 && /^(\w*NotFound|NoSuchEntity|\w*Conflict)/.test(name),
     message: ({ name, message }) => `AWS refused the call: ${name}: ${message.split("\n")[0]}`,
@@ -261,6 +268,9 @@ const fileFaults: Record<string, string> = {
   EROFS: "the file system is read-only",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of its path is not a folder",
+};
+
+const exhausted: Record<string, string> = {
   ENOSPC: "the disk is full",
   EMFILE: "too many files are open",
 };

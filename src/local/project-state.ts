@@ -39,7 +39,7 @@ async function anew(folder: string, error: unknown, tell: (message: string) => v
 
 /** Also what a file system cannot do at all, such as the link of a lock. */
 const isOfTheFolder = (error: unknown): boolean =>
-  /^(state-|file-unusable$)/.test(explain(error).code) ||
+  /^(state-|file-unusable$|machine-exhausted$)/.test(explain(error).code) ||
   (error instanceof Error && "syscall" in error && "path" in error);
 
 function notKept(error: unknown): string {

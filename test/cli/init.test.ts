@@ -86,7 +86,7 @@ test("init overwrites nothing, and does not read a config file above", async () 
   const link = await run(["init", "--yes", "--backend-url", backendUrl, "--config", "link.json", "--json"], {
     cwd,
   });
-  expect([link.code, errorCode(link)]).toEqual([1, "file-unusable"]);
+  expect([link.code, errorCode(link)]).toEqual([2, "file-unusable"]);
 });
 
 test("init refuses what it would not read, and to ask where there is no terminal", async () => {

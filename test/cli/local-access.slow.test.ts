@@ -79,7 +79,7 @@ test(
     await rm(file);
     await symlink(join(home, "target"), file);
     const refused = await run(["local", "--port", "0", "--verify-signatures", "--json"], options);
-    expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
+    expect([refused.code, errorCode(refused)]).toEqual([2, "file-unusable"]);
     await rm(file);
     await writeFile(file, "{}");
     expect(await key()).not.toBe(first);
@@ -89,7 +89,7 @@ test(
 test("F-03 without a place for the key local refuses to verify, and runs otherwise", async (context) => {
   const env = { XDG_STATE_HOME: "" };
   const refused = await run(["local", "--port", "0", "--verify-signatures", "--json"], { env });
-  expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
+  expect([refused.code, errorCode(refused)]).toEqual([2, "file-unusable"]);
   context.skip(process.platform !== "linux", "only Linux tells which user a connection is of");
   expect((await startLocal([], env)).ready.accessKey).toBe(null);
 });

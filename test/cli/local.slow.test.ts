@@ -141,6 +141,6 @@ test("a state folder that cannot be made is one line", async () => {
   await writeFile(join(folder, "file"), "");
   for (const state of [join(folder, "file"), "/proc/none/at/all"]) {
     const refused = await run(["local", "--port", "0", "--state", state, "--json"]);
-    expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
+    expect([refused.code, errorCode(refused)]).toEqual([2, "file-unusable"]);
   }
 });

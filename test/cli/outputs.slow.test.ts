@@ -181,7 +181,7 @@ test("F-04 a step's outputs are added to no link and no device", async () => {
     const refused = await run(["outputs", "--for", "github", "--json"], {
       env: { ...env, GITHUB_OUTPUT: file },
     });
-    expect([refused.code, errorCode(refused)]).toEqual([1, "file-unusable"]);
+    expect([refused.code, errorCode(refused)]).toEqual([2, "file-unusable"]);
   }
   expect(await readFile(target, "utf8")).toBe("before");
 });

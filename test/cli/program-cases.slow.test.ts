@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startLocalAws } from "../../src/local/server.ts";
+import { settingNames, settingTable } from "../../src/settings/table.ts";
 import { advised, needsTerminal, run } from "../support/program.ts";
 
 const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
@@ -20,6 +21,40 @@ function folder(): string {
   onTestFinished(() => rmSync(made, { recursive: true }));
   return made;
 }
+
+/** How each option that names a file or folder is called; `named` is one that cannot be read, or written. */
+const naming: Readonly<Record<string, (named: string) => string[]>> = {
+  "--config": (named) => ["status", "--config", named],
+  "--out": (named) => ["package", "--out", named],
+  "--source": (named) => ["package", "--source", named],
+  "--zip": (named) => ["plan", "--zip", named],
+  "--state": (named) => ["local", "--port", "0", "--state", named],
+  "--script": (named) => ["connect", "--url", "ws://127.0.0.1:9", "--script", named],
+  "--event": (named) => ["test", "--event", named],
+  "--report": (named) => ["bench", "--url", "ws://127.0.0.1:9", "--report", named],
+  "--from": (named) => ["cost", "--from", named],
+};
+
+test("what an option names and cannot be used is wrong usage, whatever the option", async () => {
+  const options = settingNames.flatMap((name) => {
+    const { flag = "" } = settingTable[name];
+    return /<(file|folder)>/.test(flag) ? (flag.split(" ")[0] ?? "") : [];
+  });
+  expect([...new Set(options)].toSorted()).toEqual(Object.keys(naming).toSorted());
+  const place = folder();
+  writeFileSync(join(place, "file"), "");
+  // A part of its path is no folder: it can neither be read nor made.
+  const named = join(place, "file", "x.py");
+  for (const words of [
+    ...Object.values(naming).map((line) => line(named)),
+    ["backend", "init", "--out", named],
+    ["init", "--yes", "--config", named],
+  ]) {
+    const { code, stdout } = await run([...words, "--json"], { env: keys });
+    expect([words[0], code, JSON.parse(stdout)]).toMatchObject([words[0], 2, { error: { exitCode: 2 } }]);
+    expect(stdout).toContain(JSON.stringify(named).slice(1, -1));
+  }
+});
 
 test("help fits the width of the terminal, and --force is described for each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");
@@ -59,7 +94,6 @@ test.each([
   [["backend", "keys", "shw"], "command-unknown", "shelfshack-ws.js backend keys show"],
   [["connections", "gte", "ID"], "command-unknown", "shelfshack-ws.js connections get"],
   [["completion", "bsh"], "command-unknown", "shelfshack-ws.js completion bash"],
-  [["version"], "command-unknown", "did you mean --version?"],
   [["-v"], "option-unknown", "did you mean --version?"],
   [["package", "--out"], "value-missing", "shelfshack-ws.js package --help"],
   [["package", "extra"], "argument-unexpected", "shelfshack-ws.js package --help"],

@@ -53,6 +53,7 @@ async function silentAws(): Promise<{ url: string; called: Promise<unknown> }> {
 
 test("--version prints the package's version, alone and after a command", async () => {
   expect(await run(["--version"])).toEqual({ code: 0, stdout: `${String(version)}\n`, stderr: "" });
+  expect((await run(["version"])).stdout).toBe(`${String(version)}\n`);
   expect(await run(["package", "--version"])).toEqual({
     code: 0,
     stdout: `${String(version)}\n`,
@@ -261,7 +262,7 @@ test("F-04 package replaces its own zip, and nothing else", async () => {
   expect(readFileSync(out, "utf8")).toBe("export PATH=/bin");
   rmSync(out);
   symlinkSync(join(place, "none"), out);
-  expect(await packed()).toMatchObject({ error: { code: "file-unusable", exitCode: 1 } });
+  expect(await packed()).toMatchObject({ error: { code: "file-unusable", exitCode: 2 } });
   expect(readdirSync(place)).toEqual(["p.zip"]);
 });
 

@@ -104,6 +104,7 @@ describe("AWS's and Node's errors", () => {
       "address-unusable",
     ],
     ["a missing file", failure({ code: "ENOENT", path: "/x/e.json" }), "file-unusable"],
+    ["a full disk", failure({ code: "ENOSPC", path: "/x/e.json" }), "machine-exhausted"],
     [
       "something that another run deleted",
       failure({ name: "NotFoundException", $metadata: { httpStatusCode: 404 } }),
