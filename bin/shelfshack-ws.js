@@ -24,7 +24,14 @@ function start(words) {
   if (text !== undefined) return process.stdout.on("error", () => {}).write(text);
   const cache = compileCache(process.env);
   if (cache !== undefined) enableCompileCache?.(cache);
+  holdSignals();
   void import("../dist/start.js");
+}
+
+/** A signal waits until the program listens to it, which has its last words: each is sent on, until one does. */
+function holdSignals() {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => setTimeout(() => process.emit(signal, signal), 20));
 }
 
 /**

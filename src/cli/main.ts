@@ -7,7 +7,6 @@ import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
 import { folderOfProject, stateHome } from "../files/state-home.ts";
-import type { Report } from "../progress.ts";
 import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
@@ -38,6 +37,8 @@ interface Session {
   /** Prints advice as this run's reader would follow it. */
   advice: AdvicePrinter;
   interruption: AbortController;
+  /** What is told when a first signal comes, as long as the command goes on then. */
+  stopping(): void;
 }
 
 /** Why a command is ended when the reader of its output has gone, as in `logs tail | head`. */
@@ -54,6 +55,7 @@ type Called = CommandRequest & { command: AnyCommand };
  */
 export async function main(argv: readonly string[], commands: CommandFiles): Promise<never> {
   const session = await sessionFor(argv);
+  stopOnSignals(session);
   process.on("uncaughtException", (error) => void end(session, showError(error, session)));
   const answered = answer(argv, commands, session);
   return await end(session, await answered.catch((error: unknown) => showError(error, session)));
@@ -88,6 +90,7 @@ async function sessionFor(argv: readonly string[]): Promise<Session> {
     annotating: isSet("GITHUB_ACTIONS"),
     advice: advicePrinter(program()),
     interruption,
+    stopping: () => {},
   };
 }
 
@@ -135,7 +138,7 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);
   if (command.serves) for (const writer of [session.out, session.err]) writer.neverBlock();
-  stopOnSignals(session, isUntilInterrupted(command, settings) ? () => {} : progress.report);
+  if (!isUntilInterrupted(command, settings)) session.stopping = () => progress.report(stopping);
   const asked = askedBy(request.name, settings);
   if (asked !== undefined) progress.expecting(`asking ${asked}`);
   const aim = aimOf(resolved);
@@ -172,6 +175,8 @@ function aimOf({ settings: { profile, local, endpointUrl }, sources }: Resolved)
 async function resultOf(running: Running): Promise<ExitCode> {
   const { command, settings, session, progress } = running;
   const { signal } = session.interruption;
+  if (isInterrupted(signal))
+    throw new CliError("interrupted", `${explain(signal.reason).message}: nothing was begun`);
   await using context = openContext({ report: progress.report, signal }, shellOf(running));
   const result = await command.run(settings, context);
   progress.pause();
@@ -231,18 +236,24 @@ function progressMode({ quiet }: Settings, { stream }: Writer): "quiet" | "spinn
   return canSpin(stream, environment) ? "spinner" : "plain";
 }
 
-/** The first signal lets the running call end (FAULTS.md D-29), the second ends the process. */
-function stopOnSignals({ interruption, err }: Session, report: Report): void {
+const stopping = { kind: "note", message: "stopping; press Ctrl-C again to stop at once" } as const;
+
+/**
+ * The first signal lets the running call end (FAULTS.md D-29), the second ends the process. Until now `bin`
+ * has held them.
+ */
+function stopOnSignals(session: Session): void {
+  const { interruption, err } = session;
   /** A terminal that shows what is typed has `^C` where the next line is to begin. */
   const afterEcho = () => {
     if (process.stdin.isTTY && !process.stdin.isRaw && err.stream.isTTY) err.writeRaw("\n");
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
+    process.removeAllListeners(signal).on(signal, () => {
       if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
       interruption.abort(interruptedBy(signal));
       if (signal === "SIGINT") afterEcho();
-      report({ kind: "note", message: "stopping; press Ctrl-C again to stop at once" });
+      session.stopping();
     });
   }
 }

@@ -279,17 +279,12 @@ export async function deploy(
 ): Promise<Change[]> {
   let secured: readonly Change[] | undefined;
   for (let round = 1; ; round++) {
-    // A run of single steps leaves the stack unfinished on purpose.
-    const observed =
-      scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
-    refuseNotOurs(observed, stack);
-    const planned = plan(stack, observed, scope);
-    refuseImpossible(planned);
-    if (round === 1) {
-      await refuseUnfitToAdopt(observed, stack, run.aws);
-      await before(planned, observed);
-      remark(stack, observed, run, { scope, adopts: "is adopted" });
-    }
+    const isFirst = round === 1;
+    const observed = await beforeActing(stack, run, scope, isFirst ? before : undefined).catch(
+      (error: unknown) => {
+        throw isFirst && run.signal.aborted ? withProgress(interruptionOf(run), []) : error;
+      },
+    );
     try {
       const kept = servingAlready(stack.resources, observed, stack);
       if (secured || kept.size === 0) return inSequence(secured, await act(stack, observed, run, scope));
@@ -302,6 +297,25 @@ export async function deploy(
       run.report({ kind: "note", message: `${message}; continuing with it` });
     }
   }
+}
+
+/** The stack as it is when this run may act on it; `before` is told of it once. */
+async function beforeActing(
+  stack: Stack,
+  run: Run,
+  scope: Scope,
+  before: BeforeActing<Change> | undefined,
+): Promise<Observed> {
+  // A run of single steps leaves the stack unfinished on purpose.
+  const observed = scope === everything ? await whenOthersAreDone(stack, run) : await observe(stack, run.aws);
+  refuseNotOurs(observed, stack);
+  const planned = plan(stack, observed, scope);
+  refuseImpossible(planned);
+  if (!before) return observed;
+  await refuseUnfitToAdopt(observed, stack, run.aws);
+  await before(planned, observed);
+  remark(stack, observed, run, { scope, adopts: "is adopted" });
+  return observed;
 }
 
 /** What two walks of one deploy did together. */

@@ -130,7 +130,7 @@ test(
     await writeFile(state, "in the way");
     local.signal("SIGINT");
     const { code, stderr } = await local.ended;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain("error:");
   },
 );

@@ -328,6 +328,26 @@ test("D-29 an interrupted command ends with exit code 130, with --json as a docu
   });
 });
 
+test("D-29 Ctrl-C while the program is loaded says that nothing was begun", async () => {
+  const place = folder();
+  const hook = join(place, "hook.cjs");
+  // The signal comes as soon as anything listens to it.
+  writeFileSync(
+    hook,
+    `process.on("newListener", function listen(event) {
+      if (event !== "SIGINT") return;
+      process.off("newListener", listen);
+      setImmediate(() => process.kill(process.pid, "SIGINT"));
+    });`,
+  );
+  const env = { ...keys, NODE_OPTIONS: `--require ${hook}` };
+  const { code, stdout, stderr } = await run(["deploy", "--backend-url", "https://a.example", "--json"], {
+    env,
+  });
+  expect([code, JSON.parse(stdout).error.code]).toEqual([130, "interrupted"]);
+  expect(stderr).toContain("error: interrupted by SIGINT: nothing was begun\n");
+});
+
 test("a clone that is not built says so in one line", async () => {
   const clone = folder();
   mkdirSync(join(clone, "bin"));
