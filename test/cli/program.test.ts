@@ -8,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -110,23 +111,45 @@ test("package loads no SDK, and packs nothing that the build has packed", async 
   expect(loaded.filter((file) => file.includes("zip-writer"))).toEqual([]);
 });
 
+/**
+ * What a start may load, in files and kilobytes: each is read and compiled before a first request leaves.
+ * Raised for what is needed at once; all else is to be imported where it is used.
+ */
+function expectAtMost(loaded: readonly string[], most: { files: number; kilobytes: number }): void {
+  expect(loaded.length).toBeLessThanOrEqual(most.files);
+  const bytes = loaded.reduce((sum, file) => sum + statSync(file).size, 0);
+  expect(bytes / 1000).toBeLessThanOrEqual(most.kilobytes);
+}
+
 test("connect --url loads no SDK, and few files at all", async () => {
   const loaded = await loadedBy(["connect", "--url", "ws://127.0.0.1:9"]);
   expect(loaded.filter(isOfTheSdk)).toEqual([]);
-  expect(loaded.length).toBeLessThan(15);
+  expectAtMost(loaded, { files: 14, kilobytes: 220 });
 });
 
 test("a command loads the clients of the services that it calls, and no other", async () => {
   // An account with nothing in it: every call is made and answered.
   const { url } = await openLocalAws();
-  const loaded = async (...words: string[]) => {
-    const files = await loadedBy([...words, "--endpoint-url", url], keys);
+  // Without what calls through a proxy need.
+  const direct = { ...keys, AWS_CA_BUNDLE: "", HTTPS_PROXY: "", https_proxy: "" };
+  const loaded = async (words: string, kilobytes: number) => {
+    const files = await loadedBy([...words.split(" "), "--endpoint-url", url], direct);
+    expectAtMost(files, { files: 70, kilobytes });
     const clients = ["lambda", "apigatewayv2", "iam", "sts", "logs"];
     return clients.filter((name) => files.some((file) => new RegExp(`/${name}-\\w+\\.js$`).test(file)));
   };
-  expect(await loaded("test")).toEqual(["lambda"]);
-  expect(await loaded("outputs")).toEqual(["lambda", "apigatewayv2"]);
-  expect(await loaded("logs", "tail", "--no-follow")).toEqual(["lambda", "apigatewayv2", "logs"]);
+  expect(await loaded("test", 560)).toEqual(["lambda"]);
+  expect(await loaded("outputs", 530)).toEqual(["lambda", "apigatewayv2"]);
+  expect(await loaded("logs tail --no-follow", 550)).toEqual(["lambda", "apigatewayv2", "logs"]);
+  expect(await loaded("status", 690)).toEqual(["lambda", "apigatewayv2", "iam", "sts", "logs"]);
+});
+
+test("local loads no clients before it listens", async () => {
+  // Its port is taken: it ends where it would listen.
+  const { port } = new URL((await openLocalAws()).url);
+  const loaded = await loadedBy(["local", "--port", port]);
+  expect(loaded.filter((file) => /\/(lambda|apigatewayv2|iam|sts|logs)-\w+\.js$/.test(file))).toEqual([]);
+  expectAtMost(loaded, { files: 48, kilobytes: 950 });
 });
 
 /** Tells on stderr which files are loaded. */
