@@ -76,7 +76,7 @@ function figuresOf({ latencyMs, deliveries, messages, connections, ended }: Benc
     ["doubled", count(deliveries.doubled)],
     ["late", count(deliveries.late)],
     ["connections open", count(connections.open)],
-    ["not connected", count(connections.failed)],
+    ...(connections.failed > 0 ? [["not connected", count(connections.failed)] as const] : []),
   ];
   const faults = new Set(["lost", "doubled", "late", "not connected"]);
   const items = figures.map(([name, value]) => {
