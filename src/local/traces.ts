@@ -135,6 +135,8 @@ function runItem(
   { functionName, region, requestId, startedAt, ms, initMs, status, failure }: Run,
   frames: readonly Delivery[],
 ): TraceItem {
+  // The type of an error is the problem.
+  const [word] = status?.split("\t") ?? [];
   return {
     kind: "trace",
     fact: "report",
@@ -143,8 +145,8 @@ function runItem(
     lambdaRequestId: requestId,
     coldMs: initMs,
     problem: failure?.type,
-    reason: failure?.message.slice(0, LONGEST_LINE),
-    hops: [{ hop: "function", startedAt, ms, status }, ...frames.map(frameHop)],
+    reason: failure?.message.replace(/^RequestId: \S+ Error: /, "").slice(0, LONGEST_LINE),
+    hops: [{ hop: "function", startedAt, ms, status: word }, ...frames.map(frameHop)],
   };
 }
 

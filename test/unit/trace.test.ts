@@ -366,10 +366,15 @@ test("a frame of a function's environment is a hop of its event, one of another 
     accessKeyId: "of a function",
     startedAt: 1,
     ms: 5,
+    status: "error\tError Type: X",
+    failure: { type: "X", message: "RequestId: l Error: no" },
   });
   const [gone, refused, run] = traces.kept().map((item) => checked(item));
-  expect(run?.hops).toMatchObject([{ hop: "function" }, { hop: "deliver", to: connectionId, status: 200 }]);
-  expect(run).toMatchObject({ functionName: "f" });
+  expect(run?.hops).toMatchObject([
+    { hop: "function", status: "error" },
+    { hop: "deliver", to: connectionId, status: 200 },
+  ]);
+  expect(run).toMatchObject({ functionName: "f", region: "r", problem: "X", reason: "no" });
   const ofApi = { apiId: "a", stage: "dev" };
   expect(gone).toMatchObject({ event: "push", ...ofApi, requestId, connectionId, gone: 1, isAll: true });
   expect(refused).toMatchObject({ event: "push", failed: 1, problem: "ForbiddenException" });
