@@ -144,8 +144,10 @@ function followed({ root }: Walk, path: string, place: string): string {
   let real: string;
   try {
     real = realpathSync(path);
-  } catch {
-    throw unusable(place, "is a link that leads nowhere");
+  } catch (error) {
+    const { code = "unknown" } = error as NodeJS.ErrnoException;
+    const leadsNowhere = code === "ENOENT" || code === "ENOTDIR";
+    throw unusable(place, leadsNowhere ? "is a link that leads nowhere" : `cannot be followed: ${code}`);
   }
   if (real.includes(`${sep}node_modules${sep}.pnpm${sep}`))
     throw unusable(place, "is a link of pnpm's, which a zip cannot hold", BUNDLE);

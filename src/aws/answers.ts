@@ -1,3 +1,5 @@
+import { explain } from "../errors/explain.ts";
+
 /**
  * What came back is not AWS's: a page, nothing at all, or an answer without what the operation cannot lack.
  * Whether the call was carried out is unknown (FAULTS.md D-06).
@@ -57,13 +59,15 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The answer, or undefined where the caller may not ask. */
+/** Whether AWS has said that the caller may not ask, or do it. */
+export const isDenied = (error: unknown): boolean => explain(error).code.startsWith("denied");
+
+/** The answer, or undefined where the caller may not ask; every other failure is thrown. */
 export async function orDenied<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof Error && /^(AccessDenied|UnauthorizedOperation|Forbidden)/.test(error.name))
-      return undefined;
+    if (isDenied(error)) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import { orDenied } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { readFunction } from "./lambda-function.ts";
 import { AS_FOUND, noteIn } from "./releases.ts";
@@ -30,10 +31,8 @@ const LATEST = "$LATEST";
 export async function servedCodeOwner(aws: Aws, FunctionName: string, named: CodeOwner): Promise<CodeOwner> {
   const [found, served] = await Promise.all([
     // A caller that may invoke a function may still not read it.
-    readFunction(aws, FunctionName).catch(() => undefined),
-    asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of })).catch(
-      () => undefined,
-    ),
+    orDenied(readFunction(aws, FunctionName)),
+    orDenied(asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }))),
   ]);
   return codeOwnerIn(found?.Tags, served) ?? named;
 }

@@ -1,5 +1,5 @@
 import { explain } from "../errors/explain.ts";
-import { complete, orMissing } from "./answers.ts";
+import { complete, isDenied, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { decisionsOn } from "./simulation.ts";
 import { trusts } from "./trust.ts";
@@ -34,14 +34,10 @@ async function judged(aws: Aws, arn: string, group: string): Promise<Omit<LogRol
     const fault = await faultOf(aws, arn, group);
     return fault === undefined ? {} : { fault };
   } catch (error) {
-    const { code, message } = explain(error);
-    if (!isDenial(code)) throw error;
-    return { unread: message };
+    if (!isDenied(error)) throw error;
+    return { unread: explain(error).message };
   }
 }
-
-/** Whether an error's code says that the caller may not do it. */
-export const isDenial = (code: string): boolean => code.startsWith("denied");
 
 async function faultOf(aws: Aws, arn: string, group: string): Promise<string | undefined> {
   const found = await orMissing(aws.iam.call("GetRole", { RoleName: arn.split("/").at(-1) }));

@@ -1,7 +1,7 @@
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
-import { complete, orMissing } from "./answers.ts";
+import { complete, isDenied, orMissing } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { trustsLambda, type PolicyDocument, type PolicyStatement } from "./policies.ts";
 
@@ -18,9 +18,9 @@ export async function refuseUnfitRole(
     await refuseUntrusting(aws, roleArn);
     await refuseLacking(aws, roleArn, needed);
   } catch (error) {
-    const { code, message } = explain(error);
-    if (!code.startsWith("denied")) throw error;
-    report({ kind: "warning", message: `whether ${roleArn} is fit could not be checked: ${message}` });
+    if (!isDenied(error)) throw error;
+    const why = explain(error).message;
+    report({ kind: "warning", message: `whether ${roleArn} is fit could not be checked: ${why}` });
   }
 }
 

@@ -1,10 +1,10 @@
+import { orDenied } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { deployedApi } from "../aws/deployed.ts";
 import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { typing, type Next } from "../cli/next.ts";
 import { command as invocation } from "../errors/advice.ts";
-import { explain } from "../errors/explain.ts";
 import { callersAccount } from "../resources/account.ts";
 import { roleOfAdopted } from "../resources/role.ts";
 import {
@@ -95,10 +95,5 @@ export const command: Command<"policy", PolicyResult> = {
 
 /** Null where there is none, and for a caller that may not look: it is this policy that lets it. */
 async function apiIdOf(aws: Aws, names: { apiName: string; functionName: string }): Promise<string | null> {
-  try {
-    return (await deployedApi(aws, names))?.ApiId ?? null;
-  } catch (error) {
-    if (explain(error).code.startsWith("denied")) return null;
-    throw error;
-  }
+  return (await orDenied(deployedApi(aws, names)))?.ApiId ?? null;
 }

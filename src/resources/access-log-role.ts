@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Role } from "@aws-sdk/client-iam";
 import type { Found, Resource } from "../stack/resource.ts";
-import { complete, orMissing } from "../aws/answers.ts";
+import { complete, isDenied, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
-import { isDenial, LOG_POLICY, LOG_ROLE, LOG_WRITER, logRoleOf } from "../aws/log-role.ts";
+import { LOG_POLICY, LOG_ROLE, LOG_WRITER, logRoleOf } from "../aws/log-role.ts";
 import { alreadyExists } from "../aws/retry.ts";
 import { otherManagerIn, type Tags } from "../aws/tags.ts";
 import { poll } from "../aws/wait.ts";
@@ -80,9 +80,8 @@ async function found(aws: Aws, group: string): Promise<FoundRole[]> {
     const Fault = role.fault && `the account's role for API Gateway's logs, ${role.arn}, ${role.fault}`;
     return [{ attributes: {}, properties: { Fault } }];
   } catch (error) {
-    const { code, message } = explain(error);
-    if (!isDenial(code)) throw error;
-    const Fault = `the account's role for API Gateway's logs cannot be read: ${message}`;
+    if (!isDenied(error)) throw error;
+    const Fault = `the account's role for API Gateway's logs cannot be read: ${explain(error).message}`;
     return [{ attributes: {}, properties: { Fault } }];
   }
 }
@@ -165,7 +164,7 @@ const isUnfitYet = (error: unknown): error is Error =>
 /** The same error where a retry may help, otherwise with what an administrator can do. */
 function withAdvice(error: unknown): unknown {
   const { code, message, hint } = explain(error);
-  if (!isDenial(code) && !isUnfitYet(error)) return error;
+  if (!isDenied(error) && !isUnfitYet(error)) return error;
   return new CliError(code, message, { hint: joined([hint, byAdministrator]), cause: error });
 }
 

@@ -153,6 +153,16 @@ export type EvidenceName = keyof Evidence;
 /** What is not there to be read, and why. */
 export class Absent extends Error {}
 
+/** What was read, or undefined where it is not there; every other failure is thrown. */
+export async function orAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Absent) return undefined;
+    throw error;
+  }
+}
+
 /** How a piece of evidence was read. */
 export type Reading<Name extends EvidenceName = EvidenceName> =
   | { kind: "present"; value: Evidence[Name] }

@@ -1,3 +1,4 @@
+import { orDenied } from "../aws/answers.ts";
 import { jsonIn } from "../contract/json.ts";
 import { TEST_CONNECTION } from "../contract/trace.ts";
 import { probeBackend, type BackendProbe } from "./backend/ask-once.ts";
@@ -112,14 +113,15 @@ async function probeFromHere(
 ): Promise<BackendProbe | undefined> {
   try {
     const { functionName, release } = options;
-    const { variables = {} } = (await deployedFunction(aws, functionName, release)) ?? {};
+    // A caller that may invoke the function may still not read it: then the two causes are named together.
+    const { variables = {} } = (await orDenied(deployedFunction(aws, functionName, release))) ?? {};
     const keys = signingKeysIn(variables["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
     const subject = subjectOf({ ...options, backendUrl: undefined, variables: {} }, variables, keys);
     return await probeBackend(subject, { signal });
   } catch (error) {
-    // A caller that may invoke the function may still not read it: then the two causes are named together.
     signal.throwIfAborted();
-    if (error instanceof CliError || (error instanceof Error && "$metadata" in error)) return undefined;
+    // Its variables cannot be read, or say nothing that could be sent.
+    if (error instanceof CliError) return undefined;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { orDenied } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { addressesOf } from "../aws/deployed.ts";
 import { variablesOf } from "../aws/lambda-function.ts";
@@ -100,7 +101,7 @@ async function refuseUnusable(get: Get): Promise<void> {
   const [{ State }, concurrency] = await Promise.all([
     get("lambda"),
     // A caller that may not read it may still invoke.
-    get("concurrency").catch(() => undefined),
+    orDenied(get("concurrency")),
   ]);
   if (State === "Failed") throw new Absent("Lambda could not make the function");
   if (concurrency?.reserved === 0) throw new Absent("the function may not run: nothing is reserved for it");

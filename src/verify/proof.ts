@@ -8,6 +8,7 @@ import {
   partsOf,
   type Invocation,
 } from "../errors/advice.ts";
+import { explain } from "../errors/explain.ts";
 import type { Progress, Report } from "../progress.ts";
 import type { Settings } from "../settings/table.ts";
 import type { BackendProbe } from "./backend/ask-once.ts";
@@ -72,7 +73,7 @@ export async function smokeTest(
   const first = testedBy(checks, { owner });
   const isOpen = first.fault === null && !first.passed && before !== null && owner !== "own";
   const asked = { ...options, booking, token, type, owner, release: before ?? undefined };
-  const fault = isOpen ? worseThan(await diagnosisOf(asked, run), checks) : null;
+  const fault = isOpen ? worseThan(await diagnosisOf(asked, { ...run, report }), checks) : null;
   const tested = { ...first, fault: first.fault ?? fault };
   report(ending(tested, owner, performance.now() - startedAt));
   return tested;
@@ -81,13 +82,15 @@ export async function smokeTest(
 /** How far the release before gets with the same client; undefined where that cannot be told. */
 async function diagnosisOf(
   asked: TestOptions,
-  { aws, signal }: Pick<SmokeTestRun, "aws" | "signal">,
+  { aws, signal, report }: SmokeTestRun,
 ): Promise<Diagnosis | undefined> {
   const { testFunction } = await import("./invoke.ts");
   try {
     return await testFunction(aws, asked, signal);
-  } catch {
+  } catch (error) {
     signal.throwIfAborted();
+    const why = explain(error).message;
+    report({ kind: "warning", message: `how far the release before gets is not known: ${why}` });
     return undefined;
   }
 }

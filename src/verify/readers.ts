@@ -1,4 +1,4 @@
-import { complete, everyPage, orMissing } from "../aws/answers.ts";
+import { complete, everyPage, orDenied, orMissing } from "../aws/answers.ts";
 import { accessLogFormat, accessLogGroupOf } from "../aws/access-log.ts";
 import type { Aws } from "../aws/clients.ts";
 import { codeOwnerIn } from "../aws/code-owner.ts";
@@ -13,6 +13,7 @@ import { otherManagerIn, type CodeOwner } from "../aws/tags.ts";
 import { hasStreams } from "../logs/group.ts";
 import {
   Absent,
+  orAbsent,
   type ExpectedCode,
   type Get,
   type Names,
@@ -105,10 +106,9 @@ function gatewayReaders({ aws, names }: Reading): Pick<Readers, GatewayEvidence>
     },
     async snapshot(get) {
       // Without a stage nothing is served, which its own check tells.
-      const unknown = () => undefined;
       const [stage, deployments = []] = await Promise.all([
-        get("stage").catch(unknown),
-        get("deployments").catch(unknown),
+        orAbsent(get("stage")),
+        orAbsent(get("deployments")),
       ]);
       const served = deployments.find(({ DeploymentId }) => DeploymentId === stage?.DeploymentId);
       return { isOfDeploy: !stage?.AutoDeploy && served !== undefined && isOfDeploy(served) };
@@ -130,7 +130,7 @@ function ownerReaders({ aws, names, named }: Reading): Pick<Readers, "kept" | "o
   return {
     async owner(get) {
       // A caller that may read what serves may still not read the tags.
-      const [served, kept] = await Promise.all([get("lambda"), get("kept").catch(() => undefined)]);
+      const [served, kept] = await Promise.all([get("lambda"), orDenied(get("kept"))]);
       return codeOwnerIn(kept?.Tags, served) ?? named;
     },
     async kept(get) {
@@ -138,15 +138,8 @@ function ownerReaders({ aws, names, named }: Reading): Pick<Readers, "kept" | "o
       return await aws.lambda.call("GetFunction", { FunctionName: names.functionName });
     },
     async managedBy(get) {
-      const tagsOf = async (name: "api" | "kept") => {
-        try {
-          return (await get(name)).Tags ?? {};
-        } catch (error) {
-          // What is not there has no owner; whose it is that cannot be read is not known.
-          if (error instanceof Absent) return {};
-          throw error;
-        }
-      };
+      // What is not there has no owner; whose it is that cannot be read is not known.
+      const tagsOf = async (name: "api" | "kept") => (await orAbsent(get(name)))?.Tags ?? {};
       const all = await Promise.all([tagsOf("api"), tagsOf("kept")]);
       return all.map(otherManagerIn).find((manager) => manager !== undefined) ?? null;
     },

@@ -18,6 +18,7 @@ import { newRun, tagNames, type CodeOwner } from "../../src/aws/tags.ts";
 import { steps } from "../../src/settings/table.ts";
 import { checkOfTags } from "../../src/stack/again.ts";
 import { deployStack } from "../../src/stack/deploy.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { zipOf } from "../support/zip.ts";
@@ -290,7 +291,26 @@ test("each release keeps whose code it has, however many came after it", async (
     judged.push(await servedCodeOwner(aws, FunctionName, "own"));
   }
   expect(judged).toEqual(owners);
+  await expectOwnerAsTold(url);
 });
+
+/** Of two readings that tell whose code it is (shipped) one fails: what is denied tells nothing alone. */
+async function expectOwnerAsTold(url: string): Promise<void> {
+  for (const [path, name, told] of [
+    [`/functions/${FunctionName}`, "AccessDeniedException", "shipped"],
+    ["/configuration?Qualifier=live", "AccessDeniedException", "shipped"],
+    [`/functions/${FunctionName}`, "InvalidRequestContentException", undefined],
+    ["/configuration?Qualifier=live", "InvalidRequestContentException", undefined],
+  ] as const) {
+    const refusal = { status: 400, name, message: name };
+    const proxy = await openFaultProxy({ url }, ({ operation }) =>
+      operation.endsWith(path) ? { refusal } : undefined,
+    );
+    const { aws } = await openTestStack(proxy.url);
+    const asked = servedCodeOwner(aws, FunctionName, "own").catch((error: Error) => error.name);
+    expect([path, name, await asked]).toEqual([path, name, told ?? name]);
+  }
+}
 
 test("a tag of the code's owner that says nothing, or is gone, opens no way around its guard", async () => {
   const { url } = await openLocalAws();
