@@ -197,10 +197,10 @@ export function namesPutOn(tags: Tags): string[] {
   return namesInTags(tagNames.tags, tags).filter((name) => !isOwnTag(name) && !before.includes(name));
 }
 
-/** The names of all tags that deploys have put on. */
-export const tagsToTakeOff = (tags: Tags): string[] => [
-  ...ownTagsIn(tags),
-  ...namesPutOn(tags).filter((name) => name in tags),
+/** The names of all tags that deploys have put on, but those that others have changed since they were `read`. */
+export const tagsToTakeOff = (present: Tags, read: Tags): string[] => [
+  ...ownTagsIn(present),
+  ...namesPutOn(present).filter((name) => name in present && present[name] === read[name]),
 ];
 
 const nth = (tag: string, index: number): string => (index === 0 ? tag : `${tag}:${index + 1}`);

@@ -5,6 +5,7 @@ import { complete, given, orMissing } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Tags } from "../aws/tags.ts";
+import { CliError } from "../errors/error.ts";
 
 interface LogGroupProperties extends TagProperties {
   LogGroupName: string;
@@ -89,12 +90,23 @@ export function logGroup(
 
 /** The calls about the tags of a group, which want the ARN that AWS lists. */
 function taggingOf(aws: Aws, name: string) {
-  const resourceArn = async () => complete(await findLogGroup(aws.logs, name), ["logGroupArn"]).logGroupArn;
+  const arn = async () => {
+    const group = await findLogGroup(aws.logs, name);
+    return group && complete(group, ["logGroupArn"]).logGroupArn;
+  };
   return {
-    set: async (tags: Record<string, string>) =>
-      await aws.logs.call("TagResource", { resourceArn: await resourceArn(), tags }),
-    remove: async (tagKeys: string[]) =>
-      await aws.logs.call("UntagResource", { resourceArn: await resourceArn(), tagKeys }),
+    async set(tags: Record<string, string>) {
+      const resourceArn = await arn();
+      if (resourceArn === undefined)
+        throw new CliError("changed-meanwhile", `the log group ${name} was deleted meanwhile`, {
+          hint: "run the same command again to continue",
+        });
+      await aws.logs.call("TagResource", { resourceArn, tags });
+    },
+    async remove(tagKeys: string[]) {
+      const resourceArn = await arn();
+      if (resourceArn !== undefined) await aws.logs.call("UntagResource", { resourceArn, tagKeys });
+    },
   };
 }
 

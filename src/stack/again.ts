@@ -19,7 +19,7 @@ async function readAgain(
 }
 
 /**
- * The same thing as it is right before it is deleted, or let go of; as it was where AWS shows it no more.
+ * The same thing as it is right before it is deleted, or let go of; undefined where AWS shows it no more.
  * AWS deletes by name, whatever has that name then: throws CliError `not-ours` where it was replaced, adopted
  * or claimed since it was listed.
  */
@@ -27,9 +27,9 @@ export async function stillTheStacks(
   resource: AnyResource,
   found: AnyFound,
   { aws, owner }: { aws: Aws; owner: Owner },
-): Promise<AnyFound> {
+): Promise<AnyFound | undefined> {
   const now = await readAgain(resource, found, { aws, within: {} });
-  if (!now) return found;
+  if (!now) return undefined;
   const claim = claimOn(now.tags ?? {}, owner.identity);
   if (claim !== undefined) throw changedSince(`it ${claim}`, STAYS);
   if (!isTheSame(found, now)) throw changedSince("another one is in its place", STAYS);

@@ -1,7 +1,9 @@
 import { CliError } from "../errors/error.ts";
-import { isAdopted, isOurs, tagsToTakeOff, type Identity } from "../aws/tags.ts";
+import type { Outcome } from "../progress.ts";
+import { orMissing } from "../aws/answers.ts";
+import { isAdopted, isOurs, tagsToTakeOff, type Identity, type Tags } from "../aws/tags.ts";
 import { adoptionOf } from "./adopt.ts";
-import { stillTheStacks } from "./again.ts";
+import { stillTheStacks, stillToWrite } from "./again.ts";
 import type { Run } from "./create.ts";
 import {
   interruptionOf,
@@ -25,6 +27,8 @@ export interface Removed {
   found: AnyFound;
   /** For what was adopted, and stays without our tags: what else stays with it, in words. */
   keeps?: string;
+  /** What is within that, and has tags of deploys too. */
+  taggedWithin?: readonly (readonly [AnyResource, AnyFound])[];
 }
 
 /**
@@ -43,9 +47,11 @@ export async function destroy(
   const lookedUp = stack.resources.filter(({ desired }) => !desired);
   const account = await observe({ ...stack, resources: lookedUp }, run.aws);
   const { observed, unread } = await observeReadable(deletable, run, "all");
-  const ours = new Map(
-    deletable.map((resource) => [resource, oursOf(resource, observed.get(resource), stack.identity)]),
-  );
+  const ours = new Map<AnyResource, readonly Removed[]>();
+  for (const resource of deletable) {
+    const all = oursOf(resource, observed.get(resource), stack.identity);
+    ours.set(resource, await Promise.all(all.map((one) => withTagged(resource, one, { stack, run }))));
+  }
   const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
   if (isNoneOurs && managerOf(observed) !== undefined) refuseNotOurs(observed, stack);
   await before([...ours.values()].flat(), new Map([...account, ...observed]));
@@ -86,6 +92,22 @@ function oursOf(resource: AnyResource, found: Standing | undefined, identity: Id
     });
 }
 
+/** With what is within one that was adopted, as it is before anything is asked. */
+async function withTagged(parent: AnyResource, removed: Removed, { stack, run }: Of): Promise<Removed> {
+  if (removed.keeps === undefined) return removed;
+  const inside = stack.resources.filter(({ within, removeTags }) => within === parent && removeTags);
+  const { attributes } = removed.found;
+  const lists = inside.map(async (one) =>
+    (await one.list(run.aws, attributes)).map((found) => [one, found] as const),
+  );
+  return { ...removed, taggedWithin: (await Promise.all(lists)).flat() };
+}
+
+interface Of {
+  stack: Stack;
+  run: Run;
+}
+
 /** All that stays because it could not be read, with what is to be done about the first of it. */
 function notRead(unread: Unread, { code, hint }: CliError): CliError {
   const each = [...unread].map(
@@ -97,38 +119,47 @@ function notRead(unread: Unread, { code, hint }: CliError): CliError {
 async function remove(
   resource: AnyResource,
   ours: readonly Removed[],
-  { stack: owner, run }: { stack: Stack; run: Run },
+  { stack: owner, run }: Of,
 ): Promise<readonly Removed[]> {
   const { aws } = run;
   const made = ours.filter(({ keeps }) => keeps === undefined);
   const adopted = ours.filter(({ keeps }) => keeps !== undefined);
   if (made.length > 0)
     await reported(resource, "remove", "deleted", run, async () => {
-      for (const { found } of made)
-        await resource.delete?.(aws, await stillTheStacks(resource, found, { aws, owner }));
-    });
-  if (adopted.length > 0)
-    await reported(resource, "remove our tags from", "left", run, async () => {
-      for (const { found } of adopted) {
+      for (const { found } of made) {
         const now = await stillTheStacks(resource, found, { aws, owner });
-        await untagWithin(resource, now, { stack: owner, run });
-        await adoptionOf(resource)?.removeTags(aws, now, tagsToTakeOff(now.tags ?? {}));
+        if (now) await resource.delete?.(aws, now);
       }
     });
-  return ours;
+  if (adopted.length === 0) return ours;
+  const left = await reported(resource, "remove our tags from", endOf, run, async () => {
+    const all: Removed[] = [];
+    for (const one of adopted) if (await letGo(resource, one, { stack: owner, run })) all.push(one);
+    return all;
+  });
+  return [...made, ...left];
 }
 
-/** Takes off what is within one that was adopted, and stays with it, what deploys have put on. */
-async function untagWithin(
-  parent: AnyResource,
-  { attributes }: AnyFound,
-  { stack, run: { aws } }: { stack: Stack; run: Run },
-): Promise<void> {
-  for (const resource of stack.resources.filter(({ within }) => within === parent)) {
-    if (!resource.removeTags) continue;
-    for (const found of await resource.list(aws, attributes)) {
-      const names = tagsToTakeOff(found.tags ?? found.furtherTags ?? {});
-      if (names.length > 0) await resource.removeTags(aws, found, names);
-    }
+/** What is gone by now is not left. */
+const endOf = (left: readonly Removed[]): Outcome => (left.length > 0 ? "left" : "deleted");
+
+/** Takes off one that was adopted, and stays, what deploys have put on; false where it is gone. */
+async function letGo(
+  resource: AnyResource,
+  { found, taggedWithin = [] }: Removed,
+  { stack: owner, run: { aws } }: Of,
+): Promise<boolean> {
+  const now = await stillTheStacks(resource, found, { aws, owner });
+  if (!now) return false;
+  for (const [one, before] of taggedWithin) {
+    const within = now.attributes;
+    const present = await stillToWrite(one, before, { aws, within, owner }, `${one.id} ${one.name}`);
+    const names = tagsToTakeOff(tagsOf(present), tagsOf(before));
+    if (names.length > 0) await orMissing(Promise.resolve(one.removeTags?.(aws, present, names)));
   }
+  const names = tagsToTakeOff(tagsOf(now), tagsOf(found));
+  await orMissing(Promise.resolve(adoptionOf(resource)?.removeTags(aws, now, names)));
+  return true;
 }
+
+const tagsOf = ({ tags, furtherTags }: AnyFound): Tags => tags ?? furtherTags ?? {};

@@ -523,7 +523,7 @@ const outcomes: Readonly<Record<Action, Outcome>> = {
 export async function reported<T>(
   resource: AnyResource,
   doing: string,
-  outcome: Outcome,
+  outcome: Outcome | ((result: T) => Outcome),
   run: Run,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -534,7 +534,9 @@ export async function reported<T>(
   run.report({ kind: "started", id, title });
   try {
     const result = await work();
-    run.report({ kind: "finished", id, title, outcome, ms: performance.now() - startedAt, listed: true });
+    const ended = typeof outcome === "function" ? outcome(result) : outcome;
+    const ms = performance.now() - startedAt;
+    run.report({ kind: "finished", id, title, outcome: ended, ms, listed: true });
     return result;
   } catch (error) {
     if (error instanceof LostRace || run.signal.aborted) throw error;

@@ -6,11 +6,13 @@ import {
   GetApisCommand,
   GetRoutesCommand,
   TagResourceCommand as TagStageCommand,
+  UntagResourceCommand as UntagStageCommand,
   UpdateApiCommand,
   UpdateRouteCommand,
 } from "@aws-sdk/client-apigatewayv2";
 import {
   CreateLogGroupCommand,
+  DeleteLogGroupCommand,
   DescribeLogGroupsCommand,
   ListTagsForResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
@@ -409,8 +411,26 @@ test("S15 the tags of the configuration go with ours, but not those that were th
   expect(told).toEqual([{ path: "Tags.more", from: "1", to: null }]);
   await fewer.deploy();
   for (const each of await tagsNow()) expect(each).toMatchObject({ ...tags, team: "ours" });
-  await fewer.destroy();
-  expect(await tagsNow()).toEqual([0, 1, 2].map(() => ({ ...tags, team: "ours" })));
+
+  // While the question waits: the stage is claimed, and the log group is gone.
+  const mine = { ...tags, team: "ours" };
+  const tagStage = (Tags: Record<string, string>) =>
+    local.apigatewayv2.send(new TagStageCommand({ ResourceArn, Tags }));
+  const meanwhile = async () => {
+    await tagStage({ ManagedBy: "terraform" });
+    await local.logs.send(new DeleteLogGroupCommand({ logGroupName }));
+  };
+  const ended = await fewer.destroy(meanwhile).catch((error: unknown) => error);
+  expect(ended).toMatchObject({ code: "not-ours", exitCode: 4 });
+  expect(fewer.progress.filter(({ kind }) => kind === "failed")).toMatchObject([{ id: "Api" }]);
+  expect(fewer.progress).toContainEqual(expect.objectContaining({ id: "LogGroup", outcome: "deleted" }));
+  const [functionTags, api, stage] = await tagsNow();
+  expect([functionTags, api, stage]).toMatchObject([mine, { cost: "1" }, { cost: "1" }]);
+  await local.apigatewayv2.send(new UntagStageCommand({ ResourceArn, TagKeys: ["ManagedBy"] }));
+  // What others set then is not ours to take off.
+  const again = await tagged({ cost: "1" });
+  await again.destroy(async () => void (await tagStage({ cost: "theirs" })));
+  expect(await tagsNow()).toEqual([mine, mine, { ...mine, cost: "theirs" }]);
 });
 
 test("a log group that was left over is taken over with its retention, which is said", async () => {
