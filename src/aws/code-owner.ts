@@ -1,8 +1,8 @@
-import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration, GetFunctionResponse } from "@aws-sdk/client-lambda";
 import { orDenied } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { readFunction } from "./lambda-function.ts";
-import { AS_FOUND, noteIn } from "./releases.ts";
+import { AS_FOUND, noteIn, versionsOf } from "./releases.ts";
 import { asServed } from "./served.ts";
 import { tagNames, type CodeOwner, type Tags } from "./tags.ts";
 
@@ -23,6 +23,21 @@ function ownerOfRelease({ Version, Description }: FunctionConfiguration): CodeOw
 }
 
 const LATEST = "$LATEST";
+
+/**
+ * Whose code was written last: as the tags say or, where they do not, as the newest release of the same code
+ * does. Undefined where nothing says it.
+ */
+export async function latestCodeOwner(
+  aws: Aws,
+  { Configuration: { FunctionName = "", CodeSha256 } = {}, Tags }: GetFunctionResponse,
+): Promise<CodeOwner | undefined> {
+  const told = codeOwnerIn(Tags);
+  if (told !== undefined) return told;
+  const versions = (await orDenied(versionsOf(aws, FunctionName))) ?? [];
+  const same = versions.filter((one) => one.CodeSha256 === CodeSha256);
+  return same.map(ownerOfRelease).findLast((owner) => owner !== undefined);
+}
 
 /**
  * Asks AWS whose code serves. A function without such tags, and one whose tags the caller may not read, has

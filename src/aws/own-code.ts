@@ -1,5 +1,4 @@
-import { codeOwnerIn } from "./code-owner.ts";
-import { isAdoptionBegun, isUnclaimed, tagNames, type CodeOwner, type Tags } from "./tags.ts";
+import { isAdoptionBegun, isUnclaimed, type CodeOwner, type Tags } from "./tags.ts";
 import { command, type Written } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { defaultSettings } from "../settings/table.ts";
@@ -18,6 +17,8 @@ export interface CodeConfig {
 /** A function as it was found. */
 interface Found {
   properties: { Handler?: string; Runtime?: string };
+  /** Whose code it has; empty where nothing says it. */
+  attributes: { Owner: CodeOwner | "" };
   tags?: Tags;
 }
 
@@ -43,15 +44,9 @@ export function namesFor({
 /** Not of a stack yet: what adopts it has said what becomes of its code. */
 export const isOfOthers = (tags: Tags): boolean => isUnclaimed(tags) || isAdoptionBegun(tags);
 
-/** Whether a stack that has not written down whose code it has may well have the handler that ships. */
-const mayBeShipped = ({ properties: { Handler, Runtime = "" }, tags = {} }: Found): boolean =>
-  !(tagNames.code in tags) && Handler === defaultSettings().handler && Runtime.startsWith("nodejs");
-
-/** Whether a function of the stack has own code, or what may be some. */
-function mayBeOwn(found: Found): boolean {
-  const owner = codeOwnerIn(found.tags);
-  return owner === undefined ? !isOfOthers(found.tags ?? {}) && !mayBeShipped(found) : owner === "own";
-}
+/** Whether a function of the stack has own code, or code of which nothing says whose it is. */
+const mayBeOwn = ({ attributes: { Owner }, tags = {} }: Found): boolean =>
+  Owner === "" ? !isOfOthers(tags) : Owner === "own";
 
 /** What own code has that is not the stack's to say. */
 const ofTheCode = ["CodeSha256", "Runtime", "Handler", "Architectures"] as const;
@@ -66,7 +61,7 @@ export const staysOfCode = (found: Found, config: CodeConfig): readonly string[]
 /** What becomes of own code, in words. */
 export function notesOnCode(found: Found, config: CodeConfig): string[] {
   const { functionName } = config;
-  if (config.codeFrom === "own" && codeOwnerIn(found.tags) === "shipped")
+  if (config.codeFrom === "own" && found.attributes.Owner === "shipped")
     return [`your own code takes the place of the shipped handler in ${functionName}`];
   return keepsOwnIn(found, config)
     ? [`your own code was not named: it stays in ${functionName}, with its runtime, handler and architecture`]
@@ -77,7 +72,7 @@ export function notesOnCode(found: Found, config: CodeConfig): string[] {
 export function refuseToReplaceOwn(found: Found, config: CodeConfig): void {
   const { functionName, codeFrom, replacesCode = false } = config;
   if (codeFrom !== "shipped" || replacesCode || !mayBeOwn(found)) return;
-  const owner = codeOwnerIn(found.tags);
+  const { Owner: owner } = found.attributes;
   const { Handler: handler = null, Runtime: runtime = null } = found.properties;
   throw new CliError(
     "own-code-replaced",

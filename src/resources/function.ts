@@ -10,7 +10,7 @@ import {
   type Resource,
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { codeOwnerIn } from "../aws/code-owner.ts";
+import { latestCodeOwner } from "../aws/code-owner.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
 import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
@@ -173,7 +173,10 @@ export function lambdaFunction(
 
     async list(aws) {
       const answer = await taggedFunction(aws, FunctionName);
-      return answer ? [foundFunction(answer)] : [];
+      if (!answer) return [];
+      // What no stack has yet has no releases of one.
+      const owner = isOfOthers(answer.Tags ?? {}) ? undefined : await latestCodeOwner(aws, answer);
+      return [foundFunction(answer, owner)];
     },
 
     async create(aws, desired) {
@@ -460,13 +463,14 @@ export function versionProperties(version: FunctionConfiguration): object {
   };
 }
 
-function foundFunction({
-  Configuration: found,
-  Tags: tags = {},
-  Concurrency = {},
-}: GetFunctionResponse & {
-  Configuration: FunctionConfiguration;
-}): Found<FunctionProperties, FunctionAttributes> {
+function foundFunction(
+  {
+    Configuration: found,
+    Tags: tags = {},
+    Concurrency = {},
+  }: GetFunctionResponse & { Configuration: FunctionConfiguration },
+  owner: CodeOwner | undefined,
+): Found<FunctionProperties, FunctionAttributes> {
   const { FunctionArn, FunctionName, CodeSha256, Role, Timeout, MemorySize } = complete(
     found,
     functionMembers,
@@ -479,7 +483,7 @@ function foundFunction({
       Content: contentOf(found),
       Published: "",
       AsFound: isOfOthers(tags) ? AS_FOUND : "",
-      Owner: codeOwnerIn(tags) ?? "",
+      Owner: owner ?? "",
     },
     properties: given({
       FunctionName,

@@ -6,6 +6,7 @@ import {
   DeleteFunctionCommand,
   TagResourceCommand,
   UntagResourceCommand,
+  UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
@@ -324,10 +325,18 @@ test("a tag of the code's owner that says nothing, or is gone, opens no way arou
     } else await aws.lambda.send(new TagResourceCommand({ Resource, Tags: { [tagNames.code]: value } }));
     expect(await refusal(shipped.deploy())).toMatchObject({ exitCode: 4, code: "own-code-replaced" });
   }
-  // A stack of before there was the tag has the shipped handler.
+  // Nor does own code that is called as the shipped handler is.
   const { lambda } = aws;
   await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Handler: "index.handler" }));
-  expect(changedIds(await shipped.deploy())).toContain("Function");
+  expect((await refusal(shipped.deploy())).message).toContain("runs your own code");
+  // A release says it of the same code alone.
+  await (await coded(url, "shipped", "replaces", "index.handler")).deploy();
+  await lambda.send(new UntagResourceCommand({ Resource, TagKeys: [tagNames.code] }));
+  const newer = await coded(url, "shipped", "refused", "index.handler");
+  expect(changedIds(await newer.plan())).toContain("Function");
+  const ZipFile = await zipOf({ "index.mjs": "export const handler = async () => ({});// by hand" });
+  await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
+  expect((await refusal(newer.deploy())).message).toContain("code that may be your own");
 });
 
 const becoming: readonly [how: string, change: Record<string, string | undefined>, says?: string][] = [
