@@ -4,6 +4,7 @@ import { CliError } from "../errors/error.ts";
 import { serveNew } from "./alias-move.ts";
 import { complete } from "./answers.ts";
 import type { Aws } from "./clients.ts";
+import { changedBetween, contentOf } from "./function-content.ts";
 import {
   changeEnvironment,
   checkedFunction,
@@ -58,6 +59,8 @@ const servedBy = (alias: AliasConfiguration): string => complete(alias, ["Functi
 /** Who changes a function, and what is kept of before. */
 interface Publisher {
   check: CheckTags;
+  /** Told before anything is written what else is served then: it was changed since `release`. */
+  tellAlso(names: readonly string[], release: string): void;
   by: string;
   run: string;
   /** Whose code it has. */
@@ -71,6 +74,8 @@ interface Publisher {
 interface Written {
   variables: Variables;
   rolledBackTo: string | null;
+  /** The names of what else is served now, which was changed by other ways since the release before. */
+  alsoServed: readonly string[];
 }
 
 /**
@@ -82,20 +87,45 @@ export async function releaseEnvironment(
   aws: Aws,
   functionName: string,
   change: (present: Variables) => Variables,
-  { afterRollback, ...publisher }: Publisher,
+  { afterRollback, tellAlso, ...publisher }: Publisher,
 ): Promise<Written> {
   const alias = await aliasOf(aws, functionName);
   const rolledBackTo = alias && isRollback(alias.Description) ? servedBy(alias) : null;
   if (rolledBackTo !== null && afterRollback === "refused") throw rolledBack(rolledBackTo);
-  let before: Variables = {};
   const { check } = publisher;
+  const isServed = alias !== undefined && rolledBackTo === null;
+  const alsoServed = isServed ? await changedBeside(aws, functionName, { alias, change, check }) : [];
+  if (alias && alsoServed.length > 0) tellAlso(alsoServed, servedBy(alias));
+  let before: Variables = {};
   const { variables } = await changeEnvironment(aws, functionName, {
     change: (present) => change((before = present)),
     check,
   });
-  if (!alias || rolledBackTo !== null) return { variables, rolledBackTo };
+  if (!isServed) return { variables, rolledBackTo, alsoServed };
   await serveNewest(aws, alias, { functionName, ...publisher, changed: namesOfChanged(before, variables) });
-  return { variables, rolledBackTo };
+  return { variables, rolledBackTo, alsoServed };
+}
+
+/** What a release has beside this change: it is of everything in the function, as it was written last. */
+async function changedBeside(
+  aws: Aws,
+  FunctionName: string,
+  {
+    alias,
+    change,
+    check,
+  }: Pick<Publisher, "check"> & {
+    alias: AliasConfiguration;
+    change(present: Variables): Variables;
+  },
+): Promise<string[]> {
+  const [served, latest] = await Promise.all([
+    aws.lambda.call("GetFunctionConfiguration", { FunctionName, Qualifier: alias.FunctionVersion }),
+    checkedFunction(aws, FunctionName, check),
+  ]);
+  const present = variablesOf(latest);
+  const named = namesOfChanged(present, change(present));
+  return changedBetween(contentOf(served), contentOf(latest)).filter((name) => !named.includes(name));
 }
 
 async function serveNewest(
@@ -106,7 +136,7 @@ async function serveNewest(
     keepReleases: keep,
     check,
     ...note
-  }: Omit<Publisher, "afterRollback"> & ReleaseNote & { functionName: string },
+  }: Omit<Publisher, "afterRollback" | "tellAlso"> & ReleaseNote & { functionName: string },
 ): Promise<void> {
   const { FunctionVersion: before, RevisionId } = complete(alias, ["FunctionVersion", "RevisionId"]);
   const Description = descriptionOf(note);

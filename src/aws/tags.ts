@@ -197,7 +197,9 @@ export function namesPutOn(tags: Tags): string[] {
   return namesInTags(tagNames.tags, tags).filter((name) => !isOwnTag(name) && !before.includes(name));
 }
 
-/** The names of all tags that deploys have put on, but those that others have changed since they were `read`. */
+/**
+ * The names of all tags that deploys have put on, but those that others have changed since they were `read`.
+ */
 export const tagsToTakeOff = (present: Tags, read: Tags): string[] => [
   ...ownTagsIn(present),
   ...namesPutOn(present).filter((name) => name in present && present[name] === read[name]),

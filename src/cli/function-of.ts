@@ -1,12 +1,14 @@
 import { codeOwnerIn } from "../aws/code-owner.ts";
 import { functionMissing, type CheckTags } from "../aws/lambda-function.ts";
 import type { CodeOwner } from "../aws/tags.ts";
+import { command } from "../errors/advice.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { checkOfTags } from "../stack/again.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseToWrite } from "../stack/ownership.ts";
 import { placeText } from "../terminal/changes.ts";
+import { oneLine } from "../terminal/format.ts";
 import type { Context } from "./context.ts";
 
 /** The function of a stack, for a command that changes it by other ways than a deploy. */
@@ -17,6 +19,8 @@ interface FunctionOfStack {
   owner: CodeOwner | undefined;
   /** Asked anew right before each write: by then it may be another's. */
   check: CheckTags;
+  /** Says what else a change of the function serves. */
+  tellAlso(names: readonly string[], release: string): void;
 }
 
 /**
@@ -39,5 +43,12 @@ export async function functionOf(
     report({ kind: "note", message: placeText(place) });
   }
   const { Caller: by = "unknown" } = observed.get(account)?.attributes ?? {};
-  return { place, by, owner: codeOwnerIn(found.tags), check: checkOfTags(lambdaFunction, found, stack) };
+  const tellAlso = (names: readonly string[], release: string) =>
+    report({
+      kind: "warning",
+      message: `this also serves what was changed since release ${release}: ${names.map(oneLine).join(", ")}`,
+      hint: ["to see what serves: ", command("releases"), " and ", command("doctor")],
+    });
+  const check = checkOfTags(lambdaFunction, found, stack);
+  return { place, by, owner: codeOwnerIn(found.tags), check, tellAlso };
 }

@@ -30,6 +30,8 @@ interface KeysResult extends Place {
   keys: { fingerprint: string; key?: string }[];
   /** When the function was last written: its keys are at least that old. ISO time. */
   unchangedSince: string | null;
+  /** What else clients get with it: it was changed by other ways since the release that served. */
+  alsoServed: readonly string[];
 }
 
 export const command: Command<"backend keys", KeysResult> = {
@@ -106,19 +108,19 @@ async function changed(
   aws: Aws,
   { functionName, publisher }: Change,
   change: (present: Variables) => Variables,
-): Promise<Variables> {
+): Promise<{ variables: Variables; alsoServed: readonly string[] }> {
   const { releaseEnvironment } = await import("../aws/release-variables.ts");
   const released = { ...publisher, afterRollback: "refused" as const };
-  return (await releaseEnvironment(aws, functionName, change, released)).variables;
+  return await releaseEnvironment(aws, functionName, change, released);
 }
 
 async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
   const fresh = newSigningKey();
-  const written = await changed(aws, change, (present) => ({
+  const { variables, alsoServed } = await changed(aws, change, (present) => ({
     ...present,
     SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
   }));
-  return resultOf(change, keysOf(written), { action: "rotate", changed: true });
+  return resultOf(change, keysOf(variables), { action: "rotate", changed: true, alsoServed });
 }
 
 /**
@@ -157,7 +159,8 @@ async function finish(
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));
-  return resultOf(change, keysOf(written), { action: "finish", changed: true });
+  const { alsoServed } = written;
+  return resultOf(change, keysOf(written.variables), { action: "finish", changed: true, alsoServed });
 }
 
 /** What own code calls is asked nothing of our contract. */
@@ -224,7 +227,12 @@ async function refuseUnlessKnown(newest: string, variables: Variables, signal: A
 function resultOf(
   { functionName, showKeys, place }: Change,
   keys: readonly string[],
-  { action, changed, since = null }: Pick<KeysResult, "action" | "changed"> & { since?: string | null },
+  {
+    action,
+    changed,
+    since = null,
+    alsoServed = [],
+  }: Pick<KeysResult, "action" | "changed"> & { since?: string | null; alsoServed?: readonly string[] },
 ): KeysResult {
   return {
     ...place,
@@ -233,6 +241,7 @@ function resultOf(
     functionName,
     keys: keys.map((key) => ({ fingerprint: fingerprint(key), ...(showKeys ? { key } : {}) })),
     unchangedSince: since,
+    alsoServed,
   };
 }
 

@@ -42,6 +42,8 @@ interface EnvResult extends Place {
   probe: BackendProbe | null;
   /** The release that serves after a rollback, which the change waits behind; null where there was none. */
   rolledBackTo: string | null;
+  /** What else clients get with it: it was changed by other ways since the release that served. */
+  alsoServed: readonly string[];
 }
 
 export const command: Command<"env", EnvResult> = {
@@ -73,7 +75,7 @@ export const command: Command<"env", EnvResult> = {
     const display = displayIn(open.stack);
     const changes = differing(present, wanted, display);
     const rolledBackTo = isServed ? null : found.rolledBackTo;
-    const result = { action, functionName, changes, rolledBackTo, ...place };
+    const result = { action, functionName, changes, rolledBackTo, alsoServed: [], ...place };
     if (changes.length === 0) return { ...result, ...stateOf(present, display), changed: false, probe: null };
     refuseTooLarge(functionName, wanted);
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
@@ -84,7 +86,7 @@ export const command: Command<"env", EnvResult> = {
     const afterRollback = "waits" as const;
     const publisher = { ...of, run: open.stack.identity.run, keepReleases, afterRollback };
     let before = present;
-    const { variables: written, rolledBackTo: waitsBehind } = await releaseEnvironment(
+    const { variables: written, ...ending } = await releaseEnvironment(
       open.run.aws,
       functionName,
       (found) => change((before = found)),
@@ -97,7 +99,7 @@ export const command: Command<"env", EnvResult> = {
       ...stateOf(written, display),
       changed: true,
       probe,
-      rolledBackTo: waitsBehind,
+      ...ending,
     };
   },
 

@@ -10,7 +10,7 @@ import {
   type Resource,
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { latestCodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn, latestCodeOwner } from "../aws/code-owner.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
 import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
@@ -174,8 +174,9 @@ export function lambdaFunction(
     async list(aws) {
       const answer = await taggedFunction(aws, FunctionName);
       if (!answer) return [];
-      // What no stack has yet has no releases of one.
-      const owner = isOfOthers(answer.Tags ?? {}) ? undefined : await latestCodeOwner(aws, answer);
+      // What no stack has yet has no releases of one; without code to write it is no question whose there is.
+      const isOpen = config.codeFrom !== undefined && !isOfOthers(answer.Tags ?? {});
+      const owner = isOpen ? await latestCodeOwner(aws, answer) : codeOwnerIn(answer.Tags);
       return [foundFunction(answer, owner)];
     },
 

@@ -81,6 +81,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     "the variable is a new one": "result.changes[].from",
     "no new backend": "result.probe",
     "no rollback was before": "result.rolledBackTo",
+    "nothing was changed by hand": "result.alsoServed[]",
   },
   outputs: { ...ours, ...plainNext, "a person reads them": "result.audience result.amplify" },
   export: { ...place, "all is deployed": "result.missing[]" },
@@ -124,7 +125,12 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     "what is unproven needs words alone": "result.unproven[].argv",
     "nothing is wrong": "result.checks[].repair[] result.checks[].argv",
   },
-  "backend keys": { ...place, ...noNext, "keys are not asked for": "result.keys[].key" },
+  "backend keys": {
+    ...place,
+    ...noNext,
+    "keys are not asked for": "result.keys[].key",
+    "nothing is written": "result.alsoServed[]",
+  },
   destroy: { ...place, ...noNext },
   local: {
     ...noNext,

@@ -145,10 +145,10 @@ const claimed = ({ lambda }: AwsForTest) =>
 /** Each command that writes beside a deploy, the reading before which another claims it, and its writes. */
 const claims: readonly [words: string, reading: number, ...wrote: string[]][] = [
   ["rollback", 2],
-  ["env set LOG_LEVEL=ERROR", 2],
-  ["env set LOG_LEVEL=ERROR", 3, "UpdateFunctionConfiguration"],
-  ["env set LOG_LEVEL=INFO", 4, "UpdateFunctionConfiguration", "PublishVersion"],
-  ["env unset LOG_LEVEL", 2],
+  ["env set LOG_LEVEL=ERROR", 3],
+  ["env set LOG_LEVEL=ERROR", 4, "UpdateFunctionConfiguration"],
+  ["env set LOG_LEVEL=INFO", 5, "UpdateFunctionConfiguration", "PublishVersion"],
+  ["env unset LOG_LEVEL", 3],
   ["backend keys rotate", 2],
   ["backend keys rotate --finish --force", 2],
   ["doctor --fix", 4],
@@ -174,6 +174,12 @@ async function expectClaimsKept(local: AwsForTest): Promise<void> {
       .flatMap(({ mutating, operation }) => (mutating && operation !== "TagResource" ? [operation] : []));
     expect([words, wrote]).toEqual([words, writes]);
   }
+  // A release is of all that was written: what was changed by hand is named before it serves.
+  await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
+  await local.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, MemorySize: 704 }));
+  const served = await run(["env", "set", "LOG_LEVEL=DEBUG", "--json"], { env: pointedAt(local.url) });
+  expect(JSON.parse(served.stdout)).toMatchObject({ changed: true, alsoServed: ["MemorySize"] });
+  expect(served.stderr).toMatch(/also serves what was changed since release \d+: MemorySize/);
 }
 
 test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
