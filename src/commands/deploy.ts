@@ -141,7 +141,7 @@ export const command: Command<"deploy", DeployResult, DeployItem> = {
   },
 
   render: ({ rounds, ...deployed }, options) =>
-    rounds === null ? deployedText(deployed, options) : plural(rounds, "round"),
+    rounds === null ? deployedText(deployed, options) : `${plural(rounds, "change")} while it was watched`,
 };
 
 type Options = OptionsOf<"deploy">;

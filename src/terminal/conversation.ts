@@ -92,7 +92,7 @@ export const phasesText = (times: PhaseTimes): string =>
 
 /** How a conversation ended, in a line. */
 export function ending({ sent, received, ended, close, firstFrameMs, keptAlive }: Ended): string {
-  const first = firstFrameMs === undefined ? "" : `, the first after ${duration(firstFrameMs)}`;
+  const first = firstFrameMs === undefined ? "" : ` (the first came after ${duration(firstFrameMs)})`;
   const pings = keptAlive === undefined ? "" : `, and ${keptAlive} to keep it alive`;
   const counts = `${sent} sent${pings}, ${received} received${first}`;
   if (ended === "frame-broken")

@@ -318,7 +318,7 @@ const diagnosis = (
   fix: (typeof fix === "function" ? fix(facts) : fix) ?? null,
 });
 
-/** What the status of a handler says that is not ours: what it asks behind it is not known. */
+/** What the status of a handler says that is not ours: which backend it asks, if any, is not known. */
 const ownAnswer = (status: number): Diagnosis => ({
   code: isGood(status) ? "own-accepted" : "own-refused",
   handlerRan: true,
@@ -326,7 +326,7 @@ const ownAnswer = (status: number): Diagnosis => ({
   backendAccepted: null,
   configured: true,
   meaning: isGood(status)
-    ? "your handler accepted the event; what it asks behind it is its own"
+    ? "your handler accepted the event; whether it asks a backend is not known here"
     : `your handler refused the event with ${status}; its values are made up`,
   fix: isGood(status)
     ? null

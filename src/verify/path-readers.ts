@@ -93,7 +93,7 @@ async function refuseOwn(get: Get): Promise<void> {
 const unknownFrames = (): ConnectionsProof => ({
   code: "not-asked",
   reached: null,
-  meaning: "the function could not be asked whether it reaches clients",
+  meaning: "it is not known whether the function can send frames to clients: it gave no answer to that",
 });
 
 /** A function that Lambda does not run answers nothing, which its own checks tell. */
