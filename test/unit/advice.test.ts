@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { advicePrinter, programOf } from "../../src/cli/print-advice.ts";
 import { nextText, typing } from "../../src/cli/next.ts";
 import { resolve, type Given } from "../../src/cli/resolve.ts";
+import { deploymentText } from "../../src/terminal/changes.ts";
+import { nextAfter } from "../../src/verify/proof.ts";
 import { unstyled } from "../../src/terminal/style.ts";
 import { backendKeys, command, giveKeys, help } from "../../src/errors/advice.ts";
 
@@ -157,6 +159,21 @@ test("what prints keys is printed with a file for them, wherever it is advised",
   expect(printer({}).text(giveKeys(command("test")))).toContain(`${keys}; then restart the backend`);
   expect(printer({}).text(nextText(typing(backendKeys())))).toMatch(/ > backend\.env\)\nthen, .*: \S+ test$/);
   expect(printer({}).text([command("outputs", { outputsFor: "frontend" })])).not.toContain("umask");
+});
+
+test("a deploy that tested nothing names a test; own code without a backend has none to be told of", () => {
+  const client = { owner: "shipped", booking: "7", token: undefined, tokenStdin: true } as const;
+  expect(printer({}).text([nextAfter(null, client)])).toBe("shelfshack-ws test --booking 7 --token-stdin");
+  const facts = {
+    changed: false,
+    resources: [],
+    code: { bytes: 1, sha256: "x" },
+    url: "wss://h.example/dev",
+  };
+  const said = (backendUrl: string | null) =>
+    printer({}).text(deploymentText({ ...facts, backendUrl } as never));
+  expect(said("https://b.example")).toMatch(/for the backend's environment:\n {2}\(umask 077; .*\)$/);
+  expect(said(null)).toMatch(/VITE_WS_API_ENDPOINT=wss:\/\/h.example\/dev$/);
 });
 
 test("no text of the project names what prints keys without a file for them", () => {
