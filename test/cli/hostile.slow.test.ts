@@ -131,12 +131,13 @@ const lines: Readonly<Partial<Record<CommandName, (backendUrl: string) => string
 /** One after another, as the last one removes what others read. At least this many outputs tell of it. */
 async function expectNoHarm(
   { env, backendUrl }: Awaited<ReturnType<typeof scene>>,
+  way: Way,
   toldAtLeast: number,
 ): Promise<void> {
   const found: string[] = [];
   let told = 0;
   for (const [name, options] of Object.entries(lines)) {
-    const one = await harmOf([...name.split(" "), ...options(backendUrl)], { env });
+    const one = await harmOf([...name.split(" "), ...options(backendUrl)], { env, in: [way] });
     found.push(...one.harm);
     told += one.told;
   }
@@ -160,22 +161,37 @@ function poisoned(payload: Buffer): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-test("F-16 what AWS, a function or a backend says begins no line and gives no order", async () => {
-  await expectNoHarm(await scene(() => undefined), 6);
-}, 120_000);
+/** Each in turn, with a stack of its own. */
+const inEachWay = test.each(Object.keys(ways) as Way[]);
 
-test("F-16 hostile text in every field of AWS's answers does no harm in any command", async () => {
-  await expectNoHarm(await scene(() => ({ rewrite: poisoned })), 9);
-}, 120_000);
+inEachWay(
+  "F-16 what AWS, a function or a backend says begins no line and gives no order, %s",
+  async (way) => {
+    await expectNoHarm(await scene(() => undefined), way, 2);
+  },
+  120_000,
+);
 
-test("F-16 nor does it in AWS's errors", async () => {
-  const refusal = {
-    status: 400,
-    name: "ValidationException",
-    message: `##[error]forged ${hostile.replaceAll("\u0000", "")}`,
-  };
-  await expectNoHarm(await scene(() => ({ refusal })), 2 * Object.keys(lines).length);
-}, 120_000);
+inEachWay(
+  "F-16 hostile text in every field of AWS's answers does no harm in any command, %s",
+  async (way) => {
+    await expectNoHarm(await scene(() => ({ rewrite: poisoned })), way, 6);
+  },
+  120_000,
+);
+
+inEachWay(
+  "F-16 nor does it in AWS's errors, %s",
+  async (way) => {
+    const refusal = {
+      status: 400,
+      name: "ValidationException",
+      message: `##[error]forged ${hostile.replaceAll("\u0000", "")}`,
+    };
+    await expectNoHarm(await scene(() => ({ refusal })), way, Object.keys(lines).length - 2);
+  },
+  120_000,
+);
 
 test("F-16 frames, close reasons and refused handshakes do no harm", async () => {
   const url = await webSocketServer((socket) => {
@@ -195,17 +211,31 @@ test("F-16 frames, close reasons and refused handshakes do no harm", async () =>
   }
 });
 
-test("F-16 words of the command line, a config file's content and paths do no harm", async () => {
+const words = hostile.replaceAll("\u0000", "");
+
+/** The lines that do harm, of commands in a folder, as a CI system runs them. */
+async function harmIn(folder: string, env: Record<string, string>, lines: readonly (readonly string[])[]) {
+  const found: string[] = [];
+  for (const args of lines) found.push(...(await harmOf(args, { env, cwd: folder, in: ["ci"] })).harm);
+  return found;
+}
+
+test("F-16 what options are given does no harm", async () => {
   const { env, folder } = await scene(() => undefined);
-  const words = hostile.replaceAll("\u0000", "");
   const flags = settingNames.flatMap((name) => settingTable[name].flag ?? []);
   const valued = flags.filter((flag) => flag.includes("<")).map((flag) => flag.split(" ")[0] ?? "");
-  const found: string[] = [];
-  const look = async (args: readonly string[], cwd = folder) =>
-    void found.push(...(await harmOf(args, { env, cwd, in: ["ci"] })).harm);
-  for (const flag of valued) await look(["connect", flag, words]);
-  for (const name of commandNames) await look([...name.split(" "), words]);
+  const lines = valued.map((flag) => ["connect", flag, words]);
+  expect(await harmIn(folder, env, lines)).toEqual([]);
+});
 
+test("F-16 words behind a command do no harm", async () => {
+  const { env, folder } = await scene(() => undefined);
+  const lines = commandNames.map((name) => [...name.split(" "), words]);
+  expect(await harmIn(folder, env, lines)).toEqual([]);
+});
+
+test("F-16 a config file's content and paths do no harm", async () => {
+  const { env, folder } = await scene(() => undefined);
   const above = join(folder, "a\n::error::forged");
   const place = join(above, "below");
   await mkdir(place, { recursive: true });
@@ -217,15 +247,18 @@ test("F-16 words of the command line, a config file's content and paths do no ha
     { variables: { OK: words } },
     { env: words },
   ];
+  const found: string[] = [];
   for (const content of contents) {
     await writeFile(config, JSON.stringify(content));
-    await look(["status"], place);
+    found.push(...(await harmIn(place, env, [["status"]])));
   }
   await rm(config);
-  await look(["package", "--out", "p\n::error::x.zip"], place);
-  await look(["backend", "init", "--out", "m\n::error::x.py"], place);
-  expect(found).toEqual([]);
-}, 120_000);
+  const paths = [
+    ["package", "--out", "p\n::error::x.zip"],
+    ["backend", "init", "--out", "m\n::error::x.py"],
+  ];
+  expect([...found, ...(await harmIn(place, env, paths))]).toEqual([]);
+});
 
 test("F-16 no command is left out", () => {
   // `local` and `demo` print records and changes as the others do; the text of the rest is not from outside.
