@@ -28,6 +28,13 @@ export interface OwnUnnamed {
   runtime: string | null;
 }
 
+/** What own code is run by in a function that was found; null where it has none. */
+export function ownIn(found: { properties: object; tags?: Tags | undefined } | undefined): OwnUnnamed | null {
+  if (!found || codeOwnerIn(found.tags) !== "own") return null;
+  const { Handler: handler = null, Runtime: runtime = null } = found.properties as Found["properties"];
+  return { handler, runtime };
+}
+
 /** The options that name it: a place for its folder, and what it is run by. */
 export function namesFor({
   handler,

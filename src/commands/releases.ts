@@ -1,4 +1,5 @@
 import { readReleases, type Release } from "../aws/releases.ts";
+import { namesFor, ownIn, type OwnUnnamed } from "../aws/own-code.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
@@ -15,6 +16,8 @@ interface ReleasesResult extends Place {
   serves: string | null;
   /** Whether a rollback has chosen it. */
   rolledBack: boolean;
+  /** What own code is run by; null where the function has none. */
+  ownCode: OwnUnnamed | null;
   /** The newest first. */
   releases: Release[];
 }
@@ -32,7 +35,8 @@ export const command: Command<"releases", ReleasesResult> = {
     ]);
     if (!found) throw functionMissing(run.aws, functionName);
     const { serves, isRolledBack: rolledBack, releases } = found;
-    return { ...placeOf(open, observed), functionName, serves, rolledBack, releases };
+    const ownCode = ownIn(observed.get(stack.lambdaFunction));
+    return { ...placeOf(open, observed), functionName, serves, rolledBack, ownCode, releases };
   },
 
   render({ functionName, serves, rolledBack, releases, ...place }) {
@@ -52,10 +56,14 @@ export const command: Command<"releases", ReleasesResult> = {
     ]);
   },
 
-  next({ serves, rolledBack, releases, managedBy }) {
+  next({ serves, rolledBack, ownCode, releases, managedBy }) {
     if (managedBy !== null) return nothing("the other tool serves what it has written");
     if (serves === null) return typing(invocation("deploy"), "to make one");
-    if (rolledBack) return typing(deployAgain, "to serve what is deployed then");
+    if (rolledBack)
+      return typing(
+        ownCode ? invocation("deploy", namesFor(ownCode)) : deployAgain,
+        "to serve what is deployed then",
+      );
     const hasOlder = releases.some(({ number }) => Number(number) < Number(serves));
     return hasOlder
       ? typing(invocation("rollback"), "to serve the one before again")

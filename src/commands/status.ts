@@ -1,4 +1,3 @@
-import { codeOwnerIn } from "../aws/code-owner.ts";
 import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
@@ -6,7 +5,7 @@ import { isCodeChanged } from "../cli/own-code.ts";
 import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { isRollback } from "../aws/releases.ts";
-import { namesFor, type OwnUnnamed } from "../aws/own-code.ts";
+import { namesFor, ownIn, type OwnUnnamed } from "../aws/own-code.ts";
 import { servedRelease, type WebSocketStack } from "../resources/stack.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { withoutReleasing, steps as allSteps, type Step } from "../settings/table.ts";
@@ -53,7 +52,7 @@ export const command: Command<"status", StatusResult> = {
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);
-    const own = isOwnCode(options) ? null : ownIn(stack, observed);
+    const own = isOwnCode(options) ? null : ownUnnamed(stack, observed);
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
     const possible = own?.isChanged ? withoutReleasing(all) : all;
     return {
@@ -156,19 +155,16 @@ function stateOf(
  * Own code that was not named, and whether it was changed by hand since it was released; null where the
  * function has none.
  */
-function ownIn(
+function ownUnnamed(
   { lambdaFunction, release }: WebSocketStack,
   observed: Observed,
 ): (OwnUnnamed & { isChanged: boolean }) | null {
-  const { tags, properties = {}, attributes = {} } = observed.get(lambdaFunction) ?? {};
-  if (codeOwnerIn(tags) !== "own") return null;
-  const { Handler: handler = null, Runtime: runtime = null } = properties as {
-    Handler?: string;
-    Runtime?: string;
-  };
+  const found = observed.get(lambdaFunction);
+  const own = ownIn(found);
+  if (!own) return null;
   const { Content: released } = (observed.get(release)?.properties ?? {}) as { Content?: string };
-  const { Content: latest = "" } = attributes;
-  return { handler, runtime, isChanged: released !== undefined && isCodeChanged(released, latest) };
+  const { Content: latest = "" } = found?.attributes ?? {};
+  return { ...own, isChanged: released !== undefined && isCodeChanged(released, latest) };
 }
 
 /**

@@ -67,7 +67,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     "the shipped handler runs": "result.ownCode",
     "all can be read": "result.resources[].unread",
   },
-  releases: place,
+  releases: { ...place, "the shipped handler runs": "result.ownCode" },
   rollback: { ...place, ...plainNext },
   doctor: {
     ...place,

@@ -191,7 +191,7 @@ test("what is advised for own code that was not named is taken as it is printed"
   const source = folderWith({ "app.mjs": echo });
   await run(["deploy", "--source", source, "--handler", "app.handler"], { env });
   const places: Record<string, string> = { FOLDER: source, URL: "http://127.0.0.1:9" };
-  const taken = new Set(["connect --booking ID --token TOKEN --local"]);
+  const taken = new Set(["connect --booking ID --token TOKEN --local", "rollback --local"]);
   const take = async (line: string) => {
     taken.add(line);
     // What writes is tried dry: each fate is to meet what the one before has left.
@@ -202,7 +202,7 @@ test("what is advised for own code that was not named is taken as it is printed"
   };
   for (const [fate, bring, fixed] of fates) {
     await bring(local);
-    const told = ["status", "doctor"].map((word) => run([word, "--json"], { env }));
+    const told = ["status", "doctor", "releases"].map((word) => run([word, "--json"], { env }));
     const lines = (await Promise.all(told)).flatMap(({ stdout }) => advisedIn(JSON.parse(stdout)));
     const untried = [...new Set(lines.map((words) => words.join(" ")))].filter((line) => !taken.has(line));
     await Promise.all(untried.map(take));
