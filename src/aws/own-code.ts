@@ -29,8 +29,10 @@ export interface OwnUnnamed {
 }
 
 /** What own code is run by in a function that was found; null where it has none. */
-export function ownIn(found: { properties: object; tags?: Tags | undefined } | undefined): OwnUnnamed | null {
-  if (!found || codeOwnerIn(found.tags) !== "own") return null;
+export function ownIn(
+  found: { properties: object; attributes: Readonly<Record<string, string>> } | undefined,
+): OwnUnnamed | null {
+  if (found?.attributes["Owner"] !== "own") return null;
   const { Handler: handler = null, Runtime: runtime = null } = found.properties as Found["properties"];
   return { handler, runtime };
 }
