@@ -6,7 +6,6 @@ import type { ReleaseResource } from "./release.ts";
 import { complete } from "../aws/answers.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { untilActive } from "../aws/lambda-function.ts";
-import { serveNew } from "../aws/alias-move.ts";
 import { aliasOf, isRollback, prune, versionsOf } from "../aws/releases.ts";
 import { ALIAS } from "../aws/served.ts";
 
@@ -71,6 +70,7 @@ export function alias(
 
     async update(aws, { FunctionVersion }, { attributes, properties: { FunctionVersion: before = "" } }) {
       await untilActive(aws, FunctionName, undefined, FunctionVersion);
+      const { serveNew } = await import("../aws/alias-move.ts");
       await serveNew(aws, {
         functionName: FunctionName,
         version: FunctionVersion,
