@@ -249,12 +249,15 @@ function stopOnSignals(session: Session): void {
     if (process.stdin.isTTY && !process.stdin.isRaw && err.stream.isTTY) err.writeRaw("\n");
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.removeAllListeners(signal).on(signal, () => {
+    const before = process.listeners(signal);
+    process.on(signal, () => {
       if (isInterrupted(interruption.signal)) process.exit(exitCodes.interrupted);
       interruption.abort(interruptedBy(signal));
       if (signal === "SIGINT") afterEcho();
       session.stopping();
     });
+    // Not before: without any listener Node forgets a signal that is on its way.
+    for (const one of before) process.off(signal, one);
   }
 }
 
