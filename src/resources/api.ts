@@ -141,7 +141,7 @@ async function withOthersRoutes(aws: Aws, found: FoundApi, routes: readonly stri
   return { ...found, properties: { ...properties, OthersRoutes } };
 }
 
-type FoundApi = Found<ApiProperties, ApiAddresses>;
+export type FoundApi = Found<ApiProperties, ApiAddresses>;
 
 const keptFor = ({ properties: { OthersRoutes = [] } }: FoundApi): string[] =>
   OthersRoutes.length > 0 ? ["RouteSelectionExpression"] : [];

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Route } from "@aws-sdk/client-apigatewayv2";
 import type { AnyResource, Attributes, Found, Resource } from "../stack/resource.ts";
-import type { ApiResource } from "./api.ts";
+import type { ApiResource, FoundApi } from "./api.ts";
 import type { IntegrationResource } from "./integration.ts";
 import { complete, everyPage, given, orMissing } from "../aws/answers.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -52,6 +52,10 @@ export function route(
     follows,
     foundBy: "name",
     adoption: "as its parent",
+    // The API itself may be left as it is: `--only routes`.
+    refuses: (_target, _found, within) => {
+      if (isFurther && within) needs.api.refuses?.({}, within as FoundApi);
+    },
 
     desired: ({ api: { ApiId }, integration: { IntegrationId } }) => ({
       ApiId,

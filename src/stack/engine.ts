@@ -259,7 +259,9 @@ export function plan(
 
 /** Throws for what AWS would refuse, as far as that is known before anything is written. */
 export function refuseImpossible(changes: readonly Change[]): void {
-  for (const { resource, target, found } of changes) if (target) resource.refuses?.(target, found);
+  const foundOf = new Map(changes.map(({ resource, found }) => [resource, found]));
+  for (const { resource, target, found } of changes)
+    if (target) resource.refuses?.(target, found, resource.within && foundOf.get(resource.within));
 }
 
 /** What is known before anything is written; what it throws ends the run there. */

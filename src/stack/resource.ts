@@ -135,10 +135,10 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   /** What is wrong with it and not ours to repair: the deploy goes on with a warning. */
   faults?(found: Found<Properties, A>): readonly { message: string; hint: Advice }[];
   /**
-   * Throws a CliError for what AWS would refuse of this: `target` as it is to be written, in place of
-   * `found`. It may hold placeholders.
+   * Throws a CliError for what AWS would refuse of this, or what would not work: `target` as it is to be
+   * written, in place of `found`, inside `within`. It may hold placeholders.
    */
-  refuses?(target: Partial<Properties>, found: Found<Properties, A> | undefined): void;
+  refuses?(target: Partial<Properties>, found: Found<Properties, A> | undefined, within?: AnyFound): void;
   /**
    * The paths that may hold secrets, with how their values are displayed; the longest that covers a path
    * counts.

@@ -313,6 +313,8 @@ test("S10 an API whose messages find others' routes keeps how; further routes ar
     const refusal = await further.deploy().catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
     expect(String(refusal)).toContain("RouteSelectionExpression $request.body.type for typing stays");
+    const alone = await further.deploy(["routes"]).catch((error: unknown) => error);
+    expect(alone).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
     expect(mutating(local)).toHaveLength(made);
   };
   await expectRefused();
