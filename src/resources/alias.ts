@@ -3,7 +3,7 @@ import type { Found, Resource } from "../stack/resource.ts";
 import { releasing } from "../settings/table.ts";
 import { versionProperties, type FunctionResource } from "./function.ts";
 import type { ReleaseResource } from "./release.ts";
-import { complete } from "../aws/answers.ts";
+import { complete, orDenied } from "../aws/answers.ts";
 import { aliasMembers } from "../aws/authentic.ts";
 import { untilActive } from "../aws/lambda-function.ts";
 import { aliasOf, isRollback, prune, versionsOf } from "../aws/releases.ts";
@@ -53,7 +53,8 @@ export function alias(
       if (!found) return [];
       const alias = foundAlias(FunctionName, found);
       if (!isRollback(found.Description)) return [alias];
-      const versions = await versionsOf(aws, FunctionName);
+      // A caller that may not list them is still told of the rollback.
+      const versions = await orDenied(versionsOf(aws, FunctionName));
       const served = versions?.find(({ Version }) => Version === found.FunctionVersion);
       return [
         {
