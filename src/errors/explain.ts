@@ -242,8 +242,8 @@ export const explanations: readonly Explanation[] = [
     code: "machine-exhausted",
     when: ({ code }) => Object.hasOwn(exhausted, code),
     message: ({ code, path }) =>
-      `${path === "" ? "" : `${JSON.stringify(path)}: `}${exhausted[code]} (${code})`,
-    hint: () => "free some, or raise the limit (ulimit -n), then run the same command again",
+      `${path === "" ? "" : `${JSON.stringify(path)}: `}${exhausted[code]?.fault} (${code})`,
+    hint: ({ code }) => `${exhausted[code]?.remedy}, then ${again}`,
   },
   {
     code: "changed-meanwhile",
@@ -270,9 +270,9 @@ const fileFaults: Record<string, string> = {
   ENOTDIR: "a part of its path is not a folder",
 };
 
-const exhausted: Record<string, string> = {
-  ENOSPC: "the disk is full",
-  EMFILE: "too many files are open",
+const exhausted: Record<string, { fault: string; remedy: string }> = {
+  ENOSPC: { fault: "the disk is full", remedy: "free some space" },
+  EMFILE: { fault: "too many files are open", remedy: "raise the limit (ulimit -n)" },
 };
 
 /**
