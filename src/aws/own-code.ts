@@ -51,11 +51,11 @@ export function namesFor({
 }
 
 /** Not of a stack yet: what adopts it has said what becomes of its code. */
-export const isOfOthers = (tags: Tags): boolean => isUnclaimed(tags) || isAdoptionBegun(tags);
+export const isNotYetOurs = (tags: Tags): boolean => isUnclaimed(tags) || isAdoptionBegun(tags);
 
 /** Whether a function of the stack has own code, or code of which nothing says whose it is. */
 const mayBeOwn = ({ attributes: { Owner }, tags = {} }: Found): boolean =>
-  Owner === "" ? !isOfOthers(tags) : Owner === "own";
+  Owner === "" ? !isNotYetOurs(tags) : Owner === "own";
 
 /** What own code has that is not the stack's to say. */
 const ofTheCode = ["CodeSha256", "Runtime", "Handler", "Architectures"] as const;

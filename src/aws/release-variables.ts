@@ -51,10 +51,14 @@ export interface Changeable {
 
 export async function changeableVariables(aws: Aws, functionName: string): Promise<Changeable> {
   const [latest, alias] = await Promise.all([variablesAt(aws, functionName), aliasOf(aws, functionName)]);
-  return { latest, rolledBackTo: alias && isRollback(alias.Description) ? servedBy(alias) : null };
+  return { latest, rolledBackTo: rolledBackToIn(alias) };
 }
 
 const servedBy = (alias: AliasConfiguration): string => complete(alias, ["FunctionVersion"]).FunctionVersion;
+
+/** What serves after a rollback; null where there was none. */
+const rolledBackToIn = (alias: AliasConfiguration | undefined): string | null =>
+  alias && isRollback(alias.Description) ? servedBy(alias) : null;
 
 /** Who changes a function, and what is kept of before. */
 interface Publisher {
@@ -90,7 +94,7 @@ export async function releaseEnvironment(
   { afterRollback, tellAlso, ...publisher }: Publisher,
 ): Promise<Written> {
   const alias = await aliasOf(aws, functionName);
-  const rolledBackTo = alias && isRollback(alias.Description) ? servedBy(alias) : null;
+  const rolledBackTo = rolledBackToIn(alias);
   if (rolledBackTo !== null && afterRollback === "refused") throw rolledBack(rolledBackTo);
   const { check } = publisher;
   const isServed = alias !== undefined && rolledBackTo === null;
@@ -106,18 +110,18 @@ export async function releaseEnvironment(
   return { variables, rolledBackTo, alsoServed };
 }
 
+/** A change of the variables, and what the alias serves before it. */
+interface VariablesChange {
+  alias: AliasConfiguration;
+  change(present: Variables): Variables;
+  check: CheckTags;
+}
+
 /** What a release has beside this change: it is of everything in the function, as it was written last. */
 async function changedBeside(
   aws: Aws,
   FunctionName: string,
-  {
-    alias,
-    change,
-    check,
-  }: Pick<Publisher, "check"> & {
-    alias: AliasConfiguration;
-    change(present: Variables): Variables;
-  },
+  { alias, change, check }: VariablesChange,
 ): Promise<string[]> {
   const [served, latest] = await Promise.all([
     aws.lambda.call("GetFunctionConfiguration", { FunctionName, Qualifier: alias.FunctionVersion }),

@@ -27,7 +27,7 @@ export async function served(
     return await after({ takesBack });
   } catch (error) {
     run.signal.throwIfAborted();
-    // What the test has found is the result, whatever became of the function since.
+    // It was not taken back: the result is what the test has found, and why not.
     const serving = takesBack ? await after({ takesBack: false }) : undefined;
     if (!serving) throw error;
     return { ...serving, failure: explain(error).message };

@@ -46,7 +46,10 @@ export const help = (path: readonly string[]): Invocation => ({
   options: {},
 });
 
-/** A whole deploy of a stack that is there: it keeps the backend that the function has. */
+/**
+ * A whole deploy of a stack that is there, which keeps the backend that the function has: `codeOnly: false`
+ * is not printed, and a deploy without it is printed with a place for the backend's address.
+ */
 export const deployAgain: Invocation = command("deploy", { codeOnly: false });
 
 /** What the backend needs of the function; it is printed so that it goes to a file (`cli/print-advice`). */

@@ -50,7 +50,7 @@ import {
   type Tags,
 } from "../aws/tags.ts";
 import {
-  isOfOthers,
+  isNotYetOurs,
   notesOnCode,
   refuseToReplaceOwn,
   staysOfCode,
@@ -85,7 +85,7 @@ type FunctionAttributes = {
   Published: string;
   /** What a release of it is called as long as it is what others made of it; empty otherwise. */
   AsFound: string;
-  /** Whose code it has; empty where no deploy has written that. */
+  /** Whose code it has; empty where nothing says it. */
   Owner: CodeOwner | "";
 };
 
@@ -174,8 +174,8 @@ export function lambdaFunction(
     async list(aws) {
       const answer = await taggedFunction(aws, FunctionName);
       if (!answer) return [];
-      // What no stack has yet has no releases of one; without code to write it is no question whose there is.
-      const isOpen = config.codeFrom !== undefined && !isOfOthers(answer.Tags ?? {});
+      // The releases are asked only for a deploy of code, and of what is the stack's already.
+      const isOpen = config.codeFrom !== undefined && !isNotYetOurs(answer.Tags ?? {});
       const owner = isOpen ? await latestCodeOwner(aws, answer) : codeOwnerIn(answer.Tags);
       return [foundFunction(answer, owner)];
     },
@@ -483,7 +483,7 @@ function foundFunction(
       FunctionArn,
       Content: contentOf(found),
       Published: "",
-      AsFound: isOfOthers(tags) ? AS_FOUND : "",
+      AsFound: isNotYetOurs(tags) ? AS_FOUND : "",
       Owner: owner ?? "",
     },
     properties: given({
