@@ -152,7 +152,10 @@ async function serveNewest(
   const move = { functionName, version, revisionId: RevisionId, endsRollback: false, check, left };
   const served = await serveNew(aws, move);
   if (Number(served) < Number(version)) throw rolledBackMeanwhile(version, served);
-  if (Number(version) > keep) await prune(aws, functionName, { keep, used: [version, before] });
+  if (Number(version) <= keep) return;
+  const kept = `release ${version} serves, and older ones were not deleted`;
+  const stillOurs = () => checkedFunction(aws, functionName, check, kept);
+  await prune(aws, functionName, { keep, used: [version, before], check: stillOurs });
 }
 
 const WRITTEN = "the variables are written, and not served";

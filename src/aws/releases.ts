@@ -140,17 +140,19 @@ const isPrunable = (description: string | undefined): boolean =>
 
 /**
  * Deletes the oldest releases of ours but `keep` and those that are `used`. One that another alias serves
- * stays.
+ * stays. `check` throws where the function has become another's, or another one: its versions have the same
+ * numbers.
  */
 export async function prune(
   aws: Aws,
   FunctionName: string,
-  { keep, used }: { keep: number; used: readonly string[] },
+  { keep, used, check }: { keep: number; used: readonly string[]; check(): Promise<unknown> },
 ): Promise<void> {
   const versions = (await versionsOf(aws, FunctionName)) ?? [];
   const old = versions
     .slice(0, Math.max(0, versions.length - keep))
     .filter(({ Version = "", Description }) => isPrunable(Description) && !used.includes(Version));
+  if (old.length > 0) await check();
   for (const { Version = "" } of old) await deleteRelease(aws, FunctionName, Version);
 }
 

@@ -69,7 +69,9 @@ export function alias(
       return foundAlias(FunctionName, created).attributes;
     },
 
-    async update(aws, { FunctionVersion }, { attributes, properties: { FunctionVersion: before = "" } }) {
+    async update(aws, { FunctionVersion }, found, _changed, check) {
+      const { attributes, properties } = found;
+      const { FunctionVersion: before = "" } = properties;
       await untilActive(aws, FunctionName, undefined, FunctionVersion);
       const { serveNew } = await import("../aws/alias-move.ts");
       await serveNew(aws, {
@@ -79,7 +81,7 @@ export function alias(
         endsRollback: true,
       });
       if (Number(FunctionVersion) > keepReleases)
-        await prune(aws, FunctionName, { keep: keepReleases, used: [FunctionVersion, before] });
+        await prune(aws, FunctionName, { keep: keepReleases, used: [FunctionVersion, before], check });
     },
   };
 }

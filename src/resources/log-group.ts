@@ -5,12 +5,14 @@ import { complete, given, orMissing } from "../aws/answers.ts";
 import { findLogGroup } from "../aws/log-groups.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Tags } from "../aws/tags.ts";
-import { CliError } from "../errors/error.ts";
 
 interface LogGroupProperties extends TagProperties {
   LogGroupName: string;
   RetentionInDays: number;
 }
+
+/** Empty where it was just created: AWS tells it where groups are listed. */
+type LogGroupAttributes = { Arn: string };
 
 interface LogGroupConfig {
   id: string;
@@ -30,7 +32,7 @@ interface LogGroupConfig {
 export function logGroup(
   { id, name, retentionInDays, tags, configuredTags, isWanted, isTakenOver }: LogGroupConfig,
   needs: { role: RoleResource },
-): Resource<LogGroupProperties, Record<never, string>, typeof needs> {
+): Resource<LogGroupProperties, LogGroupAttributes, typeof needs> {
   const keepFor = (aws: Aws, days: number) =>
     aws.logs.call("PutRetentionPolicy", { logGroupName: name, retentionInDays: days });
   return {
@@ -41,7 +43,7 @@ export function logGroup(
     step: "logs",
     needs,
     foundBy: "name",
-    adoption: adoptionOf(name, isTakenOver),
+    adoption: adoptionOf(isTakenOver),
     ...given({ isWanted }),
     desired: () => ({
       LogGroupName: name,
@@ -52,14 +54,13 @@ export function logGroup(
     async list(aws) {
       const group = await findLogGroup(aws.logs, name);
       if (!group) return [];
-      const { logGroupArn: resourceArn } = complete(group, ["logGroupArn"]);
-      const tagged = await orMissing(aws.logs.call("ListTagsForResource", { resourceArn }));
+      const { logGroupArn: Arn } = complete(group, ["logGroupArn"]);
+      const all = await tagsAt(aws, Arn);
       // Deleted since it was listed.
-      if (!tagged) return [];
-      const { tags: all } = complete(tagged, ["tags"]);
+      if (!all) return [];
       return [
         {
-          attributes: {},
+          attributes: { Arn },
           properties: {
             LogGroupName: name,
             ...(group.retentionInDays ? { RetentionInDays: group.retentionInDays } : {}),
@@ -71,15 +72,23 @@ export function logGroup(
       ];
     },
 
+    // A list may lag behind: that it does not show one is no proof.
+    async again(aws, found) {
+      const [listed] = await this.list(aws, {}, "all");
+      if (listed) return listed;
+      const all = await tagsAt(aws, found.attributes.Arn);
+      return all && { ...found, tags: all };
+    },
+
     async create(aws, { RetentionInDays }) {
       await aws.logs.call("CreateLogGroup", { logGroupName: name, tags: { ...tags } });
       await keepFor(aws, RetentionInDays);
-      return {};
+      return { Arn: "" };
     },
 
     async update(aws, desired, found, changed) {
       if (changed.has("RetentionInDays")) await keepFor(aws, desired.RetentionInDays);
-      await writeTags(desired, found, changed, taggingOf(aws, name));
+      await writeTags(desired, found, changed, taggingOf(aws, found));
     },
 
     async delete(aws) {
@@ -88,36 +97,23 @@ export function logGroup(
   };
 }
 
-/** The calls about the tags of a group, which want the ARN that AWS lists. */
-function taggingOf(aws: Aws, name: string) {
-  const arn = async () => {
-    const group = await findLogGroup(aws.logs, name);
-    return group && complete(group, ["logGroupArn"]).logGroupArn;
-  };
-  return {
-    async set(tags: Record<string, string>) {
-      const resourceArn = await arn();
-      if (resourceArn === undefined)
-        throw new CliError("changed-meanwhile", `the log group ${name} was deleted meanwhile`, {
-          hint: "run the same command again to continue",
-        });
-      await aws.logs.call("TagResource", { resourceArn, tags });
-    },
-    async remove(tagKeys: string[]) {
-      const resourceArn = await arn();
-      if (resourceArn !== undefined) await aws.logs.call("UntagResource", { resourceArn, tagKeys });
-    },
-  };
+/** The tags of a group; undefined where there is none. */
+async function tagsAt(aws: Aws, resourceArn: string): Promise<Tags | undefined> {
+  const tagged = await orMissing(aws.logs.call("ListTagsForResource", { resourceArn }));
+  return tagged && complete(tagged, ["tags"]).tags;
 }
 
+/** The calls about the tags of a group that was found. */
+const taggingOf = (aws: Aws, { attributes: { Arn: resourceArn } }: { attributes: LogGroupAttributes }) => ({
+  set: (tags: Record<string, string>) => aws.logs.call("TagResource", { resourceArn, tags }),
+  remove: (tagKeys: string[]) => aws.logs.call("UntagResource", { resourceArn, tagKeys }),
+});
+
 /** A group that was there before: its lines stay as long as those of any group of the stack. */
-const adoptionOf = (
-  name: string,
-  isTakenOver: boolean,
-): Adoption<LogGroupProperties, Record<never, string>> => ({
+const adoptionOf = (isTakenOver: boolean): Adoption<LogGroupProperties, LogGroupAttributes> => ({
   ...(isTakenOver && { unasked: true }),
-  addTags: (aws, _found, tags) => taggingOf(aws, name).set({ ...tags }),
-  removeTags: (aws, _found, names) => taggingOf(aws, name).remove(names),
+  addTags: (aws, found, tags) => taggingOf(aws, found).set({ ...tags }),
+  removeTags: (aws, found, names) => taggingOf(aws, found).remove(names),
   says: ({ properties: { RetentionInDays: found } }, { RetentionInDays: desired }) => [
     desired === undefined || desired === found
       ? "it was there before, and keeps its lines"

@@ -19,6 +19,8 @@ export interface Run {
 /** What is to be created, and what it replaces. */
 interface Creation extends Wanted {
   before: AnyFound | undefined;
+  /** Throws where what it is written in has become another's. */
+  check(): Promise<void>;
 }
 
 const VISIBLE = "the new resource to become visible";
@@ -114,9 +116,13 @@ async function pauseFor(wait: Wait, ms: number, { report, signal, timeScale }: R
 }
 
 /** Finishes a creation that takes more than one call and was cut between them. */
-async function completed({ resource, desired }: Creation, created: AnyFound, run: Run): Promise<Attributes> {
+async function completed(
+  { resource, desired, check }: Creation,
+  created: AnyFound,
+  run: Run,
+): Promise<Attributes> {
   const missing = differences(resource, created, desired);
-  if (missing.length > 0) await resource.update?.(run.aws, desired, created, propertiesIn(missing));
+  if (missing.length > 0) await resource.update?.(run.aws, desired, created, propertiesIn(missing), check);
   return created.attributes;
 }
 

@@ -14,10 +14,10 @@ import {
   withProgress,
   type BeforeActing,
   type Stack,
-  type Unread,
 } from "./engine.ts";
 import { managerOf, refuseNotOurs } from "./ownership.ts";
 import type { AnyFound, AnyResource, Standing } from "./resource.ts";
+import { tellUnread, unreadFor, type Unread } from "./unread.ts";
 
 /** One thing of the stack that was deleted, or is to be. */
 export interface Removed {
@@ -50,7 +50,8 @@ export async function destroy(
   const ours = new Map<AnyResource, readonly Removed[]>();
   for (const resource of deletable) {
     const all = oursOf(resource, observed.get(resource), stack.identity);
-    ours.set(resource, await Promise.all(all.map((one) => withTagged(resource, one, { stack, run }))));
+    const read = await Promise.all(all.map((one) => withTagged(resource, one, { stack, run, unread })));
+    ours.set(resource, read.flat());
   }
   const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
   if (isNoneOurs && managerOf(observed) !== undefined) refuseNotOurs(observed, stack);
@@ -92,15 +93,30 @@ function oursOf(resource: AnyResource, found: Standing | undefined, identity: Id
     });
 }
 
-/** With what is within one that was adopted, as it is before anything is asked. */
-async function withTagged(parent: AnyResource, removed: Removed, { stack, run }: Of): Promise<Removed> {
-  if (removed.keeps === undefined) return removed;
+/**
+ * With what is within one that was adopted, as it is before anything is asked. Where that cannot be read,
+ * nothing: it keeps its tags, without which the next run would not find what is within.
+ */
+async function withTagged(
+  parent: AnyResource,
+  removed: Removed,
+  { stack, run, unread }: Of & { unread: Map<AnyResource, CliError> },
+): Promise<readonly Removed[]> {
+  if (removed.keeps === undefined) return [removed];
   const inside = stack.resources.filter(({ within, removeTags }) => within === parent && removeTags);
   const { attributes } = removed.found;
-  const lists = inside.map(async (one) =>
-    (await one.list(run.aws, attributes)).map((found) => [one, found] as const),
-  );
-  return { ...removed, taggedWithin: (await Promise.all(lists)).flat() };
+  const taggedWithin: (readonly [AnyResource, AnyFound])[] = [];
+  for (const one of inside) {
+    try {
+      for (const found of await one.list(run.aws, attributes)) taggedWithin.push([one, found]);
+    } catch (error) {
+      run.signal.throwIfAborted();
+      const why = unreadFor(error);
+      unread.set(one, why);
+      tellUnread(one, why, run.report);
+    }
+  }
+  return inside.some((one) => unread.has(one)) ? [] : [{ ...removed, taggedWithin }];
 }
 
 interface Of {
@@ -110,9 +126,10 @@ interface Of {
 
 /** All that stays because it could not be read, with what is to be done about the first of it. */
 function notRead(unread: Unread, { code, hint }: CliError): CliError {
-  const each = [...unread].map(
-    ([{ id, name }, { message }]) => `${id} ${name} could not be read, so it was not removed: ${message}`,
-  );
+  const each = [...unread].map(([{ id, name, within }, { message }]) => {
+    const left = within ? `our tags stay on it and on ${within.id} ${within.name}` : "it was not removed";
+    return `${id} ${name} could not be read, so ${left}: ${message}`;
+  });
   return new CliError(code, each.join("\n"), { hint, cause: [...unread.values()] });
 }
 

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined } from "../errors/advice.ts";
-import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import { tellingOfWait, type Outcome } from "../progress.ts";
@@ -22,6 +21,7 @@ import {
   type Owner,
 } from "./adopt.ts";
 import { managerOf, refuseNotOurs, refuseSeveral } from "./ownership.ts";
+import { tellUnread, unreadFor, type Unread } from "./unread.ts";
 import {
   unknownAttributes,
   type AnyFound,
@@ -119,9 +119,6 @@ export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
   return new Map(resources.map((resource, index) => [resource, found[index]]));
 }
 
-/** Why some resources could not be read. */
-export type Unread = ReadonlyMap<AnyResource, CliError>;
-
 /**
  * Reads what can be read of these resources, and tells of each other one as a warning. Throws where nothing
  * can be read, and for what no other reading helps (exit codes other than 1).
@@ -130,27 +127,22 @@ export async function observeReadable(
   all: readonly AnyResource[],
   run: Run,
   wanted?: Which,
-): Promise<{ observed: Observed; unread: Unread }> {
+): Promise<{ observed: Observed; unread: Map<AnyResource, CliError> }> {
   const resources = all.filter((one) => wanted === "all" || isWanted(one));
   const ended = await Promise.allSettled(readingsOf(resources, run.aws, wanted).values());
   run.signal.throwIfAborted();
   const observed = new Map<AnyResource, Standing | undefined>();
   const unread = new Map<AnyResource, CliError>();
+  const failed = ended.find((one) => one.status === "rejected");
+  const isHopeless = resources.every(({ within }, index) => within || ended[index]?.status === "rejected");
+  if (isHopeless && failed) throw failed.reason;
   for (const [index, resource] of resources.entries()) {
     const one = ended[index];
-    if (one?.status === "rejected") unread.set(resource, explain(one.reason));
+    if (one?.status === "rejected") unread.set(resource, unreadFor(one.reason));
     else observed.set(resource, one?.value);
   }
-  const isHopeless = resources.every((resource) => resource.within || unread.has(resource));
-  for (const [index, resource] of resources.entries()) {
-    const error = unread.get(resource);
-    const isFatal = error && (isHopeless || error.exitCode !== exitCodes.failed || error.code === "bug");
-    // As it was thrown: the command line knows more about it, such as the profile that was asked for.
-    if (isFatal && ended[index]?.status === "rejected") throw ended[index].reason;
-  }
-  for (const [{ id, name, within }, { message }] of unread)
-    if (!within || !unread.has(within))
-      run.report({ kind: "warning", message: `${id} ${name} cannot be read: ${message}` });
+  for (const [resource, error] of unread)
+    if (!resource.within || !unread.has(resource.within)) tellUnread(resource, error, run.report);
   return { observed, unread };
 }
 
@@ -453,8 +445,9 @@ async function act(stack: Stack, observed: Observed, run: Run, scope: Scope): Pr
     try {
       const within = resource.within ? attributesOf(resource.within) : {};
       const work = async () => {
-        const present = await readings.of(resource, within);
-        return await carryOut(change, { desired, present, within }, { stack, run });
+        const read = () => readings.of(resource, within);
+        const check = async () => void (readings.anew(), await read());
+        return await carryOut(change, { desired, present: await read(), within, check }, { stack, run });
       };
       const attributes = await inTurn((resource.within ?? resource).id, () => {
         // A run that has failed begins nothing more: in an outage each resource would fail after as long a
@@ -556,11 +549,13 @@ interface Writing {
   desired: object;
   present: AnyFound | undefined;
   within: Attributes;
+  /** Asks anew whether it may be written to. */
+  check(): Promise<void>;
 }
 
 async function carryOut(
   { resource, action, differences: differing, found, target }: Change,
-  { desired, present, within }: Writing,
+  { desired, present, within, check }: Writing,
   { stack, run }: { stack: Stack; run: Run },
 ): Promise<Attributes> {
   if (action === "delete") {
@@ -568,12 +563,14 @@ async function carryOut(
     return unknownAttributes;
   }
   if (action !== "update" || !found || !present || !target || !resource.update) {
-    return await createOnce({ resource, desired, before: present, within, identity: stack.identity }, run);
+    const { identity } = stack;
+    return await createOnce({ resource, desired, before: present, within, identity, check }, run);
   }
   const changed = new Set(propertiesIn(differing));
   if (changed.delete(OWN_TAGS))
     await adoptionOf(resource)?.addTags(run.aws, present, tagsToAdopt(resource, found, present));
-  const renewed = changed.size > 0 ? await resource.update(run.aws, target, present, changed) : undefined;
+  if (changed.size === 0) return found.attributes;
+  const renewed = await resource.update(run.aws, target, present, changed, check);
   return renewed ?? found.attributes;
 }
 

@@ -148,14 +148,16 @@ interface Lifecycle<Properties extends object, A extends Attributes, N extends N
   /** Whether it is in use already; asked only where there are several. */
   inUse?(aws: Aws, found: Found<Properties, A>): Promise<boolean>;
   /**
-   * `changed` names the properties that differ; returns the attributes where an update changes any. Absent:
-   * it is replaced (`create`), as AWS has no call to change it.
+   * `changed` names the properties that differ; returns the attributes where an update changes any. After a
+   * wait, `check` throws where it has become another's. Absent: it is replaced (`create`), as AWS has no call
+   * to change it.
    */
   update?(
     aws: Aws,
     desired: Properties,
     found: Found<Properties, A>,
     changed: ReadonlySet<string>,
+    check: () => Promise<void>,
   ): Promise<A | void>;
   /** The attributes after that update, as far as they are known before it; absent where they stay. */
   renewed?(target: Partial<Properties>, found: Found<Properties, A>): A;

@@ -3,17 +3,9 @@ import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOfOthers } from "./adopt.ts";
 import { steps as stepNames, type Step } from "../settings/table.ts";
-import {
-  isWanted,
-  needsOf,
-  plan,
-  type Change,
-  type Observed,
-  type Scope,
-  type Stack,
-  type Unread,
-} from "./engine.ts";
+import { isWanted, needsOf, plan, type Change, type Observed, type Scope, type Stack } from "./engine.ts";
 import type { AnyResource, Part } from "./resource.ts";
+import type { Unread } from "./unread.ts";
 
 /** What a deploy is limited to; everything without any. */
 export interface DeployLimits {

@@ -435,6 +435,31 @@ test("S15 the tags of the configuration go with ours, but not those that were th
   expect(await tagsNow()).toEqual([mine, mine, { ...mine, cost: "theirs" }]);
 });
 
+test("S15 what is within an adopted API cannot be read: all else goes, and that is told", async () => {
+  const local = await openLocalAws();
+  const { ApiId } = await makeByHand(local);
+  await (await openTestStack(local.url, adopting)).deploy();
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    /^Get .*\/stages\//.test(operation)
+      ? { refusal: { status: 403, name: "AccessDeniedException", message: "User: u is not authorized" } }
+      : undefined,
+  );
+  const { destroy, progress } = await openTestStack(proxy.url, byHand);
+  const ended = await destroy().catch((error: unknown) => error);
+  expect(ended).toMatchObject({ code: "denied", exitCode: 1 });
+  expect(String(ended)).toContain("Stage dev could not be read, so our tags stay on it and on Api ");
+  const left = progress.flatMap((event) => (event.kind === "finished" ? [[event.id, event.outcome]] : []));
+  expect(Object.fromEntries(left)).toMatchObject({ Function: "left", LogGroup: "left" });
+  const tagged = async () => {
+    const { functionTags, api } = await snapshot(local, ApiId);
+    const isTagged = (tags: object = {}) => Object.keys(tags).some((name) => name.startsWith("shelfshack"));
+    return [functionTags, api.Tags].map(isTagged);
+  };
+  expect(await tagged()).toEqual([false, true]);
+  await (await openTestStack(local.url, byHand)).destroy();
+  expect(await tagged()).toEqual([false, false]);
+});
+
 test("a log group that was left over is taken over with its retention, which is said", async () => {
   const local = await openLocalAws();
   await local.logs.send(new CreateLogGroupCommand({ logGroupName }));

@@ -1,20 +1,28 @@
 import {
   GetAliasCommand,
+  GetFunctionCommand,
   GetPolicyCommand,
   ListVersionsByFunctionCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateAliasCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { serveOlder } from "../../src/aws/alias-move.ts";
+import { readFunction } from "../../src/aws/lambda-function.ts";
+import { releaseEnvironment } from "../../src/aws/release-variables.ts";
 import { readReleases } from "../../src/aws/releases.ts";
+import { checkOfTags } from "../../src/stack/again.ts";
 import { PROVE, PROVEN } from "../../src/verify/connections-proof.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
+import { openFaultProxy } from "../support/fault-proxy.ts";
 import { withoutAlias } from "../support/former-stack.ts";
 import { openLocalAws, type AwsForTest } from "../support/local-aws.ts";
 import { openSocket } from "../support/socket.ts";
 import { changedIds, openTestStack } from "../support/stack.ts";
+import { tagging } from "../support/tagging.ts";
 import { zipOf } from "../support/zip.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -142,4 +150,38 @@ test("S40 each change is a release; the oldest go, but not the one that served b
       (await serveOlder(aws, FunctionName, found, { serves: "2", by: "test", check: () => undefined })),
   ).toBe("3");
   expect(await served(local)).toBe("3");
+
+  // What becomes another's as soon as the new one serves keeps the old ones, whatever has published it.
+  const kept = { zip: await code(204), keepReleases: 2 };
+  const ways = [
+    async (url: string) => await (await openTestStack(url, kept)).deploy(),
+    async (url: string) => {
+      const { stack, aws: at } = await openTestStack(url, kept);
+      const { Tags = {} } = (await readFunction(at, FunctionName)) ?? {};
+      await releaseEnvironment(at, FunctionName, (present) => ({ ...present, NAME: "1" }), {
+        check: checkOfTags(stack.lambdaFunction, { attributes: {}, properties: {}, tags: Tags }, stack),
+        tellAlso: () => undefined,
+        by: "test",
+        run: "1",
+        owner: "own",
+        keepReleases: 2,
+        afterRollback: "waits",
+      });
+    },
+  ];
+  const claim = () => tagging["Function"]?.({ aws: local, ApiId: "" }, { ManagedBy: "terraform" });
+  const { Configuration, Tags } = await local.lambda.send(new GetFunctionCommand({ FunctionName }));
+  const { FunctionArn: Resource } = Configuration!;
+  for (const way of ways) {
+    let isServed = false;
+    const proxy = await openFaultProxy(local, ({ operation }) => {
+      isServed ||= /^PUT .*\/aliases\/live/.test(operation);
+      return isServed && /^Get .*\/versions/.test(operation) ? { before: claim } : undefined;
+    });
+    const before = await numbers(local);
+    await expect(way(proxy.url)).rejects.toMatchObject({ code: "not-ours", exitCode: 4 });
+    expect(await numbers(local)).toEqual([...before, await served(local)]);
+    await local.lambda.send(new UntagResourceCommand({ Resource, TagKeys: ["ManagedBy"] }));
+    await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
+  }
 });
