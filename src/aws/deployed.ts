@@ -51,17 +51,22 @@ export async function deployedStack(
   const reading = deployedFunction(aws, functionName);
   const stageOf = (ApiId: string | undefined) =>
     orMissing(aws.apigatewayv2.call("GetStage", { ApiId, StageName: stage }));
-  // Beside the look for the API, which takes a call more where there are many. The address may be another's.
-  const likely = reading.then(async (found) => {
+  // Beside the look for the API, which takes a call more where there are many.
+  const beside = reading.then((found) => {
     const ApiId = apiIdIn(found?.variables);
-    return ApiId === undefined ? undefined : { ApiId, served: await stageOf(ApiId) };
+    const begun = ApiId === undefined ? undefined : stageOf(ApiId);
+    // It may be another's: then its answer is not waited for.
+    begun?.catch(() => {});
+    return { ApiId, begun };
   });
-  const [api, lambda, guess] = await Promise.all([
+  beside.catch(() => {});
+  const [api, lambda] = await Promise.all([
     deployedApi(aws, { apiName, functionName }, () => reading),
     reading,
-    likely.catch(() => undefined),
   ]);
-  const served = api && (guess && guess.ApiId === api.ApiId ? guess.served : await stageOf(api.ApiId));
+  const likely = await beside;
+  const isRight = likely.begun !== undefined && api?.ApiId === likely.ApiId;
+  const served = api && (await (isRight ? likely.begun : stageOf(api.ApiId)));
   if (!api || !served || !lambda) {
     const missing = [
       ...(api ? [] : [`API ${apiName}`]),

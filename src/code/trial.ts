@@ -59,9 +59,8 @@ async function readOnly({ zip }: Artifact, options: TrialOptions, because: strin
   const { by } = syntax;
   if (syntax.outcome === "checked")
     return { outcome: "not-tried", because: `${because}; its syntax was checked by ${by}` };
-  const { message, isCertain: isWrong } = syntax;
-  const unless = `where ${options.runtime} takes what ${by} does not`;
-  return { outcome: "failed", message: `${message} (${by})`, isCertain: isWrong, unless };
+  const { message, unless = "" } = syntax;
+  return { outcome: "failed", message: `${message} (${by})`, isCertain: unless === "", unless };
 }
 
 async function load(target: ReturnType<typeof targetOf>, { packagesFrom }: TrialOptions): Promise<Trial> {

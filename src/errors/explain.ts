@@ -268,6 +268,8 @@ const fileFaults: Record<string, string> = {
   EROFS: "the file system is read-only",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of its path is not a folder",
+  ELOOP: "its links lead in a circle",
+  ENAMETOOLONG: "a name in it is too long",
 };
 
 const exhausted: Record<string, { fault: string; remedy: string }> = {

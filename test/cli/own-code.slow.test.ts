@@ -307,6 +307,10 @@ test("Python that this machine does not have: another one checks the syntax", as
     0,
     expect.stringMatching(/no python3\.9 here; its syntax was checked/),
   ]);
+  // Of a file that the handler may never import it is said, and no more.
+  writeFileSync(join(source, "ancient.py"), 'print "for Python 2"');
+  const beside = await pack();
+  expect([beside.code, beside.stderr]).toEqual([0, expect.stringContaining("ancient.py, line 1")]);
   // What a later Python alone takes is a fault too.
   writeFileSync(join(source, "app.py"), "def handler(event, context):\n  match event:\n    case 1: pass");
   const bad = await pack();

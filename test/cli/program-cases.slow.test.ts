@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -35,26 +35,45 @@ const naming: Readonly<Record<string, (named: string) => string[]>> = {
   "--from": (named) => ["cost", "--from", named],
 };
 
-test("what an option names and cannot be used is wrong usage, whatever the option", async () => {
+test("each option that names a file or folder has a line that is tried", () => {
   const options = settingNames.flatMap((name) => {
     const { flag = "" } = settingTable[name];
     return /<(file|folder)>/.test(flag) ? (flag.split(" ")[0] ?? "") : [];
   });
   expect([...new Set(options)].toSorted()).toEqual(Object.keys(naming).toSorted());
-  const place = folder();
-  writeFileSync(join(place, "file"), "");
-  // A part of its path is no folder: it can neither be read nor made.
-  const named = join(place, "file", "x.py");
-  for (const words of [
-    ...Object.values(naming).map((line) => line(named)),
-    ["backend", "init", "--out", named],
-    ["init", "--yes", "--config", named],
-  ]) {
-    const { code, stdout } = await run([...words, "--json"], { env: keys });
-    expect([words[0], code, JSON.parse(stdout)]).toMatchObject([words[0], 2, { error: { exitCode: 2 } }]);
-    expect(stdout).toContain(JSON.stringify(named).slice(1, -1));
-  }
 });
+
+/** What can neither be read nor made, or would be waited for. */
+const unusable: Readonly<Record<string, (place: string) => string>> = {
+  "below a file": (place) => {
+    writeFileSync(join(place, "file"), "");
+    return join(place, "file", "x.py");
+  },
+  "a link to itself": (place) => {
+    symlinkSync("circle.py", join(place, "circle.py"));
+    return join(place, "circle.py");
+  },
+  "a pipe": (place) => {
+    execFileSync("mkfifo", [join(place, "pipe.py")]);
+    return join(place, "pipe.py");
+  },
+};
+
+test.each(Object.entries(unusable))(
+  "what an option names and is %s is wrong usage, whatever the option",
+  async (_what, make) => {
+    const named = make(folder());
+    for (const words of [
+      ...Object.values(naming).map((line) => line(named)),
+      ["backend", "init", "--out", named],
+      ["init", "--yes", "--config", named],
+    ]) {
+      const { code, stdout } = await run([...words, "--json"], { env: keys });
+      expect([words, code, JSON.parse(stdout)]).toMatchObject([words, 2, { error: { exitCode: 2 } }]);
+      expect(stdout).toContain(JSON.stringify(named).slice(1, -1));
+    }
+  },
+);
 
 test("help fits the width of the terminal, and --force is described for each command", async (context) => {
   const shown = async (words: string[]) => (await run([...words, "--help"])).stdout.replaceAll(/\s+/g, " ");

@@ -14,6 +14,7 @@ import { command } from "../../src/errors/advice.ts";
 import { CliError } from "../../src/errors/error.ts";
 import { servedCodeOwner } from "../../src/aws/code-owner.ts";
 import { serveOlder } from "../../src/aws/alias-move.ts";
+import { deployedStack } from "../../src/aws/deployed.ts";
 import { readReleases } from "../../src/aws/releases.ts";
 import { newRun, tagNames, type CodeOwner } from "../../src/aws/tags.ts";
 import { steps } from "../../src/settings/table.ts";
@@ -23,7 +24,7 @@ import { openFaultProxy } from "../support/fault-proxy.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { zipOf } from "../support/zip.ts";
-import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
+import { changedIds, completeStack, inventory, openTestStack, serveNewest } from "../support/stack.ts";
 
 const trust = JSON.stringify({
   Version: "2012-10-17",
@@ -159,18 +160,26 @@ test("D-11 our API is found on a later page", async () => {
 
 test("D-11 a function that tells of an API of others: ours is read, and the function set right", async () => {
   const local = await openLocalAws();
-  const { deploy, aws } = await openTestStack(local.url);
+  const { deploy } = await openTestStack(local.url);
   await deploy();
-  const api = await aws.apigatewayv2.send(
+  const api = await local.apigatewayv2.send(
     new CreateApiCommand({ Name: "other", ProtocolType, RouteSelectionExpression }),
   );
-  await aws.lambda.send(
+  await local.lambda.send(
     new UpdateFunctionConfigurationCommand({
-      FunctionName: "shelfshack-websocket-proxy",
+      FunctionName,
       Environment: { Variables: { API_GATEWAY_ENDPOINT: `https://${api.ApiId}.execute-api.example/dev` } },
     }),
   );
-  const changes = await (await openTestStack(local.url)).deploy();
+  await serveNewest(local.lambda, FunctionName);
+  // What is asked of the other one is never waited for.
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    operation.includes(`/apis/${api.ApiId}/`) ? "hang" : undefined,
+  );
+  const { aws, deploy: again } = await openTestStack(proxy.url);
+  const names = { apiName: "shelfshack-websocket-api", functionName: FunctionName, stage: "dev" };
+  expect((await deployedStack(aws, names)).apiId).not.toBe(api.ApiId);
+  const changes = await again();
   expect(changes.find(({ resource }) => resource.id === "Function")?.action).toBe("update");
   expect(changedIds(changes).filter((id) => /Api|Route|Integration|Stage|Deployment/.test(id))).toEqual([]);
 });

@@ -60,6 +60,8 @@ export async function openPatient(illness: Illness = {}): Promise<Patient> {
   const { stack, deploy } = await openTestStack(local.url, {
     zip,
     zipSha256: sha256,
+    // As a deploy tags what it brings itself.
+    codeFrom: "shipped",
     backendUrl: backend.url,
     variables: { SIGNING_KEYS: key, ...variables },
     ...overrides,
