@@ -56,12 +56,11 @@ export async function openPatient(illness: Illness = {}): Promise<Patient> {
   onTestFinished(() => backend.close());
   const zip = illness.source === undefined ? shipped.zip : await zipOf({ "index.mjs": illness.source });
   const sha256 = createHash("sha256").update(zip).digest("base64");
+  // Tagged as a deploy tags what it brings itself.
+  const code = { zip, zipSha256: sha256, codeFrom: "shipped" as const };
   const { variables, ...overrides } = illness.overrides ?? {};
   const { stack, deploy } = await openTestStack(local.url, {
-    zip,
-    zipSha256: sha256,
-    // As a deploy tags what it brings itself.
-    codeFrom: "shipped",
+    ...code,
     backendUrl: backend.url,
     variables: { SIGNING_KEYS: key, ...variables },
     ...overrides,
