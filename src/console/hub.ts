@@ -101,7 +101,7 @@ function listen({ traces, clients, secrets }: Place, { give, keep }: Listener): 
   const learn = (all: readonly string[]) => all.forEach((secret) => known.add(secret));
   learn(secrets());
   for (const { connectionId } of clients.list()) learn(clients.secretsOf(connectionId));
-  const partOf = partReader();
+  const partOf = partReader(known.masked);
   const joiner = createJoiner({
     facts: ["gateway", "line", "report"],
     emit: (trace, amended) => {

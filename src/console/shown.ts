@@ -7,9 +7,9 @@ import { redacted } from "../logs/redact.ts";
 
 const LONGEST_SHOWN = 4_096;
 
-/** The beginning of a text without secrets. One of them that is cut off must not be the end of it. */
+/** The beginning of a text without secrets. What is known of them is masked first: a part of one is not. */
 const shownText = (text: string, known: KnownSecrets): string =>
-  redacted(known.masked(text.slice(0, 2 * LONGEST_SHOWN))).slice(0, LONGEST_SHOWN);
+  redacted(known.masked(text).slice(0, 2 * LONGEST_SHOWN)).slice(0, LONGEST_SHOWN);
 
 export function shownLine(
   { at, level, text, origin, fields = {} }: LogRecord,
@@ -31,7 +31,7 @@ export function shownLine(
 export const shownTrace = (record: TraceRecord, known: KnownSecrets): TraceRecord => ({
   ...record,
   ...Object.fromEntries(
-    (["type", "booking", "reason"] as const).flatMap((name) => {
+    (["type", "booking", "problem", "reason"] as const).flatMap((name) => {
       const text = record[name];
       return text === undefined ? [] : [[name, shownText(text, known)]];
     }),

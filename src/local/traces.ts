@@ -144,7 +144,7 @@ function runItem(
     region,
     lambdaRequestId: requestId,
     coldMs: initMs,
-    problem: failure?.type,
+    problem: failure?.type.slice(0, LONGEST_LINE),
     reason: failure?.message.replace(/^RequestId: \S+ Error: /, "").slice(0, LONGEST_LINE),
     hops: [{ hop: "function", startedAt, ms, status: word }, ...frames.map(frameHop)],
   };

@@ -1,4 +1,5 @@
 import { isRecord, jsonIn } from "../contract/json.ts";
+import { platformForms, readPlatform } from "./platform.ts";
 
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
@@ -39,14 +40,8 @@ export type Reading = Pick<LogRecord, "level" | "origin" | "text" | "fields">;
  */
 const forms: readonly { pattern: RegExp; read: (match: RegExpExecArray) => Reading | undefined }[] = [
   // First, so that what a client sent, in a member of it, cannot pass for a line of Lambda's.
-  { pattern: /^\{.*\}$/s, read: ([text]) => readJson(text) },
-  { pattern: /^START RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "start", text: line }) },
-  { pattern: /^END RequestId: \S+/, read: ([line]) => ({ level: "INFO", origin: "end", text: line }) },
-  {
-    pattern: /^INIT_START Runtime Version: (\S+)/,
-    read: ([, runtime]) => ({ level: "INFO", origin: "init", text: `cold start, ${runtime}` }),
-  },
-  { pattern: /^(?:INIT_)?REPORT (.*)/s, read: ([, facts = ""]) => readReport(facts) },
+  { pattern: /^\{.*\}$/s, read: ([text]) => readWhole(text) },
+  ...platformForms,
   {
     pattern: /^[\d-]+T[\d:.]+Z [\da-f-]{36} (Task timed out after .*)/s,
     read: ([, text = ""]) => ({ level: "ERROR", origin: "function", text }),
@@ -112,12 +107,12 @@ function readText(text: string): Reading {
 function readThrown(text: string): Reading | undefined {
   const [, kind = "", json = ""] =
     /^(Invoke Error|Init Error|Uncaught Exception|Unhandled Promise Rejection)\s+(\{.*)$/s.exec(text) ?? [];
-  const fields = jsonIn(json);
-  if (!isRecord(fields)) return undefined;
+  const fields = objectIn(json);
+  if (!fields) return undefined;
   const { errorType, errorMessage, stack } = fields;
-  const lines = Array.isArray(stack) ? stack.map(String) : [];
+  const lines = textsIn(stack);
   // The stack begins with type and message.
-  const said = lines.length > 0 ? lines : [[errorType, errorMessage].filter(Boolean).join(": ")];
+  const said = lines.length > 0 ? lines : [textsIn([errorType, errorMessage]).filter(Boolean).join(": ")];
   return { level: "ERROR", origin: "function", text: `${kind}: ${said.join("\n")}`, fields };
 }
 
@@ -131,15 +126,41 @@ const levels: Readonly<Record<string, LogLevel>> = {
   FATAL: "ERROR",
   CRITICAL: "ERROR",
 };
-const levelOf = (word: unknown): LogLevel => levels[String(word).toUpperCase()] ?? "INFO";
+const levelOf = (word: unknown): LogLevel =>
+  (typeof word === "string" ? levels[word.toUpperCase()] : undefined) ?? "INFO";
 
 /** Members of a JSON line that are shown elsewhere: the level in its column, the time before it. */
 const shownElsewhere = new Set(["level", "time", "timestamp"]);
 
+/** Nested deeper, what a client sent could not be written as JSON again: it is a text. */
+const DEEPEST = 100;
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
+
+/** The object that a text is; a member of it is of any type, as a client may have written it. */
+function objectIn(text: string): Fields | undefined {
+  const json = jsonIn(text);
+  return isRecord(json) && !isDeeper(json, DEEPEST) ? json : undefined;
+}
+
+const textsIn = (json: unknown): string[] =>
+  Array.isArray(json) ? json.filter((item) => typeof item === "string") : [];
+
+/** A line that is JSON from its beginning on: only here is it Lambda's own. */
+function readWhole(text: string): Reading | undefined {
+  const fields = objectIn(text);
+  return fields && (readPlatform(fields) ?? readFields(fields));
+}
+
 function readJson(text: string): Reading | undefined {
-  const fields = jsonIn(text);
-  if (!isRecord(fields)) return undefined;
-  if (String(fields["type"]).startsWith("platform.")) return readPlatform(fields);
+  const fields = objectIn(text);
+  return fields && readFields(fields);
+}
+
+function readFields(fields: Fields): Reading {
   if (Object.keys(fields).every((name) => wrapping.has(name)) && "message" in fields)
     return readWrapped(fields);
   const headline = ["event", "message", "msg", "errorMessage"].find(
@@ -176,103 +197,15 @@ const wrapping = new Set([
 function readWrapped({ level: word, message }: Fields): Reading {
   const level = levelOf(word);
   if (typeof message === "string") return { ...readText(message), level };
-  const { stackTrace } = (message ?? {}) as { stackTrace?: unknown };
   const reading = readText(JSON.stringify(message));
-  return Array.isArray(stackTrace)
-    ? { ...reading, level, text: stackTrace.map(String).join("\n") }
-    : { ...reading, level };
+  const lines = isRecord(message) ? textsIn(message["stackTrace"]) : [];
+  return lines.length > 0 ? { ...reading, level, text: lines.join("\n") } : { ...reading, level };
 }
-
-/** Lambda's own lines when the function logs in JSON: as it says them in text, where it does. */
-function readPlatform(fields: Fields): Reading {
-  const type = String(fields["type"]).slice("platform.".length);
-  const record = (fields["record"] ?? {}) as PlatformRecord;
-  const text = asText[type]?.(record);
-  if (text !== undefined) return readLine(text);
-  const failed = record.status !== undefined && record.status !== "success";
-  return {
-    level: failed ? "ERROR" : "INFO",
-    origin: "end",
-    text: [type, record.status].filter(Boolean).join(" "),
-    fields,
-  };
-}
-
-interface PlatformRecord {
-  requestId?: string;
-  version?: string;
-  runtimeVersion?: string;
-  status?: string;
-  errorType?: string;
-  metrics?: Readonly<Record<string, number | undefined>>;
-}
-
-const statusFacts = ({ status, errorType }: PlatformRecord): (string | undefined)[] =>
-  status === undefined || status === "success"
-    ? []
-    : [`Status: ${status}`, errorType && `Error Type: ${errorType}`];
-
-/** The lines of the log format Text (AWS.md 5.3), by the type of what says the same in JSON. */
-const asText: Readonly<Record<string, (record: PlatformRecord) => string>> = {
-  initStart: ({ runtimeVersion }) => `INIT_START Runtime Version: ${runtimeVersion}`,
-  initReport: (record) =>
-    [
-      `INIT_REPORT Init Duration: ${(record.metrics?.["durationMs"] ?? 0).toFixed(2)} ms`,
-      ...statusFacts(record),
-    ]
-      .filter(Boolean)
-      .join("\t"),
-  start: ({ requestId, version }) => `START RequestId: ${requestId} Version: ${version}`,
-  report: (record) => {
-    const { durationMs, billedDurationMs, memorySizeMB, maxMemoryUsedMB, initDurationMs } =
-      record.metrics ?? {};
-    const fact = (name: string, value: number | undefined, unit: string, digits = 0) =>
-      value === undefined ? undefined : `${name}: ${value.toFixed(digits)} ${unit}`;
-    return [
-      `REPORT RequestId: ${record.requestId}`,
-      fact("Duration", durationMs, "ms", 2),
-      fact("Billed Duration", billedDurationMs, "ms"),
-      fact("Memory Size", memorySizeMB, "MB"),
-      fact("Max Memory Used", maxMemoryUsedMB, "MB"),
-      fact("Init Duration", initDurationMs, "ms", 2),
-      ...statusFacts(record),
-    ]
-      .filter(Boolean)
-      .join("\t");
-  },
-};
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const shownValue = (value: unknown) =>
   typeof value === "string" && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
-
-/**
- * `RequestId: … \tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit
- * Duration: 110.10 ms\tStatus: timeout`, said shorter.
- */
-function readReport(facts: string): Reading {
-  const values = Object.fromEntries(
-    facts
-      .split("\t")
-      .map((fact) => fact.trim().split(": "))
-      .filter(([name]) => name),
-  ) as Record<string, string>;
-  const status = values["Status"];
-  const words = [
-    values["Duration"],
-    values["Billed Duration"] && `billed ${values["Billed Duration"]}`,
-    values["Max Memory Used"] && `${values["Max Memory Used"]} of ${values["Memory Size"]}`,
-    values["Init Duration"] && `cold start ${values["Init Duration"]}`,
-    status && `${status}${values["Error Type"] ? ` ${values["Error Type"]}` : ""}`,
-  ];
-  return {
-    level: status && status !== "success" ? "ERROR" : "INFO",
-    origin: "report",
-    text: words.filter(Boolean).join(", "),
-    fields: values,
-  };
-}
 
 /** Which records are wanted; everything without a choice. */
 export interface Selection {

@@ -48,3 +48,10 @@ export function redacted(text: string): string {
     .replace(assigned, "$1***")
     .replace(encoded, "$1***");
 }
+
+/** At most so much of a text. It ends with a whole word: a part of a secret would not be known as one. */
+export function beginningOf(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const end = text.lastIndexOf(" ", longest);
+  return text.slice(0, end > 0 ? end : longest);
+}

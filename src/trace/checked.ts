@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { hopNames, tracedEvents, type TracePart } from "../contract/trace.ts";
-import { redacted } from "../logs/redact.ts";
+import { beginningOf, redacted } from "../logs/redact.ts";
 
 const orNothing = <T>(schema: v.GenericSchema<unknown, T>) => v.fallback(v.optional(schema), undefined);
 const numberUpTo = (most: number) => v.pipe(v.number(), v.minValue(0), v.maxValue(most));
@@ -10,13 +10,6 @@ const amount = orNothing(numberUpTo(1e9));
 /** What a `Date` takes, with room for a duration before it. */
 const time = orNothing(numberUpTo(8e15));
 const text = orNothing(v.string());
-/** An error's message has as many lines as its author likes, and may hold what a client sent. */
-const LONGEST_REASON = 1_000;
-const shortened = (given: string): string =>
-  redacted(given.slice(0, 2 * LONGEST_REASON))
-    .replaceAll(/\s+/g, " ")
-    .slice(0, LONGEST_REASON);
-const reason = orNothing(v.pipe(v.string(), v.transform(shortened)));
 /** It becomes a part of a filter pattern. */
 const id = orNothing(v.pipe(v.string(), v.regex(/^[\w=-]{1,128}$/)));
 const mark = orNothing(v.literal(true));
@@ -52,19 +45,31 @@ const part = v.object({
   gone: amount,
   failed: amount,
   problem: text,
-  reason,
+  reason: text,
   test: mark,
   isPast: mark,
   isAll: mark,
 });
 
+/** An error's name and message have as many lines as its author likes, and may hold what a client sent. */
+const LONGEST_TEXT = 1_000;
+const shortened = (given: string): string =>
+  beginningOf(redacted(beginningOf(given.replaceAll(/\s+/g, " "), 2 * LONGEST_TEXT)), LONGEST_TEXT);
+
 /**
  * What a source tells, without what cannot be: any function may write any line, and any program may listen at
- * a port. Undefined for what is no part of a trace at all.
+ * a port. Undefined for what is no part of a trace at all. `masked` gives a text without known secrets.
  */
-export function checked(given: unknown): TracePart | undefined {
+export function checked(given: unknown, masked = (whole: string) => whole): TracePart | undefined {
   const { success, output } = v.safeParse(part, given);
   if (!success) return undefined;
-  const { isPast, isAll, ...rest } = output;
-  return { ...rest, ...(isPast && { isPast }), ...(isAll && { isAll }) };
+  const { isPast, isAll, problem, reason, ...rest } = output;
+  const told = (whole: string | undefined) => (whole === undefined ? undefined : shortened(masked(whole)));
+  return {
+    ...rest,
+    problem: told(problem),
+    reason: told(reason),
+    ...(isPast && { isPast }),
+    ...(isAll && { isAll }),
+  };
 }

@@ -11,17 +11,18 @@ export type PartReader = (record: LogRecord) => TracePart | undefined;
 
 /**
  * Reads records in the order of each stream, of one function or of several: an environment works on one event
- * at a time, so that its REPORT is of the same event as an error before it.
+ * at a time, so that its REPORT is of the same event as an error before it. `masked` gives a text without
+ * known secrets.
  */
-export function partReader(): PartReader {
+export function partReader(masked?: (text: string) => string): PartReader {
   const errors = lastErrors();
   return (record) => {
     const { at, origin, fields = {} } = record;
     const error = errors.before(record);
     const writtenAt = Date.parse(at);
-    if (origin === "report") return checked({ ...reportPart(fields, writtenAt), ...error });
+    if (origin === "report") return checked({ ...reportPart(fields, writtenAt), ...error }, masked);
     return origin === "function" && events.has(fields["event"]) && textIn(fields, "requestId") !== undefined
-      ? checked(linePart(fields, writtenAt))
+      ? checked(linePart(fields, writtenAt), masked)
       : undefined;
   };
 }

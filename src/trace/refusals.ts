@@ -14,11 +14,11 @@ function byBackend({ backendStatus }: Fields): string {
   const isGood = typeof backendStatus === "number" && backendStatus < 300;
   return isGood
     ? `the backend answered ${backendStatus} without success`
-    : `the backend refused it with ${String(backendStatus)}`;
+    : `the backend refused it${typeof backendStatus === "number" ? ` with ${backendStatus}` : ""}`;
 }
 
 /** Why the handler, or the backend, did not take an event; undefined where its line tells nothing. */
 export function whyRefused(fields: Fields): string | undefined {
-  const code = String(fields["code"]);
-  return Object.hasOwn(words, code) ? words[code]?.(fields) : undefined;
+  const { code } = fields;
+  return typeof code === "string" && Object.hasOwn(words, code) ? words[code]?.(fields) : undefined;
 }

@@ -204,7 +204,7 @@ test("S24 C-01 C-03 the history: JSON unfolded, Lambda's lines condensed, escape
     `END RequestId: ${id}\n`,
     `REPORT RequestId: ${id}\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t` +
       "Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n",
-    '{"time":"t","type":"platform.report",' +
+    '{"time":"2026-11-23T15:04:46.000Z","type":"platform.report",' +
       '"record":{"requestId":"x","status":"timeout","metrics":{"durationMs":3000}}}',
   ]);
   const { code, stdout, stderr } = await run(["logs", "tail", "--no-follow"], { env });

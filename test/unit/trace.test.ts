@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import type { Trace, TracePart } from "../../src/contract/trace.ts";
 import { recordOf as logRecord } from "../../src/logs/record.ts";
 import { membersOf } from "../../src/logs/access-log.ts";
+import { knownSecrets } from "../../src/console/known-secrets.ts";
+import { shownTrace } from "../../src/console/shown.ts";
 import { openTraces } from "../../src/local/traces.ts";
 import { checked } from "../../src/trace/checked.ts";
 import { createJoiner } from "../../src/trace/join.ts";
@@ -187,6 +189,7 @@ test("a function that timed out has no line; Lambda's word for it is the problem
 
 test("Lambda's REPORT as JSON says the same, and other lines say nothing", () => {
   const json = {
+    time: "2026-11-23T15:04:40.000Z",
     type: "platform.report",
     record: { requestId: "l", status: "success", metrics: { durationMs: 3, initDurationMs: 9 } },
   };
@@ -300,6 +303,22 @@ test.each([
   expect(new Date(record.at).getTime()).toBeGreaterThanOrEqual(at);
   expect(record.hops[0]?.ms).toBe(undefined);
   expect(record.sent).toBe(undefined);
+});
+
+test("an error's name and message are short, without known secrets, and end with no part of one", () => {
+  const token = "an-opaque-token-0123456789";
+  const known = knownSecrets();
+  known.add(token);
+  const reasons = [`no ${token}`, `{"token":"${"q".repeat(1_960)}"} ${token}`, `${"x".repeat(990)}/${token}`];
+  for (const told of [...reasons, `a${" \n".repeat(2_000)}b`, "N".repeat(200_000)]) {
+    const given = { fact: "report", lambdaRequestId: "l", hops: [], problem: told, reason: told };
+    const { problem, reason } = checked(given, known.masked)!;
+    expect(problem).toBe(reason);
+    expect(problem!.length).toBeLessThanOrEqual(1_000);
+    expect(problem).not.toContain(token.slice(0, 8));
+    const record = { ...trace, type: told, booking: told, problem: told, reason: told };
+    expect(JSON.stringify(shownTrace(record, known))).not.toContain(token.slice(0, 8));
+  }
 });
 
 test("an id that could end a filter pattern is none", () => {
