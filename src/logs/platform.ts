@@ -60,9 +60,8 @@ const asText: Readonly<Record<string, (record: Fields) => PlatformReading>> = {
   initReport: (record) =>
     report([["Init Duration", amountIn(record, "durationMs", "ms", 2)], ...failureIn(record)]),
   start(record) {
-    const [id, version] = [textIn(record, "requestId"), textIn(record, "version")];
-    const words = ["START", ...(id ? [`RequestId: ${id}`] : []), ...(version ? [`Version: ${version}`] : [])];
-    return { level: "INFO", origin: "start", text: words.join(" ") };
+    const id = textIn(record, "requestId");
+    return { level: "INFO", origin: "start", text: id ? `START RequestId: ${id}` : "START" };
   },
   report: (record) =>
     report([
