@@ -11,6 +11,34 @@ const loopback = /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?\/?$/;
  * callers.
  */
 export async function localTraces(aws: Aws, follow: boolean): Promise<AsyncIterable<string> | undefined> {
+  const answer = await askedFor(aws, follow, aws.signal);
+  return answer && linesOf(answer);
+}
+
+/** One that is there answers at once; another program may take the connection and say nothing. */
+const MOST_MS = 1_000;
+
+/**
+ * Whether the calls go to a local AWS of ours that takes them: not where nothing listens, nor where another
+ * program does, such as LocalStack at the same port.
+ */
+export async function isLocalAws(aws: Aws): Promise<boolean> {
+  const signal = AbortSignal.any([aws.signal, AbortSignal.timeout(MOST_MS)]);
+  try {
+    const answer = await askedFor(aws, false, signal);
+    answer?.destroy();
+    return answer !== undefined;
+  } catch {
+    aws.signal.throwIfAborted();
+    return false;
+  }
+}
+
+async function askedFor(
+  aws: Aws,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<IncomingMessage | undefined> {
   if (aws.endpointUrl === undefined || !loopback.test(aws.endpointUrl)) return undefined;
   const { config } = await aws.lambda.client();
   const signer = await config.signer();
@@ -26,9 +54,8 @@ export async function localTraces(aws: Aws, follow: boolean): Promise<AsyncItera
     headers: { host: port ? `${hostname}:${port}` : hostname, "x-shelfshack": "trace" },
   });
   const path = follow ? `${PATH}?follow=true` : PATH;
-  const answer = await answered({ hostname, port, path, headers: signed.headers }, aws.signal);
-  if (answer.statusCode === 200 && /ndjson/.test(answer.headers["content-type"] ?? ""))
-    return linesOf(answer);
+  const answer = await answered({ hostname, port, path, headers: signed.headers }, signal);
+  if (answer.statusCode === 200 && /ndjson/.test(answer.headers["content-type"] ?? "")) return answer;
   answer.resume();
   return undefined;
 }

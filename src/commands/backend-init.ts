@@ -1,4 +1,5 @@
 import { basename, isAbsolute, normalize } from "node:path";
+import { isLocalAws } from "../aws/local-traces.ts";
 import { kitVersionIn, readKit } from "../backend/kit.ts";
 import type { Command } from "../cli/command.ts";
 import { type Next } from "../cli/next.ts";
@@ -6,7 +7,6 @@ import type { Context } from "../cli/context.ts";
 import { backendKeys, command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { firstBytes, replaceFile } from "../files/write.ts";
-import { isListening } from "../network/listening.ts";
 import type { Settings } from "../settings/table.ts";
 import { whole } from "../terminal/style.ts";
 
@@ -43,7 +43,7 @@ export const command: Command<"backend init", InitResult> = {
       changed,
       version: { before: before ?? null, now: kit.version ?? null },
       code: codeFor(file),
-      isLocal: local || (await isListening(port)),
+      isLocal: local || (await runsHere(port, context)),
     };
   },
 
@@ -60,6 +60,10 @@ export const command: Command<"backend init", InitResult> = {
 
   next: stepsOf,
 };
+
+/** Whether a local AWS of ours runs at the port, not something else that is an AWS or none. */
+const runsHere = async (port: number, { aws }: Pick<Context, "aws">): Promise<boolean> =>
+  await isLocalAws(await aws({ local: true, port, endpointUrl: undefined, region: undefined }));
 
 /** Which version is there and which one would be written. */
 function differenceOf(file: string, present: string | undefined, written: string | undefined): string {

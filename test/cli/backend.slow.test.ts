@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetFunctionConfigurationCommand, InvokeCommand, TagResourceCommand } from "@aws-sdk/client-lambda";
@@ -79,19 +81,41 @@ test("init writes the kit, shows the next steps, and changes nothing the second 
     changed: false,
     version: { before: version, now: version },
   });
-  // What listens at the port of the local AWS is taken for it.
-  const { url } = await backendWith([]);
-  for (const [port, words] of [
-    [new URL(url).port, ["outputs", "--for", "backend", "--local"]],
-    ["1", ["outputs", "--for", "backend"]],
-  ] as const) {
-    const { stdout } = await run(["backend", "init", "--out", file, "--json"], {
-      env: { SHELFSHACK_PORT: port },
-    });
-    const { isLocal, next } = JSON.parse(stdout);
-    expect([isLocal, next[0].argv]).toEqual([words.length === 4, [words]]);
-  }
 });
+
+/** A program that takes connections and says nothing. */
+async function silentPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+const portOf = ({ url }: { url: string }): number => Number(new URL(url).port);
+
+async function portOfAnother(): Promise<number> {
+  const accessKey = { accessKeyId: "another", secretAccessKey: "another" };
+  return portOf(await openLocalAws({ accessKey, verifySignatures: true }));
+}
+
+const listeners: readonly (readonly [string, () => Promise<number>, boolean])[] = [
+  ["a local AWS of this user", async () => portOf(await openLocalAws()), true],
+  ["one that another has the key of", portOfAnother, false],
+  ["another program that speaks HTTP", async () => portOf(await backendWith([])), false],
+  ["a program that says nothing", silentPort, false],
+  ["nothing", async () => 1, false],
+];
+test.for(listeners)(
+  "init names the local AWS only where it runs: %s at its port",
+  async ([, port, isLocal]) => {
+    const file = join(await folder(), "shelfshack_ws.py");
+    const { code, stdout } = await run(["backend", "init", "--out", file, "--json"], {
+      env: { SHELFSHACK_PORT: String(await port()) },
+    });
+    const result = JSON.parse(stdout);
+    expect([code, result.isLocal]).toEqual([0, isLocal]);
+    expect(result.next[0].argv[0].includes("--local")).toBe(isLocal);
+  },
+);
 
 test("init tells which version is there and which would be written", async () => {
   const file = join(await folder(), "shelfshack_ws.py");
