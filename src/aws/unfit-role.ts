@@ -1,3 +1,4 @@
+import { NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { explain } from "../errors/explain.ts";
 import type { Report } from "../progress.ts";
@@ -29,7 +30,7 @@ async function refuseUntrusting(aws: Aws, roleArn: string): Promise<void> {
   const { Arn, AssumeRolePolicyDocument = "" } = (found && complete(found, ["Role"]).Role) ?? {};
   if (Arn !== roleArn)
     throw new CliError("role-unfit", `there is no role ${roleArn}`, {
-      hint: "no changes were made; correct --role-arn, or ask the administrator for the role",
+      hint: `${NO_CHANGES}; correct --role-arn, or ask the administrator for the role`,
     });
   const trust = JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)) as PolicyDocument;
   if (JSON.stringify(trust).includes("lambda.amazonaws.com")) return;
@@ -69,7 +70,5 @@ const oneOf = (pattern: string): string => (pattern === "*" ? pattern : pattern.
 
 const unfit = (message: string, where: string, document: object): CliError =>
   new CliError("role-unfit", message, {
-    hint:
-      "no changes were made; ask the administrator to put this into " +
-      `${where}: ${JSON.stringify(document)}`,
+    hint: `${NO_CHANGES}; ask the administrator to put this into ` + `${where}: ${JSON.stringify(document)}`,
   });

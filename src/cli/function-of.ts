@@ -1,14 +1,13 @@
 import { codeOwnerIn } from "../aws/code-owner.ts";
 import { functionMissing, type CheckTags } from "../aws/lambda-function.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { command } from "../errors/advice.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { checkOfTags } from "../stack/again.ts";
 import { placeOf, type OpenStack, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { refuseToWrite } from "../stack/ownership.ts";
 import { placeText } from "../terminal/changes.ts";
-import { oneLine } from "../terminal/format.ts";
+import { tellAlso } from "./also-served.ts";
 import type { Context } from "./context.ts";
 
 /** The function of a stack, for a command that changes it by other ways than a deploy. */
@@ -43,12 +42,7 @@ export async function functionOf(
     report({ kind: "note", message: placeText(place) });
   }
   const { Caller: by = "unknown" } = observed.get(account)?.attributes ?? {};
-  const tellAlso = (names: readonly string[], release: string) =>
-    report({
-      kind: "warning",
-      message: `this also serves what was changed since release ${release}: ${names.map(oneLine).join(", ")}`,
-      hint: ["to see what serves: ", command("releases"), " and ", command("doctor")],
-    });
+  const tell = (names: readonly string[], release: string) => tellAlso({ names, release }, { report });
   const check = checkOfTags(lambdaFunction, found, stack);
-  return { place, by, owner: codeOwnerIn(found.tags), check, tellAlso };
+  return { place, by, owner: codeOwnerIn(found.tags), check, tellAlso: tell };
 }

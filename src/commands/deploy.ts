@@ -4,6 +4,7 @@ import type { Serving } from "../aws/tested-release.ts";
 import type { Variables } from "../aws/variables.ts";
 import type { askNewBackend } from "../verify/backend/ask-new.ts";
 import type { BackendProbe } from "../verify/backend/ask-once.ts";
+import { tellAlso } from "../cli/also-served.ts";
 import type { Command, Notice } from "../cli/command.ts";
 import { deployOf, nextText, typing } from "../cli/next.ts";
 import { provenBefore, served, servingLines, servingText, takingBack } from "../cli/serving.ts";
@@ -22,7 +23,7 @@ import {
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
+import { alsoServedWith, type WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import {
   deployStack,
@@ -292,6 +293,8 @@ async function deployWith(
     found = changes.find(({ resource }) => resource === open.stack.lambdaFunction)?.found;
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
+    const also = alsoServedWith(open.stack, changes);
+    if (also) tellAlso(also, context);
     // After a whole deploy the smoke test asks the backend, by way of the function.
     const asked = test && !isTested ? withNewBackend(open.stack, changes, client.owner) : undefined;
     if (!asked) return;

@@ -3,17 +3,20 @@ import type { Command, Notice } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
 import { isCodeChanged, namingOwn } from "../cli/own-code.ts";
 import type { Context } from "../cli/context.ts";
+import { tellAlso } from "../cli/also-served.ts";
 import { functionOf } from "../cli/function-of.ts";
 import { contentOf } from "../aws/function-content.ts";
-import { command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { afterChanges, command as invocation, joined, type Advice } from "../errors/advice.ts";
+import { CliError } from "../errors/error.ts";
 import { exitCodes } from "../errors/codes.ts";
 import { checkBackendUrl } from "../resources/config.ts";
 import { namesFor } from "../aws/own-code.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
-import type { WebSocketStack } from "../resources/stack.ts";
+import { alsoServedWith, type AlsoServed, type WebSocketStack } from "../resources/stack.ts";
 import { deployStack, planStack, type DeployableStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
+import { oneLine } from "../terminal/format.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
 import { managedByOther } from "../stack/ownership.ts";
 import type { Reading } from "../verify/evidence.ts";
@@ -35,6 +38,8 @@ interface DoctorResult extends Place {
   steps: readonly Step[];
   /** The steps that `--fix` leaves out, as they would serve own code that was changed and not named. */
   leftOut: readonly Step[];
+  /** What else clients get with `--fix`: it was changed by other ways since the release that served. */
+  alsoServed: readonly string[];
   checks: CheckLine[];
 }
 
@@ -49,7 +54,7 @@ export const command: Command<"doctor", DoctorResult> = {
     const { managedBy } = first;
     if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
-    if (steps.length > 0) await repair(steps, first, { ...options, allowHttp }, context);
+    const alsoServed = steps.length > 0 ? await repair(steps, first, { ...options, allowHttp }, context) : [];
     const { account, checks, leftOut } = steps.length > 0 ? await examine(1) : first;
     const counts = countsOf(checks);
     const { region, profile, endpointUrl } = await context.aws(options);
@@ -66,18 +71,22 @@ export const command: Command<"doctor", DoctorResult> = {
       repaired: steps,
       steps: stepsIn(checks),
       leftOut,
+      alsoServed,
       checks,
     };
   },
 
-  render({ checks, passed, failed, warnings, skipped, repaired, leftOut, steps, ...place }, { fix }) {
+  render(
+    { checks, passed, failed, warnings, skipped, repaired, leftOut, alsoServed, steps, ...place },
+    { fix },
+  ) {
     return joined([
       placeText(place),
       "",
       ...checkLines(summed(checks)),
       "",
       countsText({ passed, failed, warnings, skipped }),
-      ...(fix ? [repairedText(repaired, { leftOut, steps })] : []),
+      ...(fix ? [repairedText(repaired, { leftOut, alsoServed, steps })] : []),
     ]);
   },
 
@@ -192,23 +201,40 @@ type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "toke
 
 /**
  * Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. A release is
- * of everything in the function: variables that were changed since it serves are taken back first.
+ * of everything in the function: variables that were changed since it serves are taken back first. Returns
+ * the names of what else is served then.
  */
 async function repair(
   steps: readonly Step[],
   { checks, isOwnUnnamed }: Examined,
   options: Deployable,
   context: Context,
-): Promise<void> {
+): Promise<readonly string[]> {
   const isWhole = steps.length === allSteps.length && !isOwnUnnamed;
   if (options.backendUrl || (isWhole && !isOwnCode(options))) checkBackendUrl(options, context.report);
   const only = isWhole ? undefined : steps;
   const open = await context.stack({ ...options, only }, await codeToUpload(options, context));
-  if (checks.some(({ id, repair: wanted }) => id === "release" && wanted.includes("env")))
-    await takeBack(open, only, context);
-  await deployStack(open, { only }, (_changes, place) =>
-    context.report({ kind: "note", message: placeText(place) }),
-  );
+  const isToTakeBack = checks.some(({ id, repair: wanted }) => id === "release" && wanted.includes("env"));
+  const taken = isToTakeBack ? await takeBack(open, only, context) : [];
+  let also: AlsoServed | undefined;
+  try {
+    await deployStack(open, { only }, (changes, place) => {
+      context.report({ kind: "note", message: placeText(place) });
+      also = alsoServedWith(open.stack, changes);
+      if (also) tellAlso(also, context);
+    });
+  } catch (error) {
+    throw taken.length > 0 ? afterTaking(taken, error) : error;
+  }
+  return also?.names ?? [];
+}
+
+/** A failure of the deploy, which knows nothing of what was written before it. */
+function afterTaking(names: readonly string[], error: unknown): unknown {
+  if (!(error instanceof CliError) || error.hint === undefined) return error;
+  const { code, message, hint, cause } = error;
+  const done = `nothing was changed but variables taken back: ${names.map(oneLine).join(", ")}`;
+  return new CliError(code, message, { cause, hint: afterChanges(hint, done) });
 }
 
 /** Takes back the variables that do not serve, unless the deploy that follows would be refused. */
@@ -216,7 +242,7 @@ async function takeBack(
   open: DeployableStack<WebSocketStack>,
   only: readonly Step[] | undefined,
   { report }: Pick<Context, "report">,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { refusal } = await planStack(open, { only });
   if (refusal) throw refusal;
   const [{ takeBackVariables }, { check }] = await Promise.all([
@@ -226,7 +252,11 @@ async function takeBack(
   ]);
   const names = await takeBackVariables(open.run.aws, open.stack.lambdaFunction.name, check);
   if (names.length > 0)
-    report({ kind: "note", message: `as the release that serves has them again: ${names.join(", ")}` });
+    report({
+      kind: "note",
+      message: `as the release that serves has them again: ${names.map(oneLine).join(", ")}`,
+    });
+  return names;
 }
 
 /** Checks that were skipped for one reason as one row, where the first of them stands. */
@@ -244,13 +274,16 @@ function summed(checks: readonly CheckLine[]): CheckLine[] {
 /** What `--fix` has done, what is wrong all the same (`steps`), and what it has left out. */
 function repairedText(
   ran: readonly Step[],
-  { leftOut, steps }: Pick<DoctorResult, "leftOut" | "steps">,
+  { leftOut, alsoServed, steps }: Pick<DoctorResult, "leftOut" | "alsoServed" | "steps">,
 ): string {
   const done = ran.filter((step) => !steps.includes(step));
   const open = ran.filter((step) => steps.includes(step));
   const texts = [
     ...(done.length > 0 ? [`repaired: ${done.join(", ")}`] : []),
     ...(open.length > 0 ? [`still wrong after it: ${open.join(", ")}`] : []),
+    ...(alsoServed.length > 0
+      ? [`served with it, as it was changed by other ways: ${alsoServed.map(oneLine).join(", ")}`]
+      : []),
     ...(leftOut.length > 0
       ? [`${leftOut.join(", ")} not repaired: your own code was changed, and not named`]
       : []),

@@ -68,6 +68,13 @@ export const giveKeys = (then: Invocation): Advice => [
   then,
 ];
 
+/** What a refusal says where nothing was written before it. */
+export const NO_CHANGES = "no changes were made";
+
+/** The same advice where something was: `done` says what. */
+export const afterChanges = (advice: Advice, done: string): Advice =>
+  partsOf(advice).map((part) => (isInvocation(part) ? part : part.replace(NO_CHANGES, () => done)));
+
 export const isInvocation = (value: unknown): value is Invocation =>
   typeof value === "object" && value !== null && invocation in value;
 

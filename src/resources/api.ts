@@ -3,6 +3,7 @@ import type { Adoption, Attributes, Found, Resource, Which } from "../stack/reso
 import type { RoleResource } from "./role.ts";
 import { desiredTags, foundTags, writeTags, type TagProperties } from "./configured-tags.ts";
 import type { Aws } from "../aws/clients.ts";
+import { NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { complete, everyPage, orMissing } from "../aws/answers.ts";
 import { apiMembers } from "../aws/authentic.ts";
@@ -158,7 +159,7 @@ function refuseOtherSelection(name: string, found: FoundApi | undefined, routes:
       `${selectionOf(found)} stays`,
     {
       hint:
-        "no changes were made; leave out the configured routes, or let the stack make an API of its own " +
+        `${NO_CHANGES}; leave out the configured routes, or let the stack make an API of its own ` +
         "(--api-name NAME)",
     },
   );

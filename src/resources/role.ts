@@ -1,4 +1,5 @@
 import type { GetRoleResponse, Role } from "@aws-sdk/client-iam";
+import { NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { Found, LookedUp, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -135,7 +136,7 @@ const elsewhere = (name: string, present = "/", wanted = "/"): CliError =>
     "role-elsewhere",
     `the role ${name} has the path ${present}, and IAM cannot move it to ${wanted}`,
     {
-      hint: "no changes were made; choose another --role-name, or leave --role-path out",
+      hint: `${NO_CHANGES}; choose another --role-name, or leave --role-path out`,
     },
   );
 

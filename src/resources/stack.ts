@@ -20,6 +20,7 @@ import { tagsAtCreation } from "./configured-tags.ts";
 import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
 import { given } from "../aws/answers.ts";
+import { changedBetween } from "../aws/function-content.ts";
 import { tagsFor, type Identity, type Tags } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
@@ -264,6 +265,29 @@ export const accountIn = (stack: WebSocketStack, observed: Observed): string | n
 export function servedRelease({ alias: live }: WebSocketStack, observed: Observed): string | null {
   const { FunctionVersion = null } = (observed.get(live)?.properties ?? {}) as { FunctionVersion?: string };
   return FunctionVersion;
+}
+
+/** What a release serves beside what its deploy writes: it was changed by other ways since `release`. */
+export interface AlsoServed {
+  names: readonly string[];
+  release: string;
+}
+
+/** The same of a deploy that has these changes; undefined where there is none, or no release before. */
+export function alsoServedWith(
+  { lambdaFunction, release: newest }: WebSocketStack,
+  changes: readonly Change[],
+): AlsoServed | undefined {
+  const of = (wanted: AnyResource) => changes.find(({ resource }) => resource === wanted);
+  const { found: before, target } = of(newest) ?? {};
+  const written = of(lambdaFunction)?.found;
+  if (!before || !target || !written) return undefined;
+  const contentIn = (one: object) => (one as { Content: string }).Content;
+  const [served, wanted] = [contentIn(before.properties), contentIn(target)] as const;
+  const { Content: now = "{}", Version: release = "" } = { ...written.attributes, ...before.attributes };
+  const set = changedBetween(now, wanted);
+  const names = changedBetween(served, wanted).filter((name) => !set.includes(name));
+  return names.length > 0 ? { names, release } : undefined;
 }
 
 /** The backend that the function calls, or will call; null where it has none, or cannot be read. */

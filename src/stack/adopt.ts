@@ -9,7 +9,7 @@ import {
   type Tags,
 } from "../aws/tags.ts";
 import type { Aws } from "../aws/clients.ts";
-import { command } from "../errors/advice.ts";
+import { command, NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import type { Difference } from "./difference.ts";
 import type { Adoption, AnyFound, AnyResource, Attributes } from "./resource.ts";
@@ -56,8 +56,7 @@ export async function refuseUnfitToAdopt(
   if (reasons.flat().length === 0) return;
   throw new CliError("unfit-to-adopt", reasons.flat().join("\n"), {
     hint:
-      "no changes were made; let the stack make an API of its own (--api-name NAME), or change " +
-      "what is listed",
+      `${NO_CHANGES}; let the stack make an API of its own (--api-name NAME), or change ` + "what is listed",
   });
 }
 
@@ -68,7 +67,7 @@ export function refuseWhileBegun(observed: ReadonlyMap<AnyResource, AnyFound | u
   for (const [{ id, name }, found] of observed)
     if (found && isBegun(found))
       throw new CliError("adoption-begun", `the adoption of ${id} ${name} has begun and is not at its end`, {
-        hint: ["no changes were made; finish it first: ", command("deploy")],
+        hint: [`${NO_CHANGES}; finish it first: `, command("deploy")],
       });
 }
 

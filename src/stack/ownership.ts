@@ -1,4 +1,4 @@
-import { command, type Advice } from "../errors/advice.ts";
+import { command, type Advice, NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isOurs, MANAGED_BY, otherManagerIn, tagNames, type Identity, type Tags } from "../aws/tags.ts";
 import { isCandidate, isToBeAdopted, refuseWhileBegun, type Owner } from "./adopt.ts";
@@ -25,28 +25,28 @@ export function claimOn(tags: Tags, identity: Identity): string | undefined {
 
 /** What helps beside another tool: the same for everything that writes. */
 const adviceBeside = (manager: string): Advice => [
-  `no changes were made; leave changes to ${manager}, which can take the zip from: `,
+  `${NO_CHANGES}; leave changes to ${manager}, which can take the zip from: `,
   command("package", { out: "websocket_proxy.zip" }),
   `\nto take the stack over, let ${manager} set its tags to ${tagNames.managedBy}=${MANAGED_BY} and give ` +
     "it up; to have a stack beside it, use other names (--env NAME, or in the config)",
 ];
 
 const advice: Advice = [
-  "no changes were made; use other names (--env NAME, or in the config), or delete what is listed; " +
+  `${NO_CHANGES}; use other names (--env NAME, or in the config), or delete what is listed; ` +
     "to deploy with another tool take the zip from: ",
   command("package", { out: "websocket_proxy.zip" }),
 ];
 
 /** What stands in the way was made by hand, so that the stack may take it over. */
 const adoptionAdvice: Advice = [
-  "no changes were made; to see what adopting it would change: ",
+  `${NO_CHANGES}; to see what adopting it would change: `,
   command("plan", { adopt: true }),
   "; or use other names (--env NAME, or in the config)",
 ];
 
 /** A role is in no region: what stands in the way is the stack of another one, perhaps another project's. */
 const regionAdvice = (region: string): Advice =>
-  `no changes were made; the stack of this name is in ${region}, perhaps of another project: ` +
+  `${NO_CHANGES}; the stack of this name is in ${region}, perhaps of another project: ` +
   `pass --region ${region} to work on it, or --env NAME to make one with other names`;
 
 /** The region of the same stack elsewhere, where that alone stands in the way. */
@@ -73,7 +73,7 @@ export function several(resource: AnyResource, all: readonly AnyFound[]): CliErr
     return new CliError(
       "several-candidates",
       `there are ${all.length} of ${id} ${name} that could be adopted:\n${list.join("\n")}`,
-      { hint: "no changes were made; delete the unused ones, or give the one to adopt a name of its own" },
+      { hint: `${NO_CHANGES}; delete the unused ones, or give the one to adopt a name of its own` },
     );
   return new CliError(
     "several-of-ours",

@@ -152,6 +152,8 @@ const claims: readonly [words: string, reading: number, ...wrote: string[]][] = 
   ["backend keys rotate", 2],
   ["backend keys rotate --finish --force", 2],
   ["doctor --fix", 4],
+  // Variables were taken back by then, which the refusal must not deny.
+  ["doctor --fix", 5, "UpdateFunctionConfiguration"],
 ];
 
 /** Each begins with a function that is ours again. */
@@ -173,14 +175,28 @@ async function expectClaimsKept(local: AwsForTest): Promise<void> {
       .slice(before)
       .flatMap(({ mutating, operation }) => (mutating && operation !== "TagResource" ? [operation] : []));
     expect([words, wrote]).toEqual([words, writes]);
+    const isToldOf = /nothing was changed but variables taken back: LOG_LEVEL/.test(error.hint);
+    expect([words, isToldOf]).toEqual([words, words === "doctor --fix" && writes.length > 0]);
   }
   // A release is of all that was written: what was changed by hand is named before it serves.
   await local.lambda.send(new TagResourceCommand({ Resource, Tags }));
   await local.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, MemorySize: 704 }));
   const served = await run(["env", "set", "LOG_LEVEL=DEBUG", "--json"], { env: pointedAt(local.url) });
   expect(JSON.parse(served.stdout)).toMatchObject({ changed: true, alsoServed: ["MemorySize"] });
-  expect(served.stderr).toMatch(/also serves what was changed since release \d+: MemorySize/);
+  expect(served.stderr).toMatch(also);
+  for (const words of [
+    ["doctor", "--fix"],
+    ["deploy", "--only", "env", "--no-test"],
+  ]) {
+    const MemorySize = 704 + 64 * words.length;
+    await local.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, MemorySize }));
+    const { stdout, stderr } = await run([...words, "--json"], { env: pointedAt(local.url) });
+    const { alsoServed = ["MemorySize"] } = JSON.parse(stdout);
+    expect([words, alsoServed, stderr]).toEqual([words, ["MemorySize"], expect.stringMatching(also)]);
+  }
 }
+
+const also = /also serves what was changed since release \d+: MemorySize/;
 
 test("S41 a deploy that fails says what serves, or serves the release before again", async () => {
   const { local, env, backend, asked } = await program();
