@@ -43,7 +43,11 @@ export async function latestCodeOwner(
  * Asks AWS whose code serves. A function without such tags, and one whose tags the caller may not read, has
  * what is `named`.
  */
-export async function servedCodeOwner(aws: Aws, FunctionName: string, named: CodeOwner): Promise<CodeOwner> {
+export async function servedCodeOwner<Named extends CodeOwner | "unknown">(
+  aws: Aws,
+  FunctionName: string,
+  named: Named,
+): Promise<CodeOwner | Named> {
   const [found, served] = await Promise.all([
     // A caller that may invoke a function may still not read it.
     orDenied(readFunction(aws, FunctionName)),

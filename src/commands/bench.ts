@@ -22,6 +22,7 @@ import { routeTo } from "../network/route.ts";
 import { redactUrl } from "../settings/redact.ts";
 import type { AwsOptions, TokenOptions } from "../settings/commands.ts";
 import type { Settings } from "../settings/table.ts";
+import { refusedBy } from "../verify/refused-by.ts";
 import { benchText, momentText, refusedText } from "../terminal/bench.ts";
 
 /** How long API Gateway may take for a handshake: its integrations end after 29 s (AWS.md 1.12). */
@@ -105,7 +106,10 @@ async function bench(
   if (isAimedAtAws(options)) confirmedCost(plan, options.yes);
   const { opening, address } = await openingOf(options, context);
   const cost = isOnAws(address.href) ? announcedCost(plan, options.yes, context) : undefined;
-  const measured = await measureWith(plan, opening, options, context);
+  const { url, functionName, ...at } = options;
+  const measured = await measureWith(plan, opening, options, context).catch(async (error: unknown) => {
+    throw url === undefined ? await refusedBy(error, functionName, () => context.aws(at)) : error;
+  });
   const ended = context.signal.aborted ? "interrupted" : "done";
   return { url: redactUrl(address.href), plan, ended, ...measured, ...(cost && { cost }) };
 }

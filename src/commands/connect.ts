@@ -38,6 +38,7 @@ import {
   type ExplainedFrame,
 } from "../terminal/conversation.ts";
 import { deliveryText, failureLines, playedText, stepTitle } from "../terminal/played.ts";
+import { refusedBy } from "../verify/refused-by.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
@@ -153,7 +154,11 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     const address = addressOf(opening.base, subscription);
     opening.route = await routeTo(address, proxy);
     const request = { subscription, steps, expectStatus, clients, send, expected, timeoutSeconds, reconnect };
-    return { ...(await inMode(request, opening, context)), url: redactUrl(address.href) };
+    try {
+      return { ...(await inMode(request, opening, context)), url: redactUrl(address.href) };
+    } catch (error) {
+      throw url === undefined ? await refusedBy(error, functionName, () => context.aws(at)) : error;
+    }
   },
 
   render: (result) => rendering[result.mode](result as never),

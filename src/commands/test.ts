@@ -26,7 +26,10 @@ export const command: Command<"test", TestResult> = {
   },
 
   render: testText,
-  next: (result, client) => typing(nextAfterTest(result, client)),
+  next(result, client) {
+    const { next, when } = nextAfterTest(result, client);
+    return typing(next, when);
+  },
   exitCode: ({ passed }) => (passed ? exitCodes.done : exitCodes.different),
 };
 

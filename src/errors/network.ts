@@ -94,7 +94,10 @@ export const networkRows: readonly NetworkRow[] = [
             ],
       given: "check host and port of the URL",
       proxy: checkProxy,
-      backend: "start the backend; check its port, and whether a firewall lets this machine in",
+      backend: ({ address }) =>
+        isLoopback(address)
+          ? "start the backend: nothing listens at its port"
+          : "start the backend; check its port, and whether a firewall lets this machine in",
     },
   },
   {

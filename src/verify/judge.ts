@@ -1,6 +1,7 @@
 import { orOtherAddress, type BackendProbe } from "./backend/ask-once.ts";
 import type { CodeOwner } from "../aws/tags.ts";
-import { command, giveKeys, type Advice } from "../errors/advice.ts";
+import { command, giveKeys, partsOf, type Advice } from "../errors/advice.ts";
+import { isLoopback } from "../errors/network.ts";
 import { readLine } from "../logs/record.ts";
 
 /** What became of the test event. A code is a promise, the meaning is not. */
@@ -143,6 +144,11 @@ const atAddress = ({ probe }: Facts) => (probe ? ` at ${probe.backendUrl}` : "")
 const checkBackend: Advice = ["this shows what the contract asks for: ", command("backend check")];
 const passToken = "pass a token that the backend accepts with --token-stdin";
 
+const thenTest = ["; then: ", command("test")] as const;
+/** Nothing listens at the address, which is this machine's: it is the right one as often as not. */
+const isDown = ({ backendUrl }: BackendProbe, reason: string | undefined): boolean =>
+  reason === "ECONNREFUSED" && isLoopback(new URL(backendUrl).host);
+
 /** The handler's own checks, by the `code` in its log (CONTRACT.md 2). */
 const rejectedEvent = (code: FindingCode, logged: string, why: string, fix?: Advice): AnswerRow => ({
   code,
@@ -244,9 +250,10 @@ export const answerRows: readonly AnswerRow[] = [
     reached: false,
     accepted: null,
     meaning: (facts) => `the backend could not be reached${because(facts)}${atAddress(facts)}`,
-    fix: ({ probe }) => {
+    fix: ({ probe, reason }) => {
       if (!probe) return ["this asks it from here: ", command("backend check")];
-      if (probe.code === "backend-unreachable" && probe.fix !== null) return orOtherAddress(probe.fix);
+      if (probe.code === "backend-unreachable" && probe.fix !== null)
+        return orOtherAddress(isDown(probe, reason) ? [...partsOf(probe.fix), ...thenTest] : probe.fix);
       return "it answers this machine: check the function's way to it (DNS name, VPC, security groups)";
     },
   },

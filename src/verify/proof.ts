@@ -189,14 +189,19 @@ export function connecting({ booking = "1", token, tokenStdin }: Client): Invoca
 /** What nothing is known of is tried first. */
 const testing = ({ booking, tokenStdin }: Client): Invocation => command("test", { booking, tokenStdin });
 
-/** The next command after `test`: what uses the path, or else what the first check that failed asks for. */
+/**
+ * The next command after `test`, and when: what uses the path, or else what the first check that failed asks
+ * for.
+ */
 export function nextAfterTest(
   { passed, checks }: { passed: boolean; checks: readonly CheckLine[] },
   client: Client,
-): Invocation {
-  if (passed) return connecting(client);
+): { next: Invocation; when: string | null } {
+  if (passed) return { next: connecting(client), when: null };
   const { code = null, fix = null } = checks.find(isBad) ?? {};
-  return (code && afterCause[code]) ?? partsOf(fix ?? "").find(isInvocation) ?? command("doctor");
+  const next = (code && afterCause[code]) ?? partsOf(fix ?? "").find(isInvocation) ?? command("doctor");
+  const isAgain = code === "backend-unreachable" && next.command === "test";
+  return { next, when: isAgain ? "once the backend runs" : null };
 }
 
 /** Where what was deployed does not work; of a role that others own the doctor says what to ask them for. */

@@ -60,8 +60,8 @@ test("S20 a refused handshake: exit code 1, status, escaped body and request id"
   ]);
   expect(forbidden.code).toBe(1);
   expect(forbidden.stderr).toContain(
-    "HTTP 403, the stage does not exist or has no deployment, or the backend refused this client " +
-      '(answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
+    "HTTP 403, the stage does not exist or has no deployment, or the handler or its backend refused " +
+      'this client (answer {"message":"\\x1b]0;owned\\x07\\u202e"}; request id r-1)',
   );
   expect(forbidden.stdout).toBe("");
   expect(forbidden.stderr).not.toContain("shelfshack-ws");

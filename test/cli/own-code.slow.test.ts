@@ -77,6 +77,32 @@ test("S9 an own handler is deployed without a backend, tested as what it is, and
   expect(local.calls).toHaveLength(calls);
 });
 
+test("a handshake that own code refused is not told as a backend's refusal", async () => {
+  const local = await openLocalAws();
+  const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
+  const source = folderWith({
+    "app.mjs": `export const handler = async ({ queryStringParameters: { type } }) =>
+      ({ statusCode: Number(type.slice(1)) });`,
+  });
+  expect((await run(["deploy", "--source", source, "--handler", "app.handler"], { env })).code).toBe(0);
+  const load = ["--connections", "1", "--rate", "1", "--duration", "1s"];
+  const client = ["--token", "t", "--json", "--type"];
+  const refused = await Promise.all([
+    run(["bench", ...load, ...client, "s401"], { env }),
+    ...[400, 401, 403, 404, 409, 429, 504].map((status) =>
+      run(["connect", "--booking", "1", ...client, `s${status}`], { env }),
+    ),
+  ]);
+  for (const { code, stdout, stderr } of refused) {
+    expect([code, stdout]).toEqual([1, expect.stringContaining("your handler")]);
+    expect(stdout + stderr).not.toMatch(/backend|signing key/);
+  }
+  const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9", "--replace-code"];
+  expect((await run(shipped, { env })).code).toBe(0);
+  const { stdout } = await run(["connect", "--booking", "1", "--json"], { env });
+  expect(stdout).toContain("the backend requires a token");
+});
+
 /** What each command that reads code says of own code that was deployed and is not named any more. */
 const unnamed: Readonly<Record<string, { words?: string[]; code: number; says: object }>> = {
   plan: { code: 4, says: { refused: { code: "own-code-replaced" } } },

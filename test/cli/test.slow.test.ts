@@ -8,7 +8,7 @@ import { startDemoBackend } from "../../src/backend/demo.ts";
 import { startLocalAws } from "../../src/local/server.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
-import { openLocalAws } from "../support/local-aws.ts";
+import { openLocalAws, pointedAt } from "../support/local-aws.ts";
 import { advised, errorCode, run } from "../support/program.ts";
 import { openTestStack, serveNewest } from "../support/stack.ts";
 import { zipOf } from "../support/zip.ts";
@@ -245,6 +245,24 @@ test("without a function the error says how to make one", async () => {
   const advice = `deploy it: SHELFSHACK_PORT=${aws.port} ${advised} deploy --local --backend-url URL`;
   expect(stderr).toBe(`error: there is no function ${FunctionName} in us-east-1\n  ${advice}\n`);
 });
+
+test.each([
+  ["http://127.0.0.1:9", "once the backend runs", ["test", "--local"]],
+  ["http://localhost:9", "once the backend runs", ["test", "--local"]],
+  ["http://nowhere.invalid", null, ["env", "set", "BACKEND_URL=URL", "--local"]],
+])(
+  "S22 a backend that is not reached at %s: what was found says what comes first",
+  async (backendUrl, what, argv) => {
+    const local = await openLocalAws();
+    const { zip, sha256 } = await packageHandler();
+    await (await openTestStack(local.url, { zip, zipSha256: sha256, backendUrl })).deploy();
+    const { code, stdout } = await run(["test", "--json"], { env: pointedAt(local.url) });
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      3,
+      { code: "backend-unreachable", next: [{ what, argv: [argv] }] },
+    ]);
+  },
+);
 
 test("S22 a wrong key and a wrong token are distinguished, although both get the same answer", async () => {
   const key = newSigningKey();

@@ -318,8 +318,25 @@ describe("a refused handshake", () => {
     expect(deployed.code).toBe(code);
     expectFollowable(deployed.hint);
     const given = explainHandshake(status(found), address, "given");
-    expect(given).toMatchObject({ code, meaning: deployed.meaning });
+    const unknown = explainHandshake(status(found), address, "deployed", "unknown");
+    expect(given).toMatchObject({ code, meaning: unknown.meaning });
     expect(printer.argv(given.hint), "no stack is known behind --url").toEqual([]);
+    // Nothing else of these is a backend's to say.
+    const own = explainHandshake(status(found), address, "local", "own");
+    expect(own.code).toBe(code);
+    expectFollowable(own.hint);
+    expect(printer.text([own.meaning, " ", ...partsOf(own.hint)])).not.toMatch(/backend|key|token is/);
+  });
+
+  test.each([
+    ["a token of the demo's", "/dev?token=demo-ann", "local", "shipped", false],
+    ["another token", "/dev?token=t", "local", "shipped", true],
+    ["no token", "/dev", "local", "unknown", true],
+    ["own code", "/dev?token=t", "local", "own", false],
+    ["AWS", "/dev?token=t", "deployed", "shipped", false],
+  ] as const)("the demo's token is named where it may help: %s", (_what, path, source, whose, isNamed) => {
+    const { hint } = explainHandshake(status(401), new URL(path, address), source, whose);
+    expect(printer.text(hint).includes("if the backend is the demo's")).toBe(isNamed);
   });
 
   test("F-11 a 400 to a client with a booking leads to the backend's own words", () => {
