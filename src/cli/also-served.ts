@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 export const tellAlso = ({ names, release }: AlsoServed, { report }: Pick<Context, "report">): void =>
   report({
     kind: "warning",
-    message: `this also serves what was changed since release ${oneLine(release)}: ${names.map(oneLine).join(", ")}`,
+    message:
+      `this also serves what was changed since release ${oneLine(release)}: ` + names.map(oneLine).join(", "),
     hint: ["to see what serves: ", command("releases"), " and ", command("doctor")],
   });

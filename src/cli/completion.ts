@@ -9,8 +9,13 @@ export type CompletedShell = (typeof shells)[number];
 const PROGRAM = "shelfshack-ws";
 /** What prints the names that the config file has for `--env`, one a line. */
 const ENVIRONMENTS = "completion environments";
-/** An error goes to stderr, whatever the user has set. The program behind it may be a function. */
+/** An error goes to stderr, whatever the user has set. */
 const QUIETLY = "SHELFSHACK_JSON=false";
+/**
+ * Tab must not run what a folder brings along: neither npx, nor a path that is relative or npm's for a
+ * project is asked, whatever the PATH says.
+ */
+const OF_A_PROJECT = "*/node_modules/.bin/*";
 /** What the program's name stands for in a shell without a command of that name: what most projects have. */
 const BY_NPX = `npx --no-install ${PROGRAM}`;
 /** For bash and zsh; where the name is an alias, it is not taken for one behind `function`. */
@@ -72,7 +77,10 @@ function commandsIn(group: string): string[] {
   return commandNames.flatMap((name) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
 }
 
-/** The script that teaches a shell this program's words; it asks the program for the environments alone. */
+/**
+ * The script that teaches a shell this program's words; it asks the installed program for the environments
+ * alone.
+ */
 export const completionFor = (shell: CompletedShell): string => scripts[shell]();
 
 const scripts: Readonly<Record<CompletedShell, () => string>> = { bash, zsh, fish };
@@ -93,7 +101,7 @@ const commandCases = (line: (words: string) => string): string[] =>
 function bash(): string {
   const offered = (words: string) => `COMPREPLY=($(compgen -W "${words}" -- "$cur"))`;
   const operandLine = (operand: Operand): string => {
-    if (operand === "environments") return `_shelfshack_ws_environments "$1" "$cur"`;
+    if (operand === "environments") return `_shelfshack_ws_environments "$cur"`;
     // The line editor quotes what it knows to be file names, and nothing else.
     if (operand === "file") return `compopt -o filenames 2>/dev/null && _shelfshack_ws_files "$cur"`;
     if (operand === "other") return ":";
@@ -106,10 +114,12 @@ function bash(): string {
     named,
     // Names come from files of others: compgen -W and a $(…) without quotes would run or expand them.
     "_shelfshack_ws_environments() {",
-    "  local word",
+    "  local word program",
+    `  program=$(type -P ${PROGRAM})`,
+    `  [[ $program == /* && $program != ${OF_A_PROJECT} ]] || return 0`,
     "  while IFS= read -r word; do",
-    `    [[ $word =~ ^[a-z][a-z0-9-]*$ && $word == "$2"* ]] && COMPREPLY+=("$word")`,
-    `  done < <(${QUIETLY} "$1" ${ENVIRONMENTS} 2>/dev/null)`,
+    `    [[ $word =~ ^[a-z][a-z0-9-]*$ && $word == "$1"* ]] && COMPREPLY+=("$word")`,
+    `  done < <(${QUIETLY} "$program" ${ENVIRONMENTS} 2>/dev/null)`,
     "  return 0",
     "}",
     "_shelfshack_ws_files() {",
@@ -143,8 +153,7 @@ function bash(): string {
 
 function zsh(): string {
   const operandLine = (operand: Operand): string => {
-    if (operand === "environments")
-      return `compadd -- \${(f)"$(${QUIETLY} \${words[1]} ${ENVIRONMENTS} 2>/dev/null)"}`;
+    if (operand === "environments") return "_shelfshack_ws_environments";
     if (operand === "file") return "_files";
     if (operand === "other") return ":";
     return `${operand.isList ? "compset -P '*,'; " : ""}compadd -- ${operand.words.join(" ")}`;
@@ -153,6 +162,11 @@ function zsh(): string {
     `#compdef ${PROGRAM}`,
     `# After compinit: source <(${BY_NPX} completion zsh)`,
     named,
+    "_shelfshack_ws_environments() {",
+    `  local program=$(whence -p ${PROGRAM})`,
+    `  [[ $program == /* && $program != ${OF_A_PROJECT} ]] || return 0`,
+    `  compadd -- \${(f)"$(${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null)"}`,
+    "}",
     "_shelfshack_ws() {",
     "  local prev=${words[CURRENT-1]} typed= word",
     "  integer i",
@@ -182,7 +196,7 @@ function zsh(): string {
 function fish(): string {
   const operandWords = (operand: Operand | undefined): string => {
     if (operand === undefined) return "";
-    if (operand === "environments") return ` -x -a '(${QUIETLY} ${PROGRAM} ${ENVIRONMENTS} 2>/dev/null)'`;
+    if (operand === "environments") return " -x -a '(__shelfshack_ws_environments)'";
     if (operand === "file") return " -r -F";
     if (operand === "other") return " -x";
     return ` -x -a '${operand.words.join(" ")}'`;
@@ -207,34 +221,45 @@ function fish(): string {
     `    ${BY_NPX} $argv`,
     "  end",
     "end",
-    "function __shelfshack_ws_typed",
-    "  set -l typed",
-    "  set -l skip 0",
-    "  for word in (commandline -opc)[2..-1]",
-    "    if test $skip = 1",
-    "      set skip 0",
-    "      continue",
-    "    end",
-    `    if contains -- $word ${takingOptions.join(" ")}`,
-    "      set skip 1",
-    "    else if not string match -q -- '-*' $word",
-    "      set -a typed $word",
-    "    end",
-    "  end",
-    `  echo "$typed"`,
-    "end",
-    "function __shelfshack_ws_is",
-    "  set -l typed (__shelfshack_ws_typed)",
-    `  test "$typed" = "$argv[1]"`,
-    "end",
-    "function __shelfshack_ws_in",
-    "  set -l typed (__shelfshack_ws_typed)",
-    `  string match -q -- "$argv[1] *" "$typed "`,
-    "end",
+    ...fishFunctions,
     `${one} -f`,
     ...words,
     ...options,
   ]);
 }
+
+/** Which words stand before the one that is completed, and the names behind `--env`. */
+const fishFunctions: readonly string[] = [
+  "function __shelfshack_ws_environments",
+  `  set -l program (command -s ${PROGRAM})`,
+  `  if string match -q -- '/*' $program; and not string match -q -- '${OF_A_PROJECT}' $program`,
+  `    ${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null`,
+  "  end",
+  "end",
+  "function __shelfshack_ws_typed",
+  "  set -l typed",
+  "  set -l skip 0",
+  "  for word in (commandline -opc)[2..-1]",
+  "    if test $skip = 1",
+  "      set skip 0",
+  "      continue",
+  "    end",
+  `    if contains -- $word ${takingOptions.join(" ")}`,
+  "      set skip 1",
+  "    else if not string match -q -- '-*' $word",
+  "      set -a typed $word",
+  "    end",
+  "  end",
+  `  echo "$typed"`,
+  "end",
+  "function __shelfshack_ws_is",
+  "  set -l typed (__shelfshack_ws_typed)",
+  `  test "$typed" = "$argv[1]"`,
+  "end",
+  "function __shelfshack_ws_in",
+  "  set -l typed (__shelfshack_ws_typed)",
+  `  string match -q -- "$argv[1] *" "$typed "`,
+  "end",
+];
 
 const lines = (all: readonly string[]): string => all.join("\n");

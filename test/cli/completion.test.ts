@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
 import { commandNames } from "../../src/settings/commands.ts";
 import { steps } from "../../src/settings/table.ts";
@@ -86,19 +86,66 @@ test.for(shells)("%s completes commands, options, environments, steps and audien
   expect(offered("deploy --strict --no-str")).toEqual(["--no-strict"]);
 });
 
-test.for(shells)("%s takes the name for npx's where there is no such command", (shell, context) => {
-  const place = mkdtempSync(join(tmpdir(), "completion-"));
-  context.onTestFinished(() => rmSync(place, { recursive: true }));
-  writeFileSync(
-    join(place, "npx"),
-    `#!/bin/sh\n[ "$1 $2" = "--no-install shelfshack-ws" ] && echo "$3-$4"\n`,
-  );
-  chmodSync(join(place, "npx"), 0o755);
-  const env = { PATH: `${place}:${process.env["PATH"]}` };
-  expect(offers(context, shell, "shelfshack-ws status --env c", { env })).toEqual([
-    "completion-environments",
-  ]);
-});
+test.for(shells)(
+  "%s takes the name for npx's where there is no such command",
+  (shell, { skip, onTestFinished: after }) => {
+    const place = mkdtempSync(join(tmpdir(), "completion-"));
+    after(() => rmSync(place, { recursive: true }));
+    scriptAt(join(place, "npx"), 'echo "$@"');
+    const { stdout, error } = spawnSync(
+      shell,
+      ["-c", `${defining[shell]}\n${completionFor(shell)}\nshelfshack-ws status`],
+      {
+        encoding: "utf8",
+        env: { PATH: `${place}:${process.env["PATH"]}`, HOME: place },
+      },
+    );
+    skip(error !== undefined, `${shell} is not installed`);
+    expect(stdout).toBe("--no-install shelfshack-ws status\n");
+  },
+);
+
+/** What a shell that completes has already. */
+const defining: Readonly<Record<CompletedShell, string>> = {
+  bash: "",
+  zsh: "compdef() { : }",
+  fish: "",
+};
+
+function scriptAt(file: string, line: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `#!/bin/sh\n${line}\n`);
+  chmodSync(file, 0o755);
+}
+
+/** Where the code of a cloned folder stands, and what leads there. */
+const ofTheFolder: readonly [what: string, file: string, path: (folder: string) => string, word: string][] = [
+  ["through npx", "node_modules/.bin/shelfshack-ws", () => "", "shelfshack-ws"],
+  ["by its path", "node_modules/.bin/shelfshack-ws", () => "", "./node_modules/.bin/shelfshack-ws"],
+  [
+    "by a PATH of npm",
+    "node_modules/.bin/shelfshack-ws",
+    (at) => `${at}/node_modules/.bin:`,
+    "shelfshack-ws",
+  ],
+  ["by a relative PATH", "node_modules/.bin/shelfshack-ws", () => "node_modules/.bin:", "shelfshack-ws"],
+  ["by a PATH of the folder", "shelfshack-ws", () => ".:", "shelfshack-ws"],
+  ["by an empty PATH", "shelfshack-ws", () => ":", "shelfshack-ws"],
+  ["by a PATH below the folder", "bin/shelfshack-ws", () => "./bin:", "shelfshack-ws"],
+];
+test.for(shells.flatMap((shell) => ofTheFolder.map((row) => [shell, ...row] as const)))(
+  "%s runs no code of the current folder by Tab: %s",
+  ([shell, , file, path, word], context) => {
+    const clone = mkdtempSync(join(tmpdir(), "completion-"));
+    context.onTestFinished(() => rmSync(clone, { recursive: true }));
+    scriptAt(join(clone, file), "touch ran; echo dev");
+    // What npx would do, without asking npm.
+    scriptAt(join(clone, "npx/npx"), "touch ran; echo dev");
+    const env = { PATH: `${path(clone)}${join(clone, "npx")}:${process.env["PATH"]}` };
+    expect(offers(context, shell, `${word} status --env `, { cwd: clone, env })).toEqual([]);
+    expect(readdirSync(clone)).not.toContain("ran");
+  },
+);
 
 test.for(["bash", "zsh"] as const)("%s completes the second step of a list", (shell, context) => {
   const offered = offers(context, shell, "shelfshack-ws deploy --only role,po");
