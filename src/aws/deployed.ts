@@ -1,6 +1,7 @@
 import type { Api, Deployment, Route } from "@aws-sdk/client-apigatewayv2";
 import { command } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { allTelling } from "../errors/telling.ts";
 import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
 import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
@@ -60,7 +61,7 @@ export async function deployedStack(
     return { ApiId, begun };
   });
   beside.catch(() => {});
-  const [api, lambda] = await Promise.all([
+  const [api, lambda] = await allTelling([
     deployedApi(aws, { apiName, functionName }, () => reading),
     reading,
   ]);

@@ -6,6 +6,7 @@ import { typing } from "../cli/next.ts";
 import type { Context } from "../cli/context.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { allTelling } from "../errors/telling.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
@@ -41,7 +42,7 @@ export const command: Command<"connections", ConnectionsResult> = {
     const message = action === "send" ? await messageIn(context) : null;
     const open = await context.stack(options);
     const { stack, run } = open;
-    const [observed, { endpoint, managedBy }] = await Promise.all([
+    const [observed, { endpoint, managedBy }] = await allTelling([
       observe({ ...stack, resources: [stack.account] }, run.aws),
       deployedStack(run.aws, options),
     ]);

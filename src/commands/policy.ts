@@ -5,6 +5,7 @@ import { actionNamed } from "../cli/action.ts";
 import type { Command } from "../cli/command.ts";
 import { typing, type Next } from "../cli/next.ts";
 import { command as invocation } from "../errors/advice.ts";
+import { allTelling } from "../errors/telling.ts";
 import { callersAccount } from "../resources/account.ts";
 import { roleOfAdopted } from "../resources/role.ts";
 import {
@@ -64,7 +65,7 @@ export const command: Command<"policy", PolicyResult> = {
   ) {
     const principal = actionNamed("policy", context.args[0] ?? "", principals);
     const aws = await context.aws(options);
-    const [{ Account, Partition }, apiId, keptRole] = await Promise.all([
+    const [{ Account, Partition }, apiId, keptRole] = await allTelling([
       callersAccount(aws, account),
       apiIdOf(aws, { functionName, apiName }),
       roleOfAdopted(aws, functionName, adopt),

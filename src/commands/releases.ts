@@ -4,6 +4,7 @@ import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
 import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
+import { allTelling } from "../errors/telling.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
@@ -29,7 +30,7 @@ export const command: Command<"releases", ReleasesResult> = {
     const { functionName } = options;
     const open = await context.stack(options);
     const { stack, run } = open;
-    const [observed, found] = await Promise.all([
+    const [observed, found] = await allTelling([
       observe({ ...stack, resources: [stack.account, stack.lambdaFunction] }, run.aws),
       readReleases(run.aws, functionName),
     ]);

@@ -6,6 +6,7 @@ import { typing } from "../cli/next.ts";
 import { functionOf } from "../cli/function-of.ts";
 import { command as invocation, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { allTelling } from "../errors/telling.ts";
 import type { Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
@@ -24,7 +25,7 @@ export const command: Command<"rollback", RollbackResult> = {
     const { functionName } = names;
     const open = await context.stack(names);
     const { aws } = open.run;
-    const [{ place, by, check }, found] = await Promise.all([
+    const [{ place, by, check }, found] = await allTelling([
       functionOf(open, { isChanged: true }, context),
       readReleases(aws, functionName),
     ]);

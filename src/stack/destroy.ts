@@ -1,4 +1,5 @@
 import { CliError } from "../errors/error.ts";
+import { allTelling, mostTelling } from "../errors/telling.ts";
 import type { Outcome } from "../progress.ts";
 import { orMissing } from "../aws/answers.ts";
 import { isAdopted, isOurs, tagsToTakeOff, type Identity, type Tags } from "../aws/tags.ts";
@@ -50,7 +51,7 @@ export async function destroy(
   const ours = new Map<AnyResource, readonly Removed[]>();
   for (const resource of deletable) {
     const all = oursOf(resource, observed.get(resource), stack.identity);
-    const read = await Promise.all(all.map((one) => withTagged(resource, one, { stack, run, unread })));
+    const read = await allTelling(all.map((one) => withTagged(resource, one, { stack, run, unread })));
     ours.set(resource, read.flat());
   }
   const isNoneOurs = [...ours.values()].every((all) => all.length === 0);
@@ -74,9 +75,9 @@ export async function destroy(
   }
   const ended = await Promise.allSettled(removals.values());
   const removed = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-  const failed = ended.find((one) => one.status === "rejected");
+  const failures = ended.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
   const [first] = unread.values();
-  if (failed) throw withProgress(interruptionOf(run) ?? failed.reason, removed);
+  if (failures.length > 0) throw withProgress(interruptionOf(run) ?? mostTelling(failures), removed);
   if (first) throw withProgress(notRead(unread, first), removed);
   return removed;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined, NO_CHANGES } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import { allTelling, mostTelling } from "../errors/telling.ts";
 import { explain } from "../errors/explain.ts";
 import { tellingOfWait, type Outcome } from "../progress.ts";
 import type { Aws } from "../aws/clients.ts";
@@ -115,7 +116,7 @@ function insideOf(aws: Aws, read: (parent: AnyResource) => Promise<Standing | un
 /** Reads the whole stack; throws where a part of it cannot be read. */
 export async function observe(stack: Stack, aws: Aws): Promise<Observed> {
   const resources = stack.resources.filter(isWanted);
-  const found = await Promise.all(readingsOf(resources, aws).values());
+  const found = await allTelling([...readingsOf(resources, aws).values()]);
   return new Map(resources.map((resource, index) => [resource, found[index]]));
 }
 
@@ -574,13 +575,14 @@ async function carryOut(
   return renewed ?? found.attributes;
 }
 
-/** The failure to throw: an interruption, else a lost race, else the first one. */
+/** The failure to throw: an interruption, else a lost race, else the one that tells most. */
 function failureOf(
   failures: readonly unknown[],
   ended: readonly PromiseSettledResult<Change>[],
   run: Run,
 ): unknown {
-  const failure = interruptionOf(run) ?? failures.find((one) => one instanceof LostRace) ?? failures[0];
+  const failure =
+    interruptionOf(run) ?? failures.find((one) => one instanceof LostRace) ?? mostTelling(failures);
   return withProgress(
     failure,
     ended.flatMap((one) =>

@@ -243,3 +243,40 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
   expect([late.code, late.result.release]).toEqual([3, kept]);
   expect(late.result.test).toMatchObject({ passed: false });
 });
+
+/** Commands that ask for several things at once, and a call whose denial must not hide the refusal. */
+const refusedAnyway: readonly [words: string, denied: RegExp, code: string][] = [
+  ["rollback", /^Get .*\/versions/, "not-ours"],
+  ["releases --account 111111111111", /^Get .*\/versions/, "account-other"],
+  ["connections get abc= --account 111111111111", /^Get .*\/apis/, "account-other"],
+  ["policy deployer --account 111111111111", /^Get .*\/apis/, "account-other"],
+  ["env set LOG_LEVEL=INFO --account 111111111111", /^Get .*\/functions\//, "account-other"],
+  ["deploy --account 111111111111", /^Get .*\/apis/, "account-other"],
+  ["status --account 111111111111", /^Get .*\/apis/, "account-other"],
+];
+
+test("S12 a refusal is told, whatever else fails at the same time and comes first", async () => {
+  const { local, env, backend, asked } = await program();
+  await asked("deploy", ...backend, "--no-test");
+  await claimed(local);
+  // The refusal comes last: its own question waits until the denial was answered.
+  const told = await Promise.all(
+    refusedAnyway.map(async ([words, pattern, code]) => {
+      let denied: () => void = () => undefined;
+      const wasDenied = new Promise<void>((resolve) => (denied = resolve));
+      const refusal = { status: 403, name: "AccessDeniedException", message: "not allowed" };
+      const proxy = await openFaultProxy(local, ({ operation }) => {
+        if (pattern.test(operation)) return { refusal, before: denied };
+        const isTelling =
+          code === "not-ours" ? /functions\/[^/]+$/.test(operation) : operation === "GetCallerIdentity";
+        return isTelling ? { before: () => wasDenied } : undefined;
+      });
+      const options = { env: { ...env, ...pointedAt(proxy.url) } };
+      const ended = await run([...words.split(" "), "--json"], options);
+      const { error } = JSON.parse(ended.stdout);
+      return [words, ended.code, error.code];
+    }),
+  );
+  expect(told).toEqual(refusedAnyway.map(([words, , code]) => [words, 4, code]));
+  expect(local.calls.filter(({ operation }) => operation === "UpdateAlias")).toEqual([]);
+});
