@@ -1,3 +1,4 @@
+import { resolve as absolute } from "node:path";
 import type { Request } from "./arguments.ts";
 import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
@@ -6,7 +7,7 @@ import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
-import { folderOfProject, stateHome } from "../files/state-home.ts";
+import { folderOfProject, movedBy, stateHome } from "../files/state-home.ts";
 import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
@@ -167,9 +168,17 @@ function projectState(resolved: Resolved): string | undefined {
   return home === undefined ? undefined : folderOfProject(home, projectOf(resolved, process.cwd()));
 }
 
-/** What explains an error of AWS: the profile, and what names an address other than AWS's own. */
-function aimOf({ settings: { profile, local, endpointUrl }, sources }: Resolved): Aim {
-  return { profile, addressFrom: local || endpointUrl === undefined ? undefined : sources.endpointUrl };
+/** What explains an error: the profile, what names an address other than AWS's own, and whose a place is. */
+function aimOf({ settings, sources }: Resolved): Aim {
+  const { profile, local, endpointUrl } = settings;
+  const named = new Set(
+    Object.values(settings).flatMap((value) => (typeof value === "string" ? [absolute(value)] : [])),
+  );
+  return {
+    profile,
+    addressFrom: local || endpointUrl === undefined ? undefined : sources.endpointUrl,
+    movedBy: (path) => (named.has(absolute(path)) ? undefined : movedBy(absolute(path), environment)),
+  };
 }
 
 async function resultOf(running: Running): Promise<ExitCode> {

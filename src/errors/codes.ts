@@ -86,6 +86,9 @@ export const errorCodes = {
   "delivery-missing": 1,
   "nothing-measured": 1,
   "machine-exhausted": 1,
+  // where this program keeps what nobody has named a place for
+  "own-place-unusable": 1,
+  "state-unsaved": 1,
   "value-unprintable": 1,
   "export-impossible": 1,
   bug: 1,
@@ -140,7 +143,7 @@ export const errorCodes = {
   "script-invalid": 2,
   "signing-keys-invalid": 2,
   "file-not-python": 2,
-  // a file or folder that is named, whatever names it, is one that can be used
+  // a file or folder that is named, by an option or a setting, is one that can be used
   "file-unusable": 2,
   // not proven, and nothing was done
   "backend-unproven": 3,

@@ -12,16 +12,19 @@ export class CliError extends Error {
   readonly hint: Advice | undefined;
   /** How far a connection had got that failed. */
   readonly phase: Phase | undefined;
+  /** The file or folder that it is about. */
+  readonly path: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    { hint, phase, cause }: { hint?: Advice | undefined; phase?: Phase | undefined; cause?: unknown } = {},
+    { hint, phase, path, cause }: Partial<Pick<CliError, "hint" | "phase" | "path" | "cause">> = {},
   ) {
     super(message, { cause });
     this.code = code;
     this.hint = hint;
     this.phase = phase;
+    this.path = path;
   }
 
   /** What the process ends with. */

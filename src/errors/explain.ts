@@ -29,7 +29,10 @@ export interface ErrorFacts {
 }
 
 /** What a run was aimed with, which no error says. */
-export type Aim = Partial<Pick<ErrorFacts, "profile" | "addressFrom">>;
+export interface Aim extends Partial<Pick<ErrorFacts, "profile" | "addressFrom">> {
+  /** The variable that moves a place which nobody has named for this run; undefined for another place. */
+  movedBy?(path: string): string | undefined;
+}
 
 /** One well-known failure in words. */
 interface Explanation {
@@ -284,15 +287,34 @@ const exhausted: Record<string, { fault: string; remedy: string }> = {
  */
 export function explain(error: unknown, aim: Aim = {}): CliError {
   for (const candidate of withCauses(error)) {
-    if (candidate instanceof CliError) return candidate;
-    const explained = explainFacts(factsOf(candidate, aim));
-    if (explained) return new CliError(explained.code, explained.message, { ...explained, cause: error });
+    if (candidate instanceof CliError) return ofOwnPlace(candidate, aim) ?? candidate;
+    const facts = factsOf(candidate, aim);
+    const explained = explainFacts(facts);
+    if (!explained) continue;
+    const { code, message, hint } = explained;
+    const found = new CliError(code, message, { hint, path: facts.path || undefined, cause: error });
+    return ofOwnPlace(found, aim) ?? found;
   }
   const { name, message } = factsOf(error, aim);
   return new CliError("bug", `unexpected failure: ${name}: ${message.split("\n")[0]}`, {
     hint: "this is a bug, or an error that is not explained yet; run with --debug for the stack",
     cause: error,
   });
+}
+
+/** What is wrong with a place that nobody has named is no fault of the command line. */
+function ofOwnPlace(
+  { code, path, message, cause }: CliError,
+  { movedBy = () => undefined }: Aim,
+): CliError | undefined {
+  const variable = code === "file-unusable" && path !== undefined ? movedBy(path) : undefined;
+  return variable === undefined
+    ? undefined
+    : new CliError("own-place-unusable", message, {
+        hint: `that is where this program keeps such files: repair it, or set ${variable} to another folder`,
+        path,
+        cause,
+      });
 }
 
 function explainFacts(thrown: ErrorFacts): { code: ErrorCode; message: string; hint: Advice } | undefined {

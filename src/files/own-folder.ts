@@ -30,6 +30,7 @@ export async function requireOwn(folder: string): Promise<void> {
   if (!stats.isDirectory())
     throw new CliError("file-unusable", `the state cannot be in ${folder}: it is no folder`, {
       hint: "name a folder, or one that is not there yet",
+      path: folder,
     });
   const doubt = distrust(stats);
   if (doubt !== undefined) throw untrusted(folder, doubt);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { realpathSync, statSync } from "node:fs";
-import { basename, isAbsolute, join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, isAbsolute, join, relative } from "node:path";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -28,6 +29,32 @@ export function cacheHome(variables: Variables, platform = process.platform): st
   if (platform === "win32") return stateHome({ ...variables, XDG_STATE_HOME: "" }, platform);
   return isAbsolute(HOME) && isFolder(HOME) ? join(HOME, ".cache") : undefined;
 }
+
+/**
+ * The variable that moves the place of a path which this program has chosen by itself: for what is below its
+ * own folders, and what leads to them from the user's home. Undefined for a place that a variable names, and
+ * for every other path.
+ */
+export function movedBy(path: string, variables: Variables, platform = process.platform): string | undefined {
+  const { HOME = "", TMPDIR = "", XDG_STATE_HOME = "", XDG_CACHE_HOME = "" } = variables;
+  const isNamed = [TMPDIR, XDG_STATE_HOME, XDG_CACHE_HOME].some((place) => isIn(path, place));
+  if (isNamed || path === HOME) return undefined;
+  const unnamed = { HOME, LOCALAPPDATA: variables["LOCALAPPDATA"] };
+  const places = [
+    ["XDG_STATE_HOME", XDG_STATE_HOME, stateHome(unnamed, platform)],
+    ["XDG_CACHE_HOME", XDG_CACHE_HOME, cacheHome(unnamed, platform)],
+  ] as const;
+  const [variable] =
+    places.find(([, named, home]) => {
+      const own = home === undefined || isAbsolute(named) ? "" : join(home, "shelfshack-ws");
+      return isIn(path, own) || (isIn(path, HOME) && isIn(own, path));
+    }) ?? [];
+  return variable ?? (path.startsWith(join(tmpdir(), "shelfshack-ws-")) ? "TMPDIR" : undefined);
+}
+
+/** False for a folder without a name. */
+const isIn = (path: string, folder: string): boolean =>
+  isAbsolute(folder) && isAbsolute(path) && !/^\.\.|^[A-Z]:/.test(relative(folder, path));
 
 /** A user without a home has `/nonexistent` or so for it, and root could make that. */
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

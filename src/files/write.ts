@@ -133,6 +133,7 @@ async function writing(opened: FileHandle, content: Uint8Array | string): Promis
 const refused = (file: string, why: string): CliError =>
   new CliError("file-unusable", `${JSON.stringify(file)} is not written: ${why}`, {
     hint: "name a file that is not there yet, or a regular one",
+    path: file,
   });
 
 /** A file of its owner's alone, in a new folder among the system's temporary ones. */

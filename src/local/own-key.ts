@@ -37,9 +37,13 @@ export async function accessKeyFor(
  */
 async function keptAccessKey(home: string | undefined): Promise<AccessKey> {
   if (home === undefined)
-    throw new CliError("file-unusable", "the access key of the local AWS cannot be kept: there is no home", {
-      hint: "set XDG_STATE_HOME to a folder of your own",
-    });
+    throw new CliError(
+      "own-place-unusable",
+      "the access key of the local AWS cannot be kept: there is no home",
+      {
+        hint: "set XDG_STATE_HOME to a folder of your own",
+      },
+    );
   const { folder, file } = localKeyPlace(home);
   await makeFolder(folder);
   await requireOwn(folder);

@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { CliError } from "../errors/error.ts";
+import { explain } from "../errors/explain.ts";
 import { makeFolder, requireOwn, untrusted } from "../files/own-folder.ts";
 import { readTrusted } from "../files/read.ts";
 import { claimFile, fileAt, replaceFile, SECRET } from "../files/write.ts";
@@ -58,7 +59,7 @@ export async function openStateFolder(folder: string, { fresh = false } = {}): P
     folder,
     saved,
     leftOut: withoutOrders(saved),
-    save,
+    save: () => save().catch((error: unknown) => unsaved(folder, error)),
     release,
     changed: () =>
       void (timer ??= setTimeout(() => void save().catch(isReportedAtTheEnd), SAVE_AFTER_MS).unref()),
@@ -92,6 +93,14 @@ function withoutOrders(saved: unknown, leftOut = new Set<string>(), seen = new S
   const inner = saved instanceof Map || saved instanceof Set ? saved.values() : Object.values(saved);
   for (const value of inner) withoutOrders(value, leftOut, seen);
   return [...leftOut];
+}
+
+/** At the end nothing can be typed otherwise any more: it is no fault of the command line. */
+function unsaved(folder: string, cause: unknown): never {
+  throw new CliError("state-unsaved", `the state is not saved in ${folder}: ${explain(cause).message}`, {
+    hint: "what was saved there before is what the next local AWS begins with; repair the folder before",
+    cause,
+  });
 }
 
 /** A write that fails, such as on a full disk: the next one tries again, and the last one tells. */

@@ -88,8 +88,18 @@ test(
 
 test("F-03 without a place for the key local refuses to verify, and runs otherwise", async (context) => {
   const env = { XDG_STATE_HOME: "" };
-  const refused = await run(["local", "--port", "0", "--verify-signatures", "--json"], { env });
-  expect([refused.code, errorCode(refused)]).toEqual([2, "file-unusable"]);
+  const home = await stateFolder();
+  await writeFile(join(home, ".local"), "");
+  // What a person has named is his to correct; what nobody has named is not the command line's fault.
+  for (const [variables, code, name] of [
+    [env, 1, "own-place-unusable"],
+    [{ ...env, HOME: home }, 1, "own-place-unusable"],
+    [{ XDG_STATE_HOME: join(home, ".local") }, 2, "file-unusable"],
+  ] as const) {
+    const words = ["local", "--port", "0", "--verify-signatures", "--json"];
+    const refused = await run(words, { env: variables });
+    expect([variables, refused.code, errorCode(refused)]).toEqual([variables, code, name]);
+  }
   context.skip(process.platform !== "linux", "only Linux tells which user a connection is of");
   expect((await startLocal([], env)).ready.accessKey).toBe(null);
 });

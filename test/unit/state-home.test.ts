@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { folderOfProject, stateHome } from "../../src/files/state-home.ts";
+import { folderOfProject, movedBy, stateHome } from "../../src/files/state-home.ts";
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "state-home-"));
@@ -32,4 +32,25 @@ test("F-37 a project's folder goes by its real path, and its name is a plain one
   expect(folderOfProject("/home", "/")).toMatch(/^\/home\/shelfshack-ws\/root-[\da-f]{12}$/);
   mkdirSync(join(place, "my shop; $(x)"));
   expect(of("my shop; $(x)")).toMatch(/\/my_shop____x_-[\da-f]{12}$/);
+});
+
+test("a place that nobody has named has the variable that moves it, every other path has none", () => {
+  const HOME = folder();
+  const of = (path: string, variables: Record<string, string> = {}) =>
+    movedBy(path.replace("~", HOME), { HOME, ...variables }, "linux");
+  for (const path of ["~/.local", "~/.local/state", "~/.local/state/shelfshack-ws/shop/local-aws.state"])
+    expect([path, of(path)]).toEqual([path, "XDG_STATE_HOME"]);
+  expect(of("~/.cache/shelfshack-ws")).toBe("XDG_CACHE_HOME");
+  expect(of(join(tmpdir(), "shelfshack-ws-pip-XXXXXX"))).toBe("TMPDIR");
+  for (const path of ["~", "~/.local/bin", "~/.aws/config", "~/p.zip", "/", tmpdir(), "p.zip", ""])
+    expect([path, of(path)]).toEqual([path, undefined]);
+  for (const [variable, path] of [
+    ["XDG_STATE_HOME", "~/.local/state/shelfshack-ws"],
+    ["XDG_CACHE_HOME", "~/.cache/shelfshack-ws"],
+  ] as const)
+    expect([variable, of(path, { [variable]: "/elsewhere" })]).toEqual([variable, undefined]);
+  for (const variable of ["XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR"])
+    expect(of(join(tmpdir(), "shelfshack-ws-x/y"), { [variable]: join(tmpdir(), "shelfshack-ws-x") })).toBe(
+      undefined,
+    );
 });
