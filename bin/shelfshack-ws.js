@@ -2,7 +2,6 @@
 // CommonJS, which starts faster, and nothing is loaded before Node's version is known: an older one fails at
 // what it does not have.
 const { existsSync } = require("node:fs");
-const { enableCompileCache } = require("node:module");
 const { isAbsolute, join } = require("node:path");
 
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -10,7 +9,7 @@ const dist = join(__dirname, "../dist");
 
 if (major < 20 || (major === 20 && minor < 19))
   fail(`this is Node ${process.versions.node}, shelfshack-ws needs 20.19 or newer`);
-else if (!existsSync(join(dist, "start.js"))) fail("this clone is not built yet: run npm run ready");
+else if (!existsSync(join(dist, "start.cjs"))) fail("this clone is not built yet: run npm run ready");
 else start(process.argv.slice(2));
 
 function fail(message) {
@@ -22,10 +21,8 @@ function fail(message) {
 function start(words) {
   const text = readyText(words);
   if (text !== undefined) return process.stdout.on("error", () => {}).write(text);
-  const cache = compileCache(process.env);
-  if (cache !== undefined) enableCompileCache?.(cache);
   holdSignals();
-  void import("../dist/start.js");
+  require("./load.js").load(dist, cacheFolder(process.env));
 }
 
 /** A signal waits until the program listens to it, which has its last words: each is sent on, until one does. */
@@ -34,11 +31,8 @@ function holdSignals() {
     process.on(signal, () => setTimeout(() => process.emit(signal, signal), 20));
 }
 
-/**
- * Where Node (22.1 and newer) keeps what it has compiled: the user's own folder for caches, as in a shared
- * one others could put what this user would run. Undefined for a user without a home folder.
- */
-function compileCache({ XDG_CACHE_HOME = "", LOCALAPPDATA = "", HOME = "" }) {
+/** The user's own folder for caches; undefined for a user without a home folder. */
+function cacheFolder({ XDG_CACHE_HOME = "", LOCALAPPDATA = "", HOME = "" }) {
   const ownHome = isAbsolute(HOME) && existsSync(HOME) ? join(HOME, ".cache") : "";
   const home = [XDG_CACHE_HOME, LOCALAPPDATA, ownHome].find(isAbsolute);
   return home && join(home, "shelfshack-ws");

@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
 /**
  * Files that the build lays beside the program because they run somewhere else: in Lambda, in a child
  * process, in the user's own project, in an editor.
@@ -16,5 +19,5 @@ const dist = typeof SHELFSHACK_DIST === "string" ? SHELFSHACK_DIST : "../../dist
 
 /** Where a shipped file is, for the sources and the built program alike. */
 export function assetUrl(file: Asset): URL {
-  return new URL(dist + file, import.meta.url);
+  return pathToFileURL(join(import.meta.dirname, dist, file));
 }

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:
 import { isBuiltin } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { documentSchemas } from "./schemas.js";
 import { sourceHash } from "./source-hash.js";
 
@@ -31,20 +31,25 @@ const shared = {
 const builtins = {
   name: "builtins",
   setup(build) {
-    // For commands that are programs of their own, which ours are not.
-    build.onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
-      importer.includes("/node_modules/commander/") ? { path: "nothing", namespace: "nothing" } : undefined,
-    );
     build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind, importer }) =>
       isBuiltin(path) && (kind === "require-call" || /^(node:)?http$/.test(path))
         ? // One for each that asks: what several share would be a file of its own in the build.
           { path: path.replace(/^node:/, ""), suffix: `?${importer}`, namespace: "builtin" }
         : undefined,
     );
-    build.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "" }));
     build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
     }));
+  },
+};
+/** Commander can start commands that are programs of their own, which ours are not. */
+const withoutPrograms = {
+  name: "without-programs",
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
+      importer.includes("/node_modules/commander/") ? { path: "nothing", namespace: "nothing" } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "" }));
   },
 };
 /**
@@ -70,28 +75,15 @@ const sharingMain = {
   name: "sharing-main",
   async setup({ esbuild, onLoad }) {
     const main = "src/cli/main.ts";
-    const { metafile } = await esbuild.build({ ...split, plugins, entryPoints: [main], write: false });
+    const { metafile } = await esbuild.build({ ...split, plugins, entryPoints: [main] });
     const apart = new Set(["src/start.ts", ...importedBy(main, metafile)].map((path) => resolve(path)));
     onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
-      const source = withBuiltins(await readFile(path, "utf8"));
+      const source = await readFile(path, "utf8");
       const first = apart.has(path) ? "" : `import ${JSON.stringify(resolve(main))};\n`;
       return { contents: first + source, loader: "ts" };
     });
   },
 };
-
-/**
- * A source that takes of Node's own modules what it names: an import reads every name of a module at once,
- * and with some of them Node loads more modules.
- */
-function withBuiltins(source) {
-  return source.replaceAll(/^import \{([^}]+)\} from "(node:[a-z_/0-9]+)";$/gm, (_import, list, module) => {
-    const names = list.split(",").map((name) => name.trim());
-    const values = names.filter((name) => name !== "" && !name.startsWith("type "));
-    const taken = values.map((name) => name.replace(" as ", ": ")).join(", ");
-    return `const { ${taken} } = process.getBuiltinModule(${JSON.stringify(module)});`;
-  });
-}
 
 /** A file and all that it imports at once, not only later. */
 function importedBy(file, { inputs }, found = new Set()) {
@@ -101,13 +93,15 @@ function importedBy(file, { inputs }, found = new Set()) {
     if (kind !== "dynamic-import") importedBy(path, { inputs }, found);
   return found;
 }
-const plugins = [builtins, shapesAlone];
+const plugins = [withoutPrograms, shapesAlone];
 const split = {
   ...shared,
   outdir: "dist",
   splitting: true,
   minify: true,
   chunkNames: "[name]-[hash]",
+  outExtension: { ".js": ".cjs" },
+  write: false,
 };
 const out = `dist.${process.pid}`;
 
@@ -177,6 +171,27 @@ async function replace(place, made) {
   await rm(old, { recursive: true, force: true });
 }
 
+/** The program, in files that load each other as scripts of CommonJS: bin/load.js keeps what V8 makes of them. */
+async function buildProgram(folder) {
+  const entryPoints = ["src/start.ts"];
+  // Only its ES modules can be split into files.
+  const built = await build({ ...split, plugins: [...plugins, sharingMain], entryPoints, outdir: folder });
+  await mkdir(folder, { recursive: true });
+  for (const { path, text } of built.outputFiles) {
+    const { code } = await transform(text, {
+      platform: "node",
+      target: shared.target,
+      format: "cjs",
+      // A script has neither `import` nor `import.meta`.
+      supported: { "dynamic-import": false },
+      define: { "import.meta.dirname": "__dirname" },
+      minify: true,
+    });
+    await writeFile(path, code);
+  }
+  return built;
+}
+
 const handlerOf = (outfile) => build({ ...shared, entryPoints: ["handler/index.ts"], outfile, minify: true });
 
 /** What the build needs of the sources: texts that are printed as they stand, the zip, the schema. */
@@ -201,7 +216,7 @@ async function buildAll() {
   const started = await Promise.all(processes.map((folder) => filesOf(folder, [".ts"])));
   const benches = ["test/bench/main.ts", ...started.flat()];
   const [program, handler] = await Promise.all([
-    build({ ...split, plugins: [...plugins, sharingMain], entryPoints: ["src/start.ts"], outdir: out }),
+    buildProgram(out),
     handlerOf(`${out}/handler/index.mjs`),
     build({
       ...shared,

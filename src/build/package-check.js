@@ -15,14 +15,14 @@ const expectedFiles = [
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
   /^handler\/CONTRACT\.md$/,
-  /^bin\/shelfshack-ws\.js$/,
-  // Says that the file beside it is CommonJS.
+  /^bin\/(shelfshack-ws|load)\.js$/,
+  // Says that the files beside it are CommonJS.
   /^bin\/package\.json$/,
-  /^dist\/start\.js$/,
+  /^dist\/start\.cjs$/,
   /^dist\/texts\.json$/,
   /^dist\/config\.schema\.json$/,
   /^dist\/schemas\/[a-z-]+\.json$/,
-  /^dist\/[\w-]+\.js$/,
+  /^dist\/[\w-]+\.cjs$/,
   /^dist\/LICENSES\.txt$/,
   /^dist\/handler\/index\.mjs$/,
   /^dist\/handler\/[0-9a-f]{64}\.zip$/,

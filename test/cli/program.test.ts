@@ -16,6 +16,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { readyTexts } from "../../src/cli/arguments.ts";
 import { commandNames, commandTable } from "../../src/settings/commands.ts";
@@ -72,20 +73,21 @@ test("--help lists every command and the global options on stdout", async () => 
   expect(await run(["help"])).toEqual({ code, stdout, stderr });
 });
 
-/** The files of the built program that it loads. */
+/** The files of the built program that it loads: Node writes down what has run. */
 async function loadedBy(args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
-  const dist = new URL("../../dist/", import.meta.url).pathname;
-  const child = spawn(process.execPath, ["--experimental-loader", loaderThatTells, program, ...args], {
-    stdio: ["ignore", "ignore", "pipe"],
+  const dist = new URL("../../dist/", import.meta.url).href;
+  const written = folder();
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: "ignore",
     cwd: folder(),
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, NODE_V8_COVERAGE: written },
   });
-  let loaded = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (loaded += text));
   await once(child, "close");
-  const files = [...loaded.matchAll(/^loaded file:\/\/(\S+)$/gm)].map(([, file = ""]) => file);
-  expect(files.length).toBeGreaterThan(0);
-  return files.filter((file) => file.startsWith(dist));
+  const [name = ""] = readdirSync(written);
+  const { result } = JSON.parse(readFileSync(join(written, name), "utf8")) as { result: { url: string }[] };
+  const urls = result.map(({ url }) => url);
+  expect(urls).toContain(pathToFileURL(program).href);
+  return urls.filter((url) => url.startsWith(dist)).map((url) => fileURLToPath(url));
 }
 
 const isOfTheSdk = (file: string) =>
@@ -136,27 +138,21 @@ test("a command loads the clients of the services that it calls, and no other", 
     const files = await loadedBy([...words.split(" "), "--endpoint-url", url], direct);
     expectAtMost(files, { files: 75, kilobytes });
     const clients = ["lambda", "apigatewayv2", "iam", "sts", "logs"];
-    return clients.filter((name) => files.some((file) => new RegExp(`/${name}-\\w+\\.js$`).test(file)));
+    return clients.filter((name) => files.some((file) => new RegExp(`/${name}-\\w+\\.cjs$`).test(file)));
   };
-  expect(await loaded("test", 570)).toEqual(["lambda"]);
-  expect(await loaded("outputs", 545)).toEqual(["lambda", "apigatewayv2"]);
-  expect(await loaded("logs tail --no-follow", 565)).toEqual(["lambda", "apigatewayv2", "logs"]);
-  expect(await loaded("status", 710)).toEqual(["lambda", "apigatewayv2", "iam", "sts", "logs"]);
+  expect(await loaded("test", 590)).toEqual(["lambda"]);
+  expect(await loaded("outputs", 565)).toEqual(["lambda", "apigatewayv2"]);
+  expect(await loaded("logs tail --no-follow", 585)).toEqual(["lambda", "apigatewayv2", "logs"]);
+  expect(await loaded("status", 735)).toEqual(["lambda", "apigatewayv2", "iam", "sts", "logs"]);
 });
 
 test("local loads no clients before it listens", async () => {
   // Its port is taken: it ends where it would listen.
   const { port } = new URL((await openLocalAws()).url);
   const loaded = await loadedBy(["local", "--port", port]);
-  expect(loaded.filter((file) => /\/(lambda|apigatewayv2|iam|sts|logs)-\w+\.js$/.test(file))).toEqual([]);
+  expect(loaded.filter((file) => /\/(lambda|apigatewayv2|iam|sts|logs)-\w+\.cjs$/.test(file))).toEqual([]);
   expectAtMost(loaded, { files: 52, kilobytes: 990 });
 });
-
-/** Tells on stderr which files are loaded. */
-const loaderThatTells = `data:text/javascript,${encodeURIComponent(
-  'import{writeSync}from"node:fs";' +
-    'export const load=(url,context,next)=>(writeSync(2,"loaded "+url+"\\n"),next(url,context));',
-)}`;
 
 test.each(commandNames)("%s --help shows its options and examples", async (name) => {
   const { code, stdout } = await run([...name.split(" "), "--help"]);

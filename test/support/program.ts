@@ -56,6 +56,8 @@ export interface RunOptions {
 const environment = {
   PATH: process.env["PATH"] ?? "",
   HOME: "/nonexistent",
+  // What V8 compiles of the program is kept, as for a user; what else is kept there has tests of its own.
+  XDG_CACHE_HOME: `${root}node_modules/.cache`,
   TERM: "xterm",
   TZ: "UTC",
   AWS_EC2_METADATA_DISABLED: "true",

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { rootCertificates } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createFile } from "../../files/write.ts";
 import { linkSdk } from "./sdk.ts";
@@ -186,7 +185,7 @@ export function wrapped(
  */
 function locate(file: string): string {
   const candidates = [`./${file}`, `./local/${file}`, `../dist/local/${file}`].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
+    join(import.meta.dirname, path),
   );
   const found = candidates.find((path) => existsSync(path));
   if (!found)
