@@ -171,7 +171,7 @@ async function replace(place, made) {
   await rm(old, { recursive: true, force: true });
 }
 
-/** The program, in files that load each other as scripts of CommonJS: bin/load.js keeps what V8 makes of them. */
+/** The program, in files that load each other as scripts: bin/load.js keeps what V8 makes of them. */
 async function buildProgram(folder) {
   const entryPoints = ["src/start.ts"];
   // Only its ES modules can be split into files.

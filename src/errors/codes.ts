@@ -86,7 +86,7 @@ export const errorCodes = {
   "delivery-missing": 1,
   "nothing-measured": 1,
   "machine-exhausted": 1,
-  // where this program keeps what nobody has named a place for
+  // where this program keeps what has no place that a person named
   "own-place-unusable": 1,
   "state-unsaved": 1,
   "value-unprintable": 1,

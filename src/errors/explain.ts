@@ -30,7 +30,7 @@ export interface ErrorFacts {
 
 /** What a run was aimed with, which no error says. */
 export interface Aim extends Partial<Pick<ErrorFacts, "profile" | "addressFrom">> {
-  /** The variable that moves a place which nobody has named for this run; undefined for another place. */
+  /** The variable that moves a place that was not named for this run; undefined for another place. */
   movedBy?(path: string): string | undefined;
 }
 
@@ -302,7 +302,7 @@ export function explain(error: unknown, aim: Aim = {}): CliError {
   });
 }
 
-/** What is wrong with a place that nobody has named is no fault of the command line. */
+/** What is wrong with a place that was not named is no fault of the command line. */
 function ofOwnPlace(
   { code, path, message, cause }: CliError,
   { movedBy = () => undefined }: Aim,

@@ -90,7 +90,7 @@ test("F-03 without a place for the key local refuses to verify, and runs otherwi
   const env = { XDG_STATE_HOME: "" };
   const home = await stateFolder();
   await writeFile(join(home, ".local"), "");
-  // What a person has named is his to correct; what nobody has named is not the command line's fault.
+  // What a person has named is his to correct; what was not named is not the command line's fault.
   for (const [variables, code, name] of [
     [env, 1, "own-place-unusable"],
     [{ ...env, HOME: home }, 1, "own-place-unusable"],

@@ -34,7 +34,7 @@ test("F-37 a project's folder goes by its real path, and its name is a plain one
   expect(of("my shop; $(x)")).toMatch(/\/my_shop____x_-[\da-f]{12}$/);
 });
 
-test("a place that nobody has named has the variable that moves it, every other path has none", () => {
+test("a place that was not named has the variable that moves it, every other path has none", () => {
   const HOME = folder();
   const of = (path: string, variables: Record<string, string> = {}) =>
     movedBy(path.replace("~", HOME), { HOME, ...variables }, "linux");
