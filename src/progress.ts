@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Advice } from "./errors/advice.ts";
+import type { Advice, Objection } from "./errors/advice.ts";
 
 /** How a resource (or a step of a command) ended. */
 export type Outcome =
@@ -36,6 +36,8 @@ export type Progress =
       listed?: true;
     }
   | { kind: "failed"; id: string; title: string; message: string }
+  /** Needs no line: what is advised from then on heeds it. */
+  | { kind: "objection"; objection: Objection }
   | { kind: "note"; message: string }
   | { kind: "warning"; message: string; hint?: Advice }
   | { kind: "debug"; message: string };

@@ -3,6 +3,7 @@ import { orDenied } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { readFunction } from "./lambda-function.ts";
 import { AS_FOUND, noteIn, versionsOf } from "./releases.ts";
+import { tellObjection } from "./objection.ts";
 import { asServed } from "./served.ts";
 import { tagNames, type CodeOwner, type Tags } from "./tags.ts";
 
@@ -53,5 +54,19 @@ export async function servedCodeOwner<Named extends CodeOwner | "unknown">(
     orDenied(readFunction(aws, FunctionName)),
     orDenied(asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }))),
   ]);
+  tellFunction(aws, FunctionName, found);
   return codeOwnerIn(found?.Tags, served) ?? named;
+}
+
+/** Asks AWS what a deploy of the function's stack would be refused for, and tells it. */
+export async function tellOfDeploys(aws: Aws, FunctionName: string): Promise<void> {
+  tellFunction(aws, FunctionName, await orDenied(readFunction(aws, FunctionName)));
+}
+
+/** The same of a function that was read. */
+export function tellFunction(aws: Aws, stack: string, found: GetFunctionResponse | undefined): void {
+  if (!found || found.TagsError) return;
+  const { Tags: tags = {}, Configuration: { Handler: handler = null, Runtime: runtime = null } = {} } = found;
+  const code = { owner: codeOwnerIn(tags), handler, runtime };
+  tellObjection({ tags, code }, { stack, region: aws.region }, aws.report);
 }

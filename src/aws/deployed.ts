@@ -5,6 +5,8 @@ import { allTelling } from "../errors/telling.ts";
 import { complete, everyPage, orDenied, orMissing } from "./answers.ts";
 import { apiMembers } from "./authentic.ts";
 import type { Aws } from "./clients.ts";
+import { tellOfDeploys } from "./code-owner.ts";
+import { tellObjection } from "./objection.ts";
 import { deployedFunction, type DeployedFunction } from "./lambda-function.ts";
 import { isOurs, otherManagerIn } from "./tags.ts";
 import type { Variables } from "./variables.ts";
@@ -69,6 +71,7 @@ export async function deployedStack(
   const isRight = likely.begun !== undefined && api?.ApiId === likely.ApiId;
   const served = api && (await (isRight ? likely.begun : stageOf(api.ApiId)));
   if (!api || !served || !lambda) {
+    if (lambda) await tellOfDeploys(aws, functionName);
     const missing = [
       ...(api ? [] : [`API ${apiName}`]),
       ...(served ? [] : [`stage ${stage}`]),
@@ -144,7 +147,9 @@ const isStacks = ({ region }: Aws, functionName: string, { Tags }: Api): boolean
 /** The stack's API as `apiOf` finds it, having told of another tool that manages it. */
 export async function deployedApi(...[aws, names, read]: Parameters<typeof apiOf>): Promise<Api | undefined> {
   const api = await apiOf(aws, names, read);
-  const manager = otherManagerIn(api?.Tags ?? {});
+  const tags = api?.Tags ?? {};
+  if (api) tellObjection({ tags }, { stack: names.functionName, region: aws.region }, aws.report);
+  const manager = otherManagerIn(tags);
   if (manager !== undefined)
     aws.report({ kind: "note", message: `the API ${api?.Name} is managed by ${manager}` });
   return api;

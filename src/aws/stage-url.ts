@@ -14,6 +14,7 @@ export async function stageUrl(
   const [aws, { deployedApi }] = await Promise.all([opening, import("./deployed.ts")]);
   const found = await deployedApi(aws, names);
   if (found) return `${found.ApiEndpoint}/${names.stage}`;
+  await (await import("./code-owner.ts")).tellOfDeploys(aws, names.functionName);
   throw new CliError("not-deployed", `there is no API named ${names.apiName} in ${aws.region}`, {
     hint: ["deploy it: ", command("deploy"), "; or pass the address with --url wss://…"],
   });

@@ -1,4 +1,4 @@
-import { codeOwnerIn } from "../aws/code-owner.ts";
+import { tellObjection } from "../aws/objection.ts";
 import { functionMissing, type CheckTags } from "../aws/lambda-function.ts";
 import type { CodeOwner } from "../aws/tags.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
@@ -9,6 +9,8 @@ import { refuseToWrite } from "../stack/ownership.ts";
 import { placeText } from "../terminal/changes.ts";
 import { tellAlso } from "./also-served.ts";
 import type { Context } from "./context.ts";
+import type { Report } from "../progress.ts";
+import type { AnyFound } from "../stack/resource.ts";
 
 /** The function of a stack, for a command that changes it by other ways than a deploy. */
 interface FunctionOfStack {
@@ -37,6 +39,7 @@ export async function functionOf(
   const found = observed.get(lambdaFunction);
   if (!found) throw functionMissing(run.aws, lambdaFunction.name);
   const place = placeOf(open, observed);
+  const owner = tellFound(found, stack, report);
   if (isChanged) {
     refuseToWrite(observed, stack);
     report({ kind: "note", message: placeText(place) });
@@ -44,5 +47,17 @@ export async function functionOf(
   const { Caller: by = "unknown" } = observed.get(account)?.attributes ?? {};
   const tell = (names: readonly string[], release: string) => tellAlso({ names, release }, { report });
   const check = checkOfTags(lambdaFunction, found, stack);
-  return { place, by, owner: codeOwnerIn(found.tags), check, tellAlso: tell };
+  return { place, by, owner, check, tellAlso: tell };
+}
+
+/** Tells what a deploy of a function that was found would be refused for; returns whose code it has. */
+export function tellFound(
+  { tags = {}, properties, attributes }: AnyFound,
+  { identity }: Pick<WebSocketStack, "identity">,
+  report: Report,
+): CodeOwner | undefined {
+  const { Handler: handler = null, Runtime: runtime = null } = properties as Partial<Record<string, string>>;
+  const owner = (attributes["Owner"] || undefined) as CodeOwner | undefined;
+  tellObjection({ tags, code: { owner, handler, runtime } }, identity, report);
+  return owner;
 }

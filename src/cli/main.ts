@@ -2,6 +2,7 @@ import { resolve as absolute } from "node:path";
 import type { Request } from "./arguments.ts";
 import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./command.ts";
 import { openContext, type Shell } from "./context.ts";
+import type { Report } from "../progress.ts";
 import { SCHEMA_VERSION, type ErrorDocument } from "./document.ts";
 import type { Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -15,7 +16,14 @@ import { environmentNotes } from "./environment-note.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { nextText, stepsIn } from "./next.ts";
 import { readQuickly, type CommandRequest } from "./quick-arguments.ts";
-import { advicePrinter, isAboutStacks, programOf, type AdvicePrinter } from "./print-advice.ts";
+import {
+  advicePrinter,
+  isAboutStacks,
+  programOf,
+  stronger,
+  type AdvicePrinter,
+  type Known,
+} from "./print-advice.ts";
 import { regionNotes } from "./region.ts";
 import { annotation, mask, writeStepSummary } from "../terminal/github.ts";
 import { canSpin, colouring, writerFor, type Writer } from "../terminal/output.ts";
@@ -123,7 +131,8 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   const { command, given } = request;
   const resolved = resolve(given, environment, process.cwd(), commandTable[request.name]);
   const { settings } = resolved;
-  session.advice = advicePrinter(program(), resolved);
+  const known: Known = {};
+  session.advice = advicePrinter(program(), resolved, known);
   const progress = await showProgress(session.err, {
     mode: progressMode(settings, session.err),
     debug: settings.debug,
@@ -143,7 +152,19 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
   const asked = askedBy(request.name, settings);
   if (asked !== undefined) progress.expecting(`asking ${asked}`);
   const aim = aimOf(resolved);
-  const running = { ...request, settings, aim, session, progress, projectState: projectState(resolved) };
+  const report: Report = (event) => {
+    if (event.kind === "objection") known.objection = stronger(known.objection, event.objection);
+    else progress.report(event);
+  };
+  const display = { ...progress, report };
+  const running = {
+    ...request,
+    settings,
+    aim,
+    session,
+    progress: display,
+    projectState: projectState(resolved),
+  };
   try {
     return await resultOf(running);
   } catch (error) {

@@ -4,8 +4,10 @@ import {
   partsOf,
   printsKeys,
   shellWord,
+  unrefused,
   type Advice,
   type Invocation,
+  type Objection,
 } from "../errors/advice.ts";
 import {
   commandTable,
@@ -35,13 +37,29 @@ export interface AdvicePrinter {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
+/** What a run has found out about its stack. */
+export interface Known {
+  /** Why a deploy would be refused; absent where nothing is known that speaks against it. */
+  objection?: Objection;
+}
+
+/** The stronger of two: what holds for more deploys. */
+export function stronger(one: Objection | undefined, other: Objection): Objection {
+  const order: readonly Objection["to"][] = ["all", "unadopted", "parts", "unknown", "unnamed"];
+  return one && order.indexOf(one.to) <= order.indexOf(other.to) ? one : other;
+}
+
 /**
  * Prints advice with what leads to the stack of this run in every command: followed as it stands, it must not
- * reach another one. `program` are the words that start the program (`programOf`); `resolved` are the run's
- * settings, as soon as they are known.
+ * reach another one, and no deploy is refused. `program` are the words that start the program (`programOf`);
+ * `resolved` are the run's settings, as soon as they are known, and `known` what it finds out.
  */
-export function advicePrinter(program: readonly string[], resolved?: Resolved): AdvicePrinter {
-  const words = (invocation: Invocation) => wordsOf(invocation, resolved);
+export function advicePrinter(
+  program: readonly string[],
+  resolved?: Resolved,
+  known: Known = {},
+): AdvicePrinter {
+  const words = (invocation: Invocation) => wordsOf(heeding(invocation, known, resolved), resolved);
   const typed = (part: Invocation) =>
     [...portVariable(part, resolved), ...program, ...words(part).map(shellWord)].join(" ");
   const line = (part: Invocation) => (printsKeys(part) ? intoFile(typed(part)) : typed(part));
@@ -55,6 +73,13 @@ export function advicePrinter(program: readonly string[], resolved?: Resolved): 
       .join("");
   const argv = (advice: Advice) => partsOf(advice).filter(isInvocation).map(words);
   return { text, screen, argv, json: (result) => withAdvice(result, { text, argv }, []) };
+}
+
+/** Own code that the settings name is named by the next deploy too. */
+function heeding(advised: Invocation, { objection }: Known, resolved: Resolved | undefined): Invocation {
+  const isNamed = ownCode.some((name) => resolved?.settings[name] !== undefined);
+  const isAboutCode = objection?.to === "unnamed" || objection?.to === "unknown";
+  return objection && !(isAboutCode && isNamed) ? unrefused(advised, objection) : advised;
 }
 
 /** A command whose output is secret: on the screen, and in a file that others read, it would be told. */

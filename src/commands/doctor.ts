@@ -5,6 +5,7 @@ import { isCodeChanged, namingOwn } from "../cli/own-code.ts";
 import type { Context } from "../cli/context.ts";
 import { tellAlso } from "../cli/also-served.ts";
 import { functionOf } from "../cli/function-of.ts";
+import { tellFunction } from "../aws/code-owner.ts";
 import { contentOf } from "../aws/function-content.ts";
 import { afterChanges, command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
@@ -153,13 +154,15 @@ async function examined(
       message: `whether another tool manages the stack is not known: ${manager.error.message}`,
     });
   const managedBy = manager.kind === "present" ? manager.value : null;
+  const kept = await read("kept");
+  if (kept.kind === "present") tellFunction(aws, functionName, kept.value);
   const found = { account, managedBy, leftOut: [], isOwnUnnamed: false };
   if (managedBy !== null) return { ...found, checks: leftTo(managedBy, checks) };
   const isOwnUnnamed = named === "shipped" && owner.kind === "present" && owner.value === "own";
   if (!isOwnUnnamed) return { ...found, checks };
-  const kept = keepingOwn(checks, await read("lambda"), await read("latest"));
-  const leftOut = stepsIn(checks).filter((step) => !stepsIn(kept).includes(step));
-  return { ...found, isOwnUnnamed, leftOut, checks: kept };
+  const left = keepingOwn(checks, await read("lambda"), await read("latest"));
+  const leftOut = stepsIn(checks).filter((step) => !stepsIn(left).includes(step));
+  return { ...found, isOwnUnnamed, leftOut, checks: left };
 }
 
 /**

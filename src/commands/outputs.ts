@@ -119,6 +119,7 @@ export const command: Command<"outputs", OutputsResult> = {
     const { deployedStack } = await import("../aws/deployed.ts");
     const deployed = await deployedStack(aws, { functionName, apiName, stage });
     if (audience === "backend" && !deployed.signingKeys) {
+      await (await import("../aws/code-owner.ts")).tellOfDeploys(aws, functionName);
       context.report({
         kind: "warning",
         message: "the function has no SIGNING_KEYS: its requests are not signed",

@@ -1,7 +1,8 @@
 import { readReleases, type Release } from "../aws/releases.ts";
-import { namesFor, ownIn, type OwnUnnamed } from "../aws/own-code.ts";
+import { ownIn, type OwnUnnamed } from "../aws/own-code.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
+import { tellFound } from "../cli/function-of.ts";
 import { nothing, typing } from "../cli/next.ts";
 import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
 import { allTelling } from "../errors/telling.ts";
@@ -36,7 +37,9 @@ export const command: Command<"releases", ReleasesResult> = {
     ]);
     if (!found) throw functionMissing(run.aws, functionName);
     const { serves, isRolledBack: rolledBack, releases } = found;
-    const ownCode = ownIn(observed.get(stack.lambdaFunction));
+    const lambda = observed.get(stack.lambdaFunction);
+    if (lambda) tellFound(lambda, stack, context.report);
+    const ownCode = ownIn(lambda);
     return { ...placeOf(open, observed), functionName, serves, rolledBack, ownCode, releases };
   },
 
@@ -57,14 +60,10 @@ export const command: Command<"releases", ReleasesResult> = {
     ]);
   },
 
-  next({ serves, rolledBack, ownCode, releases, managedBy }) {
+  next({ serves, rolledBack, releases, managedBy }) {
     if (managedBy !== null) return nothing("the other tool serves what it has written");
     if (serves === null) return typing(invocation("deploy"), "to make one");
-    if (rolledBack)
-      return typing(
-        ownCode ? invocation("deploy", namesFor(ownCode)) : deployAgain,
-        "to serve what is deployed then",
-      );
+    if (rolledBack) return typing(deployAgain, "to serve what is deployed then");
     const hasOlder = releases.some(({ number }) => Number(number) < Number(serves));
     return hasOlder
       ? typing(invocation("rollback"), "to serve the one before again")

@@ -1,5 +1,6 @@
 import { codeToCompare, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
+import { tellFound } from "../cli/function-of.ts";
 import { nothing, typing } from "../cli/next.ts";
 import { isCodeChanged } from "../cli/own-code.ts";
 import { command as invocation, deployAgain, joined } from "../errors/advice.ts";
@@ -52,6 +53,8 @@ export const command: Command<"status", StatusResult> = {
     // A rollback is undone by a whole deploy alone.
     const isRolledBack = resources.some(({ state }) => state === "rolled back");
     const place = placeOf(open, observed);
+    const lambda = observed.get(stack.lambdaFunction);
+    if (lambda) tellFound(lambda, stack, context.report);
     const own = isOwnCode(options) ? null : ownUnnamed(stack, observed);
     const all = place.managedBy === null ? fixingSteps(changes, stack) : [];
     const possible = own?.isChanged ? withoutReleasing(all) : all;
@@ -95,7 +98,7 @@ export const command: Command<"status", StatusResult> = {
     if (managedBy !== null) return nothing("the other tool makes it what it should be");
     const named = ownCode && namesFor(ownCode);
     if (steps.length === 0 && resources.some(({ state }) => state === "rolled back"))
-      return typing(named ? invocation("deploy", named) : deployAgain, "to serve what was deployed last");
+      return typing(deployAgain, "to serve what was deployed last");
     if (steps.length === 0 && !upToDate && named)
       return typing(invocation("status", named), "with your own code");
     if (steps.length === 0) return typing(invocation("doctor"));

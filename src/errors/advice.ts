@@ -17,6 +17,15 @@ export interface Invocation {
  */
 export type Advice = string | readonly (string | Invocation)[];
 
+/**
+ * Why a deploy that is advised would be refused, as far as a run has found that out: each for everything that
+ * has another owner (`all`) or none (`unadopted`), for parts of what is not adopted whole, and a whole one
+ * for own code that it has to name, or of which nothing says whose it is (`unknown`).
+ */
+export type Objection =
+  | { to: "all" | "unadopted" | "parts" | "unknown" }
+  | { to: "unnamed"; names: Written<"deploy"> };
+
 /** A setting's value as a person writes it: free text and numbers also as a placeholder such as `"URL"`. */
 type WrittenValue<V> = V extends boolean | readonly unknown[] ? V : V extends number ? V | string : V;
 
@@ -81,6 +90,22 @@ export const isInvocation = (value: unknown): value is Invocation =>
 /** The parts of an advice; one that is a mere text is its only part. */
 export const partsOf = (advice: Advice): readonly (string | Invocation)[] =>
   typeof advice === "string" ? [advice] : advice;
+
+/**
+ * The same command, or for a deploy that would be refused one that would not; where there is none, the plan,
+ * which says why, and what to do. A repair by the doctor is a deploy too.
+ */
+export function unrefused(advised: Invocation, objection: Objection): Invocation {
+  const { command: name, options } = advised;
+  const isRepair = name === "doctor" && options["fix"] === true;
+  if (name !== "deploy" && !isRepair) return advised;
+  const isWhole = !isRepair && options["only"] === undefined;
+  if (objection.to === "all") return command("plan");
+  if (objection.to === "unadopted") return options["adopt"] ? advised : command("plan", { adopt: true });
+  if (objection.to === "parts") return isWhole ? advised : deployAgain;
+  if (!isWhole || options["source"] || options["zip"] || options["replaceCode"]) return advised;
+  return "names" in objection ? command("deploy", { ...options, ...objection.names }) : command("plan");
+}
 
 /** Several advices as one, each on a line of its own; those that are absent are left out. */
 export function joined(advices: readonly (Advice | undefined)[], separator = "\n"): Advice {

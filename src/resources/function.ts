@@ -174,8 +174,8 @@ export function lambdaFunction(
     async list(aws) {
       const answer = await taggedFunction(aws, FunctionName);
       if (!answer) return [];
-      // The releases are asked only for a deploy of code, and of what is the stack's already.
-      const isOpen = config.codeFrom !== undefined && !isNotYetOurs(answer.Tags ?? {});
+      // The releases are asked only of what is the stack's already.
+      const isOpen = !isNotYetOurs(answer.Tags ?? {});
       const owner = isOpen ? await latestCodeOwner(aws, answer) : codeOwnerIn(answer.Tags);
       return [foundFunction(answer, owner)];
     },

@@ -154,6 +154,7 @@ function eventLine(event: Progress, adviceText: ProgressOptions["adviceText"]): 
     case "started":
     case "waited":
     case "over":
+    case "objection":
       return undefined;
     case "going":
       return `  ${continued(event.title)}`;
