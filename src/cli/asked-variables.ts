@@ -4,7 +4,6 @@ import { LARGEST_ENVIRONMENT, type Variables } from "../aws/variables.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { readVariable, refusedVariable, type RefusedVariable } from "../settings/value-types.ts";
-import { secretValue } from "../terminal/line.ts";
 
 const actions = ["list", "set", "unset"] as const;
 export type Action = (typeof actions)[number];
@@ -47,6 +46,7 @@ export async function valueOf(
   { stdin, signal }: Pick<Context, "stdin" | "signal">,
 ): Promise<Variables> {
   if (name === undefined) return {};
+  const { secretValue } = await import("../terminal/line.ts");
   const value = await secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal });
   return Object.fromEntries([assigned(name, value)]);
 }

@@ -5,7 +5,7 @@ import type { Described, RunLimits } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import type { AwsOptions, StackNames, StackProperties, TokenOptions } from "../settings/commands.ts";
 import type { DeployableStack, OpenStack } from "../stack/deploy.ts";
-import { pipedLines, tokenFrom, typedToken, type PipedLines } from "../terminal/line.ts";
+import type { PipedLines } from "../terminal/line.ts";
 import type { Question } from "../terminal/prompt.ts";
 import type { Screen } from "../terminal/screen.ts";
 
@@ -69,7 +69,7 @@ export interface Context<Item = never> extends Run, Shell<Item> {
    */
   token(of: TokenOptions, isNeeded?: boolean): Promise<string | undefined>;
   /** The lines of a stdin that is no terminal; with `--token-stdin` those after the token. */
-  lines(): AsyncIterableIterator<string>;
+  lines(): Promise<AsyncIterableIterator<string>>;
 }
 
 /** A context that loads AWS's SDK, makes clients and reads stdin only where a command asks for them. */
@@ -94,7 +94,8 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
     stack,
     async token({ token, tokenStdin }, isNeeded = false) {
       if (!tokenStdin && (token !== undefined || !isNeeded || !shell.canAsk)) return token;
-      return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(lines());
+      const { tokenFrom, typedToken } = await import("../terminal/line.ts");
+      return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(await lines());
     },
     lines,
     async [Symbol.asyncDispose]() {
@@ -124,14 +125,15 @@ function clientsFor(
 }
 
 /** Starts to read the lines of stdin, once. */
-function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => PipedLines {
-  let opened: PipedLines | undefined;
-  return () => {
-    if (opened) return opened;
+function linesOf(stdin: NodeJS.ReadStream, closings: (() => void)[]): () => Promise<PipedLines> {
+  let opened: Promise<PipedLines> | undefined;
+  const open = async () => {
+    const { pipedLines } = await import("../terminal/line.ts");
     const lines = pipedLines(stdin);
     closings.push(() => lines.close());
-    return (opened = lines);
+    return lines;
   };
+  return () => (opened ??= open());
 }
 
 /** The stack that the options describe; calls nothing yet. */

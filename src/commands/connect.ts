@@ -278,7 +278,7 @@ async function talk(
   context: Frames,
 ): Promise<Omit<Talk, "mode" | "url">> {
   const interactive = Boolean(context.stdin.isTTY) && !send && expected.length === 0;
-  const messages = send ? send.map(asMessage) : context.stdin.isTTY ? [] : piped(context.lines());
+  const messages = send ? send.map(asMessage) : context.stdin.isTTY ? [] : piped(await context.lines());
   const address = addressOf(opening.base, subscription);
   // Before there is a prompt, nothing is in the way of what is printed.
   const screen: Pick<Input, "above"> = { above: (print) => print() };

@@ -11,7 +11,6 @@ import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
 import { placeText } from "../terminal/changes.ts";
 import { table } from "../terminal/format.ts";
-import { pipedText } from "../terminal/line.ts";
 
 const actions = ["get", "send", "close"] as const;
 type Action = (typeof actions)[number];
@@ -100,6 +99,7 @@ const LONGEST_MESSAGE = 128 * 1024;
 async function messageIn({ args: [, , typed, ...more], stdin, signal }: Context): Promise<Buffer> {
   if (more.length > 0)
     throw new CliError("argument-unexpected", "connections send takes one text: quote it for the shell");
+  const { pipedText } = await import("../terminal/line.ts");
   const message = typed ?? (stdin.isTTY ? "" : await pipedText(stdin, { most: LONGEST_MESSAGE, signal }));
   if (message !== "") return Buffer.from(message);
   throw new CliError("value-missing", "connections send has nothing to send", {

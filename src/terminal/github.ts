@@ -1,4 +1,3 @@
-import { appendTo } from "../files/write.ts";
 import { safe, withoutCommands } from "./safe.ts";
 import { unstyled } from "./style.ts";
 
@@ -27,5 +26,6 @@ export async function writeStepSummary(file: string, heading: string, text: stri
   const shown = safe(unstyled(text));
   const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = "`".repeat(Math.max(3, longest + 1));
+  const { appendTo } = await import("../files/write.ts");
   await appendTo(file, `### ${heading}\n\n${fence}\n${shown}\n${fence}\n`);
 }
