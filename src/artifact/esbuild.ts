@@ -10,20 +10,28 @@ import { jsonIn } from "../contract/json.ts";
 import { environment, withoutCredentials } from "../settings/environment.ts";
 
 /**
- * The file of the esbuild that is installed for a folder: in it, or in one above. Throws a CliError (exit 2)
- * for one that other users could have written: who bundles runs it.
+ * The file of the esbuild that is installed for a folder: in it, or in one above; undefined where there is
+ * none. Throws a CliError (exit 2) for one that is broken, or that other users could have written: who
+ * bundles runs it.
  */
 export function esbuildFor(folder: string): string | undefined {
-  const file = resolvedFrom(folder, "esbuild");
+  const file = resolvedFrom(folder);
   if (file !== undefined) requireTrusted(file);
   return file;
 }
 
-function resolvedFrom(folder: string, name: string): string | undefined {
+function resolvedFrom(folder: string): string | undefined {
   try {
-    return createRequire(join(folder, "package.json")).resolve(name);
-  } catch {
-    return undefined;
+    return createRequire(join(folder, "package.json")).resolve("esbuild");
+  } catch (cause) {
+    const { code, path, message } = cause as NodeJS.ErrnoException;
+    // With a path its package is there, and not the file that this names.
+    if (code === "MODULE_NOT_FOUND" && path === undefined) return undefined;
+    throw new CliError(
+      "bundle-failed",
+      `the esbuild that is installed for ${folder} cannot be loaded: ${message.split("\n")[0]}`,
+      { cause, hint: "install it anew there: npm install --save-dev esbuild" },
+    );
   }
 }
 

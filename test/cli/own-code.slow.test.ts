@@ -367,6 +367,26 @@ test("a project's esbuild gets no credentials either, and one that all may write
   expect([refused.code, errorCode(refused)]).toEqual([2, "bundler-untrusted"]);
 });
 
+test("an esbuild that is broken is told from one that is not installed", async () => {
+  const broken = {
+    "{": "Error parsing",
+    '{"exports": {"./other": "./other.js"}}': 'No "exports" main',
+    '{"main": "lib/gone.js"}': "lib/gone.js",
+  };
+  for (const [manifest, says] of Object.entries(broken)) {
+    const source = folderWith({ "index.ts": echo });
+    const pack = () => run(["package", "--source", source, "--out", join(source, "p.zip"), "--json"]);
+    const missing = await pack();
+    expect([missing.code, missing.stdout]).toEqual([2, expect.stringContaining("is not installed")]);
+    mkdirSync(join(source, "node_modules/esbuild"), { recursive: true });
+    writeFileSync(join(source, "node_modules/esbuild/package.json"), manifest);
+    const { code, stdout } = await pack();
+    const { message } = JSON.parse(stdout).error as { message: string };
+    expect([code, message]).toEqual([2, expect.stringContaining("cannot be loaded")]);
+    expect(message).toContain(says);
+  }
+});
+
 /** A folder with the wheel of a package `tiny`, which needs no index of packages. */
 async function wheels(): Promise<string> {
   const folder = folderWith({});
