@@ -203,12 +203,17 @@ const ownKeys: ReadonlySet<string | undefined> = new Set(["$connect", "$disconne
  */
 async function unfitness(aws: Aws, ApiId: string, stage: string): Promise<readonly string[]> {
   const pageOf = { ApiId, MaxResults: "100" };
-  const [stages, routes] = await Promise.all([
+  const [{ DisableExecuteApiEndpoint: isOff = false }, stages, routes] = await Promise.all([
+    aws.apigatewayv2.call("GetApi", { ApiId }),
     everyPage((NextToken) => aws.apigatewayv2.call("GetStages", { ...pageOf, NextToken })),
     allRoutes(aws, ApiId),
   ]);
   const others = stages.flatMap(({ StageName = "" }) => (StageName === stage ? [] : [StageName]));
   return [
+    // As people do behind a domain of their own; the function sends frames to the API's own address.
+    ...(isOff
+      ? ["its own address, which frames are sent to, is off (DisableExecuteApiEndpoint); switch it on"]
+      : []),
     ...(others.length > 0
       ? [`its routes serve other stages too: ${others.join(", ")}; remove or move them`]
       : []),

@@ -269,7 +269,7 @@ test.each([
 
 test("S46 an API with other stages or guarded routes is refused with all reasons, and kept", async () => {
   const local = await openLocalAws();
-  const { ApiId } = await makeByHand(local, { otherStage: true });
+  const { ApiId } = await makeByHand(local, { otherStage: true, addressOff: true });
   const { Items = [] } = await local.apigatewayv2.send(new GetRoutesCommand({ ApiId }));
   const guards = { AuthorizationType: "AWS_IAM" } as const;
   const RouteId = Items.find(({ RouteKey }) => RouteKey === "$connect")?.RouteId;
@@ -292,6 +292,7 @@ test("S46 an API with other stages or guarded routes is refused with all reasons
   const refusal = await deploy().catch((error: unknown) => error);
   expect(refusal).toMatchObject({ code: "unfit-to-adopt", exitCode: 4 });
   expect(String(refusal)).toContain("other stages too: beta");
+  expect(String(refusal)).toContain("its own address, which frames are sent to, is off");
   expect(String(refusal)).toContain("$connect has the authorization AWS_IAM; remove it");
   expect(String(refusal)).toContain("$disconnect has a required API key; remove it");
   expect(String(refusal)).toContain("$default has request models; remove it");

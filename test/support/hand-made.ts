@@ -45,6 +45,8 @@ interface Extras {
   more?: boolean;
   /** Another stage of the API. */
   otherStage?: boolean;
+  /** Whether clients reach it by a domain of its own alone. */
+  addressOff?: boolean;
   /** Whether the stage serves each change of a route at once. */
   autoDeploy?: boolean;
   /** What the role may do; by default all that the proxy needs. */
@@ -93,7 +95,7 @@ export async function makeByHand(clients: Clients, extras: Extras = {}) {
 async function apiByHand(
   { apigatewayv2 }: Clients,
   functionArn: string,
-  { apiTags = {}, more = false, otherStage = false, autoDeploy = false }: Extras,
+  { apiTags = {}, more = false, otherStage = false, addressOff = false, autoDeploy = false }: Extras,
 ): Promise<string> {
   const { ApiId } = await apigatewayv2.send(
     new CreateApiCommand({
@@ -101,6 +103,7 @@ async function apiByHand(
       ProtocolType: "WEBSOCKET",
       RouteSelectionExpression: "$request.body.action",
       Description: "made by hand",
+      DisableExecuteApiEndpoint: addressOff,
       Tags: apiTags,
     }),
   );
