@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import { STATEMENT_ID } from "../resources/permission.ts";
+import { accountLimits } from "../resources/stage.ts";
 import { tagNames } from "../aws/tags.ts";
-import type { AnyResource } from "../stack/resource.ts";
+import type { AnyFound, AnyResource } from "../stack/resource.ts";
 import { Block, block, Expression, Json, type Words } from "./hcl.ts";
 import {
   followsOf,
@@ -22,11 +24,15 @@ interface Form {
   /** The id that an import block wants, of what was found. */
   importId(found: Readonly<Record<string, string>>): string;
   hasTags?: true;
+  /** It is a copy of what it follows: a change there takes another one. */
+  isSnapshot?: true;
   /** Members besides the properties. */
   besides?: Readonly<Record<string, unknown>>;
 }
 
 const FORMAT = "Terraform";
+const limitsOf = ({ properties }: AnyFound): unknown => Object(properties)["DefaultRouteSettings"];
+const isAccounts = (limits: unknown): boolean => isDeepStrictEqual(limits, accountLimits);
 const id = (address: string) => `${address}.id`;
 const arn = (address: string) => `${address}.arn`;
 const inApi =
@@ -78,7 +84,8 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: {
       ApiId: id,
       ApiEndpoint: (address) => `${address}.api_endpoint`,
-      ManagementEndpoint: (address) => `replace(${address}.api_endpoint, "wss://", "https://")`,
+      // `ws` stands there at the local AWS.
+      ManagementEndpoint: (address) => `replace(${address}.api_endpoint, "/^ws/", "http")`,
     },
     importId: ({ ApiId = "" }) => ApiId,
     hasTags: true,
@@ -113,8 +120,7 @@ const forms: Readonly<Record<string, Form>> = {
     properties: { ApiId: "api_id", Description: "description" },
     attributes: { DeploymentId: id },
     importId: inApi("DeploymentId"),
-    // A stage serves the old one until it has the new one.
-    besides: { lifecycle: new Block({ create_before_destroy: true }) },
+    isSnapshot: true,
   },
   "AWS::ApiGatewayV2::Stage": {
     resource: "aws_apigatewayv2_stage",
@@ -123,15 +129,16 @@ const forms: Readonly<Record<string, Form>> = {
       StageName: "name",
       DeploymentId: "deployment_id",
       AutoDeploy: "auto_deploy",
-      DefaultRouteSettings: ({
-        ThrottlingBurstLimit,
-        ThrottlingRateLimit,
-      }: Readonly<Record<string, unknown>>) => ({
-        default_route_settings: new Block({
-          throttling_burst_limit: ThrottlingBurstLimit,
-          throttling_rate_limit: ThrottlingRateLimit,
-        }),
-      }),
+      DefaultRouteSettings: (limits: typeof accountLimits, { found }) =>
+        // Where a stage has no limits, the account's hold, and the provider reads 0.
+        isAccounts(limits) && (!found || isAccounts(limitsOf(found)))
+          ? {}
+          : {
+              default_route_settings: new Block({
+                throttling_burst_limit: limits.ThrottlingBurstLimit,
+                throttling_rate_limit: limits.ThrottlingRateLimit,
+              }),
+            },
       AccessLogSettings: (value: { DestinationArn: string; Format: string } | "off") =>
         value === "off"
           ? {}
@@ -286,10 +293,17 @@ function resourceText(of: Exported, byId: ReadonlyMap<string, AnyResource>, word
       ...members,
       ...form.besides,
       ...(form.hasTags && tags && Object.keys(tags).length > 0 ? { tags: taggedAs(tags) } : {}),
-      ...(after.length > 0 ? { depends_on: new Expression(`[${after.join(", ")}]`) } : {}),
+      ...(after.length > 0 ? orderOf(form, after) : {}),
     },
     words,
   );
+}
+
+function orderOf({ isSnapshot }: Form, after: readonly string[]): Readonly<Record<string, unknown>> {
+  const addresses = after.map((address) => new Expression(address));
+  if (!isSnapshot) return { depends_on: addresses };
+  // A stage serves the old one until it has the new one.
+  return { lifecycle: new Block({ create_before_destroy: true, replace_triggered_by: addresses }) };
 }
 
 /** Whose it is a variable says: Terraform takes it over when that is changed. */
@@ -307,6 +321,7 @@ function importOf({ resource, found }: Exported): TerraformExport["imports"] {
   return [{ to: addressOf(resource), id: formOf(resource).importId(facts) }];
 }
 
+/** The provider takes `nodejs24.x` from that version on. */
 const header = (
   region: string,
 ): string => `# A WebSocket proxy, exported from shelfshack-ws. The file that var.filename names is
@@ -316,7 +331,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.0"
+      version = ">= 6.21"
     }
   }
 }

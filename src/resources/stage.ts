@@ -40,7 +40,7 @@ interface StageConfig {
 /**
  * The limits of the account, which hold where a stage has none: a new one has none (AWS.md 1.12, 3.6).
  */
-const limits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
+export const accountLimits = { ThrottlingBurstLimit: 5_000, ThrottlingRateLimit: 10_000 };
 
 /**
  * The stage that clients connect to. It serves a deployment's snapshot: one that serves an old deployment is
@@ -74,8 +74,8 @@ export function stage(
       DeploymentId,
       AutoDeploy: false,
       DefaultRouteSettings: {
-        ThrottlingBurstLimit: throttleBurst ?? limits.ThrottlingBurstLimit,
-        ThrottlingRateLimit: throttleRate ?? limits.ThrottlingRateLimit,
+        ThrottlingBurstLimit: throttleBurst ?? accountLimits.ThrottlingBurstLimit,
+        ThrottlingRateLimit: throttleRate ?? accountLimits.ThrottlingRateLimit,
       },
       ...logOf({ region, accessLogs }, needs.accessGroup.name, { Account, Partition }),
       ...desiredTags(configuredTags),
@@ -183,8 +183,8 @@ const settingsOf = ({
     DeploymentId,
     AutoDeploy: AutoDeploy === true,
     DefaultRouteSettings: {
-      ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? limits.ThrottlingBurstLimit,
-      ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? limits.ThrottlingRateLimit,
+      ThrottlingBurstLimit: DefaultRouteSettings?.ThrottlingBurstLimit ?? accountLimits.ThrottlingBurstLimit,
+      ThrottlingRateLimit: DefaultRouteSettings?.ThrottlingRateLimit ?? accountLimits.ThrottlingRateLimit,
     },
     AccessLogSettings: DestinationArn === "" ? "off" : { DestinationArn, Format },
   });

@@ -1,3 +1,4 @@
+import { UpdateStageCommand } from "@aws-sdk/client-apigatewayv2";
 import { expect, test } from "vitest";
 import { cloudFormationOf } from "../../src/export/cloudformation.ts";
 import { exportedOf } from "../../src/export/model.ts";
@@ -51,10 +52,68 @@ test("S47 all that is deployed has its import block, with the id in the provider
     "aws_lambda_function.function": "shelfshack-websocket-proxy",
   });
   expect(imports.map(({ to }) => to)).toContain("aws_lambda_permission.permission");
-  expect(text.match(/"team" = "chat"/g)).toHaveLength(6);
+  expect(text.match(/"team" += "chat"/g)).toHaveLength(6);
   // Ids are in the import blocks alone: all else refers to the resources.
   expect(text.slice(0, text.indexOf("import {"))).not.toContain(String(api));
   expect(all.filter(({ isDrifted }) => isDrifted)).toEqual([]);
+});
+
+/** The columns of the `=` of arguments that follow each other, each on a line of its own. */
+function runsIn(text: string): { columns: number[]; names: number[] }[] {
+  const runs = text.split("\n").reduce<{ columns: number[]; names: number[] }[]>(
+    (all, line) => {
+      const [, name = "", blanks = ""] = /^( +(?:\w+|"[^"]+"))( +)= .*[^[{(]$/.exec(line) ?? [];
+      if (name === "") return [...all, { columns: [], names: [] }];
+      all.at(-1)?.columns.push(name.length + blanks.length);
+      all.at(-1)?.names.push(name.length + 1);
+      return all;
+    },
+    [{ columns: [], names: [] }],
+  );
+  return runs.filter(({ columns }) => columns.length > 0);
+}
+
+test("what is exported for Terraform is formatted as its fmt does it", async () => {
+  for (const isDeployed of [true, false]) {
+    const { exported } = await exportedStack(isDeployed, { throttleRate: 30 });
+    const { text } = terraformOf(exported(), { region });
+    for (const { columns, names } of runsIn(text))
+      expect([text, ...columns]).toEqual([text, ...columns.map(() => Math.max(...names))]);
+    expect(text).not.toMatch(/ $|\}, \{|\n\n\n/m);
+  }
+});
+
+test("limits that are the account's are no block of the stage: the provider reads none as 0", async () => {
+  const blockOf = (text: string) =>
+    /default_route_settings \{\s+throttling_burst_limit = (\d+)\s+throttling_rate_limit  = (\d+)\n/.exec(
+      text,
+    );
+  for (const isDeployed of [true, false]) {
+    const none = (await exportedStack(isDeployed)).exported();
+    expect(terraformOf(none, { region }).text).not.toContain("default_route_settings");
+    const some = (await exportedStack(isDeployed, { throttleRate: 30 })).exported();
+    expect(blockOf(terraformOf(some, { region }).text)?.slice(1)).toEqual(["5000", "30"]);
+  }
+  const local = await openLocalAws();
+  const { stack, aws, deploy } = await openTestStack(local.url);
+  await deploy();
+  const { ApiId } = (await observe(stack, aws)).get(stack.api)?.attributes ?? expect.unreachable();
+  const DefaultRouteSettings = { ThrottlingBurstLimit: 0, ThrottlingRateLimit: 0 };
+  await local.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName: "dev", DefaultRouteSettings }));
+  const closed = exportedOf(stack, await observe(stack, aws));
+  expect(blockOf(terraformOf(closed, { region }).text)?.slice(1)).toEqual(["5000", "10000"]);
+});
+
+test("a change of a route or the integration takes a new deployment, which the stage follows", async () => {
+  const { exported } = await exportedStack(true, { routes: ["more"] });
+  const { text } = terraformOf(exported(), { region });
+  const [, list = ""] = /replace_triggered_by = \[([^\]]*)\]/.exec(text) ?? [];
+  const followed = [...text.matchAll(/resource "(aws_apigatewayv2_(?:route|integration))" "(\w+)"/g)];
+  expect(list.match(/[\w.]+/g)?.toSorted()).toEqual(
+    followed.map(([, type, name]) => `${type}.${name}`).toSorted(),
+  );
+  expect(followed).toHaveLength(5);
+  expect(text).toContain("deployment_id = aws_apigatewayv2_deployment.deployment.id");
 });
 
 test("what may be secret is a variable in either format, and one that the stack makes itself", async () => {
@@ -75,7 +134,7 @@ test("a larger value that a deploy leaves is exported as it is", async () => {
   await (await openTestStack(local.url, { memory: 512 })).deploy();
   const { stack, aws } = await openTestStack(local.url, { memory: 256 });
   const all = exportedOf(stack, await observe(stack, aws));
-  expect(terraformOf(all, { region }).text).toContain("memory_size = 512");
+  expect(terraformOf(all, { region }).text).toMatch(/memory_size += 512$/m);
 });
 
 test("a resource or a property that a format has no words for fails the export by its name", async () => {
