@@ -48,6 +48,27 @@ test("an API is answered as API Gateway answers it, and its address is this loca
   });
 });
 
+test("an integration is answered with what API Gateway adds to it", async () => {
+  const { apigatewayv2 } = await openLocalAws();
+  const { ApiId } = await apigatewayv2.send(new gateway.CreateApiCommand(newApi));
+  const IntegrationUri = invocationUri("arn:aws:lambda:us-east-1:000000000000:function:proxy");
+  const given = { IntegrationType: "AWS_PROXY", IntegrationMethod: "POST", IntegrationUri } as const;
+  const { IntegrationId } = await apigatewayv2.send(
+    new gateway.CreateIntegrationCommand({ ApiId, ...given }),
+  );
+  const { $metadata: _, ...found } = await apigatewayv2.send(
+    new gateway.GetIntegrationCommand({ ApiId, IntegrationId }),
+  );
+  expect(found).toEqual({
+    ...given,
+    IntegrationId,
+    ConnectionType: "INTERNET",
+    PassthroughBehavior: "WHEN_NO_MATCH",
+    PayloadFormatVersion: "1.0",
+    TimeoutInMillis: 29_000,
+  });
+});
+
 test("names and texts of API Gateway's refusals", async () => {
   const aws = await openLocalAws();
   const { apigatewayv2: client } = aws;

@@ -237,6 +237,14 @@ test("tags, description and trust can be changed and read back", async () => {
   });
 });
 
+test("no role is in an instance profile, and one that is not there is missed", async () => {
+  const aws = await openLocalAws();
+  await aws.iam.send(create());
+  const list = (RoleName: string) => aws.iam.send(new iam.ListInstanceProfilesForRoleCommand({ RoleName }));
+  expect(await list(RoleName)).toMatchObject({ InstanceProfiles: [], IsTruncated: false });
+  expect(await refusal(list("none"))).toMatchObject({ name: "NoSuchEntityException", status: 404 });
+});
+
 test("lists of roles have pages, and IAM is the same in every region", async () => {
   const aws = await openLocalAws({ pageSize: 2 });
   for (const name of ["a", "b", "c"]) await aws.iam.send(create({ RoleName: name }));

@@ -329,6 +329,15 @@ test("reserved concurrency is taken from the account's", async () => {
   expect(read).not.toHaveProperty("ReservedConcurrentExecutions");
 });
 
+test("no function has its code signed, and one that is not there is missed", async () => {
+  const aws = await openLocalAws();
+  await makeFunction(aws);
+  const signing = (FunctionName: string) =>
+    aws.lambda.send(new lambda.GetFunctionCodeSigningConfigCommand({ FunctionName }));
+  expect(await signing(FunctionName)).not.toHaveProperty("CodeSigningConfigArn");
+  expect(await refusal(signing("none"))).toMatchObject({ name: "ResourceNotFoundException", status: 404 });
+});
+
 test("tags belong to the function's ARN", async () => {
   const aws = await openLocalAws();
   const Resource = await makeFunction(aws);

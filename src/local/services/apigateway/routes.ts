@@ -162,6 +162,7 @@ export const routeOperations = [...integrationOperations, ...routesOperations, .
 const integrationDefaults = {
   ConnectionType: "INTERNET",
   PassthroughBehavior: "WHEN_NO_MATCH",
+  PayloadFormatVersion: "1.0",
   TimeoutInMillis: 29_000,
 } as const;
 

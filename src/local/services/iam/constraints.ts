@@ -74,6 +74,7 @@ export const constraints: Constraints = {
       Marker: markerType,
       MaxItems: maxItemsType,
     },
+    ListInstanceProfilesForRole: { RoleName: roleNameType, Marker: markerType, MaxItems: maxItemsType },
     ListPolicies: {
       Scope: policyScopeType,
       PathPrefix: policyPathType,

@@ -100,6 +100,12 @@ export const roleOperations = [
     const { listed, more } = pageOfItems(at, tagList(roleOf(at, RoleName).tags), page);
     return { Tags: listed, ...more };
   }),
+  // Instance profiles are of EC2; no role here is in one.
+  op("ListInstanceProfilesForRole", { RoleName: all, ...paging }, ({ RoleName, ...page }, at) => {
+    roleOf(at, RoleName);
+    const { more } = pageOfItems(at, [], page);
+    return { InstanceProfiles: [], ...more };
+  }),
 
   op(
     "SimulatePrincipalPolicy",

@@ -141,6 +141,7 @@ export const constraints: Constraints = {
     GetAccountSettings: {},
     GetAlias: { FunctionName, Name: Alias },
     GetFunction: { FunctionName: NamespacedFunctionName, Qualifier: NumericLatestPublishedOrAliasQualifier },
+    GetFunctionCodeSigningConfig: { FunctionName: NamespacedFunctionName },
     GetFunctionConcurrency: { FunctionName },
     GetFunctionConfiguration: {
       FunctionName: NamespacedFunctionName,

@@ -105,6 +105,11 @@ export const functionOperations = [
     const asked = referenceOf(FunctionName, Qualifier);
     return shapeAt(findFunction(at, asked), asked.qualifier);
   }),
+  // No function here has its code signed.
+  op("GetFunctionCodeSigningConfig", { FunctionName: all }, ({ FunctionName }, at) => {
+    findFunction(at, referenceOf(FunctionName));
+    return { CodeSigningConfigArn: undefined, FunctionName: undefined };
+  }),
   op(
     "UpdateFunctionCode",
     { FunctionName: all, ZipFile: all, Architectures: kept, Publish: all, DryRun: all, RevisionId: all },
