@@ -118,6 +118,8 @@ function wordsOf({ command, args, options }: Invocation, resolved: Resolved | un
 
 /** What decides where a stack is and which one it is. */
 const leading: readonly SettingName[] = ["region", "profile", "config", "endpointUrl", ...stackNames];
+/** Which code the zip of a stack has, and where that is read. */
+const building: readonly SettingName[] = ["config", ...ownCode, "runtime", "handler", "architecture"];
 /** How it is used, or where that is read. */
 const using: readonly SettingName[] = [...load, "measured", "from"];
 
@@ -130,18 +132,24 @@ function runOptions(
   options: Invocation["options"],
   { settings, sources }: Resolved,
 ): Partial<Record<SettingName, unknown>> {
-  if (!isAboutStacks(command)) return { ...(command === "local" && { port: otherPort(settings.port) }) };
+  if (command === "local") return { port: otherPort(settings.port) };
   const isLocal = options["local"] === true;
-  const given = [...leading, ...using, ...compared(command, options)].filter(
-    (name) =>
-      isOption(sources[name]) &&
-      takes(command, name) &&
-      !(isLocal && ["profile", "endpointUrl"].includes(name)),
-  );
+  const given = (names: readonly SettingName[]) =>
+    Object.fromEntries(
+      names
+        .filter(
+          (name) =>
+            isOption(sources[name]) &&
+            takes(command, name) &&
+            !(isLocal && ["profile", "endpointUrl"].includes(name)),
+        )
+        .map((name) => [name, settings[name]]),
+    );
+  if (!isAboutStacks(command)) return command === "package" ? given(building) : {};
   return {
     ...(settings.local && { local: true }),
     ...(settings.env !== undefined && { env: settings.env }),
-    ...Object.fromEntries(given.map((name) => [name, settings[name]])),
+    ...given([...leading, ...using, ...compared(command, options)]),
     ...(isWholeDeploy(command, options) && backendOption({ settings, sources })),
   };
 }

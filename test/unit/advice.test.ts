@@ -127,6 +127,21 @@ test("the help of a command, of a group and of the program", () => {
   expect(printer({ local: true }).text(advice)).toBe("see: shelfshack-ws logs --help, shelfshack-ws --help");
 });
 
+test("the zip is made of the code of this run", () => {
+  const given = {
+    env: "e",
+    zip: "a.zip",
+    runtime: "python3.13",
+    handler: "a.b",
+    architecture: "arm64",
+    memory: "512",
+  };
+  expect(printer(given).text([command("package", { out: "p.zip" })])).toBe(
+    "shelfshack-ws package --out p.zip --zip a.zip --runtime python3.13 --handler a.b --architecture arm64",
+  );
+  expect(printer({ env: "e" }).text([command("package")])).toBe("shelfshack-ws package");
+});
+
 test("a command begins with the words that start the program again in the same folder", () => {
   const link = "/usr/local/bin/shelfshack-ws";
   const script = "/clones/ws/bin/shelfshack-ws.js";
