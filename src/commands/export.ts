@@ -5,7 +5,7 @@ import type { Command } from "../cli/command.ts";
 import { nothing, typing } from "../cli/next.ts";
 import { command as invocation } from "../errors/advice.ts";
 import { cloudFormationOf } from "../export/cloudformation.ts";
-import { exportedOf, type Exported } from "../export/model.ts";
+import { exportedOf, lacksAccountSetting, type Exported } from "../export/model.ts";
 import { terraformOf } from "../export/terraform.ts";
 import { placeOf, type Place } from "../stack/deploy.ts";
 import { observe } from "../stack/engine.ts";
@@ -49,6 +49,7 @@ export const command: Command<"export", ExportResult> = {
     const hint = place.managedBy === null ? "deploy first, and export again" : undefined;
     for (const message of warningsOf(all, missing))
       context.report({ kind: "warning", message, ...given({ hint }) });
+    if (lacksAccountSetting(open.stack, observed)) context.report(noLogRole);
     if (place.managedBy !== null) context.report({ kind: "note", message: placeText(place) });
     return { format, ...place, missing, imports: [...imports], variables: [...variables], text };
   },
@@ -60,6 +61,17 @@ export const command: Command<"export", ExportResult> = {
       ? typing(invocation("package", { out: "websocket_proxy.zip" }), "to write the code that it names")
       : nothing("CloudFormation's own commands make a stack of it"),
 };
+
+/** Each format leaves the account's settings where they are, and AWS then refuses the stage's log. */
+const noLogRole = {
+  kind: "warning",
+  message:
+    "API Gateway has no role for logs in this account and region yet: AWS refuses the access log. The role " +
+    "is the account's, and is not exported",
+  hint:
+    "a deploy with access logs sets one; by hand: aws apigateway update-account, " +
+    "or aws_api_gateway_account in Terraform",
+} as const;
 
 /** What makes the export no picture of what is deployed. */
 function warningsOf(all: readonly Exported[], missing: readonly string[]): string[] {

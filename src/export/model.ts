@@ -58,6 +58,12 @@ export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
     )
     .map((resource) => exported(resource, observed));
 
+/** Whether the stack is to have what only a setting of the account allows, which is not there. */
+export const lacksAccountSetting = (stack: Stack, observed: Observed): boolean =>
+  stack.resources.some(
+    (resource) => resource.type === OF_THE_ACCOUNT && isWanted(resource) && !observed.get(resource),
+  );
+
 function exported(resource: AnyResource, observed: Observed): Exported {
   const found = observed.get(resource);
   const desiredWith = (attributesOf: (need: AnyResource) => Readonly<Record<string, string>>): Members =>

@@ -50,6 +50,32 @@ test("what export prints is a template without a finding of cfn-lint", async (co
   }
 });
 
+test("the zip that an export names is made of the same code by what is advised", async () => {
+  const { url } = await openLocalAws();
+  const folder = await folderOf({ "app.mjs": "export const handler = async () => ({ statusCode: 200 });" });
+  const code = ["--source", folder, "--handler", "app.handler", "--architecture", "arm64"];
+  const exported = await run(["export", "terraform", ...code], { env: pointedAt(url) });
+  const [, advised = ""] = / package (.*)$/m.exec(exported.stderr) ?? [];
+  const asWritten = (await run(["package", ...advised.split(" "), "--json"], { cwd: folder })).stdout;
+  const asMeant = (await run(["package", ...code, "--out", join(folder, "p.zip"), "--json"])).stdout;
+  const sha256 = (text: string) => (JSON.parse(text) as { sha256: string }).sha256;
+  expect([exported.code, sha256(asWritten)]).toEqual([0, sha256(asMeant)]);
+});
+
+test("without the account's role for API Gateway's logs, an export with an access log warns", async () => {
+  const local = await openLocalAws();
+  const env = pointedAt(local.url);
+  const warned = async (...args: string[]) => {
+    const { code, stderr } = await run(["export", ...args, "--backend-url", "https://a.example"], { env });
+    return [code, stderr.includes("API Gateway has no role for logs")];
+  };
+  expect(await warned("terraform", "--access-logs", "on")).toEqual([0, true]);
+  expect(await warned("cloudformation", "--access-logs", "on")).toEqual([0, true]);
+  expect(await warned("terraform")).toEqual([0, false]);
+  await (await openTestStack(local.url, { accessLogs: "on" })).deploy();
+  expect(await warned("terraform", "--access-logs", "on")).toEqual([0, false]);
+});
+
 test("an unknown format is wrong usage, with what was meant", async () => {
   const { code, stderr } = await run(["export", "terrafrom"]);
   expect([code, stderr]).toEqual([2, expect.stringContaining("did you mean")]);
