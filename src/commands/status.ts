@@ -12,6 +12,7 @@ import { placeOf, type Place } from "../stack/deploy.ts";
 import { withoutReleasing, steps as allSteps, type Step } from "../settings/table.ts";
 import { describeChanges, type ChangeLine } from "../stack/describe.ts";
 import { observeReadable, plan, type Change, type Observed } from "../stack/engine.ts";
+import type { Unread } from "../stack/unread.ts";
 import { stepsThatFix } from "../stack/steps.ts";
 import { broughtText, byMember, placeText, shortValues } from "../terminal/changes.ts";
 import { headedTable, oneLine, type Row } from "../terminal/format.ts";
@@ -47,7 +48,7 @@ export const command: Command<"status", StatusResult> = {
     const resources = describeChanges(changes).map(
       ({ action, adoption: _none, compared: _all, ...line }) => ({
         ...line,
-        state: line.unread ? ("unread" as const) : stateOf({ ...line, action }, { stack, observed }),
+        state: line.unread ? ("unread" as const) : stateOf({ ...line, action }, { stack, observed, unread }),
       }),
     );
     // A rollback is undone by a whole deploy alone.
@@ -142,12 +143,14 @@ const signs: Readonly<Record<State, string>> = {
 
 function stateOf(
   { id, action, differences }: Pick<ChangeLine, "id" | "action" | "differences">,
-  { stack, observed }: { stack: WebSocketStack; observed: Observed },
+  { stack, observed, unread }: { stack: WebSocketStack; observed: Observed; unread: Unread },
 ): State {
+  const { Description } = observed.get(stack.alias)?.attributes ?? {};
+  // What would be served otherwise may not be readable.
+  const isLed = action === "update" || unread.has(stack.release);
+  if (id === stack.alias.id && isLed && isRollback(Description)) return "rolled back";
   if (action === "none") return "ok";
   if (action === "create") return "missing";
-  if (id === stack.alias.id && isRollback(observed.get(stack.alias)?.attributes.Description))
-    return "rolled back";
   // A deployment is a snapshot: one that does not match the routes of today is not wrong, the stage that
   // serves it is stale.
   const isBehind = differences.some(({ path }) => path === "DeploymentId");

@@ -11,8 +11,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { newSigningKey } from "../../src/contract/signature.ts";
 import { startBackendStub } from "../support/backend-stub.ts";
-import { demoBackend } from "../support/given.ts";
+import { startContractBackend } from "../support/contract-backend.ts";
+import { demoBackend, fileWith } from "../support/given.ts";
 import { openFaultProxy } from "../support/fault-proxy.ts";
 import { openLocalAws, pointedAt, type AwsForTest } from "../support/local-aws.ts";
 import { run } from "../support/program.ts";
@@ -279,4 +281,48 @@ test("S12 a refusal is told, whatever else fails at the same time and comes firs
   );
   expect(told).toEqual(refusedAnyway.map(([words, , code]) => [words, 4, code]));
   expect(local.calls.filter(({ operation }) => operation === "UpdateAlias")).toEqual([]);
+});
+
+test("S41 a release whose keys the backend does not know gives way to the one before", async () => {
+  const key = newSigningKey();
+  const [{ env, local, asked }, backend] = await Promise.all([program(), startContractBackend([key])]);
+  onTestFinished(() => backend.close());
+  const config = await fileWith(
+    JSON.stringify({ backendUrl: backend.url, variables: { SIGNING_KEYS: key } }),
+  );
+  // The made-up token is refused, by a backend that knows the key.
+  const first = await asked("deploy", "--config", config);
+  expect(first).toMatchObject({ code: 0, result: { test: { fault: null } } });
+  expect(first.result.unproven).toMatchObject([{ code: "token-refused" }]);
+  const { Environment } = await local.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, SIGNING_KEYS: newSigningKey() };
+  await local.lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }),
+  );
+  const second = await asked(
+    "deploy",
+    "--backend-url",
+    backend.url,
+    "--memory",
+    "512",
+    "--rollback-on-failure",
+  );
+  expect(second).toMatchObject({
+    code: 3,
+    result: { test: { fault: "accepted" }, release: { serves: "1", before: "1", rolledBack: true } },
+  });
+  const { checks } = second.result.test as { checks: { id: string; code: string }[] };
+  expect(checks.find(({ id }) => id === "accepted")?.code).toBe("keys-unknown");
+
+  // Who may not list the versions is told of the rollback all the same.
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    /^Get .*\/versions/.test(operation)
+      ? { refusal: { status: 403, name: "AccessDeniedException", message: "not allowed" } }
+      : undefined,
+  );
+  const status = await run(["status", "--json"], { env: { ...env, ...pointedAt(proxy.url) } });
+  const { resources, steps } = JSON.parse(status.stdout);
+  expect([status.code, steps]).toEqual([3, []]);
+  const states = (resources as { id: string; state: string }[]).map(({ id, state }) => [id, state]);
+  expect(Object.fromEntries(states)).toMatchObject({ Alias: "rolled back", Release: "unread" });
 });
