@@ -24,7 +24,7 @@ A client may name a booking with every `type`, but the proxy requires a token on
 `booking_id` whenever there is one, even for types that need no token.
 
 Requests are signed with the key in the environment variable SIGNING_KEYS
-(`shelfshack-ws outputs --for backend > backend.env`). Needs Python 3.10 and FastAPI 0.107 or newer with
+(`shelfshack-ws outputs --for backend --out backend.env`). Needs Python 3.10 and FastAPI 0.107 or newer with
 pydantic 1.10 or 2; `redis` and `boto3` only for the parts that use them. The file is yours from here on: read
 it, change it.
 
@@ -32,7 +32,7 @@ it, change it.
   each process knows only the clients that connected to it.
 * `await ws.push(connections, frame)` sends without a client's message. It needs `pip install boto3` and AWS
   credentials with `execute-api:ManageConnections`; for a local AWS they are in what
-  `outputs --for backend --local > backend.env` writes.
+  `outputs --for backend --local --out backend.env` writes.
 * `host="api.example.com"` refuses requests that the proxy signed for another host. What was answered is
   remembered for 600 s by `webhook-id`, in memory until a restart: a recorded request can then be sent again
   until it is 300 s old. `RedisAnswers` remembers over a restart.
@@ -351,7 +351,7 @@ class ShelfShack:
         self._keys = read_keys(os.environ.get("SIGNING_KEYS", "") if signing_keys is None else signing_keys)
         if not self._keys and not allow_unsigned:
             raise ValueError(
-                "SIGNING_KEYS is not set: `shelfshack-ws outputs --for backend > backend.env` writes it; "
+                "SIGNING_KEYS is not set: `shelfshack-ws outputs --for backend --out backend.env` writes it; "
                 "allow_unsigned=True does without, for local use"
             )
         if not self._keys:
@@ -388,7 +388,7 @@ class ShelfShack:
         """Sends a frame without a client's message, e.g. from a background task or another endpoint.
 
         Needs boto3 and AWS credentials with the permission execute-api:ManageConnections; for a local AWS
-        `shelfshack-ws outputs --for backend --local > backend.env` writes some. What is missing is in
+        `shelfshack-ws outputs --for backend --local --out backend.env` writes some. What is missing is in
         `reasons` and in the log. Connections that are gone are forgotten.
         """
         content = _json(frame)
@@ -609,7 +609,7 @@ class _PushError(Exception):
 
 _NO_CREDENTIALS: Final = (
     "there are no AWS credentials: for a local AWS set the variables that "
-    "`shelfshack-ws outputs --for backend --local > backend.env` writes; "
+    "`shelfshack-ws outputs --for backend --local --out backend.env` writes; "
     "on AWS give the backend a role with execute-api:ManageConnections"
 )
 _NO_RIGHT: Final = (

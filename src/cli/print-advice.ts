@@ -62,14 +62,13 @@ export function advicePrinter(
   const words = (invocation: Invocation) => wordsOf(heeding(invocation, known, resolved), resolved);
   const typed = (part: Invocation) =>
     [...portVariable(part, resolved), ...program, ...words(part).map(shellWord)].join(" ");
-  const line = (part: Invocation) => (printsKeys(part) ? intoFile(typed(part)) : typed(part));
   const text = (advice: Advice) =>
     partsOf(advice)
-      .map((part) => (isInvocation(part) ? line(part) : part))
+      .map((part) => (isInvocation(part) ? typed(part) : part))
       .join("");
   const screen = (advice: Advice) =>
     partsOf(advice)
-      .map((part) => (isInvocation(part) ? whole(line(part)) : part))
+      .map((part) => (isInvocation(part) ? whole(typed(part)) : part))
       .join("");
   const argv = (advice: Advice) => partsOf(advice).filter(isInvocation).map(words);
   return { text, screen, argv, json: (result) => withAdvice(result, { text, argv }, []) };
@@ -82,8 +81,8 @@ function heeding(advised: Invocation, { objection }: Known, resolved: Resolved |
   return objection && !(isAboutCode && isNamed) ? unrefused(advised, objection) : advised;
 }
 
-/** A command whose output is secret: on the screen, and in a file that others read, it would be told. */
-const intoFile = (line: string): string => `(umask 077; ${line} > backend.env)`;
+/** Where what is secret goes: on the screen, and in a file that others read, it would be told. */
+const forKeys = { outputsFile: "backend.env" } as const;
 
 /**
  * The words that start this program again, typed in the same folder. `script` is the file that Node was
@@ -104,8 +103,10 @@ export function programOf(
   return ["node", shellWord(path.startsWith("..") ? script : path)];
 }
 
-function wordsOf({ command, args, options }: Invocation, resolved: Resolved | undefined): string[] {
+function wordsOf(invocation: Invocation, resolved: Resolved | undefined): string[] {
+  const { command, args } = invocation;
   if (command === "") return [...args];
+  const options = { ...invocation.options, ...(printsKeys(invocation) && forKeys) };
   const all = { ...(resolved && runOptions(command, options, resolved)), ...options };
   // What the advice itself asks for comes first.
   const names = [...new Set([...Object.keys(options), ...Object.keys(all)])] as SettingName[];

@@ -3,10 +3,10 @@ import type { Aws } from "../aws/clients.ts";
 import type { Deployed } from "../aws/deployed.ts";
 import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
-import { command as invocation, deployAgain } from "../errors/advice.ts";
+import { backendKeys, command as invocation, deployAgain } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { isReadByOthers } from "../files/trust.ts";
-import { appendTo } from "../files/write.ts";
+import { appendTo, firstBytes, replaceFile, SECRET } from "../files/write.ts";
 import { callersAccount } from "../resources/account.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { redactUrl } from "../settings/redact.ts";
@@ -94,6 +94,8 @@ const forms: Readonly<Record<Audience | "people", (outputs: Outputs) => string>>
 
 interface OutputsResult extends Omit<Deployed, "signingKeys"> {
   audience: Audience | null;
+  /** Where the values were written with `--out`: what is secret of them is masked then. */
+  file: string | null;
   /** What the audience, or a person, is given: by the names that it reads. */
   values: Outputs;
   /** What was merged into an app's variables, or would be; null for everyone else. */
@@ -112,48 +114,53 @@ interface AmplifyResult {
 }
 
 export const command: Command<"outputs", OutputsResult> = {
-  async run({ outputsFor: audience, appId, branch, write, account, githubOutput, ...options }, context) {
+  async run(
+    { outputsFor: audience, outputsFile: file, appId, branch, write, account, githubOutput, ...options },
+    context,
+  ) {
     const { functionName, apiName, stage } = options;
     const target = targetIn({ audience, appId, branch, write });
+    if (file !== undefined) requireFiled(audience);
     const aws = await context.aws(options);
     const { deployedStack } = await import("../aws/deployed.ts");
     const deployed = await deployedStack(aws, { functionName, apiName, stage });
-    if (audience === "backend" && !deployed.signingKeys) {
+    if (audience === "backend" && !deployed.signingKeys)
       await (await import("../aws/code-owner.ts")).tellOfDeploys(aws, functionName);
-      context.report({
-        kind: "warning",
-        message: "the function has no SIGNING_KEYS: its requests are not signed",
-        hint: ["deploy creates one: ", deployAgain],
-      });
-    }
-    if (audience === "backend" && isReadByOthers(STDOUT)) {
-      context.report({
-        kind: "warning",
-        message: "the signing keys go to a file that other users of this machine may read",
-        hint: "keep it to yourself: chmod 600 FILE, or set umask 077 before it is written",
-      });
-    }
+    if (audience === "backend") warnOfKeys(deployed, file, context);
     const access = audience === "backend" && options.local ? await localAccess(aws) : {};
     const values = { ...outputsFor[audience ?? "people"](deployed), ...access };
-    if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(values)}\n`);
+    await handOver(values, { audience, file, githubOutput });
     const amplify = target && (await mergeInto({ ...target, write, account }, values, { ...context, aws }));
     const { signingKeys: _keys, ...facts } = deployed;
-    return { audience: audience ?? null, ...facts, values, amplify: amplify ?? null };
+    const told = file === undefined ? values : masked(values);
+    return {
+      audience: audience ?? null,
+      file: file ?? null,
+      ...facts,
+      values: told,
+      amplify: amplify ?? null,
+    };
   },
 
   // Each key by itself too: it stands alone where the list is split.
-  secrets: ({ values: { SIGNING_KEYS = "", AWS_SECRET_ACCESS_KEY = "" } }) =>
-    [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean),
+  secrets: ({ file, values: { SIGNING_KEYS = "", AWS_SECRET_ACCESS_KEY = "" } }) =>
+    file === null ? [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean) : [],
 
   verbatim: true,
-  render({ audience, values, amplify }, { githubOutput }) {
+  render({ audience, file, values, amplify }, { githubOutput }) {
     if (amplify) return amplifyText(amplify);
-    if (audience === "github" && githubOutput) return `${Object.keys(values).join(", ")} → ${githubOutput}`;
+    const into = file ?? (audience === "github" ? githubOutput : undefined);
+    if (into) return `${Object.keys(values).join(", ")} → ${into}`;
     return forms[audience ?? "people"](values);
   },
 
-  next: ({ audience, amplify }) => (amplify ? nextOfAmplify(amplify) : nextFor[audience ?? "people"]),
+  next: ({ audience, file, amplify }) => {
+    if (amplify) return nextOfAmplify(amplify);
+    return audience === "backend" && file !== null ? withKeys : nextFor[audience ?? "people"];
+  },
 };
+
+const withKeys = typing(invocation("test"), "once the backend runs with them");
 
 const forPrograms = nothing("they go on to a program, often in a script");
 const nextFor: Readonly<Record<Audience | "people", Next>> = {
@@ -170,6 +177,74 @@ function nextOfAmplify({ appId, branch, written, changes }: AmplifyResult): Next
   if (written || changes.length === 0) return nothing("the next build of the app has them");
   const target = { appId, ...(branch !== null && { branch }) };
   return typing(invocation("outputs", { outputsFor: "amplify", ...target, write: true }));
+}
+
+function warnOfKeys(
+  { signingKeys }: Deployed,
+  file: string | undefined,
+  { report }: Pick<Context, "report">,
+): void {
+  if (!signingKeys)
+    report({
+      kind: "warning",
+      message: "the function has no SIGNING_KEYS: its requests are not signed",
+      hint: ["deploy creates one: ", deployAgain],
+    });
+  if (file === undefined && isReadByOthers(STDOUT))
+    report({
+      kind: "warning",
+      message: "the signing keys go to a file that other users of this machine may read",
+      hint: ["keep it to yourself: chmod 600 FILE, and write it next time with: ", backendKeys()],
+    });
+}
+
+/** Writes values where they are to go besides being printed, or instead. */
+async function handOver(
+  values: Outputs,
+  {
+    audience,
+    file,
+    githubOutput,
+  }: { audience: Audience | undefined; file: string | undefined; githubOutput: string | undefined },
+): Promise<void> {
+  if (file !== undefined && audience !== undefined) await writeTo(file, audience, values);
+  if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(values)}\n`);
+}
+
+/** What is in the file is nowhere else. */
+const masked = (values: Outputs): Outputs =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, secretNames.has(name) ? "***" : value]),
+  );
+const secretNames: ReadonlySet<string> = new Set(["SIGNING_KEYS", "AWS_SECRET_ACCESS_KEY"]);
+
+/** Those whose values are lines of a file. */
+const filed: readonly (Audience | undefined)[] = ["frontend", "backend", "terraform", "dotenv"];
+
+function requireFiled(audience: Audience | undefined): void {
+  if (filed.includes(audience)) return;
+  const found = audience === undefined ? "it needs --for" : `there is none for ${audience}`;
+  throw new CliError("options-contradict", `--out is for a file of values: ${found}`, {
+    hint: `name one of those who read a file: --for ${filed.join(", ")}`,
+  });
+}
+
+/** A line of a file of values, of whichever audience. */
+const ownLine =
+  /^((VITE_WS|WEBSOCKET|websocket)_\w+|SIGNING_KEYS|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|DEFAULT_REGION)) *=/;
+
+/** More than values of this kind ever take. */
+const MOST_BYTES = 64 * 1024;
+
+/** Throws a CliError (exit 4) where a file holds something else than an audience's values. */
+async function writeTo(file: string, audience: Audience, values: Outputs): Promise<void> {
+  const present = Buffer.from((await firstBytes(file, MOST_BYTES)) ?? []).toString();
+  const isOther = (line: string) => line !== "" && !ownLine.test(line);
+  if (present.length === MOST_BYTES || present.split("\n").some(isOther))
+    throw new CliError("file-kept", `${file} holds more than outputs writes, so it is not overwritten`, {
+      hint: "name another file with --out",
+    });
+  await replaceFile(file, `${forms[audience](values)}\n`, SECRET);
 }
 
 type Asked = Pick<OptionsOf<"outputs">, "appId" | "branch" | "write">;

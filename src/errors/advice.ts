@@ -65,7 +65,7 @@ export const deployAgain: Invocation = command("deploy", { codeOnly: false });
 export const backendKeys = (at: Pick<Written<"outputs">, "local" | "port"> = {}): Invocation =>
   command("outputs", { outputsFor: "backend", ...at });
 
-/** Whether the output of a command is secret: such a one is never printed without the file for it. */
+/** Whether the output of a command is secret: such a one is never printed without `--out` for it. */
 export const printsKeys = ({ command: name, options }: Invocation): boolean =>
   name === "outputs" && options["outputsFor"] === "backend";
 

@@ -82,7 +82,7 @@ const isOwn = (user: number): boolean => user === process.geteuid?.();
 const strict = "signatures are verified";
 const unknownUser = "it cannot be told which user the call is from";
 const otherUser = (user: number): string => `the call is from another user, ${user}`;
-const remedy = "`outputs --for backend --local > FILE` writes an access key for it";
+const remedy = "`outputs --for backend --local --out FILE` writes an access key for it";
 
 /** The texts are AWS's own (AWS.md 8.8). */
 const texts: Readonly<Record<Doubt["about"], string>> = {

@@ -312,6 +312,7 @@ const table = {
     effect: "reads",
     reads: [
       "outputsFor",
+      "outputsFile",
       "appId",
       "branch",
       "write",
@@ -325,12 +326,11 @@ const table = {
       { line: "outputs", description: "the addresses and names of what is deployed; never the signing keys" },
       { line: "outputs --for frontend >> .env", description: "VITE_WS_API_ENDPOINT=wss://…" },
       {
-        line: "outputs --for backend > backend.env",
-        description:
-          "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret: first `umask 077`",
+        line: "outputs --for backend --out backend.env",
+        description: "WEBSOCKET_API_ENDPOINT=https://… and SIGNING_KEYS=whsec_…, which are secret",
       },
       {
-        line: "outputs --for backend --local > backend.env",
+        line: "outputs --for backend --local --out backend.env",
         description: "the same for the local AWS, with AWS credentials for it: the backend can push",
       },
       {

@@ -997,6 +997,12 @@ const table = {
     default: "shelfshack_ws.py",
     description: "the Python file to write",
   },
+  outputsFile: {
+    flag: "--out <file>",
+    env: ["SHELFSHACK_OUTPUTS_FILE"],
+    type: text("a file"),
+    description: "write the values to this file, as a whole and for your eyes only",
+  },
   force: {
     flag: "--force",
     type: boolean,

@@ -429,8 +429,8 @@ test("check lists what it skipped for want of keys and a token, and what to pass
     [
       "skipped: entry (1 of 7), handshakes (3 of 3), signatures (19 of 19), messages (19 of 19), " +
         "endings (3 of 3), because there is no signing key and no token was given",
-      `  SIGNING_KEYS is in the file that this writes: (umask 077; ${advised} outputs --for backend ` +
-        "--region us-east-1 > backend.env)",
+      `  SIGNING_KEYS is in the file that this writes: ${advised} outputs --for backend ` +
+        "--out backend.env --region us-east-1",
       "  pass --token (or --token-stdin) with a token that the backend accepts\n",
     ].join("\n"),
   );

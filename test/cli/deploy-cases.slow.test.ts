@@ -112,7 +112,7 @@ const ACCEPTED = "a client is accepted through the function";
 
 test.each([
   ["backend-unreachable", REACHED, async () => backendUrl, ["backend check"]],
-  ["keys-unknown", ACCEPTED, () => answering(401), ["outputs --for backend", "test"]],
+  ["keys-unknown", ACCEPTED, () => answering(401), ["outputs --for backend --out backend.env", "test"]],
   ["backend-endpoint-missing", ACCEPTED, () => answering(404), ["backend check"]],
   ["backend-fields-refused", ACCEPTED, () => answering(unprocessable), ["backend check"]],
   ["backend-host-refused", ACCEPTED, () => answering(foreignHost), ["backend check"]],
@@ -140,7 +140,7 @@ test.each([
         test: { passed: false, fault: null },
         unproven: [{ code, what, why: expect.any(String), fix: expect.any(String) }],
         next: next.map((words) => ({ argv: [[...words.split(" "), "--local"]] })),
-        backend: { argv: [["outputs", "--for", "backend", "--local"]] },
+        backend: { argv: [["outputs", "--for", "backend", "--out", "backend.env", "--local"]] },
       },
     ]);
     const { unproven } = result as { unproven: { why: string }[] };
@@ -149,7 +149,7 @@ test.each([
     expect(strict.code).toBe(3);
     expect(strict.stdout).toContain(`\nnot proven: ${what} (exit code 3: --strict)\n`);
     expect(strict.stdout).toMatch(
-      /^for the backend's environment:\n {2}\S.* outputs --for backend --local > backend\.env\)$/m,
+      /^for the backend's environment:\n {2}\S.* outputs --for backend --out backend\.env --local$/m,
     );
     expect(strict.stderr).toContain(`\n::error title=shelfshack-ws::not proven: ${what}: `);
   },

@@ -168,7 +168,7 @@ const nextOf: Readonly<Record<CommandName, readonly string[]>> = {
   capacity: ["local --quotas"],
   trace: ["trace ID"],
   "backend init": [
-    "outputs --for backend",
+    "outputs --for backend --out backend.env",
     "",
     "backend check --backend-url http://127.0.0.1:8000 --token demo",
   ],

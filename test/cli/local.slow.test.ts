@@ -116,8 +116,8 @@ test(
     );
     const said = await second.says(/in another terminal: .*\n/);
     expect(said).toContain(
-      `\nits keys:  (umask 077; SHELFSHACK_PORT=${port} ${advised} outputs --for backend --local > ` +
-        "backend.env) && set -a && . ./backend.env && set +a\n",
+      `\nits keys:  SHELFSHACK_PORT=${port} ${advised} outputs --for backend --out backend.env --local && ` +
+        "set -a && . ./backend.env && set +a\n",
     );
     expect(said).toContain("Function shelfshack-websocket-proxy updated");
     expect(said).not.toContain("created");

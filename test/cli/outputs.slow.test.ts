@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
@@ -143,6 +143,45 @@ test("keys that go to a file which others may read are warned of", async () => {
   };
   expect(await into(0o644)).toMatch(/^warning: the signing keys go to a file that other users/);
   expect(await into(0o600)).toBe("");
+});
+
+test("--out writes a file as a whole, for its owner alone, and nothing of the keys elsewhere", async () => {
+  const { env, keys } = await deployed();
+  const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "backend.env");
+  const write = (...words: string[]) => run(["outputs", "--out", file, ...words], { env });
+  const printed = (await run(["outputs", "--for", "backend"], { env })).stdout;
+  // Also over one that others could read, and in CI.
+  for (const before of [undefined, "", "SIGNING_KEYS=old\n"]) {
+    if (before !== undefined) await writeFile(file, before);
+    if (before !== undefined) await chmod(file, 0o644);
+    const { code, stdout, stderr } = await run(["outputs", "--for", "backend", "--out", file], {
+      env: { ...env, GITHUB_ACTIONS: "true" },
+    });
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`SIGNING_KEYS, AWS_ACCESS_KEY_ID`)]);
+    expect(stdout + stderr).not.toContain(keys.slice(0, 12));
+    expect([await readFile(file, "utf8"), (await stat(file)).mode & 0o777]).toEqual([printed, 0o600]);
+  }
+  const told = await write("--for", "backend", "--json");
+  expect(JSON.parse(told.stdout)).toMatchObject({ file, values: { SIGNING_KEYS: "***" } });
+  expect(JSON.parse(told.stdout).next[0].argv).toEqual([["test", "--local"]]);
+
+  // A command that fails empties nothing.
+  expect((await write("--for", "backend", "--env", "other")).code).toBe(1);
+  expect(await readFile(file, "utf8")).toBe(printed);
+  for (const words of [[], ["--for", "github"]]) {
+    const refused = await write(...words, "--json");
+    expect([refused.code, errorCode(refused)]).toEqual([2, "options-contradict"]);
+  }
+  await writeFile(file, `DATABASE_URL=x\n${printed}`);
+  const kept = await write("--for", "backend", "--json");
+  expect([kept.code, errorCode(kept)]).toEqual([4, "file-kept"]);
+  await rm(file);
+  await symlink(join(folder, "elsewhere"), file);
+  const link = await write("--for", "backend", "--json");
+  expect([link.code, errorCode(link)]).toEqual([2, "file-unusable"]);
+  expect(await readdir(folder)).toEqual(["backend.env"]);
 });
 
 test("an unknown --for is wrong usage", async () => {

@@ -297,7 +297,7 @@ test("S22 a wrong key and a wrong token are distinguished, although both get the
     accepted: {
       outcome: "failed",
       argv: [
-        ["outputs", "--for", "backend", "--local"],
+        ["outputs", "--for", "backend", "--out", "backend.env", "--local"],
         ["test", "--local"],
       ],
     },

@@ -133,7 +133,7 @@ test("F-03 another user of the machine is refused by every service, in its proto
   expect(aws.calls).toEqual([]);
   expect(told).toEqual([
     `refused a call to AWS: the call is from another user, ${unprivileged}; ` +
-      "`outputs --for backend --local > FILE` writes an access key for it\n",
+      "`outputs --for backend --local --out FILE` writes an access key for it\n",
   ]);
 });
 

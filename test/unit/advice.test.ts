@@ -165,15 +165,17 @@ test("before the settings are known a command is printed bare", () => {
 });
 
 test("what prints keys is printed with a file for them, wherever it is advised", () => {
-  const keys = "(umask 077; shelfshack-ws outputs --for backend > backend.env)";
+  const keys = "shelfshack-ws outputs --for backend --out backend.env";
   for (const advice of [[backendKeys()], [command("outputs", { outputsFor: "backend" })]]) {
     expect(printer({}).text(advice)).toBe(keys);
     expect(unstyled(printer({}).screen(advice))).toBe(keys);
-    expect(printer({}).json({ advice })).toEqual({ advice: keys, argv: [["outputs", "--for", "backend"]] });
+    expect(printer({}).json({ advice })).toEqual({ advice: keys, argv: [keys.split(" ").slice(1)] });
   }
   expect(printer({}).text(giveKeys(command("test")))).toContain(`${keys}; then restart the backend`);
-  expect(printer({}).text(nextText(typing(backendKeys())))).toMatch(/ > backend\.env\)\nthen, .*: \S+ test$/);
-  expect(printer({}).text([command("outputs", { outputsFor: "frontend" })])).not.toContain("umask");
+  expect(printer({}).text(nextText(typing(backendKeys())))).toMatch(
+    / --out backend\.env\nthen, .*: \S+ test$/,
+  );
+  expect(printer({}).text([command("outputs", { outputsFor: "frontend" })])).not.toContain("--out");
 });
 
 test("a deploy that tested nothing names a test; own code without a backend has none to be told of", () => {
@@ -187,7 +189,7 @@ test("a deploy that tested nothing names a test; own code without a backend has 
   };
   const said = (backendUrl: string | null) =>
     printer({}).text(deploymentText({ ...facts, backendUrl } as never));
-  expect(said("https://b.example")).toMatch(/for the backend's environment:\n {2}\(umask 077; .*\)$/);
+  expect(said("https://b.example")).toMatch(/for the backend's environment:\n {2}\S.* --out backend\.env$/);
   expect(said(null)).toMatch(/VITE_WS_API_ENDPOINT=wss:\/\/h.example\/dev$/);
 });
 
@@ -201,7 +203,7 @@ test("no text of the project names what prints keys without a file for them", ()
   const bare = ["README.md", ...files].flatMap((file) =>
     [...readFileSync(new URL(file, root), "utf8").matchAll(/\boutputs\b[^`"\n]* --for backend\b[^`"\n]*/g)]
       .map(([line]) => line)
-      .filter((line) => !line.includes(">"))
+      .filter((line) => !line.includes(" --out "))
       .map((line) => `${file}: ${line}`),
   );
   expect(bare).toEqual([]);

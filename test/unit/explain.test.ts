@@ -60,7 +60,7 @@ describe("AWS's and Node's errors", () => {
       failure(
         { name: "UnrecognizedClientException" },
         "The security token included in the request is invalid. The local AWS: the call is from another " +
-          "user, 1001; `outputs --for backend --local > FILE` writes an access key for it",
+          "user, 1001; `outputs --for backend --local --out FILE` writes an access key for it",
       ),
       "local-aws-of-another",
     ],

@@ -5,7 +5,7 @@
 
 Read from the environment:
 
-* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend > backend.env`).
+* SIGNING_KEYS: the proxy's key (`shelfshack-ws outputs --for backend --out backend.env`).
 * EXAMPLE_ALLOW_UNSIGNED=1: runs without SIGNING_KEYS.
 * EXAMPLE_TOKEN_SECRET: signs the users' tokens; a new one at every start when it is not set.
 * EXAMPLE_DEV_TOKENS=1: GET /dev-token gives any caller on this machine a token for any name, under the names
@@ -15,8 +15,8 @@ Read from the environment:
 * REDIS_URL: keeps connections and answers in Redis, so that several workers can run.
 
 POST /notifications and POST /feed push without a client's message, which needs AWS credentials: for a local
-AWS set the variables that `shelfshack-ws outputs --for backend --local > backend.env` writes. Every holder
-of a token may notify everyone and write to the feed: a real application decides who may.
+AWS set the variables that `shelfshack-ws outputs --for backend --local --out backend.env` writes. Every
+holder of a token may notify everyone and write to the feed: a real application decides who may.
 """
 
 import importlib
