@@ -9,6 +9,7 @@ import { credentialsFinder, refuseUselessProfile, type Finding } from "./credent
 import { retries } from "./retry.ts";
 import { servicesAt, type ClientConfig, type Services } from "./services.ts";
 import { Waits } from "./wait.ts";
+import { noWrites, notingWrites, type Writes } from "./writes.ts";
 import { environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/table.ts";
 
@@ -54,8 +55,8 @@ export const localRegion = "us-east-1";
  *
  * The local AWS (`--local`) is an address with an access key of its own; everything else follows the SDK's
  * rules for credentials and profiles. `timeScale` scales the pauses between tries, `requestMs` is how long
- * one call may take, `askCode` asks a person for the code of an MFA device. Throws a CliError (exit 2) when
- * no region is known.
+ * one call may take, `askCode` asks a person for the code of an MFA device, `writes` gets what is written.
+ * Throws a CliError (exit 2) when no region is known.
  */
 export async function connectAws(
   settings: Place,
@@ -65,9 +66,11 @@ export async function connectAws(
     timeScale = 1,
     requestMs = REQUEST_MS,
     askCode,
+    writes = noWrites(),
   }: {
     report: Report;
     signal: AbortSignal;
+    writes?: Writes | undefined;
     timeScale?: number;
     requestMs?: number;
     askCode?: Finding["askCode"] | undefined;
@@ -88,6 +91,7 @@ export async function connectAws(
       retries({ report, signal, waits, timeScale, missingRole: missingRole(services.iam) }),
     );
     client.middlewareStack.use(onlyAwsAnswers(protocol));
+    client.middlewareStack.use(notingWrites(writes, signal));
     client.middlewareStack.use(warnForeignEndpoint(report, announced));
     client.middlewareStack.use(prefixingOwnHosts(client.config));
   });

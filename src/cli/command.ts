@@ -52,6 +52,8 @@ export interface Command<C extends CommandName, Result extends object, Item exte
   /** Instead of `line` where stdout is no terminal; then the result goes to stderr. */
   plain?(item: Item): Plain;
   exitCode?(result: Result, options: OptionsOf<C>): ExitCode;
+  /** What to type after Ctrl-C has cut its writes, where that is not the same command once more. */
+  afterCut?: Advice;
   /** The result in words lists what was done, so that the progress need not. */
   listsChanges?: true;
   /**

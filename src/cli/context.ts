@@ -1,5 +1,6 @@
 import type { Artifact, Compared } from "../artifact/zip.ts";
 import type { Aws, connectAws } from "../aws/clients.ts";
+import type { Writes } from "../aws/writes.ts";
 import type { Report } from "../progress.ts";
 import type { Described, RunLimits } from "../resources/config.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
@@ -14,6 +15,8 @@ interface Run {
   report: Report;
   /** Aborted by the first Ctrl-C or SIGTERM: finish the running call, then stop. */
   signal: AbortSignal;
+  /** Gets what is written to AWS. */
+  writes?: Writes;
 }
 
 /** What the command line hands to a command. */

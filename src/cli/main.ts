@@ -4,7 +4,8 @@ import type { AnyCommand, CommandFiles, Notice, Plain, Streamed } from "./comman
 import { openContext, type Shell } from "./context.ts";
 import type { Report } from "../progress.ts";
 import { SCHEMA_VERSION, type ErrorDocument } from "./document.ts";
-import type { Advice } from "../errors/advice.ts";
+import { noWrites, type Writes } from "../aws/writes.ts";
+import { joined, NO_CHANGES, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
@@ -125,6 +126,7 @@ interface Running extends Called {
   projectState: string | undefined;
   session: Session;
   progress: ProgressDisplay;
+  writes: Writes;
 }
 
 async function runCommand(request: Called, session: Session): Promise<ExitCode> {
@@ -157,14 +159,8 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
     else progress.report(event);
   };
   const display = { ...progress, report };
-  const running = {
-    ...request,
-    settings,
-    aim,
-    session,
-    progress: display,
-    projectState: projectState(resolved),
-  };
+  const kept = { projectState: projectState(resolved), writes: noWrites() };
+  const running = { ...request, settings, aim, session, progress: display, ...kept };
   try {
     return await resultOf(running);
   } catch (error) {
@@ -207,7 +203,8 @@ async function resultOf(running: Running): Promise<ExitCode> {
   const { signal } = session.interruption;
   if (isInterrupted(signal))
     throw new CliError("interrupted", `${explain(signal.reason).message}: nothing was begun`);
-  await using context = openContext({ report: progress.report, signal }, shellOf(running));
+  const { writes } = running;
+  await using context = openContext({ report: progress.report, signal, writes }, shellOf(running));
   const result = await command.run(settings, context);
   progress.pause();
   if (session.annotating)
@@ -218,14 +215,43 @@ async function resultOf(running: Running): Promise<ExitCode> {
   return signal.aborted ? exitCodes.interrupted : (command.exitCode?.(result, settings) ?? exitCodes.done);
 }
 
-function failureOf(error: unknown, { command, settings, aim, session }: Running): ExitCode {
+function failureOf(error: unknown, running: Running): ExitCode {
+  const { command, settings, aim, session } = running;
   const { signal } = session.interruption;
   const isMeantToEnd = isUntilInterrupted(command, settings);
   if (signal.reason === outputClosed || (isMeantToEnd && isOfTheInterruption(error, signal)))
     return exitCodes.interrupted;
   const explained = explain(error, aim);
   const isEnding = isInterrupted(signal) && explained.exitCode !== exitCodes.interrupted && !isMeantToEnd;
-  return showError(isEnding ? interruptedBy("a signal", error) : explained, session);
+  const failure = isEnding ? interruptedBy("a signal", error) : explained;
+  const isCut = isInterrupted(signal) && failure.exitCode === exitCodes.interrupted;
+  return showError(isCut ? withState(failure, running) : failure, session);
+}
+
+/** An interruption says how far it got, and how to go on from there; a walk over the stack has done so. */
+function withState(failure: CliError, { name, args, command, writes }: Running): CliError {
+  if (failure.hint !== undefined) return failure;
+  const { done, begun } = writes;
+  const unsure = [...begun].filter((operation) => !done.has(operation));
+  const soFar = [
+    ...(done.size > 0 ? [`done in this run: ${[...done].join(", ")}`] : []),
+    ...(unsure.length > 0 ? [`perhaps done: ${unsure.join(", ")}`] : []),
+  ];
+  if (soFar.length === 0 && !isToWrite(name, args)) return failure;
+  const hint = joined(
+    soFar.length === 0
+      ? [NO_CHANGES]
+      : [soFar.join("; "), command.afterCut ?? "run the same command again to continue"],
+    "; ",
+  );
+  return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
+}
+
+function isToWrite(name: CommandName, args: readonly string[]): boolean {
+  const { effect } = commandTable[name];
+  return typeof effect === "string"
+    ? effect === "writes"
+    : effect.writesWith.some((word: string) => args.includes(word));
 }
 
 /** GitHub shows ten of each level at a step. */

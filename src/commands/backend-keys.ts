@@ -45,7 +45,7 @@ export const command: Command<"backend keys", KeysResult> = {
     const publisher = { ...of, run: stack.identity.run, keepReleases };
     const change = { functionName, force, showKeys, place, publisher };
     if (action === "finish") return await finish(run, change, found);
-    if (action === "rotate") return await rotate(run.aws, change);
+    if (action === "rotate") return await rotate(run.aws, change, keysOf(found.variables));
     return resultOf(change, keysOf(found.variables), { action, changed: false, since: found.lastModified });
   },
 
@@ -114,21 +114,22 @@ async function changed(
   return await releaseEnvironment(aws, functionName, change, released);
 }
 
-async function rotate(aws: Aws, change: Change): Promise<KeysResult> {
+async function rotate(aws: Aws, change: Change, served: readonly string[]): Promise<KeysResult> {
   const fresh = newSigningKey();
   const { variables, alsoServed } = await changed(aws, change, (present) => ({
     ...present,
-    SIGNING_KEYS: withFresh(fresh, keysOf(present)).join(","),
+    SIGNING_KEYS: withFresh(fresh, keysOf(present), served).join(","),
   }));
   return resultOf(change, keysOf(variables), { action: "rotate", changed: true, alsoServed });
 }
 
 /**
  * The keys with a new one in front. Where that is already there, an earlier try was carried out and only its
- * answer lost.
+ * answer lost; where one is there that is not served, an earlier run was cut between the two.
  */
-function withFresh(fresh: string, keys: readonly string[]): readonly string[] {
-  if (keys[0] === fresh) return keys;
+function withFresh(fresh: string, keys: readonly string[], served: readonly string[]): readonly string[] {
+  const isCut = keys.length === 2 && served.length === 1 && served[0] === keys[1];
+  if (keys[0] === fresh || isCut) return keys;
   if (keys.length === 0) {
     throw new CliError("no-signing-key", "the function has no signing key to rotate", {
       hint: ["deploy creates one: ", deployAgain],

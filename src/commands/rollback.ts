@@ -50,6 +50,8 @@ export const command: Command<"rollback", RollbackResult> = {
       changed ? "what is deployed next serves then" : undefined,
     ]);
   },
+  // Once more it would go one release further back.
+  afterCut: ["see what serves now: ", invocation("releases")],
   next: ({ changed }) => typing(invocation(changed ? "doctor" : "releases")),
 };
 

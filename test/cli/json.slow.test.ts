@@ -83,7 +83,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     "no rollback was before": "result.rolledBackTo",
     "nothing was changed by hand": "result.alsoServed[]",
   },
-  outputs: { ...ours, ...plainNext, "a person reads them": "result.audience result.amplify" },
+  outputs: { ...ours, ...plainNext, "a person reads them": "result.audience result.file result.amplify" },
   export: { ...place, "all is deployed": "result.missing[]" },
   policy: { "of the function's statements none has one": "result.document.Statement[].Condition" },
   test: { ...plainNext, ...healthy("result.checks[]") },

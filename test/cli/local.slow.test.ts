@@ -116,7 +116,7 @@ test(
     );
     const said = await second.says(/in another terminal: .*\n/);
     expect(said).toContain(
-      `\nits keys:  SHELFSHACK_PORT=${port} ${advised} outputs --for backend --out backend.env --local && ` +
+      `\nits keys:  SHELFSHACK_PORT=${port} ${advised} outputs --for backend --local --out backend.env && ` +
         "set -a && . ./backend.env && set +a\n",
     );
     expect(said).toContain("Function shelfshack-websocket-proxy updated");
