@@ -72,9 +72,9 @@ export function notesOnCode(found: Found, config: CodeConfig): string[] {
   const { functionName } = config;
   if (config.codeFrom === "own" && found.attributes.Owner === "shipped")
     return [`your own code takes the place of the shipped handler in ${functionName}`];
-  return keepsOwnIn(found, config)
-    ? [`your own code was not named: it stays in ${functionName}, with its runtime, handler and architecture`]
-    : [];
+  if (!keepsOwnIn(found, config)) return [];
+  const whose = found.attributes.Owner === "own" ? "your own code" : "code of which nothing says whose it is";
+  return [`${whose} was not named: it stays in ${functionName}, with its runtime, handler and architecture`];
 }
 
 /** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */

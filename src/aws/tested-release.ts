@@ -5,14 +5,18 @@ import { moverIn, readReleases } from "./releases.ts";
 
 /** Which release serves clients after a test of this run's has failed. */
 export interface Serving {
-  serves: string;
+  /** Null where that could not be read; `failure` says why. */
+  serves: string | null;
   /** The one that served before this run, where it moved on; null where there is none. */
   before: string | null;
   /** Whether this run has taken its own release back. */
   rolledBack: boolean;
   /** Who lets another release than this one serve since; it stays. Null where that is not so. */
   movedBy: string | null;
-  /** Why this run could not take its own release back; null where it could, or was not to. */
+  /**
+   * Why this run could not take its own release back, or read what serves; null where it could, or was not
+   * to.
+   */
   failure: string | null;
 }
 

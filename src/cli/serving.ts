@@ -27,12 +27,15 @@ export async function served(
     return await after({ takesBack });
   } catch (error) {
     run.signal.throwIfAborted();
-    // It was not taken back: the result is what the test has found, and why not.
-    const serving = takesBack ? await after({ takesBack: false }) : undefined;
-    if (!serving) throw error;
-    return { ...serving, failure: explain(error).message };
+    // It was not taken back, or not read: the result is what the test has found, and why not.
+    const failure = explain(error).message;
+    const serving = takesBack ? await after({ takesBack: false }).catch(() => null) : null;
+    return { ...(serving ?? unread(movedIn(open, made).before)), failure };
   }
 }
+
+/** Of a release that serves, and could not be read, this run knows only what served before it. */
+const unread = (before: string | null) => ({ serves: null, before, rolledBack: false, movedBy: null });
 
 /** The release before that may tell what this one has brought: what is adopted has no proof behind it. */
 export const provenBefore = (open: Open, made: Made): string | null =>
@@ -50,6 +53,7 @@ function movedIn({ stack }: Open, { resources }: Made): { before: string | null;
 }
 
 export function servingText({ serves, before, rolledBack, movedBy, failure }: Serving): string {
+  if (serves === null) return `which release serves could not be read: ${oneLine(failure ?? "unknown")}`;
   if (movedBy !== null)
     return `release ${serves} serves by now and stays, by ${oneLine(movedBy)}: not the one that was tested`;
   if (failure !== null)
@@ -57,11 +61,13 @@ export function servingText({ serves, before, rolledBack, movedBy, failure }: Se
   return rolledBack ? `release ${serves} serves again` : `release ${serves} serves`;
 }
 
-/** What serves the release before again; null where nothing does. */
-export const takingBack = ({ before, rolledBack, movedBy, failure }: Serving): Advice | null =>
-  before === null || rolledBack || movedBy !== null || failure !== null
+/** What serves the release before again, or tells what serves; null where nothing does. */
+export function takingBack({ serves, before, rolledBack, movedBy, failure }: Serving): Advice | null {
+  if (serves === null) return ["to see it: ", invocation("releases")];
+  return before === null || rolledBack || movedBy !== null || failure !== null
     ? null
     : [`to serve release ${before} again: `, invocation("rollback", { toRelease: Number(before) })];
+}
 
 /** What serves now, and how what served before serves again. */
 export function servingLines(release: Serving | null): readonly (string | Invocation)[] {

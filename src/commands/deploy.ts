@@ -33,7 +33,7 @@ import {
   type DeployOutcome,
 } from "../stack/deploy.ts";
 import type { Change } from "../stack/engine.ts";
-import { deploymentText, placeText } from "../terminal/changes.ts";
+import { deploymentText, placeText, type CodeThen } from "../terminal/changes.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { asRecord, clockTime } from "../terminal/record.ts";
 import { style } from "../terminal/style.ts";
@@ -48,7 +48,9 @@ import {
 import { unprovenProbe, type Unproven } from "../verify/unproven.ts";
 
 /** `changed`: whether anything in AWS was changed (with `--dry-run`: would be). */
-interface Deployed extends DeployOutcome {
+interface Deployed extends Omit<DeployOutcome, "code"> {
+  /** What the function has then; null where a deploy of some steps has not read it. */
+  code: CodeThen | null;
   dryRun: boolean;
   /** The front end's variable. */
   frontend: { VITE_WS_API_ENDPOINT: string } | null;
@@ -251,7 +253,7 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
   const client = { ...options, ...request.client, token, strict: proof.strict, owner };
   const open = await request.open(await (dryRun ? codeFor : codeToUpload)(options, context));
   const write = () => deployWith(open, request, client, context);
-  const { deployment, probe, found } = await (dryRun ? wouldDeploy(open, request, context) : write());
+  const { deployment, probe, found, code } = await (dryRun ? wouldDeploy(open, request, context) : write());
   const { changed, url } = deployment;
   const tested =
     proof.isTested && changed && url !== null
@@ -259,6 +261,7 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
       : null;
   return {
     ...deployment,
+    code,
     dryRun,
     ...environments(deployment),
     probe,
@@ -272,10 +275,12 @@ async function deployOnce(request: Request, context: Context<DeployItem>): Promi
 
 type Open = DeployableStack<WebSocketStack>;
 /**
- * What was deployed, what a new backend said before its address was written, and the function from before.
+ * What was deployed, what a new backend said before its address was written, the function from before, and
+ * the code that it has then.
  */
 interface Outcome {
   deployment: DeployOutcome;
+  code: CodeThen | null;
   probe: BackendProbe | null;
   found: Change["found"];
 }
@@ -289,8 +294,10 @@ async function deployWith(
   const { test, isTested } = request.proof;
   let probe: BackendProbe | null = null;
   let found: Change["found"];
+  let code: CodeThen | null = null;
   const before: Before<Change> = async (changes, place) => {
     found = changes.find(({ resource }) => resource === open.stack.lambdaFunction)?.found;
+    code = codeThen(open, changes);
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
     const also = alsoServedWith(open.stack, changes);
@@ -302,15 +309,25 @@ async function deployWith(
     probe = await ask(asked, client, context);
   };
   const deployment = await deployStack(open, request.limits, before);
-  return { deployment, probe, found };
+  return { deployment, probe, found, code };
 }
 
 /** What the deploy would do. Throws where it would be refused. */
 async function wouldDeploy(open: Open, request: Request, context: Context<DeployItem>): Promise<Outcome> {
-  const { outcome, refusal } = await planStack(open, request.limits);
+  const { outcome, refusal, changes } = await planStack(open, request.limits);
   if (refusal) throw refusal;
   if (outcome.resources.every(({ unread }) => unread === null)) keep(outcome.backendUrl, request, context);
-  return { deployment: outcome, probe: null, found: undefined };
+  return { deployment: outcome, probe: null, found: undefined, code: codeThen(open, changes) };
+}
+
+/** The code that the function has then: where a deploy of some steps leaves its code, that. */
+function codeThen({ stack, code }: Open, changes: readonly Change[]): CodeThen | null {
+  const change = changes.find(({ resource }) => resource === stack.lambdaFunction);
+  if (!change) return null;
+  const { CodeSha256: present } = (change.found?.properties ?? {}) as { CodeSha256?: string };
+  const isWritten = change.differences.some(({ path }) => path === "CodeSha256");
+  if (!change.found || isWritten || present === code.sha256) return code;
+  return present === undefined ? null : { bytes: null, sha256: present };
 }
 
 /** Says which backend a whole deploy keeps that was given none, or throws where there is none. */

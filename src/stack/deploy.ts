@@ -136,6 +136,7 @@ export interface Planned {
    * not.
    */
   refusal: CliError | undefined;
+  changes: readonly Change[];
 }
 
 /** What such a deploy would do, as far as the stack can be read; writes nothing. */
@@ -152,7 +153,7 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
     refusalToWrite(observed, stack) ?? (await objectionTo(open, changes, { observed, touched }));
   remark(stack, observed, run, { scope: scopeOf(parts), ...(!refusal && { adopts: "would be adopted" }) });
   const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal };
+  return { outcome, refusal, changes };
 }
 
 /** What else a deploy would be refused for (exit 4); throws what is no refusal. */

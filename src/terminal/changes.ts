@@ -128,15 +128,23 @@ export const placeText = ({ account, region, profile, endpointUrl, stack, manage
 /** The variable that a front end built with Vite reads. */
 const FRONT_END = "VITE_WS_API_ENDPOINT";
 
+/** The code that a function has after a deploy; the size of one that is not of this run is not known. */
+export interface CodeThen {
+  bytes: number | null;
+  /** In base64, as Lambda's `CodeSha256`. */
+  sha256: string;
+}
+
 /**
  * What a deploy did (or with `dryRun` would do), how its smoke test ended, where clients connect, and what
  * the front end and the backend need; not where it is, which was mostly said before.
  */
 export function deploymentText(
-  { changed, resources, code, url, backendUrl }: DeployOutcome,
+  { changed, resources, code, url, backendUrl }: Omit<DeployOutcome, "code"> & { code: CodeThen | null },
   { dryRun = false, only, test = null, unproven = [], strict = false, localPort }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
-  const upToDate = only ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
+  const upToDate =
+    only || code === null ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
   const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
   const lines = [
     what,

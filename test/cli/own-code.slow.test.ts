@@ -115,6 +115,22 @@ const unnamed: Readonly<Record<string, { words?: string[]; code: number; says: o
 /** They make what is not there yet. */
 const madeAnew = ["package", "local"];
 
+/** What a deploy of some steps says of the code: own code that stays, and not what it would ship. */
+async function expectOwnHash(env: Record<string, string>): Promise<void> {
+  const { stdout } = await run(["releases", "--json"], { env });
+  const own = { bytes: null, sha256: JSON.parse(stdout).releases[0].sha256 };
+  for (const [steps, code] of [
+    ["env", own],
+    ["function,routes", own],
+    ["role", own],
+  ] as const)
+    for (const dry of [["--dry-run"], []]) {
+      const words = ["deploy", "--only", steps, "--backend-url", "http://127.0.0.1:9", ...dry, "--json"];
+      const said = await run(words, { env });
+      expect([words, said.code, JSON.parse(said.stdout).code]).toEqual([words, 0, code]);
+    }
+}
+
 async function expectUnnamed(env: Record<string, string>): Promise<void> {
   const readers = commandNames.filter((name) => commandTable[name].reads.includes("source"));
   expect([...Object.keys(unnamed), ...madeAnew].toSorted()).toEqual(readers.toSorted());
@@ -129,6 +145,7 @@ async function expectUnnamed(env: Record<string, string>): Promise<void> {
     env: { ...env, SHELFSHACK_TEST: "true" },
   });
   expect(JSON.parse(written.stdout)).toMatchObject({ changed: true, probe: null, unproven: [] });
+  await expectOwnHash(env);
   expect((await run(["env", "set", "BACKEND_URL=http://127.0.0.1:8"], { env })).code).toBe(0);
   expect((await run(["env", "unset", "BACKEND_URL"], { env })).code).toBe(0);
   // No question of our contract tells who knows the new key.

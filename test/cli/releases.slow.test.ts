@@ -246,6 +246,29 @@ test("S41 a deploy that fails says what serves, or serves the release before aga
   expect(late.result.test).toMatchObject({ passed: false });
 });
 
+test("S41 what the smoke test has found is told also where releases cannot be read", async () => {
+  const { local, env, backend, asked } = await program();
+  await asked("deploy", ...backend, "--no-test");
+  const zip = join(await mkdtemp(join(tmpdir(), "unread-")), "own.zip");
+  onTestFinished(() => rm(dirname(zip), { recursive: true }));
+  for (const words of [[], ["--rollback-on-failure"]]) {
+    let isTested = false;
+    const proxy = await openFaultProxy(local, ({ operation }) => {
+      isTested ||= operation.endsWith("/invocations");
+      const refusal = { status: 403, name: "AccessDeniedException", message: "not allowed" };
+      return isTested && /^Get .*\/versions/.test(operation) ? { refusal } : undefined;
+    });
+    const options = { env: { ...env, ...pointedAt(proxy.url) } };
+    const thrown = `export const handler = async () => { throw new Error("${words.length}"); };`;
+    await writeFile(zip, await zipOf({ "index.mjs": thrown }));
+    const { code, stdout } = await run(["deploy", "--zip", zip, ...words, "--json"], options);
+    const { release, test: tested } = JSON.parse(stdout);
+    expect([code, tested]).toMatchObject([3, { passed: false, fault: "invocation" }]);
+    expect(release).toMatchObject({ serves: null, rolledBack: false });
+    expect(release.failure).toContain("not allowed");
+  }
+});
+
 /** Commands that ask for several things at once, and a call whose denial must not hide the refusal. */
 const refusedAnyway: readonly [words: string, denied: RegExp, code: string][] = [
   ["rollback", /^Get .*\/versions/, "not-ours"],
