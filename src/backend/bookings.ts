@@ -19,6 +19,8 @@ interface Guest {
 /** A connection lasts two hours at most, and `$disconnect` may never come: it is forgotten after that. */
 const maxAgeMs = 130 * 60_000;
 const maxGuests = 10_000;
+/** A connection that is still opening answers 410 like one that is gone, as in the kit. */
+const OPENING_MS = 10_000;
 
 /** Remembers which connection belongs to which booking. `now` gives epoch milliseconds. */
 export function bookings(log: (line: string) => void, now: () => number): Bookings {
@@ -57,7 +59,9 @@ export function bookings(log: (line: string) => void, now: () => number): Bookin
       return [200, { deliver: others.length > 0 ? [ack, { to: others, data }] : [ack] }];
     },
     disconnect({ connection_id: id, reason }) {
-      const guest = guests.remove(id);
+      const present = guests.get(id);
+      const isOpening = reason === "gone" && present !== undefined && now() - present.at < OPENING_MS;
+      const guest = isOpening ? undefined : guests.remove(id);
       if (guest)
         log(`${guest.name} left ${place(guest)}${reason === "gone" ? " without a close event" : ""}`);
       return [200, { success: true }];

@@ -74,6 +74,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     ...plainNext,
     ...healthy("result.checks[]"),
     "no check failed": "result.cause result.repaired[] result.steps[] result.leftOut[]",
+    "nothing was changed by hand": "result.alsoServed[]",
   },
   env: {
     ...place,

@@ -83,7 +83,21 @@ test("S29 a message reaches the others of its booking only", async () => {
     "disconnect B= 200",
     "message A= 200",
   ]);
-  expect(log).toContain("guest-2 left booking 1 without a close event");
+  expect(log).toContain("guest-2 left booking 1");
+});
+
+test("a connection that a frame did not reach is forgotten, unless it may be opening still", async () => {
+  let now = Date.now();
+  const { post, log } = await scene({ now: () => now });
+  const say = async () => (await post("message", "A=", { message: {} }, { at: now })).status;
+  await post("register", "A=", booking("1"), { at: now });
+  now += 9_000;
+  await post("disconnect", "A=", { reason: "gone" }, { at: now });
+  expect(await say()).toBe(200);
+  now += 2_000;
+  await post("disconnect", "A=", { reason: "gone" }, { at: now });
+  expect(await say()).toBe(401);
+  expect(log).toContain("guest-1 left booking 1 without a close event");
 });
 
 test.each(["bad-token", "invalid"])(
