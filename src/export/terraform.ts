@@ -12,7 +12,7 @@ import {
   type Exported,
   type PropertyForm,
 } from "./model.ts";
-import { isReferring, type Reference } from "./reference.ts";
+import { attributesAsReferences, isReferring, type Reference } from "./reference.ts";
 
 /** How the provider has a type of resource; the whole is left out where another one's members say it. */
 interface Form {
@@ -26,6 +26,8 @@ interface Form {
   hasTags?: true;
   /** It is a copy of what it follows: a change there takes another one. */
   isSnapshot?: true;
+  /** Nothing waits for it but what refers to it. */
+  isOnlyReferred?: true;
   /** Members besides the properties. */
   besides?: Readonly<Record<string, unknown>>;
 }
@@ -35,6 +37,13 @@ const limitsOf = ({ properties }: AnyFound): unknown => Object(properties)["Defa
 const isAccounts = (limits: unknown): boolean => isDeepStrictEqual(limits, accountLimits);
 const id = (address: string) => `${address}.id`;
 const arn = (address: string) => `${address}.arn`;
+const functionName = (address: string) => `${address}.function_name`;
+/** The name of another resource: where that is exported too, an attribute of it, so that both go together. */
+const nameIn =
+  (argument: string, need: string, attribute: string) =>
+  (name: string, { needs }: Exported): Readonly<Record<string, unknown>> => ({
+    [argument]: needs.includes(need) ? attributesAsReferences(need)[attribute] : name,
+  });
 const inApi =
   (name: string) =>
   (found: Readonly<Record<string, string>>): string =>
@@ -53,14 +62,17 @@ const forms: Readonly<Record<string, Form>> = {
       Path: "path",
       PermissionsBoundary: "permissions_boundary",
     },
-    attributes: { Arn: arn },
+    attributes: { Arn: arn, RoleName: id },
+    // A deploy begins with it, as it may be denied. An API that depends on it would have it replaced as the
+    // deployment is, the new one first, and its name is taken.
+    isOnlyReferred: true,
     importId: ({ RoleName = "" }) => RoleName,
     hasTags: true,
   },
   "AWS::IAM::RolePolicy": {
     resource: "aws_iam_role_policy",
     properties: {
-      RoleName: "role",
+      RoleName: nameIn("role", "Role", "RoleName"),
       PolicyName: "name",
       PolicyDocument: (_ours, of) => ({ policy: new Json(wholePolicy(of)) }),
       LeftStatements: null,
@@ -182,7 +194,7 @@ const forms: Readonly<Record<string, Form>> = {
       ConfiguredVariables: null,
       State: null,
     },
-    attributes: { FunctionArn: arn },
+    attributes: { FunctionArn: arn, FunctionName: functionName },
     importId: ({ FunctionName = "" }) => FunctionName,
     hasTags: true,
     besides: {
@@ -200,18 +212,19 @@ const forms: Readonly<Record<string, Form>> = {
   "AWS::Lambda::Alias": {
     resource: "aws_lambda_alias",
     properties: {
-      FunctionName: "function_name",
+      FunctionName: nameIn("function_name", "Function", "FunctionName"),
       Name: "name",
       FunctionVersion: "function_version",
       AlsoServed: null,
     },
+    attributes: { FunctionName: functionName, Name: (address) => `${address}.name` },
     importId: ({ FunctionName, Name }) => `${FunctionName}/${Name}`,
   },
   "AWS::Lambda::Permission": {
     resource: "aws_lambda_permission",
     properties: {
-      FunctionName: "function_name",
-      Qualifier: "qualifier",
+      FunctionName: nameIn("function_name", "Alias", "FunctionName"),
+      Qualifier: nameIn("qualifier", "Alias", "Name"),
       Action: "action",
       Principal: "principal",
       SourceArn: "source_arn",
@@ -260,10 +273,9 @@ export function terraformOf(all: readonly Exported[], { region }: { region: stri
   const written = all.filter(({ resource }) => formOf(resource).resource !== undefined);
   const resources = written.map((one) => resourceText(one, byId, words));
   const imports = written.flatMap((one) => importOf(one));
-  const isDeployed = imports.length > 0;
   const parts = [
     header(region),
-    variablesText({ secrets, isDeployed }, words),
+    variablesText({ secrets, managedBy: managerOf(all) }, words),
     ...resources,
     ...imports.map(({ to, id: real }) => block("import", { to: new Expression(to), id: real }, words)),
   ];
@@ -279,13 +291,16 @@ function referenceText({ id: name, attribute }: Reference, byId: ReadonlyMap<str
   return expression;
 }
 
+const isWaitedFor = ({ resource, isOnlyReferred }: Form): boolean =>
+  resource !== undefined && !isOnlyReferred;
+
 function resourceText(of: Exported, byId: ReadonlyMap<string, AnyResource>, words: Words): string {
   const { resource, tags } = of;
   const form = formOf(resource);
   const members = membersAs(FORMAT, of, form.properties);
   const after = followsOf(of, members).flatMap((name) => {
     const need = byId.get(name);
-    return need && formOf(need).resource !== undefined ? [addressOf(need)] : [];
+    return need && isWaitedFor(formOf(need)) ? [addressOf(need)] : [];
   });
   return block(
     `resource "${form.resource}" "${localName(resource.id)}"`,
@@ -314,6 +329,10 @@ const taggedAs = (tags: Readonly<Record<string, string>>): Readonly<Record<strin
       key === tagNames.managedBy ? new Expression("var.managed_by") : value,
     ]),
   );
+
+/** Whose it is now; what is not deployed will be Terraform's. */
+const managerOf = (all: readonly Exported[]): string =>
+  all.flatMap(({ found, tags }) => (found && tags?.[tagNames.managedBy]) ?? [])[0] ?? "terraform";
 
 function importOf({ resource, found }: Exported): TerraformExport["imports"] {
   if (!found) return [];
@@ -345,7 +364,7 @@ data "aws_partition" "current" {}
 `;
 
 function variablesText(
-  { secrets, isDeployed }: { secrets: ReadonlySet<string>; isDeployed: boolean },
+  { secrets, managedBy }: { secrets: ReadonlySet<string>; managedBy: string },
   words: Words,
 ): string {
   const type = new Expression("string");
@@ -356,7 +375,7 @@ function variablesText(
       {
         type,
         description: "set to terraform, nothing else deploys this stack any more",
-        default: isDeployed ? "shelfshack-ws" : "terraform",
+        default: managedBy,
       },
       words,
     ),

@@ -1,4 +1,5 @@
 import { UpdateStageCommand } from "@aws-sdk/client-apigatewayv2";
+import { TagRoleCommand } from "@aws-sdk/client-iam";
 import { expect, test } from "vitest";
 import { cloudFormationOf } from "../../src/export/cloudformation.ts";
 import { exportedOf } from "../../src/export/model.ts";
@@ -114,6 +115,33 @@ test("a change of a route or the integration takes a new deployment, which the s
   );
   expect(followed).toHaveLength(5);
   expect(text).toContain("deployment_id = aws_apigatewayv2_deployment.deployment.id");
+});
+
+test("what hangs on the role or the alias goes with it, and nothing else waits for the role", async () => {
+  for (const isDeployed of [true, false]) {
+    const { text } = terraformOf((await exportedStack(isDeployed)).exported(), { region });
+    const ordered = [...text.matchAll(/depends_on = \[([^\]]*)\]/g)].map(([, list]) => list);
+    expect(ordered).toEqual([
+      "aws_cloudwatch_log_group.log_group",
+      "aws_cloudwatch_log_group.access_log_group",
+    ]);
+    for (const reference of ["role.role.id", "function.function.function_name", "alias.alias.name"])
+      expect(text).toContain(`${reference}\n`);
+  }
+});
+
+test("whose a stack is stays as it is; one that is not deployed becomes Terraform's", async () => {
+  const managerIn = (text: string) => /variable "managed_by" \{[^}]*default += "([^"]*)"/.exec(text)?.[1];
+  expect(managerIn(terraformOf((await exportedStack(false)).exported(), { region }).text)).toBe("terraform");
+  const local = await openLocalAws();
+  const { stack, aws, deploy } = await openTestStack(local.url);
+  await deploy();
+  const manager = async () =>
+    managerIn(terraformOf(exportedOf(stack, await observe(stack, aws)), { region }).text);
+  expect(await manager()).toBe("shelfshack-ws");
+  const Tags = [{ Key: "ManagedBy", Value: "terraform" }];
+  await local.iam.send(new TagRoleCommand({ RoleName: stack.role.name, Tags }));
+  expect(await manager()).toBe("terraform");
 });
 
 test("what may be secret is a variable in either format, and one that the stack makes itself", async () => {
