@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as lambda from "@aws-sdk/client-lambda";
-import { UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
+import { AttachRolePolicyCommand, UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
 import { expect, test } from "vitest";
 import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { until } from "../support/functions.ts";
@@ -336,6 +336,18 @@ test("no function has its code signed, and one that is not there is missed", asy
     aws.lambda.send(new lambda.GetFunctionCodeSigningConfigCommand({ FunctionName }));
   expect(await signing(FunctionName)).not.toHaveProperty("CodeSigningConfigArn");
   expect(await refusal(signing("none"))).toMatchObject({ name: "ResourceNotFoundException", status: 404 });
+});
+
+test("a VPC is answered with what Lambda adds to it, as Terraform's provider asks for it", async () => {
+  const aws = await openLocalAws();
+  const [RoleName, SubnetIds, SecurityGroupIds] = ["vpc-role", ["subnet-0123456789abcdef0"], ["sg-01234567"]];
+  const Role = await makeRole(aws, RoleName);
+  const PolicyArn = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
+  await aws.iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
+  const VpcConfig = { SubnetIds, SecurityGroupIds, Ipv6AllowedForDualStack: false };
+  await makeFunction(aws, { Role, VpcConfig });
+  const { Configuration } = await aws.lambda.send(new lambda.GetFunctionCommand({ FunctionName }));
+  expect(Configuration?.VpcConfig).toEqual({ ...VpcConfig, VpcId: expect.stringMatching(/^vpc-/) });
 });
 
 test("tags belong to the function's ARN", async () => {

@@ -48,7 +48,7 @@ const settings = {
   EphemeralStorage: { Size: kept },
   SnapStart: { ApplyOn: only("None") },
   LoggingConfig: { LogFormat: kept, ApplicationLogLevel: kept, SystemLogLevel: kept, LogGroup: all },
-  VpcConfig: { SubnetIds: all, SecurityGroupIds: kept },
+  VpcConfig: { SubnetIds: all, SecurityGroupIds: kept, Ipv6AllowedForDualStack: only(false) },
 } as const;
 const qualified = { FunctionName: all, Qualifier: all } as const;
 

@@ -70,7 +70,12 @@ export function loggingOf(present: sdk.LoggingConfig, change: sdk.LoggingConfig 
 export function vpcOf(given: sdk.VpcConfig | undefined): sdk.VpcConfigResponse | undefined {
   if (!given) return undefined;
   const { SubnetIds = [], SecurityGroupIds = [] } = given;
-  return { SubnetIds, SecurityGroupIds, VpcId: SubnetIds.length > 0 ? "vpc-00000000" : "" };
+  return {
+    SubnetIds,
+    SecurityGroupIds,
+    VpcId: SubnetIds.length > 0 ? "vpc-00000000" : "",
+    Ipv6AllowedForDualStack: false,
+  };
 }
 
 /** Refuses a VPC for a function whose role may not make network interfaces (AWS.md 4.4). */
