@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { STATEMENT_ID } from "../resources/permission.ts";
 import { accountLimits } from "../resources/stage.ts";
 import { tagNames } from "../aws/tags.ts";
-import type { AnyFound, AnyResource } from "../stack/resource.ts";
+import type { AnyResource } from "../stack/resource.ts";
 import { Block, block, Expression, Json, type Words } from "./hcl.ts";
 import {
   followsOf,
@@ -33,8 +33,9 @@ interface Form {
 }
 
 const FORMAT = "Terraform";
-const limitsOf = ({ properties }: AnyFound): unknown => Object(properties)["DefaultRouteSettings"];
-const isAccounts = (limits: unknown): boolean => isDeepStrictEqual(limits, accountLimits);
+/** Where a stage has none, the provider reads 0; where it has some and no block says so, it writes 0. */
+const isLimited = (limits: unknown, { found }: Exported): boolean =>
+  found?.attributes["LimitedBy"] === "the stage" || !isDeepStrictEqual(limits, accountLimits);
 const id = (address: string) => `${address}.id`;
 const arn = (address: string) => `${address}.arn`;
 const functionName = (address: string) => `${address}.function_name`;
@@ -141,16 +142,15 @@ const forms: Readonly<Record<string, Form>> = {
       StageName: "name",
       DeploymentId: "deployment_id",
       AutoDeploy: "auto_deploy",
-      DefaultRouteSettings: (limits: typeof accountLimits, { found }) =>
-        // Where a stage has no limits, the account's hold, and the provider reads 0.
-        isAccounts(limits) && (!found || isAccounts(limitsOf(found)))
-          ? {}
-          : {
+      DefaultRouteSettings: (limits: typeof accountLimits, of) =>
+        isLimited(limits, of)
+          ? {
               default_route_settings: new Block({
                 throttling_burst_limit: limits.ThrottlingBurstLimit,
                 throttling_rate_limit: limits.ThrottlingRateLimit,
               }),
-            },
+            }
+          : {},
       AccessLogSettings: (value: { DestinationArn: string; Format: string } | "off") =>
         value === "off"
           ? {}

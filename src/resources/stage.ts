@@ -1,5 +1,5 @@
 import type { GetStageCommandOutput } from "@aws-sdk/client-apigatewayv2";
-import type { AttributesOf, Resource } from "../stack/resource.ts";
+import type { AttributesOf, Found, Resource } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
 import type { AccessLogRoleResource } from "./access-log-role.ts";
 import type { AccountResource } from "./account.ts";
@@ -19,6 +19,12 @@ interface StageProperties extends TagProperties {
   AutoDeploy: boolean;
   DefaultRouteSettings: { ThrottlingBurstLimit: number; ThrottlingRateLimit: number };
   AccessLogSettings: AccessLogSettings | "off";
+}
+
+interface StageAttributes extends Record<string, string> {
+  StageName: string;
+  /** Whose limits hold. */
+  LimitedBy: "the stage" | "the account";
 }
 
 interface AccessLogSettings {
@@ -56,7 +62,7 @@ export function stage(
     accessGroup: LogGroupResource;
     accessRole: AccessLogRoleResource;
   },
-): Resource<StageProperties, { StageName: string }, typeof needs> {
+): Resource<StageProperties, StageAttributes, typeof needs> {
   const isLimited = throttleRate !== undefined || throttleBurst !== undefined;
   return {
     id: "Stage",
@@ -89,9 +95,7 @@ export function stage(
     async list(aws, within) {
       const { ApiId } = complete(within, ["ApiId"]);
       const found = await orMissing(aws.apigatewayv2.call("GetStage", { ApiId, StageName: name }));
-      if (!found) return [];
-      const properties = { ApiId, StageName: name, ...settingsOf(found), ...foundTags(found.Tags) };
-      return [{ attributes: { StageName: name }, properties, furtherTags: { ...found.Tags } }];
+      return found ? [foundStage(found, { ApiId, StageName: name })] : [];
     },
 
     async create(aws, { Tags: _all, ConfiguredTags: _names, ...settings }) {
@@ -100,7 +104,7 @@ export function stage(
       const limits = isLimited ? { DefaultRouteSettings } : {};
       const log = settingsToWrite(AccessLogSettings);
       await aws.apigatewayv2.call("CreateStage", { ...desired, ...limits, ...log, Tags: { ...tags } });
-      return { StageName: name };
+      return { StageName: name, LimitedBy: isLimited ? "the stage" : "the account" };
     },
 
     async update(aws, desired, found, changed) {
@@ -112,6 +116,19 @@ export function stage(
       taggingAt(aws, `${ApiId}/stages/${name}`).remove(names),
   };
 }
+
+const foundStage = (
+  found: GetStageCommandOutput,
+  { ApiId, StageName }: Pick<StageProperties, "ApiId" | "StageName">,
+): Found<StageProperties, StageAttributes> => ({
+  attributes: { StageName, LimitedBy: limitedBy(found) },
+  properties: { ApiId, StageName, ...settingsOf(found), ...foundTags(found.Tags) },
+  furtherTags: { ...found.Tags },
+});
+
+/** One limit of its own is enough: AWS may take the other one for 0. */
+const limitedBy = ({ DefaultRouteSettings: limits }: GetStageCommandOutput): StageAttributes["LimitedBy"] =>
+  (limits?.ThrottlingBurstLimit ?? limits?.ThrottlingRateLimit) === undefined ? "the account" : "the stage";
 
 /** Whether a limit lets anything through. */
 const isOpen = (limit: unknown): boolean => Number(limit) > 0;

@@ -84,7 +84,7 @@ test("what is exported for Terraform is formatted as its fmt does it", async () 
   }
 });
 
-test("limits that are the account's are no block of the stage: the provider reads none as 0", async () => {
+test("a stage has a block of limits where it has limits, and none where the account's hold", async () => {
   const blockOf = (text: string) =>
     /default_route_settings \{\s+throttling_burst_limit = (\d+)\s+throttling_rate_limit  = (\d+)\n/.exec(
       text,
@@ -99,10 +99,15 @@ test("limits that are the account's are no block of the stage: the provider read
   const { stack, aws, deploy } = await openTestStack(local.url);
   await deploy();
   const { ApiId } = (await observe(stack, aws)).get(stack.api)?.attributes ?? expect.unreachable();
-  const DefaultRouteSettings = { ThrottlingBurstLimit: 0, ThrottlingRateLimit: 0 };
-  await local.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName: "dev", DefaultRouteSettings }));
-  const closed = exportedOf(stack, await observe(stack, aws));
-  expect(blockOf(terraformOf(closed, { region }).text)?.slice(1)).toEqual(["5000", "10000"]);
+  for (const [ThrottlingBurstLimit, ThrottlingRateLimit] of [
+    [0, 0],
+    [5000, 10_000],
+  ] as const) {
+    const DefaultRouteSettings = { ThrottlingBurstLimit, ThrottlingRateLimit };
+    await local.apigatewayv2.send(new UpdateStageCommand({ ApiId, StageName: "dev", DefaultRouteSettings }));
+    const own = exportedOf(stack, await observe(stack, aws));
+    expect(blockOf(terraformOf(own, { region }).text)?.slice(1)).toEqual(["5000", "10000"]);
+  }
 });
 
 test("a change of a route or the integration takes a new deployment, which the stage follows", async () => {
