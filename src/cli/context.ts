@@ -146,7 +146,7 @@ async function describe(
   run: OpenStack["run"],
 ): Promise<OpenStack<WebSocketStack>> {
   const [
-    { accountIn, backendIn, rightsNeeded, stackOf, webSocketUrl },
+    { accountIn, alsoServedWith, backendIn, rightsNeeded, stackOf, webSocketUrl },
     { stackConfig },
     { refuseUnfitRole },
   ] = await Promise.all([
@@ -162,6 +162,7 @@ async function describe(
     run,
     urlIn: (changes) => webSocketUrl(stack, changes),
     backendIn: (changes) => backendIn(stack, changes),
+    alsoServed: (changes) => alsoServedWith(stack, changes),
     accountIn: (observed) => accountIn(stack, observed),
     async refuseUnfit(changes) {
       const needed = rightsNeeded(config, stack, changes);

@@ -23,7 +23,7 @@ import {
 import { exitCodes } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { checkBackendUrl, checkVariables, keepBackend } from "../resources/config.ts";
-import { alsoServedWith, type WebSocketStack } from "../resources/stack.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import {
   deployStack,
@@ -300,7 +300,7 @@ async function deployWith(
     code = codeThen(open, changes);
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
-    const also = alsoServedWith(open.stack, changes);
+    const also = open.alsoServed?.(changes);
     if (also) tellAlso(also, context);
     // After a whole deploy the smoke test asks the backend, by way of the function.
     const asked = test && !isTested ? withNewBackend(open.stack, changes, client.owner) : undefined;
@@ -316,6 +316,8 @@ async function deployWith(
 async function wouldDeploy(open: Open, request: Request, context: Context<DeployItem>): Promise<Outcome> {
   const { outcome, refusal, changes } = await planStack(open, request.limits);
   if (refusal) throw refusal;
+  const also = open.alsoServed?.(changes);
+  if (also) tellAlso(also, context, "a deploy would also serve");
   if (outcome.resources.every(({ unread }) => unread === null)) keep(outcome.backendUrl, request, context);
   return { deployment: outcome, probe: null, found: undefined, code: codeThen(open, changes) };
 }

@@ -14,8 +14,14 @@ import { checkBackendUrl } from "../resources/config.ts";
 import { namesFor } from "../aws/own-code.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
-import { alsoServedWith, type AlsoServed, type WebSocketStack } from "../resources/stack.ts";
-import { deployStack, planStack, type DeployableStack, type Place } from "../stack/deploy.ts";
+import type { WebSocketStack } from "../resources/stack.ts";
+import {
+  deployStack,
+  planStack,
+  type AlsoServed,
+  type DeployableStack,
+  type Place,
+} from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
@@ -223,7 +229,7 @@ async function repair(
   try {
     await deployStack(open, { only }, (changes, place) => {
       context.report({ kind: "note", message: placeText(place) });
-      also = alsoServedWith(open.stack, changes);
+      also = open.alsoServed?.(changes);
       if (also) tellAlso(also, context);
     });
   } catch (error) {

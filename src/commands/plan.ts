@@ -1,5 +1,6 @@
 import { codeFor, isOwnCode } from "../code/code.ts";
 import type { Command } from "../cli/command.ts";
+import { tellAlso } from "../cli/also-served.ts";
 import { deployOf, nothing, typing } from "../cli/next.ts";
 import { command as invocation, joined, type Advice } from "../errors/advice.ts";
 import { exitCodes, type ErrorCode } from "../errors/codes.ts";
@@ -20,7 +21,9 @@ export const command: Command<"plan", PlanResult> = {
     if (!isPartial) checkVariables(options);
     const described = { ...options, only, adopt, replaceCode };
     const open = await context.stack(described, await codeFor(options, context));
-    const { outcome, refusal } = await planStack(open, { only, codeOnly });
+    const { outcome, refusal, changes } = await planStack(open, { only, codeOnly });
+    const also = open.alsoServed?.(changes);
+    if (also && !refusal) tellAlso(also, context, "a deploy would also serve");
     const { code: _code, ...planned } = outcome;
     if (refusal) {
       const { code, message, hint = null } = refusal;

@@ -193,9 +193,12 @@ export function explainNetwork(failure: NetworkFailure): NetworkExplanation | un
   const row = networkRows.find(({ when }) => when(failure));
   if (!row) return undefined;
   const hint = row.hints?.[failure.peer] ?? row.hint;
+  const { address, peer } = failure;
+  const meaning = row.meaning(failure);
   return {
     code: row.code,
-    meaning: row.meaning(failure),
+    // Nothing else tells that it is not the server that was asked for.
+    meaning: peer === "proxy" ? meaning.replace(address, () => `the proxy ${address}`) : meaning,
     hint: typeof hint === "function" ? hint(failure) : hint,
   };
 }

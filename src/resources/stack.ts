@@ -14,6 +14,7 @@ import { rolePolicy } from "./role-policy.ts";
 import { role, type RoleResource } from "./role.ts";
 import { formerRoutes, route } from "./route.ts";
 import { stage } from "./stage.ts";
+import type { AlsoServed } from "../stack/deploy.ts";
 import type { Change, Observed, Stack } from "../stack/engine.ts";
 import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stack/resource.ts";
 import { tagsAtCreation } from "./configured-tags.ts";
@@ -267,13 +268,7 @@ export function servedRelease({ alias: live }: WebSocketStack, observed: Observe
   return FunctionVersion;
 }
 
-/** What a release serves beside what its deploy writes: it was changed by other ways since `release`. */
-export interface AlsoServed {
-  names: readonly string[];
-  release: string;
-}
-
-/** The same of a deploy that has these changes; undefined where there is none, or no release before. */
+/** What a deploy that has these changes serves beside them; undefined without a release before. */
 export function alsoServedWith(
   { lambdaFunction, release: newest }: WebSocketStack,
   changes: readonly Change[],

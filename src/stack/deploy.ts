@@ -32,10 +32,18 @@ export interface OpenStack<S extends Stack = Stack> {
   urlIn(changes: readonly Change[]): string | null;
   /** The backend that the function calls, or will, as far as the changes tell; null where it has none. */
   backendIn(changes: readonly Change[]): string | null;
+  /** What a release would serve beside what the deploy writes; undefined where there is no such thing. */
+  alsoServed?(changes: readonly Change[]): AlsoServed | undefined;
   /** Throws for what AWS alone knows would not work, before anything is written. */
   refuseUnfit?(changes: readonly Change[]): Promise<void>;
   /** The account that the credentials belong to; null where it could not be read. */
   accountIn(observed: Observed): string | null;
+}
+
+/** What a release serves beside what its deploy writes: it was changed by other ways since `release`. */
+export interface AlsoServed {
+  names: readonly string[];
+  release: string;
 }
 
 /** A stack with the code to deploy. */

@@ -148,10 +148,17 @@ test("F-09 what fails at the proxy is said of the proxy, without its password", 
   ]);
   expect(await behind(at("http://127.0.0.1:1"))).toMatchObject([
     1,
-    { code: "connection-refused", hint: expect.stringContaining("HTTPS_PROXY") },
+    {
+      code: "connection-refused",
+      message: expect.stringContaining("the proxy 127.0.0.1:1 refused"),
+      hint: expect.stringContaining("HTTPS_PROXY"),
+    },
   ]);
   const noProxy = await tcpServer((socket) => socket.end("220 mail.example.test\r\n\r\n"));
-  expect(await behind(at(noProxy))).toMatchObject([1, { code: "not-http" }]);
+  expect(await behind(at(noProxy))).toMatchObject([
+    1,
+    { code: "not-http", message: expect.stringMatching(/^the proxy .* does not speak HTTP/) },
+  ]);
   expect(await behind(`socks5://${secret}127.0.0.1:1`)).toMatchObject([2, { code: "value-invalid" }]);
   expect(await behind("http://me:s3cr3t%zz@127.0.0.1:1")).toMatchObject([2, { code: "value-invalid" }]);
 });
