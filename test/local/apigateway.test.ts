@@ -301,6 +301,18 @@ test("a stage's settings are laid over the defaults; a throttle of 0 closes it",
   expect((await refusedSocket(`ws://127.0.0.1:${aws.port}/${ApiId}/dev`)).status).toBe(429);
 });
 
+test("an update of a stage lays variables over those that are there, and an empty one goes", async () => {
+  const { apigatewayv2, ...aws } = await openLocalAws();
+  const { ApiId } = await makeApi({ ...aws, apigatewayv2 });
+  const stage = { ApiId, StageName: "dev" };
+  const made = { ...stage, StageVariables: { a: "1", b: "2" } };
+  await apigatewayv2.send(new gateway.CreateStageCommand(made));
+  const updated = async (StageVariables: Record<string, string>) =>
+    (await apigatewayv2.send(new gateway.UpdateStageCommand({ ...stage, StageVariables }))).StageVariables;
+  expect(await updated({})).toEqual({ a: "1", b: "2" });
+  expect(await updated({ a: "", c: "3" })).toEqual({ b: "2", c: "3" });
+});
+
 test("a stage serves its deployment's snapshot until it is pointed at another one", async () => {
   const aws = await openLocalAws();
   const functionArn = await makeFunction(aws, { source: echo });

@@ -103,15 +103,14 @@ const stagesOperations = [
   op("GetStages", { ApiId: all, ...paging }, ({ ApiId, ...page }, at) =>
     pageOfItems(at.host, [...findApi(at, ApiId).stages.values()], page),
   ),
-  op("UpdateStage", settings, ({ ApiId, StageName, DefaultRouteSettings, ...changes }, at) => {
+  op("UpdateStage", settings, ({ ApiId, StageName, ...changes }, at) => {
     const api = findApi(at, ApiId);
     const stage = stageOf(api, StageName);
     if (changes.DeploymentId !== undefined && (changes.AutoDeploy ?? stage.AutoDeploy))
       throw badRequest("Deployment ID cannot be set on stage when AutoDeploy is enabled");
-    checkStage(api, { ...changes, DefaultRouteSettings }, at.state.in(at.region).logRole);
-    const defaults = { ...stage.DefaultRouteSettings, ...DefaultRouteSettings };
-    const LastUpdatedDate = new Date(at.now);
-    assignGiven(stage, { ...changes, DefaultRouteSettings: defaults, LastUpdatedDate });
+    const laid = laidOver(stage, changes);
+    checkStage(api, { ...changes, StageVariables: laid.StageVariables }, at.state.in(at.region).logRole);
+    assignGiven(stage, { ...laid, LastUpdatedDate: new Date(at.now) });
     if (changes.AutoDeploy) deployAutomatically(api, stage, at.now);
     return stage;
   }),
@@ -232,6 +231,18 @@ const defaultSettings = {
   DetailedMetricsEnabled: false,
   LoggingLevel: "OFF",
 } as const satisfies sdk.RouteSettings;
+
+/** Changes laid over what is there: an empty log is none, and an empty variable goes (AWS.md 3.6, 3.7). */
+function laidOver<Changes extends GivenStage>(stage: sdk.Stage, changes: Changes): Changes {
+  const { AccessLogSettings: log, DefaultRouteSettings, StageVariables } = changes;
+  const variables = Object.entries({ ...stage.StageVariables, ...StageVariables });
+  return {
+    ...changes,
+    AccessLogSettings: log && Object.keys(log).length > 0 ? log : undefined,
+    DefaultRouteSettings: { ...stage.DefaultRouteSettings, ...DefaultRouteSettings },
+    StageVariables: Object.fromEntries(variables.filter(([, value]) => value !== "")),
+  };
+}
 
 function stageOf({ stages }: ApiState, name: string): sdk.Stage {
   const found = stages.get(name);
