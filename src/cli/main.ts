@@ -9,10 +9,10 @@ import { joined, NO_CHANGES, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
-import { folderOfProject, movedBy, stateHome } from "../files/state-home.ts";
+import { folderOfProject, isIn, movedBy, stateHome, variableNaming } from "../files/state-home.ts";
 import { commandTable, type CommandName } from "../settings/commands.ts";
 import { environment, isCi, readsCommands, setSdkEnvironment } from "../settings/environment.ts";
-import type { SettingName, Settings } from "../settings/table.ts";
+import { settingNames, type SettingName, type Settings } from "../settings/table.ts";
 import { environmentNotes } from "./environment-note.ts";
 import { fileNotes, projectOf, refuseOtherRegion, sourceLines, resolve, type Resolved } from "./resolve.ts";
 import { nextText, stepsIn } from "./next.ts";
@@ -188,13 +188,18 @@ function projectState(resolved: Resolved): string | undefined {
 /** What explains an error: the profile, what names an address other than AWS's own, and whose a place is. */
 function aimOf({ settings, sources }: Resolved): Aim {
   const { profile, local, endpointUrl } = settings;
-  const named = new Set(
-    Object.values(settings).flatMap((value) => (typeof value === "string" ? [absolute(value)] : [])),
-  );
+  const named = settingNames.flatMap((name) => {
+    const { [name]: value } = settings;
+    return typeof value === "string" ? [{ place: absolute(value), source: sources[name] }] : [];
+  });
   return {
     profile,
     addressFrom: local || endpointUrl === undefined ? undefined : sources.endpointUrl,
-    movedBy: (path) => (named.has(absolute(path)) ? undefined : movedBy(absolute(path), environment)),
+    movedBy: (path) =>
+      named.some(({ place }) => place === absolute(path)) ? undefined : movedBy(absolute(path), environment),
+    namedBy: (path) =>
+      named.find(({ place, source }) => source !== "default" && isIn(absolute(path), place))?.source ??
+      variableNaming(absolute(path), environment),
   };
 }
 

@@ -1,4 +1,4 @@
-import { backendKeys, command, shellWord, type Advice } from "./advice.ts";
+import { backendKeys, command, joined, shellWord, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
 import { explainNetwork, isLoopback } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
@@ -32,6 +32,8 @@ export interface ErrorFacts {
 export interface Aim extends Partial<Pick<ErrorFacts, "profile" | "addressFrom">> {
   /** The variable that moves a place that was not named for this run; undefined for another place. */
   movedBy?(path: string): string | undefined;
+  /** What names a place for this run: an option, a variable or a config file; undefined for another one. */
+  namedBy?(path: string): string | undefined;
 }
 
 /** One well-known failure in words. */
@@ -287,13 +289,12 @@ const exhausted: Record<string, { fault: string; remedy: string }> = {
  */
 export function explain(error: unknown, aim: Aim = {}): CliError {
   for (const candidate of withCauses(error)) {
-    if (candidate instanceof CliError) return ofOwnPlace(candidate, aim) ?? candidate;
+    if (candidate instanceof CliError) return placed(candidate, aim);
     const facts = factsOf(candidate, aim);
     const explained = explainFacts(facts);
     if (!explained) continue;
     const { code, message, hint } = explained;
-    const found = new CliError(code, message, { hint, path: facts.path || undefined, cause: error });
-    return ofOwnPlace(found, aim) ?? found;
+    return placed(new CliError(code, message, { hint, path: facts.path || undefined, cause: error }), aim);
   }
   const { name, message } = factsOf(error, aim);
   return new CliError("bug", `unexpected failure: ${name}: ${message.split("\n")[0]}`, {
@@ -302,19 +303,23 @@ export function explain(error: unknown, aim: Aim = {}): CliError {
   });
 }
 
-/** What is wrong with a place that was not named is no fault of the command line. */
-function ofOwnPlace(
-  { code, path, message, cause }: CliError,
-  { movedBy = () => undefined }: Aim,
-): CliError | undefined {
-  const variable = code === "file-unusable" && path !== undefined ? movedBy(path) : undefined;
-  return variable === undefined
-    ? undefined
-    : new CliError("own-place-unusable", message, {
-        hint: `that is where this program keeps such files: repair it, or set ${variable} to another folder`,
-        path,
-        cause,
-      });
+/**
+ * The same with where the place comes from: what is wrong with one that was not named is no fault of the
+ * command line.
+ */
+function placed(error: CliError, { movedBy, namedBy }: Aim): CliError {
+  const { code, path, message, hint, cause } = error;
+  if (code !== "file-unusable" || path === undefined) return error;
+  const variable = movedBy?.(path);
+  if (variable !== undefined)
+    return new CliError("own-place-unusable", message, {
+      hint: `that is where this program keeps such files: repair it, or set ${variable} to another folder`,
+      path,
+      cause,
+    });
+  const name = namedBy?.(path);
+  if (name === undefined) return error;
+  return new CliError(code, message, { hint: joined([`${name} names it`, hint], ": "), path, cause });
 }
 
 function explainFacts(thrown: ErrorFacts): { code: ErrorCode; message: string; hint: Advice } | undefined {

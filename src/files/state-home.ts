@@ -36,9 +36,8 @@ export function cacheHome(variables: Variables, platform = process.platform): st
  * for every other path.
  */
 export function movedBy(path: string, variables: Variables, platform = process.platform): string | undefined {
-  const { HOME = "", TMPDIR = "", XDG_STATE_HOME = "", XDG_CACHE_HOME = "" } = variables;
-  const isNamed = [TMPDIR, XDG_STATE_HOME, XDG_CACHE_HOME].some((place) => isIn(path, place));
-  if (isNamed || path === HOME) return undefined;
+  const { HOME = "", XDG_STATE_HOME = "", XDG_CACHE_HOME = "" } = variables;
+  if (variableNaming(path, variables) !== undefined || path === HOME) return undefined;
   const unnamed = { HOME, LOCALAPPDATA: variables["LOCALAPPDATA"] };
   const places = [
     ["XDG_STATE_HOME", XDG_STATE_HOME, stateHome(unnamed, platform)],
@@ -52,8 +51,12 @@ export function movedBy(path: string, variables: Variables, platform = process.p
   return variable ?? (path.startsWith(join(tmpdir(), "shelfshack-ws-")) ? "TMPDIR" : undefined);
 }
 
-/** False for a folder without a name. */
-const isIn = (path: string, folder: string): boolean =>
+/** The variable that names the folder which a path is in, of those that move this program's own places. */
+export const variableNaming = (path: string, variables: Variables): string | undefined =>
+  ["TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"].find((name) => isIn(path, variables[name] ?? ""));
+
+/** Whether it is that folder or below it; false for a folder without a name. */
+export const isIn = (path: string, folder: string): boolean =>
   isAbsolute(folder) && isAbsolute(path) && !/^\.\.|^[A-Z]:/.test(relative(folder, path));
 
 /** A user without a home has `/nonexistent` or so for it, and root could make that. */

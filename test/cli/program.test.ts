@@ -283,6 +283,22 @@ test("F-04 package replaces its own zip, and nothing else", async () => {
   symlinkSync(join(place, "none"), out);
   expect(await packed()).toMatchObject({ error: { code: "file-unusable", exitCode: 2 } });
   expect(readdirSync(place)).toEqual(["p.zip"]);
+  // What names the place is what a person corrects.
+  const below = join(out, "x.zip");
+  for (const [words, env, name] of [
+    [["package", "--out", below], {}, "--out"],
+    [["package"], { SHELFSHACK_OUT: below }, "SHELFSHACK_OUT"],
+    [["local", "--port", "0", "--verify-signatures"], { XDG_STATE_HOME: place }, "XDG_STATE_HOME"],
+  ] as const) {
+    if (name === "XDG_STATE_HOME") writeFileSync(join(place, "shelfshack-ws"), "");
+    const { code, stdout } = await run([...words, "--json"], { env });
+    const { error } = JSON.parse(stdout);
+    expect([code, error.code, error.hint]).toEqual([
+      2,
+      "file-unusable",
+      expect.stringContaining(`${name} names it: `),
+    ]);
+  }
 });
 
 test("F-01 a config file in another folder is named on stderr", async () => {
