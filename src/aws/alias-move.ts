@@ -2,7 +2,7 @@ import type { AliasConfiguration } from "@aws-sdk/client-lambda";
 import { complete } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { checkedFunction, type CheckTags } from "./lambda-function.ts";
-import { aliasOf, isRollback, rollbackText, type Releases } from "./releases.ts";
+import { aliasOf, isRollback, newestText, rollbackText, takenBackIn, type Releases } from "./releases.ts";
 import { ALIAS } from "./served.ts";
 
 /**
@@ -17,11 +17,14 @@ export async function serveOlder(
   { serves: version, by, check }: { serves: string; by: string; check: CheckTags },
 ): Promise<string> {
   const isNewest = releases[0]?.number === version;
+  const isBack = from !== null && Number(version) < Number(from);
+  const before = releases.filter(({ takenBack }) => takenBack).map(({ number }) => number);
+  const takenBack = [...(isBack ? [from] : []), ...before].filter((number) => number !== version);
   return await moveAlias(aws, {
     functionName,
     version,
     revisionId,
-    description: isNewest ? "" : rollbackText(from ?? "", by),
+    description: () => (isNewest ? newestText(takenBack) : rollbackText(takenBack, by)),
     check,
     isStillWanted: (now) => now.FunctionVersion === from,
   });
@@ -32,8 +35,10 @@ interface Move {
   functionName: string;
   version: string;
   revisionId: string | undefined;
-  /** Written with it; empty for what a deploy serves. */
-  description: string;
+  /** The description that it had there. */
+  present?: string | undefined;
+  /** What is written with it, by what is written there. */
+  description(present: string | undefined): string;
   /** Asked of the function right before; a deploy has asked already. */
   check?: CheckTags;
   /** What is left undone where that refuses. */
@@ -49,7 +54,7 @@ const TRIES = 3;
  * by another run in between is seen by the revision, and stays where this one is not wanted any more.
  */
 async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Promise<string> {
-  let { revisionId } = move;
+  let { revisionId, present } = move;
   for (let attempt = 1; ; attempt++) {
     if (move.check) await checkedFunction(aws, functionName, move.check, move.left);
     try {
@@ -57,7 +62,7 @@ async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Pr
         FunctionName: functionName,
         Name: ALIAS,
         FunctionVersion: version,
-        Description: move.description,
+        Description: move.description(present),
         RoutingConfig: { AdditionalVersionWeights: {} },
         ...(revisionId !== undefined && { RevisionId: revisionId }),
       });
@@ -67,7 +72,7 @@ async function moveAlias(aws: Aws, { functionName, version, ...move }: Move): Pr
       if (!raced || attempt >= TRIES) throw error;
       const now = complete(await aliasOf(aws, functionName), ["FunctionVersion", "RevisionId"]);
       if (now.FunctionVersion === version || !move.isStillWanted(now)) return now.FunctionVersion;
-      revisionId = now.RevisionId;
+      [revisionId, present] = [now.RevisionId, now.Description];
     }
   }
 }
@@ -83,7 +88,7 @@ export const serveNew = (
 ): Promise<string> =>
   moveAlias(aws, {
     ...move,
-    description: "",
+    description: (present) => newestText(takenBackIn(present).filter((number) => number !== move.version)),
     isStillWanted: ({ FunctionVersion: served, Description }) =>
       Number(served) < Number(move.version) && (endsRollback || !isRollback(Description)),
   });

@@ -58,9 +58,9 @@ const settingParts = (found: Settings): Parts =>
 const variableParts = (variables: Variables): Parts =>
   Object.fromEntries(Object.entries(variables).map(([name, value]) => [VARIABLE + name, hash(value)]));
 
-/** What one answer leaves out and another one gives without anything in it. */
+/** What one answer leaves out and another one gives without anything in it, or switched off. */
 function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null || value === "") return true;
+  if (value === undefined || value === null || value === "" || value === false) return true;
   return typeof value === "object" && Object.values(value).every(isEmpty);
 }
 

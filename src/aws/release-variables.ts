@@ -149,7 +149,8 @@ async function serveNewest(
   const { Version: version } = complete(published, ["Version"]);
   await untilActive(aws, functionName, published, version);
   const left = `the variables are written as release ${version}, which does not serve`;
-  const move = { functionName, version, revisionId: RevisionId, endsRollback: false, check, left };
+  const { Description: present } = alias;
+  const move = { functionName, version, revisionId: RevisionId, present, endsRollback: false, check, left };
   const served = await serveNew(aws, move);
   if (Number(served) < Number(version)) throw rolledBackMeanwhile(version, served);
   if (Number(version) <= keep) return;

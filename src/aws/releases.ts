@@ -69,12 +69,37 @@ const byNumber = (one: FunctionConfiguration, other: FunctionConfiguration): num
 export const aliasOf = (aws: Aws, FunctionName: string): Promise<AliasConfiguration | undefined> =>
   orMissing(aws.lambda.call("GetAlias", { FunctionName, Name: ALIAS }));
 
-/** What the description of an alias begins with that a rollback has moved. */
-const ROLLED_BACK = "shelfshack-ws: rolled back";
+/** How the description of an alias begins that a rollback has moved, and of one whose rollback has ended. */
+const ROLLED_BACK = "shelfshack-ws: rolled back from";
+const ROLLED_BACK_BEFORE = "shelfshack-ws: taken back before:";
+
+/**
+ * The releases that rollbacks have taken back, as the description of the alias tells: no rollback serves one
+ * of them again, unless it is named. They are the latest ones, as many as there is room for.
+ */
+export const takenBackIn = (description = ""): string[] =>
+  [ROLLED_BACK, ROLLED_BACK_BEFORE].flatMap((start) =>
+    description.startsWith(start)
+      ? (/^ ([\d,]+)/.exec(description.slice(start.length))?.[1]?.split(",") ?? [])
+      : [],
+  );
+
+const MOST_TAKEN_BACK = 20;
 
 /** The description of an alias that serves an older release than the newest one. */
-export const rollbackText = (from: string, by: string): string =>
-  `${ROLLED_BACK} from ${from} by ${by}`.slice(0, LONGEST_DESCRIPTION);
+export const rollbackText = (takenBack: readonly string[], by: string): string =>
+  `${ROLLED_BACK} ${takenBack.slice(0, MOST_TAKEN_BACK).join(",")} by ${by}`.slice(0, LONGEST_DESCRIPTION);
+
+/** The description of an alias that serves the newest release. */
+export const newestText = (takenBack: readonly string[]): string =>
+  takenBack.length === 0 ? "" : `${ROLLED_BACK_BEFORE} ${takenBack.slice(0, MOST_TAKEN_BACK).join(",")}`;
+
+/** The release that a rollback serves where none is named: the one before, but for those taken back. */
+export const releaseBefore = ({
+  serves,
+  releases,
+}: Pick<Releases, "serves" | "releases">): string | undefined =>
+  releases.find(({ number, takenBack }) => Number(number) < Number(serves) && !takenBack)?.number;
 
 /** Who has moved the alias last, where that was a rollback. */
 const rollerIn = (description = ""): string | undefined =>
@@ -95,6 +120,8 @@ export interface Release {
   run: string | null;
   changed: readonly string[];
   serves: boolean;
+  /** Whether a rollback has taken it back. */
+  takenBack: boolean;
 }
 
 export interface Releases {
@@ -113,20 +140,33 @@ export async function readReleases(aws: Aws, FunctionName: string): Promise<Rele
   const [versions, alias] = await Promise.all([versionsOf(aws, FunctionName), aliasOf(aws, FunctionName)]);
   if (!versions) return undefined;
   const serves = alias?.FunctionVersion ?? null;
+  const takenBack = takenBackIn(alias?.Description);
   return {
     serves,
     isRolledBack: isRollback(alias?.Description),
     rolledBackBy: rollerIn(alias?.Description),
     revisionId: alias?.RevisionId,
-    releases: versions.map((version) => releaseOf(version, serves)).toReversed(),
+    releases: versions.map((version) => releaseOf(version, { serves, takenBack })).toReversed(),
   };
 }
 
-function releaseOf(found: FunctionConfiguration, serves: string | null): Release {
+function releaseOf(
+  found: FunctionConfiguration,
+  { serves, takenBack }: { serves: string | null; takenBack: readonly string[] },
+): Release {
   const { Version: number, CodeSha256: sha256 } = complete(found, ["Version", "CodeSha256"]);
   const { by = null, run = null, changed = [] } = noteIn(found.Description) ?? {};
   const at = found.LastModified === undefined ? null : new Date(found.LastModified).toISOString();
-  return { number, at, sha256, by, run, changed, serves: number === serves };
+  return {
+    number,
+    at,
+    sha256,
+    by,
+    run,
+    changed,
+    serves: number === serves,
+    takenBack: takenBack.includes(number),
+  };
 }
 
 /** Who has moved the alias to what it serves: by a rollback, or as the one who published that. */

@@ -1,4 +1,4 @@
-import { readReleases, type Release } from "../aws/releases.ts";
+import { readReleases, releaseBefore, type Release } from "../aws/releases.ts";
 import { ownIn, type OwnUnnamed } from "../aws/own-code.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
 import type { Command } from "../cli/command.ts";
@@ -44,13 +44,13 @@ export const command: Command<"releases", ReleasesResult> = {
   },
 
   render({ functionName, serves, rolledBack, releases, ...place }) {
-    const rows = releases.map(({ number, at, sha256, by, changed }) => [
+    const rows = releases.map(({ number, at, sha256, by, changed, takenBack }) => [
       number === serves ? "▶" : " ",
       number,
       at === null ? "" : minuteOf(at),
       sha256.slice(0, 12),
       by ?? "",
-      changed.join(", "),
+      `${changed.join(", ")}${takenBack ? " (taken back)" : ""}`,
     ]);
     const now = serves === null ? `${functionName} has no releases` : `release ${oneLine(serves)} serves`;
     return joined([
@@ -64,8 +64,7 @@ export const command: Command<"releases", ReleasesResult> = {
     if (managedBy !== null) return nothing("the other tool serves what it has written");
     if (serves === null) return typing(invocation("deploy"), "to make one");
     if (rolledBack) return typing(deployAgain, "to serve what is deployed then");
-    const hasOlder = releases.some(({ number }) => Number(number) < Number(serves));
-    return hasOlder
+    return releaseBefore({ serves, releases }) !== undefined
       ? typing(invocation("rollback"), "to serve the one before again")
       : nothing("there is none that could be served instead");
   },

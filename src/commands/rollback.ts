@@ -1,6 +1,6 @@
 import { serveOlder } from "../aws/alias-move.ts";
 import { functionMissing } from "../aws/lambda-function.ts";
-import { readReleases, type Releases } from "../aws/releases.ts";
+import { readReleases, releaseBefore, type Releases } from "../aws/releases.ts";
 import type { Command } from "../cli/command.ts";
 import { typing } from "../cli/next.ts";
 import { functionOf } from "../cli/function-of.ts";
@@ -68,15 +68,17 @@ const unreleased = (functionName: string): CliError =>
   });
 
 /** The release that is meant: the one with that number, or the one before that which serves. */
-function target({ serves, releases }: Releases & { serves: string }, wanted: number | undefined): string {
+function target(found: Releases & { serves: string }, wanted: number | undefined): string {
+  const { serves, releases } = found;
   const numbers = releases.map(({ number }) => number);
-  const found =
-    wanted === undefined
-      ? numbers.find((number) => Number(number) < Number(serves))
-      : numbers.find((number) => number === String(wanted));
-  if (found !== undefined) return found;
+  const meant =
+    wanted === undefined ? releaseBefore(found) : numbers.find((number) => number === String(wanted));
+  if (meant !== undefined) return meant;
+  const isAnyOlder = numbers.some((number) => Number(number) < Number(serves));
   const message =
-    wanted === undefined ? `there is no release before ${serves}` : `there is no release ${wanted}`;
+    wanted === undefined
+      ? `there is no release before ${serves}${isAnyOlder ? " that was not taken back" : ""}`
+      : `there is no release ${wanted}`;
   const there = numbers.length === 1 ? "there is only" : "there are";
   throw new CliError("release-missing", `${message}; ${there} ${numbers.toReversed().join(", ")}`, {
     hint: ["choose one of: ", invocation("releases")],

@@ -78,6 +78,7 @@ export function alias(
         functionName: FunctionName,
         version: FunctionVersion,
         revisionId: attributes.RevisionId,
+        present: attributes.Description,
         endsRollback: true,
       });
       if (Number(FunctionVersion) > keepReleases)

@@ -20,14 +20,14 @@ import { KNOWN_AFTER_DEPLOY, unknownAttributes, type AnyResource } from "../stac
 import { tagsAtCreation } from "./configured-tags.ts";
 import { extrasOf, functionPolicy, type PolicyDocument } from "../aws/policies.ts";
 import { accessLogGroupOf } from "../aws/access-log.ts";
+import type { CodeConfig } from "../aws/own-code.ts";
 import { given } from "../aws/answers.ts";
 import { changedBetween } from "../aws/function-content.ts";
 import { tagsFor, type Identity, type Tags } from "../aws/tags.ts";
 
 /** Everything that decides what a stack is. */
-export interface StackConfig extends FunctionSettings {
+export interface StackConfig extends FunctionSettings, CodeConfig {
   region: string;
-  functionName: string;
   apiName: string;
   roleName: string;
   /** A role that others own, in place of one of the stack's own. */

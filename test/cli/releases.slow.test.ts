@@ -82,8 +82,47 @@ test("S40 a rollback is one call, and the next deploy says that it ends it", asy
   const again = await run(["deploy", ...backend, "--memory", "512", "--no-test"], { env });
   expect(again.stderr).toContain("the rollback to release 2 ends with this deploy");
   expect((await asked("status")).result).toMatchObject({ upToDate: true, release: "3" });
+  // Served by a deploy, it is not taken back any more.
+  expect((await asked("releases")).result.releases[0]).toMatchObject({ number: "3", takenBack: false });
   await expectMovesKept(local);
   await expectClaimsKept(local);
+});
+
+test("S40 no rollback serves again what one has taken back, unless that is named", async () => {
+  const { backend, asked } = await program();
+  const serve = async (memory: number) => {
+    await asked("deploy", ...backend, "--memory", String(memory), "--no-test");
+  };
+  /** What serves, and what was taken back. */
+  const told = async (): Promise<[string, string[]]> => {
+    const { serves, releases } = (await asked("releases")).result;
+    const takenBack = releases.filter((one: { takenBack: boolean }) => one.takenBack);
+    return [serves, takenBack.map(({ number }: { number: string }) => number)];
+  };
+  for (const memory of [256, 320, 384]) await serve(memory);
+  expect(await told()).toEqual(["3", []]);
+  await asked("rollback");
+  expect(await told()).toEqual(["2", ["3"]]);
+  await serve(448);
+  expect(await told()).toEqual(["4", ["3"]]);
+  // A change of the variables keeps what the alias tells.
+  await asked("env", "set", "LOG_LEVEL=DEBUG");
+  expect(await told()).toEqual(["5", ["3"]]);
+  await asked("rollback");
+  expect(await told()).toEqual(["4", ["5", "3"]]);
+  await asked("rollback");
+  expect(await told()).toEqual(["2", ["5", "4", "3"]]);
+  await asked("rollback");
+  expect(await told()).toEqual(["1", ["5", "4", "3", "2"]]);
+  const none = await asked("rollback");
+  expect([none.code, none.result.error.code]).toEqual([2, "release-missing"]);
+  // Forwards again, by number: what served is not taken back by that.
+  await asked("rollback", "--to", "3");
+  expect(await told()).toEqual(["3", ["5", "4", "2"]]);
+  const between = await asked("rollback");
+  expect(between.result).toMatchObject({ served: "3", serves: "1" });
+  await asked("rollback", "--to", "5");
+  expect(await told()).toEqual(["5", ["4", "3", "2"]]);
 });
 
 const FunctionName = "shelfshack-websocket-proxy";

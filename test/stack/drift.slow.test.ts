@@ -442,7 +442,7 @@ test("every resource that a deploy creates is removed or changed by hand here", 
 test("a variable that left the configuration is taken away; those of others stay", async () => {
   const local = await openLocalAws();
   const calls = () => local.calls.length;
-  await (await openTestStack(local.url, { variables: { FOO: "1", BAR: "2" } })).deploy();
+  await (await openTestStack(local.url, { codeFrom: "shipped", variables: { FOO: "1", BAR: "2" } })).deploy();
   const { aws } = await openTestStack(local.url);
   const variables = async () =>
     (await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).Environment?.Variables;
@@ -450,7 +450,7 @@ test("a variable that left the configuration is taken away; those of others stay
   await aws.lambda.send(
     new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables: theirs } }),
   );
-  const fewer = { variables: { BAR: "2" } };
+  const fewer = { codeFrom: "shipped", variables: { BAR: "2" } } as const;
   const planned = await (await openTestStack(local.url, fewer)).plan();
   const ofTheFunction = planned.filter(({ resource: { id } }) => id === "Function");
   expect(ofTheFunction.flatMap((change) => change.differences)).toEqual([
