@@ -295,12 +295,11 @@ async function deployWith(
   let probe: BackendProbe | null = null;
   let found: Change["found"];
   let code: CodeThen | null = null;
-  const before: Before<Change> = async (changes, place) => {
+  const before: Before<Change> = async (changes, place, also) => {
     found = changes.find(({ resource }) => resource === open.stack.lambdaFunction)?.found;
     code = codeThen(open, changes);
     context.report({ kind: "note", message: placeText(place) });
     keep(open.backendIn(changes), request, context);
-    const also = open.alsoServed?.(changes);
     if (also) tellAlso(also, context);
     // After a whole deploy the smoke test asks the backend, by way of the function.
     const asked = test && !isTested ? withNewBackend(open.stack, changes, client.owner) : undefined;
@@ -314,9 +313,8 @@ async function deployWith(
 
 /** What the deploy would do. Throws where it would be refused. */
 async function wouldDeploy(open: Open, request: Request, context: Context<DeployItem>): Promise<Outcome> {
-  const { outcome, refusal, changes } = await planStack(open, request.limits);
+  const { outcome, refusal, also, changes } = await planStack(open, request.limits);
   if (refusal) throw refusal;
-  const also = open.alsoServed?.(changes);
   if (also) tellAlso(also, context, "a deploy would also serve");
   if (outcome.resources.every(({ unread }) => unread === null)) keep(outcome.backendUrl, request, context);
   return { deployment: outcome, probe: null, found: undefined, code: codeThen(open, changes) };

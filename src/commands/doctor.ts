@@ -15,13 +15,7 @@ import { namesFor } from "../aws/own-code.ts";
 import type { OptionsOf } from "../settings/commands.ts";
 import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
-import {
-  deployStack,
-  planStack,
-  type AlsoServed,
-  type DeployableStack,
-  type Place,
-} from "../stack/deploy.ts";
+import { deployStack, planStack, type DeployableStack, type Place } from "../stack/deploy.ts";
 import { placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
@@ -225,17 +219,15 @@ async function repair(
   const open = await context.stack({ ...options, only }, await codeToUpload(options, context));
   const isToTakeBack = checks.some(({ id, repair: wanted }) => id === "release" && wanted.includes("env"));
   const taken = isToTakeBack ? await takeBack(open, only, context) : [];
-  let also: AlsoServed | undefined;
   try {
-    await deployStack(open, { only }, (changes, place) => {
+    const { alsoServed } = await deployStack(open, { only }, (_changes, place, also) => {
       context.report({ kind: "note", message: placeText(place) });
-      also = open.alsoServed?.(changes);
       if (also) tellAlso(also, context);
     });
+    return alsoServed;
   } catch (error) {
     throw taken.length > 0 ? afterTaking(taken, error) : error;
   }
-  return also?.names ?? [];
 }
 
 /** A failure of the deploy, which knows nothing of what was written before it. */

@@ -21,9 +21,8 @@ export const command: Command<"plan", PlanResult> = {
     if (!isPartial) checkVariables(options);
     const described = { ...options, only, adopt, replaceCode };
     const open = await context.stack(described, await codeFor(options, context));
-    const { outcome, refusal, changes } = await planStack(open, { only, codeOnly });
-    const also = open.alsoServed?.(changes);
-    if (also && !refusal) tellAlso(also, context, "a deploy would also serve");
+    const { outcome, refusal, also } = await planStack(open, { only, codeOnly });
+    if (also) tellAlso(also, context, "a deploy would also serve");
     const { code: _code, ...planned } = outcome;
     if (refusal) {
       const { code, message, hint = null } = refusal;

@@ -81,10 +81,16 @@ export interface DeployOutcome extends Place {
   url: string | null;
   /** The backend that the function calls, or will; null where that is not known. */
   backendUrl: string | null;
+  /** What else clients get with it: it was changed by other ways since the release that served. */
+  alsoServed: readonly string[];
 }
 
 /** What is known before anything is written; what it throws ends the run there. */
-export type Before<Planned> = (planned: readonly Planned[], place: Place) => Promise<void> | void;
+export type Before<Planned> = (
+  planned: readonly Planned[],
+  place: Place,
+  also?: AlsoServed,
+) => Promise<void> | void;
 
 /** Makes AWS match the stack, or some steps of it. Throws as the engine does. */
 export async function deployStack(
@@ -98,13 +104,15 @@ export async function deployStack(
   const stack = { ...open.stack, resources: first };
   const told = observeBeside({ ...open.stack, resources: beside }, run);
   let place = placeOf(open, new Map());
+  let also: AlsoServed | undefined;
   const changes = await deploy(stack, run, scopeOf(parts), async (planned, observed) => {
     refuseMissingNeeds(stack, observed, parts);
     place = placeOf(open, observed);
     await open.refuseUnfit?.(ofThese(touched, planned));
-    await before(planned, place);
+    also = open.alsoServed?.(planned);
+    await before(planned, place, also);
   });
-  return outcomeOf(open, limits, { changes, told: await told, place });
+  return outcomeOf(open, limits, { changes, told: await told, place, also });
 }
 
 /**
@@ -144,6 +152,8 @@ export interface Planned {
    * not.
    */
   refusal: CliError | undefined;
+  /** What it would serve beside what it writes; undefined where there is no such thing, or it is refused. */
+  also: AlsoServed | undefined;
   changes: readonly Change[];
 }
 
@@ -160,8 +170,14 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   const refusal =
     refusalToWrite(observed, stack) ?? (await objectionTo(open, changes, { observed, touched }));
   remark(stack, observed, run, { scope: scopeOf(parts), ...(!refusal && { adopts: "would be adopted" }) });
-  const outcome = outcomeOf(open, limits, { changes, told: observed, place: placeOf(open, observed) });
-  return { outcome, refusal, changes };
+  const also = refusal ? undefined : open.alsoServed?.(changes);
+  const place = placeOf(open, observed);
+  return {
+    outcome: outcomeOf(open, limits, { changes, told: observed, place, also }),
+    refusal,
+    also,
+    changes,
+  };
 }
 
 /** What else a deploy would be refused for (exit 4); throws what is no refusal. */
@@ -184,7 +200,12 @@ async function objectionTo(
 function outcomeOf(
   { stack, urlIn, backendIn, code }: DeployableStack,
   limits: DeployLimits,
-  { changes: made, told, place }: { changes: readonly Change[]; told: Observed; place: Place },
+  {
+    changes: made,
+    told,
+    place,
+    also,
+  }: { changes: readonly Change[]; told: Observed; place: Place; also: AlsoServed | undefined },
 ): DeployOutcome {
   const changes = stack.resources.map(
     (resource) =>
@@ -199,6 +220,7 @@ function outcomeOf(
     resources,
     url: urlIn(changes),
     backendUrl: backendUrl === null ? null : redactUrl(backendUrl),
+    alsoServed: also?.names ?? [],
   };
 }
 

@@ -24,6 +24,7 @@ const planned = {
   "nothing was there before": "result.resources[].differences[].from",
   "all can be read": "result.resources[].unread",
   "no rollback was before": "result.resources[].brings[]",
+  "nothing was changed by hand": "result.alsoServed[]",
 };
 const healthy = (of: string): Absent => ({
   "nothing is wrong": ["code", "means", "fix", "repair[]", "argv"].map((key) => `${of}.${key}`).join(" "),
