@@ -70,5 +70,5 @@ const oneOf = (pattern: string): string => (pattern === "*" ? pattern : pattern.
 
 const unfit = (message: string, where: string, document: object): CliError =>
   new CliError("role-unfit", message, {
-    hint: `${NO_CHANGES}; ask the administrator to put this into ` + `${where}: ${JSON.stringify(document)}`,
+    hint: `${NO_CHANGES}; ask the administrator to put this into ${where}: ${JSON.stringify(document)}`,
   });

@@ -5,7 +5,7 @@ import { openContext, type Shell } from "./context.ts";
 import type { Report } from "../progress.ts";
 import { SCHEMA_VERSION, type ErrorDocument } from "./document.ts";
 import { noWrites, type Writes } from "../aws/writes.ts";
-import { joined, NO_CHANGES, type Advice } from "../errors/advice.ts";
+import { AGAIN, doneInThisRun, joined, NO_CHANGES, type Advice } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { exitCodes, type ExitCode } from "../errors/codes.ts";
 import { explain, type Aim } from "../errors/explain.ts";
@@ -234,29 +234,26 @@ function failureOf(error: unknown, running: Running): ExitCode {
 }
 
 /** An interruption says how far it got, and how to go on from there; a walk over the stack has done so. */
-function withState(failure: CliError, { name, args, command, writes }: Running): CliError {
+function withState(failure: CliError, running: Running): CliError {
   if (failure.hint !== undefined) return failure;
-  const { done, begun } = writes;
+  const { done, begun } = running.writes;
   const unsure = [...begun].filter((operation) => !done.has(operation));
   const soFar = [
-    ...(done.size > 0 ? [`done in this run: ${[...done].join(", ")}`] : []),
+    ...(done.size > 0 ? [doneInThisRun([...done])] : []),
     ...(unsure.length > 0 ? [`perhaps done: ${unsure.join(", ")}`] : []),
   ];
-  if (soFar.length === 0 && !isToWrite(name, args)) return failure;
-  const hint = joined(
-    soFar.length === 0
-      ? [NO_CHANGES]
-      : [soFar.join("; "), command.afterCut ?? "run the same command again to continue"],
-    "; ",
-  );
+  if (soFar.length === 0 && !isToWrite(running)) return failure;
+  const then = running.command.afterCut ?? AGAIN;
+  const hint = soFar.length === 0 ? NO_CHANGES : joined([...soFar, then], "; ");
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }
 
-function isToWrite(name: CommandName, args: readonly string[]): boolean {
+function isToWrite({ name, args, settings }: Running): boolean {
   const { effect } = commandTable[name];
-  return typeof effect === "string"
-    ? effect === "writes"
-    : effect.writesWith.some((word: string) => args.includes(word));
+  if (typeof effect === "string") return effect === "writes";
+  return effect.writesWith.some((word) =>
+    word.startsWith("--") ? settings[word.slice(2) as SettingName] === true : args.includes(word),
+  );
 }
 
 /** GitHub shows ten of each level at a step. */

@@ -79,6 +79,12 @@ export const giveKeys = (then: Invocation): Advice => [
 
 /** What a refusal says where nothing was written before it. */
 export const NO_CHANGES = "no changes were made";
+/** What goes on from where a run has ended. */
+export const AGAIN = "run the same command again to continue";
+
+/** What a run has written before it ended, by name. */
+export const doneInThisRun = (names: readonly string[]): string =>
+  names.length > 0 ? `done in this run: ${names.join(", ")}` : NO_CHANGES;
 
 /** The same advice where something was: `done` says what. */
 export const afterChanges = (advice: Advice, done: string): Advice =>

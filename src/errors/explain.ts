@@ -1,4 +1,4 @@
-import { backendKeys, command, joined, shellWord, type Advice } from "./advice.ts";
+import { AGAIN, backendKeys, command, joined, shellWord, type Advice } from "./advice.ts";
 import { CliError } from "./error.ts";
 import { explainNetwork, isLoopback } from "./network.ts";
 import type { ErrorCode } from "./codes.ts";
@@ -44,7 +44,6 @@ interface Explanation {
   hint(thrown: ErrorFacts): Advice;
 }
 
-const again = "run the same command again to continue";
 /** What gives new credentials depends on how the old ones were got. */
 const signIn = ({ profile }: ErrorFacts): string =>
   `sign in again (aws sso login${profile === undefined ? "" : ` --profile ${shellWord(profile)}`}), ` +
@@ -183,7 +182,7 @@ export const explanations: readonly Explanation[] = [
     when: ({ name }) =>
       /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|Rate exceeded)/.test(name),
     message: () => "AWS is throttling requests",
-    hint: () => `wait a minute, then ${again}`,
+    hint: () => `wait a minute, then ${AGAIN}`,
   },
   {
     code: "proxy-login-needed",
@@ -217,7 +216,7 @@ export const explanations: readonly Explanation[] = [
     code: "aws-unavailable",
     when: ({ status }) => status >= 500,
     message: ({ name, status }) => `AWS returned ${status} (${name}) after several retries`,
-    hint: () => `check https://health.aws.amazon.com, then ${again}`,
+    hint: () => `check https://health.aws.amazon.com, then ${AGAIN}`,
   },
   {
     code: "port-in-use",
@@ -248,13 +247,13 @@ export const explanations: readonly Explanation[] = [
     when: ({ code }) => Object.hasOwn(exhausted, code),
     message: ({ code, path }) =>
       `${path === "" ? "" : `${JSON.stringify(path)}: `}${exhausted[code]?.fault} (${code})`,
-    hint: ({ code }) => `${exhausted[code]?.remedy}, then ${again}`,
+    hint: ({ code }) => `${exhausted[code]?.remedy}, then ${AGAIN}`,
   },
   {
     code: "changed-meanwhile",
     when: ({ name, status }) => status >= 400 && /^(\w*NotFound|NoSuchEntity|\w*Conflict)/.test(name),
     message: ({ name, message }) => `AWS refused the call: ${name}: ${message.split("\n")[0]}`,
-    hint: () => `another run may have deleted or changed it at the same moment; ${again}`,
+    hint: () => `another run may have deleted or changed it at the same moment; ${AGAIN}`,
   },
   {
     code: "aws-refused",

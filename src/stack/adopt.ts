@@ -55,8 +55,7 @@ export async function refuseUnfitToAdopt(
   );
   if (reasons.flat().length === 0) return;
   throw new CliError("unfit-to-adopt", reasons.flat().join("\n"), {
-    hint:
-      `${NO_CHANGES}; let the stack make an API of its own (--api-name NAME), or change ` + "what is listed",
+    hint: `${NO_CHANGES}; let the stack make an API of its own (--api-name NAME), or change what is listed`,
   });
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { joined, NO_CHANGES } from "../errors/advice.ts";
+import { AGAIN, doneInThisRun, joined } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
 import { allTelling, mostTelling } from "../errors/telling.ts";
 import { explain } from "../errors/explain.ts";
@@ -598,7 +598,6 @@ export const interruptionOf = ({ signal: { aborted, reason } }: Run): unknown =>
 export function withProgress(failure: unknown, done: readonly Pick<AnyResource, "id">[]): unknown {
   if (!(failure instanceof CliError)) return failure;
   const names = [...new Set(done.map(({ id }) => id))];
-  const soFar = names.length > 0 ? `done in this run: ${names.join(", ")}` : NO_CHANGES;
-  const hint = joined([failure.hint, `${soFar}; run the same command again to continue`]);
+  const hint = joined([failure.hint, `${doneInThisRun(names)}; ${AGAIN}`]);
   return new CliError(failure.code, failure.message, { hint, cause: failure.cause });
 }

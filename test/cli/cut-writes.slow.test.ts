@@ -73,17 +73,17 @@ test.for(writers)(
   },
 );
 
-test("D-29 Ctrl-C before the first write says that there was none", async () => {
-  const local = await openLocalAws();
-  await (await openTestStack(local.url)).deploy();
-  const program: { running?: Running } = {};
-  const proxy = await openFaultProxy(local, ({ number }) =>
-    number === 0 ? { before: () => program.running?.signal("SIGINT") } : undefined,
-  );
-  program.running = start(["env", "set", "COLOUR=red", "--json"], {
-    env: pointedAt(proxy.url),
-    input: null,
-  });
-  const { code, stdout } = await program.running.ended;
-  expect([code, JSON.parse(stdout).error.hint]).toEqual([130, "no changes were made"]);
-});
+test.each([[["env", "set", "COLOUR=red"]], [["doctor", "--fix"]]])(
+  "D-29 Ctrl-C before the first write of %j says that there was none",
+  async (words) => {
+    const local = await openLocalAws();
+    await (await openTestStack(local.url)).deploy();
+    const program: { running?: Running } = {};
+    const proxy = await openFaultProxy(local, ({ number }) =>
+      number === 0 ? { before: () => program.running?.signal("SIGINT") } : undefined,
+    );
+    program.running = start([...words, "--json"], { env: pointedAt(proxy.url), input: null });
+    const { code, stdout } = await program.running.ended;
+    expect([code, JSON.parse(stdout).error.hint]).toEqual([130, "no changes were made"]);
+  },
+);
