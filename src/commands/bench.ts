@@ -108,7 +108,7 @@ async function bench(
   const cost = isOnAws(address.href) ? announcedCost(plan, options.yes, context) : undefined;
   const { url, functionName, ...at } = options;
   const measured = await measureWith(plan, opening, options, context).catch(async (error: unknown) => {
-    throw url === undefined ? await refusedBy(error, functionName, () => context.aws(at)) : error;
+    throw await refusedBy(error, { url, functionName }, () => context.aws(at));
   });
   const ended = context.signal.aborted ? "interrupted" : "done";
   return { url: redactUrl(address.href), plan, ended, ...measured, ...(cost && { cost }) };

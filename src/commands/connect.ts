@@ -157,7 +157,7 @@ export const command: Command<"connect", ConnectResult, ExplainedFrame> = {
     try {
       return { ...(await inMode(request, opening, context)), url: redactUrl(address.href) };
     } catch (error) {
-      throw url === undefined ? await refusedBy(error, functionName, () => context.aws(at)) : error;
+      throw await refusedBy(error, { url, functionName }, () => context.aws(at));
     }
   },
 

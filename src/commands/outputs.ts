@@ -143,8 +143,10 @@ export const command: Command<"outputs", OutputsResult> = {
   },
 
   // Each key by itself too: it stands alone where the list is split.
-  secrets: ({ file, values: { SIGNING_KEYS = "", AWS_SECRET_ACCESS_KEY = "" } }) =>
-    file === null ? [SIGNING_KEYS, ...SIGNING_KEYS.split(","), AWS_SECRET_ACCESS_KEY].filter(Boolean) : [],
+  secrets({ file, values }) {
+    const secrets = file === null ? secretNames.map((name) => values[name] ?? "") : [];
+    return [...secrets, ...secrets.flatMap((secret) => secret.split(","))].filter(Boolean);
+  },
 
   verbatim: true,
   render({ audience, file, values, amplify }, { githubOutput }) {
@@ -214,9 +216,9 @@ async function handOver(
 /** What is in the file is nowhere else. */
 const masked = (values: Outputs): Outputs =>
   Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, secretNames.has(name) ? "***" : value]),
+    Object.entries(values).map(([name, value]) => [name, secretNames.includes(name) ? "***" : value]),
   );
-const secretNames: ReadonlySet<string> = new Set(["SIGNING_KEYS", "AWS_SECRET_ACCESS_KEY"]);
+const secretNames: readonly string[] = ["SIGNING_KEYS", "AWS_SECRET_ACCESS_KEY"];
 
 /** Those whose values are lines of a file. */
 const filed: readonly (Audience | undefined)[] = ["frontend", "backend", "terraform", "dotenv"];
@@ -225,7 +227,7 @@ function requireFiled(audience: Audience | undefined): void {
   if (filed.includes(audience)) return;
   const found = audience === undefined ? "it needs --for" : `there is none for ${audience}`;
   throw new CliError("options-contradict", `--out is for a file of values: ${found}`, {
-    hint: `name one of those who read a file: --for ${filed.join(", ")}`,
+    hint: `pass --for with one of ${filed.join(", ")}`,
   });
 }
 

@@ -1001,7 +1001,7 @@ const table = {
     flag: "--out <file>",
     env: ["SHELFSHACK_OUTPUTS_FILE"],
     type: text("a file"),
-    description: "write the values to this file, as a whole and for your eyes only",
+    description: "write the values to this file, which only you can read",
   },
   force: {
     flag: "--force",

@@ -2,15 +2,16 @@ import type { Aws } from "../aws/clients.ts";
 import { HandshakeError } from "../client/handshake.ts";
 
 /**
- * What a command failed with; where a deployed stage has refused a handshake, told by whose code the function
- * runs, as far as AWS tells that.
+ * What a command failed with; where a deployed stage, and not a `url` that was given, has refused a handshake,
+ * told by whose code the function runs, as far as AWS tells that.
  */
 export async function refusedBy(
   error: unknown,
-  functionName: string,
+  { url, functionName }: { url: string | undefined; functionName: string },
   opening: () => Promise<Aws>,
 ): Promise<unknown> {
-  if (!(error instanceof HandshakeError) || error.failure.kind !== "status") return error;
+  if (url !== undefined || !(error instanceof HandshakeError) || error.failure.kind !== "status")
+    return error;
   try {
     const [aws, { servedCodeOwner }] = await Promise.all([opening(), import("../aws/code-owner.ts")]);
     return error.by(await servedCodeOwner(aws, functionName, "unknown"));

@@ -167,6 +167,11 @@ test("--out writes a file as a whole, for its owner alone, and nothing of the ke
   expect(JSON.parse(told.stdout)).toMatchObject({ file, values: { SIGNING_KEYS: "***" } });
   expect(JSON.parse(told.stdout).next[0].argv).toEqual([["test", "--local"]]);
 
+  // What it has written itself it writes again, for each that reads a file.
+  for (const audience of ["frontend", "terraform", "dotenv", "backend"])
+    for (const _time of ["over another's", "over its own"])
+      expect([audience, (await write("--for", audience)).code]).toEqual([audience, 0]);
+
   // A command that fails empties nothing.
   expect((await write("--for", "backend", "--env", "other")).code).toBe(1);
   expect(await readFile(file, "utf8")).toBe(printed);
