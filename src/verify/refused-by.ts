@@ -2,8 +2,8 @@ import type { Aws } from "../aws/clients.ts";
 import { HandshakeError } from "../client/handshake.ts";
 
 /**
- * What a command failed with; where a deployed stage, and not a `url` that was given, has refused a handshake,
- * told by whose code the function runs, as far as AWS tells that.
+ * What a command failed with. Where a deployed stage, not a `url` that was given, has refused a handshake, it
+ * is told by whose code the function runs, as far as AWS tells that.
  */
 export async function refusedBy(
   error: unknown,
