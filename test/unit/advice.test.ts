@@ -200,7 +200,7 @@ test("no text of the project names what prints keys without a file for them", ()
       .filter((file) => /\.(ts|js|py|md|html)$/.test(file))
       .map((file) => `${folder}/${file}`),
   );
-  const bare = ["README.md", ...files].flatMap((file) =>
+  const bare = ["README.md", ".github/demo.svg", ...files].flatMap((file) =>
     [...readFileSync(new URL(file, root), "utf8").matchAll(/\boutputs\b[^`"\n]* --for backend\b[^`"\n]*/g)]
       .map(([line]) => line)
       .filter((line) => !line.includes(" --out "))
